@@ -1,0 +1,1 @@
+"""shardsim: tail latency, capacity and cost of sharded machine-learning serving, by discrete-event simulation."""

@@ -1,0 +1,1 @@
+"""What both engines share: the Plan, draws, laws, rules and the Trace. numpy, numba and math only."""

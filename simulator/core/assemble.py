@@ -1,0 +1,165 @@
+"""Put a Plan together from its stages: offsets, widths of event keys, read-only arrays, and the checks on all of them.
+
+The planner and the tests' hand-made plans come through here, so an engine never meets a Plan that breaks the rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.core.laws import Law
+from simulator.core.plan import (
+    ARRIVE_POISSON,
+    CONSTANT,
+    KEY_BITS,
+    LAW,
+    NEVER_NS,
+    RANDOM,
+    STAGE,
+    F8,
+    I8,
+    Plan,
+    bits_for,
+    frozen,
+)
+
+ONE = Law(CONSTANT, 1.0)
+ZERO = Law(CONSTANT, 0.0)
+
+#: What the counters of the draws and SimPy's integers can hold.
+MOST_QUERIES = 2**32
+MOST_PLACES = 2**24
+
+
+class PlanTooLarge(ValueError):
+    """A plan does not fit the keys of events or the counters of draws; the message names the size."""
+
+
+@dataclass(frozen=True)
+class StageParts:
+    """One stage as the planner sees it; durations in ns. Defaults: one exact, idle, central server."""
+
+    share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
+    replicas: int = 1
+    workers: int = 1
+    knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
+    time: Law = Law.none()  #: the whole task's time; then knots and task are not used
+    task: Law = ONE
+    machine: Law = ONE
+    response: Law = ZERO
+    candidates: Law = Law.none()  #: the stage's own count
+    hashed: bool = False
+    keep: float = math.inf
+    policy: int = RANDOM
+    balancers: int = 1
+    by_query: bool = False
+    request_ns: int = 0
+    send_ns: int = 0
+    merge_ns: int = 0
+    merge_per_response_ns: int = 0
+    mergers: int = 0
+
+
+def assemble(
+    parts: Sequence[StageParts],
+    arrival_ns: I8,
+    work: F8 | None = None,
+    *,
+    seed: int = 0,
+    replication: int = 0,
+    first_measured: int = 0,
+    drain_ns: int = NEVER_NS,
+    arrival_kind: int = ARRIVE_POISSON,
+    rate_per_s: float = 1.0,
+    work_law: Law = ONE,
+    machine_factor: F8 | None = None,
+) -> Plan:
+    """Return the Plan of these stages and queries; every query from ``first_measured`` on is measured.
+
+    ``machine_factor``: (all replicas,) float64; all ones if not given.
+
+    Raises
+    ------
+    PlanTooLarge
+        If a count exceeds what an event key or a draw's counter can hold.
+    """
+    assert parts, "a plan has at least one stage"
+    assert parts[0].candidates.kind, "the first stage states its candidates"
+    queries = len(arrival_ns)
+    assert 0 <= first_measured < queries, "at least one query is measured"
+    assert arrival_ns[0] >= 0 and bool(np.all(np.diff(arrival_ns) >= 0)), "arrivals are sorted"
+    stages = np.zeros(len(parts), dtype=STAGE)
+    shard = replica = view = knot = 0
+    for row, part in zip(stages, parts, strict=True):
+        assert abs(sum(part.share) - 1.0) < 1e-6, "shares sum to 1"
+        count = len(part.share)
+        row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
+        row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
+        row["first_knot"], row["knots"] = knot, len(part.knots)
+        row["hashed"], row["keep"] = part.hashed, part.keep
+        row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
+        row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
+        row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
+        row["mergers"] = part.mergers
+        shard += count
+        replica += count * part.replicas
+        view += count * part.replicas * part.balancers
+        knot += len(part.knots)
+    knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
+    laws = [law for part in parts for law in (part.candidates, part.time, part.task, part.response, part.machine)]
+    bits = {
+        "query_bits": bits_for(queries),
+        "stage_bits": bits_for(len(parts)),
+        "shard_bits": bits_for(shard),
+        "replica_bits": bits_for(replica),
+        "worker_bits": bits_for(max(part.workers for part in parts)),
+        "send_bits": bits_for(queries * shard),
+    }
+    check_sizes(bits, queries, parts)
+    return Plan(
+        seed=seed,
+        replication=replication,
+        arrival_kind=arrival_kind,
+        rate_per_s=rate_per_s,
+        first_measured=first_measured,
+        measured=queries - first_measured,
+        drain_ns=drain_ns,
+        stages=frozen(stages),
+        laws=frozen([(law.kind, law.a, law.b, law.c) for law in laws], LAW),
+        work_law=frozen(work_law.rows()),
+        share=frozen([share for part in parts for share in part.share], np.float64),
+        knot_items=frozen(knots[:, 0]),
+        knot_ns=frozen(knots[:, 1]),
+        knot_slope=frozen(knots[:, 2]),
+        machine_factor=frozen(np.ones(replica) if machine_factor is None else machine_factor, np.float64),
+        arrival_ns=frozen(arrival_ns, np.int64),
+        work=frozen(np.ones(queries) if work is None else work, np.float64),
+        **bits,
+    )
+
+
+def check_sizes(bits: dict[str, int], queries: int, parts: Sequence[StageParts]) -> None:
+    """Raise PlanTooLarge where the keys of events or the counters of draws would overflow."""
+    keys = {
+        "queries x shards of all stages": bits["query_bits"] + bits["shard_bits"],
+        "replicas x tasks of a run": bits["replica_bits"] + bits["send_bits"],
+        "replicas x workers": bits["replica_bits"] + bits["worker_bits"],
+        "queries x stages": bits["query_bits"] + bits["stage_bits"],
+    }
+    for name, width in keys.items():
+        if width > KEY_BITS:
+            raise PlanTooLarge(f"{name} needs {width} bits in the key of an event, which has {KEY_BITS}")
+    if queries > MOST_QUERIES:
+        raise PlanTooLarge(f"{queries} queries a replication; at most {MOST_QUERIES} have random numbers of their own")
+    if len(parts) > 255:
+        raise PlanTooLarge(f"{len(parts)} stages; at most 255 have random numbers of their own")
+    for stage, part in enumerate(parts):
+        places = len(part.share) * part.replicas
+        if places > MOST_PLACES:
+            raise PlanTooLarge(
+                f"stages[{stage}] has {places} replicas; at most {MOST_PLACES} have random numbers of their own"
+            )

@@ -1,0 +1,80 @@
+"""Named random numbers: each is a pure function of its name, Philox4x32-10 (Salmon et al., SC 2011).
+
+There is no state and no order of drawing. The key is the seed; the counter is (query, place, stream and copy,
+replication). One block gives two uniforms. Only this module touches unsigned 64-bit integers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.core.jit import kernel
+from simulator.core.plan import F8
+
+#: The streams, once and for all: a new one goes at the end.
+(GAP, DWELL, CLASS, WORK, KEY, CANDIDATES, BALANCER, SPLIT, ROUTE, TASK, RESPONSE, MACHINE, THINK, BACKOFF) = range(14)
+
+#: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
+PLACES = 2**24
+
+_LOW = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+_MULTIPLIER_0 = np.uint64(0xD2511F53)
+_MULTIPLIER_1 = np.uint64(0xCD9E8D57)
+_WEYL_0 = np.uint64(0x9E3779B9)
+_WEYL_1 = np.uint64(0xBB67AE85)
+_12 = np.uint64(12)
+_TO_UNIT = 2.0**-52
+
+
+@kernel
+def philox(counter_0, counter_1, counter_2, counter_3, key_0, key_1):  # type: ignore[no-untyped-def]
+    """Ten rounds of Philox4x32. All arguments and the four results are uint64 that hold 32 bits."""
+    for _ in range(10):
+        product_0 = _MULTIPLIER_0 * counter_0
+        product_1 = _MULTIPLIER_1 * counter_2
+        counter_0 = (product_1 >> _32) ^ counter_1 ^ key_0
+        counter_1 = product_1 & _LOW
+        counter_2 = (product_0 >> _32) ^ counter_3 ^ key_1
+        counter_3 = product_0 & _LOW
+        key_0 = (key_0 + _WEYL_0) & _LOW
+        key_1 = (key_1 + _WEYL_1) & _LOW
+    return counter_0, counter_1, counter_2, counter_3
+
+
+@kernel
+def uniforms(seed, replication, stream, query, place, copy):  # type: ignore[no-untyped-def]
+    """Return the two uniforms (u, v) of a name, each in the open interval (0, 1).
+
+    Each is (the upper 52 of 64 bits + 1/2) / 2**52. With 53 bits the half would be lost to rounding above 1/2, and
+    the largest value would be 1, whose exponential is infinite.
+
+    All arguments are int64: ``seed`` 0 .. 2**63 - 1, ``replication``, ``query`` and ``place`` below 2**32,
+    ``copy`` below 2**16.
+    """
+    key = np.uint64(seed)
+    low_0, high_0, low_1, high_1 = philox(
+        np.uint64(query),
+        np.uint64(place),
+        np.uint64(stream * 65536 + copy),
+        np.uint64(replication),
+        key & _LOW,
+        key >> _32,
+    )
+    u = (np.float64((low_0 | (high_0 << _32)) >> _12) + 0.5) * _TO_UNIT
+    v = (np.float64((low_1 | (high_1 << _32)) >> _12) + 0.5) * _TO_UNIT
+    return u, v
+
+
+@kernel
+def uniform_series(seed, replication, stream, first, uniform):  # type: ignore[no-untyped-def]
+    """Fill ``uniform`` (n,) with u of queries first .. first + n - 1 at place 0: the luck of arrivals or of work."""
+    for i in range(uniform.shape[0]):
+        uniform[i] = uniforms(seed, replication, stream, first + i, 0, 0)[0]
+
+
+def series(seed: int, replication: int, stream: int, count: int, first: int = 0) -> F8:
+    """Return u of ``count`` consecutive queries at place 0, as a (count,) float64 array."""
+    uniform = np.empty(count)
+    uniform_series(seed, replication, stream, first, uniform)
+    return uniform

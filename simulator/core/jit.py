@@ -1,0 +1,62 @@
+"""``kernel``: compile with numba once, cached under a hash of the sources that kernels stand in.
+
+numba's own cache looks only at the file of the function called, so an edit to a rule in another module would go
+unnoticed. Here the cache directory's name is a hash of all modules with kernels: any edit starts a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def source_hash() -> str:
+    """Hash of the modules that define kernels, and of the versions that compile them."""
+    digest = hashlib.sha256(f"{numba.__version__}".encode())
+    package = Path(__file__).parent.parent
+    for folder in ("core", "engines", "workload"):
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_directory() -> Path | None:
+    """Where compiled kernels are kept: ``$SHARDSIM_CACHE``, else the user's cache, else a temporary directory.
+
+    None where no directory can be written; then each process compiles for itself.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache"
+    choices = [os.environ.get("SHARDSIM_CACHE"), Path(home) / "shardsim", Path(tempfile.gettempdir()) / "shardsim"]
+    for choice in choices:
+        if choice is None:
+            continue
+        folder = Path(choice) / f"kernels-{source_hash()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+_CACHE = cache_directory()
+
+
+def kernel(function: F) -> F:
+    """Compile ``function`` in nopython mode, without fastmath: a float is rounded alike wherever it is computed."""
+    previous = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_CACHE or "")
+    try:
+        return cast(F, numba.njit(function, cache=_CACHE is not None, nogil=True, error_model="numpy"))
+    finally:
+        numba.config.CACHE_DIR = previous

@@ -1,0 +1,133 @@
+"""The Plan: a flat, immutable, fully resolved form of one replication of a scenario, the only input of an engine.
+
+Names are indices, durations are int64 nanoseconds, models are piecewise-linear tables. Per-stage scalars are the
+columns of one structured array, ``stages``; lists of different length per stage are concatenated, with the offset of
+each stage's part in ``stages``. A structured array, since compiled rules take it as a single argument: a tuple of
+forty arrays costs ten microseconds a call and seconds of compilation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+I8 = NDArray[np.int64]
+F8 = NDArray[np.float64]
+
+#: Kinds of a law; the meaning of its arguments a, b, c is stated in ``laws.quantile``.
+NONE, CONSTANT, UNIFORM, EXPONENTIAL, LOGNORMAL, WEIBULL, PARETO = range(7)
+
+#: The laws of a stage, in the order of their rows: ``laws[stage * ROLES + role]``.
+CANDIDATES, TIME, TASK, RESPONSE, MACHINE = range(5)
+ROLES = 5
+
+#: Routing policies.
+RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)
+
+#: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
+ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE = range(3)
+
+#: No cut of the drain: later than any instant of a run, far from overflow.
+NEVER_NS = 2**62
+
+LAW = np.dtype([("kind", np.int64), ("a", np.float64), ("b", np.float64), ("c", np.float64)])
+
+STAGE = np.dtype(
+    [
+        ("shards", np.int64),
+        ("replicas", np.int64),  # of every shard
+        ("workers", np.int64),  # of every replica
+        ("first_shard", np.int64),  # of this stage among all shards of the funnel
+        ("first_replica", np.int64),  # replica i of shard j: first_replica + j * replicas + i
+        ("first_view", np.int64),  # offset of this stage's outstanding counters: balancers x shards x replicas
+        ("first_knot", np.int64),
+        ("knots", np.int64),
+        ("hashed", np.int64),  # 1: candidates fall on shards by hash; 0: evenly, by share
+        ("keep", np.float64),  # candidates handed on at most; inf: all
+        ("policy", np.int64),
+        ("balancers", np.int64),
+        ("by_query", np.int64),  # 1: one replica index for all shards of a query
+        ("request_ns", np.int64),
+        ("send_ns", np.int64),  # between the sendings to consecutive shards
+        ("merge_ns", np.int64),
+        ("merge_per_response_ns", np.int64),
+        ("mergers", np.int64),  # 0: merging is a mere delay
+    ]
+)
+
+#: Width of an event key; the kind stands above it (``rules.event_order``).
+KEY_BITS = 58
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One replication, resolved. Arrays are C-contiguous and read-only; see the module's docstring."""
+
+    seed: int  #: 0 .. 2**63 - 1, the Philox key
+    replication: int
+    arrival_kind: int
+    rate_per_s: float  #: mean rate of the load while it is measured; a trace's own
+    first_measured: int  #: index of the first measured query; those before warm up
+    measured: int  #: number of measured queries; those after ``first_measured + measured`` do not exist
+    drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
+    stages: NDArray[np.void]  #: (stages,) STAGE
+    laws: NDArray[np.void]  #: (stages * ROLES,) LAW; durations in ns; kind NONE where a stage has none
+    work_law: NDArray[np.void]  #: (1,) LAW of the work factor; for the theory line
+    share: F8  #: (all shards,) each stage's part sums to 1
+    knot_items: F8  #: (all knots,) first knot of each stage is at 0
+    knot_ns: F8  #: (all knots,) time alone at the knot, overhead included
+    knot_slope: F8  #: (all knots,) ns an item from this knot to the next, and beyond the last
+    machine_factor: F8  #: (all replicas,) this replication's machines
+    arrival_ns: I8  #: (queries,) non-decreasing, >= 0
+    work: F8  #: (queries,) work factor, >= 0
+    query_bits: int  #: widths of the packed event keys, checked by the planner
+    stage_bits: int
+    shard_bits: int
+    replica_bits: int
+    worker_bits: int
+    send_bits: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                assert value.flags.c_contiguous and not value.flags.writeable, field.name
+
+    @property
+    def queries(self) -> int:
+        """Number of queries, warm-up included."""
+        return len(self.arrival_ns)
+
+    @property
+    def shards(self) -> int:
+        """Number of shards over all stages: tasks of one query."""
+        return len(self.share)
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas over all stages and shards."""
+        return len(self.machine_factor)
+
+    @property
+    def views(self) -> int:
+        """Number of outstanding counters: a replica has one in the view of each balancer of its stage."""
+        return int((self.stages["balancers"] * self.stages["shards"] * self.stages["replicas"]).sum())
+
+
+def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:
+    """Return a read-only, C-contiguous copy of ``array``."""
+    copy = np.array(array, dtype=dtype, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def bits_for(count: int) -> int:
+    """Number of bits that hold the indices 0 .. count - 1.
+
+    >>> bits_for(1), bits_for(2), bits_for(1000)
+    (0, 1, 10)
+    """
+    return max(0, count - 1).bit_length()

@@ -1,0 +1,85 @@
+"""The Trace: what happened in one replication, column by column. Both engines return it, equal to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.core.plan import F8, I8, Plan
+
+#: Outcomes of a query.
+UNFINISHED, COMPLETE = range(2)
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Every task of a run, dense: row = query, column = shard among all shards of the funnel. -1: never happened."""
+
+    replica: I8  #: (queries, shards) index among all replicas
+    worker: I8  #: (queries, shards)
+    enqueue_ns: I8  #: (queries, shards)
+    start_ns: I8  #: (queries, shards)
+    finish_ns: I8  #: (queries, shards)
+    answer_ns: I8  #: (queries, shards)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One replication. Instants are int64 ns, -1 where the instant was not reached before the run was cut.
+
+    The critical task of a query and stage is the one whose answer closed the stage; its waiting, service and response
+    (network) time are kept: latency of a stage = critical wait + service + network + merge, to the nanosecond.
+    Counters of replicas count the tasks of measured queries whole, at their finish, wherever it falls.
+    """
+
+    arrival_ns: I8  #: (queries,)
+    completion_ns: I8  #: (queries,) leave of the last stage
+    outcome: I8  #: (queries,) UNFINISHED or COMPLETE
+    first_measured: int
+    measured: int
+    enter_ns: I8  #: (stages, queries)
+    close_ns: I8  #: (stages, queries) instant of the closing answer
+    leave_ns: I8  #: (stages, queries) after the merge
+    candidates: F8  #: (stages, queries) candidates scored for the query, over all shards; -1: not entered
+    critical_shard: I8  #: (stages, queries) index within the stage; -1: not closed
+    critical_wait_ns: I8  #: (stages, queries) -1: not closed; likewise the next two
+    critical_service_ns: I8  #: (stages, queries)
+    critical_response_ns: I8  #: (stages, queries) from finish to answer
+    answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next three
+    busy_ns: I8  #: (replicas,) sum of service times
+    waiting_ns: I8  #: (replicas,) sum of waiting times
+    longest_wait_ns: I8  #: (replicas,)
+    task_table: Tasks | None  #: only when asked for
+    events: int  #: ordered events that happened; for benchmarks, not part of equality
+
+    def verify(self, plan: Plan) -> None:
+        """Recompute every invariant the slow way.
+
+        Raises
+        ------
+        AssertionError
+            Naming the first invariant that does not hold.
+        """
+        from simulator.core.invariants import verify_trace
+
+        verify_trace(plan, self)
+
+
+def same_trace(one: Trace, two: Trace) -> str:
+    """Name the first column in which two traces differ, or return the empty string."""
+    for name in COLUMNS:
+        if not np.array_equal(getattr(one, name), getattr(two, name)):
+            return name
+    if (one.task_table is None) != (two.task_table is None):
+        return "task_table"
+    if one.task_table is not None and two.task_table is not None:
+        for name in Tasks.__dataclass_fields__:
+            if not np.array_equal(getattr(one.task_table, name), getattr(two.task_table, name)):
+                return f"task_table.{name}"
+    return ""
+
+
+#: The columns of a Trace that two engines must agree on.
+COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("task_table", "events"))

@@ -1,0 +1,1 @@
+"""The engines: each takes a Plan and returns a Trace."""

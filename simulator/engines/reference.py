@@ -1,0 +1,287 @@
+"""The reference engine: what a funnel of sharded stages does, as SimPy processes. Read this file first.
+
+A *query* is a process: it arrives and, stage by stage, sends a task to one replica of every shard, waits for the last
+answer, and merges. A replica is a FIFO queue before one or more *workers*, each a process that serves task after task.
+Between the two, plain callbacks carry a task along: enqueued, started, answered.
+
+Time is integer nanoseconds. What happens next is the pending event with the least (instant, kind, key); that order is
+defined in ``rules.event_order`` and handed to SimPy as the event's priority, never left to the order of insertion.
+SimPy's own housekeeping (priorities 0 and 1) settles in program order before the next ordered event. Who is chosen
+and how long things take is decided in ``rules``; this file only says what waits for what.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+import simpy
+
+from simulator.core import rules
+from simulator.core.plan import LEAST_WORK, NEVER_NS, Plan
+from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
+from simulator.core.trace import Trace
+from simulator.engines.recorder import Recorder
+
+Callback = Callable[["At"], None]
+Process = Generator[simpy.Event, Any, None]
+
+#: SimPy's own events have priorities 0 and 1; ours come after them.
+FIRST_PRIORITY = 2
+
+
+def simulate(plan: Plan, tasks: bool = False) -> Trace:
+    """Simulate one replication and return its trace; with ``tasks``, every task's instants too."""
+    return Model(plan, tasks).run()
+
+
+class Clock(simpy.Environment):
+    """SimPy's environment, which also knows the order of the event that is happening."""
+
+    order: int = -1
+    events: int = 0
+
+
+class At(simpy.Event):
+    """An event at an instant, placed among the others of that instant by its kind and key.
+
+    An event creates only later ones, so what happens is sorted by (instant, kind, key): asserted here.
+    """
+
+    def __init__(
+        self, clock: Clock, instant: int, kind: int, key: int, then: Callback | None = None, value: Any = None
+    ) -> None:
+        self.env = clock
+        self.callbacks = [self.happen] if then is None else [self.happen, then]
+        self._ok = True
+        self._value = value
+        self.order = order = (kind << rules.KEY_BITS) | key  # rules.event_order, without the call
+        now = clock.now
+        assert instant > now or order > clock.order, "an event creates only later events"
+        clock.schedule(self, FIRST_PRIORITY + order, instant - now)
+
+    def happen(self, _: simpy.Event) -> None:
+        """Note that this event is the one that is happening."""
+        self.env.order = self.order
+        self.env.events += 1
+
+
+class Model:
+    """One run: the clock, the fleet, and what the trace will say."""
+
+    def __init__(self, plan: Plan, tasks: bool) -> None:
+        self.plan = plan
+        self.clock = Clock(0)
+        self.record = Recorder(plan, tasks)
+        self.sent = 0
+        self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
+        self.stages = [Stage(self, index) for index in range(len(plan.stages))]
+
+    def run(self) -> Trace:
+        """Run until nothing is left to happen, or the drain is cut."""
+        self.clock.process(self.arrivals())
+        if self.plan.drain_ns == NEVER_NS:
+            self.clock.run()
+        else:
+            self.clock.run(until=int(self.plan.arrival_ns[-1]) + self.plan.drain_ns + 1)
+        return self.record.trace(self.clock.events)
+
+    def arrivals(self) -> Process:
+        """Queries arrive at the instants that the plan says."""
+        for query, instant in enumerate(self.plan.arrival_ns.tolist()):
+            yield At(self.clock, instant, ARRIVE, query)
+            self.clock.process(self.query(query))
+
+    def query(self, query: int) -> Process:
+        """A query's life: for each stage, fan out, wait for the answers, merge; then it is complete."""
+        clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
+        candidates = 0.0
+        for stage in self.stages:
+            key = (query << stage_bits) | stage.index
+            yield At(clock, clock.now, DISPATCH, key)
+            gather = Gather(stage, query)
+            candidates = stage.candidates(query, candidates)
+            stage.dispatch(gather, candidates)
+            yield gather.closed
+            record.close(gather, clock.now)
+            yield from stage.merge(key)
+            record.leave(gather, clock.now)
+        record.complete(query, clock.now)
+
+
+class Stage:
+    """One stage of the funnel: its replicas and its mergers."""
+
+    def __init__(self, model: Model, index: int) -> None:
+        plan = model.plan
+        row = plan.stages[index]
+        self.model = model
+        self.index = index
+        self.shards = int(row["shards"])
+        self.replicas_per_shard = int(row["replicas"])
+        self.first_shard = int(row["first_shard"])
+        self.request_ns = int(row["request_ns"])
+        self.send_ns = int(row["send_ns"])
+        self.is_load_aware = bool(rules.is_load_aware(row["policy"]))
+        self.weighs_work = int(row["policy"]) == LEAST_WORK
+        first = int(row["first_replica"])
+        count = self.shards * self.replicas_per_shard
+        self.replicas = [Replica(model, first + i, int(row["workers"])) for i in range(count)]
+        self.merging: deque[tuple[int, simpy.Event]] = deque()
+        self.free_mergers = int(row["mergers"])
+        self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
+        #: What ``rules.dispatch`` fills: replica, time alone, service time and response latency of each task.
+        self.decided = np.zeros((4, self.shards), dtype=np.int64)
+        self.pooled = np.zeros(self.replicas_per_shard, dtype=np.int64)
+
+    def candidates(self, query: int, previous: float) -> float:
+        """Candidates scored for a query here."""
+        plan = self.model.plan
+        return float(
+            rules.candidates_of(plan.stages, plan.laws, plan.seed, plan.replication, query, self.index, previous)
+        )
+
+    def dispatch(self, gather: Gather, candidates: float) -> None:
+        """Send a task to one replica of every shard, in shard order."""
+        plan, model, query, index = self.model.plan, self.model, gather.query, self.index
+        clock, now, send_bits = model.clock, model.clock.now, plan.send_bits
+        model.record.enter(gather, now, candidates)
+        view = rules.view_of(plan.stages, plan.seed, plan.replication, query, index)
+        rules.dispatch(
+            *(plan.stages, plan.laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
+            *(plan.machine_factor, model.outstanding, self.pooled, plan.seed, plan.replication, query, index),
+            *(candidates, plan.work[query], view, *self.decided),
+        )
+        for shard, (chosen, nominal_ns, service_ns, response_ns) in enumerate(self.decided.T.tolist()):
+            local = shard * self.replicas_per_shard + chosen
+            replica = self.replicas[local]
+            task = Task(gather, shard, replica, service_ns, response_ns)
+            model.record.send(task)
+            if self.is_load_aware:
+                task.counter = view + local
+                task.load = nominal_ns if self.weighs_work else 1
+                self.model.outstanding[task.counter] += task.load
+            key = (replica.index << send_bits) | model.sent
+            model.sent += 1
+            At(clock, now + self.request_ns + shard * self.send_ns, ENQUEUE, key, replica.enqueue, task)
+
+    def answer(self, at: At) -> None:
+        """A task's answer reaches the aggregator; the last one closes the stage."""
+        task: Task = at.value
+        gather = task.gather
+        if self.is_load_aware:
+            self.model.outstanding[task.counter] -= task.load
+        task.answer_ns = now = self.model.clock.now
+        gather.answer_sum_ns += now - gather.enter_ns
+        gather.missing -= 1
+        if gather.missing == 0:
+            gather.last = task
+            gather.closed.succeed()
+
+    def merge(self, key: int) -> Process:
+        """Merge the answers: a mere delay, or work for one of a few mergers, first come first served."""
+        clock = self.model.clock
+        is_limited = self.model.plan.stages[self.index]["mergers"] > 0
+        if is_limited:
+            if self.free_mergers == 0:
+                turn = clock.event()
+                self.merging.append((key, turn))
+                yield turn
+            else:
+                self.free_mergers -= 1
+        yield At(clock, clock.now + self.merge_ns, MERGED, key)
+        if is_limited:
+            if self.merging:
+                self.merging.popleft()[1].succeed()
+            else:
+                self.free_mergers += 1
+
+
+class Gather:
+    """The answers of one query in one stage, while they come in."""
+
+    __slots__ = ("answer_sum_ns", "closed", "enter_ns", "last", "missing", "query", "stage")
+
+    def __init__(self, stage: Stage, query: int) -> None:
+        self.stage = stage
+        self.query = query
+        self.enter_ns = stage.model.clock.now
+        self.missing = stage.shards
+        self.answer_sum_ns = 0
+        self.closed = stage.model.clock.event()
+        self.last: Task
+
+
+class Task:
+    """One query's work at one shard."""
+
+    __slots__ = (
+        *("answer_ns", "counter", "enqueue_ns", "finish_ns", "gather", "load", "replica", "response_ns"),
+        *("service_ns", "shard", "start_ns", "worker"),
+    )
+
+    def __init__(self, gather: Gather, shard: int, replica: Replica, service_ns: int, response_ns: int) -> None:
+        self.gather = gather
+        self.shard = shard
+        self.replica = replica
+        self.service_ns = service_ns
+        self.response_ns = response_ns
+        self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
+        self.counter: int  # where and how much it is outstanding, if the routing looks at that
+        self.load: int
+
+
+class Replica:
+    """A FIFO queue before one or more workers."""
+
+    def __init__(self, model: Model, index: int, workers: int) -> None:
+        self.model = model
+        self.index = index
+        self.queue: deque[Task] = deque()
+        self.free = list(range(workers))  # a heap: the free worker of lowest index is next
+        self.is_starting = False
+        self.given = [model.clock.event() for _ in range(workers)]
+        for worker in range(workers):
+            model.clock.process(self.serve(worker))
+
+    def enqueue(self, at: At) -> None:
+        """A task joins the queue."""
+        task: Task = at.value
+        task.enqueue_ns = self.model.clock.now
+        self.queue.append(task)
+        self.start_soon()
+
+    def start_soon(self) -> None:
+        """At the end of this instant, start what may start. Once an instant is enough."""
+        if self.free and self.queue and not self.is_starting:
+            self.is_starting = True
+            At(self.model.clock, self.model.clock.now, START, self.index, self.start)
+
+    def start(self, _: At) -> None:
+        """While a worker is free and a task waits, the free worker of lowest index takes the first in the queue."""
+        self.is_starting = False
+        while self.free and self.queue:
+            worker = heappop(self.free)
+            self.given[worker].succeed(self.queue.popleft())
+
+    def serve(self, worker: int) -> Process:
+        """A worker's life: take a task, serve it, send its answer on its way."""
+        clock, record = self.model.clock, self.model.record
+        shard_bits = self.model.plan.shard_bits
+        key = (self.index << self.model.plan.worker_bits) | worker
+        while True:
+            task: Task = yield self.given[worker]
+            self.given[worker] = clock.event()
+            task.worker = worker
+            task.start_ns = now = clock.now
+            yield At(clock, now + task.service_ns, FINISH, key)
+            task.finish_ns = now = clock.now
+            heappush(self.free, worker)
+            record.finish(task)
+            stage = task.gather.stage
+            answer_key = (task.gather.query << shard_bits) | (stage.first_shard + task.shard)
+            At(clock, now + task.response_ns, ANSWER, answer_key, stage.answer, task)
+            self.start_soon()

@@ -1,0 +1,38 @@
+"""The exceptions that callers may catch: one for the user's mistakes, one for a run that contradicts theory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a user's input: where, what was given, what is allowed, how to cure it."""
+
+    file: str  #: as the user named it; "-" for standard input, "--set" for an override
+    line: int  #: 1-based; 0 where the input has no lines
+    column: int  #: 1-based; 0 where the input has no columns
+    path: str  #: dotted path of the field, e.g. ``stages[1].shards``; may be empty
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+
+
+class ScenarioError(ValueError):
+    """The user's scenario, overlay, override or trace is wrong. Carries all problems found, in file order."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        assert problems, "a ScenarioError needs at least one problem"
+        self.problems = tuple(sorted(problems))
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = [str(problem) for problem in self.problems]
+        return "\n".join([*lines, f"{count} error{'s' if count > 1 else ''}"])
+
+
+class ContradictionError(RuntimeError):
+    """A run contradicts a law that holds exactly: the answer must not be trusted, and the fault is ours."""
