@@ -65,10 +65,10 @@ class Recorder:
         if self.table is not None:
             self.sent.append(task)
 
-    def close(self, gather: Gather, now: int) -> None:
-        """The last answer has closed a stage: its task is the critical one."""
+    def close(self, task: Task, now: int) -> None:
+        """The answer of this task has closed its stage: it is the critical one."""
+        gather = task.gather
         at = gather.stage.index, gather.query
-        task = gather.last
         self.close_ns[at] = now
         self.critical_shard[at] = task.shard
         self.critical_wait_ns[at] = task.start_ns - task.enqueue_ns

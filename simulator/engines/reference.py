@@ -6,7 +6,7 @@ Between the two, plain callbacks carry a task along: enqueued, started, answered
 
 Time is integer nanoseconds. What happens next is the pending event with the least (instant, kind, key); that order is
 defined in ``rules.event_order`` and handed to SimPy as the event's priority, never left to the order of insertion.
-SimPy's own housekeeping (priorities 0 and 1) settles in program order before the next ordered event. Who is chosen
+SimPy's own housekeeping (priorities 0 and 1) settles before the next ordered event. Who is chosen
 and how long things take is decided in ``rules``; this file only says what waits for what.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 import simpy
 
 from simulator.core import rules
-from simulator.core.plan import LEAST_WORK, NEVER_NS, Plan
+from simulator.core.plan import KEY_BITS, LEAST_WORK, NEVER_NS, Plan
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
 from simulator.core.trace import Trace
 from simulator.engines.recorder import Recorder
@@ -41,8 +41,22 @@ def simulate(plan: Plan, tasks: bool = False) -> Trace:
 class Clock(simpy.Environment):
     """SimPy's environment, which also knows the order of the event that is happening."""
 
-    order: int = -1
-    events: int = 0
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.order = -1
+        self.events = 0
+
+    def step(self) -> None:
+        """Process the next event: ``simpy.Environment.step``, with the order kept."""
+        if not self._queue:
+            raise simpy.core.EmptySchedule
+        self._now, self.order, _, event = heappop(self._queue)
+        self.events += 1
+        callbacks, event.callbacks = event.callbacks, None
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not hasattr(event, "_defused"):
+            raise event._value
 
 
 class At(simpy.Event):
@@ -55,18 +69,24 @@ class At(simpy.Event):
         self, clock: Clock, instant: int, kind: int, key: int, then: Callback | None = None, value: Any = None
     ) -> None:
         self.env = clock
-        self.callbacks = [self.happen] if then is None else [self.happen, then]
+        self.callbacks = [] if then is None else [then]
         self._ok = True
         self._value = value
-        self.order = order = (kind << rules.KEY_BITS) | key  # rules.event_order, without the call
-        now = clock.now
-        assert instant > now or order > clock.order, "an event creates only later events"
-        clock.schedule(self, FIRST_PRIORITY + order, instant - now)
+        order = FIRST_PRIORITY + ((kind << KEY_BITS) | key)  # rules.event_order, without the call
+        assert instant > clock._now or order > clock.order, "an event creates only later events"
+        heappush(clock._queue, (instant, order, next(clock._eid), self))  # clock.schedule, without the call
 
-    def happen(self, _: simpy.Event) -> None:
-        """Note that this event is the one that is happening."""
-        self.env.order = self.order
-        self.env.events += 1
+
+class Handover(simpy.Event):
+    """What a process waits for until it is handed a value, by an event that is happening; it goes on at once."""
+
+    def give(self, value: Any = None) -> None:
+        """Let the waiting process go on with ``value``."""
+        self._ok = True
+        self._value = value
+        callbacks, self.callbacks = self.callbacks, None
+        for callback in callbacks:
+            callback(self)
 
 
 class Model:
@@ -74,7 +94,7 @@ class Model:
 
     def __init__(self, plan: Plan, tasks: bool) -> None:
         self.plan = plan
-        self.clock = Clock(0)
+        self.clock = Clock()
         self.record = Recorder(plan, tasks)
         self.sent = 0
         self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
@@ -106,7 +126,6 @@ class Model:
             candidates = stage.candidates(query, candidates)
             stage.dispatch(gather, candidates)
             yield gather.closed
-            record.close(gather, clock.now)
             yield from stage.merge(key)
             record.leave(gather, clock.now)
         record.complete(query, clock.now)
@@ -130,7 +149,7 @@ class Stage:
         first = int(row["first_replica"])
         count = self.shards * self.replicas_per_shard
         self.replicas = [Replica(model, first + i, int(row["workers"])) for i in range(count)]
-        self.merging: deque[tuple[int, simpy.Event]] = deque()
+        self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
         #: What ``rules.dispatch`` fills: replica, time alone, service time and response latency of each task.
@@ -178,8 +197,8 @@ class Stage:
         gather.answer_sum_ns += now - gather.enter_ns
         gather.missing -= 1
         if gather.missing == 0:
-            gather.last = task
-            gather.closed.succeed()
+            self.model.record.close(task, now)
+            gather.closed.give()
 
     def merge(self, key: int) -> Process:
         """Merge the answers: a mere delay, or work for one of a few mergers, first come first served."""
@@ -187,15 +206,15 @@ class Stage:
         is_limited = self.model.plan.stages[self.index]["mergers"] > 0
         if is_limited:
             if self.free_mergers == 0:
-                turn = clock.event()
-                self.merging.append((key, turn))
+                turn = Handover(clock)
+                self.merging.append(turn)
                 yield turn
             else:
                 self.free_mergers -= 1
         yield At(clock, clock.now + self.merge_ns, MERGED, key)
         if is_limited:
             if self.merging:
-                self.merging.popleft()[1].succeed()
+                self.merging.popleft().give()
             else:
                 self.free_mergers += 1
 
@@ -203,7 +222,7 @@ class Stage:
 class Gather:
     """The answers of one query in one stage, while they come in."""
 
-    __slots__ = ("answer_sum_ns", "closed", "enter_ns", "last", "missing", "query", "stage")
+    __slots__ = ("answer_sum_ns", "closed", "enter_ns", "missing", "query", "stage")
 
     def __init__(self, stage: Stage, query: int) -> None:
         self.stage = stage
@@ -211,8 +230,7 @@ class Gather:
         self.enter_ns = stage.model.clock.now
         self.missing = stage.shards
         self.answer_sum_ns = 0
-        self.closed = stage.model.clock.event()
-        self.last: Task
+        self.closed = Handover(stage.model.clock)
 
 
 class Task:
@@ -243,7 +261,7 @@ class Replica:
         self.queue: deque[Task] = deque()
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
-        self.given = [model.clock.event() for _ in range(workers)]
+        self.given = [Handover(model.clock) for _ in range(workers)]
         for worker in range(workers):
             model.clock.process(self.serve(worker))
 
@@ -265,7 +283,7 @@ class Replica:
         self.is_starting = False
         while self.free and self.queue:
             worker = heappop(self.free)
-            self.given[worker].succeed(self.queue.popleft())
+            self.given[worker].give(self.queue.popleft())
 
     def serve(self, worker: int) -> Process:
         """A worker's life: take a task, serve it, send its answer on its way."""
@@ -274,7 +292,7 @@ class Replica:
         key = (self.index << self.model.plan.worker_bits) | worker
         while True:
             task: Task = yield self.given[worker]
-            self.given[worker] = clock.event()
+            self.given[worker] = Handover(clock)
             task.worker = worker
             task.start_ns = now = clock.now
             yield At(clock, now + task.service_ns, FINISH, key)
