@@ -152,9 +152,8 @@ def dispatch(  # type: ignore[no-untyped-def]
     replication,
     query,
     stage,
-    candidates,
+    previous,
     work,
-    view,
     replica,
     nominal_ns,
     service,
@@ -163,9 +162,12 @@ def dispatch(  # type: ignore[no-untyped-def]
     """Draw and decide everything about the tasks of one query in one stage, in shard order.
 
     ``outstanding``: (views,) int64 tasks, or ns of work under least_work; only read. ``pooled``: scratch of at least
-    the largest number of replicas. ``view``: of ``view_of``. Fills the first ``shards`` items of ``replica`` (index
-    within the shard), ``nominal_ns`` (time alone), ``service`` and ``response_ns``, all int64.
+    the largest number of replicas. ``previous``: candidates given to the previous stage. ``work``: the query's factor.
+    Fills the first ``shards`` items of ``replica`` (index within the shard), ``nominal_ns`` (time alone), ``service``
+    and ``response_ns``, all int64. Returns the candidates of this stage and the offset of the query's view.
     """
+    candidates = candidates_of(stages, stage_laws, seed, replication, query, stage, previous)
+    view = view_of(stages, seed, replication, query, stage)
     shards = stages[stage]["shards"]
     replicas = stages[stage]["replicas"]
     policy = stages[stage]["policy"]
@@ -215,3 +217,4 @@ def dispatch(  # type: ignore[no-untyped-def]
         nominal_ns[shard] = round_ns(alone_ns)
         service[shard] = service_ns(alone_ns, machine_factor[first_replica + shard * replicas + chosen], task_factor)
         response_ns[shard] = round_ns(laws.quantile(stage_laws, response_row, luck))
+    return candidates, view

@@ -1,0 +1,41 @@
+# Two commands are enough: `make demo` shows what it does, `make test` shows that it works.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: demo test check verify golden bench clean
+
+$(BIN)/shardsim: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(BIN)/shardsim  ## the paper funnel, answered
+	$(BIN)/shardsim run scenarios/paper_funnel.yaml
+
+test: $(VENV)/dev  ## all tests but the long statistical ones
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not verify'
+
+check: $(VENV)/dev  ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 20 minutes on 2 cores
+	$(BIN)/python -m pytest -n $(JOBS) -m verify --verify-report
+
+golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
+	$(BIN)/python -m pytest tests/test_golden.py --regenerate
+
+bench: $(VENV)/dev  ## the engine against plain SimPy models, measured in one run
+	$(BIN)/python benchmarks/engines.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

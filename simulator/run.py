@@ -1,0 +1,252 @@
+"""``simulate``: replications of a scenario, on one or more processes, until there are enough; and what they say."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from simulator.core.trace import Trace
+from simulator.errors import ContradictionError
+from simulator.planner import make_plan
+from simulator.scenario import Scenario
+from simulator.stats import Summary, next_replications, summarise
+from simulator.theory import check, estimate, little
+
+#: Looks at the precision reached, at most (a rule of the house: repeated looks without adjustment inflate error).
+LOOKS = 4
+
+Progress = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found, and all that is needed to run it again."""
+
+    scenario: Scenario
+    summary: Summary
+    theory: dict[str, Any]
+    traces: dict[int, Trace] = field(repr=False)  #: by replication
+    interrupted: bool  #: finished replications were kept, others lost
+    wall_s: float
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as written by ``--format json``: the same bytes for the same input, on any number of processes."""
+        body = self.summary.to_dict()
+        notes = [*self.notes, *body.pop("notes", [])]
+        resolved = self.scenario.resolved()
+        return {
+            "schema": 1,
+            "scenario": self.scenario.name,
+            "description": self.scenario.description,
+            "engine": "reference",
+            "seed": self.scenario.run.seed,
+            **body,
+            "theory": self.theory,
+            "notes": notes,
+            "provenance": {
+                "scenario_sha256": self.scenario.sha256(),
+                "seed": self.scenario.run.seed,
+                "replications": sorted(self.traces),
+                "versions": versions(),
+                "resolved": resolved,
+            },
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """0: every objective met; 99: one failed; 98: one inconclusive and none failed; 130: interrupted."""
+        if self.interrupted:
+            return 130
+        verdicts = [objective["met"] for objective in self.summary.to_dict()["slos"]]
+        if False in verdicts:
+            return 99
+        return 98 if None in verdicts else 0
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed a result."""
+    found = {"python": platform.python_version()}
+    for name in ("shardsim", "numpy", "numba", "simpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    jobs: int = 1,
+    percentiles: Sequence[float] = (50, 90, 95, 99, 99.9),
+    time_s: float | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Simulate a scenario and summarise it.
+
+    Parameters
+    ----------
+    scenario
+        As loaded; how many replications and queries, and the seed, stand in ``scenario.run``.
+    jobs
+        Processes; the result does not depend on it.
+    percentiles
+        Of latency, in percent, to be reported where the sample supports them.
+    time_s
+        Run as many whole replications as fit into this time, at least one, whatever the scenario says.
+    progress
+        Called with (replications done, replications planned, events so far) as replications finish.
+
+    Raises
+    ------
+    ContradictionError
+        If the run contradicts a law that holds exactly.
+    ScenarioError
+        If a replication would measure no query.
+    """
+    began = time.monotonic()
+    deadline = None if time_s is None else began + time_s
+    wanted = scenario.run.replications if deadline is None else None
+    notes: list[str] = []
+    traces: dict[int, Trace] = {}
+    plan = make_plan(scenario, 0)
+    arithmetic = estimate(plan)
+
+    def look() -> Summary:
+        ordered = [traces[replication] for replication in sorted(traces)]
+        return summarise(
+            ordered,
+            plan,
+            scenario.slos,
+            percentiles,
+            [stage.name for stage in scenario.stages],
+            arithmetic_utilisation=arithmetic.utilisation,
+        )
+
+    interrupted = False
+    looks = 0
+    while True:
+        interrupted = _extend(traces, scenario, wanted, deadline, jobs, progress)
+        if interrupted or deadline is not None or scenario.run.precision is None or not traces:
+            break
+        looks += 1
+        assert wanted is not None
+        more = next_replications(look(), scenario.run.precision)
+        if more <= wanted:
+            break
+        if looks == LOOKS:
+            notes.append(f"precision {scenario.run.precision:.3g} not reached in {LOOKS} looks ({wanted} replications)")
+            break
+        wanted = more
+    if not traces:
+        raise KeyboardInterrupt
+    if deadline is not None:
+        notes.append(f"{len(traces)} whole replications fitted into {time_s:g} s")
+    if interrupted:
+        notes.append(f"interrupted: only the {len(traces)} replications that had finished are counted")
+    if scenario.load.arrivals.kind == "trace" and len(traces) > 1:
+        notes.append("replications share the trace and redraw the rest: intervals are given this trace")
+    summary = look()
+    theory = _theory(scenario, plan, arithmetic, summary, traces)
+    return Result(scenario, summary, theory, traces, interrupted, time.monotonic() - began, tuple(notes))
+
+
+def _theory(scenario: Scenario, plan: Any, arithmetic: Any, summary: Summary, traces: dict[int, Trace]) -> dict[str, Any]:
+    """The theory line: the estimate, and what the run says of it. Raises ContradictionError."""
+    findings = [*little(list(traces.values()), plan), *check(arithmetic, summary.to_dict())]
+    broken = [finding for finding in findings if finding.verdict == "contradicted"]
+    if broken:
+        lines = [f"{finding.law}: expected {finding.expected}, saw {finding.observed}" for finding in broken]
+        raise ContradictionError(
+            "the run contradicts laws that hold exactly; do not trust it, and report it with its scenario and seed:\n"
+            + "\n".join(lines)
+        )
+    names = [stage.name for stage in scenario.stages]
+    return {**arithmetic.to_dict(names), "checks": [finding.to_dict(names) for finding in findings]}
+
+
+def _extend(
+    traces: dict[int, Trace],
+    scenario: Scenario,
+    wanted: int | None,
+    deadline: float | None,
+    jobs: int,
+    progress: Progress | None,
+) -> bool:
+    """Add replications to ``traces`` until ``wanted`` are there or time is up; True if interrupted."""
+    try:
+        source = _serial if jobs == 1 or wanted == len(traces) + 1 else _parallel
+        for replication, trace in source(scenario, len(traces), wanted, deadline, jobs):
+            traces[replication] = trace
+            if progress is not None:
+                done = sum(trace.events for trace in traces.values())
+                progress(len(traces), wanted or len(traces), done)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def replicate(scenario: Scenario, replication: int) -> Trace:
+    """Simulate one replication on the reference engine."""
+    from simulator.engines import reference
+
+    return reference.simulate(make_plan(scenario, replication))
+
+
+Replications = Iterator[tuple[int, Trace]]
+
+
+def _serial(scenario: Scenario, first: int, wanted: int | None, deadline: float | None, jobs: int) -> Replications:
+    replication = first
+    longest_s = 0.0
+    while (wanted is None or replication < wanted) and (
+        deadline is None or replication == first or time.monotonic() + longest_s <= deadline
+    ):
+        began = time.monotonic()
+        yield replication, replicate(scenario, replication)
+        longest_s = max(longest_s, time.monotonic() - began)
+        replication += 1
+
+
+def _parallel(scenario: Scenario, first: int, wanted: int | None, deadline: float | None, jobs: int) -> Replications:
+    """Replications on processes, as they finish. What is under way when the caller stops is ended."""
+    # A fork is cheap but not safe beside other threads; then start afresh.
+    may_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+    context = multiprocessing.get_context("fork" if may_fork else "spawn")
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts_to_the_parent)
+    began: dict[Future[Trace], tuple[int, float]] = {}
+    following, longest_s = first, 0.0
+    try:
+        while True:
+            while len(began) < jobs and (wanted is None or following < wanted):
+                in_time = deadline is None or following < first + jobs or time.monotonic() + longest_s <= deadline
+                if not in_time:
+                    break
+                began[executor.submit(replicate, scenario, following)] = (following, time.monotonic())
+                following += 1
+            if not began:
+                return
+            done, _ = wait(began, return_when=FIRST_COMPLETED)
+            for future in done:
+                replication, start = began.pop(future)
+                longest_s = max(longest_s, time.monotonic() - start)
+                yield replication, future.result()
+    finally:
+        executor.shutdown(wait=not began, cancel_futures=True)
+        if began:
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

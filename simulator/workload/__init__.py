@@ -1,0 +1,1 @@
+"""Arrivals and what queries bring with them, as arrays of integer nanoseconds and factors."""

@@ -1,0 +1,78 @@
+"""When queries arrive: unit-rate epochs put through the inverse of the cumulated rate, on one clock.
+
+The epochs depend on seed and replication only, so two loads share their luck: a higher rate presses the same arrivals
+together.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulator.core import draws
+from simulator.core.jit import kernel
+from simulator.core.plan import ARRIVE_CONSTANT, F8, I8
+from simulator.units import NS_PER_S
+from simulator.workload.rates import Rate
+
+
+@kernel
+def cumulate_gaps(seed, replication, first, reached, epoch):  # type: ignore[no-untyped-def]
+    """Fill ``epoch`` (n,) with a unit Poisson process from arrival ``first`` on; ``reached``: the epoch before it."""
+    for i in range(epoch.shape[0]):
+        u, _ = draws.uniforms(seed, replication, draws.GAP, first + i, 0, 0)
+        reached = reached - math.log(1.0 - u)
+        epoch[i] = reached
+
+
+def epochs(kind: int, seed: int, replication: int, count: int, first: int = 0, reached: float = 0.0) -> F8:
+    """Unit-rate epochs of arrivals first .. first + count - 1, (count,) float64, increasing.
+
+    ``kind``: ARRIVE_CONSTANT (i + 1/2) or ARRIVE_POISSON; ``reached``: the epoch of arrival ``first`` - 1.
+    """
+    if kind == ARRIVE_CONSTANT:
+        return np.arange(first, first + count) + 0.5
+    epoch = np.empty(count)
+    cumulate_gaps(seed, replication, first, reached, epoch)
+    return epoch
+
+
+def epochs_until(kind: int, seed: int, replication: int, end: float) -> F8:
+    """All unit-rate epochs below ``end``."""
+    parts: list[F8] = []
+    first, reached = 0, 0.0
+    while reached < end:
+        count = int(end - reached + 4 * math.sqrt(end)) + 16
+        part = epochs(kind, seed, replication, count, first, reached)
+        parts.append(part)
+        first += count
+        reached = float(part[-1])
+    together = np.concatenate(parts) if parts else np.empty(0)
+    return together[together < end]
+
+
+def to_ns(instant_s: F8) -> I8:
+    """Instants in seconds as int64 nanoseconds, halves upward."""
+    return np.floor(instant_s * NS_PER_S + 0.5).astype(np.int64)
+
+
+def arrivals_counted(kind: int, seed: int, replication: int, rate: Rate, count: int) -> I8:
+    """The first ``count`` arrivals at a rate, (count,) int64 ns."""
+    return to_ns(rate.instants(epochs(kind, seed, replication, count)))
+
+
+def arrivals_until(kind: int, seed: int, replication: int, rate: Rate) -> I8:
+    """All arrivals while the rate lasts, int64 ns; the rate must end."""
+    return to_ns(rate.instants(epochs_until(kind, seed, replication, rate.arrivals)))
+
+
+def arrivals_of_trace(timestamp_s: F8, speed: float) -> I8:
+    """A recorded load as int64 ns: (t_i - t_0) / speed, after half a mean gap.
+
+    ``timestamp_s``: (rows,) non-decreasing. One row arrives at once.
+    """
+    rows = len(timestamp_s)
+    instant_s = (timestamp_s - timestamp_s[0]) / speed
+    half_gap_s = instant_s[-1] / (rows - 1) / 2 if rows > 1 else 0.0
+    return to_ns(instant_s + half_gap_s)
