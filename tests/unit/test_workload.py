@@ -1,0 +1,94 @@
+"""Arrivals: the rate asked for, on one clock, the same however they are cut into pieces."""
+
+import math
+
+import numpy as np
+import pytest
+
+from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON
+from simulator.workload.arrivals import (
+    arrivals_counted,
+    arrivals_of_trace,
+    arrivals_until,
+    epochs,
+    epochs_until,
+)
+from simulator.workload.rates import Rate, RatePiece
+
+FOREVER = Rate([RatePiece(math.inf, 4.0, 4.0)])
+
+
+def test_constant_arrivals_are_half_a_gap_from_both_ends():
+    assert arrivals_counted(ARRIVE_CONSTANT, 1, 0, FOREVER, 3).tolist() == [125_000_000, 375_000_000, 625_000_000]
+
+
+def test_epochs_do_not_depend_on_how_they_are_cut():
+    whole = epochs(ARRIVE_POISSON, 3, 1, 1000)
+    head = epochs(ARRIVE_POISSON, 3, 1, 400)
+    tail = epochs(ARRIVE_POISSON, 3, 1, 600, 400, float(head[-1]))
+    assert np.array_equal(whole, np.concatenate([head, tail]))
+    until = epochs_until(ARRIVE_POISSON, 3, 1, float(whole[500]))
+    assert np.array_equal(until, whole[:500])
+
+
+def test_poisson_gaps_have_the_mean_and_spread_of_a_poisson_process():
+    gaps = np.diff(epochs(ARRIVE_POISSON, 5, 0, 200_000))
+    # five standard errors: a false alarm in a million
+    assert abs(gaps.mean() - 1) < 5 / math.sqrt(len(gaps))
+    assert abs(gaps.std() - 1) < 5 * math.sqrt(2 / len(gaps))
+    counts = np.bincount(np.cumsum(gaps).astype(int))[:-1]
+    assert abs(counts.var() / counts.mean() - 1) < 5 * math.sqrt(2 / len(counts))
+
+
+def test_two_loads_share_their_luck():
+    slow = arrivals_counted(ARRIVE_POISSON, 5, 0, FOREVER, 100)
+    fast = arrivals_counted(ARRIVE_POISSON, 5, 0, Rate([RatePiece(math.inf, 8.0, 8.0)]), 100)
+    assert np.all(np.abs(slow - 2 * fast) <= 2)
+
+
+def test_replications_have_luck_of_their_own():
+    assert not np.array_equal(epochs(ARRIVE_POISSON, 5, 0, 10), epochs(ARRIVE_POISSON, 5, 1, 10))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [RatePiece(10.0, 5.0, 5.0)],
+        [RatePiece(10.0, 0.0, 8.0), RatePiece(5.0, 8.0, 8.0), RatePiece(3.0, 8.0, 0.0)],
+        [RatePiece(2.0, 3.0, 3.0), RatePiece(4.0, 0.0, 0.0), RatePiece(2.0, 6.0, 1.0)],
+    ],
+)
+def test_the_inverse_undoes_the_cumulated_rate(pieces):
+    rate = Rate(pieces)
+    grid = np.linspace(0, sum(piece.duration_s for piece in pieces), 200_001)
+    edges = np.concatenate([rate.start_s, [grid[-1]]])
+    levels = [np.interp(grid, [edges[i], edges[i + 1]], [p.start_per_s, p.end_per_s]) for i, p in enumerate(pieces)]
+    which = np.clip(np.searchsorted(edges, grid, side="right") - 1, 0, len(pieces) - 1)
+    level = np.choose(which, levels)
+    cumulated = np.concatenate([[0], np.cumsum((level[1:] + level[:-1]) / 2 * np.diff(grid))])
+    targets = np.linspace(0.01, rate.arrivals * 0.999, 50)
+    assert np.allclose(np.interp(rate.instants(targets), grid, cumulated), targets, atol=2e-3)
+
+
+def test_nothing_arrives_while_the_rate_is_zero():
+    rate = Rate([RatePiece(2.0, 50.0, 50.0), RatePiece(4.0, 0.0, 0.0), RatePiece(2.0, 50.0, 50.0)])
+    instants = arrivals_until(ARRIVE_POISSON, 11, 0, rate) / 1e9
+    assert len(instants) > 100
+    assert not np.any((instants > 2.0) & (instants < 6.0))
+    assert instants.max() < 8.0
+
+
+def test_a_ramp_offers_the_load_that_was_asked():
+    rate = Rate([RatePiece(1000.0, 0.0, 100.0)])
+    counts = [len(arrivals_until(ARRIVE_POISSON, seed, 0, rate)) for seed in range(20)]
+    expected = 50_000
+    assert abs(np.mean(counts) - expected) < 5 * math.sqrt(expected / len(counts))
+
+
+def test_a_trace_starts_half_a_mean_gap_in_and_keeps_equal_instants():
+    arrivals = arrivals_of_trace(np.array([10.0, 12.0, 12.0, 16.0]), speed=2.0)
+    assert arrivals.tolist() == [500_000_000, 1_500_000_000, 1_500_000_000, 3_500_000_000]
+
+
+def test_a_trace_of_one_row():
+    assert arrivals_of_trace(np.array([3.0]), speed=1.0).tolist() == [0]
