@@ -13,7 +13,7 @@ import numpy as np
 from simulator.core import draws
 from simulator.core.jit import kernel
 from simulator.core.plan import ARRIVE_CONSTANT, F8, I8
-from simulator.units import NS_PER_S
+from simulator.units import ns_array
 from simulator.workload.rates import Rate
 
 
@@ -52,19 +52,14 @@ def epochs_until(kind: int, seed: int, replication: int, end: float) -> F8:
     return together[together < end]
 
 
-def to_ns(instant_s: F8) -> I8:
-    """Instants in seconds as int64 nanoseconds, halves upward."""
-    return np.floor(instant_s * NS_PER_S + 0.5).astype(np.int64)
-
-
 def arrivals_counted(kind: int, seed: int, replication: int, rate: Rate, count: int) -> I8:
     """The first ``count`` arrivals at a rate, (count,) int64 ns."""
-    return to_ns(rate.instants(epochs(kind, seed, replication, count)))
+    return ns_array(rate.instants(epochs(kind, seed, replication, count)))
 
 
 def arrivals_until(kind: int, seed: int, replication: int, rate: Rate) -> I8:
     """All arrivals while the rate lasts, int64 ns; the rate must end."""
-    return to_ns(rate.instants(epochs_until(kind, seed, replication, rate.arrivals)))
+    return ns_array(rate.instants(epochs_until(kind, seed, replication, rate.arrivals)))
 
 
 def arrivals_of_trace(timestamp_s: F8, speed: float) -> I8:
@@ -75,4 +70,4 @@ def arrivals_of_trace(timestamp_s: F8, speed: float) -> I8:
     rows = len(timestamp_s)
     instant_s = (timestamp_s - timestamp_s[0]) / speed
     half_gap_s = instant_s[-1] / (rows - 1) / 2 if rows > 1 else 0.0
-    return to_ns(instant_s + half_gap_s)
+    return ns_array(instant_s + half_gap_s)
