@@ -68,7 +68,7 @@ def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
     work_law = scenario.load.work.law
     try:
         return assemble(
-            [stage_parts(stage, scenario) for stage in scenario.stages],
+            [stage_parts(stage, scenario, index == 0) for index, stage in enumerate(scenario.stages)],
             load.arrival_ns,
             work_law.quantiles(uniform),
             seed=seed,
@@ -84,15 +84,16 @@ def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
         raise _refusal(scenario, "", f"{error}; make the scenario smaller") from error
 
 
-def stage_parts(stage: Stage, scenario: Scenario) -> StageParts:
+def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
     """One stage in nanoseconds and numbers."""
     model = stage.cost_model(scenario.hardware)
-    timed = getattr(model, "law", None)
+    timed = model.law
+    candidates = Law.none() if stage.candidates is None else stage.candidates.law
+    if is_first and stage.candidates is None:
+        candidates = ONE  # a model of kind time does not ask
     knots = [(0.0, 0.0, 0.0)]
     if timed is None:
-        knots = [
-            (piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in model.pieces()
-        ]
+        knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in model.pieces()]
     return StageParts(
         share=stage.shares,
         replicas=stage.replicas,
@@ -102,7 +103,7 @@ def stage_parts(stage: Stage, scenario: Scenario) -> StageParts:
         task=ONE if timed is not None else stage.variability.task.law,
         machine=stage.variability.machine.law,
         response=_in_ns(stage.network.response.law),
-        candidates=Law.none() if stage.candidates is None else stage.candidates.law,
+        candidates=candidates,
         hashed=stage.split == "hashed",
         keep=math.inf if stage.keep is None else float(stage.keep),
         policy=POLICIES[stage.routing.policy],
@@ -143,14 +144,15 @@ def make_load(scenario: Scenario, replication: int) -> Load:
         return _trace_load(scenario)
     seed, kind = run.seed, ARRIVALS[scenario.load.arrivals.kind]
     start_per_s = rate_pieces(scenario)[0].start_per_s
-    if run.queries is not None:
+    queries = scenario.queries
+    if queries is not None:
         rate = Rate([RatePiece(math.inf, start_per_s, start_per_s)])
         if run.warmup_s is None:
-            warmup = run.queries // WARMUP if run.warmup_queries is None else run.warmup_queries
-            arrival_ns = arrivals_counted(kind, seed, replication, rate, warmup + run.queries)
+            warmup = queries // WARMUP if run.warmup_queries is None else run.warmup_queries
+            arrival_ns = arrivals_counted(kind, seed, replication, rate, warmup + queries)
             return Load(arrival_ns, warmup, start_per_s)
         warm = arrivals_until(kind, seed, replication, Rate([RatePiece(run.warmup_s, start_per_s, start_per_s)]))
-        arrival_ns = arrivals_counted(kind, seed, replication, rate, len(warm) + run.queries)
+        arrival_ns = arrivals_counted(kind, seed, replication, rate, len(warm) + queries)
         return Load(arrival_ns, len(warm), start_per_s)
     pieces = rate_pieces(scenario)
     duration_s = sum(piece.duration_s for piece in pieces)
@@ -173,7 +175,7 @@ def rate_pieces(scenario: Scenario) -> list[RatePiece]:
             RatePiece(phase.duration_s, phase.start_per_s * scale, phase.end_per_s * scale) for phase in load.phases
         ]
     assert load.rate_per_s is not None, "the schema asks for a rate"
-    duration_s = math.inf if scenario.run.duration_s is None else scenario.run.duration_s
+    duration_s = math.inf if scenario.duration_s is None else scenario.duration_s
     return [RatePiece(duration_s, load.rate_per_s * scale, load.rate_per_s * scale)]
 
 

@@ -160,7 +160,9 @@ def simulate(
     return Result(scenario, summary, theory, traces, interrupted, time.monotonic() - began, tuple(notes))
 
 
-def _theory(scenario: Scenario, plan: Any, arithmetic: Any, summary: Summary, traces: dict[int, Trace]) -> dict[str, Any]:
+def _theory(
+    scenario: Scenario, plan: Any, arithmetic: Any, summary: Summary, traces: dict[int, Trace]
+) -> dict[str, Any]:
     """The theory line: the estimate, and what the run says of it. Raises ContradictionError."""
     findings = [*little(list(traces.values()), plan), *check(arithmetic, summary.to_dict())]
     broken = [finding for finding in findings if finding.verdict == "contradicted"]

@@ -15,13 +15,13 @@ from simulator.core.laws import Law
 from simulator.core.plan import (
     ARRIVE_POISSON,
     CONSTANT,
+    F8,
+    I8,
     KEY_BITS,
     LAW,
     NEVER_NS,
     RANDOM,
     STAGE,
-    F8,
-    I8,
     Plan,
     bits_for,
     frozen,
@@ -29,6 +29,7 @@ from simulator.core.plan import (
 
 ONE = Law(CONSTANT, 1.0)
 ZERO = Law(CONSTANT, 0.0)
+ABSENT = Law.none()
 
 #: What the counters of the draws and SimPy's integers can hold.
 MOST_QUERIES = 2**32
@@ -47,11 +48,11 @@ class StageParts:
     replicas: int = 1
     workers: int = 1
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
-    time: Law = Law.none()  #: the whole task's time; then knots and task are not used
+    time: Law = ABSENT  #: the whole task's time; then knots and task are not used
     task: Law = ONE
     machine: Law = ONE
     response: Law = ZERO
-    candidates: Law = Law.none()  #: the stage's own count
+    candidates: Law = ABSENT  #: the stage's own count
     hashed: bool = False
     keep: float = math.inf
     policy: int = RANDOM

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,9 +55,10 @@ _CACHE = cache_directory()
 
 def kernel(function: F) -> F:
     """Compile ``function`` in nopython mode, without fastmath: a float is rounded alike wherever it is computed."""
-    previous = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_CACHE or "")
+    settings: Any = config
+    previous = settings.CACHE_DIR
+    settings.CACHE_DIR = str(_CACHE or "")
     try:
         return cast(F, numba.njit(function, cache=_CACHE is not None, nogil=True, error_model="numpy"))
     finally:
-        numba.config.CACHE_DIR = previous
+        settings.CACHE_DIR = previous

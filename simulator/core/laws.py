@@ -126,12 +126,12 @@ class Law:
 
     @staticmethod
     def weibull(mean: float, shape: float) -> Law:
-        """a (-log(1 - u))**b with b = 1 / shape and the scale a that gives the mean."""
+        """A (-log(1 - u))**b with b = 1 / shape and the scale a that gives the mean."""
         return Law(WEIBULL, mean / math.gamma(1 + 1 / shape), 1 / shape)
 
     @staticmethod
     def pareto(minimum: float, shape: float, maximum: float = math.inf) -> Law:
-        """a (1 - c u)**b with b = -1 / shape; c < 1 bounds it at ``maximum``."""
+        """A (1 - c u)**b with b = -1 / shape; c < 1 bounds it at ``maximum``."""
         return Law(PARETO, minimum, -1 / shape, 1 - (minimum / maximum) ** shape)
 
     @staticmethod
@@ -140,7 +140,7 @@ class Law:
         return Law(int(row["kind"]), float(row["a"]), float(row["b"]), float(row["c"]))
 
     def rows(self) -> NDArray[np.void]:
-        """This law as a (1,) LAW array."""
+        """The law as a (1,) LAW array."""
         return np.array([(self.kind, self.a, self.b, self.c)], dtype=LAW)
 
     def scaled(self, factor: float) -> Law:
@@ -170,7 +170,7 @@ class Law:
                 return a**power / exponent if exponent > 0 else math.inf
             if exponent == 0.0:
                 return -(a**power) * math.log1p(-c) / c
-            return a**power * (1 - (1 - c) ** exponent) / (c * exponent)
+            return float(a**power * (1 - (1 - c) ** exponent) / (c * exponent))
         return 0.0
 
     def mean(self) -> float:

@@ -39,7 +39,7 @@ def event_order(kind, key):  # type: ignore[no-untyped-def]
 @kernel
 def round_ns(duration_ns):  # type: ignore[no-untyped-def]
     """Nearest int64 to a non-negative float64, halves upward."""
-    return int(math.floor(duration_ns + 0.5))
+    return int(math.floor(duration_ns + 0.5))  # noqa: RUF046 (the floor of numba is a float)
 
 
 @kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from simulator.core.laws import Law
 from simulator.models.base import Hardware, Operations, Piece, roofline
@@ -15,7 +16,7 @@ def weights_of(layers: Sequence[float]) -> float:
     >>> weights_of([100, 64, 1])
     6464
     """
-    return sum(one * two for one, two in zip(layers[:-1], layers[1:], strict=True))
+    return sum(one * two for one, two in pairwise(layers))
 
 
 @dataclass(frozen=True)

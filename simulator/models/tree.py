@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from simulator.core.laws import Law
 from simulator.models.base import Operations, Piece
 
-#: Time to visit one node: measured with LightGBM on one core of a 2-core x86-64 virtual machine (R2 .965 over 48 models).
+#: Time to visit one node: measured with LightGBM on one core of a 2-core x86-64 virtual machine (R2 .965, 48 models).
 VISIT_S = 10e-9
 
 

@@ -1,0 +1,187 @@
+"""From a tree of nodes to a Scenario, or to all that is wrong with it: where, what was given, how to cure it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from simulator.errors import Problem, ScenarioError
+from simulator.scenario.fields import shown
+from simulator.scenario.merge import did_you_mean
+from simulator.scenario.nodes import Node
+from simulator.scenario.schema import Scenario
+
+#: What a value of the wrong kind should have been, by pydantic's name of the error.
+_KINDS = {
+    "model_type": "a map",
+    "model_attributes_type": "a map",
+    "dict_type": "a map",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "string_type": "text",
+}
+
+
+def check(root: Node, source: str) -> Scenario:
+    """Validate a tree.
+
+    Parameters
+    ----------
+    root
+        The merged tree, overrides applied.
+    source
+        What to call the scenario in later errors.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem found.
+    """
+    if not isinstance(root.value, dict):
+        raise ScenarioError([root.mark.problem("", f"a scenario is a map of keys, got {shown(root.plain())}")])
+    try:
+        scenario = Scenario.model_validate(_with_paths(root))
+    except ValidationError as error:
+        problems = [problem for found in error.errors() for problem in _problems(root, found)]
+        raise ScenarioError(list(dict.fromkeys(problems))) from None
+    scenario._source = source
+    return scenario
+
+
+def _with_paths(node: Node, key: str = "") -> Any:
+    """Plain values, in which each ``file`` is an absolute path: relative to the file that names it."""
+    if isinstance(node.value, dict):
+        return {name: _with_paths(child, name) for name, child in node.value.items()}
+    if isinstance(node.value, list):
+        return [_with_paths(child) for child in node.value]
+    if key == "file" and isinstance(node.value, str):
+        return located(node.value, node.mark.file)
+    return node.value
+
+
+def located(file: str, named_in: str) -> str:
+    """Absolute path of a file named in a scenario; on the command line or standard input, from where we are."""
+    folder = Path() if named_in in ("--set", "-", "") or named_in.startswith("<") else Path(named_in).parent
+    try:
+        return str((folder / Path(file).expanduser()).resolve())
+    except (OSError, ValueError, RuntimeError):
+        return file  # not a path at all: whoever opens it says so
+
+
+def _problems(root: Node, error: Any) -> Iterator[Problem]:
+    kind, context = error["type"], error.get("ctx", {})
+    node, path, _ = _walk(root, error["loc"])
+    if kind == "contradiction":
+        for field, message in context["found"]:
+            at, deeper, missing = _walk(root, (*error["loc"], *field))
+            yield at.mark.problem(_dotted([*deeper, *missing]), message)
+    elif kind == "trace":
+        yield Problem(context["file"], context["line"], 1 if context["line"] else 0, "", context["message"])
+    elif kind == "missing":
+        yield node.mark.problem(_dotted([*path, error["loc"][-1]]), "is missing")
+    elif kind == "extra_forbidden":
+        known = _fields_at(path[:-1], error["loc"])
+        near = did_you_mean(str(path[-1]), known)
+        yield node.mark.problem(_dotted(path), f"unknown key{near}")
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        yield _wrong_kind(node, path, context)
+    elif kind == "value_error":
+        yield node.mark.problem(_dotted(path), str(context["error"]))
+    elif kind in _KINDS:
+        yield node.mark.problem(_dotted(path), f"expected {_KINDS[kind]}, got {shown(node.plain())}")
+    elif kind == "literal_error":
+        yield node.mark.problem(_dotted(path), f"must be {context['expected']}, got {shown(node.plain())}")
+    else:
+        yield node.mark.problem(_dotted(path), f"{error['msg'][:1].lower()}{error['msg'][1:]}")
+
+
+def _wrong_kind(node: Node, path: list[str | int], context: dict[str, Any]) -> Problem:
+    choices = [choice.strip(" '") for choice in str(context.get("expected_tags", "")).split(",") if choice.strip()]
+    if "tag" in context and isinstance(node.value, dict):
+        at: Node = node.value["kind"]
+        near = did_you_mean(str(context["tag"]), choices).split("; known")[0]
+        allowed = f" ({', '.join(choices)})"
+        return at.mark.problem(_dotted([*path, "kind"]), f"no kind is called {context['tag']!r}{near}{allowed}")
+    if "tag" in context:
+        near = did_you_mean(str(context["tag"]), choices).split("; known")[0]
+        return node.mark.problem(_dotted(path), f"must be one of {', '.join(choices)}, got {shown(node.plain())}{near}")
+    if isinstance(node.value, dict):
+        return node.mark.problem(_dotted(path), "needs a kind, like {kind: " + (choices or ["tree"])[0] + ", ...}")
+    message = "expected a map like {kind: ..., ...}, got " + shown(node.plain())
+    return node.mark.problem(_dotted(path), message)
+
+
+def _walk(root: Node, location: tuple[Any, ...]) -> tuple[Node, list[str | int], list[str | int]]:
+    """The deepest node at a location, the path to it, and what of the location is not in the file.
+
+    Steps that are tags of unions are not in the file and are left out; so are fields that were not given.
+    """
+    node, path, missing = root, [], []  # type: Node, list[str | int], list[str | int]
+    for place, step in enumerate(location):
+        if (isinstance(node.value, dict) and step in node.value and not missing) or (
+            isinstance(node.value, list) and isinstance(step, int) and step < len(node.value) and not missing
+        ):
+            node = node.value[step]
+            path.append(step)
+        elif place == len(location) - 1 and isinstance(step, str) and step.isidentifier() and not _is_tag(node, step):
+            missing.append(step)
+    return node, path, missing
+
+
+def _is_tag(node: Node, step: str) -> bool:
+    if not isinstance(node.value, dict):
+        return True
+    kind = node.value.get("kind")
+    return kind is not None and kind.value == step
+
+
+def _dotted(path: list[str | int]) -> str:
+    dotted = ""
+    for step in path:
+        dotted += f"[{step}]" if isinstance(step, int) else f".{step}" if dotted else str(step)
+    return dotted
+
+
+def _fields_at(path: list[str | int], location: tuple[Any, ...]) -> list[str]:
+    """Keys that the map at a location knows, found by following the schema along it."""
+    known: list[str] = []
+    model: Any = Scenario
+    for step in location[:-1]:
+        model = _step_into(model, step)
+        if model is None:
+            return known
+    return _keys(model)
+
+
+def _keys(model: Any) -> list[str]:
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return [field.alias or name for name, field in model.model_fields.items()]
+    return []
+
+
+def _step_into(annotation: Any, step: Any) -> Any:
+    """The type one step deeper: a field of a model, an item of a list, a value of a map, or a member of a union."""
+    models = list(_models_in(annotation))
+    if isinstance(step, int):
+        return annotation
+    for model in models:
+        kind = model.model_fields.get("kind")
+        if kind is not None and step in getattr(kind.annotation, "__args__", ()) and len(models) > 1:
+            return model
+    for model in models:
+        for name, field in model.model_fields.items():
+            if step in (name, field.alias):
+                inner = list(_models_in(field.annotation))
+                return inner[0] if len(inner) == 1 else field.annotation
+    return annotation  # a key of a map of models
+
+
+def _models_in(annotation: Any) -> Iterator[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for argument in getattr(annotation, "__args__", ()):
+            yield from _models_in(argument)

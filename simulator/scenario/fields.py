@@ -1,0 +1,245 @@
+"""Types of the fields of a scenario: how each is written, checked, written back exactly, and described to editors."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from simulator import units
+from simulator.scenario.merge import did_you_mean
+
+Path = tuple[str | int, ...]
+Contradiction = tuple[Path, str]
+
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_\-]*"
+
+
+class Part(BaseModel):
+    """A map of a scenario file: frozen, without unknown keys, with checks between its fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """What fields, each right in itself, say against each other: (path of the field, message)."""
+        return ()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Any:
+        found = list(self.contradictions())
+        if found:
+            raise PydanticCustomError("contradiction", "fields contradict each other", {"found": found})
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class OrBare:
+    """Tell editors that a bare value is accepted besides the map."""
+
+    bare: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [self.bare, handler(core_schema)]}
+
+
+def _exact(value: float, factors: Iterable[tuple[str, float]], parse: Callable[[str], float]) -> str:
+    """The shortest spelling with one of the units that is read back as the same number."""
+    spellings = [f"{value / factor:.{digits}g}{unit}" for unit, factor in factors for digits in (6, 12, 17)]
+    exact = [text for text in spellings if parse(text) == value]
+    return min(exact, key=len)
+
+
+def exact_duration(seconds: float) -> str:
+    """A duration that is read back as the same float.
+
+    >>> exact_duration(0.1), exact_duration(1e-6)
+    ('0.1s', '1us')
+    """
+    return _exact(seconds, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)), units.parse_duration)
+
+
+def exact_rate(per_s: float) -> str:
+    """A rate that is read back as the same float."""
+    return _exact(per_s, (("/s", 1.0),), units.parse_rate)
+
+
+def plain_number(value: float) -> float | int:
+    """A float as an int where it is one, for people."""
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
+
+
+def text(what: str) -> Callable[[Any], str]:
+    """Accept text only."""
+
+    def parse(value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"expected {what}, got {shown(value)}")
+        return value
+
+    return parse
+
+
+def shown(value: Any) -> str:
+    """What was given, in the words of the format, short."""
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    said = repr(value)
+    return said if len(said) <= 60 else said[:57] + "..."
+
+
+def parse_name(value: Any) -> str:
+    """Accept a name: letters, digits, _ and -."""
+    if not isinstance(value, str) or re.fullmatch(NAME, value) is None:
+        raise ValueError(f"a name has letters, digits, _ and -, got {shown(value)}")
+    return value
+
+
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    """Accept a whole number from ``least`` to ``most``, written like any count."""
+
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise ValueError(f"expected a whole number, got {shown(value)}")
+        if isinstance(value, int):
+            number: float = value
+        else:
+            number = value if isinstance(value, float) else _count_of(value)
+        if number != math.floor(number):
+            raise ValueError(f"must be a whole number, got {shown(value)}")
+        if number < least:
+            raise ValueError(f"must be at least {least}, got {shown(value)}")
+        if number > most:
+            raise ValueError(f"must be at most {most}, got {shown(value)}")
+        return int(number)
+
+    return parse
+
+
+def _count_of(value: str) -> float:
+    if re.fullmatch(r"\s*-[\d.]+\s*", value):
+        return float(value)
+    return units.parse_count(value)
+
+
+def positive(parse: Callable[[Any], float], what: str) -> Callable[[Any], float]:
+    """Accept what ``parse`` accepts, but not zero."""
+
+    def checked(value: Any) -> float:
+        number = parse(value)
+        if not number > 0:
+            raise ValueError(f"{what} must be above 0, got {shown(value)}")
+        return number
+
+    return checked
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """Accept one of some words."""
+
+    def parse(value: Any) -> str:
+        if value not in choices:
+            given = did_you_mean(value, choices) if isinstance(value, str) else ""
+            raise ValueError(f"must be one of {', '.join(choices)}, got {shown(value)}{given.split('; known')[0]}")
+        return str(value)
+
+    return parse
+
+
+def _written(pattern: str, description: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "description": description})
+
+
+def _number_or(pattern: str, description: str) -> WithJsonSchema:
+    either = [{"type": "number", "minimum": 0}, {"type": "string", "pattern": pattern}]
+    return WithJsonSchema({"anyOf": either, "description": description})
+
+
+_DIGITS = r"[0-9][0-9_]*\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?"
+_DURATION = _written(rf"^(\s*({_DIGITS})\s*(ns|us|µs|ms|s|m|h))+\s*$", f"a duration: {units.DURATION_SPELLINGS}")
+_RATE_TEXT = rf"\s*({_DIGITS})\s*[kMGTP]?\s*/\s*(s|min|h)\s*"
+_RATE = _written(f"^{_RATE_TEXT}$", "a rate: 1200/s, 1.2k/s, 50k/min")
+_COUNT = _number_or(rf"^\s*({_DIGITS})\s*[kMGTP]?\s*$", "a count: 1000, 1k, 100M, 1_000")
+_RATIO = _number_or(rf"^\s*({_DIGITS})\s*%?\s*$", "a ratio: 2% or 0.02")
+
+Duration = Annotated[float, BeforeValidator(units.parse_duration), PlainSerializer(exact_duration), _DURATION]
+PositiveDuration = Annotated[
+    float,
+    BeforeValidator(positive(units.parse_duration, "a duration here")),
+    PlainSerializer(exact_duration),
+    _DURATION,
+]
+PositiveRate = Annotated[
+    float, BeforeValidator(positive(units.parse_rate, "a rate")), PlainSerializer(exact_rate), _RATE
+]
+Count = Annotated[float, BeforeValidator(units.parse_count), PlainSerializer(plain_number), _COUNT]
+PositiveCount = Annotated[
+    float, BeforeValidator(positive(units.parse_count, "a number here")), PlainSerializer(plain_number), _COUNT
+]
+PositiveRatio = Annotated[
+    float, BeforeValidator(positive(units.parse_ratio, "a ratio here")), PlainSerializer(plain_number), _RATIO
+]
+Name = Annotated[str, BeforeValidator(parse_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"})]
+
+
+def whole_type(least: int, most: int) -> Any:
+    """The annotated type of a whole number."""
+    return Annotated[int, BeforeValidator(whole(least, most)), _COUNT]
+
+
+def word_type(*choices: str) -> Any:
+    """The annotated type of one of some words."""
+    return Annotated[str, BeforeValidator(one_of(*choices)), WithJsonSchema({"type": "string", "enum": list(choices)})]
+
+
+def quantity_type(parse: Callable[[Any], float], unit: str, description: str) -> Any:
+    """The annotated type of a positive number with a unit, such as ``225 GFLOP/s``."""
+    return Annotated[
+        float,
+        BeforeValidator(positive(parse, "this")),
+        PlainSerializer(lambda value: _exact(value, ((f" {unit}", 1.0),), parse)),
+        _written(rf"^\s*({_DIGITS})\s*.*{re.escape(unit)}\s*$", description),
+    ]
+
+
+#: A rate that may change linearly: "400/s" or "400/s .. 1800/s".
+RatePair = tuple[float, float]
+
+
+def parse_rate_pair(value: Any) -> RatePair:
+    """The rates at the two ends of a phase."""
+    if isinstance(value, str) and ".." in value:
+        first, _, last = value.partition("..")
+        pair = units.parse_rate(first.strip() or None), units.parse_rate(last.strip() or None)
+    else:
+        rate = units.parse_rate(value)
+        pair = rate, rate
+    return pair
+
+
+def written_rate_pair(pair: RatePair) -> str:
+    """A rate pair that is read back as the same floats."""
+    first, last = exact_rate(pair[0]), exact_rate(pair[1])
+    return first if first == last else f"{first} .. {last}"
+
+
+PhaseRate = Annotated[
+    RatePair,
+    BeforeValidator(parse_rate_pair),
+    PlainSerializer(written_rate_pair),
+    _written(rf"^{_RATE_TEXT}(\.\.{_RATE_TEXT})?$", "a rate, or a ramp: 400/s .. 1800/s"),
+]
+
+
+def each(paths: Iterable[Path], message: str) -> Iterator[Contradiction]:
+    """The same message at several fields."""
+    for path in paths:
+        yield path, message

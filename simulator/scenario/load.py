@@ -1,0 +1,160 @@
+"""Reading scenarios: files, overlays, ``extends`` and overrides, merged and checked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import Problem, ScenarioError
+from simulator.scenario.check import check, located
+from simulator.scenario.fields import shown
+from simulator.scenario.merge import merge, override
+from simulator.scenario.nodes import MOST_BYTES, Mark, Node, compose, node_of
+from simulator.scenario.schema import Scenario
+
+#: Files that extend one another, at most.
+MOST_EXTENDS = 20
+
+
+def load_scenario(path: str | Path, overlays: Sequence[str | Path] = (), sets: Sequence[str] = ()) -> Scenario:
+    """Load a scenario file; ``-`` is standard input.
+
+    Parameters
+    ----------
+    path
+        The file.
+    overlays
+        Files laid over it, in order: maps merge, lists of named things merge by name, other values are replaced.
+    sets
+        Overrides ``path=value``, applied last, in order.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem found, each with its position.
+    """
+    name = str(path)
+    root = _extended(_read(name), name, ())
+    for overlay in overlays:
+        root = merge(root, _extended(_read(str(overlay)), str(overlay), ()))
+    stem = "scenario" if name == "-" else Path(name).stem
+    return _finished(root, sets, name, stem)
+
+
+def scenario_from_text(text: str, sets: Sequence[str] = (), file: str = "<text>") -> Scenario:
+    """Load a scenario from YAML text; files that it names are found from the working directory."""
+    return _finished(_extended(compose(text, file), file, ()), sets, file, "scenario")
+
+
+def scenario_from_dict(values: dict[str, Any], sets: Sequence[str] = ()) -> Scenario:
+    """Load a scenario from plain Python values, spelled as in a file."""
+    return _finished(node_of(values, Mark("<dict>")), sets, "<dict>", "scenario")
+
+
+def _finished(root: Node, sets: Sequence[str], source: str, stem: str) -> Scenario:
+    problems: list[Problem] = []
+    for assignment in sets:
+        try:
+            root = override(root, assignment)
+        except ScenarioError as error:
+            problems += error.problems
+    if problems:
+        raise ScenarioError(problems)
+    if isinstance(root.value, dict) and "name" not in root.value:
+        safe = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in stem)
+        root = Node({"name": Node(safe, root.mark), **root.value}, root.mark)
+    return check(root, source)
+
+
+def _read(file: str) -> Node:
+    if file == "-":
+        return compose(sys.stdin.read(MOST_BYTES + 1), "-")
+    try:
+        with Path(file).open("rb") as source:
+            raw = source.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ScenarioError([Problem(file, 0, 0, "", f"cannot be read: {error.strerror}")]) from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ScenarioError([Problem(file, line, 1, "", "is not UTF-8 text")]) from None
+    return compose(text, file)
+
+
+def _extended(root: Node, file: str, below: tuple[str, ...]) -> Node:
+    """``root`` laid over the file that it extends, if it does."""
+    if not isinstance(root.value, dict) or "extends" not in root.value:
+        return root
+    named = root.value["extends"]
+    if not isinstance(named.value, str):
+        raise ScenarioError([named.mark.problem("extends", f"expected the name of a file, got {shown(named.plain())}")])
+    base = located(named.value, file)
+    chain = (*below, str(Path(file).resolve()) if file != "-" else "-")
+    if base in chain:
+        raise ScenarioError(
+            [named.mark.problem("extends", f"{named.value} extends this file in turn; break the circle")]
+        )
+    if len(chain) > MOST_EXTENDS:
+        raise ScenarioError([named.mark.problem("extends", f"more than {MOST_EXTENDS} files extend one another")])
+    try:
+        lower = _read(_short(base))
+    except ScenarioError as error:
+        if error.problems[0].line == 0:
+            raise ScenarioError([named.mark.problem("extends", f"{named.value} {error.problems[0].message}")]) from None
+        raise
+    lower = _extended(lower, _short(base), chain)
+    return merge(lower, Node({key: child for key, child in root.value.items() if key != "extends"}, root.mark))
+
+
+def _short(path: str) -> str:
+    """A path as people write it: from the working directory where it lies below."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def to_yaml(values: Any) -> str:
+    """Plain values as YAML for people: block style, short lists of scalars in one line, order kept."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Lists of plain values in one line, and nothing that YAML 1.2 would read otherwise."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            """Write everything out."""
+            return True
+
+        def represent_items(self, data: Any) -> Any:
+            """A list; in one line if it holds scalars only."""
+            flow = all(not isinstance(item, (dict, list, tuple)) for item in data)
+            return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
+
+    Dumper.add_representer(list, Dumper.represent_items)
+    Dumper.add_representer(tuple, Dumper.represent_items)
+    Dumper.yaml_implicit_resolvers = {}
+    Dumper.add_representer(str, _text)
+    Dumper.add_representer(float, _number)
+    Dumper.add_representer(int, _number)
+    return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _text(dumper: Any, value: str) -> Any:
+    """Text, quoted where YAML 1.2 would not read it as text."""
+    plain = compose_scalar(value)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
+
+
+def _number(dumper: Any, value: float) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", repr(value))
+
+
+def compose_scalar(value: str) -> bool:
+    """Whether plain ``value`` is read back as the same text."""
+    try:
+        return bool(compose(f"key: {value}", "<text>").plain() == {"key": value})
+    except ScenarioError:
+        return False

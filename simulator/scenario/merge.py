@@ -1,0 +1,145 @@
+"""Overlays: maps merge, lists of named things merge by name, everything else is replaced."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import Any
+
+from simulator.errors import ScenarioError
+from simulator.scenario.nodes import Mark, Node, compose
+
+#: Keys that exclude each other: an overlay that gives one takes the other away.
+EXCLUSIVE = (("rate", "phases"), ("queries", "duration"), ("skew", "shares"), ("speed", "rate"), ("leaves", "depth"))
+#: Keys whose bare value is short for a map with this one entry.
+SHORT_FOR = {"arrivals": "kind", "routing": "policy"}
+
+_INDEX = re.compile(r"(.*)\[(\d+)\]")
+
+
+def merge(base: Node, top: Node) -> Node:
+    """``base`` with ``top`` laid over it. Two maps of different ``kind`` do not mix: the upper one stands."""
+    if isinstance(base.value, dict) and isinstance(top.value, dict):
+        if _kind(base) is not None and _kind(top) is not None and _kind(base) != _kind(top):
+            return top
+        entries = dict(base.value)
+        for one, two in EXCLUSIVE:
+            for given, other in ((one, two), (two, one)):
+                if given in top.value and given not in base.value and other not in top.value:
+                    entries.pop(other, None)
+        for key, child in top.value.items():
+            below = entries.get(key)
+            entries[key] = child if below is None else merge(_expanded(key, below, child), _expanded(key, child, below))
+        return Node(entries, base.mark)
+    if _names(base) is not None and _names(top) is not None:
+        items = list(base.value)
+        places = {name: place for place, name in reversed(list(enumerate(_names(base) or [])))}
+        for item, name in zip(top.value, _names(top) or [], strict=True):
+            if name in places:
+                items[places[name]] = merge(items[places[name]], item)
+            else:
+                items.append(item)
+        return Node(items, base.mark)
+    return top
+
+
+def _kind(node: Node) -> Any:
+    kind = node.value.get("kind")
+    return None if kind is None else kind.value
+
+
+def _expanded(key: str, node: Node, other: Node) -> Node:
+    """A bare value as the map that it is short for, where the other side is a map."""
+    if key in SHORT_FOR and isinstance(node.value, str) and isinstance(other.value, dict):
+        return Node({SHORT_FOR[key]: node}, node.mark)
+    return node
+
+
+def _names(node: Node) -> list[str] | None:
+    """Names of a non-empty list of maps that all have one; else None."""
+    if not isinstance(node.value, list) or not node.value:
+        return None
+    names = []
+    for item in node.value:
+        name = item.value.get("name") if isinstance(item.value, dict) else None
+        if name is None or not isinstance(name.value, str):
+            return None
+        names.append(name.value)
+    return names
+
+
+def override(root: Node, assignment: str) -> Node:
+    """``root`` with one ``path=value`` of ``--set`` applied.
+
+    Things of a list are named, or counted from 0 in brackets: ``stages.ranking.replicas``, ``stages[1].replicas``.
+
+    Raises
+    ------
+    ScenarioError
+        If the assignment is not one, or names a thing that the list does not have.
+    """
+    path, equals, text = assignment.partition("=")
+    mark = Mark("--set")
+    if not equals or not path.strip():
+        raise ScenarioError([mark.problem("", f"{assignment!r} is not PATH=VALUE, like stages.ranking.replicas=4")])
+    value = compose(text, "--set", has_lines=False) if text.strip() else Node("", mark)
+    steps: list[str | int] = []
+    for step in path.strip().split("."):
+        match = _INDEX.fullmatch(step)
+        steps += [step] if match is None else [match[1], int(match[2])]
+    if "" in steps:
+        raise ScenarioError([mark.problem("", f"{path!r} is not a path, like stages.ranking.replicas")])
+    return _assigned(root, steps, value, path.strip(), mark)
+
+
+def _assigned(node: Node, steps: list[str | int], value: Node, path: str, mark: Mark) -> Node:
+    if not steps:
+        return merge(node, value)
+    step, rest = steps[0], steps[1:]
+    if isinstance(node.value, list):
+        place = _place(node, step, path, mark)
+        items = list(node.value)
+        items[place] = _assigned(items[place], rest, value, path, mark)
+        return Node(items, node.mark)
+    if not isinstance(node.value, dict) or isinstance(step, int):
+        message = f"cannot be set: what holds {str(step)!r} is the value {node.plain()!r}, not a map"
+        raise ScenarioError([mark.problem(path, message)])
+    layer = value
+    if rest:
+        below = node.value.get(str(step))
+        if below is None:
+            below = Node({}, mark)
+        elif str(step) in SHORT_FOR and isinstance(below.value, str):
+            below = Node({SHORT_FOR[str(step)]: below}, below.mark)
+        layer = _assigned(below, rest, value, path, mark)
+        return Node({**_without_rivals(node.value, str(step)), str(step): layer}, node.mark)
+    return merge(node, Node({str(step): layer}, mark))
+
+
+def _without_rivals(entries: dict[str, Node], key: str) -> dict[str, Node]:
+    rivals = {other for pair in EXCLUSIVE for other in pair if key in pair and other != key and key not in entries}
+    return {name: child for name, child in entries.items() if name not in rivals}
+
+
+def _place(node: Node, step: str | int, path: str, mark: Mark) -> int:
+    count = len(node.value)
+    if isinstance(step, int):
+        if step < count:
+            return step
+        raise ScenarioError([mark.problem(path, f"there are only {count} of them, counted from 0")])
+    names = _names(node) or []
+    if step in names:
+        return names.index(step)
+    if not names:
+        raise ScenarioError(
+            [mark.problem(path, f"a list without names; count from 0 in brackets, like [0], not {step!r}")]
+        )
+    raise ScenarioError([mark.problem(path, f"no {step!r} here{did_you_mean(step, names)}")])
+
+
+def did_you_mean(given: str, known: list[str] | tuple[str, ...]) -> str:
+    """``; did you mean 'x'?``, or the list of what is known where nothing is near."""
+    near = get_close_matches(given, known, 1, 0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(sorted(known))}" if known else ""

@@ -1,0 +1,428 @@
+"""What a scenario file may say: the models that check it, and from which the JSON Schema for editors is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from simulator import units
+from simulator.core.plan import F8
+from simulator.models import CostModel, Hardware
+from simulator.scenario.fields import (
+    Contradiction,
+    Count,
+    Duration,
+    Name,
+    OrBare,
+    Part,
+    PhaseRate,
+    PositiveCount,
+    PositiveDuration,
+    PositiveRate,
+    PositiveRatio,
+    exact_duration,
+    quantity_type,
+    shown,
+    text,
+    whole,
+    whole_type,
+    word_type,
+)
+from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
+from simulator.scenario.merge import did_you_mean
+from simulator.scenario.models import ModelSpec, TimeSpec
+from simulator.scenario.slo import ObjectiveField
+from simulator.scenario.trace_file import TraceError, read_trace
+
+#: Queries measured in each replication, and replications, where a scenario does not say.
+QUERIES = 5_000
+REPLICATIONS = 8
+
+MOST_SHARDS = 2**24
+MOST_QUERIES = 2**31
+MOST_SEED = 2**63 - 1
+
+FlopRate = quantity_type(units.parse_flop_rate, "FLOP/s", "a computing speed: 225 GFLOP/s")
+Bandwidth = quantity_type(units.parse_bandwidth, "B/s", "a bandwidth: 300 GB/s")
+Text = Annotated[str, BeforeValidator(text("text")), WithJsonSchema({"type": "string"})]
+
+
+class ConstantArrivals(Part):
+    """Equal gaps."""
+
+    kind: Literal["constant"]
+
+
+class PoissonArrivals(Part):
+    """Exponential gaps."""
+
+    kind: Literal["poisson"]
+
+
+class TraceArrivals(Part):
+    """A recorded load, replayed."""
+
+    kind: Literal["trace"]
+    file: Text
+    column: Text | None = None
+    unit: word_type("s", "ms", "us", "ns") = "s"  # type: ignore[valid-type]
+    speed: PositiveCount | None = None
+    rate_per_s: PositiveRate | None = Field(default=None, alias="rate")
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Speed or rate; and the file must be one."""
+        if self.speed is not None and self.rate_per_s is not None:
+            yield ("rate",), "give speed or rate, not both"
+        try:
+            timestamp_s = self.timestamps()
+        except TraceError as error:
+            found = {"file": error.file, "line": error.line, "message": error.message}
+            raise PydanticCustomError("trace", "trace", found) from None
+        if len(timestamp_s) > 1 and timestamp_s[-1] == timestamp_s[0] and self.rate_per_s is not None:
+            yield ("rate",), "all rows of the trace have the same instant, so it has no rate to change"
+
+    def timestamps(self) -> F8:
+        """Instants of its rows, (rows,) float64 seconds."""
+        return read_trace(self.file, self.column, {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[self.unit])
+
+
+def _named_kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Arrivals = Annotated[
+    ConstantArrivals | PoissonArrivals | TraceArrivals,
+    Field(discriminator="kind"),
+    BeforeValidator(_named_kind),
+    OrBare({"type": "string", "enum": ["constant", "poisson"]}),
+]
+
+
+class Phase(Part):
+    """A stretch of the load with a rate, or a linear ramp of it."""
+
+    name: Name | None = None
+    duration_s: PositiveDuration = Field(alias="duration")
+    rate: PhaseRate
+
+    @property
+    def start_per_s(self) -> float:
+        """Rate at its beginning."""
+        return self.rate[0]
+
+    @property
+    def end_per_s(self) -> float:
+        """Rate at its end."""
+        return self.rate[1]
+
+
+class Load(Part):
+    """When queries arrive and how heavy they are."""
+
+    arrivals: Arrivals = PoissonArrivals(kind="poisson")
+    rate_per_s: PositiveRate | None = Field(default=None, alias="rate")
+    phases: tuple[Phase, ...] = ()
+    scale: PositiveCount = 1.0
+    work: FactorLaw = ONE
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """A trace brings its own rate; everything else needs exactly one."""
+        if self.arrivals.kind == "trace":
+            for key, value in (("rate", self.rate_per_s), ("phases", self.phases)):
+                if value:
+                    yield (key,), "a trace brings its own; use arrivals.speed or arrivals.rate"
+        elif self.rate_per_s is None and not self.phases:
+            yield (), "needs a rate, like 8/s, or phases"
+        elif self.rate_per_s is not None and self.phases:
+            yield ("phases",), "give rate or phases, not both"
+        if self.phases and not any(phase.rate[0] + phase.rate[1] for phase in self.phases):
+            yield ("phases",), "no query would arrive: all rates are 0"
+
+
+Warmup = float | int | Literal["auto"]
+
+
+def _parse_warmup(value: Any) -> Warmup:
+    """``auto``, a count of queries (int), or a duration (float seconds)."""
+    if value == "auto":
+        return "auto"
+    if isinstance(value, str):
+        try:
+            return float(units.parse_duration(value))
+        except ValueError:
+            pass
+    try:
+        return whole(0, MOST_QUERIES)(value)
+    except ValueError:
+        raise ValueError(f"must be auto, a number of queries, or a duration like 30s, got {shown(value)}") from None
+
+
+class Run(Part):
+    """How much is simulated: for each replication a number of queries, or a duration."""
+
+    queries: whole_type(1, MOST_QUERIES) | None = None  # type: ignore[valid-type]
+    duration_s: PositiveDuration | None = Field(default=None, alias="duration")
+    warmup: Annotated[
+        Any,
+        BeforeValidator(_parse_warmup),
+        PlainSerializer(lambda value: exact_duration(value) if isinstance(value, float) else value),
+        WithJsonSchema({"type": ["string", "integer"], "description": "auto, a number of queries, or a duration"}),
+    ] = "auto"
+    replications: whole_type(1, 1_000_000) = REPLICATIONS  # type: ignore[valid-type]
+    seed: whole_type(0, MOST_SEED) = 1  # type: ignore[valid-type]
+    precision: PositiveRatio | None = None
+    drain_s: Duration | None = Field(default=None, alias="drain")
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Queries or a duration."""
+        if self.queries is not None and self.duration_s is not None:
+            yield ("duration",), "give queries or duration, not both"
+        if self.precision is not None and self.replications < 4:
+            yield ("precision",), "needs at least 4 replications to judge an interval by"
+
+    @property
+    def warmup_s(self) -> float | None:
+        """Warm-up as a duration, if so given."""
+        return self.warmup if isinstance(self.warmup, float) else None
+
+    @property
+    def warmup_queries(self) -> int | None:
+        """Warm-up as a number of queries, if so given."""
+        return self.warmup if isinstance(self.warmup, int) else None
+
+
+class Efficiency(Part):
+    """The part of each peak that is reached."""
+
+    flops: PositiveRatio = 1.0
+    bandwidth: PositiveRatio = 1.0
+
+
+class HardwareSpec(Part):
+    """What one worker computes with."""
+
+    flops: FlopRate | None = None  # type: ignore[valid-type]
+    memory_bandwidth: Bandwidth | None = None  # type: ignore[valid-type]
+    efficiency: Annotated[
+        Efficiency,
+        BeforeValidator(lambda value: value if isinstance(value, dict) else {"flops": value, "bandwidth": value}),
+        OrBare({"type": ["number", "string"], "description": "of both: 70% or 0.7"}),
+    ] = Efficiency()
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """It says something."""
+        if self.flops is None and self.memory_bandwidth is None:
+            yield (), "needs flops, like 225 GFLOP/s, or memory_bandwidth, like 22 GB/s"
+
+    def hardware(self) -> Hardware:
+        """As the cost laws take it."""
+        return Hardware(
+            self.flops or 0.0, self.memory_bandwidth or 0.0, self.efficiency.flops, self.efficiency.bandwidth
+        )
+
+
+class Variability(Part):
+    """Factors on service times: one a task, one a machine and replication."""
+
+    task: FactorLaw = ONE
+    machine: FactorLaw = ONE
+
+
+class Network(Part):
+    """Latencies between the aggregator and a replica."""
+
+    request_s: Duration = Field(default=0.0, alias="request")
+    send_s: Duration = Field(default=0.0, alias="send")
+    response: DurationLaw = NO_TIME
+
+
+class Merge(Part):
+    """What the aggregator does when a stage's answers are there."""
+
+    time_s: Duration = Field(default=0.0, alias="time")
+    per_response_s: Duration = Field(default=0.0, alias="per_response")
+    workers: whole_type(0, 1_000_000) = 0  # type: ignore[valid-type]
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Mergers merge something."""
+        if self.workers and not (self.time_s or self.per_response_s):
+            yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
+
+
+class Routing(Part):
+    """Which replica of a shard a task is sent to."""
+
+    policy: word_type("random", "round_robin", "least_outstanding", "least_work", "power_of_two") = "random"  # type: ignore[valid-type]
+    balancers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    by: word_type("task", "query") = "task"  # type: ignore[valid-type]
+
+
+class Stage(Part):
+    """One stage of the funnel."""
+
+    name: Name
+    candidates: CountLaw | None = None
+    model: ModelSpec
+    shards_given: whole_type(1, MOST_SHARDS) | None = Field(default=None, alias="shards")  # type: ignore[valid-type]
+    skew: Count | None = None
+    shares_given: tuple[Count, ...] | None = Field(default=None, alias="shares")
+    split: word_type("even", "hashed") = "even"  # type: ignore[valid-type]
+    replicas: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
+    workers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    hardware: Name | None = None
+    keep: Count | None = None
+    variability: Variability = Variability()
+    network: Network = Network()
+    merge: Merge = Merge()
+    routing: Annotated[
+        Routing,
+        BeforeValidator(lambda value: {"policy": value} if isinstance(value, str) else value),
+        OrBare({"type": "string", "description": "the policy alone"}),
+    ] = Routing()
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Shares match shards; candidates and factors match the model."""
+        shares = self.shares_given
+        if shares is not None:
+            if self.shards_given is not None and len(shares) != self.shards_given:
+                yield (
+                    ("shares",),
+                    f"{len(shares)} shares for {self.shards_given} shards; give one a shard, or leave shards out",
+                )
+            elif not shares or not sum(shares) > 0:
+                yield ("shares",), "at least one share must be above 0"
+            if self.skew is not None:
+                yield ("skew",), "give skew or shares, not both"
+        if self.skew is not None and self.skew > 10:
+            yield ("skew",), f"a Zipf exponent of at most 10, got {self.skew:g}"
+        if isinstance(self.model, TimeSpec) and self.variability.task != ONE:
+            yield ("variability", "task"), "a model of kind time has its spread in its law; remove one of them"
+        if isinstance(self.model, TimeSpec) and (self.skew or shares is not None or self.split == "hashed"):
+            key = "shares" if shares is not None else "skew" if self.skew else "split"
+            yield (key,), "has no effect: a model of kind time takes as long whatever falls on a shard"
+        if self.shards * self.replicas > MOST_SHARDS:
+            yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        if self.shards_given is not None:
+            return int(self.shards_given)
+        return 1 if self.shares_given is None else len(self.shares_given)
+
+    @property
+    def shares(self) -> list[float]:
+        """Share of each shard, in sum 1: as given, or by Zipf's law."""
+        given = self.shares_given
+        weight = np.arange(1.0, self.shards + 1) ** -(self.skew or 0.0) if given is None else np.array(given)
+        return [float(share) for share in weight / weight.sum()]
+
+    def cost_model(self, hardware: dict[str, Any]) -> CostModel:
+        """The cost law of its model on its hardware, of the scenario's."""
+        on = None if self.hardware is None else hardware[self.hardware].hardware()
+        return self.model.cost_model(on)
+
+
+class Scenario(Part):
+    """A load, a funnel of stages, and the objectives that it should meet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="shardsim scenario")
+
+    name: Name
+    description: Text = ""
+    load: Load
+    run: Run = Run()
+    hardware: dict[Name, HardwareSpec] = Field(default_factory=dict)
+    stages: tuple[Stage, ...]
+    slos: tuple[ObjectiveField, ...] = ()
+
+    _source: str = PrivateAttr("")
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Names are known and given once; candidates are stated where nobody hands any on."""
+        if not self.stages:
+            yield ("stages",), "needs at least one stage"
+        for key, value in (("queries", self.run.queries), ("duration", self.run.duration_s)):
+            if value is not None and self.load.phases:
+                yield ("run", key), "the phases say how long the run is; leave it out, or give load.rate"
+        yield from self._stage_contradictions()
+        names = [stage.name for stage in self.stages]
+        for index, objective in enumerate(self.slos):
+            if objective.stage is not None and objective.stage not in names:
+                yield ("slos", index), f"no stage is called {objective.stage!r}{did_you_mean(objective.stage, names)}"
+
+    def _stage_contradictions(self) -> Iterable[Contradiction]:
+        seen: set[str] = set()
+        for index, stage in enumerate(self.stages):
+            at: tuple[str | int, ...] = ("stages", index)
+            if stage.name in seen:
+                yield (*at, "name"), f"two stages are called {stage.name!r}"
+            seen.add(stage.name)
+            if index == 0 and stage.candidates is None and not isinstance(stage.model, TimeSpec):
+                yield at, "the first stage needs candidates, like 100M: nobody hands any on to it"
+            if stage.hardware is None:
+                if stage.model.missing_hardware(False, False):
+                    yield at, f"a {stage.model.kind} model by shape needs hardware, or give per_item"
+            elif stage.hardware not in self.hardware:
+                near = did_you_mean(stage.hardware, list(self.hardware)) or "; the scenario has no hardware"
+                yield (*at, "hardware"), f"no hardware is called {stage.hardware!r}{near}"
+            else:
+                spec = self.hardware[stage.hardware]
+                lacking = stage.model.missing_hardware(spec.flops is not None, spec.memory_bandwidth is not None)
+                if lacking:
+                    needs = f"which a {stage.model.kind} model needs"
+                    yield (*at, "hardware"), f"{stage.hardware!r} has no {lacking}, {needs}"
+
+    @property
+    def source(self) -> str:
+        """The file it came from, as the user named it."""
+        return self._source or self.name
+
+    @property
+    def queries(self) -> int | None:
+        """Queries measured in each replication; None where a duration or a trace says how many."""
+        if self.run.queries is not None:
+            return int(self.run.queries)
+        return None if self.duration_s is not None or self.load.arrivals.kind == "trace" else QUERIES
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long each replication is measured; None where queries are counted."""
+        if self.load.phases:
+            return sum(phase.duration_s for phase in self.load.phases)
+        return self.run.duration_s
+
+    def with_run(self, **changes: Any) -> Scenario:
+        """The scenario with other fields of ``run``; a number of queries takes the place of a duration."""
+        if "queries" in changes:
+            changes = {"duration_s": None, **changes}
+        changed = self.model_copy(update={"run": self.run.model_copy(update=changes)})
+        changed._source = self._source
+        return changed
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything it says, defaults included, as plain values that read back as an equal scenario."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def sha256(self) -> str:
+        """Hash of what it means: the resolved form, with the instants of a trace in place of its file's name."""
+        said = self.resolved()
+        if self.load.arrivals.kind == "trace":
+            instants = self.load.arrivals.timestamps()
+            said["load"]["arrivals"]["file"] = hashlib.sha256(instants.tobytes()).hexdigest()
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file, for editors."""
+    schema = Scenario.model_json_schema(by_alias=True, mode="validation")
+    schema["properties"]["extends"] = {"type": "string", "description": "a scenario file that this one changes"}
+    schema["required"] = [key for key in schema["required"] if key != "name"]
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": schema.pop("$schema"), **schema}

@@ -1,0 +1,218 @@
+"""Quantiles and their intervals, by inverting the interval of the share of later queries (house rules 2 and 3).
+
+The ends of the share's interval are computed at every order statistic at once, from running counts, so nothing is
+assumed about their shape. The true share of "later than x" cannot grow with x; the two ends, as computed, sometimes do
+(where few queries are left, or where the share passes a half). So an upper end that holds at x is taken to hold
+beyond x too, and a lower end before x: the running minimum and maximum. Quantile, objective and interval are all read
+from these two lines, and so cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.plan import F8, I8
+from simulator.stats.means import NOTHING, Interval, ratio_interval
+from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, Tallies, cluster_size, share_ends, tally
+
+#: A percentile needs about this many effective exceedances for an honest interval (it is printed from 10 on).
+ENOUGH_EXCEEDANCES = 15
+
+
+def fraction(p: float) -> Fraction:
+    """``p`` as the decimal fraction that was meant: .999 is 999/1000, not the binary number nearest to it."""
+    return Fraction(p).limit_denominator(10**9)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of queries and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"value", "low", "high"}``."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """A quantile, with its interval and the number of effective exceedances that it rests on."""
+
+    p: float  #: in (0, 1)
+    pooled: float  #: the ceil(pN)-th of all N values; may be infinite
+    low: float  #: at least 0
+    high: float  #: may be infinite
+    exceedances: float  #: effective number (K) at the pooled quantile
+    queries: int  #: N
+    largest_finite: float  #: nan if no value is finite
+
+    @property
+    def infinite(self) -> bool:
+        """Whether it falls among values that never came: only ``>= largest finite`` is known of it."""
+        return math.isinf(self.pooled)
+
+    @property
+    def supported(self) -> bool:
+        """Whether the sample supports it (house rule 3)."""
+        return self.exceedances >= FEWEST_EXCEEDANCES
+
+    @property
+    def needed(self) -> int:
+        """About how many queries, over all replications, would support it; two significant digits, rounded up."""
+        needed = ENOUGH_EXCEEDANCES * self.queries / max(self.exceedances, 1.0)
+        unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
+        return math.ceil(needed / unit) * unit
+
+    def scaled(self, factor: float) -> Quantile:
+        """The quantile in another unit; ``factor`` > 0."""
+        pooled, low, high = self.pooled * factor, self.low * factor, self.high * factor
+        return Quantile(self.p, pooled, low, high, self.exceedances, self.queries, self.largest_finite * factor)
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """``{"value", "low", "high"}``; None if not supported.
+
+        An infinite end is None. If the quantile itself is infinite, ``value`` is None, ``at_least`` true and
+        ``largest_finite`` what is printed behind ``>=``.
+        """
+        if self.infinite:
+            if math.isnan(self.largest_finite):
+                return {"value": None, "low": None, "high": None, "at_least": True, "largest_finite": None}
+            low = min(self.low, self.largest_finite)
+            return {"value": None, "low": low, "high": None, "at_least": True, "largest_finite": self.largest_finite}
+        if not self.supported:
+            return None
+        return {"value": self.pooled, "low": self.low, "high": None if math.isinf(self.high) else self.high}
+
+
+class Series:
+    """One value a measured query, pooled over replications: its quantiles, shares and mean, with intervals.
+
+    Parameters
+    ----------
+    values
+        (queries,) float64 >= 0 in order of replication and arrival; +inf where a query never got that far.
+    layout
+        How the queries fall on replications and blocks.
+    """
+
+    def __init__(self, values: F8, layout: Layout) -> None:
+        assert len(values) == layout.queries
+        self.values = values
+        self.layout = layout
+
+    @cached_property
+    def _order(self) -> tuple[NDArray[np.intp], F8]:
+        order = np.argsort(self.values)
+        return order, self.values[order]
+
+    def order_statistic(self, p: float) -> float:
+        """The ceil(pN)-th smallest of all N values, 0 < p < 1."""
+        return float(self._order[1][math.ceil(fraction(p) * self.layout.queries) - 1])
+
+    @cached_property
+    def clustering(self) -> float:
+        """Queries worth one independent query (``share.cluster_size``)."""
+        return cluster_size(self.values > self.order_statistic(0.5), self.layout)
+
+    @cached_property
+    def _levels(self) -> tuple[F8, Tallies]:
+        """The distinct values, ascending, and the tallies of the queries at or below each."""
+        order, ascending = self._order
+        last = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(ascending) - 1)
+        layout = self.layout
+        block = layout.block_of_query[order]
+        unit = layout.unit_of_block.astype(block.dtype)[block]
+        at_or_below = Tallies(
+            last + 1,
+            *_running(unit, layout.unit_sizes, last),
+            *_running(block, layout.block_sizes, last),
+        )
+        return ascending[last], at_or_below
+
+    @cached_property
+    def _ends(self) -> tuple[F8, F8]:
+        """Ends of the share of values later than nothing at all (entry 0), than level j (entry j + 1)."""
+        _, at_or_below = self._levels
+        low, high = share_ends(at_or_below.rest(self.layout), self.layout, self.clustering)
+        all_low, all_high = share_ends(
+            tally(np.ones(len(self.values), dtype=bool), self.layout), self.layout, self.clustering
+        )
+        low, high = np.concatenate((all_low, low)), np.concatenate((all_high, high))
+        return np.maximum.accumulate(low[::-1])[::-1], np.minimum.accumulate(high)
+
+    def share(self, bound: float, *, inclusive: bool) -> Share:
+        """Share of values later than ``bound``, or (``inclusive``) at it or later, with its interval."""
+        levels, at_or_below = self._levels
+        before = int(np.searchsorted(levels, bound, side="left" if inclusive else "right"))
+        good = int(at_or_below.bad[before - 1]) if before else 0
+        low, high = self._ends
+        return Share((self.layout.queries - good) / self.layout.queries, float(low[before]), float(high[before]))
+
+    def quantile(self, p: float) -> Quantile:
+        """The ``p``-quantile, 0 < p < 1.
+
+        low is the least observed value at which the lower end of the share later than it is at most 1 - p (0 if that
+        holds before any value); high the least at which the upper end is below 1 - p: one order statistic above the
+        greatest at which it is not, without which "p99 < x" could be undecided for an x above the printed interval,
+        and a constant would lie outside its own. Infinite if there is none.
+        """
+        levels, _ = self._levels
+        bound = float(1 - fraction(p))
+        lows, highs = self._ends
+        first_low = int(np.argmax(lows <= bound))
+        low = 0.0 if first_low == 0 else float(levels[first_low - 1])
+        below = highs < bound
+        high = float(levels[int(np.argmax(below)) - 1]) if below.any() else math.inf
+        pooled = self.order_statistic(p)
+        return Quantile(p, pooled, low, high, self._support(p, pooled), self.layout.queries, self.largest_finite)
+
+    def _support(self, p: float, pooled: float) -> float:
+        """Effective number of exceedances at the pooled quantile, of earlier queries where p is below a half.
+
+        Where several queries share the quantile exactly they count as well: a constant has no later values, yet
+        nothing is better known than its percentiles.
+        """
+        levels, at_or_below = self._levels
+        level = int(np.searchsorted(levels, pooled))
+        if p < 0.5:
+            return float(at_or_below.effective()[level])
+        tied = level == 0 or at_or_below.bad[level] - at_or_below.bad[level - 1] > 1
+        bad = self.values >= pooled if tied else self.values > pooled
+        return float(tally(bad, self.layout).effective()[0])
+
+    @cached_property
+    def finite(self) -> NDArray[np.bool_]:
+        """(queries,) whether the value is finite."""
+        return np.isfinite(self.values)
+
+    @cached_property
+    def largest_finite(self) -> float:
+        """The largest finite value; nan if there is none."""
+        return float(self.values.max(where=self.finite, initial=-math.inf)) if self.finite.any() else math.nan
+
+    def mean(self) -> Interval:
+        """Mean of the finite values over units."""
+        if not self.finite.any():
+            return NOTHING
+        amounts = self.layout.by_unit(np.where(self.finite, self.values, 0.0))
+        return ratio_interval(amounts, self.layout.by_unit(self.finite))
+
+
+def _running(group: NDArray[np.integer], sizes: I8, last: NDArray[np.intp]) -> tuple[I8, I8]:
+    """Sum over groups of count^2, and of count x size, among the first ``last`` + 1 items; ``group`` (items,)."""
+    by_group = np.argsort(group, kind="stable")
+    rank = np.empty(len(group), dtype=np.int64)
+    rank[by_group] = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    squares = np.cumsum(2 * rank + 1)[last]  # the k-th of a group raises count^2 from (k-1)^2 to k^2
+    products = np.cumsum(sizes[group])[last]
+    return squares, products
