@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simulator.planner import make_plan
 from simulator.run import replicate
 from simulator.scenario import Scenario
-from simulator.theory import estimate
+from simulator.theory import Estimate, estimate
 
 #: Tasks simulated to measure the engine's speed on the scenario itself.
 PILOT_TASKS = 5_000
@@ -28,11 +28,7 @@ class Forecast:
 
 
 def forecast(scenario: Scenario, jobs: int = 1) -> Forecast:
-    """Time a pilot of the scenario and scale it up.
-
-    ``enough_queries`` is K x design effect / (1 - p), with the design effect of a percentile in a queue, queries per
-    independent one, about 1.5 (ca^2 + cs^2) / (1 - rho)^2; ca^2 and cs^2 are taken as 1, the value of M/M/1.
-    """
+    """Time a pilot of the scenario and scale it up."""
     plan = make_plan(scenario)
     replications = scenario.run.replications
     tasks = plan.queries * plan.shards * replications
@@ -44,10 +40,24 @@ def forecast(scenario: Scenario, jobs: int = 1) -> Forecast:
     rate_per_s = simulated / (time.perf_counter() - began)
     waves = math.ceil(replications / jobs)
     seconds = waves * plan.queries * plan.shards / rate_per_s
+    percentile = highest_percentile(scenario)
+    enough = enough_queries(estimate(plan, scenario.is_stationary), percentile)
+    return Forecast(tasks, seconds, enough, percentile)
+
+
+def highest_percentile(scenario: Scenario) -> float:
+    """The highest percentile among the objectives, in percent; 99 if there is none."""
     tails = [objective.p for objective in scenario.slos if objective.measure in ("quantile", "share_within")]
-    percentile = max((tail for tail in tails if tail < 1), default=0.99)
-    utilisation = estimate(plan).utilisation
-    enough = None
-    if utilisation < 1:
-        enough = math.ceil(EXCEEDANCES * 3.0 / (1 - utilisation) ** 2 / (1 - percentile))
-    return Forecast(tasks, seconds, enough, 100 * percentile)
+    return round(100 * max(tails, default=0.99), 9)
+
+
+def enough_queries(paper: Estimate, percentile: float) -> int | None:
+    """Measured queries in all that an honest interval of a percentile takes; None at or beyond saturation.
+
+    K x design effect / (1 - p), with the design effect of a percentile in a queue, queries per independent one, about
+    1.5 (ca^2 + cs^2) / (1 - utilisation)^2, and at least 1.
+    """
+    if paper.utilisation >= 1:
+        return None
+    effect = max(1.0, 1.5 * paper.variability / (1 - paper.utilisation) ** 2)
+    return math.ceil(EXCEEDANCES * effect / (1 - percentile / 100))

@@ -25,7 +25,7 @@ from simulator.core.plan import (
     Plan,
 )
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario import Scenario, Stage
+from simulator.scenario import Scenario, Stage, TraceArrivals
 from simulator.units import NS_PER_S, ns
 from simulator.workload.arrivals import arrivals_counted, arrivals_of_trace, arrivals_until
 from simulator.workload.rates import Rate, RatePiece
@@ -182,6 +182,7 @@ def rate_pieces(scenario: Scenario) -> list[RatePiece]:
 def trace_speed(scenario: Scenario) -> float:
     """How much faster than recorded a trace is replayed."""
     arrivals = scenario.load.arrivals
+    assert isinstance(arrivals, TraceArrivals)
     speed = arrivals.speed or 1.0
     if arrivals.rate_per_s is not None:
         timestamp_s = arrivals.timestamps()
@@ -197,6 +198,7 @@ def own_rate(timestamp_s: F8) -> float:
 
 def _trace_load(scenario: Scenario) -> Load:
     run = scenario.run
+    assert isinstance(scenario.load.arrivals, TraceArrivals)
     timestamp_s = scenario.load.arrivals.timestamps()
     rows = len(timestamp_s)
     arrival_ns = arrivals_of_trace(timestamp_s, trace_speed(scenario))

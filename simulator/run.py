@@ -17,7 +17,7 @@ from simulator.core.trace import Trace
 from simulator.errors import ContradictionError
 from simulator.planner import make_plan
 from simulator.scenario import Scenario
-from simulator.stats import Summary, next_replications, summarise
+from simulator.stats import Summary, next_step, summarise
 from simulator.theory import check, estimate, little
 
 #: Looks at the precision reached, at most (a rule of the house: repeated looks without adjustment inflate error).
@@ -119,7 +119,7 @@ def simulate(
     notes: list[str] = []
     traces: dict[int, Trace] = {}
     plan = make_plan(scenario, 0)
-    arithmetic = estimate(plan)
+    arithmetic = estimate(plan, scenario.is_stationary)
 
     def look() -> Summary:
         ordered = [traces[replication] for replication in sorted(traces)]
@@ -130,6 +130,7 @@ def simulate(
             percentiles,
             [stage.name for stage in scenario.stages],
             arithmetic_utilisation=arithmetic.utilisation,
+            is_stationary=scenario.is_stationary,
         )
 
     interrupted = False
@@ -140,13 +141,21 @@ def simulate(
             break
         looks += 1
         assert wanted is not None
-        more = next_replications(look(), scenario.run.precision)
-        if more <= wanted:
+        more, longer = next_step(look(), scenario.run.precision)
+        if more <= wanted and longer == 1:
             break
-        if looks == LOOKS:
-            notes.append(f"precision {scenario.run.precision:.3g} not reached in {LOOKS} looks ({wanted} replications)")
+        if looks == LOOKS or (longer > 1 and scenario.queries is None):
+            tried = f"{wanted} replications, {looks} looks"
+            notes.append(f"precision {scenario.run.precision:.3g} not reached ({tried}); run longer replications")
             break
-        wanted = more
+        if longer > 1:
+            assert scenario.queries is not None
+            scenario = scenario.with_run(queries=scenario.queries * longer)
+            notes.append(f"replications lengthened to {scenario.queries} queries to see enough of the tail")
+            traces.clear()
+            plan = make_plan(scenario, 0)
+        else:
+            wanted = more
     if not traces:
         raise KeyboardInterrupt
     if deadline is not None:

@@ -220,7 +220,7 @@ def format_duration(seconds: float) -> str:
     size = abs(seconds)
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if size >= factor * 0.9995:
-            return f"{_three_digits(seconds / factor)} {unit}"
+            return f"{_three_figures(seconds / factor)} {unit}"
     return f"{_three_digits(seconds / 1e-9)} ns"
 
 
@@ -250,3 +250,7 @@ def _three_digits(value: float) -> str:
         return f"{value:.0f}"
     text = f"{value:.3g}"
     return text if "e" not in text else f"{value:.3f}"
+
+
+def _three_figures(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 99.95 else f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.2f}"

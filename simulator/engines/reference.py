@@ -55,6 +55,11 @@ class Clock(simpy.Environment):
         self.order = -1
         self.events = 0
 
+    @property
+    def now(self) -> int:
+        """The current instant in ns."""
+        return self._now  # type: ignore[return-value]
+
     def step(self) -> None:
         """Process the next event: ``simpy.Environment.step``, with the order kept."""
         if not self._queue:
@@ -63,7 +68,7 @@ class Clock(simpy.Environment):
         if order >= FIRST_PRIORITY:
             self.order = order
             self.events += 1
-        callbacks, event.callbacks = event.callbacks, None
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
         for callback in callbacks:
             callback(event)
         if not event._ok and not hasattr(event, "_defused"):
@@ -85,7 +90,8 @@ class At(simpy.Event):
         self._value = value
         order = FIRST_PRIORITY + ((kind << KEY_BITS) | key)  # rules.event_order, without the call
         assert instant > clock._now or order > clock.order, "an event creates only later events"
-        heappush(clock._queue, (instant, order, next(clock._eid), self))  # clock.schedule, without the call
+        entry: Any = (instant, order, next(clock._eid), self)
+        heappush(clock._queue, entry)  # clock.schedule, without the call
 
 
 class Handover(simpy.Event):
@@ -198,7 +204,7 @@ class Stage:
 
     def answer(self, at: At) -> None:
         """A task's answer reaches the aggregator; the last one closes the stage."""
-        task: Task = at.value
+        task: Task = at._value
         gather = task.gather
         if self.is_load_aware:
             self.model.outstanding[task.counter] -= task.load
@@ -276,7 +282,7 @@ class Replica:
 
     def enqueue(self, at: At) -> None:
         """A task joins the queue."""
-        task: Task = at.value
+        task: Task = at._value
         task.enqueue_ns = self.model.clock.now
         self.queue.append(task)
         self.start_soon()

@@ -63,6 +63,18 @@ class CostModel(Protocol):
         """Operation counts for scoring ``items`` items, and for training on ``rows`` rows ``epochs`` times."""
         ...
 
+    def bound_by(self, items: float) -> str:
+        """Side of the roofline that a call over ``items`` items is on: computing or memory; empty if not by shape."""
+        ...
+
+
+def side_of_roofline(
+    hardware: Hardware, flop_per_item: float, bytes_per_item: float, bytes_per_call: float, items: float
+) -> str:
+    """What takes longer over ``items`` items: ``computing`` or ``memory``."""
+    move_s = hardware.move_s(bytes_per_item * items + bytes_per_call)
+    return "computing" if hardware.compute_s(flop_per_item * items) >= move_s else "memory"
+
 
 def roofline(
     overhead_s: float, hardware: Hardware, flop_per_item: float, bytes_per_item: float, bytes_per_call: float

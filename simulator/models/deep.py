@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from simulator.core.laws import Law
-from simulator.models.base import Hardware, Operations, Piece, roofline
+from simulator.models.base import Hardware, Operations, Piece, roofline, side_of_roofline
 
 
 def weights_of(layers: Sequence[float]) -> float:
@@ -51,6 +51,13 @@ class DeepModel:
         assert self.flop_per_item is not None and self.hardware is not None, "the schema asks for both"
         read_bytes = self.parameters * self.bytes_per_value
         return roofline(self.overhead_s, self.hardware, self.flop_per_item, 0.0, read_bytes)
+
+    def bound_by(self, items: float) -> str:
+        """Side of the roofline of a call."""
+        if self.per_item_s is not None or self.flop_per_item is None or self.hardware is None:
+            return ""
+        read_bytes = self.parameters * self.bytes_per_value
+        return side_of_roofline(self.hardware, self.flop_per_item, 0.0, read_bytes, items)
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
         """Forward FLOP; training is a forward and a backward pass, three times a forward one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.core.laws import Law
-from simulator.models.base import Hardware, Operations, Piece, roofline
+from simulator.models.base import Hardware, Operations, Piece, roofline, side_of_roofline
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ class LinearModel:
             return (Piece(0.0, self.overhead_s, self.per_item_s),)
         assert self.features is not None and self.hardware is not None, "the schema asks for both"
         return roofline(self.overhead_s, self.hardware, 2 * self.features, self.features * self.bytes_per_value, 0.0)
+
+    def bound_by(self, items: float) -> str:
+        """Side of the roofline of a call: the same for any number of items."""
+        if self.per_item_s is not None or self.features is None or self.hardware is None:
+            return ""
+        item_bytes = self.features * self.bytes_per_value
+        return side_of_roofline(self.hardware, 2 * self.features, item_bytes, 0.0, items)
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
         """Multiply and add for each feature; training to leading order does so for each row and epoch."""

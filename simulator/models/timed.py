@@ -18,6 +18,10 @@ class TimeModel:
         """No pieces: the law says it all."""
         return ()
 
+    def bound_by(self, items: float) -> str:
+        """Not on a roofline: the law says it all."""
+        return ""
+
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
         """Nothing is known of the operations behind a measured or assumed time."""
         return Operations("-", None, "-", None, "")

@@ -50,6 +50,10 @@ class TreeModel:
         assert self.trees is not None and self.depth is not None, "the schema asks for both"
         return (Piece(0.0, self.overhead_s, self.trees * self.depth * self.visit_s),)
 
+    def bound_by(self, items: float) -> str:
+        """Not on a roofline: visits are given in time."""
+        return ""
+
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
         """Node visits; training visits every feature of every row at each level of each tree, whatever the epochs."""
         visits = None if self.trees is None or self.depth is None else float(self.trees * self.depth)

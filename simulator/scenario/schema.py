@@ -398,6 +398,12 @@ class Scenario(Part):
             return sum(phase.duration_s for phase in self.load.phases)
         return self.run.duration_s
 
+    @property
+    def is_stationary(self) -> bool:
+        """Whether the rate is constant: no trace, and no phases of different rates."""
+        rates = {rate for phase in self.load.phases for rate in phase.rate}
+        return self.load.arrivals.kind != "trace" and len(rates) <= 1
+
     def with_run(self, **changes: Any) -> Scenario:
         """The scenario with other fields of ``run``; a number of queries takes the place of a duration."""
         if "queries" in changes:

@@ -71,7 +71,7 @@ class Quantile:
         """About how many queries, over all replications, would support it; two significant digits, rounded up."""
         needed = ENOUGH_EXCEEDANCES * self.queries / max(self.exceedances, 1.0)
         unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
-        return math.ceil(needed / unit) * unit
+        return int(math.ceil(needed / unit) * unit)
 
     def scaled(self, factor: float) -> Quantile:
         """The quantile in another unit; ``factor`` > 0."""

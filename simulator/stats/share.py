@@ -93,7 +93,7 @@ class Layout:
 
     def by_unit(self, amounts: NDArray[np.generic]) -> F8:
         """Sum ``amounts`` (queries,) over each unit: (units,) float64."""
-        return np.bincount(self.unit_of_block, self.by_block(amounts), minlength=self.units)
+        return np.bincount(self.unit_of_block, self.by_block(amounts), minlength=self.units).astype(np.float64)
 
 
 @dataclass(frozen=True)

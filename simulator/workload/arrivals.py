@@ -32,7 +32,7 @@ def epochs(kind: int, seed: int, replication: int, count: int, first: int = 0, r
     ``kind``: ARRIVE_CONSTANT (i + 1/2) or ARRIVE_POISSON; ``reached``: the epoch of arrival ``first`` - 1.
     """
     if kind == ARRIVE_CONSTANT:
-        return np.arange(first, first + count) + 0.5
+        return np.arange(first, first + count, dtype=np.float64) + 0.5
     epoch = np.empty(count)
     cumulate_gaps(seed, replication, first, reached, epoch)
     return epoch

@@ -64,4 +64,5 @@ class Rate:
         left = epochs - self.reached[piece]
         rate, slope = self.rate[piece], self.slope[piece]
         root = np.sqrt(np.maximum(rate * rate + 2.0 * slope * left, 0.0))
-        return self.start_s[piece] + 2.0 * left / (rate + root)
+        instants: F8 = self.start_s[piece] + 2.0 * left / (rate + root)
+        return instants

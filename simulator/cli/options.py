@@ -1,0 +1,75 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.units import parse_duration, parse_ratio
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
+
+Command = Callable[..., Any]
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """An option's value read by one of the parsers of ``units``."""
+
+    def __init__(self, name: str, parse: Callable[[Any], float]) -> None:
+        self.name = name
+        self.parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse, or fail with the parser's message."""
+        if isinstance(value, float):
+            return value
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = Parsed("duration", parse_duration)
+RATIO = Parsed("ratio", parse_ratio)
+
+
+def scenario_options(command: Command) -> Command:
+    """SCENARIO, ``-f`` and ``--set``."""
+    command = click.option(
+        "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a value: stages.ranking.replicas=4."
+    )(command)
+    command = click.option(
+        "-f", "--overlay", "overlays", multiple=True, metavar="FILE", help="Lay another file over the scenario."
+    )(command)
+    return click.argument("scenario", metavar="SCENARIO")(command)
+
+
+def format_option(*choices: str) -> Callable[[Command], Command]:
+    """``--format``; the first choice is the default."""
+    return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
+
+
+def loaded(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> Scenario:
+    """The scenario that the options name; ``-`` is standard input."""
+    from simulator.scenario import load_scenario
+
+    return load_scenario(scenario, overlays, sets)
+
+
+def table_width() -> int:
+    """Columns to draw tables in: the terminal's, else 120."""
+    import shutil
+    import sys
+
+    return max(80, shutil.get_terminal_size((120, 24)).columns) if sys.stdout.isatty() else 120
+
+
+def wants_color() -> bool:
+    """Whether standard output is a terminal that may be coloured."""
+    import os
+    import sys
+
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -1,0 +1,173 @@
+"""``shardsim run``: simulate a scenario."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import (
+    DURATION,
+    RATIO,
+    format_option,
+    loaded,
+    scenario_options,
+    table_width,
+    wants_color,
+)
+
+if TYPE_CHECKING:
+    from simulator.run import Result
+    from simulator.scenario import Scenario
+
+#: Runs that take longer are announced.
+LONG_S = 10.0
+DEFAULT_PERCENTILES = "50,90,95,99,99.9"
+
+
+def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
+    try:
+        found = tuple(sorted({float(part.strip().lstrip("p")) for part in value.split(",")}))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list like {DEFAULT_PERCENTILES}", ctx, param) from None
+    if not all(0 < percent < 100 for percent in found):
+        raise click.BadParameter("percentiles are above 0 and below 100", ctx, param)
+    return found
+
+
+def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
+    if value is not None:
+        return value
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@click.command("run")
+@scenario_options
+@click.option("--percentiles", default=DEFAULT_PERCENTILES, show_default=True, callback=_percentiles, help="To report.")
+@click.option("--seed", metavar="N", help="Seed of all random numbers.")
+@click.option("--queries", metavar="N", help="Queries measured in each replication.")
+@click.option("--replications", metavar="N", help="Independent replications.")
+@click.option(
+    "--precision", type=RATIO, metavar="RATIO", help="Go on until the percentiles of the objectives are so precise."
+)
+@click.option("--time", "time_s", type=DURATION, metavar="DURATION", help="As many replications as fit.")
+@click.option("--jobs", type=click.IntRange(1), callback=_jobs, metavar="N", help="Processes; default: one a core.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the run there, as files.")
+@click.option("-q", "--quiet", is_flag=True, help="No table, no progress; the exit code tells.")
+@format_option("table", "json")
+def command(
+    scenario: str,
+    overlays: tuple[str, ...],
+    sets: tuple[str, ...],
+    percentiles: tuple[float, ...],
+    seed: str | None,
+    queries: str | None,
+    replications: str | None,
+    precision: float | None,
+    time_s: float | None,
+    jobs: int,
+    output: Path | None,
+    quiet: bool,
+    format_: str,
+) -> None:
+    """Simulate SCENARIO (a file, or - for standard input) and print what happened.
+
+    Every figure has a 95 % interval; what the sample cannot support is not printed, with a note on what would be
+    enough. Exit codes: 0 every objective met, 98 one inconclusive, 99 one failed.
+    """
+    from simulator.run import simulate
+
+    given = {"seed": seed, "queries": queries, "replications": replications, "precision": precision}
+    overrides = [f"run.{key}={value}" for key, value in given.items() if value is not None]
+    checked = loaded(scenario, overlays, (*sets, *overrides))
+    if time_s is not None and (precision is not None or replications is not None):
+        raise click.UsageError(
+            "--time decides how many replications there are: leave --precision and --replications out"
+        )
+    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise click.UsageError(f"{output} exists and is not an empty directory; choose another, or remove it")
+    show = Progress(enabled=not quiet and sys.stderr.isatty())
+    try:
+        if not quiet:
+            announce(checked, jobs, time_s)
+        result = simulate(checked, jobs=jobs, percentiles=percentiles, time_s=time_s, progress=show.update)
+    except KeyboardInterrupt:
+        show.clear()
+        click.echo("interrupted before the first replication was finished: nothing to report", err=True)
+        sys.exit(130)
+    show.clear()
+    report(result, format_, quiet, output, jobs)
+    sys.exit(result.exit_code)
+
+
+def announce(scenario: Scenario, jobs: int, time_s: float | None) -> None:
+    """Say on standard error what a long run will take, and what would be enough."""
+    from simulator.forecast import forecast
+    from simulator.units import format_count, format_duration
+
+    if time_s is not None:
+        return
+    found = forecast(scenario, jobs)
+    if found.seconds < LONG_S:
+        return
+    click.echo(
+        f"{format_count(found.tasks)} tasks, about {format_duration(found.seconds)} on {jobs} processes", err=True
+    )
+    if found.enough_queries is not None:
+        enough = format_count(found.enough_queries)
+        click.echo(f"an honest p{found.percentile:g} at this load takes about {enough} queries in all", err=True)
+
+
+def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs: int) -> None:
+    """Print a result, and write its files."""
+    from simulator.report import run_table, to_json, write_run
+    from simulator.scenario import to_yaml
+
+    document = result.to_dict()
+    if output is not None:
+        timing: dict[str, Any] = {"wall_s": result.wall_s, "jobs": jobs}
+        files = {
+            "summary.json": to_json(document),
+            "scenario.yaml": to_yaml(document["provenance"]["resolved"]),
+            "table.txt": run_table(document),
+            "timing.json": to_json(timing),
+        }
+        try:
+            write_run(output, files)
+        except OSError as error:
+            click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
+            output = None
+            if quiet:
+                click.echo(to_json(document), nl=False)  # a finished run is not thrown away
+    if quiet:
+        return
+    if format_ == "json":
+        click.echo(to_json(document), nl=False)
+    else:
+        click.echo(run_table(document, table_width(), wants_color()), nl=False)
+        if output is not None:
+            click.echo(f"\nwritten to {output}")
+
+
+class Progress:
+    """One line on a terminal's standard error."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self.width = 0
+
+    def update(self, done: int, planned: int, events: int) -> None:
+        """Replications done, planned, and events so far."""
+        if self.enabled:
+            line = f"{done} of {planned} replications, {events:,} events"
+            click.echo("\r" + line.ljust(self.width), nl=False, err=True)
+            self.width = len(line)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.width:
+            click.echo("\r" + " " * self.width + "\r", nl=False, err=True)
+            self.width = 0

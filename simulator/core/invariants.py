@@ -1,0 +1,143 @@
+"""What every Trace obeys, recomputed the slow way from the Plan: for tests, and for whoever doubts a run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.core import rules
+from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.trace import COMPLETE, Tasks, Trace
+
+
+def verify_trace(plan: Plan, trace: Trace) -> None:
+    """Check conservation, causality and the breakdown of latency; with a task table, queues and counters too.
+
+    Raises
+    ------
+    AssertionError
+        Naming the first invariant that does not hold.
+    """
+    assert np.array_equal(trace.arrival_ns, plan.arrival_ns), "the trace has the plan's arrivals"
+    assert (trace.first_measured, trace.measured) == (plan.first_measured, plan.measured), "the same are measured"
+    _funnel(plan, trace)
+    for stage in range(len(plan.stages)):
+        _breakdown(plan, trace, stage)
+    if trace.task_table is not None:
+        for stage in range(len(plan.stages)):
+            _tasks(plan, trace, trace.task_table, stage)
+            _queues(plan, trace.task_table, stage)
+        _counters(plan, trace, trace.task_table)
+
+
+def _funnel(plan: Plan, trace: Trace) -> None:
+    """Queries go through stage after stage, and none is lost."""
+    complete = trace.outcome == COMPLETE
+    assert np.array_equal(complete, trace.completion_ns >= 0), "a query is complete if and only if it has left"
+    if plan.drain_ns == NEVER_NS:
+        assert complete.all(), "without a cut of the drain every query is complete"
+    assert np.array_equal(trace.enter_ns[0], np.where(trace.enter_ns[0] >= 0, plan.arrival_ns, -1)), (
+        "stage 1 at arrival"
+    )
+    for stage in range(1, len(plan.stages)):
+        assert np.array_equal(trace.enter_ns[stage], trace.leave_ns[stage - 1]), "a stage is entered on leaving another"
+    assert np.array_equal(trace.completion_ns, trace.leave_ns[-1]), "completion is the leave of the last stage"
+    for stage in range(len(plan.stages)):
+        enter, close, leave = trace.enter_ns[stage], trace.close_ns[stage], trace.leave_ns[stage]
+        assert np.all((close < 0) | (close >= enter)), "a stage closes after it was entered"
+        assert np.all((leave < 0) | ((leave >= close) & (close >= 0))), "a stage is left after it closed"
+        assert np.array_equal(trace.candidates[stage] >= 0, enter >= 0), "candidates are known of entered stages"
+
+
+def _breakdown(plan: Plan, trace: Trace, stage: int) -> None:
+    """Latency of a stage is the critical task's request, wait, service and response, and the merge."""
+    row = plan.stages[stage]
+    closed = trace.close_ns[stage] >= 0
+    shard = trace.critical_shard[stage]
+    assert np.array_equal(closed, shard >= 0), "a closed stage has a critical task"
+    assert np.all(shard[closed] < row["shards"]), "the critical shard is one of the stage"
+    request = row["request_ns"] + shard * row["send_ns"]
+    parts = trace.critical_wait_ns[stage] + trace.critical_service_ns[stage] + trace.critical_response_ns[stage]
+    spent = trace.close_ns[stage] - trace.enter_ns[stage]
+    assert np.array_equal(spent[closed], (request + parts)[closed]), "the critical task explains when a stage closes"
+    assert np.all(trace.critical_service_ns[stage][closed] >= 1), "a service takes at least 1 ns"
+    left = trace.leave_ns[stage] >= 0
+    merge = rules.merge_ns(plan.stages, stage, int(row["shards"]))
+    merged = (trace.leave_ns[stage] - trace.close_ns[stage])[left]
+    assert np.all(merged >= merge if row["mergers"] else merged == merge), "a merge takes its time"
+    total = trace.answer_sum_ns[stage][closed]
+    assert np.all(total <= row["shards"] * spent[closed]), "no answer counts after the closing one"
+
+
+def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
+    """Every task is sent, enqueued, started, finished and answered in that order, at a replica of its shard."""
+    row = plan.stages[stage]
+    first, count = int(row["first_shard"]), int(row["shards"])
+    here = slice(first, first + count)
+    enter = trace.enter_ns[stage]
+    entered = enter >= 0
+    shard = np.arange(count)
+    enqueue, start = table.enqueue_ns[:, here], table.start_ns[:, here]
+    finish, answer = table.finish_ns[:, here], table.answer_ns[:, here]
+    expected = enter[:, None] + row["request_ns"] + shard * row["send_ns"]
+    there = enqueue >= 0
+    assert np.array_equal(enqueue[there], expected[there]), "a task is enqueued a request latency after its sending"
+    assert not np.any(there & ~entered[:, None]), "no task without its query"
+    assert np.all((start < 0) | ((start >= enqueue) & there)), "a task starts when it is there"
+    assert np.all((finish < 0) | ((finish > start) & (start >= 0))), "a service takes time"
+    assert np.all((answer < 0) | ((answer >= finish) & (finish >= 0))), "an answer follows its finish"
+    closed = trace.close_ns[stage] >= 0
+    assert np.all(answer[closed] >= 0), "a stage closes when all answers are there"
+    assert np.array_equal(answer[closed].max(axis=1, initial=-1), trace.close_ns[stage][closed]), "at the last of them"
+    total = (answer - enter[:, None])[closed].sum(axis=1)
+    assert np.array_equal(total, trace.answer_sum_ns[stage][closed]), "answers sum to what is recorded"
+    replica = table.replica[:, here]
+    low = row["first_replica"] + shard * row["replicas"]
+    inside = (replica >= low) & (replica < low + row["replicas"])
+    assert np.all(inside[entered]), "a task goes to a replica of its shard"
+    if row["by_query"]:
+        chosen = (replica - low)[entered]
+        assert np.array_equal(chosen, np.broadcast_to(chosen[:, :1], chosen.shape)), "one index for the whole query"
+
+
+def _queues(plan: Plan, table: Tasks, stage: int) -> None:
+    """At each replica: first come first served, never idle while a task waits, a worker serves one task at a time."""
+    row = plan.stages[stage]
+    columns = slice(int(row["first_shard"]), int(row["first_shard"] + row["shards"]))
+    replica = table.replica[:, columns].ravel()
+    enqueue, start = table.enqueue_ns[:, columns].ravel(), table.start_ns[:, columns].ravel()
+    finish, worker = table.finish_ns[:, columns].ravel(), table.worker[:, columns].ravel()
+    workers = int(row["workers"])
+    for index in np.unique(replica[enqueue >= 0]):
+        mine = np.flatnonzero((replica == index) & (enqueue >= 0))
+        started = mine[start[mine] >= 0]
+        order = started[np.argsort(enqueue[started], kind="stable")]
+        assert np.all(np.diff(start[order]) >= 0), "first come, first served"
+        waiting = mine[start[mine] < 0]
+        if len(waiting) and len(started):
+            assert enqueue[started].max() <= enqueue[waiting].min(), "nobody overtakes those who still wait"
+        end = np.where(finish < 0, np.iinfo(np.int64).max, finish)
+        for task in started:
+            others = started[(start[started] <= start[task]) & (end[started] > start[task])]
+            assert len(others) <= workers, "no more tasks at once than workers"
+            same = others[(worker[others] == worker[task]) & (others != task)]
+            assert len(same) == 0, "a worker serves one task at a time"
+            if start[task] > enqueue[task]:
+                just_before = started[(start[started] < start[task]) & (end[started] >= start[task])]
+                assert len(just_before) >= workers, "nobody waits while a worker is idle"
+            assert 0 <= worker[task] < workers, "the worker is one of the replica's"
+
+
+def _counters(plan: Plan, trace: Trace, table: Tasks) -> None:
+    """Counters of replicas are sums over the finished tasks of measured queries."""
+    done = table.finish_ns >= 0
+    done[: plan.first_measured] = False
+    replica = table.replica[done]
+    busy, wait = (table.finish_ns - table.start_ns)[done], (table.start_ns - table.enqueue_ns)[done]
+    assert np.array_equal(np.bincount(replica, minlength=plan.replicas), trace.tasks), "tasks are counted"
+    for weights, counted in ((busy, trace.busy_ns), (wait, trace.waiting_ns)):
+        total = np.zeros(plan.replicas, dtype=np.int64)
+        np.add.at(total, replica, weights)
+        assert np.array_equal(total, counted), "busy and waiting times are summed"
+    longest = np.zeros(plan.replicas, dtype=np.int64)
+    np.maximum.at(longest, replica, wait)
+    assert np.array_equal(longest, trace.longest_wait_ns), "the longest wait is kept"

@@ -1,0 +1,5 @@
+"""What is said of a run: quantiles, shares, means and verdicts, each with its interval."""
+
+from simulator.stats.summary import Summary, next_step, summarise
+
+__all__ = ["Summary", "next_step", "summarise"]

@@ -1,0 +1,134 @@
+"""Whether a run can be believed at all: is the load carried (house rule 7), was the warm-up long enough (rule 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.core.plan import F8, I8
+from simulator.core.trace import Trace
+from simulator.stats.figures import Pool
+from simulator.stats.means import Interval, ratio_interval
+
+STABLE, SATURATED, INCONCLUSIVE = "stable", "saturated", "inconclusive"
+
+#: Queries in flight may grow by this part of the queries that arrive.
+MOST_GROWTH = 0.005
+#: Size of a batch of MSER-5.
+BATCH = 5
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The verdict, and what it rests on."""
+
+    verdict: str
+    utilisation: float  #: of the busiest replica, by arithmetic; the load's mean rate
+    growth: Interval  #: of queries in flight, as a part of the measured queries
+    warmup_queries: float  #: mean over replications
+    suggested_queries: int | None  #: cut that MSER-5 suggests; None where the load changes over time
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As laid out in the README."""
+        return {
+            "arithmetic_utilisation": self.utilisation,
+            "growth": self.growth.to_dict(),
+            "warmup_queries": self.warmup_queries,
+            "mser5_queries": self.suggested_queries,
+        }
+
+
+def stability(pool: Pool, utilisation: float, is_stationary: bool) -> Stability:
+    """Judge a run.
+
+    Parameters
+    ----------
+    pool
+        The measured queries.
+    utilisation
+        Of the busiest replica, by arithmetic.
+    is_stationary
+        Whether the rate is constant; only then has MSER-5 a meaning.
+    """
+    growth = growth_of(pool)
+    warmup = float(np.mean([trace.first_measured for trace in pool.traces]))
+    suggested = mser5(averaged_latency(pool.traces)) if is_stationary else None
+    notes = []
+    if utilisation >= 1:
+        verdict = SATURATED
+        notes.append(f"saturated by arithmetic: the busiest replica is asked for {utilisation:.0%} of its time")
+    elif growth.low is None or growth.high is None:
+        verdict = INCONCLUSIVE
+        notes.append("too few queries to say whether the load is carried")
+    elif growth.high <= MOST_GROWTH:
+        verdict = STABLE
+    else:
+        verdict = SATURATED if growth.low > MOST_GROWTH else INCONCLUSIVE
+        seen = f"queries in flight grew by {growth.low:.1%} to {growth.high:.1%} of those that arrived"
+        notes.append(f"{seen}; stable is at most {MOST_GROWTH:.1%}" + ("" if verdict == SATURATED else ": run longer"))
+    if suggested is not None and suggested > warmup:
+        notes.append(f"warm-up too short: {warmup:.0f} queries, MSER-5 would cut {suggested}; run longer")
+        verdict = SATURATED if verdict == SATURATED else INCONCLUSIVE
+    return Stability(verdict, utilisation, growth, warmup, suggested, tuple(notes))
+
+
+def growth_of(pool: Pool) -> Interval:
+    """Growth of queries in flight from the first measured arrival to the last, over measured queries."""
+    if len(pool.traces) > 1:
+        edges = [(trace, trace.first_measured, len(trace.arrival_ns) - 1) for trace in pool.traces]
+    else:
+        trace = pool.traces[0]
+        ends = trace.first_measured + np.cumsum(pool.layout.block_sizes) - 1
+        edges = [(trace, int(end - size), int(end)) for end, size in zip(ends, pool.layout.block_sizes, strict=True)]
+        edges[0] = (trace, trace.first_measured, edges[0][2])
+    grown = [in_flight(trace, last) - in_flight(trace, first) for trace, first, last in edges]
+    return ratio_interval(grown, [last - first + 1 for _, first, last in edges])
+
+
+def in_flight(trace: Trace, query: int) -> int:
+    """Queries in flight at the instant at which ``query`` arrives, those of that instant included."""
+    instant = trace.arrival_ns[query]
+    here = int(np.searchsorted(trace.arrival_ns, instant, side="right"))
+    gone = (trace.completion_ns[:here] >= 0) & (trace.completion_ns[:here] <= instant)
+    return here - int(gone.sum())
+
+
+def averaged_latency(traces: list[Trace] | tuple[Trace, ...] | Any) -> F8:
+    """Latency by number of arrival from the start on, averaged over replications; cut at the shortest.
+
+    A query that never finished counts as the largest latency seen.
+    """
+    shortest = min(len(trace.arrival_ns) for trace in traces)
+    latencies = np.array([_latency(trace.arrival_ns, trace.completion_ns)[:shortest] for trace in traces])
+    finite = latencies[np.isfinite(latencies)]
+    largest = finite.max() if len(finite) else 0.0
+    averaged: F8 = np.where(np.isfinite(latencies), latencies, largest).mean(axis=0)
+    return averaged
+
+
+def _latency(arrival_ns: I8, completion_ns: I8) -> F8:
+    return np.where(completion_ns < 0, np.inf, (completion_ns - arrival_ns).astype(np.float64))
+
+
+def mser5(values: F8) -> int:
+    """How many first values MSER-5 cuts (White, Cobb and Spratt, 2000): at most half of them.
+
+    Over batches of five, the cut d in the first half that minimises the variance of the rest over the square of its
+    length.
+
+    >>> mser5(np.array([9.0] * 20 + [1.0, 2.0] * 100))
+    20
+    """
+    batches = len(values) // BATCH
+    if batches < 2:
+        return 0
+    means = values[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
+    means = means - means.mean()  # no cancellation below
+    count = np.arange(batches, 0, -1)
+    total = np.cumsum(means[::-1])[::-1]
+    squares = np.cumsum((means**2)[::-1])[::-1]
+    error = np.maximum(squares - total**2 / count, 0.0) / count.astype(np.float64) ** 2
+    return int(np.argmin(error[: max(1, batches // 2)])) * BATCH

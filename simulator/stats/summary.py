@@ -1,0 +1,193 @@
+"""From traces to what is said of a run: figures with intervals, verdicts, and what the sample cannot support."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.core.plan import ARRIVE_TRACE, Plan
+from simulator.core.trace import COMPLETE, Trace
+from simulator.stats.figures import S_PER_NS, Figure, Pool, StageFigures, figure, part_of, stage_figures
+from simulator.stats.load import describe_load
+from simulator.stats.means import NOTHING, Interval, ratio_interval
+from simulator.stats.quantiles import Quantile, Series, Share
+from simulator.stats.stability import SATURATED, Stability, stability
+from simulator.stats.verdicts import Asked, Verdict, judge
+
+#: Precision is of p99 where no objective names a percentile.
+DEFAULT_PERCENT = 99.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything said of a run. Durations in seconds, intervals at 95 %."""
+
+    replications: int
+    queries: int  #: measured, over all replications
+    stability: Stability
+    offered_per_s: Interval
+    completed_per_s: Interval
+    goodput_per_s: Interval
+    goodput_within_s: float | None  #: the bound of goodput: of the first objective on latency; None: any latency
+    failed_ratio: Share
+    latency: Figure
+    stages: tuple[StageFigures, ...]
+    objectives: tuple[Verdict, ...]
+    load: dict[str, Any]
+    targets: tuple[Quantile, ...]  #: percentiles whose precision counts: those of objectives, else p99
+    notes: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """Stable, saturated or inconclusive."""
+        return self.stability.verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """As laid out in the README."""
+        return {
+            "replications": self.replications,
+            "queries": self.queries,
+            "verdict": self.verdict,
+            "stability": self.stability.to_dict(),
+            "load": self.load,
+            "offered_per_s": self.offered_per_s.to_dict(),
+            "completed_per_s": self.completed_per_s.to_dict(),
+            "goodput_per_s": {**self.goodput_per_s.to_dict(), "within_s": self.goodput_within_s},
+            "failed_ratio": self.failed_ratio.to_dict(),
+            "latency_s": self.latency.to_dict(),
+            "stages": [stage.to_dict() for stage in self.stages],
+            "slos": [objective.to_dict() for objective in self.objectives],
+            "notes": list(self.notes),
+        }
+
+
+def summarise(
+    traces: Sequence[Trace],
+    plan: Plan,
+    objectives: Sequence[Asked],
+    percentiles: Sequence[float],
+    stage_names: Sequence[str],
+    *,
+    arithmetic_utilisation: float,
+    is_stationary: bool = True,
+) -> Summary:
+    """Summarise replications of a plan.
+
+    Parameters
+    ----------
+    traces
+        One a replication, in order.
+    plan
+        Of one of them; what is read of it is the same in all.
+    objectives
+        What is to be judged.
+    percentiles
+        Of every latency, in percent.
+    stage_names
+        In order.
+    arithmetic_utilisation
+        Of the busiest replica, by arithmetic.
+    is_stationary
+        Whether the rate is constant.
+    """
+    pool = Pool(traces)
+    arrival, completion = pool.column("arrival_ns"), pool.column("completion_ns")
+    completion = np.where(pool.column("outcome") == COMPLETE, completion, -1)
+    latency = pool.between(arrival, completion)
+    stages = stage_figures(pool, plan, stage_names, percentiles)
+    stable = stability(pool, arithmetic_utilisation, is_stationary)
+    within_s = next((asked.bound for asked in objectives if _is_about_latency(asked)), None)
+    offered, completed, goodput = _rates(pool, latency, within_s)
+    whole = figure(latency, percentiles)
+    names = list(stage_names)
+    enter, leave = pool.column("enter_ns"), pool.column("leave_ns")
+    verdicts = []
+    for asked in objectives:
+        stage = None if asked.stage is None else stages[names.index(asked.stage)]
+        at = 0 if asked.stage is None else names.index(asked.stage)
+        series = latency if asked.stage is None else pool.between(enter[at], leave[at])
+        mean = (whole if stage is None else stage.latency).mean
+        verdicts.append(judge(asked, series, stage, mean, latency, goodput, stable.verdict == SATURATED))
+    tails = [asked.p for asked in objectives if asked.measure in ("quantile", "share_within") and asked.stage is None]
+    return Summary(
+        replications=len(traces),
+        queries=pool.layout.queries,
+        stability=stable,
+        offered_per_s=offered,
+        completed_per_s=completed,
+        goodput_per_s=goodput,
+        goodput_within_s=within_s,
+        failed_ratio=latency.share(math.inf, inclusive=True),
+        latency=whole,
+        stages=tuple(stages),
+        objectives=tuple(verdicts),
+        load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
+        targets=tuple(latency.quantile(p).scaled(S_PER_NS) for p in tails or [part_of(DEFAULT_PERCENT)]),
+        notes=(*stable.notes, *_unsupported(whole, latency)),
+    )
+
+
+def _is_about_latency(asked: Asked) -> bool:
+    return asked.stage is None and asked.measure in ("quantile", "share_within", "mean", "max")
+
+
+def _rates(pool: Pool, latency: Series, within_s: float | None) -> tuple[Interval, Interval, Interval]:
+    """Offered, completed and good queries per second: (n - 1) / window, times the share of them."""
+    layout = pool.layout
+    window_s = pool.windows_s()
+    if window_s.sum() <= 0:
+        return NOTHING, NOTHING, NOTHING
+    offered = ratio_interval(layout.sizes - 1, window_s)
+    good = latency.finite if within_s is None else latency.values < within_s / S_PER_NS
+    found = []
+    for wanted in (latency.finite, good):
+        if layout.replications > 1:
+            parts = layout.by_unit(wanted) / layout.unit_sizes
+            found.append(ratio_interval(parts * (layout.sizes - 1), window_s))
+        else:
+            assert offered.value is not None
+            found.append(ratio_interval(layout.by_unit(wanted), layout.unit_sizes).scaled(offered.value))
+    return offered, found[0], found[1]
+
+
+def _unsupported(whole: Figure, latency: Series) -> list[str]:
+    """What is left out, why, and what would be enough."""
+    notes = []
+    for name, quantile in whole.percentiles.items():
+        if quantile.infinite:
+            notes.append(f"{name} falls among queries that never finished: it is at least the largest latency seen")
+        elif not quantile.supported:
+            seen = f"{quantile.exceedances:.1f} effective exceedances"
+            notes.append(
+                f"{name} is not printed: {seen} are too few; it needs about {quantile.needed:,} queries in all"
+            )
+    missing = latency.layout.queries - int(latency.finite.sum())
+    if missing:
+        notes.append(f"{missing} of {latency.layout.queries} queries never finished; mean and max leave them out")
+    return notes
+
+
+def next_step(summary: Summary, precision: float) -> tuple[int, int]:
+    """Replications to reach a relative precision, and how many times longer each should be (house rule 9).
+
+    (replications there are, 1) if it is reached. At most four times as much as there is.
+    """
+    there = summary.replications
+    wanted = there
+    for target in summary.targets:
+        per_replication = target.exceedances / there
+        if per_replication < 1:
+            return there, min(4, max(2, math.ceil(2 / max(per_replication, 0.1))))
+        if not target.supported:
+            wanted = max(wanted, math.ceil(there * 15 / target.exceedances))
+        elif target.infinite or math.isinf(target.high) or target.pooled <= 0:
+            wanted = 4 * there
+        else:
+            half = (target.high - target.low) / 2 / target.pooled
+            if half > precision:
+                wanted = max(wanted, there + 1, math.ceil(1.1 * there * (half / precision) ** 2))
+    return min(wanted, 4 * there), 1

@@ -1,0 +1,168 @@
+"""Objectives judged by the interval that is printed beside them (house rule 5)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from simulator.stats.figures import S_PER_NS, StageFigures
+from simulator.stats.means import Interval
+from simulator.stats.quantiles import Series, fraction
+from simulator.stats.share import FEWEST_UNITS
+
+
+class Asked(Protocol):
+    """An objective as the scenario states it."""
+
+    @property
+    def text(self) -> str:
+        """As written."""
+        ...
+
+    @property
+    def measure(self) -> str:
+        """quantile, share_within, mean, max, utilisation, failed_ratio or goodput."""
+        ...
+
+    @property
+    def stage(self) -> str | None:
+        """None: of the whole query."""
+        ...
+
+    @property
+    def p(self) -> float:
+        """Of quantile and share_within."""
+        ...
+
+    @property
+    def bound(self) -> float:
+        """In seconds, a ratio, or queries per second."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An objective, whether it is met (None: inconclusive), and the figure that says so."""
+
+    slo: str
+    met: bool | None
+    unit: str  #: of the figure: s, ratio or per_s
+    value: float | None
+    low: float | None
+    high: float | None
+    bad_share: dict[str, Any] | None  #: share of bad queries, where the verdict rests on it
+    reason: str  #: why it is inconclusive; else empty
+
+    def to_dict(self) -> dict[str, Any]:
+        """As laid out in the README."""
+        body: dict[str, Any] = {
+            "slo": self.slo,
+            "met": self.met,
+            "unit": self.unit,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+        }
+        if self.bad_share is not None:
+            body["bad_share"] = self.bad_share
+        if self.reason:
+            body["reason"] = self.reason
+        return body
+
+
+def judge(
+    asked: Asked,
+    series: Series,
+    stage: StageFigures | None,
+    mean: Interval,
+    failed: Series,
+    goodput: Interval,
+    is_saturated: bool,
+) -> Verdict:
+    """Judge one objective.
+
+    Parameters
+    ----------
+    asked
+        The objective.
+    series
+        Latency that it is about, in ns: of the stage or of the whole query.
+    stage
+        Figures of its stage, if it has one.
+    mean
+        Mean of the latency in seconds.
+    failed
+        Latency of the whole query, infinite where it failed.
+    goodput
+        Queries per second within the first objective on latency.
+    is_saturated
+        Then a latency that is good now will not stay so: at best inconclusive.
+    """
+    few = series.layout.units < FEWEST_UNITS
+    if asked.measure in ("quantile", "share_within", "failed_ratio"):
+        verdict = _by_share(asked, failed if asked.measure == "failed_ratio" else series, few)
+    elif asked.measure == "max":
+        largest = series.values.max() * S_PER_NS
+        known = None if math.isinf(largest) else float(largest)
+        verdict = Verdict(asked.text, bool(largest < asked.bound), "s", known, known, known, None, "")
+    elif asked.measure == "mean":
+        unfinished = not bool(series.finite.all())
+        reason = "some queries never finished, so the mean is not known" if unfinished else ""
+        verdict = _by_mean(asked, mean, "s", few, below=True, reason=reason)
+    elif asked.measure == "utilisation":
+        assert stage is not None
+        verdict = _by_mean(asked, stage.utilisation, "ratio", few, below=True, reason="")
+    else:
+        verdict = _by_mean(asked, goodput, "per_s", few, below=False, reason="")
+    if is_saturated and verdict.met and asked.measure != "utilisation":
+        reason = "the load exceeds what is carried: the longer the run, the later the queries"
+        return Verdict(
+            asked.text, None, verdict.unit, verdict.value, verdict.low, verdict.high, verdict.bad_share, reason
+        )
+    return verdict
+
+
+def _by_share(asked: Asked, series: Series, few: bool) -> Verdict:
+    """Met if the upper end of the share of bad queries is below the bound, failed if the lower end is above it."""
+    unit, value, low, high = "ratio", None, None, None
+    if asked.measure == "failed_ratio":
+        allowed, share = asked.bound, series.share(math.inf, inclusive=True)
+        value, low, high = share.value, share.low, share.high
+        met = share.high < allowed
+    else:
+        allowed = float(1 - fraction(asked.p))
+        share = series.share(round(asked.bound / S_PER_NS), inclusive=asked.measure == "quantile")
+        if asked.measure == "quantile":
+            unit = "s"
+            found = series.quantile(asked.p).scaled(S_PER_NS).to_dict()
+            if found is not None:
+                value, low, high = found["value"], found["low"], found["high"]
+            met = share.high < allowed
+        else:
+            value, low, high = 1 - share.value, 1 - share.high, 1 - share.low
+            met = share.high <= allowed
+    missed = share.low > allowed
+    decided = None if few or not (met or missed) else met
+    reason = ""
+    if decided is None:
+        reason = (
+            _FEW if few else f"the share of bad queries, {share.low:.3g} to {share.high:.3g}, straddles {allowed:.3g}"
+        )
+    return Verdict(asked.text, decided, unit, value, low, high, share.to_dict(), reason)
+
+
+_FEW = f"fewer than {FEWEST_UNITS} replications to judge by"
+
+
+def _by_mean(asked: Asked, found: Interval, unit: str, few: bool, *, below: bool, reason: str) -> Verdict:
+    met: bool | None = None
+    if found.low is None or found.high is None or few:
+        reason = reason or _FEW
+    elif not reason:
+        good, bad = found.high < asked.bound, found.low > asked.bound
+        if not below:
+            good, bad = found.low > asked.bound, found.high < asked.bound
+        met = good if good or bad else None
+        reason = "" if met is not None else "the interval straddles the bound"
+    return Verdict(asked.text, met, unit, found.value, found.low, found.high, None, reason)

@@ -1,0 +1,139 @@
+"""What a run says of theory: predictions against intervals, and identities that hold on every sample path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.core.plan import Plan
+from simulator.core.trace import Trace
+from simulator.theory.estimate import EXACT, LOWER, UPPER, Estimate, Prediction
+
+#: An exact law is contradicted only by an interval of this level: a false alarm in a million.
+ALARM = 1e-6
+#: Replications that such an interval needs, and warm-up in relaxation times of the busiest queue.
+FEWEST_REPLICATIONS = 4
+RELAXATIONS = 7
+
+AGREES, OUTSIDE, CONTRADICTED, NOT_CHECKED = "agrees", "outside 95 %", "contradicted", "not checked"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A prediction or identity, and what was seen of it."""
+
+    law: str
+    statistic: str
+    stage: int | None
+    kind: str
+    expected: float
+    observed: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+
+    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """With the stage's name."""
+        return {
+            "law": self.law,
+            "statistic": self.statistic,
+            "stage": None if self.stage is None else names[self.stage],
+            "kind": self.kind,
+            "expected": self.expected,
+            "observed": self.observed,
+            "low": self.low,
+            "high": self.high,
+            "verdict": self.verdict,
+        }
+
+
+def check(estimate: Estimate, summary: dict[str, Any]) -> list[Finding]:
+    """Hold a summary (``Summary.to_dict``) against the predictions.
+
+    Nothing is called contradicted unless the run is stable, has four replications, and warmed up long enough.
+    """
+    replications = summary["replications"]
+    ready = summary["verdict"] == "stable" and replications >= FEWEST_REPLICATIONS
+    warm = summary["stability"]["warmup_queries"] >= RELAXATIONS * estimate.relaxation
+    return [_compared(prediction, summary, replications, ready and warm) for prediction in estimate.predictions]
+
+
+def _compared(prediction: Prediction, summary: dict[str, Any], replications: int, ready: bool) -> Finding:
+    figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
+    is_wait = prediction.statistic == "wait"
+    seen = figures["wait_s"] if is_wait else figures["latency_s"].get(prediction.statistic)
+    value, low, high = (None, None, None) if seen is None else (seen["value"], seen["low"], seen["high"])
+    verdict = NOT_CHECKED
+    if ready and prediction.testable and value is not None and low is not None and high is not None:
+        verdict = _verdict(prediction, value, low, high, _wider(replications))
+    return Finding(
+        prediction.law,
+        prediction.statistic,
+        prediction.stage,
+        prediction.kind,
+        prediction.value_s,
+        value,
+        low,
+        high,
+        verdict,
+    )
+
+
+def _verdict(prediction: Prediction, value: float, low: float, high: float, wider: float) -> str:
+    expected, rounding = prediction.value_s, 2e-9 + 1e-9 * prediction.value_s
+    far_low, far_high = value - wider * (value - low) - rounding, value + wider * (high - value) + rounding
+    below, above = expected < low - rounding, expected > high + rounding
+    far = expected < far_low or expected > far_high
+    if prediction.kind == UPPER:
+        below, above, far = expected < low - rounding, False, expected < far_low
+    elif prediction.kind == LOWER:
+        below, above, far = False, expected > high + rounding, expected > far_high
+    if not (below or above):
+        return AGREES
+    return CONTRADICTED if far else OUTSIDE
+
+
+def _wider(replications: int) -> float:
+    """How much wider the interval is at level 1 - ALARM than at 95 %."""
+    from scipy.special import stdtrit
+
+    degrees = replications - 1
+    return float(stdtrit(degrees, 1 - ALARM / 2) / stdtrit(degrees, 0.975))
+
+
+def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
+    """Little's law and flow balance of every stage, on the sample path: they hold exactly, or the engine is wrong.
+
+    The area under the number of queries in a stage, integrated event by event, is the sum of their latencies (Little,
+    1961; Stidham, 1974). Who leaves a stage enters the next at that instant, and nobody is lost in between.
+    """
+    findings = []
+    for stage in range(len(plan.stages)):
+        area = total = lost = 0
+        for trace in traces:
+            enter, leave = trace.enter_ns[stage], trace.leave_ns[stage]
+            done = leave >= 0
+            area += _area_ns(enter[done], leave[done])
+            total += int((leave[done] - enter[done]).sum())
+            after = trace.completion_ns if stage + 1 == len(plan.stages) else trace.enter_ns[stage + 1]
+            lost += int((after != leave).sum()) + int((done & (enter < 0)).sum())
+        findings.append(_identity("Little's law on the sample path", "area", stage, total * 1e-9, area * 1e-9))
+        findings.append(_identity("flow balance", "lost", stage, 0.0, float(lost)))
+    return findings
+
+
+def _area_ns(enter_ns: Any, leave_ns: Any) -> int:
+    """Integral over time of the number inside, from the sorted instants of both kinds."""
+    instants = np.concatenate([enter_ns, leave_ns])
+    steps = np.concatenate([np.ones(len(enter_ns), dtype=np.int64), -np.ones(len(leave_ns), dtype=np.int64)])
+    order = np.argsort(instants, kind="stable")
+    inside = np.cumsum(steps[order])[:-1]
+    return int((inside * np.diff(instants[order])).sum())
+
+
+def _identity(law: str, statistic: str, stage: int, expected: float, observed: float) -> Finding:
+    verdict = AGREES if expected == observed else CONTRADICTED
+    return Finding(law, statistic, stage, EXACT, expected, observed, observed, observed, verdict)

@@ -1,0 +1,284 @@
+"""What paper and pencil say of a plan: utilisation, saturation, zero-load latency, and the closed forms that hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.core.laws import Law
+from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON, F8, RANDOM, ROUND_ROBIN, Plan
+from simulator.theory.queues import (
+    MD1,
+    MD1_MOST,
+    harmonic,
+    mg1_mean_wait,
+    mm1_quantile,
+    mmc_mean_wait,
+    mmc_quantile,
+)
+from simulator.theory.stages import StageView, mean_services_s, stages_of
+from simulator.theory.zero_load import PERCENTS, ZeroLoad, zero_load
+
+EXACT, UPPER, LOWER = "exact", "upper bound", "lower bound"
+
+#: A quantile as near to an atom of the law, in probability, may lie on either side of it in a sample.
+NEAR_ATOM = 0.02
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One figure that theory knows."""
+
+    statistic: str  #: mean, p95, ...: of latency; wait: mean waiting time over the tasks of a stage
+    stage: int | None  #: None: of the whole query
+    value_s: float
+    kind: str  #: exact, upper bound or lower bound
+    law: str  #: its name and source
+    testable: bool = True  #: False where a sample may fall on either side by chance: at an atom
+
+    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """With the stage's name."""
+        return {
+            "statistic": self.statistic,
+            "stage": None if self.stage is None else names[self.stage],
+            "value_s": self.value_s if math.isfinite(self.value_s) else None,
+            "kind": self.kind,
+            "law": self.law,
+        }
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """One stage on paper."""
+
+    candidates: float
+    service_s: F8  #: (shards,) mean service time of each
+    utilisation: F8  #: (shards, replicas)
+
+    def to_dict(self, name: str) -> dict[str, Any]:
+        """As laid out in the README."""
+        return {
+            "name": name,
+            "candidates": self.candidates,
+            "service_s": {"mean": float(self.service_s.mean()), "max": float(self.service_s.max())},
+            "utilisation": {"mean": float(self.utilisation.mean()), "max": float(self.utilisation.max())},
+        }
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A plan on paper."""
+
+    rate_per_s: float
+    stages: tuple[StageEstimate, ...]
+    bottleneck: tuple[int, int, int]  #: stage, shard, replica
+    zero_load: ZeroLoad
+    predictions: tuple[Prediction, ...]
+    relaxation: float  #: relaxation time of the busiest queue, in queries
+    variability: float  #: squared coefficients of variation of gaps and services at the bottleneck, added
+
+    @property
+    def utilisation(self) -> float:
+        """Of the busiest replica."""
+        stage, shard, replica = self.bottleneck
+        return float(self.stages[stage].utilisation[shard, replica])
+
+    @property
+    def saturation_per_s(self) -> float:
+        """The rate at which the busiest replica is always busy; infinite where nothing takes time."""
+        return self.rate_per_s / self.utilisation if self.utilisation > 0 else math.inf
+
+    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """As laid out in the README."""
+        stage, shard, replica = self.bottleneck
+        return {
+            "rate_per_s": self.rate_per_s,
+            "bottleneck": {
+                "stage": names[stage],
+                "shard": shard,
+                "replica": replica,
+                "utilisation": self.utilisation,
+            },
+            "saturation_per_s": self.saturation_per_s,
+            "zero_load_s": self.zero_load.to_dict(),
+            "stages": [stage.to_dict(name) for stage, name in zip(self.stages, names, strict=True)],
+            "predictions": [prediction.to_dict(names) for prediction in self.predictions],
+        }
+
+
+def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
+    """Work out a plan on paper; closed forms for queues only where the rate is constant (``is_stationary``)."""
+    stages = stages_of(plan)
+    parts = tuple(
+        StageEstimate(stage.candidates, mean_services_s(stage), _utilisation(stage, plan.rate_per_s))
+        for stage in stages
+    )
+    hottest = [float(part.utilisation.max()) for part in parts]
+    stage = int(np.argmax(hottest))
+    shard, replica = divmod(int(parts[stage].utilisation.argmax()), stages[stage].replicas)
+    utilisation = hottest[stage]
+    predictions: list[Prediction] = []
+    is_poisson = plan.arrival_kind == ARRIVE_POISSON and is_stationary
+    is_poisson = is_poisson and not any(stage.has_drawn_machines() for stage in stages)
+    if is_poisson and 0 < utilisation < 1:
+        predictions = [*_lockstep(plan, stages), *_first_stage(plan, stages)]
+    moments = stages[stage].moments_s(shard)
+    service_cv2 = 1.0
+    if moments is not None and moments[0] > 0 and math.isfinite(moments[1]):
+        service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
+    variability = service_cv2 + (0.0 if plan.arrival_kind == ARRIVE_CONSTANT else 1.0)
+    relaxation = math.inf
+    if utilisation < 1:
+        relaxation = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
+    return Estimate(
+        rate_per_s=plan.rate_per_s,
+        stages=parts,
+        bottleneck=(stage, shard, replica),
+        zero_load=zero_load(plan),
+        predictions=tuple(predictions),
+        relaxation=relaxation,
+        variability=variability,
+    )
+
+
+def _utilisation(stage: StageView, rate_per_s: float) -> F8:
+    """(shards, replicas) offered load of each replica over its workers."""
+    service_s = mean_services_s(stage)[:, None] * stage.machine_factor
+    if stage.row["policy"] in (RANDOM, ROUND_ROBIN):
+        return rate_per_s / stage.replicas * service_s / stage.workers
+    # whoever looks at the load evens it out: the replicas of a shard are about equally busy
+    with np.errstate(divide="ignore"):
+        speed = np.where(service_s > 0, 1 / service_s, np.inf).sum(axis=1, keepdims=True) * stage.workers
+    return np.broadcast_to(rate_per_s / speed, service_s.shape)
+
+
+_TANDEM = "M/D/1 in lockstep; stages after the slowest never wait (Avi-Itzhak, 1965; Friedman, 1965)"
+
+
+def _lockstep(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+    """A funnel in which nothing is random but the arrivals is one M/D/1 queue of the slowest service time."""
+    slowest_s = fixed_s = 0.0
+    for stage in stages:
+        services = stage.constant_services_s()
+        if services is None or stage.replicas > 1 or stage.workers > 1 or stage.row["mergers"] > 0:
+            return []
+        response = stage.response()
+        if not response.is_constant() or (stage.row["send_ns"] > 0 and np.ptp(services) > 0):
+            return []
+        longest_s = float(services.max())
+        slowest_s = max(slowest_s, longest_s)
+        fixed_s += longest_s + float(stage.offsets_s().max()) + response.mean() + stage.merge_s()
+    utilisation = plan.rate_per_s * slowest_s
+    mean_s = fixed_s + mg1_mean_wait(plan.rate_per_s, slowest_s, slowest_s**2)
+    found = [Prediction("mean", None, mean_s, EXACT, _TANDEM)]
+    if 0 < utilisation <= MD1_MOST:
+        queue = MD1(utilisation)
+        for percent in PERCENTS:
+            wait = queue.wait_quantile(percent / 100)
+            testable = abs(queue.wait_cdf(0.0) - percent / 100) > NEAR_ATOM
+            found.append(Prediction(f"p{percent:g}", None, fixed_s + wait * slowest_s, EXACT, _TANDEM, testable))
+    return found
+
+
+def _first_stage(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+    """The first stage sees Poisson arrivals: each of its replicas is an M/G/1 queue if its tasks do not choose."""
+    stage = stages[0]
+    is_thinned = stage.replicas == 1 or stage.row["policy"] == RANDOM
+    if not is_thinned:
+        return []
+    if stage.workers > 1:
+        return _erlang(plan, stages)
+    rate_per_s = plan.rate_per_s / stage.replicas
+    is_testable = _is_testable(stage)
+    known: dict[float, tuple[float, float] | None] = {}
+    waits: list[float] = []
+    for shard, share in enumerate(stage.share.tolist()):
+        if share not in known:
+            known[share] = stage.moments_s(shard)
+        moments = known[share]
+        if moments is None or not math.isfinite(moments[1]):
+            return []
+        waits += [mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in stage.machine_factor[shard]]
+    law = "M/G/1 at every shard (Pollaczek, 1930; Khinchine, 1932)"
+    found = [Prediction("wait", 0, float(np.mean(waits)), EXACT, law, is_testable)]
+    if stage.is_exponential() and np.ptp(stage.machine_factor) == 0 and np.ptp(mean_services_s(stage)) == 0:
+        found += _exponential(plan, stages, rate_per_s)
+    return found
+
+
+#: Service times below it, in seconds, are rounded so much that continuous laws hold only about.
+LEAST_SERVICE_S = 1e-6
+#: Fourth moment over the square of the second: beyond it, means of a run are far from normal.
+MOST_KURTOSIS = 100.0
+
+
+def _is_testable(stage: StageView) -> bool:
+    """Whether the t-interval of a mean waiting time can be trusted at a level of one in a million."""
+    spread, work = stage.spread(), Law.from_row(stage.plan.work_law[0])
+    fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
+    if not math.isfinite(fourth) or fourth > MOST_KURTOSIS * second**2:
+        return False
+    return bool(mean_services_s(stage).min() >= LEAST_SERVICE_S)
+
+
+def _plain_network_s(stage: StageView) -> float | None:
+    """What a stage's latency has besides queueing, if that is constant and the same for all shards."""
+    response = stage.response()
+    if not response.is_constant() or stage.row["send_ns"] > 0 or stage.row["mergers"] > 0:
+        return None
+    return float(stage.offsets_s()[0]) + response.mean() + stage.merge_s()
+
+
+def _exponential(plan: Plan, stages: list[StageView], rate_per_s: float) -> list[Prediction]:
+    """M/M/1, or the bounds of a fork and join of many."""
+    stage, whole = stages[0], len(stages) == 1
+    fixed_s = _plain_network_s(stage)
+    if fixed_s is None:
+        return []
+    mean_s = float(mean_services_s(stage)[0] * stage.machine_factor[0, 0])
+    sojourn_s = mean_s / (1 - rate_per_s * mean_s)
+    places: list[int | None] = [0, None] if whole else [0]
+    found = []
+    if stage.shards == 1:
+        law = "M/M/1 (Kleinrock, 1975)"
+        for place in places:
+            found.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law))
+            for percent in PERCENTS:
+                value_s = fixed_s + mm1_quantile(rate_per_s, mean_s, percent / 100)
+                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law))
+    elif stage.replicas == 1:
+        upper = "independent queues bound a fork and join from above (Nelson and Tantawi, 1988)"
+        for place in places:
+            found.append(Prediction("mean", place, fixed_s + harmonic(stage.shards) * sojourn_s, UPPER, upper))
+            for percent in PERCENTS:
+                value_s = fixed_s - math.log1p(-((percent / 100) ** (1 / stage.shards))) * sojourn_s
+                found.append(Prediction(f"p{percent:g}", place, value_s, UPPER, upper))
+            lower_s = math.fsum(1 / (k / mean_s - rate_per_s) for k in range(1, stage.shards + 1))
+            lower = "split and merge bounds a fork and join from below (Varki, 2001)"
+            found.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower))
+    return found
+
+
+def _erlang(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+    """M/M/c in the first stage."""
+    stage = stages[0]
+    services_s = mean_services_s(stage)
+    if not stage.is_exponential() or np.ptp(stage.machine_factor) > 0 or np.ptp(services_s) > 0:
+        return []
+    law = "M/M/c (Erlang, 1917)"
+    mean_s = float(services_s[0] * stage.machine_factor[0, 0])
+    rate_per_s = plan.rate_per_s / stage.replicas
+    wait_s = mmc_mean_wait(rate_per_s, mean_s, stage.workers)
+    found = [Prediction("wait", 0, wait_s, EXACT, law)]
+    fixed_s = _plain_network_s(stage)
+    if stage.shards == 1 and fixed_s is not None:
+        for place in [0, None] if len(stages) == 1 else [0]:
+            found.append(Prediction("mean", place, fixed_s + wait_s + mean_s, EXACT, law))
+            for percent in PERCENTS:
+                value_s = fixed_s + mmc_quantile(rate_per_s, mean_s, stage.workers, percent / 100)
+                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law))
+    return found
