@@ -1,0 +1,255 @@
+"""Strategies that draw plans and scenarios with every feature of the schema. Times are small on purpose: ties everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from simulator.core.assemble import ONE, ZERO, StageParts, assemble
+from simulator.core.laws import Law
+from simulator.core.plan import (
+    LEAST_OUTSTANDING,
+    LEAST_WORK,
+    NEVER_NS,
+    POWER_OF_TWO,
+    RANDOM,
+    ROUND_ROBIN,
+    Plan,
+)
+
+#: Durations in ns, small so that events coincide.
+TIMES = st.integers(0, 5)
+POLICIES = st.sampled_from([RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO])
+
+
+def laws(scale: float = 3.0) -> st.SearchStrategy[Law]:
+    """Laws of durations in ns or of counts, mean about ``scale``; whole numbers among them."""
+    return st.one_of(
+        TIMES.map(lambda value: Law.constant(float(value))),
+        st.tuples(TIMES, TIMES).map(lambda ends: Law.uniform(float(min(ends)), float(max(ends)))),
+        st.just(Law.exponential(scale)),
+        st.floats(0.1, 2.0).map(lambda cv: Law.lognormal(scale, cv)),
+        st.floats(0.5, 4.0).map(lambda shape: Law.weibull(scale, shape)),
+        st.floats(1.5, 4.0).map(lambda shape: Law.pareto(scale / 3, shape, 10 * scale)),
+    )
+
+
+def factor_laws() -> st.SearchStrategy[Law]:
+    """Laws of factors, mean 1."""
+    return st.one_of(
+        st.just(ONE),
+        st.floats(0.0, 1.0).map(lambda low: Law.uniform(low, 2 - low)),
+        st.just(Law.exponential(1.0)),
+        st.floats(0.1, 2.0).map(lambda cv: Law.lognormal(1.0, cv)),
+    )
+
+
+def shares() -> st.SearchStrategy[list[float]]:
+    """Shares of one to four shards, in sum 1; some may be 0."""
+    weights = st.lists(st.integers(0, 4), min_size=1, max_size=4).filter(any)
+    return weights.map(lambda given: [weight / sum(given) for weight in given])
+
+
+def knots() -> st.SearchStrategy[list[tuple[float, float, float]]]:
+    """Non-decreasing piecewise-linear costs with one or two pieces."""
+    one = st.tuples(TIMES, TIMES).map(lambda cost: [(0.0, float(cost[0]), float(cost[1]))])
+
+    def second(first: list[tuple[float, float, float]], where: int, slope: int) -> list[tuple[float, float, float]]:
+        _, start, rise = first[0]
+        return [*first, (float(where), start + where * rise, float(slope))]
+
+    return st.one_of(one, st.builds(second, one, st.integers(1, 4), TIMES))
+
+
+@st.composite
+def stage_parts(draw: st.DrawFn, is_first: bool, times: st.SearchStrategy[int] = TIMES) -> StageParts:
+    """One stage with anything that the schema knows."""
+    own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
+    is_timed = draw(st.booleans())
+    return StageParts(
+        share=draw(shares()),
+        replicas=draw(st.integers(1, 3)),
+        workers=draw(st.integers(1, 3)),
+        knots=draw(knots()),
+        time=draw(laws()) if is_timed else Law.none(),
+        task=ONE if is_timed else draw(factor_laws()),
+        machine=ONE,
+        response=draw(st.one_of(st.just(ZERO), times.map(lambda ns: Law.constant(float(ns))), laws())),
+        candidates=draw(own if is_first else st.one_of(st.just(Law.none()), own)),
+        hashed=draw(st.booleans()),
+        keep=float(draw(st.integers(0, 10))),
+        policy=draw(POLICIES),
+        balancers=draw(st.integers(1, 2)),
+        by_query=draw(st.booleans()),
+        request_ns=draw(times),
+        send_ns=draw(st.sampled_from([0, 0, 1, 2])),
+        merge_ns=draw(times),
+        merge_per_response_ns=draw(st.integers(0, 2)),
+        mergers=draw(st.integers(0, 2)),
+    )
+
+
+@st.composite
+def plans(
+    draw: st.DrawFn, most_queries: int = 12, most_stages: int = 3, times: st.SearchStrategy[int] = TIMES
+) -> Plan:
+    """Plans of a few queries, stages, shards, replicas and workers, full of simultaneous events.
+
+    Parameters
+    ----------
+    draw
+        Hypothesis' own.
+    most_queries, most_stages
+        Sizes, at most.
+    times
+        Gaps between arrivals and fixed durations, in ns.
+    """
+    gaps = draw(st.lists(times, min_size=1, max_size=most_queries))
+    stages = draw(st.integers(1, most_stages))
+    parts = [draw(stage_parts(stage == 0, times)) for stage in range(stages)]
+    replicas = sum(len(part.share) * part.replicas for part in parts)
+    factor = st.sampled_from([1.0, 1.0, 0.5, 1.5])
+    machines = draw(st.lists(factor, min_size=replicas, max_size=replicas))
+    work = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0]), min_size=len(gaps), max_size=len(gaps)))
+    return assemble(
+        parts,
+        np.cumsum(np.array(gaps, dtype=np.int64)),
+        np.array(work),
+        seed=draw(st.integers(0, 2**63 - 1)),
+        replication=draw(st.integers(0, 3)),
+        first_measured=draw(st.integers(0, len(gaps) - 1)),
+        drain_ns=draw(st.sampled_from([NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10])),
+        machine_factor=np.array(machines),
+    )
+
+
+_DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
+_POSITIVE = st.sampled_from(["1us", "250us", "1ms", "3.5ms", "20ms"])
+
+
+def duration_laws() -> st.SearchStrategy[Any]:
+    """Laws of durations as written in a file."""
+    return st.one_of(
+        _DURATIONS,
+        st.just({"kind": "uniform", "low": "1ms", "high": "3ms"}),
+        st.builds(lambda mean: {"kind": "exponential", "mean": mean}, _POSITIVE),
+        st.builds(lambda mean, cv: {"kind": "lognormal", "mean": mean, "cv": cv}, _POSITIVE, st.floats(0.05, 2)),
+        st.just({"kind": "lognormal", "p50": "1ms", "p99": "10ms"}),
+        st.builds(lambda mean, shape: {"kind": "weibull", "mean": mean, "shape": shape}, _POSITIVE, st.floats(0.5, 3)),
+        st.just({"kind": "pareto", "minimum": "1ms", "shape": 2.5}),
+        st.just({"kind": "pareto", "minimum": "1ms", "shape": 0.9, "maximum": "1s"}),
+    )
+
+
+def written_factor_laws() -> st.SearchStrategy[Any]:
+    """Factor laws as written in a file."""
+    return st.one_of(
+        st.sampled_from([{"kind": "constant"}, {"kind": "exponential"}, {"kind": "uniform", "low": 0.5}]),
+        st.floats(0.05, 2).map(lambda cv: {"kind": "lognormal", "cv": cv}),
+        st.floats(0.5, 3).map(lambda shape: {"kind": "weibull", "shape": shape}),
+        st.sampled_from([{"kind": "pareto", "shape": 2.5}, {"kind": "pareto", "shape": 0.9, "spread": 100}]),
+    )
+
+
+def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+@st.composite
+def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
+    """A stage as written in a file; hardware, if named, is ``leaf``."""
+    maybe = st.none
+    counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
+    model = draw(
+        st.sampled_from(
+            [
+                {"kind": "linear", "per_item": "10us", "overhead": "100us"},
+                {"kind": "linear", "features": 300},
+                {"kind": "tree", "per_item": "1us"},
+                {"kind": "tree", "trees": 100, "depth": 6},
+                {"kind": "tree", "trees": 100, "leaves": 31, "overhead": "20us"},
+                {"kind": "deep", "per_item": "1ms"},
+                {"kind": "deep", "layers": [100, 64, 1]},
+                {"kind": "deep", "flops_per_item": "1 MFLOP", "parameters": "500k"},
+                {"kind": "time"},
+            ]
+        )
+    )
+    is_timed = model["kind"] == "time"
+    if is_timed:
+        model = {**model, "law": draw(duration_laws())}
+    by_shape = not is_timed and "per_item" not in model and "trees" not in model
+    count = draw(st.integers(1, 4))
+    spread = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
+    variability = _without_absent(
+        {
+            "task": None if is_timed else draw(st.one_of(maybe(), written_factor_laws())),
+            "machine": draw(st.one_of(maybe(), written_factor_laws())),
+        }
+    )
+    merge = draw(st.sampled_from([{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]))
+    routing = draw(
+        st.one_of(
+            st.sampled_from(["random", "round_robin", "least_outstanding", "least_work", "power_of_two"]),
+            st.fixed_dictionaries(
+                {"policy": st.sampled_from(["least_outstanding", "round_robin"])},
+                optional={"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])},
+            ),
+        )
+    )
+    return _without_absent(
+        {
+            "name": name,
+            "candidates": draw(counts if is_first else st.one_of(maybe(), counts)),
+            "model": model,
+            "shards": count,
+            **spread,
+            "split": None if is_timed else draw(st.sampled_from([None, "even", "hashed"])),
+            "replicas": draw(st.integers(1, 3)),
+            "workers": draw(st.integers(1, 3)),
+            "hardware": "leaf" if by_shape else None,
+            "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
+            "variability": variability or None,
+            "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
+            "merge": merge,
+            "routing": routing,
+        }
+    )
+
+
+@st.composite
+def scenarios(draw: st.DrawFn, most_queries: int = 30, most_stages: int = 3) -> dict[str, Any]:
+    """Scenarios as plain values, spelled as in a file, valid and small.
+
+    Parameters
+    ----------
+    draw
+        Hypothesis' own.
+    most_queries
+        Measured in each replication, at most.
+    most_stages
+        Stages of the funnel, at most.
+    """
+    names = [f"stage_{index}" for index in range(draw(st.integers(1, most_stages)))]
+    rate = st.sampled_from(["1/s", "30/s", "1.2k/s", "50k/min"])
+    phases = [{"duration": "100ms", "rate": "20/s .. 200/s"}, {"name": "flat", "duration": "50ms", "rate": "200/s"}]
+    load = draw(st.one_of(rate.map(lambda r: {"rate": r}), st.just({"phases": phases})))
+    load["arrivals"] = draw(st.sampled_from(["poisson", "constant", {"kind": "poisson"}]))
+    load["scale"] = draw(st.sampled_from([1, 0.5, 2]))
+    load["work"] = draw(st.one_of(st.just({"kind": "constant"}), written_factor_laws()))
+    run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
+    if "rate" in load:
+        run["queries"] = draw(st.integers(1, most_queries))
+        run["warmup"] = draw(st.sampled_from(["auto", 0, 3]))
+    slos = ["p99 < 100ms", "mean < 50ms", "max < 10s", "95% within 80ms", "failed_ratio < 1%", "goodput > 1/s"]
+    ours = [f"stage.{name}.{what}" for name in names for what in ("p50 < 20ms", "utilisation < 80%")]
+    return {
+        "name": "drawn",
+        "load": load,
+        "run": run,
+        "hardware": {"leaf": {"flops": "225 GFLOP/s", "memory_bandwidth": "22 GB/s", "efficiency": "70%"}},
+        "stages": [draw(stages(name, index == 0)) for index, name in enumerate(names)],
+        "slos": draw(st.lists(st.sampled_from(slos + ours), max_size=3)),
+    }

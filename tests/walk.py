@@ -1,0 +1,228 @@
+"""A second, independent walk through a Plan: one loop over a heap of (instant, kind, key), lists for queues, no SimPy.
+
+Written from the definition of a query's life, not from the engine. It shares the rules one by one (who is chosen, how
+long things take), but neither ``rules.dispatch`` nor any mechanism. Slow and plain on purpose.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any
+
+import numpy as np
+
+from simulator.core import draws, laws, rules
+from simulator.core.plan import LEAST_WORK, NONE, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.split import part
+from simulator.core.trace import COMPLETE, UNFINISHED, Tasks, Trace
+
+
+class Walk:
+    """One walk; ``trace()`` gives what the engine should have given."""
+
+    def __init__(self, plan: Plan) -> None:
+        stages, queries = len(plan.stages), plan.queries
+        self.plan = plan
+        self.events: list[tuple[int, int, int, Any]] = []
+        self.waiting: list[list[tuple[int, int, int]]] = [[] for _ in range(plan.replicas)]  # (query, stage, shard)
+        self.busy: list[dict[int, tuple[int, int, int]]] = [{} for _ in range(plan.replicas)]
+        self.starting: set[tuple[int, int]] = set()
+        self.outstanding = np.zeros(plan.views, dtype=np.int64)
+        self.merging: list[list[int]] = [[] for _ in range(stages)]
+        self.merges = [0] * stages
+        self.sent = 0
+        self.given = np.full((stages, queries), -1.0)
+        self.enter, self.close, self.leave = (np.full((stages, queries), -1) for _ in range(3))
+        self.critical = np.full((4, stages, queries), -1)
+        self.answers = np.zeros((stages, queries), dtype=np.int64)
+        self.missing = np.zeros((stages, queries), dtype=np.int64)
+        shape = (queries, plan.shards)
+        self.table = Tasks(*(np.full(shape, -1) for _ in range(6)))
+        self.service = np.zeros(shape, dtype=np.int64)
+        self.response = np.zeros(shape, dtype=np.int64)
+        self.weight = np.zeros(shape, dtype=np.int64)
+        self.counter = np.zeros(shape, dtype=np.int64)
+
+    def push(self, instant: int, kind: int, key: int, what: Any = None) -> None:
+        heapq.heappush(self.events, (int(instant), kind, int(key), what))
+
+    def trace(self) -> Trace:
+        plan = self.plan
+        end = int(plan.arrival_ns[-1]) + plan.drain_ns
+        for query, instant in enumerate(plan.arrival_ns.tolist()):
+            self.push(instant, rules.ARRIVE, query, (query,))
+        act = {
+            rules.ARRIVE: self.arrive,
+            rules.DISPATCH: self.dispatch,
+            rules.ENQUEUE: self.enqueue,
+            rules.START: self.start,
+            rules.FINISH: self.finish,
+            rules.ANSWER: self.answer,
+            rules.MERGED: self.merged,
+        }
+        before = (-1, -1, -1)
+        while self.events and self.events[0][0] <= end:
+            instant, kind, key, what = heapq.heappop(self.events)
+            assert (instant, kind, key) > before, "what happens is sorted"
+            before = (instant, kind, key)
+            act[kind](instant, *what)
+        return self.written()
+
+    def arrive(self, now: int, query: int) -> None:
+        self.push(now, rules.DISPATCH, query << self.plan.stage_bits, (query, 0))
+
+    def column(self, stage: int, shard: int) -> int:
+        return int(self.plan.stages[stage]["first_shard"]) + shard
+
+    def uniform(self, stream: int, query: int, stage: int, shard: int) -> tuple[float, float]:
+        place = stage * draws.PLACES + shard
+        return draws.uniforms(self.plan.seed, self.plan.replication, stream, query, place, 0)
+
+    def dispatch(self, now: int, query: int, stage: int) -> None:
+        plan, row = self.plan, self.plan.stages[stage]
+        previous = self.given[stage - 1, query] if stage else 0.0
+        candidates = rules.candidates_of(plan.stages, plan.laws, plan.seed, plan.replication, query, stage, previous)
+        view = rules.view_of(plan.stages, plan.seed, plan.replication, query, stage)
+        self.enter[stage, query] = now
+        self.given[stage, query] = candidates
+        self.missing[stage, query] = row["shards"]
+        shards, replicas = int(row["shards"]), int(row["replicas"])
+        # everybody is chosen by what is outstanding before this dispatch
+        seen = self.outstanding[view : view + shards * replicas].reshape(shards, replicas).copy()
+        left, share_left = rules.round_ns(candidates), 1.0
+        decided = []
+        for shard in range(shards):
+            share = plan.share[self.column(stage, shard)]
+            items = candidates * share
+            if row["hashed"]:
+                u, _ = self.uniform(draws.SPLIT, query, stage, shard)
+                with np.errstate(invalid="ignore"):  # 0 / 0 where nothing is left of the shares
+                    items = float(left if shard == shards - 1 else part(left, share / share_left, u))
+                left -= int(items)
+                share_left -= share
+            if row["by_query"]:
+                u, v = self.uniform(draws.ROUTE, query, stage, 0)
+                chosen = rules.choose(row["policy"], replicas, seen.sum(axis=0), query, u, v)
+            else:
+                u, v = self.uniform(draws.ROUTE, query, stage, shard)
+                chosen = rules.choose(row["policy"], replicas, seen[shard], query + shard, u, v)
+            decided.append((shard, int(chosen), *self.durations(query, stage, shard, int(chosen), items)))
+        for shard, chosen, alone_ns, service, response in decided:
+            at = query, self.column(stage, shard)
+            replica = int(row["first_replica"]) + shard * replicas + chosen
+            self.table.replica[at], self.service[at], self.response[at] = replica, service, response
+            if rules.is_load_aware(row["policy"]):
+                self.weight[at] = alone_ns if row["policy"] == LEAST_WORK else 1
+                self.counter[at] = view + shard * replicas + chosen
+                self.outstanding[self.counter[at]] += self.weight[at]
+            arrives = now + int(row["request_ns"]) + shard * int(row["send_ns"])
+            self.push(arrives, rules.ENQUEUE, (replica << plan.send_bits) | self.sent, (query, stage, shard))
+            self.sent += 1
+
+    def durations(self, query: int, stage: int, shard: int, chosen: int, items: float) -> tuple[int, int, int]:
+        plan, row = self.plan, self.plan.stages[stage]
+        luck, _ = self.uniform(draws.TASK, query, stage, shard)
+        work = plan.work[query]
+        if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
+            alone, factor = laws.quantile(plan.laws, stage * ROLES + TIME, luck) * work, 1.0
+        else:
+            alone = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items * work)
+            factor = laws.quantile(plan.laws, stage * ROLES + TASK, luck)
+        machine = plan.machine_factor[int(row["first_replica"]) + shard * int(row["replicas"]) + chosen]
+        luck, _ = self.uniform(draws.RESPONSE, query, stage, shard)
+        response = rules.round_ns(laws.quantile(plan.laws, stage * ROLES + RESPONSE, luck))
+        return rules.round_ns(alone), rules.service_ns(alone, machine, factor), response
+
+    def enqueue(self, now: int, query: int, stage: int, shard: int) -> None:
+        at = query, self.column(stage, shard)
+        self.table.enqueue_ns[at] = now
+        self.waiting[self.table.replica[at]].append((query, stage, shard))
+        self.start_soon(now, int(self.table.replica[at]))
+
+    def start_soon(self, now: int, replica: int) -> None:
+        if (now, replica) not in self.starting:
+            self.starting.add((now, replica))
+            self.push(now, rules.START, replica, (replica,))
+
+    def start(self, now: int, replica: int) -> None:
+        if not self.waiting[replica]:
+            return
+        workers = int(self.plan.stages[self.waiting[replica][0][1]]["workers"])
+        while self.waiting[replica] and len(self.busy[replica]) < workers:
+            worker = min(set(range(workers)) - set(self.busy[replica]))
+            query, stage, shard = task = self.waiting[replica].pop(0)
+            at = query, self.column(stage, shard)
+            self.busy[replica][worker] = task
+            self.table.worker[at], self.table.start_ns[at] = worker, now
+            key = (replica << self.plan.worker_bits) | worker
+            self.push(now + self.service[at], rules.FINISH, key, (replica, worker))
+
+    def finish(self, now: int, replica: int, worker: int) -> None:
+        query, stage, shard = self.busy[replica].pop(worker)
+        at = query, self.column(stage, shard)
+        self.table.finish_ns[at] = now
+        key = (query << self.plan.shard_bits) | at[1]
+        self.push(now + self.response[at], rules.ANSWER, key, (query, stage, shard))
+        self.start_soon(now, replica)
+
+    def answer(self, now: int, query: int, stage: int, shard: int) -> None:
+        row = self.plan.stages[stage]
+        at = query, self.column(stage, shard)
+        self.table.answer_ns[at] = now
+        if rules.is_load_aware(row["policy"]):
+            self.outstanding[self.counter[at]] -= self.weight[at]
+        self.missing[stage, query] -= 1
+        if self.missing[stage, query]:
+            return
+        self.close[stage, query] = now
+        mine = slice(int(row["first_shard"]), int(row["first_shard"] + row["shards"]))
+        self.answers[stage, query] = (self.table.answer_ns[query, mine] - self.enter[stage, query]).sum()
+        start, finish = self.table.start_ns[at], self.table.finish_ns[at]
+        self.critical[:, stage, query] = (shard, start - self.table.enqueue_ns[at], finish - start, now - finish)
+        if row["mergers"] and self.merges[stage] == row["mergers"]:
+            self.merging[stage].append(query)
+        else:
+            self.merge(now, query, stage)
+
+    def merge(self, now: int, query: int, stage: int) -> None:
+        self.merges[stage] += 1
+        duration = rules.merge_ns(self.plan.stages, stage, int(self.plan.stages[stage]["shards"]))
+        self.push(now + duration, rules.MERGED, (query << self.plan.stage_bits) | stage, (query, stage))
+
+    def merged(self, now: int, query: int, stage: int) -> None:
+        self.merges[stage] -= 1
+        if self.merging[stage]:
+            self.merge(now, self.merging[stage].pop(0), stage)
+        self.leave[stage, query] = now
+        if stage + 1 < len(self.plan.stages):
+            self.push(now, rules.DISPATCH, (query << self.plan.stage_bits) | (stage + 1), (query, stage + 1))
+
+    def written(self) -> Trace:
+        plan, table = self.plan, self.table
+        done = table.finish_ns >= 0
+        done[: plan.first_measured] = False
+        wait, busy = (table.start_ns - table.enqueue_ns), (table.finish_ns - table.start_ns)
+        columns = np.zeros((4, plan.replicas), dtype=np.int64)
+        for query, column in np.argwhere(done):
+            replica = table.replica[query, column]
+            columns[0, replica] += 1
+            columns[1, replica] += busy[query, column]
+            columns[2, replica] += wait[query, column]
+            columns[3, replica] = max(columns[3, replica], wait[query, column])
+        completion = self.leave[-1]
+        return Trace(
+            plan.arrival_ns,
+            completion,
+            np.where(completion >= 0, COMPLETE, UNFINISHED),
+            plan.first_measured,
+            plan.measured,
+            self.enter,
+            self.close,
+            self.leave,
+            self.given,
+            *self.critical,
+            self.answers,
+            *columns,
+            table,
+            0,
+        )
