@@ -92,9 +92,7 @@ def stage_parts(draw: st.DrawFn, is_first: bool, times: st.SearchStrategy[int] =
 
 
 @st.composite
-def plans(
-    draw: st.DrawFn, most_queries: int = 12, most_stages: int = 3, times: st.SearchStrategy[int] = TIMES
-) -> Plan:
+def plans(draw: st.DrawFn, most_queries: int = 12, most_stages: int = 3, times: st.SearchStrategy[int] = TIMES) -> Plan:
     """Plans of a few queries, stages, shards, replicas and workers, full of simultaneous events.
 
     Parameters
