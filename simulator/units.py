@@ -53,6 +53,8 @@ def parse_duration(value: Any) -> float:
         suggestions = f"'{value:g}ms' or '{value:g}s'"
         raise ValueError(f"a duration needs a unit, got {value:g}; write {suggestions} ({DURATION_SPELLINGS})")
     text = _text(value, "a duration", DURATION_SPELLINGS)
+    if re.fullmatch(_NUMBER, text):
+        raise ValueError(f"a duration needs a unit, got {text}; write '{text}ms' or '{text}s' ({DURATION_SPELLINGS})")
     position, total = 0, 0.0
     while position < len(text):
         match = _DURATION_PART.match(text, position)

@@ -71,6 +71,14 @@ def located(file: str, named_in: str) -> str:
         return file  # not a path at all: whoever opens it says so
 
 
+def short(path: str) -> str:
+    """A path as people write it: from the working directory where it lies below."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
 def _problems(root: Node, error: Any) -> Iterator[Problem]:
     kind, context = error["type"], error.get("ctx", {})
     node, path, _ = _walk(root, error["loc"])
@@ -79,7 +87,7 @@ def _problems(root: Node, error: Any) -> Iterator[Problem]:
             at, deeper, missing = _walk(root, (*error["loc"], *field))
             yield at.mark.problem(_dotted([*deeper, *missing]), message)
     elif kind == "trace":
-        yield Problem(context["file"], context["line"], 1 if context["line"] else 0, "", context["message"])
+        yield Problem(short(context["file"]), context["line"], 1 if context["line"] else 0, "", context["message"])
     elif kind == "missing":
         yield node.mark.problem(_dotted([*path, error["loc"][-1]]), "is missing")
     elif kind == "extra_forbidden":

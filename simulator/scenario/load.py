@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.check import check, located
+from simulator.scenario.check import check, located, short
 from simulator.scenario.fields import shown
 from simulator.scenario.merge import merge, override
 from simulator.scenario.nodes import MOST_BYTES, Mark, Node, compose, node_of
@@ -100,21 +100,13 @@ def _extended(root: Node, file: str, below: tuple[str, ...]) -> Node:
     if len(chain) > MOST_EXTENDS:
         raise ScenarioError([named.mark.problem("extends", f"more than {MOST_EXTENDS} files extend one another")])
     try:
-        lower = _read(_short(base))
+        lower = _read(short(base))
     except ScenarioError as error:
         if error.problems[0].line == 0:
             raise ScenarioError([named.mark.problem("extends", f"{named.value} {error.problems[0].message}")]) from None
         raise
-    lower = _extended(lower, _short(base), chain)
+    lower = _extended(lower, short(base), chain)
     return merge(lower, Node({key: child for key, child in root.value.items() if key != "extends"}, root.mark))
-
-
-def _short(path: str) -> str:
-    """A path as people write it: from the working directory where it lies below."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except ValueError:
-        return path
 
 
 def to_yaml(values: Any) -> str:

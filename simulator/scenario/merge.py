@@ -139,7 +139,7 @@ def _place(node: Node, step: str | int, path: str, mark: Mark) -> int:
 
 def did_you_mean(given: str, known: list[str] | tuple[str, ...]) -> str:
     """``; did you mean 'x'?``, or the list of what is known where nothing is near."""
-    near = get_close_matches(given, known, 1, 0.6)
+    near = get_close_matches(given, known, 1, 0.65)
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(sorted(known))}" if known else ""

@@ -1,0 +1,271 @@
+"""The command: exit codes, formats, files, and that nothing is lost or half written."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from simulator import ContradictionError
+from simulator.cli import COMMANDS, main
+
+SMALL = """
+name: small
+load: {rate: 50/s}
+run: {queries: 300, replications: 4, seed: 5}
+stages:
+  - name: one
+    candidates: 100
+    model: {kind: tree, per_item: 100us}
+    shards: 4
+    keep: 10
+  - name: two
+    model: {kind: deep, per_item: 1ms}
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    return str(path)
+
+
+@pytest.fixture
+def shardsim(monkeypatch, capsys):
+    """Run the command in this process; returns exit code, standard output, standard error."""
+
+    def run(*args, stdin=None):
+        monkeypatch.setattr(sys, "argv", ["shardsim", *args])
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_a_run_prints_a_table_and_exits_with_0(shardsim, small):
+    code, out, err = shardsim("run", small, "--jobs", "1")
+    assert (code, err) == (0, "")
+    assert "small\n4 x 300 queries measured at 50/s, seed 5, reference engine" in out
+    assert "Little's law and flow balance hold in every stage" in out
+    assert not any(line.endswith(" ") for line in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("slos", "code", "word"),
+    [
+        ("[p50 < 1s]", 0, "met"),
+        ("[p50 < 1ms]", 99, "FAILED"),
+        ("[p50 < 1s, p50 < 1ms, p99.9 < 30ms]", 99, "FAILED"),
+        ("[p50 < 1s, p99.9 < 50ms]", 98, "inconclusive"),
+    ],
+)
+def test_exit_codes_tell_of_objectives(shardsim, small, slos, code, word):
+    found, out, _ = shardsim("run", small, "--jobs", "1", "--set", f"slos={slos}")
+    assert found == code
+    assert word in out
+
+
+def test_a_broken_scenario_exits_with_2_and_no_traceback(shardsim, small):
+    code, out, err = shardsim("run", small, "--set", "stages.one.shard=4", "--queries", "-3")
+    assert (code, out) == (2, "")
+    assert "stages[0].shard: unknown key; did you mean 'shards'?" in err
+    assert "run.queries: must be at least 1, got -3" in err
+    assert "2 errors" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["rum"], "no command is called 'rum'. Did you mean 'run'?"),
+        (["run"], "Missing argument 'SCENARIO'"),
+        (["run", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+        (["run", "x.yaml", "--percentiles", "101"], "percentiles are above 0 and below 100"),
+        (["run", "x.yaml", "--percentiles", "a,b"], "is not a list like"),
+        (["run", "x.yaml", "--time", "10"], "needs a unit"),
+        (["run", "x.yaml", "--precision", "200%"], "a ratio is from 0 to 1"),
+        (["run", "x.yaml", "--jobs", "0"], "0 is not in the range"),
+        (["run", "x.yaml", "--frobnicate"], "No such option"),
+    ],
+)
+def test_wrong_usage_exits_with_2(shardsim, args, message):
+    code, out, err = shardsim(*args)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_json_is_the_same_on_any_number_of_processes(shardsim, small):
+    _, one, _ = shardsim("run", small, "--jobs", "1", "--format", "json")
+    _, two, _ = shardsim("run", small, "--jobs", "2", "--format", "json")
+    assert one == two
+    document = json.loads(one)
+    assert document["schema"] == 1
+    assert (document["replications"], document["queries"]) == (4, 1200)
+    assert set(document["latency_s"]) == {"mean", "p50", "p90", "p95", "p99", "p99.9", "max"}
+    assert document["provenance"]["resolved"]["name"] == "small"
+    for name, found in document["latency_s"].items():
+        if isinstance(found, dict):
+            assert found["low"] <= found["value"] <= found["high"], name
+
+
+def test_percentiles_and_seed_are_as_asked(shardsim, small):
+    _, out, _ = shardsim("run", small, "--jobs", "1", "--format", "json", "--percentiles", "75,99.95", "--seed", "9")
+    document = json.loads(out)
+    assert set(document["latency_s"]) == {"mean", "p75", "p99.95", "max"}
+    assert document["latency_s"]["p99.95"] is None
+    assert any(note.startswith("p99.95 is not printed") for note in document["notes"])
+    assert document["seed"] == 9
+
+
+def test_standard_input_and_overlays(shardsim, small, tmp_path):
+    overlay = tmp_path / "more.yaml"
+    overlay.write_text("run: {queries: 20, replications: 1}")
+    code, out, _ = shardsim("run", "-", "-f", str(overlay), "--format", "json", stdin=SMALL)
+    assert code == 0
+    assert json.loads(out)["queries"] == 20
+
+
+def test_a_run_directory_is_complete_and_never_overwritten(shardsim, small, tmp_path):
+    folder = tmp_path / "runs" / "first"
+    code, out, _ = shardsim("run", small, "--jobs", "1", "-o", str(folder))
+    assert code == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "scenario.yaml",
+        "summary.json",
+        "table.txt",
+        "timing.json",
+    ]
+    assert f"written to {folder}" in out
+    again = shardsim("run", str(folder / "scenario.yaml"), "--jobs", "1", "--format", "json")[1]
+    assert json.loads(again)["latency_s"] == json.loads((folder / "summary.json").read_text())["latency_s"]
+    before = (folder / "summary.json").stat().st_mtime_ns
+    code, _, err = shardsim("run", small, "--jobs", "1", "-o", str(folder))
+    assert code == 2
+    assert "is not an empty directory" in err
+    assert (folder / "summary.json").stat().st_mtime_ns == before
+    assert [path.name for path in folder.parent.iterdir()] == ["first"], "nothing half-written is left beside it"
+
+
+def test_quiet_says_nothing(shardsim, small):
+    assert shardsim("run", small, "--jobs", "1", "-q", "--set", "slos=[p50 < 1ms]") == (99, "", "")
+
+
+def test_time_gives_whole_replications(shardsim, small):
+    code, out, _ = shardsim("run", small, "--jobs", "1", "--time", "1s", "--format", "json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["queries"] == 300 * document["replications"]
+    assert any("whole replications fitted into 1 s" in note for note in document["notes"])
+    assert shardsim("run", small, "--time", "1s", "--replications", "3")[0] == 2
+
+
+def test_precision_adds_replications(shardsim, small):
+    args = ["run", small, "--jobs", "2", "--format", "json", "--set", "slos=[p50 < 1s]"]
+    coarse = json.loads(shardsim(*args)[1])
+    fine = json.loads(shardsim(*args, "--precision", "2%")[1])
+    assert fine["replications"] > coarse["replications"] == 4
+    p50 = fine["latency_s"]["p50"]
+    assert (p50["high"] - p50["low"]) / 2 / p50["value"] <= 0.02
+
+
+def test_precision_lengthens_replications_that_see_no_tail(shardsim, small):
+    out = shardsim("run", small, "--format", "json", "--queries", "20", "--precision", "20%", "--jobs", "1")[1]
+    document = json.loads(out)
+    assert any("replications lengthened to" in note for note in document["notes"])
+    assert document["queries"] > 4 * 20
+
+
+def test_validate_show_schema_estimate(shardsim, small):
+    code, out, _ = shardsim("validate", small)
+    assert code == 0
+    assert "valid. small: 2 stages, 5 shards, 5 replicas; 4 x 300 queries, 7500 tasks" in out
+    assert "beyond saturation" in shardsim("validate", small, "--set", "load.rate=1k/s")[1]
+    code, out, _ = shardsim("show", small)
+    assert code == 0
+    assert shardsim("show", "-", stdin=out)[1] == out
+    assert json.loads(shardsim("show", small, "--format", "json")[1])["stages"][0]["shards"] == 4
+    code, out, _ = shardsim("estimate", small)
+    assert code == 0
+    assert "saturated at 100/s" in out
+    document = json.loads(shardsim("estimate", small, "--format", "json", "--rows", "10k")[1])
+    assert document["zero_load_s"]["mean"] == pytest.approx(0.0125)
+    assert json.loads(shardsim("schema")[1])["title"] == "shardsim scenario"
+
+
+def test_help_names_every_command(shardsim):
+    code, out, _ = shardsim("--help")
+    assert code == 0
+    for command in COMMANDS:
+        assert command in out
+        assert shardsim(command, "--help")[0] == 0
+    assert shardsim("--version")[1].startswith("shardsim 0.")
+
+
+def test_help_loads_nothing_slow():
+    code = "import sys; sys.argv=['shardsim', '--help']\ntry:\n  from simulator.cli import main; main()\nexcept SystemExit: pass\n"
+    code += "slow={'numpy', 'numba', 'scipy', 'pydantic', 'simpy', 'yaml', 'rich'} & set(sys.modules); sys.exit(str(slow) if slow else 0)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
+def test_a_contradiction_exits_with_99(shardsim, small, monkeypatch):
+    def contradicted(*args, **kwargs):
+        raise ContradictionError("the run contradicts")
+
+    monkeypatch.setattr("simulator.run.simulate", contradicted)
+    code, out, err = shardsim("run", small, "--jobs", "1")
+    assert (code, out) == (99, "")
+    assert "contradicts" in err
+
+
+def interrupted(args: list[str], after: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run in a process of its own and interrupt it once ``after`` holds some file."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **env},
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not Path(after).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+
+def test_an_interrupted_run_keeps_the_replications_that_were_finished(tmp_path, small):
+    # a progress hook marks the first finished replication, so the test does not depend on timing
+    hook = tmp_path / "sitecustomize.py"
+    mark = tmp_path / "one_is_done"
+    hook.write_text(
+        "import os, pathlib\n"
+        "import simulator.cli.run as run\n"
+        f"run.Progress.update = lambda self, done, planned, events: pathlib.Path({str(mark)!r}).touch()\n"
+    )
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    args = ["run", small, "--jobs", "1", "--replications", "100000", "--format", "json"]
+    found = interrupted(args, str(mark), {"PYTHONPATH": path})
+    assert found.returncode == 130, found.stderr
+    document = json.loads(found.stdout)
+    assert 1 <= document["replications"] < 100_000
+    assert any(note.startswith("interrupted: only the") for note in document["notes"])
+    assert "Traceback" not in found.stderr

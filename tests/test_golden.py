@@ -1,0 +1,56 @@
+"""Outputs that users see, kept as files: `make golden` writes them anew, for the difference to be read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+GOLDEN = Path(__file__).parent / "golden"
+SHORT = ["--queries", "500", "--replications", "4", "--jobs", "1"]
+
+#: Name of the file, and the command without ``shardsim``.
+COMMANDS = {
+    "mm1.txt": ["run", "scenarios/mm1.yaml", *SHORT],
+    "mm1.json": ["run", "scenarios/mm1.yaml", *SHORT, "--format", "json"],
+    "web_search.txt": ["run", "scenarios/web_search.yaml", "--queries", "60", "--replications", "4", "--jobs", "1"],
+    "load_balancing.txt": ["run", "scenarios/load_balancing.yaml", *SHORT],
+    "ramp.txt": ["run", "scenarios/ramp.yaml", "--replications", "2", "--jobs", "1"],
+    "trace_replay.txt": ["run", "scenarios/trace_replay.yaml", "--replications", "2", "--jobs", "1"],
+    "estimate.txt": ["estimate", "scenarios/web_search.yaml"],
+    "estimate.json": ["estimate", "scenarios/paper_funnel.yaml", "--format", "json"],
+    "show.yaml": ["show", "scenarios/web_search.yaml"],
+    "validate.txt": ["validate", "scenarios/paper_funnel.yaml"],
+    "help.txt": ["--help"],
+    "help_run.txt": ["run", "--help"],
+}
+
+
+def output(args: list[str]) -> str:
+    found = subprocess.run(
+        [sys.executable, "-m", "simulator", *args], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert found.returncode in (0, 98, 99), found.stderr
+    return found.stdout
+
+
+def without_versions(text: str) -> str:
+    document = json.loads(text)
+    if "provenance" in document:
+        document["provenance"].pop("versions")
+    return json.dumps(document, indent=2) + "\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output_is_as_kept(name, request):
+    text = output(COMMANDS[name])
+    if name.endswith(".json"):
+        text = without_versions(text)
+    kept = GOLDEN / name
+    if request.config.getoption("--regenerate"):
+        kept.write_text(text)
+    assert text == kept.read_text()
