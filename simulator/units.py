@@ -235,7 +235,7 @@ def format_count(count: float) -> str:
     for suffix, factor in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(count) >= factor * 0.9995 and abs(count) >= 10_000:
             return f"{_three_digits(count / factor)}{suffix}"
-    return _three_digits(count) if abs(count) < 1000 else f"{count:.0f}"
+    return _three_digits(count) if abs(count) < 1000 else f"{count:,.0f}"
 
 
 def format_rate(rate_per_s: float) -> str:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -145,15 +146,15 @@ def test_a_run_directory_is_complete_and_never_overwritten(shardsim, small, tmp_
     folder = tmp_path / "runs" / "first"
     code, out, _ = shardsim("run", small, "--jobs", "1", "-o", str(folder))
     assert code == 0
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "scenario.yaml",
-        "summary.json",
-        "table.txt",
-        "timing.json",
-    ]
+    written = {"queries.npz", "scenario.resolved.yaml", "summary.json", "table.txt", "timing.json"}
+    assert {path.name for path in folder.iterdir()} == written
     assert f"written to {folder}" in out
-    again = shardsim("run", str(folder / "scenario.yaml"), "--jobs", "1", "--format", "json")[1]
+    again = shardsim("run", str(folder / "scenario.resolved.yaml"), "--jobs", "1", "--format", "json")[1]
     assert json.loads(again)["latency_s"] == json.loads((folder / "summary.json").read_text())["latency_s"]
+    with np.load(folder / "queries.npz") as queries:
+        latency_s = (queries["completion_ns"] - queries["arrival_ns"])[queries["measured"]] * 1e-9
+        assert latency_s.mean() == pytest.approx(json.loads(again)["latency_s"]["mean"]["value"])
+        assert queries["enter_ns"].shape == (2, 4 * 375)
     before = (folder / "summary.json").stat().st_mtime_ns
     code, _, err = shardsim("run", small, "--jobs", "1", "-o", str(folder))
     assert code == 2
@@ -194,7 +195,7 @@ def test_precision_lengthens_replications_that_see_no_tail(shardsim, small):
 def test_validate_show_schema_estimate(shardsim, small):
     code, out, _ = shardsim("validate", small)
     assert code == 0
-    assert "valid. small: 2 stages, 5 shards, 5 replicas; 4 x 300 queries, 7500 tasks" in out
+    assert "valid. small: 2 stages, 5 shards, 5 replicas; 4 x 300 queries, 7,500 tasks" in out
     assert "beyond saturation" in shardsim("validate", small, "--set", "load.rate=1k/s")[1]
     code, out, _ = shardsim("show", small)
     assert code == 0
@@ -217,10 +218,21 @@ def test_help_names_every_command(shardsim):
     assert shardsim("--version")[1].startswith("shardsim 0.")
 
 
+HELP = """
+import sys
+sys.argv = ["shardsim", "--help"]
+try:
+    from simulator.cli import main
+    main()
+except SystemExit:
+    pass
+slow = {"numpy", "numba", "scipy", "pydantic", "simpy", "yaml", "rich"} & set(sys.modules)
+sys.exit(str(slow) if slow else 0)
+"""
+
+
 def test_help_loads_nothing_slow():
-    code = "import sys; sys.argv=['shardsim', '--help']\ntry:\n  from simulator.cli import main; main()\nexcept SystemExit: pass\n"
-    code += "slow={'numpy', 'numba', 'scipy', 'pydantic', 'simpy', 'yaml', 'rich'} & set(sys.modules); sys.exit(str(slow) if slow else 0)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    found = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
 
 
@@ -269,3 +281,11 @@ def test_an_interrupted_run_keeps_the_replications_that_were_finished(tmp_path, 
     assert 1 <= document["replications"] < 100_000
     assert any(note.startswith("interrupted: only the") for note in document["notes"])
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_scenario_runs(shardsim, path):
+    few = ["--replications", "2"] if "phases" in path.read_text() else ["--replications", "2", "--queries", "5"]
+    code, out, err = shardsim("run", str(path), "--jobs", "1", "--set", "run.warmup=auto", *few)
+    assert code in (0, 98, 99), err
+    assert out.startswith(path.stem)

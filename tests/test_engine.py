@@ -1,4 +1,4 @@
-"""The engine against an independent walk, against every invariant, and against itself under changes that change nothing."""
+"""The engine against an independent walk, every invariant, and itself under changes that change nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from walk import Walk
 
+from simulator.core import rules
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.plan import (
@@ -23,6 +24,7 @@ from simulator.core.plan import (
     frozen,
 )
 from simulator.core.trace import COMPLETE, same_trace
+from simulator.engines import reference
 from simulator.engines.reference import simulate
 from simulator.testing import plans
 
@@ -176,3 +178,92 @@ def test_by_query_the_whole_row_is_one_copy():
     table = simulate(assemble([part], np.arange(50)), tasks=True).task_table
     assert np.array_equal(table.replica[:, 0], table.replica[:, 1] - 3)
     assert len(set(table.replica[:, 0].tolist())) == 3
+
+
+@settings(max_examples=300)
+@given(plans(), st.integers(2, 5))
+def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
+    laws = np.array(plan.laws)
+    random = laws["kind"] > 1
+    laws["kind"][random], laws["a"][random] = 1, 3.0  # no law left that is rounded
+    work = np.ones(plan.queries)
+    base = replaced(plan, laws=laws, work=work, machine_factor=np.ones(plan.replicas), drain_ns=NEVER_NS)
+    stages = np.array(plan.stages)
+    stages["hashed"] = 0
+    stages["mergers"] = 0
+    share = np.concatenate([np.full(row["shards"], 0.25) for row in stages])
+    slopes = np.floor(plan.knot_slope) * 4  # a quarter of a whole number of items takes whole nanoseconds
+    times = laws["kind"] == 1
+    times &= np.arange(len(laws)) % 5 != 0  # not candidates
+    times &= np.arange(len(laws)) % 5 != 2  # not task factors
+    times &= np.arange(len(laws)) % 5 != 4  # not machines
+    laws["a"][np.arange(len(laws)) % 5 == 2] = 1.0
+    laws["a"][np.arange(len(laws)) % 5 == 0] = np.floor(laws["a"][np.arange(len(laws)) % 5 == 0])
+    laws["a"][times] = np.maximum(1.0, np.floor(laws["a"][times]))
+    one = replaced(base, laws=laws, stages=stages, share=share, knot_slope=slopes, knot_ns=np.floor(plan.knot_ns) + 1)
+    bigger = np.array(laws)
+    bigger["a"][times] *= factor
+    slower = np.array(stages)
+    for column in ("request_ns", "send_ns", "merge_ns", "merge_per_response_ns"):
+        slower[column] *= factor
+    two = replaced(
+        one,
+        laws=bigger,
+        stages=slower,
+        knot_slope=one.knot_slope * factor,
+        knot_ns=one.knot_ns * factor,
+        arrival_ns=plan.arrival_ns * factor,
+    )
+    assert np.array_equal(simulate(one).completion_ns * factor, simulate(two).completion_ns)
+
+
+@settings(max_examples=200)
+@given(plans(most_stages=1))
+def test_replicas_of_a_shard_are_interchangeable(plan):
+    """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
+    stages = np.array(plan.stages)
+    stages["replicas"], stages["policy"], stages["by_query"], stages["balancers"] = 2, ROUND_ROBIN, 0, 1
+    shards = int(stages[0]["shards"])
+    factor = np.tile([1.0, 2.0], shards)
+    one = replaced(plan, stages=stages, machine_factor=factor, replica_bits=4, send_bits=20, drain_ns=NEVER_NS)
+    laws = np.array(plan.laws)
+    laws["kind"][laws["kind"] > 1] = 1  # constant: luck is keyed by the query, and queries are renumbered below
+    laws["a"] = np.clip(np.nan_to_num(laws["a"]), 0, 5)
+    stages["hashed"] = 0
+    one = replaced(one, laws=laws, stages=stages, work=np.ones(plan.queries), first_measured=0, measured=plan.queries)
+    # a query long before all others turns every later turn by one
+    early = np.concatenate([[0], plan.arrival_ns + 10_000])
+    turned = replaced(one, arrival_ns=early, work=np.ones(plan.queries + 1), query_bits=5, first_measured=1)
+    swapped = replaced(turned, machine_factor=np.tile([2.0, 1.0], shards))
+    a = simulate(replaced(one, arrival_ns=plan.arrival_ns + 10_000))
+    b = simulate(swapped)
+    assert np.array_equal(a.completion_ns, b.completion_ns[1:])
+    assert np.array_equal(a.busy_ns.reshape(-1, 2), b.busy_ns.reshape(-1, 2)[:, ::-1])
+
+
+def test_an_event_that_would_come_earlier_is_refused():
+    clock = reference.Clock()
+
+    def back(at):
+        reference.At(clock, clock.now, rules.FINISH, 0)
+
+    reference.At(clock, 5, rules.START, 0, back)
+    with pytest.raises(AssertionError, match="only later events"):
+        clock.run()
+
+
+def test_events_of_an_instant_happen_in_the_order_of_kind_and_key():
+    clock = reference.Clock()
+    seen = []
+    for kind, key in ((rules.START, 0), (rules.FINISH, 2), (rules.ENQUEUE, 1), (rules.FINISH, 1), (rules.ARRIVE, 9)):
+        reference.At(clock, 5, kind, key, lambda at: seen.append(at.value), (kind, key))
+    clock.run()
+    assert seen == sorted(seen)
+    assert clock.events == 5
+
+
+def test_a_query_without_candidates_is_dispatched_like_any_other():
+    plan = assemble([StageParts([0.5, 0.5], candidates=Law.constant(0.0), knots=[(0.0, 5.0, 1.0)])], np.array([0]))
+    trace = simulate(plan)
+    assert trace.completion_ns.tolist() == [5]
+    assert trace.tasks.tolist() == [1, 1]

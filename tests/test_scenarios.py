@@ -84,8 +84,38 @@ def test_drawn_scenarios_are_valid_and_make_plans(values):
 
 
 KEYS = st.sampled_from(
-    "name load stages rate model kind per_item shards shares run queries slos hardware extends arrivals trace file "
-    "work cv mean keep routing policy network response merge phases duration candidates law".split()
+    [
+        "name",
+        "load",
+        "stages",
+        "rate",
+        "model",
+        "kind",
+        "per_item",
+        "shards",
+        "shares",
+        "run",
+        "queries",
+        "slos",
+        "hardware",
+        "extends",
+        "arrivals",
+        "trace",
+        "file",
+        "work",
+        "cv",
+        "mean",
+        "keep",
+        "routing",
+        "policy",
+        "network",
+        "response",
+        "merge",
+        "phases",
+        "duration",
+        "candidates",
+        "law",
+    ]
 )
 SCALARS = st.one_of(
     st.none(),
@@ -148,8 +178,7 @@ def test_random_overrides_never_show_a_traceback(text):
 
 def laughs(levels: int, width: int) -> str:
     lines = ["a0: &a0 [lol, lol]"]
-    for level in range(1, levels):
-        lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * width)}]")
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * width)}]" for level in range(1, levels)]
     return "\n".join(lines) + "\n"
 
 
@@ -178,7 +207,8 @@ BASE = (ROOT / "scenarios" / "paper_funnel.yaml").read_text()
 def test_overrides_and_overlays(tmp_path):
     overlay = tmp_path / "more.yaml"
     overlay.write_text(
-        "load: {rate: 9/s}\nstages:\n  - {name: ranking, replicas: 3}\n  - {name: third, model: {kind: time, law: 1ms}}\n"
+        "load: {rate: 9/s}\nstages:\n"
+        "  - {name: ranking, replicas: 3}\n  - {name: third, model: {kind: time, law: 1ms}}\n"
     )
     scenario = load_scenario(
         ROOT / "scenarios" / "paper_funnel.yaml",
@@ -272,3 +302,18 @@ def test_warmups():
     timed = make_plan(scenario_from_text(BASE, ["run.warmup=100s"]))
     assert timed.measured == 400
     assert timed.arrival_ns[timed.first_measured - 1] < 100e9 <= timed.arrival_ns[timed.first_measured]
+
+
+@settings(max_examples=60)
+@given(scenarios(), st.randoms(use_true_random=False))
+def test_the_order_of_keys_changes_nothing(values, random):
+    def shuffled(tree):
+        if isinstance(tree, dict):
+            keys = list(tree)
+            random.shuffle(keys)
+            return {key: shuffled(tree[key]) for key in keys}
+        return [shuffled(item) for item in tree] if isinstance(tree, list) else tree
+
+    one, two = scenario_from_dict(values), scenario_from_dict(shuffled(values))
+    assert one.resolved() == two.resolved()
+    assert one.sha256() == two.sha256()

@@ -46,14 +46,20 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
 
 @click.command("run")
 @scenario_options
-@click.option("--percentiles", default=DEFAULT_PERCENTILES, show_default=True, callback=_percentiles, help="To report.")
+@click.option(
+    "--percentiles",
+    default=DEFAULT_PERCENTILES,
+    show_default=True,
+    callback=_percentiles,
+    help="Percentiles to report.",
+)
 @click.option("--seed", metavar="N", help="Seed of all random numbers.")
 @click.option("--queries", metavar="N", help="Queries measured in each replication.")
 @click.option("--replications", metavar="N", help="Independent replications.")
 @click.option(
     "--precision", type=RATIO, metavar="RATIO", help="Go on until the percentiles of the objectives are so precise."
 )
-@click.option("--time", "time_s", type=DURATION, metavar="DURATION", help="As many replications as fit.")
+@click.option("--time", "time_s", type=DURATION, metavar="DURATION", help="Run whole replications for that long.")
 @click.option("--jobs", type=click.IntRange(1), callback=_jobs, metavar="N", help="Processes; default: one a core.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the run there, as files.")
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress; the exit code tells.")
@@ -123,15 +129,16 @@ def announce(scenario: Scenario, jobs: int, time_s: float | None) -> None:
 
 def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs: int) -> None:
     """Print a result, and write its files."""
-    from simulator.report import run_table, to_json, write_run
+    from simulator.report import query_arrays, run_table, to_json, write_run
     from simulator.scenario import to_yaml
 
     document = result.to_dict()
     if output is not None:
         timing: dict[str, Any] = {"wall_s": result.wall_s, "jobs": jobs}
-        files = {
+        files: dict[str, str | bytes] = {
             "summary.json": to_json(document),
-            "scenario.yaml": to_yaml(document["provenance"]["resolved"]),
+            "scenario.resolved.yaml": to_yaml(document["provenance"]["resolved"]),
+            "queries.npz": query_arrays(result.traces),
             "table.txt": run_table(document),
             "timing.json": to_json(timing),
         }

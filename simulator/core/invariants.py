@@ -17,8 +17,8 @@ def verify_trace(plan: Plan, trace: Trace) -> None:
     AssertionError
         Naming the first invariant that does not hold.
     """
-    assert np.array_equal(trace.arrival_ns, plan.arrival_ns), "the trace has the plan's arrivals"
-    assert (trace.first_measured, trace.measured) == (plan.first_measured, plan.measured), "the same are measured"
+    assert np.array_equal(trace.arrival_ns, plan.arrival_ns), "I01: the trace has the plan's arrivals"
+    assert (trace.first_measured, trace.measured) == (plan.first_measured, plan.measured), "I02: the same are measured"
     _funnel(plan, trace)
     for stage in range(len(plan.stages)):
         _breakdown(plan, trace, stage)
@@ -32,20 +32,21 @@ def verify_trace(plan: Plan, trace: Trace) -> None:
 def _funnel(plan: Plan, trace: Trace) -> None:
     """Queries go through stage after stage, and none is lost."""
     complete = trace.outcome == COMPLETE
-    assert np.array_equal(complete, trace.completion_ns >= 0), "a query is complete if and only if it has left"
+    assert np.array_equal(complete, trace.completion_ns >= 0), "I03: a query is complete if and only if it has left"
     if plan.drain_ns == NEVER_NS:
-        assert complete.all(), "without a cut of the drain every query is complete"
-    assert np.array_equal(trace.enter_ns[0], np.where(trace.enter_ns[0] >= 0, plan.arrival_ns, -1)), (
-        "stage 1 at arrival"
-    )
+        assert complete.all(), "I04: without a cut of the drain every query is complete"
+    first = np.where(trace.enter_ns[0] >= 0, plan.arrival_ns, -1)
+    assert np.array_equal(trace.enter_ns[0], first), "I35: the first stage is entered at arrival"
     for stage in range(1, len(plan.stages)):
-        assert np.array_equal(trace.enter_ns[stage], trace.leave_ns[stage - 1]), "a stage is entered on leaving another"
-    assert np.array_equal(trace.completion_ns, trace.leave_ns[-1]), "completion is the leave of the last stage"
+        assert np.array_equal(trace.enter_ns[stage], trace.leave_ns[stage - 1]), (
+            "I05: a stage is entered on leaving another"
+        )
+    assert np.array_equal(trace.completion_ns, trace.leave_ns[-1]), "I06: completion is the leave of the last stage"
     for stage in range(len(plan.stages)):
         enter, close, leave = trace.enter_ns[stage], trace.close_ns[stage], trace.leave_ns[stage]
-        assert np.all((close < 0) | (close >= enter)), "a stage closes after it was entered"
-        assert np.all((leave < 0) | ((leave >= close) & (close >= 0))), "a stage is left after it closed"
-        assert np.array_equal(trace.candidates[stage] >= 0, enter >= 0), "candidates are known of entered stages"
+        assert np.all((close < 0) | (close >= enter)), "I07: a stage closes after it was entered"
+        assert np.all((leave < 0) | ((leave >= close) & (close >= 0))), "I08: a stage is left after it closed"
+        assert np.array_equal(trace.candidates[stage] >= 0, enter >= 0), "I09: candidates are known of entered stages"
 
 
 def _breakdown(plan: Plan, trace: Trace, stage: int) -> None:
@@ -53,19 +54,21 @@ def _breakdown(plan: Plan, trace: Trace, stage: int) -> None:
     row = plan.stages[stage]
     closed = trace.close_ns[stage] >= 0
     shard = trace.critical_shard[stage]
-    assert np.array_equal(closed, shard >= 0), "a closed stage has a critical task"
-    assert np.all(shard[closed] < row["shards"]), "the critical shard is one of the stage"
+    assert np.array_equal(closed, shard >= 0), "I10: a closed stage has a critical task"
+    assert np.all(shard[closed] < row["shards"]), "I11: the critical shard is one of the stage"
     request = row["request_ns"] + shard * row["send_ns"]
     parts = trace.critical_wait_ns[stage] + trace.critical_service_ns[stage] + trace.critical_response_ns[stage]
     spent = trace.close_ns[stage] - trace.enter_ns[stage]
-    assert np.array_equal(spent[closed], (request + parts)[closed]), "the critical task explains when a stage closes"
-    assert np.all(trace.critical_service_ns[stage][closed] >= 1), "a service takes at least 1 ns"
+    assert np.array_equal(spent[closed], (request + parts)[closed]), (
+        "I12: the critical task explains when a stage closes"
+    )
+    assert np.all(trace.critical_service_ns[stage][closed] >= 1), "I13: a service takes at least 1 ns"
     left = trace.leave_ns[stage] >= 0
     merge = rules.merge_ns(plan.stages, stage, int(row["shards"]))
     merged = (trace.leave_ns[stage] - trace.close_ns[stage])[left]
-    assert np.all(merged >= merge if row["mergers"] else merged == merge), "a merge takes its time"
+    assert np.all(merged >= merge if row["mergers"] else merged == merge), "I14: a merge takes its time"
     total = trace.answer_sum_ns[stage][closed]
-    assert np.all(total <= row["shards"] * spent[closed]), "no answer counts after the closing one"
+    assert np.all(total <= row["shards"] * spent[closed]), "I15: no answer counts after the closing one"
 
 
 def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
@@ -80,23 +83,29 @@ def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
     finish, answer = table.finish_ns[:, here], table.answer_ns[:, here]
     expected = enter[:, None] + row["request_ns"] + shard * row["send_ns"]
     there = enqueue >= 0
-    assert np.array_equal(enqueue[there], expected[there]), "a task is enqueued a request latency after its sending"
-    assert not np.any(there & ~entered[:, None]), "no task without its query"
-    assert np.all((start < 0) | ((start >= enqueue) & there)), "a task starts when it is there"
-    assert np.all((finish < 0) | ((finish > start) & (start >= 0))), "a service takes time"
-    assert np.all((answer < 0) | ((answer >= finish) & (finish >= 0))), "an answer follows its finish"
+    assert np.array_equal(enqueue[there], expected[there]), (
+        "I16: a task is enqueued a request latency after its sending"
+    )
+    assert not np.any(there & ~entered[:, None]), "I17: no task without its query"
+    assert np.all((start < 0) | ((start >= enqueue) & there)), "I18: a task starts when it is there"
+    assert np.all((finish < 0) | ((finish > start) & (start >= 0))), "I19: a service takes time"
+    assert np.all((answer < 0) | ((answer >= finish) & (finish >= 0))), "I20: an answer follows its finish"
     closed = trace.close_ns[stage] >= 0
-    assert np.all(answer[closed] >= 0), "a stage closes when all answers are there"
-    assert np.array_equal(answer[closed].max(axis=1, initial=-1), trace.close_ns[stage][closed]), "at the last of them"
+    assert np.all(answer[closed] >= 0), "I21: a stage closes when all answers are there"
+    assert np.array_equal(answer[closed].max(axis=1, initial=-1), trace.close_ns[stage][closed]), (
+        "I22: at the last of them"
+    )
     total = (answer - enter[:, None])[closed].sum(axis=1)
-    assert np.array_equal(total, trace.answer_sum_ns[stage][closed]), "answers sum to what is recorded"
+    assert np.array_equal(total, trace.answer_sum_ns[stage][closed]), "I23: answers sum to what is recorded"
     replica = table.replica[:, here]
     low = row["first_replica"] + shard * row["replicas"]
     inside = (replica >= low) & (replica < low + row["replicas"])
-    assert np.all(inside[entered]), "a task goes to a replica of its shard"
+    assert np.all(inside[entered]), "I24: a task goes to a replica of its shard"
     if row["by_query"]:
         chosen = (replica - low)[entered]
-        assert np.array_equal(chosen, np.broadcast_to(chosen[:, :1], chosen.shape)), "one index for the whole query"
+        assert np.array_equal(chosen, np.broadcast_to(chosen[:, :1], chosen.shape)), (
+            "I25: one index for the whole query"
+        )
 
 
 def _queues(plan: Plan, table: Tasks, stage: int) -> None:
@@ -111,20 +120,20 @@ def _queues(plan: Plan, table: Tasks, stage: int) -> None:
         mine = np.flatnonzero((replica == index) & (enqueue >= 0))
         started = mine[start[mine] >= 0]
         order = started[np.argsort(enqueue[started], kind="stable")]
-        assert np.all(np.diff(start[order]) >= 0), "first come, first served"
+        assert np.all(np.diff(start[order]) >= 0), "I26: first come, first served"
         waiting = mine[start[mine] < 0]
         if len(waiting) and len(started):
-            assert enqueue[started].max() <= enqueue[waiting].min(), "nobody overtakes those who still wait"
+            assert enqueue[started].max() <= enqueue[waiting].min(), "I27: nobody overtakes those who still wait"
         end = np.where(finish < 0, np.iinfo(np.int64).max, finish)
         for task in started:
             others = started[(start[started] <= start[task]) & (end[started] > start[task])]
-            assert len(others) <= workers, "no more tasks at once than workers"
+            assert len(others) <= workers, "I28: no more tasks at once than workers"
             same = others[(worker[others] == worker[task]) & (others != task)]
-            assert len(same) == 0, "a worker serves one task at a time"
+            assert len(same) == 0, "I29: a worker serves one task at a time"
             if start[task] > enqueue[task]:
                 just_before = started[(start[started] < start[task]) & (end[started] >= start[task])]
-                assert len(just_before) >= workers, "nobody waits while a worker is idle"
-            assert 0 <= worker[task] < workers, "the worker is one of the replica's"
+                assert len(just_before) >= workers, "I30: nobody waits while a worker is idle"
+            assert 0 <= worker[task] < workers, "I31: the worker is one of the replica's"
 
 
 def _counters(plan: Plan, trace: Trace, table: Tasks) -> None:
@@ -133,11 +142,11 @@ def _counters(plan: Plan, trace: Trace, table: Tasks) -> None:
     done[: plan.first_measured] = False
     replica = table.replica[done]
     busy, wait = (table.finish_ns - table.start_ns)[done], (table.start_ns - table.enqueue_ns)[done]
-    assert np.array_equal(np.bincount(replica, minlength=plan.replicas), trace.tasks), "tasks are counted"
+    assert np.array_equal(np.bincount(replica, minlength=plan.replicas), trace.tasks), "I32: tasks are counted"
     for weights, counted in ((busy, trace.busy_ns), (wait, trace.waiting_ns)):
         total = np.zeros(plan.replicas, dtype=np.int64)
         np.add.at(total, replica, weights)
-        assert np.array_equal(total, counted), "busy and waiting times are summed"
+        assert np.array_equal(total, counted), "I33: busy and waiting times are summed"
     longest = np.zeros(plan.replicas, dtype=np.int64)
     np.maximum.at(longest, replica, wait)
-    assert np.array_equal(longest, trace.longest_wait_ns), "the longest wait is kept"
+    assert np.array_equal(longest, trace.longest_wait_ns), "I34: the longest wait is kept"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.report.text import DASH, duration, number, ratio, rendered, table
+from simulator.report.text import DASH, duration, number, rate, ratio, rendered, table
 from simulator.units import format_count, format_duration, format_rate
 
 
@@ -17,7 +17,7 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
                 stage["name"],
                 str(stage["shards"]),
                 format_count(stage["candidates"]),
-                number(stage["items_per_shard"]),
+                format_count(stage["items_per_shard"]),
                 duration(stage["service_s"]["mean"]),
                 duration(stage["service_s"]["max"]),
                 ratio(stage["utilisation"]["mean"]),
@@ -42,7 +42,7 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
     bottleneck, zero = estimate["bottleneck"], estimate["zero_load_s"]
     parts: list[Any] = [
         estimate["scenario"] + (f": {estimate['description']}" if estimate["description"] else ""),
-        f"at {format_rate(estimate['rate_per_s'])}; saturated at {format_rate(estimate['saturation_per_s'])}, where "
+        f"at {format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}, where "
         f"{bottleneck['stage']} (shard {bottleneck['shard']}, replica {bottleneck['replica']}) is always busy",
         "",
         table(shown, rows),
@@ -64,7 +64,8 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
             for item in estimate["predictions"]
         ]
         parts += ["", table(["under load", "value", "", "law"], laws, 1)]
-    parts += ["", f"training is for {format_count(estimate['rows'])} rows and {number(estimate['epochs'])} epochs"]
+    rows_said, epochs_said = format_count(estimate["rows"]), number(estimate["epochs"])
+    parts += ["", f"training is for {rows_said} rows, epochs: {epochs_said}"]
     return rendered(parts, width, color)
 
 

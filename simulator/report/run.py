@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.report.text import DASH, duration, duration_interval, number, ratio, rendered, table
+from simulator.report.text import DASH, duration, duration_interval, number, rate, ratio, rendered, table
 from simulator.units import format_count, format_duration, format_rate
 
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
@@ -121,7 +121,7 @@ def _theory(theory: dict[str, Any]) -> list[str]:
     where = f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
     lines = [
         f"theory: bottleneck {where} at utilisation {ratio(bottleneck['utilisation'])}; "
-        f"saturated at {format_rate(theory['saturation_per_s'])}"
+        f"saturated at {rate(theory['saturation_per_s'])}"
     ]
     zero = theory["zero_load_s"]
     empty = ", ".join(f"{name} {format_duration(zero[name])}" for name in ("mean", "p50", "p95", "p99"))

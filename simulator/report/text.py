@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from simulator.units import format_duration
+from simulator.units import format_duration, format_rate
 
 DASH = "-"
 
@@ -60,6 +60,11 @@ def duration_interval(found: dict[str, Any] | None) -> tuple[str, str]:
     return duration(
         value
     ), f"{format_duration(low)} .. {format_duration(high)}" if high is not None else f">= {duration(low)}"
+
+
+def rate(per_s: float | None) -> str:
+    """A rate; where nothing takes time there is no limit to it."""
+    return "any rate" if per_s is None else format_rate(per_s)
 
 
 def ratio(value: float | None) -> str:

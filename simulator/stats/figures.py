@@ -187,10 +187,10 @@ def _counters(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
     busy = np.array([trace.busy_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
     offered_s = pool.windows_s() * int(row["workers"])
     found: dict[str, Any] = {
-        "wait": ratio_interval(waiting * S_PER_NS, tasks),
-        "service": ratio_interval(busy.sum(axis=1), tasks),
+        "wait": ratio_interval(waiting * S_PER_NS, tasks).at_least_0(),
+        "service": ratio_interval(busy.sum(axis=1), tasks).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
-        "utilisation": ratio_interval(busy.mean(axis=1), offered_s),
+        "utilisation": ratio_interval(busy.mean(axis=1), offered_s).at_least_0(),
     }
     hottest = int(busy.sum(axis=0).argmax())
     total_s = float(offered_s.sum())

@@ -34,13 +34,14 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
 
 def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:
     """Variance over mean of the number of arrivals in windows of this length; 1 for a Poisson process."""
-    counts = []
+    windows = total = squares = 0
     for arrival_ns in arrivals:
         offset_s = (arrival_ns - arrival_ns[0]) * 1e-9
-        windows = int(offset_s[-1] // window_s)
-        if windows:
-            counts.append(np.bincount((offset_s // window_s).astype(np.int64))[:windows])
-    counted = np.concatenate(counts) if counts else np.empty(0)
-    if len(counted) < FEWEST_WINDOWS or counted.mean() == 0:
+        whole = int(offset_s[-1] // window_s)
+        place = (offset_s // window_s).astype(np.int64)
+        counts = np.unique(place[place < whole], return_counts=True)[1]  # most windows of a sparse load are empty
+        windows, total, squares = windows + whole, total + int(counts.sum()), squares + int((counts**2).sum())
+    if windows < FEWEST_WINDOWS or total == 0:
         return None
-    return float(counted.var(ddof=1) / counted.mean())
+    mean = total / windows
+    return (squares - windows * mean**2) / (windows - 1) / mean

@@ -19,6 +19,10 @@ class Interval:
     low: float | None = None
     high: float | None = None
 
+    def at_least_0(self) -> Interval:
+        """The interval of what cannot be negative."""
+        return self if self.low is None else Interval(self.value, max(0.0, self.low), self.high)
+
     def scaled(self, factor: float) -> Interval:
         """The interval in another unit; ``factor`` > 0."""
         return Interval(*(None if x is None else x * factor for x in (self.value, self.low, self.high)))

@@ -205,7 +205,7 @@ class Series:
         if not self.finite.any():
             return NOTHING
         amounts = self.layout.by_unit(np.where(self.finite, self.values, 0.0))
-        return ratio_interval(amounts, self.layout.by_unit(self.finite))
+        return ratio_interval(amounts, self.layout.by_unit(self.finite)).at_least_0()
 
 
 def _running(group: NDArray[np.integer], sizes: I8, last: NDArray[np.intp]) -> tuple[I8, I8]:

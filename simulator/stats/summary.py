@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,13 @@ class Summary:
     load: dict[str, Any]
     targets: tuple[Quantile, ...]  #: percentiles whose precision counts: those of objectives, else p99
     notes: tuple[str, ...]
+    latencies: tuple[Series, ...] = field(repr=False)  #: in ns, of whole queries and of each stage
+
+    def tail_share(self, stage: int | None, bound_s: float) -> tuple[float, float, float]:
+        """Share of queries later than ``bound_s``, with its ends; of a stage, or of whole queries (None)."""
+        series = self.latencies[0 if stage is None else stage + 1]
+        share = series.share(round(bound_s / S_PER_NS), inclusive=False)
+        return share.value, share.low, share.high
 
     @property
     def verdict(self) -> str:
@@ -105,11 +112,11 @@ def summarise(
     whole = figure(latency, percentiles)
     names = list(stage_names)
     enter, leave = pool.column("enter_ns"), pool.column("leave_ns")
+    by_stage = [pool.between(enter[at], leave[at]) for at in range(len(names))]
     verdicts = []
     for asked in objectives:
         stage = None if asked.stage is None else stages[names.index(asked.stage)]
-        at = 0 if asked.stage is None else names.index(asked.stage)
-        series = latency if asked.stage is None else pool.between(enter[at], leave[at])
+        series = latency if asked.stage is None else by_stage[names.index(asked.stage)]
         mean = (whole if stage is None else stage.latency).mean
         verdicts.append(judge(asked, series, stage, mean, latency, goodput, stable.verdict == SATURATED))
     tails = [asked.p for asked in objectives if asked.measure in ("quantile", "share_within") and asked.stage is None]
@@ -128,6 +135,7 @@ def summarise(
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(latency.quantile(p).scaled(S_PER_NS) for p in tails or [part_of(DEFAULT_PERCENT)]),
         notes=(*stable.notes, *_unsupported(whole, latency)),
+        latencies=(latency, *by_stage),
     )
 
 
@@ -147,7 +155,7 @@ def _rates(pool: Pool, latency: Series, within_s: float | None) -> tuple[Interva
     for wanted in (latency.finite, good):
         if layout.replications > 1:
             parts = layout.by_unit(wanted) / layout.unit_sizes
-            found.append(ratio_interval(parts * (layout.sizes - 1), window_s))
+            found.append(ratio_interval(parts * (layout.sizes - 1), window_s).at_least_0())
         else:
             assert offered.value is not None
             found.append(ratio_interval(layout.by_unit(wanted), layout.unit_sizes).scaled(offered.value))

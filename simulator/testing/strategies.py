@@ -1,4 +1,4 @@
-"""Strategies that draw plans and scenarios with every feature of the schema. Times are small on purpose: ties everywhere."""
+"""Strategies that draw plans and scenarios with every feature of the schema; times are small: ties everywhere."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
     """A stage as written in a file; hardware, if named, is ``leaf``."""
     maybe = st.none
     counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
-    model = draw(
+    model: dict[str, Any] = draw(
         st.sampled_from(
             [
                 {"kind": "linear", "per_item": "10us", "overhead": "100us"},
@@ -180,14 +180,16 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
         model = {**model, "law": draw(duration_laws())}
     by_shape = not is_timed and "per_item" not in model and "trees" not in model
     count = draw(st.integers(1, 4))
-    spread = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
+    spread: dict[str, Any] = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     variability = _without_absent(
         {
             "task": None if is_timed else draw(st.one_of(maybe(), written_factor_laws())),
             "machine": draw(st.one_of(maybe(), written_factor_laws())),
         }
     )
-    merge = draw(st.sampled_from([{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]))
+    merge: dict[str, Any] = draw(
+        st.sampled_from([{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}])
+    )
     routing = draw(
         st.one_of(
             st.sampled_from(["random", "round_robin", "least_outstanding", "least_work", "power_of_two"]),
@@ -233,7 +235,7 @@ def scenarios(draw: st.DrawFn, most_queries: int = 30, most_stages: int = 3) -> 
     names = [f"stage_{index}" for index in range(draw(st.integers(1, most_stages)))]
     rate = st.sampled_from(["1/s", "30/s", "1.2k/s", "50k/min"])
     phases = [{"duration": "100ms", "rate": "20/s .. 200/s"}, {"name": "flat", "duration": "50ms", "rate": "200/s"}]
-    load = draw(st.one_of(rate.map(lambda r: {"rate": r}), st.just({"phases": phases})))
+    load: dict[str, Any] = draw(st.one_of(rate.map(lambda r: {"rate": r}), st.just({"phases": phases})))
     load["arrivals"] = draw(st.sampled_from(["poisson", "constant", {"kind": "poisson"}]))
     load["scale"] = draw(st.sampled_from([1, 0.5, 2]))
     load["work"] = draw(st.one_of(st.just({"kind": "constant"}), written_factor_laws()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,25 +51,37 @@ class Finding:
         }
 
 
-def check(estimate: Estimate, summary: dict[str, Any]) -> list[Finding]:
+#: Share of queries later than a bound in seconds, with the ends of its 95 % interval; of a stage, or of whole queries.
+TailShare = Callable[[int | None, float], tuple[float, float, float]]
+
+
+def check(estimate: Estimate, summary: dict[str, Any], tail_share: TailShare) -> list[Finding]:
     """Hold a summary (``Summary.to_dict``) against the predictions.
 
-    Nothing is called contradicted unless the run is stable, has four replications, and warmed up long enough.
+    A predicted percentile is contradicted if the interval of the share of later queries, at the level of the alarm,
+    leaves out what the percentile says. Nothing is called contradicted unless the run is stable, has four
+    replications, and warmed up long enough.
     """
     replications = summary["replications"]
     ready = summary["verdict"] == "stable" and replications >= FEWEST_REPLICATIONS
     warm = summary["stability"]["warmup_queries"] >= RELAXATIONS * estimate.relaxation
-    return [_compared(prediction, summary, replications, ready and warm) for prediction in estimate.predictions]
+    return [_compared(prediction, summary, tail_share, ready and warm) for prediction in estimate.predictions]
 
 
-def _compared(prediction: Prediction, summary: dict[str, Any], replications: int, ready: bool) -> Finding:
+def _compared(prediction: Prediction, summary: dict[str, Any], tail_share: TailShare, ready: bool) -> Finding:
     figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
     is_wait = prediction.statistic == "wait"
     seen = figures["wait_s"] if is_wait else figures["latency_s"].get(prediction.statistic)
     value, low, high = (None, None, None) if seen is None else (seen["value"], seen["low"], seen["high"])
     verdict = NOT_CHECKED
     if ready and prediction.testable and value is not None and low is not None and high is not None:
-        verdict = _verdict(prediction, value, low, high, _wider(replications))
+        wider = _wider(summary["replications"])
+        if prediction.statistic.startswith("p"):
+            later = tail_share(prediction.stage, prediction.value_s)
+            far = _tail_is_far(prediction, later, wider)
+        else:
+            far = _mean_is_far(prediction, value, low, high, wider)
+        verdict = CONTRADICTED if far else _near(prediction, low, high)
     return Finding(
         prediction.law,
         prediction.statistic,
@@ -82,18 +95,39 @@ def _compared(prediction: Prediction, summary: dict[str, Any], replications: int
     )
 
 
-def _verdict(prediction: Prediction, value: float, low: float, high: float, wider: float) -> str:
-    expected, rounding = prediction.value_s, 2e-9 + 1e-9 * prediction.value_s
-    far_low, far_high = value - wider * (value - low) - rounding, value + wider * (high - value) + rounding
-    below, above = expected < low - rounding, expected > high + rounding
-    far = expected < far_low or expected > far_high
-    if prediction.kind == UPPER:
-        below, above, far = expected < low - rounding, False, expected < far_low
-    elif prediction.kind == LOWER:
-        below, above, far = False, expected > high + rounding, expected > far_high
-    if not (below or above):
-        return AGREES
-    return CONTRADICTED if far else OUTSIDE
+def _rounding(prediction: Prediction) -> float:
+    return 2e-9 + 1e-9 * prediction.value_s
+
+
+def _near(prediction: Prediction, low: float, high: float) -> str:
+    """Whether the 95 % interval agrees."""
+    below = prediction.value_s < low - _rounding(prediction) and prediction.kind != LOWER
+    above = prediction.value_s > high + _rounding(prediction) and prediction.kind != UPPER
+    return OUTSIDE if below or above else AGREES
+
+
+def _mean_is_far(prediction: Prediction, value: float, low: float, high: float, wider: float) -> bool:
+    expected, rounding = prediction.value_s, _rounding(prediction)
+    below = expected < value - wider * (value - low) - rounding and prediction.kind != LOWER
+    above = expected > value + wider * (high - value) + rounding and prediction.kind != UPPER
+    return below or above
+
+
+def _tail_is_far(prediction: Prediction, later: tuple[float, float, float], wider: float) -> bool:
+    """Whether the share of queries later than a predicted percentile cannot be what the percentile says."""
+    expected = 1 - float(prediction.statistic[1:]) / 100
+    value, low, high = later
+    if value > 0.5:  # the interval is that of the queries that are not later
+        expected, value, low, high = 1 - expected, 1 - value, 1 - high, 1 - low
+        too_many, too_few = prediction.kind != UPPER, prediction.kind != LOWER
+    else:
+        too_many, too_few = prediction.kind != LOWER, prediction.kind != UPPER
+    if value == 0:
+        far_low, far_high = 0.0, high * math.log(2 / ALARM) / -math.log(0.025)
+    else:
+        far_low, far_high = value * (low / value) ** wider, value * (high / value) ** wider
+    # more queries than said are later: the percentile is higher than predicted
+    return (expected < far_low and too_many) or (expected > far_high and too_few)
 
 
 def _wider(replications: int) -> float:

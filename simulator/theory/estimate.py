@@ -103,7 +103,7 @@ class Estimate:
                 "replica": replica,
                 "utilisation": self.utilisation,
             },
-            "saturation_per_s": self.saturation_per_s,
+            "saturation_per_s": self.saturation_per_s if math.isfinite(self.saturation_per_s) else None,
             "zero_load_s": self.zero_load.to_dict(),
             "stages": [stage.to_dict(name) for stage, name in zip(self.stages, names, strict=True)],
             "predictions": [prediction.to_dict(names) for prediction in self.predictions],

@@ -57,8 +57,14 @@ def test_events_are_ordered_by_kind_then_key(kind, key, other_kind, other_key):
 
 
 def test_kinds_are_in_the_order_of_the_definition():
-    assert (rules.FINISH, rules.ANSWER, rules.MERGED, rules.ARRIVE, rules.DISPATCH, rules.ENQUEUE, rules.START) == (
-        *(0, 2, 4, 8, 9, 10, 11),
+    assert (*(0, 2, 4, 8, 9, 10, 11),) == (
+        rules.FINISH,
+        rules.ANSWER,
+        rules.MERGED,
+        rules.ARRIVE,
+        rules.DISPATCH,
+        rules.ENQUEUE,
+        rules.START,
     )
 
 

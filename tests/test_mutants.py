@@ -1,0 +1,215 @@
+"""Bugs put in on purpose: each must be caught by a named check of ours, or the check is not worth its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from walk import Walk
+
+from simulator import scenario_from_dict
+from simulator.core import rules
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.laws import Law
+from simulator.core.trace import same_trace
+from simulator.engines import recorder, reference
+from simulator.stats import share as stats_share
+from simulator.stats.quantiles import Series
+from simulator.stats.share import Layout
+from simulator.testing import plans
+from simulator.theory import little
+from simulator.workload import arrivals
+
+#: Examples are drawn, not shrunk: a bug is to be seen, not explained.
+GENERATE = settings(max_examples=300, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+
+
+def walks_agree() -> None:
+    """test_engine.py: the engine agrees with an independent walk."""
+
+    @GENERATE
+    @given(plans())
+    def agree(plan):
+        assert same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace()) == ""
+
+    agree()
+
+
+def invariants_hold() -> None:
+    """test_engine.py: every invariant holds."""
+
+    @GENERATE
+    @given(plans())
+    def hold(plan):
+        reference.simulate(plan, tasks=True).verify(plan)
+
+    hold()
+
+
+def identities_hold() -> None:
+    """test_theory.py: identities hold on every sample path."""
+    plan = assemble(
+        [StageParts([0.5, 0.5], candidates=Law.constant(1.0), time=Law.exponential(5.0))] * 1, np.arange(50)
+    )
+    assert all(finding.verdict == "agrees" for finding in little([reference.simulate(plan)], plan))
+
+
+def loads_are_as_asked() -> None:
+    """test_workload.py: the rate asked for, and a process whose gaps have the spread of a Poisson process."""
+    gaps = np.diff(arrivals.epochs(1, 5, 0, 50_000))
+    assert abs(gaps.mean() - 1) < 5 / math.sqrt(len(gaps))
+    assert abs(gaps.std() - 1) < 5 * math.sqrt(2 / len(gaps))
+
+
+def intervals_cover() -> None:
+    """test_stats.py: of clustered samples, the interval of a percentile covers it as often as it says."""
+    truth, inside = -math.log(0.05), 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        values = np.repeat(rng.exponential(size=(8, 100)), 10, axis=1).ravel()  # ten queries share their luck
+        found = Series(values, Layout.of([1000] * 8)).quantile(0.95)
+        inside += found.low <= truth <= found.high
+    assert inside >= 85, inside  # of a nominal 95: less by chance once in ten thousand
+
+
+def paper_holds() -> None:
+    """test_theory.py: a run that contradicts an exact law fails loudly."""
+    from simulator.run import simulate
+
+    model = {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}
+    stages = [{"name": "one", "model": model}]
+    run = {"queries": 3000, "replications": 10}
+    simulate(scenario_from_dict({"name": "mm1", "load": {"rate": "0.5/s"}, "run": run, "stages": stages}))
+
+
+def last_come_first_served(self):
+    self.is_starting = False
+    while self.free and self.queue:
+        self.given[heapq.heappop(self.free)].give(self.queue.pop())
+
+
+def idle_for_an_instant(self):
+    """Start nothing in the instant of a finish: only at the next enqueue."""
+    self.is_starting = False
+
+
+def one_answer_is_enough(self, at):
+    task = at.value
+    gather = task.gather
+    if self.is_load_aware:
+        self.model.outstanding[task.counter] -= task.load
+    task.answer_ns = now = self.model.clock.now
+    gather.answer_sum_ns += now - gather.enter_ns
+    gather.missing -= 1
+    if gather.missing == self.shards - 1:
+        self.model.record.close(task, now)
+        gather.closed.give()
+
+
+def outstanding_until_finish(self, at):
+    task = at.value
+    gather = task.gather
+    task.answer_ns = now = self.model.clock.now
+    gather.answer_sum_ns += now - gather.enter_ns
+    gather.missing -= 1
+    if gather.missing == 0:
+        self.model.record.close(task, now)
+        gather.closed.give()
+
+
+def waits_from_arrival(self, task):
+    query = task.gather.query
+    if query >= self.first_measured:
+        replica = task.replica.index
+        self.tasks[replica] += 1
+        self.busy_ns[replica] += task.finish_ns - task.start_ns
+        self.waiting_ns[replica] += task.start_ns - task.gather.enter_ns
+
+
+def warm_up_is_counted(self, task):
+    replica, wait = task.replica.index, task.start_ns - task.enqueue_ns
+    self.tasks[replica] += 1
+    self.busy_ns[replica] += task.finish_ns - task.start_ns
+    self.waiting_ns[replica] += wait
+    self.longest_wait_ns[replica] = max(wait, self.longest_wait_ns[replica])
+
+
+def merge_without_workers(self, key):
+    yield reference.At(self.model.clock, self.model.clock.now + self.merge_ns, rules.MERGED, key)
+
+
+def gaps_clipped_at_three(kind, seed, replication, count, first=0, reached=0.0):
+    rng = np.random.default_rng(seed)
+    return np.cumsum(np.minimum(rng.exponential(size=count), 3.0))
+
+
+def gaps_of_whole_milliseconds(kind, seed, replication, count, first=0, reached=0.0):
+    return np.cumsum(np.random.default_rng(seed).poisson(1000, size=count) / 1000)
+
+
+def leave_late(self, gather, now):
+    self.leave_ns[gather.stage.index, gather.query] = now + 1
+
+
+def twice_as_fast(plan, tasks=False):
+    factor = plan.machine_factor / 2
+    factor.flags.writeable = False
+    return HONEST(dataclasses.replace(plan, machine_factor=factor), tasks)
+
+
+HONEST = reference.simulate
+
+
+def independent_queries(tallies, layout, clustering):
+    """The textbook's binomial interval, as if no two queries shared their luck."""
+    p = tallies.bad / layout.queries
+    half = 1.96 * np.sqrt(np.maximum(p * (1 - p), 1e-12) / layout.queries)
+    return np.maximum(0.0, p - half), np.minimum(1.0, p + half)
+
+
+#: The bug, where it is put, and the check that must catch it.
+MUTANTS = {
+    "last come, first served": (
+        reference.Replica,
+        "start",
+        lambda self, _: last_come_first_served(self),
+        invariants_hold,
+    ),
+    "a free worker stays idle": (
+        reference.Replica,
+        "start",
+        lambda self, _: idle_for_an_instant(self),
+        invariants_hold,
+    ),
+    "a stage closes at the first answer": (reference.Stage, "answer", one_answer_is_enough, invariants_hold),
+    "outstanding is never taken back": (reference.Stage, "answer", outstanding_until_finish, walks_agree),
+    "mergers without a queue": (reference.Stage, "merge", merge_without_workers, walks_agree),
+    "waiting counted from the arrival": (recorder.Recorder, "finish", waits_from_arrival, invariants_hold),
+    "warm-up counted": (recorder.Recorder, "finish", warm_up_is_counted, invariants_hold),
+    "left a nanosecond late": (recorder.Recorder, "leave", leave_late, identities_hold),
+    "starts before enqueues of the instant": (reference, "START", rules.ARRIVE, walks_agree),
+    "answers before finishes": (reference, "FINISH", rules.GATHER_TIMEOUT, walks_agree),
+    "machines twice as fast as said": (reference, "simulate", twice_as_fast, paper_holds),
+    "gaps clipped at three means": (arrivals, "epochs", gaps_clipped_at_three, loads_are_as_asked),
+    "gaps of whole milliseconds": (arrivals, "epochs", gaps_of_whole_milliseconds, loads_are_as_asked),
+    "queries taken for independent": (stats_share, "share_ends", independent_queries, intervals_cover),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_seeded_bug_is_caught(name, monkeypatch):
+    where, what, bug, check = MUTANTS[name]
+    monkeypatch.setattr(where, what, bug)
+    if where is stats_share:
+        monkeypatch.setattr("simulator.stats.quantiles.share_ends", bug)
+    with pytest.raises((AssertionError, RuntimeError)):  # a contradiction is a RuntimeError
+        check()
+
+
+@pytest.mark.parametrize("check", {mutant[3] for mutant in MUTANTS.values()}, ids=lambda check: check.__name__)
+def test_the_check_passes_without_the_bug(check):
+    check()
