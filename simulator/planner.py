@@ -62,7 +62,10 @@ def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
     ScenarioError
         If no query would be measured, a trace has too few rows, or a count exceeds what a plan can hold.
     """
-    load = make_load(scenario, replication)
+    try:
+        load = make_load(scenario, replication)
+    except OverflowError as error:
+        raise _refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
     seed = scenario.run.seed
     uniform = draws.series(seed, replication, draws.WORK, len(load.arrival_ns))
     work_law = scenario.load.work.law

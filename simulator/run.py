@@ -173,7 +173,7 @@ def _theory(
     scenario: Scenario, plan: Any, arithmetic: Any, summary: Summary, traces: dict[int, Trace]
 ) -> dict[str, Any]:
     """The theory line: the estimate, and what the run says of it. Raises ContradictionError."""
-    findings = [*little(list(traces.values()), plan), *check(arithmetic, summary.to_dict(), summary.tail_share)]
+    findings = [*little(list(traces.values()), plan), *check(arithmetic, summary.to_dict(), summary.tail_shares)]
     broken = [finding for finding in findings if finding.verdict == "contradicted"]
     if broken:
         lines = [f"{finding.law}: expected {finding.expected}, saw {finding.observed}" for finding in broken]

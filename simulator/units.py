@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 NS_PER_S = 1e9
 
+#: The last instant at which anything may begin: half of what int64 holds is left for what follows.
+MOST_NS = 2.0**61
+
 #: The longest duration that a run may mention: far beyond use, far from overflow of int64 nanoseconds.
 MOST_SECONDS = 1e9
 
@@ -205,7 +208,15 @@ def ns(seconds: float) -> int:
 
 
 def ns_array(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Integer nanoseconds of an array, halves upward."""
+    """Integer nanoseconds of an array, halves upward.
+
+    Raises
+    ------
+    OverflowError
+        If an instant is beyond what int64 nanoseconds hold with room for what follows it: 73 years.
+    """
+    if len(seconds) and float(seconds.max()) * NS_PER_S > MOST_NS:
+        raise OverflowError(f"{float(seconds.max()) / 31_557_600:.3g} years; int64 nanoseconds are good for 73")
     return np.floor(seconds * NS_PER_S + 0.5).astype(np.int64)
 
 

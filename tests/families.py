@@ -154,7 +154,7 @@ def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
     else:
         pairs = [(int(given[f"N{i}"]), 1 / float(given[f"mu{i}"])) for i in (1, 2)]
         stages = [stage(f"s{i}", exponential(mean), shards=count) for i, (count, mean) in enumerate(pairs)]
-    return scenario(1e-6, *stages, arrivals="constant")
+    return scenario(2e-5, *stages, arrivals="constant")
 
 
 def shards_of(values: dict[str, Any]) -> int:
@@ -194,7 +194,7 @@ def held_against(system: System, run: dict[str, Any], jobs: int = 1) -> list[Fin
         for name, value in system.exact.items()
     )
     summary = result.summary
-    return check(replace(paper, predictions=exact), summary.to_dict(), summary.tail_share)
+    return check(replace(paper, predictions=exact), summary.to_dict(), summary.tail_shares)
 
 
 def _is_funnel(family: str) -> bool:

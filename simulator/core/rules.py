@@ -36,10 +36,14 @@ def event_order(kind, key):  # type: ignore[no-untyped-def]
     return (kind << KEY_BITS) | key
 
 
+#: No duration is longer.
+LONGEST_NS = 2.0**60
+
+
 @kernel
 def round_ns(duration_ns):  # type: ignore[no-untyped-def]
-    """Nearest int64 to a non-negative float64, halves upward."""
-    return int(math.floor(duration_ns + 0.5))  # noqa: RUF046 (the floor of numba is a float)
+    """Nearest int64 to a non-negative float64, halves upward; 36 years at most, so that sums stay in int64."""
+    return int(math.floor(min(duration_ns, LONGEST_NS) + 0.5))  # noqa: RUF046 (the floor of numba is a float)
 
 
 @kernel

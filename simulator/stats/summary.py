@@ -20,6 +20,10 @@ from simulator.stats.verdicts import Asked, Verdict, judge
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
+#: Instants are rounded to whole ns.
+ROUNDING_NS = 2
+
+Ends = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,15 @@ class Summary:
     notes: tuple[str, ...]
     latencies: tuple[Series, ...] = field(repr=False)  #: in ns, of whole queries and of each stage
 
-    def tail_share(self, stage: int | None, bound_s: float) -> tuple[float, float, float]:
-        """Share of queries later than ``bound_s``, with its ends; of a stage, or of whole queries (None)."""
-        series = self.latencies[0 if stage is None else stage + 1]
-        share = series.share(round(bound_s / S_PER_NS), inclusive=False)
-        return share.value, share.low, share.high
+    def tail_shares(self, stage: int | None, bound_s: float) -> tuple[Ends, Ends]:
+        """Shares of queries later than ``bound_s``, and at it or later, with their ends; ties within 2 ns.
+
+        Of a stage, or of whole queries (None).
+        """
+        series, bound = self.latencies[0 if stage is None else stage + 1], round(bound_s / S_PER_NS)
+        later = series.share(bound + ROUNDING_NS, inclusive=False)
+        at_or_later = series.share(bound - ROUNDING_NS, inclusive=True)
+        return (later.value, later.low, later.high), (at_or_later.value, at_or_later.low, at_or_later.high)
 
     @property
     def verdict(self) -> str:

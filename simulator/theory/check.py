@@ -51,11 +51,13 @@ class Finding:
         }
 
 
-#: Share of queries later than a bound in seconds, with the ends of its 95 % interval; of a stage, or of whole queries.
-TailShare = Callable[[int | None, float], tuple[float, float, float]]
+#: A share of queries and the ends of its 95 % interval.
+Share = tuple[float, float, float]
+#: Shares of queries later than a bound in seconds, and at it or later; of a stage, or of whole queries (None).
+TailShares = Callable[[int | None, float], tuple[Share, Share]]
 
 
-def check(estimate: Estimate, summary: dict[str, Any], tail_share: TailShare) -> list[Finding]:
+def check(estimate: Estimate, summary: dict[str, Any], tail_shares: TailShares) -> list[Finding]:
     """Hold a summary (``Summary.to_dict``) against the predictions.
 
     A predicted percentile is contradicted if the interval of the share of later queries, at the level of the alarm,
@@ -65,10 +67,10 @@ def check(estimate: Estimate, summary: dict[str, Any], tail_share: TailShare) ->
     replications = summary["replications"]
     ready = summary["verdict"] == "stable" and replications >= FEWEST_REPLICATIONS
     warm = summary["stability"]["warmup_queries"] >= RELAXATIONS * estimate.relaxation
-    return [_compared(prediction, summary, tail_share, ready and warm) for prediction in estimate.predictions]
+    return [_compared(prediction, summary, tail_shares, ready and warm) for prediction in estimate.predictions]
 
 
-def _compared(prediction: Prediction, summary: dict[str, Any], tail_share: TailShare, ready: bool) -> Finding:
+def _compared(prediction: Prediction, summary: dict[str, Any], tail_shares: TailShares, ready: bool) -> Finding:
     figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
     is_wait = prediction.statistic == "wait"
     seen = figures["wait_s"] if is_wait else figures["latency_s"].get(prediction.statistic)
@@ -77,8 +79,7 @@ def _compared(prediction: Prediction, summary: dict[str, Any], tail_share: TailS
     if ready and prediction.testable and value is not None and low is not None and high is not None:
         wider = _wider(summary["replications"])
         if prediction.statistic.startswith("p"):
-            later = tail_share(prediction.stage, prediction.value_s)
-            far = _tail_is_far(prediction, later, wider)
+            far = _tail_is_far(prediction, *tail_shares(prediction.stage, prediction.value_s), wider)
         else:
             far = _mean_is_far(prediction, value, low, high, wider)
         verdict = CONTRADICTED if far else _near(prediction, low, high)
@@ -113,21 +114,26 @@ def _mean_is_far(prediction: Prediction, value: float, low: float, high: float, 
     return below or above
 
 
-def _tail_is_far(prediction: Prediction, later: tuple[float, float, float], wider: float) -> bool:
-    """Whether the share of queries later than a predicted percentile cannot be what the percentile says."""
+def _tail_is_far(prediction: Prediction, later: Share, at_or_later: Share, wider: float) -> bool:
+    """Whether a predicted percentile cannot be one: P(later) <= 1 - p <= P(at it or later) does not hold.
+
+    The two differ at an atom of the law, such as the service time of a query that does not wait.
+    """
     expected = 1 - float(prediction.statistic[1:]) / 100
-    value, low, high = later
-    if value > 0.5:  # the interval is that of the queries that are not later
-        expected, value, low, high = 1 - expected, 1 - value, 1 - high, 1 - low
-        too_many, too_few = prediction.kind != UPPER, prediction.kind != LOWER
-    else:
-        too_many, too_few = prediction.kind != LOWER, prediction.kind != UPPER
+    is_too_low = expected < _stretched(later, wider)[0]
+    is_too_high = expected > _stretched(at_or_later, wider)[1]
+    return (is_too_low and prediction.kind != UPPER) or (is_too_high and prediction.kind != LOWER)
+
+
+def _stretched(share: Share, wider: float) -> tuple[float, float]:
+    """Ends of a share's interval at the level of the alarm: ``wider`` times as far on a logarithmic scale."""
+    value, low, high = share
+    if value > 0.5:  # the interval is that of the other queries
+        bottom, top = _stretched((1 - value, 1 - high, 1 - low), wider)
+        return 1 - top, 1 - bottom
     if value == 0:
-        far_low, far_high = 0.0, high * math.log(2 / ALARM) / -math.log(0.025)
-    else:
-        far_low, far_high = value * (low / value) ** wider, value * (high / value) ** wider
-    # more queries than said are later: the percentile is higher than predicted
-    return (expected < far_low and too_many) or (expected > far_high and too_few)
+        return 0.0, high * math.log(2 / ALARM) / -math.log(0.025)
+    return value * (low / value) ** wider, value * (high / value) ** wider
 
 
 def _wider(replications: int) -> float:

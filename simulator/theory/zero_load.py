@@ -18,6 +18,8 @@ CELLS = 8192
 WORK_POINTS = 24
 #: Distributions of tasks that are worked out, at most, over all points of the work factor.
 MOST_CURVES = 4_000
+#: Different tasks of a stage that are told apart, at most.
+MOST_DIFFERENT = 400
 #: What the grid leaves out of the upper tail.
 TAIL = 1e-7
 
@@ -90,6 +92,7 @@ def _constant_s(stage: StageView) -> float | None:
 
 
 def _curves(stage: StageView, work: float) -> list[_Curve]:
+    """The different tasks of a stage; where they are very many, all but the slowest are lumped with their likes."""
     counts: dict[tuple[float, float, tuple[float, ...]], int] = {}
     offsets, factors = stage.offsets_s().tolist(), np.sort(stage.machine_factor, axis=1).tolist()
     known: dict[float, float] = {}
@@ -98,7 +101,20 @@ def _curves(stage: StageView, work: float) -> list[_Curve]:
             known[share] = stage.alone_s(shard, work)
         key = (offsets[shard], known[share], tuple(factors[shard]))
         counts[key] = counts.get(key, 0) + 1
-    return [_Curve(count, *key) for key, count in counts.items()]
+    curves = [_Curve(count, *key) for key, count in counts.items()]
+    if len(curves) <= MOST_DIFFERENT:
+        return curves
+    curves.sort(key=lambda curve: curve.alone_s * max(curve.factors))
+    like, slowest = curves[: -MOST_DIFFERENT // 2], curves[-MOST_DIFFERENT // 2 :]
+    groups = np.array_split(np.arange(len(like)), MOST_DIFFERENT // 2)
+    return [*(_lumped([like[place] for place in group]) for group in groups), *slowest]
+
+
+def _lumped(curves: list[_Curve]) -> _Curve:
+    """Tasks that differ little, as so many of their mean."""
+    count = sum(curve.count for curve in curves)
+    alone_s = sum(curve.count * curve.alone_s * float(np.mean(curve.factors)) for curve in curves) / count
+    return _Curve(count, sum(curve.count * curve.offset_s for curve in curves) / count, alone_s, (1.0,))
 
 
 def _longest_s(stage: StageView, work: float) -> float:

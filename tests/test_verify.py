@@ -1,0 +1,128 @@
+"""`make verify`: every system with a known answer at depth, and the intervals themselves on trial. Not in CI.
+
+Each figure is an oracle / simulated / interval / verdict line of the report at the end. A figure is *contradicted* if
+it lies outside its interval at a level of one in a million, so the whole table has a false-alarm budget of its number
+of lines times 1e-6. Outside its 95 % interval it may lie in one of twenty lines; lines of a system go together.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from families import System as Known
+from families import held_against, paper_funnel, systems
+
+from simulator import scenario_from_dict
+from simulator.core import draws
+from simulator.core.jit import kernel
+from simulator.engines.reference import simulate
+from simulator.planner import make_plan
+from simulator.stats.quantiles import Series
+from simulator.stats.share import BLOCKS, Layout
+from simulator.theory.queues import MD1
+
+pytestmark = pytest.mark.verify
+
+REPLICATIONS = 16
+
+
+def paper_systems() -> list[Known]:
+    """The paper funnel under load: 0.2 s + the wait of one M/D/1 queue, whatever the number of shards."""
+    found = []
+    for rate, light, heavy, queries in ((5, 1, 1, 25_000), (8, 1, 1, 25_000), (9, 1, 1, 25_000), (8, 10, 5, 4_000)):
+        found.append(_paper(float(rate), light, heavy, queries))
+    return [*found, _paper(7.0, 1000, 5, 120)]
+
+
+def _paper(rate: float, light: int, heavy: int, queries: int) -> Known:
+    queue, utilisation = MD1(rate / 10), rate / 10
+    exact = {"mean": 0.2 + 0.1 * utilisation / (2 * (1 - utilisation))}
+    for percent in (50, 95, 99, 99.9):
+        if abs(queue.wait_cdf(0.0) - percent / 100) > 0.02:  # not at the atom
+            exact[f"p{percent:g}"] = 0.2 + 0.1 * queue.wait_quantile(percent / 100)
+    return Known(f"paper {light} + {heavy} shards at {rate:g}/s", paper_funnel(rate, light, heavy), exact, queries)
+
+
+SYSTEMS = [*systems(), *paper_systems()]
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_system(system, request):
+    run = {"queries": system.queries, "replications": REPLICATIONS, "seed": 2026}
+    if system.queries < 200:
+        run["replications"] = 8  # a thousand shards: about a minute
+    findings = held_against(system, run)
+    for finding in findings:
+        row = (system.name, finding.statistic, finding.expected, finding.observed, finding.low, finding.high)
+        request.node.user_properties.append(("verify", (*row, finding.verdict)))
+    assert "contradicted" not in {finding.verdict for finding in findings}
+    if system.queries >= 200:
+        assert sum(finding.verdict in ("agrees", "outside 95 %") for finding in findings) >= 2
+
+
+@kernel
+def lindley(seed, replication, rate, arrival, latency):  # type: ignore[no-untyped-def]
+    """M/M/1 by Lindley's recursion over the engine's own draws, in ns; ``arrival`` and ``latency`` (n,) int64."""
+    reached = 0.0
+    free = 0
+    for query in range(arrival.shape[0]):
+        u, _ = draws.uniforms(seed, replication, draws.GAP, query, 0, 0)
+        reached = reached - math.log(1.0 - u)
+        arrival[query] = int(math.floor(reached / rate * 1e9 + 0.5))
+        u, _ = draws.uniforms(seed, replication, draws.TASK, query, 0, 0)
+        service = max(1, int(math.floor(-1e9 * math.log(1.0 - u) + 0.5)))
+        free = max(free, arrival[query]) + service
+        latency[query] = free - arrival[query]
+
+
+def mm1(seed: int, rate: float, queries: int, replications: int = 8) -> Series:
+    total = queries * 5 // 4
+    arrival, latency = np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
+    measured = []
+    for replication in range(replications):
+        lindley(seed, replication, rate, arrival, latency)
+        measured.append(latency[total - queries :].astype(np.float64))
+    return Series(np.concatenate(measured), Layout.of([queries] * replications))
+
+
+def test_the_recursion_is_the_engine():
+    values = {"name": "mm1", "load": {"rate": "0.8/s"}, "run": {"queries": 1000, "seed": 5}}
+    model = {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}
+    plan = make_plan(scenario_from_dict({**values, "stages": [{"name": "one", "model": model}]}), 3)
+    trace = simulate(plan)
+    arrival, latency = np.zeros(1250, dtype=np.int64), np.zeros(1250, dtype=np.int64)
+    lindley(5, 3, 0.8, arrival, latency)
+    assert np.abs(arrival - trace.arrival_ns).max() <= 1
+    assert np.abs(latency - (trace.completion_ns - trace.arrival_ns)).max() <= 1000
+
+
+def effective_exceedances(series: Series, p: float) -> float:
+    """K to the letter of rule 1."""
+    bad = series.values > np.sort(series.values)[math.ceil(p * len(series.values)) - 1]
+    counts = bad.reshape(len(series.layout.sizes) * BLOCKS, -1).sum(axis=1).astype(float)
+    return float(counts.sum() ** 2 / (counts**2).sum())
+
+
+@pytest.mark.parametrize("utilisation", [0.8, 0.9])
+def test_coverage_of_the_interval_of_p99(utilisation, request):
+    """Over 300 seeds of M/M/1 with 8 x 50k queries the interval covers p99 in 89 to 98 %; refusals are by the rule."""
+    truth_ns = -math.log(0.01) / (1 - utilisation) * 1e9
+    covered = refused = widths = 0.0
+    for seed in range(300):
+        series = mm1(seed, utilisation, 50_000)
+        found = series.quantile(0.99)
+        covered += found.low <= truth_ns <= found.high
+        widths += (found.high - found.low) / 2 / found.pooled
+        rare = series.quantile(0.999)
+        enough = effective_exceedances(series, 0.999) >= 10
+        assert (rare.to_dict() is not None) == enough
+        refused += not enough
+    row = (f"coverage of p99, M/M/1 at {utilisation}", "share of 300 seeds", 0.95, covered / 300, 0.89, 0.98)
+    request.node.user_properties.append(
+        ("verify", (*row, "agrees" if 0.89 <= covered / 300 <= 0.98 else "contradicted"))
+    )
+    row = (f"p99.9 refused, M/M/1 at {utilisation}", f"mean half-width of p99 {widths / 300:.1%}", math.nan)
+    request.node.user_properties.append(("verify", (*row, refused / 300, math.nan, math.nan, "by the rule")))
+    assert 0.89 <= covered / 300 <= 0.98
