@@ -95,10 +95,12 @@ def command(
         )
     if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise click.UsageError(f"{output} exists and is not an empty directory; choose another, or remove it")
-    show = Progress(enabled=not quiet and sys.stderr.isatty())
+    is_terminal = sys.stderr.isatty()
+    show = Progress(enabled=False, is_terminal=is_terminal)
     try:
         if not quiet:
-            announce(checked, jobs, time_s)
+            is_long = announce(checked, jobs, time_s)
+            show.enabled = is_long or is_terminal
         result = simulate(checked, jobs=jobs, percentiles=percentiles, time_s=time_s, progress=show.update)
     except KeyboardInterrupt:
         show.clear()
@@ -109,22 +111,23 @@ def command(
     sys.exit(result.exit_code)
 
 
-def announce(scenario: Scenario, jobs: int, time_s: float | None) -> None:
-    """Say on standard error what a long run will take, and what would be enough."""
+def announce(scenario: Scenario, jobs: int, time_s: float | None) -> bool:
+    """Say on standard error what a long run will take, and what would be enough; returns whether it is long."""
     from simulator.forecast import forecast
     from simulator.units import format_count, format_duration
 
     if time_s is not None:
-        return
+        return time_s >= LONG_S
     found = forecast(scenario, jobs)
     if found.seconds < LONG_S:
-        return
+        return False
     click.echo(
         f"{format_count(found.tasks)} tasks, about {format_duration(found.seconds)} on {jobs} processes", err=True
     )
     if found.enough_queries is not None:
         enough = format_count(found.enough_queries)
         click.echo(f"an honest p{found.percentile:g} at this load takes about {enough} queries in all", err=True)
+    return True
 
 
 def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs: int) -> None:
@@ -160,18 +163,23 @@ def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs:
 
 
 class Progress:
-    """One line on a terminal's standard error."""
+    """How far a run is, on standard error: one line that changes on a terminal, a line a replication elsewhere."""
 
-    def __init__(self, enabled: bool) -> None:
+    def __init__(self, enabled: bool, is_terminal: bool) -> None:
         self.enabled = enabled
+        self.is_terminal = is_terminal
         self.width = 0
 
     def update(self, done: int, planned: int, events: int) -> None:
         """Replications done, planned, and events so far."""
-        if self.enabled:
-            line = f"{done} of {planned} replications, {events:,} events"
-            click.echo("\r" + line.ljust(self.width), nl=False, err=True)
-            self.width = len(line)
+        if not self.enabled:
+            return
+        line = f"{done} of {planned} replications, {events:,} events"
+        if not self.is_terminal:
+            click.echo(line, err=True)
+            return
+        click.echo("\r" + line.ljust(self.width), nl=False, err=True)
+        self.width = len(line)
 
     def clear(self) -> None:
         """Take the line away."""

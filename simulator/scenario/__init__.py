@@ -1,7 +1,8 @@
 """What a user writes: scenario files, read with positions, merged, checked."""
 
 from simulator.scenario.load import load_scenario, scenario_from_dict, scenario_from_text, to_yaml
-from simulator.scenario.schema import Scenario, Stage, TraceArrivals, json_schema
+from simulator.scenario.loads import TraceArrivals
+from simulator.scenario.schema import Scenario, Stage, json_schema
 from simulator.scenario.slo import Objective, parse_objective
 
 __all__ = [

@@ -190,6 +190,9 @@ PositiveRatio = Annotated[
 Name = Annotated[str, BeforeValidator(parse_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"})]
 
 
+Text = Annotated[str, BeforeValidator(text("text")), WithJsonSchema({"type": "string"})]
+
+
 def whole_type(least: int, most: int) -> Any:
     """The annotated type of a whole number."""
     return Annotated[int, BeforeValidator(whole(least, most)), _COUNT]

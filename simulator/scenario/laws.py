@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -46,7 +47,7 @@ class ConstantCount(_Constant):
         return Law.constant(self.value)
 
 
-class _Uniform(Part):
+class _Uniform(Part, ABC):
     kind: Literal["uniform"]
 
     @property
@@ -55,9 +56,9 @@ class _Uniform(Part):
         low, high = self.ends()
         return Law.uniform(low, high)
 
+    @abstractmethod
     def ends(self) -> tuple[float, float]:
         """Low and high."""
-        raise NotImplementedError
 
     def contradictions(self) -> Iterable[Contradiction]:
         """High is not below low."""
@@ -144,13 +145,13 @@ MOST_CV = 1000
 MOST_RATIO = 1e6
 
 
-class _Lognormal(Part):
+class _Lognormal(Part, ABC):
     kind: Literal["lognormal"]
     cv: Count | None = None
 
+    @abstractmethod
     def given(self) -> tuple[float | None, float | None, float | None]:
         """Mean, p50, p99."""
-        raise NotImplementedError
 
     def contradictions(self) -> Iterable[Contradiction]:
         """Either mean and cv, or p50 and p99."""
@@ -256,13 +257,13 @@ class WeibullFactor(_Weibull):
         return Law.weibull(1.0, self.shape)
 
 
-class _Pareto(Part):
+class _Pareto(Part, ABC):
     kind: Literal["pareto"]
     shape: PositiveCount
 
+    @abstractmethod
     def ends(self) -> tuple[float, float]:
         """Minimum and maximum."""
-        raise NotImplementedError
 
     def contradictions(self) -> Iterable[Contradiction]:
         """The mean is finite and the maximum above the minimum."""

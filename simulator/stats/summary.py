@@ -69,7 +69,7 @@ class Summary:
             "verdict": self.verdict,
             "stability": self.stability.to_dict(),
             "load": self.load,
-            "offered_per_s": self.offered_per_s.to_dict(),
+            "offered_per_s": self.offered_per_s.value,
             "completed_per_s": self.completed_per_s.to_dict(),
             "goodput_per_s": {**self.goodput_per_s.to_dict(), "within_s": self.goodput_within_s},
             "failed_ratio": self.failed_ratio.to_dict(),
