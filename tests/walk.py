@@ -96,8 +96,8 @@ class Walk:
             items = candidates * share
             if row["hashed"]:
                 u, _ = self.uniform(draws.SPLIT, query, stage, shard)
-                with np.errstate(invalid="ignore"):  # 0 / 0 where nothing is left of the shares
-                    items = float(left if shard == shards - 1 else part(left, share / share_left, u))
+                chance = share / share_left if share_left > 0 else 0.0
+                items = float(left if shard == shards - 1 else part(left, chance, u))
                 left -= int(items)
                 share_left -= share
             if row["by_query"]:

@@ -201,7 +201,8 @@ def dispatch(  # type: ignore[no-untyped-def]
             u, _ = draws.uniforms(seed, replication, draws.SPLIT, query, place, 0)
             fell = left
             if shard + 1 < shards:
-                fell = part(left, share[first_shard + shard] / share_left, u)
+                chance = share[first_shard + shard] / share_left if share_left > 0.0 else 0.0
+                fell = part(left, chance, u)
             left -= fell
             share_left -= share[first_shard + shard]
             items = float(fell)
