@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from simulator.core.plan import Plan, frozen
+from simulator.engines import reference
 from simulator.planner import make_plan
-from simulator.run import replicate
 from simulator.scenario import Scenario
-from simulator.theory import Estimate, estimate
+from simulator.theory import FULL, Estimate, estimate
 
 #: Tasks simulated to measure the engine's speed on the scenario itself.
 PILOT_TASKS = 5_000
@@ -32,17 +33,26 @@ def forecast(scenario: Scenario, jobs: int = 1) -> Forecast:
     plan = make_plan(scenario)
     replications = scenario.run.replications
     tasks = plan.queries * plan.shards * replications
-    pilot = scenario.with_run(queries=max(1, PILOT_TASKS // plan.shards), warmup=0, replications=1)
-    simulated = make_plan(pilot).queries * plan.shards
-    replicate(scenario.with_run(queries=1, warmup=0, replications=1), 0)  # compile first
+    reference.simulate(_first_queries(plan, 1))  # compile first
     began = time.perf_counter()
-    replicate(pilot, 0)
-    rate_per_s = simulated / (time.perf_counter() - began)
+    reference.simulate(_first_queries(make_plan(scenario), 1))
+    each_s = time.perf_counter() - began  # what a replication takes besides its tasks
+    pilot = _first_queries(plan, max(1, PILOT_TASKS // plan.shards))
+    began = time.perf_counter()
+    reference.simulate(pilot)
+    rate_per_s = pilot.queries * plan.shards / (time.perf_counter() - began)
     waves = math.ceil(replications / jobs)
-    seconds = waves * plan.queries * plan.shards / rate_per_s
+    seconds = waves * (plan.queries * plan.shards / rate_per_s + each_s)
     percentile = highest_percentile(scenario)
     enough = enough_queries(estimate(plan, scenario.is_stationary), percentile)
     return Forecast(tasks, seconds, enough, percentile)
+
+
+def _first_queries(plan: Plan, count: int) -> Plan:
+    """The plan cut after its first queries, all of them measured."""
+    count = min(count, plan.queries)
+    arrival_ns, work = frozen(plan.arrival_ns[:count]), frozen(plan.work[:count])
+    return replace(plan, arrival_ns=arrival_ns, work=work, first_measured=0, measured=count)
 
 
 def highest_percentile(scenario: Scenario) -> float:
@@ -57,7 +67,7 @@ def enough_queries(paper: Estimate, percentile: float) -> int | None:
     K x design effect / (1 - p), with the design effect of a percentile in a queue, queries per independent one, about
     1.5 (ca^2 + cs^2) / (1 - utilisation)^2, and at least 1.
     """
-    if paper.utilisation >= 1:
+    if paper.utilisation >= FULL:
         return None
     effect = max(1.0, 1.5 * paper.variability / (1 - paper.utilisation) ** 2)
     return math.ceil(EXCEEDANCES * effect / (1 - percentile / 100))

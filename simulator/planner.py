@@ -26,7 +26,7 @@ from simulator.core.plan import (
 )
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario import Scenario, Stage, TraceArrivals
-from simulator.units import NS_PER_S, ns
+from simulator.units import NS_PER_S, format_duration, ns
 from simulator.workload.arrivals import arrivals_counted, arrivals_of_trace, arrivals_until
 from simulator.workload.rates import Rate, RatePiece
 
@@ -194,9 +194,8 @@ def trace_speed(scenario: Scenario) -> float:
 
 
 def own_rate(timestamp_s: F8) -> float:
-    """Mean rate of a trace: gaps over the time they take; infinite where all rows share one instant."""
-    span_s = float(timestamp_s[-1] - timestamp_s[0])
-    return (len(timestamp_s) - 1) / span_s if span_s > 0 else math.inf
+    """Mean rate of a trace: gaps over the time they take; the schema asks for rows at two instants."""
+    return (len(timestamp_s) - 1) / float(timestamp_s[-1] - timestamp_s[0])
 
 
 def _trace_load(scenario: Scenario) -> Load:
@@ -208,6 +207,10 @@ def _trace_load(scenario: Scenario) -> Load:
     rate_per_s = own_rate(timestamp_s) * trace_speed(scenario)
     if run.duration_s is not None:
         warmup_s = run.duration_s / WARMUP if run.warmup_s is None else run.warmup_s
+        if ns(warmup_s + run.duration_s) > arrival_ns[-1] + ns(1 / rate_per_s):
+            lasts = format_duration(float(arrival_ns[-1]) / NS_PER_S)
+            message = f"warm-up and duration take {format_duration(warmup_s + run.duration_s)}; the trace lasts {lasts}"
+            raise _refusal(scenario, "run.duration", message)
         first, end = (int(i) for i in np.searchsorted(arrival_ns, [ns(warmup_s), ns(warmup_s + run.duration_s)]))
     else:
         if run.warmup_s is not None:

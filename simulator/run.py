@@ -14,11 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from simulator.core.trace import Trace
-from simulator.errors import ContradictionError
+from simulator.errors import ContradictionError, Problem, ScenarioError
 from simulator.planner import make_plan
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
-from simulator.theory import check, estimate, little
+from simulator.theory import busiest, check, estimate, has_drawn_machines, little
 
 #: Looks at the precision reached, at most (a rule of the house: repeated looks without adjustment inflate error).
 LOOKS = 4
@@ -119,7 +119,8 @@ def simulate(
     notes: list[str] = []
     traces: dict[int, Trace] = {}
     plan = make_plan(scenario, 0)
-    arithmetic = estimate(plan, scenario.is_stationary)
+    paper = estimate(plan, scenario.is_stationary)
+    drawn = has_drawn_machines(plan)
 
     def look() -> Summary:
         ordered = [traces[replication] for replication in sorted(traces)]
@@ -129,7 +130,7 @@ def simulate(
             scenario.slos,
             percentiles,
             [stage.name for stage in scenario.stages],
-            arithmetic_utilisation=arithmetic.utilisation,
+            utilisations=[busiest(make_plan(scenario, r)) for r in sorted(traces)] if drawn else [paper.utilisation],
             is_stationary=scenario.is_stationary,
         )
 
@@ -141,12 +142,15 @@ def simulate(
             break
         looks += 1
         assert wanted is not None
+        can_lengthen = scenario.queries is not None and scenario.load.arrivals.kind != "trace"
         more, longer = next_step(look(), scenario.run.precision)
         if more <= wanted and longer == 1:
             break
-        if looks == LOOKS or (longer > 1 and scenario.queries is None):
+        if looks == LOOKS or (longer > 1 and not can_lengthen):
             tried = f"{wanted} replications, {looks} looks"
-            notes.append(f"precision {scenario.run.precision:.3g} not reached ({tried}); run longer replications")
+            notes.append(
+                f"precision {100 * scenario.run.precision:.3g} % not reached ({tried}); run longer replications"
+            )
             break
         if longer > 1:
             assert scenario.queries is not None
@@ -165,7 +169,7 @@ def simulate(
     if scenario.load.arrivals.kind == "trace" and len(traces) > 1:
         notes.append("replications share the trace and redraw the rest: intervals are given this trace")
     summary = look()
-    theory = _theory(scenario, plan, arithmetic, summary, traces)
+    theory = _theory(scenario, plan, paper, summary, traces)
     return Result(scenario, summary, theory, traces, interrupted, time.monotonic() - began, tuple(notes))
 
 
@@ -210,7 +214,12 @@ def replicate(scenario: Scenario, replication: int) -> Trace:
     """Simulate one replication on the reference engine."""
     from simulator.engines import reference
 
-    return reference.simulate(make_plan(scenario, replication))
+    plan = make_plan(scenario, replication)
+    try:
+        return reference.simulate(plan)
+    except OverflowError:
+        message = "the backlog grows beyond 292 years, all that int64 nanoseconds hold; lower the rate or the times"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "load", message)]) from None
 
 
 Replications = Iterator[tuple[int, Trace]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def test_a_broken_scenario_exits_with_2_and_no_traceback(shardsim, small):
         (["rum"], "no command is called 'rum'. Did you mean 'run'?"),
         (["run"], "Missing argument 'SCENARIO'"),
         (["run", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
-        (["run", "x.yaml", "--percentiles", "101"], "percentiles are above 0 and below 100"),
+        (["run", "x.yaml", "--percentiles", "101"], "percentiles are above 0 and at most 99.9999"),
         (["run", "x.yaml", "--percentiles", "a,b"], "is not a list like"),
         (["run", "x.yaml", "--time", "10"], "needs a unit"),
         (["run", "x.yaml", "--precision", "200%"], "a ratio is from 0 to 1"),
@@ -289,3 +290,66 @@ def test_every_shipped_scenario_runs(shardsim, path):
     code, out, err = shardsim("run", str(path), "--jobs", "1", "--set", "run.warmup=auto", *few)
     assert code in (0, 98, 99), err
     assert out.startswith(path.stem)
+
+
+ONE = "load: {rate: 1/s}\nrun: {queries: 50, replications: 2}\nstages: [{name: a, model: {kind: time, law: LAW}}]\n"
+
+
+def test_a_load_of_exactly_what_is_carried_is_saturated_and_valid_json(shardsim):
+    text = ONE.replace("LAW", "{kind: lognormal, p50: 1s, p99: 1s}")
+    code, out, _ = shardsim("run", "-", "--jobs", "1", "--format", "json", stdin=text)
+    assert code == 0
+    assert json.loads(out)["verdict"] == "saturated"
+    assert re.search(r"\binf\b", shardsim("estimate", "-", stdin=text)[1]) is None
+
+
+def test_years_of_backlog_are_a_result_and_centuries_an_error(shardsim):
+    code, out, _ = shardsim("run", "-", "--jobs", "1", stdin=ONE.replace("LAW", "1h"))
+    assert code == 0
+    assert "saturated by arithmetic" in out
+    code, out, err = shardsim("run", "-", "--jobs", "1", "-q", stdin=ONE.replace("LAW", "100000h"))
+    assert (code, out) == (2, "")
+    assert "the backlog grows beyond 292 years" in err
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_run(shardsim, small):
+    code, out, err = shardsim("run", small, "--jobs", "1", "-o", "/proc/nowhere/x")
+    assert (code, out) == (2, "")
+    assert "/proc/nowhere/x: cannot be written" in err
+
+
+def test_output_into_a_full_disk_exits_with_2(small):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "simulator", "show", small]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == 2
+    assert found.stderr.startswith("cannot write the output")
+    assert "Traceback" not in found.stderr
+
+
+def test_a_reader_that_goes_away_is_no_crash(small):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "simulator", "schema"]
+    found = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert found.returncode == 141
+    assert found.stderr == ""
+
+
+def test_an_interrupt_before_anything_happened_exits_with_130(shardsim, small, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simulator.cli.run.loaded", interrupt)
+    code, out, err = shardsim("run", small)
+    assert (code, out) == (130, "")
+    assert "interrupted" in err
+
+
+def test_a_long_run_says_so_and_shows_how_far_it_is(shardsim, small, monkeypatch):
+    monkeypatch.setattr("simulator.cli.run.LONG_S", 0.0)
+    code, _, err = shardsim("run", small, "--jobs", "1", "--replications", "50", "--queries", "10")
+    assert code == 0
+    assert "tasks, about" in err
+    assert 10 <= err.count("replications,") <= 20

@@ -8,6 +8,7 @@ of lines times 1e-6. Outside its 95 % interval it may lie in one of twenty lines
 from __future__ import annotations
 
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ REPLICATIONS = 16
 def paper_systems() -> list[Known]:
     """The paper funnel under load: 0.2 s + the wait of one M/D/1 queue, whatever the number of shards."""
     found = []
-    for rate, light, heavy, queries in ((5, 1, 1, 25_000), (8, 1, 1, 25_000), (9, 1, 1, 25_000), (8, 10, 5, 4_000)):
+    for rate, light, heavy, queries in ((5, 1, 1, 25_000), (8, 1, 1, 50_000), (9, 1, 1, 50_000), (8, 10, 5, 4_000)):
         found.append(_paper(float(rate), light, heavy, queries))
     return [*found, _paper(7.0, 1000, 5, 120)]
 
@@ -50,7 +51,8 @@ SYSTEMS = [*systems(), *paper_systems()]
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_system(system, request):
-    run = {"queries": system.queries, "replications": REPLICATIONS, "seed": 2026}
+    seed = zlib.crc32(system.name.encode())  # luck of its own, or one unlucky load would be seen in every system
+    run = {"queries": system.queries, "replications": REPLICATIONS, "seed": seed}
     if system.queries < 200:
         run["replications"] = 8  # a thousand shards: about a minute
     findings = held_against(system, run)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 
 import click
@@ -71,14 +73,40 @@ def group() -> None:
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Entry point of the command: every way out has its code."""
     from simulator.errors import ContradictionError, ScenarioError
 
+    code = 1
     try:
-        group(prog_name="shardsim")
+        code = group(prog_name="shardsim", standalone_mode=False) or 0
+        sys.stdout.flush()
     except ScenarioError as error:
         click.echo(str(error), err=True)
-        sys.exit(2)
+        code = 2
     except ContradictionError as error:
         click.echo(str(error), err=True)
-        sys.exit(99)
+        code = 99
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 130
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0
+        if code == 1:  # how click ends when whoever read the output has gone; we never say 1 ourselves
+            code = _without_output(141)
+    except BrokenPipeError:
+        code = _without_output(141)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+            raise
+        click.echo(f"cannot write the output: {error.strerror}", err=True)
+        code = _without_output(2)
+    sys.exit(code)
+
+
+def _without_output(code: int) -> int:
+    """Let the interpreter flush what is left into nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code

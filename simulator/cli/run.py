@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Runs that take longer are announced.
 LONG_S = 10.0
+MOST_PERCENT = 99.9999
+#: Lines of progress off a terminal, at most.
+LINES = 20
 DEFAULT_PERCENTILES = "50,90,95,99,99.9"
 
 
@@ -33,8 +37,8 @@ def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tupl
         found = tuple(sorted({float(part.strip().lstrip("p")) for part in value.split(",")}))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a list like {DEFAULT_PERCENTILES}", ctx, param) from None
-    if not all(0 < percent < 100 for percent in found):
-        raise click.BadParameter("percentiles are above 0 and below 100", ctx, param)
+    if not all(0 < percent <= MOST_PERCENT for percent in found):
+        raise click.BadParameter(f"percentiles are above 0 and at most {MOST_PERCENT}", ctx, param)
     return found
 
 
@@ -93,8 +97,8 @@ def command(
         raise click.UsageError(
             "--time decides how many replications there are: leave --precision and --replications out"
         )
-    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise click.UsageError(f"{output} exists and is not an empty directory; choose another, or remove it")
+    if output is not None:
+        check_output(output)
     is_terminal = sys.stderr.isatty()
     show = Progress(enabled=False, is_terminal=is_terminal)
     try:
@@ -107,8 +111,19 @@ def command(
         click.echo("interrupted before the first replication was finished: nothing to report", err=True)
         sys.exit(130)
     show.clear()
-    report(result, format_, quiet, output, jobs)
-    sys.exit(result.exit_code)
+    is_written = report(result, format_, quiet, output, jobs)
+    sys.exit(result.exit_code if is_written else 2)
+
+
+def check_output(output: Path) -> None:
+    """Refuse, before the run, a directory that could not be written after it."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise click.UsageError(f"{output} exists and is not an empty directory; choose another, or remove it")
+    above = next(folder for folder in output.absolute().parents if folder.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=".shardsim-", dir=above)).rmdir()
+    except OSError as error:
+        raise click.UsageError(f"{output}: cannot be written, {error.strerror}: {above}") from None
 
 
 def announce(scenario: Scenario, jobs: int, time_s: float | None) -> bool:
@@ -130,12 +145,13 @@ def announce(scenario: Scenario, jobs: int, time_s: float | None) -> bool:
     return True
 
 
-def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs: int) -> None:
-    """Print a result, and write its files."""
+def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs: int) -> bool:
+    """Print a result, and write its files; returns whether they could be written."""
     from simulator.report import query_arrays, run_table, to_json, write_run
     from simulator.scenario import to_yaml
 
     document = result.to_dict()
+    is_written = True
     if output is not None:
         timing: dict[str, Any] = {"wall_s": result.wall_s, "jobs": jobs}
         files: dict[str, str | bytes] = {
@@ -149,21 +165,22 @@ def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs:
             write_run(output, files)
         except OSError as error:
             click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
-            output = None
+            output, is_written = None, False
             if quiet:
                 click.echo(to_json(document), nl=False)  # a finished run is not thrown away
     if quiet:
-        return
+        return is_written
     if format_ == "json":
         click.echo(to_json(document), nl=False)
     else:
         click.echo(run_table(document, table_width(), wants_color()), nl=False)
         if output is not None:
             click.echo(f"\nwritten to {output}")
+    return is_written
 
 
 class Progress:
-    """How far a run is, on standard error: one line that changes on a terminal, a line a replication elsewhere."""
+    """How far a run is, on standard error: one line that changes on a terminal, a few lines elsewhere."""
 
     def __init__(self, enabled: bool, is_terminal: bool) -> None:
         self.enabled = enabled
@@ -176,13 +193,16 @@ class Progress:
             return
         line = f"{done} of {planned} replications, {events:,} events"
         if not self.is_terminal:
-            click.echo(line, err=True)
+            part = LINES * done // max(1, planned)
+            if part > self.width:
+                click.echo(line, err=True)
+                self.width = part
             return
         click.echo("\r" + line.ljust(self.width), nl=False, err=True)
         self.width = len(line)
 
     def clear(self) -> None:
         """Take the line away."""
-        if self.width:
+        if self.width and self.is_terminal:
             click.echo("\r" + " " * self.width + "\r", nl=False, err=True)
             self.width = 0

@@ -28,7 +28,7 @@ def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> 
         f"{checked.source}: valid. {checked.name}: {stages}, {plan.shards} shards, {plan.replicas} replicas; "
         f"{replications} x {plan.measured:,} queries, {format_count(plan.queries * plan.shards * replications)} tasks"
     )
-    limit = format_rate(paper.saturation_per_s) if paper.utilisation > 0 else "any rate"
+    limit = format_rate(paper.saturation_per_s) if paper.utilisation > 0 else "no rate"
     load = f"utilisation {paper.utilisation:.1%} at {format_rate(paper.rate_per_s)}"
     click.echo(f"busiest replica: {load}, saturated at {limit}")
     percentile = highest_percentile(checked)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from simulator.engines.reference import Gather, Task
 
 
+#: Sums stop here instead of overflowing: 292 years of waiting.
+MOST = 2**63 - 1
+
+
 def _absent(*shape: int) -> I8:
     return np.full(shape, -1, dtype=np.int64)
 
@@ -74,7 +78,7 @@ class Recorder:
         self.critical_wait_ns[at] = task.start_ns - task.enqueue_ns
         self.critical_service_ns[at] = task.finish_ns - task.start_ns
         self.critical_response_ns[at] = now - task.finish_ns
-        self.answer_sum_ns[at] = gather.answer_sum_ns
+        self.answer_sum_ns[at] = min(gather.answer_sum_ns, MOST)
 
     def leave(self, gather: Gather, now: int) -> None:
         """A query leaves a stage, merged."""
@@ -90,7 +94,9 @@ class Recorder:
         plan = self.plan
         self.fill_table()
         counters = (self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns)
-        tasks, busy_ns, waiting_ns, longest_wait_ns = (np.array(column, dtype=np.int64) for column in counters)
+        tasks, busy_ns, waiting_ns, longest_wait_ns = (
+            np.array([min(count, MOST) for count in column], dtype=np.int64) for column in counters
+        )
         return Trace(
             arrival_ns=plan.arrival_ns,
             completion_ns=self.completion_ns,

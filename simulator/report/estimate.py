@@ -42,8 +42,8 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
     bottleneck, zero = estimate["bottleneck"], estimate["zero_load_s"]
     parts: list[Any] = [
         estimate["scenario"] + (f": {estimate['description']}" if estimate["description"] else ""),
-        f"at {format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}, where "
-        f"{bottleneck['stage']} (shard {bottleneck['shard']}, replica {bottleneck['replica']}) is always busy",
+        f"at {format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}; bottleneck: "
+        f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}",
         "",
         table(shown, rows),
         "",

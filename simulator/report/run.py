@@ -106,6 +106,9 @@ def _slo(slo: dict[str, Any]) -> list[str]:
     value, low, high = slo["value"], slo["low"], slo["high"]
     if slo["unit"] == "s":
         cells = duration_interval({"value": value, "low": low, "high": high} if value is not None else None)
+        share = slo.get("bad_share")
+        if value is None and share is not None:
+            cells = f"{ratio(share['value'])} late", f"{ratio(share['low'])} .. {ratio(share['high'])} late"
     else:
         show = ratio if slo["unit"] == "ratio" else lambda x: DASH if x is None else format_rate(x)
         cells = show(value), f"{show(low)} .. {show(high)}" if low is not None else ""

@@ -30,7 +30,7 @@ def rendered(parts: Sequence[Any], width: int, color: bool) -> str:
     out = io.StringIO()
     console = Console(
         file=out,
-        width=width,
+        width=max(width, 1000) if not color else width,  # nothing is cut off
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
@@ -63,8 +63,8 @@ def duration_interval(found: dict[str, Any] | None) -> tuple[str, str]:
 
 
 def rate(per_s: float | None) -> str:
-    """A rate; where nothing takes time there is no limit to it."""
-    return "any rate" if per_s is None else format_rate(per_s)
+    """A rate; where nothing takes time there is none that saturates."""
+    return "no rate" if per_s is None else format_rate(per_s)
 
 
 def ratio(value: float | None) -> str:

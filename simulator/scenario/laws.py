@@ -270,6 +270,8 @@ class _Pareto(Part, ABC):
         minimum, maximum = self.ends()
         if maximum <= minimum:
             yield ("maximum",), f"must be above minimum ({minimum:g}), got {maximum:g}"
+        elif math.isfinite(maximum) and (minimum / maximum) ** self.shape < 1e-15:
+            yield ("maximum",), "so far above minimum that it is never reached; lower it, or leave it out"
         if math.isinf(maximum) and self.shape <= 1:
             yield ("shape",), f"has an infinite mean at {self.shape:g}; use a shape above 1, or give a maximum"
 
@@ -319,7 +321,8 @@ class ParetoFactor(_Pareto):
         """The spread is above 1 and the mean finite."""
         for path, message in super().contradictions():
             if path == ("maximum",):
-                yield ("spread",), f"maximum / minimum must be above 1, got {self.spread:g}"
+                wrong = f"maximum / minimum must be above 1, got {self.spread:g}"
+                yield ("spread",), wrong if self.ends()[1] <= self.ends()[0] else message
             else:
                 yield path, message.replace("maximum", "spread (maximum / minimum)")
 

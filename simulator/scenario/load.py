@@ -63,7 +63,7 @@ def _finished(root: Node, sets: Sequence[str], source: str, stem: str) -> Scenar
     if problems:
         raise ScenarioError(problems)
     if isinstance(root.value, dict) and "name" not in root.value:
-        safe = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in stem)
+        safe = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "_" for letter in stem)
         root = Node({"name": Node(safe, root.mark), **root.value}, root.mark)
     return check(root, source)
 

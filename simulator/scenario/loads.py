@@ -70,8 +70,8 @@ class TraceArrivals(Part):
         except TraceError as error:
             found = {"file": error.file, "line": error.line, "message": error.message}
             raise PydanticCustomError("trace", "trace", found) from None
-        if len(timestamp_s) > 1 and timestamp_s[-1] == timestamp_s[0] and self.rate_per_s is not None:
-            yield ("rate",), "all rows of the trace have the same instant, so it has no rate to change"
+        if timestamp_s[-1] == timestamp_s[0]:
+            yield ("file",), "all rows of the trace have one instant, so it has no rate; it needs rows at two instants"
 
     def timestamps(self) -> F8:
         """Instants of its rows, (rows,) float64 seconds."""

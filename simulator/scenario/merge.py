@@ -27,6 +27,10 @@ def merge(base: Node, top: Node) -> Node:
             for given, other in ((one, two), (two, one)):
                 if given in top.value and given not in base.value and other not in top.value:
                     entries.pop(other, None)
+        if _replays_a_trace(top):
+            for key in ("rate", "phases"):
+                if key not in top.value:
+                    entries.pop(key, None)  # a trace brings its own
         for key, child in top.value.items():
             below = entries.get(key)
             entries[key] = child if below is None else merge(_expanded(key, below, child), _expanded(key, child, below))
@@ -41,6 +45,11 @@ def merge(base: Node, top: Node) -> Node:
                 items.append(item)
         return Node(items, base.mark)
     return top
+
+
+def _replays_a_trace(load: Node) -> bool:
+    arrivals = load.value.get("arrivals")
+    return arrivals is not None and isinstance(arrivals.value, dict) and _kind(arrivals) == "trace"
 
 
 def _kind(node: Node) -> Any:
@@ -82,7 +91,10 @@ def override(root: Node, assignment: str) -> Node:
     mark = Mark("--set")
     if not equals or not path.strip():
         raise ScenarioError([mark.problem("", f"{assignment!r} is not PATH=VALUE, like stages.ranking.replicas=4")])
-    value = compose(text, "--set", has_lines=False) if text.strip() else Node("", mark)
+    try:
+        value = compose(text, "--set", has_lines=False) if text.strip() else Node("", mark)
+    except ScenarioError as error:
+        raise ScenarioError([mark.problem(path.strip(), problem.message) for problem in error.problems]) from None
     steps: list[str | int] = []
     for step in path.strip().split("."):
         match = _INDEX.fullmatch(step)

@@ -199,13 +199,16 @@ class Scenario(Part):
 
     def _stage_contradictions(self) -> Iterable[Contradiction]:
         seen: set[str] = set()
+        stated = False
         for index, stage in enumerate(self.stages):
             at: tuple[str | int, ...] = ("stages", index)
             if stage.name in seen:
                 yield (*at, "name"), f"two stages are called {stage.name!r}"
             seen.add(stage.name)
-            if index == 0 and stage.candidates is None and not isinstance(stage.model, TimeSpec):
-                yield at, "the first stage needs candidates, like 100M: nobody hands any on to it"
+            stated = stated or stage.candidates is not None
+            if not stated and not isinstance(stage.model, TimeSpec):
+                first = "the first stage" if index == 0 else "the stage"
+                yield at, f"{first} needs candidates, like 100M: nobody hands any on to it"
             if stage.hardware is None:
                 if stage.model.missing_hardware(False, False):
                     yield at, f"a {stage.model.kind} model by shape needs hardware, or give per_item"
@@ -269,6 +272,9 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file, for editors."""
     schema = Scenario.model_json_schema(by_alias=True, mode="validation")
     schema["properties"]["extends"] = {"type": "string", "description": "a scenario file that this one changes"}
-    schema["required"] = [key for key in schema["required"] if key != "name"]
+    del (
+        schema["required"],
+        schema["$defs"]["Stage"]["required"],
+    )  # a file that extends another, or an overlay, is partial
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": schema.pop("$schema"), **schema}

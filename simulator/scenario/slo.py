@@ -17,6 +17,9 @@ SPELLINGS = (
     "failed_ratio < 0.1%, goodput > 1k/s"
 )
 
+#: Percentiles go up to here.
+MOST_SHARE = Fraction(999_999, 1_000_000)
+
 _WITHIN = re.compile(r"(\S+)\s*%\s+within\s+(.+)")
 _COMPARED = re.compile(rf"(?:stage\.({NAME})\.)?(p[0-9.]+|[a-z_]+)\s*(<=|>=|<|>)\s*(.+)")
 
@@ -76,6 +79,8 @@ def _part(percent: str, text: str) -> float:
         raise ValueError(f"{text!r}: {percent!r} is not a percentile; write it like p99 or p99.9") from None
     if not 0 < share < 1:
         raise ValueError(f"{text!r}: a percentile is above 0 and below 100, got {percent}")
+    if share > MOST_SHARE:
+        raise ValueError(f"{text!r}: a percentile is at most 99.9999, got {percent}; no run supports more")
     return float(share)
 
 

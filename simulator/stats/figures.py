@@ -183,7 +183,7 @@ def _counters(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
     first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
     here = slice(first, first + count)
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
-    waiting = np.array([trace.waiting_ns[here].sum() for trace in pool.traces])
+    waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
     busy = np.array([trace.busy_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
     offered_s = pool.windows_s() * int(row["workers"])
     found: dict[str, Any] = {

@@ -69,7 +69,8 @@ class Quantile:
     @property
     def needed(self) -> int:
         """About how many queries, over all replications, would support it; two significant digits, rounded up."""
-        needed = ENOUGH_EXCEEDANCES * self.queries / max(self.exceedances, 1.0)
+        rare = min(self.p, 1 - self.p)
+        needed = max(ENOUGH_EXCEEDANCES * self.queries / max(self.exceedances, 1.0), ENOUGH_EXCEEDANCES / rare)
         unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
         return int(math.ceil(needed / unit) * unit)
 

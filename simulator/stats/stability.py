@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ STABLE, SATURATED, INCONCLUSIVE = "stable", "saturated", "inconclusive"
 
 #: Queries in flight may grow by this part of the queries that arrive.
 MOST_GROWTH = 0.005
+#: A utilisation above it is 1, up to rounding.
+FULL = 1 - 1e-9
 #: Size of a batch of MSER-5.
 BATCH = 5
 
@@ -25,7 +28,7 @@ class Stability:
     """The verdict, and what it rests on."""
 
     verdict: str
-    utilisation: float  #: of the busiest replica, by arithmetic; the load's mean rate
+    utilisation: float  #: of the busiest replica of all replications, by arithmetic, at the load's mean rate
     growth: Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     suggested_queries: int | None  #: cut that MSER-5 suggests; None where the load changes over time
@@ -41,15 +44,15 @@ class Stability:
         }
 
 
-def stability(pool: Pool, utilisation: float, is_stationary: bool) -> Stability:
+def stability(pool: Pool, utilisations: Sequence[float], is_stationary: bool) -> Stability:
     """Judge a run.
 
     Parameters
     ----------
     pool
         The measured queries.
-    utilisation
-        Of the busiest replica, by arithmetic.
+    utilisations
+        Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
     is_stationary
         Whether the rate is constant; only then has MSER-5 a meaning.
     """
@@ -57,10 +60,14 @@ def stability(pool: Pool, utilisation: float, is_stationary: bool) -> Stability:
     warmup = float(np.mean([trace.first_measured for trace in pool.traces]))
     suggested = mser5(averaged_latency(pool.traces)) if is_stationary else None
     notes = []
-    if utilisation >= 1:
+    beyond = sum(utilisation >= FULL for utilisation in utilisations)
+    if beyond == len(utilisations):
         verdict = SATURATED
-        notes.append(f"saturated by arithmetic: the busiest replica is asked for {utilisation:.0%} of its time")
-    elif growth.low is None or growth.high is None:
+        notes.append(f"saturated by arithmetic: the busiest replica is asked for {max(utilisations):.0%} of its time")
+    elif beyond:
+        verdict = INCONCLUSIVE
+        notes.append(f"with the machines of {beyond} of {len(utilisations)} replications some replica is saturated")
+    elif growth.low is None or growth.high is None or pool.layout.queries * MOST_GROWTH < 1:
         verdict = INCONCLUSIVE
         notes.append("too few queries to say whether the load is carried")
     elif growth.high <= MOST_GROWTH:
@@ -71,8 +78,8 @@ def stability(pool: Pool, utilisation: float, is_stationary: bool) -> Stability:
         notes.append(f"{seen}; stable is at most {MOST_GROWTH:.1%}" + ("" if verdict == SATURATED else ": run longer"))
     if suggested is not None and suggested > warmup:
         notes.append(f"warm-up too short: {warmup:.0f} queries, MSER-5 would cut {suggested}; run longer")
-        verdict = SATURATED if verdict == SATURATED else INCONCLUSIVE
-    return Stability(verdict, utilisation, growth, warmup, suggested, tuple(notes))
+        verdict = verdict if beyond == len(utilisations) else INCONCLUSIVE  # the growth may be that of the start
+    return Stability(verdict, max(utilisations), growth, warmup, suggested, tuple(notes))
 
 
 def growth_of(pool: Pool) -> Interval:
@@ -85,7 +92,7 @@ def growth_of(pool: Pool) -> Interval:
         edges = [(trace, int(end - size), int(end)) for end, size in zip(ends, pool.layout.block_sizes, strict=True)]
         edges[0] = (trace, trace.first_measured, edges[0][2])
     grown = [in_flight(trace, last) - in_flight(trace, first) for trace, first, last in edges]
-    return ratio_interval(grown, [last - first + 1 for _, first, last in edges])
+    return ratio_interval(grown, pool.layout.unit_sizes)
 
 
 def in_flight(trace: Trace, query: int) -> int:

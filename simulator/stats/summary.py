@@ -87,7 +87,7 @@ def summarise(
     percentiles: Sequence[float],
     stage_names: Sequence[str],
     *,
-    arithmetic_utilisation: float,
+    utilisations: Sequence[float],
     is_stationary: bool = True,
 ) -> Summary:
     """Summarise replications of a plan.
@@ -104,8 +104,8 @@ def summarise(
         Of every latency, in percent.
     stage_names
         In order.
-    arithmetic_utilisation
-        Of the busiest replica, by arithmetic.
+    utilisations
+        Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
     is_stationary
         Whether the rate is constant.
     """
@@ -114,9 +114,9 @@ def summarise(
     completion = np.where(pool.column("outcome") == COMPLETE, completion, -1)
     latency = pool.between(arrival, completion)
     stages = stage_figures(pool, plan, stage_names, percentiles)
-    stable = stability(pool, arithmetic_utilisation, is_stationary)
-    within_s = next((asked.bound for asked in objectives if _is_about_latency(asked)), None)
-    offered, completed, goodput = _rates(pool, latency, within_s)
+    stable = stability(pool, utilisations, is_stationary)
+    within = next((asked for asked in objectives if _is_about_latency(asked)), None)
+    offered, completed, goodput = _rates(pool, latency, within)
     whole = figure(latency, percentiles)
     names = list(stage_names)
     enter, leave = pool.column("enter_ns"), pool.column("leave_ns")
@@ -127,7 +127,11 @@ def summarise(
         series = latency if asked.stage is None else by_stage[names.index(asked.stage)]
         mean = (whole if stage is None else stage.latency).mean
         verdicts.append(judge(asked, series, stage, mean, latency, goodput, stable.verdict == SATURATED))
-    tails = [asked.p for asked in objectives if asked.measure in ("quantile", "share_within") and asked.stage is None]
+    tails = [
+        (latency if asked.stage is None else by_stage[names.index(asked.stage)]).quantile(asked.p)
+        for asked in objectives
+        if asked.measure in ("quantile", "share_within")
+    ]
     return Summary(
         replications=len(traces),
         queries=pool.layout.queries,
@@ -135,13 +139,13 @@ def summarise(
         offered_per_s=offered,
         completed_per_s=completed,
         goodput_per_s=goodput,
-        goodput_within_s=within_s,
+        goodput_within_s=None if within is None else within.bound,
         failed_ratio=latency.share(math.inf, inclusive=True),
         latency=whole,
         stages=tuple(stages),
         objectives=tuple(verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
-        targets=tuple(latency.quantile(p).scaled(S_PER_NS) for p in tails or [part_of(DEFAULT_PERCENT)]),
+        targets=tuple(tail.scaled(S_PER_NS) for tail in tails or [latency.quantile(part_of(DEFAULT_PERCENT))]),
         notes=(*stable.notes, *_unsupported(whole, latency)),
         latencies=(latency, *by_stage),
     )
@@ -151,14 +155,17 @@ def _is_about_latency(asked: Asked) -> bool:
     return asked.stage is None and asked.measure in ("quantile", "share_within", "mean", "max")
 
 
-def _rates(pool: Pool, latency: Series, within_s: float | None) -> tuple[Interval, Interval, Interval]:
+def _rates(pool: Pool, latency: Series, within: Asked | None) -> tuple[Interval, Interval, Interval]:
     """Offered, completed and good queries per second: (n - 1) / window, times the share of them."""
     layout = pool.layout
     window_s = pool.windows_s()
     if window_s.sum() <= 0:
         return NOTHING, NOTHING, NOTHING
     offered = ratio_interval(layout.sizes - 1, window_s)
-    good = latency.finite if within_s is None else latency.values < within_s / S_PER_NS
+    good = latency.finite
+    if within is not None:
+        bound_ns = round(within.bound / S_PER_NS)
+        good = latency.values <= bound_ns if within.measure == "share_within" else latency.values < bound_ns
     found = []
     for wanted in (latency.finite, good):
         if layout.replications > 1:

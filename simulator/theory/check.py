@@ -19,6 +19,9 @@ ALARM = 1e-6
 FEWEST_REPLICATIONS = 4
 RELAXATIONS = 7
 
+#: Queries that met others, about, below which a mean says nothing of queueing.
+FEWEST_MEETINGS = 50
+
 AGREES, OUTSIDE, CONTRADICTED, NOT_CHECKED = "agrees", "outside 95 %", "contradicted", "not checked"
 
 
@@ -43,7 +46,7 @@ class Finding:
             "statistic": self.statistic,
             "stage": None if self.stage is None else names[self.stage],
             "kind": self.kind,
-            "expected": self.expected,
+            "expected": self.expected if math.isfinite(self.expected) else None,
             "observed": self.observed,
             "low": self.low,
             "high": self.high,
@@ -61,16 +64,21 @@ def check(estimate: Estimate, summary: dict[str, Any], tail_shares: TailShares) 
     """Hold a summary (``Summary.to_dict``) against the predictions.
 
     A predicted percentile is contradicted if the interval of the share of later queries, at the level of the alarm,
-    leaves out what the percentile says. Nothing is called contradicted unless the run is stable, has four
-    replications, and warmed up long enough.
+    leaves out what the percentile says. Nothing is called contradicted unless the run is stable and complete, has
+    four replications, and warmed up long enough; no mean unless enough queries met others for it to be about normal.
     """
     replications = summary["replications"]
     ready = summary["verdict"] == "stable" and replications >= FEWEST_REPLICATIONS
+    ready = ready and summary["failed_ratio"]["value"] == 0
+    busy = min(float(stage.utilisation.mean()) for stage in estimate.stages)
+    meets = summary["queries"] * busy >= FEWEST_MEETINGS
     warm = summary["stability"]["warmup_queries"] >= RELAXATIONS * estimate.relaxation
-    return [_compared(prediction, summary, tail_shares, ready and warm) for prediction in estimate.predictions]
+    return [_compared(prediction, summary, tail_shares, ready and warm, meets) for prediction in estimate.predictions]
 
 
-def _compared(prediction: Prediction, summary: dict[str, Any], tail_shares: TailShares, ready: bool) -> Finding:
+def _compared(
+    prediction: Prediction, summary: dict[str, Any], tail_shares: TailShares, ready: bool, meets: bool
+) -> Finding:
     figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
     is_wait = prediction.statistic == "wait"
     seen = figures["wait_s"] if is_wait else figures["latency_s"].get(prediction.statistic)
@@ -80,9 +88,10 @@ def _compared(prediction: Prediction, summary: dict[str, Any], tail_shares: Tail
         wider = _wider(summary["replications"])
         if prediction.statistic.startswith("p"):
             far = _tail_is_far(prediction, *tail_shares(prediction.stage, prediction.value_s), wider)
-        else:
+            verdict = CONTRADICTED if far else _near(prediction, low, high)
+        elif meets and low < high:
             far = _mean_is_far(prediction, value, low, high, wider)
-        verdict = CONTRADICTED if far else _near(prediction, low, high)
+            verdict = CONTRADICTED if far else _near(prediction, low, high)
     return Finding(
         prediction.law,
         prediction.statistic,
@@ -122,7 +131,7 @@ def _tail_is_far(prediction: Prediction, later: Share, at_or_later: Share, wider
     expected = 1 - float(prediction.statistic[1:]) / 100
     is_too_low = expected < _stretched(later, wider)[0]
     is_too_high = expected > _stretched(at_or_later, wider)[1]
-    return (is_too_low and prediction.kind != UPPER) or (is_too_high and prediction.kind != LOWER)
+    return (is_too_low and prediction.kind != LOWER) or (is_too_high and prediction.kind != UPPER)
 
 
 def _stretched(share: Share, wider: float) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core.laws import Law
-from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON, F8, RANDOM, ROUND_ROBIN, Plan
+from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON, F8, NONE, RANDOM, ROUND_ROBIN, TIME, Plan
 from simulator.theory.queues import (
     MD1,
     MD1_MOST,
@@ -24,6 +24,9 @@ from simulator.theory.stages import StageView, mean_services_s, stages_of
 from simulator.theory.zero_load import PERCENTS, ZeroLoad, zero_load
 
 EXACT, UPPER, LOWER = "exact", "upper bound", "lower bound"
+
+#: A utilisation above it is 1, up to rounding.
+FULL = 1 - 1e-9
 
 #: A quantile as near to an atom of the law, in probability, may lie on either side of it in a sample.
 NEAR_ATOM = 0.02
@@ -110,6 +113,16 @@ class Estimate:
         }
 
 
+def busiest(plan: Plan) -> float:
+    """Utilisation of the busiest replica of a plan, by arithmetic."""
+    return max(float(_utilisation(stage, plan.rate_per_s).max()) for stage in stages_of(plan))
+
+
+def has_drawn_machines(plan: Plan) -> bool:
+    """Whether machines differ from replication to replication."""
+    return any(stage.has_drawn_machines() for stage in stages_of(plan))
+
+
 def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
     """Work out a plan on paper; closed forms for queues only where the rate is constant (``is_stationary``)."""
     stages = stages_of(plan)
@@ -124,7 +137,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
     predictions: list[Prediction] = []
     is_poisson = plan.arrival_kind == ARRIVE_POISSON and is_stationary
     is_poisson = is_poisson and not any(stage.has_drawn_machines() for stage in stages)
-    if is_poisson and 0 < utilisation < 1:
+    if is_poisson and 0 < utilisation < FULL:
         predictions = [*_lockstep(plan, stages), *_first_stage(plan, stages)]
     moments = stages[stage].moments_s(shard)
     service_cv2 = 1.0
@@ -132,8 +145,10 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
         service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
     variability = service_cv2 + (0.0 if plan.arrival_kind == ARRIVE_CONSTANT else 1.0)
     relaxation = math.inf
-    if utilisation < 1:
+    if utilisation < FULL:
         relaxation = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
+        if stages[stage].row["policy"] in (RANDOM, ROUND_ROBIN):
+            relaxation *= stages[stage].replicas  # each of them sees only its part of the queries
     return Estimate(
         rate_per_s=plan.rate_per_s,
         stages=parts,
@@ -220,6 +235,8 @@ def _is_testable(stage: StageView) -> bool:
     """Whether the t-interval of a mean waiting time can be trusted at a level of one in a million."""
     spread, work = stage.spread(), Law.from_row(stage.plan.work_law[0])
     fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
+    if stage.law(TIME).kind == NONE:
+        fourth, second = fourth * stage.counts.moment(4), second * stage.counts.moment(2)
     if not math.isfinite(fourth) or fourth > MOST_KURTOSIS * second**2:
         return False
     return bool(mean_services_s(stage).min() >= LEAST_SERVICE_S)
@@ -241,25 +258,28 @@ def _exponential(plan: Plan, stages: list[StageView], rate_per_s: float) -> list
         return []
     mean_s = float(mean_services_s(stage)[0] * stage.machine_factor[0, 0])
     sojourn_s = mean_s / (1 - rate_per_s * mean_s)
+    is_testable = _is_testable(stage)
     places: list[int | None] = [0, None] if whole else [0]
     found = []
     if stage.shards == 1:
         law = "M/M/1 (Kleinrock, 1975)"
         for place in places:
-            found.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law))
+            found.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law, is_testable))
             for percent in PERCENTS:
                 value_s = fixed_s + mm1_quantile(rate_per_s, mean_s, percent / 100)
-                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law))
+                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
     elif stage.replicas == 1:
         upper = "independent queues bound a fork and join from above (Nelson and Tantawi, 1988)"
         for place in places:
-            found.append(Prediction("mean", place, fixed_s + harmonic(stage.shards) * sojourn_s, UPPER, upper))
+            found.append(
+                Prediction("mean", place, fixed_s + harmonic(stage.shards) * sojourn_s, UPPER, upper, is_testable)
+            )
             for percent in PERCENTS:
                 value_s = fixed_s - math.log1p(-((percent / 100) ** (1 / stage.shards))) * sojourn_s
-                found.append(Prediction(f"p{percent:g}", place, value_s, UPPER, upper))
+                found.append(Prediction(f"p{percent:g}", place, value_s, UPPER, upper, is_testable))
             lower_s = math.fsum(1 / (k / mean_s - rate_per_s) for k in range(1, stage.shards + 1))
             lower = "split and merge bounds a fork and join from below (Varki, 2001)"
-            found.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower))
+            found.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower, is_testable))
     return found
 
 
@@ -273,12 +293,13 @@ def _erlang(plan: Plan, stages: list[StageView]) -> list[Prediction]:
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
     rate_per_s = plan.rate_per_s / stage.replicas
     wait_s = mmc_mean_wait(rate_per_s, mean_s, stage.workers)
-    found = [Prediction("wait", 0, wait_s, EXACT, law)]
+    is_testable = _is_testable(stage)
+    found = [Prediction("wait", 0, wait_s, EXACT, law, is_testable)]
     fixed_s = _plain_network_s(stage)
     if stage.shards == 1 and fixed_s is not None:
         for place in [0, None] if len(stages) == 1 else [0]:
-            found.append(Prediction("mean", place, fixed_s + wait_s + mean_s, EXACT, law))
+            found.append(Prediction("mean", place, fixed_s + wait_s + mean_s, EXACT, law, is_testable))
             for percent in PERCENTS:
                 value_s = fixed_s + mmc_quantile(rate_per_s, mean_s, stage.workers, percent / 100)
-                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law))
+                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
     return found

@@ -15,6 +15,37 @@ from simulator.core.plan import CANDIDATES, CONSTANT, EXPONENTIAL, F8, MACHINE, 
 S_PER_NS = 1e-9
 
 
+#: Points at which a law is taken where an integral over it has no closed form.
+POINTS = 4096
+
+
+def midpoints(count: int) -> F8:
+    """(count,) middles of equal parts of (0, 1)."""
+    return (np.arange(count, dtype=np.float64) + 0.5) / count
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Candidates of a stage: a law, cut at what earlier stages keep."""
+
+    law: Law
+    cap: float
+
+    def is_fixed(self) -> bool:
+        """Whether every query has the same number."""
+        return self.law.is_constant() or self.law.quantile(1e-15) >= self.cap
+
+    def at(self, uniform: F8) -> F8:
+        """Numbers at an array of uniforms."""
+        return np.asarray(np.clip(self.law.quantiles(uniform), 0.0, self.cap))
+
+    def moment(self, power: int) -> float:
+        """Mean of the number to the given power."""
+        if self.law.is_constant() or math.isinf(self.cap):
+            return self.law.moment(power) if math.isinf(self.cap) else min(self.law.mean(), self.cap) ** power
+        return float((self.at(midpoints(POINTS)) ** power).mean())
+
+
 @dataclass(frozen=True)
 class StageView:
     """One stage of a plan with what its queues are made of. Durations in seconds."""
@@ -22,12 +53,21 @@ class StageView:
     index: int
     row: Any
     plan: Plan
-    candidates: float  #: mean number given to it
-    fixed_candidates: bool  #: whether every query has that many
+    counts: Counts
 
     def law(self, role: int) -> Law:
         """One of the stage's laws."""
         return Law.from_row(self.plan.laws[self.index * ROLES + role])
+
+    @property
+    def candidates(self) -> float:
+        """Mean number given to it."""
+        return self.counts.moment(1)
+
+    @property
+    def fixed_candidates(self) -> bool:
+        """Whether every query has that many."""
+        return self.counts.is_fixed()
 
     @property
     def shards(self) -> int:
@@ -91,16 +131,11 @@ class StageView:
             if is_timed:
                 first, second = mean * work.mean(), mean**2 * work.second_moment()
         elif knots == 1 and not self.row["hashed"]:
-            own = self.law(CANDIDATES)
-            if not self.fixed_candidates and (own.kind == NONE or own.is_constant()):
-                return None
             knot = int(self.row["first_knot"])
             overhead = float(self.plan.knot_ns[knot]) * S_PER_NS
             slope = float(self.plan.knot_slope[knot]) * S_PER_NS * float(self.share[shard])
-            count = (
-                (self.candidates, self.candidates**2) if self.fixed_candidates else (own.mean(), own.second_moment())
-            )
-            item_mean, item_square = count[0] * work.mean(), count[1] * work.second_moment()
+            item_mean = self.counts.moment(1) * work.mean()
+            item_square = self.counts.moment(2) * work.second_moment()
             first = overhead + slope * item_mean
             second = overhead**2 + 2 * overhead * slope * item_mean + slope**2 * item_square
         else:
@@ -112,9 +147,28 @@ class StageView:
         return not self.law(MACHINE).is_constant()
 
     def mean_service_s(self, shard: int) -> float:
-        """Mean service time at factor 1; at mean items where there is no closed form."""
+        """Mean service time at factor 1.
+
+        Of a cost with several pieces the mean over candidates and work is an integral: the last piece extended, whose
+        mean is known, and what lies between it and the cost, which is bounded.
+        """
         found = self.moments_s(shard)
-        return self.alone_s(shard) * self.spread().mean() if found is None else found[0]
+        if found is not None:
+            return found[0]
+        first, end = int(self.row["first_knot"]), int(self.row["first_knot"] + self.row["knots"])
+        knot, start, slope = (
+            column[first:end] for column in (self.plan.knot_items, self.plan.knot_ns, self.plan.knot_slope)
+        )
+        work = Law.from_row(self.plan.work_law[0])
+        side = POINTS if self.fixed_candidates or work.is_constant() else 64
+        counts = self.counts.at(midpoints(1 if self.fixed_candidates else side))
+        factors = work.quantiles(midpoints(1 if work.is_constant() else side))
+        share = float(self.share[shard])
+        items = np.outer(counts, factors).ravel() * share
+        piece = np.searchsorted(knot, items, side="right") - 1
+        cost_ns = start[piece] + (items - knot[piece]) * slope[piece]
+        mean_ns = self.counts.moment(1) * work.mean() * share * slope[-1] + float((cost_ns - items * slope[-1]).mean())
+        return float(mean_ns * S_PER_NS * self.spread().mean())
 
     def is_exponential(self) -> bool:
         """Whether service times are exponential, of the same mean for every query."""
@@ -166,22 +220,14 @@ def mean_services_s(stage: StageView) -> F8:
 
 
 def stages_of(plan: Plan) -> list[StageView]:
-    """The stages of a plan, each with the candidates that reach it."""
+    """The stages of a plan, each with the candidates that reach it: min(the law last stated, the least keep since)."""
     found: list[StageView] = []
-    candidates, fixed = 0.0, True
+    law, cap = Law.constant(0.0), math.inf
     for index, row in enumerate(plan.stages):
         own = Law.from_row(plan.laws[index * ROLES + CANDIDATES])
         if own.kind != NONE:
-            candidates, fixed = own.mean(), own.is_constant()
+            law, cap = own, math.inf
         else:
-            keep = float(plan.stages[index - 1]["keep"])
-            if not fixed and _never_below(found[-1], keep):
-                candidates, fixed = keep, True  # the previous stage always has enough
-            candidates = min(candidates, keep)
-        found.append(StageView(index, row, plan, candidates, fixed))
+            cap = min(cap, float(plan.stages[index - 1]["keep"]))
+        found.append(StageView(index, row, plan, Counts(law, cap)))
     return found
-
-
-def _never_below(stage: StageView, keep: float) -> bool:
-    own = stage.law(CANDIDATES)
-    return own.kind != NONE and math.isfinite(keep) and own.quantile(1e-15) >= keep

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,23 @@ from simulator.core.plan import F8, NONE, TIME, Plan
 from simulator.theory.stages import StageView, stages_of
 
 PERCENTS = (50, 90, 95, 99, 99.9)
-#: Cells of the grid on which maxima are convolved, and points over the work factor.
-CELLS = 8192
-WORK_POINTS = 24
-#: Distributions of tasks that are worked out, at most, over all points of the work factor.
-MOST_CURVES = 4_000
+#: Cells of the grid on which maxima are convolved; a grid of its own for each percentile.
+CELLS = 2048
+#: Points over the work factor, at most and at least.
+MOST_POINTS, LEAST_POINTS = 120, 24
+#: Distributions of tasks that are worked out for a percentile, at most, over all points of the work factor.
+MOST_CURVES = 1_000
 #: Different tasks of a stage that are told apart, at most.
-MOST_DIFFERENT = 400
-#: What the grid leaves out of the upper tail.
-TAIL = 1e-7
+MOST_DIFFERENT = 200
+#: Chances of being exceeded at which the integral of a mean is cut into stretches, each with its own grid.
+STRETCHES = (0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+STRETCH_CELLS = 512
+#: Likewise where service and response are both random, so that each stretch takes convolutions.
+CONVOLVED_STRETCHES = (0.1, 1e-3, 1e-6)
+#: How many times as much a convolution takes as a closed form, about.
+CONVOLUTION = 5
+#: Points over the work factor for a mean, which is smooth in it.
+MEAN_POINTS = 60
 
 EXACT, NUMERIC = "exact", "numeric"
 
@@ -32,7 +41,7 @@ class ZeroLoad:
 
     mean_s: float
     percentiles_s: dict[str, float]
-    kind: str  #: exact, or numeric (on a grid) and what it takes for granted
+    kind: str  #: exact; or numeric (on grids), and what it takes for granted
 
     def to_dict(self) -> dict[str, Any]:
         """``{"mean": ..., "p50": ..., ..., "kind": ...}``."""
@@ -49,65 +58,130 @@ class _Curve:
     factors: tuple[float, ...]
 
 
+class _Stage:
+    """A stage as a query finds it empty."""
+
+    def __init__(self, view: StageView) -> None:
+        self.view = view
+        self.shards = view.shards
+        self.spread = view.spread()
+        self.response = view.response()
+        self.merge_s = view.merge_s()
+        self.offsets_s = view.offsets_s().tolist()
+        self.factors = [tuple(row) for row in np.sort(view.machine_factor, axis=1).tolist()]
+        self.known: dict[float, list[_Curve]] = {}
+
+    def curves(self, work: float) -> list[_Curve]:
+        """The different tasks; where they are very many, all but the slowest are lumped with their likes."""
+        if work not in self.known:
+            self.known[work] = self._curves(work)
+        return self.known[work]
+
+    def _curves(self, work: float) -> list[_Curve]:
+        counts: dict[tuple[float, float, tuple[float, ...]], int] = {}
+        alone: dict[float, float] = {}
+        for shard, share in enumerate(self.view.share.tolist()):
+            if share not in alone:
+                alone[share] = self.view.alone_s(shard, work)
+            key = (self.offsets_s[shard], alone[share], self.factors[shard])
+            counts[key] = counts.get(key, 0) + 1
+        curves = [_Curve(count, *key) for key, count in counts.items()]
+        if len(curves) <= MOST_DIFFERENT:
+            return curves
+        curves.sort(key=lambda curve: curve.alone_s * max(curve.factors))
+        like, slowest = curves[: -MOST_DIFFERENT // 2], curves[-MOST_DIFFERENT // 2 :]
+        groups = np.array_split(np.arange(len(like)), MOST_DIFFERENT // 2)
+        return [*(_lumped([like[place] for place in group]) for group in groups), *slowest]
+
+
 def zero_load(plan: Plan) -> ZeroLoad:
     """Work out the latency of a query that waits for nobody."""
-    stages = stages_of(plan)
+    views = stages_of(plan)
     work = Law.from_row(plan.work_law[0])
-    constants = [_constant_s(stage) for stage in stages]
-    drawn = any(stage.has_drawn_machines() for stage in stages)
-    if None not in constants and work.is_constant() and not drawn:
-        total = math.fsum(value for value in constants if value is not None)
-        return ZeroLoad(total, {f"p{percent:g}": total for percent in PERCENTS}, EXACT)
-    curves = sum(len(_curves(stage, 1.0)) for stage in stages)
-    vary = [not stage.fixed_candidates or stage.row["hashed"] for stage in stages if stage.law(TIME).kind == NONE]
-    kind = f"{NUMERIC}, at mean candidates" if any(vary) else NUMERIC
-    points = [(1.0, 1.0)]
-    if not work.is_constant():
-        if curves * WORK_POINTS <= MOST_CURVES:
-            node, weight = np.polynomial.legendre.leggauss(WORK_POINTS)
-            points = [(work.quantile((x + 1) / 2), w / 2) for x, w in zip(node.tolist(), weight.tolist(), strict=True)]
-        else:
-            kind += ", at mean work"
-    span_s = math.fsum(_longest_s(stage, max(factor for factor, _ in points)) for stage in stages)
-    step_s = span_s / CELLS
+    drawn = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
+    vary = [not view.fixed_candidates or view.row["hashed"] for view in views if view.law(TIME).kind == NONE]
+    stages = [_Stage(view) for view in views]
+    guess = (", at mean candidates" if any(vary) else "") + drawn
+    constants = [_constant_s(stage, 1.0) for stage in stages]
+    if None not in constants:
+        if work.is_constant() and not guess:
+            total = math.fsum(value for value in constants if value is not None)
+            return ZeroLoad(total, {f"p{percent:g}": total for percent in PERCENTS}, EXACT)
+        return _by_work(stages, work, guess)
+    weights = [1 if stage.response.is_constant() else CONVOLUTION for stage in stages]
+    curves = sum(weight * len(stage.curves(1.0)) for weight, stage in zip(weights, stages, strict=True))
+    count = 1 if work.is_constant() else min(MOST_POINTS, MOST_CURVES // curves)
+    if count < LEAST_POINTS and not work.is_constant():
+        count, guess = 1, ", at mean work" + guess
+    points = _points(work, count) if count > 1 else [(1.0, 1.0)]
+    found = {f"p{percent:g}": _percentile(stages, work, points, percent / 100) for percent in PERCENTS}
+    few = _points(work, MEAN_POINTS) if count > 1 else points
+    mean_s = sum(chance * sum(_mean_s(stage, factor) for stage in stages) for factor, chance in few)
+    return ZeroLoad(mean_s, found, NUMERIC + guess)
+
+
+def _by_work(stages: list[_Stage], work: Law, guess: str) -> ZeroLoad:
+    """Where nothing but the work is random, latency does not decrease with it."""
+
+    def latency_s(factor: float) -> float:
+        return math.fsum(_constant_s(stage, factor) or 0.0 for stage in stages)
+
+    found = {f"p{percent:g}": latency_s(work.quantile(percent / 100)) for percent in PERCENTS}
+    mean_s = sum(chance * latency_s(factor) for factor, chance in _points(work, 4 * MOST_POINTS))
+    return ZeroLoad(mean_s, found, NUMERIC + guess)
+
+
+def _points(law: Law, count: int) -> list[tuple[float, float]]:
+    """Values of a law with their chances: half of them in the body, half in ever thinner slices of the upper tail."""
+    body = count // 2
+    edges = np.concatenate([np.linspace(0.0, 0.9, body + 1), 1 - np.geomspace(0.1, 1e-6, count - body)[1:], [1.0]])
+    return [(law.quantile((a + b) / 2), b - a) for a, b in pairwise(edges.tolist())]
+
+
+def _percentile(stages: list[_Stage], work: Law, points: list[tuple[float, float]], p: float) -> float:
+    """On a grid that ends where the percentile is certain to have been reached.
+
+    What lies beyond the grid does not touch the distribution below its end.
+    """
+    parts = len(stages) + 1
+    factor = 1.0 if len(points) == 1 else work.quantile(1 - (1 - p) / parts)
+    span_s = math.fsum(_exceeded_with(stage, factor, (1 - p) / parts) for stage in stages)
+    step_s = 1.001 * span_s / CELLS + 1e-12
     mass = np.zeros(CELLS)
-    for factor, chance in points:
-        mass += chance * _funnel(stages, factor, step_s)
-    mass /= mass.sum()
-    middle = np.arange(CELLS) * step_s
-    cumulated = np.cumsum(mass)
-    found = {f"p{p:g}": float(middle[min(int(np.searchsorted(cumulated, p / 100)), CELLS - 1)]) for p in PERCENTS}
-    if drawn:
-        kind += ", with the machines of replication 0"
-    return ZeroLoad(float(mass @ middle), found, kind)
+    for value, chance in points:
+        mass += chance * _funnel(stages, value, step_s)
+    return float(min(int(np.searchsorted(np.cumsum(mass), p)), CELLS - 1) * step_s)
 
 
-def _constant_s(stage: StageView) -> float | None:
-    """Zero-load latency of a stage in which nothing is random, else None."""
-    services = stage.constant_services_s()
-    response = stage.response()
-    if services is None or not response.is_constant() or not np.all(services == services[:, :1]):
+def _mean_s(stage: _Stage, work: float) -> float:
+    """Mean latency of a stage given the work factor: the integral of the chance of being later."""
+    is_closed = stage.response.is_constant()
+    stretches = STRETCHES if is_closed else CONVOLVED_STRETCHES
+    ends = [0.0, *(_exceeded_with(stage, work, chance) for chance in stretches)]
+    total = 0.0
+    for low, high in pairwise(ends):
+        if high > low:
+            edges = np.linspace(low, high, STRETCH_CELLS)
+            if is_closed:
+                later = 1 - _closed_cdf(stage, work, edges)
+            else:
+                step_s = high / CELLS
+                later = 1 - np.interp(edges, (np.arange(CELLS) + 0.5) * step_s, _maximum_cdf(stage, work, step_s))
+            total += float(((later[1:] + later[:-1]) / 2 * np.diff(edges)).sum())
+    return total + stage.merge_s
+
+
+def _constant_s(stage: _Stage, work: float) -> float | None:
+    """Zero-load latency of a stage in which nothing is random but the work, given its factor; else None."""
+    response = stage.response
+    if not stage.spread.is_constant() or not response.is_constant():
         return None
-    return float((stage.offsets_s() + services[:, 0]).max()) + response.mean() + stage.merge_s()
-
-
-def _curves(stage: StageView, work: float) -> list[_Curve]:
-    """The different tasks of a stage; where they are very many, all but the slowest are lumped with their likes."""
-    counts: dict[tuple[float, float, tuple[float, ...]], int] = {}
-    offsets, factors = stage.offsets_s().tolist(), np.sort(stage.machine_factor, axis=1).tolist()
-    known: dict[float, float] = {}
-    for shard, share in enumerate(stage.share.tolist()):
-        if share not in known:
-            known[share] = stage.alone_s(shard, work)
-        key = (offsets[shard], known[share], tuple(factors[shard]))
-        counts[key] = counts.get(key, 0) + 1
-    curves = [_Curve(count, *key) for key, count in counts.items()]
-    if len(curves) <= MOST_DIFFERENT:
-        return curves
-    curves.sort(key=lambda curve: curve.alone_s * max(curve.factors))
-    like, slowest = curves[: -MOST_DIFFERENT // 2], curves[-MOST_DIFFERENT // 2 :]
-    groups = np.array_split(np.arange(len(like)), MOST_DIFFERENT // 2)
-    return [*(_lumped([like[place] for place in group]) for group in groups), *slowest]
+    latest_s = 0.0
+    for curve in stage.curves(work):
+        if len(set(curve.factors)) > 1:
+            return None  # any of the replicas
+        latest_s = max(latest_s, curve.offset_s + max(1e-9, curve.alone_s * curve.factors[0]))
+    return latest_s + response.mean() + stage.merge_s
 
 
 def _lumped(curves: list[_Curve]) -> _Curve:
@@ -117,45 +191,61 @@ def _lumped(curves: list[_Curve]) -> _Curve:
     return _Curve(count, sum(curve.count * curve.offset_s for curve in curves) / count, alone_s, (1.0,))
 
 
-def _longest_s(stage: StageView, work: float) -> float:
-    """A duration that the stage's zero-load latency exceeds with a chance of about TAIL."""
-    curves = _curves(stage, work)
-    upper = 1 - TAIL / stage.shards
-    spread, response = stage.spread().quantile(upper), stage.response()
+def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
+    """A duration that the latency of the stage, merge aside, exceeds with at most this chance."""
+    curves = stage.curves(work)
+    response = stage.response
+    upper = 1 - chance / stage.shards / (1 if response.is_constant() else 2)
+    spread = stage.spread.quantile(upper)
     served = max(curve.offset_s + curve.alone_s * max(curve.factors) * spread for curve in curves)
-    return 1.001 * (served + response.quantile(upper) + stage.merge_s()) + 1e-9
+    return served + response.quantile(upper)
 
 
-def _funnel(stages: list[StageView], work: float, step_s: float) -> F8:
-    """Mass of the latency on the grid, given the work factor."""
+def _funnel(stages: list[_Stage], work: float, step_s: float) -> F8:
+    """Mass of the latency on the grid, given the work factor; what lies beyond the grid is left out."""
     total = np.zeros(CELLS)
     total[0] = 1.0
     for stage in stages:
-        edges: F8 = (np.arange(CELLS, dtype=np.float64) + 0.5) * step_s  # a cell stands for its middle: k x step
-        log_cdf = np.zeros(CELLS)
-        for curve in _curves(stage, work):
-            with np.errstate(divide="ignore"):
-                log_cdf += curve.count * np.log(_answer_cdf(stage, curve, edges, step_s))
-        merged = round(stage.merge_s() / step_s)
-        mass = np.diff(np.exp(log_cdf), prepend=0.0)
-        total = _convolved(total, np.concatenate([np.zeros(merged), mass])[:CELLS])
+        merged = round(stage.merge_s / step_s)
+        mass = np.diff(_maximum_cdf(stage, work, step_s), prepend=0.0)
+        total = _convolved(total, np.concatenate([np.zeros(min(merged, CELLS)), mass])[:CELLS])
     return total
 
 
-def _answer_cdf(stage: StageView, curve: _Curve, edges: F8, step_s: float) -> F8:
-    """P(answer <= edge) of one task: offset + service + response; the replica is any, with equal chances."""
-    spread, response = stage.spread(), stage.response()
-    constant_response_s = response.mean() if response.is_constant() else 0.0
-    left = edges - curve.offset_s - constant_response_s
-    served = np.zeros(len(edges))
+def _maximum_cdf(stage: _Stage, work: float, step_s: float) -> F8:
+    """P(all answers are there) at the upper edge of each cell; cell k stands for k x step."""
+    edges: F8 = (np.arange(CELLS, dtype=np.float64) + 0.5) * step_s
+    if stage.response.is_constant():
+        return _closed_cdf(stage, work, edges)
+    log_cdf = np.zeros(CELLS)
+    response = np.diff(stage.response.cdf(edges), prepend=0.0)
+    for curve in stage.curves(work):
+        served = np.diff(_served_cdf(stage, curve, edges), prepend=0.0)
+        with np.errstate(divide="ignore"):
+            log_cdf += curve.count * np.log(np.clip(np.cumsum(_convolved(served, response)), 0.0, 1.0))
+    return np.asarray(np.exp(log_cdf))
+
+
+def _closed_cdf(stage: _Stage, work: float, instants: F8) -> F8:
+    """P(all answers are there) where the response latency is constant."""
+    left = instants - stage.response.mean()
+    log_cdf = np.zeros(len(instants))
+    for curve in stage.curves(work):
+        with np.errstate(divide="ignore"):
+            log_cdf += curve.count * np.log(_served_cdf(stage, curve, left))
+    return np.asarray(np.exp(log_cdf))
+
+
+def _served_cdf(stage: _Stage, curve: _Curve, instants: F8) -> F8:
+    """P(finished by an instant) of one task sent at 0; the replica is any, with equal chances."""
+    left = instants - curve.offset_s
+    spread = stage.spread
+    served = np.zeros(len(instants))
     for factor in curve.factors:
         scale = curve.alone_s * factor
-        inside = spread.cdf(left / scale) if scale > 0 else np.ones(len(edges))
+        inside = spread.cdf(left / scale) if scale > 0 else np.ones(len(instants))
         served += np.where(left >= 0, inside, 0.0) / len(curve.factors)
-    if response.is_constant():
-        return np.clip(served, 0.0, 1.0)
-    answered = _convolved(np.diff(served, prepend=0.0), np.diff(response.cdf(edges), prepend=0.0))
-    return np.clip(np.cumsum(answered), 0.0, 1.0)
+    return np.clip(served, 0.0, 1.0)
 
 
 def _convolved(one: F8, two: F8) -> F8:

@@ -190,7 +190,7 @@ def summary_of(rate: float, replications: int = 4, queries: int = 400, drain_ns:
         plan = assemble([part], arrival, first_measured=queries // 4, replication=replication, rate_per_s=rate, **extra)
         traces.append(simulate(plan))
     slos = [parse_objective(text) for text in more.pop("slos", [])]
-    return summarise(traces, plan, slos, [50, 99], ["one"], arithmetic_utilisation=rate, **more)
+    return summarise(traces, plan, slos, [50, 99], ["one"], utilisations=[rate], **more)
 
 
 def test_overload_is_saturated_and_no_latency_objective_is_met():
