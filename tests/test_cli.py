@@ -87,7 +87,7 @@ def test_a_broken_scenario_exits_with_2_and_no_traceback(shardsim, small):
     code, out, err = shardsim("run", small, "--set", "stages.one.shard=4", "--queries", "-3")
     assert (code, out) == (2, "")
     assert "stages[0].shard: unknown key; did you mean 'shards'?" in err
-    assert "run.queries: must be at least 1, got -3" in err
+    assert "--queries: must be at least 1, got -3" in err
     assert "2 errors" in err
     assert "Traceback" not in err
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from simulator.cli.options import (
     table_width,
     wants_color,
 )
+from simulator.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
     from simulator.run import Result
@@ -92,7 +94,11 @@ def command(
 
     given = {"seed": seed, "queries": queries, "replications": replications, "precision": precision}
     overrides = [f"run.{key}={value}" for key, value in given.items() if value is not None]
-    checked = loaded(scenario, overlays, (*sets, *overrides))
+    try:
+        checked = loaded(scenario, overlays, (*sets, *overrides))
+    except ScenarioError as error:
+        asked = {f"run.{key}": f"--{key}" for key, value in given.items() if value is not None}
+        raise ScenarioError([named_after_option(problem, asked) for problem in error.problems]) from None
     if time_s is not None and (precision is not None or replications is not None):
         raise click.UsageError(
             "--time decides how many replications there are: leave --precision and --replications out"
@@ -113,6 +119,13 @@ def command(
     show.clear()
     is_written = report(result, format_, quiet, output, jobs)
     sys.exit(result.exit_code if is_written else 2)
+
+
+def named_after_option(problem: Problem, asked: dict[str, str]) -> Problem:
+    """A mistake in an option by the name of the option, not of the override that it stands for."""
+    if problem.file == "--set" and problem.path in asked:
+        return replace(problem, file=asked[problem.path], path="")
+    return problem
 
 
 def check_output(output: Path) -> None:
@@ -185,7 +198,7 @@ class Progress:
     def __init__(self, enabled: bool, is_terminal: bool) -> None:
         self.enabled = enabled
         self.is_terminal = is_terminal
-        self.width = 0
+        self.shown = 0  #: columns of the line on a terminal, lines so far elsewhere
 
     def update(self, done: int, planned: int, events: int) -> None:
         """Replications done, planned, and events so far."""
@@ -194,15 +207,15 @@ class Progress:
         line = f"{done} of {planned} replications, {events:,} events"
         if not self.is_terminal:
             part = LINES * done // max(1, planned)
-            if part > self.width:
+            if part > self.shown:
                 click.echo(line, err=True)
-                self.width = part
+                self.shown = part
             return
-        click.echo("\r" + line.ljust(self.width), nl=False, err=True)
-        self.width = len(line)
+        click.echo("\r" + line.ljust(self.shown), nl=False, err=True)
+        self.shown = len(line)
 
     def clear(self) -> None:
         """Take the line away."""
-        if self.width and self.is_terminal:
-            click.echo("\r" + " " * self.width + "\r", nl=False, err=True)
-            self.width = 0
+        if self.shown and self.is_terminal:
+            click.echo("\r" + " " * self.shown + "\r", nl=False, err=True)
+            self.shown = 0

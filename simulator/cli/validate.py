@@ -23,9 +23,10 @@ def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> 
     plan = make_plan(checked)
     paper = estimate(plan, checked.is_stationary)
     replications = checked.run.replications
-    stages = f"{len(checked.stages)} stage{'s' if len(checked.stages) > 1 else ''}"
+    sizes = {"stage": len(checked.stages), "shard": plan.shards, "replica": plan.replicas}
+    fleet = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in sizes.items())
     click.echo(
-        f"{checked.source}: valid. {checked.name}: {stages}, {plan.shards} shards, {plan.replicas} replicas; "
+        f"{checked.source}: valid. {checked.name}: {fleet}; "
         f"{replications} x {plan.measured:,} queries, {format_count(plan.queries * plan.shards * replications)} tasks"
     )
     limit = format_rate(paper.saturation_per_s) if paper.utilisation > 0 else "no rate"
