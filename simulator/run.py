@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.errors import ContradictionError, Problem, ScenarioError
 from simulator.planner import make_plan
@@ -135,6 +136,7 @@ def simulate(
         )
 
     interrupted = False
+    shorter: tuple[Scenario, Plan, dict[int, Trace]] | None = None
     looks = 0
     while True:
         interrupted = _extend(traces, scenario, wanted, deadline, jobs, progress)
@@ -154,12 +156,16 @@ def simulate(
             break
         if longer > 1:
             assert scenario.queries is not None
+            before = scenario
             scenario = scenario.with_run(queries=scenario.queries * longer)
             notes.append(f"replications lengthened to {scenario.queries} queries to see enough of the tail")
-            traces.clear()
+            shorter, traces = (before, plan, traces), {}
             plan = make_plan(scenario, 0)
         else:
             wanted = more
+    if not traces and shorter is not None:  # interrupted before a longer replication was finished
+        scenario, plan, traces = shorter
+        notes.pop()
     if not traces:
         raise KeyboardInterrupt
     if deadline is not None:

@@ -323,3 +323,23 @@ def test_growth_of_one_replication_is_that_of_many():
         for count in (1, 4)
     ]
     assert found[0]["value"] == pytest.approx(found[1]["value"], rel=0.03)
+
+
+def test_an_interrupt_of_longer_replications_keeps_the_shorter_ones(monkeypatch):
+    from simulator import run
+
+    honest = run.replicate
+
+    def interrupted(scenario, replication):
+        if scenario.queries > 20:
+            raise KeyboardInterrupt
+        return honest(scenario, replication)
+
+    monkeypatch.setattr(run, "replicate", interrupted)
+    values = {"name": "case", "load": {"rate": "0.8/s"}, "stages": [timed({"kind": "exponential", "mean": "1s"})]}
+    scenario = scenario_from_dict({**values, "run": {"queries": 20, "replications": 4, "precision": "10%"}})
+    result = simulate(scenario)
+    assert result.interrupted
+    assert result.exit_code == 130
+    assert result.to_dict()["queries"] == 80
+    assert not any("lengthened" in note for note in result.to_dict()["notes"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -240,9 +240,3 @@ PhaseRate = Annotated[
     PlainSerializer(written_rate_pair),
     _written(rf"^{_RATE_TEXT}(\.\.{_RATE_TEXT})?$", "a rate, or a ramp: 400/s .. 1800/s"),
 ]
-
-
-def each(paths: Iterable[Path], message: str) -> Iterator[Contradiction]:
-    """The same message at several fields."""
-    for path in paths:
-        yield path, message

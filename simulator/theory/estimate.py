@@ -278,7 +278,7 @@ def _exponential(plan: Plan, stages: list[StageView], rate_per_s: float) -> list
                 value_s = fixed_s - math.log1p(-((percent / 100) ** (1 / stage.shards))) * sojourn_s
                 found.append(Prediction(f"p{percent:g}", place, value_s, UPPER, upper, is_testable))
             lower_s = math.fsum(1 / (k / mean_s - rate_per_s) for k in range(1, stage.shards + 1))
-            lower = "split and merge bounds a fork and join from below (Varki, 2001)"
+            lower = "queues that drain one by one bound a fork and join from below (Varki et al., in Thomasian, 2014)"
             found.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower, is_testable))
     return found
 
