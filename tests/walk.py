@@ -102,10 +102,10 @@ class Walk:
                 share_left -= share
             if row["by_query"]:
                 u, v = self.uniform(draws.ROUTE, query, stage, 0)
-                chosen = rules.choose(row["policy"], replicas, seen.sum(axis=0), query, u, v)
+                chosen = rules.choose(row["policy"], replicas, seen.sum(axis=0), 0, query, u, v)
             else:
                 u, v = self.uniform(draws.ROUTE, query, stage, shard)
-                chosen = rules.choose(row["policy"], replicas, seen[shard], query + shard, u, v)
+                chosen = rules.choose(row["policy"], replicas, seen[shard], 0, query + shard, u, v)
             decided.append((shard, int(chosen), *self.durations(query, stage, shard, int(chosen), items)))
         for shard, chosen, alone_ns, service, response in decided:
             at = query, self.column(stage, shard)
@@ -212,11 +212,9 @@ class Walk:
         completion = self.leave[-1]
         return Trace(
             plan.arrival_ns,
-            completion,
             np.where(completion >= 0, COMPLETE, UNFINISHED),
             plan.first_measured,
             plan.measured,
-            self.enter,
             self.close,
             self.leave,
             self.given,

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import config
+from numba.core.options import DefaultOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,12 +54,27 @@ def cache_directory() -> Path | None:
 _CACHE = cache_directory()
 
 
+#: Kernels allocate nothing. Told so, numba leaves out the counting of references to array arguments, atomic
+#: operations that cost 100 ns a call; the option is numba's own, for internal use, so it is used where there is one.
+_OPTIONS = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+
+
 def kernel(function: F) -> F:
     """Compile ``function`` in nopython mode, without fastmath: a float is rounded alike wherever it is computed."""
+    return _compiled(function)
+
+
+def formula(function: F) -> F:
+    """A kernel of a few lines, put into its callers: only then is a loop around it vectorised."""
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: F, **more: bool) -> F:
     settings: Any = config
     previous = settings.CACHE_DIR
     settings.CACHE_DIR = str(_CACHE or "")
     try:
-        return cast(F, numba.njit(function, cache=_CACHE is not None, nogil=True, error_model="numpy"))
+        options: Any = {"cache": _CACHE is not None, "nogil": True, "error_model": "numpy", **_OPTIONS, **more}
+        return cast(F, numba.njit(function, **options))
     finally:
         settings.CACHE_DIR = previous

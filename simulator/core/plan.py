@@ -102,6 +102,11 @@ class Plan:
         return len(self.arrival_ns)
 
     @property
+    def end_ns(self) -> int:
+        """Last instant of the run: what would happen later does not."""
+        return min(NEVER_NS, int(self.arrival_ns[-1]) + self.drain_ns)
+
+    @property
     def shards(self) -> int:
         """Number of shards over all stages: tasks of one query."""
         return len(self.share)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core.plan import F8, I8, Plan
 
@@ -34,15 +36,13 @@ class Trace:
     """
 
     arrival_ns: I8  #: (queries,)
-    completion_ns: I8  #: (queries,) leave of the last stage
-    outcome: I8  #: (queries,) UNFINISHED or COMPLETE
+    outcome: NDArray[np.int8]  #: (queries,) UNFINISHED or COMPLETE
     first_measured: int
     measured: int
-    enter_ns: I8  #: (stages, queries)
     close_ns: I8  #: (stages, queries) instant of the closing answer
     leave_ns: I8  #: (stages, queries) after the merge
     candidates: F8  #: (stages, queries) candidates scored for the query, over all shards; -1: not entered
-    critical_shard: I8  #: (stages, queries) index within the stage; -1: not closed
+    critical_shard: NDArray[np.int32]  #: (stages, queries) index within the stage; -1: not closed
     critical_wait_ns: I8  #: (stages, queries) -1: not closed; likewise the next two
     critical_service_ns: I8  #: (stages, queries)
     critical_response_ns: I8  #: (stages, queries) from finish to answer
@@ -53,6 +53,16 @@ class Trace:
     longest_wait_ns: I8  #: (replicas,)
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
+
+    @property
+    def completion_ns(self) -> I8:
+        """(queries,) leave of the last stage; a view."""
+        return self.leave_ns[-1]
+
+    @property
+    def enter_ns(self) -> I8:
+        """(stages, queries): the first stage is entered at arrival, a later one on leaving the one before; a copy."""
+        return np.concatenate((self.arrival_ns[np.newaxis], self.leave_ns[:-1]))
 
     def verify(self, plan: Plan) -> None:
         """Recompute every invariant the slow way.
@@ -67,18 +77,28 @@ class Trace:
         verify_trace(plan, self)
 
 
-def same_trace(one: Trace, two: Trace) -> str:
-    """Name the first column in which two traces differ, or return the empty string."""
+def same_trace(one: Trace, two: Trace, *, without_tasks: bool = False) -> str:
+    """Name the first column in which two traces differ, or return the empty string.
+
+    ``without_tasks``: leave the tables of tasks out, of which one trace may have none.
+    """
     for name in COLUMNS:
-        if not np.array_equal(getattr(one, name), getattr(two, name)):
+        if not _same(getattr(one, name), getattr(two, name)):
             return name
+    if without_tasks:
+        return ""
     if (one.task_table is None) != (two.task_table is None):
         return "task_table"
     if one.task_table is not None and two.task_table is not None:
         for name in Tasks.__dataclass_fields__:
-            if not np.array_equal(getattr(one.task_table, name), getattr(two.task_table, name)):
+            if not _same(getattr(one.task_table, name), getattr(two.task_table, name)):
                 return f"task_table.{name}"
     return ""
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Equal values of equal type: a column is not allowed to be wider in one engine."""
+    return np.array_equal(one, two) and getattr(one, "dtype", None) == getattr(two, "dtype", None)
 
 
 #: The columns of a Trace that two engines must agree on.

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.core.plan import I8, Plan
+from simulator.core.rules import MOST_NS
 from simulator.core.trace import COMPLETE, UNFINISHED, Tasks, Trace
 
 if TYPE_CHECKING:
     from simulator.engines.reference import Gather, Task
-
-
-#: Sums stop here instead of overflowing: 292 years of waiting.
-MOST = 2**63 - 1
 
 
 def _absent(*shape: int) -> I8:
@@ -28,13 +25,11 @@ class Recorder:
         stages, queries = len(plan.stages), plan.queries
         self.plan = plan
         self.first_measured = plan.first_measured
-        self.completion_ns = _absent(queries)
-        self.outcome = np.full(queries, UNFINISHED, dtype=np.int64)
-        self.enter_ns = _absent(stages, queries)
+        self.outcome = np.full(queries, UNFINISHED, dtype=np.int8)
         self.close_ns = _absent(stages, queries)
         self.leave_ns = _absent(stages, queries)
         self.candidates = np.full((stages, queries), -1.0)
-        self.critical_shard = _absent(stages, queries)
+        self.critical_shard = np.full((stages, queries), -1, dtype=np.int32)
         self.critical_wait_ns = _absent(stages, queries)
         self.critical_service_ns = _absent(stages, queries)
         self.critical_response_ns = _absent(stages, queries)
@@ -47,9 +42,8 @@ class Recorder:
         self.table = Tasks(*(_absent(queries, plan.shards) for _ in range(6))) if tasks else None
         self.sent: list[Task] = []
 
-    def enter(self, gather: Gather, now: int, candidates: float) -> None:
+    def enter(self, gather: Gather, candidates: float) -> None:
         """A query enters a stage."""
-        self.enter_ns[gather.stage.index, gather.query] = now
         self.candidates[gather.stage.index, gather.query] = candidates
 
     def finish(self, task: Task) -> None:
@@ -78,15 +72,14 @@ class Recorder:
         self.critical_wait_ns[at] = task.start_ns - task.enqueue_ns
         self.critical_service_ns[at] = task.finish_ns - task.start_ns
         self.critical_response_ns[at] = now - task.finish_ns
-        self.answer_sum_ns[at] = min(gather.answer_sum_ns, MOST)
+        self.answer_sum_ns[at] = min(gather.answer_sum_ns, MOST_NS)
 
     def leave(self, gather: Gather, now: int) -> None:
         """A query leaves a stage, merged."""
         self.leave_ns[gather.stage.index, gather.query] = now
 
-    def complete(self, query: int, now: int) -> None:
-        """A query leaves the last stage."""
-        self.completion_ns[query] = now
+    def complete(self, query: int) -> None:
+        """A query has left the last stage."""
         self.outcome[query] = COMPLETE
 
     def trace(self, events: int) -> Trace:
@@ -95,15 +88,13 @@ class Recorder:
         self.fill_table()
         counters = (self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns)
         tasks, busy_ns, waiting_ns, longest_wait_ns = (
-            np.array([min(count, MOST) for count in column], dtype=np.int64) for column in counters
+            np.array([min(count, MOST_NS) for count in column], dtype=np.int64) for column in counters
         )
         return Trace(
             arrival_ns=plan.arrival_ns,
-            completion_ns=self.completion_ns,
             outcome=self.outcome,
             first_measured=plan.first_measured,
             measured=plan.measured,
-            enter_ns=self.enter_ns,
             close_ns=self.close_ns,
             leave_ns=self.leave_ns,
             candidates=self.candidates,

@@ -13,6 +13,7 @@ and how long things take is decided in ``rules``; this file only says what waits
 from __future__ import annotations
 
 import gc
+import math
 from collections import deque
 from collections.abc import Callable, Generator
 from heapq import heappop, heappush
@@ -22,7 +23,8 @@ import numpy as np
 import simpy
 
 from simulator.core import rules
-from simulator.core.plan import KEY_BITS, LEAST_WORK, NEVER_NS, Plan
+from simulator.core.dispatch import DECIDED, SCRATCH, dispatch
+from simulator.core.plan import KEY_BITS, NEVER_NS, Plan
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
 from simulator.core.trace import Trace
 from simulator.engines.recorder import Recorder
@@ -50,8 +52,9 @@ def simulate(plan: Plan, tasks: bool = False) -> Trace:
 class Clock(simpy.Environment):
     """SimPy's environment, which also knows the order of the event that is happening."""
 
-    def __init__(self) -> None:
+    def __init__(self, latest_ns: float = NEVER_NS) -> None:
         super().__init__(0)
+        self.latest_ns = latest_ns
         self.order = -1
         self.events = 0
 
@@ -90,6 +93,8 @@ class At(simpy.Event):
         self._value = value
         order = FIRST_PRIORITY + ((kind << KEY_BITS) | key)  # rules.event_order, without the call
         assert instant > clock._now or order > clock.order, "an event creates only later events"
+        if instant >= clock.latest_ns:
+            raise OverflowError("an instant beyond all that a run can tell apart")
         entry: Any = (instant, order, next(clock._eid), self)
         heappush(clock._queue, entry)  # clock.schedule, without the call
 
@@ -114,7 +119,7 @@ class Model:
 
     def __init__(self, plan: Plan, tasks: bool) -> None:
         self.plan = plan
-        self.clock = Clock()
+        self.clock = Clock(NEVER_NS if plan.drain_ns == NEVER_NS else math.inf)
         self.record = Recorder(plan, tasks)
         self.sent = 0
         self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
@@ -126,7 +131,7 @@ class Model:
         if self.plan.drain_ns == NEVER_NS:
             self.clock.run()
         else:
-            self.clock.run(until=int(self.plan.arrival_ns[-1]) + self.plan.drain_ns + 1)
+            self.clock.run(until=self.plan.end_ns + 1)
         return self.record.trace(self.clock.events)
 
     def arrivals(self) -> Process:
@@ -147,7 +152,7 @@ class Model:
             yield gather.closed
             yield from stage.merge(key)
             record.leave(gather, clock.now)
-        record.complete(query, clock.now)
+        record.complete(query)
 
 
 class Stage:
@@ -164,16 +169,15 @@ class Stage:
         self.request_ns = int(row["request_ns"])
         self.send_ns = int(row["send_ns"])
         self.is_load_aware = bool(rules.is_load_aware(row["policy"]))
-        self.weighs_work = int(row["policy"]) == LEAST_WORK
         first = int(row["first_replica"])
         count = self.shards * self.replicas_per_shard
         self.replicas = [Replica(model, first + i, int(row["workers"])) for i in range(count)]
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
-        #: What ``rules.dispatch`` fills: replica, time alone, service time and response latency of each task.
-        self.decided = np.zeros((4, self.shards), dtype=np.int64)
         self.pooled = np.zeros(self.replicas_per_shard, dtype=np.int64)
+        self.scratch = np.zeros((SCRATCH, self.shards))
+        self.decided = np.zeros((DECIDED, self.shards), dtype=np.int64)
 
     def dispatch(self, gather: Gather, previous: float) -> float:
         """Send a task to one replica of every shard, in shard order; return the candidates scored here.
@@ -182,20 +186,23 @@ class Stage:
         """
         plan, model, query = self.model.plan, self.model, gather.query
         clock, now, send_bits = model.clock, model.clock.now, plan.send_bits
-        candidates, view = rules.dispatch(
+        luck = plan.seed, plan.replication, query
+        candidates = rules.candidates_of(plan.stages, plan.laws, *luck, self.index, previous)
+        view = rules.view_of(plan.stages, *luck, self.index)
+        dispatch(
             *(plan.stages, plan.laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
-            *(plan.machine_factor, model.outstanding, self.pooled, plan.seed, plan.replication, query),
-            *(self.index, previous, plan.work[query], *self.decided),
+            *(plan.machine_factor, model.outstanding, *luck, self.index, candidates, view),
+            *(plan.work[query], self.pooled, self.scratch, self.decided),
         )
-        model.record.enter(gather, now, candidates)
-        for shard, (chosen, nominal_ns, service_ns, response_ns) in enumerate(self.decided.T.tolist()):
+        model.record.enter(gather, candidates)
+        for shard, (chosen, service_ns, response_ns, load) in enumerate(self.decided.T.tolist()):
             local = shard * self.replicas_per_shard + chosen
             replica = self.replicas[local]
             task = Task(gather, shard, replica, service_ns, response_ns)
             model.record.send(task)
             if self.is_load_aware:
                 task.counter = view + local
-                task.load = nominal_ns if self.weighs_work else 1
+                task.load = load
                 self.model.outstanding[task.counter] += task.load
             key = (replica.index << send_bits) | model.sent
             model.sent += 1

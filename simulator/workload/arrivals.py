@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from simulator.core import draws
+from simulator.core.elementary import log
 from simulator.core.jit import kernel
 from simulator.core.plan import ARRIVE_CONSTANT, F8, I8
 from simulator.units import ns_array
@@ -20,9 +21,11 @@ from simulator.workload.rates import Rate
 @kernel
 def cumulate_gaps(seed, replication, first, reached, epoch):  # type: ignore[no-untyped-def]
     """Fill ``epoch`` (n,) with a unit Poisson process from arrival ``first`` on; ``reached``: the epoch before it."""
+    draws.uniform_series(seed, replication, draws.GAP, first, epoch)
     for i in range(epoch.shape[0]):
-        u, _ = draws.uniforms(seed, replication, draws.GAP, first + i, 0, 0)
-        reached = reached - math.log(1.0 - u)
+        epoch[i] = -log(1.0 - epoch[i])
+    for i in range(epoch.shape[0]):
+        reached = reached + epoch[i]
         epoch[i] = reached
 
 

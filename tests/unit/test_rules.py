@@ -18,18 +18,18 @@ OUTSTANDING = st.lists(st.integers(0, 3), min_size=1, max_size=6).map(lambda cou
 
 @given(st.sampled_from(POLICIES), OUTSTANDING, st.integers(0, 100), LUCK, LUCK)
 def test_some_replica_is_always_chosen(policy, outstanding, turn, u, v):
-    assert 0 <= rules.choose(policy, len(outstanding), outstanding, turn, u, v) < len(outstanding)
+    assert 0 <= rules.choose(policy, len(outstanding), outstanding, 0, turn, u, v) < len(outstanding)
 
 
 @given(st.sampled_from([LEAST_OUTSTANDING, LEAST_WORK]), OUTSTANDING, LUCK)
 def test_the_least_loaded_is_chosen(policy, outstanding, u):
-    assert outstanding[rules.choose(policy, len(outstanding), outstanding, 0, u, 0.5)] == outstanding.min()
+    assert outstanding[rules.choose(policy, len(outstanding), outstanding, 0, 0, u, 0.5)] == outstanding.min()
 
 
 @given(OUTSTANDING, LUCK, LUCK)
 def test_the_better_of_two_different_ones_is_chosen(outstanding, u, v):
     replicas = len(outstanding)
-    chosen = rules.choose(POWER_OF_TWO, replicas, outstanding, 0, u, v)
+    chosen = rules.choose(POWER_OF_TWO, replicas, outstanding, 0, 0, u, v)
     one = int(u * replicas)
     two = (one + 1 + int(v * (replicas - 1))) % replicas if replicas > 1 else one
     assert chosen in (one, two)
@@ -41,13 +41,13 @@ def test_the_better_of_two_different_ones_is_chosen(outstanding, u, v):
 def test_equal_replicas_are_chosen_equally_often(policy):
     rng = np.random.default_rng(1)
     idle = np.zeros(4, dtype=np.int64)
-    counts = np.bincount([rules.choose(policy, 4, idle, 0, *rng.random(2)) for _ in range(8000)], minlength=4)
+    counts = np.bincount([rules.choose(policy, 4, idle, 0, 0, *rng.random(2)) for _ in range(8000)], minlength=4)
     assert np.all(np.abs(counts - 2000) < 5 * np.sqrt(8000 * 0.25 * 0.75))  # a false alarm in half a million
 
 
 def test_round_robin_turns():
     idle = np.zeros(3, dtype=np.int64)
-    assert [rules.choose(ROUND_ROBIN, 3, idle, turn, 0.5, 0.5) for turn in range(5)] == [0, 1, 2, 0, 1]
+    assert [rules.choose(ROUND_ROBIN, 3, idle, 0, turn, 0.5, 0.5) for turn in range(5)] == [0, 1, 2, 0, 1]
 
 
 @given(st.integers(0, 11), st.integers(0, 2**58 - 1), st.integers(0, 11), st.integers(0, 2**58 - 1))

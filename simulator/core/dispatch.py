@@ -1,0 +1,174 @@
+"""What a dispatch decides for all tasks of one query in one stage: whom each goes to, and how long it takes.
+
+Luck is drawn as one block, and each step is a loop over the shards that the compiler vectorises. Both engines
+call this.
+"""
+
+from __future__ import annotations
+
+from simulator.core import draws, laws, rules
+from simulator.core.jit import kernel
+from simulator.core.plan import LEAST_WORK, NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
+from simulator.core.split import part
+
+
+#: Rows of what a dispatch decides, (DECIDED, shards) int64: the replica's index in its shard, service time, response
+#: latency, and what counts as outstanding (a task, or under least_work ns of work; left alone by other policies).
+REPLICA, SERVICE, ANSWERING, LOAD = range(4)
+DECIDED = 4
+
+#: Rows of scratch that it overwrites, (SCRATCH, shards) float64.
+_LUCK, _MORE_LUCK, _ALONE, _FACTOR = range(4)
+SCRATCH = 4
+
+
+@kernel
+def dispatch(  # type: ignore[no-untyped-def]
+    stages,
+    stage_laws,
+    share,
+    knot_items,
+    knot_ns,
+    knot_slope,
+    machine_factor,
+    outstanding,
+    seed,
+    replication,
+    query,
+    stage,
+    candidates,
+    view,
+    work,
+    pooled,
+    scratch,
+    decided,
+):
+    """Draw and decide everything about the tasks of one query in one stage, in shard order.
+
+    Parameters
+    ----------
+    stages, stage_laws, share, knot_items, knot_ns, knot_slope, machine_factor, seed, replication
+        Of the Plan.
+    outstanding
+        (views,) int64 tasks, or ns of work under least_work; only read.
+    query, stage, candidates, view, work
+        Whose; candidates scored in this stage, offset of the query's view in ``outstanding``, and its work factor.
+    pooled
+        Scratch, int64, for as many as a shard of the stage has replicas.
+    scratch, decided
+        See their rows; ``decided`` is filled in its first columns.
+    """
+    luck = scratch[_LUCK]
+    alone_ns = scratch[_ALONE]
+    factor = scratch[_FACTOR]
+    replica = decided[REPLICA]
+    service_ns = decided[SERVICE]
+    response_ns = decided[ANSWERING]
+    load = decided[LOAD]
+    shards = stages[stage]["shards"]
+    place = stage * draws.PLACES
+    time_row = stage * ROLES + TIME
+    task_row = stage * ROLES + TASK
+    is_timed = stage_laws[time_row]["kind"] != NONE
+    if is_timed:
+        if laws.is_drawn(stage_laws, time_row):
+            draws.first_block(seed, replication, draws.TASK, query, place, shards, luck)
+        laws.quantiles(stage_laws, time_row, shards, luck, alone_ns)
+        for shard in range(shards):
+            alone_ns[shard] = alone_ns[shard] * work
+    else:
+        _items(stages, share, seed, replication, query, stage, candidates, alone_ns)
+        for shard in range(shards):
+            alone_ns[shard] = rules.cost_ns(stages, knot_items, knot_ns, knot_slope, stage, alone_ns[shard] * work)
+    first = stages[stage]["first_replica"]
+    replicas = stages[stage]["replicas"]
+    if replicas == 1:
+        for shard in range(shards):
+            replica[shard] = 0
+    else:
+        _choose_all(stages, outstanding, seed, replication, query, stage, view, pooled, scratch, replica)
+    if is_timed or not laws.is_drawn(stage_laws, task_row):
+        same = 1.0 if is_timed else stage_laws[task_row]["a"]
+        for shard in range(shards):
+            slowness = machine_factor[first + shard * replicas + replica[shard]]
+            service_ns[shard] = rules.service_ns(alone_ns[shard], slowness, same)
+    else:
+        draws.first_block(seed, replication, draws.TASK, query, place, shards, luck)
+        laws.quantiles(stage_laws, task_row, shards, luck, factor)
+        for shard in range(shards):
+            slowness = machine_factor[first + shard * replicas + replica[shard]]
+            service_ns[shard] = rules.service_ns(alone_ns[shard], slowness, factor[shard])
+    response_row = stage * ROLES + RESPONSE
+    if laws.is_drawn(stage_laws, response_row):
+        draws.first_block(seed, replication, draws.RESPONSE, query, place, shards, luck)
+        laws.quantiles(stage_laws, response_row, shards, luck, factor)
+        for shard in range(shards):
+            response_ns[shard] = rules.round_ns(factor[shard])
+    else:
+        same_ns = rules.round_ns(stage_laws[response_row]["a"])
+        for shard in range(shards):
+            response_ns[shard] = same_ns
+    if rules.is_load_aware(stages[stage]["policy"]):
+        weighs_work = stages[stage]["policy"] == LEAST_WORK
+        for shard in range(shards):
+            load[shard] = rules.round_ns(alone_ns[shard]) if weighs_work else 1
+
+
+@kernel
+def _items(stages, share, seed, replication, query, stage, candidates, items):  # type: ignore[no-untyped-def]
+    """Fill ``items`` with the candidates that fall on each shard: by share, or by hash."""
+    first = stages[stage]["first_shard"]
+    shards = stages[stage]["shards"]
+    if stages[stage]["hashed"] == 0:
+        for shard in range(shards):
+            items[shard] = candidates * share[first + shard]
+        return
+    draws.first_block(seed, replication, draws.SPLIT, query, stage * draws.PLACES, shards, items)
+    left = rules.round_ns(candidates)
+    share_left = 1.0
+    for shard in range(shards):
+        fell = left
+        if shard + 1 < shards:
+            chance = share[first + shard] / share_left if share_left > 0.0 else 0.0
+            fell = part(left, chance, items[shard])
+        left -= fell
+        share_left -= share[first + shard]
+        items[shard] = float(fell)
+
+
+@kernel
+def _choose_all(  # type: ignore[no-untyped-def]
+    stages, outstanding, seed, replication, query, stage, view, pooled, scratch, replica
+):
+    """Fill ``replica`` where there is a choice; arguments as of ``dispatch``. Luck that does not matter is not drawn."""
+    luck = scratch[_LUCK]
+    more_luck = scratch[_MORE_LUCK]
+    shards = stages[stage]["shards"]
+    replicas = stages[stage]["replicas"]
+    policy = stages[stage]["policy"]
+    place = stage * draws.PLACES
+    if stages[stage]["by_query"] == 1:
+        for i in range(replicas):
+            pooled[i] = 0
+        if rules.is_load_aware(policy):
+            for shard in range(shards):
+                for i in range(replicas):
+                    pooled[i] += outstanding[view + shard * replicas + i]
+        u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, 0)
+        chosen = rules.choose(policy, replicas, pooled, 0, query, u, v)
+        for shard in range(shards):
+            replica[shard] = chosen
+    elif policy == RANDOM:
+        draws.first_block(seed, replication, draws.ROUTE, query, place, shards, luck)
+        for shard in range(shards):
+            replica[shard] = int(luck[shard] * replicas)
+    elif policy == ROUND_ROBIN:
+        for shard in range(shards):
+            replica[shard] = (query + shard) % replicas
+    else:
+        draws.block(seed, replication, draws.ROUTE, query, place, shards, luck, more_luck)
+        for shard in range(shards):
+            first = view + shard * replicas
+            replica[shard] = rules.choose(
+                policy, replicas, outstanding, first, query + shard, luck[shard], more_luck[shard]
+            )
