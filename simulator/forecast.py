@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from simulator.core.plan import Plan, frozen
-from simulator.engines import reference
+from simulator.engine_check import first_queries
+from simulator.engines import COMPILED, REFERENCE, engine
 from simulator.planner import make_plan
 from simulator.scenario import Scenario
 from simulator.theory import FULL, Estimate, estimate
 
-#: Tasks simulated to measure the engine's speed on the scenario itself.
-PILOT_TASKS = 5_000
+#: Tasks simulated to measure an engine's speed on the scenario itself.
+PILOT_TASKS = {COMPILED: 200_000, REFERENCE: 5_000}
 #: Effective exceedances that an honest 95 % interval of a percentile needs (15 to 20).
 EXCEEDANCES = 20
 
@@ -28,31 +28,25 @@ class Forecast:
     percentile: float  #: in percent, the highest among the objectives (99 if there is none)
 
 
-def forecast(scenario: Scenario, jobs: int = 1) -> Forecast:
-    """Time a pilot of the scenario and scale it up."""
+def forecast(scenario: Scenario, jobs: int = 1, name: str = COMPILED) -> Forecast:
+    """Time a pilot of the scenario on an engine and scale it up."""
+    run = engine(name).simulate
     plan = make_plan(scenario)
     replications = scenario.run.replications
     tasks = plan.queries * plan.shards * replications
-    reference.simulate(_first_queries(plan, 1))  # compile first
+    run(first_queries(plan, 1))  # compile first
     began = time.perf_counter()
-    reference.simulate(_first_queries(make_plan(scenario), 1))
+    run(first_queries(make_plan(scenario), 1))
     each_s = time.perf_counter() - began  # what a replication takes besides its tasks
-    pilot = _first_queries(plan, max(1, PILOT_TASKS // plan.shards))
+    pilot = first_queries(plan, max(1, PILOT_TASKS[name] // plan.shards))
     began = time.perf_counter()
-    reference.simulate(pilot)
+    run(pilot)
     rate_per_s = pilot.queries * plan.shards / (time.perf_counter() - began)
     waves = math.ceil(replications / jobs)
     seconds = waves * (plan.queries * plan.shards / rate_per_s + each_s)
     percentile = highest_percentile(scenario)
     enough = enough_queries(estimate(plan, scenario.is_stationary), percentile)
     return Forecast(tasks, seconds, enough, percentile)
-
-
-def _first_queries(plan: Plan, count: int) -> Plan:
-    """The plan cut after its first queries, all of them measured."""
-    count = min(count, plan.queries)
-    arrival_ns, work = frozen(plan.arrival_ns[:count]), frozen(plan.work[:count])
-    return replace(plan, arrival_ns=arrival_ns, work=work, first_measured=0, measured=count)
 
 
 def highest_percentile(scenario: Scenario) -> float:

@@ -1,22 +1,21 @@
-"""``simulate``: replications of a scenario, on one or more processes, until there are enough; and what they say."""
+"""``simulate``: replications of a scenario, until there are enough; and what they say."""
 
 from __future__ import annotations
 
-import multiprocessing
 import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
-from simulator.errors import ContradictionError, Problem, ScenarioError
+from simulator.engine_check import EngineCheck, check_engines
+from simulator.engines import AUTO, COMPILED, chosen, compile_ahead
+from simulator.errors import ContradictionError
 from simulator.planner import make_plan
+from simulator.replications import replications
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
 from simulator.theory import busiest, check, estimate, has_drawn_machines, little
@@ -37,10 +36,12 @@ class Result:
     traces: dict[int, Trace] = field(repr=False)  #: by replication
     interrupted: bool  #: finished replications were kept, others lost
     wall_s: float
+    engine: str  #: compiled or reference
+    engine_check: EngineCheck | None = None  #: if it was asked for
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as written by ``--format json``: the same bytes for the same input, on any number of processes."""
+        """The result as written by ``--format json``: the same bytes for the same input, on any number of threads or processes."""
         body = self.summary.to_dict()
         notes = [*self.notes, *body.pop("notes", [])]
         resolved = self.scenario.resolved()
@@ -48,11 +49,12 @@ class Result:
             "schema": 1,
             "scenario": self.scenario.name,
             "description": self.scenario.description,
-            "engine": "reference",
+            "engine": self.engine,
             "seed": self.scenario.run.seed,
             **body,
             "theory": self.theory,
             "notes": notes,
+            **({} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}),
             "provenance": {
                 "scenario_sha256": self.scenario.sha256(),
                 "seed": self.scenario.run.seed,
@@ -90,7 +92,10 @@ def simulate(
     jobs: int = 1,
     percentiles: Sequence[float] = (50, 90, 95, 99, 99.9),
     time_s: float | None = None,
+    engine: str = AUTO,
+    compare_engines: bool = False,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Result:
     """Simulate a scenario and summarise it.
 
@@ -99,18 +104,26 @@ def simulate(
     scenario
         As loaded; how many replications and queries, and the seed, stand in ``scenario.run``.
     jobs
-        Processes; the result does not depend on it.
+        Threads (compiled engine) or processes (reference engine); the result does not depend on it.
     percentiles
         Of latency, in percent, to be reported where the sample supports them.
     time_s
         Run as many whole replications as fit into this time, at least one, whatever the scenario says.
+    engine
+        ``auto``, ``compiled`` or ``reference``. The figures are the same.
+    compare_engines
+        Whether to run the first queries on both engines, too, and compare everything that happened.
     progress
         Called with (replications done, replications planned, events so far) as replications finish.
+    say
+        Told what a wait is for: the first run of a version compiles the engine.
 
     Raises
     ------
     ContradictionError
-        If the run contradicts a law that holds exactly.
+        If the run contradicts a law that holds exactly, or the engines differ.
+    ValueError
+        If there is no such engine, or it does not cover the scenario.
     ScenarioError
         If a replication would measure no query.
     """
@@ -120,6 +133,10 @@ def simulate(
     notes: list[str] = []
     traces: dict[int, Trace] = {}
     plan = make_plan(scenario, 0)
+    name = chosen(engine, plan)
+    if name == COMPILED or compare_engines:
+        compile_ahead(say)
+    compared = check_engines(scenario) if compare_engines else None
     paper = estimate(plan, scenario.is_stationary)
     drawn = has_drawn_machines(plan)
 
@@ -139,7 +156,7 @@ def simulate(
     shorter: tuple[Scenario, Plan, dict[int, Trace]] | None = None
     looks = 0
     while True:
-        interrupted = _extend(traces, scenario, wanted, deadline, jobs, progress)
+        interrupted = _extend(traces, scenario, name, wanted, deadline, jobs, progress)
         if interrupted or deadline is not None or scenario.run.precision is None or not traces:
             break
         looks += 1
@@ -176,7 +193,8 @@ def simulate(
         notes.append("replications share the trace and redraw the rest: intervals are given this trace")
     summary = look()
     theory = _theory(scenario, plan, paper, summary, traces)
-    return Result(scenario, summary, theory, traces, interrupted, time.monotonic() - began, tuple(notes))
+    wall_s = time.monotonic() - began
+    return Result(scenario, summary, theory, traces, interrupted, wall_s, name, compared, tuple(notes))
 
 
 def _theory(
@@ -198,6 +216,7 @@ def _theory(
 def _extend(
     traces: dict[int, Trace],
     scenario: Scenario,
+    name: str,
     wanted: int | None,
     deadline: float | None,
     jobs: int,
@@ -205,8 +224,7 @@ def _extend(
 ) -> bool:
     """Add replications to ``traces`` until ``wanted`` are there or time is up; True if interrupted."""
     try:
-        source = _serial if jobs == 1 or wanted == len(traces) + 1 else _parallel
-        for replication, trace in source(scenario, len(traces), wanted, deadline, jobs):
+        for replication, trace in replications(scenario, name, len(traces), wanted, deadline, jobs):
             traces[replication] = trace
             if progress is not None:
                 done = sum(trace.events for trace in traces.values())
@@ -214,65 +232,3 @@ def _extend(
     except KeyboardInterrupt:
         return True
     return False
-
-
-def replicate(scenario: Scenario, replication: int) -> Trace:
-    """Simulate one replication on the reference engine."""
-    from simulator.engines import reference
-
-    plan = make_plan(scenario, replication)
-    try:
-        return reference.simulate(plan)
-    except OverflowError:
-        message = "the backlog grows beyond 292 years, all that int64 nanoseconds hold; lower the rate or the times"
-        raise ScenarioError([Problem(scenario.source, 0, 0, "load", message)]) from None
-
-
-Replications = Iterator[tuple[int, Trace]]
-
-
-def _serial(scenario: Scenario, first: int, wanted: int | None, deadline: float | None, jobs: int) -> Replications:
-    replication = first
-    longest_s = 0.0
-    while (wanted is None or replication < wanted) and (
-        deadline is None or replication == first or time.monotonic() + longest_s <= deadline
-    ):
-        began = time.monotonic()
-        yield replication, replicate(scenario, replication)
-        longest_s = max(longest_s, time.monotonic() - began)
-        replication += 1
-
-
-def _parallel(scenario: Scenario, first: int, wanted: int | None, deadline: float | None, jobs: int) -> Replications:
-    """Replications on processes, as they finish. What is under way when the caller stops is ended."""
-    # A fork is cheap but not safe beside other threads; then start afresh.
-    may_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
-    context = multiprocessing.get_context("fork" if may_fork else "spawn")
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts_to_the_parent)
-    began: dict[Future[Trace], tuple[int, float]] = {}
-    following, longest_s = first, 0.0
-    try:
-        while True:
-            while len(began) < jobs and (wanted is None or following < wanted):
-                in_time = deadline is None or following < first + jobs or time.monotonic() + longest_s <= deadline
-                if not in_time:
-                    break
-                began[executor.submit(replicate, scenario, following)] = (following, time.monotonic())
-                following += 1
-            if not began:
-                return
-            done, _ = wait(began, return_when=FIRST_COMPLETED)
-            for future in done:
-                replication, start = began.pop(future)
-                longest_s = max(longest_s, time.monotonic() - start)
-                yield replication, future.result()
-    finally:
-        executor.shutdown(wait=not began, cancel_futures=True)
-        if began:
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -66,7 +66,17 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     "--precision", type=RATIO, metavar="RATIO", help="Go on until the percentiles of the objectives are so precise."
 )
 @click.option("--time", "time_s", type=DURATION, metavar="DURATION", help="Run whole replications for that long.")
-@click.option("--jobs", type=click.IntRange(1), callback=_jobs, metavar="N", help="Processes; default: one a core.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "compiled", "reference"]),
+    default="auto",
+    show_default=True,
+    help="Same figures: compiled for scale, reference to be read.",
+)
+@click.option("--check-engines", is_flag=True, help="Run the first queries on both engines and compare everything.")
+@click.option(
+    "--jobs", type=click.IntRange(1), callback=_jobs, metavar="N", help="Replications at a time; default: one a core."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the run there, as files.")
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress; the exit code tells.")
 @format_option("table", "json")
@@ -80,6 +90,8 @@ def command(
     replications: str | None,
     precision: float | None,
     time_s: float | None,
+    engine: str,
+    check_engines: bool,
     jobs: int,
     output: Path | None,
     quiet: bool,
@@ -109,9 +121,17 @@ def command(
     show = Progress(enabled=False, is_terminal=is_terminal)
     try:
         if not quiet:
-            is_long = announce(checked, jobs, time_s)
+            is_long = announce(checked, jobs, time_s, engine)
             show.enabled = is_long or is_terminal
-        result = simulate(checked, jobs=jobs, percentiles=percentiles, time_s=time_s, progress=show.update)
+        result = simulate(
+            checked,
+            jobs=jobs,
+            percentiles=percentiles,
+            time_s=time_s,
+            engine=engine,
+            compare_engines=check_engines,
+            progress=show.update,
+        )
     except KeyboardInterrupt:
         show.clear()
         click.echo("interrupted before the first replication was finished: nothing to report", err=True)
@@ -139,18 +159,23 @@ def check_output(output: Path) -> None:
         raise click.UsageError(f"{output}: cannot be written, {error.strerror}: {above}") from None
 
 
-def announce(scenario: Scenario, jobs: int, time_s: float | None) -> bool:
+def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) -> bool:
     """Say on standard error what a long run will take, and what would be enough; returns whether it is long."""
+    from simulator.engines import COMPILED, chosen, compile_ahead
     from simulator.forecast import forecast
+    from simulator.planner import make_plan
     from simulator.units import format_count, format_duration
 
+    name = chosen(asked, make_plan(scenario))
+    if name == COMPILED:
+        compile_ahead(lambda line: click.echo(line, err=True))
     if time_s is not None:
         return time_s >= LONG_S
-    found = forecast(scenario, jobs)
+    found = forecast(scenario, jobs, name)
     if found.seconds < LONG_S:
         return False
     click.echo(
-        f"{format_count(found.tasks)} tasks, about {format_duration(found.seconds)} on {jobs} processes", err=True
+        f"{format_count(found.tasks)} tasks, about {format_duration(found.seconds)}, {jobs} replications at a time", err=True
     )
     if found.enough_queries is not None:
         enough = format_count(found.enough_queries)

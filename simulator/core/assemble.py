@@ -164,3 +164,8 @@ def check_sizes(bits: dict[str, int], queries: int, parts: Sequence[StageParts])
             raise PlanTooLarge(
                 f"stages[{stage}] has {places} replicas; at most {MOST_PLACES} have random numbers of their own"
             )
+
+
+def smallest_plan() -> Plan:
+    """One query at one server: to compile an engine with."""
+    return assemble([StageParts(candidates=ONE)], np.zeros(1, dtype=np.int64))

@@ -7,7 +7,7 @@ call this.
 from __future__ import annotations
 
 from simulator.core import draws, laws, rules
-from simulator.core.jit import kernel
+from simulator.core.jit import formula, kernel
 from simulator.core.plan import LEAST_WORK, NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
 from simulator.core.split import part
 
@@ -22,7 +22,7 @@ _LUCK, _MORE_LUCK, _ALONE, _FACTOR = range(4)
 SCRATCH = 4
 
 
-@kernel
+@formula
 def dispatch(  # type: ignore[no-untyped-def]
     stages,
     stage_laws,
@@ -36,8 +36,7 @@ def dispatch(  # type: ignore[no-untyped-def]
     replication,
     query,
     stage,
-    candidates,
-    view,
+    previous,
     work,
     pooled,
     scratch,
@@ -51,13 +50,20 @@ def dispatch(  # type: ignore[no-untyped-def]
         Of the Plan.
     outstanding
         (views,) int64 tasks, or ns of work under least_work; only read.
-    query, stage, candidates, view, work
-        Whose; candidates scored in this stage, offset of the query's view in ``outstanding``, and its work factor.
+    query, stage, previous, work
+        Whose; candidates that the previous stage was given, and the query's work factor.
     pooled
         Scratch, int64, for as many as a shard of the stage has replicas.
     scratch, decided
         See their rows; ``decided`` is filled in its first columns.
+
+    Returns
+    -------
+    candidates, view
+        Candidates scored in this stage, and the offset of the query's view in ``outstanding``.
     """
+    candidates = rules.candidates_of(stages, stage_laws, seed, replication, query, stage, previous)
+    view = rules.view_of(stages, seed, replication, query, stage)
     luck = scratch[_LUCK]
     alone_ns = scratch[_ALONE]
     factor = scratch[_FACTOR]
@@ -112,6 +118,7 @@ def dispatch(  # type: ignore[no-untyped-def]
         weighs_work = stages[stage]["policy"] == LEAST_WORK
         for shard in range(shards):
             load[shard] = rules.round_ns(alone_ns[shard]) if weighs_work else 1
+    return candidates, view
 
 
 @kernel

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from llvmlite.binding import get_host_cpu_name
 from numba.core import config
 from numba.core.options import DefaultOptions
 
@@ -21,8 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def source_hash() -> str:
-    """Hash of the modules that define kernels, and of the versions that compile them."""
-    digest = hashlib.sha256(f"{numba.__version__}".encode())
+    """Hash of the modules that define kernels, and of what compiles them, and for which processor."""
+    digest = hashlib.sha256(f"{numba.__version__} {get_host_cpu_name()} {sys.implementation.cache_tag}".encode())
     package = Path(__file__).parent.parent
     for folder in ("core", "engines", "workload"):
         for path in sorted((package / folder).glob("*.py")):
@@ -78,3 +81,38 @@ def _compiled(function: F, **more: bool) -> F:
         return cast(F, numba.njit(function, **options))
     finally:
         settings.CACHE_DIR = previous
+
+
+#: Seconds that a cold compilation took when this was written; told to whoever waits for it.
+COLD_S = 15
+
+
+def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | None = None) -> None:
+    """Call ``compile_all`` unless the cache says that it has been done; one process at a time does it.
+
+    ``say`` is told what the waiting is for. Without a cache nothing is remembered: what is called compiles itself.
+    """
+    if _CACHE is None:
+        return
+    done = _CACHE / "complete"
+    if done.exists():
+        return
+    if say is not None:
+        say(f"compiling the engine, once for this version and machine: about {COLD_S} s")
+    with _alone(_CACHE / "lock"):
+        if not done.exists():
+            compile_all()
+            done.touch()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that goes with the process; where there are no such locks, others may do the same work twice."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

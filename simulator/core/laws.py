@@ -82,7 +82,7 @@ def _pareto(a, b, c, u):  # type: ignore[no-untyped-def]
     return a * power(1.0 - u * c, b)
 
 
-@kernel
+@formula
 def quantile(laws, row, u):  # type: ignore[no-untyped-def]
     """Value of the law in ``laws[row]`` ((n,) LAW) at the uniform ``u`` of (0, 1); 0 where there is no law."""
     kind = laws[row]["kind"]

@@ -1,1 +1,68 @@
-"""The engines: each takes a Plan and returns a Trace."""
+"""The engines: each takes a Plan and returns a Trace, the same one.
+
+``compiled`` for scale, ``reference`` to be read. Which of them runs is decided here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from simulator.core.plan import Plan
+    from simulator.core.trace import Trace
+
+AUTO, COMPILED, REFERENCE = "auto", "compiled", "reference"
+
+#: What a user may ask for; ``auto`` is the compiled engine wherever it covers the plan.
+CHOICES = (AUTO, COMPILED, REFERENCE)
+
+
+class Engine(Protocol):
+    """What a module of an engine offers."""
+
+    def simulate(self, plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | None = None) -> Trace:
+        """Simulate one replication."""
+        ...
+
+
+def chosen(asked: str, plan: Plan) -> str:
+    """The engine that runs a plan: COMPILED or REFERENCE.
+
+    Raises
+    ------
+    ValueError
+        If ``asked`` is none of CHOICES, or an engine that does not cover the plan.
+    """
+    if asked not in CHOICES:
+        raise ValueError(f"no engine is called {asked!r}; there are {', '.join(CHOICES)}")
+    if asked == REFERENCE:
+        return REFERENCE
+    from simulator.engines.compiled import uncovered
+
+    missing = uncovered(plan)
+    if missing and asked == COMPILED:
+        raise ValueError(f"the compiled engine does not know {missing}; ask for auto or reference")
+    return REFERENCE if missing else COMPILED
+
+
+def engine(name: str) -> Engine:
+    """The module of an engine: COMPILED or REFERENCE."""
+    module: Any = importlib.import_module(f"simulator.engines.{name}")
+    return module  # type: ignore[no-any-return]
+
+
+def compile_ahead(say: Callable[[str], None] | None = None) -> None:
+    """Compile all kernels before any worker starts, if that has not been done on this machine for these sources.
+
+    Processes that come at the same time wait for the first one. ``say`` is told when it will take a while.
+    """
+    from simulator.core.jit import compiled_once
+
+    def compile_all() -> None:
+        from simulator.core.assemble import smallest_plan
+
+        engine(COMPILED).simulate(smallest_plan())
+
+    compiled_once(compile_all, say)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.core.dispatch import DECIDED, SCRATCH
 from simulator.core.plan import I8, Plan
-from simulator.core.trace import UNFINISHED, Tasks, Trace
+from simulator.core.trace import Tasks, Trace
 from simulator.engines import loop, lookahead
 from simulator.engines.eventlist import COLUMNS
 from simulator.engines.lockstep import Lockstep, in_lockstep
@@ -108,12 +108,11 @@ class Run:
         self.is_starting = np.zeros(plan.replicas * is_needed, dtype=np.int64)
         self.running = _filled(workers * is_needed)
         self.missing = np.zeros(queries * is_needed, dtype=np.int32)
-        # what the Trace is made of
-        self.instants = _filled(loop.INSTANTS, stages, queries)
-        self.instants[loop.ANSWER_SUM] = 0
-        self.candidates = np.full((stages, queries), -1.0)
-        self.critical_shard = np.full((stages, queries), -1, dtype=np.int32)
-        self.outcome = np.full(queries, UNFINISHED, dtype=np.int8)
+        # what the Trace is made of; a query's part is set to "not reached" when it arrives
+        self.instants = np.empty((loop.INSTANTS, stages, queries), dtype=np.int64)
+        self.candidates = np.empty((stages, queries))
+        self.critical_shard = np.empty((stages, queries), dtype=np.int32)
+        self.outcome = np.empty(queries, dtype=np.int8)
         self.counters = np.zeros((lookahead.COUNTERS, plan.replicas), dtype=np.int64)
         self.table = _filled(loop.TABLE, queries * tasks, plan.shards * tasks)
         if is_needed:
@@ -196,8 +195,6 @@ def _filled(*shape: int) -> I8:
     return np.full(shape, -1, dtype=np.int64)
 
 
-def covers(plan: Plan) -> bool:
-    """Whether this engine knows every feature of the plan: today it does."""
-    return True
-
-
+def uncovered(plan: Plan) -> str:
+    """What of the plan this engine does not know, in words; empty: it knows all of it, as it does today of any plan."""
+    return ""

@@ -25,7 +25,7 @@ COUNTERS = 4
 MEMBERS, LAST, SUM = range(3)
 
 
-@kernel
+@formula
 def serve(stages, stage, first_worker, enqueued_ns, send_ns, decided, free_ns, passed):  # type: ignore[no-untyped-def]
     """Let every replica serve what a dispatch sent it.
 
@@ -92,7 +92,7 @@ def count_one(counters, replica, service_ns, waited_ns):  # type: ignore[no-unty
     counters[LONGEST, replica] = max(counters[LONGEST, replica], waited_ns)
 
 
-@kernel
+@formula
 def count(stages, stage, end_ns, decided, passed, counters):  # type: ignore[no-untyped-def]
     """Add the tasks that finish until ``end_ns`` to the counters of their replicas."""
     replica = decided[REPLICA]
@@ -120,7 +120,7 @@ def count(stages, stage, end_ns, decided, passed, counters):  # type: ignore[no-
             count_one(counters, first + shard * replicas + replica[shard], service_ns[shard], waited[shard])
 
 
-@kernel
+@formula
 def closing(shards, answered):  # type: ignore[no-untyped-def]
     """Instant of the last of ``shards`` answers, and its shard: of simultaneous ones the highest."""
     last = answered[0]
@@ -132,7 +132,7 @@ def closing(shards, answered):  # type: ignore[no-untyped-def]
     return last, shard
 
 
-@kernel
+@formula
 def sum_since(shards, answered, enter_ns, last_ns):  # type: ignore[no-untyped-def]
     """Sum of answer - enter; ``last_ns`` is the last answer, which says whether the sum may overflow."""
     total = 0

@@ -12,7 +12,7 @@ from simulator.core.dispatch import ANSWERING, LOAD, REPLICA, SERVICE, dispatch
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import KEY_BITS, NEVER_NS
 from simulator.core.rules import ANSWER, DISPATCH, ENQUEUE, FINISH, START
-from simulator.core.trace import COMPLETE
+from simulator.core.trace import COMPLETE, UNFINISHED
 from simulator.engines.eventlist import INSTANT, ORDER, WHAT, pop, push
 from simulator.engines.lookahead import (
     ANSWERED,
@@ -91,7 +91,7 @@ def note_all(  # type: ignore[no-untyped-def]
             table[B_ANSWER, query, column] = passed[ANSWERED, shard]
 
 
-@kernel
+@formula
 def merged(stages, stage, answers, first_merger, merger_free_ns, close_ns):  # type: ignore[no-untyped-def]
     """Instant at which the merge of a stage that closes now is done: mergers serve in the order of closing."""
     duration_ns = rules.merge_ns(stages, stage, answers)
@@ -107,7 +107,7 @@ def merged(stages, stage, answers, first_merger, merger_free_ns, close_ns):  # t
     return done_ns
 
 
-@kernel
+@formula
 def leave(instants, outcome, events, state, stages, stage_bits, end_ns, query, stage, done_ns):  # type: ignore[no-untyped-def]
     """A query leaves a stage at ``done_ns``, if that is before the cut: on to the next stage, or complete."""
     if done_ns > end_ns or done_ns >= NEVER_NS:
@@ -197,6 +197,13 @@ def advance(  # type: ignore[no-untyped-def]
         if arrives:  # an arrival only dispatches to the first stage, within its instant
             what = 0
             state[CURSOR] = cursor + 1
+            outcome[cursor] = UNFINISHED
+            for stage in range(stages.shape[0]):
+                for row in range(INSTANTS):
+                    instants[row, stage, cursor] = -1
+                instants[ANSWER_SUM, stage, cursor] = 0
+                candidates[stage, cursor] = -1.0
+                critical_shard[stage, cursor] = -1
         else:
             now = events[0, INSTANT]
             order = events[0, ORDER]
@@ -229,10 +236,7 @@ def advance(  # type: ignore[no-untyped-def]
                     outstanding[answers[0, ORDER]] -= answers[0, WHAT]
                     state[ANSWERS_SIZE] = pop(answers, state[ANSWERS_SIZE])
             previous = candidates[stage - 1, query] if stage > 0 else 0.0
-            given = rules.candidates_of(stages, stage_laws, seed, replication, query, stage, previous)
-            candidates[stage, query] = given
-            view = rules.view_of(stages, seed, replication, query, stage)
-            dispatch(
+            candidates[stage, query], view = dispatch(
                 stages,
                 stage_laws,
                 share,
@@ -245,8 +249,7 @@ def advance(  # type: ignore[no-untyped-def]
                 replication,
                 query,
                 stage,
-                given,
-                view,
+                previous,
                 work[query],
                 pooled,
                 scratch,

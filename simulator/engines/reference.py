@@ -36,8 +36,11 @@ Process = Generator[simpy.Event, Any, None]
 FIRST_PRIORITY = 2
 
 
-def simulate(plan: Plan, tasks: bool = False) -> Trace:
-    """Simulate one replication and return its trace; with ``tasks``, every task's instants too."""
+def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | None = None) -> Trace:
+    """Simulate one replication and return its trace; with ``tasks``, every task's instants too.
+
+    ``stopped`` is not asked: this engine runs in a process of its own, which can be ended.
+    """
     # A query leaves no cyclic garbage behind, and the collector, left on, would look through all pending events again
     # and again: a fifth of the time on a stage of 1000 shards.
     was_collecting = gc.isenabled()
@@ -186,12 +189,9 @@ class Stage:
         """
         plan, model, query = self.model.plan, self.model, gather.query
         clock, now, send_bits = model.clock, model.clock.now, plan.send_bits
-        luck = plan.seed, plan.replication, query
-        candidates = rules.candidates_of(plan.stages, plan.laws, *luck, self.index, previous)
-        view = rules.view_of(plan.stages, *luck, self.index)
-        dispatch(
+        candidates, view = dispatch(
             *(plan.stages, plan.laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
-            *(plan.machine_factor, model.outstanding, *luck, self.index, candidates, view),
+            *(plan.machine_factor, model.outstanding, plan.seed, plan.replication, query, self.index, previous),
             *(plan.work[query], self.pooled, self.scratch, self.decided),
         )
         model.record.enter(gather, candidates)

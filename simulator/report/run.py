@@ -18,7 +18,7 @@ def run_table(result: dict[str, Any], width: int = 120, color: bool = False) -> 
             "",
             table(["objective", "verdict", "value", "95 % interval"], [_slo(slo) for slo in result["slos"]], 2),
         ]
-    parts += ["", *_theory(result["theory"])]
+    parts += ["", *_theory(result["theory"]), *_engines(result.get("engine_check"))]
     notes = [*result["notes"], *_reasons(result["slos"])]
     if notes:
         parts += ["", *(f"note: {note}" for note in notes)]
@@ -137,6 +137,13 @@ def _theory(theory: dict[str, Any]) -> list[str]:
         lines.append(f"        {law}: {', '.join(_checked(here))}")
     lines.append("        Little's law and flow balance hold in every stage")
     return lines
+
+
+def _engines(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    what = f"{found['tasks']:,} tasks of {found['queries']:,} queries"
+    return [f"engines: compiled and reference agree on every instant of {what}"]
 
 
 def _checked(checks: list[dict[str, Any]]) -> list[str]:
