@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,23 @@ settings.register_profile(
 )
 settings.register_profile("deep", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("SHARDSIM_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_signature_a_kernel() -> Iterator[None]:
+    """After all tests of a process: no kernel was compiled twice. A second signature costs users its compilation."""
+    yield
+    from numba.core.dispatcher import Dispatcher
+
+    kernels = {
+        f"{name}.{attribute}": value
+        for name, module in list(sys.modules.items())
+        if name.startswith("simulator.")
+        for attribute, value in vars(module).items()
+        if isinstance(value, Dispatcher)
+    }
+    twice = {name: kernel.signatures for name, kernel in kernels.items() if len(kernel.signatures) > 1}
+    assert not twice, f"kernels with more than one signature: {twice}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

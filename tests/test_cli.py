@@ -63,7 +63,7 @@ def shardsim(monkeypatch, capsys):
 def test_a_run_prints_a_table_and_exits_with_0(shardsim, small):
     code, out, err = shardsim("run", small, "--jobs", "1")
     assert (code, err) == (0, "")
-    assert "small\n4 x 300 queries measured at 50/s, seed 5, reference engine" in out
+    assert "small\n4 x 300 queries measured at 50/s, seed 5, compiled engine" in out
     assert "Little's law and flow balance hold in every stage" in out
     assert not any(line.endswith(" ") for line in out.splitlines())
 
@@ -309,7 +309,7 @@ def test_years_of_backlog_are_a_result_and_centuries_an_error(shardsim):
     assert "saturated by arithmetic" in out
     code, out, err = shardsim("run", "-", "--jobs", "1", "-q", stdin=ONE.replace("LAW", "100000h"))
     assert (code, out) == (2, "")
-    assert "the backlog grows beyond 292 years" in err
+    assert "the backlog grows beyond 146 years" in err
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_run(shardsim, small):

@@ -144,20 +144,20 @@ def test_the_number_of_shards_at_equal_work_a_shard_changes_nothing():
 
 def test_a_run_that_contradicts_an_exact_law_fails_loudly(monkeypatch):
     """A seeded bug: service times 30 % too long, which no interval of a good run would excuse."""
-    from simulator.engines import reference
+    from simulator.engines import compiled
 
-    honest = reference.simulate
+    honest = compiled.simulate
 
-    def slower(plan, tasks=False):
+    def slower(plan, tasks=False, **more):
         changed = dataclasses.replace(plan, knot_ns=plan.knot_ns, machine_factor=plan.machine_factor)
         factor = plan.machine_factor * 1.3
         factor.flags.writeable = False
-        return honest(dataclasses.replace(changed, machine_factor=factor), tasks)
+        return honest(dataclasses.replace(changed, machine_factor=factor), tasks, **more)
 
     system = BY_NAME["mm1 lam=0.5;mu=1.0"]
     scenario = scenario_from_dict({**system.scenario, "run": {"queries": 3000, "replications": 10}})
     simulate(scenario)
-    monkeypatch.setattr(reference, "simulate", slower)
+    monkeypatch.setattr(compiled, "simulate", slower)
     with pytest.raises(ContradictionError, match="do not trust it"):
         simulate(scenario)
 
@@ -165,9 +165,9 @@ def test_a_run_that_contradicts_an_exact_law_fails_loudly(monkeypatch):
 def test_lost_queries_are_noticed():
     plan = make_plan(scenario_from_dict({**paper_funnel(8.0, 2, 2), "run": {"queries": 50}}))
     trace = engine(plan)
-    enter = trace.enter_ns.copy()
-    enter[1, 7] += 1
-    broken = dataclasses.replace(trace, enter_ns=enter)
+    candidates = trace.candidates.copy()
+    candidates[1, 7] = -1
+    broken = dataclasses.replace(trace, candidates=candidates)
     assert "contradicted" in {finding.verdict for finding in little([broken], plan)}
 
 
@@ -326,16 +326,16 @@ def test_growth_of_one_replication_is_that_of_many():
 
 
 def test_an_interrupt_of_longer_replications_keeps_the_shorter_ones(monkeypatch):
-    from simulator import run
+    from simulator import replications
 
-    honest = run.replicate
+    honest = replications.replicate
 
-    def interrupted(scenario, replication):
+    def interrupted(scenario, replication, name):
         if scenario.queries > 20:
             raise KeyboardInterrupt
-        return honest(scenario, replication)
+        return honest(scenario, replication, name)
 
-    monkeypatch.setattr(run, "replicate", interrupted)
+    monkeypatch.setattr(replications, "replicate", interrupted)
     values = {"name": "case", "load": {"rate": "0.8/s"}, "stages": [timed({"kind": "exponential", "mean": "1s"})]}
     scenario = scenario_from_dict({**values, "run": {"queries": 20, "replications": 4, "precision": "10%"}})
     result = simulate(scenario)

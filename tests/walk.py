@@ -212,13 +212,14 @@ class Walk:
         completion = self.leave[-1]
         return Trace(
             plan.arrival_ns,
-            np.where(completion >= 0, COMPLETE, UNFINISHED),
+            np.where(completion >= 0, COMPLETE, UNFINISHED).astype(np.int8),
             plan.first_measured,
             plan.measured,
             self.close,
             self.leave,
             self.given,
-            *self.critical,
+            self.critical[0].astype(np.int32),
+            *self.critical[1:],
             self.answers,
             *columns,
             table,

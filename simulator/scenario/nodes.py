@@ -137,6 +137,8 @@ class _Composer:
         indent = line[: len(line) - len(line.lstrip())]
         if "\t" in indent or line[at.column : at.column + 1] == "\t":
             return mark, "a tab; YAML is indented with spaces"
+        if "nesting depth" in (error.problem or ""):  # libyaml's own limit; its parser runs ahead of us
+            return mark, f"nested more than {MOST_DEPTH} levels deep"
         if "undefined alias" in (error.problem or ""):
             return mark, f"{error.problem}"
         where = f" ({error.context})" if error.context else ""
