@@ -32,7 +32,7 @@ from simulator.scenario.laws import ONE, FactorLaw
 from simulator.scenario.trace_file import TraceError, read_trace
 
 #: Queries measured in each replication, and replications, where a scenario does not say.
-QUERIES = 5_000
+QUERIES = 50_000
 REPLICATIONS = 8
 
 MOST_QUERIES = 2**31
