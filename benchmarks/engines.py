@@ -2,17 +2,17 @@
 
 Goals: at least 50,000 shard-tasks a second on a stage of 1000 exponential shards, and no slower than a SimPy model
 with a process a task and a Resource a shard. Figures are medians of CPU time; machines are noisy, ratios less so.
+``peers`` has the SimPy models, and other simulators.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
-import simpy
+from peers import simpy_callbacks, simpy_resource
 
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
@@ -21,75 +21,16 @@ from simulator.engines import reference
 
 GOAL_PER_S = 50_000
 ROUNDS = 5
+SEED = 7
 UTILISATION = 0.5
 
 
 def plan_of(shards: int, queries: int) -> Plan:
     """Poisson queries over exponential shards of mean 1 s, at utilisation 1/2."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(SEED)
     arrival_ns = np.cumsum(rng.exponential(1e9 / UTILISATION, queries)).astype(np.int64)
     stage = StageParts([1 / shards] * shards, candidates=Law.constant(1.0), time=Law.exponential(1e9))
     return assemble([stage], arrival_ns, rate_per_s=UTILISATION)
-
-
-def resource_model(shards: int, queries: int) -> None:
-    """A process a task, a Resource a shard: how SimPy's own examples are written."""
-    rng = np.random.default_rng(7)
-    env = simpy.Environment()
-    servers = [simpy.Resource(env) for _ in range(shards)]
-    latencies = []
-
-    def task(server, service_s):
-        with server.request() as turn:
-            yield turn
-            yield env.timeout(service_s)
-
-    def query():
-        arrived = env.now
-        services = rng.exponential(1.0, shards).tolist()
-        yield env.all_of([env.process(task(*pair)) for pair in zip(servers, services, strict=True)])
-        latencies.append(env.now - arrived)
-
-    def arrivals():
-        for gap_s in rng.exponential(1 / UTILISATION, queries).tolist():
-            yield env.timeout(gap_s)
-            env.process(query())
-
-    env.process(arrivals())
-    env.run()
-    assert len(latencies) == queries
-
-
-def callback_model(shards: int, queries: int) -> None:
-    """One Timeout a task and callbacks, nothing recorded but latencies: about the least that SimPy can do."""
-    rng = np.random.default_rng(7)
-    env = simpy.Environment()
-    queues: list[deque] = [deque() for _ in range(shards)]
-    latencies = []
-
-    def serve(shard):
-        env.timeout(queues[shard][0][0]).callbacks.append(lambda _: finish(shard))
-
-    def finish(shard):
-        _, gather = queues[shard].popleft()
-        gather[0] -= 1
-        if gather[0] == 0:
-            latencies.append(env.now - gather[1])
-        if queues[shard]:
-            serve(shard)
-
-    def arrivals():
-        for gap_s in rng.exponential(1 / UTILISATION, queries).tolist():
-            yield env.timeout(gap_s)
-            gather = [shards, env.now]
-            for shard, service_s in enumerate(rng.exponential(1.0, shards).tolist()):
-                queues[shard].append((service_s, gather))
-                if len(queues[shard]) == 1:
-                    serve(shard)
-
-    env.process(arrivals())
-    env.run()
-    assert len(latencies) == queries
 
 
 def cpu_s(run: Callable[[], object]) -> float:
@@ -107,8 +48,8 @@ def main() -> None:
         plan = plan_of(shards, queries)
         models = {
             "shardsim reference": lambda plan=plan: reference.simulate(plan),
-            "SimPy Resource": lambda shards=shards, queries=queries: resource_model(shards, queries),
-            "SimPy callbacks": lambda shards=shards, queries=queries: callback_model(shards, queries),
+            "SimPy Resource": lambda shards=shards, queries=queries: simpy_resource([shards], queries, SEED),
+            "SimPy callbacks": lambda shards=shards, queries=queries: simpy_callbacks([shards], queries, SEED),
         }
         seconds: dict[str, list[float]] = {model: [] for model in models}
         for _ in range(ROUNDS):
