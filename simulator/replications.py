@@ -71,7 +71,7 @@ def _parallel(
 ) -> Replications:
     began: dict[Future[Trace], tuple[int, float]] = {}
     following, longest_s = first, 0.0
-    with (_threads(jobs) if name == COMPILED else _processes(jobs)) as (executor, stopped):
+    with _threads(jobs) if name == COMPILED else _processes(jobs) as (executor, stopped):
         while True:
             while len(began) < jobs and (wanted is None or following < wanted):
                 in_time = deadline is None or following < first + jobs or time.monotonic() + longest_s <= deadline

@@ -41,7 +41,7 @@ class Result:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as written by ``--format json``: the same bytes for the same input, on any number of threads or processes."""
+        """The result as written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
         body = self.summary.to_dict()
         notes = [*self.notes, *body.pop("notes", [])]
         resolved = self.scenario.resolved()

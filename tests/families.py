@@ -16,7 +16,9 @@ from simulator.theory import Finding, Prediction, check, estimate
 #: Family, parameters, statistic, value: exact values with relative error below 2e-5, from closed forms or numerical
 #: methods; ``sojourn`` is latency. mm1 md1 mmc mdc gm1: Kleinrock (1975), Crommelin (1932); mg1: Pollaczek-Khinchine;
 #: rr: E_c/M/1 and M/D/c; tandem: Jackson (1957), Burke (1956), Friedman (1965); fj2: Flatto and Hahn (1984); fjN, jsq:
-#: truncated Markov chains; fanout0, funnel0: order statistics; skew, seed_load: M/D/1 in lockstep.
+#: truncated Markov chains; fanout0, funnel0: order statistics; skew, seed_load, fj_det: M/D/1 in lockstep;
+#: seed_contrast: Reich (1957); sqd_n: power of two choices among many replicas, refined mean field (Gast and Van Houdt,
+#: 2017), whose error is of the order of 1 / replicas^2.
 TABLE = Path(__file__).parent / "oracles.csv"
 
 
@@ -26,8 +28,8 @@ class System:
 
     name: str
     scenario: dict[str, Any]
-    exact: dict[str, float]  #: mean, p50, ...: of latency; wait: mean over the tasks of the first stage
-    queries: int  #: that a replication should measure
+    exact: dict[str, float]  #: mean, p50, ...: of latency; wait, p95_wait, ...: over the tasks of the first stage
+    queries: int  #: that a replication should measure in a short run
     is_empty: bool = False  #: nobody meets anybody, so there is nothing to warm up
 
     @property
@@ -95,6 +97,11 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         law = "1s" if given["policy"].endswith("const_service") else exponential(1.0)
         policy = "random" if given["policy"] == "random" else "round_robin"
         return scenario(rate, stage("one", law, replicas=count, routing=policy))
+    if family == "sqd_n":
+        count = int(given["n"])
+        return scenario(rate * count, stage("one", exponential(1.0), replicas=count, routing="power_of_two"))
+    if family == "fj_det":
+        return scenario(rate, stage("one", "1s", shards=5))
     if family == "jsq":
         policy = "least_outstanding" if given["n"] == given["d"] else "power_of_two"
         return scenario(rate, stage("one", exponential(1.0), replicas=int(given["n"]), routing=policy))
@@ -127,6 +134,8 @@ def several_stages(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("s0", exponential(1.0)), stage("s1", f"{given['D2']}s"))
     if family == "tandem_dd":
         return scenario(rate, *(stage(f"s{i}", f"{d}s") for i, d in enumerate(numbers(given["D"]))))
+    if family == "seed_contrast":
+        return scenario(rate, stage("s0", exponential(0.1)), stage("s1", exponential(0.1)))
     assert family == "seed_load"
     return paper_funnel(rate, 1, 1 if "funnel" in given["system"] else 0)
 
@@ -167,18 +176,17 @@ def systems() -> list[System]:
     rows: dict[tuple[str, str], dict[str, float]] = {}
     with TABLE.open(newline="") as source:
         for row in csv.DictReader(source):
-            statistic = {"mean_wait": "wait", "mean_sojourn_at_80pct_of_capacity": "mean"}.get(row["statistic"])
-            statistic = statistic or row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_sojourn")
-            if statistic in ("mean", "wait", "p50", "p95", "p99", "p99.9"):
-                rows.setdefault((row["family"], row["parameters"]), {})[statistic] = float(row["value"])
+            name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_sojourn")
+            statistic = "wait" if name == "mean_wait" else name
+            rows.setdefault((row["family"], row["parameters"]), {})[statistic] = float(row["value"])
     found = []
     for (family, parameters), exact in rows.items():
         given = parsed(parameters)
         empty = family in ("fanout0", "fanout0_het", "funnel0")
         make = empty_system if empty else several_stages if _is_funnel(family) else one_stage
         values = make(family, given)
-        if _is_funnel(family) or (family == "skew"):
-            exact.pop("wait", None)  # of the whole funnel, or of the largest shard
+        if _is_funnel(family) or (family == "skew"):  # of the whole funnel, or of the largest shard
+            exact = {name: value for name, value in exact.items() if "wait" not in name}
         if family in ("mg1_pareto",) or "alpha=1.5" in parameters:
             exact = {name: value for name, value in exact.items() if name in ("p50", "p95", "p99")}
         queries = (
@@ -197,6 +205,7 @@ def held_against(system: System, run: dict[str, Any], jobs: int = 1) -> list[Fin
     exact = tuple(
         Prediction(name, 0 if name == "wait" else None, value, "exact", system.name)
         for name, value in system.exact.items()
+        if not name.endswith("_wait")
     )
     summary = result.summary
     document = summary.to_dict()
@@ -206,4 +215,4 @@ def held_against(system: System, run: dict[str, Any], jobs: int = 1) -> list[Fin
 
 
 def _is_funnel(family: str) -> bool:
-    return family in ("tandem", "tandem_md", "tandem_dd", "seed_load")
+    return family in ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")

@@ -17,9 +17,12 @@ EXAMPLES = "400"
 EDITS = {
     "the free worker of highest index": (
         "engines/lookahead.py",
-        "            chosen = 0\n            while free_ns[first + chosen] > start:  # the free worker of lowest index takes it\n"
+        "            chosen = 0\n"
+        "            while free_ns[first + chosen] > start:  # the free worker of lowest index takes it\n"
         "                chosen += 1\n",
-        "            chosen = workers - 1\n            while free_ns[first + chosen] > start:\n                chosen -= 1\n",
+        "            chosen = workers - 1\n"
+        "            while free_ns[first + chosen] > start:\n"
+        "                chosen -= 1\n",
     ),
     "the first of simultaneous answers closes": (
         "engines/lookahead.py",
@@ -53,7 +56,10 @@ EDITS = {
     ),
     "last come, first served": (
         "engines/loop.py",
-        "            if head[at] < 0:\n                head[at] = what\n            else:\n                task[tail[at], T_NEXT] = what\n"
+        "            if head[at] < 0:\n"
+        "                head[at] = what\n"
+        "            else:\n"
+        "                task[tail[at], T_NEXT] = what\n"
         "            tail[at] = what\n",
         "            task[what, T_NEXT] = head[at]\n            head[at] = what\n",
     ),
@@ -85,8 +91,8 @@ EDITS = {
     ),
     "random shards taken for lockstep": (
         "engines/lockstep.py",
-        "not row[\"hashed\"] and not is_random",
-        "not row[\"hashed\"]",
+        'not row["hashed"] and not is_random',
+        'not row["hashed"]',
     ),
 }
 

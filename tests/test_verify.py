@@ -12,40 +12,40 @@ import zlib
 
 import numpy as np
 import pytest
+from agreement import difference
+from depth import MARGIN, deeply, is_capped, width_asked
 from families import System as Known
-from families import held_against, paper_funnel, systems
+from families import paper_funnel, systems
+from hypothesis import HealthCheck, Phase, given, settings
 
 from simulator import scenario_from_dict
 from simulator.core import draws
 from simulator.core.jit import kernel
-from simulator.engines.reference import simulate
+from simulator.engines.compiled import simulate
 from simulator.planner import make_plan
 from simulator.stats.quantiles import Series
 from simulator.stats.share import BLOCKS, Layout
-from simulator.theory import estimate
-from simulator.theory.check import RELAXATIONS
+from simulator.testing import plans
 from simulator.theory.queues import MD1
 
 pytestmark = pytest.mark.verify
 
-REPLICATIONS = 16
+#: Plans on which the engines must agree: a part of them in each of PARTS tests, so that they share the cores.
+PLANS, PARTS = 50_000, 10
 
 
 def paper_systems() -> list[Known]:
     """The paper funnel under load: 0.2 s + the wait of one M/D/1 queue, whatever the number of shards."""
-    found = []
-    for rate, light, heavy, queries in ((5, 1, 1, 25_000), (8, 1, 1, 50_000), (9, 1, 1, 50_000), (8, 10, 5, 4_000)):
-        found.append(_paper(float(rate), light, heavy, queries))
-    return [*found, _paper(7.0, 1000, 5, 400)]
+    return [_paper(rate, light, heavy) for rate, light, heavy in ((5, 1, 1), (8, 1, 1), (9, 10, 5), (7, 1000, 5))]
 
 
-def _paper(rate: float, light: int, heavy: int, queries: int) -> Known:
+def _paper(rate: int, light: int, heavy: int) -> Known:
     queue, utilisation = MD1(rate / 10), rate / 10
     exact = {"mean": 0.2 + 0.1 * utilisation / (2 * (1 - utilisation))}
     for percent in (50, 95, 99, 99.9):
         if abs(queue.wait_cdf(0.0) - percent / 100) > 0.02:  # not at the atom
             exact[f"p{percent:g}"] = 0.2 + 0.1 * queue.wait_quantile(percent / 100)
-    return Known(f"paper {light} + {heavy} shards at {rate:g}/s", paper_funnel(rate, light, heavy), exact, queries)
+    return Known(f"paper {light} + {heavy} shards at {rate}/s", paper_funnel(float(rate), light, heavy), exact, 0)
 
 
 SYSTEMS = [*systems(), *paper_systems()]
@@ -54,19 +54,32 @@ SYSTEMS = [*systems(), *paper_systems()]
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_system(system, request):
     seed = zlib.crc32(system.name.encode())  # luck of its own, or one unlucky load would be seen in every system
-    run = {"queries": system.queries, "replications": REPLICATIONS, "seed": seed}
-    if not system.is_empty:  # replicas that each see a part of the queries take longer to warm up
-        relaxation = estimate(make_plan(scenario_from_dict({**system.scenario, "run": {"queries": 2}}))).relaxation
-        run["warmup"] = max(system.queries // 4, math.ceil(RELAXATIONS * relaxation))
-    if "1000 + 5" in system.name:
-        run |= {"replications": 8, "seed": 11}  # a thousand shards for a minute: the run of the demo
-        run.pop("warmup")
-    findings = held_against(system, run)
-    for finding in findings:
-        row = (system.name, finding.statistic, finding.expected, finding.observed, finding.low, finding.high)
+    run, findings = deeply(system, seed)
+    widths = {name: run.half_width(name) for name in system.exact}
+    for finding, (name, width) in zip(findings, widths.items(), strict=True):
+        row = (system.name, f"{name} +-{width:.2%}", finding.expected, finding.observed, finding.low, finding.high)
         request.node.user_properties.append(("verify", (*row, finding.verdict)))
     assert "contradicted" not in {finding.verdict for finding in findings}
-    assert sum(finding.verdict in ("agrees", "outside 95 %") for finding in findings) >= 2
+    assert all(finding.verdict in ("agrees", "outside 95 %") for finding in findings), findings
+    if not is_capped(system, run):
+        for name, width in widths.items():
+            assert width < width_asked(system, name), f"{name}: half-width {width:.2%} with {MARGIN} times the queries"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_engines_agree(part):
+    @settings(
+        max_examples=PLANS // PARTS,
+        derandomize=False,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(plans())
+    def agree(plan):
+        assert difference(plan) == ""
+
+    agree()
 
 
 @kernel

@@ -175,7 +175,8 @@ def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) ->
     if found.seconds < LONG_S:
         return False
     click.echo(
-        f"{format_count(found.tasks)} tasks, about {format_duration(found.seconds)}, {jobs} replications at a time", err=True
+        f"{format_count(found.tasks)} tasks, about {format_duration(found.seconds)}, {jobs} replications at a time",
+        err=True,
     )
     if found.enough_queries is not None:
         enough = format_count(found.enough_queries)

@@ -11,7 +11,6 @@ from simulator.core.jit import formula, kernel
 from simulator.core.plan import LEAST_WORK, NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
 from simulator.core.split import part
 
-
 #: Rows of what a dispatch decides, (DECIDED, shards) int64: the replica's index in its shard, service time, response
 #: latency, and what counts as outstanding (a task, or under least_work ns of work; left alone by other policies).
 REPLICA, SERVICE, ANSWERING, LOAD = range(4)
@@ -147,7 +146,7 @@ def _items(stages, share, seed, replication, query, stage, candidates, items):  
 def _choose_all(  # type: ignore[no-untyped-def]
     stages, outstanding, seed, replication, query, stage, view, pooled, scratch, replica
 ):
-    """Fill ``replica`` where there is a choice; arguments as of ``dispatch``. Luck that does not matter is not drawn."""
+    """Fill ``replica`` where there is a choice; arguments as of ``dispatch``. Luck is drawn only where it matters."""
     luck = scratch[_LUCK]
     more_luck = scratch[_MORE_LUCK]
     shards = stages[stage]["shards"]

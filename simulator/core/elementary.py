@@ -45,7 +45,7 @@ def exp(x):  # type: ignore[no-untyped-def]
     t = r * r
     tail = 6.61375632143793436117e-05 + t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08)
     c = r - t * (1.66666666666666019037e-01 + t * (-2.77777777770155933842e-03 + t * tail))
-    power = np.int64((int(k) + 1023) << 52).view(np.float64)  # noqa: RUF046 (the floor of numba is a float)
+    power = np.int64((int(k) + 1023) << 52).view(np.float64)
     value = power * (1.0 - ((low - (r * c) / (2.0 - c)) - high))
     if x < -708.0:
         return 0.0

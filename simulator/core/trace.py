@@ -57,7 +57,8 @@ class Trace:
     @property
     def completion_ns(self) -> I8:
         """(queries,) leave of the last stage; a view."""
-        return self.leave_ns[-1]
+        last: I8 = self.leave_ns[-1]
+        return last
 
     @property
     def enter_ns(self) -> I8:

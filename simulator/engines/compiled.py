@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simulator.core.dispatch import DECIDED, SCRATCH
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Tasks, Trace
-from simulator.engines import loop, lookahead
+from simulator.engines import lookahead, loop
 from simulator.engines.eventlist import COLUMNS
 from simulator.engines.lockstep import Lockstep, in_lockstep
 from simulator.engines.loop import DONE, FULL, OVERFLOW

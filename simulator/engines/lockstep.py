@@ -14,7 +14,7 @@ import numpy as np
 
 from simulator.core import rules
 from simulator.core.laws import is_drawn
-from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, TASK, TIME, Plan, frozen
+from simulator.core.plan import F8, I8, NEVER_NS, RESPONSE, ROLES, TASK, TIME, Plan, frozen
 from simulator.engines.lookahead import LAST, MEMBERS, SUM
 
 
@@ -39,7 +39,10 @@ def may_be_in_lockstep(plan: Plan, stage: int) -> bool:
 def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
     """Find the classes; stages where none is found, or in ``except_stages``, have one shard a class."""
     stages = np.array(plan.stages)
-    share, machine_factor, replica_of, lanes = [], [], [], []
+    share: list[F8] = []
+    machine_factor: list[F8] = []
+    replica_of: list[I8] = []
+    lanes: list[I8] = []
     for stage, row in enumerate(stages):
         shards, replicas = int(row["shards"]), int(row["replicas"])
         shares = plan.share[row["first_shard"] : row["first_shard"] + shards]

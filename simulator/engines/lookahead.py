@@ -1,4 +1,4 @@
-"""Looking ahead: all of a query's tasks in a stage at once, where their start and finish follow from what was sent before.
+"""Looking ahead: all of a query's tasks in a stage at once, where all follows from what was sent before.
 
 First come first served, with the same request latency for every query, a task starts when it is there and a worker is
 free. So one pass over the shards that keeps when each worker is free (Lindley, 1952; Kiefer and Wolfowitz, 1955)
