@@ -17,7 +17,7 @@ $(VENV)/dev: pyproject.toml
 	@touch $@
 
 demo: $(BIN)/shardsim  ## the paper funnel, answered
-	$(BIN)/shardsim run scenarios/paper_funnel.yaml
+	$(BIN)/shardsim run scenarios/paper_funnel.yaml --check-engines
 
 test: $(VENV)/dev  ## all tests but the long statistical ones
 	$(BIN)/python -m pytest -n $(JOBS) -m 'not verify'
@@ -28,8 +28,8 @@ check: $(VENV)/dev  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 20 minutes on 2 cores
-	$(BIN)/python -m pytest -n $(JOBS) -vv tests/test_verify.py -m verify
+verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 60 minutes on 2 cores
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -vv tests/test_verify.py -m verify
 
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from simulator.core.plan import Plan, frozen
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.errors import ContradictionError
@@ -28,13 +27,6 @@ class EngineCheck:
         return {"queries": self.queries, "tasks": self.tasks, "equal": True}
 
 
-def first_queries(plan: Plan, count: int) -> Plan:
-    """The plan cut after its first queries, all of them measured."""
-    count = min(count, plan.queries)
-    arrival_ns, work = frozen(plan.arrival_ns[:count]), frozen(plan.work[:count])
-    return replace(plan, arrival_ns=arrival_ns, work=work, first_measured=0, measured=count)
-
-
 def check_engines(scenario: Scenario) -> EngineCheck:
     """Hold the compiled engine against the reference engine on the first queries of a scenario.
 
@@ -46,7 +38,7 @@ def check_engines(scenario: Scenario) -> EngineCheck:
         If a column differs, by its name.
     """
     whole = make_plan(scenario)
-    plan = first_queries(whole, max(2, TASKS // whole.shards))
+    plan = whole.first_queries(max(2, TASKS // whole.shards))
     expected = reference.simulate(plan, tasks=True)
     everything = range(len(plan.stages))
     for way, found in (

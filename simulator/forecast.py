@@ -6,7 +6,6 @@ import math
 import time
 from dataclasses import dataclass
 
-from simulator.engine_check import first_queries
 from simulator.engines import COMPILED, REFERENCE, engine
 from simulator.planner import make_plan
 from simulator.scenario import Scenario
@@ -34,11 +33,11 @@ def forecast(scenario: Scenario, jobs: int = 1, name: str = COMPILED) -> Forecas
     plan = make_plan(scenario)
     replications = scenario.run.replications
     tasks = plan.queries * plan.shards * replications
-    run(first_queries(plan, 1))  # compile first
+    run(plan.first_queries(1))  # compile first
     began = time.perf_counter()
-    run(first_queries(make_plan(scenario), 1))
+    run(make_plan(scenario).first_queries(1))
     each_s = time.perf_counter() - began  # what a replication takes besides its tasks
-    pilot = first_queries(plan, max(1, PILOT_TASKS[name] // plan.shards))
+    pilot = plan.first_queries(max(1, PILOT_TASKS[name] // plan.shards))
     began = time.perf_counter()
     run(pilot)
     rate_per_s = pilot.queries * plan.shards / (time.perf_counter() - began)

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
-from simulator.engine_check import EngineCheck, check_engines
 from simulator.engines import AUTO, COMPILED, chosen, compile_ahead
 from simulator.errors import ContradictionError
 from simulator.planner import make_plan
@@ -19,6 +18,9 @@ from simulator.replications import replications
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
 from simulator.theory import busiest, check, estimate, has_drawn_machines, little
+
+if TYPE_CHECKING:
+    from simulator.engine_check import EngineCheck
 
 #: Looks at the precision reached, at most (a rule of the house: repeated looks without adjustment inflate error).
 LOOKS = 4
@@ -136,7 +138,11 @@ def simulate(
     name = chosen(engine, plan)
     if name == COMPILED or compare_engines:
         compile_ahead(say)
-    compared = check_engines(scenario) if compare_engines else None
+    compared = None
+    if compare_engines:
+        from simulator.engine_check import check_engines
+
+        compared = check_engines(scenario)
     paper = estimate(plan, scenario.is_stationary)
     drawn = has_drawn_machines(plan)
 

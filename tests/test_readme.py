@@ -24,7 +24,7 @@ def demo_block() -> str:
 
 
 def test_the_demo_prints_what_the_readme_shows(request):
-    command = [sys.executable, "-m", "simulator", "run", "scenarios/paper_funnel.yaml"]
+    command = [sys.executable, "-m", "simulator", "run", "scenarios/paper_funnel.yaml", "--check-engines"]
     found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert found.returncode == 0, found.stderr
     if request.config.getoption("--regenerate"):

@@ -70,8 +70,8 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     "--engine",
     type=click.Choice(["auto", "compiled", "reference"]),
     default="auto",
-    show_default=True,
-    help="Same figures: compiled for scale, reference to be read.",
+    metavar="NAME",
+    help="auto, compiled (for scale) or reference (to be read): same figures.",
 )
 @click.option("--check-engines", is_flag=True, help="Run the first queries on both engines and compare everything.")
 @click.option(

@@ -8,7 +8,7 @@ forty arrays costs ten microseconds a call and seconds of compilation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,12 @@ class Plan:
     def views(self) -> int:
         """Number of outstanding counters: a replica has one in the view of each balancer of its stage."""
         return int((self.stages["balancers"] * self.stages["shards"] * self.stages["replicas"]).sum())
+
+    def first_queries(self, count: int) -> Plan:
+        """The plan cut after its first queries, all of them measured."""
+        count = min(count, self.queries)
+        arrival_ns, work = frozen(self.arrival_ns[:count]), frozen(self.work[:count])
+        return replace(self, arrival_ns=arrival_ns, work=work, first_measured=0, measured=count)
 
 
 def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:
