@@ -111,7 +111,7 @@ def queries_needed(system: System, pilot: Sample) -> int:
     """Queries a replication that make all half-widths as asked, by the pilot's; at most what a run may take."""
     factor = max((pilot.half_width(name) / width_asked(system, name)) ** 2 for name in system.exact)
     there = pilot.latency.layout.queries / REPLICATIONS
-    return max(1000, min(most_queries(system), math.ceil(MARGIN * there * min(factor, 1e6))))
+    return min(most_queries(system), max(math.ceil(there), math.ceil(MARGIN * there * min(factor, 1e6))))
 
 
 def deeply(system: System, seed: int) -> tuple[Sample, list[Finding]]:

@@ -184,7 +184,8 @@ def systems() -> list[System]:
         for row in csv.DictReader(source):
             name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_sojourn")
             statistic = "wait" if name == "mean_wait" else name
-            rows.setdefault((row["family"], row["parameters"]), {})[statistic] = float(row["value"])
+            if re.fullmatch(r"mean|wait|p[\d.]+(_wait)?", statistic):
+                rows.setdefault((row["family"], row["parameters"]), {})[statistic] = float(row["value"])
     found = []
     for (family, parameters), exact in rows.items():
         given = parsed(parameters)
