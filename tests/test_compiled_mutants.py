@@ -31,8 +31,8 @@ EDITS = {
     ),
     "the sum of answers starts at one query's arrival": (
         "engines/lookahead.py",
-        "return total - shards * enter_ns",
-        "return total - enter_ns",
+        "total = -shards * enter_ns",
+        "total = -enter_ns",
     ),
     "tasks are counted beyond the cut": (
         "engines/lookahead.py",

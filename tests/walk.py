@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import draws, laws, rules
+from simulator.core import draws, rules, sampling
 from simulator.core.plan import LEAST_WORK, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.split import part
 from simulator.core.trace import COMPLETE, UNFINISHED, Tasks, Trace
@@ -81,7 +81,9 @@ class Walk:
     def dispatch(self, now: int, query: int, stage: int) -> None:
         plan, row = self.plan, self.plan.stages[stage]
         previous = self.given[stage - 1, query] if stage else 0.0
-        candidates = rules.candidates_of(plan.stages, plan.laws, plan.seed, plan.replication, query, stage, previous)
+        candidates = rules.candidates_of(
+            plan.stages, plan.laws, plan.law_parts, plan.law_points, plan.seed, plan.replication, query, stage, previous
+        )
         view = rules.view_of(plan.stages, plan.seed, plan.replication, query, stage)
         self.enter[stage, query] = now
         self.given[stage, query] = candidates
@@ -124,13 +126,18 @@ class Walk:
         luck, _ = self.uniform(draws.TASK, query, stage, shard)
         work = plan.work[query]
         if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
-            alone, factor = laws.quantile(plan.laws, stage * ROLES + TIME, luck) * work, 1.0
+            alone, factor = (
+                sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TIME, luck) * work,
+                1.0,
+            )
         else:
             alone = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items * work)
-            factor = laws.quantile(plan.laws, stage * ROLES + TASK, luck)
+            factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
         machine = plan.machine_factor[int(row["first_replica"]) + shard * int(row["replicas"]) + chosen]
         luck, _ = self.uniform(draws.RESPONSE, query, stage, shard)
-        response = rules.round_ns(laws.quantile(plan.laws, stage * ROLES + RESPONSE, luck))
+        response = rules.round_ns(
+            sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + RESPONSE, luck)
+        )
         return rules.round_ns(alone), rules.service_ns(alone, machine, factor), response
 
     def enqueue(self, now: int, query: int, stage: int, shard: int) -> None:

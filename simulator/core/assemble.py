@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.core.laws import Law
+from simulator.core.laws import Law, LawTable
 from simulator.core.plan import (
     ARRIVE_POISSON,
     CONSTANT,
     F8,
     I8,
     KEY_BITS,
-    LAW,
     NEVER_NS,
     RANDOM,
     STAGE,
@@ -112,6 +111,7 @@ def assemble(
         knot += len(part.knots)
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [law for part in parts for law in (part.candidates, part.time, part.task, part.response, part.machine)]
+    table = LawTable.of([*laws, work_law])
     bits = {
         "query_bits": bits_for(queries),
         "stage_bits": bits_for(len(parts)),
@@ -130,8 +130,10 @@ def assemble(
         measured=queries - first_measured,
         drain_ns=drain_ns,
         stages=frozen(stages),
-        laws=frozen([(law.kind, law.a, law.b, law.c) for law in laws], LAW),
-        work_law=frozen(work_law.rows()),
+        laws=frozen(table.laws[:-1]),
+        work_law=frozen(table.laws[-1:]),
+        law_parts=table.parts,
+        law_points=table.points,
         share=frozen([share for part in parts for share in part.share], np.float64),
         knot_items=frozen(knots[:, 0]),
         knot_ns=frozen(knots[:, 1]),

@@ -6,7 +6,7 @@ call this.
 
 from __future__ import annotations
 
-from simulator.core import draws, laws, rules
+from simulator.core import draws, rules, sampling
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import LEAST_WORK, NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
 from simulator.core.split import part
@@ -25,6 +25,8 @@ SCRATCH = 4
 def dispatch(  # type: ignore[no-untyped-def]
     stages,
     stage_laws,
+    law_parts,
+    law_points,
     share,
     knot_items,
     knot_ns,
@@ -45,7 +47,7 @@ def dispatch(  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    stages, stage_laws, share, knot_items, knot_ns, knot_slope, machine_factor, seed, replication
+    stages, stage_laws, law_parts, law_points, share, knot_items, knot_ns, knot_slope, machine_factor, seed, replication
         Of the Plan.
     outstanding
         (views,) int64 tasks, or ns of work under least_work; only read.
@@ -61,7 +63,9 @@ def dispatch(  # type: ignore[no-untyped-def]
     candidates, view
         Candidates scored in this stage, and the offset of the query's view in ``outstanding``.
     """
-    candidates = rules.candidates_of(stages, stage_laws, seed, replication, query, stage, previous)
+    candidates = rules.candidates_of(
+        stages, stage_laws, law_parts, law_points, seed, replication, query, stage, previous
+    )
     view = rules.view_of(stages, seed, replication, query, stage)
     luck = scratch[_LUCK]
     alone_ns = scratch[_ALONE]
@@ -76,9 +80,9 @@ def dispatch(  # type: ignore[no-untyped-def]
     task_row = stage * ROLES + TASK
     is_timed = stage_laws[time_row]["kind"] != NONE
     if is_timed:
-        if laws.is_drawn(stage_laws, time_row):
+        if sampling.is_drawn(stage_laws, time_row):
             draws.first_block(seed, replication, draws.TASK, query, place, shards, luck)
-        laws.quantiles(stage_laws, time_row, shards, luck, alone_ns)
+        sampling.quantiles(stage_laws, law_parts, law_points, time_row, shards, luck, alone_ns)
         for shard in range(shards):
             alone_ns[shard] = alone_ns[shard] * work
     else:
@@ -92,21 +96,21 @@ def dispatch(  # type: ignore[no-untyped-def]
             replica[shard] = 0
     else:
         _choose_all(stages, outstanding, seed, replication, query, stage, view, pooled, scratch, replica)
-    if is_timed or not laws.is_drawn(stage_laws, task_row):
+    if is_timed or not sampling.is_drawn(stage_laws, task_row):
         same = 1.0 if is_timed else stage_laws[task_row]["a"]
         for shard in range(shards):
             slowness = machine_factor[first + shard * replicas + replica[shard]]
             service_ns[shard] = rules.service_ns(alone_ns[shard], slowness, same)
     else:
         draws.first_block(seed, replication, draws.TASK, query, place, shards, luck)
-        laws.quantiles(stage_laws, task_row, shards, luck, factor)
+        sampling.quantiles(stage_laws, law_parts, law_points, task_row, shards, luck, factor)
         for shard in range(shards):
             slowness = machine_factor[first + shard * replicas + replica[shard]]
             service_ns[shard] = rules.service_ns(alone_ns[shard], slowness, factor[shard])
     response_row = stage * ROLES + RESPONSE
-    if laws.is_drawn(stage_laws, response_row):
+    if sampling.is_drawn(stage_laws, response_row):
         draws.first_block(seed, replication, draws.RESPONSE, query, place, shards, luck)
-        laws.quantiles(stage_laws, response_row, shards, luck, factor)
+        sampling.quantiles(stage_laws, law_parts, law_points, response_row, shards, luck, factor)
         for shard in range(shards):
             response_ns[shard] = rules.round_ns(factor[shard])
     else:
@@ -160,8 +164,8 @@ def _choose_all(  # type: ignore[no-untyped-def]
             for shard in range(shards):
                 for i in range(replicas):
                     pooled[i] += outstanding[view + shard * replicas + i]
-        u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, 0)
-        chosen = rules.choose(policy, replicas, pooled, 0, query, u, v)
+        u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, draws.FIRST_COPY)
+        chosen = rules.choose(policy, replicas, pooled, rules.NOTHING, query, u, v)
         for shard in range(shards):
             replica[shard] = chosen
     elif policy == RANDOM:

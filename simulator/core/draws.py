@@ -17,6 +17,9 @@ from simulator.core.plan import F8
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24
 
+#: Copy of a task's first sending.
+FIRST_COPY = 0
+
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _MULTIPLIER_0 = np.uint64(0xD2511F53)

@@ -1,149 +1,37 @@
-"""Laws of probability, each a function of one uniform in closed form: sampled by rules, integrated by theory.
+"""Laws of probability, each a function of one uniform: what they are, their moments and distribution functions.
 
-A law is a kind and three arguments (``plan.LAW``). What its arguments mean is said in ``Law``'s constructors.
+They are sampled in ``sampling``; ``LawTable`` lays several out as the arrays that a Plan holds.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.elementary import exp, log, power
-from simulator.core.jit import formula, kernel
-from simulator.core.plan import CONSTANT, EXPONENTIAL, F8, LAW, LOGNORMAL, NONE, PARETO, UNIFORM, WEIBULL, frozen
-
-
-@formula
-def _normal_central(u):  # type: ignore[no-untyped-def]
-    """Standard normal quantile for |u - 1/2| <= .425."""
-    q = u - 0.5
-    r = 0.180625 - q * q
-    top = 2.5090809287301226727e3 * r + 3.3430575583588128105e4
-    top = ((top * r + 6.7265770927008700853e4) * r + 4.5921953931549871457e4) * r + 1.3731693765509461125e4
-    top = ((top * r + 1.9715909503065514427e3) * r + 1.3314166789178437745e2) * r + 3.3871328727963666080e0
-    low = 5.2264952788528545610e3 * r + 2.8729085735721942674e4
-    low = ((low * r + 3.9307895800092710610e4) * r + 2.1213794301586595867e4) * r + 5.3941960214247511077e3
-    low = ((low * r + 6.8718700749205790830e2) * r + 4.2313330701600911252e1) * r + 1.0
-    return q * top / low
-
-
-@kernel
-def _normal_tail(u):  # type: ignore[no-untyped-def]
-    """Standard normal quantile for |u - 1/2| > .425."""
-    r = math.sqrt(-log(min(u, 1.0 - u)))
-    if r <= 5.0:
-        r -= 1.6
-        top = 7.74545014278341407640e-4 * r + 2.27238449892691845833e-2
-        top = ((top * r + 2.41780725177450611770e-1) * r + 1.27045825245236838258e0) * r + 3.64784832476320460504e0
-        top = ((top * r + 5.76949722146069140550e0) * r + 4.63033784615654529590e0) * r + 1.42343711074968357734e0
-        low = 1.05075007164441684324e-9 * r + 5.47593808499534494600e-4
-        low = ((low * r + 1.51986665636164571966e-2) * r + 1.48103976427480074590e-1) * r + 6.89767334985100004550e-1
-        low = ((low * r + 1.67638483018380384940e0) * r + 2.05319162663775882187e0) * r + 1.0
-    else:
-        r -= 5.0
-        top = 2.01033439929228813265e-7 * r + 2.71155556874348757815e-5
-        top = ((top * r + 1.24266094738807843860e-3) * r + 2.65321895265761230930e-2) * r + 2.96560571828504891230e-1
-        top = ((top * r + 1.78482653991729133580e0) * r + 5.46378491116411436990e0) * r + 6.65790464350110377720e0
-        low = 2.04426310338993978564e-15 * r + 1.42151175831644588870e-7
-        low = ((low * r + 1.84631831751005468180e-5) * r + 7.86869131145613259100e-4) * r + 1.48753612908506148525e-2
-        low = ((low * r + 1.36929880922735805310e-1) * r + 5.99832206555887937690e-1) * r + 1.0
-    return math.copysign(top / low, u - 0.5)
-
-
-@kernel
-def normal_quantile(u):  # type: ignore[no-untyped-def]
-    """Inverse of the standard normal distribution function at 0 < u < 1, to about 1e-16 (Wichura, 1988, AS 241)."""
-    if abs(u - 0.5) <= 0.425:
-        return _normal_central(u)
-    return _normal_tail(u)
-
-
-@formula
-def _uniform(a, b, u):  # type: ignore[no-untyped-def]
-    return a + (b - a) * u
-
-
-@formula
-def _exponential(a, u):  # type: ignore[no-untyped-def]
-    return -a * log(1.0 - u)
-
-
-@formula
-def _weibull(a, b, u):  # type: ignore[no-untyped-def]
-    return a * power(-log(1.0 - u), b)
-
-
-@formula
-def _pareto(a, b, c, u):  # type: ignore[no-untyped-def]
-    return a * power(1.0 - u * c, b)
-
-
-@formula
-def quantile(laws, row, u):  # type: ignore[no-untyped-def]
-    """Value of the law in ``laws[row]`` ((n,) LAW) at the uniform ``u`` of (0, 1); 0 where there is no law."""
-    kind = laws[row]["kind"]
-    a = laws[row]["a"]
-    b = laws[row]["b"]
-    if kind == CONSTANT:
-        return a
-    if kind == UNIFORM:
-        return _uniform(a, b, u)
-    if kind == EXPONENTIAL:
-        return _exponential(a, u)
-    if kind == LOGNORMAL:
-        return exp(a + b * normal_quantile(u))
-    if kind == WEIBULL:
-        return _weibull(a, b, u)
-    if kind == PARETO:
-        return _pareto(a, b, laws[row]["c"], u)
-    return 0.0
-
-
-@kernel
-def quantiles(laws, row, count, uniform, value):  # type: ignore[no-untyped-def]
-    """Fill the first ``count`` of ``value`` with the law in ``laws[row]`` at each of ``uniform``: ``quantile``, fast.
-
-    A loop a kind, so that the compiler vectorises it.
-    """
-    kind = laws[row]["kind"]
-    a = laws[row]["a"]
-    b = laws[row]["b"]
-    c = laws[row]["c"]
-    if kind == UNIFORM:
-        for i in range(count):
-            value[i] = _uniform(a, b, uniform[i])
-    elif kind == EXPONENTIAL:
-        for i in range(count):
-            value[i] = _exponential(a, uniform[i])
-    elif kind == LOGNORMAL:
-        for i in range(count):
-            value[i] = _normal_central(uniform[i])
-        for i in range(count):
-            if abs(uniform[i] - 0.5) > 0.425:
-                value[i] = _normal_tail(uniform[i])
-        for i in range(count):
-            value[i] = exp(a + b * value[i])
-    elif kind == WEIBULL:
-        for i in range(count):
-            value[i] = _weibull(a, b, uniform[i])
-    elif kind == PARETO:
-        for i in range(count):
-            value[i] = _pareto(a, b, c, uniform[i])
-    else:
-        constant = a if kind == CONSTANT else 0.0
-        for i in range(count):
-            value[i] = constant
-
-
-@formula
-def is_drawn(laws, row):  # type: ignore[no-untyped-def]
-    """Whether the law's values need a random number."""
-    kind = laws[row]["kind"]
-    return kind != NONE and kind != CONSTANT
+from simulator.core import sampling
+from simulator.core.law_tables import gamma_cdf, gamma_points, least_reaching, points_cdf, points_moment
+from simulator.core.plan import (
+    CONSTANT,
+    EMPIRICAL,
+    EXPONENTIAL,
+    F8,
+    GAMMA,
+    HYPEREXPONENTIAL,
+    LAW,
+    LOGNORMAL,
+    MIXTURE,
+    NONE,
+    PARETO,
+    POINTS,
+    UNIFORM,
+    WEIBULL,
+    frozen,
+)
 
 
 @dataclass(frozen=True)
@@ -160,6 +48,8 @@ class Law:
     a: float = 0.0
     b: float = 0.0
     c: float = 0.0
+    points: tuple[float, ...] = ()  #: a table, of mean 1 or in the unit of ``a`` = 1
+    parts: tuple[tuple[float, Law], ...] = ()  #: of a mixture: (share, law), shares in sum 1
 
     @staticmethod
     def none() -> Law:
@@ -203,24 +93,44 @@ class Law:
         return Law(PARETO, minimum, -1 / shape, 1 - (minimum / maximum) ** shape)
 
     @staticmethod
-    def from_row(row: Any) -> Law:
-        """The law of one record of a LAW array."""
-        return Law(int(row["kind"]), float(row["a"]), float(row["b"]), float(row["c"]))
+    def hyperexponential(mean: float, cv: float) -> Law:
+        """With probability c exponential of mean a, else of mean b; either part has half the mean; cv >= 1."""
+        share = (1 + math.sqrt((cv * cv - 1) / (cv * cv + 1))) / 2
+        return Law(HYPEREXPONENTIAL, mean / (2 * share), mean / (2 * (1 - share)), share)
 
-    def rows(self) -> NDArray[np.void]:
-        """The law as a (1,) LAW array, read-only like those of a Plan."""
-        return frozen([(self.kind, self.a, self.b, self.c)], LAW)
+    @staticmethod
+    def gamma(mean: float, cv: float) -> Law:
+        """Gamma of this mean and coefficient of variation (b), by a table of mean 1 times a (``law_tables``)."""
+        return Law(GAMMA, mean, cv, points=gamma_points(cv)) if cv > 0 else Law.constant(mean)
+
+    @staticmethod
+    def empirical(values: Sequence[float]) -> Law:
+        """One of these values, each as likely: the step function of their order statistics, times a."""
+        return Law(EMPIRICAL, 1.0, points=tuple(sorted(float(value) for value in values)))
+
+    @staticmethod
+    def empirical_cdf(values: Sequence[float], cdf: Sequence[float]) -> Law:
+        """P(value <= values[i]) = cdf[i], linear between; both non-decreasing, cdf ends at 1. Times a."""
+        return Law(POINTS, 1.0, points=(*(float(p) for p in cdf), *(float(value) for value in values)))
+
+    @staticmethod
+    def mixture(parts: Sequence[tuple[float, Law]]) -> Law:
+        """One of several laws (not mixtures), each with a weight > 0."""
+        total = math.fsum(weight for weight, _ in parts)
+        return Law(MIXTURE, parts=tuple((weight / total, law) for weight, law in parts))
 
     def scaled(self, factor: float) -> Law:
         """The law of ``factor`` times the value; ``factor`` > 0."""
         if self.kind == LOGNORMAL:
             return Law(LOGNORMAL, self.a + math.log(factor), self.b)
-        if self.kind == UNIFORM:
-            return Law(UNIFORM, self.a * factor, self.b * factor)
-        return Law(self.kind, self.a * factor, self.b, self.c)
+        if self.kind in (UNIFORM, HYPEREXPONENTIAL):
+            return replace(self, a=self.a * factor, b=self.b * factor)
+        if self.kind == MIXTURE:
+            return replace(self, parts=tuple((share, law.scaled(factor)) for share, law in self.parts))
+        return replace(self, a=self.a * factor)
 
     def moment(self, power: int) -> float:
-        """Mean of the value to the given power (>= 1), possibly infinite."""
+        """Mean of the value to the given power (>= 1), possibly infinite; of a gamma law, of the law itself."""
         a, b, c = self.a, self.b, self.c
         if self.kind == CONSTANT:
             return a**power
@@ -239,7 +149,15 @@ class Law:
             if exponent == 0.0:
                 return -(a**power) * math.log1p(-c) / c
             return float(a**power * (1 - (1 - c) ** exponent) / (c * exponent))
-        return 0.0
+        if self.kind == HYPEREXPONENTIAL:
+            return float(math.factorial(power) * (c * a**power + (1 - c) * b**power))
+        if self.kind == GAMMA:
+            return a**power * math.prod(1 + i * b * b for i in range(power))
+        if self.kind == EMPIRICAL:
+            return a**power * math.fsum(value**power for value in self.points) / len(self.points)
+        if self.kind == POINTS:
+            return a**power * points_moment(self.points, power)
+        return math.fsum(share * law.moment(power) for share, law in self.parts)
 
     def mean(self) -> float:
         """Mean, possibly infinite."""
@@ -260,17 +178,40 @@ class Law:
         """Whether every draw gives the same value."""
         if self.kind == UNIFORM:
             return self.a == self.b
+        if self.kind == EMPIRICAL:
+            return self.points[0] == self.points[-1]
+        if self.kind == POINTS:
+            return self.points[len(self.points) // 2] == self.points[-1]
+        if self.kind == MIXTURE:
+            return len({law.a for _, law in self.parts if law.kind == CONSTANT}) == 1 and all(
+                law.kind == CONSTANT for _, law in self.parts
+            )
         return self.kind in (NONE, CONSTANT) or (self.kind == LOGNORMAL and self.b == 0.0)
 
     def quantile(self, u: float) -> float:
-        """Value at the uniform ``u`` of (0, 1)."""
-        return float(quantile(self.rows(), 0, u))
+        """Value at the uniform ``u`` of (0, 1); see ``sampling.quantile``."""
+        return float(self.quantiles(np.array([u]))[0])
 
     def quantiles(self, uniform: F8) -> F8:
         """Values at an array of uniforms."""
+        table = LawTable.of([self])
         value = np.empty(len(uniform))
-        quantiles(self.rows(), 0, len(value), uniform, value)
+        sampling.quantiles(table.laws, table.parts, table.points, 0, len(value), uniform, value)
         return value
+
+    def percentile(self, p: float) -> float:
+        """The least x with P(value <= x) >= p, 0 < p < 1: ``quantile`` where that grows with the uniform."""
+        if self.kind == MIXTURE:
+            ends = [law.percentile(p) for _, law in self.parts]
+        elif self.kind == HYPEREXPONENTIAL:
+            ends = [-mean * math.log1p(-p) for mean in (self.a, self.b)]
+        else:
+            return self.quantile(p)
+        return least_reaching(lambda x: float(self.cdf(np.array([x]))[0]), p, min(ends), max(ends))
+
+    def least(self) -> float:
+        """About the least value: that at p = 1e-15."""
+        return self.percentile(1e-15)
 
     def cdf(self, x: F8) -> F8:
         """P(value <= x) for an array x."""
@@ -287,6 +228,18 @@ class Law:
             return _lognormal_cdf(x, self.a, self.b)
         if self.kind == WEIBULL:
             return -np.expm1(-((np.maximum(x, 0.0) / self.a) ** (1 / self.b)))
+        if self.kind == HYPEREXPONENTIAL:
+            late = np.maximum(x, 0.0)
+            return -self.c * np.expm1(-late / self.a) - (1 - self.c) * np.expm1(-late / self.b)
+        if self.kind == GAMMA:
+            return gamma_cdf(x / self.a, self.b)
+        if self.kind == EMPIRICAL:
+            values = self.a * np.array(self.points)
+            return np.asarray(np.searchsorted(values, x, side="right") / len(values))
+        if self.kind == POINTS:
+            return points_cdf(self.points, x / self.a)
+        if self.kind == MIXTURE:
+            return np.asarray(sum(share * law.cdf(x) for share, law in self.parts))
         inside = 1.0 - (np.maximum(x, self.a) / self.a) ** (1 / self.b)
         return np.clip(inside / self.c, 0.0, 1.0)
 
@@ -298,3 +251,53 @@ def _lognormal_cdf(x: F8, a: float, b: float) -> F8:
         return np.where(x >= math.exp(a), 1.0, 0.0)
     positive = x > 0
     return np.where(positive, ndtr((np.log(np.where(positive, x, 1.0)) - a) / b), 0.0)
+
+
+@dataclass(frozen=True)
+class LawTable:
+    """Laws as arrays: a row each, the rows of mixtures' parts, and all tables one after another."""
+
+    laws: NDArray[np.void]  #: (laws,) LAW
+    parts: NDArray[np.void]  #: (parts of all mixtures,) LAW
+    points: F8  #: tables, and cumulated shares of mixtures
+
+    @staticmethod
+    def of(laws: Sequence[Law]) -> LawTable:
+        """Lay out some laws; equal tables stand once."""
+        points: list[float] = []
+        placed: dict[tuple[float, ...], int] = {}
+        parts: list[tuple[Any, ...]] = []
+
+        def place(table: tuple[float, ...]) -> int:
+            if table not in placed:
+                placed[table] = len(points)
+                points.extend(table)
+            return placed[table]
+
+        def row(law: Law) -> tuple[Any, ...]:
+            if law.kind == MIXTURE:
+                shares = (*np.cumsum([share for share, _ in law.parts])[:-1].tolist(), 1.0)
+                first_part = len(parts)
+                parts.extend(row(part) for _, part in law.parts)
+                return law.kind, law.a, law.b, law.c, place(shares), len(shares), first_part
+            count = len(law.points) // 2 if law.kind == POINTS else len(law.points)
+            return law.kind, law.a, law.b, law.c, place(law.points) if law.points else 0, count, 0
+
+        rows = [row(law) for law in laws]
+        return LawTable(frozen(rows, LAW), frozen(parts, LAW), frozen(points, np.float64))
+
+    def law(self, index: int) -> Law:
+        """The law of a row."""
+        return self._read(self.laws[index])
+
+    def _read(self, row: Any) -> Law:
+        kind, first, count = int(row["kind"]), int(row["first"]), int(row["count"])
+        if kind == MIXTURE:
+            shares = np.diff(self.points[first : first + count], prepend=0.0).tolist()
+            rows = self.parts[int(row["part"]) : int(row["part"]) + count]
+            return Law(
+                MIXTURE, parts=tuple((share, self._read(part)) for share, part in zip(shares, rows, strict=True))
+            )
+        length = 2 * count if kind == POINTS else count
+        points = tuple(self.points[first : first + length].tolist())
+        return Law(kind, float(row["a"]), float(row["b"]), float(row["c"]), points)

@@ -17,8 +17,21 @@ from numpy.typing import NDArray
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
-#: Kinds of a law; the meaning of its arguments a, b, c is stated in ``laws.quantile``.
-NONE, CONSTANT, UNIFORM, EXPONENTIAL, LOGNORMAL, WEIBULL, PARETO = range(7)
+#: Kinds of a law; what its arguments a, b, c mean is said in the constructors of ``laws.Law``.
+(
+    NONE,
+    CONSTANT,
+    UNIFORM,
+    EXPONENTIAL,
+    LOGNORMAL,
+    WEIBULL,
+    PARETO,
+    HYPEREXPONENTIAL,
+    GAMMA,
+    EMPIRICAL,
+    POINTS,
+    MIXTURE,
+) = range(12)
 
 #: The laws of a stage, in the order of their rows: ``laws[stage * ROLES + role]``.
 CANDIDATES, TIME, TASK, RESPONSE, MACHINE = range(5)
@@ -33,7 +46,17 @@ ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE = range(3)
 #: No cut of the drain: later than any instant of a run, far from overflow.
 NEVER_NS = 2**62
 
-LAW = np.dtype([("kind", np.int64), ("a", np.float64), ("b", np.float64), ("c", np.float64)])
+LAW = np.dtype(
+    [
+        ("kind", np.int64),
+        ("a", np.float64),
+        ("b", np.float64),
+        ("c", np.float64),
+        ("first", np.int64),  # of its table, or a mixture's cumulated shares, in law_points
+        ("count", np.int64),  # points of the table (cumulated probabilities, where as many values follow), or parts
+        ("part", np.int64),  # a mixture's first part, in law_parts
+    ]
+)
 
 STAGE = np.dtype(
     [
@@ -76,6 +99,8 @@ class Plan:
     stages: NDArray[np.void]  #: (stages,) STAGE
     laws: NDArray[np.void]  #: (stages * ROLES,) LAW; durations in ns; kind NONE where a stage has none
     work_law: NDArray[np.void]  #: (1,) LAW of the work factor; for the theory line
+    law_parts: NDArray[np.void]  #: (parts of all mixtures,) LAW
+    law_points: F8  #: (points of all tables,)
     share: F8  #: (all shards,) each stage's part sums to 1
     knot_items: F8  #: (all knots,) first knot of each stage is at 0
     knot_ns: F8  #: (all knots,) time alone at the knot, overhead included

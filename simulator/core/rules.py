@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from simulator.core import draws, laws
+from simulator.core import draws, sampling
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import (
     CANDIDATES,
@@ -25,6 +25,11 @@ from simulator.core.plan import (
 
 #: Kinds of events, in the order in which events of one instant happen.
 FINISH, CHANGE, ANSWER, GATHER_TIMEOUT, MERGED, WITHDRAW, GIVE_UP, HEDGE, ARRIVE, DISPATCH, ENQUEUE, START = range(12)
+
+
+#: What goes with an event whose key says it all. (Kernels take such numbers as attributes of a module: given a literal
+#: or a name of their own, numba compiles a second signature for its value.)
+NOTHING = 0
 
 
 @formula
@@ -64,7 +69,7 @@ def cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items):  # type: ign
 
 
 @formula
-def candidates_of(stages, stage_laws, seed, replication, query, stage, previous):  # type: ignore[no-untyped-def]
+def candidates_of(stages, stage_laws, law_parts, law_points, seed, replication, query, stage, previous):  # type: ignore[no-untyped-def]
     """Candidates scored for a query in a stage: the stage's own count, else what the previous stage hands on.
 
     ``previous``: what the previous stage was given. Own counts are drawn, a law of counts; a draw below 0 counts as 0.
@@ -75,8 +80,8 @@ def candidates_of(stages, stage_laws, seed, replication, query, stage, previous)
         return min(stages[stage - 1]["keep"], previous)
     if kind == CONSTANT:
         return max(0.0, stage_laws[row]["a"])
-    u, _ = draws.uniforms(seed, replication, draws.CANDIDATES, query, stage * draws.PLACES, 0)
-    return max(0.0, laws.quantile(stage_laws, row, u))
+    u, _ = draws.uniforms(seed, replication, draws.CANDIDATES, query, stage * draws.PLACES, draws.FIRST_COPY)
+    return max(0.0, sampling.quantile(stage_laws, law_parts, law_points, row, u))
 
 
 @formula
@@ -141,7 +146,7 @@ def view_of(stages, seed, replication, query, stage):  # type: ignore[no-untyped
     balancers = stages[stage]["balancers"]
     if balancers == 1:
         return first
-    u, _ = draws.uniforms(seed, replication, draws.BALANCER, query, stage * draws.PLACES, 0)
+    u, _ = draws.uniforms(seed, replication, draws.BALANCER, query, stage * draws.PLACES, draws.FIRST_COPY)
     return first + int(u * balancers) * stages[stage]["shards"] * stages[stage]["replicas"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from simulator.core.jit import kernel
-from simulator.core.laws import normal_quantile
+from simulator.core.sampling import normal_quantile
 
 #: Above this variance the binomial is taken as normal, rounded and clipped.
 NORMAL_FROM = 1000.0

@@ -135,7 +135,8 @@ class Run:
         plan = self.plan
         return int(
             loop.advance(
-                *(plan.stages, plan.laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
+                *(plan.stages, plan.laws, plan.law_parts, plan.law_points, plan.share),
+                *(plan.knot_items, plan.knot_ns, plan.knot_slope),
                 *(plan.machine_factor, plan.arrival_ns, plan.work, plan.seed, plan.replication),
                 *(plan.first_measured, plan.end_ns),
                 *(plan.stage_bits, plan.shard_bits, plan.worker_bits, plan.send_bits),

@@ -135,12 +135,13 @@ def closing(shards, answered):  # type: ignore[no-untyped-def]
 @formula
 def sum_since(shards, answered, enter_ns, last_ns):  # type: ignore[no-untyped-def]
     """Sum of answer - enter; ``last_ns`` is the last answer, which says whether the sum may overflow."""
-    total = 0
     if float(last_ns - enter_ns) * shards < rules.MOST_NS / 2:
+        total = -shards * enter_ns
         for shard in range(shards):
             total += answered[shard]
-        return total - shards * enter_ns
-    for shard in range(shards):
+        return total
+    total = answered[0] - enter_ns
+    for shard in range(1, shards):
         total = rules.add(total, answered[shard] - enter_ns)
     return total
 
@@ -153,7 +154,7 @@ def close_lanes(lanes, first, classes, answered, enter_ns, send_ns):  # type: ig
     """
     last = -1
     shard = -1
-    total = 0
+    total = enter_ns - enter_ns
     for lane in range(classes):
         there = answered[lane] + lanes[LAST, first + lane] * send_ns
         if there > last or (there == last and lanes[LAST, first + lane] > shard):

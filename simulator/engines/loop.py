@@ -11,7 +11,6 @@ from simulator.core import rules
 from simulator.core.dispatch import ANSWERING, LOAD, REPLICA, SERVICE, dispatch
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import KEY_BITS, NEVER_NS
-from simulator.core.rules import ANSWER, DISPATCH, ENQUEUE, FINISH, START
 from simulator.core.trace import COMPLETE, UNFINISHED
 from simulator.engines.eventlist import INSTANT, ORDER, WHAT, pop, push
 from simulator.engines.lookahead import (
@@ -62,13 +61,6 @@ TASK_COLUMNS = 12
 TABLE = 6
 
 
-@formula
-def note(table, row, query, column, value):  # type: ignore[no-untyped-def]
-    """Write into the table of tasks, if there is one."""
-    if table.shape[1] > 0:
-        table[row, query, column] = value
-
-
 @kernel
 def note_all(  # type: ignore[no-untyped-def]
     table, query, stages, stage, enqueued_ns, send_ns, end_ns, decided, passed
@@ -116,8 +108,8 @@ def leave(instants, outcome, events, state, stages, stage_bits, end_ns, query, s
     if stage + 1 == stages.shape[0]:
         outcome[query] = COMPLETE
     else:
-        order = rules.event_order(DISPATCH, (query << stage_bits) | (stage + 1))
-        state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], done_ns, order, 0)
+        order = rules.event_order(rules.DISPATCH, (query << stage_bits) | (stage + 1))
+        state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], done_ns, order, rules.NOTHING)
 
 
 @kernel
@@ -125,13 +117,17 @@ def start_soon(events, state, free_workers, head, is_starting, replica, now):  #
     """At the end of this instant, start what may start at a replica. Once an instant is enough."""
     if free_workers[replica] > 0 and head[replica] >= 0 and is_starting[replica] == 0:
         is_starting[replica] = 1
-        state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], now, rules.event_order(START, replica), 0)
+        state[EVENTS_SIZE] = push(
+            events, state[EVENTS_SIZE], now, rules.event_order(rules.START, replica), rules.NOTHING
+        )
 
 
 @kernel
 def advance(  # type: ignore[no-untyped-def]
     stages,
     stage_laws,
+    law_parts,
+    law_points,
     share,
     knot_items,
     knot_ns,
@@ -182,6 +178,7 @@ def advance(  # type: ignore[no-untyped-def]
     for stage in range(stages.shape[0]):
         margin = max(margin, stages[stage]["workers"] + 4)
     is_endless = end_ns == NEVER_NS
+    has_table = table.shape[1] > 0
     while budget > 0:
         cursor = state[CURSOR]
         size = state[EVENTS_SIZE]
@@ -192,7 +189,7 @@ def advance(  # type: ignore[no-untyped-def]
         arrives = cursor < queries
         if arrives:
             now = arrival_ns[cursor]
-            order = rules.event_order(DISPATCH, cursor << stage_bits)
+            order = rules.event_order(rules.DISPATCH, cursor << stage_bits)
             arrives = size == 0 or now < events[0, INSTANT] or (now == events[0, INSTANT] and order < events[0, ORDER])
         if arrives:  # an arrival only dispatches to the first stage, within its instant
             what = 0
@@ -216,7 +213,7 @@ def advance(  # type: ignore[no-untyped-def]
         kind = order >> KEY_BITS
         key = order & key_mask
 
-        if kind == DISPATCH:
+        if kind == rules.DISPATCH:
             query = key >> stage_bits
             stage = key & stage_mask
             shards = stages[stage]["shards"]
@@ -239,6 +236,8 @@ def advance(  # type: ignore[no-untyped-def]
             candidates[stage, query], view = dispatch(
                 stages,
                 stage_laws,
+                law_parts,
+                law_points,
                 share,
                 knot_items,
                 knot_ns,
@@ -263,7 +262,7 @@ def advance(  # type: ignore[no-untyped-def]
                 serve(stages, stage, first_worker, enqueued_ns, 0 if in_lanes else send_ns, decided, free_ns, passed)
                 if query >= first_measured:
                     count(stages, stage, end_ns, decided, passed, counters)
-                if table.shape[1] > 0:
+                if has_table:
                     note_all(table, query, stages, stage, enqueued_ns, send_ns, end_ns, decided, passed)
                 state[SENT] += modes[stage]["answers"]
                 if is_aware:
@@ -294,13 +293,20 @@ def advance(  # type: ignore[no-untyped-def]
                     instants[CRITICAL_RESPONSE, stage, query] = decided[ANSWERING, lane]
                     instants[ANSWER_SUM, stage, query] = total
                     if stages[stage]["mergers"] == 0:
-                        done_ns = merged(stages, stage, modes[stage]["answers"], 0, merger_free_ns, close_ns)
+                        done_ns = merged(
+                            stages,
+                            stage,
+                            modes[stage]["answers"],
+                            modes[stage]["first_merger"],
+                            merger_free_ns,
+                            close_ns,
+                        )
                         if is_endless and done_ns >= NEVER_NS:
                             return OVERFLOW
                         leave(instants, outcome, events, state, stages, stage_bits, end_ns, query, stage, done_ns)
                     else:  # its turn among the mergers comes with its closing answer
                         column = (query << shard_bits) | (stages[stage]["first_shard"] + lane)
-                        order = rules.event_order(ANSWER, column)
+                        order = rules.event_order(rules.ANSWER, column)
                         state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], close_ns, order, -1 - stage)
             else:
                 missing[query] = shards
@@ -321,8 +327,9 @@ def advance(  # type: ignore[no-untyped-def]
                     task[new, T_LOAD] = decided[LOAD, shard] if is_aware else 0
                     task[new, T_NEXT] = -1
                     outstanding[view + local] += task[new, T_LOAD]
-                    note(table, B_REPLICA, query, stages[stage]["first_shard"] + shard, at)
-                    order = rules.event_order(ENQUEUE, (at << send_bits) | state[SENT])
+                    if has_table:
+                        table[B_REPLICA, query, stages[stage]["first_shard"] + shard] = at
+                    order = rules.event_order(rules.ENQUEUE, (at << send_bits) | state[SENT])
                     state[SENT] += 1
                     enqueue_ns = enqueued_ns + shard * send_ns
                     if is_endless and enqueue_ns >= NEVER_NS:
@@ -332,18 +339,19 @@ def advance(  # type: ignore[no-untyped-def]
             continue
 
         budget -= 1
-        if kind == ENQUEUE:
+        if kind == rules.ENQUEUE:
             at = task[what, T_REPLICA]
             task[what, T_ENQUEUE] = now
             column = stages[task[what, T_STAGE]]["first_shard"] + task[what, T_SHARD]
-            note(table, B_ENQUEUE, task[what, T_QUERY], column, now)
+            if has_table:
+                table[B_ENQUEUE, task[what, T_QUERY], column] = now
             if head[at] < 0:
                 head[at] = what
             else:
                 task[tail[at], T_NEXT] = what
             tail[at] = what
             start_soon(events, state, free_workers, head, is_starting, at, now)
-        elif kind == START:
+        elif kind == rules.START:
             at = key
             is_starting[at] = 0
             while free_workers[at] > 0 and head[at] >= 0:
@@ -361,15 +369,17 @@ def advance(  # type: ignore[no-untyped-def]
                 task[started, T_START] = now
                 task[started, T_WORKER] = by
                 column = stages[stage]["first_shard"] + task[started, T_SHARD]
-                note(table, B_START, task[started, T_QUERY], column, now)
-                note(table, B_WORKER, task[started, T_QUERY], column, by)
+                if has_table:
+                    table[B_START, task[started, T_QUERY], column] = now
+                if has_table:
+                    table[B_WORKER, task[started, T_QUERY], column] = by
                 finish_ns = now + task[started, T_SERVICE]
                 if is_endless and finish_ns >= NEVER_NS:
                     return OVERFLOW
                 if finish_ns <= end_ns:
-                    order = rules.event_order(FINISH, (at << worker_bits) | by)
+                    order = rules.event_order(rules.FINISH, (at << worker_bits) | by)
                     state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], finish_ns, order, started)
-        elif kind == FINISH:
+        elif kind == rules.FINISH:
             at = task[what, T_REPLICA]
             stage = task[what, T_STAGE]
             query = task[what, T_QUERY]
@@ -379,12 +389,13 @@ def advance(  # type: ignore[no-untyped-def]
             if query >= first_measured:
                 count_one(counters, at, task[what, T_SERVICE], task[what, T_START] - task[what, T_ENQUEUE])
             column = stages[stage]["first_shard"] + task[what, T_SHARD]
-            note(table, B_FINISH, query, column, now)
+            if has_table:
+                table[B_FINISH, query, column] = now
             answer_ns = now + task[what, T_RESPONSE]
             if is_endless and answer_ns >= NEVER_NS:
                 return OVERFLOW
             if answer_ns <= end_ns:
-                order = rules.event_order(ANSWER, (query << shard_bits) | column)
+                order = rules.event_order(rules.ANSWER, (query << shard_bits) | column)
                 state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], answer_ns, order, what)
             start_soon(events, state, free_workers, head, is_starting, at, now)
         else:  # an answer, or the closing one of a stage that looked ahead
@@ -396,7 +407,8 @@ def advance(  # type: ignore[no-untyped-def]
                 stage = task[what, T_STAGE]
                 shard = task[what, T_SHARD]
                 outstanding[task[what, T_COUNTER]] -= task[what, T_LOAD]
-                note(table, B_ANSWER, query, stages[stage]["first_shard"] + shard, now)
+                if has_table:
+                    table[B_ANSWER, query, stages[stage]["first_shard"] + shard] = now
                 enter_ns = arrival_ns[query] if stage == 0 else instants[LEAVE, stage - 1, query]
                 total = rules.add(instants[ANSWER_SUM, stage, query], now - enter_ns)
                 instants[ANSWER_SUM, stage, query] = total

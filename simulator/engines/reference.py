@@ -190,7 +190,8 @@ class Stage:
         plan, model, query = self.model.plan, self.model, gather.query
         clock, now, send_bits = model.clock, model.clock.now, plan.send_bits
         candidates, view = dispatch(
-            *(plan.stages, plan.laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
+            *(plan.stages, plan.laws, plan.law_parts, plan.law_points, plan.share),
+            *(plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(plan.machine_factor, model.outstanding, plan.seed, plan.replication, query, self.index, previous),
             *(plan.work[query], self.pooled, self.scratch, self.decided),
         )

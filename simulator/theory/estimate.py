@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.laws import Law
 from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON, F8, NONE, RANDOM, ROUND_ROBIN, TIME, Plan
 from simulator.theory.queues import (
     MD1,
@@ -233,7 +232,7 @@ MOST_KURTOSIS = 100.0
 
 def _is_testable(stage: StageView) -> bool:
     """Whether the t-interval of a mean waiting time can be trusted at a level of one in a million."""
-    spread, work = stage.spread(), Law.from_row(stage.plan.work_law[0])
+    spread, work = stage.spread(), stage.work
     fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
     if stage.law(TIME).kind == NONE:
         fourth, second = fourth * stage.counts.moment(4), second * stage.counts.moment(2)

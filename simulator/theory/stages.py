@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core import rules
-from simulator.core.laws import Law
+from simulator.core.laws import Law, LawTable
 from simulator.core.plan import CANDIDATES, CONSTANT, EXPONENTIAL, F8, MACHINE, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 
 S_PER_NS = 1e-9
@@ -17,6 +17,11 @@ S_PER_NS = 1e-9
 
 #: Points at which a law is taken where an integral over it has no closed form.
 POINTS = 4096
+
+
+def work_law_of(plan: Plan) -> Law:
+    """The law of a query's work factor."""
+    return LawTable(plan.work_law, plan.law_parts, plan.law_points).law(0)
 
 
 def midpoints(count: int) -> F8:
@@ -33,7 +38,7 @@ class Counts:
 
     def is_fixed(self) -> bool:
         """Whether every query has the same number."""
-        return self.law.is_constant() or self.law.quantile(1e-15) >= self.cap
+        return self.law.is_constant() or self.law.least() >= self.cap
 
     def at(self, uniform: F8) -> F8:
         """Numbers at an array of uniforms."""
@@ -54,10 +59,12 @@ class StageView:
     row: Any
     plan: Plan
     counts: Counts
+    laws: tuple[Law, ...]  #: by role
+    work: Law  #: of a query's work factor
 
     def law(self, role: int) -> Law:
         """One of the stage's laws."""
-        return Law.from_row(self.plan.laws[self.index * ROLES + role])
+        return self.laws[role]
 
     @property
     def candidates(self) -> float:
@@ -100,7 +107,7 @@ class StageView:
     @property
     def has_fixed_items(self) -> bool:
         """Whether a shard has the same effective items for every query."""
-        work = Law.from_row(self.plan.work_law[0])
+        work = self.work
         return self.fixed_candidates and not self.row["hashed"] and work.is_constant()
 
     def alone_s(self, shard: int, work: float = 1.0) -> float:
@@ -122,7 +129,7 @@ class StageView:
 
     def moments_s(self, shard: int) -> tuple[float, float] | None:
         """First two moments of the service time at factor 1; None where they have no closed form here."""
-        task, work = self.spread(), Law.from_row(self.plan.work_law[0])
+        task, work = self.spread(), self.work
         is_timed = self.law(TIME).kind != NONE
         knots = int(self.row["knots"])
         if is_timed or self.has_fixed_items:
@@ -159,7 +166,7 @@ class StageView:
         knot, start, slope = (
             column[first:end] for column in (self.plan.knot_items, self.plan.knot_ns, self.plan.knot_slope)
         )
-        work = Law.from_row(self.plan.work_law[0])
+        work = self.work
         side = POINTS if self.fixed_candidates or work.is_constant() else 64
         counts = self.counts.at(midpoints(1 if self.fixed_candidates else side))
         factors = work.quantiles(midpoints(1 if work.is_constant() else side))
@@ -175,12 +182,12 @@ class StageView:
         spread = self.spread()
         if self.law(TIME).kind == NONE and not self.has_fixed_items:
             return False
-        return spread.kind == EXPONENTIAL and Law.from_row(self.plan.work_law[0]).is_constant()
+        return spread.kind == EXPONENTIAL and self.work.is_constant()
 
     def constant_services_s(self) -> F8 | None:
         """(shards, replicas) service times where none of them is random, else None."""
         is_timed = self.law(TIME).kind != NONE
-        work = Law.from_row(self.plan.work_law[0])
+        work = self.work
         fixed = self.spread().is_constant() and (work.is_constant() if is_timed else self.has_fixed_items)
         if not fixed:
             return None
@@ -222,12 +229,13 @@ def mean_services_s(stage: StageView) -> F8:
 def stages_of(plan: Plan) -> list[StageView]:
     """The stages of a plan, each with the candidates that reach it: min(the law last stated, the least keep since)."""
     found: list[StageView] = []
+    table = LawTable(plan.laws, plan.law_parts, plan.law_points)
     law, cap = Law.constant(0.0), math.inf
     for index, row in enumerate(plan.stages):
-        own = Law.from_row(plan.laws[index * ROLES + CANDIDATES])
-        if own.kind != NONE:
-            law, cap = own, math.inf
+        laws = tuple(table.law(index * ROLES + role) for role in range(ROLES))
+        if laws[CANDIDATES].kind != NONE:
+            law, cap = laws[CANDIDATES], math.inf
         else:
             cap = min(cap, float(plan.stages[index - 1]["keep"]))
-        found.append(StageView(index, row, plan, Counts(law, cap)))
+        found.append(StageView(index, row, plan, Counts(law, cap), laws, work_law_of(plan)))
     return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.core.laws import Law
 from simulator.core.plan import F8, NONE, TIME, Plan
-from simulator.theory.stages import StageView, stages_of
+from simulator.theory.stages import StageView, stages_of, work_law_of
 
 PERCENTS = (50, 90, 95, 99, 99.9)
 #: Cells of the grid on which maxima are convolved; a grid of its own for each percentile.
@@ -97,7 +97,7 @@ class _Stage:
 def zero_load(plan: Plan) -> ZeroLoad:
     """Work out the latency of a query that waits for nobody."""
     views = stages_of(plan)
-    work = Law.from_row(plan.work_law[0])
+    work = work_law_of(plan)
     drawn = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
     vary = [not view.fixed_candidates or view.row["hashed"] for view in views if view.law(TIME).kind == NONE]
     stages = [_Stage(view) for view in views]
@@ -126,7 +126,7 @@ def _by_work(stages: list[_Stage], work: Law, guess: str) -> ZeroLoad:
     def latency_s(factor: float) -> float:
         return math.fsum(_constant_s(stage, factor) or 0.0 for stage in stages)
 
-    found = {f"p{percent:g}": latency_s(work.quantile(percent / 100)) for percent in PERCENTS}
+    found = {f"p{percent:g}": latency_s(work.percentile(percent / 100)) for percent in PERCENTS}
     mean_s = sum(chance * latency_s(factor) for factor, chance in _points(work, 4 * MOST_POINTS))
     return ZeroLoad(mean_s, found, NUMERIC + guess)
 
@@ -135,7 +135,7 @@ def _points(law: Law, count: int) -> list[tuple[float, float]]:
     """Values of a law with their chances: half of them in the body, half in ever thinner slices of the upper tail."""
     body = count // 2
     edges = np.concatenate([np.linspace(0.0, 0.9, body + 1), 1 - np.geomspace(0.1, 1e-6, count - body)[1:], [1.0]])
-    return [(law.quantile((a + b) / 2), b - a) for a, b in pairwise(edges.tolist())]
+    return [(law.percentile((a + b) / 2), b - a) for a, b in pairwise(edges.tolist())]
 
 
 def _percentile(stages: list[_Stage], work: Law, points: list[tuple[float, float]], p: float) -> float:
@@ -144,7 +144,7 @@ def _percentile(stages: list[_Stage], work: Law, points: list[tuple[float, float
     What lies beyond the grid does not touch the distribution below its end.
     """
     parts = len(stages) + 1
-    factor = 1.0 if len(points) == 1 else work.quantile(1 - (1 - p) / parts)
+    factor = 1.0 if len(points) == 1 else work.percentile(1 - (1 - p) / parts)
     span_s = math.fsum(_exceeded_with(stage, factor, (1 - p) / parts) for stage in stages)
     step_s = 1.001 * span_s / CELLS + 1e-12
     mass = np.zeros(CELLS)
@@ -196,9 +196,9 @@ def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
     curves = stage.curves(work)
     response = stage.response
     upper = 1 - chance / stage.shards / (1 if response.is_constant() else 2)
-    spread = stage.spread.quantile(upper)
+    spread = stage.spread.percentile(upper)
     served = max(curve.offset_s + curve.alone_s * max(curve.factors) * spread for curve in curves)
-    return served + response.quantile(upper)
+    return served + response.percentile(upper)
 
 
 def _funnel(stages: list[_Stage], work: float, step_s: float) -> F8:

@@ -8,7 +8,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.laws import Law, normal_quantile
+from simulator.core.laws import Law
+from simulator.core.sampling import normal_quantile
 from simulator.core.split import part
 
 LAWS = {
