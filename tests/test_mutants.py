@@ -205,7 +205,7 @@ def test_a_seeded_bug_is_caught(name, monkeypatch):
     where, what, bug, check = MUTANTS[name]
     monkeypatch.setattr(where, what, bug)
     if where is stats_share:
-        monkeypatch.setattr("simulator.stats.quantiles.share_ends", bug)
+        monkeypatch.setattr("simulator.stats.levels.share_ends", bug)
     with pytest.raises((AssertionError, RuntimeError)):  # a contradiction is a RuntimeError
         check()
 

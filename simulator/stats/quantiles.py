@@ -1,10 +1,10 @@
 """Quantiles and their intervals, by inverting the interval of the share of later queries (house rules 2 and 3).
 
-The ends of the share's interval are computed at every order statistic at once, from running counts, so nothing is
-assumed about their shape. The true share of "later than x" cannot grow with x; the two ends, as computed, sometimes do
-(where few queries are left, or where the share passes a half). So an upper end that holds at x is taken to hold
-beyond x too, and a lower end before x: the running minimum and maximum. Quantile, objective and interval are all read
-from these two lines, and so cannot disagree.
+The ends of the share's interval are computed at every order statistic that can matter (``levels`` says which), from
+running counts, so nothing is assumed about their shape. The true share of "later than x" cannot grow with x; the two
+ends, as computed, sometimes do (where few queries are left, or where the share passes a half). So an upper end that
+holds at x is taken to hold beyond x too, and a lower end before x: the running minimum and maximum. Quantile, objective
+and interval are all read from these two lines, and so cannot disagree.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.plan import F8, I8
+from simulator.core.plan import F8
+from simulator.stats.levels import Levels
 from simulator.stats.means import NOTHING, Interval, ratio_interval
-from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, Tallies, cluster_size, share_ends, tally
+from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, cluster_size, tally
 
 #: A percentile needs about this many effective exceedances for an honest interval (it is printed from 10 on).
 ENOUGH_EXCEEDANCES = 15
@@ -112,13 +113,12 @@ class Series:
         self.layout = layout
 
     @cached_property
-    def _order(self) -> tuple[NDArray[np.intp], F8]:
-        order = np.argsort(self.values)
-        return order, self.values[order]
+    def _ascending(self) -> F8:
+        return np.sort(self.values)
 
     def order_statistic(self, p: float) -> float:
         """The ceil(pN)-th smallest of all N values, 0 < p < 1."""
-        return float(self._order[1][math.ceil(fraction(p) * self.layout.queries) - 1])
+        return float(self._ascending[math.ceil(fraction(p) * self.layout.queries) - 1])
 
     @cached_property
     def clustering(self) -> float:
@@ -126,38 +126,20 @@ class Series:
         return cluster_size(self.values > self.order_statistic(0.5), self.layout)
 
     @cached_property
-    def _levels(self) -> tuple[F8, Tallies]:
-        """The distinct values, ascending, and the tallies of the queries at or below each."""
-        order, ascending = self._order
-        last = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(ascending) - 1)
-        layout = self.layout
-        block = layout.block_of_query[order]
-        unit = layout.unit_of_block.astype(block.dtype)[block]
-        at_or_below = Tallies(
-            last + 1,
-            *_running(unit, layout.unit_sizes, last),
-            *_running(block, layout.block_sizes, last),
-        )
-        return ascending[last], at_or_below
+    def _levels(self) -> Levels:
+        return Levels(self.values, self._ascending, self.layout, self.clustering)
 
-    @cached_property
-    def _ends(self) -> tuple[F8, F8]:
-        """Ends of the share of values later than nothing at all (entry 0), than level j (entry j + 1)."""
-        _, at_or_below = self._levels
-        low, high = share_ends(at_or_below.rest(self.layout), self.layout, self.clustering)
-        all_low, all_high = share_ends(
-            tally(np.ones(len(self.values), dtype=bool), self.layout), self.layout, self.clustering
-        )
-        low, high = np.concatenate((all_low, low)), np.concatenate((all_high, high))
-        return np.maximum.accumulate(low[::-1])[::-1], np.minimum.accumulate(high)
+    def _at_or_below(self, value: float) -> int:
+        return int(np.searchsorted(self._ascending, value, side="right"))
+
+    def _below(self, value: float) -> int:
+        return int(np.searchsorted(self._ascending, value))
 
     def share(self, bound: float, *, inclusive: bool) -> Share:
         """Share of values later than ``bound``, or (``inclusive``) at it or later, with its interval."""
-        levels, at_or_below = self._levels
-        before = int(np.searchsorted(levels, bound, side="left" if inclusive else "right"))
-        good = int(at_or_below.bad[before - 1]) if before else 0
-        low, high = self._ends
-        return Share((self.layout.queries - good) / self.layout.queries, float(low[before]), float(high[before]))
+        good = self._below(bound) if inclusive else self._at_or_below(bound)
+        levels = self._levels
+        return Share(levels.share(good), levels.greatest_low(good), levels.least_high(good))
 
     def quantile(self, p: float) -> Quantile:
         """The ``p``-quantile, 0 < p < 1.
@@ -167,14 +149,12 @@ class Series:
         greatest at which it is not, without which "p99 < x" could be undecided for an x above the printed interval,
         and a constant would lie outside its own. Infinite if there is none.
         """
-        levels, _ = self._levels
         bound = float(1 - fraction(p))
-        lows, highs = self._ends
-        first_low = int(np.argmax(lows <= bound))
-        low = 0.0 if first_low == 0 else float(levels[first_low - 1])
-        below = highs < bound
-        high = float(levels[int(np.argmax(below)) - 1]) if below.any() else math.inf
         pooled = self.order_statistic(p)
+        above = self._levels.last_low_above(bound, self._at_or_below(pooled))
+        low = 0.0 if above is None else float(self._ascending[above])
+        below = self._levels.first_high_below(bound, self._below(pooled))
+        high = math.inf if below is None else float(self._ascending[below - 1])
         return Quantile(p, pooled, low, high, self._support(p, pooled), self.layout.queries, self.largest_finite)
 
     def _support(self, p: float, pooled: float) -> float:
@@ -183,13 +163,13 @@ class Series:
         Where several queries share the quantile exactly they count as well: a constant has no later values, yet
         nothing is better known than its percentiles.
         """
-        levels, at_or_below = self._levels
-        level = int(np.searchsorted(levels, pooled))
+        below, at_or_below = self._below(pooled), self._at_or_below(pooled)
         if p < 0.5:
-            return float(at_or_below.effective()[level])
-        tied = level == 0 or at_or_below.bad[level] - at_or_below.bad[level - 1] > 1
-        bad = self.values >= pooled if tied else self.values > pooled
-        return float(tally(bad, self.layout).effective()[0])
+            counted = self.values <= pooled
+        else:
+            tied = below == 0 or at_or_below - below > 1
+            counted = self.values >= pooled if tied else self.values > pooled
+        return float(tally(counted, self.layout).effective()[0])
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:
@@ -199,21 +179,12 @@ class Series:
     @cached_property
     def largest_finite(self) -> float:
         """The largest finite value; nan if there is none."""
-        return float(self.values.max(where=self.finite, initial=-math.inf)) if self.finite.any() else math.nan
+        finite = self._below(math.inf)
+        return float(self._ascending[finite - 1]) if finite else math.nan
 
     def mean(self) -> Interval:
         """Mean of the finite values over units."""
         if not self.finite.any():
             return NOTHING
-        amounts = self.layout.by_unit(np.where(self.finite, self.values, 0.0))
-        return ratio_interval(amounts, self.layout.by_unit(self.finite)).at_least_0()
-
-
-def _running(group: NDArray[np.integer], sizes: I8, last: NDArray[np.intp]) -> tuple[I8, I8]:
-    """Sum over groups of count^2, and of count x size, among the first ``last`` + 1 items; ``group`` (items,)."""
-    by_group = np.argsort(group, kind="stable")
-    rank = np.empty(len(group), dtype=np.int64)
-    rank[by_group] = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    squares = np.cumsum(2 * rank + 1)[last]  # the k-th of a group raises count^2 from (k-1)^2 to k^2
-    products = np.cumsum(sizes[group])[last]
-    return squares, products
+        known = self.values if self.finite.all() else np.where(self.finite, self.values, 0.0)
+        return ratio_interval(self.layout.by_unit(known), self.layout.by_unit(self.finite)).at_least_0()

@@ -80,20 +80,24 @@ class Layout:
         first: I8 = np.cumsum(self.block_sizes) - self.block_sizes
         return first
 
-    @cached_property
-    def block_of_query(self) -> NDArray[np.integer]:
-        """(queries,) index of the block, in the narrowest type: sorting by it is then a radix sort."""
-        blocks = len(self.block_sizes)
-        narrow = np.int16 if blocks <= np.iinfo(np.int16).max else np.int64
-        return np.repeat(np.arange(blocks, dtype=narrow), self.block_sizes)
+    def count_by_block(self, chosen: NDArray[np.bool_]) -> I8:
+        """Count the ``chosen`` (queries,) of each block: (blocks,)."""
+        ends = zip(self.first_of_block.tolist(), self.block_sizes.tolist(), strict=True)
+        return np.array([np.count_nonzero(chosen[first : first + size]) for first, size in ends], dtype=np.int64)
 
     def by_block(self, amounts: NDArray[np.generic]) -> F8:
         """Sum ``amounts`` (queries,) over each block: (blocks,) float64."""
+        if amounts.dtype == np.bool_:
+            return self.count_by_block(amounts.astype(np.bool_, copy=False)).astype(np.float64)
         return np.add.reduceat(amounts, self.first_of_block, dtype=np.float64)
 
     def by_unit(self, amounts: NDArray[np.generic]) -> F8:
         """Sum ``amounts`` (queries,) over each unit: (units,) float64."""
         return np.bincount(self.unit_of_block, self.by_block(amounts), minlength=self.units).astype(np.float64)
+
+    def sum_blocks(self, counts: I8) -> I8:
+        """Sum ``counts`` (blocks,) over each unit: (units,)."""
+        return np.bincount(self.unit_of_block, counts, minlength=self.units).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,12 @@ def _effective(total: I8, squares: I8) -> F8:
 
 def tally(bad: NDArray[np.bool_], layout: Layout) -> Tallies:
     """Count the bad queries of a pool: ``bad`` (queries,). Arrays of shape (1,)."""
-    in_unit, in_block = layout.by_unit(bad).astype(np.int64), layout.by_block(bad).astype(np.int64)
+    return tally_blocks(layout.count_by_block(bad), layout)
+
+
+def tally_blocks(in_block: I8, layout: Layout) -> Tallies:
+    """The same from the number of bad queries in each block: ``in_block`` (blocks,)."""
+    in_unit = layout.sum_blocks(in_block)
     columns = (
         in_unit.sum(),
         (in_unit**2).sum(),

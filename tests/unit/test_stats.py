@@ -5,21 +5,22 @@ from __future__ import annotations
 import dataclasses
 import math
 from itertools import pairwise
+from unittest import mock
 
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.engines.reference import simulate
 from simulator.scenario import parse_objective
-from simulator.stats import next_step, summarise
+from simulator.stats import levels, next_step, summarise
 from simulator.stats.load import dispersion
 from simulator.stats.means import Interval, ratio_interval
-from simulator.stats.quantiles import Series
+from simulator.stats.quantiles import Series, fraction
 from simulator.stats.share import BLOCKS, Layout, share_ends, t_quantile, tally
 from simulator.stats.stability import mser5
 from simulator.stats.verdicts import judge
@@ -98,6 +99,88 @@ def test_a_quantile_is_an_order_statistic_inside_its_interval(groups, p):
         assert found.needed > series.layout.queries
     else:
         assert body["value"] == found.pooled
+
+
+def lines_slowly(series: Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rule 2 to the letter: the distinct values; the ends of "later than nothing", "than the first" and so on."""
+    found = np.unique(series.values)
+    ends = [
+        share_ends(tally(bad, series.layout), series.layout, series.clustering)
+        for bad in [np.ones(len(series.values), dtype=bool), *(series.values > value for value in found)]
+    ]
+    low, high = (np.concatenate(line) for line in zip(*ends, strict=True))
+    return found, np.maximum.accumulate(low[::-1])[::-1], np.minimum.accumulate(high)
+
+
+def quantile_slowly(series: Series, p: float) -> tuple[float, float, float]:
+    found, lows, highs = lines_slowly(series)
+    bound = float(1 - fraction(p))
+    first_low, below = int(np.argmax(lows <= bound)), highs < bound
+    low = 0.0 if first_low == 0 else found[first_low - 1]
+    high = found[int(np.argmax(below)) - 1] if below.any() else math.inf
+    return low, np.sort(series.values)[math.ceil(fraction(p) * series.layout.queries) - 1], high
+
+
+def support_slowly(series: Series, p: float, pooled: float) -> float:
+    tied = pooled == series.values.min() or np.count_nonzero(series.values == pooled) > 1
+    later = series.values >= pooled if tied else series.values > pooled
+    return tally(series.values <= pooled if p < 0.5 else later, series.layout).effective()[0]
+
+
+@st.composite
+def searched(draw: st.DrawFn) -> Series:
+    """Ties or none, replications alike or not, in clusters or not, some without end."""
+    sizes = draw(st.one_of(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.just([40] * 6), st.just([150])))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scales = np.repeat(np.exp(rng.normal(0, draw(st.sampled_from([0.0, 0.2, 2.0])), len(sizes))), sizes)
+    values = rng.exponential(scales)
+    if draw(st.booleans()):
+        values = np.sort(values)  # as clustered as can be
+    step = draw(st.sampled_from([0.0, 0.1, 1.0, 1e9]))
+    values = values if step == 0 else np.floor(values / step)
+    values[rng.random(len(values)) < draw(st.sampled_from([0.0, 0.02, 0.7, 1.0]))] = math.inf
+    return Series(values, Layout.of(sizes))
+
+
+few_or_all = st.sampled_from([1, 2, 5, 16, 2**16])
+
+
+@settings(max_examples=400)
+@given(searched(), st.one_of(st.sampled_from([0.1, 0.5, 0.9, 0.99]), st.floats(0.01, 0.99)), few_or_all, few_or_all)
+def test_the_search_finds_what_all_order_statistics_would(series, p, first, largest):
+    """To the bit: pieces of a few queries, and all in one."""
+    found, lows, highs = lines_slowly(series)
+    with mock.patch.object(levels, "FIRST_PIECE", first), mock.patch.object(levels, "LARGEST_PIECE", largest):
+        quantile = series.quantile(p)
+        assert (quantile.low, quantile.pooled, quantile.high) == quantile_slowly(series, p)
+        assert quantile.exceedances == support_slowly(series, p, quantile.pooled)
+        for bound in (found[0], found[len(found) // 2], found[-1], found.mean(), 0.5, math.inf):
+            for inclusive, side in ((True, "left"), (False, "right")):
+                share = series.share(bound, inclusive=inclusive)
+                before = np.searchsorted(found, bound, side=side)
+                later = series.values >= bound if inclusive else series.values > bound
+                assert share.value == np.count_nonzero(later) / len(later)
+                assert (share.low, share.high) == (lows[before], highs[before])
+
+
+@pytest.mark.parametrize(("size", "k"), [(3, 1), (19, 9), (23, 10)])
+def test_the_search_minds_rounding_at_the_quantile_itself(size, k):
+    """Replications alike: both ends are the share, and 1 - k / N comes out above 1 - p = (N - k) / N."""
+    assert 1 - k / size > (size - k) / size
+    series, p = series_of([[float(value) for value in range(size)]] * 5), k / size
+    found = series.quantile(p)
+    assert (found.low, found.pooled, found.high) == quantile_slowly(series, p)
+
+
+def test_the_search_goes_on_past_the_first_piece():
+    """Replications that differ widely: the interval of the median spans most of the queries, and many pieces."""
+    rng = np.random.default_rng(8)
+    sizes = [70_000, 50_000, 60_000]
+    scales = np.repeat([1.0, 2.0, 5.0], sizes)
+    series = Series(np.floor(100 * rng.exponential(scales)), Layout.of(sizes))
+    for p in (0.5, 0.95):
+        found = series.quantile(p)
+        assert (found.low, found.pooled, found.high) == quantile_slowly(series, p)
 
 
 @given(values, st.sampled_from([0.5, 0.9, 0.95]), st.floats(0.5, 21))
