@@ -12,13 +12,13 @@ the shares of neighbours differ by 1 / N at least: it cannot matter one entry aw
 - no low end of a later entry exceeds what the share has already fallen to, and no high end of an earlier one is less
   than what the share, read backwards, has already risen to.
 
-A piece is found by two passes over the unsorted values, which tell how many of them, and which, fall on each block.
+A piece is found by a few passes over the unsorted values, which tell how many of them, and which, fall on each block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from simulator.core.plan import F8, I8
 from simulator.stats.share import Layout, Tallies, share_ends, tally_blocks
 
-#: Queries in the first piece of a search: more than it mostly needs, and cheap beside the two passes.
-FIRST_PIECE = 2**16
-#: Pieces double up to here: some 50 MB of temporaries.
-LARGEST_PIECE = 2**18
+#: Queries in a piece: enough to be worth the passes, and some 50 MB of temporaries.
+PIECE = 2**18
+#: Pieces that are kept for the next search: all those of two million queries, 50 MB.
+PIECES_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class Piece:
     entry: I8  #: ascending
     low: F8
     high: F8
+
+    def only(self, some: slice) -> Piece:
+        """Some of the entries."""
+        return Piece(self.entry[some], self.low[some], self.high[some])
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Levels:
     ascending: F8
     layout: Layout
     clustering: float
+    kept: dict[int, Piece] = field(default_factory=dict)
 
     def last_low_above(self, bound: float, entry: int) -> int | None:
         """The last entry, of those up to ``entry``, whose low end is above ``bound``."""
@@ -92,62 +97,65 @@ class Levels:
         return (self.layout.queries - entry) / self.layout.queries
 
     def forward(self, entry: int) -> Iterator[Piece]:
-        """Pieces that cover every entry from ``entry`` on, ascending; neighbours share an entry."""
-        size, first = FIRST_PIECE, entry
-        while True:
-            last = first + size
-            if last < self.layout.queries:
-                below, at_or_below = self._ties(self.ascending[last])
-                last = below if below > first else at_or_below  # one value alone may be more than a piece
-            last = min(last, self.layout.queries)
-            yield self._piece(first, last)
-            if last == self.layout.queries:
-                return
-            size, first = min(2 * size, LARGEST_PIECE), last
+        """Every entry from ``entry`` on, ascending, in pieces; neighbours share an entry."""
+        first = _piece_of(entry)
+        for number in range(first, _piece_of(self.layout.queries) + 1):
+            piece = self._piece(number)
+            yield piece.only(slice(int(np.searchsorted(piece.entry, entry)), None)) if number == first else piece
 
     def backward(self, entry: int) -> Iterator[Piece]:
-        """Pieces that cover every entry up to ``entry``, descending; neighbours share an entry."""
-        size, last = FIRST_PIECE, entry
-        while True:
-            first = last - size
-            if first > 0:
-                below, at_or_below = self._ties(self.ascending[first - 1])
-                first = at_or_below if at_or_below < last else below
-            first = max(first, 0)
-            yield self._piece(first, last)
-            if first == 0:
-                return
-            size, last = min(2 * size, LARGEST_PIECE), first
+        """Every entry up to ``entry``, in pieces, the last entries first; neighbours share an entry."""
+        last = _piece_of(entry)
+        for number in range(last, -1, -1):
+            piece = self._piece(number)
+            yield piece.only(slice(int(np.searchsorted(piece.entry, entry)) + 1)) if number == last else piece
 
-    def _ties(self, value: float) -> tuple[int, int]:
-        """Number of queries below a value, and at or below it: where a value of the series begins and ends."""
-        return int(np.searchsorted(self.ascending, value)), int(np.searchsorted(self.ascending, value, side="right"))
+    def below(self, value: float) -> int:
+        """Number of queries below a value."""
+        return int(np.searchsorted(self.ascending, value))
 
-    def _piece(self, first: int, last: int) -> Piece:
+    def at_or_below(self, value: float) -> int:
+        """Number of queries at a value or below it."""
+        return int(np.searchsorted(self.ascending, value, side="right"))
+
+    def _piece(self, number: int) -> Piece:
+        if number not in self.kept:
+            while len(self.kept) >= PIECES_KEPT:
+                del self.kept[next(iter(self.kept))]  # the oldest
+            self.kept[number] = self._computed(self._cut(number), self._cut(number + 1))
+        return self.kept[number]
+
+    def _cut(self, number: int) -> int:
+        """The last entry of the pieces before this one: a multiple of a piece, and whoever ties with its last query."""
+        queries = min(number * PIECE, self.layout.queries)
+        return self.at_or_below(float(self.ascending[queries - 1])) if queries else 0
+
+    def _computed(self, first: int, last: int) -> Piece:
         """The entries from ``first`` to ``last``, both included."""
-        blocks = np.zeros(len(self.layout.block_sizes), dtype=np.int64)  # queries at or below, of each block
-        later = np.ones(len(self.values), dtype=bool)
+        layout = self.layout
+        blocks = np.zeros(len(layout.block_sizes), dtype=np.int64)  # queries at or below, of each block
         if first > 0:
-            later = self.values > self.ascending[first - 1]
-            blocks = self.layout.block_sizes - self.layout.count_by_block(later)
-        tallies = [tally_blocks(blocks, self.layout)]
+            blocks = layout.count_by_block(self.values <= self.ascending[first - 1])
+        tallies = [tally_blocks(blocks, layout)]
         if last > first:
-            later &= self.values <= self.ascending[last - 1]
-            inside = self.layout.count_by_block(later)
-            if self.ascending[first] == self.ascending[last - 1]:
-                tallies.append(tally_blocks(blocks + inside, self.layout))
-            else:
-                tallies.append(self._between(first, last, self.values[later], blocks, inside))
+            largest = float(self.ascending[last - 1])
+            below = self.below(largest)
+            if below > first:
+                tallies.append(self._between(first, below, blocks))
+            # counted by itself: any number may tie with it
+            tallies.append(tally_blocks(layout.count_by_block(self.values <= largest), layout))
         at_or_below = Tallies(*(np.concatenate(column) for column in zip(*map(_columns, tallies), strict=True)))
-        low, high = share_ends(at_or_below.rest(self.layout), self.layout, self.clustering)
+        low, high = share_ends(at_or_below.rest(layout), layout, self.clustering)
         return Piece(at_or_below.bad, low, high)
 
-    def _between(self, first: int, last: int, values: F8, blocks: I8, inside: I8) -> Tallies:
-        """Tallies of the entries after ``first`` up to ``last``.
-
-        ``values``: those between, in order of the pool, of which ``inside`` fall on each block, after ``blocks``.
-        """
+    def _between(self, first: int, last: int, blocks: I8) -> Tallies:
+        """Tallies of the entries after ``first`` up to ``last``; ``blocks`` (blocks,) those of ``first``."""
         layout, ascending = self.layout, self.ascending[first:last]
+        chosen = self.values <= ascending[-1]
+        if first > 0:
+            chosen &= self.values > self.ascending[first - 1]
+        inside, values = layout.count_by_block(chosen), self.values[chosen]
+        del chosen
         end = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(ascending) - 1)
         # in the narrowest type: sorting by it is then a radix sort
         narrow: type[np.integer] = np.int16 if len(blocks) <= np.iinfo(np.int16).max else np.int64
@@ -158,6 +166,11 @@ class Levels:
         unit = layout.unit_of_block.astype(narrow)[block]
         units, inside_units = layout.sum_blocks(blocks), layout.sum_blocks(inside)
         return Tallies(first + end + 1, *_running(unit, units, inside_units, layout.unit_sizes, end), *by_block)
+
+
+def _piece_of(entry: int) -> int:
+    """Number of the piece that ends with this entry or a later one, and holds it."""
+    return max(0, (entry - 1) // PIECE)
 
 
 def _columns(tallies: Tallies) -> tuple[I8, ...]:

@@ -129,16 +129,10 @@ class Series:
     def _levels(self) -> Levels:
         return Levels(self.values, self._ascending, self.layout, self.clustering)
 
-    def _at_or_below(self, value: float) -> int:
-        return int(np.searchsorted(self._ascending, value, side="right"))
-
-    def _below(self, value: float) -> int:
-        return int(np.searchsorted(self._ascending, value))
-
     def share(self, bound: float, *, inclusive: bool) -> Share:
         """Share of values later than ``bound``, or (``inclusive``) at it or later, with its interval."""
-        good = self._below(bound) if inclusive else self._at_or_below(bound)
         levels = self._levels
+        good = levels.below(bound) if inclusive else levels.at_or_below(bound)
         return Share(levels.share(good), levels.greatest_low(good), levels.least_high(good))
 
     def quantile(self, p: float) -> Quantile:
@@ -149,11 +143,11 @@ class Series:
         greatest at which it is not, without which "p99 < x" could be undecided for an x above the printed interval,
         and a constant would lie outside its own. Infinite if there is none.
         """
-        bound = float(1 - fraction(p))
+        levels, bound = self._levels, float(1 - fraction(p))
         pooled = self.order_statistic(p)
-        above = self._levels.last_low_above(bound, self._at_or_below(pooled))
+        above = levels.last_low_above(bound, levels.at_or_below(pooled))
         low = 0.0 if above is None else float(self._ascending[above])
-        below = self._levels.first_high_below(bound, self._below(pooled))
+        below = levels.first_high_below(bound, levels.below(pooled))
         high = math.inf if below is None else float(self._ascending[below - 1])
         return Quantile(p, pooled, low, high, self._support(p, pooled), self.layout.queries, self.largest_finite)
 
@@ -163,7 +157,7 @@ class Series:
         Where several queries share the quantile exactly they count as well: a constant has no later values, yet
         nothing is better known than its percentiles.
         """
-        below, at_or_below = self._below(pooled), self._at_or_below(pooled)
+        below, at_or_below = self._levels.below(pooled), self._levels.at_or_below(pooled)
         if p < 0.5:
             counted = self.values <= pooled
         else:
@@ -179,7 +173,7 @@ class Series:
     @cached_property
     def largest_finite(self) -> float:
         """The largest finite value; nan if there is none."""
-        finite = self._below(math.inf)
+        finite = int(np.searchsorted(self._ascending, math.inf))
         return float(self._ascending[finite - 1]) if finite else math.nan
 
     def mean(self) -> Interval:
