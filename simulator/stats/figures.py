@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core.plan import F8, I8, Plan
-from simulator.core.trace import Trace
+from simulator.core.trace import COMPLETE, Trace
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout
 
 S_PER_NS = 1e-9
+#: Queries of which a column is computed at a time: temporaries stay within the caches.
+AT_A_TIME = 2**16
+
+#: What is wanted of queries: computed of a trace, and of a slice of its queries.
+Column = Callable[[Trace, slice], NDArray[np.generic]]
 
 
 def key_of(percent: float) -> str:
@@ -59,30 +65,55 @@ def figure(series: Series, percentiles: Sequence[float]) -> Figure:
 
 
 class Pool:
-    """Columns of the measured queries of all replications, pooled in order of replication and arrival."""
+    """The measured queries of all replications, in order of replication and arrival.
+
+    Columns of traces are not put together: what is wanted of a query is computed from its trace, some at a time.
+    """
 
     def __init__(self, traces: Sequence[Trace]) -> None:
         assert traces, "at least one replication"
         self.traces = traces
         self.layout = Layout.of([trace.measured for trace in traces])
 
-    def column(self, name: str) -> I8:
-        """A column of the Trace over the measured queries: (..., queries)."""
-        parts = [getattr(trace, name)[..., trace.first_measured :] for trace in self.traces]
-        return np.concatenate(parts, axis=-1)
+    def gather(self, of: Column) -> F8:
+        """(queries,) what ``of`` says of each measured query."""
+        values, filled = np.empty(self.layout.queries), 0
+        for trace in self.traces:
+            for first in range(trace.first_measured, len(trace.arrival_ns), AT_A_TIME):
+                found = of(trace, slice(first, first + AT_A_TIME))
+                values[filled : filled + len(found)] = found
+                filled += len(found)
+        assert filled == self.layout.queries
+        return values
 
-    def between(self, first: I8, last: I8) -> Series:
-        """Durations from ``first`` to ``last``, (queries,) instants; +inf where ``last`` was not reached (-1)."""
-        return self.series(np.where(last < 0, np.inf, (last - first).astype(np.float64)))
-
-    def series(self, values: F8) -> Series:
+    def series(self, of: Column) -> Series:
         """A series of one value a measured query."""
-        return Series(values, self.layout)
+        return Series(self.gather(of), self.layout)
+
+    def latency(self, stage: int | None) -> Series:
+        """Latency of a stage, or of whole queries (None), in ns; +inf where it did not end."""
+        if stage is not None:
+            return self.series(lambda trace, at: _from_to(entered_ns(trace, stage)[at], trace.leave_ns[stage][at]))
+        return self.series(
+            lambda trace, at: np.where(
+                trace.outcome[at] == COMPLETE, _from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
+            )
+        )
 
     def windows_s(self) -> F8:
         """(replications,) seconds from the first measured arrival to the last."""
         ends = [(trace.arrival_ns[-1] - trace.arrival_ns[trace.first_measured]) for trace in self.traces]
         return np.array(ends, dtype=np.float64) * S_PER_NS
+
+
+def entered_ns(trace: Trace, stage: int) -> I8:
+    """(queries,) instants at which queries entered a stage, on arrival or on leaving the stage before; a view."""
+    return trace.arrival_ns if stage == 0 else trace.leave_ns[stage - 1]
+
+
+def _from_to(first_ns: I8, last_ns: I8) -> F8:
+    """Durations; +inf where ``last_ns`` was not reached (-1)."""
+    return np.where(last_ns < 0, np.inf, (last_ns - first_ns).astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -142,39 +173,50 @@ class StageFigures:
 
 def stage_figures(pool: Pool, plan: Plan, names: Sequence[str], percentiles: Sequence[float]) -> list[StageFigures]:
     """The figures of every stage, in order."""
-    instants = {name: pool.column(name) for name in ("enter_ns", "close_ns", "leave_ns", "answer_sum_ns", "candidates")}
-    critical = {name: pool.column(f"critical_{name}_ns") for name in ("wait", "service", "response")}
     found = []
     for stage, name in enumerate(names):
         row = plan.stages[stage]
-        shards = int(row["shards"])
-        enter, close, leave = (instants[column][stage] for column in ("enter_ns", "close_ns", "leave_ns"))
-        parts = {kind: np.where(close < 0, np.inf, column[stage]) for kind, column in critical.items()}
-        mean_answer = instants["answer_sum_ns"][stage] / shards
-        straggler = np.where(close < 0, np.inf, close - enter - mean_answer)
-        network = np.where(close < 0, np.inf, (close - enter) - critical["wait"][stage] - critical["service"][stage])
-        shown: dict[str, Series] = {
-            "latency": pool.between(enter, leave),
-            "critical_wait": pool.series(parts["wait"]),
-            "critical_service": pool.series(parts["service"]),
-            "critical_response": pool.series(parts["response"]),
-            "straggler": pool.series(np.maximum(straggler, 0.0)),  # of one answer, the mean may round above it
-            "network": pool.series(network),
-            "merge": pool.between(close, leave),
-        }
-        figures: dict[str, Any] = {key: figure(series, percentiles) for key, series in shown.items()}
+        durations = _durations(stage, int(row["shards"]))
+        # one series at a time: each holds its values twice
+        figures: dict[str, Any] = {key: figure(pool.series(of), percentiles) for key, of in durations.items()}
         found.append(
             StageFigures(
                 name=name,
-                shards=shards,
+                shards=int(row["shards"]),
                 replicas=int(row["replicas"]),
                 workers=int(row["workers"]),
+                latency=figure(pool.latency(stage), percentiles),
                 **figures,
                 **_counters(pool, plan, stage),
-                **_candidates(pool, plan, stage, instants["candidates"][stage]),
+                **_candidates(pool, plan, stage),
             )
         )
     return found
+
+
+def _durations(stage: int, shards: int) -> dict[str, Column]:
+    """The parts of a stage's latency, in ns; +inf where the stage was not closed, or (merge) not left."""
+
+    def closed(of: Column) -> Column:
+        return lambda trace, at: np.where(trace.close_ns[stage][at] < 0, np.inf, of(trace, at))
+
+    def straggler(trace: Trace, at: slice) -> NDArray[np.generic]:
+        answer = trace.close_ns[stage][at] - entered_ns(trace, stage)[at]
+        mean_answer = trace.answer_sum_ns[stage][at] / shards
+        return np.asarray(np.maximum(answer - mean_answer, 0.0))  # of one answer, the mean may round above it
+
+    def network(trace: Trace, at: slice) -> NDArray[np.generic]:
+        spent = trace.close_ns[stage][at] - entered_ns(trace, stage)[at]
+        return np.asarray(spent - trace.critical_wait_ns[stage][at] - trace.critical_service_ns[stage][at])
+
+    return {
+        "critical_wait": closed(lambda trace, at: trace.critical_wait_ns[stage][at]),
+        "critical_service": closed(lambda trace, at: trace.critical_service_ns[stage][at]),
+        "critical_response": closed(lambda trace, at: trace.critical_response_ns[stage][at]),
+        "straggler": closed(straggler),
+        "network": closed(network),
+        "merge": lambda trace, at: _from_to(trace.close_ns[stage][at], trace.leave_ns[stage][at]),
+    }
 
 
 def _counters(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
@@ -199,15 +241,16 @@ def _counters(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
     return found
 
 
-def _candidates(pool: Pool, plan: Plan, stage: int, given: F8) -> dict[str, Any]:
+def _candidates(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
     row = plan.stages[stage]
-    entered = given >= 0
-    kept = np.minimum(given, row["keep"])
-    weights = pool.layout.by_unit(entered)
+    keep = float(row["keep"])
+    entered = pool.layout.by_unit(pool.gather(lambda trace, at: trace.candidates[stage][at] >= 0))
+    given = pool.layout.by_unit(pool.gather(lambda trace, at: np.maximum(trace.candidates[stage][at], 0.0)))
+    kept = pool.layout.by_unit(pool.gather(lambda trace, at: np.clip(trace.candidates[stage][at], 0.0, keep)))
     first, count = int(row["first_shard"]), int(row["shards"])
     share = plan.share[first : first + count]
     return {
-        "candidates_in": ratio_interval(pool.layout.by_unit(np.where(entered, given, 0.0)), weights),
-        "candidates_out": ratio_interval(pool.layout.by_unit(np.where(entered, kept, 0.0)), weights),
+        "candidates_in": ratio_interval(given, entered),
+        "candidates_out": ratio_interval(kept, entered),
         "largest_over_mean_share": float(share.max() * count),
     }

@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.core.plan import I8
 from simulator.core.trace import Trace
+from simulator.stats.figures import AT_A_TIME
 
 #: Windows, in seconds, over which arrivals are counted.
 WINDOWS_S = (1, 10, 60)
@@ -23,7 +24,13 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
     Null where there are too few.
     """
     arrivals = [trace.arrival_ns for trace in (traces[:1] if shares_arrivals else traces)]
-    gaps = np.concatenate([np.diff(arrival_ns) for arrival_ns in arrivals]) * 1e-9
+    gaps = np.empty(sum(len(arrival_ns) - 1 for arrival_ns in arrivals))
+    filled = 0
+    for arrival_ns in arrivals:
+        after = filled + len(arrival_ns) - 1
+        gaps[filled:after] = np.diff(arrival_ns)
+        filled = after
+    gaps *= 1e-9
     mean_s = float(gaps.mean()) if len(gaps) else 0.0
     return {
         "rate_per_s": 1 / mean_s if mean_s > 0 else None,
@@ -33,14 +40,27 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
 
 
 def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:
-    """Variance over mean of the number of arrivals in windows of this length; 1 for a Poisson process."""
+    """Variance over mean of the number of arrivals in windows of this length; 1 for a Poisson process.
+
+    ``arrivals``: instants, ascending, of each replication.
+    """
     windows = total = squares = 0
     for arrival_ns in arrivals:
-        offset_s = (arrival_ns - arrival_ns[0]) * 1e-9
-        whole = int(offset_s[-1] // window_s)
-        place = (offset_s // window_s).astype(np.int64)
-        counts = np.unique(place[place < whole], return_counts=True)[1]  # most windows of a sparse load are empty
-        windows, total, squares = windows + whole, total + int(counts.sum()), squares + int((counts**2).sum())
+        whole = int((arrival_ns[-1] - arrival_ns[0]) * 1e-9 // window_s)
+        windows += whole
+        window, inside = -1, 0  # the last one seen, and its arrivals so far
+        for first in range(0, len(arrival_ns), AT_A_TIME):
+            place = ((arrival_ns[first : first + AT_A_TIME] - arrival_ns[0]) * 1e-9 // window_s).astype(np.int64)
+            place = place[place < whole]
+            if len(place) == 0:
+                break
+            edges = np.flatnonzero(place[1:] != place[:-1]) + 1  # most windows of a sparse load are empty
+            counts = np.diff(edges, prepend=0, append=len(place))
+            if place[0] == window:
+                squares -= inside**2
+                counts[0] += inside
+            total, squares = total + len(place), squares + int((counts**2).sum())
+            window, inside = int(place[-1]), int(counts[-1])
     if windows < FEWEST_WINDOWS or total == 0:
         return None
     mean = total / windows

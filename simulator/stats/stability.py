@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.core.plan import F8, I8
 from simulator.core.trace import Trace
-from simulator.stats.figures import Pool
+from simulator.stats.figures import AT_A_TIME, Pool
 from simulator.stats.means import Interval, ratio_interval
 
 STABLE, SATURATED, INCONCLUSIVE = "stable", "saturated", "inconclusive"
@@ -99,25 +99,31 @@ def in_flight(trace: Trace, query: int) -> int:
     """Queries in flight at the instant at which ``query`` arrives, those of that instant included."""
     instant = trace.arrival_ns[query]
     here = int(np.searchsorted(trace.arrival_ns, instant, side="right"))
-    gone = (trace.completion_ns[:here] >= 0) & (trace.completion_ns[:here] <= instant)
-    return here - int(gone.sum())
+    completion_ns = trace.completion_ns[:here]
+    return here - int(np.count_nonzero(completion_ns <= instant)) + int(np.count_nonzero(completion_ns < 0))
 
 
-def averaged_latency(traces: list[Trace] | tuple[Trace, ...] | Any) -> F8:
+def averaged_latency(traces: Sequence[Trace]) -> F8:
     """Latency by number of arrival from the start on, averaged over replications; cut at the shortest.
 
     A query that never finished counts as the largest latency seen.
     """
     shortest = min(len(trace.arrival_ns) for trace in traces)
-    latencies = np.array([_latency(trace.arrival_ns, trace.completion_ns)[:shortest] for trace in traces])
-    finite = latencies[np.isfinite(latencies)]
-    largest = finite.max() if len(finite) else 0.0
-    averaged: F8 = np.where(np.isfinite(latencies), latencies, largest).mean(axis=0)
+    pieces = [slice(first, min(first + AT_A_TIME, shortest)) for first in range(0, shortest, AT_A_TIME)]
+    largest = max(int(_latency_ns(trace, at).max(initial=0)) for trace in traces for at in pieces)
+    averaged = np.zeros(shortest)
+    for at in pieces:
+        for trace in traces:
+            latency_ns = _latency_ns(trace, at)
+            averaged[at] += np.where(latency_ns < 0, largest, latency_ns)
+    averaged /= len(traces)
     return averaged
 
 
-def _latency(arrival_ns: I8, completion_ns: I8) -> F8:
-    return np.where(completion_ns < 0, np.inf, (completion_ns - arrival_ns).astype(np.float64))
+def _latency_ns(trace: Trace, queries: slice) -> I8:
+    """Of queries; -1 where they never finished."""
+    completion_ns = trace.completion_ns[queries]
+    return np.where(completion_ns < 0, -1, completion_ns - trace.arrival_ns[queries])
 
 
 def mser5(values: F8) -> int:

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from simulator.core.plan import ARRIVE_TRACE, Plan
-from simulator.core.trace import COMPLETE, Trace
+from simulator.core.trace import Trace
 from simulator.stats.figures import S_PER_NS, Figure, Pool, StageFigures, figure, part_of, stage_figures
 from simulator.stats.load import describe_load
 from simulator.stats.means import NOTHING, Interval, ratio_interval
@@ -44,14 +42,14 @@ class Summary:
     load: dict[str, Any]
     targets: tuple[Quantile, ...]  #: percentiles whose precision counts: those of objectives, else p99
     notes: tuple[str, ...]
-    latencies: tuple[Series, ...] = field(repr=False)  #: in ns, of whole queries and of each stage
+    pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
 
     def tail_shares(self, stage: int | None, bound_s: float) -> tuple[Ends, Ends]:
         """Shares of queries later than ``bound_s``, and at it or later, with their ends; ties within 2 ns.
 
         Of a stage, or of whole queries (None).
         """
-        series, bound = self.latencies[0 if stage is None else stage + 1], round(bound_s / S_PER_NS)
+        series, bound = self.pool.latency(stage), round(bound_s / S_PER_NS)
         later = series.share(bound + ROUNDING_NS, inclusive=False)
         at_or_later = series.share(bound - ROUNDING_NS, inclusive=True)
         return (later.value, later.low, later.high), (at_or_later.value, at_or_later.low, at_or_later.high)
@@ -109,46 +107,82 @@ def summarise(
     is_stationary
         Whether the rate is constant.
     """
-    pool = Pool(traces)
-    arrival, completion = pool.column("arrival_ns"), pool.column("completion_ns")
-    completion = np.where(pool.column("outcome") == COMPLETE, completion, -1)
-    latency = pool.between(arrival, completion)
-    stages = stage_figures(pool, plan, stage_names, percentiles)
+    pool, names = Pool(traces), list(stage_names)
     stable = stability(pool, utilisations, is_stationary)
     within = next((asked for asked in objectives if _is_about_latency(asked)), None)
-    offered, completed, goodput = _rates(pool, latency, within)
-    whole = figure(latency, percentiles)
-    names = list(stage_names)
-    enter, leave = pool.column("enter_ns"), pool.column("leave_ns")
-    by_stage = [pool.between(enter[at], leave[at]) for at in range(len(names))]
-    verdicts = []
-    for asked in objectives:
-        stage = None if asked.stage is None else stages[names.index(asked.stage)]
-        series = latency if asked.stage is None else by_stage[names.index(asked.stage)]
-        mean = (whole if stage is None else stage.latency).mean
-        verdicts.append(judge(asked, series, stage, mean, latency, goodput, stable.verdict == SATURATED))
-    tails = [
-        (latency if asked.stage is None else by_stage[names.index(asked.stage)]).quantile(asked.p)
-        for asked in objectives
-        if asked.measure in ("quantile", "share_within")
-    ]
+    whole = _whole(pool, within, percentiles)
+    stages = stage_figures(pool, plan, names, percentiles)
+    judged: dict[int, tuple[Verdict, Quantile | None]] = {}
+    for figures in (None, *stages):
+        asked_of = None if figures is None else figures.name
+        mine = {at: asked for at, asked in enumerate(objectives) if asked.stage == asked_of}
+        judged |= _judged(mine, pool, names, figures, whole, stable.verdict == SATURATED)
+    assert len(judged) == len(objectives), "an objective is on a stage that there is"
+    tails = [tail for _, (_, tail) in sorted(judged.items()) if tail is not None] or [whole.usual]
     return Summary(
         replications=len(traces),
         queries=pool.layout.queries,
         stability=stable,
-        offered_per_s=offered,
-        completed_per_s=completed,
-        goodput_per_s=goodput,
+        offered_per_s=whole.offered,
+        completed_per_s=whole.completed,
+        goodput_per_s=whole.goodput,
         goodput_within_s=None if within is None else within.bound,
-        failed_ratio=latency.share(math.inf, inclusive=True),
-        latency=whole,
+        failed_ratio=whole.failed_ratio,
+        latency=whole.latency,
         stages=tuple(stages),
-        objectives=tuple(verdicts),
+        objectives=tuple(verdict for _, (verdict, _) in sorted(judged.items())),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
-        targets=tuple(tail.scaled(S_PER_NS) for tail in tails or [latency.quantile(part_of(DEFAULT_PERCENT))]),
-        notes=(*stable.notes, *_unsupported(whole, latency)),
-        latencies=(latency, *by_stage),
+        targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
+        notes=(*stable.notes, *whole.notes),
+        pool=pool,
     )
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What is said of whole queries."""
+
+    offered: Interval
+    completed: Interval
+    goodput: Interval
+    failed_ratio: Share
+    latency: Figure
+    usual: Quantile  #: in ns, the percentile whose precision counts where no objective names one
+    notes: list[str]
+
+
+def _whole(pool: Pool, within: Asked | None, percentiles: Sequence[float]) -> _Whole:
+    latency = pool.latency(None)
+    found = figure(latency, percentiles)
+    return _Whole(
+        *_rates(pool, latency, within),
+        latency.share(math.inf, inclusive=True),
+        found,
+        latency.quantile(part_of(DEFAULT_PERCENT)),
+        _unsupported(found, latency),
+    )
+
+
+def _judged(
+    objectives: dict[int, Asked],
+    pool: Pool,
+    names: list[str],
+    figures: StageFigures | None,
+    whole: _Whole,
+    is_saturated: bool,
+) -> dict[int, tuple[Verdict, Quantile | None]]:
+    """Verdicts by number of objective, and the percentiles they are about; all on one stage, or on whole queries."""
+    if not objectives:
+        return {}
+    series = pool.latency(None if figures is None else names.index(figures.name))
+    mean = (whole.latency if figures is None else figures.latency).mean
+    return {
+        at: (
+            judge(asked, series, figures, mean, whole.failed_ratio, whole.goodput, is_saturated),
+            series.quantile(asked.p) if asked.measure in ("quantile", "share_within") else None,
+        )
+        for at, asked in objectives.items()
+    }
 
 
 def _is_about_latency(asked: Asked) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from simulator.stats.figures import S_PER_NS, StageFigures
 from simulator.stats.means import Interval
-from simulator.stats.quantiles import Series, fraction
+from simulator.stats.quantiles import Series, Share, fraction
 from simulator.stats.share import FEWEST_UNITS
 
 
@@ -76,7 +76,7 @@ def judge(
     series: Series,
     stage: StageFigures | None,
     mean: Interval,
-    failed: Series,
+    failed_ratio: Share,
     goodput: Interval,
     is_saturated: bool,
 ) -> Verdict:
@@ -92,8 +92,8 @@ def judge(
         Figures of its stage, if it has one.
     mean
         Mean of the latency in seconds.
-    failed
-        Latency of the whole query, infinite where it failed.
+    failed_ratio
+        Share of queries that failed.
     goodput
         Queries per second within the first objective on latency.
     is_saturated
@@ -101,7 +101,7 @@ def judge(
     """
     few = series.layout.units < FEWEST_UNITS
     if asked.measure in ("quantile", "share_within", "failed_ratio"):
-        verdict = _by_share(asked, failed if asked.measure == "failed_ratio" else series, few)
+        verdict = _by_share(asked, series, failed_ratio, few)
     elif asked.measure == "max":
         largest = series.values.max() * S_PER_NS
         known = None if math.isinf(largest) else float(largest)
@@ -123,11 +123,11 @@ def judge(
     return verdict
 
 
-def _by_share(asked: Asked, series: Series, few: bool) -> Verdict:
+def _by_share(asked: Asked, series: Series, failed_ratio: Share, few: bool) -> Verdict:
     """Met if the upper end of the share of bad queries is below the bound, failed if the lower end is above it."""
     unit, value, low, high = "ratio", None, None, None
     if asked.measure == "failed_ratio":
-        allowed, share = asked.bound, series.share(math.inf, inclusive=True)
+        allowed, share = asked.bound, failed_ratio
         value, low, high = share.value, share.low, share.high
         met = share.high < allowed
     else:

@@ -157,7 +157,7 @@ def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
     """Little's law and flow balance of every stage, on the sample path: they hold exactly, or the engine is wrong.
 
     The area under the number of queries in a stage is the sum of their latencies (Little, 1961; Stidham, 1974). Who
-    leaves a stage enters the next at that instant, nobody leaves before entering, and nobody is lost in between.
+    leaves a stage enters the next, or is complete; nobody leaves before entering; nobody is lost in between.
     """
     findings = []
     for stage in range(len(plan.stages)):
@@ -172,10 +172,9 @@ def _flow(trace: Trace, stage: int) -> tuple[int, int, int]:
     leave_ns, is_last = trace.leave_ns[stage], stage + 1 == len(trace.leave_ns)
     done = leave_ns >= 0
     went_on = trace.outcome == COMPLETE if is_last else trace.candidates[stage + 1] >= 0
-    # a trace may make its instants of entry anew when asked: no name for them, many as they are
-    lost = int(np.count_nonzero((trace.completion_ns if is_last else trace.enter_ns[stage + 1]) != leave_ns))
-    lost += int(np.count_nonzero(went_on != done))
-    enter_ns, leave_ns = trace.enter_ns[stage][done], leave_ns[done]
+    lost = int(np.count_nonzero(went_on != done))
+    entered_ns = trace.arrival_ns if stage == 0 else trace.leave_ns[stage - 1]  # a row: enter_ns would copy them all
+    enter_ns, leave_ns = entered_ns[done], leave_ns[done]
     lost += int(np.count_nonzero((enter_ns < 0) | (leave_ns < enter_ns)))
     total = int((leave_ns - enter_ns).sum())
     return _area_ns(enter_ns, leave_ns), total, lost

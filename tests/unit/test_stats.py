@@ -10,19 +10,19 @@ from unittest import mock
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.engines.reference import simulate
 from simulator.scenario import parse_objective
-from simulator.stats import levels, next_step, summarise
+from simulator.stats import figures, levels, load, next_step, stability, summarise
 from simulator.stats.load import dispersion
 from simulator.stats.means import Interval, ratio_interval
-from simulator.stats.quantiles import Series, fraction
+from simulator.stats.quantiles import Series, Share, fraction
 from simulator.stats.share import BLOCKS, Layout, share_ends, t_quantile, tally
-from simulator.stats.stability import mser5
+from simulator.stats.stability import averaged_latency, mser5
 from simulator.stats.verdicts import judge
 
 
@@ -142,15 +142,14 @@ def searched(draw: st.DrawFn) -> Series:
     return Series(values, Layout.of(sizes))
 
 
-few_or_all = st.sampled_from([1, 2, 5, 16, 2**16])
+parts = st.one_of(st.sampled_from([0.1, 0.5, 0.9, 0.99]), st.floats(0.01, 0.99))
 
 
-@settings(max_examples=400)
-@given(searched(), st.one_of(st.sampled_from([0.1, 0.5, 0.9, 0.99]), st.floats(0.01, 0.99)), few_or_all, few_or_all)
-def test_the_search_finds_what_all_order_statistics_would(series, p, first, largest):
+@given(searched(), parts, st.sampled_from([1, 2, 5, 16, 2**18]))
+def test_the_search_finds_what_all_order_statistics_would(series, p, piece):
     """To the bit: pieces of a few queries, and all in one."""
     found, lows, highs = lines_slowly(series)
-    with mock.patch.object(levels, "FIRST_PIECE", first), mock.patch.object(levels, "LARGEST_PIECE", largest):
+    with mock.patch.object(levels, "PIECE", piece):
         quantile = series.quantile(p)
         assert (quantile.low, quantile.pooled, quantile.high) == quantile_slowly(series, p)
         assert quantile.exceedances == support_slowly(series, p, quantile.pooled)
@@ -173,9 +172,9 @@ def test_the_search_minds_rounding_at_the_quantile_itself(size, k):
 
 
 def test_the_search_goes_on_past_the_first_piece():
-    """Replications that differ widely: the interval of the median spans most of the queries, and many pieces."""
+    """Replications that differ widely: the interval of the median spans most of the queries, and two pieces."""
     rng = np.random.default_rng(8)
-    sizes = [70_000, 50_000, 60_000]
+    sizes = [140_000, 100_000, 120_000]
     scales = np.repeat([1.0, 2.0, 5.0], sizes)
     series = Series(np.floor(100 * rng.exponential(scales)), Layout.of(sizes))
     for p in (0.5, 0.95):
@@ -188,7 +187,7 @@ def test_verdict_and_interval_cannot_disagree(groups, p, bound_s):
     series = Series(series_of(groups).values * 1e9, Layout.of([len(group) for group in groups]))
     found = series.quantile(p).scaled(1e-9)
     asked = parse_objective(f"p{100 * p:g} < {bound_s:.9f}s")
-    verdict = judge(asked, series, None, Interval(None), series, Interval(None), False)
+    verdict = judge(asked, series, None, Interval(None), Share(0.0, 0.0, 0.0), Interval(None), False)
     bound = round(asked.bound * 1e9) / 1e9
     if series.layout.units < 4:
         assert verdict.met is None
@@ -263,7 +262,22 @@ def test_dispersion_of_known_processes():
     assert dispersion([poisson.astype(np.int64)[:10]], 60) is None
 
 
-def summary_of(rate: float, replications: int = 4, queries: int = 400, drain_ns: int | None = None, **more: object):
+@given(st.lists(st.integers(0, 3_000_000_000), min_size=2, max_size=60), st.sampled_from([1, 3, 7, 2**16]))
+def test_dispersion_is_of_the_counts_in_whole_windows(gaps, at_a_time):
+    arrival = np.cumsum(gaps)
+    second = np.floor((arrival - arrival[0]) * 1e-9).astype(int)
+    whole = second[-1]
+    counts = np.bincount(second[second < whole], minlength=whole)
+    with mock.patch.object(load, "AT_A_TIME", at_a_time):
+        found = dispersion([arrival], 1)
+    if whole < load.FEWEST_WINDOWS or counts.sum() == 0:
+        assert found is None
+    else:
+        assert found == pytest.approx(counts.var(ddof=1) / counts.mean())
+
+
+def traces_of(rate: float, replications: int, queries: int, drain_ns: int | None = None):
+    """Traces of an M/M/1 queue with a mean service of 1 s, and the last one's plan."""
     traces = []
     for replication in range(replications):
         rng = np.random.default_rng(replication)
@@ -272,8 +286,41 @@ def summary_of(rate: float, replications: int = 4, queries: int = 400, drain_ns:
         extra = {} if drain_ns is None else {"drain_ns": drain_ns}
         plan = assemble([part], arrival, first_measured=queries // 4, replication=replication, rate_per_s=rate, **extra)
         traces.append(simulate(plan))
+    return traces, plan
+
+
+def summary_of(rate: float, replications: int = 4, queries: int = 400, drain_ns: int | None = None, **more: object):
+    traces, plan = traces_of(rate, replications, queries, drain_ns)
     slos = [parse_objective(text) for text in more.pop("slos", [])]
     return summarise(traces, plan, slos, [50, 99], ["one"], utilisations=[rate], **more)
+
+
+def test_the_series_that_mser5_sees_is_the_mean_over_replications():
+    (one, two), _ = traces_of(2.0, 2, 40, drain_ns=0)
+    both = []
+    for trace in (one, two):
+        latency = [
+            done - came if done >= 0 else math.inf
+            for came, done in zip(trace.arrival_ns.tolist(), trace.completion_ns.tolist(), strict=True)
+        ]
+        both.append(latency)
+    largest = max(x for latency in both for x in latency if x < math.inf)
+    expected = [(min(a, largest) + min(b, largest)) / 2 for a, b in zip(*both, strict=True)]
+    assert math.inf in both[0]
+    assert averaged_latency([one, two]).tolist() == expected
+
+
+@pytest.mark.parametrize("replications", [1, 3])
+def test_a_summary_does_not_depend_on_how_many_queries_are_looked_at_at_a_time(replications):
+    more = {"replications": replications, "drain_ns": 0, "slos": ["p90 < 5s", "stage.one.p50 < 1s"]}
+    at_once = summary_of(0.9, **more).to_dict()
+    with (
+        mock.patch.object(figures, "AT_A_TIME", 7),
+        mock.patch.object(load, "AT_A_TIME", 7),
+        mock.patch.object(stability, "AT_A_TIME", 7),
+        mock.patch.object(levels, "PIECE", 7),
+    ):
+        assert summary_of(0.9, **more).to_dict() == at_once
 
 
 def test_overload_is_saturated_and_no_latency_objective_is_met():
