@@ -63,6 +63,12 @@ def numbers(text: str) -> list[float]:
 
 
 def service_law(name: str) -> Any:
+    if name.startswith("erlang"):
+        return {"kind": "gamma", "mean": "1s", "cv": int(name.removeprefix("erlang")) ** -0.5}
+    if name.startswith("h2_balanced"):
+        return {"kind": "hyperexponential", "mean": "1s", "cv": float(name.split("=")[1]) ** 0.5}
+    if name.startswith("bimodal"):
+        return {"kind": "mixture", "parts": [{"weight": 99, "law": "1s"}, {"weight": 1, "law": "11s"}]}
     if name == "lognormal_sigma1":
         return {"kind": "lognormal", "mean": "1s", "cv": 1.3108324944320862}  # sqrt(e - 1)
     assert name == "uniform(0,2)"
@@ -83,6 +89,10 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("one", exponential(1.0)))
     if family == "md1":
         return scenario(rate, stage("one", "1s"))
+    if family == "mg1_mix":
+        rates = [float(given[f"lam{i}"]) for i in (1, 2)]
+        parts = [{"weight": rate, "law": f"{given[f'D{i}']}s"} for i, rate in enumerate(rates, 1)]
+        return scenario(sum(rates), stage("one", {"kind": "mixture", "parts": parts}))
     if family == "mg1":
         return scenario(rate, stage("one", service_law(given["service"])))
     if family == "mg1_pareto":

@@ -228,11 +228,13 @@ def test_overrides_and_overlays(tmp_path):
 
 
 def test_one_of_two_exclusive_keys_takes_the_place_of_the_other():
-    scenario = scenario_from_text(BASE, ["run.duration=10s", "stages.ranking.shares=[1, 2, 3, 4, 5]"])
+    scenario = scenario_from_text(
+        BASE, ["run.queries=400", "run.duration=10s", "stages.ranking.shares=[1, 2, 3, 4, 5]"]
+    )
     assert (scenario.queries, scenario.duration_s) == (None, 10.0)
     assert scenario.stages[1].shards == 5
     with pytest.raises(ScenarioError, match=r"run\.queries: the phases say how long the run is"):
-        scenario_from_text(BASE, ["load.phases=[{duration: 1m, rate: 8/s}]"])
+        scenario_from_text(BASE, ["run.queries=400", "load.phases=[{duration: 1m, rate: 8/s}]"])
 
 
 def test_a_map_of_another_kind_replaces():
@@ -295,11 +297,11 @@ def test_phases_are_measured_whole_and_warm_up_at_their_first_rate():
 
 def test_warmups():
     counts = {
-        warmup: make_plan(scenario_from_text(BASE, [f"run.warmup={warmup}"])).first_measured
+        warmup: make_plan(scenario_from_text(BASE, ["run.queries=400", f"run.warmup={warmup}"])).first_measured
         for warmup in ("auto", 0, 7)
     }
     assert counts == {"auto": 100, 0: 0, 7: 7}
-    timed = make_plan(scenario_from_text(BASE, ["run.warmup=100s"]))
+    timed = make_plan(scenario_from_text(BASE, ["run.queries=400", "run.warmup=100s"]))
     assert timed.measured == 400
     assert timed.arrival_ns[timed.first_measured - 1] < 100e9 <= timed.arrival_ns[timed.first_measured]
 

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.stats
+from conftest import ROOT
 from families import TABLE, held_against, paper_funnel, systems
 from hypothesis import given, settings
 
@@ -344,3 +345,29 @@ def test_an_interrupt_of_longer_replications_keeps_the_shorter_ones(monkeypatch)
     assert result.exit_code == 130
     assert result.to_dict()["queries"] == 80
     assert not any("lengthened" in note for note in result.to_dict()["notes"])
+
+
+#: p50, p95, p99 in ms of the largest of so many service times of the published web-search leaf, exact.
+LARGEST_OF = {10: (8.93, 24.4, 45.9), 100: (21.4, 69.4, 158.8), 1000: (61.7, 204, 256)}
+
+
+@pytest.mark.parametrize("shards", LARGEST_OF)
+@pytest.mark.parametrize("of", ["ours", "shared"])
+def test_an_empty_web_search_stage_answers_with_its_slowest_leaf(shards, of, request):
+    file = ROOT / "scenarios" / "data" / "web_search_leaf.csv"
+    if of == "shared":
+        file = request.getfixturevalue("shared") / "data" / "bighouse_google_search_service_cdf.csv"
+    law = {"kind": "empirical", "file": str(file), "unit": "ms" if of == "ours" else "s"}
+    stage = {"name": "leaves", "model": {"kind": "time", "law": law}, "shards": shards}
+    values = {"name": "leaf", "load": {"rate": "0.1/s"}, "run": {"queries": 2}, "stages": [stage]}
+    zero = estimate(make_plan(scenario_from_dict(values))).zero_load
+    found = [zero.percentiles_s[name] * 1e3 for name in ("p50", "p95", "p99")]
+    assert found == pytest.approx(LARGEST_OF[shards], rel=0.006), "to the three digits that are published"
+
+
+def test_the_published_leaf_has_the_published_mean_and_percentiles():
+    from simulator.scenario.law_file import read_law
+
+    law = read_law(str(ROOT / "scenarios" / "data" / "web_search_leaf.csv"))
+    assert law.mean() == pytest.approx(4.17, rel=2e-3)
+    assert [law.percentile(p) for p in (0.5, 0.95, 0.99, 0.999)] == pytest.approx([3.4, 10.1, 18.3, 46.1])

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from simulator.cli.options import (
 from simulator.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
+    from simulator.report.files import Content
     from simulator.run import Result
     from simulator.scenario import Scenario
 
@@ -186,17 +188,17 @@ def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) ->
 
 def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs: int) -> bool:
     """Print a result, and write its files; returns whether they could be written."""
-    from simulator.report import query_arrays, run_table, to_json, write_run
+    from simulator.report import run_table, to_json, write_queries, write_run
     from simulator.scenario import to_yaml
 
     document = result.to_dict()
     is_written = True
     if output is not None:
         timing: dict[str, Any] = {"wall_s": result.wall_s, "jobs": jobs}
-        files: dict[str, str | bytes] = {
+        files: dict[str, Content] = {
             "summary.json": to_json(document),
             "scenario.resolved.yaml": to_yaml(document["provenance"]["resolved"]),
-            "queries.npz": query_arrays(result.traces),
+            "queries.npz": partial(write_queries, result.traces),
             "table.txt": run_table(document),
             "timing.json": to_json(timing),
         }

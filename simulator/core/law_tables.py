@@ -19,7 +19,8 @@ def gamma_points(cv: float) -> tuple[float, ...]:
     """Quantiles of the gamma law of mean 1 and this cv > 0 at KNOTS points even in logit(u), rescaled to mean 1.
 
     What is drawn is the table, linear in logit(u) between its points: its mean is 1 exactly (the integral of each
-    piece over u has a closed form), its cv within 1e-4 of the stated up to cv 4.
+    piece over u has a closed form), its cv within 1e-4 of the stated up to cv 4. Its quantiles are within a relative
+    (h cv^2)^2 / 8 of the law's, h = .0135 the step in logit(u): 1e-4 up to cv 1.4, .6 % of the low tail at cv 4.
     """
     from scipy.special import gammainccinv, gammaincinv
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import tempfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +27,32 @@ QUERY_COLUMNS = (
 )
 
 
-def query_arrays(traces: dict[int, Trace]) -> bytes:
-    """The queries of all replications as an ``.npz`` file, warm-up included.
+def write_queries(traces: dict[int, Trace], file: Path) -> None:
+    """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
     ``replication`` and ``measured`` (queries,); then the columns of the Trace, (queries,) or (stages, queries), in ns;
     -1 where an instant was not reached.
     """
-    ordered = sorted(traces)
-    columns: dict[str, Any] = {
-        "replication": np.concatenate([np.full(len(traces[r].arrival_ns), r) for r in ordered]),
-        "measured": np.concatenate([np.arange(len(traces[r].arrival_ns)) >= traces[r].first_measured for r in ordered]),
-    }
-    for name in QUERY_COLUMNS:
-        columns[name] = np.concatenate([getattr(traces[r], name) for r in ordered], axis=-1)
-    out = io.BytesIO()
-    np.savez_compressed(out, **columns)
-    return out.getvalue()
+    ordered = [traces[replication] for replication in sorted(traces)]
+
+    def column(name: str) -> Any:
+        if name == "replication":
+            return np.concatenate([np.full(len(traces[r].arrival_ns), r) for r in sorted(traces)])
+        if name == "measured":
+            return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
+        return np.concatenate([getattr(trace, name) for trace in ordered], axis=-1)
+
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in ("replication", "measured", *QUERY_COLUMNS):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, column(name), allow_pickle=False)
 
 
-def write_run(folder: Path, files: dict[str, str | bytes]) -> None:
+#: What a file holds: text, or a function that writes it.
+Content = str | Callable[[Path], None]
+
+
+def write_run(folder: Path, files: dict[str, Content]) -> None:
     """Write a run directory; an interruption leaves either nothing or everything.
 
     Parameters
@@ -52,7 +60,7 @@ def write_run(folder: Path, files: dict[str, str | bytes]) -> None:
     folder
         Must not exist, or be empty; its parents are created.
     files
-        Text, or bytes, by name.
+        By name.
 
     Raises
     ------
@@ -67,7 +75,10 @@ def write_run(folder: Path, files: dict[str, str | bytes]) -> None:
     prepared = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         for name, content in files.items():
-            (prepared / name).write_bytes(content.encode() if isinstance(content, str) else content)
+            if isinstance(content, str):
+                (prepared / name).write_text(content, encoding="utf-8")
+            else:
+                content(prepared / name)
         prepared.chmod(0o755)
         if folder.exists():
             folder.rmdir()

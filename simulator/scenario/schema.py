@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -260,12 +261,22 @@ class Scenario(Part):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def sha256(self) -> str:
-        """Hash of what it means: the resolved form, with the instants of a trace in place of its file's name."""
-        said = self.resolved()
+        """Hash of what it means: the resolved form, with what files hold in place of their names."""
+        said = _with_contents(self.resolved())
         if self.load.arrivals.kind == "trace":
             instants = self.load.arrivals.timestamps()
             said["load"]["arrivals"]["file"] = hashlib.sha256(instants.tobytes()).hexdigest()
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _with_contents(said: Any) -> Any:
+    """Plain values, each ``file`` by the hash of what it holds."""
+    if isinstance(said, dict):
+        return {
+            key: hashlib.sha256(Path(value).read_bytes()).hexdigest() if key == "file" else _with_contents(value)
+            for key, value in said.items()
+        }
+    return [_with_contents(item) for item in said] if isinstance(said, list) else said
 
 
 def json_schema() -> dict[str, Any]:

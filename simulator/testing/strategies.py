@@ -26,6 +26,26 @@ POLICIES = st.sampled_from([RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, 
 
 def laws(scale: float = 3.0) -> st.SearchStrategy[Law]:
     """Laws of durations in ns or of counts, mean about ``scale``; whole numbers among them."""
+    plain = _plain_laws(scale)
+    return st.one_of(plain, plain, _mixtures(plain))
+
+
+def _mixtures(parts: st.SearchStrategy[Law]) -> st.SearchStrategy[Law]:
+    return st.lists(st.tuples(st.integers(1, 5), parts), min_size=2, max_size=3).map(Law.mixture)
+
+
+#: Few, since a table of a gamma law is made once for each.
+_GAMMA_CVS = st.sampled_from([0.1, 0.5, 1.0, 2.0])
+
+
+def _between_values(values: list[int]) -> Law:
+    """Linear between the order statistics of some values, from 0 on."""
+    shares = [rank / len(values) for rank in range(len(values) + 1)]
+    return Law.empirical_cdf([0.0, *sorted(values)], shares)
+
+
+def _plain_laws(scale: float) -> st.SearchStrategy[Law]:
+    values = st.lists(TIMES, min_size=1, max_size=4).filter(any)
     return st.one_of(
         TIMES.map(lambda value: Law.constant(float(value))),
         st.tuples(TIMES, TIMES).map(lambda ends: Law.uniform(float(min(ends)), float(max(ends)))),
@@ -33,6 +53,10 @@ def laws(scale: float = 3.0) -> st.SearchStrategy[Law]:
         st.floats(0.1, 2.0).map(lambda cv: Law.lognormal(scale, cv)),
         st.floats(0.5, 4.0).map(lambda shape: Law.weibull(scale, shape)),
         st.floats(1.5, 4.0).map(lambda shape: Law.pareto(scale / 3, shape, 10 * scale)),
+        _GAMMA_CVS.map(lambda cv: Law.gamma(scale, cv)),
+        st.floats(1.0, 5.0).map(lambda cv: Law.hyperexponential(scale, cv)),
+        values.map(Law.empirical),
+        values.map(_between_values),
     )
 
 
@@ -43,6 +67,9 @@ def factor_laws() -> st.SearchStrategy[Law]:
         st.floats(0.0, 1.0).map(lambda low: Law.uniform(low, 2 - low)),
         st.just(Law.exponential(1.0)),
         st.floats(0.1, 2.0).map(lambda cv: Law.lognormal(1.0, cv)),
+        _GAMMA_CVS.map(lambda cv: Law.gamma(1.0, cv)),
+        st.floats(1.0, 5.0).map(lambda cv: Law.hyperexponential(1.0, cv)),
+        st.just(Law.mixture([(1, Law.exponential(1.0)), (3, ONE)])),
     )
 
 
@@ -140,6 +167,17 @@ def duration_laws() -> st.SearchStrategy[Any]:
         st.builds(lambda mean, shape: {"kind": "weibull", "mean": mean, "shape": shape}, _POSITIVE, st.floats(0.5, 3)),
         st.just({"kind": "pareto", "minimum": "1ms", "shape": 2.5}),
         st.just({"kind": "pareto", "minimum": "1ms", "shape": 0.9, "maximum": "1s"}),
+        st.just({"kind": "gamma", "mean": "1ms", "cv": 0.5}),
+        st.just({"kind": "hyperexponential", "mean": "1ms", "cv": 2}),
+        st.just(
+            {
+                "kind": "mixture",
+                "parts": [
+                    {"weight": 9, "law": "1ms"},
+                    {"weight": 1, "law": {"kind": "uniform", "low": "1ms", "high": "9ms"}},
+                ],
+            }
+        ),
     )
 
 
@@ -150,6 +188,7 @@ def written_factor_laws() -> st.SearchStrategy[Any]:
         st.floats(0.05, 2).map(lambda cv: {"kind": "lognormal", "cv": cv}),
         st.floats(0.5, 3).map(lambda shape: {"kind": "weibull", "shape": shape}),
         st.sampled_from([{"kind": "pareto", "shape": 2.5}, {"kind": "pareto", "shape": 0.9, "spread": 100}]),
+        st.sampled_from([{"kind": "gamma", "cv": 0.5}, {"kind": "hyperexponential", "cv": 2}]),
     )
 
 

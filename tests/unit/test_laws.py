@@ -8,7 +8,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.laws import Law
+from simulator.core import elementary, sampling
+from simulator.core.laws import Law, LawTable
 from simulator.core.sampling import normal_quantile
 from simulator.core.split import part
 
@@ -38,6 +39,107 @@ def test_a_law_agrees_with_scipy(name):
     assert law.mean() == pytest.approx(theirs.mean(), rel=1e-9)
     assert law.second_moment() == pytest.approx(theirs.var() + theirs.mean() ** 2, rel=1e-7)
     assert law.cv2() == pytest.approx(theirs.var() / theirs.mean() ** 2, rel=1e-6)
+
+
+def table_error(cv: float) -> float:
+    """The stated relative error of a gamma table's quantiles: of linear steps h in the logit, (h cv^2)^2 / 8."""
+    return max(1e-4, (2 * sampling.LOGIT_END / 4096 * cv**2) ** 2 / 8)
+
+
+@pytest.mark.parametrize("cv", [0.2, 0.5, 1.0, 2.0, 4.0])
+def test_a_gamma_table_agrees_with_scipy(cv):
+    law, theirs = Law.gamma(3.0, cv), scipy.stats.gamma(1 / cv**2, scale=3.0 * cv**2)
+    u = np.concatenate([[1e-6], np.linspace(0.001, 0.999, 500), [1 - 1e-6]])
+    exact = theirs.ppf(u)
+    matters = exact > 1e-3  # far below the mean of 3 it does not matter how many times nothing it is
+    assert np.allclose(law.quantiles(u)[matters], exact[matters], rtol=table_error(cv))
+    assert np.allclose(law.cdf(exact), u, rtol=1e-9)
+    assert law.mean() == pytest.approx(3.0, rel=1e-12)
+    assert law.cv2() == pytest.approx(cv**2, rel=1e-12)
+    assert law.percentile(0.3) == law.quantile(0.3)
+    mean, second = table_moments(law)
+    assert mean == pytest.approx(3.0, rel=1e-8), "what is drawn has the stated mean, up to this integral's own error"
+    assert math.sqrt(second / mean**2 - 1) == pytest.approx(cv, rel=1e-4)
+
+
+def table_moments(law: Law) -> tuple[float, float]:
+    """Mean and mean square of what is drawn, by Gauss-Legendre over the logit of the uniform."""
+    node, weight = np.polynomial.legendre.leggauss(64)
+    edges = np.linspace(-27.7, 27.7, 400)
+    logit = (edges[:-1, None] + edges[1:, None]) / 2 + node * np.diff(edges)[:, None] / 2
+    density = 1 / (2 + np.exp(logit) + np.exp(-logit))
+    u = 1 / (1 + np.exp(-logit))
+    value = law.quantiles(np.clip(u.ravel(), 1e-300, 1 - 2**-53)).reshape(u.shape)
+    part = density * weight * np.diff(edges)[:, None] / 2
+    return float((value * part).sum()), float((value**2 * part).sum())
+
+
+def test_a_hyperexponential_has_two_parts_of_equal_mean():
+    law = Law.hyperexponential(1.0, 2.0)  # of the oracles: p = .887298, rates 1.774597 and .225403
+    assert (law.c, 1 / law.a, 1 / law.b) == pytest.approx((0.8872983346, 1.7745966692, 0.2254033308), rel=1e-9)
+    assert law.mean() == pytest.approx(1.0)
+    assert law.cv2() == pytest.approx(4.0)
+    assert Law.hyperexponential(1.0, 1.0).cdf(np.array([1.0]))[0] == pytest.approx(1 - math.exp(-1))
+
+
+SAMPLED = {
+    "hyperexponential": Law.hyperexponential(2.0, 3.0),
+    "gamma": Law.gamma(2.0, 0.7),
+    "empirical": Law.empirical([3.0, 1.0, 4.0, 1.0, 5.0]),
+    "points": Law.empirical_cdf([1.0, 2.0, 2.0, 6.0], [0.1, 0.3, 0.5, 1.0]),
+    "mixture": Law.mixture([(1, Law.constant(1.0)), (2, Law.exponential(3.0)), (1, Law.gamma(2.0, 0.5))]),
+    "mixture of files": Law.mixture([(1, Law.empirical([2.0, 7.0])), (3, Law.empirical_cdf([0.0, 9.0], [0.0, 1.0]))]),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_what_is_drawn_has_the_distribution_moments_and_percentiles_that_are_stated(name):
+    law = SAMPLED[name]
+    u = (np.arange(200_000) + 0.5) / 200_000
+    drawn = np.sort(law.quantiles(u))
+    for p in (0.05, 0.3, 0.5, 0.9, 0.99):
+        x = law.percentile(p)
+        assert np.searchsorted(drawn, x * (1 + 1e-6), side="right") / len(u) >= p - 1e-4
+        assert np.searchsorted(drawn, x * (1 - 1e-6), side="left") / len(u) <= p + 1e-4
+    seen = np.searchsorted(drawn, [0.5, 1.0, 2.0, 2.5, 4.0], side="right") / len(u)
+    assert np.allclose(law.cdf(np.array([0.5, 1.0, 2.0, 2.5, 4.0])), seen, atol=2e-4)
+    assert drawn.mean() == pytest.approx(law.mean(), rel=2e-3)
+    assert (drawn**2).mean() == pytest.approx(law.second_moment(), rel=2e-2)
+    assert law.scaled(5.0).quantile(0.3) == pytest.approx(5 * law.quantile(0.3), rel=1e-12)
+    assert law.scaled(5.0).percentile(0.3) == pytest.approx(5 * law.percentile(0.3), rel=1e-9)
+    assert not law.is_constant()
+    assert law.least() <= drawn[0] + 1e-9
+
+
+def test_an_empirical_law_is_the_step_function_of_its_order_statistics():
+    law = Law.empirical([5.0, 1.0, 3.0, 1.0])
+    assert law.quantiles(np.array([0.1, 0.3, 0.49, 0.51, 0.74, 0.76, 0.999])).tolist() == [1, 1, 1, 3, 3, 5, 5]
+    assert law.cdf(np.array([0.0, 1.0, 2.9, 3.0, 5.0])).tolist() == [0.0, 0.5, 0.5, 0.75, 1.0]
+    assert Law.empirical([2.0, 2.0]).is_constant()
+
+
+def test_a_law_between_points_is_linear_between_them_with_atoms_where_the_share_jumps():
+    law = Law.empirical_cdf([1.0, 3.0, 3.0, 5.0], [0.2, 0.4, 0.6, 1.0])
+    found = law.quantiles(np.array([0.1, 0.2, 0.3, 0.5, 0.8]))
+    assert found == pytest.approx([1.0, 1.0, 2.0, 3.0, 4.0])
+    assert law.cdf(np.array([0.9, 1.0, 2.0, 3.0, 4.0, 5.0, 9.0])) == pytest.approx([0, 0.2, 0.3, 0.6, 0.8, 1, 1])
+    assert law.mean() == pytest.approx(0.2 * 1 + 0.2 * 2 + 0.2 * 3 + 0.4 * 4)
+
+
+def test_mixtures_of_equal_constants_are_constant():
+    assert Law.mixture([(1, Law.constant(2.0)), (1, Law.constant(2.0))]).is_constant()
+    assert not Law.mixture([(1, Law.constant(2.0)), (1, Law.constant(3.0))]).is_constant()
+
+
+@given(st.lists(st.sampled_from([*SAMPLED.values(), *(law for law, _ in LAWS.values())]), min_size=1, max_size=6))
+def test_laws_are_laid_out_and_read_back(laws):
+    table = LawTable.of(laws)
+    for index, law in enumerate(laws):
+        again = table.law(index)
+        assert (again.kind, again.a, again.b, again.c, again.points) == (law.kind, law.a, law.b, law.c, law.points)
+        assert [part.kind for _, part in again.parts] == [part.kind for _, part in law.parts]
+        for u in (0.01, 0.4, 0.93):
+            assert sampling.quantile(table.laws, table.parts, table.points, index, u) == law.quantile(u)
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -101,3 +203,21 @@ def test_large_parts_are_normal():
     assert part(10, 1.0, 0.5) == 10
     assert part(10, 0.0, 0.5) == 0
     assert part(10, math.nan, 0.5) == 0
+
+
+@given(st.floats(1e-300, 1e300))
+def test_the_logarithm_is_within_a_unit_in_the_last_place(x):
+    exact = math.log(x)
+    assert abs(elementary.log(x) - exact) <= math.ulp(exact)
+
+
+@given(st.floats(-707.0, 708.0))
+def test_the_exponential_is_within_a_unit_in_the_last_place(x):
+    exact = math.exp(x)
+    assert abs(elementary.exp(x) - exact) <= math.ulp(exact)
+
+
+def test_the_exponential_ends_in_nothing_and_in_infinity():
+    assert (elementary.exp(-709.0), elementary.exp(-800.0)) == (0.0, 0.0)
+    assert (elementary.exp(710.0), elementary.exp(1e300)) == (math.inf, math.inf)
+    assert (elementary.exp(0.0), elementary.log(1.0), elementary.power(2.0, 3.0)) == (1.0, 0.0, pytest.approx(8.0))
