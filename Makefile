@@ -16,6 +16,11 @@ $(VENV)/dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
+$(VENV)/bench: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
 demo: $(BIN)/shardsim  ## the paper funnel, answered
 	$(BIN)/shardsim run scenarios/paper_funnel.yaml --check-engines
 
@@ -34,8 +39,8 @@ verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 60 minu
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate
 
-bench: $(VENV)/dev  ## the engine against plain SimPy models, measured in one run
-	$(BIN)/python benchmarks/engines.py
+bench: $(VENV)/bench  ## the engines beside other simulators, their limit and their growth: one run, under 10 minutes
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,8 +1,4 @@
-"""Speed of other simulators on three systems, each run's mean latency compared with Lindley's recursion.
-
-Every system is a list of stages: Poisson queries, at each stage a task to every shard, then on when the last has
-finished. Shards are FIFO servers with exponential times of mean 1 s, at utilisation 1/2; a run starts empty and ends
-with its last query. M/M/1 is one stage of one shard.
+"""Other simulators on the systems that are measured.
 
 Each peer is written as its own documentation would write the system, in its fastest documented mode, recording no more
 than latencies where that can be turned off. A peer is imported when it is asked for, and not before:
@@ -11,35 +7,15 @@ than latencies where that can be turned off. A peer is imported when it is asked
 
 from __future__ import annotations
 
-import argparse
-import functools
-import statistics
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 
 import numpy as np
 
-GAP_S = 2.0  #: mean gap between queries; services have mean 1, so utilisation is 1/2
-ROUNDS = 3
-SEED = 7
-REPLICATIONS = 10  #: of the recursion
-BOUND = 5.0  #: standard errors; Student's t with 9 degrees of freedom: a false alarm in 1350 checks
-
-SYSTEMS: dict[str, tuple[int, ...]] = {"M/M/1": (1,), "fork-join of 1000": (1000,), "funnel of 5 + 5": (5, 5)}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run simulated and what it saw."""
-
-    tasks: int
-    mean_latency_s: float
-
-
-Model = Callable[[Sequence[int], int, int], Run]  #: of stages (shards of each), queries and seed
+from benchmarks.measure import Model
+from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, Run, run_of
 
 
 def simpy_queue(stages: Sequence[int], queries: int, seed: int) -> Run:
@@ -259,9 +235,9 @@ def salabim_queues(stages: Sequence[int], queries: int, seed: int) -> Run:
 
 def cimba_compiled(stages: Sequence[int], queries: int, seed: int) -> Run:
     """Processes compiled by cimba, one trial on one thread; ``peers_cimba`` has the models."""
-    import peers_cimba
+    from benchmarks import peers_cimba
 
-    return Run(sum(stages) * queries, peers_cimba.mean_latency_s(stages, queries, seed))
+    return Run(queries, sum(stages) * queries, peers_cimba.mean_latency_s(stages, queries, seed))
 
 
 @dataclass(frozen=True)
@@ -269,7 +245,7 @@ class Peer:
     """A simulator, and how it runs each system it can express."""
 
     distribution: str
-    models: dict[str, tuple[Model, int]]  #: by system: the model, and queries for about a second
+    models: dict[str, Model]  #: by system
 
     @property
     def version(self) -> str | None:
@@ -280,146 +256,49 @@ class Peer:
             return None
 
 
+SIMPY = "SimPy Resource"  #: on M/M/1 the plain documented model
+
 PEERS: dict[str, Peer] = {
-    "SimPy Resource": Peer(
+    SIMPY: Peer(
         "simpy",
         {
-            "M/M/1": (simpy_queue, 100_000),
-            "fork-join of 1000": (simpy_resource, 80),
-            "funnel of 5 + 5": (simpy_resource, 12_000),
+            ONE: Model.whole(simpy_queue, 100_000),
+            MANY: Model.whole(simpy_resource, 100),
+            FUNNEL: Model.whole(simpy_resource, 12_000),
         },
     ),
     "SimPy callbacks": Peer(
         "simpy",
         {
-            "M/M/1": (simpy_callbacks, 400_000),
-            "fork-join of 1000": (simpy_callbacks, 400),
-            "funnel of 5 + 5": (simpy_callbacks, 80_000),
+            ONE: Model.whole(simpy_callbacks, 400_000),
+            MANY: Model.whole(simpy_callbacks, 400),
+            FUNNEL: Model.whole(simpy_callbacks, 80_000),
         },
     ),
-    "Ciw": Peer("ciw", {"M/M/1": (ciw_queue, 80_000), "fork-join of 1000": (ciw_fork_join, 2)}),
+    "Ciw": Peer("ciw", {ONE: Model.whole(ciw_queue, 80_000), MANY: Model.whole(ciw_fork_join, 2)}),
     "salabim": Peer(
         "salabim",
         {
-            "M/M/1": (salabim_queues, 10_000),
-            "fork-join of 1000": (salabim_queues, 120),
-            "funnel of 5 + 5": (salabim_queues, 5_000),
+            ONE: Model.whole(salabim_queues, 10_000),
+            MANY: Model.whole(salabim_queues, 120),
+            FUNNEL: Model.whole(salabim_queues, 5_000),
         },
     ),
     "cimba": Peer(
         "cimba",
         {
-            "M/M/1": (cimba_compiled, 5_000_000),
-            "fork-join of 1000": (cimba_compiled, 3_000),
-            "funnel of 5 + 5": (cimba_compiled, 500_000),
+            ONE: Model.whole(cimba_compiled, 4_000_000),
+            MANY: Model.whole(cimba_compiled, 3_000),
+            FUNNEL: Model.whole(cimba_compiled, 500_000),
         },
     ),
 }
 
 
-def run_of(stages: Sequence[int], queries: int, latencies_s: Sequence[float]) -> Run:
-    """Return the Run with these latencies, one a query."""
-    assert len(latencies_s) == queries
-    return Run(sum(stages) * queries, sum(latencies_s) / queries)
+def register() -> None:
+    """Import cimba, if it is installed, before numba compiles anything.
 
-
-def lindley(stages: Sequence[int], queries: int, rng: np.random.Generator) -> float:
-    """Mean latency of the first queries of an empty system, by Lindley's recursion (1952) at every shard.
-
-    With W[k] the work of tasks 0 to k of a shard and A[k] their arrivals, task k finishes at
-    W[k] + max over j <= k of (A[j] - W[j - 1]).
+    cimba adds methods to numba's records, and once numba has compiled the use of a record it does not look for more.
     """
-    arrived_s = np.cumsum(rng.exponential(GAP_S, queries))
-    now_s = arrived_s.copy()
-    for shards in stages:
-        order = np.argsort(now_s)
-        service_s = rng.exponential(1.0, (queries, shards))
-        work_s = np.cumsum(service_s, axis=0)
-        finish_s = work_s + np.maximum.accumulate(now_s[order, None] - (work_s - service_s), axis=0)
-        now_s[order] = finish_s.max(axis=1)
-    return float(np.mean(now_s - arrived_s))
-
-
-@functools.cache
-def expected(stages: tuple[int, ...], queries: int) -> tuple[float, float]:
-    """Mean of a run's mean latency and standard deviation of one run, both from replications of the recursion."""
-    rng = np.random.default_rng(SEED)
-    means_s = [lindley(stages, queries, rng) for _ in range(REPLICATIONS)]
-    return statistics.mean(means_s), statistics.stdev(means_s)
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A peer on a system: its rate, and whether it simulated the right thing."""
-
-    tasks_per_s: float  #: median of the rounds
-    seconds: float  #: CPU time, median of the rounds
-    latency_s: float  #: mean of the rounds
-    expected_s: float
-    error_s: float  #: standard error of the difference of these two
-
-    @property
-    def right(self) -> bool:
-        """Whether the latency lies within the bound."""
-        return abs(self.latency_s - self.expected_s) <= BOUND * self.error_s
-
-
-def measure(system: str, rounds: int = ROUNDS, scale: float = 1.0) -> dict[str, Measurement]:
-    """Measure every installed peer that can express the system, in turns; a seed a round.
-
-    ``scale`` multiplies the queries of each.
-    """
-    stages = SYSTEMS[system]
-    chosen = {name: peer.models[system] for name, peer in PEERS.items() if peer.version and system in peer.models}
-    sized = {name: (model, max(1, round(queries * scale))) for name, (model, queries) in chosen.items()}
-    for model, _ in sized.values():
-        model(stages, 1, SEED)  # imports, compiles
-    seconds: dict[str, list[float]] = {name: [] for name in sized}
-    runs: dict[str, list[Run]] = {name: [] for name in sized}
-    for seed in range(SEED, SEED + rounds):
-        for name, (model, queries) in sized.items():
-            began = time.process_time()
-            runs[name].append(model(stages, queries, seed))
-            seconds[name].append(time.process_time() - began)
-    return {name: judge(stages, queries, runs[name], seconds[name]) for name, (_, queries) in sized.items()}
-
-
-def judge(stages: tuple[int, ...], queries: int, runs: list[Run], seconds: list[float]) -> Measurement:
-    """Sum up the rounds, and compare their mean latency with the recursion's."""
-    expected_s, deviation_s = expected(stages, queries)
-    return Measurement(
-        statistics.median(run.tasks / spent for run, spent in zip(runs, seconds, strict=True)),
-        statistics.median(seconds),
-        statistics.mean(run.mean_latency_s for run in runs),
-        expected_s,
-        deviation_s * (1 / len(runs) + 1 / REPLICATIONS) ** 0.5,
-    )
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="measurements of each, of which the median")
-    parser.add_argument("--scale", type=float, default=1.0, help="times the queries of each measurement")
-    arguments = parser.parse_args()
-    print(f"{'system':18} {'peer':16} {'version':>8} {'tasks/s':>11} {'CPU s':>6} {'latency':>8} {'expected':>17}")
-    for system in SYSTEMS:
-        measured = measure(system, arguments.rounds, arguments.scale)
-        for name, peer in PEERS.items():
-            line = f"{system:18} {name:16} {peer.version or '-':>8}"
-            if peer.version is None:
-                print(f"{line} not installed")
-            elif system not in peer.models:
-                print(f"{line} cannot express")
-            else:
-                seen = measured[name]
-                print(
-                    f"{line} {seen.tasks_per_s:>11,.0f} {seen.seconds:>6.2f} {seen.latency_s:>8.3f}"
-                    f" {seen.expected_s:>8.3f} +- {seen.error_s:.3f} {'right' if seen.right else 'WRONG'}"
-                )
-    print("latency: in mean services, of as many queries from an empty start")
-    print(f"right: within {BOUND:g} standard errors of Lindley's recursion")
-
-
-if __name__ == "__main__":
-    main()
+    if PEERS["cimba"].version:
+        import_module("benchmarks.peers_cimba")

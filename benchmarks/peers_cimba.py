@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import cimba
 from cimba import inputs
 
-GAP_S = 2.0  #: mean gap between queries; services have mean 1, so utilisation is 1/2
+from benchmarks.systems import GAP_S
+
 UNRECORDED = cimba.Window(warmup=1e15, duration=1.0)
 
 

@@ -1,0 +1,116 @@
+"""The project's own engines as models to measure, and the limit set by the random numbers alone.
+
+What the compiled engine is asked for is what a user's run asks for: every query's instants at every stage and every
+replica's counters are recorded, and every random number has its name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from benchmarks.measure import Model
+from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, Run
+from simulator.core import draws, laws, rules
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.jit import kernel
+from simulator.core.laws import Law
+from simulator.core.plan import ARRIVE_POISSON, ROLES, TIME, Plan
+from simulator.core.trace import Trace
+from simulator.engines import compiled, reference
+from simulator.workload.arrivals import arrivals_counted
+from simulator.workload.rates import Rate, RatePiece
+
+
+def plan_of(stages: Sequence[int], queries: int, seed: int) -> Plan:
+    """The Plan of a system."""
+    rate_per_s = 1 / GAP_S
+    rate = Rate([RatePiece(math.inf, rate_per_s, rate_per_s)])
+    parts = [
+        StageParts([1 / shards] * shards, candidates=Law.constant(1.0), time=Law.exponential(1e9)) for shards in stages
+    ]
+    arrival_ns = arrivals_counted(ARRIVE_POISSON, seed, 0, rate, queries)
+    return assemble(parts, arrival_ns, seed=seed, rate_per_s=rate_per_s)
+
+
+def read(trace: Trace) -> Run:
+    """Return the Run of a Trace."""
+    queries = len(trace.arrival_ns)
+    latency_s = float(np.mean(trace.completion_ns - trace.arrival_ns)) / 1e9
+    return Run(queries, int(trace.tasks.sum()), latency_s, trace.events)
+
+
+def with_its_plan(given: tuple[Sequence[int], int, int]) -> Trace:
+    """Simulate from nothing, as the peers do: arrivals are drawn too."""
+    return compiled.simulate(plan_of(*given))
+
+
+def event_by_event(plan: Plan) -> Trace:
+    """Simulate without looking ahead at any stage."""
+    return compiled.simulate(plan, event_by_event=range(len(plan.stages)))
+
+
+@kernel
+def draw_all(stages, stage_laws, seed, replication, queries, luck, time_ns):  # type: ignore[no-untyped-def]
+    """Draw every task's time, a block a query and stage, as a dispatch does; returns the sum of the last in each run.
+
+    The sum is of the last shard of the last stage, so that it can be compared with a Trace.
+    """
+    total = 0
+    for query in range(queries):
+        shards = 0
+        for stage in range(stages.shape[0]):
+            shards = stages[stage]["shards"]
+            draws.first_block(seed, replication, draws.TASK, query, stage * draws.PLACES, shards, luck)
+            laws.quantiles(stage_laws, stage * ROLES + TIME, shards, luck, time_ns)
+        total += rules.round_ns(time_ns[shards - 1])
+    return total
+
+
+def draw(plan: Plan) -> tuple[Plan, int]:
+    """Draw alone the numbers that a run of the plan draws."""
+    luck, time_ns = np.empty((2, int(plan.stages["shards"].max())))
+    return plan, draw_all(plan.stages, plan.laws, plan.seed, plan.replication, plan.queries, luck, time_ns)
+
+
+def read_drawn(drawn: tuple[Plan, int]) -> Run:
+    """Return a Run without latencies, after a look at whether the engine draws the same."""
+    plan, total_ns = drawn
+    assert total_ns == compiled.simulate(plan).busy_ns[-1], "the engine draws other numbers"
+    return Run(plan.queries, plan.queries * plan.shards, None)
+
+
+COMPILED, DRAWING, REFERENCE = "compiled", "drawing alone", "reference"
+WITH_ITS_PLAN, EVENT_BY_EVENT = "compiled with its plan", "compiled event by event"
+
+_compiled = partial(Model, plan_of, compiled.simulate, read)
+_with_its_plan = partial(Model, lambda *given: given, with_its_plan, read)
+_drawing = partial(Model, plan_of, draw, read_drawn)
+_reference = partial(Model, plan_of, reference.simulate, read)
+_event_by_event = partial(Model, plan_of, event_by_event, read)
+
+#: Queries and repeats of what is compiled: no run so large that it measures how fast a machine hands out memory that it
+#: never touched (``growth`` has larger ones), and together for a good half second.
+SIZES = {ONE: (1_000_000, 6), MANY: (50_000, 2), FUNNEL: (500_000, 4)}
+
+OURS: dict[str, dict[str, Model]] = {
+    system: {
+        COMPILED: _compiled(*SIZES[system]),
+        WITH_ITS_PLAN: _with_its_plan(*SIZES[system]),
+        DRAWING: _drawing(*SIZES[system]),
+        REFERENCE: _reference(queries),
+    }
+    for system, queries in {ONE: 40_000, MANY: 100, FUNNEL: 8_000}.items()
+}
+
+EVENTS: dict[str, dict[str, Model]] = {
+    system: {
+        EVENT_BY_EVENT: _event_by_event(*size),
+        COMPILED: OURS[system][COMPILED],
+        REFERENCE: OURS[system][REFERENCE],
+    }
+    for system, size in {FUNNEL: (500_000, 1), MANY: (2_000, 2)}.items()
+}
