@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.measure import Model
 from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, Run
-from simulator.core import draws, laws, rules
+from simulator.core import draws, rules, sampling
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.jit import kernel
 from simulator.core.laws import Law
@@ -54,7 +54,9 @@ def event_by_event(plan: Plan) -> Trace:
 
 
 @kernel
-def draw_all(stages, stage_laws, seed, replication, queries, luck, time_ns):  # type: ignore[no-untyped-def]
+def draw_all(  # type: ignore[no-untyped-def]
+    stages, stage_laws, law_parts, law_points, seed, replication, queries, luck, time_ns
+):
     """Draw every task's time, a block a query and stage, as a dispatch does; returns the sum of the last in each run.
 
     The sum is of the last shard of the last stage, so that it can be compared with a Trace.
@@ -65,7 +67,7 @@ def draw_all(stages, stage_laws, seed, replication, queries, luck, time_ns):  # 
         for stage in range(stages.shape[0]):
             shards = stages[stage]["shards"]
             draws.first_block(seed, replication, draws.TASK, query, stage * draws.PLACES, shards, luck)
-            laws.quantiles(stage_laws, stage * ROLES + TIME, shards, luck, time_ns)
+            sampling.quantiles(stage_laws, law_parts, law_points, stage * ROLES + TIME, shards, luck, time_ns)
         total += rules.round_ns(time_ns[shards - 1])
     return total
 
@@ -73,7 +75,8 @@ def draw_all(stages, stage_laws, seed, replication, queries, luck, time_ns):  # 
 def draw(plan: Plan) -> tuple[Plan, int]:
     """Draw alone the numbers that a run of the plan draws."""
     luck, time_ns = np.empty((2, int(plan.stages["shards"].max())))
-    return plan, draw_all(plan.stages, plan.laws, plan.seed, plan.replication, plan.queries, luck, time_ns)
+    laws = plan.stages, plan.laws, plan.law_parts, plan.law_points
+    return plan, draw_all(*laws, plan.seed, plan.replication, plan.queries, luck, time_ns)
 
 
 def read_drawn(drawn: tuple[Plan, int]) -> Run:
