@@ -37,17 +37,18 @@ def compare(rounds: int, scale: float) -> tuple[list[Goal], bool]:
     print("\nSYSTEMS: shards FIFO and exponential, utilisation 1/2, from an empty start; a peer draws its own arrivals")
     print("latency in mean services; expected: of as many queries, by Lindley's recursion, +- a standard error;")
     print(f"right: within {BOUND:g} of these. drawing alone: the run's random service times and nothing else.")
-    print("compiled/it, reference/it: how many times as fast as the model of the line is ours")
+    print("compiled/it, reference/it: how many times as fast ours is as the model of the line.")
+    print("SimPy Resource is a process a task and a Resource a shard; on M/M/1 the plain documented model.")
     goals, right = [], True
     for system, stages in SYSTEMS.items():
         there = {name: peer.models[system] for name, peer in PEERS.items() if peer.version and system in peer.models}
         measured = measure(stages, OURS[system] | there, rounds, scale)
         print(
-            f"\n{system:23} {'version':>8} {'queries':>9} {'CPU s':>5} {'tasks/s':>7} {'queries/s':>9}"
+            f"\n{system:22} {'version':>7} {'queries':>9} {'CPU s':>6} {'tasks/s':>7} {'queries/s':>9}"
             f" {'compiled/it':>11} {'reference/it':>12} {'latency':>7} {'expected':>16}"
         )
         for name in OURS[system] | PEERS:
-            line = f"{name:23} {(PEERS[name].version or '-') if name in PEERS else '':>8}"
+            line = f"{name:22} {(PEERS[name].version or '-') if name in PEERS else '':>7}"
             if name in measured:
                 print(line + row(measured, name))
                 right &= measured[name].right
@@ -64,7 +65,7 @@ def row(measured: dict[str, Measurement], name: str) -> str:
     seen = measured[name]
     slower = "" if name in (COMPILED, WITH_ITS_PLAN, DRAWING) else figure(measured[REFERENCE].over(seen))
     line = (
-        f" {seen.queries:>9,} {seen.median_s:>5.2f}"
+        f" {seen.queries:>9,} {seen.median_s:>6.3f}"
         f" {figure(seen.tasks_per_s):>7} {figure(seen.queries_per_s):>9}"
         f" {figure(measured[COMPILED].over(seen)):>11} {slower:>12}"
     )
@@ -113,7 +114,7 @@ def events(rounds: int, scale: float) -> tuple[list[Goal], bool]:
         for name, seen in measured.items():
             run = seen.runs[0]
             print(
-                f"{name:23} {seen.queries:>9,} {seen.median_s:>6.2f}"
+                f"{name:23} {seen.queries:>9,} {seen.median_s:>6.3f}"
                 f" {figure(seen.events_per_s):>9} {run.events / run.tasks:>11.3f} {figure(seen.tasks_per_s):>8}"
                 f" {figure(seen.over(measured[REFERENCE])):>12}"
             )
@@ -176,7 +177,9 @@ PARTS = {"systems": compare, "events": events, "growth": grow, "memory": memory}
 def main() -> int:
     """Print the tables; returns 1 if something was simulated wrongly."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; all if none is named"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="measurements of each, of which the median")
     parser.add_argument("--scale", type=float, default=1.0, help="times the queries of each measurement")
     arguments = parser.parse_args()

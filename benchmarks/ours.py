@@ -95,15 +95,14 @@ _drawing = partial(Model, plan_of, draw, read_drawn)
 _reference = partial(Model, plan_of, reference.simulate, read)
 _event_by_event = partial(Model, plan_of, event_by_event, read)
 
-#: Queries and repeats of what is compiled: no run so large that it measures how fast a machine hands out memory that it
-#: never touched (``growth`` has larger ones), and together for a good half second.
-SIZES = {ONE: (1_000_000, 6), MANY: (50_000, 2), FUNNEL: (500_000, 4)}
+QUERIES = 50_000  #: of what is compiled: a replication's by default; ``growth`` has smaller and larger ones
+REPEATS = {ONE: 120, MANY: 2, FUNNEL: 40}  #: for about half a second
 
 OURS: dict[str, dict[str, Model]] = {
     system: {
-        COMPILED: _compiled(*SIZES[system]),
-        WITH_ITS_PLAN: _with_its_plan(*SIZES[system]),
-        DRAWING: _drawing(*SIZES[system]),
+        COMPILED: _compiled(QUERIES, REPEATS[system]),
+        WITH_ITS_PLAN: _with_its_plan(QUERIES, REPEATS[system]),
+        DRAWING: _drawing(QUERIES, REPEATS[system]),
         REFERENCE: _reference(queries),
     }
     for system, queries in {ONE: 40_000, MANY: 100, FUNNEL: 8_000}.items()
@@ -115,5 +114,5 @@ EVENTS: dict[str, dict[str, Model]] = {
         COMPILED: OURS[system][COMPILED],
         REFERENCE: OURS[system][REFERENCE],
     }
-    for system, size in {FUNNEL: (500_000, 1), MANY: (2_000, 2)}.items()
+    for system, size in {FUNNEL: (QUERIES, 10), MANY: (2_000, 2)}.items()
 }
