@@ -25,7 +25,9 @@ from simulator.core.plan import (
     Plan,
 )
 from simulator.errors import Problem, ScenarioError
+from simulator.models import CostModel
 from simulator.scenario import Scenario, Stage, TraceArrivals
+from simulator.scenario.machines import machine_of, machines_of
 from simulator.units import NS_PER_S, format_duration, ns
 from simulator.workload.arrivals import arrivals_counted, arrivals_of_trace, arrivals_until
 from simulator.workload.rates import Rate, RatePiece
@@ -103,7 +105,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
         workers=stage.workers,
         knots=knots,
         time=Law.none() if timed is None else timed.scaled(NS_PER_S),
-        task=ONE if timed is not None else stage.variability.task.law,
+        task=_task_factor(stage, model),
         machine=stage.variability.machine.law,
         response=_in_ns(stage.network.response.law),
         candidates=candidates,
@@ -120,23 +122,31 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
     )
 
 
+def _task_factor(stage: Stage, model: CostModel) -> Law:
+    if model.law is not None:
+        return ONE  # the law has the spread
+    return stage.variability.task.law if model.spread is None else model.spread
+
+
 def _in_ns(law: Law) -> Law:
     return law if law.is_constant() and law.a == 0.0 else law.scaled(NS_PER_S)
 
 
 def machine_factors(scenario: Scenario, replication: int) -> F8:
-    """Factors of all machines of a replication, by replica: replica i of shard j is machine i x shards + j."""
+    """Factors of the machines of a replication, by replica: replicas of one machine share its factor."""
     factors: list[float] = []
     for index, stage in enumerate(scenario.stages):
         law = stage.variability.machine.law
+        if law.is_constant():
+            factors += [law.quantile(0.5)] * (stage.shards * stage.replicas)
+            continue
+        drawn: list[float] = []
+        for machine in range(machines_of(stage)):
+            place = index * draws.PLACES + machine
+            u, _ = draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, place, 0)
+            drawn.append(law.quantile(u))
         for shard in range(stage.shards):
-            for replica in range(stage.replicas):
-                if law.is_constant():
-                    factors.append(law.a)
-                    continue
-                place = index * draws.PLACES + replica * stage.shards + shard
-                u, _ = draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, place, 0)
-                factors.append(law.quantile(u))
+            factors += [drawn[machine_of(stage, shard, replica)] for replica in range(stage.replicas)]
     return np.array(factors)
 
 

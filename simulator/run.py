@@ -13,6 +13,7 @@ from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import AUTO, COMPILED, chosen, compile_ahead
 from simulator.errors import ContradictionError
+from simulator.fleet import fleet
 from simulator.planner import make_plan
 from simulator.replications import replications
 from simulator.scenario import Scenario
@@ -54,6 +55,7 @@ class Result:
             "engine": self.engine,
             "seed": self.scenario.run.seed,
             **body,
+            "fleet": fleet(self.scenario).to_dict(body["completed_per_s"]["value"]),
             "theory": self.theory,
             "notes": notes,
             **({} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}),

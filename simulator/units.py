@@ -164,12 +164,44 @@ def parse_size(value: Any) -> float:
     return _with_unit(value, "B", "a size", "2 GiB, 64 kB")
 
 
+def parse_money_rate(value: Any) -> float:
+    """US dollars per hour.
+
+    >>> parse_money_rate("0.85 USD/h"), parse_money_rate("$0.85/h")
+    (0.85, 0.85)
+    """
+    if isinstance(value, str) and value.strip().startswith("$"):
+        amount, slash, unit = value.strip()[1:].partition("/")
+        value = f"{amount.strip()} USD{slash}{unit.strip()}"
+    return _with_unit(value, "USD/h", "a price", "0.85 USD/h, $12/h")
+
+
+def parse_power(value: Any) -> float:
+    """Watts.
+
+    >>> parse_power("150 W"), parse_power("1.2 kW")
+    (150.0, 1200.0)
+    """
+    return _with_unit(value, "W", "a power", "150 W, 1.2 kW")
+
+
+def spellings_of(unit: str) -> dict[str, float]:
+    """Prefixes that a unit takes, each with its factor; bytes (and bytes per second) take the binary ones, too.
+
+    >>> spellings_of("USD/h")
+    {'': 1.0}
+    """
+    if unit.startswith("USD"):
+        return {"": 1.0}
+    return _PREFIXES | _BINARY if unit[0] == "B" else _PREFIXES
+
+
 def _with_unit(value: Any, unit: str, what: str, spellings: str) -> float:
     if _is_number(value):
         raise ValueError(f"{what} needs a unit, got {value:g}; write it like {spellings}")
     text = _text(value, what, spellings)
     match = _QUANTITY.fullmatch(text)
-    factors = {prefix + unit: factor for prefix, factor in (_PREFIXES | (_BINARY if unit[0] == "B" else {})).items()}
+    factors = {prefix + unit: factor for prefix, factor in spellings_of(unit).items()}
     if match is None or match[2] not in factors:
         raise ValueError(f"{text!r} is not {what}; write it like {spellings}")
     number = parse_number(match[1]) * factors[match[2]]
@@ -247,6 +279,18 @@ def format_count(count: float) -> str:
         if abs(count) >= factor * 0.9995 and abs(count) >= 10_000:
             return f"{_three_digits(count / factor)}{suffix}"
     return _three_digits(count) if abs(count) < 1000 else f"{count:,.0f}"
+
+
+def format_size(size_bytes: float) -> str:
+    """A size for people.
+
+    >>> format_size(24e9), format_size(500), format_size(1.2345e12)
+    ('24 GB', '500 B', '1.23 TB')
+    """
+    for prefix in ("P", "T", "G", "M", "k"):
+        if size_bytes >= _PREFIXES[prefix] * 0.9995:
+            return f"{_three_digits(size_bytes / _PREFIXES[prefix])} {prefix}B"
+    return f"{_three_digits(size_bytes)} B"
 
 
 def format_rate(rate_per_s: float) -> str:

@@ -10,6 +10,7 @@ from simulator.cli.options import Parsed, format_option, loaded, scenario_option
 from simulator.units import parse_count
 
 if TYPE_CHECKING:
+    from simulator.models import CostModel
     from simulator.scenario import Scenario
 
 COUNT = Parsed("count", parse_count)
@@ -39,7 +40,10 @@ def command(
 
 def estimated(scenario: Scenario, rows: float, epochs: float) -> dict[str, Any]:
     """The estimate of a scenario with the operation counts of its models."""
+    from simulator.fleet import fleet
+    from simulator.models import SumModel
     from simulator.planner import make_plan
+    from simulator.scenario.models import SumSpec
     from simulator.theory import estimate
 
     plan = make_plan(scenario)
@@ -47,17 +51,40 @@ def estimated(scenario: Scenario, rows: float, epochs: float) -> dict[str, Any]:
     document = estimate(plan, scenario.is_stationary).to_dict(names)
     for stage, found in zip(scenario.stages, document["stages"], strict=True):
         model = stage.cost_model(scenario.hardware)
-        operations = model.operations(found["candidates"], rows, epochs)
+        items = found["candidates"] / stage.shards
         found["shards"] = stage.shards
-        found["items_per_shard"] = found["candidates"] / stage.shards
-        found["model"] = {
-            "kind": stage.model.kind,
-            "order": operations.order,
-            "inference": operations.inference,
-            "training_order": operations.training_order,
-            "training": operations.training,
-            "unit": operations.unit,
-            "bound_by": model.bound_by(found["items_per_shard"]),
-        }
+        found["items_per_shard"] = items
+        found["model"] = {"kind": stage.model.kind, **costs(model, found["candidates"], items, rows, epochs)}
+        if isinstance(model, SumModel) and isinstance(stage.model, SumSpec):
+            parts = zip(stage.model.parts, model.parts, strict=True)
+            found["model"]["parts"] = [
+                {"kind": spec.kind, **costs(part, found["candidates"], items, rows, epochs)} for spec, part in parts
+            ]
     head = {"schema": 1, "scenario": scenario.name, "description": scenario.description}
-    return {**head, **document, "rows": rows, "epochs": epochs}
+    money = fleet(scenario).to_dict(document["rate_per_s"])
+    return {**head, **document, "fleet": money, "rows": rows, "epochs": epochs}
+
+
+def costs(model: CostModel, candidates: float, items: float, rows: float, epochs: float) -> dict[str, Any]:
+    """What a model does for a query of so many candidates, to be trained, and in one call over ``items`` items."""
+    from simulator.models import seconds_of
+
+    operations = model.operations(candidates, rows, epochs)
+    demand = model.demand()
+    law = model.law
+    call_s, item_s = (law.mean(), None) if law is not None else seconds_of(model.pieces(), items)
+    return {
+        "order": operations.order,
+        "inference": operations.inference,
+        "training_order": operations.training_order,
+        "training": operations.training,
+        "unit": operations.unit,
+        "bound_by": model.bound_by(items),
+        "call": {
+            "items": items,
+            "flop": None if demand is None else demand.flop(items),
+            "moved_bytes": None if demand is None else demand.moved_bytes(items),
+            "seconds": call_s,
+            "seconds_per_further_item": item_s,
+        },
+    }

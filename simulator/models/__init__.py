@@ -1,20 +1,26 @@
 """Cost laws: how long a model takes over so many items, and how many operations it does."""
 
-from simulator.models.base import CostModel, Hardware, Operations, Piece
+from simulator.models.base import CostModel, Demand, Hardware, Operations, Piece, seconds_of
 from simulator.models.deep import DeepModel, weights_of
+from simulator.models.embedding import EmbeddingModel
 from simulator.models.linear import LinearModel
 from simulator.models.timed import TimeModel
+from simulator.models.total import SumModel
 from simulator.models.tree import TreeModel, depth_of
 
 __all__ = [
     "CostModel",
     "DeepModel",
+    "Demand",
+    "EmbeddingModel",
     "Hardware",
     "LinearModel",
     "Operations",
     "Piece",
+    "SumModel",
     "TimeModel",
     "TreeModel",
     "depth_of",
+    "seconds_of",
     "weights_of",
 ]

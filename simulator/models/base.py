@@ -1,8 +1,8 @@
-"""What every cost law offers: its time as a piecewise-linear function of items, and its operation counts."""
+"""What every cost law offers: its time as a piecewise-linear function of items, and what it asks of the hardware."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from simulator.core.laws import Law
@@ -25,6 +25,7 @@ class Hardware:
     memory_bandwidth_bytes_per_s: float = 0.0  #: 0: not given
     flops_efficiency: float = 1.0
     bandwidth_efficiency: float = 1.0
+    random_access_bytes_per_s: float = 0.0  #: reached, reading rows here and there; 0: that of the memory
 
     def compute_s(self, flop: float) -> float:
         """Seconds for so many floating-point operations; 0 where the speed is not given."""
@@ -34,6 +35,29 @@ class Hardware:
         """Seconds to move so many bytes; 0 where the bandwidth is not given."""
         speed = self.memory_bandwidth_bytes_per_s * self.bandwidth_efficiency
         return moved_bytes / speed if speed else 0.0
+
+    def gather_s(self, gathered_bytes: float) -> float:
+        """Seconds to read so many bytes in rows here and there."""
+        speed = self.random_access_bytes_per_s
+        return gathered_bytes / speed if speed else self.move_s(gathered_bytes)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a call asks of the hardware: operations and bytes of an item, and bytes read once a call."""
+
+    flop_per_item: float = 0.0
+    bytes_per_item: float = 0.0
+    bytes_per_call: float = 0.0
+    gathered_bytes_per_item: float = 0.0  #: in rows here and there
+
+    def flop(self, items: float) -> float:
+        """Floating-point operations of a call."""
+        return self.flop_per_item * items
+
+    def moved_bytes(self, items: float) -> float:
+        """Bytes of a call."""
+        return self.bytes_per_call + (self.bytes_per_item + self.gathered_bytes_per_item) * items
 
 
 @dataclass(frozen=True)
@@ -55,8 +79,22 @@ class CostModel(Protocol):
         """The law of the whole task's time, in seconds, where it does not depend on items; else None."""
         ...
 
+    @property
+    def spread(self) -> Law | None:
+        """The law of the task factor where the model brings its own; else None."""
+        ...
+
+    @property
+    def parameter_bytes(self) -> float:
+        """Memory that its parameters take; 0 where they are not given."""
+        ...
+
     def pieces(self) -> tuple[Piece, ...]:
         """Time of a call over items, non-decreasing, the first piece at 0 items; empty where there is a law."""
+        ...
+
+    def demand(self) -> Demand | None:
+        """What a call asks of the hardware; None where the shape is not given."""
         ...
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
@@ -68,29 +106,80 @@ class CostModel(Protocol):
         ...
 
 
-def side_of_roofline(
-    hardware: Hardware, flop_per_item: float, bytes_per_item: float, bytes_per_call: float, items: float
-) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ItemModel:
+    """What models that cost by item have in common: a time per item, or a shape on hardware (``demand``)."""
+
+    per_item_s: float | None = None
+    overhead_s: float = 0.0  #: fixed cost of a call, whatever its size
+    hardware: Hardware | None = field(default=None)
+
+    @property
+    def law(self) -> Law | None:
+        """None: the time depends on items."""
+        return None
+
+    @property
+    def spread(self) -> Law | None:
+        """None: its times are exact but for what the scenario says."""
+        return None
+
+    @property
+    def parameter_bytes(self) -> float:
+        """None that are known."""
+        return 0.0
+
+    def demand(self) -> Demand | None:
+        """What a call asks of the hardware; None where the shape is not given."""
+        raise NotImplementedError
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Time of a call over items: by item if that is given, else by the roofline."""
+        if self.per_item_s is not None:
+            return (Piece(0.0, self.overhead_s, self.per_item_s),)
+        demand = self.demand()
+        assert demand is not None and self.hardware is not None, "the schema asks for both"
+        return roofline(self.overhead_s, self.hardware, demand)
+
+    def bound_by(self, items: float) -> str:
+        """Side of the roofline of a call."""
+        demand = self.demand()
+        if self.per_item_s is not None or demand is None or self.hardware is None:
+            return ""
+        return side_of_roofline(self.hardware, demand, items)
+
+
+def seconds_of(pieces: tuple[Piece, ...], items: float) -> tuple[float, float]:
+    """Time of a call over ``items`` items, and of one item more, both in seconds.
+
+    >>> seconds_of((Piece(0.0, 1.0, 0.0), Piece(10.0, 1.0, 0.5)), items=12)
+    (2.0, 0.5)
+    """
+    piece = [piece for piece in pieces if piece.items <= items][-1]
+    return piece.seconds + (items - piece.items) * piece.seconds_per_item, piece.seconds_per_item
+
+
+def side_of_roofline(hardware: Hardware, demand: Demand, items: float) -> str:
     """What takes longer over ``items`` items: ``computing`` or ``memory``."""
-    move_s = hardware.move_s(bytes_per_item * items + bytes_per_call)
-    return "computing" if hardware.compute_s(flop_per_item * items) >= move_s else "memory"
+    move_s = hardware.move_s(demand.bytes_per_item * items + demand.bytes_per_call)
+    move_s += hardware.gather_s(demand.gathered_bytes_per_item * items)
+    return "computing" if hardware.compute_s(demand.flop(items)) >= move_s else "memory"
 
 
-def roofline(
-    overhead_s: float, hardware: Hardware, flop_per_item: float, bytes_per_item: float, bytes_per_call: float
-) -> tuple[Piece, ...]:
+def roofline(overhead_s: float, hardware: Hardware, demand: Demand) -> tuple[Piece, ...]:
     """Time of a call by the roofline (Williams, Waterman and Patterson, 2009): the slower of computing and moving.
 
     One or two pieces: moving dominates few items when parameters are read once a call, computing dominates many.
 
     >>> slow_memory = Hardware(flops_per_s=1e9, memory_bandwidth_bytes_per_s=1e6)
-    >>> for piece in roofline(0.0, slow_memory, flop_per_item=1e6, bytes_per_item=0.0, bytes_per_call=1e4):
+    >>> for piece in roofline(0.0, slow_memory, Demand(flop_per_item=1e6, bytes_per_call=1e4)):
     ...     print(piece)
     Piece(items=0.0, seconds=0.01, seconds_per_item=0.0)
     Piece(items=10.0, seconds=0.01, seconds_per_item=0.001)
     """
-    compute_s = hardware.compute_s(flop_per_item)
-    move_s, read_s = hardware.move_s(bytes_per_item), hardware.move_s(bytes_per_call)
+    compute_s = hardware.compute_s(demand.flop_per_item)
+    move_s = hardware.move_s(demand.bytes_per_item) + hardware.gather_s(demand.gathered_bytes_per_item)
+    read_s = hardware.move_s(demand.bytes_per_call)
     if compute_s <= move_s:
         return (Piece(0.0, overhead_s + read_s, move_s),)
     if read_s == 0.0:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.core.laws import Law
-from simulator.models.base import Operations, Piece
+from simulator.models.base import Demand, Operations, Piece
+
+#: Nothing is known of the operations behind a measured or assumed time.
+UNKNOWN = Operations("-", None, "-", None, "")
 
 
 @dataclass(frozen=True)
@@ -13,15 +16,21 @@ class TimeModel:
     """The whole task's time alone as a law, in seconds."""
 
     law: Law
+    spread: Law | None = None  #: the law has it
+    parameter_bytes: float = 0.0
 
     def pieces(self) -> tuple[Piece, ...]:
         """No pieces: the law says it all."""
         return ()
+
+    def demand(self) -> Demand | None:
+        """Not known."""
+        return None
 
     def bound_by(self, items: float) -> str:
         """Not on a roofline: the law says it all."""
         return ""
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
-        """Nothing is known of the operations behind a measured or assumed time."""
-        return Operations("-", None, "-", None, "")
+        """Not known."""
+        return UNKNOWN

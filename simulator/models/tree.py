@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from simulator.core.laws import Law
-from simulator.models.base import Operations, Piece
+from simulator.models.base import Demand, ItemModel, Operations, Piece
 
 #: Time to visit one node: measured with LightGBM on one core of a 2-core x86-64 virtual machine (R2 .965, 48 models).
 VISIT_S = 10e-9
@@ -21,8 +20,8 @@ def depth_of(leaves: float) -> float:
     return 1.3 * math.log2(leaves)
 
 
-@dataclass(frozen=True)
-class TreeModel:
+@dataclass(frozen=True, kw_only=True)
+class TreeModel(ItemModel):
     """An ensemble of trees: an item walks ``trees`` paths of ``depth`` nodes. O(trees x depth) an item.
 
     Tree scoring has no batch economy beyond a fixed overhead of a call.
@@ -33,26 +32,20 @@ class TreeModel:
 
     trees: float | None = None
     depth: float | None = None
-    per_item_s: float | None = None
-    overhead_s: float = 0.0
     visit_s: float = VISIT_S
     features: float | None = None  #: for the cost of training only
 
-    @property
-    def law(self) -> Law | None:
-        """None: the time depends on items."""
-        return None
-
     def pieces(self) -> tuple[Piece, ...]:
         """Time of a call over items."""
-        if self.per_item_s is not None:
-            return (Piece(0.0, self.overhead_s, self.per_item_s),)
-        assert self.trees is not None and self.depth is not None, "the schema asks for both"
-        return (Piece(0.0, self.overhead_s, self.trees * self.depth * self.visit_s),)
+        per_item_s = self.per_item_s
+        if per_item_s is None:
+            assert self.trees is not None and self.depth is not None, "the schema asks for both"
+            per_item_s = self.trees * self.depth * self.visit_s
+        return (Piece(0.0, self.overhead_s, per_item_s),)
 
-    def bound_by(self, items: float) -> str:
-        """Not on a roofline: visits are given in time."""
-        return ""
+    def demand(self) -> Demand | None:
+        """None: visits are given in time, so it is on no roofline."""
+        return None
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
         """Node visits; training visits every feature of every row at each level of each tree, whatever the epochs."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.report.fleet import fleet_line
 from simulator.report.text import DASH, duration, number, rate, ratio, rendered, table
-from simulator.units import format_count, format_duration, format_rate
+from simulator.units import format_count, format_duration, format_rate, format_size
 
 
 def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = False) -> str:
     """Paper and pencil (the document of ``shardsim estimate --format json``) as text."""
-    rows, costs = [], []
+    rows, costs, calls = [], [], []
     for stage in estimate["stages"]:
         rows.append(
             [
@@ -24,21 +25,12 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
                 ratio(stage["utilisation"]["max"]),
             ]
         )
-        model = stage["model"]
-        unit = model["unit"]
-        costs.append(
-            [
-                stage["name"],
-                model["kind"],
-                model["order"],
-                _amount(model["inference"], unit),
-                model["training_order"],
-                _amount(model["training"], unit),
-                model["bound_by"] or DASH,
-            ]
-        )
+        costs.append(_costs(stage["name"], stage["model"]))
+        calls.append(_call(stage["name"], stage["model"]))
+        calls += [_call(f"  {part['kind']}", part) for part in stage["model"].get("parts", ())]
     shown = ["stage", "shards", "candidates", "items/shard", "service", "slowest shard", "utilisation", "hottest"]
-    order = ["stage", "model", "inference", "a query", "training", "once", "bound by"]
+    order = ["stage", "model", "inference", "a query", "training", "once"]
+    call = ["one call", "items", "FLOP", "bytes", "bound by", "takes", "each further item"]
     bottleneck, zero = estimate["bottleneck"], estimate["zero_load_s"]
     parts: list[Any] = [
         estimate["scenario"] + (f": {estimate['description']}" if estimate["description"] else ""),
@@ -49,6 +41,9 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
         "",
         table(order, costs, 3),
         "",
+        table(call, calls, 1),
+        "",
+        fleet_line(estimate["fleet"]),
         "an empty system answers in "
         + ", ".join(f"{name} {format_duration(value)}" for name, value in zero.items() if name != "kind")
         + f" ({zero['kind']})",
@@ -67,6 +62,26 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
     rows_said, epochs_said = format_count(estimate["rows"]), number(estimate["epochs"])
     parts += ["", f"training is for {rows_said} rows, epochs: {epochs_said}"]
     return rendered(parts, width, color)
+
+
+def _costs(name: str, model: dict[str, Any]) -> list[str]:
+    unit = model["unit"]
+    inference, training = _amount(model["inference"], unit), _amount(model["training"], unit)
+    return [name, model["kind"], model["order"], inference, model["training_order"], training]
+
+
+def _call(name: str, model: dict[str, Any]) -> list[str]:
+    """What one call asks of the hardware, which side of the roofline binds, and how long it takes."""
+    call = model["call"]
+    return [
+        name,
+        format_count(call["items"]),
+        DASH if call["flop"] is None else format_count(call["flop"]),
+        DASH if call["moved_bytes"] is None else format_size(call["moved_bytes"]),
+        model["bound_by"] or DASH,
+        duration(call["seconds"]),
+        duration(call["seconds_per_further_item"]),
+    ]
 
 
 def _amount(value: float | None, unit: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.report.fleet import fleet_line
 from simulator.report.text import DASH, duration, duration_interval, number, rate, ratio, rendered, table
 from simulator.units import format_count, format_duration, format_rate
 
@@ -18,7 +19,7 @@ def run_table(result: dict[str, Any], width: int = 120, color: bool = False) -> 
             "",
             table(["objective", "verdict", "value", "95 % interval"], [_slo(slo) for slo in result["slos"]], 2),
         ]
-    parts += ["", *_theory(result["theory"]), *_engines(result.get("engine_check"))]
+    parts += ["", fleet_line(result["fleet"]), *_theory(result["theory"]), *_engines(result.get("engine_check"))]
     notes = [*result["notes"], *_reasons(result["slos"])]
     if notes:
         parts += ["", *(f"note: {note}" for note in notes)]

@@ -48,10 +48,10 @@ class OrBare:
 
 
 def _exact(value: float, factors: Iterable[tuple[str, float]], parse: Callable[[str], float]) -> str:
-    """The shortest spelling with one of the units that is read back as the same number."""
+    """The shortest spelling with one of the units that is read back as the same number, best without an exponent."""
     spellings = [f"{value / factor:.{digits}g}{unit}" for unit, factor in factors for digits in (6, 12, 17)]
     exact = [text for text in spellings if parse(text) == value]
-    return min(exact, key=len)
+    return min(exact, key=lambda text: ("e" in text, len(text)))
 
 
 def exact_duration(seconds: float) -> str:
@@ -203,13 +203,17 @@ def word_type(*choices: str) -> Any:
     return Annotated[str, BeforeValidator(one_of(*choices)), WithJsonSchema({"type": "string", "enum": list(choices)})]
 
 
-def quantity_type(parse: Callable[[Any], float], unit: str, description: str) -> Any:
-    """The annotated type of a positive number with a unit, such as ``225 GFLOP/s``."""
+def quantity_type(parse: Callable[[Any], float], unit: str, description: str, may_be_0: bool = False) -> Any:
+    """The annotated type of a number with a unit, such as ``225 GFLOP/s``: above 0 unless it may be 0."""
+    spellings = [(f" {prefix}{unit}", factor) for prefix, factor in units.spellings_of(unit).items()]
+    prefixes = "".join(sorted({prefix[0] for prefix in units.spellings_of(unit) if prefix}))
+    prefix = f"([{prefixes}]i?)?" if prefixes else ""
+    dollars = rf"|^\s*\$\s*({_DIGITS})\s*/\s*h\s*$" if unit == "USD/h" else ""
     return Annotated[
         float,
-        BeforeValidator(positive(parse, "this")),
-        PlainSerializer(lambda value: _exact(value, ((f" {unit}", 1.0),), parse)),
-        _written(rf"^\s*({_DIGITS})\s*.*{re.escape(unit)}\s*$", description),
+        BeforeValidator(parse if may_be_0 else positive(parse, "this")),
+        PlainSerializer(lambda value: _exact(value, spellings, parse)),
+        _written(rf"^\s*({_DIGITS})\s*{prefix}{re.escape(unit)}\s*$" + dollars, description),
     ]
 
 

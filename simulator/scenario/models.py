@@ -1,4 +1,4 @@
-"""The ``model`` of a stage as it is written: linear, tree, deep or time."""
+"""The ``model`` of a stage as it is written: linear, tree, deep, embedding, time, or a sum of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from simulator import models, units
-from simulator.models import CostModel
+from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.tree import VISIT_S, depth_of
 from simulator.scenario.fields import (
@@ -24,21 +24,42 @@ from simulator.scenario.laws import DurationLaw
 Flop = quantity_type(units.parse_flop, "FLOP", "an amount of work: 1.2 GFLOP")
 
 
-class _Scoring(Part):
-    """What the models that score items have in common: a cost per item, and a fixed cost of a call."""
+class _Model(Part):
+    """What every model answers."""
 
     kind: str
+
+    def missing_hardware(self, hardware: Hardware) -> str:
+        """What of the hardware it needs and lacks; nothing."""
+        return ""
+
+    def has_spread(self) -> bool:
+        """Whether it brings a spread of its own, so that there is no task factor besides."""
+        return False
+
+    def depends_on_items(self) -> bool:
+        """Whether its time depends on how many items there are."""
+        return True
+
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
+        """The cost law."""
+        raise NotImplementedError
+
+
+class _Scoring(_Model):
+    """What the models that score items have in common: a cost per item, and a fixed cost of a call."""
+
     per_item_s: PositiveDuration | None = Field(default=None, alias="per_item")
     overhead_s: Duration = Field(default=0.0, alias="overhead")
-
-    def is_by_shape(self) -> bool:
-        """Whether its time follows from shape and hardware."""
-        return self.per_item_s is None
 
     def either_or(self, shape: dict[str, Any], needed: str) -> Iterable[Contradiction]:
         """Either ``per_item`` or the shape."""
         if self.per_item_s is None and all(value is None for value in shape.values()):
             yield (), f"needs per_item, or {needed}"
+
+    def given(self, hardware: Hardware | None) -> dict[str, Any]:
+        """What the cost laws have in common."""
+        return {"per_item_s": self.per_item_s, "overhead_s": self.overhead_s, "hardware": hardware}
 
 
 class LinearSpec(_Scoring):
@@ -52,13 +73,14 @@ class LinearSpec(_Scoring):
         """Some cost is given."""
         yield from self.either_or({"features": self.features}, "features (and hardware of the stage)")
 
-    def missing_hardware(self, has_flops: bool, has_bandwidth: bool) -> str:
+    def missing_hardware(self, hardware: Hardware) -> str:
         """What of the hardware it needs and lacks."""
-        return "" if not self.is_by_shape() or has_flops or has_bandwidth else "flops or memory_bandwidth"
+        has_any = hardware.flops_per_s or hardware.memory_bandwidth_bytes_per_s
+        return "" if self.per_item_s is not None or has_any else "flops or memory_bandwidth"
 
-    def cost_model(self, hardware: models.Hardware | None) -> CostModel:
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
-        return models.LinearModel(self.features, self.per_item_s, self.overhead_s, self.bytes_per_value, hardware)
+        return models.LinearModel(features=self.features, bytes_per_value=self.bytes_per_value, **self.given(hardware))
 
 
 class TreeSpec(_Scoring):
@@ -82,14 +104,12 @@ class TreeSpec(_Scoring):
         if (self.trees is None) != (self.depth is None and self.leaves is None):
             yield (), "needs both trees and depth (or leaves)"
 
-    def missing_hardware(self, has_flops: bool, has_bandwidth: bool) -> str:
-        """Nothing: visits are given in time."""
-        return ""
-
-    def cost_model(self, hardware: models.Hardware | None) -> CostModel:
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
         depth = depth_of(self.leaves) if self.leaves is not None else self.depth
-        return models.TreeModel(self.trees, depth, self.per_item_s, self.overhead_s, self.visit_s, self.features)
+        return models.TreeModel(
+            trees=self.trees, depth=depth, visit_s=self.visit_s, features=self.features, **self.given(hardware)
+        )
 
 
 class DeepSpec(_Scoring):
@@ -114,37 +134,108 @@ class DeepSpec(_Scoring):
                 if value is not None:
                     yield (key,), "follows from layers; leave it out, or leave layers out"
 
-    def missing_hardware(self, has_flops: bool, has_bandwidth: bool) -> str:
+    def missing_hardware(self, hardware: Hardware) -> str:
         """What of the hardware it needs and lacks."""
-        return "" if not self.is_by_shape() or has_flops else "flops"
+        return "" if self.per_item_s is not None or hardware.flops_per_s else "flops"
 
-    def cost_model(self, hardware: models.Hardware | None) -> CostModel:
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
         weights = None if self.layers is None else weights_of(self.layers)
-        flop = self.flops_per_item if weights is None else 2 * weights
-        parameters = self.parameters if weights is None else weights
         return models.DeepModel(
-            flop, parameters or 0.0, self.per_item_s, self.overhead_s, self.bytes_per_value, hardware
+            flop_per_item=self.flops_per_item if weights is None else 2 * weights,
+            parameters=(self.parameters or 0.0) if weights is None else weights,
+            bytes_per_value=self.bytes_per_value,
+            **self.given(hardware),
         )
 
 
-class TimeSpec(Part):
+class EmbeddingSpec(_Scoring):
+    """Embeddings: ``per_item``, or ``lookups`` rows of ``dimension`` values in each of the ``tables``."""
+
+    kind: Literal["embedding"]
+    tables: PositiveCount | None = None
+    lookups: PositiveCount | None = None
+    dimension: PositiveCount | None = None
+    rows: PositiveCount | None = None
+    bytes_per_value: PositiveCount = 4.0
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """The shape is whole."""
+        shape = {"tables": self.tables, "lookups": self.lookups, "dimension": self.dimension}
+        missing = [key for key, value in shape.items() if value is None]
+        if self.per_item_s is None and missing:
+            yield (), "needs per_item, or tables, lookups and dimension (and hardware of the stage)"
+        elif self.rows is not None and (self.tables is None or self.dimension is None):
+            yield ("rows",), "are for the memory that they take: give tables and dimension, too"
+
+    def missing_hardware(self, hardware: Hardware) -> str:
+        """What of the hardware it needs and lacks."""
+        has_any = hardware.random_access_bytes_per_s or hardware.memory_bandwidth_bytes_per_s
+        return "" if self.per_item_s is not None or has_any else "random_access_bandwidth or memory_bandwidth"
+
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
+        """The cost law."""
+        return models.EmbeddingModel(
+            tables=self.tables,
+            lookups=self.lookups,
+            dimension=self.dimension,
+            rows=self.rows,
+            bytes_per_value=self.bytes_per_value,
+            **self.given(hardware),
+        )
+
+
+class TimeSpec(_Model):
     """The whole task's time as a law, whatever its items."""
 
     kind: Literal["time"]
     law: DurationLaw
 
-    def is_by_shape(self) -> bool:
+    def has_spread(self) -> bool:
+        """Its law is one."""
+        return True
+
+    def depends_on_items(self) -> bool:
         """Never."""
         return False
 
-    def missing_hardware(self, has_flops: bool, has_bandwidth: bool) -> str:
-        """Nothing."""
-        return ""
-
-    def cost_model(self, hardware: models.Hardware | None) -> CostModel:
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
         return models.TimeModel(self.law.law)
 
 
-ModelSpec = Annotated[LinearSpec | TreeSpec | DeepSpec | TimeSpec, Field(discriminator="kind")]
+PartSpec = Annotated[LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | TimeSpec, Field(discriminator="kind")]
+
+
+class SumSpec(_Model):
+    """Several models on the same items, one after another."""
+
+    kind: Literal["sum"]
+    parts: tuple[PartSpec, ...]
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """There are parts, whose times can be added up."""
+        if not self.parts:
+            yield ("parts",), "needs at least one part"
+        for index, part in enumerate(self.parts):
+            if not part.depends_on_items():
+                cure = "give its time as overhead of another part, or make the whole model a time"
+                yield ("parts", index), f"a law of the whole task's time cannot be a part of one; {cure}"
+
+    def missing_hardware(self, hardware: Hardware) -> str:
+        """What the first of its parts lacks that lacks something."""
+        lacking = (part.missing_hardware(hardware) for part in self.parts)
+        return next((missing for missing in lacking if missing), "")
+
+    def has_spread(self) -> bool:
+        """Whether a part brings one."""
+        return any(part.has_spread() for part in self.parts)
+
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
+        """The cost law."""
+        return models.SumModel(tuple(part.cost_model(hardware) for part in self.parts))
+
+
+ModelSpec = Annotated[
+    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | TimeSpec | SumSpec, Field(discriminator="kind")
+]

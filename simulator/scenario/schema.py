@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
 
-from simulator import units
 from simulator.models import CostModel, Hardware
 from simulator.scenario.fields import (
     Contradiction,
@@ -20,52 +19,19 @@ from simulator.scenario.fields import (
     Name,
     OrBare,
     Part,
-    PositiveRatio,
     Text,
-    quantity_type,
     whole_type,
     word_type,
 )
+from simulator.scenario.hardware import HardwareSpec, Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.loads import QUERIES, Load, Run
+from simulator.scenario.machines import machine_contradictions
 from simulator.scenario.merge import did_you_mean
-from simulator.scenario.models import ModelSpec, TimeSpec
+from simulator.scenario.models import ModelSpec
 from simulator.scenario.slo import ObjectiveField
 
 MOST_SHARDS = 2**24
-
-FlopRate = quantity_type(units.parse_flop_rate, "FLOP/s", "a computing speed: 225 GFLOP/s")
-Bandwidth = quantity_type(units.parse_bandwidth, "B/s", "a bandwidth: 300 GB/s")
-
-
-class Efficiency(Part):
-    """The part of each peak that is reached."""
-
-    flops: PositiveRatio = 1.0
-    bandwidth: PositiveRatio = 1.0
-
-
-class HardwareSpec(Part):
-    """What one worker computes with."""
-
-    flops: FlopRate | None = None  # type: ignore[valid-type]
-    memory_bandwidth: Bandwidth | None = None  # type: ignore[valid-type]
-    efficiency: Annotated[
-        Efficiency,
-        BeforeValidator(lambda value: value if isinstance(value, dict) else {"flops": value, "bandwidth": value}),
-        OrBare({"type": ["number", "string"], "description": "of both: 70% or 0.7"}),
-    ] = Efficiency()
-
-    def contradictions(self) -> Iterable[Contradiction]:
-        """It says something."""
-        if self.flops is None and self.memory_bandwidth is None:
-            yield (), "needs flops, like 225 GFLOP/s, or memory_bandwidth, like 22 GB/s"
-
-    def hardware(self) -> Hardware:
-        """As the cost laws take it."""
-        return Hardware(
-            self.flops or 0.0, self.memory_bandwidth or 0.0, self.efficiency.flops, self.efficiency.bandwidth
-        )
 
 
 class Variability(Part):
@@ -116,7 +82,10 @@ class Stage(Part):
     split: word_type("even", "hashed") = "even"  # type: ignore[valid-type]
     replicas: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
     workers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    per_machine: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
     hardware: Name | None = None
+    bytes_per_candidate: Size | None = None  # type: ignore[valid-type]
+    memory_overhead: Size = 0.0  # type: ignore[valid-type]
     keep: Count | None = None
     variability: Variability = Variability()
     network: Network = Network()
@@ -142,11 +111,18 @@ class Stage(Part):
                 yield ("skew",), "give skew or shares, not both"
         if self.skew is not None and self.skew > 10:
             yield ("skew",), f"a Zipf exponent of at most 10, got {self.skew:g}"
-        if isinstance(self.model, TimeSpec) and self.variability.task != ONE:
-            yield ("variability", "task"), "a model of kind time has its spread in its law; remove one of them"
-        if isinstance(self.model, TimeSpec) and (self.skew or shares is not None or self.split == "hashed"):
+        if self.model.has_spread() and self.variability.task != ONE:
+            spread = "in its law" if self.model.kind == "time" else "as measured"
+            yield (
+                ("variability", "task"),
+                f"a model of kind {self.model.kind} has its spread {spread}; remove one of them",
+            )
+        if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), "has no effect: a model of kind time takes as long whatever falls on a shard"
+        if self.bytes_per_candidate is not None and self.candidates is None:
+            message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
+            yield ("bytes_per_candidate",), message
         if self.shards * self.replicas > MOST_SHARDS:
             yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
 
@@ -207,21 +183,26 @@ class Scenario(Part):
                 yield (*at, "name"), f"two stages are called {stage.name!r}"
             seen.add(stage.name)
             stated = stated or stage.candidates is not None
-            if not stated and not isinstance(stage.model, TimeSpec):
+            if not stated and stage.model.depends_on_items():
                 first = "the first stage" if index == 0 else "the stage"
                 yield at, f"{first} needs candidates, like 100M: nobody hands any on to it"
-            if stage.hardware is None:
-                if stage.model.missing_hardware(False, False):
-                    yield at, f"a {stage.model.kind} model by shape needs hardware, or give per_item"
-            elif stage.hardware not in self.hardware:
-                near = did_you_mean(stage.hardware, list(self.hardware)) or "; the scenario has no hardware"
-                yield (*at, "hardware"), f"no hardware is called {stage.hardware!r}{near}"
-            else:
-                spec = self.hardware[stage.hardware]
-                lacking = stage.model.missing_hardware(spec.flops is not None, spec.memory_bandwidth is not None)
-                if lacking:
-                    needs = f"which a {stage.model.kind} model needs"
-                    yield (*at, "hardware"), f"{stage.hardware!r} has no {lacking}, {needs}"
+            for path, message in self._hardware_contradictions(stage):
+                yield (*at, *path), message
+
+    def _hardware_contradictions(self, stage: Stage) -> Iterable[Contradiction]:
+        kind = f"an {stage.model.kind}" if stage.model.kind == "embedding" else f"a {stage.model.kind}"
+        if stage.hardware is None:
+            if stage.model.missing_hardware(Hardware()):
+                yield (), f"{kind} model by shape needs hardware, or give per_item"
+        elif stage.hardware not in self.hardware:
+            near = did_you_mean(stage.hardware, list(self.hardware)) or "; the scenario has no hardware"
+            yield ("hardware",), f"no hardware is called {stage.hardware!r}{near}"
+        else:
+            spec = self.hardware[stage.hardware]
+            lacking = stage.model.missing_hardware(spec.hardware())
+            if lacking:
+                yield ("hardware",), f"{stage.hardware!r} has no {lacking}, which {kind} model needs"
+            yield from machine_contradictions(stage, stage.hardware, spec)
 
     @property
     def source(self) -> str:

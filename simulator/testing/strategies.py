@@ -79,15 +79,14 @@ def shares() -> st.SearchStrategy[list[float]]:
     return weights.map(lambda given: [weight / sum(given) for weight in given])
 
 
-def knots() -> st.SearchStrategy[list[tuple[float, float, float]]]:
-    """Non-decreasing piecewise-linear costs with one or two pieces."""
-    one = st.tuples(TIMES, TIMES).map(lambda cost: [(0.0, float(cost[0]), float(cost[1]))])
-
-    def second(first: list[tuple[float, float, float]], where: int, slope: int) -> list[tuple[float, float, float]]:
-        _, start, rise = first[0]
-        return [*first, (float(where), start + where * rise, float(slope))]
-
-    return st.one_of(one, st.builds(second, one, st.integers(1, 4), TIMES))
+@st.composite
+def knots(draw: st.DrawFn) -> list[tuple[float, float, float]]:
+    """Non-decreasing piecewise-linear costs with up to five pieces: one, a roofline, a sum, a measured table."""
+    found = [(0.0, float(draw(TIMES)), float(draw(TIMES)))]
+    for width in draw(st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), max_size=4)):
+        items, cost, slope = found[-1]
+        found.append((items + width, cost + width * slope, float(draw(TIMES))))
+    return found
 
 
 @st.composite
@@ -196,6 +195,13 @@ def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+#: Embeddings, and a network over them: two knots.
+PARTS_BY_SHAPE = [
+    {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "overhead": "10us"},
+    {"kind": "deep", "layers": [416, 64, 1]},
+]
+
+
 @st.composite
 def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
     """A stage as written in a file; hardware, if named, is ``leaf``."""
@@ -212,6 +218,10 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
                 {"kind": "deep", "per_item": "1ms"},
                 {"kind": "deep", "layers": [100, 64, 1]},
                 {"kind": "deep", "flops_per_item": "1 MFLOP", "parameters": "500k"},
+                {"kind": "embedding", "per_item": "2us", "rows": "1M", "tables": 2, "dimension": 8},
+                {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "rows": "10k"},
+                {"kind": "sum", "parts": [{"kind": "tree", "per_item": "1us"}, {"kind": "linear", "per_item": "2us"}]},
+                {"kind": "sum", "parts": [*PARTS_BY_SHAPE, {"kind": "tree", "per_item": "1us"}]},
                 {"kind": "time"},
             ]
         )
@@ -220,6 +230,7 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
     if is_timed:
         model = {**model, "law": draw(duration_laws())}
     by_shape = not is_timed and "per_item" not in model and "trees" not in model
+    is_on_leaf = by_shape or draw(st.booleans())
     count = draw(st.integers(1, 4))
     spread: dict[str, Any] = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     variability = _without_absent(
@@ -250,7 +261,10 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
             "split": None if is_timed else draw(st.sampled_from([None, "even", "hashed"])),
             "replicas": draw(st.integers(1, 3)),
             "workers": draw(st.integers(1, 3)),
-            "hardware": "leaf" if by_shape else None,
+            "per_machine": draw(st.sampled_from([None, 1, 2, 3])),
+            "hardware": "leaf" if is_on_leaf else None,
+            "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
+            "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
             "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
@@ -258,6 +272,17 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
             "routing": routing,
         }
     )
+
+
+LEAF = {"flops": "225 GFLOP/s", "memory_bandwidth": "22 GB/s", "efficiency": "70%"}
+#: What a machine may have besides; three replicas of three workers fit its cores, and all that is drawn its memory.
+MACHINE = {
+    "random_access_bandwidth": st.sampled_from(["2 GB/s", "1.5GiB/s"]),
+    "cores": st.sampled_from([9, "16"]),
+    "memory": st.sampled_from(["2 GiB", "64 GB"]),
+    "price": st.sampled_from(["0.714 USD/h", "$12/h"]),
+    "power": st.sampled_from(["150 W", "1.2 kW"]),
+}
 
 
 @st.composite
@@ -290,7 +315,7 @@ def scenarios(draw: st.DrawFn, most_queries: int = 30, most_stages: int = 3) -> 
         "name": "drawn",
         "load": load,
         "run": run,
-        "hardware": {"leaf": {"flops": "225 GFLOP/s", "memory_bandwidth": "22 GB/s", "efficiency": "70%"}},
+        "hardware": {"leaf": {**LEAF, **draw(st.fixed_dictionaries({}, optional=MACHINE))}},
         "stages": [draw(stages(name, index == 0)) for index, name in enumerate(names)],
         "slos": draw(st.lists(st.sampled_from(slos + ours), max_size=3)),
     }

@@ -1,11 +1,24 @@
 """Cost laws: what they cost, that they never fall, and both sides of the roofline."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.core.laws import Law
-from simulator.models import DeepModel, Hardware, LinearModel, TimeModel, TreeModel, depth_of, weights_of
+from simulator.models import (
+    DeepModel,
+    EmbeddingModel,
+    Hardware,
+    LinearModel,
+    SumModel,
+    TimeModel,
+    TreeModel,
+    depth_of,
+    seconds_of,
+    weights_of,
+)
 
 LEAF = Hardware(225e9, 22e9)
 positive = st.floats(1, 1e6)
@@ -13,15 +26,16 @@ positive = st.floats(1, 1e6)
 
 def seconds(model, items):
     """Time of a call, from the pieces as the engine reads them."""
-    piece = [piece for piece in model.pieces() if piece.items <= items][-1]
-    return piece.seconds + (items - piece.items) * piece.seconds_per_item
+    return seconds_of(model.pieces(), items)[0]
 
 
-models = st.one_of(
+single = st.one_of(
     st.builds(lambda f, o: LinearModel(features=f, overhead_s=o, hardware=LEAF), positive, st.floats(0, 1e-3)),
     st.builds(lambda t, d: TreeModel(trees=t, depth=d), positive, st.floats(1, 12)),
     st.builds(lambda f, p: DeepModel(flop_per_item=f, parameters=p, hardware=LEAF), st.floats(1, 1e9), positive),
+    st.builds(lambda t, d: EmbeddingModel(tables=t, lookups=2, dimension=d, hardware=LEAF), positive, positive),
 )
+models = st.one_of(single, st.lists(single, min_size=1, max_size=3).map(lambda parts: SumModel(tuple(parts))))
 
 
 @given(models, st.floats(0, 1e6), st.floats(0, 1e6))
@@ -42,6 +56,69 @@ def test_the_roofline_is_the_slower_of_computing_and_moving(flop, parameters, it
     assert seconds(model, items) == pytest.approx(expected, rel=1e-9)
     computing = flop * items / 225e9 >= parameters * 4 / 22e9
     assert model.bound_by(items) == ("computing" if computing else "memory")
+
+
+@given(st.lists(single, min_size=1, max_size=4), st.floats(0, 1e6))
+def test_a_sum_takes_as_long_as_its_parts(parts, items):
+    total = SumModel(tuple(parts))
+    assert seconds(total, items) == pytest.approx(sum(seconds(part, items) for part in parts), rel=1e-9, abs=1e-15)
+    assert {piece.items for piece in total.pieces()} == {piece.items for part in parts for piece in part.pieces()}
+
+
+def test_a_sum_asks_for_what_its_parts_ask_for_and_is_bound_by_the_slowest():
+    embedding = EmbeddingModel(tables=26, lookups=1, dimension=64, rows=1000, hardware=LEAF)
+    deep = DeepModel(flop_per_item=1e9, parameters=1e6, hardware=LEAF)
+    total = SumModel((embedding, deep))
+    assert total.parameter_bytes == 26 * 1000 * 64 * 4 + 4e6
+    demand = total.demand()
+    assert demand.flop(10) == 10 * (1e9 + 26 * 64)
+    assert demand.moved_bytes(10) == 4e6 + 10 * 26 * 64 * 4
+    assert (total.bound_by(10), embedding.bound_by(10), deep.bound_by(10)) == ("computing", "memory", "computing")
+    assert (total.law, total.spread) == (None, None)
+    operations = total.operations(10, 1000, 2)
+    assert operations.inference == demand.flop(10)
+    assert operations.training == 3 * 2000 * demand.flop_per_item
+    mixed = SumModel((deep, TreeModel(trees=10, depth=4)))
+    assert (mixed.demand(), mixed.operations(1, 1, 1).inference, mixed.operations(1, 1, 1).unit) == (None, None, "")
+    unknown = SumModel((deep, DeepModel(per_item_s=1e-6)))
+    assert unknown.operations(1, 1, 1).inference is None
+
+
+def test_rows_of_embeddings_come_at_the_random_access_bandwidth():
+    shape = {"tables": 26, "lookups": 2, "dimension": 32}
+    anywhere = EmbeddingModel(**shape, hardware=Hardware(225e9, 22e9, random_access_bytes_per_s=2e9))
+    assert seconds(anywhere, 10) == pytest.approx(10 * 26 * 2 * 32 * 4 / 2e9)
+    assert seconds(EmbeddingModel(**shape, hardware=LEAF), 10) == pytest.approx(10 * 26 * 2 * 32 * 4 / 22e9)
+    assert anywhere.bound_by(10) == "memory"
+    assert EmbeddingModel(per_item_s=1e-6).demand() is None
+    assert EmbeddingModel(per_item_s=1e-6).operations(1, 1, 1).training is None
+
+
+def doubled(model, key):
+    return dataclasses.replace(model, **{key: 2 * getattr(model, key)})
+
+
+@given(st.floats(1, 1e5), st.floats(1, 1e4), positive)
+def test_costs_are_linear_in_each_dimension(items, one, two):
+    """O(f), O(trees x depth), O(t l d): twice a dimension is twice the cost beyond the overhead."""
+    shapes = [
+        (LinearModel(features=one, hardware=LEAF), ["features"]),
+        (TreeModel(trees=one, depth=two), ["trees", "depth", "visit_s"]),
+        (EmbeddingModel(tables=one, lookups=2, dimension=two, hardware=LEAF), ["tables", "lookups", "dimension"]),
+        (DeepModel(flop_per_item=one, hardware=LEAF), ["flop_per_item"]),
+    ]
+    for model, keys in shapes:
+        for key in keys:
+            assert seconds(doubled(model, key), items) == pytest.approx(2 * seconds(model, items), rel=1e-9)
+
+
+@given(st.lists(st.integers(1, 4000), min_size=2, max_size=5), st.integers(0, 3))
+def test_a_layer_twice_as_wide_adds_its_weights_once_more(layers, place):
+    """O(f n1 + n1 n2 + ...): a width counts in the two products that it is part of."""
+    place = place % len(layers)
+    wider = [2 * width if index == place else width for index, width in enumerate(layers)]
+    neighbours = [layers[at] for at in (place - 1, place + 1) if 0 <= at < len(layers)]
+    assert weights_of(wider) - weights_of(layers) == layers[place] * sum(neighbours)
 
 
 def test_costs_by_shape_and_by_item():

@@ -1,0 +1,85 @@
+"""What the fleet of a scenario is: machines, their price and power, and what a query costs of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.scenario import Scenario
+from simulator.scenario.machines import machines_of
+
+S_PER_H = 3600.0
+
+
+@dataclass(frozen=True)
+class StageFleet:
+    """The machines of one stage; None where its hardware does not say."""
+
+    name: str
+    machines: int
+    usd_per_h: float | None
+    power_w: float | None
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The machines of all stages."""
+
+    stages: tuple[StageFleet, ...]
+
+    @property
+    def machines(self) -> int:
+        """Number of machines."""
+        return sum(stage.machines for stage in self.stages)
+
+    @property
+    def usd_per_h(self) -> float | None:
+        """Price of all; None unless every stage is priced."""
+        prices = [stage.usd_per_h for stage in self.stages if stage.usd_per_h is not None]
+        return sum(prices) if len(prices) == len(self.stages) else None
+
+    @property
+    def power_w(self) -> float | None:
+        """Power of all; None unless every stage states its own."""
+        powers = [stage.power_w for stage in self.stages if stage.power_w is not None]
+        return sum(powers) if len(powers) == len(self.stages) else None
+
+    def to_dict(self, queries_per_s: float | None) -> dict[str, Any]:
+        """With what a query costs at this rate; null is "not given", never 0."""
+        usd_per_h, power_w = self.usd_per_h, self.power_w
+        has_rate = queries_per_s is not None and queries_per_s > 0
+        per_million = queries_per_joule = None
+        if has_rate and usd_per_h is not None:
+            assert queries_per_s is not None
+            per_million = usd_per_h / S_PER_H / queries_per_s * 1e6
+        if has_rate and power_w:
+            assert queries_per_s is not None
+            queries_per_joule = queries_per_s / power_w
+        return {
+            "machines": self.machines,
+            "usd_per_h": usd_per_h,
+            "power_w": power_w,
+            "usd_per_million_queries": per_million,
+            "queries_per_joule": queries_per_joule,
+            "stages": [
+                {
+                    "name": stage.name,
+                    "machines": stage.machines,
+                    "usd_per_h": stage.usd_per_h,
+                    "power_w": stage.power_w,
+                }
+                for stage in self.stages
+            ],
+        }
+
+
+def fleet(scenario: Scenario) -> Fleet:
+    """The machines that a scenario takes."""
+    found = []
+    for stage in scenario.stages:
+        machines = machines_of(stage)
+        spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
+        price = None if spec is None or spec.price is None else machines * spec.price
+        power = None if spec is None or spec.power is None else machines * spec.power
+        found.append(StageFleet(stage.name, machines, price, power))
+    return Fleet(tuple(found))

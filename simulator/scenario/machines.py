@@ -1,0 +1,86 @@
+"""Which replicas share a machine, how many machines a stage has, and what a machine must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.scenario.fields import Contradiction
+from simulator.units import format_size
+
+if TYPE_CHECKING:
+    from simulator.scenario.hardware import HardwareSpec
+    from simulator.scenario.schema import Stage
+
+
+def machines_in_a_row(stage: Stage) -> int:
+    """Machines that hold one replica of every shard."""
+    return -(-stage.shards // int(stage.per_machine))
+
+
+def machines_of(stage: Stage) -> int:
+    """Machines of a stage."""
+    return int(stage.replicas) * machines_in_a_row(stage)
+
+
+def machine_of(stage: Stage, shard: int, replica: int) -> int:
+    """Index, within the stage, of the machine of a replica: those of neighbouring shards share one.
+
+    Replica i of shard j is on machine i x ceil(shards / per_machine) + floor(j / per_machine).
+    """
+    return replica * machines_in_a_row(stage) + shard // int(stage.per_machine)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the fullest machine of a stage holds, in bytes."""
+
+    candidates_bytes: float
+    parameters_bytes: float
+    overhead_bytes: float
+
+    @property
+    def total_bytes(self) -> float:
+        """All of it."""
+        return self.candidates_bytes + self.parameters_bytes + self.overhead_bytes
+
+
+def memory_of(stage: Stage, parameter_bytes: float) -> Memory | None:
+    """What the fullest machine of a stage holds; None where nothing is said of it.
+
+    A law of counts counts by its mean. ``parameter_bytes``: of the model, held once a replica.
+    """
+    per_candidate = stage.bytes_per_candidate
+    if per_candidate is None and not parameter_bytes and not stage.memory_overhead:
+        return None
+    first = np.arange(0, stage.shards, stage.per_machine)
+    share = float(np.add.reduceat(np.array(stage.shares), first).max())
+    mean = 0.0 if stage.candidates is None else stage.candidates.law.mean()
+    together = min(stage.per_machine, stage.shards)
+    return Memory(mean * share * (per_candidate or 0.0), together * parameter_bytes, stage.memory_overhead)
+
+
+def machine_contradictions(stage: Stage, name: str, spec: HardwareSpec) -> Iterable[Contradiction]:
+    """What a machine of this hardware does not hold or cannot run, with the figures; paths from the stage."""
+    together = min(stage.per_machine, stage.shards)
+    busy = stage.workers * together
+    if spec.cores is not None and busy > spec.cores:
+        there = f"{stage.workers} worker{'s' if stage.workers > 1 else ''} x {together} on a machine take {busy} cores"
+        cure = "have fewer workers, or fewer per_machine" if together > 1 else "have fewer workers"
+        yield ("workers",), f"{there}; {name!r} has {spec.cores}: {cure}"
+    held = memory_of(stage, stage.model.cost_model(spec.hardware()).parameter_bytes)
+    if held is None or spec.memory is None or held.total_bytes <= spec.memory:
+        return
+    what = {
+        "candidates": held.candidates_bytes,
+        "parameters": held.parameters_bytes,
+        "overhead": held.overhead_bytes,
+    }
+    parts = [f"{format_size(value)} of {part}" for part, value in what.items() if value]
+    needs = parts[0] if len(parts) == 1 else f"{format_size(held.total_bytes)} ({' + '.join(parts)})"
+    cure = "have more shards" if held.candidates_bytes else "take a larger machine"
+    cure += ", or fewer per_machine" if together > 1 else ""
+    yield ("hardware",), f"a machine must hold {needs}; {name!r} has {format_size(spec.memory)}: {cure}"
