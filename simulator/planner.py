@@ -140,11 +140,11 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
         if law.is_constant():
             factors += [law.quantile(0.5)] * (stage.shards * stage.replicas)
             continue
-        drawn: list[float] = []
-        for machine in range(machines_of(stage)):
-            place = index * draws.PLACES + machine
-            u, _ = draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, place, 0)
-            drawn.append(law.quantile(u))
+        uniform = [
+            draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, index * draws.PLACES + machine, 0)[0]
+            for machine in range(machines_of(stage))
+        ]
+        drawn = law.quantiles(np.array(uniform)).tolist()
         for shard in range(stage.shards):
             factors += [drawn[machine_of(stage, shard, replica)] for replica in range(stage.replicas)]
     return np.array(factors)

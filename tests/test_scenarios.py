@@ -115,6 +115,10 @@ KEYS = st.sampled_from(
         "duration",
         "candidates",
         "law",
+        "from",
+        "catalogue",
+        "parts",
+        "memory",
     ]
 )
 SCALARS = st.one_of(
@@ -123,7 +127,24 @@ SCALARS = st.one_of(
     st.integers(-(2**70), 2**70),
     st.floats(),
     st.text(max_size=8),
-    st.sampled_from(["8/s", "1ms", "tree", "deep", "time", "1M", "p99 < 1s", "exponential", "poisson", "", ".", "/"]),
+    st.sampled_from(
+        [
+            "8/s",
+            "1ms",
+            "tree",
+            "deep",
+            "time",
+            "1M",
+            "p99 < 1s",
+            "exponential",
+            "poisson",
+            "",
+            ".",
+            "/",
+            "nvidia_l4",
+            "lightgbm",
+        ]
+    ),
 )
 TREES = st.recursive(
     SCALARS,

@@ -15,6 +15,7 @@ COMMANDS = {
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",
     "validate": "Check a scenario and say what it would take.",
     "show": "Print the resolved scenario.",
+    "catalogue": "Figures of hardware and models, each with its source.",
     "schema": "Print the JSON Schema of scenario files.",
 }
 

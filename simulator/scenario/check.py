@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario.fields import shown
+from simulator.scenario.files import located, short
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Node
 from simulator.scenario.schema import Scenario
@@ -60,23 +60,6 @@ def _with_paths(node: Node, key: str = "") -> Any:
     if key == "file" and isinstance(node.value, str):
         return located(node.value, node.mark.file)
     return node.value
-
-
-def located(file: str, named_in: str) -> str:
-    """Absolute path of a file named in a scenario; on the command line or standard input, from where we are."""
-    folder = Path() if named_in in ("--set", "-", "") or named_in.startswith("<") else Path(named_in).parent
-    try:
-        return str((folder / Path(file).expanduser()).resolve())
-    except (OSError, ValueError, RuntimeError):
-        return file  # not a path at all: whoever opens it says so
-
-
-def short(path: str) -> str:
-    """A path as people write it: from the working directory where it lies below."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except ValueError:
-        return path
 
 
 def _problems(root: Node, error: Any) -> Iterator[Problem]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.check import check, located, short
+from simulator.scenario.catalogue import with_catalogue
+from simulator.scenario.check import check
 from simulator.scenario.fields import shown
+from simulator.scenario.files import located, read, short
 from simulator.scenario.merge import merge, override
-from simulator.scenario.nodes import MOST_BYTES, Mark, Node, compose, node_of
+from simulator.scenario.nodes import Mark, Node, compose, node_of
 from simulator.scenario.schema import Scenario
 
 #: Files that extend one another, at most.
@@ -36,9 +37,9 @@ def load_scenario(path: str | Path, overlays: Sequence[str | Path] = (), sets: S
         With every problem found, each with its position.
     """
     name = str(path)
-    root = _extended(_read(name), name, ())
+    root = _extended(read(name), name, ())
     for overlay in overlays:
-        root = merge(root, _extended(_read(str(overlay)), str(overlay), ()))
+        root = merge(root, _extended(read(str(overlay)), str(overlay), ()))
     stem = "scenario" if name == "-" else Path(name).stem
     return _finished(root, sets, name, stem)
 
@@ -65,23 +66,15 @@ def _finished(root: Node, sets: Sequence[str], source: str, stem: str) -> Scenar
     if isinstance(root.value, dict) and "name" not in root.value:
         safe = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "_" for letter in stem)
         root = Node({"name": Node(safe, root.mark), **root.value}, root.mark)
-    return check(root, source)
-
-
-def _read(file: str) -> Node:
-    if file == "-":
-        return compose(sys.stdin.read(MOST_BYTES + 1), "-")
+    resolved, problems = with_catalogue(root)
     try:
-        with Path(file).open("rb") as source:
-            raw = source.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ScenarioError([Problem(file, 0, 0, "", f"cannot be read: {error.strerror}")]) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ScenarioError([Problem(file, line, 1, "", "is not UTF-8 text")]) from None
-    return compose(text, file)
+        scenario = check(resolved, source)
+    except ScenarioError as error:
+        unknown = tuple(problem.path.removesuffix(".from") for problem in problems)
+        problems += [problem for problem in error.problems if not problem.path.startswith(unknown)]
+    if problems:
+        raise ScenarioError(problems)
+    return scenario
 
 
 def _extended(root: Node, file: str, below: tuple[str, ...]) -> Node:
@@ -100,7 +93,7 @@ def _extended(root: Node, file: str, below: tuple[str, ...]) -> Node:
     if len(chain) > MOST_EXTENDS:
         raise ScenarioError([named.mark.problem("extends", f"more than {MOST_EXTENDS} files extend one another")])
     try:
-        lower = _read(short(base))
+        lower = read(short(base))
     except ScenarioError as error:
         if error.problems[0].line == 0:
             raise ScenarioError([named.mark.problem("extends", f"{named.value} {error.problems[0].message}")]) from None

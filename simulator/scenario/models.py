@@ -239,3 +239,13 @@ class SumSpec(_Model):
 ModelSpec = Annotated[
     LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | TimeSpec | SumSpec, Field(discriminator="kind")
 ]
+
+#: What each kind of model may say.
+MODEL_SPECS: dict[str, type[Part]] = {
+    "linear": LinearSpec,
+    "tree": TreeSpec,
+    "deep": DeepSpec,
+    "embedding": EmbeddingSpec,
+    "time": TimeSpec,
+    "sum": SumSpec,
+}

@@ -264,6 +264,15 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file, for editors."""
     schema = Scenario.model_json_schema(by_alias=True, mode="validation")
     schema["properties"]["extends"] = {"type": "string", "description": "a scenario file that this one changes"}
+    schema["properties"]["catalogue"] = {"type": "string", "description": "a catalogue file of your own"}
+    entry = {"type": "string", "description": "an entry of the catalogue; keys beside it override its own"}
+    schema["$defs"]["HardwareSpec"]["properties"] = {"from": entry, **schema["$defs"]["HardwareSpec"]["properties"]}
+    of_catalogue = {"type": "object", "properties": {"from": entry}, "required": ["from"]}
+    for holder, key in (("Stage", "model"), ("SumSpec", "parts")):
+        field = schema["$defs"][holder]["properties"][key]
+        inner = field["items"] if key == "parts" else field
+        either = {"anyOf": [of_catalogue, {name: inner.pop(name) for name in ("discriminator", "oneOf")}]}
+        inner.update(either)
     del (
         schema["required"],
         schema["$defs"]["Stage"]["required"],

@@ -2,7 +2,6 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from simulator import scenario_from_dict
 from simulator.fleet import fleet

@@ -1,0 +1,44 @@
+"""The catalogue as tables: all entries, or one with its figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator.report.text import rendered, table
+
+
+def catalogue_table(document: dict[str, Any], with_figures: bool, width: int = 120, color: bool = False) -> str:
+    """The document of ``shardsim catalogue --format json`` as text."""
+    parts: list[Any] = []
+    if with_figures:
+        for entry in document["entries"]:
+            rows = [[fig["key"], _written(fig["value"]), fig["confidence"], fig["source"]] for fig in entry["figures"]]
+            kind = f" ({entry['kind']})" if "kind" in entry else ""
+            said = f": {entry['description']}" if entry["description"] else ""
+            parts += [f"{entry['name']}{kind}{said}", table(["figure", "value", "known", "source"], rows, 4), ""]
+        return rendered(parts[:-1], width, color)
+    for section in ("hardware", "models"):
+        rows = [
+            [entry["name"], _gist(entry), entry["description"]]
+            for entry in document["entries"]
+            if entry["section"] == section
+        ]
+        parts += [table([section, "figures", "what it is"], rows, 3), ""]
+    parts.append("shardsim catalogue NAME gives the source of each figure")
+    return rendered(parts, width, color)
+
+
+#: Figures that the list of all entries shows.
+_GIST = ("flops", "memory_bandwidth", "memory", "cores", "price", "power", "per_item", "visit", "overhead")
+
+
+def _gist(entry: dict[str, Any]) -> str:
+    found = {figure["key"]: _written(figure["value"]) for figure in entry["figures"]}
+    shown = [
+        f"{key} {found[key]}" if key in ("cores", "visit", "overhead") else found[key] for key in _GIST if key in found
+    ]
+    return ", ".join(shown)
+
+
+def _written(value: Any) -> str:
+    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, list) else str(value)
