@@ -1,4 +1,4 @@
-"""The catalogue: every figure has a source and a word, is a value that a scenario takes, and its own file may change it."""
+"""The catalogue: every figure has a source and a word and is a value that a scenario takes; files of one's own."""
 
 import pytest
 from conftest import ROOT
