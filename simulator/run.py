@@ -134,7 +134,7 @@ def simulate(
     began = time.monotonic()
     deadline = None if time_s is None else began + time_s
     wanted = scenario.run.replications if deadline is None else None
-    notes: list[str] = []
+    notes = scenario.notes()
     traces: dict[int, Trace] = {}
     plan = make_plan(scenario, 0)
     name = chosen(engine, plan)

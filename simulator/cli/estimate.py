@@ -62,7 +62,7 @@ def estimated(scenario: Scenario, rows: float, epochs: float) -> dict[str, Any]:
             ]
     head = {"schema": 1, "scenario": scenario.name, "description": scenario.description}
     money = fleet(scenario).to_dict(document["rate_per_s"])
-    return {**head, **document, "fleet": money, "rows": rows, "epochs": epochs}
+    return {**head, **document, "fleet": money, "notes": scenario.notes(), "rows": rows, "epochs": epochs}
 
 
 def costs(model: CostModel, candidates: float, items: float, rows: float, epochs: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from simulator.models.base import CostModel, Demand, Hardware, Operations, Piece
 from simulator.models.deep import DeepModel, weights_of
 from simulator.models.embedding import EmbeddingModel
 from simulator.models.linear import LinearModel
+from simulator.models.measured import MeasuredModel
 from simulator.models.timed import TimeModel
 from simulator.models.total import SumModel
 from simulator.models.tree import TreeModel, depth_of
@@ -15,6 +16,7 @@ __all__ = [
     "EmbeddingModel",
     "Hardware",
     "LinearModel",
+    "MeasuredModel",
     "Operations",
     "Piece",
     "SumModel",

@@ -61,6 +61,8 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
         parts += ["", table(["under load", "value", "", "law"], laws, 1)]
     rows_said, epochs_said = format_count(estimate["rows"]), number(estimate["epochs"])
     parts += ["", f"training is for {rows_said} rows, epochs: {epochs_said}"]
+    if estimate["notes"]:
+        parts += ["", *(f"note: {note}" for note in estimate["notes"])]
     return rendered(parts, width, color)
 
 

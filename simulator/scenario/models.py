@@ -1,11 +1,13 @@
-"""The ``model`` of a stage as it is written: linear, tree, deep, embedding, time, or a sum of them."""
+"""The ``model`` of a stage as it is written: linear, tree, deep, embedding, measured, time, or a sum of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from simulator import models, units
 from simulator.models import CostModel, Hardware
@@ -17,9 +19,16 @@ from simulator.scenario.fields import (
     Part,
     PositiveCount,
     PositiveDuration,
+    Text,
     quantity_type,
+    word_type,
 )
 from simulator.scenario.laws import DurationLaw
+from simulator.scenario.measured_file import Rows, read_measured
+from simulator.scenario.trace_file import TraceError
+
+#: Units of a column of times, in seconds.
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 Flop = quantity_type(units.parse_flop, "FLOP", "an amount of work: 1.2 GFLOP")
 
@@ -36,6 +45,10 @@ class _Model(Part):
     def has_spread(self) -> bool:
         """Whether it brings a spread of its own, so that there is no task factor besides."""
         return False
+
+    def notes(self) -> list[str]:
+        """What was done to what was given."""
+        return []
 
     def depends_on_items(self) -> bool:
         """Whether its time depends on how many items there are."""
@@ -204,7 +217,58 @@ class TimeSpec(_Model):
         return models.TimeModel(self.law.law)
 
 
-PartSpec = Annotated[LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | TimeSpec, Field(discriminator="kind")]
+class MeasuredSpec(_Model):
+    """Times by number of items, from a CSV file of measurements."""
+
+    kind: Literal["measured"]
+    file: Text
+    items: Text | None = None
+    time: Text | None = None
+    unit: word_type(*UNITS) = "s"  # type: ignore[valid-type]
+    overhead_s: Duration = Field(default=0.0, alias="overhead")
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """The file must be one."""
+        try:
+            self.rows()
+        except TraceError as error:
+            found = {"file": error.file, "line": error.line, "message": error.message}
+            raise PydanticCustomError("trace", "trace", found) from None
+        return ()
+
+    def rows(self) -> Rows:
+        """Items and times in seconds of each row."""
+        return read_measured(self.file, self.items, self.time, UNITS[self.unit])
+
+    def has_spread(self) -> bool:
+        """Whether anything was measured twice."""
+        return self.cost_model(None).spread is not None
+
+    def notes(self) -> list[str]:
+        """That measured means fall, where they do."""
+        changed = self.measured().changed
+        if not changed:
+            return []
+        sizes = ", ".join(f"{size:g}" for size in changed[:5]) + (", ..." if len(changed) > 5 else "")
+        return [f"measured times fall with more items; made non-decreasing at {sizes} items"]
+
+    def measured(self) -> models.MeasuredModel:
+        """The cost law."""
+        return _measured(self.rows(), self.overhead_s)
+
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
+        """The cost law."""
+        return self.measured()
+
+
+@lru_cache(maxsize=16)
+def _measured(rows: Rows, overhead_s: float) -> models.MeasuredModel:
+    return models.MeasuredModel.of(*rows, overhead_s)
+
+
+PartSpec = Annotated[
+    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec, Field(discriminator="kind")
+]
 
 
 class SumSpec(_Model):
@@ -221,11 +285,18 @@ class SumSpec(_Model):
             if not part.depends_on_items():
                 cure = "give its time as overhead of another part, or make the whole model a time"
                 yield ("parts", index), f"a law of the whole task's time cannot be a part of one; {cure}"
+        spread = [index for index, part in enumerate(self.parts) if part.kind == "measured"]
+        if len(spread) > 1:
+            yield ("parts", spread[1]), "a task has one spread: at most one part is measured"
 
     def missing_hardware(self, hardware: Hardware) -> str:
         """What the first of its parts lacks that lacks something."""
         lacking = (part.missing_hardware(hardware) for part in self.parts)
         return next((missing for missing in lacking if missing), "")
+
+    def notes(self) -> list[str]:
+        """Those of its parts."""
+        return [note for part in self.parts for note in part.notes()]
 
     def has_spread(self) -> bool:
         """Whether a part brings one."""
@@ -237,7 +308,7 @@ class SumSpec(_Model):
 
 
 ModelSpec = Annotated[
-    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | TimeSpec | SumSpec, Field(discriminator="kind")
+    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec | SumSpec, Field(discriminator="kind")
 ]
 
 #: What each kind of model may say.
@@ -246,6 +317,7 @@ MODEL_SPECS: dict[str, type[Part]] = {
     "tree": TreeSpec,
     "deep": DeepSpec,
     "embedding": EmbeddingSpec,
+    "measured": MeasuredSpec,
     "time": TimeSpec,
     "sum": SumSpec,
 }

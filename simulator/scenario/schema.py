@@ -241,6 +241,10 @@ class Scenario(Part):
         """Everything it says, defaults included, as plain values that read back as an equal scenario."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
+    def notes(self) -> list[str]:
+        """What was done to what the scenario gave, by stage."""
+        return [f"{stage.name}: {note}" for stage in self.stages for note in stage.model.notes()]
+
     def sha256(self) -> str:
         """Hash of what it means: the resolved form, with what files hold in place of their names."""
         said = _with_contents(self.resolved())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,8 @@ def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+#: Times that fall from one size to the next, and vary.
+MEASURED = str(Path(__file__).parent / "measured.csv")
 #: Embeddings, and a network over them: two knots.
 PARTS_BY_SHAPE = [
     {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "overhead": "10us"},
@@ -222,20 +225,23 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
                 {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "rows": "10k"},
                 {"kind": "sum", "parts": [{"kind": "tree", "per_item": "1us"}, {"kind": "linear", "per_item": "2us"}]},
                 {"kind": "sum", "parts": [*PARTS_BY_SHAPE, {"kind": "tree", "per_item": "1us"}]},
+                {"kind": "measured", "file": MEASURED, "unit": "us"},
+                {"kind": "sum", "parts": [{"kind": "measured", "file": MEASURED, "unit": "us"}, *PARTS_BY_SHAPE]},
                 {"kind": "time"},
             ]
         )
     )
     is_timed = model["kind"] == "time"
+    has_spread = is_timed or "measured" in str(model)
     if is_timed:
         model = {**model, "law": draw(duration_laws())}
-    by_shape = not is_timed and "per_item" not in model and "trees" not in model
+    by_shape = not is_timed and not {"per_item", "trees", "file"} & model.keys()
     is_on_leaf = by_shape or draw(st.booleans())
     count = draw(st.integers(1, 4))
     spread: dict[str, Any] = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     variability = _without_absent(
         {
-            "task": None if is_timed else draw(st.one_of(maybe(), written_factor_laws())),
+            "task": None if has_spread else draw(st.one_of(maybe(), written_factor_laws())),
             "machine": draw(st.one_of(maybe(), written_factor_laws())),
         }
     )

@@ -1,6 +1,7 @@
 """Cost laws: what they cost, that they never fall, and both sides of the roofline."""
 
 import dataclasses
+import itertools
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from simulator.models import (
     EmbeddingModel,
     Hardware,
     LinearModel,
+    MeasuredModel,
     SumModel,
     TimeModel,
     TreeModel,
@@ -119,6 +121,42 @@ def test_a_layer_twice_as_wide_adds_its_weights_once_more(layers, place):
     wider = [2 * width if index == place else width for index, width in enumerate(layers)]
     neighbours = [layers[at] for at in (place - 1, place + 1) if 0 <= at < len(layers)]
     assert weights_of(wider) - weights_of(layers) == layers[place] * sum(neighbours)
+
+
+rows = st.lists(st.tuples(st.integers(0, 8), st.floats(1e-6, 1.0)), min_size=2, max_size=20).filter(
+    lambda rows: len({size for size, _ in rows}) > 1
+)
+
+
+@given(rows, st.floats(0, 20), st.floats(0, 20))
+def test_measured_times_do_not_decrease_and_are_the_means_where_those_do_not(rows, one, two):
+    model = MeasuredModel.of([float(size) for size, _ in rows], [time for _, time in rows])
+    low, high = sorted((one, two))
+    assert seconds(model, low) <= seconds(model, high) * (1 + 1e-9)
+    by_size = {size: [time for at, time in rows if at == size] for size, _ in rows}
+    means = [sum(by_size[size]) / len(by_size[size]) for size in sorted(by_size)]
+    rising = all(a <= b for a, b in itertools.pairwise(means))
+    assert rising == (not model.changed) or means == pytest.approx(model.means_s)
+    if rising:
+        assert [seconds(model, size) for size in sorted(by_size)] == pytest.approx(means)
+    assert seconds(model, 0) == pytest.approx(model.means_s[0]), "constant below the smallest"
+    repeated = any(len(times) > 1 for times in by_size.values())
+    assert (model.spread is not None) == repeated
+    if repeated:
+        assert model.spread.mean() == pytest.approx(1.0)
+    total = sum(
+        len(times) * mean for times, mean in zip((by_size[s] for s in sorted(by_size)), model.means_s, strict=True)
+    )
+    assert total == pytest.approx(sum(time for _, time in rows)), "pooling keeps the total"
+
+
+def test_a_measured_table_goes_on_at_its_last_slope():
+    model = MeasuredModel.of([40, 10, 20], [5.0, 1.0, 3.0], overhead_s=0.5)
+    found = [seconds(model, items) for items in (0, 10, 15, 20, 40, 60)]
+    assert found == pytest.approx([1.5, 1.5, 2.5, 3.5, 5.5, 7.5])
+    assert (model.spread, model.law, model.demand(), model.bound_by(3)) == (None, None, None, "")
+    assert model.operations(1, 1, 1).inference is None
+    assert MeasuredModel.of([0, 10], [1.0, 2.0]).pieces()[0].seconds_per_item == pytest.approx(0.1)
 
 
 def test_costs_by_shape_and_by_item():

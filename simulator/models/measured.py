@@ -1,0 +1,94 @@
+"""A model by its measured times: a table over items, and the spread of repetitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.laws import Law
+from simulator.core.plan import F8
+from simulator.models.base import Demand, Operations, Piece
+from simulator.models.timed import UNKNOWN
+
+
+@dataclass(frozen=True)
+class MeasuredModel:
+    """Mean time by number of items: linear between the sizes measured, last slope beyond, constant below.
+
+    Where means fall from one size to the next they are replaced by the nearest ones (in least squares, each size as
+    often as it was measured) that do not; ``changed`` says at which sizes.
+
+    >>> model = MeasuredModel.of([10.0, 10.0, 20.0, 20.0], [0.9, 1.1, 1.5, 2.5])
+    >>> for piece in model.pieces():
+    ...     print(piece)
+    Piece(items=0.0, seconds=1.0, seconds_per_item=0.0)
+    Piece(items=10.0, seconds=1.0, seconds_per_item=0.1)
+    >>> model.spread.points
+    (0.75, 0.9, 1.1, 1.25)
+    """
+
+    sizes: tuple[float, ...]  #: increasing, at least two
+    means_s: tuple[float, ...]  #: non-decreasing
+    changed: tuple[float, ...] = ()  #: sizes whose mean was not the one measured
+    spread: Law | None = None  #: times over the mean of their size; None where nothing was measured twice
+    overhead_s: float = 0.0
+    law: Law | None = None
+    parameter_bytes: float = 0.0
+
+    @staticmethod
+    def of(items: Sequence[float], times_s: Sequence[float], overhead_s: float = 0.0) -> MeasuredModel:
+        """From one row a measurement, in any order; at two sizes or more."""
+        sizes, place, counts = np.unique(np.array(items), return_inverse=True, return_counts=True)
+        times = np.array(times_s)
+        measured_s = np.bincount(place, weights=times) / counts
+        means_s = non_decreasing(measured_s, counts)
+        changed = sizes[means_s != measured_s]
+        spread = None
+        if counts.max() > 1:
+            factors = (times / measured_s[place])[counts[place] > 1]
+            spread = Law.empirical((factors / factors.mean()).tolist())
+        return MeasuredModel(
+            tuple(sizes.tolist()), tuple(means_s.tolist()), tuple(changed.tolist()), spread, overhead_s
+        )
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Time of a call over items."""
+        points = list(zip(self.sizes, self.means_s, strict=True))
+        slopes = [(two[1] - one[1]) / (two[0] - one[0]) for one, two in pairwise(points)]
+        found = [] if self.sizes[0] == 0 else [Piece(0.0, self.overhead_s + self.means_s[0], 0.0)]
+        for (size, mean_s), slope in zip(points, slopes, strict=False):
+            found.append(Piece(size, self.overhead_s + mean_s, slope))
+        return tuple(found)
+
+    def demand(self) -> Demand | None:
+        """Not known."""
+        return None
+
+    def bound_by(self, items: float) -> str:
+        """Not known."""
+        return ""
+
+    def operations(self, items: float, rows: float, epochs: float) -> Operations:
+        """Not known."""
+        return UNKNOWN
+
+
+def non_decreasing(values: F8, weights: NDArray[Any]) -> F8:
+    """The nearest non-decreasing values in weighted least squares: pool adjacent violators (Ayer et al., 1955).
+
+    >>> non_decreasing(np.array([1.0, 3.0, 2.0, 4.0]), np.ones(4)).tolist()
+    [1.0, 2.5, 2.5, 4.0]
+    """
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, how many
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, total, count = value, weight, 1
+        while blocks and blocks[-1][0] > mean:
+            before, heavy, many = blocks.pop()
+            mean, total, count = (before * heavy + mean * total) / (heavy + total), heavy + total, many + count
+        blocks.append((mean, total, count))
+    return np.repeat([mean for mean, _, _ in blocks], [count for _, _, count in blocks])
