@@ -96,14 +96,13 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
     candidates = Law.none() if stage.candidates is None else stage.candidates.law
     if is_first and stage.candidates is None:
         candidates = ONE  # a model of kind time does not ask
-    knots = [(0.0, 0.0, 0.0)]
-    if timed is None:
-        knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in model.pieces()]
+    pieces = model.pieces()
+    knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
     return StageParts(
         share=stage.shares,
         replicas=stage.replicas,
         workers=stage.workers,
-        knots=knots,
+        knots=knots or [(0.0, 0.0, 0.0)],
         time=Law.none() if timed is None else timed.scaled(NS_PER_S),
         task=_task_factor(stage, model),
         machine=stage.variability.machine.law,

@@ -125,13 +125,11 @@ class Walk:
         plan, row = self.plan, self.plan.stages[stage]
         luck, _ = self.uniform(draws.TASK, query, stage, shard)
         work = plan.work[query]
+        alone = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items * work)
         if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
-            alone, factor = (
-                sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TIME, luck) * work,
-                1.0,
-            )
+            time = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TIME, luck)
+            alone, factor = alone + time * work, 1.0
         else:
-            alone = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items * work)
             factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
         machine = plan.machine_factor[int(row["first_replica"]) + shard * int(row["replicas"]) + chosen]
         luck, _ = self.uniform(draws.RESPONSE, query, stage, shard)

@@ -67,12 +67,11 @@ def estimated(scenario: Scenario, rows: float, epochs: float) -> dict[str, Any]:
 
 def costs(model: CostModel, candidates: float, items: float, rows: float, epochs: float) -> dict[str, Any]:
     """What a model does for a query of so many candidates, to be trained, and in one call over ``items`` items."""
-    from simulator.models import seconds_of
+    from simulator.models import call_s
 
     operations = model.operations(candidates, rows, epochs)
     demand = model.demand()
-    law = model.law
-    call_s, item_s = (law.mean(), None) if law is not None else seconds_of(model.pieces(), items)
+    seconds, further_s = call_s(model, items)
     return {
         "order": operations.order,
         "inference": operations.inference,
@@ -84,7 +83,7 @@ def costs(model: CostModel, candidates: float, items: float, rows: float, epochs
             "items": items,
             "flop": None if demand is None else demand.flop(items),
             "moved_bytes": None if demand is None else demand.moved_bytes(items),
-            "seconds": call_s,
-            "seconds_per_further_item": item_s,
+            "seconds": seconds,
+            "seconds_per_further_item": further_s,
         },
     }

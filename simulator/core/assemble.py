@@ -47,7 +47,7 @@ class StageParts:
     replicas: int = 1
     workers: int = 1
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
-    time: Law = ABSENT  #: the whole task's time; then knots and task are not used
+    time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
     machine: Law = ONE
     response: Law = ZERO

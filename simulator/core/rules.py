@@ -21,6 +21,7 @@ from simulator.core.plan import (
     RANDOM,
     ROLES,
     ROUND_ROBIN,
+    TIME,
 )
 
 #: Kinds of events, in the order in which events of one instant happen.
@@ -66,6 +67,14 @@ def cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items):  # type: ign
     while knot + 1 < end and knot_items[knot + 1] <= items:
         knot += 1
     return knot_ns[knot] + (items - knot_items[knot]) * knot_slope[knot]
+
+
+@formula
+def depends_on_items(stages, stage_laws, knot_ns, knot_slope, stage):  # type: ignore[no-untyped-def]
+    """Whether a stage's time depends on items: it has no law of a time, or a cost of items besides (in a sum)."""
+    knot = stages[stage]["first_knot"]
+    has_cost = stages[stage]["knots"] > 1 or knot_ns[knot] > 0.0 or knot_slope[knot] > 0.0
+    return has_cost or stage_laws[stage * ROLES + TIME]["kind"] == NONE
 
 
 @formula

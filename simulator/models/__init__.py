@@ -1,6 +1,6 @@
 """Cost laws: how long a model takes over so many items, and how many operations it does."""
 
-from simulator.models.base import CostModel, Demand, Hardware, Operations, Piece, seconds_of
+from simulator.models.base import CostModel, Demand, Hardware, Operations, Piece, call_s, seconds_of
 from simulator.models.deep import DeepModel, weights_of
 from simulator.models.embedding import EmbeddingModel
 from simulator.models.linear import LinearModel
@@ -22,6 +22,7 @@ __all__ = [
     "SumModel",
     "TimeModel",
     "TreeModel",
+    "call_s",
     "depth_of",
     "seconds_of",
     "weights_of",

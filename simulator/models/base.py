@@ -76,7 +76,7 @@ class CostModel(Protocol):
 
     @property
     def law(self) -> Law | None:
-        """The law of the whole task's time, in seconds, where it does not depend on items; else None."""
+        """The law of a time besides what ``pieces`` say of items, in seconds; None if there is none."""
         ...
 
     @property
@@ -90,7 +90,7 @@ class CostModel(Protocol):
         ...
 
     def pieces(self) -> tuple[Piece, ...]:
-        """Time of a call over items, non-decreasing, the first piece at 0 items; empty where there is a law."""
+        """Time of a call over items, non-decreasing, the first piece at 0 items; empty where there is only a law."""
         ...
 
     def demand(self) -> Demand | None:
@@ -157,6 +157,13 @@ def seconds_of(pieces: tuple[Piece, ...], items: float) -> tuple[float, float]:
     """
     piece = [piece for piece in pieces if piece.items <= items][-1]
     return piece.seconds + (items - piece.items) * piece.seconds_per_item, piece.seconds_per_item
+
+
+def call_s(model: CostModel, items: float) -> tuple[float, float | None]:
+    """Mean time of a call over ``items`` items, and of one item more; None where it does not depend on items."""
+    pieces, law = model.pieces(), model.law
+    seconds, more_s = seconds_of(pieces, items) if pieces else (0.0, None)
+    return seconds + (0.0 if law is None else law.mean()), more_s
 
 
 def side_of_roofline(hardware: Hardware, demand: Demand, items: float) -> str:

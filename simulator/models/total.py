@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.core.laws import Law
-from simulator.models.base import CostModel, Demand, Operations, Piece, seconds_of
+from simulator.models.base import CostModel, Demand, Operations, Piece, call_s, seconds_of
 
 
 @dataclass(frozen=True)
 class SumModel:
-    """The sum of its parts: embeddings, then a network over them. No part is a law.
+    """The sum of its parts: embeddings, then a network over them. At most one part has a law or a spread of its own.
+
+    A part's law is of a time besides the cost of the others. A part's spread is the factor of the whole task.
 
     >>> from simulator.models.tree import TreeModel
     >>> SumModel((TreeModel(per_item_s=1e-6, overhead_s=1e-3), TreeModel(per_item_s=3e-6))).pieces()
@@ -19,11 +21,15 @@ class SumModel:
     """
 
     parts: tuple[CostModel, ...]
-    law: Law | None = None  #: the schema asks for parts whose time depends on items
+
+    @property
+    def law(self) -> Law | None:
+        """That of the part that has one."""
+        return next((part.law for part in self.parts if part.law is not None), None)
 
     @property
     def spread(self) -> Law | None:
-        """That of the part that has one; the schema allows for one."""
+        """That of the part that has one."""
         return next((part.spread for part in self.parts if part.spread is not None), None)
 
     @property
@@ -33,7 +39,7 @@ class SumModel:
 
     def pieces(self) -> tuple[Piece, ...]:
         """At the union of the knots of the parts."""
-        return added([part.pieces() for part in self.parts])
+        return added([pieces for pieces in (part.pieces() for part in self.parts) if pieces])
 
     def demand(self) -> Demand | None:
         """Of all parts together, where every part has one."""
@@ -49,7 +55,7 @@ class SumModel:
 
     def bound_by(self, items: float) -> str:
         """That of the part that takes longest."""
-        return max(self.parts, key=lambda part: seconds_of(part.pieces(), items)[0]).bound_by(items)
+        return max(self.parts, key=lambda part: call_s(part, items)[0]).bound_by(items)
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
         """Those of the parts added up, where every part counts in the same unit."""

@@ -281,13 +281,9 @@ class SumSpec(_Model):
         """There are parts, whose times can be added up."""
         if not self.parts:
             yield ("parts",), "needs at least one part"
-        for index, part in enumerate(self.parts):
-            if not part.depends_on_items():
-                cure = "give its time as overhead of another part, or make the whole model a time"
-                yield ("parts", index), f"a law of the whole task's time cannot be a part of one; {cure}"
-        spread = [index for index, part in enumerate(self.parts) if part.kind == "measured"]
-        if len(spread) > 1:
-            yield ("parts", spread[1]), "a task has one spread: at most one part is measured"
+        drawn = [index for index, part in enumerate(self.parts) if part.kind in ("time", "measured")]
+        if len(drawn) > 1:
+            yield ("parts", drawn[1]), "a task has one spread: at most one part is a time or measured"
 
     def missing_hardware(self, hardware: Hardware) -> str:
         """What the first of its parts lacks that lacks something."""
@@ -301,6 +297,10 @@ class SumSpec(_Model):
     def has_spread(self) -> bool:
         """Whether a part brings one."""
         return any(part.has_spread() for part in self.parts)
+
+    def depends_on_items(self) -> bool:
+        """Whether a part does."""
+        return any(part.depends_on_items() for part in self.parts)
 
     def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""

@@ -112,14 +112,14 @@ class Stage(Part):
         if self.skew is not None and self.skew > 10:
             yield ("skew",), f"a Zipf exponent of at most 10, got {self.skew:g}"
         if self.model.has_spread() and self.variability.task != ONE:
-            spread = "in its law" if self.model.kind == "time" else "as measured"
+            spread = "in its law" if self.model.cost_model(None).law is not None else "as measured"
             yield (
                 ("variability", "task"),
                 f"a model of kind {self.model.kind} has its spread {spread}; remove one of them",
             )
         if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
             key = "shares" if shares is not None else "skew" if self.skew else "split"
-            yield (key,), "has no effect: a model of kind time takes as long whatever falls on a shard"
+            yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
         if self.bytes_per_candidate is not None and self.candidates is None:
             message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
             yield ("bytes_per_candidate",), message

@@ -101,7 +101,7 @@ def stage_parts(draw: st.DrawFn, is_first: bool, times: st.SearchStrategy[int] =
         share=draw(shares()),
         replicas=draw(st.integers(1, 3)),
         workers=draw(st.integers(1, 3)),
-        knots=draw(knots()),
+        knots=draw(st.one_of(st.just([(0.0, 0.0, 0.0)]), knots())) if is_timed else draw(knots()),
         time=draw(constants if is_constant else laws()) if is_timed else Law.none(),
         task=ONE if is_timed or is_constant else draw(factor_laws()),
         machine=ONE,
@@ -227,14 +227,18 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
                 {"kind": "sum", "parts": [*PARTS_BY_SHAPE, {"kind": "tree", "per_item": "1us"}]},
                 {"kind": "measured", "file": MEASURED, "unit": "us"},
                 {"kind": "sum", "parts": [{"kind": "measured", "file": MEASURED, "unit": "us"}, *PARTS_BY_SHAPE]},
+                {"kind": "sum", "parts": [{"kind": "time", "law": "3ms"}, *PARTS_BY_SHAPE]},
+                {"kind": "sum", "parts": [{"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}}]},
                 {"kind": "time"},
             ]
         )
     )
     is_timed = model["kind"] == "time"
-    has_spread = is_timed or "measured" in str(model)
     if is_timed:
         model = {**model, "law": draw(duration_laws())}
+    kinds = [part["kind"] for part in model.get("parts", [model])]
+    has_spread = "time" in kinds or "measured" in kinds
+    is_timed = set(kinds) == {"time"}
     by_shape = not is_timed and not {"per_item", "trees", "file"} & model.keys()
     is_on_leaf = by_shape or draw(st.booleans())
     count = draw(st.integers(1, 4))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON, F8, NONE, RANDOM, ROUND_ROBIN, TIME, Plan
+from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON, F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.theory.queues import (
     MD1,
     MD1_MOST,
@@ -234,7 +234,7 @@ def _is_testable(stage: StageView) -> bool:
     """Whether the t-interval of a mean waiting time can be trusted at a level of one in a million."""
     spread, work = stage.spread(), stage.work
     fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
-    if stage.law(TIME).kind == NONE:
+    if stage.depends_on_items:
         fourth, second = fourth * stage.counts.moment(4), second * stage.counts.moment(2)
     if not math.isfinite(fourth) or fourth > MOST_KURTOSIS * second**2:
         return False

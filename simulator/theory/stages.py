@@ -110,15 +110,40 @@ class StageView:
         work = self.work
         return self.fixed_candidates and not self.row["hashed"] and work.is_constant()
 
-    def alone_s(self, shard: int, work: float = 1.0) -> float:
-        """Time alone of a task at the mean number of candidates, task factor 1; the mean of a ``time`` law."""
-        timed = self.law(TIME)
-        if timed.kind != NONE:
-            return timed.mean() * work * S_PER_NS
+    @property
+    def is_timed(self) -> bool:
+        """Whether a time is drawn, besides the cost of items if there is one."""
+        return self.law(TIME).kind != NONE
+
+    @property
+    def depends_on_items(self) -> bool:
+        """Whether its time depends on items."""
+        plan = self.plan
+        return bool(rules.depends_on_items(plan.stages, plan.laws, plan.knot_ns, plan.knot_slope, self.index))
+
+    @property
+    def has_both(self) -> bool:
+        """Whether a task's time is a law's besides the cost of its items: a sum with such a part."""
+        return self.is_timed and self.depends_on_items
+
+    def cost_s(self, shard: int, work: float = 1.0) -> float:
+        """Cost of the mean number of candidates."""
         plan = self.plan
         items = self.candidates * float(self.share[shard]) * work
         cost_ns = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, self.index, items)
         return float(cost_ns) * S_PER_NS
+
+    def alone_s(self, shard: int, work: float = 1.0) -> float:
+        """Time alone of a task at the mean number of candidates, at factor 1 and the mean of a ``time`` law."""
+        return self.shift_s(shard, work) + self.spread_out_s(shard, work)
+
+    def shift_s(self, shard: int, work: float = 1.0) -> float:
+        """The part of the time alone that ``spread`` does not multiply: the cost of items besides a ``time`` law."""
+        return self.cost_s(shard, work) if self.has_both else 0.0
+
+    def spread_out_s(self, shard: int, work: float = 1.0) -> float:
+        """The part of the time alone that ``spread`` multiplies."""
+        return self.law(TIME).mean() * work * S_PER_NS if self.is_timed else self.cost_s(shard, work)
 
     def spread(self) -> Law:
         """Law of the factor on the time alone: the task factor, or a ``time`` law over its mean."""
@@ -130,12 +155,17 @@ class StageView:
     def moments_s(self, shard: int) -> tuple[float, float] | None:
         """First two moments of the service time at factor 1; None where they have no closed form here."""
         task, work = self.spread(), self.work
-        is_timed = self.law(TIME).kind != NONE
+        if self.has_both:
+            if not self.has_fixed_items:
+                return None
+            shift, mean = self.shift_s(shard), self.spread_out_s(shard)
+            drawn, square = mean * task.mean(), mean**2 * task.second_moment()
+            return shift + drawn, shift**2 + 2 * shift * drawn + square
         knots = int(self.row["knots"])
-        if is_timed or self.has_fixed_items:
+        if self.is_timed or self.has_fixed_items:
             mean = self.alone_s(shard)
             first, second = mean, mean**2
-            if is_timed:
+            if self.is_timed:
                 first, second = mean * work.mean(), mean**2 * work.second_moment()
         elif knots == 1 and not self.row["hashed"]:
             knot = int(self.row["first_knot"])
@@ -175,20 +205,21 @@ class StageView:
         piece = np.searchsorted(knot, items, side="right") - 1
         cost_ns = start[piece] + (items - knot[piece]) * slope[piece]
         mean_ns = self.counts.moment(1) * work.mean() * share * slope[-1] + float((cost_ns - items * slope[-1]).mean())
+        if self.has_both:
+            return float((mean_ns + self.law(TIME).mean() * work.mean()) * S_PER_NS)
         return float(mean_ns * S_PER_NS * self.spread().mean())
 
     def is_exponential(self) -> bool:
         """Whether service times are exponential, of the same mean for every query."""
         spread = self.spread()
-        if self.law(TIME).kind == NONE and not self.has_fixed_items:
+        if self.has_both or (not self.is_timed and not self.has_fixed_items):
             return False
         return spread.kind == EXPONENTIAL and self.work.is_constant()
 
     def constant_services_s(self) -> F8 | None:
         """(shards, replicas) service times where none of them is random, else None."""
-        is_timed = self.law(TIME).kind != NONE
-        work = self.work
-        fixed = self.spread().is_constant() and (work.is_constant() if is_timed else self.has_fixed_items)
+        fixed = self.has_fixed_items if self.depends_on_items else self.work.is_constant()
+        fixed = fixed and self.spread().is_constant()
         if not fixed:
             return None
         alone = np.array(_by_share(self, self.alone_s))

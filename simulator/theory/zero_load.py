@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core.laws import Law
-from simulator.core.plan import F8, NONE, TIME, Plan
+from simulator.core.plan import F8, Plan
 from simulator.theory.stages import StageView, stages_of, work_law_of
 
 PERCENTS = (50, 90, 95, 99, 99.9)
@@ -50,12 +50,20 @@ class ZeroLoad:
 
 @dataclass(frozen=True)
 class _Curve:
-    """Tasks of equal shards: how many, their offset, their time alone, the factors of their machines."""
+    """Tasks of equal shards: how many, their offset, their time alone, the factors of their machines.
+
+    A task takes (shift + alone x spread) x the factor of its machine.
+    """
 
     count: int
     offset_s: float
+    shift_s: float
     alone_s: float
     factors: tuple[float, ...]
+
+    def served_s(self, spread: float) -> float:
+        """When it has been served at the slowest of its machines."""
+        return self.offset_s + (self.shift_s + self.alone_s * spread) * max(self.factors)
 
 
 class _Stage:
@@ -78,17 +86,17 @@ class _Stage:
         return self.known[work]
 
     def _curves(self, work: float) -> list[_Curve]:
-        counts: dict[tuple[float, float, tuple[float, ...]], int] = {}
-        alone: dict[float, float] = {}
+        counts: dict[tuple[float, float, float, tuple[float, ...]], int] = {}
+        alone: dict[float, tuple[float, float]] = {}
         for shard, share in enumerate(self.view.share.tolist()):
             if share not in alone:
-                alone[share] = self.view.alone_s(shard, work)
-            key = (self.offsets_s[shard], alone[share], self.factors[shard])
+                alone[share] = self.view.shift_s(shard, work), self.view.spread_out_s(shard, work)
+            key = (self.offsets_s[shard], *alone[share], self.factors[shard])
             counts[key] = counts.get(key, 0) + 1
         curves = [_Curve(count, *key) for key, count in counts.items()]
         if len(curves) <= MOST_DIFFERENT:
             return curves
-        curves.sort(key=lambda curve: curve.alone_s * max(curve.factors))
+        curves.sort(key=lambda curve: (curve.shift_s + curve.alone_s) * max(curve.factors))
         like, slowest = curves[: -MOST_DIFFERENT // 2], curves[-MOST_DIFFERENT // 2 :]
         groups = np.array_split(np.arange(len(like)), MOST_DIFFERENT // 2)
         return [*(_lumped([like[place] for place in group]) for group in groups), *slowest]
@@ -99,7 +107,7 @@ def zero_load(plan: Plan) -> ZeroLoad:
     views = stages_of(plan)
     work = work_law_of(plan)
     drawn = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
-    vary = [not view.fixed_candidates or view.row["hashed"] for view in views if view.law(TIME).kind == NONE]
+    vary = [not view.fixed_candidates or view.row["hashed"] for view in views if view.depends_on_items]
     stages = [_Stage(view) for view in views]
     guess = (", at mean candidates" if any(vary) else "") + drawn
     constants = [_constant_s(stage, 1.0) for stage in stages]
@@ -180,15 +188,17 @@ def _constant_s(stage: _Stage, work: float) -> float | None:
     for curve in stage.curves(work):
         if len(set(curve.factors)) > 1:
             return None  # any of the replicas
-        latest_s = max(latest_s, curve.offset_s + max(1e-9, curve.alone_s * curve.factors[0]))
+        latest_s = max(latest_s, curve.offset_s + max(1e-9, (curve.shift_s + curve.alone_s) * curve.factors[0]))
     return latest_s + response.mean() + stage.merge_s
 
 
 def _lumped(curves: list[_Curve]) -> _Curve:
     """Tasks that differ little, as so many of their mean."""
     count = sum(curve.count for curve in curves)
+    offset_s = sum(curve.count * curve.offset_s for curve in curves) / count
+    shift_s = sum(curve.count * curve.shift_s * float(np.mean(curve.factors)) for curve in curves) / count
     alone_s = sum(curve.count * curve.alone_s * float(np.mean(curve.factors)) for curve in curves) / count
-    return _Curve(count, sum(curve.count * curve.offset_s for curve in curves) / count, alone_s, (1.0,))
+    return _Curve(count, offset_s, shift_s, alone_s, (1.0,))
 
 
 def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
@@ -197,7 +207,7 @@ def _exceeded_with(stage: _Stage, work: float, chance: float) -> float:
     response = stage.response
     upper = 1 - chance / stage.shards / (1 if response.is_constant() else 2)
     spread = stage.spread.percentile(upper)
-    served = max(curve.offset_s + curve.alone_s * max(curve.factors) * spread for curve in curves)
+    served = max(curve.served_s(spread) for curve in curves)
     return served + response.percentile(upper)
 
 
@@ -242,9 +252,9 @@ def _served_cdf(stage: _Stage, curve: _Curve, instants: F8) -> F8:
     spread = stage.spread
     served = np.zeros(len(instants))
     for factor in curve.factors:
-        scale = curve.alone_s * factor
-        inside = spread.cdf(left / scale) if scale > 0 else np.ones(len(instants))
-        served += np.where(left >= 0, inside, 0.0) / len(curve.factors)
+        scale, beyond = curve.alone_s * factor, left - curve.shift_s * factor
+        inside = spread.cdf(beyond / scale) if scale > 0 else np.ones(len(instants))
+        served += np.where(beyond >= 0, inside, 0.0) / len(curve.factors)
     return np.clip(served, 0.0, 1.0)
 
 
