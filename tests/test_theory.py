@@ -371,3 +371,55 @@ def test_the_published_leaf_has_the_published_mean_and_percentiles():
     law = read_law(str(ROOT / "scenarios" / "data" / "web_search_leaf.csv"))
     assert law.mean() == pytest.approx(4.17, rel=2e-3)
     assert [law.percentile(p) for p in (0.5, 0.95, 0.99, 0.999)] == pytest.approx([3.4, 10.1, 18.3, 46.1])
+
+
+def time_and_items(rate, work=None, cost="2us", law=None):
+    """A sum of an exponential time of 1 ms and a cost of items, which the exponential does not multiply."""
+    parts = [{"kind": "time", "law": law or {"kind": "exponential", "mean": "1ms"}}, {"kind": "tree", "per_item": cost}]
+    load = {"rate": rate, **({} if work is None else {"work": work})}
+    stage = {
+        "name": "one",
+        "candidates": 1000,
+        "model": {"kind": "sum", "parts": parts},
+        "shards": 4,
+        "shares": [1, 2, 3, 4],
+    }
+    run = {"queries": 4000, "replications": 4}
+    return scenario_from_dict({"name": "both", "load": load, "run": run, "stages": [stage]})
+
+
+def test_a_time_besides_the_cost_of_items_is_an_mg1_queue_of_shifted_exponentials():
+    scenario = time_and_items("200/s")
+    [wait] = [found for found in estimate(make_plan(scenario)).predictions if found.statistic == "wait"]
+    waits = []
+    for share in (0.1, 0.2, 0.3, 0.4):
+        shift_s, mean_s = 2e-6 * 1000 * share, 1e-3
+        second = shift_s**2 + 2 * shift_s * mean_s + 2 * mean_s**2
+        waits.append(200 * second / 2 / (1 - 200 * (shift_s + mean_s)))
+    assert wait.value_s == pytest.approx(np.mean(waits), rel=1e-9)
+    checks = {check["statistic"]: check["verdict"] for check in simulate(scenario).theory["checks"]}
+    assert checks["wait"] == "agrees"
+
+
+def test_zero_load_of_a_time_besides_the_cost_of_items():
+    """The maximum of four shifted exponentials: P = product of 1 - exp(-(t - shift) / mean)."""
+    zero = estimate(make_plan(time_and_items("1/s"))).zero_load
+    shift_s = 2e-3 * np.array([0.1, 0.2, 0.3, 0.4])
+
+    def later(t):
+        return 1 - np.prod(np.where(t >= shift_s, 1 - np.exp(-np.maximum(t - shift_s, 0) / 1e-3), 0.0))
+
+    for percent in (50, 99):
+        at = zero.percentiles_s[f"p{percent}"]
+        assert later(at * 0.998) > 1 - percent / 100 > later(at * 1.002)
+    instants = np.linspace(0, 30e-3, 200_001)
+    mean_s = float(np.trapezoid([later(t) for t in instants[::20]], instants[::20]))
+    assert zero.mean_s == pytest.approx(mean_s, rel=1e-3)
+
+
+def test_mean_service_of_a_time_besides_the_cost_of_items_where_the_work_varies():
+    paper = estimate(make_plan(time_and_items("1/s", {"kind": "lognormal", "cv": 0.5})))
+    assert paper.stages[0].service_s.tolist() == pytest.approx([1.2e-3, 1.4e-3, 1.6e-3, 1.8e-3], rel=1e-3)
+    assert not paper.predictions, "no closed form for what work does to both"
+    fixed = estimate(make_plan(time_and_items("1/s", law="1ms"))).zero_load
+    assert (fixed.kind, fixed.mean_s) == ("exact", pytest.approx(1.8e-3))

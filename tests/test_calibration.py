@@ -1,0 +1,84 @@
+"""The catalogue against what was measured: skipped where ../shared is not there. The README quotes these figures."""
+
+from __future__ import annotations
+
+import csv
+from statistics import median
+
+import pytest
+
+from simulator import scenario_from_dict
+from simulator.models import call_s
+
+
+def rows(path):
+    with path.open(newline="") as source:
+        return list(csv.DictReader(source))
+
+
+def seconds(model, items, hardware=None):
+    """Time of a call by a model and hardware of the catalogue, through a scenario."""
+    stage = {"name": "one", "candidates": 1, "model": model}
+    values = {"name": "c", "load": {"rate": "1/s"}, "stages": [stage]}
+    if hardware is not None:
+        values["hardware"] = {"it": {"from": hardware}}
+        stage["hardware"] = "it"
+    scenario = scenario_from_dict(values)
+    return call_s(scenario.stages[0].cost_model(scenario.hardware), items)[0]
+
+
+def error(predicted_s, measured_s):
+    return abs(predicted_s / measured_s - 1)
+
+
+def test_trees_of_the_catalogue_predict_measured_times(shared):
+    """LightGBM at 1 to 1000 items of fresh inputs, 120 timings, by the mean depth of leaves."""
+    errors, by_leaves = [], []
+    for row in rows(shared / "data" / "measured_lightgbm_fresh_inputs.csv"):
+        items, measured_s = float(row["batch"]), float(row["p50_us"]) * 1e-6
+        trees = {"from": "lightgbm", "trees": row["trees"]}
+        errors.append(error(seconds({**trees, "depth": float(row["avg_leaf_depth"])}, items), measured_s))
+        by_leaves.append(error(seconds({**trees, "leaves": row["leaves"]}, items), measured_s))
+    print(f"LightGBM: median error {median(errors):.1%} of {len(errors)}, worst {max(errors):.0%}; ", end="")
+    print(f"by leaves {median(by_leaves):.1%}")
+    assert median(errors) < 0.10
+    assert median(by_leaves) < 0.15
+
+
+@pytest.mark.parametrize("least", [1, 100])
+def test_networks_of_the_catalogue_predict_measured_times(shared, least):
+    """Fully connected networks in onnxruntime, at 1 to 100,000 items."""
+    errors = []
+    for row in rows(shared / "data" / "measured_linear_mlp.csv"):
+        if row["model"] == "mlp_onnxruntime" and int(row["batch"]) >= least:
+            model = {"from": "onnx_network", "layers": [int(width) for width in row["desc"].split("-")]}
+            predicted_s = seconds(model, float(row["batch"]), "x86_core_cached")
+            errors.append(error(predicted_s, float(row["p50_us"]) * 1e-6))
+    print(
+        f"networks, {least} items or more: median error {median(errors):.1%} of {len(errors)}, worst {max(errors):.0%}"
+    )
+    assert median(errors) < 0.20
+
+
+#: Kernels of a layer of Llama-2-7B, widths of input and output.
+KERNELS = {
+    "attn_pre_proj_ms": (4096, 3 * 4096),
+    "attn_post_proj_ms": (4096, 4096),
+    "mlp_up_proj_ms": (4096, 2 * 11008),
+    "mlp_down_proj_ms": (11008, 4096),
+}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "name"), [("a100", "nvidia_a100_80_sxm"), ("h100", "nvidia_h100_sxm"), ("a40", "nvidia_a40")]
+)
+def test_the_roofline_predicts_measured_kernels(shared, gpu, name):
+    """The linear kernels of Llama-2-7B at 1 to 4096 tokens, in float16."""
+    errors = []
+    for row in rows(shared / "data" / "vidur_llama2_7b_linear_ops.csv"):
+        if row["gpu"] == gpu:
+            for kernel, layers in KERNELS.items():
+                predicted_s = seconds({"from": "gpu_kernel", "layers": list(layers)}, float(row["num_tokens"]), name)
+                errors.append(error(predicted_s, float(row[kernel]) * 1e-3))
+    print(f"{name}: median error {median(errors):.1%} of {len(errors)} kernels, worst {max(errors):.0%}")
+    assert median(errors) < 0.08
