@@ -25,6 +25,9 @@ COMMANDS = {
     "estimate.json": ["estimate", "scenarios/paper_funnel.yaml", "--format", "json"],
     "show.yaml": ["show", "scenarios/web_search.yaml"],
     "validate.txt": ["validate", "scenarios/paper_funnel.yaml"],
+    "recommendation.txt": ["run", "scenarios/recommendation.yaml", *SHORT],
+    "estimate_recommendation.txt": ["estimate", "scenarios/recommendation.yaml"],
+    "catalogue.txt": ["catalogue", "nvidia_h100_sxm"],
     "help.txt": ["--help"],
     "help_run.txt": ["run", "--help"],
 }

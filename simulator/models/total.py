@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from simulator.core.laws import Law
 from simulator.models.base import CostModel, Demand, Operations, Piece, call_s, seconds_of
+from simulator.models.timed import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,11 @@ class SumModel:
         return max(self.parts, key=lambda part: call_s(part, items)[0]).bound_by(items)
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
-        """Those of the parts added up, where every part counts in the same unit."""
+        """Those of the parts added up, where all count in the same unit; parts of a given time do not count."""
         each = [part.operations(items, rows, epochs) for part in self.parts]
+        each = [one for one in each if one != UNKNOWN]
+        if not each:
+            return UNKNOWN
         unit = each[0].unit if len({one.unit for one in each}) == 1 else ""
         return Operations(
             " + ".join(one.order for one in each),

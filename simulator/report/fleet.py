@@ -34,7 +34,7 @@ def _power(fleet: dict[str, Any]) -> str:
 def _lacking(fleet: dict[str, Any], key: str) -> str:
     """The stages at fault, where others are not."""
     lacking = [stage["name"] for stage in fleet["stages"] if stage[key] is None]
-    return "" if len(lacking) == len(fleet["stages"]) else f" (not given for {', '.join(lacking)})"
+    return "" if len(lacking) == len(fleet["stages"]) else f" (lacking for {', '.join(lacking)})"
 
 
 def _figure(value: float) -> str:

@@ -82,6 +82,10 @@ def test_a_sum_asks_for_what_its_parts_ask_for_and_is_bound_by_the_slowest():
     assert operations.training == 3 * 2000 * demand.flop_per_item
     mixed = SumModel((deep, TreeModel(trees=10, depth=4)))
     assert (mixed.demand(), mixed.operations(1, 1, 1).inference, mixed.operations(1, 1, 1).unit) == (None, None, "")
+    fetched = SumModel((TimeModel(Law.constant(1.0)), deep))
+    assert (fetched.operations(2, 1, 1).inference, fetched.law) == (2e9, Law.constant(1.0))
+    assert SumModel((TimeModel(Law.constant(1.0)),)).operations(1, 1, 1).inference is None
+    assert fetched.bound_by(10) == "", "its fixed time takes longest"
     unknown = SumModel((deep, DeepModel(per_item_s=1e-6)))
     assert unknown.operations(1, 1, 1).inference is None
 
