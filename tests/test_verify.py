@@ -60,7 +60,9 @@ def test_system(system, request):
         row = (system.name, f"{name} +-{width:.2%}", finding.expected, finding.observed, finding.low, finding.high)
         request.node.user_properties.append(("verify", (*row, finding.verdict)))
     assert "contradicted" not in {finding.verdict for finding in findings}
-    assert all(finding.verdict in ("agrees", "outside 95 %") for finding in findings), findings
+    for finding in findings:  # a percentile that the longest run cannot support is left out, as in any run
+        tested = finding.verdict in ("agrees", "outside 95 %")
+        assert tested or (finding.observed is None and is_capped(system, run)), finding
     if not is_capped(system, run):
         for name, width in widths.items():
             assert width < width_asked(system, name), f"{name}: half-width {width:.2%} with {MARGIN} times the queries"
