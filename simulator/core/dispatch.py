@@ -79,19 +79,21 @@ def dispatch(  # type: ignore[no-untyped-def]
     time_row = stage * ROLES + TIME
     task_row = stage * ROLES + TASK
     is_timed = stage_laws[time_row]["kind"] != NONE
-    if rules.depends_on_items(stages, stage_laws, knot_ns, knot_slope, stage):
+    has_items = rules.depends_on_items(stages, stage_laws, knot_ns, knot_slope, stage)
+    if has_items:
         _items(stages, share, seed, replication, query, stage, candidates, factor)
         for shard in range(shards):
             alone_ns[shard] = rules.cost_ns(stages, knot_items, knot_ns, knot_slope, stage, factor[shard] * work)
-    else:
-        for shard in range(shards):
-            alone_ns[shard] = 0.0
     if is_timed:
         if sampling.is_drawn(stage_laws, time_row):
             draws.first_block(seed, replication, draws.TASK, query, place, shards, luck)
         sampling.quantiles(stage_laws, law_parts, law_points, time_row, shards, luck, factor)
-        for shard in range(shards):
-            alone_ns[shard] = alone_ns[shard] + factor[shard] * work
+        if has_items:
+            for shard in range(shards):
+                alone_ns[shard] = alone_ns[shard] + factor[shard] * work
+        else:
+            for shard in range(shards):
+                alone_ns[shard] = factor[shard] * work
     first = stages[stage]["first_replica"]
     replicas = stages[stage]["replicas"]
     if replicas == 1:

@@ -169,6 +169,9 @@ class Run:
         plan, instants = self.whole, self.instants
         sums = instants[loop.ANSWER_SUM]
         sums[instants[loop.CLOSE] < 0] = 0
+        for mode, row in zip(self.modes, self.plan.stages, strict=True):
+            first = int(row["first_replica"])
+            self.counters[lookahead.TASKS, first : first + int(row["shards"])] += mode["dispatches"]
         tasks, busy_ns, waiting_ns, longest_wait_ns = self.counters[:, self.lockstep.replica_of]
         return Trace(
             arrival_ns=plan.arrival_ns,

@@ -26,7 +26,9 @@ MEMBERS, LAST, SUM = range(3)
 
 
 @formula
-def serve(stages, stage, first_worker, enqueued_ns, send_ns, decided, free_ns, passed):  # type: ignore[no-untyped-def]
+def serve(  # type: ignore[no-untyped-def]
+    stages, stage, first_worker, enqueued_ns, send_ns, decided, free_ns, passed, has_all_rows
+):
     """Let every replica serve what a dispatch sent it.
 
     Parameters
@@ -41,8 +43,8 @@ def serve(stages, stage, first_worker, enqueued_ns, send_ns, decided, free_ns, p
         What the dispatch decided.
     free_ns
         (workers,) int64: when each worker has served all that was sent to it; moved on. Stops at NEVER_NS.
-    passed
-        Filled in its first columns.
+    passed, has_all_rows
+        Filled in its first columns; without ``has_all_rows`` only waits and answers, where there is nothing to choose.
     """
     replica = decided[REPLICA]
     service_ns = decided[SERVICE]
@@ -62,8 +64,11 @@ def serve(stages, stage, first_worker, enqueued_ns, send_ns, decided, free_ns, p
             waited[shard] = start - enqueue
             free[shard] = min(start + service_ns[shard], NEVER_NS)
         for shard in range(shards):
-            finished[shard] = free[shard]
-            worker[shard] = 0
+            answered[shard] = min(free[shard] + response_ns[shard], NEVER_NS)
+        if has_all_rows:
+            for shard in range(shards):
+                finished[shard] = free[shard]
+                worker[shard] = 0
     else:
         for shard in range(shards):
             enqueue = enqueued_ns + shard * send_ns
@@ -78,9 +83,14 @@ def serve(stages, stage, first_worker, enqueued_ns, send_ns, decided, free_ns, p
             waited[shard] = start - enqueue
             finished[shard] = min(start + service_ns[shard], NEVER_NS)
             free_ns[first + chosen] = finished[shard]
+            answered[shard] = min(finished[shard] + response_ns[shard], NEVER_NS)
             worker[shard] = chosen
-    for shard in range(shards):
-        answered[shard] = min(finished[shard] + response_ns[shard], NEVER_NS)
+
+
+@formula
+def counts_dispatches(replicas, end_ns):  # type: ignore[no-untyped-def]
+    """Whether a dispatch is a finished task of every replica of the stage."""
+    return replicas == 1 and end_ns == NEVER_NS
 
 
 @formula
@@ -94,20 +104,20 @@ def count_one(counters, replica, service_ns, waited_ns):  # type: ignore[no-unty
 
 @formula
 def count(stages, stage, end_ns, decided, passed, counters):  # type: ignore[no-untyped-def]
-    """Add the tasks that finish until ``end_ns`` to the counters of their replicas."""
+    """Add the tasks that finish until ``end_ns`` to the counters of their replicas.
+
+    Where each replica gets a task of every query, their number is left out: the caller counts dispatches.
+    """
     replica = decided[REPLICA]
     service_ns = decided[SERVICE]
     waited = passed[WAITED]
     shards = stages[stage]["shards"]
     replicas = stages[stage]["replicas"]
     first = stages[stage]["first_replica"]
-    if replicas == 1 and end_ns == NEVER_NS:
-        tasks = counters[TASKS, first : first + shards]
+    if counts_dispatches(replicas, end_ns):
         busy_ns = counters[BUSY, first : first + shards]
         waiting_ns = counters[WAITING, first : first + shards]
         longest_wait_ns = counters[LONGEST, first : first + shards]
-        for shard in range(shards):
-            tasks[shard] += 1
         for shard in range(shards):
             busy_ns[shard] = rules.add(busy_ns[shard], service_ns[shard])
         for shard in range(shards):

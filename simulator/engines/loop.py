@@ -23,6 +23,7 @@ from simulator.engines.lookahead import (
     closing,
     count,
     count_one,
+    counts_dispatches,
     serve,
     sum_since,
 )
@@ -35,6 +36,7 @@ MODE = np.dtype(
         ("first_worker", np.int64),  # of the stage, in free_ns and running
         ("first_merger", np.int64),  # in merger_free_ns
         ("answers", np.int64),  # that close the stage
+        ("dispatches", np.int64),  # of measured queries, counted where that is the number of tasks of each replica
     ]
 )
 
@@ -179,6 +181,7 @@ def advance(  # type: ignore[no-untyped-def]
         margin = max(margin, stages[stage]["workers"] + 4)
     is_endless = end_ns == NEVER_NS
     has_table = table.shape[1] > 0
+    has_all_rows = has_table or not is_endless
     while budget > 0:
         cursor = state[CURSOR]
         size = state[EVENTS_SIZE]
@@ -259,9 +262,12 @@ def advance(  # type: ignore[no-untyped-def]
             if looks_ahead:
                 first_worker = modes[stage]["first_worker"]
                 in_lanes = modes[stage]["in_lanes"] == 1
-                serve(stages, stage, first_worker, enqueued_ns, 0 if in_lanes else send_ns, decided, free_ns, passed)
+                spread_ns = 0 if in_lanes else send_ns
+                serve(stages, stage, first_worker, enqueued_ns, spread_ns, decided, free_ns, passed, has_all_rows)
                 if query >= first_measured:
                     count(stages, stage, end_ns, decided, passed, counters)
+                    if counts_dispatches(stages[stage]["replicas"], end_ns):
+                        modes[stage]["dispatches"] += 1
                 if has_table:
                     note_all(table, query, stages, stage, enqueued_ns, send_ns, end_ns, decided, passed)
                 state[SENT] += modes[stage]["answers"]
