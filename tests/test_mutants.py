@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from walk import Walk
 
-from simulator import scenario_from_dict
+from simulator import planner, scenario_from_dict
 from simulator.core import rules
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, recorder, reference
+from simulator.models import SumModel, total
 from simulator.stats import share as stats_share
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
@@ -161,6 +162,31 @@ def twice_as_fast(plan, tasks=False, **more):
     return HONEST(dataclasses.replace(plan, machine_factor=factor), tasks, **more)
 
 
+def luck_is_of_machines() -> None:
+    """unit/test_machines.py: replicas of one machine, and no others, share its factor."""
+    variability = {"machine": {"kind": "lognormal", "cv": 0.2}}
+    model = {"kind": "tree", "per_item": "1us"}
+    stage = {"name": "one", "candidates": 1, "model": model, "shards": 4, "replicas": 2, "per_machine": 2}
+    values = {"name": "s", "load": {"rate": "1/s"}, "stages": [{**stage, "variability": variability}]}
+    factor = planner.machine_factors(scenario_from_dict(values), 0).reshape(4, 2)
+    assert np.array_equal(factor[[0, 2]], factor[[1, 3]])
+    assert len(set(factor.ravel())) == 4
+
+
+def sums_are_of_all_parts() -> None:
+    """unit/test_models.py, test_theory.py: a sum takes as long as its parts."""
+    parts = [{"kind": "time", "law": "1ms"}, {"kind": "tree", "per_item": "1ms"}, {"kind": "deep", "per_item": "2ms"}]
+    stage = {"name": "one", "candidates": 1, "model": {"kind": "sum", "parts": parts}}
+    values = {"name": "s", "load": {"rate": "1/s"}, "run": {"queries": 10}, "stages": [stage]}
+    trace = compiled.simulate(planner.make_plan(scenario_from_dict(values)), tasks=True)
+    assert trace.task_table is not None
+    assert set((trace.task_table.finish_ns - trace.task_table.start_ns).ravel().tolist()) == {4_000_000}
+
+
+def rows_share_a_machine(stage, shard, replica):
+    return shard // stage.per_machine
+
+
 HONEST = compiled.simulate
 
 
@@ -194,6 +220,9 @@ MUTANTS = {
     "starts before enqueues of the instant": (reference, "START", rules.ARRIVE, walks_agree),
     "answers before finishes": (reference, "FINISH", rules.GATHER_TIMEOUT, walks_agree),
     "machines twice as fast as said": (compiled, "simulate", twice_as_fast, paper_holds),
+    "replicas of a shard on one machine": (planner, "machine_of", rows_share_a_machine, luck_is_of_machines),
+    "a sum forgets its fixed time": (SumModel, "law", None, sums_are_of_all_parts),
+    "a sum of the first of its parts": (total, "added", lambda functions: functions[0], sums_are_of_all_parts),
     "gaps clipped at three means": (arrivals, "epochs", gaps_clipped_at_three, loads_are_as_asked),
     "gaps of whole milliseconds": (arrivals, "epochs", gaps_of_whole_milliseconds, loads_are_as_asked),
     "queries taken for independent": (stats_share, "share_ends", independent_queries, intervals_cover),

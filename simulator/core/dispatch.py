@@ -79,8 +79,8 @@ def dispatch(  # type: ignore[no-untyped-def]
     time_row = stage * ROLES + TIME
     task_row = stage * ROLES + TASK
     is_timed = stage_laws[time_row]["kind"] != NONE
-    has_items = rules.depends_on_items(stages, stage_laws, knot_ns, knot_slope, stage)
-    if has_items:
+    has_cost = rules.depends_on_items(stages, stage_laws, knot_ns, knot_slope, stage)
+    if has_cost:
         _items(stages, share, seed, replication, query, stage, candidates, factor)
         for shard in range(shards):
             alone_ns[shard] = rules.cost_ns(stages, knot_items, knot_ns, knot_slope, stage, factor[shard] * work)
@@ -88,7 +88,7 @@ def dispatch(  # type: ignore[no-untyped-def]
         if sampling.is_drawn(stage_laws, time_row):
             draws.first_block(seed, replication, draws.TASK, query, place, shards, luck)
         sampling.quantiles(stage_laws, law_parts, law_points, time_row, shards, luck, factor)
-        if has_items:
+        if has_cost:
             for shard in range(shards):
                 alone_ns[shard] = alone_ns[shard] + factor[shard] * work
         else:
