@@ -47,6 +47,8 @@ def _bare_is_constant(value: Any) -> Any:
 
 
 _KIND = Field(discriminator="kind")
+_BARE_DURATION = OrBare({"type": "string", "description": "a constant duration"})
+_BARE_COUNT = OrBare({"type": ["string", "number"], "description": "a constant count"})
 
 _PlainDuration = (
     ConstantDuration
@@ -91,14 +93,14 @@ class DurationShare(Part):
     """A part of a mixture of durations."""
 
     weight: PositiveCount
-    law: Annotated[_PlainDuration, _KIND, BeforeValidator(_bare_is_constant)]
+    law: Annotated[_PlainDuration, _KIND, BeforeValidator(_bare_is_constant), _BARE_DURATION]
 
 
 class CountShare(Part):
     """A part of a mixture of counts."""
 
     weight: PositiveCount
-    law: Annotated[_PlainCount, _KIND, BeforeValidator(_bare_is_constant)]
+    law: Annotated[_PlainCount, _KIND, BeforeValidator(_bare_is_constant), _BARE_COUNT]
 
 
 class MixtureDuration(_Mixture):
@@ -117,13 +119,13 @@ DurationLaw = Annotated[
     _PlainDuration | MixtureDuration,
     _KIND,
     BeforeValidator(_bare_is_constant),
-    OrBare({"type": "string", "description": "a constant duration"}),
+    _BARE_DURATION,
 ]
 CountLaw = Annotated[
     _PlainCount | MixtureCount,
     _KIND,
     BeforeValidator(_bare_is_constant),
-    OrBare({"type": ["string", "number"], "description": "a constant count"}),
+    _BARE_COUNT,
 ]
 
 
