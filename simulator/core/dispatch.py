@@ -104,13 +104,17 @@ def dispatch(  # type: ignore[no-untyped-def]
     if is_timed or not sampling.is_drawn(stage_laws, task_row):
         same = 1.0 if is_timed else stage_laws[task_row]["a"]
         for shard in range(shards):
-            slowness = machine_factor[first + shard * replicas + replica[shard]]
-            service_ns[shard] = rules.service_ns(alone_ns[shard], slowness, same)
+            factor[shard] = same
     else:
         draws.first_block(seed, replication, draws.TASK, query, place, shards, luck)
         sampling.quantiles(stage_laws, law_parts, law_points, task_row, shards, luck, factor)
+    machines = machine_factor[first : first + shards * replicas]
+    if replicas == 1:
         for shard in range(shards):
-            slowness = machine_factor[first + shard * replicas + replica[shard]]
+            service_ns[shard] = rules.service_ns(alone_ns[shard], machines[shard], factor[shard])
+    else:
+        for shard in range(shards):
+            slowness = machines[shard * replicas + replica[shard]]
             service_ns[shard] = rules.service_ns(alone_ns[shard], slowness, factor[shard])
     response_row = stage * ROLES + RESPONSE
     if sampling.is_drawn(stage_laws, response_row):
