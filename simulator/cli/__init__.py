@@ -11,6 +11,7 @@ import click
 
 #: Command, and what ``--help`` says of it: the modules themselves are slow to load.
 COMMANDS = {
+    "init": "Write a first scenario: a template of the gallery, or by questions and answers.",
     "run": "Simulate a scenario: latency with intervals, objectives, theory.",
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",
     "validate": "Check a scenario and say what it would take.",

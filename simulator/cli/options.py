@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,6 +58,25 @@ def loaded(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> S
     from simulator.scenario import load_scenario
 
     return load_scenario(scenario, overlays, sets)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse, before any work, a file or directory that could not be made after it."""
+    import tempfile
+
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=".shardsim-", dir=above)).rmdir()
+    except OSError as error:
+        raise click.UsageError(f"{path}: cannot be written, {error.strerror}: {above}") from None
+
+
+def refuse_existing(path: Path, cure: str) -> None:
+    """Refuse a file that is there already, or could not be made."""
+    if path.exists() or path.is_symlink():
+        what = "is a directory" if path.is_dir() else "exists already"
+        raise click.UsageError(f"{path} {what}; {cure}")
+    refuse_unwritable(path)
 
 
 def table_width() -> int:

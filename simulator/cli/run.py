@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from simulator.cli.options import (
     RATIO,
     format_option,
     loaded,
+    refuse_unwritable,
     scenario_options,
     table_width,
     wants_color,
@@ -154,11 +154,7 @@ def check_output(output: Path) -> None:
     """Refuse, before the run, a directory that could not be written after it."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise click.UsageError(f"{output} exists and is not an empty directory; choose another, or remove it")
-    above = next(folder for folder in output.absolute().parents if folder.exists())
-    try:
-        Path(tempfile.mkdtemp(prefix=".shardsim-", dir=above)).rmdir()
-    except OSError as error:
-        raise click.UsageError(f"{output}: cannot be written, {error.strerror}: {above}") from None
+    refuse_unwritable(output)
 
 
 def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) -> bool:

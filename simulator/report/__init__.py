@@ -2,7 +2,7 @@
 
 from simulator.report.catalogue import catalogue_table
 from simulator.report.estimate import estimate_table
-from simulator.report.files import to_json, write_queries, write_run
+from simulator.report.files import to_json, write_new, write_queries, write_run
 from simulator.report.run import run_table
 
-__all__ = ["catalogue_table", "estimate_table", "run_table", "to_json", "write_queries", "write_run"]
+__all__ = ["catalogue_table", "estimate_table", "run_table", "to_json", "write_new", "write_queries", "write_run"]

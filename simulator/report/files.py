@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import tempfile
 import zipfile
@@ -86,3 +88,58 @@ def write_run(folder: Path, files: dict[str, Content]) -> None:
     except BaseException:
         shutil.rmtree(prepared, ignore_errors=True)
         raise
+
+
+#: What a file system says that has no second names for a file.
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
+
+
+def write_new(files: dict[Path, Content]) -> None:
+    """Write files that are not there yet; an interruption leaves either none of them or all.
+
+    Each is written in a folder of its own beside its place, and put there when all are complete.
+
+    Parameters
+    ----------
+    files
+        By path; parents are created.
+
+    Raises
+    ------
+    FileExistsError
+        If one is there already: it stays as it is.
+    OSError
+        If one cannot be written.
+    """
+    prepared: dict[Path, Path] = {}
+    placed: list[Path] = []
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            prepared[path] = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent)) / path.name
+            if isinstance(content, str):
+                prepared[path].write_text(content, encoding="utf-8")
+            else:
+                content(prepared[path])
+        for path, complete in prepared.items():
+            _place(complete, path)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        raise
+    finally:
+        for complete in prepared.values():
+            shutil.rmtree(complete.parent, ignore_errors=True)
+
+
+def _place(complete: Path, path: Path) -> None:
+    """Give a file its name, unless another has it: a second name does that in one step, a renaming would not."""
+    try:
+        os.link(complete, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "exists already", str(path)) from None
+        complete.rename(path)
