@@ -18,6 +18,7 @@ COMMANDS = {
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",
     "schema": "Print the JSON Schema of scenario files.",
+    "doctor": "Examine the installation, and check both engines and one law.",
 }
 
 

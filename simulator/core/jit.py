@@ -34,17 +34,20 @@ def source_hash() -> str:
     return digest.hexdigest()[:16]
 
 
+def cache_choices() -> list[Path]:
+    """Where compiled kernels may be kept, best first: ``$SHARDSIM_CACHE``, the user's cache, a temporary directory."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache"
+    choices = [os.environ.get("SHARDSIM_CACHE"), Path(home) / "shardsim", Path(tempfile.gettempdir()) / "shardsim"]
+    return [Path(choice) for choice in choices if choice is not None]
+
+
 def cache_directory() -> Path | None:
-    """Where compiled kernels are kept: ``$SHARDSIM_CACHE``, else the user's cache, else a temporary directory.
+    """Where compiled kernels are kept: in the first of the choices that can be written.
 
     None where no directory can be written; then each process compiles for itself.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache"
-    choices = [os.environ.get("SHARDSIM_CACHE"), Path(home) / "shardsim", Path(tempfile.gettempdir()) / "shardsim"]
-    for choice in choices:
-        if choice is None:
-            continue
-        folder = Path(choice) / f"kernels-{source_hash()}"
+    for choice in cache_choices():
+        folder = choice / f"kernels-{source_hash()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -83,6 +86,15 @@ def _compiled(function: F, **more: bool) -> F:
         settings.CACHE_DIR = previous
 
 
+#: A file of the cache: all kernels have been compiled.
+COMPLETE = "complete"
+
+
+def is_compiled(cache: Path) -> bool:
+    """Whether a cache directory holds all kernels."""
+    return (cache / COMPLETE).exists()
+
+
 #: Seconds that a cold compilation took when this was written; told to whoever waits for it.
 COLD_S = 15
 
@@ -94,15 +106,14 @@ def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | 
     """
     if _CACHE is None:
         return
-    done = _CACHE / "complete"
-    if done.exists():
+    if is_compiled(_CACHE):
         return
     if say is not None:
         say(f"compiling the engine, once for this version and machine: about {COLD_S} s")
     with _alone(_CACHE / "lock"):
-        if not done.exists():
+        if not is_compiled(_CACHE):
             compile_all()
-            done.touch()
+            (_CACHE / COMPLETE).touch()
 
 
 @contextmanager

@@ -1,8 +1,18 @@
 """What people read: tables of a run and of an estimate, and the files of a run directory."""
 
 from simulator.report.catalogue import catalogue_table
+from simulator.report.doctor import doctor_table
 from simulator.report.estimate import estimate_table
 from simulator.report.files import to_json, write_new, write_queries, write_run
 from simulator.report.run import run_table
 
-__all__ = ["catalogue_table", "estimate_table", "run_table", "to_json", "write_new", "write_queries", "write_run"]
+__all__ = [
+    "catalogue_table",
+    "doctor_table",
+    "estimate_table",
+    "run_table",
+    "to_json",
+    "write_new",
+    "write_queries",
+    "write_run",
+]

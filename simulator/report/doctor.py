@@ -1,0 +1,55 @@
+"""The table of ``shardsim doctor``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator.report.text import DASH, duration, rendered, table
+
+
+def doctor_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:
+    """What an installation is, and whether it is sound, as text."""
+    rows = [
+        [
+            item["name"],
+            item["found"] or "missing",
+            f">= {item['needed']}" if item["needed"] else DASH,
+            _word(item["well"], "well", "TOO OLD" if item["found"] else "MISSING"),
+        ]
+        for item in found["versions"]
+    ]
+    machine = found["machine"]
+    memory = f"{_gib(machine['memory_bytes'])} of memory, {_gib(machine['free_bytes'])} free"
+    parts: list[Any] = [
+        table(["version", "found", "needed", ""], rows, 4),
+        "",
+        f"machine   {machine['system']} {machine['processor']}, {machine['cores']} cores, {memory}",
+        f"kernels   {_kernels(found['cache'])}",
+        f"terminal  {_terminal(found['terminal'])}",
+        "",
+    ]
+    for check in found["checks"]:
+        took = duration(check["wall_s"])
+        parts.append(f"{check['what']}: {_word(check['well'], 'well', 'FAILED')} in {took}: {check['seen']}")
+    parts += ["", *(["all is well"] if found["well"] else [f"to do: {line}" for line in found["to_do"]])]
+    return rendered(parts, width, color)
+
+
+def _kernels(cache: dict[str, Any] | None) -> str:
+    if cache is None or cache["folder"] is None:
+        return "kept nowhere"
+    state = "compiled" if cache["is_compiled"] else "not compiled"
+    return f"{cache['folder']}: {state}, {_word(cache['is_writable'], 'writable', 'not the first choice')}"
+
+
+def _word(is_well: bool, well: str, bad: str) -> str:
+    return well if is_well else bad
+
+
+def _gib(amount: int | None) -> str:
+    return DASH if amount is None else f"{amount / 2**30:.1f} GiB"
+
+
+def _terminal(terminal: dict[str, Any]) -> str:
+    where = f"a terminal of {terminal['columns']} columns" if terminal["is_terminal"] else "no terminal"
+    return f"{where}, {'colour' if terminal['has_color'] else 'no colour'}"
