@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -17,7 +16,7 @@ import pytest
 from conftest import ROOT
 
 from simulator import ContradictionError
-from simulator.cli import COMMANDS, main
+from simulator.cli import COMMANDS
 
 SMALL = """
 name: small
@@ -39,25 +38,6 @@ def small(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(SMALL)
     return str(path)
-
-
-@pytest.fixture
-def shardsim(monkeypatch, capsys):
-    """Run the command in this process; returns exit code, standard output, standard error."""
-
-    def run(*args, stdin=None):
-        monkeypatch.setattr(sys, "argv", ["shardsim", *args])
-        if stdin is not None:
-            monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def test_a_run_prints_a_table_and_exits_with_0(shardsim, small):

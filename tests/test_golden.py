@@ -30,6 +30,7 @@ COMMANDS = {
     "catalogue.txt": ["catalogue", "nvidia_h100_sxm"],
     "help.txt": ["--help"],
     "help_run.txt": ["run", "--help"],
+    "help_init.txt": ["init", "--help"],
 }
 
 

@@ -16,6 +16,7 @@ from simulator.cli.options import (
     RATIO,
     format_option,
     loaded,
+    refuse_existing,
     refuse_unwritable,
     scenario_options,
     table_width,
@@ -80,6 +81,13 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     "--jobs", type=click.IntRange(1), callback=_jobs, metavar="N", help="Replications at a time; default: one a core."
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the run there, as files.")
+@click.option(
+    "--save-queries",
+    "queries_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write every query there, as .csv or .csv.gz.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress; the exit code tells.")
 @format_option("table", "json")
 def command(
@@ -96,6 +104,7 @@ def command(
     check_engines: bool,
     jobs: int,
     output: Path | None,
+    queries_file: Path | None,
     quiet: bool,
     format_: str,
 ) -> None:
@@ -119,6 +128,8 @@ def command(
         )
     if output is not None:
         check_output(output)
+    if queries_file is not None:
+        check_queries_file(queries_file)
     is_terminal = sys.stderr.isatty()
     show = Progress(enabled=False, is_terminal=is_terminal)
     try:
@@ -139,7 +150,7 @@ def command(
         click.echo("interrupted before the first replication was finished: nothing to report", err=True)
         sys.exit(130)
     show.clear()
-    is_written = report(result, format_, quiet, output, jobs)
+    is_written = report(result, format_, quiet, output, queries_file, jobs)
     sys.exit(result.exit_code if is_written else 2)
 
 
@@ -155,6 +166,13 @@ def check_output(output: Path) -> None:
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise click.UsageError(f"{output} exists and is not an empty directory; choose another, or remove it")
     refuse_unwritable(output)
+
+
+def check_queries_file(file: Path) -> None:
+    """Refuse, before the run, a table of queries that could not be written after it."""
+    if not file.name.endswith((".csv", ".csv.gz")):
+        raise click.UsageError(f"{file}: a table of queries is written as .csv or .csv.gz")
+    refuse_existing(file, "choose another, or remove it")
 
 
 def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) -> bool:
@@ -182,38 +200,58 @@ def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) ->
     return True
 
 
-def report(result: Result, format_: str, quiet: bool, output: Path | None, jobs: int) -> bool:
+def report(
+    result: Result, format_: str, quiet: bool, output: Path | None, queries_file: Path | None, jobs: int
+) -> bool:
     """Print a result, and write its files; returns whether they could be written."""
-    from simulator.report import run_table, to_json, write_queries, write_run
-    from simulator.scenario import to_yaml
+    from simulator.report import run_table, to_json
 
     document = result.to_dict()
-    is_written = True
-    if output is not None:
-        timing: dict[str, Any] = {"wall_s": result.wall_s, "jobs": jobs}
-        files: dict[str, Content] = {
-            "summary.json": to_json(document),
-            "scenario.resolved.yaml": to_yaml(document["provenance"]["resolved"]),
-            "queries.npz": partial(write_queries, result.traces),
-            "table.txt": run_table(document),
-            "timing.json": to_json(timing),
-        }
+    written, is_written = [], True
+    for path, write in ((output, partial(write_directory, document, jobs)), (queries_file, write_table)):
+        if path is None:
+            continue
         try:
-            write_run(output, files)
+            write(result, path)
+            written.append(path)
         except OSError as error:
-            click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
-            output, is_written = None, False
-            if quiet:
-                click.echo(to_json(document), nl=False)  # a finished run is not thrown away
+            click.echo(f"{path}: cannot be written: {error.strerror}", err=True)
+            is_written = False
     if quiet:
+        if not is_written:
+            click.echo(to_json(document), nl=False)  # a finished run is not thrown away
         return is_written
     if format_ == "json":
         click.echo(to_json(document), nl=False)
     else:
         click.echo(run_table(document, table_width(), wants_color()), nl=False)
-        if output is not None:
-            click.echo(f"\nwritten to {output}")
+        for path in written:
+            click.echo(f"\nwritten to {path}")
     return is_written
+
+
+def write_directory(document: dict[str, Any], jobs: int, result: Result, output: Path) -> None:
+    """Write the directory of a run."""
+    from simulator.report import run_table, to_json, write_queries, write_run
+    from simulator.scenario import to_yaml
+
+    timing: dict[str, Any] = {"wall_s": result.wall_s, "jobs": jobs}
+    files: dict[str, Content] = {
+        "summary.json": to_json(document),
+        "scenario.resolved.yaml": to_yaml(document["provenance"]["resolved"]),
+        "queries.npz": partial(write_queries, result.traces),
+        "table.txt": run_table(document),
+        "timing.json": to_json(timing),
+    }
+    write_run(output, files)
+
+
+def write_table(result: Result, file: Path) -> None:
+    """Write the table of all queries."""
+    from simulator.report import write_new, write_queries_csv
+
+    names = [stage.name for stage in result.scenario.stages]
+    write_new({file: partial(write_queries_csv, result.traces, names, file.name.endswith(".gz"))})
 
 
 class Progress:

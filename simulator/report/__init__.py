@@ -4,6 +4,7 @@ from simulator.report.catalogue import catalogue_table
 from simulator.report.doctor import doctor_table
 from simulator.report.estimate import estimate_table
 from simulator.report.files import to_json, write_new, write_queries, write_run
+from simulator.report.queries import write_queries_csv
 from simulator.report.run import run_table
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "to_json",
     "write_new",
     "write_queries",
+    "write_queries_csv",
     "write_run",
 ]

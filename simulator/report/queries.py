@@ -1,0 +1,100 @@
+"""Every query of a run as a table: a CSV for other programs."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simulator.core.plan import F8, I8
+from simulator.core.trace import COMPLETE, UNFINISHED, Trace
+
+#: Queries that are turned into text at a time: memory does not depend on how many there are.
+CHUNK = 10_000
+
+_NS_PER_S = 10**9
+_OUTCOMES = {COMPLETE: "complete", UNFINISHED: "unfinished"}
+
+#: Columns of a query, and of each of its stages, behind the stage's name and a dot.
+QUERY = ("replication", "query", "measured", "arrival_s", "latency_s", "outcome")
+STAGE = ("wait_s", "service_s", "response_s", "latency_s", "critical_shard", "candidates")
+
+
+def write_queries_csv(traces: dict[int, Trace], stages: Sequence[str], compress: bool, file: Path) -> None:
+    """Write the queries of all replications, warm-up included: a row each, in order of replication and arrival.
+
+    Seconds are exact decimals of the nanoseconds of the run. What was not reached is empty. ``wait_s``, ``service_s``
+    and ``response_s`` are those of the critical task, whose answer closed the stage; ``latency_s`` is the stage's.
+    """
+    with file.open("wb") as raw:
+        if not compress:
+            _write(traces, stages, raw)
+            return
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
+            _write(traces, stages, packed)
+
+
+def _write(traces: dict[int, Trace], stages: Sequence[str], out: Any) -> None:
+    with io.TextIOWrapper(out, encoding="utf-8", newline="") as text:
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow([*QUERY, *(f"{stage}.{column}" for stage in stages for column in STAGE)])
+        for replication in sorted(traces):
+            trace = traces[replication]
+            for first in range(0, len(trace.arrival_ns), CHUNK):
+                rows.writerows(_rows(replication, trace, first, min(first + CHUNK, len(trace.arrival_ns))))
+
+
+def _rows(replication: int, trace: Trace, first: int, end: int) -> Iterator[tuple[Any, ...]]:
+    """Queries ``first`` to ``end`` (not included)."""
+    part = slice(first, end)
+    enter_ns = trace.arrival_ns[part]
+    columns: list[Sequence[Any]] = [
+        [replication] * (end - first),
+        range(first, end),
+        ["true" if query >= trace.first_measured else "false" for query in range(first, end)],
+        seconds(enter_ns),
+        seconds(_between(enter_ns, trace.completion_ns[part])),
+        [_OUTCOMES[outcome] for outcome in trace.outcome[part].tolist()],
+    ]
+    for stage in range(len(trace.leave_ns)):
+        leave_ns = trace.leave_ns[stage, part]
+        columns += [
+            seconds(trace.critical_wait_ns[stage, part]),
+            seconds(trace.critical_service_ns[stage, part]),
+            seconds(trace.critical_response_ns[stage, part]),
+            seconds(_between(enter_ns, leave_ns)),
+            ["" if shard < 0 else shard for shard in trace.critical_shard[stage, part].tolist()],
+            numbers(trace.candidates[stage, part]),
+        ]
+        enter_ns = leave_ns
+    return zip(*columns, strict=True)
+
+
+def _between(enter_ns: I8, leave_ns: I8) -> I8:
+    """Time from one instant to the other; -1 where the latter was not reached."""
+    return np.where(leave_ns < 0, -1, leave_ns - enter_ns)
+
+
+def seconds(durations_ns: I8) -> list[str]:
+    """Nanoseconds as decimal seconds, nine places; empty where negative.
+
+    >>> seconds(np.array([0, 1_500_000_000, 1, -1, 2**62]))
+    ['0.000000000', '1.500000000', '0.000000001', '', '4611686018.427387904']
+    """
+    whole, part = np.divmod(durations_ns, _NS_PER_S)
+    pairs = zip(whole.tolist(), part.tolist(), strict=True)
+    return [f"{second}.{nanoseconds:09d}" if second >= 0 else "" for second, nanoseconds in pairs]
+
+
+def numbers(values: F8) -> list[str]:
+    """Numbers that are read back as the same, whole ones without a point; empty where negative.
+
+    >>> numbers(np.array([500.0, 0.5, -1.0, 1e8]))
+    ['500', '0.5', '', '100000000']
+    """
+    return ["" if value < 0 else repr(value).removesuffix(".0") for value in values.tolist()]
