@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,10 +11,11 @@ from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.plan import (
     ARRIVE_CONSTANT,
+    ARRIVE_GAMMA,
+    ARRIVE_MMPP,
     ARRIVE_POISSON,
     ARRIVE_TRACE,
     F8,
-    I8,
     LEAST_OUTSTANDING,
     LEAST_WORK,
     NEVER_NS,
@@ -24,13 +24,11 @@ from simulator.core.plan import (
     ROUND_ROBIN,
     Plan,
 )
-from simulator.errors import Problem, ScenarioError
 from simulator.models import CostModel
-from simulator.scenario import Scenario, Stage, TraceArrivals
+from simulator.offered import dispersion, make_load, refusal, work_law
+from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import machine_of, machines_of
-from simulator.units import NS_PER_S, format_duration, ns
-from simulator.workload.arrivals import arrivals_counted, arrivals_of_trace, arrivals_until
-from simulator.workload.rates import Rate, RatePiece
+from simulator.units import NS_PER_S, ns
 
 POLICIES = {
     "random": RANDOM,
@@ -39,21 +37,13 @@ POLICIES = {
     "least_work": LEAST_WORK,
     "power_of_two": POWER_OF_TWO,
 }
-ARRIVALS = {"constant": ARRIVE_CONSTANT, "poisson": ARRIVE_POISSON, "trace": ARRIVE_TRACE}
-
-#: Of a trace without a number of queries, this part warms up.
-TRACE_WARMUP = 5
-#: Of a number of queries or a duration, warm-up takes this part besides.
-WARMUP = 4
-
-
-@dataclass(frozen=True)
-class Load:
-    """The arrivals of one replication, and which of them are measured: all from ``first_measured`` on."""
-
-    arrival_ns: I8
-    first_measured: int
-    rate_per_s: float  #: mean rate while measured
+ARRIVALS = {
+    "constant": ARRIVE_CONSTANT,
+    "poisson": ARRIVE_POISSON,
+    "trace": ARRIVE_TRACE,
+    "gamma": ARRIVE_GAMMA,
+    "mmpp": ARRIVE_MMPP,
+}
 
 
 def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
@@ -62,31 +52,33 @@ def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
     Raises
     ------
     ScenarioError
-        If no query would be measured, a trace has too few rows, or a count exceeds what a plan can hold.
+        If no query would be measured, a trace or profile has too few, or a count exceeds what a plan can hold.
     """
     try:
         load = make_load(scenario, replication)
     except OverflowError as error:
-        raise _refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
+        raise refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
     seed = scenario.run.seed
-    uniform = draws.series(seed, replication, draws.WORK, len(load.arrival_ns))
-    work_law = scenario.load.work.law
+    law, work = work_law(scenario), load.work
+    if work is None:
+        work = law.quantiles(draws.series(seed, replication, draws.WORK, len(load.arrival_ns)))
     try:
         return assemble(
             [stage_parts(stage, scenario, index == 0) for index, stage in enumerate(scenario.stages)],
             load.arrival_ns,
-            work_law.quantiles(uniform),
+            work,
             seed=seed,
             replication=replication,
             first_measured=load.first_measured,
             drain_ns=NEVER_NS if scenario.run.drain_s is None else ns(scenario.run.drain_s),
             arrival_kind=ARRIVALS[scenario.load.arrivals.kind],
+            arrival_dispersion=dispersion(scenario),
             rate_per_s=load.rate_per_s,
-            work_law=work_law,
+            work_law=law,
             machine_factor=machine_factors(scenario, replication),
         )
     except PlanTooLarge as error:
-        raise _refusal(scenario, "", f"{error}; make the scenario smaller") from error
+        raise refusal(scenario, "", f"{error}; make the scenario smaller") from error
 
 
 def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
@@ -147,96 +139,3 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
         for shard in range(stage.shards):
             factors += [drawn[machine_of(stage, shard, replica)] for replica in range(stage.replicas)]
     return np.array(factors)
-
-
-def make_load(scenario: Scenario, replication: int) -> Load:
-    """The arrivals of one replication."""
-    run = scenario.run
-    if scenario.load.arrivals.kind == "trace":
-        return _trace_load(scenario)
-    seed, kind = run.seed, ARRIVALS[scenario.load.arrivals.kind]
-    start_per_s = rate_pieces(scenario)[0].start_per_s
-    queries = scenario.queries
-    if queries is not None:
-        rate = Rate([RatePiece(math.inf, start_per_s, start_per_s)])
-        if run.warmup_s is None:
-            warmup = queries // WARMUP if run.warmup_queries is None else run.warmup_queries
-            arrival_ns = arrivals_counted(kind, seed, replication, rate, warmup + queries)
-            return Load(arrival_ns, warmup, start_per_s)
-        warm = arrivals_until(kind, seed, replication, Rate([RatePiece(run.warmup_s, start_per_s, start_per_s)]))
-        arrival_ns = arrivals_counted(kind, seed, replication, rate, len(warm) + queries)
-        return Load(arrival_ns, len(warm), start_per_s)
-    pieces = rate_pieces(scenario)
-    duration_s = sum(piece.duration_s for piece in pieces)
-    warmup_s = duration_s / WARMUP if run.warmup_s is None else run.warmup_s
-    before = [RatePiece(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
-    arrival_ns = arrivals_until(kind, seed, replication, Rate([*before, *pieces]))
-    first = int(np.searchsorted(arrival_ns, ns(warmup_s)))
-    if first == len(arrival_ns):
-        message = f"no query arrives in the {duration_s:g} s that are measured; raise the rate or run longer"
-        raise _refusal(scenario, "load", message)
-    return Load(arrival_ns, first, sum(piece.arrivals for piece in pieces) / duration_s)
-
-
-def rate_pieces(scenario: Scenario) -> list[RatePiece]:
-    """The measured rate over time: the phases, or the constant rate for the duration (for ever, if none)."""
-    load = scenario.load
-    scale = load.scale
-    if load.phases:
-        return [
-            RatePiece(phase.duration_s, phase.start_per_s * scale, phase.end_per_s * scale) for phase in load.phases
-        ]
-    assert load.rate_per_s is not None, "the schema asks for a rate"
-    duration_s = math.inf if scenario.duration_s is None else scenario.duration_s
-    return [RatePiece(duration_s, load.rate_per_s * scale, load.rate_per_s * scale)]
-
-
-def trace_speed(scenario: Scenario) -> float:
-    """How much faster than recorded a trace is replayed."""
-    arrivals = scenario.load.arrivals
-    assert isinstance(arrivals, TraceArrivals)
-    speed = arrivals.speed or 1.0
-    if arrivals.rate_per_s is not None:
-        timestamp_s = arrivals.timestamps()
-        speed = arrivals.rate_per_s / own_rate(timestamp_s)
-    return float(speed * scenario.load.scale)
-
-
-def own_rate(timestamp_s: F8) -> float:
-    """Mean rate of a trace: gaps over the time they take; the schema asks for rows at two instants."""
-    return (len(timestamp_s) - 1) / float(timestamp_s[-1] - timestamp_s[0])
-
-
-def _trace_load(scenario: Scenario) -> Load:
-    run = scenario.run
-    assert isinstance(scenario.load.arrivals, TraceArrivals)
-    timestamp_s = scenario.load.arrivals.timestamps()
-    rows = len(timestamp_s)
-    arrival_ns = arrivals_of_trace(timestamp_s, trace_speed(scenario))
-    rate_per_s = own_rate(timestamp_s) * trace_speed(scenario)
-    if run.duration_s is not None:
-        warmup_s = run.duration_s / WARMUP if run.warmup_s is None else run.warmup_s
-        if ns(warmup_s + run.duration_s) > arrival_ns[-1] + ns(1 / rate_per_s):
-            lasts = format_duration(float(arrival_ns[-1]) / NS_PER_S)
-            message = f"warm-up and duration take {format_duration(warmup_s + run.duration_s)}; the trace lasts {lasts}"
-            raise _refusal(scenario, "run.duration", message)
-        first, end = (int(i) for i in np.searchsorted(arrival_ns, [ns(warmup_s), ns(warmup_s + run.duration_s)]))
-    else:
-        if run.warmup_s is not None:
-            first = int(np.searchsorted(arrival_ns, ns(run.warmup_s)))
-        elif run.warmup_queries is not None:
-            first = run.warmup_queries
-        else:
-            first = rows // TRACE_WARMUP if run.queries is None else run.queries // WARMUP
-        end = rows if run.queries is None else first + run.queries
-    if end > rows:
-        message = f"{first} queries of warm-up and {end - first} measured ones need {end} rows; the trace has {rows}"
-        raise _refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to use all rows")
-    if first >= end:
-        message = f"no row of the trace ({rows} rows) is left to measure after {first} of warm-up"
-        raise _refusal(scenario, "run", f"{message}. Shorten the warm-up, or replay a longer trace")
-    return Load(arrival_ns[:end], first, rate_per_s)
-
-
-def _refusal(scenario: Scenario, path: str, message: str) -> ScenarioError:
-    return ScenarioError([Problem(scenario.source, 0, 0, path, message)])

@@ -169,7 +169,7 @@ def simulate(
             break
         looks += 1
         assert wanted is not None
-        can_lengthen = scenario.queries is not None and scenario.load.arrivals.kind != "trace"
+        can_lengthen = scenario.queries is not None and not scenario.load.ends
         more, longer = next_step(look(), scenario.run.precision)
         if more <= wanted and longer == 1:
             break

@@ -222,7 +222,7 @@ def test_a_file_that_expands_too_far_is_refused_quickly(text, message):
     assert time.process_time() - began < 20, "refused, not expanded"
 
 
-BASE = (ROOT / "scenarios" / "paper_funnel.yaml").read_text()
+BASE = (ROOT / "scenarios" / "paper_funnel.yaml").read_text() + "run: {queries: 400, seed: 11}\n"
 
 
 def test_overrides_and_overlays(tmp_path):

@@ -56,3 +56,43 @@ def exp(x):  # type: ignore[no-untyped-def]
 def power(x, exponent):  # type: ignore[no-untyped-def]
     """Return x^exponent for x > 0, within about exponent x log x units in the last place."""
     return exp(exponent * log(x))
+
+
+_PI = 3.14159265358979311600
+
+
+@formula
+def _sine(x):  # type: ignore[no-untyped-def]
+    """Sine of 0 <= x <= pi/4."""
+    z = x * x
+    tail = 8.33333333332248946124e-03 + z * (-1.98412698298579493134e-04 + z * 2.75573137070700676789e-06)
+    tail = tail + z * z * z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)
+    return x + x * z * (-1.66666666666666324348e-01 + z * tail)
+
+
+@formula
+def _cosine(x):  # type: ignore[no-untyped-def]
+    """Cosine of 0 <= x <= pi/4."""
+    z = x * x
+    tail = 4.16666666666666019037e-02 + z * (-1.38888888888741095749e-03 + z * 2.48015872894767294178e-05)
+    tail = tail + z * z * z * (
+        -2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 - z * 1.13596475577881948265e-11)
+    )
+    return 1.0 - (0.5 * z - z * z * tail)
+
+
+@formula
+def sin_pi(x):  # type: ignore[no-untyped-def]
+    """Return sin(pi x) for 0 <= x <= 1, symmetric about 1/2."""
+    y = min(x, 1.0 - x)
+    if y <= 0.25:
+        return _sine(_PI * y)
+    return _cosine(_PI * (0.5 - y))
+
+
+@formula
+def cos_pi(x):  # type: ignore[no-untyped-def]
+    """Return cos(pi x) for 0 <= x <= 1, antisymmetric about 1/2."""
+    y = min(x, 1.0 - x)
+    value = _cosine(_PI * y) if y <= 0.25 else _sine(_PI * (0.5 - y))
+    return value if x <= 0.5 else -value

@@ -41,7 +41,7 @@ ROLES = 5
 RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
-ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE = range(3)
+ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP = range(5)
 
 #: No cut of the drain: later than any instant of a run, far from overflow.
 NEVER_NS = 2**62
@@ -92,6 +92,7 @@ class Plan:
     seed: int  #: 0 .. 2**63 - 1, the Philox key
     replication: int
     arrival_kind: int
+    arrival_dispersion: float  #: index of dispersion of counts over long times, at a constant rate; for the theory line
     rate_per_s: float  #: mean rate of the load while it is measured; a trace's own
     first_measured: int  #: index of the first measured query; those before warm up
     measured: int  #: number of measured queries; those after ``first_measured + measured`` do not exist

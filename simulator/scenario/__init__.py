@@ -1,12 +1,17 @@
 """What a user writes: scenario files, read with positions, merged, checked."""
 
+from simulator.scenario.arrivals import GammaArrivals, ModulatedArrivals, TraceArrivals
 from simulator.scenario.load import load_scenario, scenario_from_dict, scenario_from_text, to_yaml
-from simulator.scenario.loads import TraceArrivals
+from simulator.scenario.rates import DiurnalRate, ProfileRate
 from simulator.scenario.schema import Scenario, Stage, json_schema
 from simulator.scenario.slo import Objective, parse_objective
 
 __all__ = [
+    "DiurnalRate",
+    "GammaArrivals",
+    "ModulatedArrivals",
     "Objective",
+    "ProfileRate",
     "Scenario",
     "Stage",
     "TraceArrivals",

@@ -37,6 +37,11 @@ class Part(BaseModel):
         return self
 
 
+def file_problem(file: str, line: int, message: str) -> PydanticCustomError:
+    """A mistake in a file that the scenario names; ``check`` reports it at its place there."""
+    return PydanticCustomError("trace", "trace", {"file": file, "line": line, "message": message})
+
+
 @dataclass(frozen=True, eq=False)
 class OrBare:
     """Tell editors that a bare value is accepted besides the map."""

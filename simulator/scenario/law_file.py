@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from simulator.core.laws import Law
-from simulator.scenario.trace_file import TraceError
+from simulator.scenario.csv_file import TraceError
 
 #: Values of a file, at most: they are part of every plan.
 MOST_VALUES = 1_000_000

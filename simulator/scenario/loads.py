@@ -6,30 +6,23 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from simulator import units
-from simulator.core.plan import F8
+from simulator.scenario.arrivals import Arrivals, PoissonArrivals
 from simulator.scenario.fields import (
     Contradiction,
     Duration,
-    Name,
-    OrBare,
     Part,
-    PhaseRate,
     PositiveCount,
     PositiveDuration,
-    PositiveRate,
     PositiveRatio,
-    Text,
     exact_duration,
     shown,
     whole,
     whole_type,
-    word_type,
 )
 from simulator.scenario.laws import ONE, FactorLaw
-from simulator.scenario.trace_file import TraceError, read_trace
+from simulator.scenario.rates import ConstantRate, Phase, ProfileRate, RateSpec
 
 #: Queries measured in each replication, and replications, where a scenario does not say.
 QUERIES = 50_000
@@ -39,80 +32,11 @@ MOST_QUERIES = 2**31
 MOST_SEED = 2**63 - 1
 
 
-class ConstantArrivals(Part):
-    """Equal gaps."""
-
-    kind: Literal["constant"]
-
-
-class PoissonArrivals(Part):
-    """Exponential gaps."""
-
-    kind: Literal["poisson"]
-
-
-class TraceArrivals(Part):
-    """A recorded load, replayed."""
-
-    kind: Literal["trace"]
-    file: Text
-    column: Text | None = None
-    unit: word_type("s", "ms", "us", "ns") = "s"  # type: ignore[valid-type]
-    speed: PositiveCount | None = None
-    rate_per_s: PositiveRate | None = Field(default=None, alias="rate")
-
-    def contradictions(self) -> Iterable[Contradiction]:
-        """Speed or rate; and the file must be one."""
-        if self.speed is not None and self.rate_per_s is not None:
-            yield ("rate",), "give speed or rate, not both"
-        try:
-            timestamp_s = self.timestamps()
-        except TraceError as error:
-            found = {"file": error.file, "line": error.line, "message": error.message}
-            raise PydanticCustomError("trace", "trace", found) from None
-        if timestamp_s[-1] == timestamp_s[0]:
-            yield ("file",), "all rows of the trace have one instant, so it has no rate; it needs rows at two instants"
-
-    def timestamps(self) -> F8:
-        """Instants of its rows, (rows,) float64 seconds."""
-        return read_trace(self.file, self.column, {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[self.unit])
-
-
-def _named_kind(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
-
-
-Arrivals = Annotated[
-    ConstantArrivals | PoissonArrivals | TraceArrivals,
-    Field(discriminator="kind"),
-    BeforeValidator(_named_kind),
-    OrBare({"type": "string", "enum": ["constant", "poisson"]}),
-]
-
-
-class Phase(Part):
-    """A stretch of the load with a rate, or a linear ramp of it."""
-
-    name: Name | None = None
-    duration_s: PositiveDuration = Field(alias="duration")
-    rate: PhaseRate
-
-    @property
-    def start_per_s(self) -> float:
-        """Rate at its beginning."""
-        return self.rate[0]
-
-    @property
-    def end_per_s(self) -> float:
-        """Rate at its end."""
-        return self.rate[1]
-
-
 class Load(Part):
     """When queries arrive and how heavy they are."""
 
     arrivals: Arrivals = PoissonArrivals(kind="poisson")
-    rate_per_s: PositiveRate | None = Field(default=None, alias="rate")
+    rate: RateSpec | None = None
     phases: tuple[Phase, ...] = ()
     scale: PositiveCount = 1.0
     work: FactorLaw = ONE
@@ -120,15 +44,50 @@ class Load(Part):
     def contradictions(self) -> Iterable[Contradiction]:
         """A trace brings its own rate; everything else needs exactly one."""
         if self.arrivals.kind == "trace":
-            for key, value in (("rate", self.rate_per_s), ("phases", self.phases)):
+            for key, value in (("rate", self.rate), ("phases", self.phases)):
                 if value:
                     yield (key,), "a trace brings its own; use arrivals.speed or arrivals.rate"
-        elif self.rate_per_s is None and not self.phases:
+            if self.arrivals.columns.work is not None and self.work != ONE:
+                yield ("work",), "the trace says it, in arrivals.columns.work; remove one of them"
+        elif self.rate is None and not self.phases:
             yield (), "needs a rate, like 8/s, or phases"
-        elif self.rate_per_s is not None and self.phases:
+        elif self.rate is not None and self.phases:
             yield ("phases",), "give rate or phases, not both"
         if self.phases and not any(phase.rate[0] + phase.rate[1] for phase in self.phases):
             yield ("phases",), "no query would arrive: all rates are 0"
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """The rate, where it is given as one number."""
+        return self.rate.value if isinstance(self.rate, ConstantRate) else None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate is constant: no trace, no phases of different rates, no wave or profile that is not flat."""
+        if self.arrivals.kind == "trace":
+            return False
+        return len({rate for phase in self.phases for rate in phase.rate}) <= 1 if self.phases else self._is_flat
+
+    @property
+    def _is_flat(self) -> bool:
+        return self.rate is not None and self.rate.is_constant
+
+    @property
+    def length_s(self) -> float | None:
+        """How long a run is that does not say: phases and a profile whole, a wave one period; None: it counts queries."""
+        if self.phases:
+            return sum(phase.duration_s for phase in self.phases)
+        return None if self.rate is None else self.rate.length_s
+
+    @property
+    def ends(self) -> bool:
+        """Whether there are only so many queries: of a trace, and of a profile."""
+        return self.arrivals.kind == "trace" or self.most_s is not None
+
+    @property
+    def most_s(self) -> float | None:
+        """How long a run can be at most: to the end of a profile; None: as long as you like."""
+        return self.rate.length_s if isinstance(self.rate, ProfileRate) else None
 
 
 Warmup = float | int | Literal["auto"]

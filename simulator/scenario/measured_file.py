@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from simulator.scenario.merge import did_you_mean
-from simulator.scenario.trace_file import TraceError
+from simulator.scenario.csv_file import TraceError
 
 #: Sizes at most: a task's cost is looked up among them one by one.
 MOST_SIZES = 1000

@@ -25,7 +25,7 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.measured_file import Rows, read_measured
-from simulator.scenario.trace_file import TraceError
+from simulator.scenario.csv_file import TraceError
 
 #: Units of a column of times, in seconds.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}

@@ -168,6 +168,10 @@ class Scenario(Part):
         for key, value in (("queries", self.run.queries), ("duration", self.run.duration_s)):
             if value is not None and self.load.phases:
                 yield ("run", key), "the phases say how long the run is; leave it out, or give load.rate"
+        most_s, asked_s = self.load.most_s, self.run.duration_s
+        if most_s is not None and asked_s is not None and asked_s > most_s:
+            lasts = f"the profile lasts {units.format_duration(most_s)}"
+            yield ("run", "duration"), f"{lasts}, got {units.format_duration(asked_s)}; leave it out to run all of it"
         yield from self._stage_contradictions()
         names = [stage.name for stage in self.stages]
         for index, objective in enumerate(self.slos):
@@ -219,15 +223,14 @@ class Scenario(Part):
     @property
     def duration_s(self) -> float | None:
         """How long each replication is measured; None where queries are counted."""
-        if self.load.phases:
-            return sum(phase.duration_s for phase in self.load.phases)
-        return self.run.duration_s
+        if self.run.duration_s is not None:
+            return self.run.duration_s
+        return self.load.length_s if self.load.phases or self.run.queries is None else None
 
     @property
     def is_stationary(self) -> bool:
-        """Whether the rate is constant: no trace, and no phases of different rates."""
-        rates = {rate for phase in self.load.phases for rate in phase.rate}
-        return self.load.arrivals.kind != "trace" and len(rates) <= 1
+        """Whether the rate is constant: no trace, and no phases, wave or profile of different rates."""
+        return self.load.is_constant
 
     def with_run(self, **changes: Any) -> Scenario:
         """The scenario with other fields of ``run``; a number of queries takes the place of a duration."""
@@ -248,9 +251,6 @@ class Scenario(Part):
     def sha256(self) -> str:
         """Hash of what it means: the resolved form, with what files hold in place of their names."""
         said = _with_contents(self.resolved())
-        if self.load.arrivals.kind == "trace":
-            instants = self.load.arrivals.timestamps()
-            said["load"]["arrivals"]["file"] = hashlib.sha256(instants.tobytes()).hexdigest()
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

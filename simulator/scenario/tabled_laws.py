@@ -11,7 +11,7 @@ from simulator.core.laws import Law
 from simulator.scenario.closed_laws import MOST_CV
 from simulator.scenario.fields import Contradiction, Part, PositiveCount, PositiveDuration, Text, word_type
 from simulator.scenario.law_file import read_law
-from simulator.scenario.trace_file import TraceError
+from simulator.scenario.csv_file import TraceError
 
 #: Beyond it a table of a gamma law no longer keeps its cv (``law_tables``).
 MOST_GAMMA_CV = 4

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON, F8, RANDOM, ROUND_ROBIN, Plan
+from simulator.core.plan import ARRIVE_POISSON, F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.theory.queues import (
     MD1,
     MD1_MOST,
@@ -81,7 +81,7 @@ class Estimate:
     zero_load: ZeroLoad
     predictions: tuple[Prediction, ...]
     relaxation: float  #: relaxation time of the busiest queue, in queries
-    variability: float  #: squared coefficients of variation of gaps and services at the bottleneck, added
+    variability: float  #: dispersion of arrivals, and squared coefficient of variation of services at the bottleneck
 
     @property
     def utilisation(self) -> float:
@@ -142,7 +142,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
     service_cv2 = 1.0
     if moments is not None and moments[0] > 0 and math.isfinite(moments[1]):
         service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
-    variability = service_cv2 + (0.0 if plan.arrival_kind == ARRIVE_CONSTANT else 1.0)
+    variability = service_cv2 + plan.arrival_dispersion
     relaxation = math.inf
     if utilisation < FULL:
         relaxation = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2

@@ -11,43 +11,43 @@ import math
 import numpy as np
 
 from simulator.core import draws
-from simulator.core.elementary import log
 from simulator.core.jit import kernel
-from simulator.core.plan import ARRIVE_CONSTANT, F8, I8
+from simulator.core.laws import Law
+from simulator.core.plan import F8, I8
 from simulator.units import ns_array
-from simulator.workload.rates import Rate
+from simulator.workload.rates import RateFunction
+
+#: Gaps of mean 1 of the two simplest arrivals.
+CONSTANT_GAPS, POISSON_GAPS = Law.constant(1.0), Law.exponential(1.0)
 
 
 @kernel
-def cumulate_gaps(seed, replication, first, reached, epoch):  # type: ignore[no-untyped-def]
-    """Fill ``epoch`` (n,) with a unit Poisson process from arrival ``first`` on; ``reached``: the epoch before it."""
-    draws.uniform_series(seed, replication, draws.GAP, first, epoch)
-    for i in range(epoch.shape[0]):
-        epoch[i] = -log(1.0 - epoch[i])
+def cumulate(reached, epoch):  # type: ignore[no-untyped-def]
+    """Turn the gaps in ``epoch`` (n,) into what they add up to, one by one; ``reached``: the epoch before them."""
     for i in range(epoch.shape[0]):
         reached = reached + epoch[i]
         epoch[i] = reached
 
 
-def epochs(kind: int, seed: int, replication: int, count: int, first: int = 0, reached: float = 0.0) -> F8:
+def epochs(gaps: Law, seed: int, replication: int, count: int, first: int = 0, reached: float = 0.0) -> F8:
     """Unit-rate epochs of arrivals first .. first + count - 1, (count,) float64, increasing.
 
-    ``kind``: ARRIVE_CONSTANT (i + 1/2) or ARRIVE_POISSON; ``reached``: the epoch of arrival ``first`` - 1.
+    ``gaps``: their law, mean 1; constant ones put arrival i at i + 1/2. ``reached``: the epoch of arrival ``first`` - 1.
     """
-    if kind == ARRIVE_CONSTANT:
+    if gaps == CONSTANT_GAPS:
         return np.arange(first, first + count, dtype=np.float64) + 0.5
-    epoch = np.empty(count)
-    cumulate_gaps(seed, replication, first, reached, epoch)
+    epoch = gaps.quantiles(draws.series(seed, replication, draws.GAP, count, first))
+    cumulate(reached, epoch)
     return epoch
 
 
-def epochs_until(kind: int, seed: int, replication: int, end: float) -> F8:
+def epochs_until(gaps: Law, seed: int, replication: int, end: float) -> F8:
     """All unit-rate epochs below ``end``."""
     parts: list[F8] = []
     first, reached = 0, 0.0
     while reached < end:
         count = int(end - reached + 4 * math.sqrt(end)) + 16
-        part = epochs(kind, seed, replication, count, first, reached)
+        part = epochs(gaps, seed, replication, count, first, reached)
         parts.append(part)
         first += count
         reached = float(part[-1])
@@ -55,14 +55,15 @@ def epochs_until(kind: int, seed: int, replication: int, end: float) -> F8:
     return together[together < end]
 
 
-def arrivals_counted(kind: int, seed: int, replication: int, rate: Rate, count: int) -> I8:
-    """The first ``count`` arrivals at a rate, (count,) int64 ns."""
-    return ns_array(rate.instants(epochs(kind, seed, replication, count)))
+def arrivals_counted(gaps: Law, seed: int, replication: int, rate: RateFunction, count: int) -> I8:
+    """The first ``count`` arrivals at a rate, (count,) int64 ns; fewer if it ends before."""
+    epoch = epochs(gaps, seed, replication, count)
+    return ns_array(rate.instants(epoch[epoch <= rate.arrivals]))
 
 
-def arrivals_until(kind: int, seed: int, replication: int, rate: Rate) -> I8:
+def arrivals_until(gaps: Law, seed: int, replication: int, rate: RateFunction) -> I8:
     """All arrivals while the rate lasts, int64 ns; the rate must end."""
-    return ns_array(rate.instants(epochs_until(kind, seed, replication, rate.arrivals)))
+    return ns_array(rate.instants(epochs_until(gaps, seed, replication, rate.arrivals)))
 
 
 def arrivals_of_trace(timestamp_s: F8, speed: float) -> I8:

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from simulator.core.plan import ARRIVE_CONSTANT, ARRIVE_POISSON
 from simulator.workload.arrivals import (
+    CONSTANT_GAPS,
+    POISSON_GAPS,
     arrivals_counted,
     arrivals_of_trace,
     arrivals_until,
@@ -19,20 +20,20 @@ FOREVER = Rate([RatePiece(math.inf, 4.0, 4.0)])
 
 
 def test_constant_arrivals_are_half_a_gap_from_both_ends():
-    assert arrivals_counted(ARRIVE_CONSTANT, 1, 0, FOREVER, 3).tolist() == [125_000_000, 375_000_000, 625_000_000]
+    assert arrivals_counted(CONSTANT_GAPS, 1, 0, FOREVER, 3).tolist() == [125_000_000, 375_000_000, 625_000_000]
 
 
 def test_epochs_do_not_depend_on_how_they_are_cut():
-    whole = epochs(ARRIVE_POISSON, 3, 1, 1000)
-    head = epochs(ARRIVE_POISSON, 3, 1, 400)
-    tail = epochs(ARRIVE_POISSON, 3, 1, 600, 400, float(head[-1]))
+    whole = epochs(POISSON_GAPS, 3, 1, 1000)
+    head = epochs(POISSON_GAPS, 3, 1, 400)
+    tail = epochs(POISSON_GAPS, 3, 1, 600, 400, float(head[-1]))
     assert np.array_equal(whole, np.concatenate([head, tail]))
-    until = epochs_until(ARRIVE_POISSON, 3, 1, float(whole[500]))
+    until = epochs_until(POISSON_GAPS, 3, 1, float(whole[500]))
     assert np.array_equal(until, whole[:500])
 
 
 def test_poisson_gaps_have_the_mean_and_spread_of_a_poisson_process():
-    gaps = np.diff(epochs(ARRIVE_POISSON, 5, 0, 200_000))
+    gaps = np.diff(epochs(POISSON_GAPS, 5, 0, 200_000))
     # five standard errors: a false alarm in a million
     assert abs(gaps.mean() - 1) < 5 / math.sqrt(len(gaps))
     assert abs(gaps.std() - 1) < 5 * math.sqrt(2 / len(gaps))
@@ -41,13 +42,13 @@ def test_poisson_gaps_have_the_mean_and_spread_of_a_poisson_process():
 
 
 def test_two_loads_share_their_luck():
-    slow = arrivals_counted(ARRIVE_POISSON, 5, 0, FOREVER, 100)
-    fast = arrivals_counted(ARRIVE_POISSON, 5, 0, Rate([RatePiece(math.inf, 8.0, 8.0)]), 100)
+    slow = arrivals_counted(POISSON_GAPS, 5, 0, FOREVER, 100)
+    fast = arrivals_counted(POISSON_GAPS, 5, 0, Rate([RatePiece(math.inf, 8.0, 8.0)]), 100)
     assert np.all(np.abs(slow - 2 * fast) <= 2)
 
 
 def test_replications_have_luck_of_their_own():
-    assert not np.array_equal(epochs(ARRIVE_POISSON, 5, 0, 10), epochs(ARRIVE_POISSON, 5, 1, 10))
+    assert not np.array_equal(epochs(POISSON_GAPS, 5, 0, 10), epochs(POISSON_GAPS, 5, 1, 10))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_the_inverse_undoes_the_cumulated_rate(pieces):
 
 def test_nothing_arrives_while_the_rate_is_zero():
     rate = Rate([RatePiece(2.0, 50.0, 50.0), RatePiece(4.0, 0.0, 0.0), RatePiece(2.0, 50.0, 50.0)])
-    instants = arrivals_until(ARRIVE_POISSON, 11, 0, rate) / 1e9
+    instants = arrivals_until(POISSON_GAPS, 11, 0, rate) / 1e9
     assert len(instants) > 100
     assert not np.any((instants > 2.0) & (instants < 6.0))
     assert instants.max() < 8.0
@@ -80,7 +81,7 @@ def test_nothing_arrives_while_the_rate_is_zero():
 
 def test_a_ramp_offers_the_load_that_was_asked():
     rate = Rate([RatePiece(1000.0, 0.0, 100.0)])
-    counts = [len(arrivals_until(ARRIVE_POISSON, seed, 0, rate)) for seed in range(20)]
+    counts = [len(arrivals_until(POISSON_GAPS, seed, 0, rate)) for seed in range(20)]
     expected = 50_000
     assert abs(np.mean(counts) - expected) < 5 * math.sqrt(expected / len(counts))
 

@@ -1,0 +1,255 @@
+"""From a Scenario to the arrivals of a replication: the load as it is offered, whatever serves it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.core.laws import Law
+from simulator.core.plan import F8, I8
+from simulator.errors import Problem, ScenarioError
+from simulator.scenario import (
+    DiurnalRate,
+    GammaArrivals,
+    ModulatedArrivals,
+    ProfileRate,
+    Scenario,
+    TraceArrivals,
+)
+from simulator.units import NS_PER_S, format_duration, ns
+from simulator.workload.arrivals import (
+    CONSTANT_GAPS,
+    POISSON_GAPS,
+    arrivals_counted,
+    arrivals_of_trace,
+    arrivals_until,
+    epochs,
+    epochs_until,
+)
+from simulator.workload.modulation import Modulation, TooManyDwells, modulated
+from simulator.workload.rates import (
+    Piece,
+    Rate,
+    RateFunction,
+    RatePiece,
+    WavePiece,
+    first_pieces,
+    linear_pieces,
+    step_pieces,
+)
+
+#: Of a trace without a number of queries, this part warms up.
+TRACE_WARMUP = 5
+#: Of a number of queries or a duration, warm-up takes this part besides.
+WARMUP = 4
+
+#: Values that the law of a trace's work is made of, for the theory line, at most.
+MOST_WORK_VALUES = 4096
+
+
+@dataclass(frozen=True)
+class Load:
+    """The arrivals of one replication, and which of them are measured: all from ``first_measured`` on."""
+
+    arrival_ns: I8
+    first_measured: int
+    rate_per_s: float  #: mean rate while measured, expected; a trace's own
+    rate: RateFunction | None  #: over time, warm-up included, of this replication; None: a trace has none
+    work: F8 | None = None  #: of each query, where a trace says it
+
+
+def make_load(scenario: Scenario, replication: int) -> Load:
+    """The arrivals of one replication.
+
+    Raises
+    ------
+    ScenarioError
+        If no query would be measured, a trace or a profile has too few, or states change too often.
+    OverflowError
+        If it would last longer than int64 nanoseconds hold.
+    """
+    try:
+        if scenario.load.arrivals.kind == "trace":
+            return _trace_load(scenario)
+        return _counted(scenario, replication) if scenario.queries is not None else _timed(scenario, replication)
+    except TooManyDwells as error:
+        cure = "such a load cannot be told from poisson: use that, or a longer dwell"
+        raise refusal(scenario, "load.arrivals.dwell", f"{error} changes of state in a replication; {cure}") from None
+
+
+def gap_law(scenario: Scenario) -> Law:
+    """The law of gaps at unit rate; modulated arrivals are Poisson at the rate of their state."""
+    arrivals = scenario.load.arrivals
+    if isinstance(arrivals, GammaArrivals):
+        return Law.gamma(1.0, arrivals.cv)
+    return CONSTANT_GAPS if arrivals.kind == "constant" else POISSON_GAPS
+
+
+def modulation(scenario: Scenario) -> Modulation | None:
+    """The states of modulated arrivals."""
+    arrivals = scenario.load.arrivals
+    return Modulation.of(arrivals.rates, arrivals.dwell_s) if isinstance(arrivals, ModulatedArrivals) else None
+
+
+def dispersion(scenario: Scenario) -> float:
+    """Index of dispersion of counts over long times at a constant rate: how much burstier than Poisson, which has 1.
+
+    Of a trace nothing is known: 1.
+    """
+    arrivals = scenario.load.arrivals
+    if isinstance(arrivals, GammaArrivals):
+        return float(arrivals.cv**2)
+    states = modulation(scenario)
+    if states is not None:
+        return states.dispersion(mean_rate(scenario))
+    return 0.0 if arrivals.kind == "constant" else 1.0
+
+
+def work_law(scenario: Scenario) -> Law:
+    """The law of a query's work factor; of a trace that says it, the values themselves, or every so many-th of them."""
+    arrivals = scenario.load.arrivals
+    recorded = arrivals.trace().work if isinstance(arrivals, TraceArrivals) else None
+    if recorded is None:
+        return scenario.load.work.law
+    if len(recorded) > MOST_WORK_VALUES:
+        middles = (np.arange(MOST_WORK_VALUES) + 0.5) / MOST_WORK_VALUES
+        recorded = np.quantile(recorded, middles, method="inverted_cdf")
+        recorded = recorded / recorded.mean()
+    return Law.empirical(recorded.tolist())
+
+
+def _modulated(scenario: Scenario, replication: int, base: Rate, until_s: float, arrivals: float = 0.0) -> RateFunction:
+    states = modulation(scenario)
+    if states is None:
+        return base
+    return modulated(states, scenario.run.seed, replication, base, until_s, arrivals)
+
+
+def _counted(scenario: Scenario, replication: int) -> Load:
+    """A number of queries, after those that warm up; the rate begins with them, at time 0."""
+    run, gaps, queries = scenario.run, gap_law(scenario), scenario.queries
+    assert queries is not None
+    seed, base = run.seed, Rate(rate_pieces(scenario))
+    if run.warmup_s is None:
+        first = queries // WARMUP if run.warmup_queries is None else run.warmup_queries
+        before = float(first)
+    else:
+        warm = _modulated(scenario, replication, base, run.warmup_s)
+        before = float(warm.cumulated(np.array([run.warmup_s]))[0])
+        first = len(epochs_until(gaps, seed, replication, before))
+    last = float(epochs(gaps, seed, replication, first + queries)[-1]) if modulation(scenario) else 0.0
+    rate = _modulated(scenario, replication, base, 0.0, last)
+    arrival_ns = arrivals_counted(gaps, seed, replication, rate, first + queries)
+    if len(arrival_ns) < first + queries:
+        assert scenario.load.most_s is not None, "only a profile ends"
+        offers = f"the {len(arrival_ns):,} that the profile offers in its {format_duration(scenario.load.most_s)}"
+        asked = f"{first:,} queries of warm-up and {queries:,} measured ones"
+        message = f"{asked} are more than {offers} (replication {replication})"
+        raise refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to run all of it")
+    return Load(arrival_ns, first, _mean_between(base, before, before + queries), rate)
+
+
+def _mean_between(rate: Rate, low: float, high: float) -> float:
+    """Mean rate from one expected number of arrivals to another."""
+    if len(rate.pieces) == 1 and rate.peak_per_s == rate.pieces[0].start_per_s:
+        return float(rate.peak_per_s)  # constant: to the last bit
+    low, high = min(low, rate.arrivals), min(high, rate.arrivals)
+    start_s = float(rate.instants(np.array([low]))[0]) if low > 0 else 0.0
+    return (high - low) / (float(rate.instants(np.array([high]))[0]) - start_s)
+
+
+def _timed(scenario: Scenario, replication: int) -> Load:
+    """All queries of a duration, after a warm-up at the rate with which it begins."""
+    run, pieces = scenario.run, rate_pieces(scenario)
+    duration_s = sum(piece.duration_s for piece in pieces)
+    warmup_s = duration_s / WARMUP if run.warmup_s is None else run.warmup_s
+    start_per_s = pieces[0].start_per_s
+    before: list[Piece] = [RatePiece(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
+    base = Rate([*before, *pieces])
+    rate = _modulated(scenario, replication, base, base.duration_s)
+    arrival_ns = arrivals_until(gap_law(scenario), run.seed, replication, rate)
+    first = int(np.searchsorted(arrival_ns, ns(warmup_s)))
+    if first == len(arrival_ns):
+        message = f"no query arrives in the {duration_s:g} s that are measured; raise the rate or run longer"
+        raise refusal(scenario, "load", message)
+    return Load(arrival_ns, first, sum(piece.arrivals for piece in pieces) / duration_s, rate)
+
+
+def rate_pieces(scenario: Scenario) -> list[Piece]:
+    """The measured rate over time, cut at the duration of the run if it has one; where it has none, for ever."""
+    load, scale, duration_s = scenario.load, scenario.load.scale, scenario.duration_s
+    if load.phases:
+        return [RatePiece(one.duration_s, one.start_per_s * scale, one.end_per_s * scale) for one in load.phases]
+    lasts_s = math.inf if duration_s is None else duration_s
+    if isinstance(load.rate, DiurnalRate):
+        return [WavePiece(lasts_s, load.rate.mean_per_s * scale, load.rate.peak_to_mean, load.rate.period_s)]
+    if isinstance(load.rate, ProfileRate):
+        rates_per_s = load.rate.counts() / load.rate.interval_s * scale
+        make = step_pieces if load.rate.shape == "step" else linear_pieces
+        return first_pieces(make(rates_per_s, load.rate.interval_s), lasts_s)
+    assert load.rate_per_s is not None, "the schema asks for a rate"
+    return [RatePiece(lasts_s, load.rate_per_s * scale, load.rate_per_s * scale)]
+
+
+def mean_rate(scenario: Scenario) -> float:
+    """Mean of the rate function: of a wave, over its periods."""
+    pieces = rate_pieces(scenario)
+    if math.isinf(pieces[-1].duration_s):
+        last = pieces[-1]
+        return last.mean_per_s if isinstance(last, WavePiece) else last.start_per_s
+    return sum(piece.arrivals for piece in pieces) / sum(piece.duration_s for piece in pieces)
+
+
+def trace_speed(scenario: Scenario) -> float:
+    """How much faster than recorded a trace is replayed."""
+    arrivals = scenario.load.arrivals
+    assert isinstance(arrivals, TraceArrivals)
+    speed = arrivals.speed or 1.0
+    if arrivals.rate_per_s is not None:
+        timestamp_s = arrivals.timestamps()
+        speed = arrivals.rate_per_s / own_rate(timestamp_s)
+    return float(speed * scenario.load.scale)
+
+
+def own_rate(timestamp_s: F8) -> float:
+    """Mean rate of a trace: gaps over the time they take; the schema asks for rows at two instants."""
+    return (len(timestamp_s) - 1) / float(timestamp_s[-1] - timestamp_s[0])
+
+
+def _trace_load(scenario: Scenario) -> Load:
+    run = scenario.run
+    assert isinstance(scenario.load.arrivals, TraceArrivals)
+    trace = scenario.load.arrivals.trace()
+    rows = len(trace.timestamp_s)
+    arrival_ns = arrivals_of_trace(trace.timestamp_s, trace_speed(scenario))
+    rate_per_s = own_rate(trace.timestamp_s) * trace_speed(scenario)
+    if run.duration_s is not None:
+        warmup_s = run.duration_s / WARMUP if run.warmup_s is None else run.warmup_s
+        if ns(warmup_s + run.duration_s) > arrival_ns[-1] + ns(1 / rate_per_s):
+            lasts = format_duration(float(arrival_ns[-1]) / NS_PER_S)
+            message = f"warm-up and duration take {format_duration(warmup_s + run.duration_s)}; the trace lasts {lasts}"
+            raise refusal(scenario, "run.duration", message)
+        first, end = (int(i) for i in np.searchsorted(arrival_ns, [ns(warmup_s), ns(warmup_s + run.duration_s)]))
+    else:
+        if run.warmup_s is not None:
+            first = int(np.searchsorted(arrival_ns, ns(run.warmup_s)))
+        elif run.warmup_queries is not None:
+            first = run.warmup_queries
+        else:
+            first = rows // TRACE_WARMUP if run.queries is None else run.queries // WARMUP
+        end = rows if run.queries is None else first + run.queries
+    if end > rows:
+        message = f"{first} queries of warm-up and {end - first} measured ones need {end} rows; the trace has {rows}"
+        raise refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to use all rows")
+    if first >= end:
+        message = f"no row of the trace ({rows} rows) is left to measure after {first} of warm-up"
+        raise refusal(scenario, "run", f"{message}. Shorten the warm-up, or replay a longer trace")
+    work = None if trace.work is None else trace.work[:end]
+    return Load(arrival_ns[:end], first, rate_per_s, None, work)
+
+
+def refusal(scenario: Scenario, path: str, message: str) -> ScenarioError:
+    """What a scenario asks for cannot be had."""
+    return ScenarioError([Problem(scenario.source, 0, 0, path, message)])

@@ -1,0 +1,152 @@
+"""Kinds of arrivals as they are written: what the gaps between queries are like, at whatever rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from simulator import units
+from simulator.core.plan import F8
+from simulator.scenario.csv_file import TraceError
+from simulator.scenario.fields import (
+    Contradiction,
+    OrBare,
+    Part,
+    PositiveCount,
+    PositiveDuration,
+    PositiveRate,
+    Text,
+    file_problem,
+    plain_number,
+    shown,
+    word_type,
+)
+from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace
+
+#: Gamma gaps are drawn from a table; up to here its mean and cv are within 1e-4 of what is asked.
+MOST_GAMMA_CV = 4
+#: States of modulated arrivals, at most.
+MOST_STATES = 1000
+
+
+class ConstantArrivals(Part):
+    """Equal gaps."""
+
+    kind: Literal["constant"]
+
+
+class PoissonArrivals(Part):
+    """Exponential gaps."""
+
+    kind: Literal["poisson"]
+
+
+class GammaArrivals(Part):
+    """Gamma gaps, independent: more even than Poisson below cv 1, burstier above."""
+
+    kind: Literal["gamma"]
+    cv: PositiveCount
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """What the table can hold."""
+        if self.cv > MOST_GAMMA_CV:
+            yield ("cv",), f"must be at most {MOST_GAMMA_CV}, got {self.cv:g}; for longer bursts use mmpp"
+
+
+def _relative_rate(value: Any) -> float:
+    try:
+        return units.parse_count(value)
+    except ValueError:
+        numbers = "relative rates are plain numbers, like [1, 5]"
+        raise ValueError(f"{numbers}, got {shown(value)}; load.rate says how many a second") from None
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+RelativeRate = Annotated[
+    float,
+    BeforeValidator(_relative_rate),
+    PlainSerializer(plain_number),
+    WithJsonSchema({"type": ["number", "string"], "description": "a relative rate, a plain number"}),
+]
+
+
+class ModulatedArrivals(Part):
+    """Poisson at a rate that changes at random: states in order, each with a relative rate, for exponential times."""
+
+    kind: Literal["mmpp"]
+    rates: tuple[RelativeRate, ...]
+    dwell_s: Annotated[
+        tuple[PositiveDuration, ...],
+        BeforeValidator(_listed),
+        OrBare({"type": "string", "description": "mean time in every state"}),
+    ] = Field(alias="dwell")
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Two states at least, some of them with arrivals; one dwell, or one a state."""
+        states = len(self.rates)
+        if states < 2:
+            yield ("rates",), f"needs at least two states, like [1, 5], got {states}; with one it is poisson"
+        elif states > MOST_STATES:
+            yield ("rates",), f"{states} states; at most {MOST_STATES}"
+        elif not any(self.rates):
+            yield ("rates",), "no query would arrive: all rates are 0"
+        elif len(set(self.rates)) == 1:
+            yield ("rates",), "all states have the same rate, so it is poisson; say so, or let them differ"
+        if len(self.dwell_s) not in (1, states):
+            yield ("dwell",), f"{len(self.dwell_s)} dwells for {states} states; give one for all, or one a state"
+
+
+class TraceColumns(Part):
+    """What else a trace says of each query."""
+
+    work: Text | None = None
+
+
+class TraceArrivals(Part):
+    """A recorded load, replayed."""
+
+    kind: Literal["trace"]
+    file: Text
+    column: Text | None = None
+    unit: word_type("s", "ms", "us", "ns") = "s"  # type: ignore[valid-type]
+    values: word_type(TIMESTAMPS, GAPS) = TIMESTAMPS  # type: ignore[valid-type]
+    speed: PositiveCount | None = None
+    rate_per_s: PositiveRate | None = Field(default=None, alias="rate")
+    columns: TraceColumns = TraceColumns()
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Speed or rate; and the file must be one."""
+        if self.speed is not None and self.rate_per_s is not None:
+            yield ("rate",), "give speed or rate, not both"
+        try:
+            timestamp_s = self.timestamps()
+        except TraceError as error:
+            raise file_problem(error.file, error.line, error.message) from None
+        if timestamp_s[-1] == timestamp_s[0]:
+            yield ("file",), "all rows of the trace have one instant, so it has no rate; it needs rows at two instants"
+
+    def trace(self) -> Trace:
+        """Its rows."""
+        unit_s = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[self.unit]
+        return read_trace(self.file, self.column, unit_s, self.values, self.columns.work)
+
+    def timestamps(self) -> F8:
+        """Instants of its rows, (rows,) float64 seconds."""
+        return self.trace().timestamp_s
+
+
+def _named_kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Arrivals = Annotated[
+    ConstantArrivals | PoissonArrivals | GammaArrivals | ModulatedArrivals | TraceArrivals,
+    Field(discriminator="kind"),
+    BeforeValidator(_named_kind),
+    OrBare({"type": "string", "enum": ["constant", "poisson"]}),
+]

@@ -1,0 +1,102 @@
+"""Numbers from columns of a CSV file, with the line of what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.scenario.merge import did_you_mean
+
+
+class TraceError(ValueError):
+    """A file of numbers is wrong; with its line, counted from 1, or 0 for the whole file."""
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        super().__init__(message)
+        self.file = file
+        self.line = line
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is wanted."""
+
+    what: str  #: what its cells are: the instant, the count
+    name: str | None = None  #: in the header; None: the first column
+    must_choose: bool = False  #: without a name the file must have no other column
+
+
+def read_numbers(file: str, columns: Sequence[Column]) -> Iterator[tuple[int, list[float]]]:
+    """Lines of a CSV file, counted from 1, with the finite number in each of the columns; blank lines are left out.
+
+    A first line is a header if a column has a name or its first cell is not a number.
+
+    Raises
+    ------
+    TraceError
+        If the file cannot be read, has no such column, or a cell is not a number that is finite and at least 0.
+    """
+    try:
+        with Path(file).open(newline="", encoding="utf-8-sig") as source:
+            rows = csv.reader(source)
+            places: list[int] | None = None
+            for cells in rows:
+                if not cells or (len(cells) == 1 and not cells[0].strip()):
+                    continue
+                line = rows.line_num
+                if places is None:
+                    is_header = any(column.name is not None for column in columns) or not _is_number(cells[0])
+                    places = [_place(file, line, column, cells, is_header) for column in columns]
+                    if is_header:
+                        continue
+                yield line, [_number(file, line, cells, *pair) for pair in zip(places, columns, strict=True)]
+    except OSError as error:
+        raise TraceError(file, 0, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TraceError(file, 0, "is not UTF-8 text") from None
+    except csv.Error as error:
+        raise TraceError(file, 0, f"is not a CSV file: {error}") from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _place(file: str, line: int, column: Column, cells: list[str], is_header: bool) -> int:
+    names = [cell.strip() for cell in cells]
+    if column.name is not None:
+        if column.name not in names:
+            raise TraceError(file, line, f"no column {column.name!r}{did_you_mean(column.name, names)}")
+        return names.index(column.name)
+    if column.must_choose and len(names) > 1:
+        which = f" ({', '.join(names)})" if is_header else " and no header"
+        cure = (
+            f"say which is the {column.what}, like column: {names[-1]}"
+            if is_header
+            else "give it a first line with their names"
+        )
+        raise TraceError(file, line, f"{len(names)} columns{which}; {cure}")
+    return 0
+
+
+def _number(file: str, line: int, cells: list[str], place: int, column: Column) -> float:
+    if place >= len(cells):
+        raise TraceError(file, line, f"only {len(cells)} columns here, the {column.what} is in column {place + 1}")
+    cell = cells[place].strip()
+    try:
+        number = float(cell)
+    except ValueError:
+        raise TraceError(file, line, f"{cell!r} is not a number") from None
+    if not math.isfinite(number):
+        raise TraceError(file, line, f"{cell} is not a finite number")
+    if number < 0:
+        raise TraceError(file, line, f"the {column.what} {cell} is negative")
+    return number

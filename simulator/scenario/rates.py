@@ -1,0 +1,136 @@
+"""Rates as they are written: constant, phases, a daily wave, or a profile of counts an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_serializer
+
+from simulator.core.plan import F8
+from simulator.scenario.csv_file import TraceError
+from simulator.scenario.fields import (
+    Contradiction,
+    Name,
+    OrBare,
+    Part,
+    PhaseRate,
+    PositiveCount,
+    PositiveDuration,
+    PositiveRate,
+    Text,
+    file_problem,
+    word_type,
+)
+from simulator.scenario.recorded import read_counts
+
+
+class ConstantRate(Part):
+    """Always the same rate."""
+
+    kind: Literal["constant"]
+    value: PositiveRate
+
+    @model_serializer(mode="wrap")
+    def _bare(self, handler: Any) -> Any:
+        return handler(self)["value"]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate never changes."""
+        return True
+
+    @property
+    def length_s(self) -> float | None:
+        """How long a run is that does not say; None: it counts queries."""
+        return None
+
+
+class DiurnalRate(Part):
+    """A wave: mean (1 + (peak_to_mean - 1) sin(2 pi t / period)), from the mean upwards at time 0."""
+
+    kind: Literal["diurnal"]
+    mean_per_s: PositiveRate = Field(alias="mean")
+    peak_to_mean: PositiveCount
+    period_s: PositiveDuration = Field(alias="period")
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """The rate is never negative, and the peak is one."""
+        if not 1 <= self.peak_to_mean <= 2:
+            why = "a peak is not below the mean"
+            if self.peak_to_mean > 2:
+                why = "beyond 2 the rate would be negative for a while; for a sharper peak use phases or a profile"
+            yield ("peak_to_mean",), f"must be from 1 to 2, got {self.peak_to_mean:g}: {why}"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate never changes."""
+        return self.peak_to_mean == 1
+
+    @property
+    def length_s(self) -> float | None:
+        """A run that does not say how long it is takes one period."""
+        return float(self.period_s)
+
+
+class ProfileRate(Part):
+    """Counts of queries in equal intervals, from a CSV file."""
+
+    kind: Literal["profile"]
+    file: Text
+    column: Text | None = None
+    interval_s: PositiveDuration = Field(alias="interval")
+    shape: word_type("step", "linear") = "step"  # type: ignore[valid-type]
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """The file must be one."""
+        try:
+            self.counts()
+        except TraceError as error:
+            raise file_problem(error.file, error.line, error.message) from None
+        return ()
+
+    def counts(self) -> F8:
+        """Queries in each interval, (rows,)."""
+        return read_counts(self.file, self.column)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate never changes."""
+        counts = self.counts()
+        return bool(counts.min() == counts.max())
+
+    @property
+    def length_s(self) -> float | None:
+        """A run that does not say how long it is takes all of it; none can be longer."""
+        return float(len(self.counts()) * self.interval_s)
+
+
+def _bare_is_constant(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"kind": "constant", "value": value}
+
+
+RateSpec = Annotated[
+    ConstantRate | DiurnalRate | ProfileRate,
+    Field(discriminator="kind"),
+    BeforeValidator(_bare_is_constant),
+    OrBare({"type": "string", "description": "a constant rate: 1200/s, 1.2k/s, 50k/min"}),
+]
+
+
+class Phase(Part):
+    """A stretch of the load with a rate, or a linear ramp of it."""
+
+    name: Name | None = None
+    duration_s: PositiveDuration = Field(alias="duration")
+    rate: PhaseRate
+
+    @property
+    def start_per_s(self) -> float:
+        """Rate at its beginning."""
+        return self.rate[0]
+
+    @property
+    def end_per_s(self) -> float:
+        """Rate at its end."""
+        return self.rate[1]
