@@ -14,6 +14,7 @@ COMMANDS = {
     "init": "Write a first scenario: a template of the gallery, or by questions and answers.",
     "run": "Simulate a scenario: latency with intervals, objectives, theory.",
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",
+    "load": "Show what a load is: rate, bursts, a figure.",
     "validate": "Check a scenario and say what it would take.",
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",

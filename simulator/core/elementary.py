@@ -1,4 +1,4 @@
-"""Logarithm and exponential from additions, multiplications and one division: the same bits on every machine.
+"""Logarithm, exponential, sine, cosine from additions, multiplications and a division: the same bits on every machine.
 
 The C library's differ from one system to the next in the last bit, and a loop that calls them is not vectorised. These
 are FDLIBM's (Sun Microsystems, 1993; error below one unit in the last place), for arguments that a sample path meets.
@@ -75,9 +75,8 @@ def _cosine(x):  # type: ignore[no-untyped-def]
     """Cosine of 0 <= x <= pi/4."""
     z = x * x
     tail = 4.16666666666666019037e-02 + z * (-1.38888888888741095749e-03 + z * 2.48015872894767294178e-05)
-    tail = tail + z * z * z * (
-        -2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 - z * 1.13596475577881948265e-11)
-    )
+    far = -2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 - z * 1.13596475577881948265e-11)
+    tail = tail + z * z * z * far
     return 1.0 - (0.5 * z - z * z * tail)
 
 

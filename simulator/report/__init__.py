@@ -1,9 +1,11 @@
-"""What people read: tables of a run and of an estimate, and the files of a run directory."""
+"""What people read: tables of a run, an estimate, a load; its figure; and the files of a run directory."""
 
 from simulator.report.catalogue import catalogue_table
 from simulator.report.doctor import doctor_table
 from simulator.report.estimate import estimate_table
 from simulator.report.files import to_json, write_new, write_queries, write_run
+from simulator.report.load import load_table
+from simulator.report.load_figure import figure_format, load_figure
 from simulator.report.queries import write_queries_csv
 from simulator.report.run import run_table
 
@@ -11,6 +13,9 @@ __all__ = [
     "catalogue_table",
     "doctor_table",
     "estimate_table",
+    "figure_format",
+    "load_figure",
+    "load_table",
     "run_table",
     "to_json",
     "write_new",

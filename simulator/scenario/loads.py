@@ -74,7 +74,7 @@ class Load(Part):
 
     @property
     def length_s(self) -> float | None:
-        """How long a run is that does not say: phases and a profile whole, a wave one period; None: it counts queries."""
+        """How long a run is that does not say: all phases, all of a profile, one period; None: it counts queries."""
         if self.phases:
             return sum(phase.duration_s for phase in self.phases)
         return None if self.rate is None else self.rate.length_s

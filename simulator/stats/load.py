@@ -23,7 +23,11 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
     Over all arrivals, warm-up included; with ``shares_arrivals`` all replications have the same, else they are pooled.
     Null where there are too few.
     """
-    arrivals = [trace.arrival_ns for trace in (traces[:1] if shares_arrivals else traces)]
+    return describe_arrivals([trace.arrival_ns for trace in (traces[:1] if shares_arrivals else traces)])
+
+
+def describe_arrivals(arrivals: Sequence[I8]) -> dict[str, Any]:
+    """The same of instants, ascending, of each replication."""
     gaps = np.empty(sum(len(arrival_ns) - 1 for arrival_ns in arrivals))
     filled = 0
     for arrival_ns in arrivals:
@@ -37,6 +41,17 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
         "gap_cv": float(gaps.std()) / mean_s if mean_s > 0 else None,
         "dispersion": {f"{window_s}s": dispersion(arrivals, window_s) for window_s in WINDOWS_S},
     }
+
+
+def most_within(arrivals: Sequence[I8], window_ns: int) -> int:
+    """The most arrivals in any window of this length, wherever it begins; ``arrivals`` as for ``dispersion``."""
+    most = 0
+    for arrival_ns in arrivals:
+        for first in range(0, len(arrival_ns), AT_A_TIME):
+            begins = arrival_ns[first : first + AT_A_TIME]
+            ends = np.searchsorted(arrival_ns, begins + window_ns, side="left")
+            most = max(most, int((ends - np.arange(first, first + len(begins))).max()))
+    return most
 
 
 def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:

@@ -296,7 +296,7 @@ MACHINE = {
 
 
 def arrival_kinds(is_short: bool = False) -> st.SearchStrategy[Any]:
-    """Every kind of arrivals that needs no file, as written in a file; ``is_short``: none that may stay away for long."""
+    """Every kind of arrivals that needs no file, as written; ``is_short``: none that may stay away for long."""
     dwells = st.just("1ms") if is_short else st.sampled_from(["1ms", "1s", "1h"])
     return st.one_of(
         st.sampled_from(["poisson", "constant", {"kind": "poisson"}]),

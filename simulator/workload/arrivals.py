@@ -32,7 +32,7 @@ def cumulate(reached, epoch):  # type: ignore[no-untyped-def]
 def epochs(gaps: Law, seed: int, replication: int, count: int, first: int = 0, reached: float = 0.0) -> F8:
     """Unit-rate epochs of arrivals first .. first + count - 1, (count,) float64, increasing.
 
-    ``gaps``: their law, mean 1; constant ones put arrival i at i + 1/2. ``reached``: the epoch of arrival ``first`` - 1.
+    ``gaps``: their law, mean 1; constant ones put arrival i at i + 1/2. ``reached``: the epoch before ``first``.
     """
     if gaps == CONSTANT_GAPS:
         return np.arange(first, first + count, dtype=np.float64) + 0.5

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.core import draws
 from simulator.core.laws import Law
-from simulator.core.plan import F8
+from simulator.core.plan import F8, I8
 from simulator.workload.rates import Rate
 
 #: Dwells of one replication, at most: what memory holds.
@@ -106,13 +106,14 @@ class ModulatedRate:
     def cumulated(self, instant_s: F8) -> F8:
         """What the product has cumulated to at instants from 0 to the last edge."""
         dwell = self._dwell(instant_s)
-        return self.reached[dwell] + self.factor[dwell] * (self.base.cumulated(instant_s) - self.level[dwell])
+        since = self.base.cumulated(instant_s) - self.level[dwell]
+        return np.asarray(self.reached[dwell] + self.factor[dwell] * since)
 
     def at(self, instant_s: F8) -> F8:
         """Rate per second at instants from 0 to the last edge."""
-        return self.factor[self._dwell(instant_s)] * self.base.at(instant_s)
+        return np.asarray(self.factor[self._dwell(instant_s)] * self.base.at(instant_s))
 
-    def _dwell(self, instant_s: F8) -> np.ndarray:  # type: ignore[type-arg]
+    def _dwell(self, instant_s: F8) -> I8:
         return np.clip(np.searchsorted(self.edge_s, instant_s, side="right") - 1, 0, len(self.factor) - 1)
 
 

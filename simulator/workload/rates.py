@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 
-from simulator.core.plan import F8
+from simulator.core.plan import F8, I8
 from simulator.workload import wave
 
 
@@ -22,7 +23,7 @@ class RateFunction(Protocol):
         ...
 
     def instants(self, level: F8) -> F8:
-        """Instants, in seconds, at which the cumulated rate reaches ``level`` (non-decreasing, at most ``arrivals``)."""
+        """Instants in seconds at which the cumulated rate reaches ``level`` (non-decreasing, at most ``arrivals``)."""
         ...
 
     def cumulated(self, instant_s: F8) -> F8:
@@ -180,7 +181,7 @@ class Rate:
             level[inside] = one.at(offset_s[inside])
         return np.where(np.asarray(instant_s) > self.duration_s, 0.0, level)
 
-    def _placed(self, instant_s: F8) -> tuple[np.ndarray, F8]:  # type: ignore[type-arg]
+    def _placed(self, instant_s: F8) -> tuple[I8, F8]:
         piece = np.searchsorted(self.start_s, instant_s, side="right") - 1
         return piece, instant_s - self.start_s[piece]
 
@@ -214,6 +215,6 @@ def linear_pieces(rates_per_s: F8, interval_s: float) -> list[Piece]:
     It cumulates to as much in all as the rates do (trapezoids).
     """
     rates = rates_per_s.tolist()
-    between: list[Piece] = [RatePiece(interval_s, one, two) for one, two in zip(rates, rates[1:], strict=False)]
+    between: list[Piece] = [RatePiece(interval_s, one, two) for one, two in pairwise(rates)]
     ends = RatePiece(interval_s / 2, rates[0], rates[0]), RatePiece(interval_s / 2, rates[-1], rates[-1])
     return [ends[0], *between, ends[1]]

@@ -31,7 +31,7 @@ def fill_levels(depth, turn, level):  # type: ignore[no-untyped-def]
 
 @kernel
 def fill_turns(depth, level, turn):  # type: ignore[no-untyped-def]
-    """Fill ``turn`` (n,) with when the wave has cumulated to each ``level`` (n,) >= 0: Newton's steps, kept in a bracket.
+    """Fill ``turn`` (n,) with when the wave has cumulated to each ``level`` (n,) >= 0: Newton's steps in a bracket.
 
     Each is computed by itself, so it does not depend on what else is asked. The result cumulates to ``level`` within
     a few units in its last place.

@@ -1,0 +1,44 @@
+"""``shardsim load``: what a load is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from simulator.cli.options import format_option, loaded, scenario_options, table_width, wants_color
+
+
+@click.command("load")
+@scenario_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw the rate over time there: .png, .svg or .pdf.",
+)
+@format_option("table", "json")
+def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...], output: Path | None, format_: str) -> None:
+    """Show what the load of SCENARIO is, without serving it.
+
+    Mean and peak rate, the spread of gaps and the index of dispersion of counts, as asked for and as drawn; with -o a
+    figure of the rate over time with the arrivals of one replication.
+    """
+    from simulator.portrait import portrait
+    from simulator.report import figure_format, load_figure, load_table, to_json
+
+    kind = None if output is None else figure_format(output)
+    if output is not None and kind is None:
+        raise click.UsageError(f"{output}: a figure is a .png, .svg or .pdf file")
+    found = portrait(loaded(scenario, overlays, sets))
+    document = found.to_dict()
+    click.echo(to_json(document) if format_ == "json" else load_table(document, table_width(), wants_color()), nl=False)
+    if output is not None and kind is not None:
+        try:
+            output.write_bytes(load_figure(found, kind))
+        except OSError as error:
+            click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
+            sys.exit(2)
+        click.echo(f"figure in {output}", err=True)

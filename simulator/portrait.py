@@ -1,0 +1,89 @@
+"""What a load is, before anything serves it: its rate, how uneven its gaps are, how it clusters; asked and drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.offered import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
+from simulator.scenario import Scenario
+from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
+from simulator.units import NS_PER_S
+
+#: Replications that are drawn, at most, and arrivals of all of them: enough to see a load by.
+MOST_REPLICATIONS, MOST_ARRIVALS = 8, 20_000_000
+
+#: Arrivals are counted over a second to find their peak.
+PEAK_S = 1
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A load as it is asked for and as it was drawn. The figure shows the first replication."""
+
+    scenario: Scenario
+    loads: tuple[Load, ...]  #: of the first replications
+
+    def to_dict(self) -> dict[str, Any]:
+        """As written by ``shardsim load --format json``; null where there is no such figure, or too few arrivals."""
+        measured = [load.arrival_ns[load.first_measured :] for load in self.loads]
+        first = self.loads[0]
+        start_ns = int(first.arrival_ns[first.first_measured])
+        return {
+            "schema": 1,
+            "scenario": self.scenario.name,
+            "description": self.scenario.description,
+            "seed": self.scenario.run.seed,
+            "arrivals": self.scenario.load.arrivals.kind,
+            "replications": len(self.loads),
+            "warmup_queries": sum(load.first_measured for load in self.loads),
+            "queries": sum(len(arrival_ns) for arrival_ns in measured),
+            "warmup_s": start_ns / NS_PER_S,
+            "duration_s": (int(first.arrival_ns[-1]) - start_ns) / NS_PER_S,
+            "asked": asked(self.scenario, first),
+            "drawn": {
+                **describe_arrivals(measured),
+                "peak_per_s": most_within(measured, int(PEAK_S * NS_PER_S)) / PEAK_S,
+            },
+        }
+
+
+def portrait(scenario: Scenario) -> Portrait:
+    """Draw a load.
+
+    Raises
+    ------
+    ScenarioError
+        As ``make_load``.
+    """
+    try:
+        first = make_load(scenario, 0)
+        count = min(scenario.run.replications, MOST_REPLICATIONS, max(1, MOST_ARRIVALS // len(first.arrival_ns)))
+        if scenario.load.arrivals.kind == "trace":
+            count = 1  # all replications have the same
+        return Portrait(scenario, (first, *(make_load(scenario, replication) for replication in range(1, count))))
+    except OverflowError as error:
+        raise refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
+
+
+def asked(scenario: Scenario, load: Load) -> dict[str, Any]:
+    """What the scenario says of its load.
+
+    The mean rate while measured; the peak of the rate function; the cv of gaps and the index of dispersion only of a
+    constant rate, and where they have a closed form.
+    """
+    states, is_constant = modulation(scenario), scenario.is_stationary
+    windows = {f"{window_s}s": float(window_s) for window_s in WINDOWS_S} | {"limit": math.inf}
+    known: dict[str, float | None] = dict.fromkeys(windows)
+    peak = gap_cv = None
+    if scenario.load.arrivals.kind != "trace":
+        peak = max(piece.peak_per_s for piece in rate_pieces(scenario)) * (max(states.factors) if states else 1.0)
+    if is_constant:
+        known["limit"] = dispersion(scenario)
+        gap_cv = None if states else math.sqrt(gap_law(scenario).cv2())
+        if states:
+            known = {name: states.dispersion(mean_rate(scenario), window_s) for name, window_s in windows.items()}
+        elif scenario.load.arrivals.kind == "poisson":
+            known = dict.fromkeys(windows, 1.0)
+    return {"rate_per_s": load.rate_per_s, "peak_per_s": peak, "gap_cv": gap_cv, "dispersion": known}
