@@ -164,7 +164,7 @@ def _timed(scenario: Scenario, replication: int) -> Load:
     """All queries of a duration, after a warm-up at the rate with which it begins."""
     run, pieces = scenario.run, rate_pieces(scenario)
     duration_s = sum(piece.duration_s for piece in pieces)
-    warmup_s = duration_s / WARMUP if run.warmup_s is None else run.warmup_s
+    warmup_s = _warmup_s(scenario, duration_s)
     start_per_s = pieces[0].start_per_s
     before: list[Piece] = [RatePiece(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
     base = Rate([*before, *pieces])
@@ -175,6 +175,14 @@ def _timed(scenario: Scenario, replication: int) -> Load:
         message = f"no query arrives in the {duration_s:g} s that are measured; raise the rate or run longer"
         raise refusal(scenario, "load", message)
     return Load(arrival_ns, first, sum(piece.arrivals for piece in pieces) / duration_s, rate)
+
+
+def _warmup_s(scenario: Scenario, duration_s: float) -> float:
+    """Warm-up of a run that is measured for a duration: as said, which may be none, or a part of the duration."""
+    run = scenario.run
+    if run.warmup_s is not None:
+        return run.warmup_s
+    return 0.0 if run.warmup_queries == 0 else duration_s / WARMUP
 
 
 def rate_pieces(scenario: Scenario) -> list[Piece]:
@@ -226,7 +234,7 @@ def _trace_load(scenario: Scenario) -> Load:
     arrival_ns = arrivals_of_trace(trace.timestamp_s, trace_speed(scenario))
     rate_per_s = own_rate(trace.timestamp_s) * trace_speed(scenario)
     if run.duration_s is not None:
-        warmup_s = run.duration_s / WARMUP if run.warmup_s is None else run.warmup_s
+        warmup_s = _warmup_s(scenario, run.duration_s)
         if ns(warmup_s + run.duration_s) > arrival_ns[-1] + ns(1 / rate_per_s):
             lasts = format_duration(float(arrival_ns[-1]) / NS_PER_S)
             message = f"warm-up and duration take {format_duration(warmup_s + run.duration_s)}; the trace lasts {lasts}"

@@ -18,7 +18,8 @@ from simulator.theory import Finding, Prediction, check, estimate
 #: rr: E_c/M/1 and M/D/c; tandem: Jackson (1957), Burke (1956), Friedman (1965); fj2: Flatto and Hahn (1984); fjN, jsq:
 #: truncated Markov chains; fanout0, funnel0: order statistics; skew, seed_load, fj_det: M/D/1 in lockstep;
 #: seed_contrast: Reich (1957); sqd_n: power of two choices among many replicas, refined mean field (Gast and Van Houdt,
-#: 2017), whose error is of the order of 1 / replicas^2.
+#: 2017), whose error is of the order of 1 / replicas^2; mmpp: Neuts (1981), Fischer and Meier-Hellstern (1993); mtminf:
+#: Eick, Massey and Whitt (1993), read by ``test_loads``.
 TABLE = Path(__file__).parent / "oracles.csv"
 
 
@@ -49,7 +50,7 @@ def exponential(mean: float) -> dict[str, str]:
     return {"kind": "exponential", "mean": f"{mean!r}s"}
 
 
-def scenario(rate: float, *stages: dict[str, Any], arrivals: str = "poisson") -> dict[str, Any]:
+def scenario(rate: float, *stages: dict[str, Any], arrivals: Any = "poisson") -> dict[str, Any]:
     return {"name": "system", "load": {"arrivals": arrivals, "rate": f"{rate!r}/s"}, "stages": list(stages)}
 
 
@@ -102,8 +103,17 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("one", law, workers=int(given["c"])))
     if family == "gm1" and given["arrivals"] == "deterministic":
         return scenario(rate, stage("one", exponential(1.0)), arrivals="constant")
+    if family == "gm1" and given.get("by") == "gamma":
+        gamma = {"kind": "gamma", "cv": 0.5**0.5}
+        return scenario(rate, stage("one", exponential(1.0)), arrivals=gamma)
     if family == "gm1":  # every second query of a Poisson stream: Erlang-2 gaps
         return scenario(2 * rate, stage("one", exponential(1.0), replicas=2, routing="round_robin"))
+    if family == "mmpp":
+        leaving = [float(given[name]) for name in ("r12", "r21")]
+        rates = [float(given[name]) for name in ("l1", "l2")]
+        mean = (rates[0] * leaving[1] + rates[1] * leaving[0]) / (leaving[0] + leaving[1])
+        states = {"kind": "mmpp", "rates": rates, "dwell": [f"{1 / rate!r}s" for rate in leaving]}
+        return scenario(mean, stage("one", exponential(1.0)), arrivals=states)
     if family == "rr":
         count = int(given["c"])
         if given["policy"] == "central_queue":
@@ -195,7 +205,8 @@ def systems() -> list[System]:
             name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_sojourn")
             statistic = "wait" if name == "mean_wait" else name
             if re.fullmatch(r"mean|wait|p[\d.]+(_wait)?", statistic):
-                rows.setdefault((row["family"], row["parameters"]), {})[statistic] = float(row["value"])
+                for parameters in {row["parameters"], row["parameters"].replace("erlang2", "erlang2;by=gamma")}:
+                    rows.setdefault((row["family"], parameters), {})[statistic] = float(row["value"])
     found = []
     for (family, parameters), exact in rows.items():
         given = parsed(parameters)

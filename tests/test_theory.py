@@ -114,6 +114,8 @@ QUICK = [
     "md1 lam=0.7;D=1.0",
     "mmc lam=3.2;mu=1.0;c=4",
     "gm1 arrivals=deterministic;lam=0.5;mu=1.0",
+    "gm1 arrivals=erlang2;by=gamma;lam=0.8;mu=1.0",
+    "mmpp l1=0.5;l2=1.5;r12=0.05;r21=0.2;mu=1.0",
     "rr policy=round_robin;c=2;lam_total=1.0;mu=1.0",
     "jsq n=2;d=2;lam_total=1.0;mu=1.0",
     "jsq n=4;d=2;lam_total=3.2;mu=1.0",

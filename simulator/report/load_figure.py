@@ -56,7 +56,7 @@ def load_figure(portrait: Portrait, format_: str = "png") -> bytes:
     end_s = _end_s(arrival_s)
     has_close_up = len(arrival_s) >= FEWEST_FOR_A_CLOSE_UP
     figure = Figure(figsize=(9, 6 if has_close_up else 3.3), layout="constrained")
-    whole, *rest = np.ravel(figure.subplots(2 if has_close_up else 1, 1))
+    whole, *rest = figure.subplots(2 if has_close_up else 1, 1, squeeze=False)[:, 0]
     title = scenario.name + (f": {scenario.description}" if scenario.description else "")
     figure.suptitle(_shortened(title, 95), fontsize=11, x=0.01, ha="left")
     counts, edges, width = _panel(whole, portrait, arrival_s, 0.0, end_s, end_s)

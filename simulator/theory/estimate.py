@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.plan import ARRIVE_POISSON, F8, RANDOM, ROUND_ROBIN, Plan
+from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.theory.queues import (
     MD1,
     MD1_MOST,
+    gamma_m1_sojourn_s,
     harmonic,
     mg1_mean_wait,
     mm1_quantile,
@@ -134,10 +135,11 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
     shard, replica = divmod(int(parts[stage].utilisation.argmax()), stages[stage].replicas)
     utilisation = hottest[stage]
     predictions: list[Prediction] = []
-    is_poisson = plan.arrival_kind == ARRIVE_POISSON and is_stationary
-    is_poisson = is_poisson and not any(stage.has_drawn_machines() for stage in stages)
-    if is_poisson and 0 < utilisation < FULL:
+    is_known = is_stationary and not any(stage.has_drawn_machines() for stage in stages) and 0 < utilisation < FULL
+    if is_known and plan.arrival_kind == ARRIVE_POISSON:
         predictions = [*_lockstep(plan, stages), *_first_stage(plan, stages)]
+    elif is_known and plan.arrival_kind == ARRIVE_GAMMA:
+        predictions = _gamma_gaps(plan, stages)
     moments = stages[stage].moments_s(shard)
     service_cv2 = 1.0
     if moments is not None and moments[0] > 0 and math.isfinite(moments[1]):
@@ -279,6 +281,28 @@ def _exponential(plan: Plan, stages: list[StageView], rate_per_s: float) -> list
             lower_s = math.fsum(1 / (k / mean_s - rate_per_s) for k in range(1, stage.shards + 1))
             lower = "queues that drain one by one bound a fork and join from below (Varki et al., in Thomasian, 2014)"
             found.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower, is_testable))
+    return found
+
+
+def _gamma_gaps(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+    """GI/M/1 in the first stage, where every query goes to the only replica of every shard."""
+    stage = stages[0]
+    services_s = mean_services_s(stage)
+    if not stage.is_exponential() or stage.replicas > 1 or stage.workers > 1:
+        return []
+    if np.ptp(stage.machine_factor) > 0 or np.ptp(services_s) > 0:
+        return []
+    law = "GI/M/1 (Kendall, 1953)"
+    mean_s = float(services_s[0] * stage.machine_factor[0, 0])
+    sojourn_s = gamma_m1_sojourn_s(plan.rate_per_s, mean_s, math.sqrt(plan.arrival_dispersion))
+    is_testable, fixed_s = _is_testable(stage), _plain_network_s(stage)
+    found = [Prediction("wait", 0, sojourn_s - mean_s, EXACT, law, is_testable)]
+    if stage.shards == 1 and fixed_s is not None:
+        for place in [0, None] if len(stages) == 1 else [0]:
+            found.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law, is_testable))
+            for percent in PERCENTS:
+                value_s = fixed_s - math.log1p(-percent / 100) * sojourn_s
+                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
     return found
 
 
