@@ -264,6 +264,29 @@ def test_an_interrupted_run_keeps_the_replications_that_were_finished(tmp_path, 
     assert "Traceback" not in found.stderr
 
 
+def test_a_load_is_shown_and_drawn(shardsim, small, tmp_path):
+    code, out, err = shardsim("load", small, "-o", str(tmp_path / "load.png"))
+    assert (code, err) == (0, f"figure in {tmp_path / 'load.png'}\n")
+    assert "dispersion" in out
+    assert (tmp_path / "load.png").read_bytes().startswith(b"\x89PNG")
+    code, out, _ = shardsim("load", small, "-o", str(tmp_path / "load.svg"), "--format", "json")
+    assert code == 0
+    assert json.loads(out)["asked"]["rate_per_s"] == 50
+    assert b"<svg" in (tmp_path / "load.svg").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "said"), [("load.txt", "a figure is a .png"), ("no/load.png", "cannot be written")])
+def test_a_figure_that_cannot_be_drawn(shardsim, small, tmp_path, name, said):
+    code, _, err = shardsim("load", small, "-o", str(tmp_path / name))
+    assert code == 2
+    assert said in err
+
+
+def test_matplotlib_waits_until_a_figure_is_drawn():
+    code = "import sys, simulator.report, simulator.portrait; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_scenario_runs(shardsim, path):
     few = ["--replications", "2"] if "phases" in path.read_text() else ["--replications", "2", "--queries", "5"]

@@ -24,6 +24,8 @@ COMMANDS = {
     "estimate.txt": ["estimate", "scenarios/web_search.yaml"],
     "estimate.json": ["estimate", "scenarios/paper_funnel.yaml", "--format", "json"],
     "show.yaml": ["show", "scenarios/web_search.yaml"],
+    "load.txt": ["load", "scenarios/ads_ranker.yaml"],
+    "load.json": ["load", "scenarios/trace_replay.yaml", "--format", "json"],
     "validate.txt": ["validate", "scenarios/paper_funnel.yaml"],
     "recommendation.txt": ["run", "scenarios/recommendation.yaml", *SHORT],
     "estimate_recommendation.txt": ["estimate", "scenarios/recommendation.yaml"],

@@ -23,7 +23,9 @@ from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
 from simulator.testing import plans
 from simulator.theory import little
-from simulator.workload import arrivals
+from simulator.workload import arrivals, wave
+from simulator.workload.modulation import Modulation, modulated
+from simulator.workload.rates import Rate, RatePiece, WavePiece
 
 #: Examples are drawn, not shrunk: a bug is to be seen, not explained.
 GENERATE = settings(max_examples=300, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
@@ -61,9 +63,35 @@ def identities_hold() -> None:
 
 def loads_are_as_asked() -> None:
     """test_workload.py: the rate asked for, and a process whose gaps have the spread of a Poisson process."""
-    gaps = np.diff(arrivals.epochs(1, 5, 0, 50_000))
+    gaps = np.diff(arrivals.epochs(arrivals.POISSON_GAPS, 5, 0, 50_000))
     assert abs(gaps.mean() - 1) < 5 / math.sqrt(len(gaps))
     assert abs(gaps.std() - 1) < 5 * math.sqrt(2 / len(gaps))
+
+
+def bursts_are_as_stated() -> None:
+    """test_modulation.py: counts have the mean and the dispersion that are stated; five standard errors."""
+    states, base = Modulation.of([1, 6], [2.0, 0.5]), Rate([RatePiece(3.0, 10.0, 10.0)])
+    counts = np.array(
+        [
+            len(arrivals.arrivals_until(arrivals.POISSON_GAPS, 2, one, modulated(states, 2, one, base, 3.0)))
+            for one in range(1500)
+        ]
+    )
+    mean, error = counts.mean(), counts.std() / math.sqrt(len(counts))
+    assert abs(mean - 30) < 5 * error
+    relative = 2.0 / 2.5 * 1 + 0.5 / 2.5 * 6  # mean of the rates over time, worked out by hand
+    stated = Modulation((1 / relative, 6 / relative), (2.0, 0.5)).dispersion(10.0, 3.0)
+    spread = (counts - mean) ** 2
+    assert abs(spread.mean() / mean - stated) < 5 * spread.std() / mean / math.sqrt(len(counts))
+
+
+def waves_are_as_asked() -> None:
+    """test_rates.py: queries arrive in every part of a period as often as asked."""
+    rate = Rate([WavePiece(200.0, 50.0, 1.9, 10.0)])
+    instant_s = arrivals.arrivals_until(arrivals.POISSON_GAPS, 3, 0, rate) * 1e-9
+    seen = np.histogram(instant_s % 10.0, np.linspace(0, 10, 11))[0]
+    expected = 20 * np.diff(rate.cumulated(np.linspace(0, 10, 11)))
+    assert np.all(np.abs(seen - expected) < 6 * np.sqrt(expected))
 
 
 def intervals_cover() -> None:
@@ -152,6 +180,29 @@ def gaps_of_whole_milliseconds(kind, seed, replication, count, first=0, reached=
     return np.cumsum(np.random.default_rng(seed).poisson(1000, size=count) / 1000)
 
 
+HONEST_PATH = Modulation.path
+
+
+def calm_at_first(self, seed, replication, count):
+    """The first state at 0, instead of one drawn in proportion to dwell."""
+    edge_s, _ = HONEST_PATH(self, seed, replication, count)
+    return edge_s, np.resize(np.array(self.factors), count)
+
+
+def states_of_equal_length(self, seed, replication, count):
+    _, factor = HONEST_PATH(self, seed, replication, count)
+    dwell_s = np.where(factor == self.factors[0], self.dwells_s[0], self.dwells_s[1])
+    return np.concatenate([[0.0], np.cumsum(dwell_s)]), factor
+
+
+def rates_not_weighted_by_dwell(rates, dwells_s):
+    return Modulation(tuple(rate / np.mean(rates) for rate in rates), tuple(dwells_s))
+
+
+def always_the_mean(depth, level):
+    return level
+
+
 def leave_late(self, gather, now):
     self.leave_ns[gather.stage.index, gather.query] = now + 1
 
@@ -225,6 +276,10 @@ MUTANTS = {
     "a sum of the first of its parts": (total, "added", lambda functions: functions[0], sums_are_of_all_parts),
     "gaps clipped at three means": (arrivals, "epochs", gaps_clipped_at_three, loads_are_as_asked),
     "gaps of whole milliseconds": (arrivals, "epochs", gaps_of_whole_milliseconds, loads_are_as_asked),
+    "calm at the beginning": (Modulation, "path", calm_at_first, bursts_are_as_stated),
+    "states of equal length": (Modulation, "path", states_of_equal_length, bursts_are_as_stated),
+    "rates not weighted by dwell": (Modulation, "of", rates_not_weighted_by_dwell, bursts_are_as_stated),
+    "a wave that is flat": (wave, "turns", always_the_mean, waves_are_as_asked),
     "queries taken for independent": (stats_share, "share_ends", independent_queries, intervals_cover),
 }
 

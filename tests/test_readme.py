@@ -71,6 +71,7 @@ def test_pieces_of_scenarios_are_valid(block):
 def test_alternatives_of_a_load_are_valid(tmp_path):
     [block] = [b for b in yaml_blocks() if "kind: trace" in b]
     (tmp_path / "arrivals.csv").write_text("t\n0\n10\n20\n")
+    (tmp_path / "day.csv").write_text("time,queries\n0:00,500\n0:10,900\n")
     for line in block.splitlines():
         (tmp_path / "one.yaml").write_text(completed(line + "\n"))
         assert load_scenario(tmp_path / "one.yaml").stages
