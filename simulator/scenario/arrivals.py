@@ -24,9 +24,8 @@ from simulator.scenario.fields import (
     word_type,
 )
 from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace
+from simulator.scenario.tabled_laws import MOST_GAMMA_CV
 
-#: Gamma gaps are drawn from a table; up to here its mean and cv are within 1e-4 of what is asked.
-MOST_GAMMA_CV = 4
 #: States of modulated arrivals, at most.
 MOST_STATES = 1000
 

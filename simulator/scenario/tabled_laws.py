@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic_core import PydanticCustomError
-
 from simulator.core.laws import Law
 from simulator.scenario.closed_laws import MOST_CV
-from simulator.scenario.fields import Contradiction, Part, PositiveCount, PositiveDuration, Text, word_type
-from simulator.scenario.law_file import read_law
 from simulator.scenario.csv_file import TraceError
+from simulator.scenario.fields import (
+    Contradiction,
+    Part,
+    PositiveCount,
+    PositiveDuration,
+    Text,
+    file_problem,
+    word_type,
+)
+from simulator.scenario.law_file import read_law
 
 #: Beyond it a table of a gamma law no longer keeps its cv (``law_tables``).
 MOST_GAMMA_CV = 4
@@ -109,8 +115,7 @@ class _Empirical(Part):
         try:
             read_law(self.file)
         except TraceError as error:
-            found = {"file": error.file, "line": error.line, "message": error.message}
-            raise PydanticCustomError("trace", "trace", found) from None
+            raise file_problem(error.file, error.line, error.message) from None
         return ()
 
 

@@ -131,7 +131,7 @@ def gamma_m1_sojourn_s(rate_per_s: float, mean_s: float, cv: float) -> float:
     Newton's steps from 0, all on one side of it since the right side is convex.
 
     >>> round(gamma_m1_sojourn_s(0.8, 1.0, 1.0), 9), round(gamma_m1_sojourn_s(0.8, 1.0, 0.5**0.5), 9)
-    (5.0, 3.84397977)
+    (5.0, 3.843979767)
     """
     spread, utilisation = cv * cv, rate_per_s * mean_s
     sigma = 0.0
