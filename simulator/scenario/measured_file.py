@@ -7,8 +7,8 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
-from simulator.scenario.merge import did_you_mean
 from simulator.scenario.csv_file import TraceError
+from simulator.scenario.merge import did_you_mean
 
 #: Sizes at most: a task's cost is looked up among them one by one.
 MOST_SIZES = 1000

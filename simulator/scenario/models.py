@@ -13,6 +13,7 @@ from simulator import models, units
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.tree import VISIT_S, depth_of
+from simulator.scenario.csv_file import TraceError
 from simulator.scenario.fields import (
     Contradiction,
     Duration,
@@ -25,7 +26,6 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.measured_file import Rows, read_measured
-from simulator.scenario.csv_file import TraceError
 
 #: Units of a column of times, in seconds.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}

@@ -30,6 +30,7 @@ from simulator.scenario.machines import machine_contradictions
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.slo import ObjectiveField
+from simulator.units import format_duration
 
 MOST_SHARDS = 2**24
 
@@ -172,8 +173,8 @@ class Scenario(Part):
             yield ("run", "warmup"), "the run is measured for a time, so warm-up is one, too: like 30s, or 0, or auto"
         most_s, asked_s = self.load.most_s, self.run.duration_s
         if most_s is not None and asked_s is not None and asked_s > most_s:
-            lasts = f"the profile lasts {units.format_duration(most_s)}"
-            yield ("run", "duration"), f"{lasts}, got {units.format_duration(asked_s)}; leave it out to run all of it"
+            lasts = f"the profile lasts {format_duration(most_s)}"
+            yield ("run", "duration"), f"{lasts}, got {format_duration(asked_s)}; leave it out to run all of it"
         yield from self._stage_contradictions()
         names = [stage.name for stage in self.stages]
         for index, objective in enumerate(self.slos):
