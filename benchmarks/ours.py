@@ -18,10 +18,10 @@ from simulator.core import draws, rules, sampling
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.jit import kernel
 from simulator.core.laws import Law
-from simulator.core.plan import ARRIVE_POISSON, ROLES, TIME, Plan
+from simulator.core.plan import ROLES, TIME, Plan
 from simulator.core.trace import Trace
 from simulator.engines import compiled, reference
-from simulator.workload.arrivals import arrivals_counted
+from simulator.workload.arrivals import POISSON_GAPS, arrivals_counted
 from simulator.workload.rates import Rate, RatePiece
 
 
@@ -32,7 +32,7 @@ def plan_of(stages: Sequence[int], queries: int, seed: int) -> Plan:
     parts = [
         StageParts([1 / shards] * shards, candidates=Law.constant(1.0), time=Law.exponential(1e9)) for shards in stages
     ]
-    arrival_ns = arrivals_counted(ARRIVE_POISSON, seed, 0, rate, queries)
+    arrival_ns = arrivals_counted(POISSON_GAPS, seed, 0, rate, queries)
     return assemble(parts, arrival_ns, seed=seed, rate_per_s=rate_per_s)
 
 

@@ -205,7 +205,10 @@ def systems() -> list[System]:
             name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_sojourn")
             statistic = "wait" if name == "mean_wait" else name
             if re.fullmatch(r"mean|wait|p[\d.]+(_wait)?", statistic):
-                for parameters in {row["parameters"], row["parameters"].replace("erlang2", "erlang2;by=gamma")}:
+                both_ways = {row["parameters"]}
+                if row["family"] == "gm1":
+                    both_ways.add(row["parameters"].replace("erlang2", "erlang2;by=gamma"))
+                for parameters in sorted(both_ways):
                     rows.setdefault((row["family"], parameters), {})[statistic] = float(row["value"])
     found = []
     for (family, parameters), exact in rows.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from simulator.core.plan import (
     ROUND_ROBIN,
     Plan,
 )
+from simulator.testing.loads import loads
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
@@ -295,19 +295,6 @@ MACHINE = {
 }
 
 
-def arrival_kinds(is_short: bool = False) -> st.SearchStrategy[Any]:
-    """Every kind of arrivals that needs no file, as written; ``is_short``: none that may stay away for long."""
-    dwells = st.just("1ms") if is_short else st.sampled_from(["1ms", "1s", "1h"])
-    return st.one_of(
-        st.sampled_from(["poisson", "constant", {"kind": "poisson"}]),
-        st.sampled_from([0.25, 1] if is_short else [0.25, 1, 4]).map(lambda cv: {"kind": "gamma", "cv": cv}),
-        st.tuples(st.sampled_from([[1, 5], [0, 1, 3]]), dwells).map(
-            lambda drawn: {"kind": "mmpp", "rates": drawn[0], "dwell": drawn[1]}
-        ),
-        st.just({"kind": "mmpp", "rates": [4, 1], "dwell": ["2ms", "30ms"]}),
-    )
-
-
 @st.composite
 def scenarios(draw: st.DrawFn, most_queries: int = 30, most_stages: int = 3) -> dict[str, Any]:
     """Scenarios as plain values, spelled as in a file, valid and small.
@@ -322,23 +309,11 @@ def scenarios(draw: st.DrawFn, most_queries: int = 30, most_stages: int = 3) -> 
         Stages of the funnel, at most.
     """
     names = [f"stage_{index}" for index in range(draw(st.integers(1, most_stages)))]
-    rate = st.sampled_from(["1/s", "30/s", "1.2k/s", "50k/min"])
-    phases = [{"duration": "100ms", "rate": "20/s .. 200/s"}, {"name": "flat", "duration": "50ms", "rate": "200/s"}]
-    waves = st.fixed_dictionaries(
-        {
-            "kind": st.just("diurnal"),
-            "mean": rate,
-            "peak_to_mean": st.sampled_from([1, 1.5, 2]),
-            "period": st.sampled_from(["10ms", "1s", "24h"]),
-        }
-    )
-    rates = st.one_of(rate, waves).map(lambda r: {"rate": r})
-    load: dict[str, Any] = draw(st.one_of(rates, st.just({"phases": phases})))
-    load["arrivals"] = draw(arrival_kinds(is_short="phases" in load))
-    load["scale"] = draw(st.sampled_from([1, 0.5, 2]))
-    load["work"] = draw(st.one_of(st.just({"kind": "constant"}), written_factor_laws()))
+    load, is_counted = draw(loads())
+    if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
+        load["work"] = draw(st.one_of(st.just({"kind": "constant"}), written_factor_laws()))
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
-    if "rate" in load:
+    if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))
         run["warmup"] = draw(st.sampled_from(["auto", 0, 3]))
     slos = ["p99 < 100ms", "mean < 50ms", "max < 10s", "95% within 80ms", "failed_ratio < 1%", "goodput > 1/s"]

@@ -1,0 +1,80 @@
+"""Strategies that draw loads as written in a file: every kind of rates and arrivals; small and short."""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+_RATES = st.sampled_from(["1/s", "30/s", "1.2k/s", "50k/min"])
+
+
+@st.composite
+def loads(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
+    """A load, all but the law of its work, and whether its run may count queries: else it says how long it is."""
+    phases = [{"duration": "100ms", "rate": "20/s .. 200/s"}, {"name": "flat", "duration": "50ms", "rate": "200/s"}]
+    waves = st.fixed_dictionaries(
+        {
+            "kind": st.just("diurnal"),
+            "mean": _RATES,
+            "peak_to_mean": st.sampled_from([1, 1.5, 2]),
+            "period": st.sampled_from(["10ms", "1s", "24h"]),
+        }
+    )
+    endless = st.one_of(_RATES, waves).map(lambda rate: {"rate": rate})
+    load: dict[str, Any] = dict(draw(st.one_of(endless, st.just({"phases": phases}), recorded_loads())))
+    is_counted = "rate" in load and "file" not in load["rate"]
+    if "arrivals" not in load:
+        load["arrivals"] = draw(arrival_kinds(is_short=not is_counted))
+    load["scale"] = draw(st.sampled_from([1, 0.5, 2]))
+    return load, is_counted
+
+
+@lru_cache(maxsize=1)
+def recorded_file() -> str:
+    """A CSV file of recorded queries: instants, gaps, work and counts; in a directory that goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="shardsim-")
+    atexit.register(folder.cleanup)
+    rows = [f"{7 * row + row % 3},{row % 5},{row % 4},{row % 3 + 1}" for row in range(60)]
+    path = Path(folder.name) / "recorded.csv"
+    path.write_text("\n".join(["t_ms,gap_ms,weight,count", *rows]) + "\n")
+    return str(path)
+
+
+def recorded_loads() -> st.SearchStrategy[dict[str, Any]]:
+    """Loads from a file: profiles of counts, traces of instants and of gaps, with work or without."""
+    profiles = st.sampled_from(["step", "linear"]).map(
+        lambda shape: {
+            "rate": {
+                "kind": "profile",
+                "file": recorded_file(),
+                "column": "count",
+                "interval": "3ms",
+                "shape": shape,
+            }
+        }
+    )
+    columns = st.sampled_from([{"column": "t_ms"}, {"column": "gap_ms", "values": "gaps"}])
+    traces = st.tuples(
+        columns, st.sampled_from([{}, {"columns": {"work": "weight"}}]), st.sampled_from(["ms", "us"])
+    ).map(
+        lambda drawn: {"arrivals": {"kind": "trace", "file": recorded_file(), "unit": drawn[2], **drawn[0], **drawn[1]}}
+    )
+    return st.one_of(profiles, traces)
+
+
+def arrival_kinds(is_short: bool = False) -> st.SearchStrategy[Any]:
+    """Every kind of arrivals that needs no file, as written; ``is_short``: none that may stay away for long."""
+    dwells = st.just("1ms") if is_short else st.sampled_from(["1ms", "1s", "1h"])
+    return st.one_of(
+        st.sampled_from(["poisson", "constant", {"kind": "poisson"}]),
+        st.sampled_from([0.25, 1] if is_short else [0.25, 1, 4]).map(lambda cv: {"kind": "gamma", "cv": cv}),
+        st.tuples(st.sampled_from([[1, 5], [0, 1, 3]]), dwells).map(
+            lambda drawn: {"kind": "mmpp", "rates": drawn[0], "dwell": drawn[1]}
+        ),
+        st.just({"kind": "mmpp", "rates": [4, 1], "dwell": ["2ms", "30ms"]}),
+    )
