@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import tempfile
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+#: Recorded queries: instants, gaps, work, and counts.
+RECORDED = str(Path(__file__).parent / "recorded.csv")
 _RATES = st.sampled_from(["1/s", "30/s", "1.2k/s", "50k/min"])
 
 
@@ -34,24 +33,13 @@ def loads(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
     return load, is_counted
 
 
-@lru_cache(maxsize=1)
-def recorded_file() -> str:
-    """A CSV file of recorded queries: instants, gaps, work and counts; in a directory that goes with the process."""
-    folder = tempfile.TemporaryDirectory(prefix="shardsim-")
-    atexit.register(folder.cleanup)
-    rows = [f"{7 * row + row % 3},{row % 5},{row % 4},{row % 3 + 1}" for row in range(60)]
-    path = Path(folder.name) / "recorded.csv"
-    path.write_text("\n".join(["t_ms,gap_ms,weight,count", *rows]) + "\n")
-    return str(path)
-
-
 def recorded_loads() -> st.SearchStrategy[dict[str, Any]]:
     """Loads from a file: profiles of counts, traces of instants and of gaps, with work or without."""
     profiles = st.sampled_from(["step", "linear"]).map(
         lambda shape: {
             "rate": {
                 "kind": "profile",
-                "file": recorded_file(),
+                "file": RECORDED,
                 "column": "count",
                 "interval": "3ms",
                 "shape": shape,
@@ -61,9 +49,7 @@ def recorded_loads() -> st.SearchStrategy[dict[str, Any]]:
     columns = st.sampled_from([{"column": "t_ms"}, {"column": "gap_ms", "values": "gaps"}])
     traces = st.tuples(
         columns, st.sampled_from([{}, {"columns": {"work": "weight"}}]), st.sampled_from(["ms", "us"])
-    ).map(
-        lambda drawn: {"arrivals": {"kind": "trace", "file": recorded_file(), "unit": drawn[2], **drawn[0], **drawn[1]}}
-    )
+    ).map(lambda drawn: {"arrivals": {"kind": "trace", "file": RECORDED, "unit": drawn[2], **drawn[0], **drawn[1]}})
     return st.one_of(profiles, traces)
 
 
