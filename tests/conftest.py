@@ -24,7 +24,13 @@ settings.load_profile(os.environ.get("SHARDSIM_PROFILE", "ci"))
 
 @pytest.fixture(scope="session", autouse=True)
 def one_signature_a_kernel() -> Iterator[None]:
-    """After all tests of a process: no kernel was compiled twice. A second signature costs users its compilation."""
+    """After all tests of a process: no kernel was compiled twice. A second signature costs users its compilation.
+
+    And before them all kernels are compiled: what a command prints must not depend on who comes first.
+    """
+    from simulator.engines import compile_ahead
+
+    compile_ahead()
     yield
     from numba.core.dispatcher import Dispatcher
 

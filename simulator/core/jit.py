@@ -27,6 +27,7 @@ def source_hash() -> str:
     """Hash of the modules that define kernels, and of what compiles them, and for which processor."""
     digest = hashlib.sha256(f"{numba.__version__} {get_host_cpu_name()} {sys.implementation.cache_tag}".encode())
     package = Path(__file__).parent.parent
+    digest.update(str(package).encode())  # numba itself goes by the path: another checkout compiles for itself
     for folder in ("core", "engines", "workload"):
         for path in sorted((package / folder).glob("*.py")):
             digest.update(path.name.encode())
