@@ -90,6 +90,9 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("one", exponential(1.0)))
     if family == "md1":
         return scenario(rate, stage("one", "1s"))
+    if family == "mxg1":  # a query is done with the last of its items on one server: M/D/1
+        model = {"kind": "tree", "per_item": "1s"}
+        return scenario(float(given["lam_batch"]), {"name": "one", "candidates": int(given["m"]), "model": model})
     if family == "mg1_mix":
         rates = [float(given[f"lam{i}"]) for i in (1, 2)]
         parts = [{"weight": rate, "law": f"{given[f'D{i}']}s"} for i, rate in enumerate(rates, 1)]
@@ -202,7 +205,12 @@ def systems() -> list[System]:
     rows: dict[tuple[str, str], dict[str, float]] = {}
     with TABLE.open(newline="") as source:
         for row in csv.DictReader(source):
-            name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_sojourn")
+            name = (
+                row["statistic"]
+                .removesuffix("_at_80pct_of_capacity")
+                .removesuffix("_batch_last_task")
+                .removesuffix("_sojourn")
+            )
             statistic = "wait" if name == "mean_wait" else name
             if re.fullmatch(r"mean|wait|p[\d.]+(_wait)?", statistic):
                 both_ways = {row["parameters"]}
