@@ -90,10 +90,10 @@ def lindley(seed, replication, rate, arrival, latency):  # type: ignore[no-untyp
     reached = 0.0
     free = 0
     for query in range(arrival.shape[0]):
-        u, _ = draws.uniforms(seed, replication, draws.GAP, query, 0, 0)
+        u, _ = draws.uniforms(seed, replication, draws.GAP, query, draws.FIRST_COPY, draws.FIRST_COPY)
         reached = reached - math.log(1.0 - u)
         arrival[query] = int(math.floor(reached / rate * 1e9 + 0.5))
-        u, _ = draws.uniforms(seed, replication, draws.TASK, query, 0, 0)
+        u, _ = draws.uniforms(seed, replication, draws.TASK, query, draws.FIRST_COPY, draws.FIRST_COPY)
         service = max(1, int(math.floor(-1e9 * math.log(1.0 - u) + 0.5)))
         free = max(free, arrival[query]) + service
         latency[query] = free - arrival[query]
