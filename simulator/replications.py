@@ -13,29 +13,39 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import TypeVar
 
+from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import COMPILED, engine
 from simulator.errors import Problem, ScenarioError
 from simulator.planner import make_plan
 from simulator.scenario import Scenario
 
-Replications = Iterator[tuple[int, Trace]]
+Kept = TypeVar("Kept")
+Keep = Callable[[Plan, Trace], Kept]
 
 
-def replicate(scenario: Scenario, replication: int, name: str, stopped: Callable[[], bool] | None = None) -> Trace:
-    """Simulate one replication on the engine of that name."""
+def whole_trace(plan: Plan, trace: Trace) -> Trace:
+    """Keep all of a replication."""
+    return trace
+
+
+def replicate(
+    scenario: Scenario, replication: int, name: str, keep: Keep[Kept], stopped: Callable[[], bool] | None = None
+) -> Kept:
+    """Simulate one replication on the engine of that name, and keep of it what ``keep`` makes of plan and trace."""
     plan = make_plan(scenario, replication)
     try:
-        return engine(name).simulate(plan, stopped=stopped)
+        return keep(plan, engine(name).simulate(plan, stopped=stopped))
     except OverflowError:
         message = "the backlog grows beyond 146 years, all that int64 nanoseconds hold; lower the rate or the times"
         raise ScenarioError([Problem(scenario.source, 0, 0, "load", message)]) from None
 
 
 def replications(
-    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, jobs: int
-) -> Replications:
+    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, jobs: int, keep: Keep[Kept]
+) -> Iterator[tuple[int, Kept]]:
     """Replications from ``first`` on, with their numbers.
 
     Parameters
@@ -48,28 +58,32 @@ def replications(
         On the monotonic clock, in seconds; at least one a job is simulated.
     jobs
         Threads or processes. What is under way when the caller stops is ended.
+    keep
+        What is kept of each: ``whole_trace``, or less, which is all that comes back from a process.
     """
     if jobs == 1 or wanted == first + 1:
-        return _serial(scenario, name, first, wanted, deadline)
-    return _parallel(scenario, name, first, wanted, deadline, jobs)
+        return _serial(scenario, name, first, wanted, deadline, keep)
+    return _parallel(scenario, name, first, wanted, deadline, jobs, keep)
 
 
-def _serial(scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None) -> Replications:
+def _serial(
+    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, keep: Keep[Kept]
+) -> Iterator[tuple[int, Kept]]:
     replication = first
     longest_s = 0.0
     while (wanted is None or replication < wanted) and (
         deadline is None or replication == first or time.monotonic() + longest_s <= deadline
     ):
         began = time.monotonic()
-        yield replication, replicate(scenario, replication, name)
+        yield replication, replicate(scenario, replication, name, keep)
         longest_s = max(longest_s, time.monotonic() - began)
         replication += 1
 
 
 def _parallel(
-    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, jobs: int
-) -> Replications:
-    began: dict[Future[Trace], tuple[int, float]] = {}
+    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, jobs: int, keep: Keep[Kept]
+) -> Iterator[tuple[int, Kept]]:
+    began: dict[Future[Kept], tuple[int, float]] = {}
     following, longest_s = first, 0.0
     with _threads(jobs) if name == COMPILED else _processes(jobs) as (executor, stopped):
         while True:
@@ -77,7 +91,7 @@ def _parallel(
                 in_time = deadline is None or following < first + jobs or time.monotonic() + longest_s <= deadline
                 if not in_time:
                     break
-                future = executor.submit(replicate, scenario, following, name, stopped)
+                future = executor.submit(replicate, scenario, following, name, keep, stopped)
                 began[future] = (following, time.monotonic())
                 following += 1
             if not began:

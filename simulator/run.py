@@ -15,7 +15,7 @@ from simulator.engines import AUTO, COMPILED, chosen, compile_ahead
 from simulator.errors import ContradictionError
 from simulator.fleet import fleet
 from simulator.planner import make_plan
-from simulator.replications import replications
+from simulator.replications import replications, whole_trace
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
 from simulator.theory import busiest, check, estimate, has_drawn_machines, little
@@ -169,11 +169,10 @@ def simulate(
             break
         looks += 1
         assert wanted is not None
-        can_lengthen = scenario.queries is not None and not scenario.load.ends
         more, longer = next_step(look(), scenario.run.precision)
         if more <= wanted and longer == 1:
             break
-        if looks == LOOKS or (longer > 1 and not can_lengthen):
+        if looks == LOOKS or (longer > 1 and not scenario.can_lengthen):
             tried = f"{wanted} replications, {looks} looks"
             notes.append(
                 f"precision {100 * scenario.run.precision:.3g} % not reached ({tried}); run longer replications"
@@ -232,7 +231,7 @@ def _extend(
 ) -> bool:
     """Add replications to ``traces`` until ``wanted`` are there or time is up; True if interrupted."""
     try:
-        for replication, trace in replications(scenario, name, len(traces), wanted, deadline, jobs):
+        for replication, trace in replications(scenario, name, len(traces), wanted, deadline, jobs, whole_trace):
             traces[replication] = trace
             if progress is not None:
                 done = sum(trace.events for trace in traces.values())

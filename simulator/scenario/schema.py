@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
 
+from simulator.errors import Problem, ScenarioError
 from simulator.models import CostModel, Hardware
 from simulator.scenario.fields import (
     Contradiction,
@@ -29,7 +30,7 @@ from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import machine_contradictions
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.models import ModelSpec
-from simulator.scenario.slo import ObjectiveField
+from simulator.scenario.slo import Objective, ObjectiveField
 from simulator.units import format_duration
 
 MOST_SHARDS = 2**24
@@ -223,6 +224,30 @@ class Scenario(Part):
             return int(self.run.queries)
         return None if self.duration_s is not None or self.load.arrivals.kind == "trace" else QUERIES
 
+    def with_slos(self, slos: Iterable[Objective]) -> Scenario:
+        """The scenario with other objectives.
+
+        Raises
+        ------
+        ScenarioError
+            If one is on a stage that there is not.
+        """
+        changed = self.model_copy(update={"slos": tuple(slos)})
+        changed._source = self._source
+        problems = [
+            Problem(self.source, 0, 0, f"slos[{path[1]}]", message)
+            for path, message in changed.contradictions()
+            if path[0] == "slos"
+        ]
+        if problems:
+            raise ScenarioError(problems)
+        return changed
+
+    @property
+    def can_lengthen(self) -> bool:
+        """Whether a replication may have any number of queries: they are counted, and the load does not end."""
+        return self.queries is not None and not self.load.ends
+
     @property
     def duration_s(self) -> float | None:
         """How long each replication is measured; None where queries are counted."""
@@ -240,6 +265,12 @@ class Scenario(Part):
         if "queries" in changes:
             changes = {"duration_s": None, **changes}
         changed = self.model_copy(update={"run": self.run.model_copy(update=changes)})
+        changed._source = self._source
+        return changed
+
+    def with_scale(self, scale: float) -> Scenario:
+        """The scenario with another ``load.scale``: on all its rates, or on the speed of a trace."""
+        changed = self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})})
         changed._source = self._source
         return changed
 

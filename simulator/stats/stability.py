@@ -44,21 +44,24 @@ class Stability:
         }
 
 
-def stability(pool: Pool, utilisations: Sequence[float], is_stationary: bool) -> Stability:
+def stability(
+    growth: Interval, warmup: float, suggested: int | None, queries: int, utilisations: Sequence[float]
+) -> Stability:
     """Judge a run.
 
     Parameters
     ----------
-    pool
-        The measured queries.
+    growth
+        Of queries in flight, as a part of the measured queries.
+    warmup
+        Queries before the measured ones, mean over replications.
+    suggested
+        Cut that MSER-5 suggests; None where the rate is not constant: only then has it a meaning.
+    queries
+        Measured, in all.
     utilisations
         Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
-    is_stationary
-        Whether the rate is constant; only then has MSER-5 a meaning.
     """
-    growth = growth_of(pool)
-    warmup = float(np.mean([trace.first_measured for trace in pool.traces]))
-    suggested = mser5(averaged_latency(pool.traces)) if is_stationary else None
     notes = []
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
     if beyond == len(utilisations):
@@ -67,7 +70,7 @@ def stability(pool: Pool, utilisations: Sequence[float], is_stationary: bool) ->
     elif beyond:
         verdict = INCONCLUSIVE
         notes.append(f"with the machines of {beyond} of {len(utilisations)} replications some replica is saturated")
-    elif growth.low is None or growth.high is None or pool.layout.queries * MOST_GROWTH < 1:
+    elif growth.low is None or growth.high is None or queries * MOST_GROWTH < 1:
         verdict = INCONCLUSIVE
         notes.append("too few queries to say whether the load is carried")
     elif growth.high <= MOST_GROWTH:

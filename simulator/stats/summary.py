@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.core.plan import ARRIVE_TRACE, Plan
+import numpy as np
+
+from simulator.core.plan import ARRIVE_TRACE, F8, Plan
 from simulator.core.trace import Trace
 from simulator.stats.figures import S_PER_NS, Figure, Pool, StageFigures, figure, part_of, stage_figures
 from simulator.stats.load import describe_load
 from simulator.stats.means import NOTHING, Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, Share
-from simulator.stats.stability import SATURATED, Stability, stability
+from simulator.stats.share import Layout
+from simulator.stats.stability import SATURATED, Stability, averaged_latency, growth_of, mser5, stability
 from simulator.stats.verdicts import Asked, Verdict, judge
 
 #: Precision is of p99 where no objective names a percentile.
@@ -108,8 +111,14 @@ def summarise(
         Whether the rate is constant.
     """
     pool, names = Pool(traces), list(stage_names)
-    stable = stability(pool, utilisations, is_stationary)
-    within = next((asked for asked in objectives if _is_about_latency(asked)), None)
+    stable = stability(
+        growth_of(pool),
+        float(np.mean([trace.first_measured for trace in traces])),
+        mser5(averaged_latency(traces)) if is_stationary else None,
+        pool.layout.queries,
+        utilisations,
+    )
+    within = first_on_latency(objectives)
     whole = _whole(pool, within, percentiles)
     stages = stage_figures(pool, plan, names, percentiles)
     judged: dict[int, tuple[Verdict, Quantile | None]] = {}
@@ -155,7 +164,7 @@ def _whole(pool: Pool, within: Asked | None, percentiles: Sequence[float]) -> _W
     latency = pool.latency(None)
     found = figure(latency, percentiles)
     return _Whole(
-        *_rates(pool, latency, within),
+        *rates(pool.layout, pool.windows_s(), latency, within),
         latency.share(math.inf, inclusive=True),
         found,
         latency.quantile(part_of(DEFAULT_PERCENT)),
@@ -176,23 +185,27 @@ def _judged(
         return {}
     series = pool.latency(None if figures is None else names.index(figures.name))
     mean = (whole.latency if figures is None else figures.latency).mean
+    utilisation = None if figures is None else figures.utilisation
     return {
         at: (
-            judge(asked, series, figures, mean, whole.failed_ratio, whole.goodput, is_saturated),
+            judge(asked, series, utilisation, mean, whole.failed_ratio, whole.goodput, is_saturated),
             series.quantile(asked.p) if asked.measure in ("quantile", "share_within") else None,
         )
         for at, asked in objectives.items()
     }
 
 
-def _is_about_latency(asked: Asked) -> bool:
-    return asked.stage is None and asked.measure in ("quantile", "share_within", "mean", "max")
+def first_on_latency(objectives: Sequence[Asked]) -> Asked | None:
+    """The first objective on the latency of whole queries, within which output is good."""
+    on = ("quantile", "share_within", "mean", "max")
+    return next((asked for asked in objectives if asked.stage is None and asked.measure in on), None)
 
 
-def _rates(pool: Pool, latency: Series, within: Asked | None) -> tuple[Interval, Interval, Interval]:
-    """Offered, completed and good queries per second: (n - 1) / window, times the share of them."""
-    layout = pool.layout
-    window_s = pool.windows_s()
+def rates(layout: Layout, window_s: F8, latency: Series, within: Asked | None) -> tuple[Interval, Interval, Interval]:
+    """Offered, completed and good queries per second: (n - 1) / window, times the share of them.
+
+    ``window_s``: (replications,). Good is what ends within the bound of an objective on latency.
+    """
     if window_s.sum() <= 0:
         return NOTHING, NOTHING, NOTHING
     offered = ratio_interval(layout.sizes - 1, window_s)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simulator.stats.figures import S_PER_NS, StageFigures
+from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import Series, Share, fraction
 from simulator.stats.share import FEWEST_UNITS
@@ -74,7 +74,7 @@ class Verdict:
 def judge(
     asked: Asked,
     series: Series,
-    stage: StageFigures | None,
+    utilisation: Interval | None,
     mean: Interval,
     failed_ratio: Share,
     goodput: Interval,
@@ -88,8 +88,8 @@ def judge(
         The objective.
     series
         Latency that it is about, in ns: of the stage or of the whole query.
-    stage
-        Figures of its stage, if it has one.
+    utilisation
+        Of its stage, where it is about that.
     mean
         Mean of the latency in seconds.
     failed_ratio
@@ -111,8 +111,8 @@ def judge(
         reason = "some queries never finished, so the mean is not known" if unfinished else ""
         verdict = _by_mean(asked, mean, "s", few, below=True, reason=reason)
     elif asked.measure == "utilisation":
-        assert stage is not None
-        verdict = _by_mean(asked, stage.utilisation, "ratio", few, below=True, reason="")
+        assert utilisation is not None
+        verdict = _by_mean(asked, utilisation, "ratio", few, below=True, reason="")
     else:
         verdict = _by_mean(asked, goodput, "per_s", few, below=False, reason="")
     if is_saturated and verdict.met and asked.measure != "utilisation":

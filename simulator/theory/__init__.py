@@ -1,6 +1,24 @@
 """Closed forms and bounds, worked out from a Plan and printed beside what was simulated."""
 
-from simulator.theory.check import Finding, check, little
-from simulator.theory.estimate import FULL, Estimate, Prediction, busiest, estimate, has_drawn_machines
+from simulator.theory.capacity import ExactCapacity, exact_capacity
+from simulator.theory.check import AGREES, OUTSIDE, Finding, check, little
+from simulator.theory.closed_forms import FULL, Prediction
+from simulator.theory.estimate import Estimate, busiest, estimate, has_drawn_machines
+from simulator.theory.zero_load import zero_load
 
-__all__ = ["FULL", "Estimate", "Finding", "Prediction", "busiest", "check", "estimate", "has_drawn_machines", "little"]
+__all__ = [
+    "AGREES",
+    "FULL",
+    "OUTSIDE",
+    "Estimate",
+    "ExactCapacity",
+    "Finding",
+    "Prediction",
+    "busiest",
+    "check",
+    "estimate",
+    "exact_capacity",
+    "has_drawn_machines",
+    "little",
+    "zero_load",
+]

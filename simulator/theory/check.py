@@ -11,7 +11,8 @@ import numpy as np
 
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import COMPLETE, Trace
-from simulator.theory.estimate import EXACT, LOWER, UPPER, Estimate, Prediction
+from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction
+from simulator.theory.estimate import Estimate
 
 #: An exact law is contradicted only by an interval of this level: a false alarm in a million.
 ALARM = 1e-6

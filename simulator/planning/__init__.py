@@ -1,0 +1,1 @@
+"""Questions of planners: capacity, sweeps, sizes, comparisons, sensitivity; each many runs on one luck."""

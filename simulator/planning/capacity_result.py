@@ -1,0 +1,142 @@
+"""What a search for the capacity found: ``Capacity``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simulator.planning.search import Readings
+from simulator.run import versions
+from simulator.scenario import Scenario
+from simulator.stats.means import Interval
+from simulator.stats.verdicts import Verdict
+
+FOUND, RANGE, INCONCLUSIVE, UNREACHABLE = "found", "range", "inconclusive", "unreachable"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One probe."""
+
+    factor: float  #: on the scenario's own load
+    rate_per_s: float  #: mean
+    replications: int
+    queries: int  #: measured in all
+    readings: Readings = field(repr=False)  #: of the objectives that more load can break, in order
+
+
+@dataclass(frozen=True)
+class Theory:
+    """The same by a closed form."""
+
+    per_s: float
+    law: str
+    slo: str
+    verdict: str  #: agrees, or outside 95 %
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The highest load within all objectives, and what it rests on. Rates are means of queries per second."""
+
+    scenario: Scenario
+    tolerance: float
+    verdict: str  #: found, range (it also fails below), inconclusive or unreachable
+    reason: str  #: why it is not found; else empty
+    per_s: Interval  #: of a range, the ends alone
+    own_per_s: float  #: the scenario's own load
+    bottleneck: dict[str, Any]
+    verdicts: tuple[Verdict, ...]  #: of all objectives, at the value
+    theory: Theory | None
+    points: tuple[Point, ...]  #: by number of queries and load
+    queries: int  #: simulated over all probes, warm-up included
+    notes: tuple[str, ...]
+    engine: str
+    interrupted: bool = False
+    wall_s: float = 0.0
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the interval over the value."""
+        value, low, high = self.per_s.value, self.per_s.low, self.per_s.high
+        return None if not value or low is None or high is None else (high - low) / 2 / value
+
+    @property
+    def headroom(self) -> Interval:
+        """How much more than the scenario's own load it is, as a part of that."""
+        ends = (self.per_s.value, self.per_s.low, self.per_s.high)
+        return Interval(*(None if end is None else end / self.own_per_s - 1 for end in ends))
+
+    @property
+    def exit_code(self) -> int:
+        """0: found; 98: inconclusive, or a range; 99: no load meets the objectives; 130: interrupted."""
+        if self.interrupted:
+            return 130
+        return {FOUND: 0, UNREACHABLE: 99}.get(self.verdict, 98)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
+        rate, arrivals = self.scenario.load.rate, self.scenario.load.arrivals.kind
+        phases = "phases" if self.scenario.load.phases else "trace"
+        return {
+            "schema": 1,
+            "scenario": self.scenario.name,
+            "description": self.scenario.description,
+            "engine": self.engine,
+            "seed": self.scenario.run.seed,
+            "arrivals": arrivals,
+            "rate": phases if rate is None else rate.kind,
+            "capacity_per_s": self.per_s.to_dict(),
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "tolerance": self.tolerance,
+            "half_width": self.half_width,
+            "own_per_s": self.own_per_s,
+            "headroom": self.headroom.to_dict(),
+            "bottleneck": self.bottleneck,
+            "slos": [verdict.to_dict() for verdict in self.verdicts],
+            "theory": None if self.theory is None else vars(self.theory),
+            "probes": len(self.points),
+            "queries": self.queries,
+            "curve": self.curve(),
+            "notes": list(self.notes),
+            "provenance": {
+                "scenario_sha256": self.scenario.sha256(),
+                "seed": self.scenario.run.seed,
+                "versions": versions(),
+                "resolved": self.scenario.resolved(),
+            },
+        }
+
+    def curve(self) -> list[dict[str, Any]]:
+        """A row a probe and objective: figure over bound, with its interval; null beyond saturation."""
+        asked = [slo.text for slo in self.scenario.slos if slo.measure != "goodput"]
+        return [
+            {
+                "slo": slo,
+                "rate_per_s": point.rate_per_s,
+                "replications": point.replications,
+                "queries": point.queries,
+                **{
+                    f"{line}_over_bound": reading.line(line) if np.isfinite(reading.line(line)) else None
+                    for line in ("value", "low", "high")
+                },
+            }
+            for point in self.points
+            for slo, reading in zip(asked, point.readings, strict=True)
+        ]
+
+    def to_frame(self) -> Any:
+        """The probes as a pandas DataFrame: the rows of ``curve``."""
+        from simulator.planning.frames import frame
+
+        return frame(self.curve())
+
+    def _repr_html_(self) -> str:
+        from simulator.planning.frames import html
+
+        found = self.per_s.to_dict()
+        rows = {"capacity_per_s": found["value"], "low": found["low"], "high": found["high"], "verdict": self.verdict}
+        return html(self.scenario.name, [{"figure": key, "value": value} for key, value in rows.items()])

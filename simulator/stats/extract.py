@@ -1,0 +1,136 @@
+"""What is kept of a replication to judge objectives by: latencies and a few counters, an eighth of its trace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simulator.core.plan import F8, Plan
+from simulator.core.trace import COMPLETE, Trace
+from simulator.stats.figures import S_PER_NS, entered_ns
+from simulator.stats.means import Interval, ratio_interval
+from simulator.stats.quantiles import Series, Share
+from simulator.stats.share import Layout
+from simulator.stats.stability import Stability, in_flight, mser5, stability
+from simulator.stats.summary import first_on_latency, rates
+from simulator.stats.verdicts import Asked, Verdict, judge
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Of one replication. Latencies in ns, +inf where a query did not get that far."""
+
+    first_measured: int
+    latency: F8  #: (queries,) of whole queries, warm-up included
+    stage_latency: dict[int, F8]  #: by stage, of those asked for: (measured,)
+    busy_s: F8  #: (stages,) mean over replicas
+    window_s: float  #: from the first measured arrival to the last
+    grown: int  #: queries in flight at the last measured arrival less those at the first
+    tasks: int  #: simulated, warm-up included
+
+
+def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
+    """Keep of a replication what objectives on whole queries and on these ``stages`` are judged by."""
+    first, last = trace.first_measured, len(trace.arrival_ns) - 1
+    latency = (trace.completion_ns - trace.arrival_ns).astype(np.float64)
+    latency[trace.outcome != COMPLETE] = math.inf
+    of_stages = {}
+    for stage in stages:
+        leave_ns, enter_ns = trace.leave_ns[stage, first:], entered_ns(trace, stage)[first:]
+        of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
+    busy_s = []
+    for row in plan.stages:
+        here = slice(int(row["first_replica"]), int(row["first_replica"] + row["shards"] * row["replicas"]))
+        busy_s.append(float(trace.busy_ns[here].mean()) * S_PER_NS)
+    window_s = float(trace.arrival_ns[last] - trace.arrival_ns[first]) * S_PER_NS
+    grown = in_flight(trace, last) - in_flight(trace, first)
+    return Extract(first, latency, of_stages, np.array(busy_s), window_s, grown, plan.queries * plan.shards)
+
+
+class Extracts:
+    """The extracts of all replications of a scenario, at least two, in order.
+
+    ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``.
+    """
+
+    def __init__(
+        self,
+        extracts: Sequence[Extract],
+        stage_names: Sequence[str],
+        workers: Sequence[int],
+        utilisations: Sequence[float],
+        is_stationary: bool,
+    ) -> None:
+        assert len(extracts) >= 2, "at least two replications"
+        self.extracts = tuple(extracts)
+        self.stage_names = list(stage_names)
+        self.workers = workers
+        self.utilisations = utilisations
+        self.is_stationary = is_stationary
+        self.layout = Layout.of([len(one.latency) - one.first_measured for one in extracts])
+
+    @cached_property
+    def whole(self) -> Series:
+        """Latency of whole queries."""
+        return Series(np.concatenate([one.latency[one.first_measured :] for one in self.extracts]), self.layout)
+
+    def latency(self, stage: str | None) -> Series:
+        """Latency of a stage that was asked for, or of whole queries."""
+        if stage is None:
+            return self.whole
+        at = self.stage_names.index(stage)
+        return Series(np.concatenate([one.stage_latency[at] for one in self.extracts]), self.layout)
+
+    def windows_s(self) -> F8:
+        """(replications,) seconds from the first measured arrival to the last."""
+        return np.array([one.window_s for one in self.extracts])
+
+    def busy_s(self, stage: str) -> F8:
+        """(replications,) busy time of a replica of the stage, mean over them."""
+        return np.array([one.busy_s[self.stage_names.index(stage)] for one in self.extracts])
+
+    def offered_s(self, stage: str) -> F8:
+        """(replications,) time that its workers had."""
+        return self.windows_s() * self.workers[self.stage_names.index(stage)]
+
+    def stability(self) -> Stability:
+        """Whether the load is carried."""
+        return stability(
+            ratio_interval([one.grown for one in self.extracts], self.layout.unit_sizes),
+            float(np.mean([one.first_measured for one in self.extracts])),
+            mser5(self._averaged_latency()) if self.is_stationary else None,
+            self.layout.queries,
+            self.utilisations,
+        )
+
+    def _averaged_latency(self) -> F8:
+        """As ``stability.averaged_latency`` of the traces."""
+        shortest = min(len(one.latency) for one in self.extracts)
+        first = [one.latency[:shortest] for one in self.extracts]
+        largest = max(float(values[np.isfinite(values)].max(initial=0.0)) for values in first)
+        averaged = np.zeros(shortest)
+        for values in first:
+            averaged += np.minimum(values, largest)
+        averaged /= len(first)
+        return averaged
+
+    def verdicts(self, objectives: Sequence[Asked], is_saturated: bool) -> list[Verdict]:
+        """Judge objectives, in order, as a summary does."""
+        goodput = rates(self.layout, self.windows_s(), self.whole, first_on_latency(objectives))[2]
+        found = []
+        for asked in objectives:
+            series = self.latency(asked.stage)
+            failed = Share(0.0, 0.0, 0.0)
+            if asked.measure == "failed_ratio":
+                failed = series.share(math.inf, inclusive=True)
+            utilisation: Interval | None = None
+            if asked.measure == "utilisation":
+                assert asked.stage is not None
+                utilisation = ratio_interval(self.busy_s(asked.stage), self.offered_s(asked.stage)).at_least_0()
+            mean = series.mean().scaled(S_PER_NS)
+            found.append(judge(asked, series, utilisation, mean, failed, goodput, is_saturated))
+        return found

@@ -1,0 +1,108 @@
+"""How far an objective is from its bound: the figure over the bound, with the ends of its interval.
+
+What rises with the load is read: shares of bad queries, means, largest values, utilisations. Goodput is not read: it
+bounds the load from below.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.core.plan import F8
+from simulator.stats.extract import Extracts
+from simulator.stats.figures import S_PER_NS
+from simulator.stats.means import ratio_interval
+from simulator.stats.quantiles import Series, fraction
+from simulator.stats.share import cluster_size, share_ends, tally
+from simulator.stats.verdicts import Asked
+
+#: The lines of a reading that a search follows.
+VALUE, LOW, HIGH = "value", "low", "high"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Of one objective at one load; below 1 it is within its bound."""
+
+    value: float  #: figure / bound, pooled over replications; +inf: beyond saturation
+    low: float
+    high: float
+    exceedances: float  #: effective number of bad queries, K; +inf where the figure is no share
+    amounts: F8  #: (replications,) what the figure is a ratio of, over the bound: sum amounts / sum weights = value
+    weights: F8  #: (replications,)
+
+    def line(self, name: str) -> float:
+        """``value``, ``low`` or ``high``."""
+        return float(getattr(self, name))
+
+
+def is_read(asked: Asked) -> bool:
+    """Whether the objective bounds the load from above."""
+    return asked.measure != "goodput"
+
+
+def beyond(replications: int) -> Reading:
+    """What is read where the busiest replica is asked for more than all its time: no objective is met for long."""
+    return Reading(math.inf, math.inf, math.inf, math.inf, np.full(replications, math.inf), np.ones(replications))
+
+
+def read(asked: Asked, extracts: Extracts) -> Reading:
+    """Read one objective."""
+    if asked.measure == "utilisation":
+        assert asked.stage is not None
+        return _of_ratio(extracts.busy_s(asked.stage), extracts.offered_s(asked.stage), asked.bound)
+    series = extracts.latency(asked.stage)
+    if asked.measure == "mean":
+        known = np.where(series.finite, series.values, 0.0) * S_PER_NS
+        if not series.finite.all():
+            return beyond(series.layout.replications)  # those that never ended would take it there
+        return _of_ratio(series.layout.by_unit(known), series.layout.by_unit(series.finite), asked.bound)
+    if asked.measure == "max":
+        largest = _largest(series) * S_PER_NS / asked.bound
+        most = float(largest.max())
+        return Reading(most, most, most, math.inf, largest, np.ones(len(largest)))
+    return _of_share(asked, series)
+
+
+def _of_ratio(amounts: F8, weights: F8, bound: float) -> Reading:
+    found = ratio_interval(amounts, weights)
+    if found.value is None or found.low is None or found.high is None:
+        return beyond(len(weights))
+    low = max(0.0, found.low)
+    return Reading(found.value / bound, low / bound, found.high / bound, math.inf, amounts / bound, weights)
+
+
+def _of_share(asked: Asked, series: Series) -> Reading:
+    if asked.measure == "failed_ratio":
+        allowed, bad = asked.bound, ~series.finite
+    else:
+        allowed, bound = float(1 - fraction(asked.p)), round(asked.bound / S_PER_NS)
+        bad = series.values >= bound if asked.measure == "quantile" else series.values > bound
+    layout = series.layout
+    counted = tally(bad, layout)
+    clustering = 1.0
+    if counted.bad[0] == 0:  # else it is not asked for
+        clustering = cluster_size(series.values > np.median(series.values), layout)
+    low, high = share_ends(counted, layout, clustering)
+    return Reading(
+        value=_over(float(counted.bad[0]) / layout.queries, allowed),
+        low=_over(float(low[0]), allowed),
+        high=_over(float(high[0]), allowed),
+        exceedances=float(counted.effective()[0]),
+        amounts=np.array([_over(count, allowed) for count in layout.by_unit(bad)]),
+        weights=layout.unit_sizes.astype(np.float64),
+    )
+
+
+def _over(share: float, allowed: float) -> float:
+    if allowed > 0:
+        return share / allowed
+    return math.inf  # below nothing is nothing
+
+
+def _largest(series: Series) -> F8:
+    """(replications,) largest value of each."""
+    return np.maximum.reduceat(series.values, np.cumsum(series.layout.sizes) - series.layout.sizes)
