@@ -1,4 +1,4 @@
-"""The exceptions that callers may catch: one for the user's mistakes, one for a run that contradicts theory."""
+"""The exceptions that callers may catch: the user's mistakes, what is not there, a run that contradicts theory."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ class ScenarioError(ValueError):
         count = len(self.problems)
         lines = [str(problem) for problem in self.problems]
         return "\n".join([*lines, f"{count} error{'s' if count > 1 else ''}"])
+
+
+class UnavailableError(RuntimeError):
+    """What a command was told to use is not there, or not of this version: a package, a cluster."""
+
+
+class LostWorkerError(RuntimeError):
+    """A piece of work ended the process that did it, again and again: most likely for want of memory."""
+
+    def __init__(self, index: int, message: str) -> None:
+        self.index = index  #: of the piece of work
+        super().__init__(message)
 
 
 class ContradictionError(RuntimeError):

@@ -7,6 +7,7 @@ The reference engine is Python, so its replications run on processes.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -85,7 +86,7 @@ def _parallel(
 ) -> Iterator[tuple[int, Kept]]:
     began: dict[Future[Kept], tuple[int, float]] = {}
     following, longest_s = first, 0.0
-    with _threads(jobs) if name == COMPILED else _processes(jobs) as (executor, stopped):
+    with _threads(jobs) if name == COMPILED else _stoppable_processes(jobs) as (executor, stopped):
         while True:
             while len(began) < jobs and (wanted is None or following < wanted):
                 in_time = deadline is None or following < first + jobs or time.monotonic() + longest_s <= deadline
@@ -116,16 +117,22 @@ def _threads(jobs: int) -> Iterator[tuple[Executor, Callable[[], bool] | None]]:
 
 
 @contextmanager
-def _processes(jobs: int) -> Iterator[tuple[Executor, Callable[[], bool] | None]]:
-    """Processes, ended when nobody waits for them."""
+def _stoppable_processes(jobs: int) -> Iterator[tuple[Executor, Callable[[], bool] | None]]:
+    with processes(jobs) as executor:
+        yield executor, None
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[Executor]:
+    """Processes; they are ended when nobody waits for them, and when this process is."""
     # A fork is cheap but not safe beside other threads; then start afresh.
     may_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
     context = multiprocessing.get_context("fork" if may_fork else "spawn")
     others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts_to_the_parent)
+    executor = ProcessPoolExecutor(jobs, context, initializer=_end_with_the_parent)
     is_done = False
     try:
-        yield executor, None
+        yield executor
         is_done = True
     finally:
         executor.shutdown(wait=is_done, cancel_futures=True)
@@ -134,5 +141,14 @@ def _processes(jobs: int) -> Iterator[tuple[Executor, Callable[[], bool] | None]
                 child.terminate()
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _end_with_the_parent() -> None:
+    """Leave interrupts to the parent; and do not wait for work for ever where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

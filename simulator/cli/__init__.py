@@ -78,15 +78,17 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the command: every way out has its code."""
-    from simulator.errors import ContradictionError, ScenarioError
+    from simulator.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
 
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
         sys.stdout.flush()
-    except ScenarioError as error:
+    except (ScenarioError, UnavailableError) as error:
         click.echo(str(error), err=True)
         code = 2
+    except LostWorkerError as error:
+        click.echo(str(error), err=True)
     except ContradictionError as error:
         click.echo(str(error), err=True)
         code = 99

@@ -1,1 +1,1 @@
-"""Questions of planners: capacity, sweeps, sizes, comparisons, sensitivity; each many runs on one luck."""
+"""Questions over many runs: what a scenario would do with other values, loads and fleets."""

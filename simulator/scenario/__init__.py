@@ -1,7 +1,7 @@
 """What a user writes: scenario files, read with positions, merged, checked."""
 
 from simulator.scenario.arrivals import GammaArrivals, ModulatedArrivals, TraceArrivals
-from simulator.scenario.load import load_scenario, scenario_from_dict, scenario_from_text, to_yaml
+from simulator.scenario.load import load_scenario, scenario_from_dict, scenario_from_text, scenario_with, to_yaml
 from simulator.scenario.rates import DiurnalRate, ProfileRate
 from simulator.scenario.schema import Scenario, Stage, json_schema
 from simulator.scenario.slo import Objective, parse_objective
@@ -20,5 +20,6 @@ __all__ = [
     "parse_objective",
     "scenario_from_dict",
     "scenario_from_text",
+    "scenario_with",
     "to_yaml",
 ]

@@ -28,7 +28,7 @@ def read(file: str) -> Node:
 
 def located(file: str, named_in: str) -> str:
     """Absolute path of a file named in a scenario; on the command line or standard input, from where we are."""
-    folder = Path() if named_in in ("--set", "-", "") or named_in.startswith("<") else Path(named_in).parent
+    folder = Path() if named_in in ("-", "") or named_in.startswith(("<", "--")) else Path(named_in).parent
     try:
         return str((folder / Path(file).expanduser()).resolve())
     except (OSError, ValueError, RuntimeError):

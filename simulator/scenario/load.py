@@ -54,11 +54,35 @@ def scenario_from_dict(values: dict[str, Any], sets: Sequence[str] = ()) -> Scen
     return _finished(node_of(values, Mark("<dict>")), sets, "<dict>", "scenario")
 
 
-def _finished(root: Node, sets: Sequence[str], source: str, stem: str) -> Scenario:
+def scenario_with(scenario: Scenario, sets: Sequence[str], option: str = "--set") -> Scenario:
+    """A scenario with overrides applied to it, as if they had been given last when it was loaded.
+
+    They are laid over what was written, not over what it resolves to: ``hardware.gpu.from=nvidia_l4`` keeps the keys
+    that stand beside ``from``, and a model's shape takes the place of a time by item of the catalogue. Files that the
+    scenario names are found from where it named them; those of an override, from the working directory.
+
+    Parameters
+    ----------
+    scenario
+        As loaded.
+    sets
+        Overrides ``path=value``, applied in order.
+    option
+        What problems call them.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem found.
+    """
+    return _finished(scenario.tree, sets, scenario.source, scenario.name, option)
+
+
+def _finished(root: Node, sets: Sequence[str], source: str, stem: str, option: str = "--set") -> Scenario:
     problems: list[Problem] = []
     for assignment in sets:
         try:
-            root = override(root, assignment)
+            root = override(root, assignment, option)
         except ScenarioError as error:
             problems += error.problems
     if problems:
@@ -74,7 +98,18 @@ def _finished(root: Node, sets: Sequence[str], source: str, stem: str) -> Scenar
         problems += [problem for problem in error.problems if not problem.path.startswith(unknown)]
     if problems:
         raise ScenarioError(problems)
-    return scenario
+    return scenario.written_as(_anchored(root))
+
+
+def _anchored(node: Node, key: str = "") -> Node:
+    """A tree in which files are named by absolute paths, so that it means the same wherever it is read again."""
+    if isinstance(node.value, dict):
+        return Node({name: _anchored(child, name) for name, child in node.value.items()}, node.mark)
+    if isinstance(node.value, list):
+        return Node([_anchored(child) for child in node.value], node.mark)
+    if key in ("file", "catalogue") and isinstance(node.value, str):
+        return Node(located(node.value, node.mark.file), node.mark)
+    return node
 
 
 def _extended(root: Node, file: str, below: tuple[str, ...]) -> Node:

@@ -77,8 +77,8 @@ def _names(node: Node) -> list[str] | None:
     return names
 
 
-def override(root: Node, assignment: str) -> Node:
-    """``root`` with one ``path=value`` of ``--set`` applied.
+def override(root: Node, assignment: str, option: str = "--set") -> Node:
+    """``root`` with one ``path=value`` applied, of ``--set`` or another option of the same spelling.
 
     Things of a list are named, or counted from 0 in brackets: ``stages.ranking.replicas``, ``stages[1].replicas``.
 
@@ -88,11 +88,11 @@ def override(root: Node, assignment: str) -> Node:
         If the assignment is not one, or names a thing that the list does not have.
     """
     path, equals, text = assignment.partition("=")
-    mark = Mark("--set")
+    mark = Mark(option)
     if not equals or not path.strip():
         raise ScenarioError([mark.problem("", f"{assignment!r} is not PATH=VALUE, like stages.ranking.replicas=4")])
     try:
-        value = compose(text, "--set", has_lines=False) if text.strip() else Node("", mark)
+        value = compose(text, option, has_lines=False) if text.strip() else Node("", mark)
     except ScenarioError as error:
         raise ScenarioError([mark.problem(path.strip(), problem.message) for problem in error.problems]) from None
     steps: list[str | int] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,7 @@ from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import machine_contradictions
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.models import ModelSpec
+from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.slo import Objective, ObjectiveField
 from simulator.units import format_duration
 
@@ -162,6 +163,7 @@ class Scenario(Part):
     slos: tuple[ObjectiveField, ...] = ()
 
     _source: str = PrivateAttr("")
+    _tree: Node | None = PrivateAttr(None)
 
     def contradictions(self) -> Iterable[Contradiction]:
         """Names are known and given once; candidates are stated where nobody hands any on."""
@@ -232,10 +234,12 @@ class Scenario(Part):
         ScenarioError
             If one is on a stage that there is not.
         """
-        changed = self.model_copy(update={"slos": tuple(slos)})
-        changed._source = self._source
+        given = tuple(slos)
+        written = node_of([asked.text for asked in given], Mark("--slo"))
+        tree = Node({**self.tree.value, "slos": written}, self.tree.mark)
+        changed = self.model_copy(update={"slos": given}).written_as(tree)
         problems = [
-            Problem(self.source, 0, 0, f"slos[{path[1]}]", message)
+            Problem("--slo", 0, 0, given[int(path[1])].text, message)
             for path, message in changed.contradictions()
             if path[0] == "slos"
         ]
@@ -264,15 +268,32 @@ class Scenario(Part):
         """The scenario with other fields of ``run``; a number of queries takes the place of a duration."""
         if "queries" in changes:
             changes = {"duration_s": None, **changes}
-        changed = self.model_copy(update={"run": self.run.model_copy(update=changes)})
-        changed._source = self._source
-        return changed
+        run = self.run.model_copy(update=changes)
+        written = node_of(run.model_dump(mode="json", by_alias=True, exclude_none=True), Mark(self.source))
+        tree = Node({**self.tree.value, "run": written}, self.tree.mark)
+        return self.model_copy(update={"run": run}).written_as(tree)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Scenario:
+        """A copy, with other fields; what it was read from is forgotten where it would say otherwise."""
+        copy = super().model_copy(update=update, deep=deep)
+        return copy.written_as(None) if update else copy
+
+    @property
+    def tree(self) -> Node:
+        """What it was read from, all files merged, before the catalogue; else its resolved form."""
+        return self._tree or node_of(self.resolved(), Mark(self.source))
+
+    def written_as(self, tree: Node | None) -> Scenario:
+        """The same scenario, with what it was read from; once, by whoever makes it."""
+        self._tree = tree
+        return self
 
     def with_scale(self, scale: float) -> Scenario:
         """The scenario with another ``load.scale``: on all its rates, or on the speed of a trace."""
-        changed = self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})})
-        changed._source = self._source
-        return changed
+        load = self.tree.value["load"]
+        written = Node({**load.value, "scale": node_of(scale, load.mark)}, load.mark)
+        tree = Node({**self.tree.value, "load": written}, self.tree.mark)
+        return self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})}).written_as(tree)
 
     def resolved(self) -> dict[str, Any]:
         """Everything it says, defaults included, as plain values that read back as an equal scenario."""

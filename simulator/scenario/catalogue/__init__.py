@@ -10,7 +10,7 @@ from simulator.scenario.catalogue.entries import (
     entries_named,
     read_catalogue,
 )
-from simulator.scenario.catalogue.resolve import with_catalogue
+from simulator.scenario.catalogue.resolve import catalogue_for, with_catalogue
 
 __all__ = [
     "CONFIDENCES",
@@ -18,6 +18,7 @@ __all__ = [
     "Entry",
     "Figure",
     "built_in",
+    "catalogue_for",
     "catalogue_of",
     "entries_named",
     "read_catalogue",

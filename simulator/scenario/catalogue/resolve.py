@@ -28,8 +28,7 @@ def with_catalogue(root: Node) -> tuple[Node, list[Problem]]:
     """
     if not isinstance(root.value, dict):
         return root, []
-    catalogue = _catalogue(root.value["catalogue"]) if "catalogue" in root.value else built_in()
-    found = _Resolver(catalogue)
+    found = _Resolver(catalogue_for(root))
     entries = {key: child for key, child in root.value.items() if key != "catalogue"}
     hardware, stages = entries.get("hardware"), entries.get("stages")
     if hardware is not None and isinstance(hardware.value, dict):
@@ -41,8 +40,17 @@ def with_catalogue(root: Node) -> tuple[Node, list[Problem]]:
     return Node(entries, root.mark), found.problems
 
 
-def _catalogue(named: Node) -> Catalogue:
-    """The user's own catalogue over the built-in one."""
+def catalogue_for(root: Node) -> Catalogue:
+    """The catalogue of a scenario's tree: the built-in one, with the user's own over it where ``catalogue`` names it.
+
+    Raises
+    ------
+    ScenarioError
+        Where the user's own catalogue file is wrong.
+    """
+    if not isinstance(root.value, dict) or "catalogue" not in root.value:
+        return built_in()
+    named = root.value["catalogue"]
     if not isinstance(named.value, str):
         problem = named.mark.problem("catalogue", f"expected the name of a file, got {shown(named.plain())}")
         raise ScenarioError([problem])

@@ -1,0 +1,124 @@
+"""A Dask cluster as a pool of workers; imported only when one is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+from simulator.errors import UnavailableError
+from simulator.planning.execute import LOOK_S, Pool
+from simulator.run import versions
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+#: Seconds to wait for the scheduler; and for a worker, at first or when all are gone.
+CONNECT_S, WORKERS_S = 10.0, 60.0
+
+
+@lru_cache(maxsize=1)
+def fingerprint() -> tuple[tuple[str, str], ...]:
+    """Versions of what figures depend on, to the last bit."""
+    return tuple((name, said) for name, said in versions().items() if name != "python")
+
+
+def on_cluster(function: Callable[[Item], Found]) -> Callable[[Item], Found]:
+    """``function`` for workers elsewhere, which refuse if they are of another version."""
+    return partial(_checked, function, fingerprint())
+
+
+def _checked(function: Callable[[Item], Found], wanted: tuple[tuple[str, str], ...], item: Item) -> Found:
+    for (name, there), (_, here) in zip(fingerprint(), wanted, strict=True):
+        if there != here:
+            raise UnavailableError(f"a worker of the cluster has {name} {there}, here it is {here}: install the same")
+    return function(item)
+
+
+def _nothing(item: None) -> None:
+    return item
+
+
+def _distributed() -> Any:
+    try:
+        return importlib.import_module("distributed")
+    except ImportError:
+        raise UnavailableError("a cluster takes the package distributed: pip install 'shardsim[dist]'") from None
+
+
+class _Cluster:
+    """Workers of a Dask scheduler: it does again, elsewhere, what a lost worker was doing."""
+
+    most_losses = 1  # the scheduler has tried several times
+    breaks = False
+
+    def __init__(self, client: Any, address: str) -> None:
+        self.client = client
+        self.address = address
+        self.losses: tuple[type[BaseException], ...] = (_distributed().KilledWorker,)
+        # no retries of what raised an exception: it would raise it again. What a lost worker did is done again anyway
+        self.executor = client.get_executor(pure=False, retries=0)
+        self.workers: dict[str, int] = {}  #: threads by address, as last seen
+        self.gone = 0
+        self.looked_s = self.seen_s = time.monotonic()
+        self.look()
+
+    def look(self) -> None:
+        """See who is there."""
+        now = time.monotonic()
+        workers = self.client.nthreads()
+        self.gone += len(self.workers.keys() - workers.keys())
+        self.workers, self.looked_s = workers, now
+        if workers:
+            self.seen_s = now
+        elif now - self.seen_s > WORKERS_S:
+            raise UnavailableError(f"{self.address}: the cluster has had no worker for {WORKERS_S:.0f} s")
+
+    def width(self) -> int:
+        """Threads of all workers."""
+        if time.monotonic() - self.looked_s > LOOK_S:
+            self.look()
+        return sum(self.workers.values())
+
+    def lost(self) -> int:
+        """Workers that were there and are not."""
+        return self.gone
+
+
+@contextmanager
+def cluster_pool(address: str) -> Iterator[Pool]:
+    """The workers of a Dask scheduler.
+
+    Raises
+    ------
+    UnavailableError
+        If it cannot be reached, has no workers, or not ours.
+    """
+    try:
+        client = _distributed().Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        cure = "give the address that `dask scheduler` prints, like tcp://10.0.0.5:8786"
+        raise UnavailableError(f"{address}: no Dask scheduler answers there; {cure} ({error})") from None
+    with client:
+        _check(client, address)
+        yield _Cluster(client, address)
+
+
+def _check(client: Any, address: str) -> None:
+    """Refuse a cluster without workers, and one that does not have this package."""
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except TimeoutError:
+        message = f"{address}: the cluster has no workers; start some with `dask worker {address}`"
+        raise UnavailableError(message) from None
+    probe = client.submit(on_cluster(_nothing), None, pure=False)
+    try:
+        probe.result()
+    except UnavailableError:
+        raise
+    except Exception as error:
+        message = f"{address}: its scheduler and workers need shardsim {versions()['shardsim']} installed"
+        raise UnavailableError(f"{message} ({type(error).__name__}: {error})") from error

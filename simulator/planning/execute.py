@@ -1,0 +1,236 @@
+"""Many pieces of work, here, on local processes, or on a Dask cluster: what comes out depends on none of it.
+
+A worker that is lost takes nothing with it: what it was doing is done again. Which piece of work was to blame, if any
+was, cannot be seen while several are under way, so those that were are then done one at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from simulator.engines import compile_ahead
+from simulator.errors import LostWorkerError, UnavailableError
+from simulator.replications import processes
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+#: Times that a piece of work may end its worker while nothing else is under way.
+MOST_LOSSES = 3
+#: Pieces under way or waiting at a worker: enough that it never waits for us.
+A_WORKER = 2
+#: Seconds between two looks at who is there.
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the work is."""
+
+    done: int
+    total: int
+    lost: int  #: workers that were lost on the way
+    elapsed_s: float
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the rest will take if it is like what is done; None: nothing is done."""
+        return self.elapsed_s / self.done * (self.total - self.done) if self.done else None
+
+
+Progress = Callable[[Standing], None]
+
+
+class Pool(Protocol):
+    """Workers."""
+
+    executor: Executor
+    losses: tuple[type[BaseException], ...]  #: what is raised for work whose worker was lost
+    most_losses: int  #: of a piece of work that is alone
+    breaks: bool  #: whether one loss is the end of the pool, and of all that is under way
+
+    def width(self) -> int:
+        """Number of workers, now."""
+        ...
+
+    def lost(self) -> int:
+        """Workers lost so far."""
+        ...
+
+
+def execute(
+    function: Callable[[Item], Found],
+    items: Sequence[Item],
+    *,
+    jobs: int = 1,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Iterator[tuple[int, Found]]:
+    """Call ``function`` with each item; yields (index of the item, result) as they finish, in any order.
+
+    Parameters
+    ----------
+    function, items
+        Can be pickled where ``jobs`` is above 1 or there is a cluster: a function of a module.
+    jobs
+        Local processes; 1: in this one.
+    cluster
+        Address of a Dask scheduler, like ``tcp://10.0.0.5:8786``, whose workers take the place of local processes.
+    progress
+        Told the standing after each result, before it is yielded, and when a worker was lost.
+    say
+        Told what a wait is for: the first run of a version compiles the engine.
+
+    Raises
+    ------
+    UnavailableError
+        If the cluster cannot be reached, has no workers, or has workers of another version.
+    LostWorkerError
+        If an item ends its worker again and again. What is finished has been yielded before.
+    Exception
+        What ``function`` raises, as it is.
+    """
+    began, done = time.monotonic(), 0
+
+    def tell(lost: int) -> None:
+        if progress is not None:
+            progress(Standing(done, len(items), lost, time.monotonic() - began))
+
+    if cluster is None and (jobs == 1 or len(items) <= 1):
+        for index, item in enumerate(items):
+            found = function(item)
+            done += 1
+            tell(0)
+            yield index, found
+        return
+    if cluster is None:
+        compile_ahead(say)
+        work = _Work(function, items, partial(local_pool, jobs))
+    else:
+        from simulator.planning.cluster import cluster_pool, on_cluster
+
+        work = _Work(on_cluster(function), items, partial(cluster_pool, cluster))
+    for index, found in work.results(tell):
+        done += 1
+        tell(work.lost)
+        yield index, found
+
+
+class _Work(Generic[Item, Found]):
+    """What is still to be done, on one pool of workers after another."""
+
+    def __init__(
+        self,
+        function: Callable[[Item], Found],
+        items: Sequence[Item],
+        open_pool: Callable[[], AbstractContextManager[Pool]],
+    ) -> None:
+        self.function = function
+        self.items = items
+        self.open_pool = open_pool
+        self.waiting = deque(range(len(items)))
+        self.suspects: deque[int] = deque()  #: were under way when a worker was lost; to be done one at a time
+        self.alone: int | None = None  #: the suspect that was submitted last
+        self.losses: Counter[int] = Counter()  #: of suspects, while alone
+        self.lost = 0  #: workers
+
+    def results(self, tell: Callable[[int], None]) -> Iterator[tuple[int, Found]]:
+        """Do it all; ``tell`` is told of workers lost."""
+        while self.waiting or self.suspects:
+            with self.open_pool() as pool:
+                yield from self._on(pool, tell)
+
+    def _on(self, pool: Pool, tell: Callable[[int], None]) -> Iterator[tuple[int, Found]]:
+        """Results from one pool, until all is done or the pool is broken."""
+        before = self.lost
+        under_way: dict[Future[Found], int] = {}
+        while self.waiting or self.suspects or under_way:
+            is_broken = not self._submit(pool, under_way)
+            done, _ = wait(under_way, LOOK_S, FIRST_COMPLETED)
+            lost: list[int] = []
+            yield from self._finished(pool, done, under_way, lost)
+            if pool.breaks and (lost or is_broken):
+                yield from self._finished(pool, wait(under_way).done, under_way, lost)
+                self.lost += 1
+                tell(self.lost)
+                self._suspect(pool, lost)
+                return
+            if before + pool.lost() > self.lost:
+                self.lost = before + pool.lost()
+                tell(self.lost)
+            self._suspect(pool, lost)
+
+    def _submit(self, pool: Pool, under_way: dict[Future[Found], int]) -> bool:
+        """Give the workers something to do; returns False if they are gone."""
+        try:
+            if self.suspects or self.alone in under_way.values():
+                if not under_way:
+                    self.alone = self.suspects[0]
+                    under_way[pool.executor.submit(self.function, self.items[self.alone])] = self.alone
+                    self.suspects.popleft()
+                return True
+            while self.waiting and len(under_way) < A_WORKER * max(1, pool.width()):
+                index = self.waiting[0]
+                under_way[pool.executor.submit(self.function, self.items[index])] = index
+                self.waiting.popleft()
+        except pool.losses:
+            return False
+        return True
+
+    def _finished(
+        self, pool: Pool, done: set[Future[Found]], under_way: dict[Future[Found], int], lost: list[int]
+    ) -> Iterator[tuple[int, Found]]:
+        """Results of what is done; what was lost with its worker is added to ``lost``."""
+        for future in done:
+            index = under_way.pop(future)
+            try:
+                found = future.result()
+            except pool.losses:
+                lost.append(index)
+            except CancelledError:
+                raise UnavailableError("the cluster went away; what was finished before is kept") from None
+            else:
+                yield index, found
+
+    def _suspect(self, pool: Pool, lost: list[int]) -> None:
+        """Do what was lost again, by itself; if it was by itself already, not for ever."""
+        if lost and lost == [self.alone]:
+            self.losses[lost[0]] += 1
+            if self.losses[lost[0]] >= pool.most_losses:
+                message = "ended its worker again and again, without an exception; most likely for want of memory"
+                raise LostWorkerError(lost[0], f"piece {lost[0]} of the work {message}")
+        self.suspects.extend(sorted(lost))
+
+
+class _Local:
+    """Processes of this machine: one that is lost takes the pool with it."""
+
+    losses: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    most_losses = MOST_LOSSES
+    breaks = True
+
+    def __init__(self, executor: Executor, jobs: int) -> None:
+        self.executor = executor
+        self.jobs = jobs
+
+    def width(self) -> int:
+        return self.jobs
+
+    def lost(self) -> int:
+        return 0
+
+
+@contextmanager
+def local_pool(jobs: int) -> Iterator[Pool]:
+    """Local processes."""
+    with processes(jobs) as executor:
+        yield _Local(executor, jobs)
