@@ -218,7 +218,7 @@ def test_a_fork_and_join_stays_below_its_upper_bound():
 
 def test_an_upper_bound_that_is_passed_is_noticed(monkeypatch):
     """A seeded bug: the bound of half as many shards."""
-    monkeypatch.setattr(sys.modules["simulator.theory.estimate"], "harmonic", lambda count: 0.4)
+    monkeypatch.setattr(sys.modules["simulator.theory.closed_forms"], "harmonic", lambda count: 0.4)
     stage = timed({"kind": "exponential", "mean": "10ms"}, shards=8)
     run = {"queries": 3000, "warmup": 500, "replications": 6}
     with pytest.raises(ContradictionError, match="from above"):
@@ -334,10 +334,10 @@ def test_an_interrupt_of_longer_replications_keeps_the_shorter_ones(monkeypatch)
 
     honest = replications.replicate
 
-    def interrupted(scenario, replication, name):
+    def interrupted(scenario, replication, name, keep):
         if scenario.queries > 20:
             raise KeyboardInterrupt
-        return honest(scenario, replication, name)
+        return honest(scenario, replication, name, keep)
 
     monkeypatch.setattr(replications, "replicate", interrupted)
     values = {"name": "case", "load": {"rate": "0.8/s"}, "stages": [timed({"kind": "exponential", "mean": "1s"})]}

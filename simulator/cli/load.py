@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from simulator.cli.options import format_option, loaded, scenario_options, table_width, wants_color
+from simulator.cli.options import (
+    figure_format_of,
+    format_option,
+    loaded,
+    scenario_options,
+    table_width,
+    wants_color,
+    write_figure,
+)
 
 
 @click.command("load")
@@ -27,18 +34,11 @@ def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...], out
     figure of the rate over time with the arrivals of one replication.
     """
     from simulator.portrait import portrait
-    from simulator.report import figure_format, load_figure, load_table, to_json
+    from simulator.report import load_figure, load_table, to_json
 
-    kind = None if output is None else figure_format(output)
-    if output is not None and kind is None:
-        raise click.UsageError(f"{output}: a figure is a .png, .svg or .pdf file")
+    kind = None if output is None else figure_format_of(output)
     found = portrait(loaded(scenario, overlays, sets))
     document = found.to_dict()
     click.echo(to_json(document) if format_ == "json" else load_table(document, table_width(), wants_color()), nl=False)
     if output is not None and kind is not None:
-        try:
-            output.write_bytes(load_figure(found, kind))
-        except OSError as error:
-            click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
-            sys.exit(2)
-        click.echo(f"figure in {output}", err=True)
+        write_figure(output, load_figure(found, kind))

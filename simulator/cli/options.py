@@ -53,6 +53,55 @@ def format_option(*choices: str) -> Callable[[Command], Command]:
     return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
 
 
+def jobs_option(what: str) -> Callable[[Command], Command]:
+    """``--jobs``: how many of ``what`` at a time; one a core unless said."""
+    return click.option(
+        "--jobs", type=click.IntRange(1), callback=_jobs, metavar="N", help=f"{what} at a time; default: one a core."
+    )
+
+
+def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
+    import os
+
+    if value is not None:
+        return value
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def engine_option(command: Command) -> Command:
+    """``--engine``."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", "compiled", "reference"]),
+        default="auto",
+        metavar="NAME",
+        help="auto, compiled (for scale) or reference (to be read): same figures.",
+    )(command)
+
+
+def figure_format_of(output: Path) -> str:
+    """The format of a figure by its name, or a refusal; also where it could not be written."""
+    from simulator.report import figure_format
+
+    kind = figure_format(output)
+    if kind is None:
+        raise click.UsageError(f"{output}: a figure is a .png, .svg or .pdf file")
+    refuse_unwritable(output)
+    return kind
+
+
+def write_figure(output: Path, figure: bytes) -> None:
+    """Write a figure and say where, or end with 2."""
+    import sys
+
+    try:
+        output.write_bytes(figure)
+    except OSError as error:
+        click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
+        sys.exit(2)
+    click.echo(f"figure in {output}", err=True)
+
+
 def loaded(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> Scenario:
     """The scenario that the options name; ``-`` is standard input."""
     from simulator.scenario import load_scenario

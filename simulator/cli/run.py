@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,9 @@ import click
 from simulator.cli.options import (
     DURATION,
     RATIO,
+    engine_option,
     format_option,
+    jobs_option,
     loaded,
     refuse_existing,
     refuse_unwritable,
@@ -47,12 +48,6 @@ def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     return found
 
 
-def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
-    if value is not None:
-        return value
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @click.command("run")
 @scenario_options
 @click.option(
@@ -69,17 +64,9 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     "--precision", type=RATIO, metavar="RATIO", help="Go on until the percentiles of the objectives are so precise."
 )
 @click.option("--time", "time_s", type=DURATION, metavar="DURATION", help="Run whole replications for that long.")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "compiled", "reference"]),
-    default="auto",
-    metavar="NAME",
-    help="auto, compiled (for scale) or reference (to be read): same figures.",
-)
+@engine_option
 @click.option("--check-engines", is_flag=True, help="Run the first queries on both engines and compare everything.")
-@click.option(
-    "--jobs", type=click.IntRange(1), callback=_jobs, metavar="N", help="Replications at a time; default: one a core."
-)
+@jobs_option("Replications")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the run there, as files.")
 @click.option(
     "--save-queries",

@@ -31,7 +31,7 @@ from simulator.stats.readings import HIGH, LOW, VALUE, is_read
 from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS
 from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict
-from simulator.theory import AGREES, OUTSIDE, estimate, exact_capacity, zero_load
+from simulator.theory import AGREES, OUTSIDE, RELAXATIONS, estimate, exact_capacity, relaxation, zero_load
 from simulator.units import format_duration, format_rate
 
 #: Of the first look: loads, and the parts of the theoretical limit between which they lie.
@@ -45,10 +45,13 @@ FEWEST_OF_DRAWN, QUERIES_OF_DRAWN = 20, 10_000
 #: Looks at the precision, at most; from one to the next the queries grow at most so much, and where the interval
 #: rests on few late queries at most four times.
 LOOKS, MOST_GROWTH, CAUTIOUS_GROWTH, FEW = 8, 16.0, 4.0, 50.0
-LEAST_GROWTH, MARGIN = 1.25, 1.2
+LEAST_GROWTH, MARGIN = 1.25, 1.5
+#: Looks that are added only since the load may not be carried at the crossing.
+MOST_ADDED = 2
 #: Measured queries and shard-tasks of a probe, at most.
 MOST_QUERIES, MOST_TASKS = 32_000_000, 20_000_000_000
-#: Loads between which a crossing is interpolated are at most so far apart, in logarithms, at first.
+#: Loads between which a crossing is interpolated are at most so far apart, in logarithms; for the answer, about as far
+#: as the interval is wide.
 COARSE = 0.05
 
 
@@ -125,6 +128,11 @@ class _Level:
     high: float = math.inf
     extracts: Extracts | None = None  #: at the value
 
+    @property
+    def is_at_saturation(self) -> bool:
+        """Whether the objectives hold up to where the busiest replica is always busy, in runs as long as these."""
+        return math.isinf(self.probes.seen[self.value.beyond][0].value)
+
 
 class _Search:
     def __init__(self, scenario: Scenario, tolerance: float, engine: str, jobs: int, told: Told | None) -> None:
@@ -133,6 +141,7 @@ class _Search:
         self.probers: list[Prober] = []
         self.looks: list[Probes] = []
         self.notes: list[str] = []
+        self.added = 0
 
     def run(self) -> Capacity:
         prober, probes = self._begin(self._first_effort())
@@ -189,8 +198,7 @@ class _Search:
 
     def _level(self, prober: Prober, probes: Probes) -> _Level:
         """Find the value; and about how wide the interval is."""
-        previous = self.levels[-1].half if self.levels else COARSE
-        value = cross(probes, VALUE, max(self.tolerance, min(COARSE, previous)))
+        value = cross(probes, VALUE, COARSE)
         nearest = min(probes.seen, key=lambda load: abs(load - value.at))
         width = probes.worst(nearest, HIGH) - probes.worst(nearest, LOW)
         half = width / 2 / probes.slope(VALUE, value.at)
@@ -210,21 +218,45 @@ class _Search:
 
     def _next_effort(self, level: _Level) -> Effort | None:
         """What would reach the tolerance; None if it is reached, or cannot be: then with both ends of the interval."""
-        is_supported = level.exceedances >= FEWEST_EXCEEDANCES
-        growth = MARGIN * (level.half / self.tolerance) ** 2 if is_supported else math.inf
         is_last = len(self.levels) >= LOOKS or self._room(level) < LEAST_GROWTH
-        if is_last or growth <= LEAST_GROWTH:
-            resolution = max(self.tolerance, min(COARSE, level.half))
-            level.low = cross(level.probes, HIGH, resolution).at
-            level.high = cross(level.probes, LOW, resolution).at
-            level.extracts = level.prober.extracts(level.value.at)
-            is_stable = level.extracts.stability().verdict == STABLE
-            half = _half_width(level)
-            if is_last or (is_supported and half <= self.tolerance and is_stable):
+        is_supported = level.exceedances >= FEWEST_EXCEEDANCES
+        warmer = self._warmer(level)
+        growth = max(warmer, self._wanted(level)) if is_supported else math.inf
+        if level.is_at_saturation and self.added < MOST_ADDED and not is_last:
+            self.added += 1  # perhaps a longer run meets the bound before that
+            growth = CAUTIOUS_GROWTH
+        elif level.is_at_saturation or is_last or growth <= LEAST_GROWTH:
+            is_stable = self._finish(level)
+            growth = max(warmer, self._wanted(level))
+            if is_last or level.is_at_saturation or (is_stable and level.half <= self.tolerance):
                 return None
-            growth = CAUTIOUS_GROWTH if not is_stable else MARGIN * (half / self.tolerance) ** 2
+            if growth <= LEAST_GROWTH:
+                if self.added == MOST_ADDED:
+                    return None
+                self.added += 1
+                growth = CAUTIOUS_GROWTH
         most = min(self._room(level), MOST_GROWTH if level.exceedances >= FEW else CAUTIOUS_GROWTH)
         return _grown(level, min(most, max(LEAST_GROWTH, growth)))
+
+    def _wanted(self, level: _Level) -> float:
+        """How many times as much would reach the tolerance."""
+        return MARGIN * (level.half / self.tolerance) ** 2
+
+    def _warmer(self, level: _Level) -> float:
+        """How many times as long a replication should be for its warm-up to be long enough."""
+        if not self.scenario.can_lengthen or self.scenario.run.warmup != "auto" or len(level.prober.utilisations) > 1:
+            return 0.0
+        return RELAXATIONS * relaxation(level.prober.plan_at(level.value.at)) / level.prober.plan.first_measured
+
+    def _finish(self, level: _Level) -> bool:
+        """Find the value and both ends of its interval; returns whether the load is carried there."""
+        resolution = min(COARSE, max(self.tolerance / 10, 2 * level.half))
+        level.value = cross(level.probes, VALUE, resolution)
+        level.low = cross(level.probes, HIGH, resolution).at
+        level.high = cross(level.probes, LOW, resolution).at
+        level.half = _half_width(level)
+        level.extracts = level.prober.extracts(level.value.at)
+        return level.extracts.stability().verdict == STABLE
 
     @staticmethod
     def _room(level: _Level) -> float:
@@ -248,6 +280,9 @@ class _Search:
         elif below is not None:
             verdict, ends = RANGE, (below, level.high)
             reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
+        elif level.is_at_saturation:
+            verdict = INCONCLUSIVE
+            reason = "the objectives hold up to saturation in runs as long as these; they bound no load that is carried"
         elif level.exceedances < FEWEST_EXCEEDANCES:
             verdict = INCONCLUSIVE
             reason = f"{level.exceedances:.1f} effective bad queries at the crossing, {FEWEST_EXCEEDANCES} are needed"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.fleet import fleet
 from simulator.planning.search import Readings
 from simulator.run import versions
 from simulator.scenario import Scenario
@@ -98,6 +99,7 @@ class Capacity:
             "bottleneck": self.bottleneck,
             "slos": [verdict.to_dict() for verdict in self.verdicts],
             "theory": None if self.theory is None else vars(self.theory),
+            "fleet": fleet(self.scenario).to_dict(self.per_s.value),
             "probes": len(self.points),
             "queries": self.queries,
             "curve": self.curve(),

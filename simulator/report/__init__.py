@@ -1,5 +1,7 @@
 """What people read: tables of a run, an estimate, a load; its figure; and the files of a run directory."""
 
+from simulator.report.capacity import capacities_table, capacity_table
+from simulator.report.capacity_figure import capacity_figure
 from simulator.report.catalogue import catalogue_table
 from simulator.report.doctor import doctor_table
 from simulator.report.estimate import estimate_table
@@ -10,6 +12,9 @@ from simulator.report.queries import write_queries_csv
 from simulator.report.run import run_table
 
 __all__ = [
+    "capacities_table",
+    "capacity_figure",
+    "capacity_table",
     "catalogue_table",
     "doctor_table",
     "estimate_table",

@@ -1,7 +1,4 @@
-"""The figure of a load: queries a second over time, as drawn, and the rate that was asked for.
-
-The only module that imports matplotlib, when a figure is made.
-"""
+"""The figure of a load: queries a second over time, as drawn, and the rate that was asked for."""
 
 from __future__ import annotations
 
@@ -58,7 +55,7 @@ def load_figure(portrait: Portrait, format_: str = "png") -> bytes:
     figure = Figure(figsize=(9, 6 if has_close_up else 3.3), layout="constrained")
     whole, *rest = figure.subplots(2 if has_close_up else 1, 1, squeeze=False)[:, 0]
     title = scenario.name + (f": {scenario.description}" if scenario.description else "")
-    figure.suptitle(_shortened(title, 95), fontsize=11, x=0.01, ha="left")
+    figure.suptitle(shortened(title, 95), fontsize=11, x=0.01, ha="left")
     counts, edges, width = _panel(whole, portrait, arrival_s, 0.0, end_s, end_s)
     warm_s = float(arrival_s[load.first_measured])
     if load.first_measured:
@@ -148,5 +145,6 @@ def _bin_name(width_s: float) -> str:
     return f"{width_s:g} s"
 
 
-def _shortened(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
+    """At most so many letters of a text."""
     return text if len(text) <= most else text[: most - 3].rstrip() + "..."

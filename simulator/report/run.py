@@ -17,7 +17,7 @@ def run_table(result: dict[str, Any], width: int = 120, color: bool = False) -> 
     if result["slos"]:
         parts += [
             "",
-            table(["objective", "verdict", "value", "95 % interval"], [_slo(slo) for slo in result["slos"]], 2),
+            table(["objective", "verdict", "value", "95 % interval"], [slo_row(slo) for slo in result["slos"]], 2),
         ]
     parts += ["", fleet_line(result["fleet"]), *_theory(result["theory"]), *_engines(result.get("engine_check"))]
     notes = [*result["notes"], *_reasons(result["slos"])]
@@ -103,7 +103,8 @@ def _tail(result: dict[str, Any]) -> str:
     return fit[-1] if fit else ""
 
 
-def _slo(slo: dict[str, Any]) -> list[str]:
+def slo_row(slo: dict[str, Any]) -> list[str]:
+    """Objective, verdict, value and interval of a verdict (``Verdict.to_dict``)."""
     value, low, high = slo["value"], slo["low"], slo["high"]
     if slo["unit"] == "s":
         cells = duration_interval({"value": value, "low": low, "high": high} if value is not None else None)

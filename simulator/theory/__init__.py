@@ -1,15 +1,16 @@
 """Closed forms and bounds, worked out from a Plan and printed beside what was simulated."""
 
 from simulator.theory.capacity import ExactCapacity, exact_capacity
-from simulator.theory.check import AGREES, OUTSIDE, Finding, check, little
+from simulator.theory.check import AGREES, OUTSIDE, RELAXATIONS, Finding, check, little
 from simulator.theory.closed_forms import FULL, Prediction
-from simulator.theory.estimate import Estimate, busiest, estimate, has_drawn_machines
+from simulator.theory.estimate import Estimate, busiest, estimate, has_drawn_machines, relaxation
 from simulator.theory.zero_load import zero_load
 
 __all__ = [
     "AGREES",
     "FULL",
     "OUTSIDE",
+    "RELAXATIONS",
     "Estimate",
     "ExactCapacity",
     "Finding",
@@ -20,5 +21,6 @@ __all__ = [
     "exact_capacity",
     "has_drawn_machines",
     "little",
+    "relaxation",
     "zero_load",
 ]

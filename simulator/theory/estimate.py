@@ -91,30 +91,50 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
         StageEstimate(stage.candidates, mean_services_s(stage), _utilisation(stage, plan.rate_per_s))
         for stage in stages
     )
-    hottest = [float(part.utilisation.max()) for part in parts]
-    stage = int(np.argmax(hottest))
-    shard, replica = divmod(int(parts[stage].utilisation.argmax()), stages[stage].replicas)
-    utilisation = hottest[stage]
-    predictions = closed_forms(plan, stages, utilisation) if is_stationary else []
-    moments = stages[stage].moments_s(shard)
-    service_cv2 = 1.0
-    if moments is not None and moments[0] > 0 and math.isfinite(moments[1]):
-        service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
-    variability = service_cv2 + plan.arrival_dispersion
-    relaxation = math.inf
-    if utilisation < FULL:
-        relaxation = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
-        if stages[stage].row["policy"] in (RANDOM, ROUND_ROBIN):
-            relaxation *= stages[stage].replicas  # each of them sees only its part of the queries
+    place = _busiest_of([part.utilisation for part in parts], stages)
+    utilisation = float(parts[place[0]].utilisation[place[1:]])
+    variability = _variability(plan, stages[place[0]], place[1])
     return Estimate(
         rate_per_s=plan.rate_per_s,
         stages=parts,
-        bottleneck=(stage, shard, replica),
+        bottleneck=place,
         zero_load=zero_load(plan),
-        predictions=tuple(predictions),
-        relaxation=relaxation,
+        predictions=tuple(closed_forms(plan, stages, utilisation) if is_stationary else []),
+        relaxation=_relaxation(stages[place[0]], utilisation, variability),
         variability=variability,
     )
+
+
+def relaxation(plan: Plan) -> float:
+    """Relaxation time of the busiest queue, in queries: the share of ``estimate`` that says how long to warm up."""
+    stages = stages_of(plan)
+    utilisations = [_utilisation(stage, plan.rate_per_s) for stage in stages]
+    stage, shard, replica = _busiest_of(utilisations, stages)
+    variability = _variability(plan, stages[stage], shard)
+    return _relaxation(stages[stage], float(utilisations[stage][shard, replica]), variability)
+
+
+def _busiest_of(utilisations: list[F8], stages: list[StageView]) -> tuple[int, int, int]:
+    """Stage, shard and replica of the busiest replica; ``utilisations`` (shards, replicas) of each stage."""
+    stage = int(np.argmax([float(utilisation.max()) for utilisation in utilisations]))
+    return stage, *divmod(int(utilisations[stage].argmax()), stages[stage].replicas)
+
+
+def _variability(plan: Plan, stage: StageView, shard: int) -> float:
+    """Dispersion of arrivals, and squared coefficient of variation of services at a shard."""
+    moments = stage.moments_s(shard)
+    service_cv2 = 1.0
+    if moments is not None and moments[0] > 0 and math.isfinite(moments[1]):
+        service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
+    return service_cv2 + plan.arrival_dispersion
+
+
+def _relaxation(stage: StageView, utilisation: float, variability: float) -> float:
+    if utilisation >= FULL:
+        return math.inf
+    queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
+    # of replicas that do not look at the load, each sees only its part of the queries
+    return queries * stage.replicas if stage.row["policy"] in (RANDOM, ROUND_ROBIN) else queries
 
 
 def _utilisation(stage: StageView, rate_per_s: float) -> F8:

@@ -1,0 +1,81 @@
+"""The figure of a capacity: how far each objective is from its bound, by load."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+from simulator.report.capacity import exact_rate
+from simulator.report.load_figure import shortened
+
+#: Figures over their bounds are drawn from here to there.
+LEAST, MOST = 1e-3, 30.0
+#: Loads nearer than that, in logarithms, are beside each other.
+NEARBY = 0.15
+
+
+def capacity_figure(found: dict[str, Any], format_: str = "png") -> bytes:
+    """Draw the probes of a capacity (``Capacity.to_dict``): of each load the one with most queries.
+
+    ``format_``: png, svg or pdf.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    axes = figure.subplots()
+    title = found["scenario"] + (f": {found['description']}" if found["description"] else "")
+    figure.suptitle(shortened(title, 95), fontsize=11, x=0.01, ha="left")
+    for number, slo in enumerate(dict.fromkeys(row["slo"] for row in found["curve"])):
+        _curve(axes, [row for row in found["curve"] if row["slo"] == slo], slo, f"C{number}")
+    axes.axhline(1.0, color="0.3", lw=1)
+    axes.annotate("bound", (0.005, 1.0), xycoords=("axes fraction", "data"), fontsize=9, color="0.3", va="bottom")
+    per_s = found["capacity_per_s"]
+    if per_s["low"] is not None:
+        axes.axvspan(per_s["low"], per_s["high"], color="0.5", alpha=0.25, lw=0, label="95 % interval of the capacity")
+    if per_s["value"] is not None:
+        axes.axvline(per_s["value"], color="0.2", lw=1)
+    axes.axvline(found["own_per_s"], color="0.2", lw=1, ls=":", label=f"own load, {exact_rate(found['own_per_s'])}")
+    saturated = found["bottleneck"]["saturation_per_s"]
+    axes.axvline(saturated, color="#d94801", lw=1.2, ls="--", label=f"saturated, {exact_rate(saturated)}")
+    axes.set_yscale("log")
+    axes.set_ylim(LEAST, MOST)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("mean load, queries a second", fontsize=9)
+    axes.set_ylabel("figure over its bound", fontsize=9)
+    said = (
+        "no load meets the objectives"
+        if per_s["low"] is None
+        else "between two loads"
+        if per_s["value"] is None
+        else exact_rate(per_s["value"])
+    )
+    axes.set_title(f"capacity: {said}", fontsize=10, loc="left")
+    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    axes.tick_params(labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    out = io.BytesIO()
+    figure.savefig(out, format=format_, dpi=140)
+    return out.getvalue()
+
+
+def _curve(axes: Any, rows: list[dict[str, Any]], slo: str, color: str) -> None:
+    """One objective: at each load its figure with the interval, cut to what is drawn."""
+    known = [row for row in rows if row["value_over_bound"] is not None]
+    drawn = sorted((row for row in known if not _is_outdone(row, known)), key=lambda row: row["rate_per_s"])
+    rates = [row["rate_per_s"] for row in drawn]
+    lines = {name: [_cut(row[f"{name}_over_bound"]) for row in drawn] for name in ("value", "low", "high")}
+    axes.fill_between(rates, lines["low"], lines["high"], color=color, alpha=0.2, lw=0)
+    axes.plot(rates, lines["value"], "o-", ms=4, lw=1.4, color=color, label=slo)
+
+
+def _is_outdone(row: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
+    """Whether a load nearby was tried with more queries: a coarser point beside it would only seem to wiggle."""
+    return any(
+        other["queries"] > row["queries"] and abs(math.log(other["rate_per_s"] / row["rate_per_s"])) < NEARBY
+        for other in rows
+    )
+
+
+def _cut(value: float | None) -> float:
+    return MOST if value is None else max(LEAST, min(MOST, value))

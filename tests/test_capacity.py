@@ -1,0 +1,308 @@
+"""The highest load within the objectives: against exact values, and what is said where there is none."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
+from simulator.planner import make_plan
+from simulator.planning import probe
+from simulator.planning.capacities import capacities
+from simulator.planning.capacity import capacity
+from simulator.planning.probe import Effort, Prober
+from simulator.replications import replications, whole_trace
+from simulator.theory import exact_capacity
+
+module = sys.modules["simulator.planning.capacity"]
+
+EXPONENTIAL = {"kind": "exponential", "mean": "10ms"}
+
+
+def system(slos, law=EXPONENTIAL, rate="50/s", run=None, load=None, **stage):
+    """One stage."""
+    server = {"name": "server", "model": {"kind": "time", "law": law}, **stage}
+    values = {"name": "case", "load": load or {"rate": rate}, "stages": [server], "slos": slos, "run": run or {}}
+    return scenario_from_dict(values)
+
+
+#: Scenario, tolerance, and the exact rate: oracles of M/M/1, M/D/1, M/M/4, the funnel, and plain arithmetic.
+EXACT = {
+    "M/M/1 p99": (lambda: system(["p99 < 100ms"]), 0.02, 53.94829814011909),
+    "M/M/1 p95": (lambda: system(["p95 < 100ms"]), 0.02, 70.0426772644601),
+    "M/M/1 within": (lambda: system(["95% within 100ms"]), 0.02, 70.0426772644601),
+    "M/M/1 mean": (lambda: system(["mean < 50ms"]), 0.02, 80.0),
+    "M/M/1 stage": (lambda: system(["stage.server.p99 < 100ms"]), 0.02, 53.94829814011909),
+    "M/M/1 utilisation": (lambda: system(["stage.server.utilisation < 60%"]), 0.01, 60.0),
+    "M/M/1 strictest of three": (lambda: system(["p99 < 100ms", "mean < 50ms", "p95 < 100ms"]), 0.02, 53.94829814),
+    "M/D/1 p99": (lambda: system(["p99 < 200ms"], "10ms"), 0.02, 88.56237205563977),
+    "M/M/4 p99": (lambda: system(["p99 < 200ms"], workers=4), 0.02, 376.3075556763921),
+    "M/M/4 p99.9": (lambda: system(["p99.9 < 200ms"], workers=4), 0.05, 364.30962464383048),
+    "funnel p99": (lambda: load_scenario(ROOT / "scenarios" / "paper_funnel.yaml"), 0.02, 7.489899293845391),
+    "funnel p95": (
+        lambda: load_scenario(ROOT / "scenarios" / "paper_funnel.yaml", sets=["slos=[p95 < 500ms]"]),
+        0.02,
+        6.16856075194316,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_the_interval_holds_the_exact_value_and_is_as_narrow_as_asked(name):
+    make, tolerance, exact = EXACT[name]
+    found = capacity(make(), tolerance=tolerance, jobs=2)
+    assert found.verdict == "found", found.reason
+    assert found.half_width <= tolerance
+    assert found.per_s.low <= exact <= found.per_s.high
+    assert found.per_s.low < found.per_s.value < found.per_s.high
+    if "utilisation" not in name:
+        assert found.theory.per_s == pytest.approx(exact, rel=1e-6)
+        assert found.theory.verdict == "agrees"
+    assert found.exit_code == 0
+    assert found.bottleneck["utilisation"] == pytest.approx(found.per_s.value / found.bottleneck["saturation_per_s"])
+
+
+def test_closed_forms_are_inverted_only_where_they_hold():
+    plan = make_plan(system(["p99 < 100ms"], run={"queries": 10}))
+    assert exact_capacity(plan, "p99", None, 0.1).per_s == pytest.approx(100 - math.log(100) / 0.1)
+    assert exact_capacity(plan, "p99", None, 0.04) is None  # an empty system takes longer
+    assert exact_capacity(plan, "p98", None, 0.1) is None  # not a percentile that theory works out
+    constant = make_plan(system(["p99 < 100ms"], "10ms", run={"queries": 10}))
+    assert exact_capacity(constant, "p99", None, 40.0) is None  # beyond the figures of M/D/1
+    several = make_plan(system(["p99 < 100ms"], shards=2, run={"queries": 10}))
+    assert exact_capacity(several, "p99", None, 0.1) is None  # bounds only
+
+
+def test_objectives_are_judged_as_a_run_judges_them():
+    """Every kind of objective, from what a probe keeps and from whole traces."""
+    slos = ["p99 < 60ms", "90% within 40ms", "mean < 30ms", "max < 400ms", "failed_ratio < 1%", "goodput > 60/s"]
+    slos += ["stage.second.p95 < 20ms", "stage.second.utilisation < 40%", "stage.server.mean < 30ms"]
+    second = {"name": "second", "model": {"kind": "time", "law": "5ms"}, "workers": 2}
+    first = {"name": "server", "model": {"kind": "time", "law": EXPONENTIAL}}
+    values = {"name": "case", "load": {"rate": "70/s"}, "stages": [first, second], "slos": slos}
+    for run in ({"queries": 3000, "replications": 5}, {"queries": 400, "replications": 4, "drain": "20ms"}):
+        scenario = scenario_from_dict({**values, "run": run})
+        effort = Effort(scenario.run.replications, scenario.run.queries)
+        prober = Prober(scenario, effort, "compiled", 1)
+        extracts = prober.extracts(0.0)
+        summary = simulate(scenario).summary
+        kept = [verdict.to_dict() for verdict in extracts.verdicts(scenario.slos, False)]
+        assert kept == summary.to_dict()["slos"]
+        assert extracts.stability() == summary.stability
+
+
+def test_a_reading_is_the_share_that_a_run_judges_by():
+    scenario = system(["p99 < 60ms"], rate="70/s", run={"queries": 2000, "replications": 4})
+    (reading,) = Prober(scenario, Effort(4, 2000), "compiled", 1)(0.0)
+    (verdict,) = simulate(scenario).summary.to_dict()["slos"]
+    assert reading.value == pytest.approx(verdict["bad_share"]["value"] / 0.01)
+    assert reading.amounts.sum() / reading.weights.sum() == pytest.approx(reading.value)
+    low, high = verdict["bad_share"]["low"] / 0.01, verdict["bad_share"]["high"] / 0.01
+    assert reading.low <= low + 1e-12  # a run's ends are made monotone in the bound, which only narrows them
+    assert reading.high >= high - 1e-12
+
+
+def test_all_loads_see_the_same_luck():
+    """Waiting times in M/M/1 do not fall with the load, query by query."""
+    scenario = system(["p99 < 60ms"], run={"queries": 500, "replications": 2})
+    low, high = (
+        dict(replications(scenario.with_scale(scale), "compiled", 0, 2, None, 1, whole_trace)) for scale in (0.7, 1.3)
+    )
+    for replication in (0, 1):
+        waits = [found[replication].critical_wait_ns[0] for found in (low, high)]
+        assert (waits[1] >= waits[0] - 2).all()
+        services = [found[replication].critical_service_ns[0] for found in (low, high)]
+        np.testing.assert_array_equal(*services)
+
+
+def test_the_answer_does_not_depend_on_jobs_and_hardly_on_the_engine():
+    scenario = system(["p95 < 60ms"], run={"replications": 4})
+    one = capacity(scenario, tolerance=0.2, jobs=1)
+    assert one.to_dict() == capacity(scenario, tolerance=0.2, jobs=3).to_dict()
+    reference = capacity(scenario, tolerance=0.2, jobs=2, engine="reference").to_dict()
+    assert {**one.to_dict(), "engine": "reference"} == reference
+    again = load_own(one)
+    assert capacity(again, tolerance=0.2).per_s == one.per_s
+
+
+def load_own(found):
+    """The scenario that a result says it was found for."""
+    return scenario_from_dict(found.to_dict()["provenance"]["resolved"])
+
+
+def test_the_load_is_scaled_whatever_it_is():
+    """Bursts and phases: the mean rate is reported, and a run at the capacity is at its bound."""
+    for name, sets in (
+        ("ads_ranker", ["slos=[p95 < 120ms]"]),
+        ("ramp", ["slos=[p50 < 1s]"]),
+    ):
+        scenario = load_scenario(ROOT / "scenarios" / f"{name}.yaml", sets=sets)
+        found = capacity(scenario, tolerance=0.3, jobs=2)
+        own = make_plan(scenario).rate_per_s
+        assert found.own_per_s == pytest.approx(own, rel=0.05)
+        assert found.verdict in ("found", "inconclusive"), found.reason
+        factor = found.per_s.value / found.own_per_s
+        assert found.headroom.value == pytest.approx(factor - 1)
+        last = [point for point in found.points if point.queries == found.points[-1].queries]
+        assert min(point.factor for point in last) <= factor <= max(point.factor for point in last)
+
+
+def test_a_trace_is_given(monkeypatch):
+    monkeypatch.setattr(module, "MOST_ADDED", 0)
+    found = capacity(load_scenario(ROOT / "scenarios" / "trace_replay.yaml"), tolerance=0.5)
+    assert any("share the trace" in note for note in found.notes)
+    assert found.to_dict()["rate"] == "trace"
+
+
+def test_no_load_meets_what_an_empty_system_misses():
+    found = capacity(system(["p99 < 40ms"]), tolerance=0.1)
+    assert found.verdict == "unreachable"
+    assert found.exit_code == 99
+    assert "even an empty system takes 46.0 ms" in found.reason or "even an empty system takes 46.1 ms" in found.reason
+    assert found.to_dict()["capacity_per_s"] == {"value": None, "low": None, "high": None}
+
+
+def test_goodput_asks_for_load_instead_of_bounding_it():
+    found = capacity(system(["p99 < 100ms", "goodput > 30/s"]), tolerance=0.1)
+    assert found.verdict == "found"
+    assert [verdict.met for verdict in found.verdicts] == [None, True]
+    missed = capacity(system(["p99 < 100ms", "goodput > 90/s"]), tolerance=0.1)
+    assert missed.verdict == "unreachable"
+    assert "goodput > 90/s is missed" in missed.reason
+
+
+def test_where_the_objective_allows_any_queue_saturation_is_not_called_a_capacity():
+    found = capacity(system(["p99 < 1h"], run={"replications": 4}), tolerance=0.2)
+    assert found.verdict == "inconclusive"
+    assert found.exit_code == 98
+    assert 90 < found.per_s.value <= 100
+
+
+def test_too_little_of_the_tail_is_inconclusive(monkeypatch):
+    monkeypatch.setattr(module, "MOST_QUERIES", 2_000)
+    monkeypatch.setattr(module, "FEWEST_QUERIES", 2_000)
+    monkeypatch.setattr(module, "FIRST_BAD", 4)
+    found = capacity(system(["p99.9 < 100ms"]), tolerance=0.01)
+    assert found.verdict == "inconclusive"
+    assert "effective bad queries" in found.reason
+    monkeypatch.setattr(module, "MOST_QUERIES", 100_000)
+    coarse = capacity(system(["p95 < 100ms"]), tolerance=0.001)
+    assert coarse.verdict == "found"
+    assert any("tolerance 0.1 % not reached" in note for note in coarse.notes)
+
+
+def test_failing_also_below_gives_a_range(monkeypatch):
+    """A seeded system: the same as M/M/1, but worse where it is nearly idle, as batches that wait would be."""
+    honest = probe.read
+
+    def batching(asked, extracts):
+        found = honest(asked, extracts)
+        idle = extracts.utilisations[0] < 0.06
+        return probe.beyond(4) if idle else found
+
+    monkeypatch.setattr(probe, "read", batching)
+    found = capacity(system(["p99 < 100ms"]), tolerance=0.1)
+    assert found.verdict == "range"
+    assert found.per_s.value is None
+    assert found.per_s.high > 50
+    assert found.exit_code == 98
+
+
+def test_machines_that_differ_are_repeated_not_lengthened():
+    scenario = system(["p95 < 100ms"], variability={"machine": {"kind": "lognormal", "cv": 0.1}})
+    found = capacity(scenario, tolerance=0.1, jobs=2)
+    assert found.points[-1].replications >= 20
+    assert found.verdict == "found"
+
+
+def test_an_interrupted_search_keeps_what_it_had(monkeypatch):
+    scenario, seen = system(["p99 < 100ms"]), []
+
+    def told(factor, queries, readings):
+        seen.append(queries)
+        if queries > 50_000:
+            raise KeyboardInterrupt
+
+    found = capacity(scenario, tolerance=0.01, told=told)
+    assert found.interrupted
+    assert found.exit_code == 130
+    assert found.per_s.value == pytest.approx(53.9, rel=0.2)
+    with pytest.raises(KeyboardInterrupt):
+        capacity(scenario, told=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: system([]), "needs an objective"),
+        (lambda: system(["goodput > 5/s"]), "needs an objective"),
+        (lambda: system(["p99 < 1s"], run={"replications": 3}), "at least 4 replications"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_refused(make, message):
+    with pytest.raises(ScenarioError, match=message):
+        capacity(make())
+
+
+def test_objectives_in_place_of_the_scenario_s():
+    with pytest.raises(ScenarioError, match="no stage is called 'serve'; did you mean 'server'"):
+        capacity(system([]), slos=["stage.serve.p99 < 1s"])
+    found = capacity(system(["p99 < 1ms"]), slos=["p95 < 100ms"], tolerance=0.2)
+    assert [slo.text for slo in found.scenario.slos] == ["p95 < 100ms"]
+    assert found.per_s.low <= 70.04 <= found.per_s.high
+
+
+def test_over_values_one_after_another_or_at_once():
+    scenario = system(["p95 < 60ms"], run={"replications": 4})
+    one = capacities(scenario, {"stages.server.workers": [1, 2], "load.scale": [2]}, tolerance=0.2)
+    assert [values["stages.server.workers"] for values, _ in one] == [1, 2]
+    assert one[1][1].per_s.value > 2 * one[0][1].per_s.value
+    several = capacities(scenario, {"stages.server.workers": [1, 2], "load.scale": [2]}, tolerance=0.2, jobs=2)
+    assert [found.to_dict() for _, found in several] == [found.to_dict() for _, found in one]
+    alone = capacity(scenario_from_dict(one[1][1].to_dict()["provenance"]["resolved"]), tolerance=0.2)
+    assert alone.per_s == one[1][1].per_s
+
+
+def shardsim(*args):
+    return subprocess.run(
+        [sys.executable, "-m", "simulator", "capacity", *args], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+
+def test_the_command(tmp_path):
+    quick = ["scenarios/mm1.yaml", "--slo", "p95 < 8s", "--tolerance", "20%", "--replications", "4"]
+    figure = tmp_path / "capacity.png"
+    table = shardsim(*quick, "-o", str(figure))
+    assert table.returncode == 0, table.stderr
+    assert "capacity within p95 < 8s: 0." in table.stdout
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    document = json.loads(shardsim(*quick, "--format", "json").stdout)
+    assert document["verdict"] == "found"
+    assert document["probes"] == len(document["curve"])
+    over = shardsim(*quick, "--over", "stages.server.workers=1,2")
+    assert over.returncode == 0
+    assert len([line for line in over.stdout.splitlines() if "found" in line]) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["scenarios/mm1.yaml", "--set", "slos=[]"], "needs an objective"),
+        (["scenarios/mm1.yaml", "--slo", "fast"], "'fast' is not an objective"),
+        (["scenarios/mm1.yaml", "--slo", "p95 < 8s", "--tolerance", "0%"], "above 0"),
+        (["scenarios/mm1.yaml", "--slo", "p95 < 8s", "-o", "x.txt"], "a figure is"),
+        (["scenarios/mm1.yaml", "--slo", "p95 < 8s", "--over", "stages.serve.workers=1"], "did you mean 'server'"),
+        (["scenarios/mm1.yaml", "--slo", "p95 < 8s", "--cluster", "tcp://x:1"], "--over"),
+    ],
+)
+def test_bad_usage_is_refused(args, said):
+    found = shardsim(*args)
+    assert found.returncode == 2
+    assert said in found.stderr
+    assert found.stdout == ""
