@@ -34,7 +34,7 @@ check: $(VENV)/dev  ## style, types, import contracts
 	$(BIN)/lint-imports
 
 verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 60 minutes on 2 cores
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -vv tests/test_verify.py -m verify
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -vv tests/test_verify*.py -m verify
 
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.errors import ContradictionError, Problem, ScenarioError
+    from simulator.planning.capacities import capacities
+    from simulator.planning.capacity import capacity
+    from simulator.planning.capacity_result import Capacity
     from simulator.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
 
 #: The public names and where they live; imported when first used, so that ``import simulator`` stays cheap.
 _HOMES = {
+    "Capacity": "simulator.planning.capacity_result",
     "ContradictionError": "simulator.errors",
     "Problem": "simulator.errors",
     "Result": "simulator.run",
     "Scenario": "simulator.scenario",
     "ScenarioError": "simulator.errors",
+    "capacities": "simulator.planning.capacities",
+    "capacity": "simulator.planning.capacity",
     "load_scenario": "simulator.scenario",
     "scenario_from_dict": "simulator.scenario",
     "scenario_from_text": "simulator.scenario",
@@ -24,11 +30,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "Capacity",
     "ContradictionError",
     "Problem",
     "Result",
     "Scenario",
     "ScenarioError",
+    "capacities",
+    "capacity",
     "load_scenario",
     "scenario_from_dict",
     "scenario_from_text",

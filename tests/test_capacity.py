@@ -13,14 +13,12 @@ from conftest import ROOT
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
 from simulator.planner import make_plan
-from simulator.planning import probe
+from simulator.planning import levels, probe
 from simulator.planning.capacities import capacities
 from simulator.planning.capacity import capacity
 from simulator.planning.probe import Effort, Prober
 from simulator.replications import replications, whole_trace
 from simulator.theory import exact_capacity
-
-module = sys.modules["simulator.planning.capacity"]
 
 EXPONENTIAL = {"kind": "exponential", "mean": "10ms"}
 
@@ -154,7 +152,7 @@ def test_the_load_is_scaled_whatever_it_is():
 
 
 def test_a_trace_is_given(monkeypatch):
-    monkeypatch.setattr(module, "MOST_ADDED", 0)
+    monkeypatch.setattr(levels, "MOST_ADDED", 0)
     found = capacity(load_scenario(ROOT / "scenarios" / "trace_replay.yaml"), tolerance=0.5)
     assert any("share the trace" in note for note in found.notes)
     assert found.to_dict()["rate"] == "trace"
@@ -185,13 +183,13 @@ def test_where_the_objective_allows_any_queue_saturation_is_not_called_a_capacit
 
 
 def test_too_little_of_the_tail_is_inconclusive(monkeypatch):
-    monkeypatch.setattr(module, "MOST_QUERIES", 2_000)
-    monkeypatch.setattr(module, "FEWEST_QUERIES", 2_000)
-    monkeypatch.setattr(module, "FIRST_BAD", 4)
+    monkeypatch.setattr(levels, "MOST_QUERIES", 2_000)
+    monkeypatch.setattr(levels, "FEWEST_QUERIES", 2_000)
+    monkeypatch.setattr(levels, "FIRST_BAD", 4)
     found = capacity(system(["p99.9 < 100ms"]), tolerance=0.01)
     assert found.verdict == "inconclusive"
     assert "effective bad queries" in found.reason
-    monkeypatch.setattr(module, "MOST_QUERIES", 100_000)
+    monkeypatch.setattr(levels, "MOST_QUERIES", 100_000)
     coarse = capacity(system(["p95 < 100ms"]), tolerance=0.001)
     assert coarse.verdict == "found"
     assert any("tolerance 0.1 % not reached" in note for note in coarse.notes)

@@ -26,6 +26,14 @@ COMMANDS = {
     "show.yaml": ["show", "scenarios/web_search.yaml"],
     "load.txt": ["load", "scenarios/ads_ranker.yaml"],
     "load.json": ["load", "scenarios/trace_replay.yaml", "--format", "json"],
+    "capacity.txt": ["capacity", "scenarios/mm1.yaml", "--tolerance", "10%", "--replications", "4"],
+    "capacity.json": [
+        *("capacity", "scenarios/mm1.yaml", "--tolerance", "30%", "--replications", "4", "--format", "json"),
+    ],
+    "capacity_over.txt": [
+        *("capacity", "scenarios/recommendation.yaml", "--tolerance", "30%", "--replications", "4"),
+        *("--over", "stages.deep_ranking.replicas=1,2"),
+    ],
     "validate.txt": ["validate", "scenarios/paper_funnel.yaml"],
     "recommendation.txt": ["run", "scenarios/recommendation.yaml", *SHORT],
     "estimate_recommendation.txt": ["estimate", "scenarios/recommendation.yaml"],
@@ -33,6 +41,7 @@ COMMANDS = {
     "help.txt": ["--help"],
     "help_run.txt": ["run", "--help"],
     "help_init.txt": ["init", "--help"],
+    "help_capacity.txt": ["capacity", "--help"],
 }
 
 

@@ -50,6 +50,7 @@ class Capacity:
     own_per_s: float  #: the scenario's own load
     bottleneck: dict[str, Any]
     verdicts: tuple[Verdict, ...]  #: of all objectives, at the value
+    binding: str  #: the objective that sets it, or is farthest from being met
     theory: Theory | None
     points: tuple[Point, ...]  #: by number of queries and load
     queries: int  #: simulated over all probes, warm-up included
@@ -96,6 +97,7 @@ class Capacity:
             "half_width": self.half_width,
             "own_per_s": self.own_per_s,
             "headroom": self.headroom.to_dict(),
+            "binding_slo": self.binding,
             "bottleneck": self.bottleneck,
             "slos": [verdict.to_dict() for verdict in self.verdicts],
             "theory": None if self.theory is None else vars(self.theory),

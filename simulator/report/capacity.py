@@ -29,7 +29,7 @@ def capacity_table(found: dict[str, Any], width: int = 120, color: bool = False)
     parts: list[Any] = lines
     if found["slos"]:
         columns = ["objective", "there", "value", "95 % interval"]
-        parts += ["", table(columns, [_slo(slo) for slo in found["slos"]], 2)]
+        parts += ["", table(columns, [_slo(slo, found["binding_slo"]) for slo in found["slos"]], 2)]
     parts += [
         "",
         fleet_line(found["fleet"]),
@@ -65,9 +65,9 @@ def _bottleneck(found: dict[str, Any]) -> str:
     return f"bottleneck: {where} at utilisation {ratio(bottleneck['utilisation'])} there; {saturated}"
 
 
-def _slo(slo: dict[str, Any]) -> list[str]:
+def _slo(slo: dict[str, Any], binding: str) -> list[str]:
     row = slo_row(slo)
-    return [row[0], "at its bound" if slo["met"] is None else row[1], *row[2:]]
+    return [row[0], "at its bound" if slo["slo"] == binding else row[1], *row[2:]]
 
 
 def exact_rate(per_s: float) -> str:

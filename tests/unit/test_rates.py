@@ -132,3 +132,11 @@ def test_a_counted_wave_begins_as_a_timed_one():
     until = arrivals_until(POISSON_GAPS, 3, 0, ending)
     assert np.array_equal(arrivals_counted(POISSON_GAPS, 3, 0, endless, len(until)), until)
     assert len(arrivals_counted(POISSON_GAPS, 3, 0, ending, 10 * len(until))) == len(until)
+
+
+@given(st.floats(1e-3, 1e6), st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50), st.booleans())
+def test_a_constant_rate_alone_has_the_instants_of_the_formula_to_the_last_bit(per_s, levels, ends):
+    level = np.sort(levels)
+    rate = Rate([RatePiece(float(level[-1]) / per_s if ends else math.inf, per_s, per_s)])
+    formula = 2.0 * level / (per_s + np.sqrt(per_s * per_s))
+    np.testing.assert_array_equal(rate.instants(level), np.minimum(formula, rate.duration_s))

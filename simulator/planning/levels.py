@@ -1,0 +1,201 @@
+"""Levels of a search for a capacity: how much is simulated, until the interval is narrow enough."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.planning.probe import Effort, Prober, Told
+from simulator.planning.search import Crossing, Probes, binding, cross, first_look
+from simulator.scenario import Scenario
+from simulator.stats.extract import Extracts
+from simulator.stats.readings import HIGH, LOW, VALUE
+from simulator.stats.share import FEWEST_EXCEEDANCES
+from simulator.stats.stability import STABLE
+from simulator.theory import RELAXATIONS, relaxation
+
+#: Of the first look: loads, and the parts of the theoretical limit between which they lie.
+LOADS, LEAST, MOST = 8, 0.05, 1.2
+#: No load is looked at below this part of the limit.
+LOWEST = 1e-5
+#: Queries of the first look, in all; and bad ones that should be among them at the bound.
+FEWEST_QUERIES, FIRST_BAD = 8_000, 40
+#: Replications where machines differ between them: only their number counts.
+FEWEST_OF_DRAWN, QUERIES_OF_DRAWN = 20, 10_000
+#: Looks at the precision, at most; from one to the next the queries grow at most so much, and where the interval
+#: rests on few late queries at most four times.
+LOOKS, MOST_GROWTH, CAUTIOUS_GROWTH, FEW = 8, 16.0, 4.0, 50.0
+LEAST_GROWTH, MARGIN = 1.25, 1.5
+#: Looks that are added only since the load may not be carried at the crossing.
+MOST_ADDED = 2
+#: Measured queries and shard-tasks of a probe, at most.
+MOST_QUERIES, MOST_TASKS = 32_000_000, 20_000_000_000
+#: Loads between which a crossing is interpolated are at most so far apart, in logarithms; for the answer, about as far
+#: as the interval is wide.
+COARSE = 0.05
+
+
+@dataclass
+class Level:
+    """What was found with one effort."""
+
+    prober: Prober
+    probes: Probes
+    value: Crossing
+    half: float  #: half the interval, relative, as it will be about
+    exceedances: float
+    low: float = -math.inf
+    high: float = math.inf
+    extracts: Extracts | None = None  #: at the value
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether there are bad queries enough at the crossing."""
+        return self.exceedances >= FEWEST_EXCEEDANCES
+
+    @property
+    def is_at_saturation(self) -> bool:
+        """Whether the objectives hold up to where the busiest replica is always busy, in runs as long as these."""
+        return math.isinf(self.probes.seen[self.value.beyond][0].value)
+
+
+class Levels:
+    """A scenario's levels, one after another on one luck; ``engine``: COMPILED or REFERENCE."""
+
+    def __init__(self, scenario: Scenario, tolerance: float, engine: str, jobs: int, told: Told | None) -> None:
+        self.scenario, self.tolerance = scenario, tolerance
+        self.levels: list[Level] = []
+        self.probers: list[Prober] = []
+        self.looks: list[Probes] = []  #: of each prober
+        self.notes: list[str] = []
+        self._engine, self._jobs, self._told = engine, jobs, told
+        self._added = 0
+        self._begin(self._first_effort())
+
+    def first_look(self) -> bool:
+        """See loads all over the range; returns whether any is within the objectives."""
+        loads = self.probers[0].saturation + np.log(np.geomspace(LEAST, MOST, LOADS))
+        return first_look(self.looks[0], loads.tolist())
+
+    def climb(self) -> Level:
+        """Go from level to level, until the tolerance is reached or cannot be; returns the last one, finished."""
+        level = self._level()
+        while True:
+            effort = self._next_effort(level)
+            if effort is None:
+                return level
+            self._begin(effort)
+            self.looks[-1].steepness = level.probes.slope(VALUE, level.value.at)
+            self.looks[-1].at(min(level.value.at, self.probers[-1].saturation - 1e-3))
+            level = self._level()
+
+    def _first_effort(self) -> Effort:
+        run, wanted = self.scenario.run, FEWEST_QUERIES
+        for asked in self.scenario.slos:
+            allowed = 1 - asked.p if asked.p else asked.bound if asked.measure == "failed_ratio" else 1.0
+            wanted = max(wanted, math.ceil(FIRST_BAD / max(allowed, 1e-6)))
+        replications = run.replications
+        if self._only_replications_count():
+            replications = max(replications, FEWEST_OF_DRAWN)
+        if not self.scenario.can_lengthen:
+            return Effort(replications, None)
+        each = math.ceil(wanted / replications)
+        if self._only_replications_count():
+            each = max(each, QUERIES_OF_DRAWN)
+        if any(asked.measure == "max" for asked in self.scenario.slos):
+            assert self.scenario.queries is not None
+            each = max(each, self.scenario.queries)
+            self.notes.append(f"a largest value depends on the length of the run: at least {each:,} queries each")
+        return Effort(replications, each)
+
+    def _only_replications_count(self) -> bool:
+        return any(not stage.variability.machine.law.is_constant() for stage in self.scenario.stages)
+
+    def _begin(self, effort: Effort) -> None:
+        prober = Prober(self.scenario, effort, self._engine, self._jobs, self._told)
+        probes = Probes(prober, prober.saturation + math.log(LOWEST), prober.saturation)
+        self.probers.append(prober)
+        self.looks.append(probes)
+
+    def _level(self) -> Level:
+        """Find the value; and about how wide the interval is."""
+        prober, probes = self.probers[-1], self.looks[-1]
+        value = cross(probes, VALUE, COARSE)
+        nearest = min(probes.seen, key=lambda load: abs(load - value.at))
+        width = probes.worst(nearest, HIGH) - probes.worst(nearest, LOW)
+        half = width / 2 / probes.slope(VALUE, value.at)
+        if not all(reading.low > 0 for reading in probes.seen[nearest]):
+            half = math.inf
+        level = Level(prober, probes, value, half, self._support(probes, value))
+        self.levels.append(level)
+        return level
+
+    @staticmethod
+    def _support(probes: Probes, value: Crossing) -> float:
+        """Effective number of bad queries of the strictest objective, at the crossing."""
+        seen = probes.seen[value.beyond]
+        if math.isinf(seen[0].value):
+            seen = probes.seen[value.within]
+        return seen[binding(seen)].exceedances
+
+    def _next_effort(self, level: Level) -> Effort | None:
+        """What would reach the tolerance; None if it is reached, or cannot be: then with both ends of the interval."""
+        is_last = len(self.levels) >= LOOKS or self._room(level) < LEAST_GROWTH
+        warmer = self._warmer(level)
+        growth = max(warmer, self._wanted(level)) if level.is_supported else math.inf
+        if level.is_at_saturation and self._added < MOST_ADDED and not is_last:
+            self._added += 1  # perhaps a longer run meets the bound before that
+            growth = CAUTIOUS_GROWTH
+        elif level.is_at_saturation or is_last or growth <= LEAST_GROWTH:
+            is_stable = self._finish(level)
+            growth = max(warmer, self._wanted(level))
+            if is_last or level.is_at_saturation or (is_stable and level.half <= self.tolerance):
+                return None
+            if growth <= LEAST_GROWTH:
+                if self._added == MOST_ADDED:
+                    return None
+                self._added += 1
+                growth = CAUTIOUS_GROWTH
+        most = min(self._room(level), MOST_GROWTH if level.exceedances >= FEW else CAUTIOUS_GROWTH)
+        return _grown(level, min(most, max(LEAST_GROWTH, growth)))
+
+    def _wanted(self, level: Level) -> float:
+        """How many times as much would reach the tolerance."""
+        return MARGIN * (level.half / self.tolerance) ** 2
+
+    def _warmer(self, level: Level) -> float:
+        """How many times as long a replication should be for its warm-up to be long enough."""
+        if not self.scenario.can_lengthen or self.scenario.run.warmup != "auto" or len(level.prober.utilisations) > 1:
+            return 0.0
+        return RELAXATIONS * relaxation(level.prober.plan_at(level.value.at)) / level.prober.plan.first_measured
+
+    def _finish(self, level: Level) -> bool:
+        """Find the value and both ends of its interval; returns whether the load is carried there."""
+        resolution = min(COARSE, max(self.tolerance / 10, 2 * level.half))
+        level.value = cross(level.probes, VALUE, resolution)
+        level.low = cross(level.probes, HIGH, resolution).at
+        level.high = cross(level.probes, LOW, resolution).at
+        level.half = half_width(level)
+        level.extracts = level.prober.extracts(level.value.at)
+        return level.extracts.stability().verdict == STABLE
+
+    @staticmethod
+    def _room(level: Level) -> float:
+        """How many times as much a probe may simulate."""
+        there = level.prober.measured
+        return min(MOST_QUERIES / there, MOST_TASKS / (there * level.prober.plan.shards))
+
+
+def _grown(level: Level, growth: float) -> Effort:
+    """The effort times ``growth``: in queries where they help, else in replications."""
+    effort = level.prober.effort
+    if effort.queries is None or len(level.prober.utilisations) > 1:
+        return Effort(math.ceil(effort.replications * growth), effort.queries)
+    return Effort(effort.replications, math.ceil(effort.queries * growth))
+
+
+def half_width(level: Level) -> float:
+    """Half the interval over the value."""
+    return (math.exp(level.high - level.value.at) - math.exp(level.low - level.value.at)) / 2
