@@ -96,6 +96,20 @@ class Quantile:
         return {"value": self.pooled, "low": self.low, "high": None if math.isinf(self.high) else self.high}
 
 
+def effective_exceedances(values: F8, layout: Layout, p: float, pooled: float) -> float:
+    """Effective number of exceedances at the pooled ``p``-quantile, of earlier queries where p is below a half.
+
+    Where several queries share the quantile exactly they count as well: a constant has no later values, yet nothing is
+    better known than its percentiles. ``values``: (queries,) in order of the pool.
+    """
+    if p < 0.5:
+        counted = values <= pooled
+    else:
+        tied = not (values < pooled).any() or np.count_nonzero(values == pooled) > 1
+        counted = values >= pooled if tied else values > pooled
+    return float(tally(counted, layout).effective()[0])
+
+
 class Series:
     """One value a measured query, pooled over replications: its quantiles, shares and mean, with intervals.
 
@@ -149,21 +163,8 @@ class Series:
         low = 0.0 if above is None else float(self._ascending[above])
         below = levels.first_high_below(bound, levels.below(pooled))
         high = math.inf if below is None else float(self._ascending[below - 1])
-        return Quantile(p, pooled, low, high, self._support(p, pooled), self.layout.queries, self.largest_finite)
-
-    def _support(self, p: float, pooled: float) -> float:
-        """Effective number of exceedances at the pooled quantile, of earlier queries where p is below a half.
-
-        Where several queries share the quantile exactly they count as well: a constant has no later values, yet
-        nothing is better known than its percentiles.
-        """
-        below, at_or_below = self._levels.below(pooled), self._levels.at_or_below(pooled)
-        if p < 0.5:
-            counted = self.values <= pooled
-        else:
-            tied = below == 0 or at_or_below - below > 1
-            counted = self.values >= pooled if tied else self.values > pooled
-        return float(tally(counted, self.layout).effective()[0])
+        exceedances = effective_exceedances(self.values, self.layout, p, pooled)
+        return Quantile(p, pooled, low, high, exceedances, self.layout.queries, self.largest_finite)
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:
