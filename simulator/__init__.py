@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from simulator.planning.capacities import capacities
     from simulator.planning.capacity import capacity
     from simulator.planning.capacity_result import Capacity
+    from simulator.planning.sensitivity import sensitivity
+    from simulator.planning.sensitivity_result import Sensitivity
     from simulator.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
 
@@ -21,11 +23,13 @@ _HOMES = {
     "Result": "simulator.run",
     "Scenario": "simulator.scenario",
     "ScenarioError": "simulator.errors",
+    "Sensitivity": "simulator.planning.sensitivity_result",
     "capacities": "simulator.planning.capacities",
     "capacity": "simulator.planning.capacity",
     "load_scenario": "simulator.scenario",
     "scenario_from_dict": "simulator.scenario",
     "scenario_from_text": "simulator.scenario",
+    "sensitivity": "simulator.planning.sensitivity",
     "simulate": "simulator.run",
 }
 
@@ -36,11 +40,13 @@ __all__ = [
     "Result",
     "Scenario",
     "ScenarioError",
+    "Sensitivity",
     "capacities",
     "capacity",
     "load_scenario",
     "scenario_from_dict",
     "scenario_from_text",
+    "sensitivity",
     "simulate",
 ]
 

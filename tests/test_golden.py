@@ -34,6 +34,9 @@ COMMANDS = {
         *("capacity", "scenarios/recommendation.yaml", "--tolerance", "30%", "--replications", "4"),
         *("--over", "stages.deep_ranking.replicas=1,2"),
     ],
+    "sensitivity.txt": [
+        *("sensitivity", "scenarios/recommendation.yaml", "--tolerance", "20%", "--queries", "500"),
+    ],
     "validate.txt": ["validate", "scenarios/paper_funnel.yaml"],
     "recommendation.txt": ["run", "scenarios/recommendation.yaml", *SHORT],
     "estimate_recommendation.txt": ["estimate", "scenarios/recommendation.yaml"],
@@ -41,6 +44,7 @@ COMMANDS = {
     "help.txt": ["--help"],
     "help_run.txt": ["run", "--help"],
     "help_init.txt": ["init", "--help"],
+    "help_sensitivity.txt": ["sensitivity", "--help"],
     "help_capacity.txt": ["capacity", "--help"],
 }
 

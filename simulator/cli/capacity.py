@@ -161,8 +161,9 @@ def several(
 class Probing:
     """How far a search is, on a terminal: one line that changes."""
 
-    def __init__(self, is_terminal: bool) -> None:
+    def __init__(self, is_terminal: bool, pieces: str = "searches") -> None:
         self.is_terminal = is_terminal
+        self.pieces = pieces  #: what several pieces of work are called
         self.probes = self.shown = 0
 
     def say(self, line: str) -> None:
@@ -179,7 +180,7 @@ class Probing:
         """One search of several is done."""
         lost = f", {standing.lost} workers lost" if standing.lost else ""
         left = "" if standing.left_s is None else f", about {standing.left_s:.0f} s left"
-        self._line(f"{standing.done} of {standing.total} searches{left}{lost}")
+        self._line(f"{standing.done} of {standing.total} {self.pieces}{left}{lost}")
 
     def _line(self, line: str) -> None:
         if self.is_terminal:

@@ -10,6 +10,8 @@ from simulator.report.load import load_table
 from simulator.report.load_figure import figure_format, load_figure
 from simulator.report.queries import write_queries_csv
 from simulator.report.run import run_table
+from simulator.report.sensitivity import sensitivity_table
+from simulator.report.sensitivity_figure import sensitivity_figure
 
 __all__ = [
     "capacities_table",
@@ -22,6 +24,8 @@ __all__ = [
     "load_figure",
     "load_table",
     "run_table",
+    "sensitivity_figure",
+    "sensitivity_table",
     "to_json",
     "write_new",
     "write_queries",

@@ -1,0 +1,148 @@
+"""What can be turned in a scenario: each knob a tenth of the way to the better."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.models import Hardware
+from simulator.scenario import Scenario
+
+#: A change of a knob, as a part of what it is.
+CHANGE = 0.1
+
+_QUANTITY = re.compile(r"([0-9.]+(?:e[+-]?[0-9]+)?)(\s*[A-Za-z/ ]*)")
+#: Keys of a law that are durations or counts: they scale with it.
+_SIZES = ("value", "low", "high", "mean", "p50", "p99", "minimum", "maximum")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One change of a scenario."""
+
+    name: str  #: what is turned, by stage: ``retrieval: shards``
+    change: str  #: from what to what
+    sets: tuple[tuple[str, str | int | float], ...]  #: values by dotted path
+    is_load: bool = False
+
+    @property
+    def values(self) -> dict[str, str | int | float]:
+        """By path, for ``varied``."""
+        return dict(self.sets)
+
+
+def knobs_of(scenario: Scenario) -> list[Knob]:
+    """Every knob that the scenario has: its load, and of each stage and machine what costs or takes time."""
+    said = scenario.resolved()
+    found = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
+    work = _narrower("load.work", said["load"].get("work"))
+    if work is not None:
+        found.append(Knob("load: spread of work", *work))
+    for stage in said["stages"]:
+        found += _of_stage(stage)
+    for name, hardware in said["hardware"].items():
+        found += _of_machine(name, hardware, scenario)
+    return found
+
+
+def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
+    name, path = stage["name"], f"stages.{stage['name']}"
+    for key in ("shards", "replicas", "workers"):
+        if key in stage and not (key == "shards" and "shares" in stage):
+            now = int(stage[key])
+            more = max(now + 1, round(now * (1 + CHANGE)))
+            yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{key}", more),))
+    for key in ("keep", "skew"):
+        if stage.get(key):
+            less = _scaled(stage[key], 1 - CHANGE)
+            if less is not None:
+                yield Knob(f"{name}: {key}", f"{stage[key]:,} -> {less}", ((f"{path}.{key}", less),))
+    sets, change = _cheaper(f"{path}.model", stage["model"])
+    if sets:
+        yield Knob(f"{name}: {change[0]}", change[1], sets)
+    for role, what in (("task", "spread of tasks"), ("machine", "spread of machines")):
+        narrower = _narrower(f"{path}.variability.{role}", stage["variability"][role])
+        if narrower is not None:
+            yield Knob(f"{name}: {what}", *narrower)
+    if stage["model"]["kind"] == "time":
+        narrower = _narrower(f"{path}.model.law", stage["model"]["law"])
+        if narrower is not None:
+            yield Knob(f"{name}: spread of times", *narrower)
+    for part, keys in (("network", ("request", "send", "response")), ("merge", ("time", "per_response"))):
+        found = [(f"{path}.{part}.{key}", _scaled_law(stage[part][key], 1 - CHANGE)) for key in keys]
+        sets = tuple((where, _text(value)) for where, value in found if value is not None)
+        if sets:
+            yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
+
+
+#: What an item costs, by the key that says it.
+_COSTS = {"per_item": "cost of an item", "visit": "cost of a visit", "lookups": "lookups"}
+
+
+def _cheaper(path: str, model: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple[str, str]]:
+    """A model that costs less by item, and what is said of it; nothing where only the machine's speed says it."""
+    if model["kind"] == "time":
+        law = _scaled_law(model["law"], 1 - CHANGE)
+        return ((f"{path}.law", _text(law)),) if law is not None else (), ("service time", f"x {1 - CHANGE:g}")
+    if model["kind"] == "sum":
+        parts = [_cheaper(f"{path}.parts[{place}]", part) for place, part in enumerate(model["parts"])]
+        sets = tuple(one for part, _ in parts for one in part)
+        return sets, ("cost of an item", f"x {1 - CHANGE:g}")
+    for key, what in _COSTS.items():
+        less = _scaled(model[key], 1 - CHANGE) if key in model else None
+        if less is not None:
+            return ((f"{path}.{key}", less),), (what, f"{model[key]} -> {less}")
+    return (), ("", "")
+
+
+def _of_machine(name: str, hardware: Mapping[str, Any], scenario: Scenario) -> Iterator[Knob]:
+    """Speed of a machine, where some model of a stage on it is counted by its shape."""
+    used = [stage for stage in scenario.stages if stage.hardware == name]
+    if not any(stage.model.missing_hardware(Hardware()) for stage in used):
+        return
+    keys = ("flops", "memory_bandwidth", "random_access_bandwidth")
+    found = [(f"hardware.{name}.{key}", _scaled(hardware[key], 1 + CHANGE)) for key in keys if key in hardware]
+    sets = tuple((path, value) for path, value in found if value is not None)
+    if sets:
+        yield Knob(f"{name}: speed", f"x {1 + CHANGE:g}", sets)
+
+
+def _scaled(value: Any, factor: float) -> str | None:
+    """A quantity times a factor, with its unit; None if it is nothing, or no quantity."""
+    match = _QUANTITY.fullmatch(str(value))
+    if match is None or float(match[1]) == 0:
+        return None
+    return f"{float(match[1]) * factor:.12g}{match[2]}"
+
+
+def _scaled_law(law: Any, factor: float) -> Any:
+    """A law of durations or counts times a factor; None where it is nothing, or comes from a file."""
+    if not isinstance(law, Mapping):
+        return _scaled(law, factor)
+    if law.get("kind") == "mixture":
+        parts = [{**part, "law": _scaled_law(part["law"], factor)} for part in law["parts"]]
+        return None if any(part["law"] is None for part in parts) else {**law, "parts": parts}
+    scaled = {key: _scaled(value, factor) or value if key in _SIZES else value for key, value in law.items()}
+    return None if scaled == dict(law) else scaled
+
+
+def _narrower(path: str, law: Any) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """A law of the same mean and a tenth less cv, and what is said of it; None where there is none."""
+    if not isinstance(law, Mapping):
+        return None
+    kind = law["kind"]
+    if kind == "exponential":  # which is the gamma law of cv 1
+        changed = {**law, "kind": "gamma", "cv": 1 - CHANGE}
+    elif "cv" in law and (kind != "hyperexponential" or law["cv"] * (1 - CHANGE) >= 1):
+        changed = {**law, "cv": float(f"{law['cv'] * (1 - CHANGE):.12g}")}
+    else:
+        return None
+    return f"cv x {1 - CHANGE:g}", ((path, _text(changed)),)
+
+
+def _text(value: Any) -> str:
+    """A value as ``--set`` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,132 @@
+"""What turning the knobs of a scenario does: ``Sensitivity``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.planning.frames import frame, html
+from simulator.planning.knobs import CHANGE, Knob
+from simulator.run import versions
+from simulator.scenario import Scenario
+from simulator.stats.figures import key_of
+from simulator.stats.means import Interval
+
+#: Changes are told from none if their interval leaves this out.
+BETTER, WORSE, NONE, UNKNOWN = "better", "worse", "no difference seen", "not known"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one knob does; changes are parts of what was before, with intervals."""
+
+    knob: Knob
+    tail: Interval | None  #: of the percentile at the scenario's own load; None: not supported
+    tail_s: float | None
+    capacity: Interval | None
+    capacity_per_s: float | None
+    machines: int  #: more of them
+    usd_per_h: float | None  #: more; None: not priced
+
+    def rank(self) -> tuple[float, float, str]:
+        """Most capacity first, then most off the tail, then by name; what is not told from none counts as none."""
+        return (-_seen(self.capacity, better=1), _seen(self.tail, better=-1), self.knob.name)
+
+    def to_dict(self, percentile: str) -> dict[str, Any]:
+        """A row; changes are ratios."""
+        row: dict[str, Any] = {
+            "knob": self.knob.name,
+            "change": self.knob.change,
+            "sets": dict(self.knob.sets),
+            f"latency_{percentile}_s": self.tail_s,
+            f"{percentile}_change": None if self.tail is None else self.tail.to_dict(),
+            f"{percentile}_word": word(self.tail, better=-1),
+            "capacity_per_s": self.capacity_per_s,
+            "capacity_change": None if self.capacity is None else self.capacity.to_dict(),
+            "capacity_word": word(self.capacity, better=1),
+            "machines_more": self.machines,
+            "usd_per_h_more": self.usd_per_h,
+        }
+        return row
+
+
+def word(change: Interval | None, better: int) -> str:
+    """Better, worse, or no difference seen; ``better``: the sign of a change for the better."""
+    if change is None or change.low is None or change.high is None:
+        return UNKNOWN
+    if change.low <= 0 <= change.high:
+        return NONE
+    return BETTER if (change.low > 0) == (better > 0) else WORSE
+
+
+def _seen(change: Interval | None, better: int) -> float:
+    """A change, or 0 where none was seen."""
+    is_seen = word(change, better) in (BETTER, WORSE)
+    return change.value if is_seen and change is not None and change.value is not None else 0.0
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Every knob a tenth to the better: most capacity first."""
+
+    scenario: Scenario
+    percentile: float
+    tail_s: float | None  #: of the scenario itself; None: not supported
+    capacity_per_s: float | None  #: of the scenario itself
+    effects: tuple[Effect, ...]
+    notes: tuple[str, ...]
+    engine: str
+
+    @property
+    def percentile_key(self) -> str:
+        """Such as ``p99``."""
+        return key_of(round(100 * self.percentile, 9))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a knob."""
+        return [effect.to_dict(self.percentile_key) for effect in self.effects]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
+        return {
+            "schema": 1,
+            "scenario": self.scenario.name,
+            "description": self.scenario.description,
+            "engine": self.engine,
+            "seed": self.scenario.run.seed,
+            "change": CHANGE,
+            "percentile": self.percentile_key,
+            f"latency_{self.percentile_key}_s": self.tail_s,
+            "capacity_per_s": self.capacity_per_s,
+            "slos": [slo.text for slo in self.scenario.slos],
+            "knobs": self.rows(),
+            "notes": list(self.notes),
+            "provenance": {
+                "scenario_sha256": self.scenario.sha256(),
+                "seed": self.scenario.run.seed,
+                "versions": versions(),
+                "resolved": self.scenario.resolved(),
+            },
+        }
+
+    def to_frame(self) -> Any:
+        """A row a knob, as a pandas DataFrame; intervals in three columns."""
+        return frame(self._flat())
+
+    def _repr_html_(self) -> str:
+        return html(f"{self.scenario.name}: every knob {CHANGE:.0%} to the better", self._flat())
+
+    def _flat(self) -> list[dict[str, Any]]:
+        flat = []
+        for row in self.rows():
+            cells: dict[str, Any] = {}
+            for key, value in row.items():
+                if key == "sets":
+                    continue
+                if key.endswith("_change"):
+                    parts = value or {"value": None, "low": None, "high": None}
+                    cells |= {key: parts["value"], f"{key}_low": parts["low"], f"{key}_high": parts["high"]}
+                else:
+                    cells[key] = value
+            flat.append(cells)
+        return flat

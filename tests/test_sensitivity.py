@@ -1,0 +1,158 @@
+"""Knobs, and what turning them does, against exact values."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from simulator import ScenarioError, load_scenario, scenario_from_dict, theory
+from simulator.planner import make_plan
+from simulator.planning.knobs import knobs_of
+from simulator.planning.sensitivity import sensitivity
+from simulator.planning.sensitivity_result import word
+from simulator.planning.vary import varied
+from simulator.stats.means import Interval
+
+SHORT = {"queries": 20_000, "replications": 8}
+
+
+def mm1(**more):
+    stage = {"name": "server", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "10ms"}}}
+    values = {"name": "mm1", "load": {"rate": "60/s"}, "stages": [stage], "slos": ["p95 < 100ms"], "run": SHORT}
+    return scenario_from_dict({**values, **more})
+
+
+def effects_of(found):
+    return {effect.knob.name: effect for effect in found.effects}
+
+
+def test_changes_of_a_queue_are_the_exact_ones():
+    """M/M/1: the capacity is mu - ln(20) / 100 ms, the p95 at 60/s ln(20) / (mu - 60/s)."""
+    found = sensitivity(mm1(), jobs=2)
+    own = 100 - math.log(20) / 0.1
+    assert found.capacity_per_s == pytest.approx(own, rel=0.02)
+    assert found.tail_s == pytest.approx(math.log(20) / 40, rel=0.05)
+    effects = effects_of(found)
+    faster = effects["server: service time"]
+    for change, exact in (
+        (faster.capacity, (100 / 0.9 - math.log(20) / 0.1) / own - 1),
+        (faster.tail, 40 / (100 / 0.9 - 60) - 1),
+        (effects["server: replicas"].capacity, 1.0),  # a random one of two: two queues
+        (effects["server: replicas"].tail, 40 / 70 - 1),
+        (effects["load"].tail, 40 / 46 - 1),
+    ):
+        assert change.low <= exact <= change.high
+        assert change.high - change.low < 0.1
+    assert effects["load"].capacity is None
+    assert effects["server: replicas"].machines == 1
+    capacities = [effect.capacity.value for effect in found.effects if effect.capacity is not None]
+    assert capacities == sorted(capacities, reverse=True)
+
+
+def test_what_changes_nothing_is_none_at_all():
+    """The second stage never waits: its workers move no capacity and no tail by a single bit."""
+    scenario = load_scenario(ROOT / "scenarios" / "paper_funnel.yaml", sets=["run.queries=2k", "slos=[p95 < 500ms]"])
+    effects = effects_of(sensitivity(scenario, tolerance=0.05))
+    assert effects["ranking: workers"].capacity == Interval(0.0, 0.0, 0.0)
+    assert effects["ranking: workers"].tail == Interval(0.0, 0.0, 0.0)
+    assert effects["retrieval: shards"].capacity.low > 0
+    assert word(effects["ranking: workers"].capacity, 1) == "no difference seen"
+
+
+GALLERY = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_every_knob_of_the_gallery_turns_and_to_the_better(name):
+    """Each gives a valid scenario that differs, or is refused for want of room; none makes a machine busier."""
+    scenario = load_scenario(ROOT / "scenarios" / f"{name}.yaml")
+    if scenario.can_lengthen:
+        scenario = scenario.with_run(queries=50)
+    before = busiest(scenario)
+    knobs = knobs_of(scenario)
+    assert knobs[0].is_load
+    assert len({knob.name for knob in knobs}) == len(knobs)
+    turned = 0
+    for knob in knobs:
+        try:
+            changed = varied(scenario, knob.values, "knob")
+        except ScenarioError as error:
+            assert "machine" in str(error)
+            continue
+        turned += 1
+        assert changed.sha256() != scenario.sha256()
+        assert busiest(changed) <= before * (1 + 1e-9) or "spread" in knob.name
+    assert turned >= 2
+
+
+def busiest(scenario):
+    return theory.busiest(make_plan(scenario))
+
+
+def test_a_narrower_law_has_the_same_mean_and_a_tenth_less_cv():
+    for law, cv in (
+        ({"kind": "exponential", "mean": "10ms"}, 0.9),
+        ({"kind": "lognormal", "mean": "10ms", "cv": 0.5}, 0.45),
+        ({"kind": "gamma", "mean": "10ms", "cv": 2}, 1.8),
+        ({"kind": "hyperexponential", "mean": "10ms", "cv": 2}, 1.8),
+    ):
+        stage = {"name": "server", "model": {"kind": "time", "law": law}}
+        scenario = mm1(stages=[stage])
+        (knob,) = (knob for knob in knobs_of(scenario) if knob.name == "server: spread of times")
+        changed = varied(scenario, knob.values, "knob").stages[0].model.law.law
+        assert changed.mean() == pytest.approx(0.01)
+        assert math.sqrt(changed.moment(2) / changed.mean() ** 2 - 1) == pytest.approx(cv, rel=1e-3)
+    almost = mm1(stages=[{**stage, "model": {"kind": "time", "law": {**law, "cv": 1.05}}}])
+    assert not any("spread" in knob.name for knob in knobs_of(almost))  # a hyperexponential law has a cv of 1 or more
+
+
+def test_a_knob_without_room_is_left_with_its_reason():
+    scenario = load_scenario(
+        ROOT / "scenarios" / "recommendation.yaml", sets=["run.queries=300", "run.replications=4", "slos=[]"]
+    )
+    found = sensitivity(scenario)
+    assert any("light_ranking: workers, 4 -> 5" in note and "have fewer" in note for note in found.notes)
+    assert any("without an objective" in note for note in found.notes)
+    assert found.capacity_per_s is None
+    assert all(effect.capacity is None for effect in found.effects)
+    rows = found.to_dict()["knobs"]
+    (row,) = (row for row in rows if row["knob"] == "deep_ranking: replicas")
+    assert row["usd_per_h_more"] == pytest.approx(0.8048)
+
+
+def test_an_unreachable_objective_leaves_the_tail():
+    found = sensitivity(mm1(slos=["p95 < 20ms"], run={"queries": 1000, "replications": 4}))
+    assert any("capacity is unreachable" in note for note in found.notes)
+    assert effects_of(found)["server: service time"].tail is not None
+
+
+def test_the_answer_does_not_depend_on_jobs():
+    scenario = mm1(run={"queries": 1000, "replications": 4})
+    one = sensitivity(scenario, tolerance=0.2).to_dict()
+    assert one == sensitivity(scenario, tolerance=0.2, jobs=2).to_dict()
+
+
+def test_few_replications_are_refused():
+    with pytest.raises(ScenarioError, match="at least 4 replications"):
+        sensitivity(mm1(slos=[], run={"queries": 100, "replications": 3}))
+
+
+def test_the_command(tmp_path):
+    figure = tmp_path / "knobs.svg"
+    args = ["scenarios/mm1.yaml", "--queries", "500", "--replications", "4", "--tolerance", "20%", "--format", "json"]
+    found = subprocess.run(
+        [sys.executable, "-m", "simulator", "sensitivity", *args, "-o", str(figure)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    document = json.loads(found.stdout)
+    assert {knob["knob"] for knob in document["knobs"]} >= {"load", "server: workers", "server: service time"}
+    assert "<svg" in figure.read_text()
