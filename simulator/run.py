@@ -136,7 +136,7 @@ def simulate(
     wanted = scenario.run.replications if deadline is None else None
     notes = scenario.notes()
     traces: dict[int, Trace] = {}
-    plan = make_plan(scenario, 0)
+    plan = _outline(scenario)
     name = chosen(engine, plan)
     if name == COMPILED or compare_engines:
         compile_ahead(say)
@@ -184,7 +184,7 @@ def simulate(
             scenario = scenario.with_run(queries=scenario.queries * longer)
             notes.append(f"replications lengthened to {scenario.queries} queries to see enough of the tail")
             shorter, traces = (before, plan, traces), {}
-            plan = make_plan(scenario, 0)
+            plan = _outline(scenario)
         else:
             wanted = more
     if not traces and shorter is not None:  # interrupted before a longer replication was finished
@@ -202,6 +202,11 @@ def simulate(
     theory = _theory(scenario, plan, paper, summary, traces)
     wall_s = time.monotonic() - began
     return Result(scenario, summary, theory, traces, interrupted, wall_s, name, compared, tuple(notes))
+
+
+def _outline(scenario: Scenario) -> Plan:
+    """A plan of one query: what is asked of it is the same in all replications, whose traces hold their queries."""
+    return make_plan(scenario, 0).first_queries(1)
 
 
 def _theory(
