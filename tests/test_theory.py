@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import importlib
 import math
 import sys
 
@@ -173,6 +174,20 @@ def test_lost_queries_are_noticed(column, at):
     changed[at] = -1
     lost = little([dataclasses.replace(trace, **{column: changed})], plan)
     assert {finding.law for finding in lost if finding.verdict == "contradicted"} == {"flow balance"}
+
+
+@pytest.mark.parametrize("at_a_time", [1, 7, 50])
+def test_laws_on_the_sample_path_hold_of_slices_as_of_the_whole(at_a_time, monkeypatch):
+    plan = make_plan(scenario_from_dict({**paper_funnel(8.0, 2, 2), "run": {"queries": 50}}))
+    trace = engine(plan)
+    lost = dataclasses.replace(trace, outcome=np.where(np.arange(plan.queries) % 9 == 0, -1, trace.outcome))
+    expected = little([trace, lost], plan)
+    monkeypatch.setattr(importlib.import_module("simulator.theory.check"), "AT_A_TIME", at_a_time)
+    assert little([trace, lost], plan) == expected
+    assert [finding.observed for finding in expected if finding.statistic == "lost"] == [
+        0.0,
+        float((plan.queries + 8) // 9),
+    ]
 
 
 def test_nothing_is_contradicted_before_the_run_is_long_enough():

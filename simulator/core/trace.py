@@ -13,6 +13,9 @@ from simulator.core.plan import F8, I8, Plan
 #: Outcomes of a query.
 UNFINISHED, COMPLETE = range(2)
 
+#: Queries of which a column is computed at a time: temporaries stay within the caches.
+AT_A_TIME = 2**16
+
 
 @dataclass(frozen=True)
 class Tasks:

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.plan import F8, I8, Plan
-from simulator.core.trace import COMPLETE, Trace
+from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout
 
 S_PER_NS = 1e-9
-#: Queries of which a column is computed at a time: temporaries stay within the caches.
-AT_A_TIME = 2**16
 
 #: What is wanted of queries: computed of a trace, and of a slice of its queries.
 Column = Callable[[Trace, slice], NDArray[np.generic]]

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core.plan import I8
-from simulator.core.trace import Trace
-from simulator.stats.figures import AT_A_TIME
+from simulator.core.trace import AT_A_TIME, Trace
 
 #: Windows, in seconds, over which arrivals are counted.
 WINDOWS_S = (1, 10, 60)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from simulator.core.plan import F8, I8
-from simulator.core.trace import Trace
-from simulator.stats.figures import AT_A_TIME, Pool
+from simulator.core.trace import AT_A_TIME, Trace
+from simulator.stats.figures import Pool
 from simulator.stats.means import Interval, ratio_interval
 
 STABLE, SATURATED, INCONCLUSIVE = "stable", "saturated", "inconclusive"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from simulator.core.plan import I8, Plan
-from simulator.core.trace import COMPLETE, Trace
+from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
 from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.estimate import Estimate
 
@@ -162,19 +162,26 @@ def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
     """
     findings = []
     for stage in range(len(plan.stages)):
-        area, total, lost = map(sum, zip(*(_flow(trace, stage) for trace in traces), strict=True))
+        area, total, lost = map(sum, zip(*_flows(traces, stage), strict=True))
         findings.append(_identity("Little's law on the sample path", "area", stage, total * 1e-9, area * 1e-9))
         findings.append(_identity("flow balance", "lost", stage, 0.0, float(lost)))
     return findings
 
 
-def _flow(trace: Trace, stage: int) -> tuple[int, int, int]:
+def _flows(traces: Sequence[Trace], stage: int) -> Iterator[tuple[int, int, int]]:
+    """What ``_flow`` says of some queries at a time: areas add up over queries, whoever is inside together."""
+    for trace in traces:
+        for first in range(0, len(trace.arrival_ns), AT_A_TIME):
+            yield _flow(trace, stage, slice(first, first + AT_A_TIME))
+
+
+def _flow(trace: Trace, stage: int, at: slice) -> tuple[int, int, int]:
     """Area under the number in a stage, sum of the latencies, and queries that were lost or left too early."""
-    leave_ns, is_last = trace.leave_ns[stage], stage + 1 == len(trace.leave_ns)
+    leave_ns, is_last = trace.leave_ns[stage, at], stage + 1 == len(trace.leave_ns)
     done = leave_ns >= 0
-    went_on = trace.outcome == COMPLETE if is_last else trace.candidates[stage + 1] >= 0
+    went_on = trace.outcome[at] == COMPLETE if is_last else trace.candidates[stage + 1, at] >= 0
     lost = int(np.count_nonzero(went_on != done))
-    entered_ns = trace.arrival_ns if stage == 0 else trace.leave_ns[stage - 1]  # a row: enter_ns would copy them all
+    entered_ns = trace.arrival_ns[at] if stage == 0 else trace.leave_ns[stage - 1, at]
     enter_ns, leave_ns = entered_ns[done], leave_ns[done]
     lost += int(np.count_nonzero((enter_ns < 0) | (leave_ns < enter_ns)))
     total = int((leave_ns - enter_ns).sum())
@@ -185,7 +192,7 @@ def _area_ns(enter_ns: I8, leave_ns: I8) -> int:
     """Integral over time of the number inside: the area between the curves of who has entered and who has left.
 
     Cut into strips of one query each: from the i-th to enter to the i-th to leave, whoever these are. Sorts both in
-    place, for there may be many.
+    place.
     """
     enter_ns.sort()
     leave_ns.sort()
