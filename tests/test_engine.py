@@ -32,7 +32,9 @@ from simulator.testing import plans
 @settings(max_examples=1000)
 @given(plans())
 def test_the_engine_agrees_with_an_independent_walk(plan):
-    assert same_trace(simulate(plan, tasks=True), Walk(plan).trace()) == ""
+    trace, walk = simulate(plan, tasks=True), Walk(plan)
+    assert same_trace(trace, walk.trace()) == ""
+    assert np.array_equal(trace.critical_response_ns, walk.critical[3]), "which is derived"
 
 
 @settings(max_examples=300)

@@ -33,7 +33,7 @@ class Walk:
         self.sent = 0
         self.given = np.full((stages, queries), -1.0)
         self.enter, self.close, self.leave = (np.full((stages, queries), -1) for _ in range(3))
-        self.critical = np.full((4, stages, queries), -1)
+        self.critical = np.full((4, stages, queries), -1)  # shard; waiting, service and response time
         self.answers = np.zeros((stages, queries), dtype=np.int64)
         self.missing = np.zeros((stages, queries), dtype=np.int64)
         shape = (queries, plan.shards)
@@ -224,9 +224,11 @@ class Walk:
             self.leave,
             self.given,
             self.critical[0].astype(np.int32),
-            *self.critical[1:],
+            *self.critical[1:3],
             self.answers,
             *columns,
+            plan.stages["request_ns"],
+            plan.stages["send_ns"],
             table,
             0,
         )

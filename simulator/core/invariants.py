@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.core import rules
-from simulator.core.plan import NEVER_NS, Plan
+from simulator.core import draws, rules, sampling
+from simulator.core.plan import NEVER_NS, RESPONSE, ROLES, Plan
 from simulator.core.trace import COMPLETE, Tasks, Trace
 
 
@@ -47,16 +47,18 @@ def _funnel(plan: Plan, trace: Trace) -> None:
 
 
 def _breakdown(plan: Plan, trace: Trace, stage: int) -> None:
-    """Latency of a stage is the critical task's request, wait, service and response, and the merge."""
+    """Latency of a stage is the critical task's request, wait, service and response, and the merge.
+
+    The Trace derives the response from the rest, so it is held against what the task draws.
+    """
     row = plan.stages[stage]
     closed = trace.close_ns[stage] >= 0
     shard = trace.critical_shard[stage]
     assert np.array_equal(closed, shard >= 0), "I10: a closed stage has a critical task"
     assert np.all(shard[closed] < row["shards"]), "I11: the critical shard is one of the stage"
-    request = row["request_ns"] + shard * row["send_ns"]
-    parts = trace.critical_wait_ns[stage] + trace.critical_service_ns[stage] + trace.critical_response_ns[stage]
-    spent = trace.close_ns[stage] - trace.enter_ns[stage]
-    assert np.array_equal(spent[closed], (request + parts)[closed]), (
+    queries = np.flatnonzero(closed)
+    drawn = [_response_ns(plan, stage, int(query), int(shard[query])) for query in queries]
+    assert np.array_equal(trace.response_ns(stage, slice(None))[queries], np.array(drawn, dtype=np.int64)), (
         "I12: the critical task explains when a stage closes"
     )
     assert np.all(trace.critical_service_ns[stage][closed] >= 1), "I13: a service takes at least 1 ns"
@@ -64,8 +66,15 @@ def _breakdown(plan: Plan, trace: Trace, stage: int) -> None:
     merge = rules.merge_ns(plan.stages, stage, int(row["shards"]))
     merged = (trace.leave_ns[stage] - trace.close_ns[stage])[left]
     assert np.all(merged >= merge if row["mergers"] else merged == merge), "I14: a merge takes its time"
-    total = trace.answer_sum_ns[stage][closed]
-    assert np.all(total <= row["shards"] * spent[closed]), "I15: no answer counts after the closing one"
+    total, spent = trace.answer_sum_ns[stage][closed], (trace.close_ns[stage] - trace.enter_ns[stage])[closed]
+    assert np.all(total <= row["shards"] * spent), "I15: no answer counts after the closing one"
+
+
+def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
+    """Response latency of a task, drawn alone."""
+    place, law = stage * draws.PLACES + shard, stage * ROLES + RESPONSE
+    luck, _ = draws.uniforms(plan.seed, plan.replication, draws.RESPONSE, query, place, draws.FIRST_COPY)
+    return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
 
 
 def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
@@ -92,6 +101,13 @@ def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
     assert np.array_equal(answer[closed].max(axis=1, initial=-1), trace.close_ns[stage][closed]), (
         "I22: at the last of them"
     )
+    critical = closed, first + trace.critical_shard[stage][closed]
+    for name, found, expected in (
+        ("waiting", trace.critical_wait_ns, table.start_ns[critical] - table.enqueue_ns[critical]),
+        ("service", trace.critical_service_ns, table.finish_ns[critical] - table.start_ns[critical]),
+        ("answer", trace.close_ns, table.answer_ns[critical]),
+    ):
+        assert np.array_equal(found[stage][closed], expected), f"I35: the critical task's {name} is that of the task"
     total = (answer - enter[:, None])[closed].sum(axis=1)
     assert np.array_equal(total, trace.answer_sum_ns[stage][closed]), "I23: answers sum to what is recorded"
     replica = table.replica[:, here]

@@ -33,9 +33,9 @@ class Tasks:
 class Trace:
     """One replication. Instants are int64 ns, -1 where the instant was not reached before the run was cut.
 
-    The critical task of a query and stage is the one whose answer closed the stage; its waiting, service and response
-    (network) time are kept: latency of a stage = critical wait + service + network + merge, to the nanosecond.
-    Counters of replicas count the tasks of measured queries whole, at their finish, wherever it falls.
+    The critical task of a query and stage is the one whose answer closed the stage; its waiting and service time are
+    kept, and its response (network) time follows: latency of a stage = critical wait + service + network + merge, to
+    the nanosecond. Counters of replicas count the tasks of measured queries whole, at their finish, wherever it falls.
     """
 
     arrival_ns: I8  #: (queries,)
@@ -46,14 +46,15 @@ class Trace:
     leave_ns: I8  #: (stages, queries) after the merge
     candidates: F8  #: (stages, queries) candidates scored for the query, over all shards; -1: not entered
     critical_shard: NDArray[np.int32]  #: (stages, queries) index within the stage; -1: not closed
-    critical_wait_ns: I8  #: (stages, queries) -1: not closed; likewise the next two
+    critical_wait_ns: I8  #: (stages, queries) -1: not closed; likewise the next
     critical_service_ns: I8  #: (stages, queries)
-    critical_response_ns: I8  #: (stages, queries) from finish to answer
     answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
     tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next three
     busy_ns: I8  #: (replicas,) sum of service times
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
+    request_ns: I8  #: (stages,) of the Plan; likewise the next
+    send_ns: I8  #: (stages,)
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
 
@@ -67,6 +68,29 @@ class Trace:
     def enter_ns(self) -> I8:
         """(stages, queries): the first stage is entered at arrival, a later one on leaving the one before; a copy."""
         return np.concatenate((self.arrival_ns[np.newaxis], self.leave_ns[:-1]))
+
+    @property
+    def critical_response_ns(self) -> I8:
+        """(stages, queries) from finish to answer of the critical task; -1: not closed; a copy."""
+        response_ns = np.empty_like(self.close_ns)
+        for stage, row in enumerate(response_ns):
+            for first in range(0, len(row), AT_A_TIME):
+                at = slice(first, first + AT_A_TIME)
+                row[at] = self.response_ns(stage, at)
+        return response_ns
+
+    def entered_ns(self, stage: int) -> I8:
+        """(queries,) one stage of ``enter_ns``; a view."""
+        row: I8 = self.arrival_ns if stage == 0 else self.leave_ns[stage - 1]
+        return row
+
+    def response_ns(self, stage: int, at: slice) -> I8:
+        """Some queries of one stage of ``critical_response_ns``: what is left of the time until it closed."""
+        close_ns = self.close_ns[stage, at]
+        shard = self.critical_shard[stage, at].astype(np.int64)
+        enqueue_ns = self.entered_ns(stage)[at] + self.request_ns[stage] + self.send_ns[stage] * shard
+        finish_ns = enqueue_ns + self.critical_wait_ns[stage, at] + self.critical_service_ns[stage, at]
+        return np.where(close_ns < 0, -1, close_ns - finish_ns)
 
     def verify(self, plan: Plan) -> None:
         """Recompute every invariant the slow way.

@@ -49,8 +49,8 @@ SCALARS = 9
 DONE, PAUSED, FULL, OVERFLOW = range(4)
 
 #: Columns of ``instants`` of the Trace, (rows, stages, queries) int64.
-CLOSE, LEAVE, CRITICAL_WAIT, CRITICAL_SERVICE, CRITICAL_RESPONSE, ANSWER_SUM = range(6)
-INSTANTS = 6
+CLOSE, LEAVE, CRITICAL_WAIT, CRITICAL_SERVICE, ANSWER_SUM = range(5)
+INSTANTS = 5
 
 #: A task under way at a stage that runs event by event: a row of ``task``, int64. NEXT: behind it in the queue.
 T_QUERY, T_STAGE, T_SHARD, T_REPLICA, T_SERVICE, T_RESPONSE, T_COUNTER, T_LOAD, T_ENQUEUE, T_START, T_WORKER, T_NEXT = (
@@ -296,7 +296,6 @@ def advance(  # type: ignore[no-untyped-def]
                     critical_shard[stage, query] = critical
                     instants[CRITICAL_WAIT, stage, query] = passed[WAITED, lane]
                     instants[CRITICAL_SERVICE, stage, query] = decided[SERVICE, lane]
-                    instants[CRITICAL_RESPONSE, stage, query] = decided[ANSWERING, lane]
                     instants[ANSWER_SUM, stage, query] = total
                     if stages[stage]["mergers"] == 0:
                         done_ns = merged(
@@ -425,7 +424,6 @@ def advance(  # type: ignore[no-untyped-def]
                     critical_shard[stage, query] = shard
                     instants[CRITICAL_WAIT, stage, query] = task[what, T_START] - task[what, T_ENQUEUE]
                     instants[CRITICAL_SERVICE, stage, query] = task[what, T_SERVICE]
-                    instants[CRITICAL_RESPONSE, stage, query] = task[what, T_RESPONSE]
                 task[what, T_NEXT] = state[UNUSED]
                 state[UNUSED] = what
                 state[UNUSED_COUNT] += 1

@@ -32,7 +32,6 @@ class Recorder:
         self.critical_shard = np.full((stages, queries), -1, dtype=np.int32)
         self.critical_wait_ns = _absent(stages, queries)
         self.critical_service_ns = _absent(stages, queries)
-        self.critical_response_ns = _absent(stages, queries)
         self.answer_sum_ns = np.zeros((stages, queries), dtype=np.int64)
         # Python lists: an item of a list is updated ten times faster than one of an array
         self.tasks = [0] * plan.replicas
@@ -71,7 +70,6 @@ class Recorder:
         self.critical_shard[at] = task.shard
         self.critical_wait_ns[at] = task.start_ns - task.enqueue_ns
         self.critical_service_ns[at] = task.finish_ns - task.start_ns
-        self.critical_response_ns[at] = now - task.finish_ns
         self.answer_sum_ns[at] = min(gather.answer_sum_ns, MOST_NS)
 
     def leave(self, gather: Gather, now: int) -> None:
@@ -101,12 +99,13 @@ class Recorder:
             critical_shard=self.critical_shard,
             critical_wait_ns=self.critical_wait_ns,
             critical_service_ns=self.critical_service_ns,
-            critical_response_ns=self.critical_response_ns,
             answer_sum_ns=self.answer_sum_ns,
             tasks=tasks,
             busy_ns=busy_ns,
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
+            request_ns=plan.stages["request_ns"],
+            send_ns=plan.stages["send_ns"],
             task_table=self.table,
             events=events,
         )

@@ -66,7 +66,7 @@ def _rows(replication: int, trace: Trace, first: int, end: int) -> Iterator[tupl
         columns += [
             seconds(trace.critical_wait_ns[stage, part]),
             seconds(trace.critical_service_ns[stage, part]),
-            seconds(trace.critical_response_ns[stage, part]),
+            seconds(trace.response_ns(stage, part)),
             seconds(_between(enter_ns, leave_ns)),
             ["" if shard < 0 else shard for shard in trace.critical_shard[stage, part].tolist()],
             numbers(trace.candidates[stage, part]),

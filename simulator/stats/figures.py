@@ -91,7 +91,7 @@ class Pool:
     def latency(self, stage: int | None) -> Series:
         """Latency of a stage, or of whole queries (None), in ns; +inf where it did not end."""
         if stage is not None:
-            return self.series(lambda trace, at: _from_to(entered_ns(trace, stage)[at], trace.leave_ns[stage][at]))
+            return self.series(lambda trace, at: _from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at]))
         return self.series(
             lambda trace, at: np.where(
                 trace.outcome[at] == COMPLETE, _from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
@@ -102,11 +102,6 @@ class Pool:
         """(replications,) seconds from the first measured arrival to the last."""
         ends = [(trace.arrival_ns[-1] - trace.arrival_ns[trace.first_measured]) for trace in self.traces]
         return np.array(ends, dtype=np.float64) * S_PER_NS
-
-
-def entered_ns(trace: Trace, stage: int) -> I8:
-    """(queries,) instants at which queries entered a stage, on arrival or on leaving the stage before; a view."""
-    return trace.arrival_ns if stage == 0 else trace.leave_ns[stage - 1]
 
 
 def _from_to(first_ns: I8, last_ns: I8) -> F8:
@@ -199,18 +194,18 @@ def _durations(stage: int, shards: int) -> dict[str, Column]:
         return lambda trace, at: np.where(trace.close_ns[stage][at] < 0, np.inf, of(trace, at))
 
     def straggler(trace: Trace, at: slice) -> NDArray[np.generic]:
-        answer = trace.close_ns[stage][at] - entered_ns(trace, stage)[at]
+        answer = trace.close_ns[stage][at] - trace.entered_ns(stage)[at]
         mean_answer = trace.answer_sum_ns[stage][at] / shards
         return np.asarray(np.maximum(answer - mean_answer, 0.0))  # of one answer, the mean may round above it
 
     def network(trace: Trace, at: slice) -> NDArray[np.generic]:
-        spent = trace.close_ns[stage][at] - entered_ns(trace, stage)[at]
+        spent = trace.close_ns[stage][at] - trace.entered_ns(stage)[at]
         return np.asarray(spent - trace.critical_wait_ns[stage][at] - trace.critical_service_ns[stage][at])
 
     return {
         "critical_wait": closed(lambda trace, at: trace.critical_wait_ns[stage][at]),
         "critical_service": closed(lambda trace, at: trace.critical_service_ns[stage][at]),
-        "critical_response": closed(lambda trace, at: trace.critical_response_ns[stage][at]),
+        "critical_response": closed(lambda trace, at: trace.response_ns(stage, at)),
         "straggler": closed(straggler),
         "network": closed(network),
         "merge": lambda trace, at: _from_to(trace.close_ns[stage][at], trace.leave_ns[stage][at]),

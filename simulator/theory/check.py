@@ -181,8 +181,7 @@ def _flow(trace: Trace, stage: int, at: slice) -> tuple[int, int, int]:
     done = leave_ns >= 0
     went_on = trace.outcome[at] == COMPLETE if is_last else trace.candidates[stage + 1, at] >= 0
     lost = int(np.count_nonzero(went_on != done))
-    entered_ns = trace.arrival_ns[at] if stage == 0 else trace.leave_ns[stage - 1, at]
-    enter_ns, leave_ns = entered_ns[done], leave_ns[done]
+    enter_ns, leave_ns = trace.entered_ns(stage)[at][done], leave_ns[done]
     lost += int(np.count_nonzero((enter_ns < 0) | (leave_ns < enter_ns)))
     total = int((leave_ns - enter_ns).sum())
     return _area_ns(enter_ns, leave_ns), total, lost
