@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.core.plan import F8, Plan
 from simulator.core.trace import COMPLETE, Trace
-from simulator.stats.figures import S_PER_NS, entered_ns
+from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
@@ -40,7 +40,7 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
     latency[trace.outcome != COMPLETE] = math.inf
     of_stages = {}
     for stage in stages:
-        leave_ns, enter_ns = trace.leave_ns[stage, first:], entered_ns(trace, stage)[first:]
+        leave_ns, enter_ns = trace.leave_ns[stage, first:], trace.entered_ns(stage)[first:]
         of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
     busy_s = []
     for row in plan.stages:
