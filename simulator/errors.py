@@ -28,6 +28,9 @@ class ScenarioError(ValueError):
         self.problems = tuple(sorted(problems))
         super().__init__(str(self))
 
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[list[Problem]]]:
+        return type(self), (list(self.problems),)  # as it was, when another process raised it
+
     def __str__(self) -> str:
         count = len(self.problems)
         lines = [str(problem) for problem in self.problems]
@@ -43,7 +46,10 @@ class LostWorkerError(RuntimeError):
 
     def __init__(self, index: int, message: str) -> None:
         self.index = index  #: of the piece of work
-        super().__init__(message)
+        super().__init__(index, message)
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class ContradictionError(RuntimeError):

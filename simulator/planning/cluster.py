@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from simulator.run import versions
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://([^\s:/]+|\[[^\s/]+\]):\d+")
 #: Seconds to wait for the scheduler; and for a worker, at first or when all are gone.
 CONNECT_S, WORKERS_S = 10.0, 60.0
 
@@ -69,7 +72,10 @@ class _Cluster:
     def look(self) -> None:
         """See who is there."""
         now = time.monotonic()
-        workers = self.client.nthreads()
+        try:
+            workers = self.client.nthreads()
+        except OSError:
+            raise UnavailableError(f"{self.address}: the cluster went away; what was finished before is kept") from None
         self.gone += len(self.workers.keys() - workers.keys())
         self.workers, self.looked_s = workers, now
         if workers:
@@ -97,14 +103,29 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     UnavailableError
         If it cannot be reached, has no workers, or not ours.
     """
+    cure = "give the address that `dask scheduler` prints, like tcp://10.0.0.5:8786"
+    distributed = _distributed()
+    if _ADDRESS.fullmatch(address) is None:
+        raise UnavailableError(f"{address!r} is not the address of a Dask scheduler; {cure}")
     try:
-        client = _distributed().Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        cure = "give the address that `dask scheduler` prints, like tcp://10.0.0.5:8786"
+        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+    except OSError as error:
         raise UnavailableError(f"{address}: no Dask scheduler answers there; {cure} ({error})") from None
-    with client:
+    with _quiet("distributed.client"), _quiet("distributed.utils"), client:
         _check(client, address)
         yield _Cluster(client, address)
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """What it would log is said by our own errors."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _check(client: Any, address: str) -> None:

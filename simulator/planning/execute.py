@@ -39,6 +39,7 @@ class Standing:
     total: int
     lost: int  #: workers that were lost on the way
     elapsed_s: float
+    before: int = 0  #: pieces that were done before, and are not counted
 
     @property
     def left_s(self) -> float | None:

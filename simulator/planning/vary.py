@@ -8,16 +8,22 @@ from typing import Any
 
 from simulator.errors import Problem, ScenarioError
 from simulator.planner import make_plan
-from simulator.planning.grid import RATE, Grid, Parameter, Utilisation, Value, grid_of, parse_grid
+from simulator.planning.grid import Grid, Parameter, grid_of, parse_grid
 from simulator.scenario import Scenario, scenario_with
 from simulator.scenario.catalogue import catalogue_for
+from simulator.scenario.grid import RATE, Utilisation, Value
 from simulator.scenario.merge import did_you_mean
 from simulator.theory import busiest
 
 __all__ = ["Grid", "Parameter", "Utilisation", "Value", "Variations", "grid_of", "parse_grid", "varied"]
 
 
-def varied(scenario: Scenario, values: Mapping[str, str | int | float], option: str = "--param") -> Scenario:
+Written = str | int | float
+#: What problems call the place where values were given: one for all, or by path.
+Option = str | Mapping[str, str]
+
+
+def varied(scenario: Scenario, values: Mapping[str, Written], option: Option = "--param") -> Scenario:
     """A scenario with other values at dotted paths, spelled as for ``--set``.
 
     The hardware of a stage may be named by its entry of the catalogue; the scenario need not have it.
@@ -29,7 +35,7 @@ def varied(scenario: Scenario, values: Mapping[str, str | int | float], option: 
     values
         By path, applied in order.
     option
-        What problems call them.
+        What problems call the place where values were given: one for all, or by path.
 
     Raises
     ------
@@ -37,17 +43,18 @@ def varied(scenario: Scenario, values: Mapping[str, str | int | float], option: 
         With every problem found.
     """
     problems: list[Problem] = []
-    sets: list[str] = []
+    sets: list[tuple[str, str]] = []
     for path, value in values.items():
+        place = option if isinstance(option, str) else option[path]
         if path.startswith("stages") and path.endswith(".hardware"):
-            machine, problem = _machine(scenario, path, str(value).strip(), values, option)
+            machine, problem = _machine(scenario, path, str(value).strip(), values, place)
             sets += machine
             problems += problem
             if problem:
                 continue
-        sets.append(f"{path}={value if isinstance(value, str) else json.dumps(value)}")
+        sets.append((f"{path}={value if isinstance(value, str) else json.dumps(value)}", place))
     try:
-        found = scenario_with(scenario, sets, option)
+        found = scenario_with(scenario, sets)
     except ScenarioError as error:
         problems += error.problems
     if problems:
@@ -57,13 +64,13 @@ def varied(scenario: Scenario, values: Mapping[str, str | int | float], option: 
 
 def _machine(
     scenario: Scenario, path: str, name: str, values: Mapping[str, Any], option: str
-) -> tuple[list[str], list[Problem]]:
+) -> tuple[list[tuple[str, str]], list[Problem]]:
     """The override that adds a machine of the catalogue that a stage is to run on, or what is wrong with its name."""
     if name in scenario.hardware or any(f"{other}.".startswith(f"hardware.{name}.") for other in values):
         return [], []
     known = catalogue_for(scenario.tree).sections["hardware"]
     if name in known:
-        return [f"hardware.{name}={{from: {name}}}"], []
+        return [(f"hardware.{name}={{from: {name}}}", option)], []
     near = did_you_mean(name, [*scenario.hardware, *known])
     message = f"no hardware is called {name!r}, in the scenario or in the catalogue{near}"
     return [], [Problem(option, 0, 0, path, message)]
@@ -76,12 +83,14 @@ class Variations:
     they are reached by ``load.scale``, so that phases, profiles and traces keep their shape.
     """
 
-    def __init__(self, scenario: Scenario, option: str = "--param") -> None:
+    def __init__(self, scenario: Scenario, option: Option = "--param") -> None:
         self.scenario = scenario
         self.option = option
+        if not isinstance(option, str) and RATE in option:
+            self.option = {"load.scale": option[RATE], **option}
         self._loads: dict[tuple[Any, ...], tuple[float, float, float]] = {}
 
-    def at(self, point: Mapping[str, Value]) -> tuple[dict[str, str | int | float], Scenario]:
+    def at(self, point: Mapping[str, Value]) -> tuple[dict[str, Written], Scenario]:
         """The values of a point as written, of ``auto`` the mean rate; and the scenario.
 
         Raises
@@ -89,25 +98,40 @@ class Variations:
         ScenarioError
             If it is not a valid scenario.
         """
+        written, applied = self.settled(point)
+        return written, self.with_values(applied)
+
+    def with_values(self, applied: Mapping[str, Written]) -> Scenario:
+        """The scenario with settled values."""
+        return varied(self.scenario, applied, self.option)
+
+    def settled(self, point: Mapping[str, Value]) -> tuple[dict[str, Written], dict[str, Written]]:
+        """The values of a point as written, of ``auto`` the mean rate; and those that make it so.
+
+        Raises
+        ------
+        ScenarioError
+            If ``auto`` is asked of what is not a valid scenario, or never saturates.
+        """
         given = {path: value for path, value in point.items() if not isinstance(value, Utilisation)}
         wanted = point.get(RATE)
         if not isinstance(wanted, Utilisation):
-            return given, varied(self.scenario, given, self.option)
+            return given, given
         rate_per_s, utilisation, scale = self._load(given)
         asked_per_s = float(f"{rate_per_s * wanted.value / utilisation:.4g}")
-        scenario = varied(self.scenario, {**given, "load.scale": scale * asked_per_s / rate_per_s}, self.option)
         written = {path: f"{asked_per_s:.15g}/s" if path == RATE else given[path] for path in point}
-        return written, scenario
+        return written, {**given, "load.scale": scale * asked_per_s / rate_per_s}
 
-    def _load(self, given: dict[str, str | int | float]) -> tuple[float, float, float]:
+    def _load(self, given: dict[str, Written]) -> tuple[float, float, float]:
         """Mean rate, utilisation of the busiest replica by arithmetic, and scale, at the scenario's own load."""
         key = tuple(given.values())
         if key not in self._loads:
-            others = varied(self.scenario, given, self.option)
+            others = self.with_values(given)
             plan = make_plan(others)
             utilisation = busiest(plan)
             if not utilisation > 0:
                 message = "auto spreads loads up to saturation, and nothing takes time here; give rates"
-                raise ScenarioError([Problem(self.option, 0, 0, RATE, message)])
+                place = self.option if isinstance(self.option, str) else self.option[RATE]
+                raise ScenarioError([Problem(place, 0, 0, RATE, message)])
             self._loads[key] = plan.rate_per_s, utilisation, others.load.scale
         return self._loads[key]

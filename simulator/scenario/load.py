@@ -18,6 +18,9 @@ from simulator.scenario.schema import Scenario
 #: Files that extend one another, at most.
 MOST_EXTENDS = 20
 
+#: ``path=value``, and the option or file that says so.
+Override = tuple[str, str]
+
 
 def load_scenario(path: str | Path, overlays: Sequence[str | Path] = (), sets: Sequence[str] = ()) -> Scenario:
     """Load a scenario file; ``-`` is standard input.
@@ -41,20 +44,20 @@ def load_scenario(path: str | Path, overlays: Sequence[str | Path] = (), sets: S
     for overlay in overlays:
         root = merge(root, _extended(read(str(overlay)), str(overlay), ()))
     stem = "scenario" if name == "-" else Path(name).stem
-    return _finished(root, sets, name, stem)
+    return _finished(root, _of_set(sets), name, stem)
 
 
 def scenario_from_text(text: str, sets: Sequence[str] = (), file: str = "<text>") -> Scenario:
     """Load a scenario from YAML text; files that it names are found from the working directory."""
-    return _finished(_extended(compose(text, file), file, ()), sets, file, "scenario")
+    return _finished(_extended(compose(text, file), file, ()), _of_set(sets), file, "scenario")
 
 
 def scenario_from_dict(values: dict[str, Any], sets: Sequence[str] = ()) -> Scenario:
     """Load a scenario from plain Python values, spelled as in a file."""
-    return _finished(node_of(values, Mark("<dict>")), sets, "<dict>", "scenario")
+    return _finished(node_of(values, Mark("<dict>")), _of_set(sets), "<dict>", "scenario")
 
 
-def scenario_with(scenario: Scenario, sets: Sequence[str], option: str = "--set") -> Scenario:
+def scenario_with(scenario: Scenario, sets: Sequence[Override]) -> Scenario:
     """A scenario with overrides applied to it, as if they had been given last when it was loaded.
 
     They are laid over what was written, not over what it resolves to: ``hardware.gpu.from=nvidia_l4`` keeps the keys
@@ -66,21 +69,23 @@ def scenario_with(scenario: Scenario, sets: Sequence[str], option: str = "--set"
     scenario
         As loaded.
     sets
-        Overrides ``path=value``, applied in order.
-    option
-        What problems call them.
+        Overrides ``path=value``, applied in order, each with what problems call the place where it was given.
 
     Raises
     ------
     ScenarioError
         With every problem found.
     """
-    return _finished(scenario.tree, sets, scenario.source, scenario.name, option)
+    return _finished(scenario.tree, sets, scenario.source, scenario.name)
 
 
-def _finished(root: Node, sets: Sequence[str], source: str, stem: str, option: str = "--set") -> Scenario:
+def _of_set(sets: Sequence[str]) -> list[Override]:
+    return [(assignment, "--set") for assignment in sets]
+
+
+def _finished(root: Node, sets: Sequence[Override], source: str, stem: str) -> Scenario:
     problems: list[Problem] = []
-    for assignment in sets:
+    for assignment, option in sets:
         try:
             root = override(root, assignment, option)
         except ScenarioError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.errors import Problem, ScenarioError
 from simulator.models import CostModel, Hardware
@@ -24,6 +24,7 @@ from simulator.scenario.fields import (
     whole_type,
     word_type,
 )
+from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec, Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.loads import QUERIES, Load, Run
@@ -149,6 +150,17 @@ class Stage(Part):
         return self.model.cost_model(on)
 
 
+SweepValues = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "array", "minItems": 1}, {"type": ["string", "number"]}],
+            "description": f"{SPELLINGS}; of load.rate also auto",
+        }
+    ),
+]
+
+
 class Scenario(Part):
     """A load, a funnel of stages, and the objectives that it should meet."""
 
@@ -161,6 +173,7 @@ class Scenario(Part):
     hardware: dict[Name, HardwareSpec] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
     slos: tuple[ObjectiveField, ...] = ()
+    sweep: dict[str, SweepValues] | None = None
 
     _source: str = PrivateAttr("")
     _tree: Node | None = PrivateAttr(None)
@@ -183,6 +196,11 @@ class Scenario(Part):
         for index, objective in enumerate(self.slos):
             if objective.stage is not None and objective.stage not in names:
                 yield ("slos", index), f"no stage is called {objective.stage!r}{did_you_mean(objective.stage, names)}"
+        for path, values in (self.sweep or {}).items():
+            try:
+                values_of(path, values)
+            except ValueError as error:
+                yield ("sweep", path), str(error)
 
     def _stage_contradictions(self) -> Iterable[Contradiction]:
         seen: set[str] = set()
@@ -304,8 +322,11 @@ class Scenario(Part):
         return [f"{stage.name}: {note}" for stage in self.stages for note in stage.model.notes()]
 
     def sha256(self) -> str:
-        """Hash of what it means: the resolved form, with what files hold in place of their names."""
-        said = _with_contents(self.resolved())
+        """Hash of what a run of it means: the resolved form, with what files hold in place of their names.
+
+        What is to be swept is no part of that.
+        """
+        said = _with_contents({key: value for key, value in self.resolved().items() if key != "sweep"})
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

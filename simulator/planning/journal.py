@@ -1,0 +1,137 @@
+"""The journal of a sweep: each point as it is finished; a kill at any moment loses at most what was under way."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from simulator.errors import UnavailableError
+from simulator.planning.questions import Questions
+from simulator.planning.rows import Row
+from simulator.scenario import to_yaml
+from simulator.scenario.files import read
+from simulator.scenario.nodes import compose
+
+#: Files of a sweep's directory: what was asked, and what is answered so far.
+ASKED, JOURNAL = "sweep.yaml", "journal.jsonl"
+
+
+class Journal:
+    """The rows of a sweep's directory; a process that has it open has it alone."""
+
+    def __init__(self, folder: Path, asked: Questions) -> None:
+        """Open the journal of a directory that has one.
+
+        Raises
+        ------
+        UnavailableError
+            If there is none, another process has it open, it is of another sweep, or it is damaged.
+        """
+        self.path = folder / JOURNAL
+        self.asked = asked
+        if not (folder / ASKED).is_file() or not self.path.is_file():
+            raise UnavailableError(f"{folder}: holds no sweep to resume; begin one with -o {folder}")
+        self.file: IO[bytes] = self.path.open("r+b")
+        try:
+            _lock(self.file, folder)
+            self._refuse_another(folder)
+            self.rows = dict(self._read())
+        except BaseException:
+            self.file.close()
+            raise
+
+    def _refuse_another(self, folder: Path) -> None:
+        then = read(str(folder / ASKED)).plain()
+        now = compose(to_yaml(self.asked.provenance()), ASKED).plain()
+        for one in (then, now):
+            one.get("versions", {}).pop("python", None)  # figures do not depend on it
+        found = list(differences(then, now))
+        if found:
+            hashes = ("scenario_sha256", "points_sha256")
+            told = [text for text in found if not text.startswith(hashes)]
+            told = told or ["a file that the scenario names holds something else"]
+            raise UnavailableError(
+                f"{folder}: is another sweep, and is not resumed:\n" + "\n".join(f"  {text}" for text in told)
+            )
+
+    def _read(self) -> Iterator[tuple[int, Row]]:
+        """Rows by number of point. What was being written when the process ended is cut off."""
+        lines = self.file.read().splitlines(keepends=True)
+        length = 0
+        for number, line in enumerate(lines, 1):
+            entry = _entry(line)
+            if entry is None:
+                if number < len(lines):
+                    raise UnavailableError(
+                        f"{self.path}:{number}: is damaged; remove this line, and its point runs again"
+                    )
+                break
+            length += len(line)
+            index, values, row = entry
+            if not 0 <= index < len(self.asked.written) or values != self.asked.written[index]:
+                raise UnavailableError(f"{self.path}:{number}: is not a point of this sweep; remove this line")
+            yield index, row
+        self.file.truncate(length)
+        self.file.seek(length)
+
+    def keep(self, index: int, row: Row) -> None:
+        """Write the row of a point; it is on the disk when this returns."""
+        entry = {"point": index, "values": self.asked.written[index], "row": row}
+        self.file.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def close(self) -> None:
+        """Let others have it."""
+        self.file.close()
+
+
+def _entry(line: bytes) -> tuple[int, dict[str, Any], Row] | None:
+    """What a line says; None if it is not whole."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        entry = json.loads(line)
+        return int(entry["point"]), dict(entry["values"]), dict(entry["row"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _lock(file: IO[bytes], folder: Path) -> None:
+    """Hold the file until it is closed, or the process ends; children do not hold it."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise UnavailableError(f"{folder}: another process is at work on this sweep") from None
+
+
+def differences(then: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Where plain values differ: ``stages[0].shards: 4 then, 8 now``.
+
+    >>> list(differences({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}], "c": 4}))
+    ['a[1].b: 2 then, 3 now', 'c: not there then, 4 now']
+    """
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in {**then, **now}:
+            below = f"{path}.{key}" if path else str(key)
+            yield from differences(then.get(key, _ABSENT), now.get(key, _ABSENT), below)
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for place, (one, other) in enumerate(zip(then, now, strict=True)):
+            yield from differences(one, other, f"{path}[{place}]")
+    elif then != now:
+        yield f"{path}: {_short(then)} then, {_short(now)} now"
+
+
+_ABSENT = object()
+
+
+def _short(value: Any) -> str:
+    text = "not there" if value is _ABSENT else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

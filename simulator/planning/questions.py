@@ -1,0 +1,142 @@
+"""What a sweep asks: all its points, checked before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from simulator.errors import Problem, ScenarioError
+from simulator.planner import make_plan
+from simulator.planning.execute import Progress, Standing
+from simulator.planning.grid import Grid, grid_of
+from simulator.planning.vary import Variations, Written, varied
+from simulator.run import versions
+from simulator.scenario import Scenario
+
+#: Problems of points that are told, at most.
+MOST_PROBLEMS = 20
+DEFAULT_PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The points of a sweep, checked: what is asked, before anything runs."""
+
+    scenario: Scenario
+    grid: Grid
+    percentiles: tuple[float, ...]
+    written: tuple[dict[str, Written], ...] = field(repr=False)  #: values of each point by path, as the table has them
+    applied: tuple[dict[str, Written], ...] = field(repr=False)  #: what is set at each point
+    sha256: str  #: of all points' scenarios
+
+    @property
+    def aim(self) -> tuple[float, float | None, str | None]:
+        """The percentile of latency that matters, in percent, its bound in seconds, and the objective that says so.
+
+        The first objective on a percentile of whole queries; else p99, without a bound.
+        """
+        for slo in self.scenario.slos:
+            if slo.stage is None and slo.measure in ("quantile", "share_within"):
+                return round(100 * slo.p, 9), slo.bound, slo.text
+        return 99.0, None, None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of the parameters, in order."""
+        return self.grid.paths
+
+    def at(self, index: int) -> Scenario:
+        """The scenario of a point."""
+        return varied(self.scenario, self.applied[index])
+
+    def provenance(self) -> dict[str, Any]:
+        """All that decides what comes out, as plain values: a sweep is resumed only where all of it is the same."""
+        return {
+            "schema": 1,
+            "scenario_sha256": self.scenario.sha256(),
+            "points_sha256": self.sha256,
+            "points": len(self.written),
+            "parameters": {
+                parameter.path: [
+                    value if isinstance(value, (str, int, float)) else str(value) for value in parameter.values
+                ]
+                for parameter in self.grid.parameters
+            },
+            "percentiles": list(self.percentiles),
+            "seed": self.scenario.run.seed,
+            "versions": versions(),
+            "resolved": {key: value for key, value in self.scenario.resolved().items() if key != "sweep"},
+        }
+
+
+def questions(
+    scenario: Scenario,
+    parameters: Mapping[str, Any] | Grid,
+    percentiles: Sequence[float] = DEFAULT_PERCENTILES,
+    progress: Progress | None = None,
+) -> Questions:
+    """Check all points of a sweep.
+
+    Parameters
+    ----------
+    scenario
+        As loaded; its ``sweep`` block has parameters, too.
+    parameters
+        Values by path, as for ``grid_of``; they take the place of those of the block.
+    percentiles
+        Of latency, in percent; those of objectives on whole queries are added.
+    progress
+        Told how many points are checked.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem of every point, each once.
+    """
+    asked = parameters if isinstance(parameters, Grid) else grid_of(parameters)
+    grid = asked.over(grid_of(scenario.sweep or {}, f"{scenario.source}: sweep"))
+    if not grid.parameters:
+        cure = "give --param PATH=VALUES, like stages.ranking.shards=1,2,4, or a sweep block in the file"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "sweep", f"nothing to vary; {cure}")])
+    own = [100 * slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
+    wanted = tuple(sorted({*percentiles, *(round(percent, 9) for percent in own)}))
+    variations = Variations(scenario, grid.option)
+    written, applied = [], []
+    digest = hashlib.sha256()
+    found: dict[Problem, list[int]] = {}
+    began = time.monotonic()
+    for index, point in enumerate(grid.points()):
+        try:
+            values, settled = variations.settled(point)
+            at = variations.with_values(settled)
+            make_plan(at)
+        except ScenarioError as error:
+            for problem in error.problems:
+                found.setdefault(problem, []).append(index)
+        else:
+            written.append(values)
+            applied.append(settled)
+            digest.update(at.sha256().encode())
+        if progress is not None:
+            progress(Standing(index + 1, grid.count, 0, time.monotonic() - began))
+    if found:
+        raise ScenarioError(_told(found, grid))
+    return Questions(scenario, grid, wanted, tuple(written), tuple(applied), digest.hexdigest())
+
+
+def _told(found: dict[Problem, list[int]], grid: Grid) -> list[Problem]:
+    """Problems, each once: of those that only some points have, with the first of them."""
+    told = []
+    points = list(grid.points())
+    for problem, places in list(found.items())[:MOST_PROBLEMS]:
+        if len(places) < len(points):
+            where = ", ".join(f"{path}={value}" for path, value in points[places[0]].items())
+            several = f"{len(places)} points, the first at " if len(places) > 1 else "at "
+            problem = replace(problem, message=f"{problem.message} ({several}{where})")
+        told.append(problem)
+    if len(found) > MOST_PROBLEMS:
+        told.append(Problem("sweep", 0, 0, "", f"{len(found) - MOST_PROBLEMS} more problems"))
+    return told

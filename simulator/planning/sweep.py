@@ -1,0 +1,204 @@
+"""``sweep``: a scenario at all combinations of some values, one row each, on common random numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from simulator.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
+from simulator.planning.execute import Progress, execute
+from simulator.planning.frames import frame, html
+from simulator.planning.grid import Grid
+from simulator.planning.questions import DEFAULT_PERCENTILES, Questions, questions
+from simulator.planning.rows import SLO, WHOLE, WORDS, Row, columns_of, error_row, row_of
+from simulator.run import simulate
+from simulator.scenario import Scenario
+from simulator.scenario.csv_file import TraceError
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep found."""
+
+    questions: Questions
+    rows: tuple[Row, ...]  #: of the points that are finished, in order: number, values, figures
+    interrupted: bool
+    wall_s: float = field(compare=False)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of all columns, in order."""
+        return columns_of(self.rows)
+
+    @property
+    def errors(self) -> list[Row]:
+        """Rows of points that could not be answered."""
+        return [row for row in self.rows if row["error"] is not None]
+
+    @property
+    def exit_code(self) -> int:
+        """0: every point has its answer, whatever it is; 99: one contradicts theory; 2: one has none; 130: a part."""
+        if self.interrupted:
+            return 130
+        contradicted = any(str(row["error"]).startswith(ContradictionError.__name__) for row in self.errors)
+        return 99 if contradicted else 2 if self.errors else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sweep as written by ``--format json``: the same bytes for the same input, whatever did the work."""
+        columns = self.columns
+        percent, bound_s, slo = self.questions.aim
+        return {
+            "schema": 1,
+            "scenario": self.questions.scenario.name,
+            "description": self.questions.scenario.description,
+            "seed": self.questions.scenario.run.seed,
+            "aim": {"percentile": f"p{percent:.12g}", "bound_s": bound_s, "slo": slo},
+            "interrupted": self.interrupted,
+            "points": [{name: row.get(name) for name in columns} for row in self.rows],
+            "provenance": self.questions.provenance(),
+        }
+
+    def to_frame(self) -> Any:
+        """One row a point, as a ``pandas.DataFrame``. Raises ImportError without pandas."""
+        columns, paths = self.columns, self.questions.paths
+        words = {*WORDS, *(name for name in columns if name.startswith(SLO))}
+        words |= {path for path in paths if any(isinstance(row[path], str) for row in self.rows)}
+        rows = [
+            {name: str(row[name]) if name in words and row.get(name) is not None else row.get(name) for name in columns}
+            for row in self.rows
+        ]
+        kinds = {name: "Int64" if name in WHOLE else "float64" for name in columns if name not in (*words, *paths)}
+        return frame(rows).astype(kinds)
+
+    def _repr_html_(self) -> str:
+        columns = self.columns
+        rows = [{name: row.get(name) for name in columns} for row in self.rows]
+        return html(f"{self.questions.scenario.name}: {len(rows)} points", rows)
+
+
+def sweep(
+    scenario: Scenario,
+    parameters: Mapping[str, Any] | Grid | None = None,
+    *,
+    jobs: int = 1,
+    cluster: str | None = None,
+    percentiles: Sequence[float] = DEFAULT_PERCENTILES,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Sweep:
+    """Simulate a scenario at all combinations of some values, each with the same random numbers.
+
+    Parameters
+    ----------
+    scenario
+        As loaded; its ``sweep`` block has parameters, too.
+    parameters
+        Values by path: ``{"stages.ranking.shards": [1, 2, 4], "load.rate": "10/s..50/s*5"}``, or ``"auto"`` for the
+        rate. They take the place of those of the block.
+    jobs, cluster
+        Points at a time on local processes, or the address of a Dask scheduler. The rows depend on neither.
+    percentiles
+        Of latency, in percent; those of objectives on whole queries are added.
+    progress, say
+        As for ``execute``.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem of every point, before anything runs.
+    UnavailableError, LostWorkerError
+        As ``execute`` does.
+    """
+    asked = questions(scenario, parameters or {}, percentiles)
+    return answer(asked, jobs=jobs, cluster=cluster, progress=progress, say=say)
+
+
+def answer(
+    asked: Questions,
+    *,
+    jobs: int = 1,
+    cluster: str | None = None,
+    known: Mapping[int, Row] | None = None,
+    keep: Callable[[int, Row], None] | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Sweep:
+    """Answer the questions of a sweep that have no answer yet.
+
+    Parameters
+    ----------
+    asked
+        The points.
+    jobs, cluster, progress, say
+        As for ``execute``.
+    known
+        Rows by number of point that were found before.
+    keep
+        Given each row as it is found, with the number of its point.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If interrupted before any point was finished.
+    LostWorkerError
+        If a point ends its worker again and again.
+    """
+    began = time.monotonic()
+    rows = dict(known or {})
+    before = len(rows)
+    todo = [index for index in range(len(asked.written)) if index not in rows]
+
+    def tell(standing: Any) -> None:
+        if progress is not None:
+            progress(replace(standing, before=before))
+
+    interrupted = False
+    try:
+        for place, row in execute(_answer, _Points(asked, todo), jobs=jobs, cluster=cluster, progress=tell, say=say):
+            if keep is not None:
+                keep(todo[place], row)
+            rows[todo[place]] = row
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        interrupted = True
+    except LostWorkerError as error:
+        index = todo[error.index]
+        values = ", ".join(f"{path}={value}" for path, value in asked.written[index].items())
+        why = "ended its worker again and again, without an exception: most likely for want of memory"
+        raise LostWorkerError(index, f"point {index} ({values}) {why}; take fewer --jobs, or fewer queries") from None
+    complete = tuple({"point": index, **asked.written[index], **rows[index]} for index in sorted(rows))
+    return Sweep(asked, complete, interrupted, time.monotonic() - began)
+
+
+_Item = tuple[Scenario, tuple[float, ...]]
+
+
+class _Points(Sequence[_Item]):
+    """What is to be simulated, made when it is wanted: a hundred thousand scenarios are not kept."""
+
+    def __init__(self, asked: Questions, todo: Sequence[int]) -> None:
+        self.asked = asked
+        self.todo = todo
+
+    def __len__(self) -> int:
+        return len(self.todo)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.asked.at(self.todo[place]), self.asked.percentiles
+
+
+def _answer(item: _Item) -> Row:
+    """The row of a point; of one that cannot be answered, why."""
+    scenario, percentiles = item
+    try:
+        result = simulate(scenario, percentiles=percentiles)
+    except (ScenarioError, ContradictionError) as error:
+        return error_row(error)
+    except TraceError as error:  # it was there when the points were checked
+        raise UnavailableError(f"{error.file}: {error.message}; workers need the files of a scenario, too") from None
+    if result.interrupted:
+        raise KeyboardInterrupt  # a point is whole or it is not there
+    return row_of(result)

@@ -1,0 +1,153 @@
+"""Values of a parameter as they are written: lists, ranges, and loads spread along utilisation."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+#: Values of a parameter, and points of a grid, at most.
+MOST_POINTS = 100_000
+
+#: The path whose value may be ``auto``, and the loads that this gives: how many, from where to where.
+RATE, AUTO = "load.rate", "auto"
+AUTO_POINTS, LEAST_UTILISATION, MOST_UTILISATION = 12, 0.10, 0.97
+
+SPELLINGS = "a list like 1,2,4 or a range like 1..9*5 (five values from 1 to 9)"
+
+
+@dataclass(frozen=True)
+class Utilisation:
+    """A load, by the utilisation of the busiest replica that it means by arithmetic."""
+
+    value: float
+
+    def __str__(self) -> str:
+        return f"{AUTO} {100 * self.value:g} %"
+
+
+Value = str | int | float | Utilisation
+
+
+def values_of(path: str, given: Any) -> tuple[Value, ...]:
+    """The values of a parameter: listed as they are, or spread as a text says.
+
+    Raises
+    ------
+    ValueError
+        If it is no such text, there are none, or one is there twice.
+    """
+    values = tuple(_spread(path, given) if isinstance(given, str) else _listed(given))
+    if len(set(values)) < len(values):
+        twice = next(value for place, value in enumerate(values) if value in values[:place])
+        raise ValueError(f"{twice} is there twice")
+    return values
+
+
+def _listed(values: Any) -> Iterator[Value]:
+    """Values given as such; maps and lists among them as text of one line."""
+    if isinstance(values, dict):
+        raise ValueError(f"expected values, got a map; write {SPELLINGS}")
+    items = values if isinstance(values, (list, tuple)) else [values]
+    if not items:
+        raise ValueError(f"no values; write {SPELLINGS}")
+    for item in items:
+        yield item if isinstance(item, (str, int, float)) and not isinstance(item, bool) else json.dumps(item)
+
+
+def _spread(path: str, text: str) -> Iterator[Value]:
+    """The values that a text stands for."""
+    if path == RATE and re.fullmatch(rf"\s*{AUTO}\s*(\*\s*\d+\s*)?", text):
+        _, star, points = text.partition("*")
+        yield from utilisations(_steps(points) if star else AUTO_POINTS)
+        return
+    for item in _split(text):
+        if not item:
+            raise ValueError(f"a value is missing in {text!r}; write {SPELLINGS}" if text.strip() else "no values")
+        yield from _range(item) if _is_range(item) else [_scalar(item)]
+
+
+def _split(text: str) -> list[str]:
+    """Text cut at the commas that are not within brackets, braces or quotes."""
+    items, depth, quote, begin = [], 0, "", 0
+    for place, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "[{":
+            depth += 1
+        elif letter in "]}":
+            depth -= 1
+        elif letter == "," and depth == 0:
+            items.append(text[begin:place].strip())
+            begin = place + 1
+    if depth or quote:
+        raise ValueError(f"{text!r} has a bracket or quote without its partner")
+    return [*items, text[begin:].strip()]
+
+
+_NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_END = re.compile(rf"\s*({_NUMBER})(\s*)([^\s\d*][^\d*]*?)?\s*")
+
+
+def _is_range(item: str) -> bool:
+    """Whether a value is meant as a range: two dots after a number. ``../day.csv`` is not."""
+    first, dots, _ = item.partition("..")
+    return bool(dots) and re.match(rf"\s*{_NUMBER}", first) is not None and item[0] not in "[{\"'"
+
+
+def _range(item: str) -> Iterator[Value]:
+    """``a..b*steps``, or every whole number of ``a..b``."""
+    first, _, rest = item.partition("..")
+    last, star, steps = rest.partition("*")
+    ends = [_END.fullmatch(end) for end in (first, last)]
+    if ends[0] is None or ends[1] is None:
+        raise ValueError(f"{item!r} is not a range, like 1..9*5 or 10/s..50/s*5; a value with dots goes in quotes")
+    low, high = (Fraction(end[1].replace("_", "")) for end in ends if end is not None)
+    unit = ends[0][3] or ""
+    if unit != (ends[1][3] or ""):
+        raise ValueError(f"{item!r}: write both ends in the same unit, like 10/s..50/s*5")
+    if low == high:
+        raise ValueError(f"{item!r}: both ends are the same")
+    if star:
+        count = _steps(steps)
+    elif not unit and low.denominator == high.denominator == 1:
+        count = int(abs(high - low)) + 1
+    else:
+        raise ValueError(f"{item!r}: say how many values, like {item}*5; a ramp, as one value, goes in quotes")
+    if count > MOST_POINTS:
+        raise ValueError(f"{item!r}: {count:,} values; at most {MOST_POINTS:,}")
+    for step in range(count):
+        number = low + (high - low) * step / (count - 1)
+        plain = int(number) if number.denominator == 1 else float(number)
+        yield f"{plain!r}{ends[0][2]}{unit}" if unit else plain
+
+
+def _steps(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 2:
+        raise ValueError(f"*{text.strip()}: the number of values is a whole number of at least 2, like 1..9*5")
+    return int(text)
+
+
+def _scalar(text: str) -> Value:
+    """A number as one, where it is plain; other text as it is."""
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    return float(text) if re.fullmatch(_NUMBER, text) and "_" not in text else text
+
+
+def utilisations(points: int = AUTO_POINTS) -> tuple[Utilisation, ...]:
+    """Loads along utilisation, denser towards saturation: 1 / (1 - utilisation), to which waiting is about
+    proportional, grows by a constant factor.
+
+    >>> [load.value for load in utilisations(5)]
+    [0.1, 0.615, 0.836, 0.93, 0.97]
+    """
+    idle = (1 - MOST_UTILISATION) / (1 - LEAST_UTILISATION)
+    idles = [(1 - LEAST_UTILISATION) * idle ** (point / (points - 1)) for point in range(points)]
+    digits = max(3, len(str(points)) + 2)
+    return tuple(Utilisation(round(1 - part, digits)) for part in idles)
