@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simulator.planning.capacity_result import Capacity
     from simulator.planning.sensitivity import sensitivity
     from simulator.planning.sensitivity_result import Sensitivity
+    from simulator.planning.sweep import Sweep, sweep
     from simulator.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
 
@@ -30,7 +31,9 @@ _HOMES = {
     "scenario_from_dict": "simulator.scenario",
     "scenario_from_text": "simulator.scenario",
     "sensitivity": "simulator.planning.sensitivity",
+    "Sweep": "simulator.planning.sweep",
     "simulate": "simulator.run",
+    "sweep": "simulator.planning.sweep",
 }
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Sensitivity",
+    "Sweep",
     "capacities",
     "capacity",
     "load_scenario",
@@ -48,6 +52,7 @@ __all__ = [
     "scenario_from_text",
     "sensitivity",
     "simulate",
+    "sweep",
 ]
 
 

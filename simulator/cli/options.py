@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from simulator.units import parse_duration, parse_ratio
 
 if TYPE_CHECKING:
+    from simulator.errors import Problem
     from simulator.scenario import Scenario
 
 Command = Callable[..., Any]
@@ -51,6 +53,38 @@ def scenario_options(command: Command) -> Command:
 def format_option(*choices: str) -> Callable[[Command], Command]:
     """``--format``; the first choice is the default."""
     return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
+
+
+MOST_PERCENT = 99.9999
+DEFAULT_PERCENTILES = "50,90,95,99,99.9"
+
+
+def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
+    try:
+        found = tuple(sorted({float(part.strip().lstrip("p")) for part in value.split(",")}))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list like {DEFAULT_PERCENTILES}", ctx, param) from None
+    if not all(0 < percent <= MOST_PERCENT for percent in found):
+        raise click.BadParameter(f"percentiles are above 0 and at most {MOST_PERCENT}", ctx, param)
+    return found
+
+
+def run_options(command: Command) -> Command:
+    """``--percentiles``, ``--seed``, ``--queries`` and ``--replications``."""
+    for option in (
+        click.option("--replications", metavar="N", help="Independent replications."),
+        click.option("--queries", metavar="N", help="Queries measured in each replication."),
+        click.option("--seed", metavar="N", help="Seed of all random numbers."),
+        click.option(
+            "--percentiles",
+            default=DEFAULT_PERCENTILES,
+            show_default=True,
+            callback=_percentiles,
+            help="Percentiles to report.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def jobs_option(what: str) -> Callable[[Command], Command]:
@@ -102,11 +136,28 @@ def write_figure(output: Path, figure: bytes) -> None:
     click.echo(f"figure in {output}", err=True)
 
 
-def loaded(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> Scenario:
-    """The scenario that the options name; ``-`` is standard input."""
+def loaded(
+    scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...], given: Mapping[str, Any] | None = None
+) -> Scenario:
+    """The scenario that the options name; ``-`` is standard input.
+
+    ``given``: options that stand for fields of ``run``, by field; None where one was not given.
+    """
+    from simulator.errors import ScenarioError
     from simulator.scenario import load_scenario
 
-    return load_scenario(scenario, overlays, sets)
+    asked = {f"run.{key}": value for key, value in (given or {}).items() if value is not None}
+    try:
+        return load_scenario(scenario, overlays, (*sets, *(f"{path}={value}" for path, value in asked.items())))
+    except ScenarioError as error:
+        raise ScenarioError([_named_after_option(problem, asked) for problem in error.problems]) from None
+
+
+def _named_after_option(problem: Problem, asked: Mapping[str, Any]) -> Problem:
+    """A mistake in an option by the name of the option, not of the override that it stands for."""
+    if problem.file == "--set" and problem.path in asked:
+        return replace(problem, file=f"--{problem.path.removeprefix('run.')}", path="")
+    return problem
 
 
 def refuse_unwritable(path: Path) -> None:

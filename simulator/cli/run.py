@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +18,12 @@ from simulator.cli.options import (
     loaded,
     refuse_existing,
     refuse_unwritable,
+    run_options,
     scenario_options,
     table_width,
     wants_color,
 )
-from simulator.errors import Problem, ScenarioError
+from simulator.cli.progress import Line
 
 if TYPE_CHECKING:
     from simulator.report.files import Content
@@ -32,34 +32,11 @@ if TYPE_CHECKING:
 
 #: Runs that take longer are announced.
 LONG_S = 10.0
-MOST_PERCENT = 99.9999
-#: Lines of progress off a terminal, at most.
-LINES = 20
-DEFAULT_PERCENTILES = "50,90,95,99,99.9"
-
-
-def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
-    try:
-        found = tuple(sorted({float(part.strip().lstrip("p")) for part in value.split(",")}))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a list like {DEFAULT_PERCENTILES}", ctx, param) from None
-    if not all(0 < percent <= MOST_PERCENT for percent in found):
-        raise click.BadParameter(f"percentiles are above 0 and at most {MOST_PERCENT}", ctx, param)
-    return found
 
 
 @click.command("run")
 @scenario_options
-@click.option(
-    "--percentiles",
-    default=DEFAULT_PERCENTILES,
-    show_default=True,
-    callback=_percentiles,
-    help="Percentiles to report.",
-)
-@click.option("--seed", metavar="N", help="Seed of all random numbers.")
-@click.option("--queries", metavar="N", help="Queries measured in each replication.")
-@click.option("--replications", metavar="N", help="Independent replications.")
+@run_options
 @click.option(
     "--precision", type=RATIO, metavar="RATIO", help="Go on until the percentiles of the objectives are so precise."
 )
@@ -103,12 +80,7 @@ def command(
     from simulator.run import simulate
 
     given = {"seed": seed, "queries": queries, "replications": replications, "precision": precision}
-    overrides = [f"run.{key}={value}" for key, value in given.items() if value is not None]
-    try:
-        checked = loaded(scenario, overlays, (*sets, *overrides))
-    except ScenarioError as error:
-        asked = {f"run.{key}": f"--{key}" for key, value in given.items() if value is not None}
-        raise ScenarioError([named_after_option(problem, asked) for problem in error.problems]) from None
+    checked = loaded(scenario, overlays, sets, given)
     if time_s is not None and (precision is not None or replications is not None):
         raise click.UsageError(
             "--time decides how many replications there are: leave --precision and --replications out"
@@ -139,13 +111,6 @@ def command(
     show.clear()
     is_written = report(result, format_, quiet, output, queries_file, jobs)
     sys.exit(result.exit_code if is_written else 2)
-
-
-def named_after_option(problem: Problem, asked: dict[str, str]) -> Problem:
-    """A mistake in an option by the name of the option, not of the override that it stands for."""
-    if problem.file == "--set" and problem.path in asked:
-        return replace(problem, file=asked[problem.path], path="")
-    return problem
 
 
 def check_output(output: Path) -> None:
@@ -241,30 +206,9 @@ def write_table(result: Result, file: Path) -> None:
     write_new({file: partial(write_queries_csv, result.traces, names, file.name.endswith(".gz"))})
 
 
-class Progress:
-    """How far a run is, on standard error: one line that changes on a terminal, a few lines elsewhere."""
-
-    def __init__(self, enabled: bool, is_terminal: bool) -> None:
-        self.enabled = enabled
-        self.is_terminal = is_terminal
-        self.shown = 0  #: columns of the line on a terminal, lines so far elsewhere
+class Progress(Line):
+    """How far a run is."""
 
     def update(self, done: int, planned: int, events: int) -> None:
         """Replications done, planned, and events so far."""
-        if not self.enabled:
-            return
-        line = f"{done} of {planned} replications, {events:,} events"
-        if not self.is_terminal:
-            part = LINES * done // max(1, planned)
-            if part > self.shown:
-                click.echo(line, err=True)
-                self.shown = part
-            return
-        click.echo("\r" + line.ljust(self.shown), nl=False, err=True)
-        self.shown = len(line)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.shown and self.is_terminal:
-            click.echo("\r" + " " * self.shown + "\r", nl=False, err=True)
-            self.shown = 0
+        self.show(f"{done} of {planned} replications, {events:,} events", done, planned)

@@ -5,13 +5,15 @@ from simulator.report.capacity_figure import capacity_figure
 from simulator.report.catalogue import catalogue_table
 from simulator.report.doctor import doctor_table
 from simulator.report.estimate import estimate_table
-from simulator.report.files import to_json, write_new, write_queries, write_run
+from simulator.report.files import to_json, write_new, write_over, write_queries, write_run
 from simulator.report.load import load_table
 from simulator.report.load_figure import figure_format, load_figure
 from simulator.report.queries import write_queries_csv
 from simulator.report.run import run_table
 from simulator.report.sensitivity import sensitivity_table
 from simulator.report.sensitivity_figure import sensitivity_figure
+from simulator.report.sweep import sweep_csv, sweep_table
+from simulator.report.sweep_figure import sweep_figures
 
 __all__ = [
     "capacities_table",
@@ -26,8 +28,12 @@ __all__ = [
     "run_table",
     "sensitivity_figure",
     "sensitivity_table",
+    "sweep_csv",
+    "sweep_figures",
+    "sweep_table",
     "to_json",
     "write_new",
+    "write_over",
     "write_queries",
     "write_queries_csv",
     "write_run",

@@ -133,6 +133,25 @@ def write_new(files: dict[Path, Content]) -> None:
             shutil.rmtree(complete.parent, ignore_errors=True)
 
 
+def write_over(files: dict[Path, Content]) -> None:
+    """Write files, each complete or not at all, in place of what had their names.
+
+    Raises
+    ------
+    OSError
+        If one cannot be written.
+    """
+    for path, content in files.items():
+        part = path.with_name(f".{path.name}.part")
+        if isinstance(content, str):
+            part.write_bytes(content.encode())
+        else:
+            content(part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+
+
 def _place(complete: Path, path: Path) -> None:
     """Give a file its name, unless another has it: a second name does that in one step, a renaming would not."""
     try:
