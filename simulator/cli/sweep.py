@@ -73,6 +73,7 @@ def command(
     takes a dozen loads up to saturation. A sweep block in the file has parameters, too; --param replaces them one by
     one. Exit codes: 0 every point has its answer, whatever it is; 2 one has none.
     """
+    from simulator.errors import UnavailableError
     from simulator.planning.grid import parse_grid
     from simulator.planning.questions import questions
     from simulator.planning.sweep import answer
@@ -99,15 +100,19 @@ def command(
             progress=partial(show.update, "done"),
             say=None if quiet else show.say,
         )
-    except KeyboardInterrupt:
-        show.clear()
-        click.echo("interrupted before the first point was finished: nothing to report", err=True)
-        sys.exit(130)
+    except (KeyboardInterrupt, UnavailableError):
+        if journal is not None and output is not None and not journal.kept:
+            journal.discard()  # it never began: the next try may have the same name
+        raise
     finally:
         show.clear()
         if journal is not None:
             journal.close()
-    report(found, format_, quiet, folder)
+    if found.interrupted and journal is not None:
+        told = f"{journal.kept} of {len(asked.written)} points are kept; go on with --resume {folder}"
+        click.echo(f"interrupted: {told}", err=True)
+    else:
+        report(found, format_, quiet, folder)
     sys.exit(found.exit_code)
 
 
@@ -127,10 +132,6 @@ def report(found: Sweep, format_: str, quiet: bool, folder: Path | None) -> None
     from simulator.report import sweep_csv, sweep_table, to_json
 
     document = found.to_dict()
-    if found.interrupted and folder is not None:
-        kept = f"{len(found.rows)} of {len(found.questions.written)} points are kept"
-        click.echo(f"interrupted: {kept}; go on with --resume {folder}", err=True)
-        return
     if folder is not None:
         write_files(found, document, folder)
     if quiet:

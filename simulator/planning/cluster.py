@@ -66,18 +66,20 @@ class _Cluster:
         self.executor = client.get_executor(pure=False, retries=0)
         self.workers: dict[str, int] = {}  #: threads by address, as last seen
         self.gone = 0
-        self.looked_s = self.seen_s = time.monotonic()
+        self.look_s = self.seen_s = time.monotonic()
         self.look()
 
     def look(self) -> None:
-        """See who is there."""
+        """See who is there, if it is time."""
         now = time.monotonic()
+        if now < self.look_s:
+            return
         try:
             workers = self.client.nthreads()
         except OSError:
             raise UnavailableError(f"{self.address}: the cluster went away; what was finished before is kept") from None
         self.gone += len(self.workers.keys() - workers.keys())
-        self.workers, self.looked_s = workers, now
+        self.workers, self.look_s = workers, now + LOOK_S
         if workers:
             self.seen_s = now
         elif now - self.seen_s > WORKERS_S:
@@ -85,12 +87,12 @@ class _Cluster:
 
     def width(self) -> int:
         """Threads of all workers."""
-        if time.monotonic() - self.looked_s > LOOK_S:
-            self.look()
+        self.look()
         return sum(self.workers.values())
 
     def lost(self) -> int:
         """Workers that were there and are not."""
+        self.look()
         return self.gone
 
 

@@ -84,6 +84,17 @@ class Journal:
         self.file.flush()
         os.fsync(self.file.fileno())
 
+    @property
+    def kept(self) -> int:
+        """Number of points that are on the disk."""
+        return self.path.read_bytes().count(b"\n")
+
+    def discard(self) -> None:
+        """Remove the directory of a sweep that never began."""
+        for name in (ASKED, JOURNAL):
+            (self.path.parent / name).unlink()
+        self.path.parent.rmdir()
+
     def close(self) -> None:
         """Let others have it."""
         self.file.close()

@@ -12,7 +12,7 @@ from simulator.errors import Problem, ScenarioError
 from simulator.planner import make_plan
 from simulator.planning.execute import Progress, Standing
 from simulator.planning.grid import Grid, grid_of
-from simulator.planning.vary import Variations, Written, varied
+from simulator.planning.vary import Variations, Written
 from simulator.run import versions
 from simulator.scenario import Scenario
 
@@ -50,7 +50,7 @@ class Questions:
 
     def at(self, index: int) -> Scenario:
         """The scenario of a point."""
-        return varied(self.scenario, self.applied[index])
+        return Variations(self.scenario, self.grid.option).with_values(self.applied[index])
 
     def provenance(self) -> dict[str, Any]:
         """All that decides what comes out, as plain values: a sweep is resumed only where all of it is the same."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from simulator.fleet import fleet
 from simulator.run import Result
 
 #: A row: figures, words, and None where there is none.
@@ -21,10 +22,10 @@ MET = {True: "met", False: "failed", None: "inconclusive"}
 
 def row_of(result: Result) -> Row:
     """The row of a run."""
-    said = result.to_dict()
-    bottleneck, fleet = said["theory"]["bottleneck"], said["fleet"]
+    said, theory = result.summary.to_dict(), result.theory
+    bottleneck, machines = theory["bottleneck"], fleet(result.scenario).to_dict(said["completed_per_s"]["value"])
     row: Row = {
-        "rate_per_s": said["theory"]["rate_per_s"],
+        "rate_per_s": theory["rate_per_s"],
         "bottleneck": bottleneck["stage"],
         "bottleneck_utilisation": bottleneck["utilisation"],
         "hottest_utilisation": max(stage["utilisation"]["max"] for stage in said["stages"]),
@@ -37,9 +38,9 @@ def row_of(result: Result) -> Row:
         row |= {"latency_max_s": figure} if name == "max" else _ends(f"latency_{name}_s", figure)
     row |= {"slos_met": _overall([slo["met"] for slo in said["slos"]])}
     row |= {f"{SLO}{slo['slo']}": MET[slo["met"]] for slo in said["slos"]}
-    row |= {name: fleet[name] for name in ("machines", "usd_per_h", "usd_per_million_queries", "power_w")}
-    row |= {name: said[name] for name in ("replications", "queries", "engine")}
-    row |= {"notes": len(said["notes"]), "error": None}
+    row |= {name: machines[name] for name in ("machines", "usd_per_h", "usd_per_million_queries", "power_w")}
+    row |= {"replications": said["replications"], "queries": said["queries"], "engine": result.engine}
+    row |= {"notes": len(result.notes) + len(said["notes"]), "error": None}
     return {name: _plain(value) for name, value in row.items()}
 
 
