@@ -20,9 +20,9 @@ from simulator.cli.options import (
     wants_color,
     write_figure,
 )
+from simulator.cli.progress import Pieces, Probes
 
 if TYPE_CHECKING:
-    from simulator.planning.execute import Standing
     from simulator.scenario import Scenario
 
 
@@ -72,10 +72,7 @@ def command(
     All rates of the load (or the speed of a trace) move together; every load is tried on the same luck. Exit codes: 0
     found, 98 inconclusive, 99 no load keeps them.
     """
-    given = {"seed": seed, "replications": replications}
-    checked = loaded(
-        scenario, overlays, (*sets, *(f"run.{key}={value}" for key, value in given.items() if value is not None))
-    )
+    checked = loaded(scenario, overlays, sets, {"seed": seed, "replications": replications})
     if not 0 < tolerance < 1:
         raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {100 * tolerance:g} %")
     for slo in slos:
@@ -90,10 +87,10 @@ def command(
     from simulator.planning.capacity import capacity
     from simulator.report import capacity_figure, capacity_table, to_json
 
-    show = Probing(sys.stderr.isatty())
+    show = Probes()
     try:
         found = capacity(
-            checked, slos=slos, tolerance=tolerance, jobs=jobs, engine=engine, told=show.probe, say=show.say
+            checked, slos=slos, tolerance=tolerance, jobs=jobs, engine=engine, told=show.probe, say=announce
         )
     except KeyboardInterrupt:
         show.clear()
@@ -107,6 +104,11 @@ def command(
     if output is not None and kind is not None:
         write_figure(output, capacity_figure(document, kind))
     sys.exit(found.exit_code)
+
+
+def announce(line: str) -> None:
+    """Say what a wait is for."""
+    click.echo(line, err=True)
 
 
 def refuse_no_objective(slo: str) -> None:
@@ -131,11 +133,11 @@ def several(
 ) -> None:
     """The capacity at each value; ends the command."""
     from simulator.planning.capacities import capacities
-    from simulator.planning.grid import parse_grid
+    from simulator.planning.vary import parse_grid
     from simulator.report import capacities_table, to_json
 
     grid = parse_grid(over, "--over")
-    show = Probing(sys.stderr.isatty())
+    show = Pieces("searches")
     found = capacities(
         scenario,
         grid,
@@ -156,39 +158,3 @@ def several(
         click.echo(capacities_table(grid.paths, rows, table_width(), wants_color()), nl=False)
     codes = {one.exit_code for _, one in found}
     sys.exit(max(codes - {99}, default=99))  # a value that no load suits is an answer too, unless none suits
-
-
-class Probing:
-    """How far a search is, on a terminal: one line that changes."""
-
-    def __init__(self, is_terminal: bool, pieces: str = "searches") -> None:
-        self.is_terminal = is_terminal
-        self.pieces = pieces  #: what several pieces of work are called
-        self.probes = self.shown = 0
-
-    def say(self, line: str) -> None:
-        """What a wait is for."""
-        click.echo(line, err=True)
-
-    def probe(self, factor: float, queries: int, readings: Any) -> None:
-        """One probe is done."""
-        self.probes += 1
-        worst = max(reading.value for reading in readings)
-        self._line(f"probe {self.probes}: {factor:.4g} x the load, {queries:,} queries: {worst:.3g} of the bound")
-
-    def standing(self, standing: Standing) -> None:
-        """One search of several is done."""
-        lost = f", {standing.lost} workers lost" if standing.lost else ""
-        left = "" if standing.left_s is None else f", about {standing.left_s:.0f} s left"
-        self._line(f"{standing.done} of {standing.total} {self.pieces}{left}{lost}")
-
-    def _line(self, line: str) -> None:
-        if self.is_terminal:
-            click.echo("\r" + line.ljust(self.shown), nl=False, err=True)
-            self.shown = len(line)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.shown:
-            click.echo("\r" + " " * self.shown + "\r", nl=False, err=True)
-            self.shown = 0

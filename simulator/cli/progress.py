@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
+if TYPE_CHECKING:
+    from simulator.planning.execute import Standing
+    from simulator.planning.search import Readings
+
+#: What takes longer is announced, and shown off a terminal too.
+LONG_S = 10.0
 #: Lines off a terminal, at most.
 LINES = 20
 
@@ -34,3 +43,47 @@ class Line:
         if self.shown and self.is_terminal:
             click.echo("\r" + " " * self.shown + "\r", nl=False, err=True)
         self.shown = 0
+
+
+class Pieces(Line):
+    """How far many pieces of work are; off a terminal only once it takes long. ``name``: what the pieces are called."""
+
+    def __init__(self, name: str, quiet: bool = False) -> None:
+        super().__init__(enabled=not quiet, is_terminal=sys.stderr.isatty())
+        self.name = name
+
+    def say(self, line: str) -> None:
+        """What a wait is for."""
+        self.clear()
+        click.echo(line, err=True)
+
+    def update(self, what: str, standing: Standing) -> None:
+        """So many pieces are done, or checked."""
+        from simulator.units import format_duration
+
+        if not self.is_terminal and standing.elapsed_s < LONG_S:
+            return
+        done, total = standing.before + standing.done, standing.before + standing.total
+        lost = f", {standing.lost} worker{'s' if standing.lost > 1 else ''} lost" if standing.lost else ""
+        left = f", about {format_duration(standing.left_s)} left" if standing.left_s else ""
+        self.show(f"{done} of {total} {self.name} {what}{left}{lost}", done, total)
+
+    def standing(self, standing: Standing) -> None:
+        """So many pieces are done."""
+        self.update("done", standing)
+
+
+class Probes(Line):
+    """How far a search is, on a terminal."""
+
+    def __init__(self) -> None:
+        is_terminal = sys.stderr.isatty()
+        super().__init__(enabled=is_terminal, is_terminal=is_terminal)
+        self.probes = 0
+
+    def probe(self, factor: float, queries: int, readings: Readings) -> None:
+        """One probe is done."""
+        self.probes += 1
+        worst = max(reading.value for reading in readings)
+        line = f"probe {self.probes}: {factor:.4g} x the load, {queries:,} queries: {worst:.3g} of the bound"
+        self.show(line, self.probes, self.probes)

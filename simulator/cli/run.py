@@ -23,15 +23,12 @@ from simulator.cli.options import (
     table_width,
     wants_color,
 )
-from simulator.cli.progress import Line
+from simulator.cli.progress import LONG_S, Line
 
 if TYPE_CHECKING:
     from simulator.report.files import Content
     from simulator.run import Result
     from simulator.scenario import Scenario
-
-#: Runs that take longer are announced.
-LONG_S = 10.0
 
 
 @click.command("run")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from simulator.cli.capacity import Probing, refuse_no_objective
+from simulator.cli.capacity import refuse_no_objective
 from simulator.cli.options import (
     RATIO,
     engine_option,
@@ -20,6 +19,7 @@ from simulator.cli.options import (
     wants_color,
     write_figure,
 )
+from simulator.cli.progress import Pieces
 
 
 @click.command("sensitivity")
@@ -68,14 +68,13 @@ def command(
     from simulator.report import sensitivity_figure, sensitivity_table, to_json
 
     given = {"seed": seed, "queries": queries, "replications": replications}
-    overrides = [f"run.{key}={value}" for key, value in given.items() if value is not None]
-    checked = loaded(scenario, overlays, (*sets, *overrides))
+    checked = loaded(scenario, overlays, sets, given)
     if not 0 < tolerance < 1:
         raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {100 * tolerance:g} %")
     for slo in slos:
         refuse_no_objective(slo)
     kind = None if output is None else figure_format_of(output)
-    show = Probing(sys.stderr.isatty(), "knobs")
+    show = Pieces("knobs")
     found = sensitivity(
         checked,
         slos=slos,

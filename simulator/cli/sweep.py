@@ -19,11 +19,10 @@ from simulator.cli.options import (
     table_width,
     wants_color,
 )
-from simulator.cli.progress import Line
-from simulator.cli.run import LONG_S, check_output
+from simulator.cli.progress import Pieces
+from simulator.cli.run import check_output
 
 if TYPE_CHECKING:
-    from simulator.planning.execute import Standing
     from simulator.planning.journal import Journal
     from simulator.planning.questions import Questions
     from simulator.planning.sweep import Sweep
@@ -85,7 +84,7 @@ def command(
     if resume is not None:
         refuse_unwritable(resume / "results.csv")
     checked = loaded(scenario, overlays, sets, {"seed": seed, "queries": queries, "replications": replications})
-    show = Points(quiet)
+    show = Pieces("points", quiet)
     asked = questions(checked, parse_grid(params), percentiles, partial(show.update, "checked"))
     show.clear()
     folder = output or resume
@@ -163,26 +162,3 @@ def write_files(found: Sweep, document: dict[str, Any], folder: Path) -> None:
 
 def _write_bytes(figure: bytes, path: Path) -> None:
     path.write_bytes(figure)
-
-
-class Points(Line):
-    """How far a sweep is; off a terminal only once it takes long."""
-
-    def __init__(self, quiet: bool) -> None:
-        super().__init__(enabled=not quiet, is_terminal=sys.stderr.isatty())
-
-    def say(self, line: str) -> None:
-        """What a wait is for."""
-        self.clear()
-        click.echo(line, err=True)
-
-    def update(self, what: str, standing: Standing) -> None:
-        """So many points are done, or checked."""
-        from simulator.units import format_duration
-
-        if not self.is_terminal and standing.elapsed_s < LONG_S:
-            return
-        done, total = standing.before + standing.done, standing.before + standing.total
-        lost = f", {standing.lost} worker{'s' if standing.lost > 1 else ''} lost" if standing.lost else ""
-        left = f", about {format_duration(standing.left_s)} left" if standing.left_s else ""
-        self.show(f"{done} of {total} points {what}{left}{lost}", done, total)
