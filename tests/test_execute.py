@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from simulator.errors import LostWorkerError, UnavailableError
+from simulator.errors import LostWorkerError, Problem, ScenarioError, UnavailableError
 from simulator.planning.cluster import fingerprint, on_cluster
 from simulator.planning.execute import MOST_LOSSES, Standing, execute
 
@@ -21,6 +23,10 @@ def fail_at_three(item):
     if item == 3:
         raise KeyError("three")
     return item
+
+
+def refuse(item):
+    raise ScenarioError([Problem("a.yaml", 3, 4, "load", f"no {item}")])
 
 
 def die_once(item):
@@ -60,6 +66,15 @@ def test_an_exception_is_raised_as_it_is(jobs):
         list(execute(fail_at_three, list(range(6)), jobs=jobs))
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_wrong_with_a_scenario_comes_back_whole(jobs):
+    with pytest.raises(ScenarioError) as error:
+        list(execute(refuse, ["rate", "rate"], jobs=jobs))
+    assert str(error.value) == "a.yaml:3:4: load: no rate\n1 error"
+    lost = pickle.loads(pickle.dumps(LostWorkerError(3, "lost")))
+    assert (lost.index, str(lost)) == (3, "lost")
+
+
 def test_a_local_worker_that_is_killed_loses_nothing(tmp_path):
     items = [(i, str(tmp_path / f"{i}") if i in (1, 6) else None) for i in range(12)]
     seen: list[Standing] = []
@@ -89,6 +104,6 @@ def test_a_worker_of_another_version_refuses(monkeypatch):
 
 
 def test_a_cluster_takes_its_package(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UnavailableError, match=r"pip install 'shardsim\[dist\]'"):
         list(execute(square, [1], cluster="tcp://127.0.0.1:1"))

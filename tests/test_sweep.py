@@ -335,7 +335,7 @@ def test_figures_are_of_what_was_varied(tiny, values, names):
 def test_a_figure_has_its_lines_intervals_and_objective(tiny):
     found = sweep(load_scenario(tiny), {"load.rate": "auto*3", "stages.a.shards": "1..2"}, percentiles=[50]).to_dict()
     drawn = sweep_figures(found)["hockey_stick.svg"].decode()
-    for text in ("p90 &lt; 60ms", "p90 for stages.a.shards", "mean load, queries a second"):
+    for text in ("p90 &lt; 60ms", "p90, stages.a.shards", "mean load, queries a second"):
         assert text in drawn
     assert sweep_figures(found)["hockey_stick.svg"].decode() == drawn, "the same bytes for the same sweep"
 

@@ -82,7 +82,7 @@ def _lines(found: dict[str, Any], rows: list[Row], first: Axis, others: list[Axi
         for value, color in zip(values, colors, strict=True):
             of_value = [row for row in rows if row[others[0].path] == value]
             _line(axes, of_value, first, aim["percentile"], color, f"{value}", is_one_of_several=True)
-        title = f"{aim['percentile']} for {others[0].path}"
+        title = f"{aim['percentile']}, {others[0].path}"
     else:
         for name, color in zip(names, _colors(len(names), is_numeric=True), strict=True):
             _line(axes, rows, first, name, color, name, is_one_of_several=False)
@@ -93,10 +93,11 @@ def _lines(found: dict[str, Any], rows: list[Row], first: Axis, others: list[Axi
         axes.axhline(aim["bound_s"], color="#d94801", lw=1.2)
         where = {"xy": (0.005, aim["bound_s"]), "xycoords": ("axes fraction", "data"), "va": "bottom"}
         axes.annotate(aim["slo"], fontsize=9, color="#d94801", **where)
-    if any(row["verdict"] != "stable" for row in rows):
+    known = [row for row in rows if any(row[f"latency_{name}_s"] is not None for name in drawn)]
+    if any(row["verdict"] != "stable" for row in known):
         axes.plot([], [], "o", mfc="white", color="0.3", ms=5, label="hollow: not stable")
     axes.set_ylabel("latency, 95 % interval" if others else "latency, 95 % intervals", fontsize=9)
-    axes.legend(title=title, title_fontsize=9, fontsize=9, frameon=False, loc="upper left" if is_load else "best")
+    axes.legend(title=title, title_fontsize=9, fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 
 
@@ -220,7 +221,9 @@ def _print(axes: Any, cells: dict[tuple[int, int], Row], values: Any, name: str)
     middle = math.sqrt(float(np.nanmin(values)) * float(np.nanmax(values))) if np.isfinite(values).any() else 1.0
     for (i, j), row in cells.items():
         value = row[f"latency_{name}_s"]
-        said = row["verdict"] if value is None else format_duration(value)
+        said = (
+            ("saturated" if row["verdict"] == "saturated" else "too few") if value is None else format_duration(value)
+        )
         if row["slos_met"] is not None:
             said += {"met": "\nmet", "failed": "\nFAILED", "inconclusive": "\ninconclusive"}[row["slos_met"]]
         color = "white" if value is not None and value > middle else "black"
