@@ -276,6 +276,18 @@ def test_a_directory_holds_the_table_its_provenance_and_figures(tiny, shardsim, 
     assert {name for name in before if before[name] != after[name]} <= {"results.parquet"}
 
 
+def test_files_that_cannot_be_written_are_said_and_the_points_kept(begun, shardsim):
+    folder, resume = begun
+    (folder / "results.csv").unlink()
+    (folder / ".results.csv.part").mkdir()
+    code, _, err = shardsim(*resume)
+    assert code == 2
+    assert err == f"{folder}: cannot be written: Is a directory; go on with --resume {folder}\n"
+    (folder / ".results.csv.part").rmdir()
+    assert shardsim(*resume) == (0, "", "")
+    assert (folder / "results.csv").exists()
+
+
 def test_frames_and_parquet_hold_the_same_rows(tiny, shardsim, tmp_path):
     pandas = pytest.importorskip("pandas")
     values = {"stages.a.shards": [1, "2"], "run.warmup": ["auto", 20]}

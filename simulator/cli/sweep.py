@@ -110,9 +110,9 @@ def command(
     if found.interrupted and journal is not None:
         told = f"{journal.kept} of {len(asked.written)} points are kept; go on with --resume {folder}"
         click.echo(f"interrupted: {told}", err=True)
-    else:
-        report(found, format_, quiet, folder)
-    sys.exit(found.exit_code)
+        sys.exit(found.exit_code)
+    is_written = report(found, format_, quiet, folder)
+    sys.exit(found.exit_code if is_written else 2)
 
 
 def opened(folder: Path, asked: Questions, is_new: bool) -> Journal:
@@ -126,21 +126,27 @@ def opened(folder: Path, asked: Questions, is_new: bool) -> Journal:
     return Journal(folder, asked)
 
 
-def report(found: Sweep, format_: str, quiet: bool, folder: Path | None) -> None:
-    """Print a sweep, and write its files."""
+def report(found: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool:
+    """Print a sweep, and write its files; returns whether they could be written."""
     from simulator.report import sweep_csv, sweep_table, to_json
 
     document = found.to_dict()
+    is_written = folder is not None
     if folder is not None:
-        write_files(found, document, folder)
+        try:
+            write_files(found, document, folder)
+        except OSError as error:
+            click.echo(f"{folder}: cannot be written: {error.strerror}; go on with --resume {folder}", err=True)
+            is_written = False
     if quiet:
-        return
+        return is_written or folder is None
     if format_ == "table":
         click.echo(sweep_table(document, table_width(), wants_color()), nl=False)
     else:
         click.echo(to_json(document) if format_ == "json" else sweep_csv(document), nl=False)
-    if folder is not None and format_ == "table":
+    if is_written and format_ == "table":
         click.echo(f"\nwritten to {folder}")
+    return is_written or folder is None
 
 
 def write_files(found: Sweep, document: dict[str, Any], folder: Path) -> None:

@@ -115,7 +115,7 @@ def execute(
         return
     if cluster is None:
         compile_ahead(say)
-        work = _Work(function, items, partial(local_pool, jobs))
+        work = _Work(function, items, partial(local_pool, min(jobs, len(items))))
     else:
         from simulator.planning.cluster import cluster_pool, on_cluster
 
