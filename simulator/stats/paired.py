@@ -66,7 +66,7 @@ def ratio_left_out(amounts: ArrayLike, weights: ArrayLike) -> LeftOut:
     """Sum amounts / sum weights: means, rates, shares, utilisation. ``amounts``, ``weights``: (replications,)."""
     amount, weight = np.asarray(amounts, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     total, whole = amount.sum(), weight.sum()
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         return LeftOut(float(np.divide(total, whole)), np.divide(total - amount, whole - weight))
 
 
@@ -127,13 +127,16 @@ class Difference:
         if self.degrees == 0:
             return Interval(d / a)
         t2 = t_quantile(self.degrees) ** 2
-        square = a * a - t2 * float(self.spread_a @ self.spread_a)
-        product = a * d - t2 * float(self.spread_a @ self.spread)
-        constant = d * d - t2 * float(self.spread @ self.spread)
+        of_a, of_d = float(self.spread_a @ self.spread_a), float(self.spread @ self.spread)
+        both = float(self.spread_a @ self.spread)
+        square = a * a - t2 * of_a
         if square <= 0:
             return Interval(d / a)
-        half = math.sqrt(max(0.0, product * product - square * constant))
-        low, high = (product - half) / square, (product + half) / square
+        # of the quadratic (d - rho a)^2 = t2 var(d - rho a): its discriminant, written so that little cancels
+        ratio = a * self.spread - d * self.spread_a
+        half = math.sqrt(max(0.0, t2 * float(ratio @ ratio) - t2 * t2 * (of_a * of_d - both * both)))
+        middle = a * d - t2 * both
+        low, high = (middle - half) / square, (middle + half) / square
         return Interval(d / a, min(low, d / a), max(high, d / a))
 
     @property
