@@ -131,3 +131,7 @@ def _same(one: Any, two: Any) -> bool:
 
 #: The columns of a Trace that two engines must agree on.
 COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("task_table", "events"))
+#: Of them, those with an entry a replica, those with one a stage, and those with one a query.
+COUNTERS = ("tasks", "busy_ns", "waiting_ns", "longest_wait_ns")
+OF_STAGES = ("request_ns", "send_ns")
+QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *OF_STAGES, "first_measured", "measured"))

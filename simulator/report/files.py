@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.trace import Trace
+from simulator.core.trace import COUNTERS, OF_STAGES, QUERY_COLUMNS, Trace
 
 
 def to_json(document: dict[str, Any]) -> str:
@@ -22,18 +22,16 @@ def to_json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-#: Columns of a Trace that are kept for every query.
-QUERY_COLUMNS = (
-    *("arrival_ns", "completion_ns", "outcome", "enter_ns", "close_ns", "leave_ns", "candidates"),
-    *("critical_shard", "critical_wait_ns", "critical_service_ns", "critical_response_ns", "answer_sum_ns"),
-)
+#: What follows from other columns, for whoever reads the file with other programs.
+DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
 
 
 def write_queries(traces: dict[int, Trace], file: Path) -> None:
     """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
-    ``replication`` and ``measured`` (queries,); then the columns of the Trace, (queries,) or (stages, queries), in ns;
-    -1 where an instant was not reached.
+    ``replication`` and ``measured`` (queries,); the columns of the Trace, (queries,) or (stages, queries), in ns;
+    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), and what the plan says
+    of requests, (stages,).
     """
     ordered = [traces[replication] for replication in sorted(traces)]
 
@@ -42,10 +40,13 @@ def write_queries(traces: dict[int, Trace], file: Path) -> None:
             return np.concatenate([np.full(len(traces[r].arrival_ns), r) for r in sorted(traces)])
         if name == "measured":
             return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
-        return np.concatenate([getattr(trace, name) for trace in ordered], axis=-1)
+        columns = [getattr(trace, name) for trace in ordered]
+        if name in OF_STAGES:
+            return columns[0]  # the same in all
+        return np.stack(columns) if name in COUNTERS else np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name in ("replication", "measured", *QUERY_COLUMNS):
+        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS, *OF_STAGES):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
 
