@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from simulator.planning.capacities import capacities
     from simulator.planning.capacity import capacity
     from simulator.planning.capacity_result import Capacity
+    from simulator.planning.compare import compare
+    from simulator.planning.comparison import Comparison
     from simulator.planning.sensitivity import sensitivity
     from simulator.planning.sensitivity_result import Sensitivity
     from simulator.planning.sweep import Sweep, sweep
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 #: The public names and where they live; imported when first used, so that ``import simulator`` stays cheap.
 _HOMES = {
     "Capacity": "simulator.planning.capacity_result",
+    "Comparison": "simulator.planning.comparison",
     "ContradictionError": "simulator.errors",
     "Problem": "simulator.errors",
     "Result": "simulator.run",
@@ -27,6 +30,7 @@ _HOMES = {
     "Sensitivity": "simulator.planning.sensitivity_result",
     "capacities": "simulator.planning.capacities",
     "capacity": "simulator.planning.capacity",
+    "compare": "simulator.planning.compare",
     "load_scenario": "simulator.scenario",
     "scenario_from_dict": "simulator.scenario",
     "scenario_from_text": "simulator.scenario",
@@ -38,6 +42,7 @@ _HOMES = {
 
 __all__ = [
     "Capacity",
+    "Comparison",
     "ContradictionError",
     "Problem",
     "Result",
@@ -47,6 +52,7 @@ __all__ = [
     "Sweep",
     "capacities",
     "capacity",
+    "compare",
     "load_scenario",
     "scenario_from_dict",
     "scenario_from_text",

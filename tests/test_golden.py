@@ -12,6 +12,7 @@ from conftest import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
 SHORT = ["--queries", "500", "--replications", "4", "--jobs", "1"]
+COMPARED = ["scenarios/recommendation.yaml", "--set-b", "stages.deep_ranking.replicas=3", *SHORT]
 
 #: Name of the file, and the command without ``shardsim``.
 COMMANDS = {
@@ -41,11 +42,24 @@ COMMANDS = {
     "recommendation.txt": ["run", "scenarios/recommendation.yaml", *SHORT],
     "estimate_recommendation.txt": ["estimate", "scenarios/recommendation.yaml"],
     "catalogue.txt": ["catalogue", "nvidia_h100_sxm"],
+    "compare.txt": ["compare", *COMPARED, "--max-regression", "p99=5%", "--max-regression", "usd_per_h=0%"],
+    "compare.md": ["compare", *COMPARED, "--max-regression", "p99=5%", "--md"],
+    "compare.json": [
+        "compare",
+        *COMPARED,
+        "--max-regression",
+        "p50=1%",
+        "--percentiles",
+        "50,99.9",
+        "--format",
+        "json",
+    ],
     "help.txt": ["--help"],
     "help_run.txt": ["run", "--help"],
     "sweep.txt": ["sweep", "scenarios/how_many_shards.yaml", *SHORT, "--param", "stages.retrieval.shards=50,100,200"],
     "sweep.csv": ["sweep", "scenarios/mm1.yaml", *SHORT, "--param", "load.rate=auto*3", "--format", "csv"],
     "help_sweep.txt": ["sweep", "--help"],
+    "help_compare.txt": ["compare", "--help"],
     "help_init.txt": ["init", "--help"],
     "help_sensitivity.txt": ["sensitivity", "--help"],
     "help_capacity.txt": ["capacity", "--help"],
@@ -62,8 +76,9 @@ def output(args: list[str]) -> str:
 
 def without_versions(text: str) -> str:
     document = json.loads(text)
-    if "provenance" in document:
-        document["provenance"].pop("versions")
+    provenance = document.get("provenance", {})
+    for part in (provenance, provenance.get("a", {}), provenance.get("b", {})):
+        part.pop("versions", None)
     return json.dumps(document, indent=2) + "\n"
 
 

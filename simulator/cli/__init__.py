@@ -16,6 +16,7 @@ COMMANDS = {
     "capacity": "The highest load within all objectives, with its interval.",
     "sensitivity": "Every knob a tenth to the better: what it does to the tail and to capacity.",
     "sweep": "Simulate a scenario at all combinations of some values; a kill loses nothing.",
+    "compare": "Two scenarios or runs beside each other, on the same luck.",
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",
     "load": "Show what a load is: rate, bursts, a figure.",
     "validate": "Check a scenario and say what it would take.",

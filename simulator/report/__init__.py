@@ -1,8 +1,9 @@
-"""What people read: tables of a run, an estimate, a load; its figure; and the files of a run directory."""
+"""What people read: tables of a run, a comparison, an estimate, a load; its figure; the files of a run directory."""
 
 from simulator.report.capacity import capacities_table, capacity_table
 from simulator.report.capacity_figure import capacity_figure
 from simulator.report.catalogue import catalogue_table
+from simulator.report.compare import compare_markdown, compare_table
 from simulator.report.doctor import doctor_table
 from simulator.report.estimate import estimate_table
 from simulator.report.files import to_json, write_new, write_over, write_queries, write_run
@@ -20,6 +21,8 @@ __all__ = [
     "capacity_figure",
     "capacity_table",
     "catalogue_table",
+    "compare_markdown",
+    "compare_table",
     "doctor_table",
     "estimate_table",
     "figure_format",

@@ -1,0 +1,226 @@
+"""One scenario or run beside another, on common luck: ``compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.engines import AUTO
+from simulator.planning.comparison import (
+    BETTER,
+    COMMON,
+    INDEPENDENT,
+    NOT_KNOWN,
+    PARTLY,
+    Compared,
+    Comparison,
+    Limit,
+    compared,
+)
+from simulator.planning.differing import differing
+from simulator.planning.saved_run import read_run
+from simulator.planning.sides import HIGHER, Side, figure_names, measures
+from simulator.run import Progress, Result, simulate
+from simulator.scenario import Scenario, load_scenario
+from simulator.scenario.merge import did_you_mean
+from simulator.stats.paired import independent, paired
+from simulator.stats.stability import SATURATED
+from simulator.units import format_duration
+
+#: What can be compared: a scenario, a run, or the path of a scenario file or of a run directory.
+Comparable = Scenario | Result | Side | str | Path
+
+
+def compare(
+    a: Comparable,
+    b: Comparable,
+    *,
+    limits: Mapping[str, float] | None = None,
+    percentiles: Sequence[float] = (50, 90, 95, 99, 99.9),
+    jobs: int = 1,
+    engine: str = AUTO,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Compare B with A: the difference of every figure, with its interval by a jackknife over paired replications.
+
+    Scenarios are simulated as they say: with the same seed, queries and warm-up they have the same luck. Two that mean
+    the same are simulated once.
+
+    Parameters
+    ----------
+    a, b
+        A scenario, a result, or the path of a scenario file or of a run directory.
+    limits
+        How much worse a figure may be, as a part of A, by name: ``{"p99": 0.05, "stage.ranking.utilisation": 0.1}``.
+    percentiles
+        Of the latency of whole queries, in percent.
+    jobs, engine, say
+        As for ``simulate``.
+    progress
+        Called with (replications done, replications planned, events so far), of A and B together.
+
+    Raises
+    ------
+    ContradictionError, ScenarioError, ValueError
+        As ``simulate``. ScenarioError also if a directory is not that of a run, ValueError also if a limit is on a
+        figure that there is not.
+    KeyboardInterrupt
+        If A was interrupted, or B before a replication was finished. Else B is compared as far as it got.
+    """
+    one, two = opened(a), opened(b)
+    refuse_unknown(limits or {}, common_figures(one, two, percentiles))
+    both = _Both(progress, two)
+    first = _simulated(one, percentiles, jobs, engine, both.first, say)
+    if first.interrupted:
+        raise KeyboardInterrupt
+    if mean_the_same(one, two):
+        return beside(first, first, limits or {}, percentiles)
+    second = _simulated(two, percentiles, jobs, engine, both.second, say)
+    return beside(first, second, limits or {}, percentiles)
+
+
+def opened(given: Comparable) -> Scenario | Side:
+    """A scenario to be simulated, or a run."""
+    if isinstance(given, Result):
+        return Side.of(given)
+    if isinstance(given, str | Path):
+        return read_run(given) if Path(given).is_dir() else load_scenario(given)
+    return given
+
+
+def mean_the_same(a: Scenario | Side, b: Scenario | Side) -> bool:
+    """Whether one simulation does for both."""
+    return a is b or (isinstance(a, Scenario) and isinstance(b, Scenario) and a.sha256() == b.sha256())
+
+
+def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence[float]) -> list[str]:
+    """Names of the figures that both have."""
+    one, two = (side.stages if isinstance(side, Side) else [stage.name for stage in side.stages] for side in (a, b))
+    return figure_names([name for name in one if name in two], percentiles)
+
+
+def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:
+    """Raise ValueError where a limit is on a figure that there is not."""
+    for figure in limits:
+        if figure not in figures:
+            raise ValueError(f"no figure is called {figure!r}{did_you_mean(figure, list(figures))}")
+
+
+class _Both:
+    """Adds up the progress of two simulations."""
+
+    def __init__(self, told: Progress | None, second: Scenario | Side) -> None:
+        self.told = told
+        self.to_come = second.run.replications if isinstance(second, Scenario) else 0
+        self.done = self.events = 0
+
+    def first(self, done: int, planned: int, events: int) -> None:
+        self.done, self.events = done, events
+        if self.told is not None:
+            self.told(done, planned + self.to_come, events)
+
+    def second(self, done: int, planned: int, events: int) -> None:
+        if self.told is not None:
+            self.told(self.done + done, self.done + planned, self.events + events)
+
+
+def _simulated(
+    given: Scenario | Side,
+    percentiles: Sequence[float],
+    jobs: int,
+    engine: str,
+    progress: Progress,
+    say: Callable[[str], None] | None,
+) -> Side:
+    if isinstance(given, Side):
+        return given
+    return Side.of(simulate(given, percentiles=percentiles, jobs=jobs, engine=engine, progress=progress, say=say))
+
+
+def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[float]) -> Comparison:
+    """Compare two runs; every limit is on one of ``common_figures``."""
+    luck, of_a, of_b, notes = _luck(a, b)
+    one = measures(a, percentiles, of_a)
+    two = one if b is a else measures(b, percentiles, of_b)
+    gap = independent if luck == INDEPENDENT else paired
+    figures = {
+        name: compared(name, one[name], two[name], gap(one[name].found, two[name].found))
+        for name in common_figures(a, b, percentiles)
+    }
+    if a.good != b.good:
+        reason = f"it is {_said(a.good)} in A, {_said(b.good)} in B"
+        figures["goodput"] = Compared("goodput", one["goodput"], two["goodput"], None, NOT_KNOWN, reason)
+    resolved = [side.document["provenance"]["resolved"] for side in (a, b)]
+    return Comparison(
+        a=a,
+        b=b,
+        luck=luck,
+        replications=(len(of_a), len(of_b)),
+        differing=differing(*resolved),
+        figures=tuple(figures.values()),
+        limits=tuple(judged(figures[name], most, b) for name, most in limits.items()),
+        notes=(*notes, *_notes(a, b)),
+    )
+
+
+def _luck(a: Side, b: Side) -> tuple[str, list[int], list[int], list[str]]:
+    """How much luck is common, the replications of A and B that are compared, and what is to be said of it."""
+    common = sorted(a.traces.keys() & b.traces.keys())
+    if a.seed != b.seed or not common:
+        why = f"seed {a.seed} against {b.seed}" if a.seed != b.seed else "no replication of A is one of B"
+        return INDEPENDENT, sorted(a.traces), sorted(b.traces), [f"not on common luck: {why}; intervals are wider"]
+    notes = []
+    if len(common) < max(len(a.traces), len(b.traces)):
+        there = f"A has {len(a.traces)} replications, B has {len(b.traces)}"
+        notes.append(f"{there}: the {len(common)} that both have are compared")
+    lengths = a.lengths(common), b.lengths(common)
+    if lengths[0] == lengths[1]:
+        return COMMON, common, common, notes
+    said = (f"{_mean(length, 1):,.0f} queries after {_mean(length, 0):,.0f} of warm-up" for length in lengths)
+    notes.append(f"not all luck is common: a replication of A has {next(said)}, one of B {next(said)}")
+    return PARTLY, common, common, notes
+
+
+def _mean(pairs: list[tuple[int, int]], place: int) -> float:
+    return sum(pair[place] for pair in pairs) / len(pairs)
+
+
+def _said(good: tuple[float, bool] | None) -> str:
+    return "at any latency" if good is None else f"within {format_duration(good[0])}"
+
+
+def judged(found: Compared, most: float, b: Side) -> Limit:
+    """Whether a figure is at most so much worse, as a part of A; one that has no better or worse, so much higher.
+
+    As with objectives, no limit on latency is called met where B is saturated.
+    """
+    met: bool | None = None
+    reason = found.reason
+    if found.gap is None:
+        if not reason:
+            met = found.word == BETTER  # a percentile is infinite on one side
+    else:
+        exceeded = found.gap.exceeds(most, falls=found.a.better == HIGHER)
+        met = None if exceeded is None else not exceeded
+        reason = reason or ("the interval straddles the limit" if met is None else "")
+    if met and found.unit == "s" and b.document["verdict"] == SATURATED:
+        return Limit(found.figure, most, None, "B is saturated: the longer the run, the later its queries")
+    return Limit(found.figure, most, met, reason)
+
+
+def _notes(a: Side, b: Side) -> list[str]:
+    """What was said of the runs, and what else is not in the figures."""
+    notes = []
+    for name, side, other in (("A", a, b), ("B", b, a)):
+        lacking = [stage for stage in side.stages if stage not in other.stages]
+        if lacking:
+            notes.append(f"only {name} has {'stages' if len(lacking) > 1 else 'stage'} {', '.join(lacking)}")
+    provenance = [side.document["provenance"] for side in (a, b)]
+    if provenance[0]["resolved"] == provenance[1]["resolved"] and len({of["scenario_sha256"] for of in provenance}) > 1:
+        notes.append("a data file that both scenarios name held something else")
+    said: list[Any] = [side.document["notes"] for side in (a, b)]
+    notes += [f"A and B: {note}" for note in said[0] if note in said[1]]
+    notes += [f"A: {note}" for note in said[0] if note not in said[1]]
+    return notes + [f"B: {note}" for note in said[1] if note not in said[0]]

@@ -1,0 +1,145 @@
+"""Reading the directory of a run (``shardsim run -o DIR``) back: what was said of it, and its traces."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.trace import COMPLETE, COUNTERS, OF_STAGES, QUERY_COLUMNS, Trace
+from simulator.errors import Problem, ScenarioError
+from simulator.planning.sides import Side
+from simulator.stats.figures import S_PER_NS
+
+#: The files that are read.
+SUMMARY, QUERIES = "summary.json", "queries.npz"
+#: Columns that have one row, not one a stage.
+OF_WHOLE_QUERIES = ("arrival_ns", "outcome")
+
+Columns = dict[str, NDArray[Any]]
+
+
+def read_run(folder: str | Path) -> Side:
+    """Read a run.
+
+    Raises
+    ------
+    ScenarioError
+        If it is not the directory of a run, or is broken.
+    """
+    path = Path(folder)
+    if not (path / SUMMARY).is_file():
+        message = f"is not the directory of a run: it has no {SUMMARY}; write one with shardsim run -o DIR"
+        raise _wrong(path, message)
+    document = _document(path / SUMMARY)
+    columns = _columns(path / QUERIES, document)
+    return Side(str(folder), document, _traces(path / QUERIES, columns, document))
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes())
+    except OSError as error:
+        raise _wrong(file, f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise _wrong(file, "is not JSON") from None
+    schema = document.get("schema", 1) if isinstance(document, dict) else 1
+    if schema != 1:
+        raise _wrong(file, f"has schema {schema!r}, not 1: it is of another version of shardsim")
+    try:
+        _look_at(document)
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise _wrong(file, "is not the summary of a run by this version of shardsim; run it again") from None
+    return dict(document)
+
+
+def _look_at(document: dict[str, Any]) -> None:
+    """Touch what a comparison needs; raises what is raised where it is not there."""
+    for key in ("scenario", "description", "engine", "verdict", "notes", "slos"):
+        _ = document[key]
+    _ = int(document["seed"]), int(document["queries"]), document["latency_s"]["max"]
+    _ = [(stage["name"], int(stage["shards"] * stage["replicas"] * stage["workers"])) for stage in document["stages"]]
+    _ = [(slo["slo"], slo["met"], slo["unit"], slo["value"]) for slo in document["slos"]]
+    _ = document["fleet"]["machines"], document["fleet"]["usd_per_h"]
+    provenance = document["provenance"]
+    _ = provenance["scenario_sha256"], provenance["versions"], provenance["resolved"]["stages"]
+    _ = [int(number) for number in provenance["replications"]], Side("", document, {}).good
+
+
+def _columns(file: Path, document: dict[str, Any]) -> Columns:
+    """The arrays, of the shapes that the summary implies."""
+    found: Columns = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS, *OF_STAGES):
+                with archive.open(f"{name}.npy") as part:
+                    found[name] = np.lib.format.read_array(part, allow_pickle=False)
+    except FileNotFoundError:
+        raise _wrong(file, "is missing; run it again") from None
+    except KeyError:
+        raise _wrong(file, f"has no {name}: it was written by an earlier version of shardsim; run it again") from None
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
+        raise _wrong(file, "is broken; run it again") from None
+    queries, stages = len(found["replication"]), len(document["stages"])
+    replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
+    for name, column in found.items():
+        shape: tuple[int, ...] = (queries,)
+        if name in COUNTERS:
+            shape = (len(document["provenance"]["replications"]), replicas)
+        elif name in OF_STAGES:
+            shape = (stages,)
+        elif name in QUERY_COLUMNS and name not in OF_WHOLE_QUERIES:
+            shape = (stages, queries)
+        kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
+        if column.shape != shape or column.dtype.kind != kind:
+            raise _wrong(file, _FOREIGN)
+    return found
+
+
+def _traces(file: Path, columns: Columns, document: dict[str, Any]) -> dict[int, Trace]:
+    number = columns["replication"]
+    starts = [0, *(np.flatnonzero(number[1:] != number[:-1]) + 1).tolist()]
+    traces: dict[int, Trace] = {}
+    if number[starts].tolist() != document["provenance"]["replications"]:
+        raise _wrong(file, _FOREIGN)
+    for row, (first, end) in enumerate(zip(starts, [*starts[1:], len(number)], strict=True)):
+        here = slice(first, end)
+        measured = columns["measured"][here]
+        warmup = int(np.count_nonzero(~measured))
+        if warmup == len(measured) or not measured[warmup:].all():
+            raise _wrong(file, _FOREIGN)
+        traces[int(number[first])] = Trace(
+            first_measured=warmup,
+            measured=len(measured) - warmup,
+            task_table=None,
+            events=0,
+            **{name: columns[name][..., here] for name in QUERY_COLUMNS},
+            **{name: columns[name][row] for name in COUNTERS},
+            **{name: columns[name] for name in OF_STAGES},
+        )
+    if _seen(traces) != (document["queries"], document["latency_s"]["max"]):
+        raise _wrong(file, _FOREIGN)
+    return traces
+
+
+def _seen(traces: dict[int, Trace]) -> tuple[int, float | None]:
+    """Number of measured queries, and their largest latency."""
+    largest = -1
+    for trace in traces.values():
+        here = slice(trace.first_measured, None)
+        spent = (trace.completion_ns[here] - trace.arrival_ns[here])[trace.outcome[here] == COMPLETE]
+        largest = max(largest, int(spent.max(initial=-1)))
+    queries = sum(trace.measured for trace in traces.values())
+    return queries, None if largest < 0 else float(largest) * S_PER_NS
+
+
+_FOREIGN = f"does not belong to the {SUMMARY} beside it; run it again"
+
+
+def _wrong(file: Path, message: str) -> ScenarioError:
+    return ScenarioError([Problem(str(file), 0, 0, "", message)])

@@ -1,0 +1,190 @@
+"""A side of a comparison: a run, just simulated or read from its directory, and what its figures are by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simulator.core.plan import F8
+from simulator.core.trace import Trace
+from simulator.fleet import S_PER_H
+from simulator.run import Result
+from simulator.scenario import parse_objective
+from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
+from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
+from simulator.stats.quantiles import Quantile, Series, effective_exceedances
+from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
+from simulator.stats.summary import first_on_latency
+
+LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
+
+#: Why there is no price.
+NOT_PRICED = "not priced"
+
+#: Of the latency of a stage, in percent.
+STAGE_PERCENTILES = (50.0, 99.0)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A run."""
+
+    source: str  #: the file or directory that it came from, as the user named it
+    document: dict[str, Any]  #: what ``Result.to_dict`` said of it
+    traces: dict[int, Trace] = field(repr=False)  #: by replication
+    interrupted: bool = False
+
+    @staticmethod
+    def of(result: Result) -> Side:
+        """Of a run that was just simulated."""
+        return Side(result.scenario.source, result.to_dict(), result.traces, result.interrupted)
+
+    @property
+    def seed(self) -> int:
+        """Seed of its luck."""
+        return int(self.document["seed"])
+
+    @property
+    def stages(self) -> list[str]:
+        """Names of its stages."""
+        return [stage["name"] for stage in self.document["stages"]]
+
+    @property
+    def good(self) -> tuple[float, bool] | None:
+        """Latency within which output is good, in seconds, and whether it may be reached; None: any."""
+        asked = [parse_objective(text) for text in self.document["provenance"]["resolved"]["slos"]]
+        within = first_on_latency(asked)
+        return None if within is None else (within.bound, within.measure == "share_within")
+
+    def lengths(self, replications: Sequence[int]) -> list[tuple[int, int]]:
+        """Queries of warm-up and measured ones of replications."""
+        return [(self.traces[number].first_measured, self.traces[number].measured) for number in replications]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of one side, in SI units, and the same without each replication."""
+
+    unit: str  #: s, ratio, per_s, machines, usd_per_h or usd
+    better: str  #: LOWER, HIGHER or NEITHER
+    found: LeftOut
+    is_exact: bool = False  #: arithmetic, not simulation
+    reason: str = ""  #: why nothing can be said of it
+    own: Callable[[], Quantile] | None = None  #: of a percentile, with its own interval
+
+    @property
+    def value(self) -> float | None:
+        """What is printed of it; None if it is not known, not supported, or infinite."""
+        unsupported = self.own is not None and self.reason
+        return self.found.value if math.isfinite(self.found.value) and not unsupported else None
+
+    @cached_property
+    def at_least(self) -> float | None:
+        """Of a percentile among queries that never finished, the largest value seen; None otherwise, or if none is."""
+        if self.own is None or not math.isinf(self.found.value):
+            return None
+        largest = self.own().largest_finite
+        return None if math.isnan(largest) else largest
+
+
+def figure_names(stages: Sequence[str], percentiles: Sequence[float]) -> list[str]:
+    """Names of all figures, in the order of ``measures``."""
+    whole = ["mean", *map(key_of, percentiles), "completed", "goodput", "failed_ratio"]
+    each = [f"stage.{name}.{what}" for name in stages for what in (*map(key_of, STAGE_PERCENTILES), "utilisation")]
+    return [*whole, *each, "machines", "usd_per_h", "usd_per_million_queries"]
+
+
+def measures(side: Side, percentiles: Sequence[float], replications: Sequence[int]) -> dict[str, Measure]:
+    """The figures of a run, over some of its replications; ``percentiles`` in percent."""
+    pool = Pool([side.traces[number] for number in replications])
+    found = _whole(side, pool, percentiles)
+    first = 0
+    for at, stage in enumerate(side.document["stages"]):
+        replicas = stage["shards"] * stage["replicas"]
+        busy_ns = np.array([trace.busy_ns[first : first + replicas].sum() for trace in pool.traces])
+        first += replicas
+        name = f"stage.{stage['name']}"
+        found |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.")
+        used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"])
+        found[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=_unless_known(used))
+    return found | _money(side, pool, found["completed"].found)
+
+
+def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Measure]:
+    latency = pool.latency(None)
+    layout, finite = latency.layout, latency.finite
+    known = latency.values if finite.all() else np.where(finite, latency.values, 0.0)
+    mean = ratio_left_out(_sums(layout, known), _sums(layout, finite)).scaled(S_PER_NS)
+    unfinished = "" if finite.all() else "some queries never finished, so the mean is not known"
+    good = finite
+    if side.good is not None:
+        bound_ns = round(side.good[0] / S_PER_NS)
+        good = latency.values <= bound_ns if side.good[1] else latency.values < bound_ns
+    rates = {"completed": _rate(pool, finite), "goodput": _rate(pool, good)}
+    return {
+        "mean": Measure("s", LOWER, mean, reason=unfinished),
+        **_percentiles(pool, latency, None, percentiles, ""),
+        **{name: Measure("per_s", HIGHER, rate, reason=_unless_known(rate)) for name, rate in rates.items()},
+        "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),
+    }
+
+
+def _percentiles(
+    pool: Pool, latency: Series, stage: int | None, percentiles: Sequence[float], prefix: str
+) -> dict[str, Measure]:
+    ends = np.cumsum(latency.layout.sizes)
+    ascending = [np.sort(part) for part in np.split(latency.values, ends[:-1])]
+    found = {}
+    for percent in percentiles:
+        p = part_of(percent)
+        left_out = quantile_left_out(ascending, p)
+        seen, reason = effective_exceedances(latency.values, latency.layout, p, left_out.value), ""
+        if math.isfinite(left_out.value) and seen < FEWEST_EXCEEDANCES:
+            reason = f"{seen:.1f} effective exceedances are too few"
+
+        def own(p: float = p) -> Quantile:
+            return pool.latency(stage).quantile(p).scaled(S_PER_NS)
+
+        found[prefix + key_of(percent)] = Measure("s", LOWER, left_out.scaled(S_PER_NS), reason=reason, own=own)
+    return found
+
+
+def _rate(pool: Pool, wanted: Any) -> LeftOut:
+    """Queries per second, of those wanted: (queries,) bool."""
+    sizes = pool.layout.sizes
+    return ratio_left_out(_sums(pool.layout, wanted) / sizes * (sizes - 1), pool.windows_s())
+
+
+def _sums(layout: Layout, amounts: Any) -> F8:
+    """(replications,) sums of amounts a query."""
+    sums = layout.by_unit(amounts)
+    return sums if layout.replications > 1 else sums.sum(keepdims=True)
+
+
+def _money(side: Side, pool: Pool, completed: LeftOut) -> dict[str, Measure]:
+    fleet = side.document["fleet"]
+    usd_per_h, machines = fleet["usd_per_h"], fleet["machines"]
+    unpriced = "" if usd_per_h is not None else NOT_PRICED
+    price = math.nan if usd_per_h is None else float(usd_per_h)
+    usd_per_million_s = price / S_PER_H * 1e6
+    with np.errstate(divide="ignore"):
+        each = LeftOut(float(np.divide(usd_per_million_s, completed.value)), usd_per_million_s / completed.without)
+    of_money = {
+        "machines": Measure("machines", LOWER, _exact(machines, pool), is_exact=True),
+        "usd_per_h": Measure("usd_per_h", LOWER, _exact(price, pool), is_exact=True, reason=unpriced),
+    }
+    reason = unpriced or _unless_known(each)
+    return {**of_money, "usd_per_million_queries": Measure("usd", LOWER, each, reason=reason)}
+
+
+def _exact(value: float, pool: Pool) -> LeftOut:
+    return LeftOut(float(value), np.full(pool.layout.replications, float(value)))
+
+
+def _unless_known(found: LeftOut) -> str:
+    return "" if math.isfinite(found.value) else "all queries arrive at one instant: there is no rate"

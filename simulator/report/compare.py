@@ -1,0 +1,180 @@
+"""The tables of a comparison: for a terminal, and as Markdown for a pull request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.planning.sides import NOT_PRICED
+from simulator.report.text import DASH, ratio, rendered, table
+from simulator.units import format_duration
+
+#: Differences between scenarios that are listed, at most, and letters of a value.
+MOST_DIFFERENCES, MOST_LETTERS = 20, 40
+
+_WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
+_LUCK = {
+    "common": "pairwise, on common luck",
+    "partly common": "pairwise; luck is partly common",
+    "independent": "independent of each other",
+}
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A table; its first columns, ``left`` of them, are flush left."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+
+
+def compare_table(document: dict[str, Any], width: int = 120, color: bool = False) -> str:
+    """A comparison (``Comparison.to_dict``) as text."""
+    parts: list[Any] = _head(document)
+    for grid in _grids(document):
+        parts += ["", table(grid.columns, grid.rows, grid.left)]
+    notes = _notes(document)
+    return rendered([*parts, *([""] if notes else []), *(f"note: {note}" for note in notes)], width, color)
+
+
+def compare_markdown(document: dict[str, Any]) -> str:
+    """The same as Markdown, with the tables of GitHub."""
+    blocks = ["  \n".join(_escaped(line) for line in _head(document))]
+    for grid in _grids(document):
+        rule = ["---" if place < grid.left else "--:" for place in range(len(grid.columns))]
+        rows = [grid.columns, rule, *([_escaped(cell) for cell in row] for row in grid.rows)]
+        blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    notes = _notes(document)
+    if notes:
+        blocks.append("\n".join(f"- {_escaped(note)}" for note in notes))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown prints as it is."""
+    return "".join(f"\\{letter}" if letter in "\\|*_`<>[]~" else letter for letter in text)
+
+
+def _head(document: dict[str, Any]) -> list[str]:
+    lines = []
+    for name in ("a", "b"):
+        side = document[name]
+        each = f"{side['replications']} x {side['queries'] / side['replications']:,.0f} queries"
+        lines.append(
+            f"{name.upper()}: {side['source']} ({side['scenario']}), seed {side['seed']}, {each}: {side['verdict']}"
+        )
+    compared = dict.fromkeys(document[name]["compared_replications"] for name in ("a", "b"))
+    return [*lines, f"{' and '.join(map(str, compared))} replications of each, {_LUCK[document['luck']]}"]
+
+
+def _grids(document: dict[str, Any]) -> list[_Grid]:
+    figures = [row for row in document["figures"] if not _is_unpriced(row)]
+    grids = [_Grid(["differs", "A", "B"], _differing(document["differs"]), 3)]
+    ends = "95 % interval"
+    grids.append(_Grid(["figure", "A", "B", "B - A", ends, "change", ends, ""], [_figure(row) for row in figures]))
+    slos = _slos(document["a"]["slos"], document["b"]["slos"])
+    grids.append(_Grid(["objective", "A", "B"], slos, 3))
+    by_name = {row["figure"]: row for row in document["figures"]}
+    limits = [_limit(limit, by_name[limit["figure"]]) for limit in document["limits"]]
+    grids.append(_Grid(["limit", "verdict", "change", ends], limits, 2))
+    return [grid for grid in grids if grid.rows]
+
+
+def _is_unpriced(row: dict[str, Any]) -> bool:
+    """Whether there are no prices at all: then nobody asked."""
+    return row.get("reason") == NOT_PRICED
+
+
+def _differing(differs: list[dict[str, Any]]) -> list[list[str]]:
+    rows = [[found["path"], _short(found["a"]), _short(found["b"])] for found in differs[:MOST_DIFFERENCES]]
+    if len(differs) > MOST_DIFFERENCES:
+        rows.append([f"... and {len(differs) - MOST_DIFFERENCES} more", "", ""])
+    return rows
+
+
+def _short(value: Any) -> str:
+    """A value of a scenario in a few letters."""
+    if value is None:
+        return DASH
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 3] + "..."
+
+
+def _figure(row: dict[str, Any]) -> list[str]:
+    show = _FORMATS[row["unit"]]
+    sides = []
+    for name in ("a", "b"):
+        least = row.get(f"{name}_at_least")
+        sides.append(show(row[name]) if row[name] is not None else DASH if least is None else f">= {show(least)}")
+    by = _points if row["unit"] == "ratio" else show
+    is_exact = row["unit"] in ("machines", "usd_per_h")
+    cells = [*_with_ends(row["difference"], by, is_exact), *_with_ends(row["relative"], _percent, is_exact)]
+    return [row["figure"], *sides, *cells, row["word"]]
+
+
+def _with_ends(found: dict[str, Any], show: Callable[[float], str], is_exact: bool) -> tuple[str, str]:
+    """Value and interval, with signs."""
+    value, low, high = found["value"], found["low"], found["high"]
+    if value is None:
+        return DASH, ""
+    return _signed(value, show), "" if low is None or is_exact else f"{_signed(low, show)} .. {_signed(high, show)}"
+
+
+def _signed(value: float, show: Callable[[float], str]) -> str:
+    return show(0.0) if value == 0 else ("+" if value > 0 else "-") + show(abs(value))
+
+
+def _percent(value: float) -> str:
+    """A relative change without its sign: two digits below 1 %."""
+    percent = 100 * value
+    return f"{percent:,.0f} %" if percent >= 100 else f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
+
+
+def _points(value: float) -> str:
+    """A difference of ratios, in percentage points."""
+    return f"{100 * value:.3g} pp"
+
+
+def _four_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+_FORMATS: dict[str, Callable[[float], str]] = {
+    "s": format_duration,
+    "ratio": ratio,
+    "per_s": lambda value: f"{_four_digits(value)}/s",
+    "machines": lambda value: f"{value:,.0f}",
+    "usd_per_h": lambda value: f"{_four_digits(value)} USD",
+    "usd": lambda value: f"{_four_digits(value)} USD",
+}
+
+
+def _slos(of_a: list[dict[str, Any]], of_b: list[dict[str, Any]]) -> list[list[str]]:
+    one, two = ({slo["slo"]: _said(slo) for slo in slos} for slos in (of_a, of_b))
+    return [[name, one.get(name, DASH), two.get(name, DASH)] for name in dict.fromkeys([*one, *two])]
+
+
+def _said(slo: dict[str, Any]) -> str:
+    """The verdict on an objective, and the figure that it is about."""
+    word = _WORDS[slo["met"]]
+    return word if slo["value"] is None else f"{word}, {_FORMATS[slo['unit']](slo['value'])}"
+
+
+def _limit(limit: dict[str, Any], row: dict[str, Any]) -> list[str]:
+    worse = {"lower": "higher", "higher": "lower", "neither": "higher"}[row["better"]]
+    change, ends = _with_ends(row["relative"], _percent, False)
+    return [f"{row['figure']} at most {100 * limit['most']:g} % {worse}", _WORDS[limit["met"]], change, ends]
+
+
+def _notes(document: dict[str, Any]) -> list[str]:
+    """What was said of the runs, and why a figure or a limit is not decided."""
+    reasons: dict[str, list[str]] = {}
+    for row in document["figures"]:
+        if row.get("reason") and not _is_unpriced(row):
+            reasons.setdefault(row["reason"], []).append(row["figure"])
+    undecided = [f"{', '.join(names)}: not known: {reason}" for reason, names in reasons.items()]
+    limits = [f"limit on {row['figure']}: {row['reason']}" for row in document["limits"] if row.get("reason")]
+    return [*document["notes"], *undecided, *limits]
