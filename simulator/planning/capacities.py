@@ -11,9 +11,9 @@ from simulator.errors import Problem, ScenarioError
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
 from simulator.planning.execute import Progress, execute
+from simulator.planning.grid import Grid, grid_of
 from simulator.planning.vary import Variations
 from simulator.scenario import Scenario
-from simulator.planning.grid import Grid, grid_of
 
 
 def capacities(
