@@ -41,9 +41,11 @@ def write_queries(traces: dict[int, Trace], file: Path) -> None:
         if name == "measured":
             return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
         columns = [getattr(trace, name) for trace in ordered]
-        if name in OF_STAGES:
-            return columns[0]  # the same in all
-        return np.stack(columns) if name in COUNTERS else np.concatenate(columns, axis=-1)
+        if name in COUNTERS:
+            return np.stack(columns)
+        if name in OF_STAGES or len(columns) == 1:
+            return columns[0]  # the same in all; or no second copy of a long one
+        return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS, *OF_STAGES):
