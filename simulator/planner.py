@@ -27,7 +27,7 @@ from simulator.core.plan import (
 from simulator.models import CostModel
 from simulator.offered import dispersion, make_load, refusal, work_law
 from simulator.scenario import Scenario, Stage
-from simulator.scenario.machines import machine_of, machines_of
+from simulator.scenario.machines import lost_replica, lost_shards, machine_of, machines_of
 from simulator.units import NS_PER_S, ns
 
 POLICIES = {
@@ -89,10 +89,13 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
     if is_first and stage.candidates is None:
         candidates = ONE  # a model of kind time does not ask
     pieces = model.pieces()
+    first_lost, lost = lost_shards(stage)
     knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
     return StageParts(
         share=stage.shares,
         replicas=stage.replicas,
+        first_lost=first_lost,
+        lost=lost,
         workers=stage.workers,
         knots=knots or [(0.0, 0.0, 0.0)],
         time=Law.none() if timed is None else timed.scaled(NS_PER_S),
@@ -124,7 +127,10 @@ def _in_ns(law: Law) -> Law:
 
 
 def machine_factors(scenario: Scenario, replication: int) -> F8:
-    """Factors of the machines of a replication, by replica: replicas of one machine share its factor."""
+    """Factors of the machines of a replication, by replica: replicas of one machine share its factor.
+
+    A lost replica comes last, and is never asked.
+    """
     factors: list[float] = []
     for index, stage in enumerate(scenario.stages):
         law = stage.variability.machine.law
@@ -136,6 +142,10 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
             for machine in range(machines_of(stage))
         ]
         drawn = law.quantiles(np.array(uniform)).tolist()
+        first_lost, lost = lost_shards(stage)
         for shard in range(stage.shards):
-            factors += [drawn[machine_of(stage, shard, replica)] for replica in range(stage.replicas)]
+            row = list(range(stage.replicas))
+            if first_lost <= shard < first_lost + lost:
+                row.append(row.pop(lost_replica(stage)))
+            factors += [drawn[machine_of(stage, shard, replica)] for replica in row]
     return np.array(factors)

@@ -225,6 +225,7 @@ def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)
     stages["replicas"], stages["policy"], stages["by_query"], stages["balancers"] = 2, ROUND_ROBIN, 0, 1
+    stages["lost"] = 0
     shards = int(stages[0]["shards"])
     factor = np.tile([1.0, 2.0], shards)
     one = replaced(plan, stages=stages, machine_factor=factor, replica_bits=4, send_bits=20, drain_ns=NEVER_NS)

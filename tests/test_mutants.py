@@ -238,6 +238,29 @@ def rows_share_a_machine(stage, shard, replica):
     return shard // stage.per_machine
 
 
+HONEST_DISPATCH = reference.dispatch
+
+
+def machines_are_never_lost(stages, *rest):
+    whole = np.array(stages)
+    whole["lost"] = 0
+    whole.flags.writeable = False
+    return HONEST_DISPATCH(whole, *rest)
+
+
+def losses_are_of_machines() -> None:
+    """test_lost_machine.py: a machine takes one replica of each of its own shards with it, and no other."""
+    model = {"kind": "tree", "per_item": "1us"}
+    stage = {"name": "one", "candidates": 1, "model": model, "shards": 4, "replicas": 2, "per_machine": 2}
+    values = {"name": "s", "load": {"rate": "1/s"}, "run": {"queries": 20}, "stages": [{**stage, "lost_machine": 3}]}
+    trace = reference.simulate(planner.make_plan(scenario_from_dict(values)))
+    assert (trace.tasks.reshape(4, 2) > 0).tolist() == [[True, True], [True, True], [True, False], [True, False]]
+
+
+def a_lost_machine_takes_its_row(stage):
+    return (0, 0) if stage.lost_machine is None else (0, stage.shards)
+
+
 HONEST = compiled.simulate
 
 
@@ -271,6 +294,8 @@ MUTANTS = {
     "starts before enqueues of the instant": (reference, "START", rules.ARRIVE, walks_agree),
     "answers before finishes": (reference, "FINISH", rules.GATHER_TIMEOUT, walks_agree),
     "machines twice as fast as said": (compiled, "simulate", twice_as_fast, paper_holds),
+    "tasks for a lost machine": (reference, "dispatch", machines_are_never_lost, invariants_hold),
+    "a lost machine takes its row": (planner, "lost_shards", a_lost_machine_takes_its_row, losses_are_of_machines),
     "replicas of a shard on one machine": (planner, "machine_of", rows_share_a_machine, luck_is_of_machines),
     "a sum forgets its fixed time": (SumModel, "law", None, sums_are_of_all_parts),
     "a sum of the first of its parts": (total, "added", lambda functions: functions[0], sums_are_of_all_parts),

@@ -102,12 +102,14 @@ class Walk:
                 items = float(left if shard == shards - 1 else part(left, chance, u))
                 left -= int(items)
                 share_left -= share
+            gone = int(row["first_lost"]) <= shard < int(row["first_lost"] + row["lost"])
+            there = replicas - 1 if gone else replicas
             if row["by_query"]:
                 u, v = self.uniform(draws.ROUTE, query, stage, 0)
-                chosen = rules.choose(row["policy"], replicas, seen.sum(axis=0), 0, query, u, v)
+                chosen = rules.choose(row["policy"], there, seen.sum(axis=0), 0, query, u, v)
             else:
                 u, v = self.uniform(draws.ROUTE, query, stage, shard)
-                chosen = rules.choose(row["policy"], replicas, seen[shard], 0, query + shard, u, v)
+                chosen = rules.choose(row["policy"], there, seen[shard], 0, query + shard, u, v)
             decided.append((shard, int(chosen), *self.durations(query, stage, shard, int(chosen), items)))
         for shard, chosen, alone_ns, service, response in decided:
             at = query, self.column(stage, shard)

@@ -45,6 +45,8 @@ class StageParts:
 
     share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
     replicas: int = 1
+    first_lost: int = 0  #: so many shards from this one on have one replica less, the last
+    lost: int = 0
     workers: int = 1
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
@@ -98,7 +100,11 @@ def assemble(
     for row, part in zip(stages, parts, strict=True):
         assert abs(sum(part.share) - 1.0) < 1e-6, "shares sum to 1"
         count = len(part.share)
+        assert 0 <= part.first_lost <= part.first_lost + part.lost <= count, "shards that lost a replica are there"
+        assert part.lost == 0 or part.replicas > 1, "every shard has a replica left"
+        assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
         row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
+        row["first_lost"], row["lost"] = part.first_lost, part.lost
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
         row["first_knot"], row["knots"] = knot, len(part.knots)
         row["hashed"], row["keep"] = part.hashed, part.keep

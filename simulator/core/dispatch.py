@@ -164,6 +164,8 @@ def _choose_all(  # type: ignore[no-untyped-def]
     more_luck = scratch[_MORE_LUCK]
     shards = stages[stage]["shards"]
     replicas = stages[stage]["replicas"]
+    first_lost = stages[stage]["first_lost"]
+    end_lost = first_lost + stages[stage]["lost"]
     policy = stages[stage]["policy"]
     place = stage * draws.PLACES
     if stages[stage]["by_query"] == 1:
@@ -174,20 +176,26 @@ def _choose_all(  # type: ignore[no-untyped-def]
                 for i in range(replicas):
                     pooled[i] += outstanding[view + shard * replicas + i]
         u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, draws.FIRST_COPY)
-        chosen = rules.choose(policy, replicas, pooled, rules.NOTHING, query, u, v)
+        left = rules.replicas_left(stages, stage, first_lost)  # of all shards alike
+        chosen = rules.choose(policy, left, pooled, rules.NOTHING, query, u, v)
         for shard in range(shards):
             replica[shard] = chosen
     elif policy == RANDOM:
         draws.first_block(seed, replication, draws.ROUTE, query, place, shards, luck)
         for shard in range(shards):
             replica[shard] = int(luck[shard] * replicas)
+        for shard in range(first_lost, end_lost):
+            replica[shard] = int(luck[shard] * (replicas - 1))
     elif policy == ROUND_ROBIN:
         for shard in range(shards):
             replica[shard] = (query + shard) % replicas
+        for shard in range(first_lost, end_lost):
+            replica[shard] = (query + shard) % (replicas - 1)
     else:
         draws.block(seed, replication, draws.ROUTE, query, place, shards, luck, more_luck)
         for shard in range(shards):
             first = view + shard * replicas
+            left = rules.replicas_left(stages, stage, shard)
             replica[shard] = rules.choose(
-                policy, replicas, outstanding, first, query + shard, luck[shard], more_luck[shard]
+                policy, left, outstanding, first, query + shard, luck[shard], more_luck[shard]
             )

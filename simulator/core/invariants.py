@@ -112,8 +112,9 @@ def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
     assert np.array_equal(total, trace.answer_sum_ns[stage][closed]), "I23: answers sum to what is recorded"
     replica = table.replica[:, here]
     low = row["first_replica"] + shard * row["replicas"]
-    inside = (replica >= low) & (replica < low + row["replicas"])
-    assert np.all(inside[entered]), "I24: a task goes to a replica of its shard"
+    gone = (shard >= row["first_lost"]) & (shard < row["first_lost"] + row["lost"])
+    inside = (replica >= low) & (replica < low + row["replicas"] - gone)
+    assert np.all(inside[entered]), "I24: a task goes to a replica of its shard that is there"
     if row["by_query"]:
         chosen = (replica - low)[entered]
         assert np.array_equal(chosen, np.broadcast_to(chosen[:, :1], chosen.shape)), (

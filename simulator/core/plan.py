@@ -62,6 +62,8 @@ STAGE = np.dtype(
     [
         ("shards", np.int64),
         ("replicas", np.int64),  # of every shard
+        ("first_lost", np.int64),  # so many shards from this one on have lost one of them to a machine that is gone:
+        ("lost", np.int64),  # their last replica is never chosen, those that are left are numbered first
         ("workers", np.int64),  # of every replica
         ("first_shard", np.int64),  # of this stage among all shards of the funnel
         ("first_replica", np.int64),  # replica i of shard j: first_replica + j * replicas + i

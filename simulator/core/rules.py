@@ -99,6 +99,13 @@ def service_ns(alone_ns, machine_factor, task_factor):  # type: ignore[no-untype
     return max(1, round_ns(alone_ns * machine_factor * task_factor))
 
 
+@formula
+def replicas_left(stages, stage, shard):  # type: ignore[no-untyped-def]
+    """Replicas of a shard that take tasks: the first ones; without the last where a machine is gone."""
+    beyond = shard - stages[stage]["first_lost"]
+    return stages[stage]["replicas"] - (1 if 0 <= beyond < stages[stage]["lost"] else 0)
+
+
 @kernel
 def choose(policy, replicas, outstanding, first, turn, u, v):  # type: ignore[no-untyped-def]
     """Index of the replica that a task is sent to.
@@ -106,7 +113,7 @@ def choose(policy, replicas, outstanding, first, turn, u, v):  # type: ignore[no
     Parameters
     ----------
     policy, replicas
-        The stage's routing policy and number of replicas, R.
+        The stage's routing policy, and replicas that the shard has left, R.
     outstanding, first
         int64: from ``first`` on, tasks (or ns of work, for least_work) outstanding at each, in the view of the query's
         balancer.

@@ -64,6 +64,7 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         row["first_shard"] = sum(len(part) for part in share)
         row["first_replica"] = before
         row["shards"] = classes
+        row["lost"] = min(row["lost"], classes)  # where there are classes, all shards have lost one, or none
         share.append(shares[representative])
         machine_factor.append(machines[representative].ravel())
         replica_of.append(before + (class_of[:, np.newaxis] * replicas + np.arange(replicas)).ravel())

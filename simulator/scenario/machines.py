@@ -34,6 +34,33 @@ def machine_of(stage: Stage, shard: int, replica: int) -> int:
     return replica * machines_in_a_row(stage) + shard // int(stage.per_machine)
 
 
+def lost_shards(stage: Stage) -> tuple[int, int]:
+    """The shards that have a replica less since a machine is gone: the first, and how many; (0, 0) of none.
+
+    Where one replica index serves a whole query, the row of the lost machine serves none: all shards have one less.
+    """
+    if stage.lost_machine is None:
+        return 0, 0
+    if stage.routing.by == "query":
+        return 0, stage.shards
+    first = stage.lost_machine % machines_in_a_row(stage) * int(stage.per_machine)
+    return first, min(int(stage.per_machine), stage.shards - first)
+
+
+def lost_replica(stage: Stage) -> int:
+    """Index, in those shards, of the replica that the lost machine held."""
+    assert stage.lost_machine is not None
+    return int(stage.lost_machine) // machines_in_a_row(stage)
+
+
+def loss_note(stage: Stage) -> str:
+    """What the loss of a machine means, in words."""
+    first, count = lost_shards(stage)
+    which = f"shard {first} has" if count == 1 else f"shards {first} to {first + count - 1} have"
+    row = ": without it, its row serves no query" if stage.routing.by == "query" else ""
+    return f"machine {stage.lost_machine} is lost, {which} {stage.replicas - 1} of {stage.replicas} replicas{row}"
+
+
 @dataclass(frozen=True)
 class Memory:
     """What the fullest machine of a stage holds, in bytes."""

@@ -28,7 +28,7 @@ from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec, Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.loads import QUERIES, Load, Run
-from simulator.scenario.machines import machine_contradictions
+from simulator.scenario.machines import loss_note, machine_contradictions, machines_of
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.nodes import Mark, Node, node_of
@@ -87,6 +87,7 @@ class Stage(Part):
     replicas: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
     workers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
     per_machine: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
+    lost_machine: whole_type(0, MOST_SHARDS) | None = None  # type: ignore[valid-type]
     hardware: Name | None = None
     bytes_per_candidate: Size | None = None  # type: ignore[valid-type]
     memory_overhead: Size = 0.0  # type: ignore[valid-type]
@@ -129,6 +130,12 @@ class Stage(Part):
             yield ("bytes_per_candidate",), message
         if self.shards * self.replicas > MOST_SHARDS:
             yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
+        if self.lost_machine is not None:
+            machines = machines_of(self)
+            if self.lost_machine >= machines:
+                yield ("lost_machine",), f"there are {machines} machines, counted from 0, got {self.lost_machine}"
+            elif self.replicas == 1:
+                yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
 
     @property
     def shards(self) -> int:
@@ -318,8 +325,12 @@ class Scenario(Part):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def notes(self) -> list[str]:
-        """What was done to what the scenario gave, by stage."""
-        return [f"{stage.name}: {note}" for stage in self.stages for note in stage.model.notes()]
+        """What was done to what the scenario gave, by stage; and machines that it lost."""
+        found = [f"{stage.name}: {note}" for stage in self.stages for note in stage.model.notes()]
+        return [
+            *found,
+            *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
+        ]
 
     def sha256(self) -> str:
         """Hash of what a run of it means: the resolved form, with what files hold in place of their names.

@@ -27,7 +27,7 @@ class Extract:
     first_measured: int
     latency: F8  #: (queries,) of whole queries, warm-up included
     stage_latency: dict[int, F8]  #: by stage, of those asked for: (measured,)
-    busy_s: F8  #: (stages,) mean over replicas
+    busy_s: F8  #: (stages,) mean over replicas, those of a lost machine left out
     window_s: float  #: from the first measured arrival to the last
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
@@ -44,8 +44,9 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
         of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
     busy_s = []
     for row in plan.stages:
-        here = slice(int(row["first_replica"]), int(row["first_replica"] + row["shards"] * row["replicas"]))
-        busy_s.append(float(trace.busy_ns[here].mean()) * S_PER_NS)
+        replica, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
+        busy_ns = trace.busy_ns[replica : replica + count].sum(dtype=np.float64)
+        busy_s.append(float(busy_ns) / (count - int(row["lost"])) * S_PER_NS)
     window_s = float(trace.arrival_ns[last] - trace.arrival_ns[first]) * S_PER_NS
     grown = in_flight(trace, last) - in_flight(trace, first)
     return Extract(first, latency, of_stages, np.array(busy_s), window_s, grown, plan.queries * plan.shards)

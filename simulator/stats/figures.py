@@ -127,7 +127,7 @@ class StageFigures:
     wait: Interval  #: mean over all tasks
     service: Interval
     longest_wait_s: float
-    utilisation: Interval  #: mean over replicas
+    utilisation: Interval  #: mean over replicas, those of a lost machine left out
     hottest: float | None  #: utilisation of the replica that was busiest over all replications
     hottest_shard: int
     hottest_replica: int
@@ -225,7 +225,7 @@ def _counters(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
         "wait": ratio_interval(waiting * S_PER_NS, tasks).at_least_0(),
         "service": ratio_interval(busy.sum(axis=1), tasks).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
-        "utilisation": ratio_interval(busy.mean(axis=1), offered_s).at_least_0(),
+        "utilisation": ratio_interval(busy.sum(axis=1) / (count - int(row["lost"])), offered_s).at_least_0(),
     }
     hottest = int(busy.sum(axis=0).argmax())
     total_s = float(offered_s.sum())

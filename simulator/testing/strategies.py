@@ -92,15 +92,30 @@ def knots(draw: st.DrawFn) -> list[tuple[float, float, float]]:
 
 
 @st.composite
+def losses(draw: st.DrawFn, shards: int, by_query: bool) -> tuple[int, int]:
+    """The shards that a machine takes a replica of with it, as first and number; of most stages none."""
+    if draw(st.integers(0, 2)) > 0:
+        return 0, 0
+    if by_query:
+        return 0, shards
+    first = draw(st.integers(0, shards - 1))
+    return first, draw(st.integers(1, shards - first))
+
+
+@st.composite
 def stage_parts(draw: st.DrawFn, is_first: bool, times: st.SearchStrategy[int] = TIMES) -> StageParts:
     """One stage with anything that the schema knows."""
     own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
     is_timed = draw(st.booleans())
     is_constant = draw(st.integers(0, 3)) == 0  # nothing random a task: shards may be in lockstep
     constants = times.map(lambda ns: Law.constant(float(ns)))
+    share, replicas, by_query = draw(shares()), draw(st.integers(1, 3)), draw(st.booleans())
+    first_lost, lost = draw(losses(len(share), by_query)) if replicas > 1 else (0, 0)
     return StageParts(
-        share=draw(shares()),
-        replicas=draw(st.integers(1, 3)),
+        share=share,
+        replicas=replicas,
+        first_lost=first_lost,
+        lost=lost,
         workers=draw(st.integers(1, 3)),
         knots=draw(st.one_of(st.just([(0.0, 0.0, 0.0)]), knots())) if is_timed else draw(knots()),
         time=draw(constants if is_constant else laws()) if is_timed else Law.none(),
@@ -112,7 +127,7 @@ def stage_parts(draw: st.DrawFn, is_first: bool, times: st.SearchStrategy[int] =
         keep=float(draw(st.integers(0, 10))),
         policy=draw(POLICIES),
         balancers=draw(st.integers(1, 2)),
-        by_query=draw(st.booleans()),
+        by_query=by_query,
         request_ns=draw(times),
         send_ns=draw(st.sampled_from([0, 0, 1, 2])),
         merge_ns=draw(times),
@@ -242,7 +257,9 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
     is_timed = set(kinds) == {"time"}
     by_shape = not is_timed and not {"per_item", "trees", "file"} & model.keys()
     is_on_leaf = by_shape or draw(st.booleans())
-    count = draw(st.integers(1, 4))
+    count, replicas = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    per_machine = draw(st.sampled_from([None, 1, 2, 3]))
+    machines = replicas * -(-count // (per_machine or 1))
     spread: dict[str, Any] = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     variability = _without_absent(
         {
@@ -270,9 +287,10 @@ def stages(draw: st.DrawFn, name: str, is_first: bool) -> dict[str, Any]:
             "shards": count,
             **spread,
             "split": None if is_timed else draw(st.sampled_from([None, "even", "hashed"])),
-            "replicas": draw(st.integers(1, 3)),
+            "replicas": replicas,
             "workers": draw(st.integers(1, 3)),
-            "per_machine": draw(st.sampled_from([None, 1, 2, 3])),
+            "per_machine": per_machine,
+            "lost_machine": draw(st.none() | st.integers(0, machines - 1)) if replicas > 1 else None,
             "hardware": "leaf" if is_on_leaf else None,
             "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
             "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),

@@ -71,7 +71,7 @@ def check(estimate: Estimate, summary: dict[str, Any], tail_shares: TailShares) 
     replications = summary["replications"]
     ready = summary["verdict"] == "stable" and replications >= FEWEST_REPLICATIONS
     ready = ready and summary["failed_ratio"]["value"] == 0
-    busy = min(float(stage.utilisation.mean()) for stage in estimate.stages)
+    busy = min(stage.mean_utilisation for stage in estimate.stages)
     meets = summary["queries"] * busy >= FEWEST_MEETINGS
     warm = summary["stability"]["warmup_queries"] >= RELAXATIONS * estimate.relaxation
     return [_compared(prediction, summary, tail_shares, ready and warm, meets) for prediction in estimate.predictions]

@@ -99,21 +99,23 @@ def _first_stage(plan: Plan, stages: list[StageView]) -> list[Prediction]:
         return []
     if stage.workers > 1:
         return _erlang(plan, stages)
-    rate_per_s = plan.rate_per_s / stage.replicas
     is_testable = _is_testable(stage)
     known: dict[float, tuple[float, float] | None] = {}
-    waits: list[float] = []
+    waits: list[float] = []  #: mean over the tasks of each shard
+    left = stage.replicas_left.tolist()
     for shard, share in enumerate(stage.share.tolist()):
         if share not in known:
             known[share] = stage.moments_s(shard)
         moments = known[share]
         if moments is None or not math.isfinite(moments[1]):
             return []
-        waits += [mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in stage.machine_factor[shard]]
+        rate_per_s, factors = plan.rate_per_s / left[shard], stage.machine_factor[shard, : left[shard]]
+        each = [mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
+        waits.append(math.fsum(each) / len(each))
     law = "M/G/1 at every shard (Pollaczek, 1930; Khinchine, 1932)"
     found = [Prediction("wait", 0, float(np.mean(waits)), EXACT, law, is_testable)]
     if stage.is_exponential() and np.ptp(stage.machine_factor) == 0 and np.ptp(mean_services_s(stage)) == 0:
-        found += _exponential(plan, stages, rate_per_s)
+        found += _exponential(plan, stages, plan.rate_per_s / left[0])  # of one shard, or with one replica each
     return found
 
 
@@ -205,8 +207,10 @@ def _erlang(plan: Plan, stages: list[StageView]) -> list[Prediction]:
         return []
     law = "M/M/c (Erlang, 1917)"
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
-    rate_per_s = plan.rate_per_s / stage.replicas
-    wait_s = mmc_mean_wait(rate_per_s, mean_s, stage.workers)
+    left = stage.replicas_left.tolist()
+    waits = {count: mmc_mean_wait(plan.rate_per_s / count, mean_s, stage.workers) for count in set(left)}
+    wait_s = math.fsum(waits[count] for count in left) / len(left)
+    rate_per_s = plan.rate_per_s / left[0]
     is_testable = _is_testable(stage)
     found = [Prediction("wait", 0, wait_s, EXACT, law, is_testable)]
     fixed_s = _plain_network_s(stage)

@@ -21,7 +21,13 @@ class StageEstimate:
 
     candidates: float
     service_s: F8  #: (shards,) mean service time of each
-    utilisation: F8  #: (shards, replicas)
+    utilisation: F8  #: (shards, replicas); 0 of one that a lost machine held
+    replicas: int  #: that take tasks, over all shards
+
+    @property
+    def mean_utilisation(self) -> float:
+        """Mean over the replicas that take tasks."""
+        return float(self.utilisation.sum()) / self.replicas
 
     def to_dict(self, name: str) -> dict[str, Any]:
         """As laid out in the README."""
@@ -29,7 +35,7 @@ class StageEstimate:
             "name": name,
             "candidates": self.candidates,
             "service_s": {"mean": float(self.service_s.mean()), "max": float(self.service_s.max())},
-            "utilisation": {"mean": float(self.utilisation.mean()), "max": float(self.utilisation.max())},
+            "utilisation": {"mean": self.mean_utilisation, "max": float(self.utilisation.max())},
         }
 
 
@@ -88,7 +94,12 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
     """Work out a plan on paper; closed forms for queues only where the rate is constant (``is_stationary``)."""
     stages = stages_of(plan)
     parts = tuple(
-        StageEstimate(stage.candidates, mean_services_s(stage), _utilisation(stage, plan.rate_per_s))
+        StageEstimate(
+            stage.candidates,
+            mean_services_s(stage),
+            _utilisation(stage, plan.rate_per_s),
+            int(stage.replicas_left.sum()),
+        )
         for stage in stages
     )
     place = _busiest_of([part.utilisation for part in parts], stages)
@@ -100,7 +111,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
         bottleneck=place,
         zero_load=zero_load(plan),
         predictions=tuple(closed_forms(plan, stages, utilisation) if is_stationary else []),
-        relaxation=_relaxation(stages[place[0]], utilisation, variability),
+        relaxation=_relaxation(stages[place[0]], place[1], utilisation, variability),
         variability=variability,
     )
 
@@ -111,7 +122,7 @@ def relaxation(plan: Plan) -> float:
     utilisations = [_utilisation(stage, plan.rate_per_s) for stage in stages]
     stage, shard, replica = _busiest_of(utilisations, stages)
     variability = _variability(plan, stages[stage], shard)
-    return _relaxation(stages[stage], float(utilisations[stage][shard, replica]), variability)
+    return _relaxation(stages[stage], shard, float(utilisations[stage][shard, replica]), variability)
 
 
 def _busiest_of(utilisations: list[F8], stages: list[StageView]) -> tuple[int, int, int]:
@@ -129,20 +140,22 @@ def _variability(plan: Plan, stage: StageView, shard: int) -> float:
     return service_cv2 + plan.arrival_dispersion
 
 
-def _relaxation(stage: StageView, utilisation: float, variability: float) -> float:
+def _relaxation(stage: StageView, shard: int, utilisation: float, variability: float) -> float:
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
     # of replicas that do not look at the load, each sees only its part of the queries
-    return queries * stage.replicas if stage.row["policy"] in (RANDOM, ROUND_ROBIN) else queries
+    return queries * int(stage.replicas_left[shard]) if stage.row["policy"] in (RANDOM, ROUND_ROBIN) else queries
 
 
 def _utilisation(stage: StageView, rate_per_s: float) -> F8:
-    """(shards, replicas) offered load of each replica over its workers."""
+    """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held."""
     service_s = mean_services_s(stage)[:, None] * stage.machine_factor
+    is_left = stage.is_left
     if stage.row["policy"] in (RANDOM, ROUND_ROBIN):
-        return rate_per_s / stage.replicas * service_s / stage.workers
+        return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)
     # whoever looks at the load evens it out: the replicas of a shard are about equally busy
     with np.errstate(divide="ignore"):
-        speed = np.where(service_s > 0, 1 / service_s, np.inf).sum(axis=1, keepdims=True) * stage.workers
-    return np.broadcast_to(rate_per_s / speed, service_s.shape)
+        each = np.where(service_s > 0, 1 / service_s, np.inf)
+    speed = np.where(is_left, each, 0.0).sum(axis=1, keepdims=True) * stage.workers
+    return np.where(is_left, rate_per_s / speed, 0.0)

@@ -7,10 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core import rules
 from simulator.core.laws import Law, LawTable
-from simulator.core.plan import CANDIDATES, CONSTANT, EXPONENTIAL, F8, MACHINE, NONE, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.plan import (
+    CANDIDATES,
+    CONSTANT,
+    EXPONENTIAL,
+    F8,
+    I8,
+    MACHINE,
+    NONE,
+    RESPONSE,
+    ROLES,
+    TASK,
+    TIME,
+    Plan,
+)
 
 S_PER_NS = 1e-9
 
@@ -103,6 +117,19 @@ class StageView:
         first = int(self.row["first_replica"])
         count = self.shards * self.replicas
         return self.plan.machine_factor[first : first + count].reshape(self.shards, self.replicas)
+
+    @property
+    def is_left(self) -> NDArray[np.bool_]:
+        """(shards, replicas) whether a replica takes tasks: the last one does not where a machine is gone."""
+        left = np.ones((self.shards, self.replicas), dtype=np.bool_)
+        first = int(self.row["first_lost"])
+        left[first : first + int(self.row["lost"]), -1] = False
+        return left
+
+    @property
+    def replicas_left(self) -> I8:
+        """(shards,) replicas of each that take tasks."""
+        return np.asarray(self.is_left.sum(axis=1))
 
     @property
     def has_fixed_items(self) -> bool:

@@ -76,7 +76,8 @@ class _Stage:
         self.response = view.response()
         self.merge_s = view.merge_s()
         self.offsets_s = view.offsets_s().tolist()
-        self.factors = [tuple(row) for row in np.sort(view.machine_factor, axis=1).tolist()]
+        left = zip(view.machine_factor.tolist(), view.replicas_left.tolist(), strict=True)
+        self.factors = [tuple(sorted(row[:count])) for row, count in left]
         self.known: dict[float, list[_Curve]] = {}
 
     def curves(self, work: float) -> list[_Curve]:
@@ -122,7 +123,8 @@ def zero_load(plan: Plan) -> ZeroLoad:
     if count < LEAST_POINTS and not work.is_constant():
         count, guess = 1, ", at mean work" + guess
     points = _points(work, count) if count > 1 else [(1.0, 1.0)]
-    found = {f"p{percent:g}": _percentile(stages, work, points, percent / 100) for percent in PERCENTS}
+    each = np.maximum.accumulate([_percentile(stages, work, points, percent / 100) for percent in PERCENTS])
+    found = {f"p{percent:g}": value for percent, value in zip(PERCENTS, each.tolist(), strict=True)}
     few = _points(work, MEAN_POINTS) if count > 1 else points
     mean_s = sum(chance * sum(_mean_s(stage, factor) for stage in stages) for factor, chance in few)
     return ZeroLoad(mean_s, found, NUMERIC + guess)
