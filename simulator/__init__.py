@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from simulator.planning.comparison import Comparison
     from simulator.planning.sensitivity import sensitivity
     from simulator.planning.sensitivity_result import Sensitivity
+    from simulator.planning.sizing import size
+    from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep, sweep
     from simulator.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
@@ -35,8 +37,10 @@ _HOMES = {
     "scenario_from_dict": "simulator.scenario",
     "scenario_from_text": "simulator.scenario",
     "sensitivity": "simulator.planning.sensitivity",
+    "Sizing": "simulator.planning.sizing_result",
     "Sweep": "simulator.planning.sweep",
     "simulate": "simulator.run",
+    "size": "simulator.planning.sizing",
     "sweep": "simulator.planning.sweep",
 }
 
@@ -49,6 +53,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Sensitivity",
+    "Sizing",
     "Sweep",
     "capacities",
     "capacity",
@@ -58,6 +63,7 @@ __all__ = [
     "scenario_from_text",
     "sensitivity",
     "simulate",
+    "size",
     "sweep",
 ]
 

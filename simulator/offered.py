@@ -210,6 +210,14 @@ def mean_rate(scenario: Scenario) -> float:
     return sum(piece.arrivals for piece in pieces) / sum(piece.duration_s for piece in pieces)
 
 
+def offered_per_s(scenario: Scenario) -> float:
+    """Mean rate of the load, of a trace its own: in proportion to ``load.scale``, whatever part of it is measured."""
+    arrivals = scenario.load.arrivals
+    if isinstance(arrivals, TraceArrivals):
+        return own_rate(arrivals.timestamps()) * trace_speed(scenario)
+    return mean_rate(scenario)
+
+
 def trace_speed(scenario: Scenario) -> float:
     """How much faster than recorded a trace is replayed."""
     arrivals = scenario.load.arrivals

@@ -16,6 +16,7 @@ from simulator.core.plan import (
     ARRIVE_POISSON,
     ARRIVE_TRACE,
     F8,
+    I8,
     LEAST_OUTSTANDING,
     LEAST_WORK,
     NEVER_NS,
@@ -58,22 +59,39 @@ def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
         load = make_load(scenario, replication)
     except OverflowError as error:
         raise refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
-    seed = scenario.run.seed
     law, work = work_law(scenario), load.work
     if work is None:
-        work = law.quantiles(draws.series(seed, replication, draws.WORK, len(load.arrival_ns)))
+        work = law.quantiles(draws.series(scenario.run.seed, replication, draws.WORK, len(load.arrival_ns)))
+    return _assembled(scenario, replication, load.arrival_ns, work, law, load.first_measured, load.rate_per_s)
+
+
+def paper_plan(scenario: Scenario, rate_per_s: float, replication: int = 0) -> Plan:
+    """The plan of one query: for arithmetic, where arrivals would only take their time.
+
+    Raises
+    ------
+    ScenarioError
+        If a count exceeds what a plan can hold.
+    """
+    law = work_law(scenario)
+    return _assembled(scenario, replication, np.zeros(1, dtype=np.int64), np.ones(1), law, 0, rate_per_s)
+
+
+def _assembled(
+    scenario: Scenario, replication: int, arrival_ns: I8, work: F8, law: Law, first_measured: int, rate_per_s: float
+) -> Plan:
     try:
         return assemble(
             [stage_parts(stage, scenario, index == 0) for index, stage in enumerate(scenario.stages)],
-            load.arrival_ns,
+            arrival_ns,
             work,
-            seed=seed,
+            seed=scenario.run.seed,
             replication=replication,
-            first_measured=load.first_measured,
+            first_measured=first_measured,
             drain_ns=NEVER_NS if scenario.run.drain_s is None else ns(scenario.run.drain_s),
             arrival_kind=ARRIVALS[scenario.load.arrivals.kind],
             arrival_dispersion=dispersion(scenario),
-            rate_per_s=load.rate_per_s,
+            rate_per_s=rate_per_s,
             work_law=law,
             machine_factor=machine_factors(scenario, replication),
         )

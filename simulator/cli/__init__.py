@@ -14,6 +14,7 @@ COMMANDS = {
     "init": "Write a first scenario: a template of the gallery, or by questions and answers.",
     "run": "Simulate a scenario: latency with intervals, objectives, theory.",
     "capacity": "The highest load within all objectives, with its interval.",
+    "size": "The cheapest fleet that meets every objective at a load.",
     "sensitivity": "Every knob a tenth to the better: what it does to the tail and to capacity.",
     "sweep": "Simulate a scenario at all combinations of some values; a kill loses nothing.",
     "compare": "Two scenarios or runs beside each other, on the same luck.",

@@ -73,6 +73,23 @@ class Pieces(Line):
         self.update("done", standing)
 
 
+class Fleets(Line):
+    """How far a search for fleets is, on a terminal."""
+
+    def __init__(self) -> None:
+        is_terminal = sys.stderr.isatty()
+        super().__init__(enabled=is_terminal, is_terminal=is_terminal)
+
+    def say(self, line: str) -> None:
+        """What a wait is for."""
+        self.clear()
+        click.echo(line, err=True)
+
+    def fleet(self, simulated: int, cost: float, found: int) -> None:
+        """One fleet more is simulated, at its turn."""
+        self.show(f"{simulated:,} fleets simulated, up to a cost of {cost:,.4g}; {found} found", simulated, simulated)
+
+
 class Probes(Line):
     """How far a search is, on a terminal."""
 

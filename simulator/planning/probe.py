@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import TypeVar
 
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import COMPILED, chosen, compile_ahead
 from simulator.planner import make_plan
 from simulator.planning.search import Readings
-from simulator.replications import replications
+from simulator.replications import Keep, replications
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extract, Extracts, extract
 from simulator.stats.readings import beyond, is_read, read
 from simulator.theory import FULL, busiest, has_drawn_machines
+
+Kept = TypeVar("Kept")
 
 #: Told of each probe: factor on the load, measured queries in all, readings.
 Told = Callable[[float, int, Readings], None]
@@ -95,19 +97,28 @@ class Prober:
 
     def extracts(self, load: float) -> Extracts:
         """What is kept of all replications at a load."""
-        scenario = self.at(load)
-        keep: Callable[[Plan, Trace], Extract] = partial(extract, stages=self._stages)
-        found = replications(scenario, self._engine, 0, self.effort.replications, None, self._jobs, keep)
+        return self.gathered(self.kept(load, self.extract), load)
+
+    def extract(self, plan: Plan, trace: Trace) -> Extract:
+        """What is kept of a replication to judge the objectives by."""
+        return extract(plan, trace, self._stages)
+
+    def kept(self, load: float, keep: Keep[Kept]) -> list[Kept]:
+        """What ``keep`` makes of each replication at a load, in order."""
+        found = replications(self.at(load), self._engine, 0, self.effort.replications, None, self._jobs, keep)
         by_number = dict(found)
-        ordered = [by_number[number] for number in sorted(by_number)]
-        self.queries += sum(len(one.latency) for one in ordered)
+        return [by_number[number] for number in sorted(by_number)]
+
+    def gathered(self, extracts: list[Extract], load: float) -> Extracts:
+        """The extracts of all replications at a load, together."""
+        self.queries += sum(len(one.latency) for one in extracts)
         factor = math.exp(load)
         return Extracts(
-            ordered,
-            [stage.name for stage in scenario.stages],
-            [stage.workers for stage in scenario.stages],
+            extracts,
+            [stage.name for stage in self.scenario.stages],
+            [stage.workers for stage in self.scenario.stages],
             [utilisation * factor for utilisation in self.utilisations],
-            scenario.is_stationary,
+            self.scenario.is_stationary,
         )
 
     def at(self, load: float) -> Scenario:

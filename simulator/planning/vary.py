@@ -23,7 +23,9 @@ Written = str | int | float
 Option = str | Mapping[str, str]
 
 
-def varied(scenario: Scenario, values: Mapping[str, Written], option: Option = "--param") -> Scenario:
+def varied(
+    scenario: Scenario, values: Mapping[str, Written], option: Option = "--param", fits: bool = True
+) -> Scenario:
     """A scenario with other values at dotted paths, spelled as for ``--set``.
 
     The hardware of a stage may be named by its entry of the catalogue; the scenario need not have it.
@@ -36,6 +38,8 @@ def varied(scenario: Scenario, values: Mapping[str, Written], option: Option = "
         By path, applied in order.
     option
         What problems call the place where values were given: one for all, or by path.
+    fits
+        False: what only does not fit its machines is let through.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def varied(scenario: Scenario, values: Mapping[str, Written], option: Option = "
                 continue
         sets.append((f"{path}={value if isinstance(value, str) else json.dumps(value)}", place))
     try:
-        found = scenario_with(scenario, sets)
+        found = scenario_with(scenario, sets, fits)
     except ScenarioError as error:
         problems += error.problems
     if problems:

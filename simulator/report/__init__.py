@@ -13,6 +13,8 @@ from simulator.report.queries import write_queries_csv
 from simulator.report.run import run_table
 from simulator.report.sensitivity import sensitivity_table
 from simulator.report.sensitivity_figure import sensitivity_figure
+from simulator.report.size import size_table
+from simulator.report.size_figure import size_figure
 from simulator.report.sweep import sweep_csv, sweep_table
 from simulator.report.sweep_figure import sweep_figures
 
@@ -31,6 +33,8 @@ __all__ = [
     "run_table",
     "sensitivity_figure",
     "sensitivity_table",
+    "size_figure",
+    "size_table",
     "sweep_csv",
     "sweep_figures",
     "sweep_table",

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.fields import shown
+from simulator.scenario.fields import FITS, shown
 from simulator.scenario.files import located, short
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Node
@@ -25,7 +25,7 @@ _KINDS = {
 }
 
 
-def check(root: Node, source: str) -> Scenario:
+def check(root: Node, source: str, fits: bool = True) -> Scenario:
     """Validate a tree.
 
     Parameters
@@ -34,6 +34,8 @@ def check(root: Node, source: str) -> Scenario:
         The merged tree, overrides applied.
     source
         What to call the scenario in later errors.
+    fits
+        False: what only does not fit its machines is let through; ``Scenario.misfits`` says it.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def check(root: Node, source: str) -> Scenario:
     if not isinstance(root.value, dict):
         raise ScenarioError([root.mark.problem("", f"a scenario is a map of keys, got {shown(root.plain())}")])
     try:
-        scenario = Scenario.model_validate(_with_paths(root))
+        scenario = Scenario.model_validate(_with_paths(root), context={FITS: fits})
     except ValidationError as error:
         problems = [problem for found in error.errors() for problem in _problems(root, found)]
         raise ScenarioError(list(dict.fromkeys(problems))) from None

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from simulator import units
@@ -16,6 +24,9 @@ from simulator.scenario.merge import did_you_mean
 
 Path = tuple[str | int, ...]
 Contradiction = tuple[Path, str]
+
+#: Of the context of a check: False where what does not fit is let through.
+FITS = "fits"
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_\-]*"
 
@@ -29,9 +40,15 @@ class Part(BaseModel):
         """What fields, each right in itself, say against each other: (path of the field, message)."""
         return ()
 
+    def misfits(self) -> Iterable[Contradiction]:
+        """What does not fit where it is put, all else being right; not asked where the context of a check says so."""
+        return ()
+
     @model_validator(mode="after")
-    def _agree(self) -> Any:
+    def _agree(self, said: ValidationInfo) -> Any:
         found = list(self.contradictions())
+        if (said.context or {}).get(FITS, True):
+            found += self.misfits()
         if found:
             raise PydanticCustomError("contradiction", "fields contradict each other", {"found": found})
         return self

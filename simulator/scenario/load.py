@@ -57,7 +57,7 @@ def scenario_from_dict(values: dict[str, Any], sets: Sequence[str] = ()) -> Scen
     return _finished(node_of(values, Mark("<dict>")), _of_set(sets), "<dict>", "scenario")
 
 
-def scenario_with(scenario: Scenario, sets: Sequence[Override]) -> Scenario:
+def scenario_with(scenario: Scenario, sets: Sequence[Override], fits: bool = True) -> Scenario:
     """A scenario with overrides applied to it, as if they had been given last when it was loaded.
 
     They are laid over what was written, not over what it resolves to: ``hardware.gpu.from=nvidia_l4`` keeps the keys
@@ -70,20 +70,22 @@ def scenario_with(scenario: Scenario, sets: Sequence[Override]) -> Scenario:
         As loaded.
     sets
         Overrides ``path=value``, applied in order, each with what problems call the place where it was given.
+    fits
+        As of ``check``.
 
     Raises
     ------
     ScenarioError
         With every problem found.
     """
-    return _finished(scenario.tree, sets, scenario.source, scenario.name)
+    return _finished(scenario.tree, sets, scenario.source, scenario.name, fits)
 
 
 def _of_set(sets: Sequence[str]) -> list[Override]:
     return [(assignment, "--set") for assignment in sets]
 
 
-def _finished(root: Node, sets: Sequence[Override], source: str, stem: str) -> Scenario:
+def _finished(root: Node, sets: Sequence[Override], source: str, stem: str, fits: bool = True) -> Scenario:
     problems: list[Problem] = []
     for assignment, option in sets:
         try:
@@ -97,7 +99,7 @@ def _finished(root: Node, sets: Sequence[Override], source: str, stem: str) -> S
         root = Node({"name": Node(safe, root.mark), **root.value}, root.mark)
     resolved, problems = with_catalogue(root)
     try:
-        scenario = check(resolved, source)
+        scenario = check(resolved, source, fits)
     except ScenarioError as error:
         unknown = tuple(problem.path.removesuffix(".from") for problem in problems)
         problems += [problem for problem in error.problems if not problem.path.startswith(unknown)]

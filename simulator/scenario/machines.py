@@ -53,6 +53,21 @@ def lost_replica(stage: Stage) -> int:
     return int(stage.lost_machine) // machines_in_a_row(stage)
 
 
+def heaviest_machine(stage: Stage) -> int:
+    """The machine with the largest shares, whose loss is the worst: a replica of its shards has all the more to do.
+
+    By its largest share, then by all of them, then the last: the shards that are sent to last. Of the last row.
+    """
+    shares, width = stage.shares, int(stage.per_machine)
+    columns = machines_in_a_row(stage)
+
+    def weight(column: int) -> tuple[float, float, int]:
+        held = shares[column * width : (column + 1) * width]
+        return max(held), round(sum(held), 12), column
+
+    return (int(stage.replicas) - 1) * columns + max(range(columns), key=weight)
+
+
 def loss_note(stage: Stage) -> str:
     """What the loss of a machine means, in words."""
     first, count = lost_shards(stage)

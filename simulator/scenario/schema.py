@@ -237,7 +237,13 @@ class Scenario(Part):
             lacking = stage.model.missing_hardware(spec.hardware())
             if lacking:
                 yield ("hardware",), f"{stage.hardware!r} has no {lacking}, which {kind} model needs"
-            yield from machine_contradictions(stage, stage.hardware, spec)
+
+    def misfits(self) -> Iterable[Contradiction]:
+        """Stages whose machines do not hold or run what they should."""
+        for index, stage in enumerate(self.stages):
+            if stage.hardware is not None and stage.hardware in self.hardware:
+                for path, message in machine_contradictions(stage, stage.hardware, self.hardware[stage.hardware]):
+                    yield ("stages", index, *path), message
 
     @property
     def source(self) -> str:
@@ -319,6 +325,16 @@ class Scenario(Part):
         written = Node({**load.value, "scale": node_of(scale, load.mark)}, load.mark)
         tree = Node({**self.tree.value, "load": written}, self.tree.mark)
         return self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})}).written_as(tree)
+
+    def with_lost(self, machines: Mapping[int, int]) -> Scenario:
+        """The scenario with a machine lost in some stages: ``machines`` by index of the stage."""
+        stages, written = list(self.stages), list(self.tree.value["stages"].value)
+        for index, machine in machines.items():
+            stages[index] = stages[index].model_copy(update={"lost_machine": machine})
+            mark = written[index].mark
+            written[index] = Node({**written[index].value, "lost_machine": node_of(machine, mark)}, mark)
+        tree = Node({**self.tree.value, "stages": Node(written, self.tree.value["stages"].mark)}, self.tree.mark)
+        return self.model_copy(update={"stages": tuple(stages)}).written_as(tree)
 
     def resolved(self) -> dict[str, Any]:
         """Everything it says, defaults included, as plain values that read back as an equal scenario."""

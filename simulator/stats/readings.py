@@ -54,7 +54,11 @@ def read(asked: Asked, extracts: Extracts) -> Reading:
     if asked.measure == "utilisation":
         assert asked.stage is not None
         return _of_ratio(extracts.busy_s(asked.stage), extracts.offered_s(asked.stage), asked.bound)
-    series = extracts.latency(asked.stage)
+    return read_series(asked, extracts.latency(asked.stage))
+
+
+def read_series(asked: Asked, series: Series) -> Reading:
+    """Read an objective that is not about utilisation, of these latencies."""
     if asked.measure == "mean":
         known = np.where(series.finite, series.values, 0.0) * S_PER_NS
         if not series.finite.all():

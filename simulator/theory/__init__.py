@@ -3,8 +3,15 @@
 from simulator.theory.capacity import ExactCapacity, exact_capacity
 from simulator.theory.check import AGREES, OUTSIDE, RELAXATIONS, Finding, check, little
 from simulator.theory.closed_forms import FULL, Prediction
-from simulator.theory.estimate import Estimate, busiest, estimate, has_drawn_machines, relaxation
-from simulator.theory.zero_load import zero_load
+from simulator.theory.estimate import (
+    Estimate,
+    busiest,
+    estimate,
+    has_drawn_machines,
+    relaxation,
+    stage_utilisations,
+)
+from simulator.theory.zero_load import constant_latencies_s, zero_load
 
 __all__ = [
     "AGREES",
@@ -17,10 +24,12 @@ __all__ = [
     "Prediction",
     "busiest",
     "check",
+    "constant_latencies_s",
     "estimate",
     "exact_capacity",
     "has_drawn_machines",
     "little",
     "relaxation",
+    "stage_utilisations",
     "zero_load",
 ]

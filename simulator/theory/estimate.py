@@ -85,6 +85,15 @@ def busiest(plan: Plan) -> float:
     return max(float(_utilisation(stage, plan.rate_per_s).max()) for stage in stages_of(plan))
 
 
+def stage_utilisations(plan: Plan) -> list[tuple[float, float]]:
+    """Utilisation in each stage, by arithmetic: of its busiest replica, and the mean over those that take tasks."""
+    found = []
+    for stage in stages_of(plan):
+        each = _utilisation(stage, plan.rate_per_s)
+        found.append((float(each.max()), float(each.sum()) / int(stage.replicas_left.sum())))
+    return found
+
+
 def has_drawn_machines(plan: Plan) -> bool:
     """Whether machines differ from replication to replication."""
     return any(stage.has_drawn_machines() for stage in stages_of(plan))

@@ -130,6 +130,16 @@ def zero_load(plan: Plan) -> ZeroLoad:
     return ZeroLoad(mean_s, found, NUMERIC + guess)
 
 
+def constant_latencies_s(plan: Plan) -> list[float | None]:
+    """Of each stage, how long it takes in an empty system, where that is the same for every query; else None."""
+    found: list[float | None] = []
+    for view in stages_of(plan):
+        varies = view.depends_on_items and not view.has_fixed_items
+        is_constant = work_law_of(plan).is_constant() and not varies and not view.has_drawn_machines()
+        found.append(_constant_s(_Stage(view), 1.0) if is_constant else None)
+    return found
+
+
 def _by_work(stages: list[_Stage], work: Law, guess: str) -> ZeroLoad:
     """Where nothing but the work is random, latency does not decrease with it."""
 

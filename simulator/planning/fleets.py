@@ -1,0 +1,255 @@
+"""The fleets of a search: what each costs, and what paper says against it before anything is simulated."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from simulator.errors import Problem, ScenarioError
+from simulator.fleet import StageFleet, fleet
+from simulator.planner import paper_plan
+from simulator.planning.grid import Grid
+from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
+from simulator.planning.vary import Written, varied
+from simulator.scenario import Scenario
+from simulator.scenario.machines import heaviest_machine
+from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_utilisations
+from simulator.units import format_duration
+
+#: What may be searched: what a fleet is made of.
+SEARCHED = ("stages", "hardware", "catalogue")
+#: Keys of a stage that touch no other stage.
+OWN = frozenset(
+    {
+        *("shards", "skew", "shares", "split", "replicas", "workers", "per_machine", "hardware", "model"),
+        *("bytes_per_candidate", "memory_overhead", "variability", "network", "merge", "routing"),
+    }
+)
+#: Fleets that are no valid scenarios, after which there is no point in going on.
+MOST_BROKEN = 20
+#: What is exact on paper rules out where it is so far beyond a bound: beyond what rounding to ns, and the integral of
+#: a mean, may be off.
+ROUNDING_S, MARGIN = 1e-8, 0.01
+
+#: What is minimised, and its unit.
+UNITS = {"money": "USD/h", "machines": "machines", "energy": "W"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stage of a fleet, on paper. Utilisations are at one query a second: one, or one a replication."""
+
+    fleet: StageFleet
+    misfit: str  #: what does not fit its machines; empty: all does
+    busiest: tuple[float, ...]
+    mean: tuple[float, ...]  #: over replicas
+    busiest_lost: tuple[float, ...]  #: with its heaviest machine gone; empty: it cannot lose one
+    mean_lost: tuple[float, ...]
+    constant_s: float | None  #: latency in an empty system, where it is the same for every query
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """One fleet of the grid."""
+
+    index: int  #: in the grid
+    keys: tuple[tuple[Written, ...], ...]  #: of each stage, what of the values makes it what it is
+    parts: tuple[Part, ...]
+
+    @property
+    def machines(self) -> int:
+        """Number of machines."""
+        return sum(part.fleet.machines for part in self.parts)
+
+    @property
+    def usd_per_h(self) -> float | None:
+        """Price of all; None unless every stage is priced."""
+        return _sum([part.fleet.usd_per_h for part in self.parts])
+
+    @property
+    def power_w(self) -> float | None:
+        """Power of all; None unless every stage states its own."""
+        return _sum([part.fleet.power_w for part in self.parts])
+
+    def cost(self, minimise: str) -> float | None:
+        """What is minimised; None: not known."""
+        return {"money": self.usd_per_h, "energy": self.power_w}.get(minimise, float(self.machines))
+
+    def bottlenecks(self, condition: Condition) -> list[tuple[float, int]]:
+        """Utilisation of the busiest replica, by arithmetic, and its stage: one, or one a replication."""
+        each = [part.busiest_lost if condition.lost == stage else part.busiest for stage, part in enumerate(self.parts)]
+        return [
+            max((condition.rate_per_s * busy, -stage) for stage, busy in enumerate(one))
+            for one in zip(*_alike(each), strict=True)
+        ]
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _alike(each: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """Figures of one replication, where there are such of others too, as those of all."""
+    most = max(len(one) for one in each)
+    return [one * most if len(one) == 1 else one for one in each]
+
+
+class Fleets:
+    """The fleets of a grid. A stage is looked at once, whatever the others are.
+
+    ``conditions``: under which a fleet must meet the objectives.
+    """
+
+    def __init__(self, scenario: Scenario, grid: Grid, conditions: Sequence[Condition]) -> None:
+        self.scenario, self.grid, self.conditions = scenario, grid, tuple(conditions)
+        self._can_lose = any(condition.lost is not None for condition in conditions)
+        stages = [_stage_of(path, scenario) for path in grid.paths]
+        #: by stage, the places of the values that it depends on
+        self._places = [
+            [place for place, own in enumerate(stages) if own in (None, index)] for index in range(len(scenario.stages))
+        ]
+        self._parts: list[dict[tuple[Written, ...], Part]] = [{} for _ in scenario.stages]
+        self._points = list(itertools.product(*(parameter.values for parameter in grid.parameters)))
+        refuse(grid)
+
+    def values(self, index: int) -> dict[str, Written]:
+        """The values of a fleet, by path."""
+        return {path: _written(value) for path, value in zip(self.grid.paths, self._points[index], strict=True)}
+
+    def scenario_of(self, index: int) -> Scenario:
+        """The scenario of a fleet that fits its machines."""
+        return varied(self.scenario, self.values(index), self.grid.option)
+
+    def all(self) -> list[Fleet]:
+        """Every fleet, in the order of the grid.
+
+        Raises
+        ------
+        ScenarioError
+            With the problems of those that are no valid scenarios, for another reason than that they do not fit.
+        """
+        found: list[Fleet] = []
+        problems: list[Problem] = []
+        broken = 0
+        for index in range(len(self._points)):
+            try:
+                found.append(self._fleet(index))
+            except ScenarioError as error:
+                problems += error.problems
+                broken += 1
+                if broken == MOST_BROKEN:
+                    break
+        if problems:
+            raise ScenarioError(list(dict.fromkeys(problems)))
+        return found
+
+    def _fleet(self, index: int) -> Fleet:
+        point = self._points[index]
+        keys = tuple(tuple(_written(point[place]) for place in places) for places in self._places)
+        if any(key not in parts for key, parts in zip(keys, self._parts, strict=True)):
+            scenario = varied(self.scenario, self.values(index), self.grid.option, fits=False)
+            for key, parts, part in zip(keys, self._parts, self._look(scenario), strict=True):
+                parts[key] = part
+        return Fleet(index, keys, tuple(parts[key] for key, parts in zip(keys, self._parts, strict=True)))
+
+    def _look(self, scenario: Scenario) -> list[Part]:
+        """Every stage of a scenario."""
+        misfits: dict[int, str] = {}
+        for path, message in scenario.misfits():
+            misfits.setdefault(int(path[1]), message)
+        lost = {at: heaviest_machine(stage) for at, stage in enumerate(scenario.stages) if stage.replicas > 1}
+        lacking = scenario.with_lost(lost) if self._can_lose else None
+        own = paper_plan(scenario, 1.0)
+        replications = range(scenario.run.replications if has_drawn_machines(own) else 1)
+        whole = [stage_utilisations(paper_plan(scenario, 1.0, one)) for one in replications]
+        less = [] if lacking is None else [stage_utilisations(paper_plan(lacking, 1.0, one)) for one in replications]
+        stages = zip(fleet(scenario).stages, constant_latencies_s(own), strict=True)
+        return [
+            Part(
+                fleet=machines,
+                misfit=misfits.get(at, ""),
+                busiest=tuple(one[at][0] for one in whole),
+                mean=tuple(one[at][1] for one in whole),
+                busiest_lost=tuple(one[at][0] for one in less if at in lost),
+                mean_lost=tuple(one[at][1] for one in less if at in lost),
+                constant_s=constant_s,
+            )
+            for at, (machines, constant_s) in enumerate(stages)
+        ]
+
+    def on_paper(self, fleet: Fleet) -> Why | None:
+        """What certainly speaks against a fleet; None: it is to be simulated."""
+        names = [stage.name for stage in self.scenario.stages]
+        for name, part in zip(names, fleet.parts, strict=True):
+            if part.misfit:
+                return Why(FIT, f"{name}: {part.misfit}")
+        for condition in self.conditions:
+            if condition.lost is not None and not fleet.parts[condition.lost].busiest_lost:
+                return Why(REPLICAS, names[condition.lost], condition.name)
+        for condition in reversed(self.conditions):  # the hardest first
+            least, stage = min(fleet.bottlenecks(condition))
+            if least >= FULL:
+                return Why(SATURATED, names[-stage], condition.name, least)
+        return self._beyond(fleet, names)
+
+    def _beyond(self, fleet: Fleet, names: Sequence[str]) -> Why | None:
+        """An objective that an empty system, or the share of time that replicas are busy, says is failed."""
+        constants = [part.constant_s for part in fleet.parts]
+        for asked in self.scenario.slos:
+            if asked.measure in ("quantile", "share_within", "mean", "max"):
+                these = constants if asked.stage is None else [constants[names.index(asked.stage)]]
+                known = _sum(these)
+                if known is not None and known > asked.bound + ROUNDING_S:
+                    return Why(EMPTY, asked.text, "", known / asked.bound, said=format_duration(known))
+            elif asked.measure == "utilisation":
+                at = names.index(asked.stage or "")
+                for condition in reversed(self.conditions):
+                    part = fleet.parts[at]
+                    each = part.mean_lost if condition.lost == at else part.mean
+                    over = condition.rate_per_s * sum(each) / len(each) / asked.bound
+                    if over > 1 + MARGIN:
+                        return Why(OBJECTIVE, asked.text, condition.name, over)
+        return None
+
+
+def _written(value: object) -> Written:
+    assert isinstance(value, (str, int, float)), "rates are not searched"
+    return value
+
+
+def _stage_of(path: str, scenario: Scenario) -> int | None:
+    """The only stage that a value touches; None: it may touch all."""
+    found = re.fullmatch(r"stages(?:\.([^.\[]+)|\[(\d+)\])\.(\w+)(?:[.\[].*)?", path)
+    if found is None or found[3] not in OWN:
+        return None
+    if found[2] is not None:
+        return int(found[2])
+    names = [stage.name for stage in scenario.stages]
+    return names.index(found[1]) if found[1] in names else None
+
+
+def refuse(grid: Grid) -> None:
+    """Refuse to search what is not of the fleet."""
+    problems = [
+        Problem(parameter.option, 0, 0, parameter.path, "a fleet is what stages and hardware say; --load sets the load")
+        for parameter in grid.parameters
+        if re.split(r"[.\[]", parameter.path)[0] not in SEARCHED
+    ]
+    if problems:
+        raise ScenarioError(problems)
+    if not grid.parameters:
+        message = "nothing to choose from: give --search PATH=VALUES, like stages.ranking.replicas=1..16"
+        raise ScenarioError([Problem("--search", 0, 0, "", message)])
+
+
+def unpriced(fleets: Sequence[Fleet], minimise: str) -> Mapping[str, None]:
+    """Names of stages that lack what is minimised, in some fleet."""
+    lacking = {"money": "usd_per_h", "energy": "power_w"}.get(minimise)
+    if lacking is None:
+        return {}
+    return dict.fromkeys(
+        part.fleet.name for fleet in fleets for part in fleet.parts if getattr(part.fleet, lacking) is None
+    )

@@ -1,0 +1,264 @@
+"""The cheapest fleet that meets every objective at a load, with room to spare: ``size``."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from simulator.engines import AUTO
+from simulator.errors import LostWorkerError, Problem, ScenarioError
+from simulator.offered import offered_per_s
+from simulator.planning.execute import execute
+from simulator.planning.fleets import UNITS, Fleet, Fleets, unpriced
+from simulator.planning.grid import Grid, grid_of
+from simulator.planning.judge import Asked, Judgement, Look, judge, look
+from simulator.planning.probe import prepared
+from simulator.planning.sizing_result import Seen, Sizing
+from simulator.planning.spare import Why, conditions_of, order
+from simulator.scenario import Scenario
+from simulator.scenario.slo import Objective, parse_objective
+from simulator.stats.share import FEWEST_UNITS
+from simulator.units import parse_rate
+
+#: Fleets that are looked at ahead of their turn, for each worker; and for a cluster, whose workers come and go.
+AHEAD, AHEAD_ON_CLUSTER = 4, 32
+
+#: Told of each fleet that was simulated: how many so far, what it costs, how many of those wanted are found.
+Told = Callable[[int, float, int], None]
+
+
+def size(
+    scenario: Scenario,
+    *,
+    search: Grid | Mapping[str, Any],
+    load: str | float | None = None,
+    minimise: str | None = None,
+    headroom: float = 0.0,
+    survive: int = 0,
+    top: int = 3,
+    slos: Sequence[str | Objective] = (),
+    jobs: int = 1,
+    cluster: str | None = None,
+    engine: str = AUTO,
+    told: Told | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Sizing:
+    """Find the cheapest fleets that meet every objective.
+
+    Fleets are taken in the order of their cost. What does not fit, is saturated or is late when empty falls on paper;
+    the others are simulated, all on one luck: with few queries first, to drop what has certainly failed, then in full
+    (``run.queries`` x ``run.replications``). A fleet whose first stages alone fail takes all with the same ones along.
+
+    Parameters
+    ----------
+    scenario
+        As loaded.
+    search
+        Values by dotted path, as of ``sweep``: ``{"stages.ranking.replicas": "1..16"}``.
+    load
+        Mean rate, as ``3000/s`` or a number of queries a second; by ``load.scale``, so that the load keeps its shape.
+        None: the scenario's own.
+    minimise
+        ``money``, ``machines`` or ``energy``; None: money where every fleet is priced, else machines.
+    headroom
+        Every objective must hold at the load, and at (1 + headroom) x the load.
+    survive
+        1: every objective must also hold, with the headroom, with any one machine of any one stage gone.
+    top
+        The search ends when so many are found.
+    slos
+        Objectives in place of the scenario's.
+    jobs, cluster
+        As of ``execute``; the answer does not depend on them.
+    engine, say
+        As of ``simulate``.
+    told
+        Told of each fleet that was simulated.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem found, before anything is simulated.
+    KeyboardInterrupt
+        If interrupted before any fleet was simulated.
+    ValueError
+        If an argument is none of those allowed, or there is no such engine.
+    """
+    began = time.monotonic()
+    _check_arguments(minimise, headroom, survive, top)
+    if slos:
+        scenario = scenario.with_slos([parse_objective(slo) for slo in slos])
+    _check(scenario)
+    if load is not None:
+        scenario = _at(scenario, load)
+    grid = search if isinstance(search, Grid) else grid_of(search, "search")
+    conditions = conditions_of(scenario, headroom, survive)
+    fleets = Fleets(scenario, grid, conditions)
+    every = fleets.all()
+    minimise = _minimised(every, minimise, scenario)
+    asked = Asked(scenario, grid, conditions, prepared(scenario, engine, say))
+    walk = _Walk(asked, fleets, every, minimise, top, jobs, cluster, told, say)
+    interrupted = walk.run()
+    return Sizing(
+        asked=asked,
+        minimise=minimise,
+        headroom=headroom,
+        survive=survive,
+        top=top,
+        load_per_s=offered_per_s(scenario),
+        fleets=len(every),
+        seen=tuple(walk.seen),
+        fell=tuple(walk.fell),
+        interrupted=interrupted,
+        wall_s=time.monotonic() - began,
+    )
+
+
+def _check_arguments(minimise: str | None, headroom: float, survive: int, top: int) -> None:
+    if minimise is not None and minimise not in UNITS:
+        raise ValueError(f"minimise one of {', '.join(UNITS)}, got {minimise!r}")
+    if not 0 <= headroom <= 1:
+        raise ValueError(f"headroom is from 0 to 1 (100 % of the load), got {headroom:g}")
+    if survive not in (0, 1):
+        raise ValueError(f"survive the loss of 0 or 1 machine, got {survive}")
+    if top < 1:
+        raise ValueError(f"top is at least 1, got {top}")
+
+
+def _check(scenario: Scenario) -> None:
+    problems = []
+    if not scenario.slos:
+        message = "size needs an objective: slos: [p99 < 200ms], or --slo 'p99 < 200ms'"
+        problems.append(Problem(scenario.source, 0, 0, "slos", message))
+    if scenario.run.replications < FEWEST_UNITS:
+        message = f"size needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
+        problems.append(Problem(scenario.source, 0, 0, "run.replications", message))
+    if problems:
+        raise ScenarioError(problems)
+
+
+def _at(scenario: Scenario, load: str | float) -> Scenario:
+    """The scenario at another mean rate."""
+    per_s = parse_rate(load) if isinstance(load, str) else float(load)
+    if not 0 < per_s < math.inf:
+        raise ValueError(f"a load is above 0, got {load}")
+    return scenario.with_scale(float(f"{scenario.load.scale * per_s / offered_per_s(scenario):.15g}"))
+
+
+def _minimised(every: Sequence[Fleet], minimise: str | None, scenario: Scenario) -> str:
+    """What is minimised; money, unless something else is asked for or not all is priced."""
+    if minimise is None:
+        return "machines" if unpriced(every, "money") else "money"
+    lacking = unpriced(every, minimise)
+    if lacking:
+        what, key = {"money": ("price", "price: 0.714 USD/h"), "energy": ("power", "power: 150 W")}[minimise]
+        cure = f"give its hardware one, like {key}, or minimise machines"
+        problems = [
+            Problem(scenario.source, 0, 0, f"stages.{name}", f"has no {what} in every fleet: {cure}")
+            for name in lacking
+        ]
+        raise ScenarioError(problems)
+    return minimise
+
+
+@dataclass
+class _Walk:
+    """A way through the fleets in the order of their cost, until enough are found.
+
+    Some are looked at ahead of their turn, to keep workers busy; what that finds counts only when it is their turn, if
+    it still is: what comes out is as if they had been taken one by one.
+    """
+
+    asked: Asked
+    fleets: Fleets
+    every: Sequence[Fleet]
+    minimise: str
+    top: int
+    jobs: int
+    cluster: str | None
+    told: Told | None
+    say: Callable[[str], None] | None
+
+    def __post_init__(self) -> None:
+        self.ordered = sorted(self.every, key=lambda fleet: order(self.cost(fleet), fleet.index))
+        self.seen: list[Seen] = []
+        self.fell: list[tuple[int, Fleet, Why]] = []  #: without having been simulated, with their places in the order
+        self.found = 0
+        self.failed: dict[tuple[Any, ...], Why] = {}  #: first stages that fail whatever is behind them
+
+    def cost(self, fleet: Fleet) -> float:
+        """What is minimised."""
+        cost = fleet.cost(self.minimise)
+        assert cost is not None, "checked before"
+        return cost
+
+    def run(self) -> bool:
+        """Go; returns whether that was interrupted."""
+        try:
+            waiting = enumerate(self.ordered)
+            while self.found < self.top:
+                batch = self._next(waiting)
+                if not batch:
+                    return False
+                self._through(batch)
+        except KeyboardInterrupt:
+            if not self.seen:
+                raise
+            return True
+        return False
+
+    def _next(self, waiting: Iterator[tuple[int, Fleet]]) -> list[tuple[int, Fleet]]:
+        """The next ones that nothing speaks against yet."""
+        wide = AHEAD_ON_CLUSTER if self.cluster is not None else 1 if self.jobs == 1 else AHEAD * self.jobs
+        batch: list[tuple[int, Fleet]] = []
+        for place, fleet in waiting:
+            if not self._falls(place, fleet, self.fleets.on_paper(fleet)):
+                batch.append((place, fleet))
+                if len(batch) == wide:
+                    break
+        return batch
+
+    def _falls(self, place: int, fleet: Fleet, why: Why | None) -> bool:
+        """Whether a fleet falls without being simulated: on paper, or with another of the same first stages."""
+        for stages in range(1, len(fleet.keys)):
+            why = why or self.failed.get(fleet.keys[:stages])
+        if why is not None:
+            self.fell.append((place, fleet, why))
+        return why is not None
+
+    def _through(self, batch: Sequence[tuple[int, Fleet]]) -> None:
+        """Look at some fleets, and settle them one by one."""
+        looks = self._looks([fleet for _, fleet in batch])
+        for number, (place, fleet) in enumerate(batch):
+            if self._falls(place, fleet, None):
+                continue
+            self._settle(place, fleet, looks[number])
+            if self.found == self.top:
+                return
+
+    def _looks(self, fleets: Sequence[Fleet]) -> dict[int, Look]:
+        values = [self.fleets.values(fleet.index) for fleet in fleets]
+        try:
+            found = execute(partial(look, self.asked), values, jobs=self.jobs, cluster=self.cluster, say=self.say)
+            return dict(found)
+        except LostWorkerError as error:
+            which = ", ".join(f"{path}={value}" for path, value in values[error.index].items())
+            why = "ended its worker again and again, without an exception: most likely for want of memory"
+            message = f"the fleet {which} {why}; take fewer --jobs, or fewer queries"
+            raise LostWorkerError(error.index, message) from None
+
+    def _settle(self, place: int, fleet: Fleet, looked: Look) -> None:
+        values = self.fleets.values(fleet.index)
+        judgement: Judgement | None = None
+        if looked.why is None:
+            judgement = judge(self.asked, values, self.jobs)
+            self.found += judgement.why is None
+        elif looked.through + 1 < len(fleet.keys):
+            self.failed.setdefault(fleet.keys[: looked.through + 1], looked.why)
+        self.seen.append(Seen.of(place, fleet, values, self.cost(fleet), looked, judgement))
+        if self.told is not None:
+            self.told(len(self.seen), self.cost(fleet), self.found)

@@ -1,0 +1,275 @@
+"""What a search for the cheapest fleet found: ``Sizing``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.fleet import fleet as machines_of
+from simulator.planning.fleets import UNITS, Fleet
+from simulator.planning.frames import frame, html
+from simulator.planning.judge import Asked, Judged, Judgement, Look, Tail
+from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
+from simulator.planning.vary import Written
+from simulator.run import versions
+from simulator.scenario import Scenario
+from simulator.stats.figures import key_of
+
+FOUND, UNREACHABLE = "found", "unreachable"
+MET, FAILED = "met", "failed"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A fleet that was simulated."""
+
+    place: int  #: in the order of cost
+    fleet: Fleet
+    values: dict[str, Written]
+    cost: float
+    why: Why | None  #: None: it meets everything
+    tail: Tail  #: at the load, as it is
+    worst: Tail  #: the latest under the conditions that it was simulated under
+    measured: int  #: queries that each rests on
+    simulated: int  #: queries, warm-up included
+    judged: tuple[Judged, ...]  #: in full; of one that failed at a look, none
+
+    @staticmethod
+    def of(
+        place: int, fleet: Fleet, values: dict[str, Written], cost: float, looked: Look, judgement: Judgement | None
+    ) -> Seen:
+        """What the looks, and the run in full if there was one, say of it."""
+        if judgement is None:
+            found: Look | Judgement = looked
+            judged: tuple[Judged, ...] = ()
+            simulated = looked.simulated
+        else:
+            found, judged, simulated = judgement, judgement.judged, looked.simulated + judgement.simulated
+        tails = found.tail, found.worst
+        return Seen(place, fleet, values, cost, found.why, *tails, found.measured, simulated, judged)
+
+    @property
+    def verdict(self) -> str:
+        """Met, failed or inconclusive."""
+        return MET if self.why is None else INCONCLUSIVE if self.why.reason == INCONCLUSIVE else FAILED
+
+
+@dataclass(frozen=True)
+class Fell:
+    """Fleets that fell for one reason."""
+
+    reason: str
+    what: str  #: the objective, where there is one
+    fleets: int
+    simulated: int
+    nearest: Why  #: to the bound; else the first
+    nearest_cost: float
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The cheapest fleets that meet every objective, and why cheaper ones fell."""
+
+    asked: Asked
+    minimise: str
+    headroom: float
+    survive: int
+    top: int
+    load_per_s: float  #: mean
+    fleets: int  #: of the grid
+    seen: tuple[Seen, ...]  #: simulated, in the order of cost
+    fell: tuple[tuple[int, Fleet, Why], ...] = field(repr=False)  #: without having been simulated
+    interrupted: bool
+    wall_s: float = field(compare=False)
+
+    @property
+    def answers(self) -> tuple[Seen, ...]:
+        """Those that meet everything, the cheapest first."""
+        return tuple(one for one in self.seen if one.why is None)
+
+    @property
+    def inconclusive(self) -> tuple[Seen, ...]:
+        """Those that could not be told, in full; they count as not met."""
+        return tuple(one for one in self.seen if one.verdict == INCONCLUSIVE)
+
+    @property
+    def verdict(self) -> str:
+        """Found; inconclusive: none is, and some could not be told; or unreachable."""
+        return FOUND if self.answers else INCONCLUSIVE if self.inconclusive or self.interrupted else UNREACHABLE
+
+    @property
+    def exit_code(self) -> int:
+        """0: found; 98: none is, some inconclusive; 99: none is; 130: interrupted."""
+        return 130 if self.interrupted else {FOUND: 0, INCONCLUSIVE: 98}.get(self.verdict, 99)
+
+    @property
+    def percentile(self) -> str:
+        """Such as ``p99``."""
+        return key_of(round(100 * self.asked.percentile, 9))
+
+    def scenario_of(self, answer: Seen) -> Scenario:
+        """The scenario of an answer, at the load."""
+        return self.asked.fleet(answer.values)
+
+    def front(self) -> tuple[Seen, ...]:
+        """Cost against the percentile, under the hardest condition: of those simulated, the ones to which none is both
+        as cheap and as early.
+        """
+        known = [(one.cost, one.worst.value, one) for one in self.seen if one.worst.value is not None]
+        found: list[Seen] = []
+        least = math.inf
+        for _, value, one in sorted(known, key=lambda each: (each[0], each[1], each[2].place)):
+            if value < least:
+                found.append(one)
+                least = value
+        return tuple(found)
+
+    def cheaper(self) -> tuple[Fell, ...]:
+        """Why those before the first answer fell; of all, if there is none."""
+        end = self.answers[0].place if self.answers else len(self.seen) + len(self.fell) + self.fleets
+        whole: dict[tuple[str, str], list[tuple[Why, float, bool]]] = {}
+        unseen = [(place, why, fleet.cost(self.minimise) or 0.0, False) for place, fleet, why in self.fell]
+        seen = [(one.place, one.why, one.cost, True) for one in self.seen if one.why is not None]
+        for place, why, cost, is_simulated in sorted(unseen + seen, key=lambda one: one[0]):
+            if place < end:
+                key = why.reason, why.what if why.is_of_objective else ""
+                whole.setdefault(key, []).append((why, cost, is_simulated))
+        keys = sorted(whole, key=lambda key: (REASONS.index(key[0]), key[1]))
+        return tuple(_fell(*key, whole[key]) for key in keys)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
+        scenario = self.asked.scenario
+        return {
+            "schema": 1,
+            "scenario": scenario.name,
+            "description": scenario.description,
+            "engine": self.asked.engine,
+            "seed": scenario.run.seed,
+            "verdict": self.verdict,
+            "interrupted": self.interrupted,
+            "load_per_s": self.load_per_s,
+            "headroom": self.headroom,
+            "survive": self.survive,
+            "slos": [slo.text for slo in scenario.slos],
+            "percentile": self.percentile,
+            "bound_s": self._bound_s(),
+            "minimise": self.minimise,
+            "unit": UNITS[self.minimise],
+            "top": self.top,
+            "fleets": self.fleets,
+            "simulated": len(self.seen),
+            "queries": sum(one.simulated for one in self.seen),
+            "answers": [self._answer(rank, one) for rank, one in enumerate(self.answers, 1)],
+            "cheaper": [
+                {
+                    "reason": one.reason,
+                    "what": one.what,
+                    "fleets": one.fleets,
+                    "simulated": one.simulated,
+                    "nearest": {**one.nearest.to_dict(), "cost": one.nearest_cost},
+                }
+                for one in self.cheaper()
+            ],
+            "front": [self.seen.index(one) for one in self.front()],
+            "seen": self.rows(),
+            "notes": self._notes(),
+            "provenance": {
+                "scenario_sha256": scenario.sha256(),
+                "search": {one.path: list(one.values) for one in self.asked.grid.parameters},
+                "seed": scenario.run.seed,
+                "replications": scenario.run.replications,
+                "queries": self.asked.full.queries,
+                "versions": versions(),
+                "resolved": scenario.resolved(),
+            },
+        }
+
+    def _bound_s(self) -> float | None:
+        """The bound on the percentile that is shown, if an objective sets one."""
+        p = self.asked.percentile
+        return next((one.bound for one in self.asked.scenario.slos if one.stage is None and one.p == p), None)
+
+    def _notes(self) -> list[str]:
+        notes = list(self.asked.scenario.notes())
+        if self.inconclusive and self.answers and self.inconclusive[0].place < self.answers[0].place:
+            notes.append("a cheaper fleet could not be told, and counts as not met: more --queries may tell")
+        if self.interrupted:
+            notes.append("interrupted: fleets that had not been looked at may be cheaper than none of these")
+        if self.asked.scenario.load.arrivals.kind == "trace":
+            notes.append("replications share the trace and redraw the rest: intervals are given this trace")
+        return notes
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a fleet that was simulated, in the order of cost."""
+        return [
+            {
+                **one.values,
+                "cost": one.cost,
+                "machines": one.fleet.machines,
+                "usd_per_h": one.fleet.usd_per_h,
+                "power_w": one.fleet.power_w,
+                "utilisation": one.fleet.bottlenecks(self.asked.conditions[0])[0][0],
+                "verdict": one.verdict,
+                f"latency_{self.percentile}_s": one.tail.value,
+                f"latency_{self.percentile}_low_s": one.tail.low,
+                f"latency_{self.percentile}_high_s": one.tail.high,
+                f"worst_{self.percentile}_s": one.worst.value,
+                f"worst_{self.percentile}_low_s": one.worst.low,
+                f"worst_{self.percentile}_high_s": one.worst.high,
+                "queries": one.measured,
+                "in_full": bool(one.judged),
+                "why": None if one.why is None else one.why.what,
+                "condition": None if one.why is None else one.why.condition,
+                "over_bound": None if one.why is None else one.why.over,
+            }
+            for one in self.seen
+        ]
+
+    def _answer(self, rank: int, one: Seen) -> dict[str, Any]:
+        scenario = self.scenario_of(one)
+        busy, at = one.fleet.bottlenecks(self.asked.conditions[0])[0]
+        costs = machines_of(scenario).to_dict(self.load_per_s)
+        for stage, said in zip(scenario.stages, costs["stages"], strict=True):
+            said |= {
+                "shards": stage.shards,
+                "replicas": stage.replicas,
+                "workers": stage.workers,
+                "hardware": stage.hardware,
+            }
+        return {
+            "rank": rank,
+            "values": one.values,
+            "cost": one.cost,
+            **costs,
+            "bottleneck": {"stage": scenario.stages[-at].name, "utilisation": busy},
+            "latency_s": {self.percentile: vars(one.tail)},
+            "worst_s": {self.percentile: vars(one.worst)},
+            "conditions": [
+                {
+                    "name": judged.condition.name,
+                    "rate_per_s": judged.condition.rate_per_s,
+                    "lost": None if judged.condition.lost is None else scenario.stages[judged.condition.lost].name,
+                    "verdict": judged.stability,
+                    "slos": [verdict.to_dict() for verdict in judged.verdicts],
+                }
+                for judged in one.judged
+            ],
+        }
+
+    def to_frame(self) -> Any:
+        """The fleets that were simulated, as a pandas DataFrame: the rows of ``rows``."""
+        return frame(self.rows())
+
+    def _repr_html_(self) -> str:
+        kept = (*self.asked.grid.paths, "cost", "machines", "utilisation", f"latency_{self.percentile}_s")
+        rows = [{key: row[key] for key in kept} for row in self.rows() if row["verdict"] == MET]
+        return html(f"{self.asked.scenario.name}: {self.verdict}", rows)
+
+
+def _fell(reason: str, what: str, these: Sequence[tuple[Why, float, bool]]) -> Fell:
+    known = [one for one in these if one[0].over is not None]
+    why, cost, _ = min(known, key=lambda one: (one[0].over, one[1])) if known else these[0]
+    return Fell(reason, what, len(these), sum(simulated for _, _, simulated in these), why, cost)

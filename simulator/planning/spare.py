@@ -1,0 +1,95 @@
+"""What a fleet must still do: conditions under which it must meet every objective; and why one fell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.errors import Problem, ScenarioError
+from simulator.offered import make_load
+from simulator.scenario import Scenario
+from simulator.scenario.machines import heaviest_machine
+
+#: Why a fleet fell: it does not fit its machines; a stage has no replica to spare; its replicas are asked for more than
+#: all their time; even an empty system is too late; it was seen to miss an objective; that was not to be told.
+FIT, REPLICAS, SATURATED, EMPTY, OBJECTIVE, INCONCLUSIVE = (
+    *("does not fit", "no replica to spare", "saturated", "late when empty", "objective", "inconclusive"),
+)
+REASONS = (FIT, REPLICAS, SATURATED, EMPTY, OBJECTIVE, INCONCLUSIVE)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One of those under which a fleet must meet every objective."""
+
+    name: str  #: empty: as it is
+    factor: float  #: on the load
+    lost: int | None  #: the stage that lost its heaviest machine
+    rate_per_s: float  #: mean rate while measured
+
+    def applied(self, scenario: Scenario) -> Scenario:
+        """A scenario under the condition."""
+        if self.factor != 1:
+            scenario = scenario.with_scale(scenario.load.scale * self.factor)
+        if self.lost is not None:
+            scenario = scenario.with_lost({self.lost: heaviest_machine(scenario.stages[self.lost])})
+        return scenario
+
+
+def conditions_of(scenario: Scenario, headroom: float, survive: int) -> tuple[Condition, ...]:
+    """The load as it is; with headroom; and with that, without a machine of each stage in turn.
+
+    Raises
+    ------
+    ScenarioError
+        If a stage that should survive a loss has lost a machine already.
+    """
+    lacking = [stage.name for stage in scenario.stages if stage.lost_machine is not None]
+    if survive and lacking:
+        message = f"{', '.join(lacking)} lost a machine already: leave lost_machine out, or --survive"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "stages", message)])
+
+    def rate_per_s(factor: float) -> float:
+        return make_load(scenario.with_scale(scenario.load.scale * factor), 0).rate_per_s
+
+    found = [Condition("", 1.0, None, rate_per_s(1.0))]
+    factor, spare = 1 + headroom, f"with {100 * headroom:.12g} % headroom" if headroom else ""
+    if headroom:
+        found.append(Condition(spare, factor, None, rate_per_s(factor)))
+    for index, stage in enumerate(scenario.stages if survive else ()):
+        name = f"{spare} and without" if spare else "without"
+        found.append(Condition(f"{name} a machine of {stage.name}", factor, index, found[-1].rate_per_s))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a fleet fell."""
+
+    reason: str
+    what: str  #: the objective, the stage, or what does not fit
+    condition: str = ""
+    over: float | None = None  #: figure over bound; of one that is saturated, utilisation
+    low: float | None = None  #: ends of its interval, where it was simulated
+    high: float | None = None
+    said: str = ""  #: in words, what the figures do not say
+
+    @property
+    def is_of_objective(self) -> bool:
+        """Whether ``what`` is an objective."""
+        return self.reason in (EMPTY, OBJECTIVE, INCONCLUSIVE)
+
+    def to_dict(self) -> dict[str, Any]:
+        """With null for what there is not."""
+        return {
+            "reason": self.reason,
+            "what": self.what,
+            "condition": self.condition,
+            "over_bound": {"value": self.over, "low": self.low, "high": self.high},
+            "said": self.said,
+        }
+
+
+def order(cost: float, index: int) -> tuple[float, int]:
+    """The cheapest first; of equal ones, to nine digits, the first of the grid."""
+    return float(f"{cost:.9g}"), index
