@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -438,7 +439,7 @@ def test_a_line_that_was_being_written_is_written_again(begun, shardsim):
     table = (folder / "results.csv").read_bytes()
     lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
     torn = random.Random(os.getpid()).randrange(1, len(lines[3]))
-    for end in (lines[3][:torn], lines[3][:-1], b"\x00\x00\x00\n", b"{}\n", b""):
+    for end in (lines[3][:torn], lines[3][:-1], b"\x00" * 100_000, b"\x00\x00\x00\n", b"{}\n", b""):
         (folder / "journal.jsonl").write_bytes(b"".join(lines[:3]) + end)
         (folder / "results.csv").unlink()
         assert shardsim(*resume) == (0, "", "")
@@ -520,6 +521,24 @@ def test_one_process_at_a_time_is_at_work_on_a_sweep(begun, shardsim):
         assert "another process is at work on this sweep" in process.stderr.read()
     journal.close()
     assert shardsim(*resume)[0] == 0
+
+
+def test_a_point_that_was_interrupted_is_not_a_row(tiny, shardsim, monkeypatch):
+    def answer(scenario, **options):
+        result = simulate(scenario, **options)
+        return replace(result, interrupted=scenario.stages[0].shards == interrupt_at)
+
+    monkeypatch.setattr("simulator.planning.sweep.simulate", answer)
+    interrupt_at = 2
+    found = sweep(load_scenario(tiny), {"stages.a.shards": "1..3"}, percentiles=[50])
+    assert (found.interrupted, found.exit_code) == (True, 130)
+    assert [row["stages.a.shards"] for row in found.rows] == [1]
+    code, out, _ = shardsim("sweep", tiny, "--param", "stages.a.shards=1..3", "--jobs", "1")
+    assert code == 130
+    assert "1 of 3 points" in out
+    interrupt_at = 1
+    code, out, err = shardsim("sweep", tiny, "--param", "stages.a.shards=1..3", "--jobs", "1")
+    assert (code, out, err.strip()) == (130, "", "interrupted")
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
