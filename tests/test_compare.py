@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import zipfile
@@ -20,6 +21,7 @@ from simulator.planning.compare import beside
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import Side
+from simulator.report import compare_table
 from simulator.testing import scenarios
 
 SMALL = """
@@ -158,6 +160,26 @@ def test_what_the_sample_does_not_support_is_not_compared():
     assert found["p50"].difference.value < 0
     assert found.limits[0].met is None
     assert found.exit_code == 98
+
+
+def test_of_one_replication_only_arithmetic_is_compared():
+    found = compare(small("run.replications=1"), small("run.replications=1", "stages.two.shards=2"), percentiles=(50,))
+    words = {figure.figure: figure.word for figure in found.figures}
+    assert words.pop("machines") == words.pop("usd_per_h") == "worse"
+    assert set(words.values()) == {"not known"}
+    assert found["p50"].difference.value < 0
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_at_one_instant_there_are_no_rates():
+    """One query a replication: no time passes between the first arrival and the last."""
+    lone = small("run.queries=1", "run.warmup=0")
+    found = compare(lone, lone, percentiles=(50,), limits={"completed": 0.1})
+    assert found["completed"].reason == "all queries arrive at one instant"
+    assert found["stage.one.utilisation"].word == "not known"
+    assert found.limits[0].met is None
+    assert found["machines"].word == "same"
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_queries_that_never_finish_stay_in():
@@ -459,6 +481,26 @@ def test_json_is_what_python_gives(shardsim, files):
     document = json.loads(out)
     assert document == json.loads(json.dumps(compare(files.a, files.b, percentiles=(50, 95)).to_dict()))
     assert [row["figure"] for row in document["figures"]][:3] == ["mean", "p50", "p95"]
+
+
+def test_a_narrow_terminal_loses_b_less_a_and_nothing_else():
+    document = compare(small(), small("load.rate=50/s")).to_dict()
+    wide, narrow = (re.sub(r"\x1b\[[0-9;]*m", "", compare_table(document, width, color=True)) for width in (200, 80))
+    assert [line.rstrip() for line in wide.splitlines()] == compare_table(document).splitlines()
+    assert "B - A" not in narrow
+    assert "…" not in narrow
+    assert all(figure["figure"] in narrow and figure["word"] in narrow for figure in document["figures"])
+
+
+def test_a_list_of_differences_has_an_end():
+    document = compare(small(), small()).to_dict()
+    one = {"a": {"cores": list(range(99))}, "b": None}
+    document["differs"] = [{"path": f"hardware.box{at}", **one} for at in range(23)]
+    lines = compare_table(document).splitlines()
+    assert lines[4].split() == ["differs", "A", "B"]
+    assert lines[5] == 'hardware.box0   {"cores": [0, 1, 2, 3, 4, 5, 6, 7, 8,...  -'
+    assert lines[24].startswith("hardware.box19")
+    assert lines[25] == "... and 3 more"
 
 
 @pytest.mark.parametrize(

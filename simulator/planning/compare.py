@@ -145,10 +145,7 @@ def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[
     one = measures(a, percentiles, of_a)
     two = one if b is a else measures(b, percentiles, of_b)
     gap = independent if luck == INDEPENDENT else paired
-    figures = {
-        name: compared(name, one[name], two[name], gap(one[name].found, two[name].found))
-        for name in common_figures(a, b, percentiles)
-    }
+    figures = {name: compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
     if a.good != b.good:
         reason = f"it is {_said(a.good)} in A, {_said(b.good)} in B"
         figures["goodput"] = Compared("goodput", one["goodput"], two["goodput"], None, NOT_KNOWN, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from simulator.planning.frames import frame, html
 from simulator.planning.sides import HIGHER, LOWER, Measure, Side
 from simulator.run import versions
 from simulator.stats.means import NOTHING, Interval
-from simulator.stats.paired import Difference
+from simulator.stats.paired import Difference, LeftOut, exactly
 from simulator.stats.share import FEWEST_UNITS
 
 BETTER, WORSE, ABOVE, BELOW = "better", "worse", "higher", "lower"
@@ -142,8 +143,8 @@ def _head(side: Side, replications: int) -> dict[str, Any]:
     return {"source": side.source, **{key: side.document[key] for key in kept}, "compared_replications": replications}
 
 
-def compared(figure: str, a: Measure, b: Measure, gap: Difference) -> Compared:
-    """A figure with its word."""
+def compared(figure: str, a: Measure, b: Measure, between: Callable[[LeftOut, LeftOut], Difference]) -> Compared:
+    """A figure with its word; ``between``: ``paired`` or ``independent``."""
     reasons = {name: measure.reason for name, measure in (("A", a), ("B", b)) if measure.reason}
     if reasons:
         same = len(set(reasons.values())) == 1 and len(reasons) == 2
@@ -153,6 +154,7 @@ def compared(figure: str, a: Measure, b: Measure, gap: Difference) -> Compared:
         word = _word_of_infinite(a, b)
         reason = "it falls among queries that never finished" if word == NOT_KNOWN else ""
         return Compared(figure, a, b, None, word, reason)
+    gap = exactly(a.found.value, b.found.value) if a.is_exact else between(a.found, b.found)
     sign = gap.sign
     if sign is None:
         reason = "one replication decides whether it is finite"

@@ -23,8 +23,8 @@ from simulator.stats.summary import first_on_latency
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 
-#: Why there is no price.
-NOT_PRICED = "not priced"
+#: Why there is no price, and why there is no rate.
+NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
 
 #: Of the latency of a stage, in percent.
 STAGE_PERCENTILES = (50.0, 99.0)
@@ -111,7 +111,7 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
         name = f"stage.{stage['name']}"
         found |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.")
         used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"])
-        found[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=_unless_known(used))
+        found[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
     return found | _money(side, pool, found["completed"].found)
 
 
@@ -129,7 +129,7 @@ def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Me
     return {
         "mean": Measure("s", LOWER, mean, reason=unfinished),
         **_percentiles(pool, latency, None, percentiles, ""),
-        **{name: Measure("per_s", HIGHER, rate, reason=_unless_known(rate)) for name, rate in rates.items()},
+        **{name: Measure("per_s", HIGHER, rate, reason=_unless_known(rate, NO_TIME)) for name, rate in rates.items()},
         "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),
     }
 
@@ -178,7 +178,7 @@ def _money(side: Side, pool: Pool, completed: LeftOut) -> dict[str, Measure]:
         "machines": Measure("machines", LOWER, _exact(machines, pool), is_exact=True),
         "usd_per_h": Measure("usd_per_h", LOWER, _exact(price, pool), is_exact=True, reason=unpriced),
     }
-    reason = unpriced or _unless_known(each)
+    reason = unpriced or _unless_known(each, "no query was completed")
     return {**of_money, "usd_per_million_queries": Measure("usd", LOWER, each, reason=reason)}
 
 
@@ -186,5 +186,5 @@ def _exact(value: float, pool: Pool) -> LeftOut:
     return LeftOut(float(value), np.full(pool.layout.replications, float(value)))
 
 
-def _unless_known(found: LeftOut) -> str:
-    return "" if math.isfinite(found.value) else "all queries arrive at one instant: there is no rate"
+def _unless_known(found: LeftOut, reason: str) -> str:
+    return "" if math.isfinite(found.value) else reason

@@ -14,6 +14,9 @@ from simulator.units import format_duration
 #: Differences between scenarios that are listed, at most, and letters of a value.
 MOST_DIFFERENCES, MOST_LETTERS = 20, 40
 
+#: Letters between columns, columns of B - A and its interval, and letters that no line reaches.
+GAP, ABSOLUTE, WIDE = 2, (3, 4), 1000
+
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 _LUCK = {
     "common": "pairwise, on common luck",
@@ -30,14 +33,31 @@ class _Grid:
     rows: Sequence[Sequence[str]]
     left: int = 1
 
+    @property
+    def width(self) -> int:
+        """Letters of a line."""
+        widest = (max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True))
+        return sum(widest) + GAP * (len(self.columns) - 1)
+
+    def without(self, places: Sequence[int]) -> _Grid:
+        """The table without some of its columns."""
+        columns, *rows = (
+            [cell for place, cell in enumerate(row) if place not in places] for row in (self.columns, *self.rows)
+        )
+        return _Grid(columns, rows, self.left)
+
 
 def compare_table(document: dict[str, Any], width: int = 120, color: bool = False) -> str:
-    """A comparison (``Comparison.to_dict``) as text."""
+    """A comparison (``Comparison.to_dict``) as text.
+
+    On a terminal that is too narrow for it, B - A is left out beside its relative change; nothing is cut off.
+    """
     parts: list[Any] = _head(document)
     for grid in _grids(document):
-        parts += ["", table(grid.columns, grid.rows, grid.left)]
+        shown = grid.without(ABSOLUTE) if color and len(grid.columns) > max(ABSOLUTE) and grid.width > width else grid
+        parts += ["", table(shown.columns, shown.rows, shown.left)]
     notes = _notes(document)
-    return rendered([*parts, *([""] if notes else []), *(f"note: {note}" for note in notes)], width, color)
+    return rendered([*parts, *([""] if notes else []), *(f"note: {note}" for note in notes)], WIDE, color)
 
 
 def compare_markdown(document: dict[str, Any]) -> str:

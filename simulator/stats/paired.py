@@ -101,7 +101,10 @@ def quantile_left_out(ascending: Sequence[F8], p: float) -> LeftOut:
 
 @dataclass(frozen=True)
 class Difference:
-    """B - A of a figure. Ends are None with too few replications, or where a percentile is infinite without one."""
+    """B - A of a figure; the functions below make it.
+
+    Ends are None with too few replications, or where a percentile is infinite without one.
+    """
 
     a: float
     b: float
@@ -188,6 +191,11 @@ def independent(a: LeftOut, b: LeftOut) -> Difference:
     degrees = int((of_a + of_b) ** 2 / parts) if parts > 0 else min(a.replications, b.replications) - 1
     spread_a = np.concatenate((a.spread, np.zeros(b.replications)))
     return Difference(a.value, b.value, np.concatenate((-a.spread, b.spread)), spread_a, degrees)
+
+
+def exactly(a: float, b: float) -> Difference:
+    """B - A of what is not simulated."""
+    return Difference(a, b, np.zeros(1), np.zeros(1), 1)
 
 
 def _without_ends(a: LeftOut, b: LeftOut) -> Difference:
