@@ -38,6 +38,12 @@ COMMANDS = {
     "sensitivity.txt": [
         *("sensitivity", "scenarios/recommendation.yaml", "--tolerance", "20%", "--queries", "500"),
     ],
+    "size.txt": [
+        *("size", "scenarios/which_fleet.yaml", "--queries", "1k", "--jobs", "1"),
+        *("--headroom", "20%", "--survive", "1"),
+        *("--search", "stages.retrieval.shards=5..20*4", "--search", "stages.retrieval.replicas=2..8"),
+        *("--search", "stages.ranking.replicas=2..6", "--search", "stages.ranking.hardware=l4,a10,t4"),
+    ],
     "validate.txt": ["validate", "scenarios/paper_funnel.yaml"],
     "recommendation.txt": ["run", "scenarios/recommendation.yaml", *SHORT],
     "estimate_recommendation.txt": ["estimate", "scenarios/recommendation.yaml"],
@@ -62,6 +68,7 @@ COMMANDS = {
     "help_compare.txt": ["compare", "--help"],
     "help_init.txt": ["init", "--help"],
     "help_sensitivity.txt": ["sensitivity", "--help"],
+    "help_size.txt": ["size", "--help"],
     "help_capacity.txt": ["capacity", "--help"],
 }
 

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from test_size import THOUSAND, THREE, by_force
 
 from simulator import scenario_from_dict
 from simulator.planning.capacity import capacity
+from simulator.planning.sizing import size
 
 pytestmark = pytest.mark.verify
 
@@ -36,3 +38,16 @@ def test_coverage_of_the_interval_of_a_capacity(request):
     request.node.user_properties.append(("verify", (*row, "agrees" if abs(bias) < 0.01 else "contradicted")))
     assert 0.88 <= covered <= 0.98
     assert abs(bias) < 0.01
+
+
+def test_the_cheapest_of_a_thousand_fleets_by_brute_force(request):
+    """Every one of a thousand fleets is simulated in full; `size` finds the same three, simulating a tenth of them."""
+    scenario = scenario_from_dict(THREE)
+    good = list(by_force(scenario, THOUSAND))
+    found = size(scenario, search=THOUSAND)
+    same = [one.values for one in found.answers] == [values for values, _ in good[:3]]
+    cheapest = good[0][1], found.answers[0].cost
+    row = ("the cheapest fleet of a thousand", "USD/h", *cheapest, cheapest[0], cheapest[0])
+    request.node.user_properties.append(("verify", (*row, "agrees" if same else "contradicted")))
+    assert same
+    assert len(found.seen) <= 100

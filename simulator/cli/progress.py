@@ -38,6 +38,11 @@ class Line:
         click.echo("\r" + line.ljust(self.shown), nl=False, err=True)
         self.shown = len(line)
 
+    def say(self, line: str) -> None:
+        """Say what a wait is for, on a line of its own."""
+        self.clear()
+        click.echo(line, err=True)
+
     def clear(self) -> None:
         """Take the line away."""
         if self.shown and self.is_terminal:
@@ -51,11 +56,6 @@ class Pieces(Line):
     def __init__(self, name: str, quiet: bool = False) -> None:
         super().__init__(enabled=not quiet, is_terminal=sys.stderr.isatty())
         self.name = name
-
-    def say(self, line: str) -> None:
-        """What a wait is for."""
-        self.clear()
-        click.echo(line, err=True)
 
     def update(self, what: str, standing: Standing) -> None:
         """So many pieces are done, or checked."""
@@ -79,11 +79,6 @@ class Fleets(Line):
     def __init__(self) -> None:
         is_terminal = sys.stderr.isatty()
         super().__init__(enabled=is_terminal, is_terminal=is_terminal)
-
-    def say(self, line: str) -> None:
-        """What a wait is for."""
-        self.clear()
-        click.echo(line, err=True)
 
     def fleet(self, simulated: int, cost: float, found: int) -> None:
         """One fleet more is simulated, at its turn."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     multiple=True,
     required=True,
     metavar="PATH=VALUES",
-    help="What may be chosen: stages.ranking.replicas=1..16, stages.ranking.hardware=nvidia_l4,nvidia_a10.",
+    help="What may be chosen: stages.ranking.replicas=1..16. More of them: a grid.",
 )
 @click.option(
     "--minimise",

@@ -132,6 +132,7 @@ class Judgement:
 
     judged: tuple[Judged, ...]
     why: Why | None  #: None: it meets everything
+    through: int  #: as of a look
     tail: Tail  #: at the load, as it is
     worst: Tail  #: the latest under the conditions
     measured: int  #: queries, over all replications, of each run
@@ -150,8 +151,7 @@ def look(asked: Asked, values: Mapping[str, Written]) -> Look:
         is_sure = True
         for number, condition in enumerate(asked.conditions):
             prober = Prober(condition.applied(scenario), effort, asked.engine, 1)
-            kept = prober.kept(0.0, partial(_with_leaves, extract=prober.extract))
-            seen = prober.gathered([one for one, _ in kept], 0.0)
+            seen, leaves = _simulated(prober)
             simulated += prober.queries
             here = Tail.of(seen.whole, asked.percentile)
             worst = here.or_later(worst if number else None)
@@ -161,10 +161,6 @@ def look(asked: Asked, values: Mapping[str, Written]) -> Look:
             failed = [(one, reading) for one, reading in readings if is_beyond(reading)]
             if failed:
                 least, reading = max(failed, key=lambda pair: pair[1].value)
-                leaves = [
-                    Series(np.concatenate(leave), seen.layout)
-                    for leave in zip(*(each for _, each in kept), strict=True)
-                ]
                 through = min(_to_blame(one, seen, leaves) for one, _ in failed)
                 why = Why(OBJECTIVE, least.text, condition.name, reading.value, reading.low, reading.high)
                 return Look(why, through, tail, worst, measured, simulated)
@@ -172,6 +168,14 @@ def look(asked: Asked, values: Mapping[str, Written]) -> Look:
         if is_sure:
             break
     return Look(None, len(scenario.stages) - 1, tail, worst, measured, simulated)
+
+
+def _simulated(prober: Prober) -> tuple[Extracts, list[Series]]:
+    """All replications; and of each stage but the last, how long after its arrival a query leaves it."""
+    kept = prober.kept(0.0, partial(_with_leaves, extract=prober.extract))
+    seen = prober.gathered([one for one, _ in kept], 0.0)
+    stages = zip(*(leaves for _, leaves in kept), strict=True)
+    return seen, [Series(np.concatenate(stage), seen.layout) for stage in stages]
 
 
 def _with_leaves(plan: Plan, trace: Trace, extract: Callable[[Plan, Trace], Extract]) -> tuple[Extract, list[F8]]:
@@ -184,14 +188,19 @@ def _with_leaves(plan: Plan, trace: Trace, extract: Callable[[Plan, Trace], Extr
     return extract(plan, trace), leaves
 
 
-def _to_blame(asked: Objective, seen: Extracts, leaves: Sequence[Series]) -> int:
-    """The first stage that with those before it fails an objective.
+def _to_blame(
+    asked: Objective, seen: Extracts, leaves: Sequence[Series], fails: Callable[[Reading], bool] | None = None
+) -> int:
+    """The first stage that with those before it fails an objective; ``fails``: in whose reading, ``is_beyond`` if None.
 
     What happens up to a stage does not depend on those behind it, query by query on common luck.
     """
+    fails = fails or is_beyond
     if asked.stage is not None:
         return seen.stage_names.index(asked.stage)
-    return next((at for at, series in enumerate(leaves) if is_beyond(read_series(asked, series))), len(leaves))
+    if not is_read(asked):
+        return len(leaves)
+    return next((at for at, series in enumerate(leaves) if fails(read_series(asked, series))), len(leaves))
 
 
 def is_beyond(reading: Reading) -> bool:
@@ -199,6 +208,11 @@ def is_beyond(reading: Reading) -> bool:
     if not 0 < reading.low <= reading.value < math.inf:
         return False
     return bool(reading.value * (reading.low / reading.value) ** SURE > 1)
+
+
+def _is_never_met(reading: Reading) -> bool:
+    """Whether a run in full cannot call an objective met, whatever is added to its figure."""
+    return reading.value > 1
 
 
 def is_within(reading: Reading) -> bool:
@@ -214,9 +228,10 @@ def judge(asked: Asked, values: Mapping[str, Written], jobs: int) -> Judgement:
     judged: list[Judged] = []
     tail, worst, measured = NO_TAIL, NO_TAIL, 0
     why: Why | None = None
+    through = len(scenario.stages) - 1
     for number, condition in enumerate(asked.conditions):
         prober = Prober(condition.applied(scenario), asked.full, asked.engine, jobs)
-        seen = prober.extracts(0.0)
+        seen, leaves = _simulated(prober)
         simulated += prober.queries
         here = Tail.of(seen.whole, asked.percentile)
         worst = here.or_later(worst if number else None)
@@ -229,8 +244,11 @@ def judge(asked: Asked, values: Mapping[str, Written], jobs: int) -> Judgement:
         if found is not None:
             why = found if why is None or found.reason == OBJECTIVE else why
             if found.reason == OBJECTIVE:
+                pairs = zip(scenario.slos, verdicts, strict=True)
+                missed = [one for one, verdict in pairs if verdict.met is False]
+                through = min(_to_blame(one, seen, leaves, _is_never_met) for one in missed)
                 break
-    return Judgement(tuple(judged), why, tail, worst, measured, simulated)
+    return Judgement(tuple(judged), why, through, tail, worst, measured, simulated)
 
 
 def _against(objectives: Sequence[Objective], judged: Judged, seen: Extracts) -> Why | None:

@@ -205,6 +205,7 @@ class _Walk:
                 if not batch:
                     return False
                 self._through(batch)
+            self.fell = [one for one in self.fell if one[0] < self.seen[-1].place]
         except KeyboardInterrupt:
             if not self.seen:
                 raise
@@ -253,12 +254,12 @@ class _Walk:
 
     def _settle(self, place: int, fleet: Fleet, looked: Look) -> None:
         values = self.fleets.values(fleet.index)
-        judgement: Judgement | None = None
-        if looked.why is None:
-            judgement = judge(self.asked, values, self.jobs)
-            self.found += judgement.why is None
-        elif looked.through + 1 < len(fleet.keys):
-            self.failed.setdefault(fleet.keys[: looked.through + 1], looked.why)
+        judgement = judge(self.asked, values, self.jobs) if looked.why is None else None
+        last: Look | Judgement = looked if judgement is None else judgement
+        if last.why is None:
+            self.found += 1
+        elif last.through + 1 < len(fleet.keys):
+            self.failed.setdefault(fleet.keys[: last.through + 1], last.why)
         self.seen.append(Seen.of(place, fleet, values, self.cost(fleet), looked, judgement))
         if self.told is not None:
             self.told(len(self.seen), self.cost(fleet), self.found)

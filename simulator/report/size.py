@@ -26,7 +26,7 @@ def size_table(found: dict[str, Any], width: int = 120, color: bool = False) -> 
     if found["cheaper"]:
         which = "cheaper fleets fell since" if found["answers"] else "fleets fell since"
         columns = [which, "nearest:", "fleets", "simulated", "", found["unit"]]
-        parts += ["", table(columns, [_fell(one) for one in found["cheaper"]], 2)]
+        parts += ["", table(columns, [_fell(one, found["unit"]) for one in found["cheaper"]], 2)]
     if len(found["front"]) > 1:
         parts += ["", _front(found, paths)]
     parts += ["", f"{found['simulated']:,} fleets, {format_count(found['queries'])} queries simulated"]
@@ -124,7 +124,7 @@ def _value(slo: dict[str, Any]) -> str:
     return duration(value) if unit == "s" else exact_rate(value) if unit == "per_s" else ratio(value)
 
 
-def _fell(one: dict[str, Any]) -> list[str]:
+def _fell(one: dict[str, Any], unit: str) -> list[str]:
     nearest, what = one["nearest"], one["what"]
     names = {
         "does not fit": "they do not fit",
@@ -153,7 +153,7 @@ def _fell(one: dict[str, Any]) -> list[str]:
     elif one["reason"] == "inconclusive":
         where = ", ".join(part for part in (where, nearest["said"]) if part)
     counts = f"{one['fleets']:,}", f"{one['simulated']:,}"
-    return [names[one["reason"]], _cut(where), *counts, said, money(nearest["cost"])]
+    return [names[one["reason"]], _cut(where), *counts, said, cost(nearest["cost"], unit)]
 
 
 def _times(value: float) -> str:
