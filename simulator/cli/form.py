@@ -12,7 +12,7 @@ from simulator import units
 from simulator.errors import ScenarioError
 from simulator.scenario import parse_objective, scenario_from_text, to_yaml
 from simulator.scenario.fields import one_of, parse_name, positive, whole
-from simulator.scenario.schema import MOST_SHARDS
+from simulator.scenario.stage import MOST_SHARDS
 
 Parse = Callable[[str], Any]
 

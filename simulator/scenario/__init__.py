@@ -3,8 +3,9 @@
 from simulator.scenario.arrivals import GammaArrivals, ModulatedArrivals, TraceArrivals
 from simulator.scenario.load import load_scenario, scenario_from_dict, scenario_from_text, scenario_with, to_yaml
 from simulator.scenario.rates import DiurnalRate, ProfileRate
-from simulator.scenario.schema import Scenario, Stage, json_schema
+from simulator.scenario.schema import Scenario, json_schema
 from simulator.scenario.slo import Objective, parse_objective
+from simulator.scenario.stage import Stage
 
 __all__ = [
     "DiurnalRate",

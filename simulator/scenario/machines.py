@@ -13,7 +13,7 @@ from simulator.units import format_size
 
 if TYPE_CHECKING:
     from simulator.scenario.hardware import HardwareSpec
-    from simulator.scenario.schema import Stage
+    from simulator.scenario.stage import Stage
 
 
 def machines_in_a_row(stage: Stage) -> int:

@@ -1,0 +1,146 @@
+"""A stage of the funnel as it is written: its fleet, its model, and what paper leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from simulator.models import CostModel
+from simulator.scenario.fields import (
+    Contradiction,
+    Count,
+    Duration,
+    Name,
+    OrBare,
+    Part,
+    whole_type,
+    word_type,
+)
+from simulator.scenario.hardware import Size
+from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
+from simulator.scenario.machines import machines_of
+from simulator.scenario.models import ModelSpec
+
+MOST_SHARDS = 2**24
+
+
+class Variability(Part):
+    """Factors on service times: one a task, one a machine and replication."""
+
+    task: FactorLaw = ONE
+    machine: FactorLaw = ONE
+
+
+class Network(Part):
+    """Latencies between the aggregator and a replica."""
+
+    request_s: Duration = Field(default=0.0, alias="request")
+    send_s: Duration = Field(default=0.0, alias="send")
+    response: DurationLaw = NO_TIME
+
+
+class Merge(Part):
+    """What the aggregator does when a stage's answers are there."""
+
+    time_s: Duration = Field(default=0.0, alias="time")
+    per_response_s: Duration = Field(default=0.0, alias="per_response")
+    workers: whole_type(0, 1_000_000) = 0  # type: ignore[valid-type]
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Mergers merge something."""
+        if self.workers and not (self.time_s or self.per_response_s):
+            yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
+
+
+class Routing(Part):
+    """Which replica of a shard a task is sent to."""
+
+    policy: word_type("random", "round_robin", "least_outstanding", "least_work", "power_of_two") = "random"  # type: ignore[valid-type]
+    balancers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    by: word_type("task", "query") = "task"  # type: ignore[valid-type]
+
+
+class Stage(Part):
+    """One stage of the funnel."""
+
+    name: Name
+    candidates: CountLaw | None = None
+    model: ModelSpec
+    shards_given: whole_type(1, MOST_SHARDS) | None = Field(default=None, alias="shards")  # type: ignore[valid-type]
+    skew: Count | None = None
+    shares_given: tuple[Count, ...] | None = Field(default=None, alias="shares")
+    split: word_type("even", "hashed") = "even"  # type: ignore[valid-type]
+    replicas: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
+    workers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    per_machine: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
+    lost_machine: whole_type(0, MOST_SHARDS) | None = None  # type: ignore[valid-type]
+    hardware: Name | None = None
+    bytes_per_candidate: Size | None = None  # type: ignore[valid-type]
+    memory_overhead: Size = 0.0  # type: ignore[valid-type]
+    keep: Count | None = None
+    variability: Variability = Variability()
+    network: Network = Network()
+    merge: Merge = Merge()
+    routing: Annotated[
+        Routing,
+        BeforeValidator(lambda value: {"policy": value} if isinstance(value, str) else value),
+        OrBare({"type": "string", "description": "the policy alone"}),
+    ] = Routing()
+
+    def contradictions(self) -> Iterable[Contradiction]:
+        """Shares match shards; candidates and factors match the model."""
+        shares = self.shares_given
+        if shares is not None:
+            if self.shards_given is not None and len(shares) != self.shards_given:
+                yield (
+                    ("shares",),
+                    f"{len(shares)} shares for {self.shards_given} shards; give one a shard, or leave shards out",
+                )
+            elif not shares or not sum(shares) > 0:
+                yield ("shares",), "at least one share must be above 0"
+            if self.skew is not None:
+                yield ("skew",), "give skew or shares, not both"
+        if self.skew is not None and self.skew > 10:
+            yield ("skew",), f"a Zipf exponent of at most 10, got {self.skew:g}"
+        if self.model.has_spread() and self.variability.task != ONE:
+            spread = "in its law" if self.model.cost_model(None).law is not None else "as measured"
+            yield (
+                ("variability", "task"),
+                f"a model of kind {self.model.kind} has its spread {spread}; remove one of them",
+            )
+        if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
+            key = "shares" if shares is not None else "skew" if self.skew else "split"
+            yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
+        if self.bytes_per_candidate is not None and self.candidates is None:
+            message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
+            yield ("bytes_per_candidate",), message
+        if self.shards * self.replicas > MOST_SHARDS:
+            yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
+        if self.lost_machine is not None:
+            machines = machines_of(self)
+            if self.lost_machine >= machines:
+                yield ("lost_machine",), f"there are {machines} machines, counted from 0, got {self.lost_machine}"
+            elif self.replicas == 1:
+                yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        if self.shards_given is not None:
+            return int(self.shards_given)
+        return 1 if self.shares_given is None else len(self.shares_given)
+
+    @property
+    def shares(self) -> list[float]:
+        """Share of each shard, in sum 1: as given, or by Zipf's law."""
+        given = self.shares_given
+        weight = np.arange(1.0, self.shards + 1) ** -(self.skew or 0.0) if given is None else np.array(given)
+        return [float(share) for share in weight / weight.sum()]
+
+    def cost_model(self, hardware: dict[str, Any]) -> CostModel:
+        """The cost law of its model on its hardware, of the scenario's."""
+        on = None if self.hardware is None else hardware[self.hardware].hardware()
+        return self.model.cost_model(on)
