@@ -47,7 +47,6 @@ class Result:
         """The result as written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
         body = self.summary.to_dict()
         notes = [*self.notes, *body.pop("notes", [])]
-        resolved = self.scenario.resolved()
         return {
             "schema": 1,
             "scenario": self.scenario.name,
@@ -59,13 +58,7 @@ class Result:
             "theory": self.theory,
             "notes": notes,
             **({} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}),
-            "provenance": {
-                "scenario_sha256": self.scenario.sha256(),
-                "seed": self.scenario.run.seed,
-                "replications": sorted(self.traces),
-                "versions": versions(),
-                "resolved": resolved,
-            },
+            "provenance": provenance(self.scenario, replications=sorted(self.traces)),
         }
 
     @property
@@ -77,6 +70,17 @@ class Result:
         if False in verdicts:
             return 99
         return 98 if None in verdicts else 0
+
+
+def provenance(scenario: Scenario, **more: Any) -> dict[str, Any]:
+    """What it takes to come to a result again; ``more`` of it."""
+    return {
+        "scenario_sha256": scenario.sha256(),
+        "seed": scenario.run.seed,
+        **more,
+        "versions": versions(),
+        "resolved": scenario.resolved(),
+    }
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.fleet import fleet
 from simulator.planning.search import Readings
-from simulator.run import versions
+from simulator.run import provenance
 from simulator.scenario import Scenario
 from simulator.stats.means import Interval
 from simulator.stats.verdicts import Verdict
@@ -106,12 +106,7 @@ class Capacity:
             "queries": self.queries,
             "curve": self.curve(),
             "notes": list(self.notes),
-            "provenance": {
-                "scenario_sha256": self.scenario.sha256(),
-                "seed": self.scenario.run.seed,
-                "versions": versions(),
-                "resolved": self.scenario.resolved(),
-            },
+            "provenance": provenance(self.scenario),
         }
 
     def curve(self) -> list[dict[str, Any]]:

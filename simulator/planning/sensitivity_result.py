@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.planning.frames import frame, html
 from simulator.planning.knobs import CHANGE, Knob
-from simulator.run import versions
+from simulator.run import provenance
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
 from simulator.stats.means import Interval
@@ -101,12 +101,7 @@ class Sensitivity:
             "slos": [slo.text for slo in self.scenario.slos],
             "knobs": self.rows(),
             "notes": list(self.notes),
-            "provenance": {
-                "scenario_sha256": self.scenario.sha256(),
-                "seed": self.scenario.run.seed,
-                "versions": versions(),
-                "resolved": self.scenario.resolved(),
-            },
+            "provenance": provenance(self.scenario),
         }
 
     def to_frame(self) -> Any:

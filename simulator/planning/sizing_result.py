@@ -13,7 +13,7 @@ from simulator.planning.frames import frame, html
 from simulator.planning.judge import Asked, Judged, Judgement, Look, Tail
 from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
 from simulator.planning.vary import Written
-from simulator.run import versions
+from simulator.run import provenance
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
 
@@ -176,15 +176,12 @@ class Sizing:
             "front": [self.seen.index(one) for one in self.front()],
             "seen": self.rows(),
             "notes": self._notes(),
-            "provenance": {
-                "scenario_sha256": scenario.sha256(),
-                "search": {one.path: list(one.values) for one in self.asked.grid.parameters},
-                "seed": scenario.run.seed,
-                "replications": scenario.run.replications,
-                "queries": self.asked.full.queries,
-                "versions": versions(),
-                "resolved": scenario.resolved(),
-            },
+            "provenance": provenance(
+                scenario,
+                search={one.path: list(one.values) for one in self.asked.grid.parameters},
+                replications=scenario.run.replications,
+                queries=self.asked.full.queries,
+            ),
         }
 
     def _bound_s(self) -> float | None:
