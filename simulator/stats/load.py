@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from simulator.core.plan import F8, I8
+from simulator.core.plan import I8
 from simulator.core.trace import AT_A_TIME, Trace
 
 #: Windows, in seconds, over which arrivals are counted.
@@ -28,21 +28,24 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
 
 def describe_arrivals(arrivals: Sequence[I8]) -> dict[str, Any]:
     """The same of instants, ascending, of each replication."""
-    count = sum(len(arrival_ns) - 1 for arrival_ns in arrivals)
-    mean_s = math.fsum(float(gap_s.sum()) for gap_s in _gaps_s(arrivals)) / count if count else 0.0
-    variance = math.fsum(float(((gap_s - mean_s) ** 2).sum()) for gap_s in _gaps_s(arrivals)) / count if count else 0.0
+    gaps = np.empty(sum(len(arrival_ns) - 1 for arrival_ns in arrivals))
+    filled = 0
+    for arrival_ns in arrivals:
+        after = filled + len(arrival_ns) - 1
+        np.subtract(arrival_ns[1:], arrival_ns[:-1], out=gaps[filled:after], casting="unsafe")
+        filled = after
+    gaps *= 1e-9
+    mean_s = variance = 0.0
+    if len(gaps):
+        mean_s = float(gaps.mean())
+        gaps -= mean_s  # in place: there may be many
+        gaps *= gaps
+        variance = float(gaps.mean())
     return {
         "rate_per_s": 1 / mean_s if mean_s > 0 else None,
         "gap_cv": math.sqrt(variance) / mean_s if mean_s > 0 else None,
         "dispersion": {f"{window_s}s": dispersion(arrivals, window_s) for window_s in WINDOWS_S},
     }
-
-
-def _gaps_s(arrivals: Sequence[I8]) -> Iterator[F8]:
-    """Gaps between arrivals, some at a time: there may be many."""
-    for arrival_ns in arrivals:
-        for first in range(0, len(arrival_ns) - 1, AT_A_TIME):
-            yield np.diff(arrival_ns[first : first + AT_A_TIME + 1]) * 1e-9
 
 
 def most_within(arrivals: Sequence[I8], window_ns: int) -> int:
