@@ -30,8 +30,8 @@ def test_coverage_of_the_interval_of_a_capacity(request):
     found = [capacity(mm1(seed), tolerance=0.03) for seed in range(SEEDS)]
     assert {one.verdict for one in found} == {"found"}
     assert max(one.half_width for one in found) <= 0.03
-    covered = np.mean([one.per_s.low <= CAPACITY_PER_S <= one.per_s.high for one in found])
-    bias = np.mean([one.per_s.value for one in found]) / CAPACITY_PER_S - 1
+    covered = float(np.mean([one.per_s.low <= CAPACITY_PER_S <= one.per_s.high for one in found]))
+    bias = float(np.mean([one.per_s.value for one in found])) / CAPACITY_PER_S - 1
     row = ("coverage of a capacity, M/M/1", f"share of {SEEDS} seeds", 0.95, covered, 0.88, 0.98)
     request.node.user_properties.append(("verify", (*row, "agrees" if 0.88 <= covered <= 0.98 else "contradicted")))
     row = ("bias of a capacity, M/M/1", f"mean of {SEEDS} seeds, relative", 0.0, bias, -0.01, 0.01)
