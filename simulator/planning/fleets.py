@@ -81,7 +81,7 @@ class Fleet:
         """Utilisation of the busiest replica, by arithmetic, and its stage: one, or one a replication."""
         each = [part.busiest_lost if condition.lost == stage else part.busiest for stage, part in enumerate(self.parts)]
         return [
-            max((condition.rate_per_s * busy, -stage) for stage, busy in enumerate(one))
+            (condition.rate_per_s * max(one), one.index(max(one)))  # of stages as busy, the first
             for one in zip(*_alike(each), strict=True)
         ]
 
@@ -192,7 +192,7 @@ class Fleets:
         for condition in reversed(self.conditions):  # the hardest first
             least, stage = min(fleet.bottlenecks(condition))
             if least >= FULL:
-                return Why(SATURATED, names[-stage], condition.name, least)
+                return Why(SATURATED, names[stage], condition.name, least)
         return self._beyond(fleet, names)
 
     def _beyond(self, fleet: Fleet, names: Sequence[str]) -> Why | None:

@@ -194,7 +194,7 @@ class Sizing:
         if self.inconclusive and self.answers and self.inconclusive[0].place < self.answers[0].place:
             notes.append("a cheaper fleet could not be told, and counts as not met: more --queries may tell")
         if self.interrupted:
-            notes.append("interrupted: fleets that had not been looked at may be cheaper than none of these")
+            notes.append("interrupted: of fleets that cost more than those looked at nothing is known")
         if self.asked.scenario.load.arrivals.kind == "trace":
             notes.append("replications share the trace and redraw the rest: intervals are given this trace")
         return notes
@@ -241,7 +241,7 @@ class Sizing:
             "values": one.values,
             "cost": one.cost,
             **costs,
-            "bottleneck": {"stage": scenario.stages[-at].name, "utilisation": busy},
+            "bottleneck": {"stage": scenario.stages[at].name, "utilisation": busy},
             "latency_s": {self.percentile: vars(one.tail)},
             "worst_s": {self.percentile: vars(one.worst)},
             "conditions": [
