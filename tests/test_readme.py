@@ -33,6 +33,27 @@ def test_the_demo_prints_what_the_readme_shows(request):
     assert found.stdout == demo_block()
 
 
+PLAN = re.findall(
+    r"`shardsim ((?:capacity|sensitivity|size) scenarios/recommendation[^`]*)`[^`\n]*\n```\n(.*?)```", README, re.DOTALL
+)
+
+
+@pytest.mark.parametrize(("command", "shown"), PLAN, ids=[command.split()[0] for command, _ in PLAN])
+def test_the_capacity_plan_prints_what_the_readme_shows(command, shown, tmp_path):
+    """Every line that is shown, in order; the README leaves some out."""
+    args = command.replace("-o order", f"-o {tmp_path / 'order'}").split()
+    run = [sys.executable, "-m", "simulator", *args]
+    found = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert found.returncode == 0, found.stderr
+    printed = iter(found.stdout.splitlines())
+    missing = [line for line in shown.splitlines() if line not in printed]
+    assert not missing
+
+
+def test_the_capacity_plan_is_all_there():
+    assert [command.split()[0] for command, _ in PLAN] == ["capacity", "sensitivity", "size"]
+
+
 def yaml_blocks() -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
