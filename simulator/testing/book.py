@@ -39,7 +39,8 @@ class Statement:
 MODELS = (
     Statement(
         "M1",
-        "A call over any number of items, 0 and fractions included, takes a finite time, the same whenever it is asked.",
+        "A call over any number of items, 0 and fractions included, takes a finite time, the same whenever it is "
+        "asked.",
         "The planner asks at any number: shares of candidates are real numbers. A model has no memory and no luck.",
     ),
     Statement("M2", "A call never takes a negative time.", "Nothing ends before it starts."),
@@ -57,20 +58,23 @@ MODELS = (
     Statement(
         "M5",
         "With every duration among its fields doubled and every speed halved, a call takes twice as long.",
-        "A time is a sum of times: whatever else is added to it is a number without a unit, and will be wrong in others.",
+        "A time is a sum of times: whatever else is added to it is a number without a unit, and will be wrong in "
+        "others.",
         "the model has a duration or speed written into it as a number, and declares `own_unit = True`",
     ),
     Statement(
         "M6",
         "A model of a greater size takes no less time, in each size named in its `order`.",
-        "Each of the larger model's operations has to be done: a cost that falls with depth, width or trees is a mistake.",
+        "Each of the larger model's operations has to be done: a cost that falls with depth, width or trees is a "
+        "mistake.",
         "the model declares no `order`",
     ),
     Statement(
         "M7",
         "Of many items, the time of one more grows as its asymptotic law `order` says: a size doubled doubles it.",
         "Order of growth is what is known of a model before anything is measured.",
-        "the model declares no `order`, or one that is not a product of its fields; or memory, not computing, bounds it",
+        "the model declares no `order`, or one that is not a product of its fields; or memory, not computing, "
+        "bounds it",
     ),
     Statement(
         "M8",
@@ -101,7 +105,8 @@ LAWS = (
         "L2",
         "A greater uniform gives no lesser value.",
         "Then the value is the quantile, and common random numbers make two systems differ as little as they can.",
-        "the law is a mixture or hyperexponential, where the uniform chooses the part first; or declares `is_mixture = True`",
+        "the law is a mixture or hyperexponential, where the uniform chooses the part first; or declares "
+        "`is_mixture = True`",
     ),
     Statement(
         "L3",
@@ -207,13 +212,15 @@ RULES = (
     Statement("R3", "The rule leaves what is outstanding as it was.", "It is the balancer's own count."),
     Statement(
         "R4",
-        "Replicas have no names: with what is outstanding exchanged, the shares in which they are chosen are exchanged, too.",
+        "Replicas have no names: with what is outstanding exchanged, the shares in which they are chosen are "
+        "exchanged, too.",
         "A rule that favours an index overloads that replica, at light load most of all.",
         "the rule looks at `turn`: then R5. Or it declares `favours_index = True` (fill the first, then the second)",
     ),
     Statement(
         "R5",
-        "Over whole rounds of turns, with what is outstanding rotated, the shares in which replicas are chosen are rotated.",
+        "Over whole rounds of turns, with what is outstanding rotated, the shares in which replicas are chosen are "
+        "rotated.",
         "A rule by turns favours nobody from round to round.",
         "the rule does not look at `turn`: then R4. Or it declares `favours_index = True`",
     ),
@@ -240,7 +247,8 @@ RULES = (
 SCENARIOS = (
     Statement(
         "S1",
-        "Conservation: every query enters the first stage, each next one when it leaves the one before, and is complete "
+        "Conservation: every query enters the first stage, each next one when it leaves the one before, and is "
+        "complete "
         "when it has left the last; without a cut all are.",
         "Queries are neither lost nor made.",
     ),
@@ -271,13 +279,15 @@ SCENARIOS = (
         "S7",
         "Little: the answers of a stage take together what its replicas count as waiting and service, and the network "
         "draws.",
-        "Time spent there is the integral of the number there. Summed over one table of tasks that is an identity which "
+        "Time spent there is the integral of the number there. Summed over one table of tasks that is an identity "
+        "which "
         "no bug can break; here three records that are kept apart are compared.",
         "the run is cut (tasks under way are in one record and not in another)",
     ),
     Statement(
         "S8",
-        "Utilisation: a replica is busy for exactly the service times of its tasks, each worked out anew from its items, "
+        "Utilisation: a replica is busy for exactly the service times of its tasks, each worked out anew from its "
+        "items, "
         "its machine and its luck.",
         "Utilisation is throughput times mean service.",
         "the run is cut",
@@ -297,7 +307,8 @@ SCENARIOS = (
     Statement(
         "S11",
         "Permute shards: with shards renamed, counters are renamed and no query is moved.",
-        "Shards have no names. Asked with one replica a shard and nothing drawn by task, since luck goes with the shard.",
+        "Shards have no names. Asked with one replica a shard and nothing drawn by task, since luck goes with the "
+        "shard.",
     ),
     Statement(
         "S12",
@@ -306,7 +317,8 @@ SCENARIOS = (
     ),
     Statement(
         "S13",
-        "Split a stage's replicas: each replica alone, given the tasks that it was sent, finishes them at the same instants.",
+        "Split a stage's replicas: each replica alone, given the tasks that it was sent, finishes them at the same "
+        "instants.",
         "Replicas share nothing but the rule that chooses among them.",
     ),
     Statement(
@@ -333,7 +345,8 @@ SCENARIOS = (
     ),
     Statement(
         "S18",
-        "The future does not reach back: without its last queries, nothing that happened before they came is different.",
+        "The future does not reach back: without its last queries, nothing that happened before they came is "
+        "different.",
         "A rule, a queue or a record that knows what comes next is not a model of anything.",
     ),
     Statement(
@@ -390,7 +403,8 @@ FILES = (
     ),
     Statement(
         "F2",
-        "Whatever is read is either taken or refused with place, what was given and how to cure it; nothing else comes out.",
+        "Whatever is read is either taken or refused with place, what was given and how to cure it; nothing else "
+        "comes out.",
         "A file is a stranger's. A crash or a silent default is not an answer.",
     ),
     Statement(
