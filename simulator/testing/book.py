@@ -105,8 +105,7 @@ LAWS = (
         "L2",
         "A greater uniform gives no lesser value.",
         "Then the value is the quantile, and common random numbers make two systems differ as little as they can.",
-        "the law is a mixture or hyperexponential, where the uniform chooses the part first; or declares "
-        "`is_mixture = True`",
+        "the law is a built-in mixture or hyperexponential, where the uniform chooses the part first",
     ),
     Statement(
         "L3",
