@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.plugins import Count, Duration, arrivals, cost_model, law, routing
+from simulator.plugins import Count, Duration, Ratio, arrivals, cost_model, law, routing
 
 
 @cost_model
@@ -51,7 +51,7 @@ class Shifted:
 class Hiccup:
     """A factor of mean 1: now and then a task takes ``times`` as long as the others."""
 
-    chance: Count
+    chance: Ratio
     times: Count
 
     def quantile(self, u):
