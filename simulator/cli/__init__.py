@@ -83,13 +83,19 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the command: every way out has its code."""
-    from simulator.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
+    from simulator.errors import (
+        ContradictionError,
+        LostWorkerError,
+        ScenarioError,
+        UnavailableError,
+        UncoveredError,
+    )
 
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
         sys.stdout.flush()
-    except (ScenarioError, UnavailableError) as error:
+    except (ScenarioError, UnavailableError, UncoveredError) as error:
         click.echo(str(error), err=True)
         code = 2
     except LostWorkerError as error:
