@@ -53,7 +53,8 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given: dict[str, Any] = {"share": plan.share[shards].tolist(), "knots": list(points), **laws}
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
-        found.append(StageParts(**{**given, "hashed": bool(row["hashed"]), "by_query": bool(row["by_query"])}))
+        flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
+        found.append(StageParts(**{**given, **flags, "rule": plan.rules[stage]}))
     return found
 
 
@@ -161,6 +162,7 @@ def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
             first_lost=0,
             lost=0,
             policy=RANDOM,
+            rule=None,
             balancers=1,
             by_query=False,
             hashed=False,

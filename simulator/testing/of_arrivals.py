@@ -22,8 +22,9 @@ from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.testing.broken import Breach, Check, Report
 from simulator.testing.fields import cases_of, name_of
-from simulator.workload.arrivals import arrivals_counted, epochs, epochs_until
+from simulator.workload.arrivals import Gaps, arrivals_counted, epochs, epochs_until
 from simulator.workload.modulation import Modulation, modulated
+from simulator.workload.plugged import PluggedGaps
 from simulator.workload.rates import Rate, RateFunction, RatePiece
 
 #: Replications, and gaps in each, of the two statistical laws; the second ones are those of the index of dispersion.
@@ -67,9 +68,18 @@ def process_of(process: Any) -> Process:
     def reached(replication: int, count: int) -> F8:
         return np.cumsum(gaps(*_luck(replication, count), 0))
 
+    dispersion = float(getattr(process, "dispersion", 1.0))
+    plugged = PluggedGaps(type(process).__name__, process, dispersion)
     few = np.linspace(0.1, 0.9, 9)
     is_drawn = not np.array_equal(gaps(few, few[::-1].copy(), 0), gaps(few[::-1].copy(), few, 0))
-    return Process(repr(process), reached, float(getattr(process, "dispersion", 1.0)), gaps, is_drawn=is_drawn)
+    return Process(repr(process), reached, dispersion, gaps, _at_rate(plugged), is_drawn=is_drawn)
+
+
+def _at_rate(gaps: Gaps) -> Callable[[int, int, float], Any]:
+    def instants(replication: int, count: int, rate: float) -> Any:
+        return arrivals_counted(gaps, SEED, replication, Rate([RatePiece(math.inf, rate, rate)]), count)
+
+    return instants
 
 
 def _luck(replication: int, count: int, first: int = 0) -> tuple[F8, F8]:
@@ -80,15 +90,12 @@ def _luck(replication: int, count: int, first: int = 0) -> tuple[F8, F8]:
 
 
 def _of_law(law: Law) -> Process:
-    def at_rate(replication: int, count: int, rate: float) -> Any:
-        return arrivals_counted(law, SEED, replication, Rate([RatePiece(math.inf, rate, rate)]), count)
-
     return Process(
         repr(law) if len(repr(law)) < 200 else repr(law)[:200] + " ...",
         lambda replication, count: epochs(law, SEED, replication, count),
         law.cv2(),
         lambda u, v, first: law.quantiles(u),
-        at_rate,
+        _at_rate(law),
         is_drawn=not law.is_constant(),
         is_independent=True,
     )

@@ -9,6 +9,7 @@ of 1/(R - 1), for which both grids are exact), and a bias below half a percent i
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,8 +18,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from simulator.core import rules
+from simulator.core import calling, rules
 from simulator.core.plan import I8, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, RANDOM, ROUND_ROBIN
+from simulator.plugins.marks import mark_of
 from simulator.testing.broken import Breach, Check, Report
 
 #: Built-in policies by name.
@@ -50,7 +52,7 @@ class Rule:
     name: str
     function: Callable[[int, I8, int, float, float], int]
     looks_at: str | None  #: ``outstanding``, ``work`` or nothing
-    plain: Callable[[int, I8, int, float, float], int] | None = None  #: the same in Python, where it is compiled
+    other: Callable[[int, I8, int, float, float], int] | None = None  #: the same compiled, or in Python; None: one way
     favours_index: bool = False
     packs: bool = False
 
@@ -79,11 +81,23 @@ def rule_of(rule: Any) -> Rule:
         policy = POLICIES[rule]
         looks_at = {LEAST_WORK: "work", LEAST_OUTSTANDING: "outstanding", POWER_OF_TWO: "outstanding"}.get(policy)
         return Rule(rule, _built_in(policy, rules.choose), looks_at, _built_in(policy, _plain(rules.choose)))
-    mark = getattr(rule, "__shardsim__", None)
-    looks_at = getattr(mark if mark is not None else rule, "looks_at", "outstanding")
-    plain = _plain(rule) if hasattr(rule, "py_func") else None
+    mark = mark_of(rule)
+    looks_at = getattr(rule, "looks_at", "outstanding") if mark is None else mark.looks_at
+    plain = _plain(rule)
     favours, packs = bool(getattr(rule, "favours_index", False)), bool(getattr(rule, "packs", False))
-    return Rule(getattr(rule, "__name__", type(rule).__name__), rule, looks_at, plain, favours, packs)
+    machine = None if mark is None else _in_machine_code(plain)
+    return Rule(getattr(rule, "__name__", type(rule).__name__), plain, looks_at, machine, favours, packs)
+
+
+def _in_machine_code(rule: Any) -> Callable[[int, I8, int, float, float], int] | None:
+    """The rule as the compiled engine calls it; None if it is not in the subset of numba."""
+    code = calling.compiled(rule)
+    if not code.address:
+        return None
+    call = ctypes.CFUNCTYPE(
+        ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double
+    )(code.address)
+    return lambda replicas, outstanding, turn, u, v: int(call(replicas, outstanding.ctypes.data, turn, u, v))
 
 
 def _plain(kernel: Any) -> Any:
@@ -139,7 +153,7 @@ def check_rule(rule: Any, *, profile: str | None = None) -> Report:
             loads = st.tuples(_loads(FEW), st.integers(0, FEW - 1), st.integers(1, 5))
             shares = "shares over all u, v and turns, one replica busier"
             check.hold("R7", loads, lambda case: _avoids_the_busy(asked, by_turn, *case), shares, share=0.5)
-    if asked.plain is None:
+    if asked.other is None:
         check.skip("R8", "it is not compiled")
     else:
         check.hold("R8", _calls(MANY), lambda case: _is_the_same_in_python(asked, *case), "every call in both ways")
@@ -217,11 +231,11 @@ def _ignores_load(asked: Rule, outstanding: list[int], turn: int, u: float, v: f
 
 
 def _is_the_same_in_python(asked: Rule, outstanding: list[int], turn: int, u: float, v: float) -> None:
-    assert asked.plain is not None
+    assert asked.other is not None
     one = asked.choose(outstanding, turn, u, v)
-    two = int(asked.plain(len(outstanding), _counts(outstanding), turn, u, v))
+    two = int(asked.other(len(outstanding), _counts(outstanding), turn, u, v))
     if one != two:
-        raise Breach(**_told(asked, outstanding, turn, u, v), compiled=one, **{"as plain Python": two})
+        raise Breach(**_told(asked, outstanding, turn, u, v), chosen=one, **{"chosen the other way": two})
 
 
 def uses_turn(asked: Rule) -> bool:
