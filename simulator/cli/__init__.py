@@ -21,6 +21,7 @@ COMMANDS = {
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",
     "load": "Show what a load is: rate, bursts, a figure.",
     "validate": "Check a scenario and say what it would take.",
+    "check": "Hold a model, law, arrivals, rule or scenario of your own against the laws.",
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",
     "schema": "Print the JSON Schema of scenario files.",

@@ -38,6 +38,11 @@ class LawBroken(AssertionError):
         self.others = dict(others)  #: number and verdict of each other law of the group
         super().__init__(number, subject, case, others)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The broken law with its case, and what became of the others."""
+        broken = {"law": self.number, "says": self.statement, "case": self.case}
+        return {"broken": broken, "others": self.others}
+
     def __str__(self) -> str:
         law = BOOK[self.number]
         lines = [f"{self.subject} breaks law {self.number}.", ""]
@@ -103,6 +108,20 @@ class Report:
 
     subject: str
     rows: tuple[Row, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The laws in order."""
+        return {"laws": [row.to_dict() for row in self.rows]}
+
+    def text(self, width: int = WIDTH) -> str:
+        """The laws in order, what became of each, and what was tried."""
+        held = sum(row.verdict == "held" for row in self.rows)
+        lines = [f"{self.subject}: {held} laws hold, {len(self.rows) - held} are not asked", ""]
+        for row in self.rows:
+            said = f"{row.number:4} {row.verdict:10} {BOOK[row.number].says}"
+            lines += textwrap.wrap(said, width, subsequent_indent=" " * 16)
+            lines += textwrap.wrap(f"({row.tried})", width, initial_indent=" " * 16, subsequent_indent=" " * 16)
+        return "\n".join(lines) + "\n"
 
 
 @dataclass
