@@ -116,7 +116,9 @@ class Report:
     def text(self, width: int = WIDTH) -> str:
         """The laws in order, what became of each, and what was tried."""
         held = sum(row.verdict == "held" for row in self.rows)
-        lines = [f"{self.subject}: {held} laws hold, {len(self.rows) - held} are not asked", ""]
+        lines = [f"{self.subject}: {held} of {len(self.rows)} laws hold, the others are not asked", ""]
+        if held == len(self.rows):
+            lines[0] = f"{self.subject}: all {held} laws hold"
         for row in self.rows:
             said = f"{row.number:4} {row.verdict:10} {BOOK[row.number].says}"
             lines += textwrap.wrap(said, width, subsequent_indent=" " * 16)
@@ -176,7 +178,8 @@ class Check:
         numbers
             Laws that are held at once.
         """
-        found, seen = smallest(cases, law, max(2, int(self.examples * share)))
+        examples = max(2, int(self.examples * share))
+        found, seen = smallest(cases, law, examples, shrinks=not self.breaches)  # only the first breach is told whole
         held = numbers or (str(number),)
         broken = "" if found is None else (number(found) if callable(number) else number)
         for each in held:
@@ -211,9 +214,12 @@ class Seen:
     because: str = ""
 
 
-def smallest(cases: Any, law: Law, examples: int) -> tuple[Breach | None, Seen]:
-    """The breach of the smallest case that Hypothesis finds, the same one each time, and what was seen."""
-    from hypothesis import HealthCheck, find, settings
+def smallest(cases: Any, law: Law, examples: int, shrinks: bool = True) -> tuple[Breach | None, Seen]:
+    """The breach of the smallest case that Hypothesis finds, the same one each time, and what was seen.
+
+    ``shrinks``: else that of the first case that is found.
+    """
+    from hypothesis import HealthCheck, Phase, find, settings
     from hypothesis.errors import NoSuchExample
     from hypothesis.strategies import SearchStrategy
 
@@ -226,7 +232,12 @@ def smallest(cases: Any, law: Law, examples: int) -> tuple[Breach | None, Seen]:
     if not isinstance(cases, SearchStrategy):
         return breach_of(law, cases, seen), seen
     chosen = settings(
-        max_examples=examples, database=None, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate, *([Phase.shrink] if shrinks else [])],
+        suppress_health_check=list(HealthCheck),
     )
     with _quiet():
         try:

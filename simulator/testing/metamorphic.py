@@ -78,7 +78,8 @@ def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     renamed, moved = list(parts), list(machines)
     renamed[stage] = replace(parts[stage], share=[parts[stage].share[place] for place in order])
     moved[stage] = machines[stage][order]
-    one, two = walk.trace(remade(walk.plan, parts, machines)), walk.trace(remade(walk.plan, renamed, moved))
+    plans = remade(walk.plan, parts, machines), remade(walk.plan, renamed, moved)
+    one, two = (walk.trace(plan, tasks=False) for plan in plans)
     told = f"shards of stage {stage} in the order {order[:8]}"
     _differ(walk, f"instants at which stages are left, {told}", two.leave_ns, one.leave_ns)
     first = sum(len(part.share) for part in parts[:stage])

@@ -68,7 +68,7 @@ def stated(law: Any) -> Stated:
         lambda u: np.asarray(law.quantile(u), dtype=np.float64),
         _said(law, "mean"),
         _said(law, "cv"),
-        (lambda x: np.asarray(law.cdf(x), dtype=np.float64)) if hasattr(law, "cdf") else None,
+        None if getattr(law, "cdf", None) is None else lambda x: np.asarray(law.cdf(x), dtype=np.float64),
     )
 
 
@@ -138,10 +138,11 @@ def _at(law: Stated, u: float) -> float:
 
 
 def _is_finite(case: tuple[Any, float]) -> None:
-    law, u = stated(case[0]), case[1]
-    found = _at(law, u)
-    if not (math.isfinite(found) and found >= 0):
-        raise Breach(law=law.shown, u=repr(u), value=f"{found:g}")
+    law = stated(case[0])
+    for u in (case[1], LEAST, GREATEST):
+        found = _at(law, u)
+        if not (math.isfinite(found) and found >= 0):
+            raise Breach(law=law.shown, u=repr(u), value=f"{found:g}")
 
 
 def _grows(case: tuple[Any, float, float]) -> str | None:

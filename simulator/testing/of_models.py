@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ ROUNDING = 1e-9
 LOWER_ORDERS = 0.01
 #: So many items, and sizes so many times as large, count as many; the first that the model takes.
 MANY_ITEMS, TIMES_AS_LARGE = 2.0**30, (2.0**20, 2.0**10, 2.0**5, 2.0)
+
+#: Steps in which more and more items are asked for.
+TIMES_AS_MANY = (1.25, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
 
 #: Fields in the asymptotic law of a built-in model.
 SIZES: dict[type, tuple[str, ...]] = {
@@ -90,7 +94,7 @@ def check_model(model: Any, *, profile: str | None = None) -> Report:
     cases = cases_of(model)
     check.hold("M1", st.tuples(cases, items()), _is_finite, "0 to a billion items")
     check.hold("M2", st.tuples(cases, items()), _is_not_negative, "0 to a billion items")
-    check.hold("M3", st.tuples(cases, items(), items()), _grows_with_items, "pairs of numbers of items")
+    check.hold("M3", st.tuples(cases, items()), _grows_with_items, "one item more, and up to a thousand times as many")
     if getattr(model, "batch_economy", True):
         check.hold("M4", st.tuples(cases, items(), items()), _batch_is_no_dearer, "pairs of batches")
     else:
@@ -155,11 +159,13 @@ def _is_not_negative(case: tuple[Any, float]) -> None:
         raise Breach(model=model, items=f"{count:g}", takes=f"{found:g} s")
 
 
-def _grows_with_items(case: tuple[Any, float, float]) -> None:
-    model, few, many = case[0], min(case[1:]), max(case[1:])
-    one, two = service_of(model)(few), service_of(model)(many)
-    if two < one - ROUNDING * abs(one):
-        raise Breach(model=model, **{f"{few:g} items take": f"{one:g} s", f"{many:g} items take": f"{two:g} s"})
+def _grows_with_items(case: tuple[Any, float]) -> None:
+    model, count = case
+    sizes = sorted({count, count + 1, *(count * times for times in TIMES_AS_MANY)})
+    times_s = [service_of(model)(size) for size in sizes]
+    for (few, one), (many, two) in pairwise(zip(sizes, times_s, strict=True)):
+        if two < one - ROUNDING * abs(one):
+            raise Breach(model=model, **{f"{few:g} items take": f"{one:g} s", f"{many:g} items take": f"{two:g} s"})
 
 
 def _batch_is_no_dearer(case: tuple[Any, float, float]) -> None:

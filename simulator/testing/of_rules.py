@@ -13,6 +13,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -225,9 +226,12 @@ def _only_reads(asked: Rule, outstanding: list[int], turn: int, u: float, v: flo
 
 def _ignores_load(asked: Rule, outstanding: list[int], turn: int, u: float, v: float) -> None:
     idle = [0] * len(outstanding)
-    one, two = asked.choose(idle, turn, u, v), asked.choose(outstanding, turn, u, v)
-    if one != two:
-        raise Breach(**_told(asked, outstanding, turn, u, v), chosen=two, **{"chosen with nothing outstanding": one})
+    one = asked.choose(idle, turn, u, v)
+    busy = [5 * (replica == one) for replica in range(len(outstanding))]
+    for load in (busy, outstanding):
+        two = asked.choose(load, turn, u, v)
+        if one != two:
+            raise Breach(**_told(asked, load, turn, u, v), chosen=two, **{"chosen with nothing outstanding": one})
 
 
 def _is_the_same_in_python(asked: Rule, outstanding: list[int], turn: int, u: float, v: float) -> None:
@@ -248,12 +252,31 @@ def uses_turn(asked: Rule) -> bool:
 
 
 def _is_exchanged(asked: Rule, outstanding: list[int], order: Sequence[int]) -> None:
+    for load in ([0] * len(outstanding), outstanding):
+        _equals_are_equal(asked, load)
     _compare(asked, outstanding, [place for place in order if place < len(outstanding)], False, "exchanged")
+
+
+def _equals_are_equal(asked: Rule, outstanding: list[int]) -> None:
+    """Hold the shares of replicas at which as much is outstanding against one another."""
+    for cells, apart in ((COARSE, CLOSE), (FINE, APART)):
+        found = shares(asked, outstanding, False, cells)
+        unequal = [
+            (one, two)
+            for one, two in combinations(range(len(outstanding)), 2)
+            if outstanding[one] == outstanding[two] and abs(found[one] - found[two]) > apart
+        ]
+        if not unequal:
+            return
+    one, two = unequal[0]
+    told = {f"replicas {one} and {two}, as busy, in": f"{_percent([found[one]])} and {_percent([found[two]])}"}
+    raise Breach(replicas=len(outstanding), outstanding=outstanding, **{"chosen in": _percent(found)}, **told)
 
 
 def _is_rotated(asked: Rule, outstanding: list[int], by: int) -> None:
     replicas = len(outstanding)
-    _compare(asked, outstanding, [(place + by) % replicas for place in range(replicas)], True, "rotated")
+    for load in ([0] * replicas, outstanding):
+        _compare(asked, load, [(place + by) % replicas for place in range(replicas)], True, "rotated")
 
 
 def _compare(asked: Rule, outstanding: list[int], order: Sequence[int], by_turn: bool, how: str) -> None:
@@ -264,9 +287,9 @@ def _compare(asked: Rule, outstanding: list[int], order: Sequence[int], by_turn:
         expected = [one[place] for place in order]
         if max(abs(a - b) for a, b in zip(expected, two, strict=True)) <= apart:
             return
-    told = {"outstanding": str(outstanding), "chosen in": _percent(one), how: str(moved)}
-    if moved == outstanding:
-        told = {"outstanding": f"{outstanding}, the same with replicas {how}", "chosen in": _percent(one)}
+    told = {"outstanding": str(outstanding), "chosen in": _percent(one)}
+    if moved != outstanding:
+        told |= {how: str(moved)}
     raise Breach(replicas=len(outstanding), **told, **{"should be": _percent(expected), "are chosen in": _percent(two)})
 
 

@@ -85,7 +85,7 @@ def _little(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"
     plan = measured(walk.plan)
-    trace = walk.trace(plan)
+    trace = walk.trace(plan, tasks=False)
     for stage, row in enumerate(plan.stages):
         first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
         here = slice(first, first + count)

@@ -70,17 +70,18 @@ def _walks(subject: Any, is_drawn: bool) -> st.SearchStrategy[Walk]:
         return st.sampled_from(_engines(subject)).map(lambda engine: Walk(subject, engine, {**told, "engine": engine}))
     scenario = scenario_from_dict(subject) if isinstance(subject, dict) else subject
     told = {"scenario": to_yaml(subject)} if is_drawn else {}
-    return st.composite(_first_queries)(scenario, told)
+    planned = lru_cache(maxsize=None)(lambda replication: make_plan(scenario, replication))
+    return st.composite(_first_queries)(scenario, planned, told)
 
 
 def _engines(plan: Plan) -> tuple[str, ...]:
     return ENGINES if not compiled.uncovered(plan) else ("reference",)
 
 
-def _first_queries(draw: st.DrawFn, scenario: Scenario, told: dict[str, str]) -> Walk:
+def _first_queries(draw: st.DrawFn, scenario: Scenario, planned: Callable[[int], Plan], told: dict[str, str]) -> Walk:
     """The first queries of a replication, as they come or closer together."""
     replication = draw(st.integers(0, min(REPLICATIONS, scenario.run.replications) - 1))
-    whole = _planned(scenario)(replication)
+    whole = planned(replication)
     most = min(whole.queries, QUERIES, max(1, TASKS // whole.shards))
     count, pressed = draw(st.integers(1, most)), draw(st.sampled_from(PRESSED))
     first = draw(st.integers(0, count - 1))
@@ -91,23 +92,6 @@ def _first_queries(draw: st.DrawFn, scenario: Scenario, told: dict[str, str]) ->
     queries += f", arriving {pressed} times as fast" if pressed > 1 else ""
     queries += f", the first {first} to warm up" if first else ""
     return Walk(plan, engine, {**told, "queries": queries, "engine": engine}, scenario)
-
-
-@lru_cache(maxsize=4)
-def _plans(key: int) -> dict[int, Plan]:
-    return {}
-
-
-def _planned(scenario: Scenario) -> Callable[[int], Plan]:
-    """Plans of a scenario, each made once."""
-    made = _plans(id(scenario))
-
-    def plan(replication: int) -> Plan:
-        if replication not in made:
-            made[replication] = make_plan(scenario, replication)
-        return made[replication]
-
-    return plan
 
 
 def shown(plan: Plan) -> str:
