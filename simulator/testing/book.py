@@ -482,3 +482,46 @@ def group(letter: str) -> tuple[Statement, ...]:
     ['R1', 'R2', 'R3']
     """
     return tuple(law for law in BOOK.values() if law.group == letter)
+
+
+@dataclass(frozen=True)
+class Unordered:
+    """A statement of order that does not hold, though it sounds as if it did."""
+
+    name: str  #: for the test that keeps an example
+    claim: str
+    because: str
+
+
+UNORDERED = (
+    Unordered(
+        "work, where routing looks at load",
+        "A heavier query may make another one faster where routing looks at load.",
+        "The others avoid its replica, and one of them finds an idle one that it would not have been sent to.",
+    ),
+    Unordered(
+        "work, at the second stage",
+        "A heavier query may make another one faster at the second stage.",
+        "It comes there later, and lets the other one overtake.",
+    ),
+    Unordered(
+        "work, where mergers queue",
+        "A heavier query may make another one faster where mergers queue.",
+        "Mergers serve in the order in which stages close, and that order changes.",
+    ),
+    Unordered(
+        "replicas",
+        "A further replica may make a query slower.",
+        "Turns and draws fall on other replicas, and the query on a busy one. In the mean it helps.",
+    ),
+    Unordered(
+        "machines",
+        "A faster machine may make a query slower.",
+        "At a later stage others arrive earlier, and before it; with routing that looks at load, they attract tasks.",
+    ),
+    Unordered(
+        "gaps",
+        "A query that arrives later may be complete earlier.",
+        "Where replicas are several it meets another queue. Even alone at one replica, only its latency falls.",
+    ),
+)

@@ -9,7 +9,7 @@ What they see: a rate wrong by some tenths of a percent, an index of dispersion 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -133,7 +133,7 @@ def _counted(states: Modulation) -> F8:
     return np.array(found, dtype=np.float64)
 
 
-def check_arrivals(process: Any, *, profile: str | None = None) -> Report:
+def check_arrivals(process: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
     """Hold arrivals against the laws A1 .. A8 of ``docs/laws.md``.
 
     Parameters
@@ -143,6 +143,8 @@ def check_arrivals(process: Any, *, profile: str | None = None) -> Report:
         a ``Modulation``, whose mean rate is taken as 1/s; or a strategy of these.
     profile
         ``quick``, ``default`` or ``deep``; unless said that of ``--shardsim-profile``.
+    only
+        Numbers of the laws that are asked; unless said, all.
 
     Returns
     -------
@@ -154,7 +156,7 @@ def check_arrivals(process: Any, *, profile: str | None = None) -> Report:
     LawBroken
         Of the first law that is broken, with the smallest case.
     """
-    check = Check(name_of(process), profile)
+    check = Check(name_of(process), profile, only)
     cases = cases_of(process)
     numbered = st.tuples(cases, st.lists(_uniforms(), min_size=1, max_size=6), st.integers(0, 40))
     check.hold("A1", numbered, _gaps_are_times, "gaps of uniforms of (0, 1), both ends included")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,9 @@ def _said(law: Any, name: str) -> float | None:
     return None if found is None else float(found() if callable(found) else found)
 
 
-def check_law(law: Any, *, factor: bool | None = None, profile: str | None = None) -> Report:
+def check_law(
+    law: Any, *, factor: bool | None = None, profile: str | None = None, only: Sequence[str] | None = None
+) -> Report:
     """Hold a law of probability against the laws L1 .. L11 of ``docs/laws.md``.
 
     Parameters
@@ -89,6 +91,8 @@ def check_law(law: Any, *, factor: bool | None = None, profile: str | None = Non
         Whether it is a law of factors, whose mean must be 1; None: as the plug-in is marked, else no.
     profile
         ``quick``, ``default`` or ``deep``; unless said that of ``--shardsim-profile``.
+    only
+        Numbers of the laws that are asked; unless said, all.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def check_law(law: Any, *, factor: bool | None = None, profile: str | None = Non
     LawBroken
         Of the first law that is broken, with the smallest case.
     """
-    check = Check(name_of(law), profile)
+    check = Check(name_of(law), profile, only)
     is_factor = (
         bool(getattr(mark_of(law if isinstance(law, type) else type(law)), "is_factor", False))
         if factor is None

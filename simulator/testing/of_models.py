@@ -69,7 +69,7 @@ def service_of(model: Any) -> Callable[[float], float]:
     return lambda count: call_s(model, count)[0]
 
 
-def check_model(model: Any, *, profile: str | None = None) -> Report:
+def check_model(model: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
     """Hold a cost model against the laws M1 .. M10 of ``docs/laws.md``.
 
     Parameters
@@ -79,6 +79,8 @@ def check_model(model: Any, *, profile: str | None = None) -> Report:
         instances.
     profile
         ``quick``, ``default`` or ``deep``; unless said that of ``--shardsim-profile``.
+    only
+        Numbers of the laws that are asked; unless said, all.
 
     Returns
     -------
@@ -90,7 +92,7 @@ def check_model(model: Any, *, profile: str | None = None) -> Report:
     LawBroken
         Of the first law that is broken, with the smallest case.
     """
-    check = Check(name_of(model), profile)
+    check = Check(name_of(model), profile, only)
     cases = cases_of(model)
     check.hold("M1", st.tuples(cases, items()), _is_finite, "0 to a billion items")
     check.hold("M2", st.tuples(cases, items()), _is_not_negative, "0 to a billion items")

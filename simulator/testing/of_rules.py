@@ -116,7 +116,7 @@ def _built_in(policy: int, choose: Any) -> Callable[[int, I8, int, float, float]
     return chosen
 
 
-def check_rule(rule: Any, *, profile: str | None = None) -> Report:
+def check_rule(rule: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
     """Hold a routing rule against the laws R1 .. R8 of ``docs/laws.md``.
 
     Parameters
@@ -125,6 +125,8 @@ def check_rule(rule: Any, *, profile: str | None = None) -> Report:
         A plug-in's function ``rule(replicas, outstanding, turn, u, v) -> int``, or the name of a built-in policy.
     profile
         ``quick``, ``default`` or ``deep``; unless said that of ``--shardsim-profile``.
+    only
+        Numbers of the laws that are asked; unless said, all.
 
     Returns
     -------
@@ -137,7 +139,7 @@ def check_rule(rule: Any, *, profile: str | None = None) -> Report:
         Of the first law that is broken, with the smallest case.
     """
     asked = rule_of(rule)
-    check = Check(asked.name, profile)
+    check = Check(asked.name, profile, only)
     check.hold("R1", _calls(MANY), lambda case: _is_a_replica(asked, *case), f"1 to {MANY} replicas, ties, any load")
     check.hold("R2", _calls(MANY), lambda case: _is_repeated(asked, *case), "every call made twice")
     check.hold("R3", _calls(MANY), lambda case: _only_reads(asked, *case), "what is outstanding, before and after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ INVARIANTS = {
 }
 
 
-def check_scenario(scenario: Any, *, profile: str | None = None) -> Report:
+def check_scenario(scenario: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
     """Hold a scenario against the laws S1 .. S20 and E1 .. E4 of ``docs/laws.md``, on both engines.
 
     Its first queries are simulated, as they arrive and closer together, whole and in part.
@@ -40,6 +41,8 @@ def check_scenario(scenario: Any, *, profile: str | None = None) -> Report:
         A ``Scenario``, the path of a file, plain values as in a file, a ``Plan``, or a strategy of these.
     profile
         ``quick``, ``default`` or ``deep``; unless said that of ``--shardsim-profile``.
+    only
+        Numbers of the laws that are asked; unless said, all.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def check_scenario(scenario: Any, *, profile: str | None = None) -> Report:
     ScenarioError
         If the scenario is not valid.
     """
-    check = Check(name_of(scenario), profile)
+    check = Check(name_of(scenario), profile, only)
     walks = walks_of(scenario)
     numbers = tuple(sorted(set(INVARIANTS.values())))
     check.hold(_law_of, walks, _invariants_hold, "all invariants of the trace", share=0.5, numbers=numbers)
