@@ -23,6 +23,7 @@ from simulator.errors import PluginError
 from simulator.plugins import GROUPS, Kind, Parameter, Plugins
 from simulator.plugins.calls import called
 from simulator.plugins.quantities import Quantity
+from simulator.plugins.registry import Missing
 from simulator.scenario.fields import (
     Count,
     Duration,
@@ -90,7 +91,11 @@ class PluggedPart(Part):
 
 
 def _again(part: type[PluggedPart], plugin: Kind, given: dict[str, Any]) -> PluggedPart:
-    return part.made(plugin, given)
+    if not isinstance(plugin.thing, Missing):
+        return part.made(plugin, given)
+    found = part(kind=plugin.kind, given=given)
+    found._plugin = plugin
+    return found
 
 
 def plugins_of(said: ValidationInfo) -> Plugins:
