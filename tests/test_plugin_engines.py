@@ -19,7 +19,18 @@ from plugged import FILE, KINDS, MINE, mine
 
 from simulator import load_scenario, simulate
 from simulator.core import draws
-from simulator.core.plan import PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, Rule, frozen
+from simulator.core.plan import (
+    LEAST_OUTSTANDING,
+    LEAST_WORK,
+    PLUGGED,
+    PLUGGED_OUTSTANDING,
+    PLUGGED_WORK,
+    POWER_OF_TWO,
+    RANDOM,
+    ROUND_ROBIN,
+    Rule,
+    frozen,
+)
 from simulator.core.tabulate import tabulate
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
@@ -140,22 +151,36 @@ def test_a_rule_is_told_what_it_should_be(plan, policy):
     assert next(asked, None) is None
 
 
-def test_our_policies_written_as_rules_are_our_policies():
-    from simulator.core import rules
+def least(replicas, outstanding, turn, u, v):
+    best = [replica for replica in range(replicas) if outstanding[replica] == min(outstanding)]
+    return best[int(u * len(best))]
 
-    def least(replicas, outstanding, turn, u, v):
-        return (
-            rules.choose.py_func(2, replicas, outstanding, 0, turn, u, v)
-            if hasattr(rules.choose, "py_func")
-            else rules.choose(2, replicas, outstanding, 0, turn, u, v)
-        )
 
-    scenario = mine("stages.ranking.routing={policy: least_outstanding, balancers: 2}")
-    plan = make_plan(scenario)
+def of_two(replicas, outstanding, turn, u, v):
+    one = int(u * replicas)
+    two = one if replicas == 1 else (one + 1 + int(v * (replicas - 1))) % replicas
+    return one if outstanding[one] <= outstanding[two] else two
+
+
+OURS = {
+    RANDOM: (PLUGGED, lambda replicas, outstanding, turn, u, v: int(u * replicas)),
+    ROUND_ROBIN: (PLUGGED, lambda replicas, outstanding, turn, u, v: turn % replicas),
+    LEAST_OUTSTANDING: (PLUGGED_OUTSTANDING, least),
+    LEAST_WORK: (PLUGGED_WORK, least),
+    POWER_OF_TWO: (PLUGGED_OUTSTANDING, of_two),
+}
+
+
+@settings(max_examples=200)
+@given(plans())
+def test_our_policies_written_as_rules_are_our_policies(plan):
     stages = np.array(plan.stages)
-    stages["policy"] = PLUGGED_OUTSTANDING
-    theirs = replace(plan, stages=frozen(stages), rules=(Rule("least", least),))
-    assert same_trace(reference.simulate(theirs, tasks=True), reference.simulate(plan, tasks=True)) == ""
+    chosen = [OURS[policy] for policy in stages["policy"].tolist()]
+    stages["policy"] = [policy for policy, _ in chosen]
+    theirs = replace(plan, stages=frozen(stages), rules=tuple(Rule("theirs", rule) for _, rule in chosen))
+    expected = reference.simulate(plan, tasks=True)
+    assert same_trace(reference.simulate(theirs, tasks=True), expected) == ""
+    assert same_trace(compiled.simulate(theirs), expected, without_tasks=True) == ""
 
 
 SCRIPT = """
@@ -323,9 +348,14 @@ def test_a_law_is_tabulated_within_a_ten_thousandth():
         found = law_of("a", thing, is_factor=mean == 1.0)
         assert found.mean() == pytest.approx(mean, rel=1e-4)
         assert found.quantiles(u) == pytest.approx(thing.quantile(u), rel=1e-4)
-    assert law_of("a", KINDS["mine:Hiccup"].thing(chance=0.01, times=20), is_factor=True).mean() == pytest.approx(
-        1, rel=1e-14
-    )
+
+    @law
+    class Exponential:
+        def quantile(self, u):
+            return -np.log1p(-u)
+
+    assert law_of("a", Exponential(), is_factor=True).mean() == pytest.approx(1, rel=1e-14)
+    assert law_of("a", Exponential()).mean() != pytest.approx(1, rel=1e-9)
 
     @law
     class Same:
