@@ -32,10 +32,8 @@ from simulator.core.plan import (
 )
 from simulator.models import CostModel
 from simulator.offered import dispersion, make_load, refusal, work_law
-from simulator.plugins.registry import Missing
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import lost_replica, lost_shards, machine_of, machines_of
-from simulator.scenario.plugged import plugins_in
 from simulator.scenario.stage import Routing
 from simulator.units import NS_PER_S, ns
 
@@ -65,7 +63,6 @@ def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
     ScenarioError
         If no query would be measured, a trace or profile has too few, or a count exceeds what a plan can hold.
     """
-    refuse_missing(scenario)
     try:
         load = make_load(scenario, replication)
     except OverflowError as error:
@@ -74,13 +71,6 @@ def make_plan(scenario: Scenario, replication: int = 0) -> Plan:
     if work is None:
         work = law.quantiles(draws.series(scenario.run.seed, replication, draws.WORK, len(load.arrival_ns)))
     return _assembled(scenario, replication, load.arrival_ns, work, law, load.first_measured, load.rate_per_s)
-
-
-def refuse_missing(scenario: Scenario) -> None:
-    """Raise PluginError where the scenario came to a process that does not have its plug-ins."""
-    for plugin in plugins_in(scenario):
-        if isinstance(plugin.thing, Missing):
-            plugin.thing.refuse()
 
 
 def paper_plan(scenario: Scenario, rate_per_s: float, replication: int = 0) -> Plan:

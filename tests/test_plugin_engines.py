@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -378,3 +379,21 @@ def test_gaps_do_not_depend_on_how_they_are_cut():
     assert mine("run.duration=1s", "load.rate=500/s").load.arrivals.kind == "mine:Paired"
     timed = load_scenario(FILE, sets=["run={duration: 1s, replications: 2}"], plugins=[MINE])
     assert 200 < make_plan(timed).measured < 700
+
+
+def test_a_worker_of_a_cluster_loads_the_plug_in_or_says_that_it_lacks_it(own):
+    pytest.importorskip("distributed")
+    from test_sweep import cluster
+
+    from simulator import sweep
+
+    grid = {"load.rate": ["100/s", "200/s"]}
+    scenario = load_scenario(
+        own / "boosted.yaml", sets=["run.queries=50", "run.replications=4"], plugins=[own / "mine.py"]
+    )
+    with cluster(1, own / "one.json") as (address, _):
+        assert sweep(scenario, grid, cluster=address).to_dict() == sweep(scenario, grid).to_dict()
+    (own / "mine.py").unlink()
+    lacks = f"a worker process does not have {own / 'mine.py'}, where the plug-in mine:Boosted is: put the file"
+    with cluster(1, own / "two.json") as (address, _), pytest.raises(PluginError, match=re.escape(lacks)):
+        sweep(scenario, grid, cluster=address)

@@ -61,6 +61,13 @@ class PluggedPart(Part):
         assert self._plugin is not None, "made by ``made``"
         return self._plugin
 
+    @property
+    def worked(self) -> Any:
+        """What was worked out. Raises PluginError in a process that does not have the plug-in."""
+        if isinstance(self.plugin.thing, Missing):
+            self.plugin.thing.refuse()
+        return self._worked
+
     @classmethod
     def made(cls, plugin: Kind, given: dict[str, Any]) -> PluggedPart:
         """From values as written. Raises ValidationError, PydanticCustomError."""
