@@ -75,9 +75,9 @@ class Paired:
 @routing(looks_at="outstanding")
 def least_of_three(replicas, outstanding, turn, u, v) -> int:
     """Of three replicas beside one another, the one with the fewest tasks outstanding."""
-    best = int(u * replicas)
+    first = best = int(u * replicas)
     for step in range(1, min(3, replicas)):
-        other = (best + step) % replicas
+        other = (first + step) % replicas
         if outstanding[other] < outstanding[best]:
             best = other
     return best

@@ -101,9 +101,33 @@ def _default_of(field: Any) -> Any:
     return field.default
 
 
+class Missing:
+    """What stands for a class or function that a worker process does not have: whatever is asked of it, it refuses.
+
+    A process that raised where it reads its work would end, and nobody would hear why.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def refuse(self) -> None:
+        """Raise PluginError."""
+        raise PluginError(self.message)
+
+
 def _again(group: str, kind: str, source: Source) -> Kind:
-    """The kind in another process, which must have the same source. Raises PluginError."""
+    """The kind in another process, which must have the same source; else its thing is Missing."""
+    try:
+        return _reloaded(group, kind, source)
+    except PluginError as error:
+        return Kind(group, kind, Missing(str(error)), Mark(group, kind), source)
+
+
+def _reloaded(group: str, kind: str, source: Source) -> Kind:
     where = "a worker process"
+    module = sys.modules.get(_module_name(Path(source.place), source.sha256)) if source.is_file else None
+    if module is not None:  # forked, or loaded before: as it was then, whatever stands in the file now
+        return next(one for one in _kinds_of(module, source) if (one.group, one.kind) == (group, kind))
     if source.entry:
         found = find(group, kind)
     else:
@@ -224,19 +248,29 @@ def load_plugin(place: str | Path) -> tuple[Kind, ...]:
     given = str(place)
     is_file = given.endswith(".py") or "/" in given or "\\" in given
     module, sha256 = _module_of_file(given) if is_file else _module_named(given)
-    name = Path(given).stem if is_file else given
     source = Source(str(Path(given).absolute()) if is_file else given, is_file, sha256)
+    kinds = _kinds_of(module, source)
+    if not kinds:
+        cure = "mark a class with cost_model, law or arrivals, or a function with routing, of simulator.plugins"
+        raise PluginError(f"{given}: offers nothing: {cure}")
+    return kinds
+
+
+def _kinds_of(module: ModuleType, source: Source) -> tuple[Kind, ...]:
+    name = Path(source.place).stem if source.is_file else source.place
     kinds: dict[tuple[str, str], Kind] = {}
     for thing in vars(module).values():
         mark = mark_of(thing)
         if mark is not None:
             kind = Kind(mark.group, f"{name}:{mark.name}", thing, mark, source)
             if kinds.setdefault((mark.group, mark.name), kind).thing is not thing:
-                raise PluginError(f"{given}: two {GROUPS[mark.group]}s are called {mark.name!r}: rename one")
-    if not kinds:
-        cure = "mark a class with cost_model, law or arrivals, or a function with routing, of simulator.plugins"
-        raise PluginError(f"{given}: offers nothing: {cure}")
+                raise PluginError(f"{source.place}: two {GROUPS[mark.group]}s are called {mark.name!r}: rename one")
     return tuple(kinds.values())
+
+
+def _module_name(path: Path, sha256: str) -> str:
+    """A name of its own: a file called numpy.py takes nobody's place, and one that was edited is loaded anew."""
+    return f"_shardsim_plugin_{path.stem}_{hashlib.sha256(f'{path} {sha256}'.encode()).hexdigest()[:16]}"
 
 
 def _module_of_file(given: str) -> tuple[ModuleType, str]:
@@ -246,8 +280,7 @@ def _module_of_file(given: str) -> tuple[ModuleType, str]:
     except OSError as error:
         raise PluginError(f"{given}: cannot be read: {error.strerror}") from None
     sha256 = hashlib.sha256(content).hexdigest()
-    # a name of its own: a file called numpy.py takes nobody's place, and one that was edited is loaded anew
-    name = f"_shardsim_plugin_{path.stem}_{hashlib.sha256(f'{path} {sha256}'.encode()).hexdigest()[:16]}"
+    name = _module_name(path, sha256)
     if name in sys.modules:
         return sys.modules[name], sha256
     spec = spec_from_file_location(name, path)

@@ -63,7 +63,7 @@ class PluggedLaw(PluggedPart):
     @property
     def law(self) -> Law:
         """In seconds, or as numbers."""
-        return self._worked  # type: ignore[no-any-return]
+        return self.worked  # type: ignore[no-any-return]
 
 
 class PluggedFactor(PluggedLaw):

@@ -279,7 +279,7 @@ class PluggedSpec(PluggedPart, _Model):
 
     def notes(self) -> list[str]:
         """How well its table keeps to it."""
-        model: PluggedModel = self._worked
+        model: PluggedModel = self.worked
         if model.error == 0 or len(model.table) <= 2:
             return []
         pieces = f"{len(model.table)} pieces"
@@ -287,7 +287,7 @@ class PluggedSpec(PluggedPart, _Model):
 
     def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
-        return self._worked  # type: ignore[no-any-return]
+        return self.worked  # type: ignore[no-any-return]
 
 
 _PLUGGED = or_plugged("models", PluggedSpec)

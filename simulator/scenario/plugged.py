@@ -23,6 +23,7 @@ from simulator.errors import PluginError
 from simulator.plugins import GROUPS, Kind, Parameter, Plugins
 from simulator.plugins.calls import called
 from simulator.plugins.quantities import Quantity
+from simulator.plugins.registry import Missing
 from simulator.scenario.fields import (
     Count,
     Duration,
@@ -60,6 +61,13 @@ class PluggedPart(Part):
         assert self._plugin is not None, "made by ``made``"
         return self._plugin
 
+    @property
+    def worked(self) -> Any:
+        """What was worked out. Raises PluginError in a process that does not have the plug-in."""
+        if isinstance(self.plugin.thing, Missing):
+            self.plugin.thing.refuse()
+        return self._worked
+
     @classmethod
     def made(cls, plugin: Kind, given: dict[str, Any]) -> PluggedPart:
         """From values as written. Raises ValidationError, PydanticCustomError."""
@@ -90,7 +98,11 @@ class PluggedPart(Part):
 
 
 def _again(part: type[PluggedPart], plugin: Kind, given: dict[str, Any]) -> PluggedPart:
-    return part.made(plugin, given)
+    if not isinstance(plugin.thing, Missing):
+        return part.made(plugin, given)
+    found = part(kind=plugin.kind, given=given)
+    found._plugin = plugin
+    return found
 
 
 def plugins_of(said: ValidationInfo) -> Plugins:

@@ -24,6 +24,9 @@ def with_plugins(schema: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
         if plugin.group == "rules":
             schema["$defs"]["Routing"]["properties"]["policy"]["enum"].append(plugin.kind)
             continue
+        if plugin.group == "arrivals" and not any(parameter.is_required for parameter in plugin.parameters):
+            bare = schema["$defs"]["Load"]["properties"]["arrivals"]["anyOf"][0]  # its kind alone will do
+            bare["enum"].append(plugin.kind)
         name = f"plugin {plugin.group} {plugin.kind}"
         schema["$defs"][name] = _definition(plugin)
         for choice in list(_choices(schema, plugin)):

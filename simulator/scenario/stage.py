@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJs
 
 from simulator.models import CostModel
 from simulator.plugins import Kind
+from simulator.plugins.registry import Missing
 from simulator.scenario.fields import (
     Contradiction,
     Count,
@@ -87,7 +88,9 @@ class Routing(Part):
 
     @property
     def plugin(self) -> Kind | None:
-        """The plug-in whose rule it is; None: one of ours."""
+        """The plug-in whose rule it is; None: one of ours. Raises PluginError in a process that does not have it."""
+        if self._plugin is not None and isinstance(self._plugin.thing, Missing):
+            self._plugin.thing.refuse()
         return self._plugin
 
 

@@ -44,10 +44,10 @@ class PluggedGaps:
         if abs(mean - 1) > margin:
             cure = "divide them by their mean (the scenario's rate presses them together)"
             raise PluginError(f"{name}: {TRIED} gaps have mean {mean:.6g}, and must have mean 1; {cure}")
-        part = found.gaps(0, 0, 7, 100)
-        if not np.array_equal(part, gaps[100:107]):
+        part = found.gaps(0, 0, 7, 101)  # odd: what counts from its own beginning is found out
+        if not np.array_equal(part, gaps[101:108]):
             cure = "they must follow from u, v and the number of the arrival alone"
-            raise PluginError(f"{name}: the gaps before arrivals 100 .. 106 depend on those asked for before; {cure}")
+            raise PluginError(f"{name}: the gaps before arrivals 101 .. 107 depend on those asked for before; {cure}")
         return found
 
     def gaps(self, seed: int, replication: int, count: int, first: int) -> F8:
