@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test check verify golden bench clean
+.PHONY: demo test check verify fuzz golden bench clean
 
 $(BIN)/shardsim: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ check: $(VENV)/dev  ## style, types, import contracts
 
 verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 60 minutes on 2 cores
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -vv tests/test_verify*.py -m verify
+
+fuzz: $(VENV)/dev  ## read drawn inputs for MINUTES (default 10); what is found is kept in .fuzz/
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate

@@ -122,7 +122,7 @@ def _columns(file: Path, document: dict[str, Any]) -> Columns:
         raise _wrong(file, f"has no {name}: it was written by an earlier version of shardsim; run it again") from None
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
         raise _wrong(file, "is broken; run it again") from None
-    queries, stages = len(found["replication"]), len(document["stages"])
+    queries, stages = found["replication"].size, len(document["stages"])
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
     for name, column in found.items():
         shape: tuple[int, ...] = (queries,)
@@ -133,7 +133,7 @@ def _columns(file: Path, document: dict[str, Any]) -> Columns:
         elif name in QUERY_COLUMNS and name not in OF_WHOLE_QUERIES:
             shape = (stages, queries)
         kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
-        if column.shape != shape or column.dtype.kind != kind:
+        if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
     return found
 
