@@ -155,7 +155,7 @@ def _arrays(draw: st.DrawFn) -> bytes:
         change = draw(st.sampled_from(["kind", "shape", "value", "gone", "object", "scalar"]))
         if change == "kind" and column.dtype.kind != "O":
             columns[name] = column.astype(draw(st.sampled_from(["f8", "i1", "u8", "?", "c16", "S4", ">i8", "i4"])))
-        elif change == "shape":
+        elif change == "shape" and column.ndim:
             columns[name] = draw(st.sampled_from([column[..., :-1], column[np.newaxis], column.ravel(), column[:0]]))
         elif change == "value" and column.size and column.dtype.kind != "O":
             column = columns[name] = column.copy()

@@ -213,7 +213,7 @@ def read_catalogue(raw: bytes, folder: Path) -> None:
     to_json(document)
     catalogue_table(document, True, 100, False)
     for entry in catalogue.entries()[-4:] + catalogue.entries()[:4]:
-        part: dict[str, Any] = {"catalogue": file, "hardware": {"leaf": {"from": "e2_standard_16"}}}
+        part: dict[str, Any] = {"catalogue": file, "hardware": {"leaf": {"from": "x86_core"}}}
         if entry.section == "hardware":
             part["hardware"]["leaf"]["from"] = entry.name
         else:
