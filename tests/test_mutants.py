@@ -12,6 +12,14 @@ from mutants.workshop import Workshop
 CHECKS = sorted({mutant.check for mutant in MUTANTS.values()})
 
 
+def test_laws_are_those_of_the_book():
+    from simulator.testing.book import BOOK, GROUPS
+
+    caught = {mutant.law for mutant in MUTANTS.values()}
+    assert caught <= set(BOOK)
+    assert {law[0] for law in caught} == set(GROUPS), "every group catches a bug"
+
+
 @pytest.fixture(scope="module")
 def workshop():
     with Workshop() as found:

@@ -316,8 +316,8 @@ DECISIONS = (
         "the cost of the knot before",
         "S8",
         RULES,
-        "knot_items[knot + 1] <= items:",
-        "knot_items[knot + 1] < items - 1:",
+        "if knot_items[middle] <= items:",
+        "if knot_items[middle] < items - 1:",
         "sample_paths.service_times_are_worked_out_anew",
     ),
     Mutant(
