@@ -93,6 +93,18 @@ MODELS = (
         "Whatever runs on the lesser machine runs on the better one in no more time.",
         "the model does not ask for hardware",
     ),
+    Statement(
+        "M11",
+        "A sum takes as long as its parts, and what is drawn of a part is drawn of the sum.",
+        "The parts are worked off one after another in one task.",
+        "the model is no sum",
+    ),
+    Statement(
+        "M12",
+        "A call takes no less than its operations take to compute, and no less than its bytes take to move.",
+        "The roofline (Williams, Waterman and Patterson, 2009): each resource has only so much to give.",
+        "the model states no demand on hardware",
+    ),
 )
 
 LAWS = (
@@ -195,6 +207,12 @@ ARRIVALS = (
         "nothing is drawn: constant gaps, a trace",
     ),
     Statement("A8", "Instants never go back, and none is before 0.", "A clock does not."),
+    Statement(
+        "A9",
+        "In every part of a wave, a profile or a phase, queries arrive as often as its rate says.",
+        "The peak is what a fleet is sized for; a mean over the day hides it.",
+        "the rate is constant: then A2",
+    ),
 )
 
 RULES = (
@@ -358,6 +376,16 @@ SCENARIOS = (
         "A cut only cuts: what happens before the end of the drain happens as without it.",
         "When a run is stopped is the observer's business.",
     ),
+    Statement(
+        "S21",
+        "Replicas on one machine share its luck and its loss; replicas on different machines share neither.",
+        "A machine is slow, or gone, with all that it holds, and with nothing else.",
+    ),
+    Statement(
+        "S22",
+        "The plan says what the scenario says: every duration and law in nanoseconds, every count as given.",
+        "Engines see the plan, never the scenario.",
+    ),
 )
 
 ENGINES = (
@@ -391,6 +419,11 @@ ENGINES = (
         "E7",
         "Random numbers are those of their names: seed, replication, stream, query and place, by Philox4x32-10.",
         "So nothing depends on the order in which things happen.",
+    ),
+    Statement(
+        "E8",
+        "An independent walk from event to event, over plain lists, gives the trace of the reference engine.",
+        "Both engines could share a mistake; the walk is written from the definition, not from them.",
     ),
 )
 
