@@ -19,7 +19,7 @@ import pytest
 from simulator.core.laws import Law
 from simulator.core.plan import NEVER_NS, RANDOM
 from simulator.engines import compiled, reference
-from simulator.models import DeepModel, Hardware
+from simulator.models import DeepModel, Hardware, SumModel, TreeModel
 from simulator.plugins import Duration, PositiveCount, PositiveDuration, arrivals, cost_model, law, routing
 from simulator.scenario import Scenario
 from simulator.testing import check_arrivals, check_law, check_model, check_rule, check_scenario, plans, scenarios
@@ -132,6 +132,26 @@ class Overclocked(DeepModel):
 
 FAST = Overclocked(flop_per_item=1e6, parameters=1e4, hardware=Hardware(1e9, 1e12))
 
+
+class Halved(DeepModel):
+    """A network that takes half of what its operations need."""
+
+    def pieces(self):
+        return tuple(
+            dataclasses.replace(piece, seconds_per_item=piece.seconds_per_item / 2) for piece in super().pieces()
+        )
+
+
+class Parallel(SumModel):
+    """Parts one beside another."""
+
+    def pieces(self):
+        return self.parts[0].pieces()
+
+
+TREES = TreeModel(per_item_s=1e-6)
+HALVED = Halved(flop_per_item=1e6, hardware=Hardware(1e9, 1e12))
+
 MODELS = (
     Wrong("M1", "time of no item is not a number", check_model, NoAnswer),
     Wrong("M1", "time that depends on calls before", check_model, Forgetful),
@@ -144,6 +164,10 @@ MODELS = (
     Wrong("M8", "operations of one item too many", check_model, Miscounted),
     Wrong("M9", "plan without the overhead", check_model, Right, plan_without_overhead),
     Wrong("M10", "slower on faster hardware", check_model, FAST),
+    Wrong("M11", "parts one beside another", check_model, Parallel((TREES, TREES))),
+    Wrong(
+        "M12", "half of what its operations need", check_model, Halved(flop_per_item=1e6, hardware=Hardware(1e9, 1e12))
+    ),
 )
 
 
@@ -547,6 +571,31 @@ def again_differently(patch: pytest.MonkeyPatch) -> None:
 
 small = functools.partial(plans, most_queries=5, most_stages=2)
 
+
+def planned_with(**changes: Callable[[Any], Any]) -> Edit:
+    """The planner makes another plan."""
+
+    def edit(patch: pytest.MonkeyPatch) -> None:
+        from simulator.testing import walked
+
+        def make_plan(scenario, replication=0, *, honest=walked.make_plan):
+            plan = honest(scenario, replication)
+            return dataclasses.replace(plan, **{name: frozen(made(plan)) for name, made in changes.items()})
+
+        patch.setattr(walked, "make_plan", make_plan)
+
+    return edit
+
+
+def one_worker(plan):
+    stages = np.array(plan.stages)
+    stages["workers"] = 1
+    return stages
+
+
+a_factor_each = planned_with(machine_factor=lambda plan: 1 + 0.1 * np.arange(plan.replicas))
+slower_plan = planned_with(stages=one_worker)
+
 TURNS = small(policies=["round_robin"], replicas=2, is_cut=False)
 TWO_SHARDS = small(shards=2, is_cut=False)
 ONE_STAGE = small(policies=["round_robin"], replicas=2, stages=1, is_cut=False)
@@ -601,6 +650,8 @@ SCENARIOS = (
     wrong("S18", "another policy for an odd number of queries", random_where(lambda plan, *_: plan.queries % 2)),
     wrong("S19", "another policy after a hundred seconds", random_where(lambda plan, *_: plan.arrival_ns[0] >= 10**12)),
     wrong("S20", "another policy where the run is cut", random_where(lambda plan, *_: plan.drain_ns != NEVER_NS)),
+    wrong("S21", "a factor for each replica", a_factor_each, scenarios(stages=1, shards=2)),
+    wrong("S22", "a worker less in the plan", slower_plan, scenarios(stages=1, workers=2)),
     wrong("E1", "another policy in the compiled engine", random_where(lambda *_: True, (compiled,))),
     wrong("E2", "another policy event by event", random_where(lambda plan, tasks, more: more, (compiled,))),
     wrong("E3", "another policy without a table", random_where(lambda plan, tasks, more: not tasks, (reference,))),

@@ -552,9 +552,4 @@ UNORDERED = (
         "A faster machine may make a query slower.",
         "At a later stage others arrive earlier, and before it; with routing that looks at load, they attract tasks.",
     ),
-    Unordered(
-        "gaps",
-        "A query that arrives later may be complete earlier.",
-        "Where replicas are several it meets another queue. Even alone at one replica, only its latency falls.",
-    ),
 )

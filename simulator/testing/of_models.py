@@ -1,4 +1,4 @@
-"""Cost models held against the laws M1 .. M10, and drawn."""
+"""Cost models held against the laws M1 .. M12, and drawn."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def service_of(model: Any) -> Callable[[float], float]:
 
 
 def check_model(model: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
-    """Hold a cost model against the laws M1 .. M10 of ``docs/laws.md``.
+    """Hold a cost model against the laws M1 .. M12 of ``docs/laws.md``.
 
     Parameters
     ----------
@@ -109,6 +109,8 @@ def check_model(model: Any, *, profile: str | None = None, only: Sequence[str] |
     check.hold("M8", st.tuples(cases, items()), _operations_are_counted, "0 to a billion items")
     check.hold("M9", st.tuples(cases, items()), _plan_agrees, "the plan's table at 0 to a billion items", share=0.5)
     check.hold("M10", st.tuples(cases, items()), _better_hardware, "each figure of the hardware doubled")
+    check.hold("M11", st.tuples(cases, items()), _adds_up, "the sum and its parts")
+    check.hold("M12", st.tuples(cases, items()), _roofline_holds, "FLOP and bytes over what the hardware gives")
     return check.report()
 
 
@@ -321,6 +323,35 @@ def _better_hardware(case: tuple[Any, float]) -> str | None:
         if faster > slower * (1 + ROUNDING):
             told = {f"with {field.name} doubled": f"{faster:g} s"}
             raise Breach(model=model, items=f"{count:g}", takes=f"{slower:g} s", **told)
+    return None
+
+
+def _adds_up(case: tuple[Any, float]) -> str | None:
+    model, count = case
+    if not isinstance(model, SumModel):
+        return "it is no sum"
+    whole, parts = service_of(model)(count), [service_of(part)(count) for part in model.parts]
+    if abs(whole - math.fsum(parts)) > ROUNDING * whole:
+        raise Breach(model=model, items=f"{count:g}", takes=f"{whole:g} s", parts=[f"{part:g} s" for part in parts])
+    drawn = [part.law for part in model.parts if part.law is not None]
+    if drawn and model.law not in drawn:
+        raise Breach(model=model, **{"drawn of a part": drawn[0], "of the sum": model.law})
+    return None
+
+
+def _roofline_holds(case: tuple[Any, float]) -> str | None:
+    model, count = case
+    hardware = getattr(model, "hardware", None)
+    demand = model.demand() if hardware is not None and getattr(model, "per_item_s", None) is None else None
+    if hardware is None or demand is None:
+        return "it states no demand on hardware"
+    compute_s = hardware.compute_s(demand.flop(count))
+    move_s = hardware.move_s(demand.bytes_per_item * count + demand.bytes_per_call)
+    move_s += hardware.gather_s(demand.gathered_bytes_per_item * count)
+    found = service_of(model)(count)
+    if found < max(compute_s, move_s) * (1 - ROUNDING):
+        told = {"computing takes": f"{compute_s:g} s", "moving takes": f"{move_s:g} s"}
+        raise Breach(model=model, items=f"{count:g}", takes=f"{found:g} s", **told)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Scenarios and plans held against the laws S1 .. S20 and E1 .. E4, on both engines."""
+"""Scenarios and plans held against the laws S1 .. S22 and E1 .. E4, on both engines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.testing import metamorphic
 from simulator.testing.broken import Breach, Check, Report
-from simulator.testing.derive import measured, parts_of
+from simulator.testing.derive import machines_of, measured, parts_of
 from simulator.testing.walked import Walk, name_of, walks_of
+from simulator.units import parse_duration
 
 #: The law that each invariant of ``core/invariants.py`` belongs to.
 INVARIANTS = {
@@ -31,7 +32,7 @@ INVARIANTS = {
 
 
 def check_scenario(scenario: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
-    """Hold a scenario against the laws S1 .. S20 and E1 .. E4 of ``docs/laws.md``, on both engines.
+    """Hold a scenario against the laws S1 .. S22 and E1 .. E4 of ``docs/laws.md``, on both engines.
 
     Its first queries are simulated, as they arrive and closer together, whole and in part.
 
@@ -64,6 +65,8 @@ def check_scenario(scenario: Any, *, profile: str | None = None, only: Sequence[
     check.hold("S8", walks, _utilisation, "busy time of each replica, worked out anew", share=0.3)
     check.hold("S9", walks, _flow_balance, "tasks of each stage", share=0.2)
     metamorphic.hold(check, walks)
+    check.hold("S21", walks, _machines_have_their_luck, "factors of the replicas of each machine", share=0.2)
+    check.hold("S22", walks, _plan_says_what_is_said, "sizes and durations of each stage", share=0.2)
     check.hold("E1", walks, _engines_agree, "every column of both traces", share=0.3)
     check.hold("E2", walks, _shortcuts_agree, "looking ahead, event by event, shards in lockstep", share=0.3)
     check.hold("E3", walks, _watching_changes_nothing, "with and without a table of tasks", share=0.2)
@@ -205,6 +208,58 @@ def _flow_balance(walk: Walk) -> str | None:
             told = {f"tasks served in stage {stage}": served, "queries measured, times shards": expected}
             raise Breach(**walk.told, **told)
     return None
+
+
+def _machines_have_their_luck(walk: Walk) -> str | None:
+    if walk.scenario is None:
+        return "it is a plan: machines are the scenario's"
+    factors = machines_of(walk.plan)
+    asked = False
+    for stage, factor in zip(walk.scenario.stages, factors, strict=True):
+        if stage.lost_machine is not None:
+            continue  # the replicas that are left are numbered anew
+        asked = True
+        per_machine = stage.per_machine or 1
+        rows = -(-stage.shards // per_machine)
+        seen: dict[int, float] = {}
+        for shard in range(stage.shards):
+            for replica in range(stage.replicas):
+                machine = replica * rows + shard // per_machine
+                found = float(factor[shard, replica])
+                if found != seen.setdefault(machine, found):
+                    told = {f"machine {machine}": f"factors {seen[machine]:g} and {found:g}"}
+                    raise Breach(**walk.told, stage=stage.name, **told)
+        if not stage.variability.machine.law.is_constant() and len(set(seen.values())) < len(seen):
+            told = {"machines": f"{len(seen)}", "different factors": f"{len(set(seen.values()))}"}
+            if len(set(seen.values())) == 1:
+                raise Breach(**walk.told, stage=stage.name, **told)
+    return None if asked else "every stage has lost a machine"
+
+
+def _plan_says_what_is_said(walk: Walk) -> str | None:
+    if walk.scenario is None:
+        return "it is a plan: nothing was written"
+    for stage, row in zip(walk.scenario.resolved()["stages"], walk.plan.stages, strict=True):
+        merge, network = stage.get("merge", {}), stage.get("network", {})
+        said = {
+            "shards": stage.get("shards", row["shards"]),
+            "replicas": stage.get("replicas", 1),
+            "workers": stage.get("workers", 1),
+            "mergers": merge.get("workers", 0),
+            "request_ns": _ns(network.get("request", 0)),
+            "send_ns": _ns(network.get("send", 0)),
+            "merge_ns": _ns(merge.get("time", 0)),
+            "merge_per_response_ns": _ns(merge.get("per_response", 0)),
+        }
+        for name, value in said.items():
+            if int(row[name]) != int(value):
+                raise Breach(**walk.told, stage=stage["name"], **{f"{name} as said": value, "in the plan": row[name]})
+    return None
+
+
+def _ns(written: Any) -> int:
+    """A duration as written, in nanoseconds."""
+    return round(parse_duration(written) * 1e9) if isinstance(written, str) else round(written * 1e9)
 
 
 def _engines_agree(walk: Walk) -> str | None:
