@@ -135,6 +135,7 @@ class Plan:
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
                 assert value.flags.c_contiguous and not value.flags.writeable, field.name
+        assert len(self.rules) == len(self.stages), "a kernel looks a stage's rule up"
 
     @property
     def queries(self) -> int:
