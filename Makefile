@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+REACH := tests/test_engines_agree.py tests/test_engine.py tests/test_replica_machine.py tests/test_reached.py tests/unit
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test check verify golden bench clean
+.PHONY: demo test check verify coverage fuzz golden bench clean
 
 $(BIN)/shardsim: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +36,13 @@ check: $(VENV)/dev  ## style, types, import contracts
 
 verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 60 minutes on 2 cores
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -vv tests/test_verify*.py -m verify
+
+coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 5 minutes on 2 cores
+	NUMBA_DISABLE_JIT=1 SHARDSIM_PLANS=200 $(BIN)/python -m pytest -n $(JOBS) $(REACH) --cov=simulator.core --cov=simulator.engines \
+	  --cov=simulator.stats --cov=simulator.planner --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+fuzz: $(VENV)/dev  ## read drawn inputs for MINUTES (default 10); what is found is kept in .fuzz/
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate

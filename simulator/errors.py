@@ -41,6 +41,14 @@ class UnavailableError(RuntimeError):
     """What a command was told to use is not there, or not of this version: a package, a cluster."""
 
 
+class PluginError(UnavailableError):
+    """A plug-in cannot be loaded, or does not keep to what its kind promises."""
+
+
+class UncoveredError(ValueError):
+    """An engine was asked for that does not cover the scenario."""
+
+
 class LostWorkerError(RuntimeError):
     """A piece of work ended the process that did it, again and again: most likely for want of memory."""
 

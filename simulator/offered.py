@@ -14,6 +14,7 @@ from simulator.scenario import (
     DiurnalRate,
     GammaArrivals,
     ModulatedArrivals,
+    PluggedArrivals,
     ProfileRate,
     Scenario,
     TraceArrivals,
@@ -22,6 +23,7 @@ from simulator.units import NS_PER_S, format_duration, ns
 from simulator.workload.arrivals import (
     CONSTANT_GAPS,
     POISSON_GAPS,
+    Gaps,
     arrivals_counted,
     arrivals_of_trace,
     arrivals_until,
@@ -79,9 +81,11 @@ def make_load(scenario: Scenario, replication: int) -> Load:
         raise refusal(scenario, "load.arrivals.dwell", f"{error} changes of state in a replication; {cure}") from None
 
 
-def gap_law(scenario: Scenario) -> Law:
-    """The law of gaps at unit rate; modulated arrivals are Poisson at the rate of their state."""
+def gap_law(scenario: Scenario) -> Gaps:
+    """What makes gaps at unit rate; modulated arrivals are Poisson at the rate of their state."""
     arrivals = scenario.load.arrivals
+    if isinstance(arrivals, PluggedArrivals):
+        return arrivals.gaps
     if isinstance(arrivals, GammaArrivals):
         return Law.gamma(1.0, arrivals.cv)
     return CONSTANT_GAPS if arrivals.kind == "constant" else POISSON_GAPS
@@ -99,6 +103,8 @@ def dispersion(scenario: Scenario) -> float:
     Of a trace nothing is known: 1.
     """
     arrivals = scenario.load.arrivals
+    if isinstance(arrivals, PluggedArrivals):
+        return arrivals.gaps.dispersion
     if isinstance(arrivals, GammaArrivals):
         return float(arrivals.cv**2)
     states = modulation(scenario)

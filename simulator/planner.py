@@ -13,6 +13,7 @@ from simulator.core.plan import (
     ARRIVE_CONSTANT,
     ARRIVE_GAMMA,
     ARRIVE_MMPP,
+    ARRIVE_PLUGGED,
     ARRIVE_POISSON,
     ARRIVE_TRACE,
     F8,
@@ -20,15 +21,20 @@ from simulator.core.plan import (
     LEAST_OUTSTANDING,
     LEAST_WORK,
     NEVER_NS,
+    PLUGGED,
+    PLUGGED_OUTSTANDING,
+    PLUGGED_WORK,
     POWER_OF_TWO,
     RANDOM,
     ROUND_ROBIN,
     Plan,
+    Rule,
 )
 from simulator.models import CostModel
 from simulator.offered import dispersion, make_load, refusal, work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import lost_replica, lost_shards, machine_of, machines_of
+from simulator.scenario.stage import Routing
 from simulator.units import NS_PER_S, ns
 
 POLICIES = {
@@ -38,6 +44,8 @@ POLICIES = {
     "least_work": LEAST_WORK,
     "power_of_two": POWER_OF_TWO,
 }
+#: Of users' rules, by what they look at.
+PLUGGED_POLICIES = {None: PLUGGED, "outstanding": PLUGGED_OUTSTANDING, "work": PLUGGED_WORK}
 ARRIVALS = {
     "constant": ARRIVE_CONSTANT,
     "poisson": ARRIVE_POISSON,
@@ -89,7 +97,7 @@ def _assembled(
             replication=replication,
             first_measured=first_measured,
             drain_ns=NEVER_NS if scenario.run.drain_s is None else ns(scenario.run.drain_s),
-            arrival_kind=ARRIVALS[scenario.load.arrivals.kind],
+            arrival_kind=ARRIVALS.get(scenario.load.arrivals.kind, ARRIVE_PLUGGED),
             arrival_dispersion=dispersion(scenario),
             rate_per_s=rate_per_s,
             work_law=law,
@@ -123,7 +131,8 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
         candidates=candidates,
         hashed=stage.split == "hashed",
         keep=math.inf if stage.keep is None else float(stage.keep),
-        policy=POLICIES[stage.routing.policy],
+        policy=_policy(stage.routing),
+        rule=None if stage.routing.plugin is None else Rule(stage.routing.policy, stage.routing.plugin.thing),
         balancers=stage.routing.balancers,
         by_query=stage.routing.by == "query",
         request_ns=ns(stage.network.request_s),
@@ -132,6 +141,10 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
     )
+
+
+def _policy(routing: Routing) -> int:
+    return POLICIES[routing.policy] if routing.plugin is None else PLUGGED_POLICIES[routing.plugin.mark.looks_at]
 
 
 def _task_factor(stage: Stage, model: CostModel) -> Law:

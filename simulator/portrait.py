@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.core.laws import Law
 from simulator.offered import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
 from simulator.scenario import Scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
@@ -81,7 +82,8 @@ def asked(scenario: Scenario, load: Load) -> dict[str, Any]:
         peak = max(piece.peak_per_s for piece in rate_pieces(scenario)) * (max(states.factors) if states else 1.0)
     if is_constant:
         known["limit"] = dispersion(scenario)
-        gap_cv = None if states else math.sqrt(gap_law(scenario).cv2())
+        gaps = gap_law(scenario)
+        gap_cv = math.sqrt(gaps.cv2()) if states is None and isinstance(gaps, Law) else None
         if states:
             known = {name: states.dispersion(mean_rate(scenario), window_s) for name, window_s in windows.items()}
         elif scenario.load.arrivals.kind == "poisson":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
-from simulator.engines import AUTO, COMPILED, chosen, compile_ahead
+from simulator.engines import AUTO, COMPILED, chosen, compile_ahead, why_reference
 from simulator.errors import ContradictionError
 from simulator.fleet import fleet
 from simulator.planner import make_plan
@@ -74,8 +74,10 @@ class Result:
 
 def provenance(scenario: Scenario, **more: Any) -> dict[str, Any]:
     """What it takes to come to a result again; ``more`` of it."""
+    used = scenario.used_plugins()
     return {
         "scenario_sha256": scenario.sha256(),
+        **({"plugins": used} if used else {}),
         "seed": scenario.run.seed,
         **more,
         "versions": versions(),
@@ -142,6 +144,8 @@ def simulate(
     traces: dict[int, Trace] = {}
     plan = _outline(scenario)
     name = chosen(engine, plan)
+    why = why_reference(engine, plan)
+    notes += [why] if why else []
     if name == COMPILED or compare_engines:
         compile_ahead(say)
     compared = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ MOST_NS = 2.0**61
 
 #: The longest duration that a run may mention: far beyond use, far from overflow of int64 nanoseconds.
 MOST_SECONDS = 1e9
+
+#: No quantity is written with more characters; reading much longer ones would take long.
+MOST_CHARACTERS = 1000
 
 _NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})\s*(.*?)\s*")
@@ -37,6 +41,7 @@ def parse_number(text: str) -> float:
     >>> parse_number("1_000")
     1000.0
     """
+    _refuse_long(text)
     match = re.fullmatch(_NUMBER, text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a number")
@@ -44,6 +49,17 @@ def parse_number(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is too large for a number")
     return value
+
+
+def parse_exact(text: str) -> Fraction:
+    """A number as a fraction; with few digits in its exponent, or it would take all memory and time.
+
+    >>> parse_exact("0.1")
+    Fraction(1, 10)
+    """
+    if parse_number(text) == 0 and re.search(r"[eE][+-]?\d{4}", text):
+        raise ValueError(f"{text!r} is too small for a number")
+    return Fraction(text.strip().replace("_", ""))
 
 
 def parse_duration(value: Any) -> float:
@@ -205,6 +221,8 @@ def _with_unit(value: Any, unit: str, what: str, spellings: str) -> float:
     if match is None or match[2] not in factors:
         raise ValueError(f"{text!r} is not {what}; write it like {spellings}")
     number = parse_number(match[1]) * factors[match[2]]
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is too large for a number")
     if number < 0:
         raise ValueError(f"{what} is at least 0, got {text!r}")
     return number
@@ -227,7 +245,13 @@ def _is_number(value: Any) -> bool:
 def _text(value: Any, what: str, spellings: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"expected {what}, written like {spellings}")
+    _refuse_long(value)
     return value.strip()
+
+
+def _refuse_long(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"{text[:20]!r}... has {len(text):,} characters; at most {MOST_CHARACTERS:,}")
 
 
 def ns(seconds: float) -> int:

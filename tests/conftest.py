@@ -79,8 +79,20 @@ def shardsim(monkeypatch, capsys):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of `make verify`: oracle, simulated, interval, verdict; then the false-alarm budget."""
+    """The table of seeded bugs (with -v or -s), and that of `make verify`."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    bugs = [row for report in reports for name, row in report.user_properties if name == "mutant"]
+    options = terminalreporter.config.option
+    if bugs and (options.verbose >= 0 or options.capture == "no"):
+        terminalreporter.section("seeded bug / where / law / what the check said")
+        for name, where, law, said in bugs:
+            terminalreporter.write_line(f"{name:62} {where:34} {law:4} {said[:80]}")
+        terminalreporter.write_line(f"{len(bugs)} seeded bugs, {len({law for _, _, law, _ in bugs})} laws")
+    _verify_table(terminalreporter, reports)
+
+
+def _verify_table(terminalreporter: pytest.TerminalReporter, reports: list[pytest.TestReport]) -> None:
+    """Oracle, simulated, interval, verdict; then the false-alarm budget."""
     rows = [row for report in reports for name, row in report.user_properties if name == "verify"]
     if not rows:
         return

@@ -96,6 +96,7 @@ def test_a_second_stage_moves_nothing_in_the_first(plan):
         laws=np.concatenate([plan.laws, plan.laws]),
         share=np.concatenate([plan.share, plan.share]),
         machine_factor=np.concatenate([plan.machine_factor, plan.machine_factor]),
+        rules=plan.rules * 2,
         stage_bits=1,
         shard_bits=plan.shard_bits + 1,
         replica_bits=plan.replica_bits + 1,

@@ -23,6 +23,7 @@ from conftest import ROOT
 
 from simulator import ContradictionError, ScenarioError, load_scenario, simulate, sweep
 from simulator.errors import LostWorkerError, Problem
+from simulator.planning.journal import checksum
 from simulator.planning.rows import columns_of
 from simulator.report import sweep_csv, sweep_figures
 
@@ -453,7 +454,14 @@ def test_a_journal_that_is_damaged_is_refused(begun, shardsim):
     code, _, err = shardsim(*resume)
     assert code == 2
     assert "journal.jsonl:2: is damaged" in err
-    journal.write_bytes(lines[0].replace(b'"stages.a.shards": 1', b'"stages.a.shards": 7'))
+    journal.write_bytes(lines[0].replace(b'"stages.a.shards": 1', b'"stages.a.shards": 7') + lines[1])
+    code, _, err = shardsim(*resume)
+    assert code == 2
+    assert "journal.jsonl:1: is damaged" in err
+    entry = json.loads(lines[0])
+    del entry["crc32"]
+    entry["values"]["stages.a.shards"] = 7
+    journal.write_text(json.dumps({**entry, "crc32": checksum(entry)}) + "\n")
     code, _, err = shardsim(*resume)
     assert code == 2
     assert "journal.jsonl:1: is not a point of this sweep" in err

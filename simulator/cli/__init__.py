@@ -21,6 +21,7 @@ COMMANDS = {
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",
     "load": "Show what a load is: rate, bursts, a figure.",
     "validate": "Check a scenario and say what it would take.",
+    "check": "Hold a model, law, arrivals, rule or scenario of your own against the laws.",
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",
     "schema": "Print the JSON Schema of scenario files.",
@@ -83,13 +84,19 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the command: every way out has its code."""
-    from simulator.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
+    from simulator.errors import (
+        ContradictionError,
+        LostWorkerError,
+        ScenarioError,
+        UnavailableError,
+        UncoveredError,
+    )
 
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
         sys.stdout.flush()
-    except (ScenarioError, UnavailableError) as error:
+    except (ScenarioError, UnavailableError, UncoveredError) as error:
         click.echo(str(error), err=True)
         code = 2
     except LostWorkerError as error:

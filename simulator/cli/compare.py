@@ -13,6 +13,7 @@ from simulator.cli.options import (
     format_option,
     jobs_option,
     loaded,
+    plugin_option,
     run_options,
     table_width,
     wants_color,
@@ -51,6 +52,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 @click.option(
     "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a value of both: stages.ranking.replicas=4."
 )
+@plugin_option
 @click.option(
     "--set-b", "sets_b", multiple=True, metavar="PATH=VALUE", help="Override a value of B, which is A if not given."
 )

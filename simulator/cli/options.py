@@ -39,8 +39,35 @@ DURATION = Parsed("duration", parse_duration)
 RATIO = Parsed("ratio", parse_ratio)
 
 
+#: Where the plug-ins that a command was given are kept while it runs.
+_PLUGINS = "shardsim.plugins"
+
+
+def _keep_plugins(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
+    ctx.meta[_PLUGINS] = value
+
+
+def plugin_option(command: Command) -> Command:
+    """``--plugin``; ``given_plugins`` tells what it said."""
+    return click.option(
+        "--plugin",
+        multiple=True,
+        metavar="FILE",
+        expose_value=False,
+        callback=_keep_plugins,
+        help="Load kinds of your own from FILE.py or a module; it is run.",
+    )(command)
+
+
+def given_plugins() -> tuple[str, ...]:
+    """Files and modules that ``--plugin`` named."""
+    found: tuple[str, ...] = click.get_current_context().meta.get(_PLUGINS, ())
+    return found
+
+
 def scenario_options(command: Command) -> Command:
-    """SCENARIO, ``-f`` and ``--set``."""
+    """SCENARIO, ``-f``, ``--set`` and ``--plugin``."""
+    command = plugin_option(command)
     command = click.option(
         "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a value: stages.ranking.replicas=4."
     )(command)
@@ -148,7 +175,8 @@ def loaded(
 
     asked = {f"run.{key}": value for key, value in (given or {}).items() if value is not None}
     try:
-        return load_scenario(scenario, overlays, (*sets, *(f"{path}={value}" for path, value in asked.items())))
+        everything = (*sets, *(f"{path}={value}" for path, value in asked.items()))
+        return load_scenario(scenario, overlays, everything, given_plugins())
     except ScenarioError as error:
         raise ScenarioError([_named_after_option(problem, asked) for problem in error.problems]) from None
 

@@ -19,9 +19,11 @@ from simulator.core.plan import (
     I8,
     KEY_BITS,
     NEVER_NS,
+    PLUGGED,
     RANDOM,
     STAGE,
     Plan,
+    Rule,
     bits_for,
     frozen,
 )
@@ -57,6 +59,7 @@ class StageParts:
     hashed: bool = False
     keep: float = math.inf
     policy: int = RANDOM
+    rule: Rule | None = None  #: the user's, where that is the policy
     balancers: int = 1
     by_query: bool = False
     request_ns: int = 0
@@ -103,6 +106,7 @@ def assemble(
         assert 0 <= part.first_lost <= part.first_lost + part.lost <= count, "shards that lost a replica are there"
         assert part.lost == 0 or part.replicas > 1, "every shard has a replica left"
         assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
+        assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
         row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
         row["first_lost"], row["lost"] = part.first_lost, part.lost
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
@@ -149,6 +153,7 @@ def assemble(
         machine_factor=frozen(np.ones(replica) if machine_factor is None else machine_factor, np.float64),
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
+        rules=tuple(part.rule for part in parts),
         **bits,
     )
 

@@ -7,8 +7,9 @@ call this.
 from __future__ import annotations
 
 from simulator.core import draws, rules, sampling
+from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SHARD, STAGE, call_rule
 from simulator.core.jit import formula, kernel
-from simulator.core.plan import LEAST_WORK, NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
+from simulator.core.plan import NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
 from simulator.core.split import part
 
 #: Rows of what a dispatch decides, (DECIDED, shards) int64: the replica's index in its shard, service time, response
@@ -32,6 +33,8 @@ def dispatch(  # type: ignore[no-untyped-def]
     knot_ns,
     knot_slope,
     machine_factor,
+    addresses,
+    fault,
     outstanding,
     seed,
     replication,
@@ -49,6 +52,9 @@ def dispatch(  # type: ignore[no-untyped-def]
     ----------
     stages, stage_laws, law_parts, law_points, share, knot_items, knot_ns, knot_slope, machine_factor, seed, replication
         Of the Plan.
+    addresses, fault
+        (stages,) int64: of users' routing rules, 0 where the policy is ours; and what went wrong first (``calling``).
+        After a fault what is decided means nothing.
     outstanding
         (views,) int64 tasks, or ns of work under least_work; only read.
     query, stage, previous, work
@@ -100,7 +106,9 @@ def dispatch(  # type: ignore[no-untyped-def]
         for shard in range(shards):
             replica[shard] = 0
     else:
-        _choose_all(stages, outstanding, seed, replication, query, stage, view, pooled, scratch, replica)
+        _choose_all(
+            stages, addresses, fault, outstanding, seed, replication, query, stage, view, pooled, scratch, replica
+        )
     if is_timed or not sampling.is_drawn(stage_laws, task_row):
         same = 1.0 if is_timed else stage_laws[task_row]["a"]
         for shard in range(shards):
@@ -127,7 +135,7 @@ def dispatch(  # type: ignore[no-untyped-def]
         for shard in range(shards):
             response_ns[shard] = same_ns
     if rules.is_load_aware(stages[stage]["policy"]):
-        weighs_work = stages[stage]["policy"] == LEAST_WORK
+        weighs_work = rules.weighs_work(stages[stage]["policy"])
         for shard in range(shards):
             load[shard] = rules.round_ns(alone_ns[shard]) if weighs_work else 1
     return candidates, view
@@ -157,7 +165,7 @@ def _items(stages, share, seed, replication, query, stage, candidates, items):  
 
 @kernel
 def _choose_all(  # type: ignore[no-untyped-def]
-    stages, outstanding, seed, replication, query, stage, view, pooled, scratch, replica
+    stages, addresses, fault, outstanding, seed, replication, query, stage, view, pooled, scratch, replica
 ):
     """Fill ``replica`` where there is a choice; arguments as of ``dispatch``. Luck is drawn only where it matters."""
     luck = scratch[_LUCK]
@@ -167,6 +175,7 @@ def _choose_all(  # type: ignore[no-untyped-def]
     first_lost = stages[stage]["first_lost"]
     end_lost = first_lost + stages[stage]["lost"]
     policy = stages[stage]["policy"]
+    address = addresses[stage]
     place = stage * draws.PLACES
     if stages[stage]["by_query"] == 1:
         for i in range(replicas):
@@ -177,7 +186,9 @@ def _choose_all(  # type: ignore[no-untyped-def]
                     pooled[i] += outstanding[view + shard * replicas + i]
         u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, draws.FIRST_COPY)
         left = rules.replicas_left(stages, stage, first_lost)  # of all shards alike
-        chosen = rules.choose(policy, left, pooled, rules.NOTHING, query, u, v)
+        chosen = _chosen(address, fault, policy, left, pooled, rules.NOTHING, query, u, v)
+        if address != 0 and fault[IS] == 1:
+            _note(fault, query, stage, rules.NOTHING)
         for shard in range(shards):
             replica[shard] = chosen
     elif policy == RANDOM:
@@ -196,6 +207,32 @@ def _choose_all(  # type: ignore[no-untyped-def]
         for shard in range(shards):
             first = view + shard * replicas
             left = rules.replicas_left(stages, stage, shard)
-            replica[shard] = rules.choose(
-                policy, left, outstanding, first, query + shard, luck[shard], more_luck[shard]
+            replica[shard] = _chosen(
+                address, fault, policy, left, outstanding, first, query + shard, luck[shard], more_luck[shard]
             )
+            if address != 0 and fault[IS] == 1:
+                _note(fault, query, stage, shard)
+
+
+@formula
+def _chosen(address, fault, policy, replicas, outstanding, first, turn, u, v):  # type: ignore[no-untyped-def]
+    """Index of the replica by our rule or, where there is an address, the user's; 0 with a fault, if it names none."""
+    if address == 0:
+        return rules.choose(policy, replicas, outstanding, first, turn, u, v)
+    answer = call_rule(address, replicas, outstanding, first, turn, u, v)
+    if 0 <= answer < replicas:
+        return answer
+    if fault[IS] == 0:
+        fault[IS] = 1
+        fault[REPLICAS] = replicas
+        fault[ANSWER] = answer
+    return 0
+
+
+@kernel
+def _note(fault, query, stage, shard):  # type: ignore[no-untyped-def]
+    """Say once whose a fault is."""
+    fault[IS] = 2
+    fault[QUERY] = query
+    fault[STAGE] = stage
+    fault[SHARD] = shard

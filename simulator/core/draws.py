@@ -109,6 +109,19 @@ def uniform_series(seed, replication, stream, first, uniform):  # type: ignore[n
         uniform[i] = _unit(low, high)
 
 
+@kernel
+def uniform_pairs(seed, replication, stream, first, u, v):  # type: ignore[no-untyped-def]
+    """Like ``uniform_series``, both uniforms of each query."""
+    key = np.uint64(seed)
+    purpose = np.uint64(stream * 65536) & _LOW
+    run = np.uint64(replication) & _LOW
+    place = np.uint64(0)
+    for i in range(u.shape[0]):
+        low_0, high_0, low_1, high_1 = philox(np.uint64(first + i) & _LOW, place, purpose, run, key & _LOW, key >> _32)
+        u[i] = _unit(low_0, high_0)
+        v[i] = _unit(low_1, high_1)
+
+
 def series(seed: int, replication: int, stream: int, count: int, first: int = 0) -> F8:
     """Return u of ``count`` consecutive queries at place 0, as a (count,) float64 array."""
     uniform = np.empty(count)

@@ -8,6 +8,7 @@ forty arrays costs ten microseconds a call and seconds of compilation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -39,9 +40,11 @@ ROLES = 5
 
 #: Routing policies.
 RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)
+#: A rule of the user's, which looks at nothing, at tasks outstanding, or at ns of work outstanding.
+PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK = range(5, 8)
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
-ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP = range(5)
+ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED = range(6)
 
 #: No cut of the drain: later than any instant of a run, far from overflow.
 NEVER_NS = 2**62
@@ -88,6 +91,14 @@ KEY_BITS = 58
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A user's routing rule: called as ``simulator.plugins.routing`` says."""
+
+    name: str  #: its kind
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True)
 class Plan:
     """One replication, resolved. Arrays are C-contiguous and read-only; see the module's docstring."""
 
@@ -117,12 +128,14 @@ class Plan:
     replica_bits: int
     worker_bits: int
     send_bits: int
+    rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
                 assert value.flags.c_contiguous and not value.flags.writeable, field.name
+        assert len(self.rules) == len(self.stages), "a kernel looks a stage's rule up"
 
     @property
     def queries(self) -> int:

@@ -17,6 +17,8 @@ from simulator.core.plan import (
     LEAST_OUTSTANDING,
     LEAST_WORK,
     NONE,
+    PLUGGED_OUTSTANDING,
+    PLUGGED_WORK,
     POWER_OF_TWO,
     RANDOM,
     ROLES,
@@ -64,8 +66,12 @@ def cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items):  # type: ign
     """Time alone of a task over ``items`` >= 0 effective items, float64 ns: the stage's piecewise-linear cost."""
     knot = stages[stage]["first_knot"]
     end = knot + stages[stage]["knots"]
-    while knot + 1 < end and knot_items[knot + 1] <= items:
-        knot += 1
+    while end - knot > 1:  # knot_items[knot] <= items < knot_items[end]
+        middle = (knot + end) >> 1
+        if knot_items[middle] <= items:
+            knot = middle
+        else:
+            end = middle
     return knot_ns[knot] + (items - knot_items[knot]) * knot_slope[knot]
 
 
@@ -146,13 +152,19 @@ def choose(policy, replicas, outstanding, first, turn, u, v):  # type: ignore[no
             if skip == 0:
                 return replica
             skip -= 1
-    return -1  # not reached: some replica has the least
+    return -1  # pragma: no cover (some replica has the least)
 
 
 @formula
 def is_load_aware(policy):  # type: ignore[no-untyped-def]
     """Whether a policy looks at what is outstanding."""
-    return policy in (LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO)
+    return policy in (LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PLUGGED_OUTSTANDING, PLUGGED_WORK)
+
+
+@formula
+def weighs_work(policy):  # type: ignore[no-untyped-def]
+    """Whether what is outstanding is ns of work; else it is tasks."""
+    return policy in (LEAST_WORK, PLUGGED_WORK)
 
 
 @formula

@@ -9,6 +9,8 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from simulator.errors import UncoveredError
+
 if TYPE_CHECKING:
     from simulator.core.plan import Plan
     from simulator.core.trace import Trace
@@ -33,7 +35,7 @@ def chosen(asked: str, plan: Plan) -> str:
     Raises
     ------
     ValueError
-        If ``asked`` is none of CHOICES, or an engine that does not cover the plan.
+        If ``asked`` is none of CHOICES, or (UncoveredError) an engine that does not cover the plan.
     """
     if asked not in CHOICES:
         raise ValueError(f"no engine is called {asked!r}; there are {', '.join(CHOICES)}")
@@ -43,8 +45,17 @@ def chosen(asked: str, plan: Plan) -> str:
 
     missing = uncovered(plan)
     if missing and asked == COMPILED:
-        raise ValueError(f"the compiled engine does not know {missing}; ask for auto or reference")
+        raise UncoveredError(f"the compiled engine does not know {missing}; ask for auto or reference")
     return REFERENCE if missing else COMPILED
+
+
+def why_reference(asked: str, plan: Plan) -> str:
+    """Why a plan runs in the reference engine though nobody asked for it, in words; empty: it does not."""
+    if asked == AUTO and chosen(asked, plan) == REFERENCE:
+        from simulator.engines.compiled import uncovered
+
+        return f"simulated by the reference engine: the compiled engine does not know {uncovered(plan)}"
+    return ""
 
 
 def engine(name: str) -> Engine:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.calling import Calls, why_not_compiled
 from simulator.core.dispatch import DECIDED, SCRATCH
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Tasks, Trace
@@ -58,6 +59,8 @@ def simulate(
     ------
     OverflowError
         If an instant lies beyond 2**62 ns.
+    PluginError
+        If a user's rule goes wrong.
     Stopped
         If ``stopped`` said so.
     """
@@ -68,6 +71,7 @@ def simulate(
         why = run.advance(BUDGET)
         if why == DONE:
             return run.trace()
+        run.calls.check()
         if why == OVERFLOW:
             raise OverflowError("an instant beyond all that a run can tell apart")
         if why == FULL:
@@ -93,6 +97,7 @@ class Run:
         room = EVENTS_AT_FIRST + 2 * most_shards + int(row["workers"].max())
         self.events = np.zeros((room, COLUMNS), dtype=np.int64)
         self.answers = np.zeros((room, COLUMNS), dtype=np.int64)
+        self.calls = Calls(plan.rules)
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
         self.pooled = np.zeros(int(row["replicas"].max()), dtype=np.int64)
         self.scratch = np.zeros((SCRATCH, most_shards))
@@ -137,7 +142,15 @@ class Run:
             loop.advance(
                 *(plan.stages, plan.laws, plan.law_parts, plan.law_points, plan.share),
                 *(plan.knot_items, plan.knot_ns, plan.knot_slope),
-                *(plan.machine_factor, plan.arrival_ns, plan.work, plan.seed, plan.replication),
+                *(
+                    plan.machine_factor,
+                    self.calls.addresses,
+                    self.calls.fault,
+                    plan.arrival_ns,
+                    plan.work,
+                    plan.seed,
+                    plan.replication,
+                ),
                 *(plan.first_measured, plan.end_ns),
                 *(plan.stage_bits, plan.shard_bits, plan.worker_bits, plan.send_bits),
                 *(self.modes, self.lockstep.lanes, self.state, self.events, self.answers),
@@ -201,5 +214,5 @@ def _filled(*shape: int) -> I8:
 
 
 def uncovered(plan: Plan) -> str:
-    """What of the plan this engine does not know, in words; empty: it knows all of it, as it does today of any plan."""
-    return ""
+    """What of the plan this engine does not know, in words; empty: it knows all of it."""
+    return why_not_compiled(plan)

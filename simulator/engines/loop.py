@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.core import rules
+from simulator.core.calling import IS
 from simulator.core.dispatch import ANSWERING, LOAD, REPLICA, SERVICE, dispatch
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import KEY_BITS, NEVER_NS
@@ -45,8 +46,9 @@ MODE = np.dtype(
 CURSOR, EVENTS_SIZE, ANSWERS_SIZE, SENT, UNUSED, UNUSED_COUNT, EVENTS, NOW, LAST_ORDER = range(9)
 SCALARS = 9
 
-#: Why the loop came back: all has happened, the budget is used up, an array is too small, or int64 is.
-DONE, PAUSED, FULL, OVERFLOW = range(4)
+#: Why the loop came back: all has happened, the budget is used up, an array is too small, or int64 is; a user's rule
+#: went wrong.
+DONE, PAUSED, FULL, OVERFLOW, FAULT = range(5)
 
 #: Columns of ``instants`` of the Trace, (rows, stages, queries) int64.
 CLOSE, LEAVE, CRITICAL_WAIT, CRITICAL_SERVICE, ANSWER_SUM = range(5)
@@ -135,6 +137,8 @@ def advance(  # type: ignore[no-untyped-def]
     knot_ns,
     knot_slope,
     machine_factor,
+    addresses,
+    fault,
     arrival_ns,
     work,
     seed,
@@ -172,7 +176,7 @@ def advance(  # type: ignore[no-untyped-def]
     table,
     budget,
 ):
-    """Let events happen until ``budget`` tasks or events are through, or one of DONE, FULL, OVERFLOW; returns which."""
+    """Let events happen until ``budget`` tasks or events are through, or what else ends it; returns which."""
     queries = arrival_ns.shape[0]
     key_mask = (1 << KEY_BITS) - 1
     stage_mask = (1 << stage_bits) - 1
@@ -246,6 +250,8 @@ def advance(  # type: ignore[no-untyped-def]
                 knot_ns,
                 knot_slope,
                 machine_factor,
+                addresses,
+                fault,
                 outstanding,
                 seed,
                 replication,
@@ -257,6 +263,8 @@ def advance(  # type: ignore[no-untyped-def]
                 scratch,
                 decided,
             )
+            if fault[IS] != 0:
+                return FAULT
             enqueued_ns = now + stages[stage]["request_ns"]
             send_ns = stages[stage]["send_ns"]
             if looks_ahead:

@@ -23,6 +23,7 @@ import numpy as np
 import simpy
 
 from simulator.core import rules
+from simulator.core.calling import Calls
 from simulator.core.dispatch import DECIDED, SCRATCH, dispatch
 from simulator.core.plan import KEY_BITS, NEVER_NS, Plan
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
@@ -125,6 +126,7 @@ class Model:
         self.clock = Clock(NEVER_NS if plan.drain_ns == NEVER_NS else math.inf)
         self.record = Recorder(plan, tasks)
         self.sent = 0
+        self.calls = Calls(plan.rules)
         self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
         self.stages = [Stage(self, index) for index in range(len(plan.stages))]
 
@@ -192,9 +194,20 @@ class Stage:
         candidates, view = dispatch(
             *(plan.stages, plan.laws, plan.law_parts, plan.law_points, plan.share),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope),
-            *(plan.machine_factor, model.outstanding, plan.seed, plan.replication, query, self.index, previous),
+            *(
+                plan.machine_factor,
+                model.calls.addresses,
+                model.calls.fault,
+                model.outstanding,
+                plan.seed,
+                plan.replication,
+                query,
+                self.index,
+                previous,
+            ),
             *(plan.work[query], self.pooled, self.scratch, self.decided),
         )
+        model.calls.check()
         model.record.enter(gather, candidates)
         for shard, (chosen, service_ns, response_ns, load) in enumerate(self.decided.T.tolist()):
             local = shard * self.replicas_per_shard + chosen

@@ -1,6 +1,6 @@
 """Cost laws: how long a model takes over so many items, and how many operations it does."""
 
-from simulator.models.base import CostModel, Demand, Hardware, Operations, Piece, call_s, seconds_of
+from simulator.models.base import CostModel, Demand, Hardware, Operations, call_s, seconds_of
 from simulator.models.deep import DeepModel, weights_of
 from simulator.models.embedding import EmbeddingModel
 from simulator.models.linear import LinearModel
@@ -8,6 +8,7 @@ from simulator.models.measured import MeasuredModel
 from simulator.models.timed import TimeModel
 from simulator.models.total import SumModel
 from simulator.models.tree import TreeModel, depth_of
+from simulator.pieces import Piece
 
 __all__ = [
     "CostModel",

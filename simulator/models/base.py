@@ -6,15 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from simulator.core.laws import Law
-
-
-@dataclass(frozen=True)
-class Piece:
-    """From ``items`` on, a task takes ``seconds`` and ``seconds_per_item`` more for each further item."""
-
-    items: float
-    seconds: float  #: overhead included
-    seconds_per_item: float
+from simulator.pieces import Piece
 
 
 @dataclass(frozen=True)

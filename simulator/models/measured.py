@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from simulator.core.laws import Law
 from simulator.core.plan import F8
-from simulator.models.base import Demand, Operations, Piece
+from simulator.models.base import Demand, Operations
 from simulator.models.timed import UNKNOWN
+from simulator.pieces import Piece
 
 
 @dataclass(frozen=True)

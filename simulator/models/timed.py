@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.core.laws import Law
-from simulator.models.base import Demand, Operations, Piece
+from simulator.models.base import Demand, Operations
+from simulator.pieces import Piece
 
 #: Nothing is known of the operations behind a measured or assumed time.
 UNKNOWN = Operations("-", None, "-", None, "")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.core.laws import Law
-from simulator.models.base import CostModel, Demand, Operations, Piece, call_s, seconds_of
+from simulator.models.base import CostModel, Demand, Operations, call_s, seconds_of
 from simulator.models.timed import UNKNOWN
+from simulator.pieces import Piece
 
 
 @dataclass(frozen=True)

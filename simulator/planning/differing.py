@@ -49,6 +49,8 @@ def _between(a: Any, b: Any, path: str) -> Iterator[Differing]:
 
 def _by_name(value: Any) -> dict[str, Any] | None:
     """A list of things with names, as a map without them; None if it is not one."""
-    if not isinstance(value, list) or not value or not all(isinstance(item, dict) and "name" in item for item in value):
+    if not isinstance(value, list) or not value:
+        return None
+    if not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in value):
         return None
     return {item["name"]: {key: part for key, part in item.items() if key != "name"} for item in value}

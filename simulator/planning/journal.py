@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,8 @@ from simulator.scenario.nodes import compose
 
 #: Files of a sweep's directory: what was asked, and what is answered so far.
 ASKED, JOURNAL = "sweep.yaml", "journal.jsonl"
+#: Key of a line's checksum.
+CHECKSUM = "crc32"
 
 
 class Journal:
@@ -44,10 +47,11 @@ class Journal:
             raise
 
     def _refuse_another(self, folder: Path) -> None:
-        then = read(str(folder / ASKED)).plain()
+        then = _provenance(folder / ASKED)
         now = compose(to_yaml(self.asked.provenance()), ASKED).plain()
         for one in (then, now):
-            one.get("versions", {}).pop("python", None)  # figures do not depend on it
+            if isinstance(one.get("versions"), dict):
+                one["versions"].pop("python", None)  # figures do not depend on it
         found = list(differences(then, now))
         if found:
             hashes = ("scenario_sha256", "points_sha256")
@@ -80,7 +84,7 @@ class Journal:
     def keep(self, index: int, row: Row) -> None:
         """Write the row of a point; it is on the disk when this returns."""
         entry = {"point": index, "values": self.asked.written[index], "row": row}
-        self.file.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
+        self.file.write(json.dumps({**entry, CHECKSUM: checksum(entry)}, allow_nan=False).encode() + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
 
@@ -100,15 +104,30 @@ class Journal:
         self.file.close()
 
 
+def _provenance(file: Path) -> dict[str, Any]:
+    """What was asked, as it was written."""
+    then = read(str(file)).plain()
+    if not isinstance(then, dict):
+        raise UnavailableError(f"{file}: is not what a sweep writes there")
+    return then
+
+
 def _entry(line: bytes) -> tuple[int, dict[str, Any], Row] | None:
-    """What a line says; None if it is not whole."""
+    """What a line says; None if it is not whole, or not as it was written."""
     if not line.endswith(b"\n"):
         return None
     try:
         entry = json.loads(line)
+        if entry.pop(CHECKSUM) != checksum(entry):
+            return None
         return int(entry["point"]), dict(entry["values"]), dict(entry["row"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def checksum(entry: dict[str, Any]) -> str:
+    """CRC-32 of an entry as it is written: a line that was changed in any way is no answer."""
+    return f"{zlib.crc32(json.dumps(entry).encode()):08x}"
 
 
 def _lock(file: IO[bytes], folder: Path) -> None:

@@ -119,12 +119,14 @@ def _scaled(value: Any, factor: float) -> str | None:
 
 
 def _scaled_law(law: Any, factor: float) -> Any:
-    """A law of durations or counts times a factor; None where it is nothing, or comes from a file."""
+    """A law of durations or counts times a factor; None where it is nothing, or comes from a file or a plug-in."""
     if not isinstance(law, Mapping):
         return _scaled(law, factor)
     if law.get("kind") == "mixture":
         parts = [{**part, "law": _scaled_law(part["law"], factor)} for part in law["parts"]]
         return None if any(part["law"] is None for part in parts) else {**law, "parts": parts}
+    if ":" in law["kind"]:
+        return None  # of a plug-in: what its parameters do is its own business
     scaled = {key: _scaled(value, factor) or value if key in _SIZES else value for key, value in law.items()}
     return None if scaled == dict(law) else scaled
 
@@ -134,6 +136,8 @@ def _narrower(path: str, law: Any) -> tuple[str, tuple[tuple[str, str], ...]] | 
     if not isinstance(law, Mapping):
         return None
     kind = law["kind"]
+    if ":" in kind:
+        return None
     if kind == "exponential":  # which is the gamma law of cv 1
         changed = {**law, "kind": "gamma", "cv": 1 - CHANGE}
     elif "cv" in law and (kind != "hyperexponential" or law["cv"] * (1 - CHANGE) >= 1):

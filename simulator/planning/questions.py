@@ -54,8 +54,10 @@ class Questions:
 
     def provenance(self) -> dict[str, Any]:
         """All that decides what comes out, as plain values: a sweep is resumed only where all of it is the same."""
+        used = self.scenario.used_plugins()
         return {
             "schema": 1,
+            **({"plugins": used} if used else {}),
             "scenario_sha256": self.scenario.sha256(),
             "points_sha256": self.sha256,
             "points": len(self.written),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +21,9 @@ from simulator.stats.figures import S_PER_NS
 SUMMARY, QUERIES = "summary.json", "queries.npz"
 #: Columns that have one row, not one a stage.
 OF_WHOLE_QUERIES = ("arrival_ns", "outcome")
+
+#: Units of figures, and a count that nothing reaches.
+UNITS, MOST = ("s", "ratio", "per_s"), 2**40
 
 Columns = dict[str, NDArray[Any]]
 
@@ -43,32 +47,65 @@ def read_run(folder: str | Path) -> Side:
 
 def _document(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(file.read_bytes(), parse_constant=_finite, parse_float=_finite)
     except OSError as error:
         raise _wrong(file, f"cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _wrong(file, "is not JSON") from None
     schema = document.get("schema", 1) if isinstance(document, dict) else 1
     if schema != 1:
         raise _wrong(file, f"has schema {schema!r}, not 1: it is of another version of shardsim")
-    try:
-        _look_at(document)
-    except (KeyError, TypeError, ValueError, IndexError):
-        raise _wrong(file, "is not the summary of a run by this version of shardsim; run it again") from None
+    if not _is_of(SHAPE, document) or not _is_readable(document):
+        raise _wrong(file, "is not the summary of a run by this version of shardsim; run it again")
     return dict(document)
 
 
-def _look_at(document: dict[str, Any]) -> None:
-    """Touch what a comparison needs; raises what is raised where it is not there."""
-    for key in ("scenario", "description", "engine", "verdict", "notes", "slos"):
-        _ = document[key]
-    _ = int(document["seed"]), int(document["queries"]), document["latency_s"]["max"]
-    _ = [(stage["name"], int(stage["shards"] * stage["replicas"] * stage["workers"])) for stage in document["stages"]]
-    _ = [(slo["slo"], slo["met"], slo["unit"], slo["value"]) for slo in document["slos"]]
-    _ = document["fleet"]["machines"], document["fleet"]["usd_per_h"]
-    provenance = document["provenance"]
-    _ = provenance["scenario_sha256"], provenance["versions"], provenance["resolved"]["stages"]
-    _ = [int(number) for number in provenance["replications"]], Side("", document, {}).good
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
+#: What a comparison needs of a summary: kinds of values by key; a list: of such; a tuple: one of them.
+SHAPE: dict[str, Any] = {
+    **dict.fromkeys(("scenario", "description", "engine", "verdict"), str),
+    **dict.fromkeys(("seed", "queries", "replications"), int),
+    "notes": [str],
+    "latency_s": {"max": (float, None)},
+    "stages": [{"name": str, "shards": int, "replicas": int, "workers": int}],
+    "slos": [{"slo": str, "met": (bool, None), "unit": str, "value": (int, float, None)}],
+    "fleet": {"machines": (int, float), "usd_per_h": (int, float, None)},
+    "provenance": {
+        "scenario_sha256": str,
+        "versions": {},
+        "replications": [int],
+        "resolved": {"stages": [{"name": str}], "slos": [str]},
+    },
+}
+
+
+def _is_of(shape: Any, value: Any) -> bool:
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(key in value and _is_of(shape[key], value[key]) for key in shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_is_of(shape[0], item) for item in value)
+    if isinstance(shape, tuple):
+        return any(_is_of(one, value) for one in shape)
+    return value is None if shape is None else type(value) is shape
+
+
+def _is_readable(document: dict[str, Any]) -> bool:
+    """Whether its numbers of things are such, and its objectives are objectives."""
+    counts = [stage[key] for stage in document["stages"] for key in ("shards", "replicas", "workers")]
+    counts += [document["queries"], document["replications"]]
+    names = [stage["name"] for stage in document["stages"]]
+    try:
+        _ = Side("", document, {}).good
+    except ValueError:
+        return False
+    known = all(slo["unit"] in UNITS for slo in document["slos"])
+    return known and bool(names) and len(set(names)) == len(names) and all(0 < count < MOST for count in counts)
 
 
 def _columns(file: Path, document: dict[str, Any]) -> Columns:
@@ -85,7 +122,7 @@ def _columns(file: Path, document: dict[str, Any]) -> Columns:
         raise _wrong(file, f"has no {name}: it was written by an earlier version of shardsim; run it again") from None
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
         raise _wrong(file, "is broken; run it again") from None
-    queries, stages = len(found["replication"]), len(document["stages"])
+    queries, stages = found["replication"].size, len(document["stages"])
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
     for name, column in found.items():
         shape: tuple[int, ...] = (queries,)
@@ -96,7 +133,7 @@ def _columns(file: Path, document: dict[str, Any]) -> Columns:
         elif name in QUERY_COLUMNS and name not in OF_WHOLE_QUERIES:
             shape = (stages, queries)
         kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
-        if column.shape != shape or column.dtype.kind != kind:
+        if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
     return found
 

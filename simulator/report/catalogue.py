@@ -16,6 +16,11 @@ def catalogue_table(document: dict[str, Any], with_figures: bool, width: int = 1
             kind = f" ({entry['kind']})" if "kind" in entry else ""
             said = f": {entry['description']}" if entry["description"] else ""
             parts += [f"{entry['name']}{kind}{said}", table(["figure", "value", "known", "source"], rows, 4), ""]
+        for plugin in document.get("plugins", []):
+            rows = [[one["key"], one["what"], _written(one["default"])] for one in plugin["parameters"]]
+            said = f": {plugin['description']}" if plugin["description"] else ""
+            parts += [f"{plugin['kind']} ({plugin['is']} of {plugin['from']}){said}"]
+            parts += [table(["parameter", "what it is", "unless given"], rows, 3), ""] if rows else [""]
         return rendered(parts[:-1], width, color)
     for section in ("hardware", "models"):
         rows = [
@@ -24,6 +29,9 @@ def catalogue_table(document: dict[str, Any], with_figures: bool, width: int = 1
             if entry["section"] == section
         ]
         parts += [table([section, "figures", "what it is"], rows, 3), ""]
+    if "plugins" in document:
+        rows = [[one["kind"], one["is"], one["description"] or one["from"]] for one in document["plugins"]]
+        parts += [table(["plug-ins", "is a", "what it is"], rows, 3), ""]
     parts.append("shardsim catalogue NAME gives the source of each figure")
     return rendered(parts, width, color)
 

@@ -1,6 +1,6 @@
 """What a user writes: scenario files, read with positions, merged, checked."""
 
-from simulator.scenario.arrivals import GammaArrivals, ModulatedArrivals, TraceArrivals
+from simulator.scenario.arrivals import GammaArrivals, ModulatedArrivals, PluggedArrivals, TraceArrivals
 from simulator.scenario.load import load_scenario, scenario_from_dict, scenario_from_text, scenario_with, to_yaml
 from simulator.scenario.rates import DiurnalRate, ProfileRate
 from simulator.scenario.schema import Scenario, json_schema
@@ -12,6 +12,7 @@ __all__ = [
     "GammaArrivals",
     "ModulatedArrivals",
     "Objective",
+    "PluggedArrivals",
     "ProfileRate",
     "Scenario",
     "Stage",

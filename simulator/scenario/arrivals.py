@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator import units
 from simulator.core.plan import F8
+from simulator.plugins import Kind
 from simulator.scenario.csv_file import TraceError
 from simulator.scenario.fields import (
     Contradiction,
@@ -23,8 +24,10 @@ from simulator.scenario.fields import (
     shown,
     word_type,
 )
+from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace
 from simulator.scenario.tabled_laws import MOST_GAMMA_CV
+from simulator.workload.plugged import PluggedGaps
 
 #: States of modulated arrivals, at most.
 MOST_STATES = 1000
@@ -139,6 +142,20 @@ class TraceArrivals(Part):
         return self.trace().timestamp_s
 
 
+class PluggedArrivals(PluggedPart):
+    """Arrivals of a plug-in: its parameters."""
+
+    @staticmethod
+    def work_out(plugin: Kind, thing: Any) -> Any:
+        """The gaps."""
+        return PluggedGaps.of(plugin.kind, thing)
+
+    @property
+    def gaps(self) -> PluggedGaps:
+        """What makes the gaps."""
+        return self.worked  # type: ignore[no-any-return]
+
+
 def _named_kind(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
@@ -146,6 +163,7 @@ def _named_kind(value: Any) -> Any:
 Arrivals = Annotated[
     ConstantArrivals | PoissonArrivals | GammaArrivals | ModulatedArrivals | TraceArrivals,
     Field(discriminator="kind"),
+    *or_plugged("arrivals", PluggedArrivals),
     BeforeValidator(_named_kind),
     OrBare({"type": "string", "enum": ["constant", "poisson"]}),
 ]

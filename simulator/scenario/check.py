@@ -8,10 +8,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import Problem, ScenarioError
+from simulator.plugins import Plugins
 from simulator.scenario.fields import FITS, shown
 from simulator.scenario.files import located, short
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Node
+from simulator.scenario.plugged import PLUGINS, WRONG_KIND, WRONG_PLUGIN, is_plugged, keys_of
 from simulator.scenario.schema import Scenario
 
 #: What a value of the wrong kind should have been, by pydantic's name of the error.
@@ -25,7 +27,7 @@ _KINDS = {
 }
 
 
-def check(root: Node, source: str, fits: bool = True) -> Scenario:
+def check(root: Node, source: str, fits: bool = True, plugins: Plugins | None = None) -> Scenario:
     """Validate a tree.
 
     Parameters
@@ -36,20 +38,24 @@ def check(root: Node, source: str, fits: bool = True) -> Scenario:
         What to call the scenario in later errors.
     fits
         False: what only does not fit its machines is let through; ``Scenario.misfits`` says it.
+    plugins
+        Those that the scenario may name, besides what is installed.
 
     Raises
     ------
     ScenarioError
         With every problem found.
     """
+    given = plugins or Plugins()
     if not isinstance(root.value, dict):
         raise ScenarioError([root.mark.problem("", f"a scenario is a map of keys, got {shown(root.plain())}")])
     try:
-        scenario = Scenario.model_validate(_with_paths(root), context={FITS: fits})
+        scenario = Scenario.model_validate(_with_paths(root), context={FITS: fits, PLUGINS: given})
     except ValidationError as error:
-        problems = [problem for found in error.errors() for problem in _problems(root, found)]
+        problems = [problem for found in error.errors() for problem in _problems(root, found, given)]
         raise ScenarioError(list(dict.fromkeys(problems))) from None
     scenario._source = source
+    scenario._plugins = given
     return scenario
 
 
@@ -64,7 +70,7 @@ def _with_paths(node: Node, key: str = "") -> Any:
     return node.value
 
 
-def _problems(root: Node, error: Any) -> Iterator[Problem]:
+def _problems(root: Node, error: Any, plugins: Plugins) -> Iterator[Problem]:
     kind, context = error["type"], error.get("ctx", {})
     node, path, _ = _walk(root, error["loc"])
     if kind == "contradiction":
@@ -73,10 +79,13 @@ def _problems(root: Node, error: Any) -> Iterator[Problem]:
             yield at.mark.problem(_dotted([*deeper, *missing]), message)
     elif kind == "trace":
         yield Problem(short(context["file"]), context["line"], 1 if context["line"] else 0, "", context["message"])
+    elif kind in (WRONG_KIND, WRONG_PLUGIN):
+        at = node.value["kind"] if isinstance(node.value, dict) and kind == WRONG_KIND else node
+        yield at.mark.problem(_dotted([*path, "kind"] if at is not node else path), context["message"])
     elif kind == "missing":
         yield node.mark.problem(_dotted([*path, error["loc"][-1]]), "is missing")
     elif kind == "extra_forbidden":
-        known = _fields_at(path[:-1], error["loc"])
+        known = _fields_of_plugin(root, error["loc"], plugins) or _fields_at(path[:-1], error["loc"])
         near = did_you_mean(str(path[-1]), known)
         yield node.mark.problem(_dotted(path), f"unknown key{near}")
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -147,6 +156,16 @@ def _fields_at(path: list[str | int], location: tuple[Any, ...]) -> list[str]:
         if model is None:
             return known
     return _keys(model)
+
+
+def _fields_of_plugin(root: Node, location: tuple[Any, ...], plugins: Plugins) -> list[str]:
+    """Keys that the map at a location knows, where its kind is that of a plug-in."""
+    above, _, _ = _walk(root, location[:-1])
+    kind = above.value.get("kind") if isinstance(above.value, dict) else None
+    if kind is None or not is_plugged(kind.value):
+        return []
+    found = (plugins.find(group, kind.value) for group in plugins.groups_of(kind.value))
+    return [key for plugin in found if plugin is not None for key in keys_of(plugin)]
 
 
 def _keys(model: Any) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.scenario.files import unreadable
 from simulator.scenario.merge import did_you_mean
 
 
@@ -40,29 +41,45 @@ def read_numbers(file: str, columns: Sequence[Column]) -> Iterator[tuple[int, li
     TraceError
         If the file cannot be read, has no such column, or a cell is not a number that is finite and at least 0.
     """
+    places: list[int] | None = None
+    for line, cells in read_rows(file):
+        if places is None:
+            is_header = any(column.name is not None for column in columns) or not is_number(cells[0])
+            places = [_place(file, line, column, cells, is_header) for column in columns]
+            if is_header:
+                continue
+        yield line, [_number(file, line, cells, *pair) for pair in zip(places, columns, strict=True)]
+
+
+def read_rows(file: str) -> Iterator[tuple[int, list[str]]]:
+    """Lines of a CSV file, counted from 1, with their cells; blank lines are left out.
+
+    Raises
+    ------
+    TraceError
+        If the file cannot be read or is not such a file.
+    """
     try:
-        with Path(file).open(newline="", encoding="utf-8-sig") as source:
+        path = Path(file)
+        if path.is_char_device() or path.is_block_device():
+            raise TraceError(file, 0, "cannot be read: a device, not a file")
+        with path.open(newline="", encoding="utf-8-sig") as source:
             rows = csv.reader(source)
-            places: list[int] | None = None
             for cells in rows:
-                if not cells or (len(cells) == 1 and not cells[0].strip()):
-                    continue
-                line = rows.line_num
-                if places is None:
-                    is_header = any(column.name is not None for column in columns) or not _is_number(cells[0])
-                    places = [_place(file, line, column, cells, is_header) for column in columns]
-                    if is_header:
-                        continue
-                yield line, [_number(file, line, cells, *pair) for pair in zip(places, columns, strict=True)]
-    except OSError as error:
-        raise TraceError(file, 0, f"cannot be read: {error.strerror}") from None
+                if any(cell.strip() for cell in cells):
+                    yield rows.line_num, cells
     except UnicodeDecodeError:
         raise TraceError(file, 0, "is not UTF-8 text") from None
     except csv.Error as error:
-        raise TraceError(file, 0, f"is not a CSV file: {error}") from None
+        raise TraceError(file, rows.line_num, f"is not a CSV file: {error}") from None
+    except TraceError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise TraceError(file, 0, f"cannot be read: {unreadable(error)}") from None
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, finite or not."""
     try:
         float(cell)
     except ValueError:

@@ -72,8 +72,15 @@ class OrBare:
 def _exact(value: float, factors: Iterable[tuple[str, float]], parse: Callable[[str], float]) -> str:
     """The shortest spelling with one of the units that is read back as the same number, best without an exponent."""
     spellings = [f"{value / factor:.{digits}g}{unit}" for unit, factor in factors for digits in (6, 12, 17)]
-    exact = [text for text in spellings if parse(text) == value]
+    exact = [text for text in spellings if _reads_as(value, text, parse)]
     return min(exact, key=lambda text: ("e" in text, len(text)))
+
+
+def _reads_as(value: float, text: str, parse: Callable[[str], float]) -> bool:
+    try:
+        return parse(text) == value
+    except ValueError:  # rounded beyond what may be written
+        return False
 
 
 def exact_duration(seconds: float) -> str:

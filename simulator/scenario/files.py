@@ -16,14 +16,19 @@ def read(file: str) -> Node:
     try:
         with Path(file).open("rb") as source:
             raw = source.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ScenarioError([Problem(file, 0, 0, "", f"cannot be read: {error.strerror}")]) from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ScenarioError([Problem(file, 0, 0, "", f"cannot be read: {unreadable(error)}")]) from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ScenarioError([Problem(file, line, 1, "", "is not UTF-8 text")]) from None
     return compose(text, file)
+
+
+def unreadable(error: OSError | ValueError) -> str:
+    """Why a file could not be opened."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def located(file: str, named_in: str) -> str:

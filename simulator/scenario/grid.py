@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
+
+from simulator.units import parse_exact
 
 #: Values of a parameter, and points of a grid, at most.
 MOST_POINTS = 100_000
@@ -107,7 +108,7 @@ def _range(item: str) -> Iterator[Value]:
     ends = [_END.fullmatch(end) for end in (first, last)]
     if ends[0] is None or ends[1] is None:
         raise ValueError(f"{item!r} is not a range, like 1..9*5 or 10/s..50/s*5; a value with dots goes in quotes")
-    low, high = (Fraction(end[1].replace("_", "")) for end in ends if end is not None)
+    low, high = (parse_exact(end[1]) for end in ends if end is not None)
     unit = ends[0][3] or ""
     if unit != (ends[1][3] or ""):
         raise ValueError(f"{item!r}: write both ends in the same unit, like 10/s..50/s*5")

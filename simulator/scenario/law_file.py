@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from functools import lru_cache
-from pathlib import Path
 
 from simulator.core.laws import Law
-from simulator.scenario.csv_file import TraceError
+from simulator.scenario.csv_file import TraceError, is_number, read_rows
 
 #: Values of a file, at most: they are part of every plan.
 MOST_VALUES = 1_000_000
@@ -28,21 +26,9 @@ def read_law(file: str) -> Law:
     """
     values: list[float] = []
     shares: list[float] = []
-    try:
-        with Path(file).open(newline="", encoding="utf-8-sig") as source:
-            rows = csv.reader(source)
-            for cells in rows:
-                if not cells or (len(cells) == 1 and not cells[0].strip()):
-                    continue
-                if not values and rows.line_num == 1 and not _is_number(cells[0]):
-                    continue
-                _read_row(file, rows.line_num, cells, values, shares)
-    except OSError as error:
-        raise TraceError(file, 0, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise TraceError(file, 0, "is not UTF-8 text") from None
-    except csv.Error as error:
-        raise TraceError(file, 0, f"is not a CSV file: {error}") from None
+    for line, cells in read_rows(file):
+        if line > 1 or is_number(cells[0]):
+            _read_row(file, line, cells, values, shares)
     if not values:
         raise TraceError(file, 0, "the file is empty: it has no row of values")
     if max(values) == 0:
@@ -56,14 +42,6 @@ def read_law(file: str) -> Law:
     return Law.empirical_cdf(values, [*shares[:-1], 1.0])
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _read_row(file: str, line: int, cells: list[str], values: list[float], shares: list[float]) -> None:
     """Check a row and append it."""
     columns = len(cells) if not values else 2 if shares else 1
@@ -72,7 +50,7 @@ def _read_row(file: str, line: int, cells: list[str], values: list[float], share
     numbers = []
     for cell in cells[:columns]:
         text = cell.strip()
-        if not _is_number(text) or not math.isfinite(float(text)):
+        if not is_number(text) or not math.isfinite(float(text)):
             raise TraceError(file, line, f"{text!r} is not a finite number")
         if float(text) < 0:
             raise TraceError(file, line, f"{text} is negative")

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from simulator.core.laws import Law
+from simulator.errors import PluginError
+from simulator.models.plugged_law import law_of
+from simulator.plugins import Kind
 from simulator.scenario.closed_laws import (
     ConstantCount,
     ConstantDuration,
@@ -29,6 +32,7 @@ from simulator.scenario.closed_laws import (
     WeibullFactor,
 )
 from simulator.scenario.fields import Contradiction, OrBare, Part, PositiveCount
+from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.tabled_laws import (
     EmpiricalCount,
     EmpiricalDuration,
@@ -46,6 +50,36 @@ def _bare_is_constant(value: Any) -> Any:
     return value if isinstance(value, dict) else {"kind": "constant", "value": value}
 
 
+class PluggedLaw(PluggedPart):
+    """A law of durations or counts of a plug-in: its parameters."""
+
+    @staticmethod
+    def work_out(plugin: Kind, thing: Any) -> Any:
+        """The law, tabulated."""
+        if plugin.mark.is_factor:
+            raise PluginError(f"{plugin.kind} is a law of factors, of mean 1; a duration or count is wanted here")
+        return law_of(plugin.kind, thing)
+
+    @property
+    def law(self) -> Law:
+        """In seconds, or as numbers."""
+        return self.worked  # type: ignore[no-any-return]
+
+
+class PluggedFactor(PluggedLaw):
+    """A law of factors of a plug-in: its parameters."""
+
+    @staticmethod
+    def work_out(plugin: Kind, thing: Any) -> Any:
+        """The law, tabulated, of mean 1."""
+        if not plugin.mark.is_factor:
+            cure = "mark the class with @law(factor=True), and let its mean be 1"
+            raise PluginError(f"{plugin.kind} is a law of durations or counts; a factor is wanted here: {cure}")
+        return law_of(plugin.kind, thing, is_factor=True)
+
+
+_PLUGGED_LAW = or_plugged("laws", PluggedLaw)
+_PLUGGED_FACTOR = or_plugged("laws", PluggedFactor)
 _KIND = Field(discriminator="kind")
 _BARE_DURATION = OrBare({"type": "string", "description": "a constant duration"})
 _BARE_COUNT = OrBare({"type": ["string", "number"], "description": "a constant count"})
@@ -93,14 +127,14 @@ class DurationShare(Part):
     """A part of a mixture of durations."""
 
     weight: PositiveCount
-    law: Annotated[_PlainDuration, _KIND, BeforeValidator(_bare_is_constant), _BARE_DURATION]
+    law: Annotated[_PlainDuration, _KIND, *_PLUGGED_LAW, BeforeValidator(_bare_is_constant), _BARE_DURATION]
 
 
 class CountShare(Part):
     """A part of a mixture of counts."""
 
     weight: PositiveCount
-    law: Annotated[_PlainCount, _KIND, BeforeValidator(_bare_is_constant), _BARE_COUNT]
+    law: Annotated[_PlainCount, _KIND, *_PLUGGED_LAW, BeforeValidator(_bare_is_constant), _BARE_COUNT]
 
 
 class MixtureDuration(_Mixture):
@@ -118,12 +152,14 @@ class MixtureCount(_Mixture):
 DurationLaw = Annotated[
     _PlainDuration | MixtureDuration,
     _KIND,
+    *_PLUGGED_LAW,
     BeforeValidator(_bare_is_constant),
     _BARE_DURATION,
 ]
 CountLaw = Annotated[
     _PlainCount | MixtureCount,
     _KIND,
+    *_PLUGGED_LAW,
     BeforeValidator(_bare_is_constant),
     _BARE_COUNT,
 ]
@@ -146,7 +182,7 @@ class FactorShare(Part):
     """A part of a mixture of factors; each has mean 1."""
 
     weight: PositiveCount
-    law: Annotated[_PlainFactor, _KIND]
+    law: Annotated[_PlainFactor, _KIND, *_PLUGGED_FACTOR]
 
 
 class MixtureFactor(_Mixture):
@@ -155,6 +191,6 @@ class MixtureFactor(_Mixture):
     parts: tuple[FactorShare, ...]
 
 
-FactorLaw = Annotated[_PlainFactor | MixtureFactor, _KIND]
+FactorLaw = Annotated[_PlainFactor | MixtureFactor, _KIND, *_PLUGGED_FACTOR]
 ONE = ConstantFactor(kind="constant")
 NO_TIME = ConstantDuration(kind="constant", value="0s")  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
+from simulator.plugins import Plugins, load_plugins
 from simulator.scenario.catalogue import with_catalogue
 from simulator.scenario.check import check
 from simulator.scenario.fields import shown
@@ -22,7 +23,12 @@ MOST_EXTENDS = 20
 Override = tuple[str, str]
 
 
-def load_scenario(path: str | Path, overlays: Sequence[str | Path] = (), sets: Sequence[str] = ()) -> Scenario:
+def load_scenario(
+    path: str | Path,
+    overlays: Sequence[str | Path] = (),
+    sets: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+) -> Scenario:
     """Load a scenario file; ``-`` is standard input.
 
     Parameters
@@ -33,28 +39,39 @@ def load_scenario(path: str | Path, overlays: Sequence[str | Path] = (), sets: S
         Files laid over it, in order: maps merge, lists of named things merge by name, other values are replaced.
     sets
         Overrides ``path=value``, applied last, in order.
+    plugins
+        Python files or modules whose kinds it may name, besides those installed. They are run: name what you trust.
 
     Raises
     ------
     ScenarioError
         With every problem found, each with its position.
+    PluginError
+        If a plug-in cannot be loaded.
     """
+    given = load_plugins(plugins)
     name = str(path)
     root = _extended(read(name), name, ())
     for overlay in overlays:
         root = merge(root, _extended(read(str(overlay)), str(overlay), ()))
     stem = "scenario" if name == "-" else Path(name).stem
-    return _finished(root, _of_set(sets), name, stem)
+    return _finished(root, _of_set(sets), name, stem, plugins=given)
 
 
-def scenario_from_text(text: str, sets: Sequence[str] = (), file: str = "<text>") -> Scenario:
+def scenario_from_text(
+    text: str, sets: Sequence[str] = (), file: str = "<text>", plugins: Sequence[str | Path] = ()
+) -> Scenario:
     """Load a scenario from YAML text; files that it names are found from the working directory."""
-    return _finished(_extended(compose(text, file), file, ()), _of_set(sets), file, "scenario")
+    root = _extended(compose(text, file), file, ())
+    return _finished(root, _of_set(sets), file, "scenario", plugins=load_plugins(plugins))
 
 
-def scenario_from_dict(values: dict[str, Any], sets: Sequence[str] = ()) -> Scenario:
+def scenario_from_dict(
+    values: dict[str, Any], sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()
+) -> Scenario:
     """Load a scenario from plain Python values, spelled as in a file."""
-    return _finished(node_of(values, Mark("<dict>")), _of_set(sets), "<dict>", "scenario")
+    root = node_of(values, Mark("<dict>"))
+    return _finished(root, _of_set(sets), "<dict>", "scenario", plugins=load_plugins(plugins))
 
 
 def scenario_with(scenario: Scenario, sets: Sequence[Override], fits: bool = True) -> Scenario:
@@ -78,14 +95,21 @@ def scenario_with(scenario: Scenario, sets: Sequence[Override], fits: bool = Tru
     ScenarioError
         With every problem found.
     """
-    return _finished(scenario.tree, sets, scenario.source, scenario.name, fits)
+    return _finished(scenario.tree, sets, scenario.source, scenario.name, fits, scenario.plugins)
 
 
 def _of_set(sets: Sequence[str]) -> list[Override]:
     return [(assignment, "--set") for assignment in sets]
 
 
-def _finished(root: Node, sets: Sequence[Override], source: str, stem: str, fits: bool = True) -> Scenario:
+def _finished(
+    root: Node,
+    sets: Sequence[Override],
+    source: str,
+    stem: str,
+    fits: bool = True,
+    plugins: Plugins | None = None,
+) -> Scenario:
     problems: list[Problem] = []
     for assignment, option in sets:
         try:
@@ -99,7 +123,7 @@ def _finished(root: Node, sets: Sequence[Override], source: str, stem: str, fits
         root = Node({"name": Node(safe, root.mark), **root.value}, root.mark)
     resolved, problems = with_catalogue(root)
     try:
-        scenario = check(resolved, source, fits)
+        scenario = check(resolved, source, fits, plugins)
     except ScenarioError as error:
         unknown = tuple(problem.path.removesuffix(".from") for problem in problems)
         problems += [problem for problem in error.problems if not problem.path.startswith(unknown)]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from functools import lru_cache
-from pathlib import Path
 
-from simulator.scenario.csv_file import TraceError
+from simulator.scenario.csv_file import TraceError, read_rows
 from simulator.scenario.merge import did_you_mean
 
 #: Sizes at most: a task's cost is looked up among them one by one.
@@ -37,31 +35,17 @@ def read_measured(file: str, items: str | None, time: str | None, unit_s: float)
     """
     sizes: list[float] = []
     times_s: list[float] = []
-    try:
-        with Path(file).open(newline="", encoding="utf-8-sig") as source:
-            rows = csv.reader(source)
-            places: tuple[int, int] | None = None
-            for cells in rows:
-                line = rows.line_num
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if places is None:
-                    places = _places(file, line, [cell.strip() for cell in cells], items, time)
-                    continue
-                sizes.append(_number(file, line, cells, places[0], "a number of items"))
-                times_s.append(_number(file, line, cells, places[1], "a time") * unit_s)
-                if times_s[-1] <= 0:
-                    raise TraceError(file, line, f"the time {cells[places[1]].strip()} is not above 0")
-                if len(sizes) > MOST_ROWS:
-                    raise TraceError(file, line, f"more than {MOST_ROWS:,} rows")
-    except OSError as error:
-        raise TraceError(file, 0, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise TraceError(file, 0, "is not UTF-8 text") from None
-    except (csv.Error, ValueError) as error:
-        if isinstance(error, TraceError):
-            raise
-        raise TraceError(file, 0, f"is not a CSV file: {error}") from None
+    places: tuple[int, int] | None = None
+    for line, cells in read_rows(file):
+        if places is None:
+            places = _places(file, line, [cell.strip() for cell in cells], items, time)
+            continue
+        sizes.append(_number(file, line, cells, places[0], "a number of items"))
+        times_s.append(_number(file, line, cells, places[1], "a time") * unit_s)
+        if times_s[-1] <= 0:
+            raise TraceError(file, line, f"the time {cells[places[1]].strip()} is not above 0")
+        if len(sizes) > MOST_ROWS:
+            raise TraceError(file, line, f"more than {MOST_ROWS:,} rows")
     different = len(set(sizes))
     if different < 2:
         message = f"times at {different} number{'s' if different != 1 else ''} of items; a cost takes two at least"

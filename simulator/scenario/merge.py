@@ -14,7 +14,7 @@ EXCLUSIVE = (("rate", "phases"), ("queries", "duration"), ("skew", "shares"), ("
 #: Keys whose bare value is short for a map with this one entry.
 SHORT_FOR = {"arrivals": "kind", "routing": "policy"}
 
-_INDEX = re.compile(r"(.*)\[(\d+)\]")
+_INDEX = re.compile(r"(.*)\[([0-9]{1,9})\]")
 
 
 def merge(base: Node, top: Node) -> Node:

@@ -12,7 +12,9 @@ from pydantic_core import PydanticCustomError
 from simulator import models, units
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
+from simulator.models.plugged import PluggedModel
 from simulator.models.tree import VISIT_S, depth_of
+from simulator.plugins import Kind
 from simulator.scenario.csv_file import TraceError
 from simulator.scenario.fields import (
     Contradiction,
@@ -26,6 +28,7 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.measured_file import Rows, read_measured
+from simulator.scenario.plugged import PluggedPart, or_plugged
 
 #: Units of a column of times, in seconds.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -266,8 +269,31 @@ def _measured(rows: Rows, overhead_s: float) -> models.MeasuredModel:
     return models.MeasuredModel.of(*rows, overhead_s)
 
 
+class PluggedSpec(PluggedPart, _Model):
+    """A cost model of a plug-in: its parameters."""
+
+    @staticmethod
+    def work_out(plugin: Kind, thing: Any) -> Any:
+        """The cost law, tabulated."""
+        return PluggedModel.of(plugin.kind, thing)
+
+    def notes(self) -> list[str]:
+        """How well its table keeps to it."""
+        model: PluggedModel = self.worked
+        if model.error == 0 or len(model.table) <= 2:
+            return []
+        pieces = f"{len(model.table)} pieces"
+        return [f"{self.kind} is tabulated in {pieces}, within {100 * model.error:.2g} % wherever tried"]
+
+    def cost_model(self, hardware: Hardware | None) -> CostModel:
+        """The cost law."""
+        return self.worked  # type: ignore[no-any-return]
+
+
+_PLUGGED = or_plugged("models", PluggedSpec)
+
 PartSpec = Annotated[
-    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec, Field(discriminator="kind")
+    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec, Field(discriminator="kind"), *_PLUGGED
 ]
 
 
@@ -308,7 +334,9 @@ class SumSpec(_Model):
 
 
 ModelSpec = Annotated[
-    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec | SumSpec, Field(discriminator="kind")
+    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec | SumSpec,
+    Field(discriminator="kind"),
+    *_PLUGGED,
 ]
 
 #: What each kind of model may say.

@@ -22,6 +22,7 @@ MOST_NODES = 100_000
 MOST_DEPTH = 100
 #: Longer numbers are mistakes, and Python refuses to read the longest.
 MOST_DIGITS = 300
+_TOO_LONG = 10**MOST_DIGITS
 
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)  # the same events, read ten times faster
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -63,11 +64,21 @@ class Node:
 
 
 def node_of(value: Any, mark: Mark) -> Node:
-    """A tree of plain Python values as nodes that all stand at ``mark``."""
+    """A tree of plain Python values as nodes that all stand at ``mark``.
+
+    Raises
+    ------
+    ScenarioError
+        At a number that no file could give: not finite, or longer than ``MOST_DIGITS``.
+    """
     if isinstance(value, dict):
         return Node({str(key): node_of(child, mark) for key, child in value.items()}, mark)
     if isinstance(value, (list, tuple)):
         return Node([node_of(child, mark) for child in value], mark)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ScenarioError([mark.problem("", f"{value} is not a finite number")])
+    if isinstance(value, int) and abs(value) >= _TOO_LONG:
+        raise ScenarioError([mark.problem("", f"a number of more than {MOST_DIGITS} digits")])
     return Node(value, mark)
 
 
@@ -95,6 +106,7 @@ class _Composer:
     def __init__(self, text: str, file: str, has_lines: bool) -> None:
         self.file = file
         self.has_lines = has_lines
+        self.text = text
         self.lines = text.splitlines()
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node | None] = {}
@@ -115,7 +127,12 @@ class _Composer:
                 self.fail(self.mark(event), "a second document begins here; a file holds one scenario")
         except yaml.MarkedYAMLError as error:
             self.fail(*self.explained(error))
-        except (yaml.YAMLError, UnicodeError) as error:
+        except yaml.reader.ReaderError as error:
+            before = self.text.encode()[: error.position] if _LOADER is not yaml.Loader else self.text[: error.position]
+            self.fail(self.after(before), f"not readable as YAML: {' '.join(str(error).split(chr(10))[0].split())}")
+        except UnicodeEncodeError as error:
+            self.fail(self.after(self.text[: error.start]), f"not readable as YAML: {error.reason}")
+        except yaml.YAMLError as error:
             self.fail(Mark(self.file), f"not readable as YAML: {' '.join(str(error).split())}")
         if self.problems:
             raise ScenarioError(self.problems)
@@ -124,6 +141,12 @@ class _Composer:
     def mark(self, event: Any) -> Mark:
         at = event.start_mark
         return Mark(self.file, at.line + 1, at.column + 1) if self.has_lines else Mark(self.file)
+
+    def after(self, before: str | bytes) -> Mark:
+        """Where the character behind some text stands."""
+        read = before if isinstance(before, str) else before.decode(errors="ignore")
+        first = read.rfind("\n") + 1
+        return Mark(self.file, read.count("\n") + 1, len(read) - first + 1) if self.has_lines else Mark(self.file)
 
     def fail(self, mark: Mark, message: str) -> None:
         raise ScenarioError([*self.problems, mark.problem("", message)])
@@ -216,7 +239,7 @@ class _Composer:
             self.problems.append(mark.problem("", f"{text} is not a finite number"))
         elif text in _BOOLEANS:
             value = _BOOLEANS[text]
-        elif len(text) > MOST_DIGITS and _FLOAT.fullmatch(text):
+        elif len(text) > MOST_DIGITS and (_FLOAT.fullmatch(text) or _INT.fullmatch(text)):
             self.problems.append(mark.problem("", f"a number of {len(text)} digits"))
         elif _INT.fullmatch(text):
             value = int(text, 0) if text[:2] in ("0o", "0x") else int(text)

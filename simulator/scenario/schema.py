@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.errors import Problem, ScenarioError
 from simulator.models import Hardware
+from simulator.plugins import Plugins
 from simulator.scenario.fields import (
     Contradiction,
     Name,
@@ -24,6 +25,8 @@ from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import loss_note, machine_contradictions
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
+from simulator.scenario.plugged import plugins_in
+from simulator.scenario.plugged_schema import with_plugins
 from simulator.scenario.slo import Objective, ObjectiveField
 from simulator.scenario.stage import Stage
 from simulator.units import format_duration
@@ -55,6 +58,7 @@ class Scenario(Part):
 
     _source: str = PrivateAttr("")
     _tree: Node | None = PrivateAttr(None)
+    _plugins: Plugins = PrivateAttr(default_factory=Plugins)
 
     def contradictions(self) -> Iterable[Contradiction]:
         """Names are known and given once; candidates are stated where nobody hands any on."""
@@ -120,6 +124,16 @@ class Scenario(Part):
     def source(self) -> str:
         """The file it came from, as the user named it."""
         return self._source or self.name
+
+    @property
+    def plugins(self) -> Plugins:
+        """The plug-ins that it was loaded with: those it may name when it is varied."""
+        return self._plugins
+
+    def used_plugins(self) -> dict[str, dict[str, str]]:
+        """The plug-ins that it names, by kind: where each comes from, and the hash of what stood there."""
+        found = {plugin.kind: plugin.source for plugin in plugins_in(self)}
+        return {kind: {"from": found[kind].name, "sha256": found[kind].sha256} for kind in sorted(found)}
 
     @property
     def queries(self) -> int | None:
@@ -220,11 +234,13 @@ class Scenario(Part):
         ]
 
     def sha256(self) -> str:
-        """Hash of what a run of it means: the resolved form, with what files hold in place of their names.
+        """Hash of what a run of it means: the resolved form, with what files and plug-ins hold in place of their names.
 
         What is to be swept is no part of that.
         """
         said = _with_contents({key: value for key, value in self.resolved().items() if key != "sweep"})
+        used = {kind: source["sha256"] for kind, source in self.used_plugins().items()}
+        said = {**said, "plugins": used} if used else said
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -238,8 +254,8 @@ def _with_contents(said: Any) -> Any:
     return [_with_contents(item) for item in said] if isinstance(said, list) else said
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a scenario file, for editors."""
+def json_schema(plugins: Plugins | None = None) -> dict[str, Any]:
+    """The JSON Schema of a scenario file, for editors; with the kinds of plug-ins, too."""
     schema = Scenario.model_json_schema(by_alias=True, mode="validation")
     schema["properties"]["extends"] = {"type": "string", "description": "a scenario file that this one changes"}
     schema["properties"]["catalogue"] = {"type": "string", "description": "a catalogue file of your own"}
@@ -255,5 +271,6 @@ def json_schema() -> dict[str, Any]:
         schema["required"],
         schema["$defs"]["Stage"]["required"],
     )  # a file that extends another, or an overlay, is partial
+    schema = with_plugins(schema, plugins or Plugins())
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": schema.pop("$schema"), **schema}

@@ -74,8 +74,8 @@ def parse_objective(value: Any) -> Objective:
 
 def _part(percent: str, text: str) -> float:
     try:
-        share = Fraction(percent) / 100
-    except (ValueError, ZeroDivisionError):
+        share = units.parse_exact(percent) / 100
+    except ValueError:
         raise ValueError(f"{text!r}: {percent!r} is not a percentile; write it like p99 or p99.9") from None
     if not 0 < share < 1:
         raise ValueError(f"{text!r}: a percentile is above 0 and below 100, got {percent}")

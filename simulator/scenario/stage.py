@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
 from simulator.models import CostModel
+from simulator.plugins import Kind
+from simulator.plugins.registry import Missing
 from simulator.scenario.fields import (
     Contradiction,
     Count,
@@ -16,6 +18,7 @@ from simulator.scenario.fields import (
     Name,
     OrBare,
     Part,
+    one_of,
     whole_type,
     word_type,
 )
@@ -23,6 +26,7 @@ from simulator.scenario.hardware import Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.machines import machines_of
 from simulator.scenario.models import ModelSpec
+from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
 
 MOST_SHARDS = 2**24
 
@@ -55,12 +59,39 @@ class Merge(Part):
             yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
 
 
+POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_of_two")
+
+
+def _policy(value: Any, said: ValidationInfo) -> str:
+    if not is_plugged(value):
+        return one_of(*POLICIES)(value)
+    return plugin_named(plugins_of(said), "rules", value).kind
+
+
+Policy = Annotated[str, BeforeValidator(_policy), WithJsonSchema({"type": "string", "enum": list(POLICIES)})]
+
+
 class Routing(Part):
     """Which replica of a shard a task is sent to."""
 
-    policy: word_type("random", "round_robin", "least_outstanding", "least_work", "power_of_two") = "random"  # type: ignore[valid-type]
+    policy: Policy = "random"
     balancers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
     by: word_type("task", "query") = "task"  # type: ignore[valid-type]
+
+    _plugin: Kind | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _with_plugin(self, said: ValidationInfo) -> Routing:
+        if is_plugged(self.policy):
+            self._plugin = plugin_named(plugins_of(said), "rules", self.policy)
+        return self
+
+    @property
+    def plugin(self) -> Kind | None:
+        """The plug-in whose rule it is; None: one of ours. Raises PluginError in a process that does not have it."""
+        if self._plugin is not None and isinstance(self._plugin.thing, Missing):
+            self._plugin.thing.refuse()
+        return self._plugin
 
 
 class Stage(Part):

@@ -130,14 +130,16 @@ class Difference:
         if self.degrees == 0:
             return Interval(d / a)
         t2 = t_quantile(self.degrees) ** 2
-        of_a, of_d = float(self.spread_a @ self.spread_a), float(self.spread @ self.spread)
+        of_a = float(self.spread_a @ self.spread_a)
         both = float(self.spread_a @ self.spread)
         square = a * a - t2 * of_a
         if square <= 0:
             return Interval(d / a)
-        # of the quadratic (d - rho a)^2 = t2 var(d - rho a): its discriminant, written so that little cancels
+        # of the quadratic (d - rho a)^2 = t2 var(d - rho a): its discriminant, written so that little cancels; what of
+        # B - A does not go with A is taken for itself, since how dot products round depends on the processor
         ratio = a * self.spread - d * self.spread_a
-        half = math.sqrt(max(0.0, t2 * float(ratio @ ratio) - t2 * t2 * (of_a * of_d - both * both)))
+        apart = self.spread - (both / of_a if of_a > 0 else 0.0) * self.spread_a
+        half = math.sqrt(max(0.0, t2 * float(ratio @ ratio) - t2 * t2 * of_a * float(apart @ apart)))
         middle = a * d - t2 * both
         low, high = (middle - half) / square, (middle + half) / square
         return Interval(d / a, min(low, d / a), max(high, d / a))

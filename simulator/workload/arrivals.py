@@ -15,6 +15,7 @@ from simulator.core.jit import kernel
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
 from simulator.units import ns_array
+from simulator.workload.plugged import PluggedGaps
 from simulator.workload.rates import RateFunction
 
 #: Gaps of mean 1 of the two simplest arrivals.
@@ -29,19 +30,27 @@ def cumulate(reached, epoch):  # type: ignore[no-untyped-def]
         epoch[i] = reached
 
 
-def epochs(gaps: Law, seed: int, replication: int, count: int, first: int = 0, reached: float = 0.0) -> F8:
+#: What makes gaps of mean 1: their law where they are independent, or a user's own arrivals.
+Gaps = Law | PluggedGaps
+
+
+def epochs(gaps: Gaps, seed: int, replication: int, count: int, first: int = 0, reached: float = 0.0) -> F8:
     """Unit-rate epochs of arrivals first .. first + count - 1, (count,) float64, increasing.
 
-    ``gaps``: their law, mean 1; constant ones put arrival i at i + 1/2. ``reached``: the epoch before ``first``.
+    ``gaps``: their law, mean 1, or a user's; constant ones put arrival i at i + 1/2. ``reached``: the epoch before
+    ``first``.
     """
     if gaps == CONSTANT_GAPS:
         return np.arange(first, first + count, dtype=np.float64) + 0.5
-    epoch = gaps.quantiles(draws.series(seed, replication, draws.GAP, count, first))
+    if isinstance(gaps, PluggedGaps):
+        epoch = gaps.gaps(seed, replication, count, first)
+    else:
+        epoch = gaps.quantiles(draws.series(seed, replication, draws.GAP, count, first))
     cumulate(reached, epoch)
     return epoch
 
 
-def epochs_until(gaps: Law, seed: int, replication: int, end: float) -> F8:
+def epochs_until(gaps: Gaps, seed: int, replication: int, end: float) -> F8:
     """All unit-rate epochs below ``end``."""
     parts: list[F8] = []
     first, reached = 0, 0.0
@@ -55,13 +64,13 @@ def epochs_until(gaps: Law, seed: int, replication: int, end: float) -> F8:
     return together[together < end]
 
 
-def arrivals_counted(gaps: Law, seed: int, replication: int, rate: RateFunction, count: int) -> I8:
+def arrivals_counted(gaps: Gaps, seed: int, replication: int, rate: RateFunction, count: int) -> I8:
     """The first ``count`` arrivals at a rate, (count,) int64 ns; fewer if it ends before."""
     epoch = epochs(gaps, seed, replication, count)
     return ns_array(rate.instants(epoch[epoch <= rate.arrivals]))
 
 
-def arrivals_until(gaps: Law, seed: int, replication: int, rate: RateFunction) -> I8:
+def arrivals_until(gaps: Gaps, seed: int, replication: int, rate: RateFunction) -> I8:
     """All arrivals while the rate lasts, int64 ns; the rate must end."""
     return ns_array(rate.instants(epochs_until(gaps, seed, replication, rate.arrivals)))
 

@@ -161,8 +161,9 @@ class _Reader:
         own = Node(written, node.mark)
         description = about["description"] or ("" if base is None else base.description)
         if base is not None:
-            if "kind" in written and written["kind"].value != base.node.value["kind"].value:
-                message = f"{base.name!r} is a {base.node.value['kind'].value} model; leave kind out, or leave from out"
+            kind = base.node.value.get("kind")
+            if kind is not None and "kind" in written and written["kind"].value != kind.value:
+                message = f"{base.name!r} is a {kind.value} model; leave kind out, or leave from out"
                 self.problems.append(written["kind"].mark.problem(f"{path}.kind", message))
             own = merge(base.node, own)
             keys = [figure.key for figure in figures]

@@ -95,7 +95,7 @@ class _Resolver:
             return own
         base = dict(entry.node.value)
         kind = own.value.get("kind")
-        if kind is not None and kind.value != base["kind"].value:
+        if kind is not None and "kind" in base and kind.value != base["kind"].value:
             message = f"{entry.name!r} is a {base['kind'].value} model; leave kind out, or leave from out"
             self.problems.append(kind.mark.problem(f"{path}.kind", message))
         if section == "models" and SHAPES.get(base["kind"].value, set()) & own.value.keys():

@@ -1,0 +1,83 @@
+"""Cost model, law, arrivals and routing rule of our own, for ``boosted.yaml`` beside this file."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulator.plugins import Count, Duration, Ratio, arrivals, cost_model, law, routing
+
+
+@cost_model
+class Boosted:
+    """Boosted trees whose last levels are rarely walked: cost grows with the square root of depth."""
+
+    trees: Count
+    depth: Count
+    visit: Duration = 10e-9  # seconds inside, "10ns" in a file
+    cache: Count = 4096  # items whose features fit the cache; beyond, a visit takes twice as long
+
+    order = "O(trees x sqrt(depth))"
+    batch_economy = False  # a large batch is dearer than its parts
+
+    def service_s(self, items: float) -> float:
+        """Mean time of a call over ``items`` items, in seconds."""
+        item_s = self.trees * math.sqrt(self.depth) * self.visit
+        return item_s * (items + max(0.0, items - self.cache))
+
+    def operations(self, items: float) -> float:
+        """Node visits of a call."""
+        return items * self.trees * math.sqrt(self.depth)
+
+
+@law
+class Shifted:
+    """Never below ``least``, exponential beyond it."""
+
+    least: Duration
+    mean_beyond: Duration
+
+    def quantile(self, u):
+        """Values at uniforms of (0, 1)."""
+        return self.least - self.mean_beyond * np.log1p(-u)
+
+    def mean(self) -> float:
+        """Mean, in seconds."""
+        return self.least + self.mean_beyond
+
+
+@law(factor=True)
+class Hiccup:
+    """A factor of mean 1: now and then a task takes ``times`` as long as the others."""
+
+    chance: Ratio
+    times: Count
+
+    def quantile(self, u):
+        """Values at uniforms of (0, 1)."""
+        usual = 1 / (1 + self.chance * (self.times - 1))
+        return np.where(u < 1 - self.chance, usual, usual * self.times)
+
+
+@arrivals
+class Paired:
+    """Queries in pairs: the second follows after a hundredth of the mean gap."""
+
+    dispersion = 1.98  # of counts over long times: pairs are nearly Poisson
+
+    def gaps(self, u, v, first):
+        """Gaps of mean 1 before arrivals first, first + 1, ..."""
+        is_second = (first + np.arange(len(u))) % 2 == 1
+        return np.where(is_second, 0.01, -1.99 * np.log1p(-u))
+
+
+@routing(looks_at="outstanding")
+def least_of_three(replicas, outstanding, turn, u, v) -> int:
+    """Of three replicas beside one another, the one with the fewest tasks outstanding."""
+    first = best = int(u * replicas)
+    for step in range(1, min(3, replicas)):
+        other = (first + step) % replicas
+        if outstanding[other] < outstanding[best]:
+            best = other
+    return best

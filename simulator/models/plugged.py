@@ -1,0 +1,151 @@
+"""A cost model that a user wrote: its time as pieces, and what it says of itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from simulator.core.laws import Law
+from simulator.core.plan import F8
+from simulator.core.tabulate import NotTabulated, tabulate
+from simulator.errors import PluginError
+from simulator.models.base import Demand, Operations
+from simulator.models.timed import UNKNOWN
+from simulator.pieces import Piece
+from simulator.plugins.calls import called, non_decreasing, numbers
+
+#: Items up to which ``service_s`` is tabulated; beyond, its last slope goes on.
+MOST_ITEMS = 2.0**30
+#: Two numbers of items nearer to each other are not told apart: neighbours, from 1 item on.
+LEAST_ITEMS = 1e-16
+#: Pieces of a table, at most.
+MOST_PIECES = 2000
+
+#: Four an octave from 1 on; below 1 item, errors are relative to the time of one.
+_START = np.concatenate([[0.0], 2.0 ** np.arange(0.0, 30.01, 0.25)])
+
+
+@dataclass(frozen=True)
+class PluggedModel:
+    """A user's cost model, tabulated."""
+
+    name: str  #: its kind
+    thing: Any  #: the user's own object
+    table: tuple[Piece, ...]
+    error: float  #: of the table, relative; 0 where the user gave the pieces
+
+    @staticmethod
+    def of(name: str, thing: Any) -> PluggedModel:
+        """Work out an instance of a class marked with ``cost_model``.
+
+        Raises
+        ------
+        PluginError
+            If what it answers is no cost, in words.
+        """
+        try:
+            return _worked_out(name, thing)
+        except TypeError:  # a parameter that cannot be hashed: worked out each time
+            return _worked_out.__wrapped__(name, thing)
+
+    @property
+    def law(self) -> Law | None:
+        """None: the time depends on items."""
+        return None
+
+    @property
+    def spread(self) -> Law | None:
+        """None: the scenario says it."""
+        return None
+
+    @property
+    def parameter_bytes(self) -> float:
+        """As it says; else 0."""
+        answer = called(self.name, "parameter_bytes", lambda: getattr(self.thing, "parameter_bytes", 0.0))
+        return _at_least_0(self.name, "parameter_bytes", answer)
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Time of a call over items."""
+        return self.table
+
+    def demand(self) -> Demand | None:
+        """Not known."""
+        return None
+
+    def bound_by(self, items: float) -> str:
+        """Not known."""
+        return ""
+
+    def operations(self, items: float, rows: float, epochs: float) -> Operations:
+        """As it says: its order, and operations of a call; of training nothing is known."""
+        order = str(getattr(self.thing, "order", ""))
+        if not callable(getattr(self.thing, "operations", None)):
+            return Operations(order, None, "", None, "") if order else UNKNOWN
+        call = f"operations({items:g})"
+        inference = _at_least_0(self.name, call, called(self.name, call, lambda: self.thing.operations(items)))
+        return Operations(order, inference, "", None, "operations")
+
+
+def _at_least_0(name: str, call: str, answer: Any) -> float:
+    found = float(numbers(name, call, answer, 1)[0])
+    if not (math.isfinite(found) and found >= 0):
+        raise PluginError(f"{name}: {call} gives {found:g}; it is a finite number of at least 0: correct it")
+    return found
+
+
+@lru_cache(maxsize=64)
+def _worked_out(name: str, thing: Any) -> PluggedModel:
+    if callable(getattr(thing, "pieces", None)):
+        return PluggedModel(name, thing, _checked(name, called(name, "pieces()", thing.pieces)), 0.0)
+
+    def service_s(items: F8) -> F8:
+        answers: list[Any] = []
+        sizes = items.tolist()
+        called(name, lambda: f"service_s({sizes[len(answers)]:g})", lambda: _ask(thing, sizes, answers))
+        for size, answer in zip(sizes, answers, strict=True):
+            if not isinstance(answer, (int, float, np.number)):
+                given = type(answer).__name__
+                raise PluginError(f"{name}: service_s({size:g}) gives {given}; it must give a number: correct it")
+        found = np.array(answers, dtype=np.float64)
+        non_decreasing(name, "service_s", items, found, "a time in seconds")
+        return found
+
+    try:
+        table = tabulate(service_s, _START, max(float(service_s(np.ones(1))[0]), 1e-12), LEAST_ITEMS, MOST_PIECES)
+    except NotTabulated as error:
+        cure = f"up to {MOST_ITEMS:.1e} items; give pieces() instead"
+        raise PluginError(f"{name}: service_s is too rough: {error} {cure}") from None
+    non_decreasing(name, "service_s", table.x, table.y, "a time in seconds")
+    width = np.diff(table.x)
+    is_wide = width > np.maximum(LEAST_ITEMS, 4 * np.spacing(table.x[1:]))  # else it jumps
+    slopes = np.where(is_wide, np.diff(table.y) / np.where(is_wide, width, 1.0), 0.0)
+    points = zip(table.x.tolist(), table.y.tolist(), np.maximum(0.0, slopes).tolist(), strict=False)
+    return PluggedModel(name, thing, tuple(Piece(*point) for point in points), table.error)
+
+
+def _ask(thing: Any, sizes: list[float], answers: list[Any]) -> None:
+    answers.extend(thing.service_s(size) for size in sizes)  # as they come: their number says who raised
+
+
+def _checked(name: str, given: Any) -> tuple[Piece, ...]:
+    """Pieces as a user gave them, or what is wrong with them."""
+    if not isinstance(given, (tuple, list)) or not given or not all(isinstance(piece, Piece) for piece in given):
+        raise PluginError(f"{name}: pieces() gives no Pieces; it must give a tuple of simulator.plugins.Piece")
+    rows = np.array([(piece.items, piece.seconds, piece.seconds_per_item) for piece in given], dtype=np.float64)
+    items, seconds, slopes = rows.T
+    if not np.isfinite(rows).all() or (rows < 0).any():
+        at = int(np.argmin((np.isfinite(rows) & (rows >= 0)).all(axis=1)))
+        raise PluginError(f"{name}: pieces() gives {given[at]}; its numbers are finite and at least 0: correct it")
+    if items[0] != 0 or (np.diff(items) <= 0).any():
+        raise PluginError(f"{name}: pieces() begin at {items[0]:g} items; they begin at 0, and their items increase")
+    ends = seconds[:-1] + np.diff(items) * slopes[:-1]
+    falls = seconds[1:] < ends * (1 - 1e-9)
+    if falls.any():
+        at = int(np.argmax(falls)) + 1
+        said = f"at {items[at]:g} items the time falls from {ends[at - 1]:.6g} to {seconds[at]:.6g} s"
+        raise PluginError(f"{name}: pieces(): {said}; it must not decrease: correct it")
+    return tuple(Piece(*map(float, row)) for row in rows)

@@ -1,0 +1,235 @@
+"""Strategies that draw scenarios, stages and objectives as written in a file: every kind of the schema, small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simulator.testing.loads import loads
+from simulator.testing.strategies import POLICIES, Size, among, sized
+
+_DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
+_POSITIVE = st.sampled_from(["1us", "250us", "1ms", "3.5ms", "20ms"])
+
+
+def duration_laws() -> st.SearchStrategy[Any]:
+    """Laws of durations as written in a file."""
+    return st.one_of(
+        _DURATIONS,
+        st.just({"kind": "uniform", "low": "1ms", "high": "3ms"}),
+        st.builds(lambda mean: {"kind": "exponential", "mean": mean}, _POSITIVE),
+        st.builds(lambda mean, cv: {"kind": "lognormal", "mean": mean, "cv": cv}, _POSITIVE, st.floats(0.05, 2)),
+        st.just({"kind": "lognormal", "p50": "1ms", "p99": "10ms"}),
+        st.builds(lambda mean, shape: {"kind": "weibull", "mean": mean, "shape": shape}, _POSITIVE, st.floats(0.5, 3)),
+        st.just({"kind": "pareto", "minimum": "1ms", "shape": 2.5}),
+        st.just({"kind": "pareto", "minimum": "1ms", "shape": 0.9, "maximum": "1s"}),
+        st.just({"kind": "gamma", "mean": "1ms", "cv": 0.5}),
+        st.just({"kind": "hyperexponential", "mean": "1ms", "cv": 2}),
+        st.just(
+            {
+                "kind": "mixture",
+                "parts": [
+                    {"weight": 9, "law": "1ms"},
+                    {"weight": 1, "law": {"kind": "uniform", "low": "1ms", "high": "9ms"}},
+                ],
+            }
+        ),
+    )
+
+
+def written_factor_laws() -> st.SearchStrategy[Any]:
+    """Factor laws as written in a file."""
+    return st.one_of(
+        st.sampled_from([{"kind": "constant"}, {"kind": "exponential"}, {"kind": "uniform", "low": 0.5}]),
+        st.floats(0.05, 2).map(lambda cv: {"kind": "lognormal", "cv": cv}),
+        st.floats(0.5, 3).map(lambda shape: {"kind": "weibull", "shape": shape}),
+        st.sampled_from([{"kind": "pareto", "shape": 2.5}, {"kind": "pareto", "shape": 0.9, "spread": 100}]),
+        st.sampled_from([{"kind": "gamma", "cv": 0.5}, {"kind": "hyperexponential", "cv": 2}]),
+    )
+
+
+def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+#: Times that fall from one size to the next, and vary.
+MEASURED = str(Path(__file__).parent / "measured.csv")
+#: Embeddings, and a network over them: two knots.
+PARTS_BY_SHAPE = [
+    {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "overhead": "10us"},
+    {"kind": "deep", "layers": [416, 64, 1]},
+]
+
+
+#: Models as written: every kind, by shape and by time, alone and in sums.
+MODELS: list[dict[str, Any]] = [
+    {"kind": "linear", "per_item": "10us", "overhead": "100us"},
+    {"kind": "linear", "features": 300},
+    {"kind": "tree", "per_item": "1us"},
+    {"kind": "tree", "trees": 100, "depth": 6},
+    {"kind": "tree", "trees": 100, "leaves": 31, "overhead": "20us"},
+    {"kind": "deep", "per_item": "1ms"},
+    {"kind": "deep", "layers": [100, 64, 1]},
+    {"kind": "deep", "flops_per_item": "1 MFLOP", "parameters": "500k"},
+    {"kind": "embedding", "per_item": "2us", "rows": "1M", "tables": 2, "dimension": 8},
+    {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "rows": "10k"},
+    {"kind": "sum", "parts": [{"kind": "tree", "per_item": "1us"}, {"kind": "linear", "per_item": "2us"}]},
+    {"kind": "sum", "parts": [*PARTS_BY_SHAPE, {"kind": "tree", "per_item": "1us"}]},
+    {"kind": "measured", "file": MEASURED, "unit": "us"},
+    {"kind": "sum", "parts": [{"kind": "measured", "file": MEASURED, "unit": "us"}, *PARTS_BY_SHAPE]},
+    {"kind": "sum", "parts": [{"kind": "time", "law": "3ms"}, *PARTS_BY_SHAPE]},
+    {"kind": "sum", "parts": [{"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}}]},
+    {"kind": "time"},
+]
+#: Built-in kinds of models.
+KINDS = tuple(dict.fromkeys(str(model["kind"]) for model in MODELS))
+
+
+def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
+    among(dict.fromkeys(KINDS), kinds, "kind of model")
+    chosen = [model for model in MODELS if kinds is None or model["kind"] in kinds]
+    return st.sampled_from(chosen)
+
+
+@st.composite
+def stages(
+    draw: st.DrawFn,
+    name: str = "stage",
+    is_first: bool = True,
+    *,
+    kinds: Sequence[str] | None = None,
+    models: st.SearchStrategy[dict[str, Any]] | None = None,
+    policies: Sequence[str] | None = None,
+    shards: Size = None,
+    replicas: Size = None,
+    workers: Size = None,
+) -> dict[str, Any]:
+    """A stage as written in a file; hardware, if named, is ``leaf``.
+
+    Parameters
+    ----------
+    draw
+        Hypothesis' own.
+    name, is_first
+        Of the stage; the first one of a funnel states its candidates.
+    kinds
+        Built-in kinds of models among which is chosen, see KINDS.
+    models
+        In their place, models as written in a file: those of a plug-in, ``st.just({"kind": "mine:Boosted", ...})``.
+    policies
+        Routing policies among which is chosen, a plug-in's rule (``mine:least_of_three``) among them.
+    shards, replicas, workers
+        A size, or a strategy of sizes; unless said, small.
+    """
+    maybe = st.none
+    counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
+    model: dict[str, Any] = draw(_models(kinds) if models is None else models)
+    is_timed = model["kind"] == "time"
+    if is_timed:
+        model = {**model, "law": draw(duration_laws())}
+    kinds = [part["kind"] for part in model.get("parts", [model])]
+    has_spread = "time" in kinds or "measured" in kinds
+    is_timed = set(kinds) == {"time"}
+    is_plugged = ":" in model["kind"]
+    by_shape = not is_timed and not is_plugged and not {"per_item", "trees", "file"} & model.keys()
+    is_on_leaf = by_shape or draw(st.booleans())
+    count, copies = draw(sized(shards, st.integers(1, 4))), draw(sized(replicas, st.integers(1, 3)))
+    per_machine = draw(st.sampled_from([None, 1, 2, 3]))
+    machines = copies * -(-count // (per_machine or 1))
+    spread: dict[str, Any] = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
+    variability = _without_absent(
+        {
+            "task": None if has_spread else draw(st.one_of(maybe(), written_factor_laws())),
+            "machine": draw(st.one_of(maybe(), written_factor_laws())),
+        }
+    )
+    merge: dict[str, Any] = draw(
+        st.sampled_from([{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}])
+    )
+    chosen = list(POLICIES if policies is None else policies)
+    seen = [policy for policy in chosen if policy in ("least_outstanding", "round_robin")] or chosen
+    more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
+    routing = draw(st.sampled_from(chosen) | st.fixed_dictionaries({"policy": st.sampled_from(seen)}, optional=more))
+    return _without_absent(
+        {
+            "name": name,
+            "candidates": draw(counts if is_first else st.one_of(maybe(), counts)),
+            "model": model,
+            "shards": count,
+            **spread,
+            "split": None if is_timed else draw(st.sampled_from([None, "even", "hashed"])),
+            "replicas": copies,
+            "workers": draw(sized(workers, st.integers(1, 3))),
+            "per_machine": per_machine,
+            "lost_machine": draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None,
+            "hardware": "leaf" if is_on_leaf else None,
+            "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
+            "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
+            "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
+            "variability": variability or None,
+            "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
+            "merge": merge,
+            "routing": routing,
+        }
+    )
+
+
+LEAF = {"flops": "225 GFLOP/s", "memory_bandwidth": "22 GB/s", "efficiency": "70%"}
+#: What a machine may have besides; three replicas of three workers fit its cores, and all that is drawn its memory.
+MACHINE = {
+    "random_access_bandwidth": st.sampled_from(["2 GB/s", "1.5GiB/s"]),
+    "cores": st.sampled_from([9, "16"]),
+    "memory": st.sampled_from(["2 GiB", "64 GB"]),
+    "price": st.sampled_from(["0.714 USD/h", "$12/h"]),
+    "power": st.sampled_from(["150 W", "1.2 kW"]),
+}
+
+
+def slos(names: Sequence[str] = ()) -> st.SearchStrategy[str]:
+    """Objectives as written in a file: on whole queries, and on the stages of these names."""
+    whole = ["p99 < 100ms", "mean < 50ms", "max < 10s", "95% within 80ms", "failed_ratio < 1%", "goodput > 1/s"]
+    ours = [f"stage.{name}.{what}" for name in names for what in ("p50 < 20ms", "utilisation < 80%")]
+    return st.sampled_from(whole + ours)
+
+
+_a_stage = stages
+
+
+@st.composite
+def scenarios(
+    draw: st.DrawFn, /, most_queries: int = 30, most_stages: int = 3, *, stages: Size = None, **narrowed: Any
+) -> dict[str, Any]:
+    """Scenarios as plain values, spelled as in a file, valid and small.
+
+    Parameters
+    ----------
+    draw
+        Hypothesis' own.
+    most_queries
+        Measured in each replication, at most.
+    most_stages
+        Stages of the funnel, at most.
+    stages
+        How many, or a strategy of how many.
+    **narrowed
+        As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers.
+    """
+    names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
+    load, is_counted = draw(loads())
+    if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
+        load["work"] = draw(st.one_of(st.just({"kind": "constant"}), written_factor_laws()))
+    run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
+    if is_counted:
+        run["queries"] = draw(st.integers(1, most_queries))
+        run["warmup"] = draw(st.sampled_from(["auto", 0, 3]))
+    return {
+        "name": "drawn",
+        "load": load,
+        "run": run,
+        "hardware": {"leaf": {**LEAF, **draw(st.fixed_dictionaries({}, optional=MACHINE))}},
+        "stages": [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)],
+        "slos": draw(st.lists(slos(names), max_size=3)),
+    }

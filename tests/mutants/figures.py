@@ -1,0 +1,175 @@
+"""Checks of statistics and theory: laws of group T."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from held import law
+
+from simulator import scenario_from_dict
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.laws import Law
+from simulator.core.plan import NEVER_NS
+from simulator.engines import reference
+from simulator.scenario import parse_objective
+from simulator.stats import summarise
+from simulator.stats.figures import Pool
+from simulator.stats.means import Interval
+from simulator.stats.quantiles import Series, Share
+from simulator.stats.share import Layout
+from simulator.stats.verdicts import judge
+from simulator.theory import queues
+
+
+def _traces(rate: float = 1.6, drain_ns: int = 0):
+    """Four short runs of an overloaded server that are cut: many queries never finish, a quarter warms up."""
+    traces = []
+    for replication in range(4):
+        rng = np.random.default_rng(replication)
+        arrival_ns = np.cumsum(rng.exponential(1e9 / rate, 125)).astype(np.int64)
+        part = StageParts(candidates=Law.constant(1.0), time=Law.exponential(1e9))
+        plan = assemble([part], arrival_ns, first_measured=25, replication=replication, drain_ns=drain_ns)
+        traces.append(reference.simulate(plan))
+    return traces, plan
+
+
+def _latencies_ns(traces) -> list[float]:
+    """Of the measured queries, in plain numbers: infinite where a query never finished."""
+    return [
+        float(done - came) if done >= 0 else math.inf
+        for trace in traces
+        for came, done in list(zip(trace.arrival_ns.tolist(), trace.completion_ns.tolist(), strict=True))[25:]
+    ]
+
+
+def percentiles_are_of_all_queries() -> None:
+    """unit/test_stats.py: the ceil(pN)-th smallest of all measured queries, unfinished ones the latest."""
+    traces, plan = _traces()
+    expected = sorted(_latencies_ns(traces))
+    series = Pool(traces).latency(None)
+    finished = _traces(0.5, NEVER_NS)[0]
+    with law("T8"):
+        assert Pool(finished).latency(None).values.tolist() == _latencies_ns(finished), "others than those measured"
+    for percent in ("0.5", "10", "25", "50", "90", "99"):
+        p = Fraction(percent) / 100
+        with law("T1"):
+            found = series.quantile(float(p)).pooled
+            assert found == expected[math.ceil(p * len(expected)) - 1], f"p{percent} is {found:.6g}"
+    found = summarise(traces, plan, [], [50, 99], ["one"], utilisations=[1.6])
+    with law("T1"):
+        late = expected.count(math.inf) / len(expected)
+        assert abs(found.failed_ratio.value - late) < 1e-12, f"{found.failed_ratio.value:.3g} failed of {late:.3g}"
+
+
+def verdicts_are_the_intervals() -> None:
+    """unit/test_stats.py: a bound beyond the interval is decided, one within it is not."""
+    rng = np.random.default_rng(4)
+    series = Series(np.floor(rng.exponential(1e9, 4000)), Layout.of([500] * 8))
+    for text in ("p50", "p90", "p95"):
+        found = series.quantile(float(Fraction(text[1:]) / 100)).scaled(1e-9)
+        for bound_s, met in (
+            (found.low * 0.95, False),
+            ((found.low + found.pooled) / 2, None),
+            ((found.high + found.pooled) / 2, None),
+            (found.high * 1.05, True),
+        ):
+            asked = parse_objective(f"{text} < {bound_s:.9f}s")
+            verdict = judge(asked, series, None, Interval(None), Share(0.0, 0.0, 0.0), Interval(None), False)
+            with law("T3"):
+                assert verdict.met is met, f"{asked.text}: {verdict.met} by {found.low:.3g} .. {found.high:.3g}"
+
+
+def intervals_are_in_order() -> None:
+    """unit/test_stats.py: an estimate lies in its interval, percentiles grow, units and order do not matter."""
+    rng = np.random.default_rng(6)
+    parts = [rng.lognormal(18, 1.5, size) for size in (300, 500, 400, 350)]
+    series, doubled = (Series(np.concatenate(parts) * k, Layout.of([len(part) for part in parts])) for k in (1.0, 2.0))
+    moved = [*parts[1:], parts[0]]
+    turned = Series(np.concatenate(moved), Layout.of([len(part) for part in moved]))
+    before = 0.0
+    for p in (0.05, 0.25, 0.5, 0.75, 0.9, 0.95):
+        found = series.quantile(p)
+        with law("T2"):
+            assert found.low <= found.pooled <= found.high, f"p{100 * p:g}: {found.pooled:.4g} outside its interval"
+            assert found.pooled >= before, f"p{100 * p:g} is below a lower percentile"
+        before = found.pooled
+        for other, factor in ((doubled, 2.0), (turned, 1.0)):
+            same = other.quantile(p)
+            with law("T5"):
+                assert same.low == found.low * factor and same.high == found.high * factor, f"p{100 * p:g}"
+
+
+def intervals_cover() -> None:
+    """unit/test_stats.py: of clustered samples, the interval of a percentile covers it as often as it says."""
+    truth, inside = -math.log(0.05), 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        values = np.repeat(rng.exponential(size=(8, 100)), 10, axis=1).ravel()  # ten queries share their luck
+        found = Series(values, Layout.of([1000] * 8)).quantile(0.95)
+        inside += found.low <= truth <= found.high
+    with law("T4"):
+        assert inside >= 85, f"{inside} of 100, nominal 95"  # less by chance once in ten thousand
+
+
+def what_is_not_supported_is_not_printed() -> None:
+    """unit/test_stats.py: a percentile whose later queries all lie in one busy period is not printed."""
+    values = np.zeros(8000)
+    values[2100:2200] = 9.0
+    found = Series(values, Layout.of([1000] * 8)).quantile(0.99)
+    with law("T7"):
+        assert found.to_dict() is None, f"{found.exceedances:.1f} effective exceedances are printed"
+
+
+def paper_holds() -> None:
+    """test_theory.py: a run that contradicts an exact law fails loudly."""
+    from simulator.run import simulate
+
+    model = {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}
+    stages = [{"name": "one", "model": model}]
+    run = {"queries": 600, "replications": 6}
+    values = {"name": "mm1", "load": {"rate": "0.5/s"}, "run": run, "stages": stages}
+    from simulator import ContradictionError
+
+    with law("T6"):
+        try:
+            simulate(scenario_from_dict(values))
+        except ContradictionError as error:
+            raise AssertionError(str(error)) from None
+
+
+def closed_forms_are_those_of_books() -> None:
+    """test_theory.py: waiting in M/M/c by Erlang's sum, in M/G/1 and M/D/1 by their means, a percentile by its cdf."""
+    for workers, offered in ((1, 0.5), (2, 1.5), (8, 6.0)):
+        terms = [offered**k / math.factorial(k) for k in range(workers)]
+        last = offered**workers / math.factorial(workers) / (1 - offered / workers)
+        with law("T6"):
+            assert math.isclose(queues.erlang_c(workers, offered), last / (sum(terms) + last)), f"M/M/{workers}"
+    with law("T6"):
+        assert math.isclose(queues.mg1_mean_wait(0.8, 1.0, 1.5), 0.8 * 1.5 / 2 / 0.2), "Pollaczek and Khinchine"
+        assert math.isclose(queues.mm1_quantile(0.5, 1.0, 0.9), -math.log(0.1) / 0.5), "M/M/1"
+        queue = queues.MD1(0.7)
+        grid = np.linspace(0, 30, 3001)
+        mean = float(np.sum([1 - queue.wait_cdf(float(x)) for x in grid[::10]]) * 0.1)
+        assert abs(mean - 0.7 / 2 / 0.3 - 0.5 * 0.1 * 0.7) < 0.01, f"M/D/1: mean wait {mean:.4g}"
+
+
+def empty_systems_are_as_paper_says() -> None:
+    """test_theory.py: latency without waiting is what a run with long gaps shows."""
+    from simulator.planner import make_plan
+    from simulator.theory.zero_load import zero_load
+
+    stage = {"name": "a", "candidates": 10, "model": {"kind": "tree", "per_item": "1ms"}, "shards": 3, "skew": 1}
+    later = {"name": "b", "candidates": 2, "model": {"kind": "tree", "per_item": "3ms"}, "network": {"request": "1ms"}}
+    values = {
+        "name": "s",
+        "load": {"rate": "1/h", "arrivals": "constant"},
+        "run": {"queries": 3, "warmup": 0},
+        "stages": [stage, later],
+    }
+    plan = make_plan(scenario_from_dict(values))
+    trace = reference.simulate(plan)
+    seen = float(trace.completion_ns[0] - trace.arrival_ns[0]) * 1e-9
+    with law("T6"):
+        assert abs(zero_load(plan).mean_s - seen) < 1e-8, f"{zero_load(plan).mean_s:.6g} s on paper, {seen:.6g} s seen"

@@ -1,0 +1,188 @@
+"""Checks of engines and of what happens to queries: laws of groups E and S."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from agreement import difference
+from held import GENERATE, Broken, law
+from hypothesis import given, settings
+from hypothesis.stateful import run_state_machine_as_test
+from walk import Walk
+
+from simulator.core import draws, sampling
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.laws import Law
+from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, frozen
+from simulator.core.trace import same_trace
+from simulator.engines import compiled, reference
+from simulator.testing import plans
+
+#: The law that each invariant of ``core/invariants.py`` is part of.
+LAW_OF_INVARIANT = {
+    **dict.fromkeys([f"I{number:02}" for number in (1, 2, 3, 4, 5, 6, 9)], "S1"),
+    **dict.fromkeys([f"I{number:02}" for number in (7, 8, *range(16, 23))], "S2"),
+    **dict.fromkeys([f"I{number:02}" for number in range(26, 32)], "S3"),
+    **dict.fromkeys([f"I{number:02}" for number in (*range(10, 16), 35)], "S4"),
+    **dict.fromkeys([f"I{number:02}" for number in (23, 32, 33, 34)], "S5"),
+    **dict.fromkeys([f"I{number:02}" for number in (24, 25)], "S6"),
+}
+
+
+def engines_agree() -> None:
+    """test_engines_agree.py: however it is walked, the same sample path."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(plans())
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def shortcuts_agree() -> None:
+    """test_engines_agree.py: shards in lockstep against one by one, in the compiled engine alone."""
+
+    @settings(GENERATE, max_examples=250)
+    @given(plans())
+    def agree(plan):
+        column = same_trace(compiled.simulate(plan), compiled.simulate(plan, tasks=True), without_tasks=True)
+        with law("E2"):
+            assert column == "", f"in lockstep and one by one differ in {column}"
+
+    agree()
+
+
+def walks_agree() -> None:
+    """test_engine.py: the reference engine agrees with an independent walk."""
+
+    @settings(GENERATE, max_examples=120)
+    @given(plans())
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
+def invariants_hold() -> None:
+    """test_engine.py: every invariant of a trace holds."""
+
+    @settings(GENERATE, max_examples=120)
+    @given(plans())
+    def hold(plan):
+        trace = reference.simulate(plan, tasks=True)
+        try:
+            trace.verify(plan)
+        except AssertionError as error:
+            raise Broken(LAW_OF_INVARIANT[str(error)[:3]], str(error).split("\n")[0]) from None
+
+    hold()
+
+
+def a_replica_is_a_list() -> None:
+    """test_replica_machine.py: queue and workers of a replica, event by event."""
+    from replica_machine import ReplicaMachine
+
+    with law("E6"):
+        run_state_machine_as_test(ReplicaMachine, settings=settings(GENERATE, max_examples=60, stateful_step_count=20))
+
+
+def random_numbers_are_those_of_their_names() -> None:
+    """unit/test_draws.py: known answers of Philox4x32-10 (Salmon et al., SC 2011)."""
+    ones = 0xFFFFFFFF
+    with law("E7"):
+        for counter, key, known in (
+            ([0] * 4, [0] * 2, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+            ([ones] * 4, [ones] * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+        ):
+            found = draws.philox(*map(np.uint64, (*counter, *key)))
+            assert tuple(map(int, found)) == known, f"counter {counter}: {found}"
+
+
+def time_in_a_stage_adds_up() -> None:
+    """Little: what answers take together is what replicas count as waiting and service; nothing else takes time."""
+    plan = assemble([StageParts([0.5, 0.5], candidates=Law.constant(1.0), time=Law.exponential(5.0))], np.arange(50))
+    for simulate in (reference.simulate, compiled.simulate):
+        trace = simulate(plan)
+        answers, replicas = trace.answer_sum_ns.sum(), trace.waiting_ns.sum() + trace.busy_ns.sum()
+        with law("S7"):
+            assert answers == replicas, f"answers took {answers} ns, replicas count {replicas} ns"
+
+
+def service_times_are_worked_out_anew() -> None:
+    """The service time of every task from its items, its machine and its luck, in plain numbers."""
+
+    @settings(GENERATE, max_examples=100)
+    @given(plans())
+    def hold(plan):
+        table = reference.simulate(plan, tasks=True).task_table
+        trace = reference.simulate(plan)
+        for stage, row in enumerate(plan.stages):
+            if row["hashed"]:
+                continue
+            knots = slice(int(row["first_knot"]), int(row["first_knot"] + row["knots"]))
+            steps = list(zip(plan.knot_items[knots], plan.knot_ns[knots], plan.knot_slope[knots], strict=True))
+            is_timed = plan.laws[stage * ROLES + TIME]["kind"] != NONE
+            for query in range(plan.queries):
+                for shard in range(int(row["shards"])):
+                    column = int(row["first_shard"]) + shard
+                    if table.finish_ns[query, column] < 0:
+                        continue
+                    items = trace.candidates[stage, query] * plan.share[column] * plan.work[query]
+                    knot = [step for step in steps if step[0] <= items][-1]
+                    alone = knot[1] + (items - knot[0]) * knot[2]
+                    luck, _ = draws.uniforms(
+                        plan.seed, plan.replication, draws.TASK, query, stage * draws.PLACES + shard, 0
+                    )
+                    drawn = stage * ROLES + (TIME if is_timed else TASK)
+                    factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, drawn, luck)
+                    if is_timed:
+                        alone, factor = alone + factor * plan.work[query], 1.0
+                    slowness = plan.machine_factor[table.replica[query, column]]
+                    expected = max(1, math.floor(alone * slowness * factor + 0.5))
+                    served = table.finish_ns[query, column] - table.start_ns[query, column]
+                    with law("S8"):
+                        assert abs(served - expected) <= 1e-9 * expected, f"served in {served}, {expected} anew"
+
+    hold()
+
+
+def time_has_no_origin() -> None:
+    """All arrivals later by d, everything later by d."""
+
+    @GENERATE
+    @given(plans())
+    def hold(plan):
+        late = dataclasses.replace(plan, arrival_ns=frozen(plan.arrival_ns + 1_000_003))
+        for simulate in (reference.simulate, compiled.simulate):
+            now, then = simulate(plan), simulate(late)
+            with law("S19"):
+                assert np.array_equal(np.where(now.leave_ns < 0, -1, now.leave_ns + 1_000_003), then.leave_ns), "leave"
+
+    hold()
+
+
+def a_cut_only_cuts() -> None:
+    """What happens before the end of the drain happens as without it."""
+
+    @settings(GENERATE, max_examples=120)
+    @given(plans())
+    def hold(plan):
+        whole = compiled.simulate(dataclasses.replace(plan, drain_ns=NEVER_NS), tasks=True)
+        cut = compiled.simulate(dataclasses.replace(plan, drain_ns=3), tasks=True)
+        end_ns = int(plan.arrival_ns[-1]) + 3
+        with law("S20"):
+            for name in ("start_ns", "finish_ns", "answer_ns"):
+                before, after = getattr(whole.task_table, name), getattr(cut.task_table, name)
+                assert np.array_equal(np.where(before > end_ns, -1, before), after), name
+        measured = cut.task_table.finish_ns[plan.first_measured :]
+        with law("S20"):
+            assert cut.tasks.sum() == (measured >= 0).sum(), "tasks are counted that finish after the end"
+
+    hold()

@@ -1,0 +1,215 @@
+"""What drawn plans and scenarios reach besides: instants beyond all, sums that overflow, all that is said of a sample.
+
+``make coverage`` measures that drawn input reaches every branch of core, engines, stats and planner; what is here is
+there for that, and holds what it reaches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from simulator import ScenarioError, scenario_from_dict
+from simulator.core import jit, sampling
+from simulator.core.assemble import ONE, PlanTooLarge, StageParts, check_sizes
+from simulator.core.laws import Law, LawTable
+from simulator.core.plan import CONSTANT, NEVER_NS, frozen
+from simulator.core.trace import same_trace
+from simulator.engines import compiled, reference
+from simulator.planner import make_plan, paper_plan
+from simulator.stats import summarise
+from simulator.stats.extract import Extracts, extract
+from simulator.stats.means import NOTHING, Interval
+from simulator.stats.paired import LeftOut, exactly
+from simulator.stats.quantiles import Series
+from simulator.stats.readings import is_read, read
+from simulator.stats.share import Layout
+from simulator.stats.stability import stability
+from simulator.stats.summary import next_step
+from simulator.testing import plans, scenarios
+from simulator.theory.capacity import busiest
+
+LATE_NS = st.sampled_from([0, 0, 1, 2**57, 2**59, 2**60, 2**61])
+
+
+@st.composite
+def far_plans(draw):
+    """Plans with durations of years: instants beyond all that a run can tell apart, sums beyond int64."""
+    plan = draw(plans(most_queries=5))
+    stages, laws = np.array(plan.stages), np.array(plan.laws)
+    for row in stages:
+        row["request_ns"], row["merge_ns"] = draw(LATE_NS), draw(LATE_NS)
+    for row in laws:
+        if row["kind"] == CONSTANT and row["a"] > 1:
+            row["a"] = float(draw(LATE_NS))
+    longer = draw(st.sampled_from([1.0, 2.0**50, 2.0**58]))
+    changes = {"knot_ns": plan.knot_ns * longer, "knot_slope": plan.knot_slope * longer, "stages": stages, "laws": laws}
+    drain_ns = draw(st.sampled_from([NEVER_NS, NEVER_NS, 2**60, 2**61]))
+    return dataclasses.replace(plan, drain_ns=drain_ns, **{name: frozen(array) for name, array in changes.items()})
+
+
+def outcome(simulate, plan, **more):
+    """The trace, or None where the run goes beyond all instants."""
+    try:
+        return simulate(plan, **more)
+    except OverflowError:
+        return None
+
+
+@given(far_plans())
+def test_the_engines_agree_beyond_all_instants(plan):
+    expected = outcome(reference.simulate, plan, tasks=True)
+    for way in ((), range(len(plan.stages)), [0]):
+        for tasks in (False, True):
+            found = outcome(compiled.simulate, plan, tasks=tasks, event_by_event=way)
+            assert (found is None) == (expected is None), f"event by event: {list(way)}"
+            if found is not None:
+                assert same_trace(found, expected, without_tasks=not tasks) == ""
+
+
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@given(scenarios(most_queries=40, most_stages=2), st.booleans())
+def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
+    """Figures are finite or absent, percentiles grow, and extracts say what traces say."""
+    if is_cut:
+        values["run"]["drain"] = "0s"
+    scenario = scenario_from_dict(values)
+    planned = [make_plan(scenario, replication) for replication in range(scenario.run.replications)]
+    assume(sum(plan.queries for plan in planned) <= 2000)
+    traces = [reference.simulate(plan) for plan in planned]
+    names = [stage.name for stage in scenario.stages]
+    utilisations = [busiest(plan) for plan in planned]
+    is_stationary = scenario.is_stationary
+    more = {"utilisations": utilisations, "is_stationary": is_stationary}
+    summary = summarise(traces, planned[0], scenario.slos, [50, 90, 99.9], names, **more)
+    document = summary.to_dict()
+    json.dumps(document, allow_nan=False)
+    for figure in (summary.latency, *(stage.latency for stage in summary.stages)):
+        values_ = [quantile.pooled for quantile in figure.percentiles.values()]
+        assert values_ == sorted(values_)
+        assert all(quantile.low <= quantile.pooled <= quantile.high for quantile in figure.percentiles.values())
+    longer, times = next_step(summary, 0.05)
+    assert longer >= summary.replications
+    assert 1 <= times <= 4
+    later, at_or_later = summary.tail_shares(None, 1e-3)
+    assert later[0] <= at_or_later[0]
+    if len(traces) < 2:
+        return
+    asked_of = sorted({names.index(asked.stage) for asked in scenario.slos if asked.stage is not None})
+    kept = [extract(plan, trace, asked_of) for plan, trace in zip(planned, traces, strict=True)]
+    extracts = Extracts(kept, names, [stage.workers for stage in scenario.stages], utilisations, is_stationary)
+    assert extracts.stability().verdict == summary.verdict
+    found = extracts.verdicts(scenario.slos, summary.verdict == "saturated")
+    assert [(one.slo, one.met) for one in found] == [(slo["slo"], slo["met"]) for slo in document["slos"]]
+    for one, slo in zip(found, document["slos"], strict=True):
+        for name in ("value", "low", "high"):
+            mine, other = getattr(one, name), slo[name]
+            assert mine == other or mine == pytest.approx(other, rel=1e-9), f"{one.slo}: {name}"
+    for asked in scenario.slos:
+        if is_read(asked):
+            reading = read(asked, extracts)
+            assert reading.line("low") <= reading.line("value") <= reading.line("high")
+
+
+@given(scenarios(most_queries=3))
+def test_a_plan_on_paper_is_that_of_one_query(values):
+    scenario = scenario_from_dict(values)
+    paper, plan = paper_plan(scenario, 2.0), make_plan(scenario)
+    assert (paper.queries, paper.rate_per_s) == (1, 2.0)
+    for name in ("stages", "laws", "share", "knot_items", "knot_ns", "knot_slope", "machine_factor"):
+        assert np.array_equal(getattr(paper, name), getattr(plan, name)), name
+
+
+def test_what_no_plan_can_hold_is_refused():
+    stage = {"name": "a", "model": {"kind": "time", "law": "1ms"}}
+    long = {"name": "s", "load": {"rate": "0.0001/h"}, "stages": [stage]}
+    with pytest.raises(ScenarioError, match="a replication would last"):
+        make_plan(scenario_from_dict(long))
+    many = {"name": "s", "load": {"rate": "1/s"}, "run": {"queries": 3}}
+    many["stages"] = [{**stage, "name": f"stage_{index}"} for index in range(256)]
+    with pytest.raises(ScenarioError, match="make the scenario smaller"):
+        make_plan(scenario_from_dict(many))
+
+
+def test_sizes_that_keys_and_counters_cannot_hold_are_refused():
+    part = StageParts(candidates=ONE)
+    bits = dict.fromkeys(("query_bits", "stage_bits", "shard_bits", "replica_bits", "worker_bits", "send_bits"), 10)
+    check_sizes(bits, 1, [part])
+    with pytest.raises(PlanTooLarge, match="queries x shards of all stages needs 60 bits"):
+        check_sizes({**bits, "query_bits": 50}, 1, [part])
+    with pytest.raises(PlanTooLarge, match="queries a replication"):
+        check_sizes(bits, 2**32 + 1, [part])
+    with pytest.raises(PlanTooLarge, match="at most 255"):
+        check_sizes(bits, 1, [part] * 256)
+    with pytest.raises(PlanTooLarge, match=r"stages\[0\] has 33554432 replicas"):
+        check_sizes(bits, 1, [dataclasses.replace(part, replicas=2**25)])
+
+
+def test_laws_have_ends():
+    short = Law.empirical_cdf([1.0, 2.0], [0.0, 0.9])  # a table that ends before 1 stays at its last value
+    assert short.quantile(0.95) == 2.0
+    table = LawTable.of([Law.none()])
+    assert sampling.quantile(table.laws, table.parts, table.points, 0, 0.5) == 0.0
+
+
+@given(plans(most_queries=3))
+def test_traces_are_compared_by_their_tables_too(plan):
+    with_tasks, without = reference.simulate(plan, tasks=True), reference.simulate(plan)
+    without.verify(plan)
+    assert same_trace(with_tasks, without) == "task_table"
+    other = dataclasses.replace(with_tasks.task_table, worker=with_tasks.task_table.worker + 1)
+    assert same_trace(with_tasks, dataclasses.replace(with_tasks, task_table=other)) == "task_table.worker"
+
+
+def test_what_is_said_where_nothing_is_known():
+    lost = Series(np.full(40, math.inf), Layout.of([10] * 4))
+    assert lost.mean() == NOTHING
+    assert math.isnan(lost.largest_finite)
+    sure = exactly(3.0, 5.0)
+    assert (sure.absolute.value, sure.sign) == (2.0, 1)
+    twice = LeftOut(2.0, np.array([1.0, 3.0])).scaled(2.0)
+    assert (twice.value, twice.without.tolist()) == (4.0, [2.0, 6.0])
+    growth = Interval(0.0, 0.0, 0.0)
+    some = stability(growth, 10.0, None, 10_000, [0.5, 1.5])
+    assert some.verdict == "inconclusive"
+    assert "of 2 replications" in some.notes[0]
+
+
+def test_kernels_are_kept_where_they_can_be(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("SHARDSIM_CACHE", str(blocked))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert jit.cache_directory().parent == tmp_path / "shardsim"
+    monkeypatch.setattr(jit.os, "access", lambda *_: False)
+    assert jit.cache_directory() is None
+    calls = []
+    monkeypatch.setattr(jit, "_CACHE", None)
+    jit.compiled_once(lambda: calls.append("never"))
+    assert calls == []
+    monkeypatch.setattr(jit, "_CACHE", tmp_path)
+    for _ in range(2):
+        jit.compiled_once(lambda: calls.append("compiled"), calls.append)
+    assert calls == [f"compiling the engine, once for this version and machine: about {jit.COLD_S} s", "compiled"]
+    assert jit.is_compiled(tmp_path)
+
+
+def test_a_second_process_finds_kernels_compiled(tmp_path, monkeypatch):
+    """Two find the cache cold; the one that waits for the lock has nothing left to do."""
+    monkeypatch.setattr(jit, "_CACHE", tmp_path)
+    asked = iter([False, True])
+    monkeypatch.setattr(jit, "is_compiled", lambda _: next(asked))
+    jit.compiled_once(lambda: pytest.fail("compiled twice"))
+
+
+def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with jit._alone(tmp_path / "lock"):
+        assert not (tmp_path / "lock").exists()
