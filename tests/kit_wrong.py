@@ -647,7 +647,7 @@ SCENARIOS = (
         slower_by(lambda plan: float(plan.stages[0]["workers"])),
         small(workers=1, stages=1, policies=["round_robin"], is_cut=False),
     ),
-    wrong("S18", "another policy for an odd number of queries", random_where(lambda plan, *_: plan.queries % 2)),
+    wrong("S18", "slower the more queries will come", slower_by(lambda plan: float(plan.queries))),
     wrong("S19", "another policy after a hundred seconds", random_where(lambda plan, *_: plan.arrival_ns[0] >= 10**12)),
     wrong("S20", "another policy where the run is cut", random_where(lambda plan, *_: plan.drain_ns != NEVER_NS)),
     wrong("S21", "a factor for each replica", a_factor_each, scenarios(stages=1, shards=2)),

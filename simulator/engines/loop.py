@@ -1,6 +1,9 @@
 """The compiled loop: event after event, looking ahead wherever that is exact.
 
 One function, since what happens next is one decision; the state it works on is described in ``compiled``.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
 """
 
 from __future__ import annotations

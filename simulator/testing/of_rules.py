@@ -271,7 +271,7 @@ def _equals_are_equal(asked: Rule, outstanding: list[int]) -> None:
         if not unequal:
             return
     one, two = unequal[0]
-    told = {f"replicas {one} and {two}, as busy, in": f"{_percent([found[one]])} and {_percent([found[two]])}"}
+    told = {f"equally busy {one} and {two}": f"{_percent([found[one]])} and {_percent([found[two]])}"}
     raise Breach(replicas=len(outstanding), outstanding=outstanding, **{"chosen in": _percent(found)}, **told)
 
 

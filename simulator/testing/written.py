@@ -139,10 +139,13 @@ def stages(
     count, copies = draw(sized(shards, st.integers(1, 4))), draw(sized(replicas, st.integers(1, 3)))
     per_machine = draw(st.sampled_from([None, 1, 2, 3]))
     machines = copies * -(-count // (per_machine or 1))
-    spread: dict[str, Any] = {} if is_timed else draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
+    # drawn whether it is used or not: else what draws less would count as smaller, and not what is plainer
+    spread: dict[str, Any] = draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
+    split = draw(st.sampled_from([None, "even", "hashed"]))
+    task = draw(st.one_of(maybe(), written_factor_laws()))
     variability = _without_absent(
         {
-            "task": None if has_spread else draw(st.one_of(maybe(), written_factor_laws())),
+            "task": None if has_spread else task,
             "machine": draw(st.one_of(maybe(), written_factor_laws())),
         }
     )
@@ -159,8 +162,8 @@ def stages(
             "candidates": draw(counts if is_first else st.one_of(maybe(), counts)),
             "model": model,
             "shards": count,
-            **spread,
-            "split": None if is_timed else draw(st.sampled_from([None, "even", "hashed"])),
+            **({} if is_timed else spread),
+            "split": None if is_timed else split,
             "replicas": copies,
             "workers": draw(sized(workers, st.integers(1, 3))),
             "per_machine": per_machine,
