@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.errors import ContradictionError, Problem, ScenarioError
+    from simulator.errors import ContradictionError, PluginError, Problem, ScenarioError
     from simulator.planning.capacities import capacities
     from simulator.planning.capacity import capacity
     from simulator.planning.capacity_result import Capacity
@@ -25,6 +25,7 @@ _HOMES = {
     "Capacity": "simulator.planning.capacity_result",
     "Comparison": "simulator.planning.comparison",
     "ContradictionError": "simulator.errors",
+    "PluginError": "simulator.errors",
     "Problem": "simulator.errors",
     "Result": "simulator.run",
     "Scenario": "simulator.scenario",
@@ -48,6 +49,7 @@ __all__ = [
     "Capacity",
     "Comparison",
     "ContradictionError",
+    "PluginError",
     "Problem",
     "Result",
     "Scenario",
