@@ -24,8 +24,8 @@ $(VENV)/bench: pyproject.toml
 demo: $(BIN)/shardsim  ## the paper funnel, answered
 	$(BIN)/shardsim run scenarios/paper_funnel.yaml --check-engines
 
-test: $(VENV)/dev  ## all tests but the long statistical ones
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not verify'
+test: $(VENV)/dev  ## all tests
+	$(BIN)/python -m pytest -n $(JOBS)
 
 check: $(VENV)/dev  ## style, types, import contracts
 	$(BIN)/ruff check .
@@ -33,8 +33,8 @@ check: $(VENV)/dev  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 60 minutes on 2 cores
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -vv tests/test_verify*.py -m verify
+verify: $(BIN)/shardsim  ## known answers and coverage of intervals at depth, under 60 minutes on 2 cores
+	$(BIN)/shardsim verify --deep
 
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate

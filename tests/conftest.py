@@ -76,21 +76,3 @@ def shardsim(monkeypatch, capsys):
         return code, out, err
 
     return run
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of `make verify`: oracle, simulated, interval, verdict; then the false-alarm budget."""
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    rows = [row for report in reports for name, row in report.user_properties if name == "verify"]
-    if not rows:
-        return
-    terminalreporter.section("oracle / simulated / 95 % interval / verdict")
-    for system, statistic, expected, observed, low, high, verdict in sorted(rows, key=lambda row: (row[0], row[1])):
-        cells = ["-" if x is None or x != x else f"{x:.5g}" for x in (expected, observed, low, high)]
-        terminalreporter.write_line(
-            f"{system:58} {statistic:20} " + " ".join(f"{c:>10}" for c in cells) + f"  {verdict}"
-        )
-    counts = {verdict: sum(row[-1] == verdict for row in rows) for verdict in dict.fromkeys(row[-1] for row in rows)}
-    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    tested = counts.get("agrees", 0) + counts.get("outside 95 %", 0) + counts.get("contradicted", 0)
-    terminalreporter.write_line(f"{said}. False-alarm budget of a contradiction: {tested} x 1e-6 = {tested * 1e-6:.1e}")
