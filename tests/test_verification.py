@@ -187,6 +187,8 @@ def test_what_was_found_depends_on_the_seed_alone():
     one, two = verify(QUICK, jobs=1), verify(QUICK, jobs=2)
     assert one.lines == two.lines
     assert one.quantiles == two.quantiles
+    assert one.to_frame()["deviation"].abs().max() < 1
+    assert "<caption>10 lines, 0 failed</caption>" in one._repr_html_()
     assert [line.simulated for line in verify(["fj_det"], seed=1).lines] != [
         line.simulated for line in one.lines if line.family == "fj_det"
     ]

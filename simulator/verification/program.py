@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator.errors import ContradictionError
 from simulator.planning.execute import Progress, execute
+from simulator.planning.frames import frame, html
 from simulator.run import versions
 from simulator.verification import coverage, engines, planners, population
 from simulator.verification.depth import AT_DEPTH
@@ -148,6 +149,14 @@ class Verification:
             "wall_s": self.wall_s,
             "versions": versions(),
         }
+
+    def to_frame(self) -> Any:
+        """One row a line, as a ``pandas.DataFrame``. Raises ImportError without pandas."""
+        return frame([line.to_dict() for line in self.lines])
+
+    def _repr_html_(self) -> str:
+        title = f"{len(self.lines)} lines, {len(self.failures)} failed"
+        return html(title, [line.to_dict() for line in self.lines])
 
 
 def verify(
