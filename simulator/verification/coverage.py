@@ -48,7 +48,7 @@ def mm1(seed: int, rate: float, queries: int, replications: int = 8) -> Series:
     arrival, latency = np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
     measured = []
     for replication in range(replications):
-        lindley(seed, replication, rate, arrival, latency)
+        lindley(seed, replication, rate, arrival, latency)  # type: ignore[no-untyped-call]
         measured.append(latency[total - queries :].astype(np.float64))
     return Series(np.concatenate(measured), Layout.of([queries] * replications))
 
