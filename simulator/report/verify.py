@@ -74,7 +74,9 @@ def _false_alarms(found: dict[str, Any]) -> str:
     own = found["lines"] * found["of_a_line"]
     each = f"({miss:g} x {miss:g}, two misses, + {alarm:g}, a contradiction)"
     said = f"chance of a false alarm: {found['lines']:,} lines x {each}"
-    more = "" if found["in_all"] <= own * (1 + 1e-9) else f"; with the coverages {found['in_all']:.1e}"
+    more = (
+        "" if found["in_all"] <= own * (1 + 1e-9) else f"; with coverages, if they are nominal, {found['in_all']:.1e}"
+    )
     return f"{said} = {own:.1e}{more}"
 
 

@@ -63,7 +63,7 @@ def known_capacity(parameters: str, exact: float, seed: int, tolerance: float = 
         def ends(alarm: float) -> Ends | None:
             if found.verdict != "found" or value is None or low is None or high is None:
                 return None
-            wider = times_wider(found.scenario.run.replications, alarm)
+            wider = times_wider(found.points[-1].replications, alarm)  # of those with most queries
             return Ends(value, value * (low / value) ** wider, value * (high / value) ** wider)
 
         return ends
@@ -92,7 +92,7 @@ def coverage_of_a_capacity(seed: int, seeds: int = SEEDS) -> Examined:
 
     def look(first: int) -> tuple[Line, ...]:
         found = [capacity(_mm1(base + first + one), tolerance=0.03) for one in range(seeds)]
-        name = "M/M/1, p99 < 10 services"
+        name = "capacity of M/M/1, p99 < 10 services"
         wide = sum(one.verdict != "found" or one.half_width is None or one.half_width > 0.03 for one in found)
         values = [one.per_s for one in found if one.verdict == "found"]
         covered = sum(bool(one.low and one.high and one.low <= CAPACITY_PER_S <= one.high) for one in values) / seeds
@@ -102,8 +102,8 @@ def coverage_of_a_capacity(seed: int, seeds: int = SEEDS) -> Examined:
             within(
                 "coverage of a capacity", name, f"share of {seeds} seeds", 0.95, covered, LEAST, MOST, chance=chance
             ),
-            within("coverage of a capacity", name, "bias, relative", 0.0, bias, -BIAS, BIAS),
-            within("coverage of a capacity", name, "wider than asked for", 0.0, float(wide), 0.0, 0.0),
+            within("coverage", name, "bias, relative", 0.0, bias, -BIAS, BIAS),
+            within("coverage", name, "wider than asked for", 0.0, float(wide), 0.0, 0.0),
         )
 
     return twice(look)
