@@ -46,7 +46,7 @@ def test_what_is_verified_is_what_the_table_has():
     assert set(families_of()) == (set(VERIFIED) - {"laws"}) | {"engines"}
     for deep in (False, True):
         assert {piece.family for piece in program.pieces_of(deep, 0, families_of(deep))} == set(families_of(deep))
-    assert set(families_of(deep=True)) == set(families_of()) | {"coverage", "sizing"}
+    assert set(families_of(deep=True)) == set(families_of()) | {"intervals", "sizing"}
 
 
 def test_one_configuration_of_each_family_is_not_too_busy():

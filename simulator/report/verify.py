@@ -73,7 +73,8 @@ def _false_alarms(found: dict[str, Any]) -> str:
     miss, alarm = found["miss"], found["contradiction"]
     own = found["lines"] * found["of_a_line"]
     each = f"({miss:g} x {miss:g}, two misses, + {alarm:g}, a contradiction)"
-    said = f"chance of a false alarm: {found['lines']:,} lines x {each}"
+    count = f"{found['lines']:,} line{'s' if found['lines'] != 1 else ''}"
+    said = f"chance of a false alarm: {count} x {each}"
     more = (
         "" if found["in_all"] <= own * (1 + 1e-9) else f"; with coverages, if they are nominal, {found['in_all']:.1e}"
     )

@@ -100,10 +100,10 @@ def of_p99(utilisation: float, seed: int, seeds: int = 300, queries: int = 50_00
             by_rule += is_refused == (effective_exceedances(series, 0.999) < 10)
         name, chance = f"p99 of M/M/1 at {utilisation:g}", beyond(seeds, LEAST, MOST)
         said = f"share of {seeds} seeds"
-        line = within("coverage", name, said, NOMINAL, covered / seeds, LEAST, MOST, chance=chance)
-        width = Line("coverage", name, "mean half-width", None, widths / seeds, None, None, MEASURED)
+        line = within("intervals", name, said, NOMINAL, covered / seeds, LEAST, MOST, chance=chance)
+        width = Line("intervals", name, "mean half-width", None, widths / seeds, None, None, MEASURED)
         rule = Line(
-            "coverage",
+            "intervals",
             f"p99.9 of M/M/1 at {utilisation:g}",
             "refused by the rule",
             1.0,
@@ -153,12 +153,12 @@ def of_a_difference(utilisation: float, seed: int, seeds: int = 200, queries: in
             covered["common, relative"] += relative.low <= change <= relative.high
         name, chance = f"difference of p99, M/M/1 at {utilisation:g}", beyond(seeds, LEAST, MOST)
         lines = [
-            within("coverage", name, f"{kind} luck", NOMINAL, count / seeds, LEAST, MOST, chance=chance)
+            within("intervals", name, f"{kind} luck", NOMINAL, count / seeds, LEAST, MOST, chance=chance)
             for kind, count in covered.items()
         ]
         factor = squares["independent"] / squares["common"]
         saved = Line(
-            "coverage", name, "queries without / with", None, factor, 3.0, None, AGREES if factor > 3 else MISSED
+            "intervals", name, "queries without / with", None, factor, 3.0, None, AGREES if factor > 3 else MISSED
         )
         return (*lines, saved)
 

@@ -102,8 +102,8 @@ def coverage_of_a_capacity(seed: int, seeds: int = SEEDS) -> Examined:
             within(
                 "coverage of a capacity", name, f"share of {seeds} seeds", 0.95, covered, LEAST, MOST, chance=chance
             ),
-            within("coverage", name, "bias, relative", 0.0, bias, -BIAS, BIAS),
-            within("coverage", name, "wider than asked for", 0.0, float(wide), 0.0, 0.0),
+            within("intervals", name, "bias, relative", 0.0, bias, -BIAS, BIAS),
+            within("intervals", name, "wider than asked for", 0.0, float(wide), 0.0, 0.0),
         )
 
     return twice(look)

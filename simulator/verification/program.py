@@ -13,7 +13,7 @@ from simulator.errors import ContradictionError
 from simulator.planning.execute import Progress, execute
 from simulator.planning.frames import frame, html
 from simulator.run import versions
-from simulator.verification import coverage, engines, planners, population
+from simulator.verification import bursts, coverage, engines, planners, population
 from simulator.verification.depth import AT_DEPTH
 from simulator.verification.lines import CONTRADICTED, FAILURES, Line, budget
 from simulator.verification.oracle import Examined, Quantiles, examine
@@ -48,6 +48,8 @@ def oracle_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[
         for parameters, exact in known if deep else known[-1:]:
             look = partial(population.examine_population, family, parameters, exact, seed)
             yield Piece(family, f"{family} {parameters}", look)
+    for case in bursts.bursts():  # they take no time
+        yield Piece(bursts.FAMILY, case[0], partial(bursts.examine_burst, *case))
 
 
 def engine_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
@@ -60,7 +62,7 @@ def planner_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator
     """Capacities that are known; in depth, how often their intervals cover them, and a cheapest fleet."""
     if deep:
         yield Piece("sizing", "a thousand fleets", planners.cheapest_of_a_thousand)
-        yield Piece("coverage", "capacity", partial(planners.coverage_of_a_capacity, seed))
+        yield Piece("intervals", "capacity", partial(planners.coverage_of_a_capacity, seed))
     known = planners.capacities()
     for parameters, exact in known if deep else known[:1]:
         look = partial(planners.known_capacity, parameters, exact, seed)
@@ -71,10 +73,10 @@ def coverage_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterato
     """The intervals on trial; in depth only."""
     if deep:
         for utilisation in (0.8, 0.9):
-            yield Piece("coverage", f"p99 at {utilisation}", partial(coverage.of_p99, utilisation, seed))
+            yield Piece("intervals", f"p99 at {utilisation}", partial(coverage.of_p99, utilisation, seed))
         for utilisation in (0.5, 0.8):
             look = partial(coverage.of_a_difference, utilisation, seed)
-            yield Piece("coverage", f"difference of p99 at {utilisation}", look)
+            yield Piece("intervals", f"difference of p99 at {utilisation}", look)
 
 
 #: What makes the pieces of a verification, the long ones first. What comes to the program comes in here.
@@ -93,7 +95,7 @@ def pieces_of(deep: bool, seed: int, families: Collection[str]) -> list[Piece]:
 
 
 #: Families besides those of systems; the second ones in depth only.
-OTHERS, OTHERS_DEEP = ("engines",), ("coverage", "sizing")
+OTHERS, OTHERS_DEEP = ("engines",), ("intervals", "sizing")
 
 
 def families_of(deep: bool = False) -> list[str]:

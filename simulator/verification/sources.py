@@ -44,6 +44,7 @@ VERIFIED: dict[str, Known] = {
     "fanout0_het": Known("the same with one slow shard", "order statistics"),
     "funnel0": Known("two fan-outs, empty", "Renyi (1953)"),
     "tailatscale": Known("a share of slow shards, empty", "Dean and Barroso (2013), figure 1"),
+    "det": Known("a burst into constant stages, a server that is asked too much", "arithmetic"),
     "seed": Known("the paper example's stages, empty", "arithmetic"),
     "seed_load": Known("the paper example under load", "tandem_dd, fj_det"),
     "seed_contrast": Known("the same with exponential stages", "Reich (1957)"),
@@ -102,6 +103,5 @@ NOT_YET: dict[str, str] = {
     "fj_approx": _NO_EXACT,
     "fj_simref": "no feature: simulated values, not exact ones",
     "kingman": _NO_EXACT,
-    "det": "no figure of a run: the latency of the n-th query",
     "stats": "no feature: ranks of order statistics, not a system",
 }
