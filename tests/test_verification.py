@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import re
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from simulator.report.verify_figures import verify_figures
 from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
+from simulator.theory import stretched, times_wider
 from simulator.verification import coverage, families_of, lines, planners, program, verify
 from simulator.verification.depth import Depth, luck, quantile_of
 from simulator.verification.ends import Ends, mean_ends, quantile_ends, share_ends
@@ -81,6 +83,28 @@ def test_at_95_percent_the_ends_are_those_that_a_run_prints():
             share = series.share(printed.pooled, inclusive=False)
             own = share_ends(series, printed.pooled, 0.05)
             assert dataclasses.astuple(own) == pytest.approx(dataclasses.astuple(share))
+
+
+def test_ends_are_the_values_that_the_share_does_not_leave_out():
+    """By the slow definition: from the percentile outwards, until a value is left out.
+
+    Not all that are kept: where one or two queries are later, a stretched share may reach up again.
+    """
+    series = series_of(11, queries=100)
+    for p, alarm in ((0.5, 1e-3), (0.95, 1e-3), (0.9, 1e-6)):
+        wider = times_wider(16, alarm)
+
+        def is_kept(value, p=p, wider=wider, alarm=alarm):
+            later = dataclasses.astuple(series.share(value, inclusive=False))
+            not_before = dataclasses.astuple(series.share(value, inclusive=True))
+            return stretched(later, wider, alarm)[0] <= 1 - p <= stretched(not_before, wider, alarm)[1]
+
+        values = np.unique(series.values)
+        middle = int(np.searchsorted(values, series.order_statistic(p)))
+        low = values[middle - len(list(takewhile(is_kept, values[:middle][::-1])))]
+        high = values[middle + len(list(takewhile(is_kept, values[middle:]))) - 1]
+        found = quantile_ends(series, p, alarm)
+        assert (found.low, found.high - 1) == (low, high)
 
 
 def test_ends_grow_with_the_level_and_deviation_says_who_is_outside():

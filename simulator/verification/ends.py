@@ -1,8 +1,9 @@
 """Intervals of a long run at any level, and what they say of an exact value.
 
-Means have t-intervals. Percentiles are those values x for which the interval of the share of queries later than x, at
-that level, does not leave out what the percentile says: the printed interval at 95 % is not stretched, since its ends
-are order statistics. So ``theory.check`` judges, too; here the ends are searched for, to be printed and drawn.
+Means have t-intervals. The interval of a percentile are those values x, from the percentile outwards, for which the
+interval of the share of queries later than x, at that level, does not leave out what the percentile says: the printed
+interval at 95 % is not stretched, since its ends are order statistics. So ``theory.check`` judges, too; here the ends
+are searched for, to be printed and drawn.
 """
 
 from __future__ import annotations

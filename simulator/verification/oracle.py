@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -67,6 +68,6 @@ def quantiles(system: System, run: Sample) -> Quantiles | None:
     for percent in PERCENTS:
         p = round(percent / 100, 6)
         found = quantile_ends(run.latency, p, MISS)
-        if found is not None:
+        if found is not None and math.isfinite(found.high):
             rows.append((float(percent), law(p), found.value * 1e-9, found.low * 1e-9, found.high * 1e-9))
     return Quantiles(system.family, system.parameters, tuple(rows))
