@@ -25,8 +25,8 @@ $(VENV)/bench: pyproject.toml
 demo: $(BIN)/shardsim  ## the paper funnel, answered
 	$(BIN)/shardsim run scenarios/paper_funnel.yaml --check-engines
 
-test: $(VENV)/dev  ## all tests but the long statistical ones
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not verify'
+test: $(VENV)/dev  ## all tests
+	$(BIN)/python -m pytest -n $(JOBS)
 
 check: $(VENV)/dev  ## style, types, import contracts
 	$(BIN)/ruff check .
@@ -34,8 +34,8 @@ check: $(VENV)/dev  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-verify: $(VENV)/dev  ## theory and coverage of intervals at depth, under 60 minutes on 2 cores
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -vv tests/test_verify*.py -m verify
+verify: $(BIN)/shardsim  ## known answers and coverage of intervals at depth, under 60 minutes on 2 cores
+	$(BIN)/shardsim verify --deep
 
 coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 5 minutes on 2 cores
 	NUMBA_DISABLE_JIT=1 SHARDSIM_PLANS=200 $(BIN)/python -m pytest -n $(JOBS) $(REACH) --cov=simulator.core --cov=simulator.engines \

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.planning.sweep import Sweep, sweep
     from simulator.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
+    from simulator.verification import Verification, verify
 
 #: The public names and where they live; imported when first used, so that ``import simulator`` stays cheap.
 _HOMES = {
@@ -40,9 +41,11 @@ _HOMES = {
     "sensitivity": "simulator.planning.sensitivity",
     "Sizing": "simulator.planning.sizing_result",
     "Sweep": "simulator.planning.sweep",
+    "Verification": "simulator.verification",
     "simulate": "simulator.run",
     "size": "simulator.planning.sizing",
     "sweep": "simulator.planning.sweep",
+    "verify": "simulator.verification",
 }
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "Sensitivity",
     "Sizing",
     "Sweep",
+    "Verification",
     "capacities",
     "capacity",
     "compare",
@@ -67,6 +71,7 @@ __all__ = [
     "simulate",
     "size",
     "sweep",
+    "verify",
 ]
 
 

@@ -79,7 +79,7 @@ def shardsim(monkeypatch, capsys):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of seeded bugs (with -v or -s), and that of `make verify`."""
+    """The table of seeded bugs (with -v or -s)."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
     bugs = [row for report in reports for name, row in report.user_properties if name == "mutant"]
     options = terminalreporter.config.option
@@ -88,21 +88,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, where, law, said in bugs:
             terminalreporter.write_line(f"{name:62} {where:34} {law:4} {said[:80]}")
         terminalreporter.write_line(f"{len(bugs)} seeded bugs, {len({law for _, _, law, _ in bugs})} laws")
-    _verify_table(terminalreporter, reports)
-
-
-def _verify_table(terminalreporter: pytest.TerminalReporter, reports: list[pytest.TestReport]) -> None:
-    """Oracle, simulated, interval, verdict; then the false-alarm budget."""
-    rows = [row for report in reports for name, row in report.user_properties if name == "verify"]
-    if not rows:
-        return
-    terminalreporter.section("oracle / simulated / 95 % interval / verdict")
-    for system, statistic, expected, observed, low, high, verdict in sorted(rows, key=lambda row: (row[0], row[1])):
-        cells = ["-" if x is None or x != x else f"{x:.5g}" for x in (expected, observed, low, high)]
-        terminalreporter.write_line(
-            f"{system:58} {statistic:20} " + " ".join(f"{c:>10}" for c in cells) + f"  {verdict}"
-        )
-    counts = {verdict: sum(row[-1] == verdict for row in rows) for verdict in dict.fromkeys(row[-1] for row in rows)}
-    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    tested = counts.get("agrees", 0) + counts.get("outside 95 %", 0) + counts.get("contradicted", 0)
-    terminalreporter.write_line(f"{said}. False-alarm budget of a contradiction: {tested} x 1e-6 = {tested * 1e-6:.1e}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from itertools import pairwise
@@ -10,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from conftest import ROOT
-from families import TABLE, exponential, parsed, stage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +24,8 @@ from simulator.run import simulate
 from simulator.scenario.recorded import read_counts
 from simulator.testing import scenarios
 from simulator.theory import estimate
+from simulator.verification.families import exponential, parsed, stage
+from simulator.verification.population import known
 
 BURSTS = {"kind": "mmpp", "rates": [1, 5], "dwell": ["10s", "2s"]}
 WAVE = {"kind": "diurnal", "mean": "20/s", "peak_to_mean": 1.8, "period": "1m"}
@@ -180,16 +180,7 @@ def test_gamma_gaps_are_held_against_their_closed_form_in_every_run():
     assert {check["verdict"] for check in held} <= {"agrees", "outside 95 %"}
 
 
-def mtminf_rows():
-    rows: dict[str, dict[str, float]] = {}
-    with TABLE.open(newline="") as source:
-        for row in csv.DictReader(source):
-            if row["family"] == "mtminf":
-                rows.setdefault(row["parameters"], {})[row["statistic"]] = float(row["value"])
-    return sorted(rows.items())
-
-
-@pytest.mark.parametrize(("parameters", "exact"), mtminf_rows(), ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("parameters", "exact"), sorted(known("mtminf")), ids=lambda value: str(value)[:40])
 def test_queries_in_a_system_without_waiting_follow_a_wave_late_and_damped(parameters, exact):
     """M_t/M/infinity (Eick, Massey and Whitt, 1993): Poisson of a mean that lags behind the rate.
 

@@ -54,6 +54,16 @@ def test_the_capacity_plan_is_all_there():
     assert [command.split()[0] for command, _ in PLAN] == ["capacity", "sensitivity", "size"]
 
 
+def test_a_verification_prints_what_the_readme_shows():
+    [(command, shown)] = re.findall(r"`shardsim (verify --families [\w,]+)`[^`\n]*\n```\n(.*?)```", README, re.DOTALL)
+    run = [sys.executable, "-m", "simulator", *command.split()]
+    found = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert found.returncode == 0, found.stderr
+    printed, kept = found.stdout.splitlines(), shown.splitlines()
+    assert printed[:-1] == kept[:-1]
+    assert printed[-1].startswith("verified in ") and kept[-1].startswith("verified in ")  # how long it took
+
+
 def yaml_blocks() -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 

@@ -23,66 +23,12 @@ from simulator.planning.vary import varied
 from simulator.report import size_figure, size_table
 from simulator.stats.readings import Reading
 from simulator.theory import busiest, estimate
-
-#: Three stages, three knobs, three prices.
-THREE = {
-    "name": "three",
-    "load": {"rate": "100/s"},
-    "run": {"queries": 2000, "replications": 8},
-    "hardware": {name: {"price": f"{price} USD/h"} for name, price in (("small", 1), ("mid", 1.7), ("big", 3.1))},
-    "stages": [
-        {
-            "name": "retrieval",
-            "candidates": 4000,
-            "model": {"kind": "tree", "per_item": "10us"},
-            "hardware": "small",
-            "shards": 4,
-            "keep": 200,
-            "variability": {"task": {"kind": "exponential"}},
-        },
-        {
-            "name": "light",
-            "model": {"kind": "linear", "per_item": "200us"},
-            "hardware": "mid",
-            "replicas": 4,
-            "keep": 50,
-            "routing": "power_of_two",
-            "variability": {"task": {"kind": "gamma", "cv": 0.5}},
-        },
-        {
-            "name": "heavy",
-            "model": {"kind": "deep", "per_item": "600us"},
-            "hardware": "big",
-            "replicas": 4,
-            "routing": "least_outstanding",
-            "variability": {"task": {"kind": "lognormal", "cv": 0.5}},
-        },
-    ],
-    "slos": ["p95 < 175ms"],
-}
-KNOBS = ("stages.retrieval.shards", "stages.light.replicas", "stages.heavy.replicas")
-THOUSAND = dict.fromkeys(KNOBS, "1..10")
+from simulator.verification.fleets import KNOBS, THOUSAND, THREE, by_force
 
 
 @lru_cache(maxsize=1)
 def of_a_thousand():
     return size(scenario_from_dict(THREE), search=THOUSAND, jobs=2)
-
-
-def meets(scenario):
-    """Whether a run of it says so, with everything: an inconclusive fleet does not."""
-    result = simulate(scenario)
-    return result.exit_code == 0 and result.summary.verdict == "stable"
-
-
-def by_force(scenario, search):
-    """The fleets that meet every objective, in the order of price and then of the grid, each with its price."""
-    points = list(grid_of(search).points())
-    prices = {"stages.retrieval.shards": 1, "stages.light.replicas": 1.7, "stages.heavy.replicas": 3.1}
-    cost = [round(sum(prices[path] * count for path, count in point.items()), 6) for point in points]
-    for place in sorted(range(len(points)), key=lambda place: (cost[place], place)):
-        if meets(varied(scenario, points[place])):
-            yield points[place], cost[place]
 
 
 def test_it_is_the_cheapest_fleet_of_brute_force():

@@ -26,6 +26,7 @@ COMMANDS = {
     "catalogue": "Figures of hardware and models, each with its source.",
     "schema": "Print the JSON Schema of scenario files.",
     "doctor": "Examine the installation, and check both engines and one law.",
+    "verify": "Hold this version against known answers: is it to be trusted?",
 }
 
 

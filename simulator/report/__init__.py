@@ -17,6 +17,8 @@ from simulator.report.size import size_table
 from simulator.report.size_figure import size_figure
 from simulator.report.sweep import sweep_csv, sweep_table
 from simulator.report.sweep_figure import sweep_figures
+from simulator.report.verify import verify_csv, verify_markdown, verify_table
+from simulator.report.verify_figures import verify_figures
 
 __all__ = [
     "capacities_table",
@@ -39,6 +41,10 @@ __all__ = [
     "sweep_figures",
     "sweep_table",
     "to_json",
+    "verify_csv",
+    "verify_figures",
+    "verify_markdown",
+    "verify_table",
     "write_new",
     "write_over",
     "write_queries",

@@ -1,7 +1,7 @@
 """Closed forms and bounds, worked out from a Plan and printed beside what was simulated."""
 
 from simulator.theory.capacity import ExactCapacity, exact_capacity
-from simulator.theory.check import AGREES, OUTSIDE, RELAXATIONS, Finding, check, little
+from simulator.theory.check import AGREES, ALARM, OUTSIDE, RELAXATIONS, Finding, check, little, stretched, times_wider
 from simulator.theory.closed_forms import FULL, Prediction
 from simulator.theory.estimate import (
     Estimate,
@@ -15,6 +15,7 @@ from simulator.theory.zero_load import constant_latencies_s, zero_load
 
 __all__ = [
     "AGREES",
+    "ALARM",
     "FULL",
     "OUTSIDE",
     "RELAXATIONS",
@@ -31,5 +32,7 @@ __all__ = [
     "little",
     "relaxation",
     "stage_utilisations",
+    "stretched",
+    "times_wider",
     "zero_load",
 ]

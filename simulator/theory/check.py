@@ -86,7 +86,7 @@ def _compared(
     value, low, high = (None, None, None) if seen is None else (seen["value"], seen["low"], seen["high"])
     verdict = NOT_CHECKED
     if ready and prediction.testable and value is not None and low is not None and high is not None:
-        wider = _wider(summary["replications"])
+        wider = times_wider(summary["replications"])
         if prediction.statistic.startswith("p"):
             far = _tail_is_far(prediction, *tail_shares(prediction.stage, prediction.value_s), wider)
             verdict = CONTRADICTED if far else _near(prediction, low, high)
@@ -130,28 +130,28 @@ def _tail_is_far(prediction: Prediction, later: Share, at_or_later: Share, wider
     The two differ at an atom of the law, such as the service time of a query that does not wait.
     """
     expected = 1 - float(prediction.statistic[1:]) / 100
-    is_too_low = expected < _stretched(later, wider)[0]
-    is_too_high = expected > _stretched(at_or_later, wider)[1]
+    is_too_low = expected < stretched(later, wider)[0]
+    is_too_high = expected > stretched(at_or_later, wider)[1]
     return (is_too_low and prediction.kind != LOWER) or (is_too_high and prediction.kind != UPPER)
 
 
-def _stretched(share: Share, wider: float) -> tuple[float, float]:
-    """Ends of a share's interval at the level of the alarm: ``wider`` times as far on a logarithmic scale."""
+def stretched(share: Share, wider: float, alarm: float = ALARM) -> tuple[float, float]:
+    """Ends of a share's interval at level 1 - ``alarm``: ``wider`` times as far on a logarithmic scale."""
     value, low, high = share
     if value > 0.5:  # the interval is that of the other queries
-        bottom, top = _stretched((1 - value, 1 - high, 1 - low), wider)
+        bottom, top = stretched((1 - value, 1 - high, 1 - low), wider, alarm)
         return 1 - top, 1 - bottom
     if value == 0:
-        return 0.0, high * math.log(2 / ALARM) / -math.log(0.025)
+        return 0.0, high * math.log(2 / alarm) / -math.log(0.025)
     return value * (low / value) ** wider, value * (high / value) ** wider
 
 
-def _wider(replications: int) -> float:
-    """How much wider the interval is at level 1 - ALARM than at 95 %."""
+def times_wider(replications: int, alarm: float = ALARM) -> float:
+    """How many times as wide the interval is at level 1 - ``alarm`` as at 95 %."""
     from scipy.special import stdtrit
 
     degrees = replications - 1
-    return float(stdtrit(degrees, 1 - ALARM / 2) / stdtrit(degrees, 0.975))
+    return float(stdtrit(degrees, 1 - alarm / 2) / stdtrit(degrees, 0.975))
 
 
 def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import numpy as np
-from agreement import difference
+from simulator.verification.engines import difference
 from held import GENERATE, Broken, law
 from hypothesis import given, settings
 from hypothesis.stateful import run_state_machine_as_test

@@ -1,69 +1,61 @@
-"""Systems whose exact values are known (``oracles.csv``), as scenarios. Time unit: the mean service time, here 1 s."""
+"""Systems whose exact values are known, as scenarios: one function a kind of family.
+
+Time unit: the mean service time, here 1 s; where queries are so far apart that none meets another, EMPTY_UNIT_S.
+``given``: the parameters of a row of ``oracles.csv``, by name.
+"""
 
 from __future__ import annotations
 
-import csv
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
-
-from simulator import scenario_from_dict
-from simulator.planner import make_plan
-from simulator.run import simulate
-from simulator.theory import Finding, Prediction, check, estimate
-
-#: Family, parameters, statistic, value: exact values with relative error below 2e-5, from closed forms or numerical
-#: methods; ``sojourn`` is latency. mm1 md1 mmc mdc gm1: Kleinrock (1975), Crommelin (1932); mg1: Pollaczek-Khinchine;
-#: rr: E_c/M/1 and M/D/c; tandem: Jackson (1957), Burke (1956), Friedman (1965); fj2: Flatto and Hahn (1984); fjN, jsq:
-#: truncated Markov chains; fanout0, funnel0: order statistics; skew, seed_load, fj_det: M/D/1 in lockstep;
-#: seed_contrast: Reich (1957); sqd_n: power of two choices among many replicas, refined mean field (Gast and Van Houdt,
-#: 2017), whose error is of the order of 1 / replicas^2; mmpp: Neuts (1981), Fischer and Meier-Hellstern (1993); mtminf:
-#: Eick, Massey and Whitt (1993), read by ``test_loads``.
-TABLE = Path(__file__).parent / "oracles.csv"
-
 
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
+#: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
+EMPTY = ("fanout0", "fanout0_het", "funnel0", "tailatscale", "seed")
+FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
+#: Time of a fast and of a slow shard of ``tailatscale``, in EMPTY_UNIT_S; its queries are slow beyond the middle.
+FAST, SLOW = 1.0, 3.0
 
 
-@dataclass(frozen=True)
-class System:
-    """One system: its name, its scenario, and the exact values of its statistics."""
-
-    name: str
-    scenario: dict[str, Any]
-    exact: dict[str, float]  #: mean, p50, ...: of latency; wait, p95_wait, ...: over the tasks of the first stage
-    queries: int  #: that a replication should measure in a short run
-    is_empty: bool = False  #: nobody meets anybody, so there is nothing to warm up
-
-    @property
-    def first_stage(self) -> str:
-        return self.scenario["stages"][0]["name"]
+def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
+    """The scenario of a row, without its ``run``."""
+    if family in EMPTY:
+        return empty_system(family, given)
+    return several_stages(family, given) if family in FUNNELS else one_stage(family, given)
 
 
 def stage(name: str, law: Any, **more: Any) -> dict[str, Any]:
+    """A stage whose tasks take times of a law."""
     return {"name": name, "model": {"kind": "time", "law": law}, **more}
 
 
 def exponential(mean: float) -> dict[str, str]:
+    """An exponential law; ``mean`` in seconds."""
     return {"kind": "exponential", "mean": f"{mean!r}s"}
 
 
 def scenario(rate: float, *stages: dict[str, Any], arrivals: Any = "poisson") -> dict[str, Any]:
+    """A scenario of a rate per second and some stages."""
     return {"name": "system", "load": {"arrivals": arrivals, "rate": f"{rate!r}/s"}, "stages": list(stages)}
 
 
 def parsed(parameters: str) -> dict[str, str]:
-    found = re.findall(r"(\w+)=((?:[^;()]|\([^)]*\))+)", parameters)
-    return dict(found)
+    """The parameters of a row by name.
+
+    >>> parsed("lam=0.5;mu=(1.0, 1.25);case=10 shards")
+    {'lam': '0.5', 'mu': '(1.0, 1.25)', 'case': '10 shards'}
+    """
+    return dict(re.findall(r"(\w+)=((?:[^;()]|\([^)]*\))+)", parameters))
 
 
 def numbers(text: str) -> list[float]:
+    """The numbers of a list in brackets."""
     return [float(x) for x in text.strip("()").split(",")]
 
 
 def service_law(name: str) -> Any:
+    """A law of service times of mean 1 s (bimodal: 1.1 s) by the name that the table gives it."""
     if name.startswith("erlang"):
         return {"kind": "gamma", "mean": "1s", "cv": int(name.removeprefix("erlang")) ** -0.5}
     if name.startswith("h2_balanced"):
@@ -77,6 +69,7 @@ def service_law(name: str) -> Any:
 
 
 def fan_out_law(given: dict[str, str]) -> dict[str, Any]:
+    """The law of a shard of ``fanout0``."""
     if given["dist"] == "lognormal":
         p99 = 2.718281828459045 ** (2.3263478740408408 * float(given["sigma"]))
         return {"kind": "lognormal", "p50": "1ms", "p99": f"{p99!r}ms"}
@@ -86,7 +79,7 @@ def fan_out_law(given: dict[str, str]) -> dict[str, Any]:
 def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     """Systems of one stage under load."""
     rate = float(given.get("lam", given.get("lam_total", 0)))
-    if family == "mm1":
+    if family in ("mm1", "mm1_timeout"):
         return scenario(rate, stage("one", exponential(1.0)))
     if family == "md1":
         return scenario(rate, stage("one", "1s"))
@@ -134,11 +127,15 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("one", exponential(1.0), replicas=int(given["n"]), routing=policy))
     if family in ("fj2", "fjN"):
         return scenario(rate, stage("one", exponential(1.0), shards=int(given["N"])))
+    if family == "mh2c":
+        hyper: Any = {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}  # balanced means, cv2 = 4
+        return scenario(rate, stage("one", hyper, workers=int(given["c"])))
     assert family == "skew"
     return skewed(given, rate)
 
 
 def skewed(given: dict[str, str], rate: float) -> dict[str, Any]:
+    """Shards of unlike shares, constant service."""
     case = given["case"]
     if case.startswith("zipf"):
         exponent, shards = re.findall(r"[\d.]+", case)
@@ -179,7 +176,17 @@ def paper_funnel(rate: float, light: int, heavy: int) -> dict[str, Any]:
 
 def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
     """Queries so far apart that none meets another; their time unit is EMPTY_UNIT_S."""
-    if family == "fanout0":
+    if family == "seed":
+        count, each = (1000, "1us") if "retrieval" in given["stage"] else (5, "1ms")
+        model = {"kind": "tree", "per_item": each}
+        items = 100_000_000 if count == 1000 else 500
+        stages = [{"name": "one", "candidates": items, "model": model, "shards": count}]
+        return scenario(0.01, *stages, arrivals="constant")
+    if family == "tailatscale":
+        p, unit = float(given["p"]), 1e6 * EMPTY_UNIT_S
+        parts = [{"weight": w, "law": f"{x * unit!r}us"} for w, x in ((p, SLOW), (1 - p, FAST))]
+        stages = [stage("one", {"kind": "mixture", "parts": parts}, shards=int(given["N"]))]
+    elif family == "fanout0":
         stages = [stage("one", fan_out_law(given), shards=int(given["N"]))]
     elif family == "fanout0_het":
         count, slow = int(given["N"]), 1 / float(given["mu_slow"])
@@ -197,63 +204,5 @@ def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
 
 
 def shards_of(values: dict[str, Any]) -> int:
+    """Number of shards of a scenario."""
     return sum(part.get("shards", len(part.get("shares", [1]))) for part in values["stages"])
-
-
-def systems() -> list[System]:
-    """All of the table."""
-    rows: dict[tuple[str, str], dict[str, float]] = {}
-    with TABLE.open(newline="") as source:
-        for row in csv.DictReader(source):
-            name = (
-                row["statistic"]
-                .removesuffix("_at_80pct_of_capacity")
-                .removesuffix("_batch_last_task")
-                .removesuffix("_sojourn")
-            )
-            statistic = "wait" if name == "mean_wait" else name
-            if re.fullmatch(r"mean|wait|p[\d.]+(_wait)?", statistic):
-                both_ways = {row["parameters"]}
-                if row["family"] == "gm1":
-                    both_ways.add(row["parameters"].replace("erlang2", "erlang2;by=gamma"))
-                for parameters in sorted(both_ways):
-                    rows.setdefault((row["family"], parameters), {})[statistic] = float(row["value"])
-    found = []
-    for (family, parameters), exact in rows.items():
-        given = parsed(parameters)
-        empty = family in ("fanout0", "fanout0_het", "funnel0")
-        make = empty_system if empty else several_stages if _is_funnel(family) else one_stage
-        values = make(family, given)
-        if _is_funnel(family) or (family == "skew"):  # of the whole funnel, or of the largest shard
-            exact = {name: value for name, value in exact.items() if "wait" not in name}
-        if family in ("mg1_pareto",) or "alpha=1.5" in parameters:
-            exact = {name: value for name, value in exact.items() if name in ("p50", "p95", "p99")}
-        if empty:
-            exact = {name: value * EMPTY_UNIT_S for name, value in exact.items()}
-        queries = (
-            1_500_000 // (shards_of(values) * 60)
-            if empty
-            else 25_000 // (1 if _is_funnel(family) else min(4, shards_of(values)))
-        )
-        found.append(System(f"{family} {parameters}", values, exact, max(150, min(25_000, queries)), empty))
-    return found
-
-
-def held_against(system: System, run: dict[str, Any], jobs: int = 1) -> list[Finding]:
-    """Run a system and hold it against its exact values; returns the findings."""
-    result = simulate(scenario_from_dict({**system.scenario, "run": run}), jobs=jobs)
-    paper = estimate(make_plan(result.scenario))
-    exact = tuple(
-        Prediction(name, 0 if name == "wait" else None, value, "exact", system.name)
-        for name, value in system.exact.items()
-        if not name.endswith("_wait")
-    )
-    summary = result.summary
-    document = summary.to_dict()
-    if system.is_empty:  # MSER-5 takes the outliers of a law without variance for a start that differs
-        document["verdict"] = "stable"
-    return check(replace(paper, predictions=exact), document, summary.tail_shares)
-
-
-def _is_funnel(family: str) -> bool:
-    return family in ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")

@@ -1,0 +1,122 @@
+"""What planners are told, on trial: known capacities, how often intervals cover them, a cheapest fleet."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from simulator.planning.capacity import capacity
+from simulator.planning.sizing import size
+from simulator.scenario import Scenario, scenario_from_dict
+from simulator.theory import times_wider
+from simulator.verification.coverage import beyond, twice
+from simulator.verification.depth import luck
+from simulator.verification.ends import MISS, Ends
+from simulator.verification.families import exponential, paper_funnel, parsed, scenario, stage
+from simulator.verification.fleets import THOUSAND, THREE, by_force
+from simulator.verification.lines import AGREES, DIFFERS, UNSUPPORTED, UNTESTED, Line, final_verdict, held, within
+from simulator.verification.oracle import Examined
+from simulator.verification.table import rows
+
+FAMILY = "capacity"
+
+#: Half the interval of a capacity over its value, as asked for.
+TOLERANCE = 0.01
+
+#: p99 < 100 ms of M/M/1 with a mean of 10 ms, queries a second: 100 - ln(100) / 0.1.
+CAPACITY_PER_S = 100 - math.log(100) / 0.1
+#: Coverage of its interval, and its bias, that are accepted over so many seeds.
+SEEDS, LEAST, MOST, BIAS = 200, 0.88, 0.98, 0.01
+
+
+def capacities() -> list[tuple[str, float]]:
+    """The table's systems with a known capacity: parameters, and queries per second."""
+    return [(row["parameters"], float(row["value"])) for row in rows() if row["family"] == FAMILY]
+
+
+def capacity_scenario(parameters: str, seed: int) -> Scenario:
+    """The system of a row with its objective, at half its capacity or less."""
+    given = parsed(parameters)
+    system = given["system"]
+    workers = re.search(r"c=(\d+)", parameters)
+    if system.startswith("seed"):
+        values = paper_funnel(3.0, 1, 1 if "funnel" in system else 0)
+    else:
+        law: Any = "1s" if system.startswith("M/D/1") else exponential(1.0)
+        count = int(workers[1]) if workers else 1
+        values = scenario(0.3 * count, stage("one", law, workers=count))
+    values = {**values, "slos": [f"p{100 * float(given['q']):g} < {given['slo']}s"], "run": {"seed": seed}}
+    return scenario_from_dict(values)
+
+
+def known_capacity(parameters: str, exact: float, seed: int, tolerance: float = TOLERANCE) -> Examined:
+    """The capacity of a system against the exact one, at the level of every other line: the interval is stretched."""
+
+    def look(own: int) -> Callable[[float], Ends | None]:
+        found = capacity(capacity_scenario(parameters, own), tolerance=tolerance)
+        value, low, high = found.per_s.value, found.per_s.low, found.per_s.high
+
+        def ends(alarm: float) -> Ends | None:
+            if found.verdict != "found" or value is None or low is None or high is None:
+                return None
+            wider = times_wider(found.points[-1].replications, alarm)  # of those with most queries
+            return Ends(value, value * (low / value) ** wider, value * (high / value) ** wider)
+
+        return ends
+
+    looks = [look(luck(seed, parameters))]
+
+    def again() -> Callable[[float], Ends | None]:
+        looks.append(look(luck(seed, parameters, again=True)))
+        return looks[-1]
+
+    verdict, runs = final_verdict(exact, looks[0], again)
+    found = looks[-1](MISS)
+    verdict = UNTESTED if verdict == UNSUPPORTED else verdict
+    return Examined((held(FAMILY, parameters, "capacity", exact, found, verdict, runs=runs),))
+
+
+def _mm1(seed: int) -> Scenario:
+    server = {"name": "server", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "10ms"}}}
+    values = {"name": "mm1", "load": {"rate": "50/s"}, "stages": [server], "slos": ["p99 < 100ms"]}
+    return scenario_from_dict({**values, "run": {"seed": seed}})
+
+
+def coverage_of_a_capacity(seed: int, seeds: int = SEEDS) -> Examined:
+    """Over so many seeds at a tolerance of 3 % its interval covers the exact capacity of M/M/1, nominally in 95 %."""
+    base = luck(seed, "coverage of a capacity")
+
+    def look(first: int) -> tuple[Line, ...]:
+        found = [capacity(_mm1(base + first + one), tolerance=0.03) for one in range(seeds)]
+        name = "capacity of M/M/1, p99 < 10 services"
+        wide = sum(one.verdict != "found" or one.half_width is None or one.half_width > 0.03 for one in found)
+        values = [one.per_s for one in found if one.verdict == "found"]
+        covered = sum(bool(one.low and one.high and one.low <= CAPACITY_PER_S <= one.high) for one in values) / seeds
+        bias = float(np.mean([one.value for one in values])) / CAPACITY_PER_S - 1 if values else math.nan
+        chance = beyond(seeds, LEAST, MOST)
+        return (
+            within(
+                "coverage of a capacity", name, f"share of {seeds} seeds", 0.95, covered, LEAST, MOST, chance=chance
+            ),
+            within("intervals", name, "bias, relative", 0.0, bias, -BIAS, BIAS),
+            within("intervals", name, "wider than asked for", 0.0, float(wide), 0.0, 0.0),
+        )
+
+    return twice(look)
+
+
+def cheapest_of_a_thousand() -> Examined:
+    """Every one of a thousand fleets is simulated in full; ``size`` finds the same three, simulating few."""
+    asked = scenario_from_dict(THREE)
+    good = list(by_force(asked, THOUSAND))
+    found = size(asked, search=THOUSAND)
+    same = [one.values for one in found.answers] == [values for values, _ in good[:3]]
+    few = len(found.seen) <= 100
+    cost = found.answers[0].cost if found.answers else math.nan
+    name, note = "the cheapest of a thousand fleets", f"{len(found.seen)} of 1000 simulated"
+    verdict = AGREES if same and few else DIFFERS
+    return Examined((Line("sizing", name, "USD/h", good[0][1], cost, good[0][1], good[0][1], verdict, note=note),))

@@ -1,0 +1,229 @@
+"""Verification as a program: every family of known answers, the engines, the intervals, the planners."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from simulator.errors import ContradictionError
+from simulator.planning.execute import Progress, execute
+from simulator.planning.frames import frame, html
+from simulator.run import versions
+from simulator.verification import bursts, coverage, engines, planners, population
+from simulator.verification.depth import AT_DEPTH
+from simulator.verification.lines import CONTRADICTED, FAILURES, Line, budget
+from simulator.verification.oracle import Examined, Quantiles, examine
+from simulator.verification.sources import NOT_YET, VERIFIED
+from simulator.verification.table import rows, systems, typical
+
+#: Drawn plans on which the engines are held against each other.
+PLANS, PLANS_DEEP = 1_000, 50_000
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is done at one go; it can be pickled."""
+
+    family: str
+    name: str
+    look: Callable[[], Examined]
+
+
+def oracle_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+    """One system a piece: all of the table, or one of each family. One of each family is also drawn."""
+    for family in dict.fromkeys(system.family for system in systems()):
+        if family not in families:  # which is typical takes a while
+            continue
+        drawn = typical(family)
+        for system in systems() if deep else (drawn,):
+            if system.family == family:
+                look = partial(examine, system, seed, AT_DEPTH, system is drawn)
+                yield Piece(family, system.name, look)
+    for family in population.FAMILIES:
+        known = population.known(family)
+        for parameters, exact in known if deep else known[-1:]:
+            look = partial(population.examine_population, family, parameters, exact, seed)
+            yield Piece(family, f"{family} {parameters}", look)
+    for case in bursts.bursts():  # they take no time
+        yield Piece(bursts.FAMILY, case[0], partial(bursts.examine_burst, *case))
+
+
+def engine_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+    """Drawn plans."""
+    for part, plans in engines.parts(PLANS_DEEP if deep else PLANS):
+        yield Piece("engines", f"plans, part {part + 1}", partial(engines.agreement, part, plans, seed))
+
+
+def planner_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+    """Capacities that are known; in depth, how often their intervals cover them, and a cheapest fleet."""
+    if deep:
+        yield Piece("sizing", "a thousand fleets", planners.cheapest_of_a_thousand)
+        yield Piece("intervals", "capacity", partial(planners.coverage_of_a_capacity, seed))
+    known = planners.capacities()
+    for parameters, exact in known if deep else known[:1]:
+        look = partial(planners.known_capacity, parameters, exact, seed)
+        yield Piece(planners.FAMILY, f"capacity {parameters}", look)
+
+
+def coverage_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+    """The intervals on trial; in depth only."""
+    if deep:
+        for utilisation in (0.8, 0.9):
+            yield Piece("intervals", f"p99 at {utilisation}", partial(coverage.of_p99, utilisation, seed))
+        for utilisation in (0.5, 0.8):
+            look = partial(coverage.of_a_difference, utilisation, seed)
+            yield Piece("intervals", f"difference of p99 at {utilisation}", look)
+
+
+#: What makes the pieces of a verification, the long ones first. What comes to the program comes in here.
+MAKERS: tuple[Callable[[bool, int, Collection[str]], Iterator[Piece]], ...] = (
+    planner_pieces,
+    coverage_pieces,
+    engine_pieces,
+    oracle_pieces,
+)
+
+
+def pieces_of(deep: bool, seed: int, families: Collection[str]) -> list[Piece]:
+    """The pieces of a verification of some families."""
+    found = [piece for make in MAKERS for piece in make(deep, seed, families)]
+    return [piece for piece in found if piece.family in families]
+
+
+#: Families besides those of systems; the second ones in depth only.
+OTHERS, OTHERS_DEEP = ("engines",), ("intervals", "sizing")
+
+
+def families_of(deep: bool = False) -> list[str]:
+    """The names that ``families`` may have, in order of the report."""
+    own = {row["family"] for row in rows()} | {system.family for system in systems()}
+    return [*(name for name in VERIFIED if name in own), *OTHERS, *(OTHERS_DEEP if deep else ())]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a verification found."""
+
+    deep: bool
+    seed: int
+    families: tuple[str, ...]
+    whole: bool  #: all families were asked for
+    lines: tuple[Line, ...]
+    quantiles: tuple[Quantiles, ...]
+    done: int  #: pieces
+    total: int
+    interrupted: bool
+    wall_s: float
+
+    @property
+    def failures(self) -> tuple[Line, ...]:
+        """The lines that failed."""
+        return tuple(line for line in self.lines if line.failed)
+
+    @property
+    def exit_code(self) -> int:
+        """0: every line holds; 99: one failed; 130: interrupted."""
+        return 130 if self.interrupted else 99 if self.failures else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As written to ``results.json``."""
+        return {
+            "schema": 1,
+            "deep": self.deep,
+            "seed": self.seed,
+            "families": list(self.families),
+            "whole": self.whole,
+            "failed": len(self.failures),
+            "failures": list(FAILURES),
+            "interrupted": self.interrupted,
+            "done": self.done,
+            "total": self.total,
+            "verdicts": dict(Counter(line.verdict for line in self.lines)),
+            "false_alarms": budget(self.lines),
+            "lines": [line.to_dict() for line in self.lines],
+            "quantiles": [{**vars(one), "rows": [list(row) for row in one.rows]} for one in self.quantiles],
+            "verified": {name: known._asdict() for name, known in VERIFIED.items()},
+            "not_yet": NOT_YET,
+            "wall_s": self.wall_s,
+            "versions": versions(),
+        }
+
+    def to_frame(self) -> Any:
+        """One row a line, as a ``pandas.DataFrame``. Raises ImportError without pandas."""
+        return frame([line.to_dict() for line in self.lines])
+
+    def _repr_html_(self) -> str:
+        title = f"{len(self.lines)} lines, {len(self.failures)} failed"
+        return html(title, [line.to_dict() for line in self.lines])
+
+
+def verify(
+    families: Sequence[str] | None = None,
+    *,
+    deep: bool = False,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Verification:
+    """Hold this version against everything that is known of the systems that it can express.
+
+    Parameters
+    ----------
+    families
+        Some of ``families_of(deep)``; None: all.
+    deep
+        All configurations of each family instead of one, 50,000 plans instead of 1,000, the coverage of the intervals,
+        and the cheapest of a thousand fleets by brute force.
+    seed
+        Of all luck.
+    jobs
+        Processes. What is found does not depend on it.
+    progress, say
+        As for ``execute``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such family.
+    """
+    known = families_of(deep)
+    unknown = [name for name in families or () if name not in known]
+    if unknown:
+        raise ValueError(f"no family is called {unknown[0]!r}; there are {', '.join(known)}")
+    began = time.monotonic()
+    pieces = pieces_of(deep, seed, known if families is None else families)
+    found: dict[int, Examined] = {}
+    interrupted = False
+    try:
+        for index, examined in execute(_look, pieces, jobs=jobs, progress=progress, say=say):
+            found[index] = examined  # noqa: PERF403  (an interruption keeps what is there)
+    except KeyboardInterrupt:
+        interrupted = True
+    order = sorted(found, key=lambda index: (known.index(pieces[index].family), index))
+    return Verification(
+        deep,
+        seed,
+        tuple(name for name in known if families is None or name in families),
+        families is None,
+        tuple(line for index in order for line in found[index].lines),
+        tuple(one for index in order if (one := found[index].quantiles) is not None),
+        len(found),
+        len(pieces),
+        interrupted,
+        time.monotonic() - began,
+    )
+
+
+def _look(piece: Piece) -> Examined:
+    """What a piece finds; a run that contradicts a law on its own account is a line, too."""
+    try:
+        return piece.look()
+    except ContradictionError as error:
+        message = str(error).splitlines()[0]
+        line = Line(piece.family, piece.name, "run", None, None, None, None, CONTRADICTED, note=message)
+        return Examined((line,))

@@ -1,0 +1,107 @@
+"""Families of systems with known answers: which this version verifies, by whose result; which it cannot, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Known(NamedTuple):
+    """A family that is verified."""
+
+    system: str
+    source: str
+
+
+#: Families of ``oracles.csv`` (and the paper example), in the order of the report.
+VERIFIED: dict[str, Known] = {
+    "mm1": Known("M/M/1", "Kleinrock (1975), section 5.7"),
+    "mm1_timeout": Known("M/M/1, share of queries later than a client waits", "Kleinrock (1975), section 5.7"),
+    "md1": Known("M/D/1", "Crommelin (1932); Franx (2001)"),
+    "mg1": Known("M/G/1: Erlang, hyperexponential, lognormal, uniform, bimodal", "Pollaczek (1930), Khinchine (1932)"),
+    "mg1_pareto": Known("M/G/1, Pareto service", "Pollaczek (1930), Khinchine (1932); Asmussen (2003), chapter X"),
+    "mg1_mix": Known("M/G/1, two kinds of queries", "Pollaczek (1930), Khinchine (1932)"),
+    "mxg1": Known("several items a query on one server", "Gross and Harris (1998), section 3.1"),
+    "gm1": Known("GI/M/1: constant and Erlang gaps", "Kendall (1953); Kleinrock (1975), chapter 6"),
+    "mmpp": Known("MMPP(2)/M/1: bursts", "Neuts (1981); Fischer and Meier-Hellstern (1993)"),
+    "mmc": Known("M/M/c", "Erlang (1917); Gross and Harris (1998), section 2.3"),
+    "mdc": Known("M/D/c", "Crommelin (1932); Franx (2001)"),
+    "mh2c": Known("M/H2/c", "truncated Markov chain; Seelen, Tijms and van Hoorn (1985)"),
+    "mginf": Known("M/M/inf: the number in the system", "Takacs (1962)"),
+    "mtminf": Known("M_t/M/inf: the number in the system follows a diurnal rate", "Eick, Massey and Whitt (1993)"),
+    "rr": Known("replicas: random, round robin, one queue", "Kleinrock (1975), chapter 6; Wolff (1977)"),
+    "jsq": Known(
+        "replicas: least outstanding, power of two choices", "truncated Markov chain; Adan, Wessels and Zijm (1990)"
+    ),
+    "sqd_n": Known("power of two choices among many replicas", "refined mean field, Gast and Van Houdt (2017)"),
+    "tandem": Known("stages of exponential service", "Jackson (1957); Burke (1956); Reich (1957)"),
+    "tandem_md": Known("a random and a constant stage", "Burke (1956); Reich (1957)"),
+    "tandem_dd": Known("stages of constant service", "Avi-Itzhak (1965); Friedman (1965)"),
+    "fj2": Known("fan-out to two shards under load", "Flatto and Hahn (1984)"),
+    "fjN": Known("fan-out to several shards under load", "truncated Markov chain"),
+    "fj_det": Known("fan-out in lockstep", "one M/D/1 on every sample path"),
+    "skew": Known("shards of unlike size, constant service", "one M/D/1 of the largest"),
+    "fanout0": Known("fan-out to an empty fleet", "order statistics; David and Nagaraja (2003)"),
+    "fanout0_het": Known("the same with one slow shard", "order statistics"),
+    "funnel0": Known("two fan-outs, empty", "Renyi (1953)"),
+    "tailatscale": Known("a share of slow shards, empty", "Dean and Barroso (2013), figure 1"),
+    "det": Known("a burst into constant stages, a server that is asked too much", "arithmetic"),
+    "seed": Known("the paper example's stages, empty", "arithmetic"),
+    "seed_load": Known("the paper example under load", "tandem_dd, fj_det"),
+    "seed_contrast": Known("the same with exponential stages", "Reich (1957)"),
+    "paper": Known("the paper example at any number of shards", "tandem_dd, fj_det"),
+    "capacity": Known("the highest load within an objective", "inversion of the laws above"),
+    "laws": Known("Little's law and flow balance on drawn plans", "Little (1961); Stidham (1974)"),
+}
+
+_BATCHING = "batching of queries"
+_QUORUM = "answers of some of the shards: quorum, deadline"
+_CANCEL = "copies of a task and their cancellation"
+_BOUNDED = "bounded queues"
+_FAILURES = "failures and repairs"
+_NO_EXACT = "no feature: bounds and approximations, nothing exact to hold a run against"
+
+#: Families of the collection that the table was taken from, and the feature that is missing.
+NOT_YET: dict[str, str] = {
+    "mm1_asympvar": "no figure of a run: the variance of a mean from run to run",
+    "erlangb": _BOUNDED,
+    "mmcK": _BOUNDED,
+    "md1K": _BOUNDED,
+    "mm1ps": "processor sharing",
+    "prio": "priorities",
+    "prio_c": "priorities",
+    "sjf": "queues by size",
+    "erlanga": "clients that leave the queue",
+    "mmc_d": "clients that leave the queue",
+    "feedback": "retries",
+    "closed": "closed loads: clients that think",
+    "closed_tandem": "closed loads: clients that think",
+    "bounds": "closed loads: clients that think",
+    "breakdown": _FAILURES,
+    "avail": _FAILURES,
+    "vacation": "background work",
+    "setup": "cold starts",
+    "kofn0": _QUORUM,
+    "deadline0": _QUORUM,
+    "coverage": _QUORUM,
+    "nk": _QUORUM,
+    "hedge0": _CANCEL,
+    "tailatscale_hedge": _CANCEL,
+    "cos": _CANCEL,
+    "redd": _CANCEL,
+    "fullrep": _CANCEL,
+    "tailatscale_tab1": "no feature: measurements of a service, which no model gives back",
+    "splitmerge": "a stage that takes one query at a time",
+    "skew_random": "queries of one shard, by key",
+    "lld": "least work of some sampled replicas",
+    "sqd": "no feature: infinitely many replicas; sqd_n has a thousand",
+    "mmbulk": _BATCHING,
+    "mdbulk": _BATCHING,
+    "dynbatch": _BATCHING,
+    "batchtimeout": _BATCHING,
+    "batchfill": _BATCHING,
+    "lru": "caches",
+    "fj_approx": _NO_EXACT,
+    "fj_simref": "no feature: simulated values, not exact ones",
+    "kingman": _NO_EXACT,
+    "stats": "no feature: ranks of order statistics, not a system",
+}
