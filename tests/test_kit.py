@@ -10,6 +10,7 @@ from simulator.testing import (
     BOOK,
     LawBroken,
     arrivals,
+    broken,
     check_arrivals,
     check_law,
     check_model,
@@ -18,6 +19,7 @@ from simulator.testing import (
     laws,
     models,
 )
+from simulator.testing.broken import smallest
 
 #: Laws that the kit itself asks for; the others are asked by the tests that ``docs/laws.md`` names.
 ASKED = [number for number in BOOK if number[0] in "MLARS" or number in ("E1", "E2", "E3", "E4")]
@@ -48,7 +50,19 @@ def test_a_part_that_breaks_a_law_is_told(wrong, monkeypatch):
 
 @pytest.mark.parametrize("wrong", WHOLE, ids=[f"{one.law}, {one.name}" for one in WHOLE])
 def test_a_scenario_that_breaks_a_law_is_told(wrong, monkeypatch):
+    """By the first case that is found: making it small takes seconds a law, and is asked of a few below."""
+    monkeypatch.setattr(broken, "smallest", lambda *args, shrinks: smallest(*args, shrinks=False))
     is_told(wrong, monkeypatch, only=[wrong.law])
+
+
+@pytest.mark.parametrize("law", ["S12", "S15", "E1"])
+def test_the_case_of_a_scenario_is_small(law, monkeypatch):
+    [wrong] = [one for one in WHOLE if one.law == law]
+    wrong.edit(monkeypatch)
+    with pytest.raises(LawBroken) as told:
+        check_scenario(wrong.subject, profile="quick", only=[law])
+    case = " ".join(told.value.case.values())
+    assert "arrivals at [0] ns" in case or "the first 1 of replication 0" in case, case
 
 
 def test_every_law_that_the_kit_asks_is_broken_by_something():
