@@ -76,7 +76,8 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
     stages = np.array(plan.stages)
     stages["policy"] = ROUND_ROBIN
     stages["mergers"] = 0  # mergers serve in the order of closing, which may change
-    plan = replaced(plan, stages=stages[:1].copy(), laws=np.array(plan.laws[: len(plan.laws) // len(plan.stages)]))
+    laws = np.array(plan.laws[: len(plan.laws) // len(plan.stages)])
+    plan = replaced(plan, stages=stages[:1].copy(), laws=laws, rules=plan.rules[:1])
     shards, replicas = int(stages[0]["shards"]), int(stages[0]["shards"] * stages[0]["replicas"])
     plan = replaced(plan, share=np.array(plan.share[:shards]), machine_factor=np.array(plan.machine_factor[:replicas]))
     slower = replaced(plan, machine_factor=plan.machine_factor * (1 + extra), drain_ns=NEVER_NS)

@@ -18,14 +18,17 @@ from hypothesis import strategies as st
 
 from simulator import ScenarioError, scenario_from_dict
 from simulator.core import jit, sampling
-from simulator.core.assemble import ONE, PlanTooLarge, StageParts, check_sizes
+from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, smallest_plan
 from simulator.core.laws import Law, LawTable
-from simulator.core.plan import CONSTANT, NEVER_NS, frozen
+from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, frozen
+from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.core.trace import same_trace
-from simulator.engines import compiled, reference
+from simulator.engines import compile_ahead, compiled, reference, why_reference
+from simulator.errors import PluginError
 from simulator.planner import make_plan, paper_plan
 from simulator.stats import summarise
 from simulator.stats.extract import Extracts, extract
+from simulator.stats.load import most_within
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.paired import LeftOut, exactly
 from simulator.stats.quantiles import Series
@@ -58,7 +61,8 @@ def far_plans(draw):
 def outcome(simulate, plan, **more):
     """The trace, or None where the run goes beyond all instants."""
     try:
-        return simulate(plan, **more)
+        with np.errstate(over="ignore"):  # sums of instants wrap around and back, as they do when compiled
+            return simulate(plan, **more)
     except OverflowError:
         return None
 
@@ -80,6 +84,7 @@ def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
     """Figures are finite or absent, percentiles grow, and extracts say what traces say."""
     if is_cut:
         values["run"]["drain"] = "0s"
+    values["slos"] += ["mean < 1s", "max < 1s", "failed_ratio < 0%", "99% within 1s", "goodput > 1/s"]
     scenario = scenario_from_dict(values)
     planned = [make_plan(scenario, replication) for replication in range(scenario.run.replications)]
     assume(sum(plan.queries for plan in planned) <= 2000)
@@ -213,3 +218,78 @@ def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with jit._alone(tmp_path / "lock"):
         assert not (tmp_path / "lock").exists()
+
+
+def third(replicas, outstanding, turn, u, v):
+    return 2
+
+
+def text(replicas, outstanding, turn, u, v):
+    return "first"
+
+
+def division(replicas, outstanding, turn, u, v):
+    return 1 // 0 if turn else 0
+
+
+def interrupt(replicas, outstanding, turn, u, v):
+    raise KeyboardInterrupt
+
+
+@settings(max_examples=60)
+@given(plans(most_queries=4), st.sampled_from([third, text, division, interrupt]), st.integers(0, 2))
+def test_a_rule_that_goes_wrong_ends_both_engines_alike(plan, rule, place):
+    """Out of range, not an integer, an exception: with the query and the shard at which it was asked."""
+    stages = np.array(plan.stages)
+    stages["policy"][place % len(stages)] = PLUGGED
+    rules = [None] * len(stages)
+    rules[place % len(stages)] = Rule(rule.__name__, rule)
+    faulty, said = dataclasses.replace(plan, stages=frozen(stages), rules=tuple(rules)), []
+    for simulate in (reference.simulate, compiled.simulate, event_by_event):
+        try:
+            simulate(faulty)
+            said.append("")
+        except (PluginError, KeyboardInterrupt) as error:
+            said.append(str(error) if isinstance(error, PluginError) else "interrupted")
+    if any("with NUMBA_DISABLE_JIT=1 it is told" in one for one in said):  # compiled, an exception has no text
+        said = [one.split(":")[0] for one in said]
+    assert said[0] == said[1] == said[2]
+
+
+def event_by_event(plan):
+    return compiled.simulate(plan, event_by_event=range(len(plan.stages)))
+
+
+@given(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=8), min_size=1, max_size=3), st.integers(1, 12))
+def test_the_most_arrivals_in_any_window_begin_with_an_arrival(groups, window_ns):
+    arrivals = [np.array(sorted(group)) for group in groups]
+    slowly = max(((one >= begin) & (one < begin + window_ns)).sum() for one in arrivals for begin in one)
+    assert most_within(arrivals, window_ns) == slowly
+
+
+def test_a_later_stage_waits_for_room_in_the_event_list():
+    burst = assemble([StageParts(candidates=ONE), StageParts(time=Law.constant(1000.0))], np.zeros(300, dtype=int))
+    expected = reference.simulate(burst)
+    for way in ([1], [0, 1]):
+        assert same_trace(compiled.simulate(burst, event_by_event=way), expected) == ""
+
+
+def test_a_table_is_refused_or_needs_no_inner_points():
+    points = np.array([0.0, 1.0])
+    jump = tabulate(lambda x: np.where(x > 0, 1.0, 0.0), points, 1e-3, 2.0, 100)
+    assert (jump.error, jump.tried) == (0.0, 0)
+    with pytest.raises(NotTabulated):
+        tabulate(lambda x: 1.013 ** np.floor(50_000 * x), np.linspace(0, 1, 100), 1e-9, 0.0, 1000)
+
+
+def test_kernels_are_compiled_ahead_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(jit, "_CACHE", tmp_path)
+    compile_ahead()
+    assert jit.is_compiled(tmp_path)
+
+
+def test_what_only_the_reference_engine_knows_is_said(monkeypatch):
+    plan = smallest_plan()
+    assert why_reference("auto", plan) == ""
+    monkeypatch.setattr(compiled, "uncovered", lambda plan: "time travel")
+    assert why_reference("auto", plan).endswith("does not know time travel")

@@ -52,7 +52,7 @@ if _settings.DISABLE_JIT:
         """What the rule at an address answers; arguments as of ``rules.choose``."""
         return _PROTOTYPE(int(address))(replicas, outstanding.ctypes.data + 8 * int(first), int(turn), u, v)
 
-else:
+else:  # pragma: no cover (only with the compiler on)
 
     @_intrinsic  # type: ignore[untyped-decorator,unused-ignore]
     def _call(typing_context, address, replicas, outstanding, first, turn, u, v):  # type: ignore[no-untyped-def]
@@ -89,7 +89,7 @@ def compiled(function: Callable[..., Any]) -> Compiled:
     """Compile a rule, if it is in the subset of numba; reads beyond the array raise."""
     if _settings.DISABLE_JIT:
         return Compiled(None, 0, "")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # pragma: no cover (from here on only with the compiler on)
         warnings.simplefilter("ignore")
         try:
             rule = _numba.njit(_ARGUMENTS, boundscheck=True)(getattr(function, "py_func", function))
@@ -106,15 +106,15 @@ def compiled(function: Callable[..., Any]) -> Compiled:
 
         except Exception as error:  # noqa: BLE001 (numba has errors of its own, and others)
             return Compiled(None, 0, _reason(error))
-    code: Any = call
-    return Compiled(code, int(code.address), "")
+    code: Any = call  # pragma: no cover (only with the compiler on)
+    return Compiled(code, int(code.address), "")  # pragma: no cover (only with the compiler on)
 
 
 #: How lines of such a message begin that say nothing to a user.
 _UNTOLD = ("Failed in ", "- Resolution failure", "No ", "During: ", "File ")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> str:  # pragma: no cover (only with the compiler on)
     """The line of a message of numba that says what it does not know."""
     lines = [" ".join(re.sub(r"\x1b\[[0-9;]*m", "", line).split()) for line in str(error).splitlines()]
     told = [line for line in lines if line and not line.startswith(_UNTOLD)]
@@ -125,7 +125,7 @@ def why_not_compiled(plan: Plan) -> str:
     """The first rule of a plan that only the reference engine knows, and why; empty: there is none."""
     for rule in plan.rules:
         reason = "" if rule is None else compiled(rule.function).why_not
-        if rule is not None and reason:
+        if rule is not None and reason:  # pragma: no cover (only with the compiler on)
             return f"the rule {rule.name}, which numba does not compile ({reason})"
     return ""
 
@@ -144,7 +144,7 @@ class Calls:
         if rule is None:
             return 0
         code = compiled(rule.function)
-        if code.address:
+        if code.address:  # pragma: no cover (only with the compiler on)
             return code.address
         callback = _PROTOTYPE(self._in_python(getattr(rule.function, "py_func", rule.function)))
         self.callbacks.append(callback)
@@ -178,7 +178,7 @@ class Calls:
         cure = f"it must give an index from 0 to {replicas - 1}: correct it"
         if answer != RAISED:
             raise PluginError(f"{rule.name}: gives {answer} {where}; {cure}")
-        if not self.raised:
+        if not self.raised:  # pragma: no cover (only with the compiler on)
             raise PluginError(f"{rule.name}: raised an exception {where}; with NUMBA_DISABLE_JIT=1 it is told")
         error = self.raised[0]
         if isinstance(error, KeyboardInterrupt):

@@ -77,7 +77,7 @@ class Levels:
     def greatest_low(self, entry: int) -> float:
         """The greatest low end from ``entry`` on."""
         greatest = 0.0
-        for piece in self.forward(entry):
+        for piece in self.forward(entry):  # pragma: no branch (after the last entry no query is later)
             greatest = max(greatest, float(piece.low.max()))
             if self.share(int(piece.entry[-1])) <= greatest:
                 break
@@ -86,7 +86,7 @@ class Levels:
     def least_high(self, entry: int) -> float:
         """The least high end up to ``entry``."""
         least = 1.0
-        for piece in self.backward(entry):
+        for piece in self.backward(entry):  # pragma: no branch (before the first entry all queries are later)
             least = min(least, float(piece.high.min()))
             if self.share(int(piece.entry[0])) >= least:
                 break
