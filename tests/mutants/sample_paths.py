@@ -6,7 +6,6 @@ import dataclasses
 import math
 
 import numpy as np
-from simulator.verification.engines import difference
 from held import GENERATE, Broken, law
 from hypothesis import given, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -19,6 +18,7 @@ from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, frozen
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.testing import plans
+from simulator.verification.engines import difference
 
 #: The law that each invariant of ``core/invariants.py`` is part of.
 LAW_OF_INVARIANT = {
