@@ -39,7 +39,7 @@ HELD_BY = {
     "T1": ["unit/test_stats.py"],
     "T2": ["unit/test_stats.py"],
     "T3": ["unit/test_stats.py"],
-    "T4": ["test_verify.py"],
+    "T4": ["test_verification.py"],
     "T5": ["unit/test_stats.py"],
     "T6": ["test_theory.py"],
     "T7": ["unit/test_stats.py"],
