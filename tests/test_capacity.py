@@ -51,23 +51,27 @@ EXACT = {
 }
 
 
-#: A dozen intervals of 95 % miss one in every second run of luck: a 99.9 % interval is this much wider.
-DRAWN_OUT = 3.29 / 1.96
+#: Outside its 95 % interval with the default seed, as one in twenty is: over seeds 1 to 300 it is covered in 93 %. It
+#: is held to the 99.9 % interval, which is so much wider, and must be called what it is.
+OUTSIDE, DRAWN_OUT = {"funnel p95"}, 3.29 / 1.96
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_the_interval_holds_the_exact_value_and_is_as_narrow_as_asked(name):
-    """Drawn out to 99.9 %: a false alarm in one of eighty seeds, over all systems. `verify` counts coverage at 95 %."""
     make, tolerance, exact = EXACT[name]
     found = capacity(make(), tolerance=tolerance, jobs=2)
     assert found.verdict == "found", found.reason
     assert found.half_width <= tolerance
-    low, value, high = (found.per_s.low, found.per_s.value, found.per_s.high)
-    assert value - DRAWN_OUT * (value - low) <= exact <= value + DRAWN_OUT * (high - value)
+    low, value, high = found.per_s.low, found.per_s.value, found.per_s.high
     assert low < value < high
+    if name in OUTSIDE:
+        assert not low <= exact <= high, "it is covered now: it is no exception any more"
+        assert value - DRAWN_OUT * (value - low) <= exact <= value + DRAWN_OUT * (high - value)
+    else:
+        assert low <= exact <= high
     if "utilisation" not in name:
         assert found.theory.per_s == pytest.approx(exact, rel=1e-6)
-        assert found.theory.verdict == ("agrees" if low <= exact <= high else "outside 95 %")
+        assert found.theory.verdict == ("outside 95 %" if name in OUTSIDE else "agrees")
     assert found.exit_code == 0
     assert found.bottleneck["utilisation"] == pytest.approx(found.per_s.value / found.bottleneck["saturation_per_s"])
 

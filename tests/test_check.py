@@ -104,3 +104,9 @@ def test_the_gallery_obeys_the_laws(path):
     some = laws[GALLERY.index(path) % 3 :: 3]
     report = check_scenario(path, profile="quick", only=some)
     assert [row.number for row in report.rows] == some
+
+
+def test_the_plug_ins_of_the_gallery_obey_the_laws(shardsim):
+    code, out, _ = shardsim("check", str(ROOT / "scenarios" / "plugins" / "mine.py"))
+    assert "breaks" not in out
+    assert code == 0

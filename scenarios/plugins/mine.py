@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.plugins import Count, Duration, Ratio, arrivals, cost_model, law, routing
+from simulator.plugins import Count, Duration, PositiveCount, Ratio, arrivals, cost_model, law, routing
 
 
 @cost_model
@@ -52,12 +52,13 @@ class Hiccup:
     """A factor of mean 1: now and then a task takes ``times`` as long as the others."""
 
     chance: Ratio
-    times: Count
+    times: PositiveCount
 
     def quantile(self, u):
         """Values at uniforms of (0, 1)."""
         usual = 1 / (1 + self.chance * (self.times - 1))
-        return np.where(u < 1 - self.chance, usual, usual * self.times)
+        is_other = u >= 1 - self.chance if self.times >= 1 else u < self.chance  # so that it grows with the uniform
+        return np.where(is_other, usual * self.times, usual)
 
 
 @arrivals
@@ -74,10 +75,18 @@ class Paired:
 
 @routing(looks_at="outstanding")
 def least_of_three(replicas, outstanding, turn, u, v) -> int:
-    """Of three replicas beside one another, the one with the fewest tasks outstanding."""
-    first = best = int(u * replicas)
-    for step in range(1, min(3, replicas)):
-        other = (first + step) % replicas
-        if outstanding[other] < outstanding[best]:
-            best = other
-    return best
+    """Of three replicas drawn at random, the one with the fewest tasks outstanding; of equals the first drawn."""
+    first = int(u * replicas)
+    if replicas == 1:
+        return first
+    place = v * (replicas - 1)
+    second = (first + 1 + int(place)) % replicas
+    best = second if outstanding[second] < outstanding[first] else first
+    if replicas == 2:
+        return best
+    third = int((place - int(place)) * (replicas - 2))  # among those that are neither the first nor the second
+    if third >= min(first, second):
+        third += 1
+    if third >= max(first, second):
+        third += 1
+    return third if outstanding[third] < outstanding[best] else best
