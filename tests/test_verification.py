@@ -20,12 +20,12 @@ from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
 from simulator.theory import stretched, times_wider
-from simulator.verification import coverage, families_of, lines, planners, program, verify
+from simulator.verification import book, coverage, families_of, lines, planners, program, verify
 from simulator.verification.depth import Depth, luck, quantile_of
 from simulator.verification.ends import Ends, mean_ends, quantile_ends, share_ends
 from simulator.verification.engines import agreement
 from simulator.verification.exact_laws import exact_law
-from simulator.verification.lines import AGREES, AT_SECOND, CONTRADICTED, DIFFERS, MISSED, UNSUPPORTED, UNTESTED
+from simulator.verification.lines import AGREES, AT_SECOND, BROKEN, CONTRADICTED, DIFFERS, MISSED, UNSUPPORTED, UNTESTED
 from simulator.verification.oracle import Examined, examine
 from simulator.verification.sources import NOT_YET, VERIFIED
 from simulator.verification.table import by_name, rows, systems, typical, utilisation
@@ -45,7 +45,7 @@ def test_every_family_of_the_collection_is_verified_or_said_to_be_missing(shared
 def test_what_is_verified_is_what_the_table_has():
     assert not set(VERIFIED) & set(NOT_YET)
     assert {row["family"] for row in rows()} == set(VERIFIED) - {"paper", "laws"}
-    assert set(families_of()) == (set(VERIFIED) - {"laws"}) | {"engines"}
+    assert set(families_of()) == set(VERIFIED) | {"engines"}
     for deep in (False, True):
         assert {piece.family for piece in program.pieces_of(deep, 0, families_of(deep))} == set(families_of(deep))
     assert set(families_of(deep=True)) == set(families_of()) | {"intervals", "sizing"}
@@ -335,3 +335,12 @@ def test_a_run_that_contradicts_a_law_by_itself_is_a_failure():
     [line] = program._look(program.Piece("capacity", "one", contradicts)).lines
     assert (line.verdict, line.note, line.failed) == (CONTRADICTED, "do not trust it", True)
     assert program._look(program.Piece("capacity", "one", lambda: Examined(()))).lines == ()
+
+
+def test_laws_of_the_book_are_lines(monkeypatch):
+    found = book.drawn_scenarios("quick").lines
+    assert {line.verdict for line in found} == {AGREES}
+    assert {"S1", "S7", "E1"} <= {line.statistic for line in found}
+    faulty(monkeypatch, 2.0)
+    [line] = book.drawn_scenarios("quick").lines
+    assert (line.verdict, line.failed) == (BROKEN, True)

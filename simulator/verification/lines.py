@@ -18,7 +18,8 @@ MISSED = "MISSED TWICE"
 CONTRADICTED = "CONTRADICTED"
 UNTESTED = "NOT TESTED"  #: though it should have been: no interval, or one that is too wide to say anything
 DIFFERS = "DIFFERS"
-FAILURES = (MISSED, CONTRADICTED, UNTESTED, DIFFERS)
+BROKEN = "BROKEN"  #: a law of the book
+FAILURES = (MISSED, CONTRADICTED, UNTESTED, DIFFERS, BROKEN)
 
 #: Chance that a line held against an exact value fails by luck: two independent misses, or one contradiction. A second
 #: run is made only after a miss; that it contradicts is part of its missing.

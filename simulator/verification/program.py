@@ -13,7 +13,7 @@ from simulator.errors import ContradictionError
 from simulator.planning.execute import Progress, execute
 from simulator.planning.frames import frame, html
 from simulator.run import versions
-from simulator.verification import bursts, coverage, engines, planners, population
+from simulator.verification import book, bursts, coverage, engines, planners, population
 from simulator.verification.depth import AT_DEPTH
 from simulator.verification.lines import CONTRADICTED, FAILURES, Line, budget
 from simulator.verification.oracle import Examined, Quantiles, examine
@@ -79,10 +79,17 @@ def coverage_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterato
             yield Piece("intervals", f"difference of p99 at {utilisation}", look)
 
 
+def law_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+    """The laws of scenarios, by the kit's own luck."""
+    profile = book.PROFILE_DEEP if deep else book.PROFILE
+    yield Piece(book.FAMILY, "drawn scenarios", partial(book.drawn_scenarios, profile))
+
+
 #: What makes the pieces of a verification, the long ones first. What comes to the program comes in here.
 MAKERS: tuple[Callable[[bool, int, Collection[str]], Iterator[Piece]], ...] = (
     planner_pieces,
     coverage_pieces,
+    law_pieces,
     engine_pieces,
     oracle_pieces,
 )
@@ -95,7 +102,7 @@ def pieces_of(deep: bool, seed: int, families: Collection[str]) -> list[Piece]:
 
 
 #: Families besides those of systems; the second ones in depth only.
-OTHERS, OTHERS_DEEP = ("engines",), ("intervals", "sizing")
+OTHERS, OTHERS_DEEP = ("engines", "laws"), ("intervals", "sizing")
 
 
 def families_of(deep: bool = False) -> list[str]:

@@ -50,7 +50,7 @@ VERIFIED: dict[str, Known] = {
     "seed_contrast": Known("the same with exponential stages", "Reich (1957)"),
     "paper": Known("the paper example at any number of shards", "tandem_dd, fj_det"),
     "capacity": Known("the highest load within an objective", "inversion of the laws above"),
-    "laws": Known("Little's law and flow balance on drawn plans", "Little (1961); Stidham (1974)"),
+    "laws": Known("drawn scenarios against the book of laws, Little's law among them", "Little (1961); Stidham (1974)"),
 }
 
 _BATCHING = "batching of queries"
