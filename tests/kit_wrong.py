@@ -340,28 +340,28 @@ class OwnLuck(Exponential):
 
 def rate_in_gaps(patch: pytest.MonkeyPatch) -> None:
     """Twice the rate is thinned, not pressed together."""
-    from simulator.testing import of_arrivals
+    from simulator.testing import processes
 
-    honest = of_arrivals.arrivals_counted
+    honest = processes.arrivals_counted
 
     def thinned(gaps, seed, replication, rate, count):
         return honest(gaps, seed, replication + int(rate.instants(np.array([1.0]))[0] < 1e-3), rate, count)
 
-    patch.setattr(of_arrivals, "arrivals_counted", thinned)
+    patch.setattr(processes, "arrivals_counted", thinned)
 
 
 def one_replication(patch: pytest.MonkeyPatch) -> None:
-    from simulator.testing import of_arrivals
+    from simulator.testing import processes
 
-    honest = of_arrivals.epochs
-    patch.setattr(of_arrivals, "epochs", lambda gaps, seed, _, count: honest(gaps, seed, 0, count))
+    honest = processes.epochs
+    patch.setattr(processes, "epochs", lambda gaps, seed, _, count: honest(gaps, seed, 0, count))
 
 
 def negative_start(patch: pytest.MonkeyPatch) -> None:
-    from simulator.testing import of_arrivals
+    from simulator.testing import processes
 
-    honest = of_arrivals.epochs
-    patch.setattr(of_arrivals, "epochs", lambda gaps, seed, run, count: honest(gaps, seed, run, count) - 0.6)
+    honest = processes.epochs
+    patch.setattr(processes, "epochs", lambda gaps, seed, run, count: honest(gaps, seed, run, count) - 0.6)
 
 
 ARRIVALS = (
@@ -427,9 +427,9 @@ def busier_of_two(replicas, outstanding, turn, u, v):
 
 
 def compiled_otherwise(patch: pytest.MonkeyPatch) -> None:
-    from simulator.testing import of_rules
+    from simulator.testing import routed
 
-    patch.setattr(of_rules, "_in_machine_code", lambda rule: lambda replicas, outstanding, turn, u, v: replicas - 1)
+    patch.setattr(routed, "_in_machine_code", lambda rule: lambda replicas, outstanding, turn, u, v: replicas - 1)
 
 
 RULES = (

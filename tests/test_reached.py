@@ -78,6 +78,25 @@ def test_the_engines_agree_beyond_all_instants(plan):
                 assert same_trace(found, expected, without_tasks=not tasks) == ""
 
 
+HALF_NS = NEVER_NS // 2
+
+
+@pytest.mark.parametrize("late", ["the request of the second stage", "the merge of the first"])
+def test_an_instant_less_is_told_apart_and_one_more_is_not(late):
+    """The first stage ends a ns after half of all instants; what is next takes almost the other half, and a ns."""
+    for short_ns in (3, 2, 1):  # fits; the last service ends beyond; what is late does
+        left_ns = NEVER_NS - HALF_NS - short_ns
+        merge_ns, request_ns = (left_ns, 0) if late.startswith("the merge") else (0, left_ns)
+        first = StageParts(candidates=ONE, time=Law.none(), request_ns=HALF_NS, merge_ns=merge_ns)
+        plan = assemble([first, StageParts(time=Law.none(), request_ns=request_ns)], np.zeros(1, dtype=np.int64))
+        expected = outcome(reference.simulate, plan)
+        assert (expected is None) == (short_ns < 3)
+        for way in ((), [0], [1], [0, 1]):
+            found = outcome(compiled.simulate, plan, event_by_event=way)
+            assert (found is None) == (expected is None), f"event by event: {list(way)}"
+            assert found is None or same_trace(found, expected) == ""
+
+
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(scenarios(most_queries=40, most_stages=2), st.booleans())
 def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
@@ -85,6 +104,7 @@ def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
     if is_cut:
         values["run"]["drain"] = "0s"
     values["slos"] += ["mean < 1s", "max < 1s", "failed_ratio < 0%", "99% within 1s", "goodput > 1/s"]
+    values["slos"] += [f"stage.{values['stages'][0]['name']}.utilisation < 50%"]
     scenario = scenario_from_dict(values)
     planned = [make_plan(scenario, replication) for replication in range(scenario.run.replications)]
     assume(sum(plan.queries for plan in planned) <= 2000)
@@ -276,6 +296,8 @@ def test_a_later_stage_waits_for_room_in_the_event_list():
 
 def test_a_table_is_refused_or_needs_no_inner_points():
     points = np.array([0.0, 1.0])
+    with pytest.raises(NotTabulated, match="a table of 2 points"):
+        tabulate(np.square, points, 1e-3, 0.0, 2)
     jump = tabulate(lambda x: np.where(x > 0, 1.0, 0.0), points, 1e-3, 2.0, 100)
     assert (jump.error, jump.tried) == (0.0, 0)
     with pytest.raises(NotTabulated):

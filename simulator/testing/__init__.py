@@ -9,14 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.testing.book import BOOK, Statement
+    from simulator.testing.book import BOOK
     from simulator.testing.broken import LawBroken, Report
     from simulator.testing.cases import Case
-    from simulator.testing.of_arrivals import arrivals, check_arrivals
+    from simulator.testing.drawn_arrivals import arrivals
+    from simulator.testing.drawn_models import models
+    from simulator.testing.of_arrivals import check_arrivals
     from simulator.testing.of_laws import check_law
-    from simulator.testing.of_models import check_model, models
+    from simulator.testing.of_models import check_model
     from simulator.testing.of_rules import check_rule
     from simulator.testing.of_scenarios import check_scenario
+    from simulator.testing.statement import Statement
     from simulator.testing.strategies import factor_laws, laws, plans, traces
     from simulator.testing.written import scenarios, slos, stages
 
@@ -26,8 +29,8 @@ _HOMES = {
     "Case": "cases",
     "LawBroken": "broken",
     "Report": "broken",
-    "Statement": "book",
-    "arrivals": "of_arrivals",
+    "Statement": "statement",
+    "arrivals": "drawn_arrivals",
     "check_arrivals": "of_arrivals",
     "check_law": "of_laws",
     "check_model": "of_models",
@@ -35,7 +38,7 @@ _HOMES = {
     "check_scenario": "of_scenarios",
     "factor_laws": "strategies",
     "laws": "strategies",
-    "models": "of_models",
+    "models": "drawn_models",
     "plans": "strategies",
     "scenarios": "written",
     "slos": "written",

@@ -1,4 +1,4 @@
-"""Arrivals held against the laws A1 .. A9, and drawn.
+"""Arrivals held against the laws A1 .. A9.
 
 Two laws are statistical: the rate (A2) and the index of dispersion (A3). Their seeds are fixed, so a process is found
 right or wrong once and for all; over processes, each is told without cause about once in a million (five standard
@@ -9,128 +9,24 @@ What they see: a rate wrong by some tenths of a percent, an index of dispersion 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from simulator.core import draws
-from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.testing.broken import Breach, Check, Report
 from simulator.testing.fields import cases_of, name_of
-from simulator.workload.arrivals import Gaps, arrivals_counted, epochs, epochs_until
-from simulator.workload.modulation import Modulation, modulated
-from simulator.workload.plugged import PluggedGaps
-from simulator.workload.rates import Rate, RateFunction, RatePiece
+from simulator.testing.processes import SEED, WINDOW_S, Process, luck, process_of
 
 #: Replications, and gaps in each, of the two statistical laws; the second ones are those of the index of dispersion.
 REPLICATIONS, GAPS = 32, 4096
 SUMS, GAPS_OF_A_SUM = 4096, 256
 #: Half the width of a t-interval at level 1 - 1e-6, in standard errors: of 31 degrees of freedom, and of many.
 FAR_OF_FEW, FAR = 6.1, 5.0
-#: Where arrivals are counted instead: so long, in so many replications.
-WINDOW_S, WINDOWS = 200.0, 1024
 #: What is explained by the gaps of a sum being many but not infinitely many.
 FINITE = 0.03
-SEED = 20_240_101
-POISSON = Law.exponential(1.0)
-
-
-@dataclass(frozen=True)
-class Process:
-    """Arrivals at unit rate as a load sees them."""
-
-    shown: str
-    epochs: Callable[[int, int], F8]  #: of (replication, count)
-    dispersion: float  #: as stated, of counts over long times
-    gaps: Callable[[F8, F8, int], F8] | None  #: of uniforms u, v and the number of the first; None where it has none
-    at_rate: Callable[[int, int, float], Any] | None = None  #: instants in ns of (replication, count, rate)
-    is_drawn: bool = True
-    is_independent: bool = False  #: a gap is a function of its own uniforms
-    counts: Callable[[], F8] | None = None  #: in each of WINDOWS replications, those within WINDOW_S; in place of gaps
-    dispersion_of_counts: float = math.nan  #: of those, as stated
-
-
-def process_of(process: Any) -> Process:
-    """A law of gaps, a modulation of the rate, or a plug-in that has ``gaps``."""
-    if isinstance(process, Law):
-        return _of_law(process)
-    if isinstance(process, Modulation):
-        return _of_modulation(process)
-
-    def gaps(u: F8, v: F8, first: int) -> F8:
-        return np.asarray(process.gaps(u, v, first), dtype=np.float64)
-
-    def reached(replication: int, count: int) -> F8:
-        return np.cumsum(gaps(*_luck(replication, count), 0))
-
-    dispersion = float(getattr(process, "dispersion", 1.0))
-    plugged = PluggedGaps(type(process).__name__, process, dispersion)
-    few = np.linspace(0.1, 0.9, 9)
-    is_drawn = not np.array_equal(gaps(few, few[::-1].copy(), 0), gaps(few[::-1].copy(), few, 0))
-    return Process(repr(process), reached, dispersion, gaps, _at_rate(plugged), is_drawn=is_drawn)
-
-
-def _at_rate(gaps: Gaps) -> Callable[[int, int, float], Any]:
-    def instants(replication: int, count: int, rate: float) -> Any:
-        return arrivals_counted(gaps, SEED, replication, Rate([RatePiece(math.inf, rate, rate)]), count)
-
-    return instants
-
-
-def _luck(replication: int, count: int, first: int = 0) -> tuple[F8, F8]:
-    """Uniforms u and v of consecutive arrivals, by their names."""
-    pairs = [draws.uniforms(SEED, replication, draws.GAP, first + i, 0, 0) for i in range(count)]
-    found = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    return found[:, 0].copy(), found[:, 1].copy()
-
-
-def _of_law(law: Law) -> Process:
-    return Process(
-        repr(law) if len(repr(law)) < 200 else repr(law)[:200] + " ...",
-        lambda replication, count: epochs(law, SEED, replication, count),
-        law.cv2(),
-        lambda u, v, first: law.quantiles(u),
-        _at_rate(law),
-        is_drawn=not law.is_constant(),
-        is_independent=True,
-    )
-
-
-def _of_modulation(states: Modulation) -> Process:
-    """Poisson arrivals at a rate of 1/s times that of the states."""
-    base = Rate([RatePiece(math.inf, 1.0, 1.0)])
-
-    def rate(replication: int, count: int) -> RateFunction:
-        return modulated(states, SEED, replication, base, 0.0, count + 10 * math.sqrt(count) + 10)
-
-    def reached(replication: int, count: int) -> F8:
-        return rate(replication, count).instants(epochs(POISSON, SEED, replication, count))
-
-    index = states.dispersion(1.0, WINDOW_S)
-    return Process(
-        repr(states),
-        reached,
-        states.dispersion(1.0),
-        None,
-        counts=lambda: _counted(states),
-        dispersion_of_counts=index,
-    )
-
-
-@lru_cache(maxsize=16)
-def _counted(states: Modulation) -> F8:
-    """Arrivals within a window, in each of some replications."""
-    found = []
-    for replication in range(WINDOWS):
-        rate = modulated(states, SEED, replication, Rate([RatePiece(WINDOW_S, 1.0, 1.0)]), WINDOW_S)
-        end = np.array([min(WINDOW_S, float(rate.edge_s[-1]))])
-        found.append(len(epochs_until(POISSON, SEED, replication, float(rate.cumulated(end)[0]))))
-    return np.array(found, dtype=np.float64)
 
 
 def check_arrivals(process: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
@@ -251,7 +147,7 @@ def _chunks_do_not_matter(case: tuple[Any, int, int, int]) -> None:
         raise Breach(arrivals=process.shown, **told)
     if process.gaps is None:
         return
-    u, v = _luck(replication, before + after)
+    u, v = luck(replication, before + after)
     together = process.gaps(u.copy(), v.copy(), 0)
     cut = np.concatenate(
         [
@@ -312,26 +208,3 @@ def _clock_goes_on(case: tuple[Any, int, int]) -> None:
         raise Breach(
             arrivals=process.shown, asked=f"{count} arrivals", epochs=[float(f"{epoch:.6g}") for epoch in found]
         )
-
-
-#: The kinds of arrivals that ``arrivals`` draws.
-KINDS = ("poisson", "constant", "gamma", "mmpp")
-
-
-def arrivals(kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[Any]:
-    """Built-in arrivals as ``check_arrivals`` takes them: laws of gaps of mean 1, and modulations.
-
-    ``kinds``: of KINDS.
-    """
-    ways: dict[str, st.SearchStrategy[Any]] = {
-        "poisson": st.just(Law.exponential(1.0)),
-        "constant": st.just(Law.constant(1.0)),
-        "gamma": st.sampled_from([0.5, 1.0, 2.0]).map(lambda cv: Law.gamma(1.0, cv)),
-        "mmpp": st.sampled_from([([1, 5], [1.0]), ([1, 4], [3.0, 1.0]), ([0, 1, 3], [2.0])]).map(
-            lambda drawn: Modulation.of(*drawn)
-        ),
-    }
-    unknown = set(kinds) - set(KINDS)
-    if unknown:
-        raise ValueError(f"no kind of arrivals is called {min(unknown)!r}; there are {', '.join(KINDS)}")
-    return st.one_of([ways[kind] for kind in kinds])

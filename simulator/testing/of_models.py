@@ -1,11 +1,10 @@
-"""Cost models held against the laws M1 .. M12, and drawn."""
+"""Cost models held against the laws M1 .. M12."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,39 +15,17 @@ from simulator.core import rules
 from simulator.core.assemble import ONE, StageParts, assemble
 from simulator.core.plan import Plan
 from simulator.core.tabulate import TOLERANCES
-from simulator.models import DeepModel, EmbeddingModel, Hardware, LinearModel, SumModel, TreeModel
-from simulator.models.base import call_s, seconds_of
+from simulator.models import SumModel
 from simulator.models.plugged import PluggedModel
 from simulator.pieces import Piece
 from simulator.plugins.marks import mark_of
 from simulator.testing.broken import Breach, Check, Report
-from simulator.testing.fields import (
-    annotations_of,
-    cases_of,
-    has_no_time,
-    in_other_units,
-    name_of,
-    with_field,
-)
+from simulator.testing.fields import cases_of, in_other_units, name_of
+from simulator.testing.orders import ROUNDING, grows_as_its_order, grows_with_size, service_of, sizes_of
 from simulator.units import NS_PER_S
-
-#: Relative difference that rounding explains.
-ROUNDING = 1e-9
-#: Relative difference that is left of lower orders, at the sizes where an asymptotic law is asked for.
-LOWER_ORDERS = 0.01
-#: So many items, and sizes so many times as large, count as many; the first that the model takes.
-MANY_ITEMS, TIMES_AS_LARGE = 2.0**30, (2.0**20, 2.0**10, 2.0**5, 2.0)
 
 #: Steps in which more and more items are asked for.
 TIMES_AS_MANY = (1.25, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
-
-#: Fields in the asymptotic law of a built-in model.
-SIZES: dict[type, tuple[str, ...]] = {
-    LinearModel: ("features",),
-    TreeModel: ("trees", "depth"),
-    DeepModel: ("flop_per_item",),
-    EmbeddingModel: ("tables", "lookups", "dimension"),
-}
 
 
 def items() -> st.SearchStrategy[float]:
@@ -58,15 +35,6 @@ def items() -> st.SearchStrategy[float]:
         st.sampled_from([0.5, 1e4, 1e6, 1e9]),
         st.integers(0, 10**7).map(lambda n: n / 16),
     )
-
-
-def service_of(model: Any) -> Callable[[float], float]:
-    """Mean time in seconds of a call over items: ``service_s``, or what ``pieces`` and a law say."""
-    if hasattr(model, "service_s"):
-        return lambda count: float(model.service_s(count))
-    if not hasattr(model, "law"):  # a plug-in's
-        return lambda count: seconds_of(model.pieces(), count)[0]
-    return lambda count: call_s(model, count)[0]
 
 
 def check_model(model: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
@@ -122,29 +90,8 @@ def _hold_order(check: Check, model: Any, cases: st.SearchStrategy[Any]) -> None
             check.skip(number, "it declares no order in its fields")
         return
     grown = st.tuples(cases, st.integers(0, 3), st.sampled_from([1.0, 10.0, 1000.0]), items())
-    check.hold("M6", grown, _grows_with_size, "each size in its order made larger")
-    check.hold("M7", st.tuples(cases, st.integers(0, 3)), _grows_as_its_order, "each size in its order doubled")
-
-
-def sizes_of(model: Any) -> tuple[str, ...]:
-    """Fields that the asymptotic law of a model names."""
-    declared = getattr(model, "order", None)
-    fields = annotations_of(model)
-    if isinstance(declared, str):
-        return tuple(word for word in dict.fromkeys(re.findall(r"\w+", declared)) if word in fields)
-    if getattr(model, "per_item_s", None) is not None:
-        return ()
-    return tuple(name for name in SIZES.get(type(model), ()) if getattr(model, name) is not None)
-
-
-def is_product(model: Any) -> bool:
-    """Whether its asymptotic law is the product of the fields that it names: ``O(trees x depth)``."""
-    declared = getattr(model, "order", None)
-    if not isinstance(declared, str):
-        return True
-    inside = re.fullmatch(r"\s*O\((.*)\)\s*", declared)
-    words = re.split(r"\s+x\s+|\s*[*·×]\s*|\s+", inside[1].strip()) if inside else []
-    return bool(words) and set(words) == set(sizes_of(model)) and len(words) == len(set(words))
+    check.hold("M6", grown, grows_with_size, "each size in its order made larger")
+    check.hold("M7", st.tuples(cases, st.integers(0, 3)), grows_as_its_order, "each size in its order doubled")
 
 
 def _is_finite(case: tuple[Any, float]) -> None:
@@ -192,73 +139,6 @@ def _has_its_unit(case: tuple[Any, float]) -> str | None:
             model=model, items=f"{count:g}", takes=f"{one:g} s", doubled=doubled, **{"takes then": f"{two:g} s"}
         )
     return None
-
-
-def _grows_with_size(case: tuple[Any, int, float, float]) -> str | None:
-    model, which, step, count = case
-    names = sizes_of(model)
-    if not names:
-        return "it declares no order in its fields"
-    name = names[which % len(names)]
-    larger = with_field(model, name, getattr(model, name) + step)
-    if larger is None:
-        return "it takes no greater size"
-    one, two = service_of(model)(count), service_of(larger)(count)
-    if two < one - ROUNDING * abs(one):
-        raise Breach(
-            model=model,
-            items=f"{count:g}",
-            **{
-                f"with {name} {getattr(model, name):g}": f"{one:g} s",
-                f"with {name} {getattr(larger, name):g}": f"{two:g} s: less, for a larger model",
-            },
-        )
-    return None
-
-
-def _grows_as_its_order(case: tuple[Any, int]) -> str | None:
-    model, which = case
-    names = sizes_of(model)
-    if not names or not is_product(model) or has_no_time(model):
-        return "it declares no order that is a product of its fields"
-    name = names[which % len(names)]
-    large = next((found for times in TIMES_AS_LARGE if (found := _times(model, name, times)) is not None), None)
-    twice = None if large is None else _times(large, name, 2.0)
-    if large is None or twice is None or getattr(large, name) == 0 or not _is_computing(large, twice):
-        return "memory, not computing, bounds it"
-    one, two = _further_item(large), _further_item(twice)
-    if abs(two - 2 * one) > 2 * LOWER_ORDERS * abs(one):
-        raise Breach(
-            model=model,
-            order=getattr(model, "order", " x ".join(names)),
-            **{
-                f"with {name} {getattr(large, name):g}": f"{one:g} s for one item more, of many",
-                f"with {name} {getattr(twice, name):g}": f"{two:g} s, {_times_as_long(two, one)}; twice is expected",
-            },
-        )
-    return None
-
-
-def _times_as_long(two: float, one: float) -> str:
-    return f"{two / one:.3g} times as long" if one else "from nothing"
-
-
-def _times(model: Any, name: str, factor: float) -> Any:
-    return with_field(model, name, getattr(model, name) * factor)
-
-
-def _is_computing(*models: Any) -> bool:
-    """Whether computing, not memory, bounds many items of each model, as far as it says so."""
-    return all(
-        not hasattr(model, "bound_by") or model.bound_by(MANY_ITEMS) == "computing" or type(model) is EmbeddingModel
-        for model in models
-        if not isinstance(model, TreeModel)
-    )
-
-
-def _further_item(model: Any) -> float:
-    service = service_of(model)
-    return (service(2 * MANY_ITEMS) - service(MANY_ITEMS)) / MANY_ITEMS
 
 
 def operations_of(model: Any, count: float) -> float | None:
@@ -353,56 +233,3 @@ def _roofline_holds(case: tuple[Any, float]) -> str | None:
         told = {"computing takes": f"{compute_s:g} s", "moving takes": f"{move_s:g} s"}
         raise Breach(model=model, items=f"{count:g}", takes=f"{found:g} s", **told)
     return None
-
-
-#: The kinds of built-in models that ``models`` draws.
-KINDS = ("linear", "tree", "deep", "embedding", "sum")
-
-
-def models(kinds: tuple[str, ...] = KINDS, *, by_shape: bool | None = None) -> st.SearchStrategy[Any]:
-    """Built-in cost models, as Python objects.
-
-    Parameters
-    ----------
-    kinds
-        Of KINDS.
-    by_shape
-        Whether they cost by their shape on hardware (for trees: by visits), not by a time per item; None: either.
-    """
-    unknown = set(kinds) - set(KINDS)
-    if unknown:
-        raise ValueError(f"no kind of model is called {min(unknown)!r}; there are {', '.join(KINDS)}")
-    plain = [_plain(kind, by_shape) for kind in kinds if kind != "sum"]
-    if "sum" in kinds:
-        parts = st.one_of(plain or [_plain(kind, by_shape) for kind in KINDS[:-1]])
-        plain.append(st.lists(parts, min_size=1, max_size=3).map(lambda found: SumModel(tuple(found))))
-    return st.one_of(plain)
-
-
-def _plain(kind: str, by_shape: bool | None) -> st.SearchStrategy[Any]:
-    made = {"linear": LinearModel, "tree": TreeModel, "deep": DeepModel, "embedding": EmbeddingModel}[kind]
-    sizes = st.one_of(st.integers(1, 100).map(float), st.sampled_from([0.5, 1e4]))
-    overhead = st.sampled_from([0.0, 1e-6, 1e-3])
-    shape: dict[str, Any] = dict.fromkeys(SIZES[made], sizes)
-    if kind == "deep":
-        shape["parameters"] = st.sampled_from([0.0, 100.0, 1e6])
-    if kind != "tree":
-        shape["hardware"] = hardware()
-    ways = []
-    if by_shape is not True:
-        ways.append(st.builds(made, per_item_s=st.sampled_from([1e-6, 1e-9, 1e-3, 0.0]), overhead_s=overhead))
-    if by_shape is not False:
-        ways.append(st.builds(made, overhead_s=overhead, **shape))
-    return st.one_of(ways)
-
-
-def hardware() -> st.SearchStrategy[Hardware]:
-    """Hardware figures: with all bandwidths, or with that of the memory alone."""
-    return st.builds(
-        Hardware,
-        flops_per_s=st.sampled_from([1e9, 1e12]),
-        memory_bandwidth_bytes_per_s=st.sampled_from([1e9, 1e11]),
-        flops_efficiency=st.sampled_from([1.0, 0.5]),
-        bandwidth_efficiency=st.sampled_from([1.0, 0.5]),
-        random_access_bytes_per_s=st.sampled_from([0.0, 1e9]),
-    )
