@@ -11,7 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 from conftest import ROOT
-from plugged import FILE, KINDS, MINE, WRONG, mine
+from plugged import FILE, KINDS, MINE, USED, WRONG, mine
 
 from simulator import ScenarioError, load_scenario, scenario_from_text, simulate
 from simulator.engines import compiled
@@ -40,6 +40,7 @@ def test_kinds_tell_what_they_are():
     found = {kind.kind: (kind.group, [parameter.name for parameter in kind.parameters]) for kind in KINDS.values()}
     assert found == {
         "mine:Boosted": ("models", ["trees", "depth", "visit", "cache"]),
+        "mine:CrossEncoder": ("models", ["parameters", "tokens", "launch"]),
         "mine:Shifted": ("laws", ["least", "mean_beyond"]),
         "mine:Hiccup": ("laws", ["chance", "times"]),
         "mine:Paired": ("arrivals", []),
@@ -152,7 +153,7 @@ def test_an_installed_package_is_imported_once_a_scenario_names_it(package):
     found, ours = simulate(scenario).to_dict(), simulate(mine("run.queries=40", "run.replications=2")).to_dict()
     assert found["latency_s"] == ours["latency_s"]
     assert set(found["provenance"]["plugins"]) == {
-        kind.replace("mine:Paired", "mine:pairs").replace("mine", "theirs") for kind in KINDS
+        kind.replace("mine:Paired", "mine:pairs").replace("mine", "theirs") for kind in USED
     }
     again = pickle.loads(pickle.dumps(scenario))
     assert again.sha256() == scenario.sha256()
@@ -335,7 +336,7 @@ def test_a_plug_in_may_stand_wherever_a_built_in_may(tmp_path):
         "stages.ranking.network.response="
         f"{{kind: mixture, parts: [{{weight: 1, law: {shifted}}}, {{weight: 1, law: 0s}}]}}",
     )
-    assert sorted(scenario.used_plugins()) == sorted(KINDS)
+    assert sorted(scenario.used_plugins()) == sorted(USED)
     assert simulate(scenario).to_dict() == simulate(pickle.loads(pickle.dumps(scenario)), jobs=2).to_dict()
     time = mine(
         f"stages.ranking.model={{kind: time, law: {shifted}}}", "stages.ranking.variability.task={kind: constant}"

@@ -1,4 +1,4 @@
-"""Cost model, law, arrivals and routing rule of our own, for ``boosted.yaml`` beside this file."""
+"""Cost models, laws, arrivals and routing rule of our own, for the scenarios beside this file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.plugins import Count, Duration, PositiveCount, Ratio, arrivals, cost_model, law, routing
+from simulator.plugins import Count, Duration, Hardware, PositiveCount, Ratio, arrivals, cost_model, law, routing
 
 
 @cost_model
@@ -29,6 +29,32 @@ class Boosted:
     def operations(self, items: float) -> float:
         """Node visits of a call."""
         return items * self.trees * math.sqrt(self.depth)
+
+
+@cost_model
+class CrossEncoder:
+    """A transformer that reads query and document together; its weights are read once a call."""
+
+    parameters: PositiveCount
+    tokens: Count  # of query and document
+    launch: Duration = 50e-6
+    hardware: Hardware  # the stage's: not a key of the map
+
+    order = "O(parameters x tokens)"
+
+    @property
+    def parameter_bytes(self) -> float:
+        """Two bytes a weight."""
+        return 2 * self.parameters
+
+    def service_s(self, items: float) -> float:
+        """Mean time of a call over ``items`` documents, in seconds: computing, or moving weights if that is longer."""
+        compute_s = self.hardware.compute_s(self.operations(items))
+        return self.launch + max(compute_s, self.hardware.move_s(self.parameter_bytes))
+
+    def operations(self, items: float) -> float:
+        """FLOP of a call: a multiplication and an addition a weight and token."""
+        return 2 * self.parameters * self.tokens * items
 
 
 @law

@@ -1,6 +1,7 @@
 """Cost laws: how long a model takes over so many items, and how many operations it does."""
 
-from simulator.models.base import CostModel, Demand, Hardware, Operations, call_s, seconds_of
+from simulator.hardware import Hardware
+from simulator.models.base import CostModel, Demand, Operations, call_s, seconds_of
 from simulator.models.deep import DeepModel, weights_of
 from simulator.models.embedding import EmbeddingModel
 from simulator.models.linear import LinearModel

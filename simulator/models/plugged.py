@@ -36,7 +36,7 @@ class PluggedModel:
     name: str  #: its kind
     thing: Any  #: the user's own object
     table: tuple[Piece, ...]
-    error: float  #: of the table, relative; 0 where the user gave the pieces
+    error: float  #: largest relative deviation of the table where it was tried; 0 where the user gave the pieces
 
     @staticmethod
     def of(name: str, thing: Any) -> PluggedModel:

@@ -5,6 +5,7 @@ A plug-in is a Python file or module in which classes and functions are marked. 
 This package imports nothing heavy, so a plug-in's file is cheap to load.
 """
 
+from simulator.hardware import Hardware
 from simulator.pieces import Piece
 from simulator.plugins.marks import Mark, arrivals, cost_model, law, routing
 from simulator.plugins.quantities import Count, Duration, PositiveCount, PositiveDuration, Rate, Ratio
@@ -25,6 +26,7 @@ __all__ = [
     "GROUPS",
     "Count",
     "Duration",
+    "Hardware",
     "Kind",
     "Mark",
     "Offer",

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 from simulator.errors import PluginError
+from simulator.hardware import Hardware
 from simulator.plugins.marks import Mark, mark_of
 
 #: Groups of kinds, and what one of each is called; entry points are in ``simulator.models`` and so on.
@@ -72,13 +73,30 @@ class Kind:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Its parameters in order; a rule has none.
+        """Its parameters in order; a rule has none. The hardware of a stage is none.
 
         Raises
         ------
         PluginError
             If an annotation names what is not there.
         """
+        return tuple(field for field in self._fields() if not self._is_hardware(field))
+
+    @property
+    def takes_hardware(self) -> bool:
+        """Whether it is given the hardware of its stage. Raises PluginError, as ``parameters``."""
+        return any(map(self._is_hardware, self._fields()))
+
+    @property
+    def needs_hardware(self) -> bool:
+        """Whether a stage without hardware cannot have it. Raises PluginError, as ``parameters``."""
+        return any(self._is_hardware(field) and field.annotation is Hardware for field in self._fields())
+
+    def _is_hardware(self, field: Parameter) -> bool:
+        wanted = (Hardware, Hardware | None)
+        return self.group == "models" and field.name == "hardware" and field.annotation in wanted
+
+    def _fields(self) -> tuple[Parameter, ...]:
         if not dataclasses.is_dataclass(self.thing):
             return ()
         try:

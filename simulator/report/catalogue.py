@@ -19,7 +19,9 @@ def catalogue_table(document: dict[str, Any], with_figures: bool, width: int = 1
         for plugin in document.get("plugins", []):
             rows = [[one["key"], one["what"], _written(one["default"])] for one in plugin["parameters"]]
             said = f": {plugin['description']}" if plugin["description"] else ""
-            parts += [f"{plugin['kind']} ({plugin['is']} of {plugin['from']}){said}"]
+            on = {"needed": ", on the stage's hardware", "used": ", on the stage's hardware if it names one"}
+            where = f"{plugin['is']} of {plugin['from']}{on.get(plugin['hardware'], '')}"
+            parts += [f"{plugin['kind']} ({where}){said}"]
             parts += [table(["parameter", "what it is", "unless given"], rows, 3), ""] if rows else [""]
         return rendered(parts[:-1], width, color)
     for section in ("hardware", "models"):

@@ -35,8 +35,14 @@ def _of_kind(plugin: Kind) -> dict[str, Any]:
         "from": plugin.source.name,
         "sha256": plugin.source.sha256,
         "description": plugin.doc,
+        "hardware": _hardware(plugin),
         "parameters": [] if plugin.group == "rules" else _parameters(plugin),
     }
+
+
+def _hardware(plugin: Kind) -> str:
+    """Whether it is given the hardware of its stage."""
+    return "needed" if plugin.needs_hardware else "used" if plugin.takes_hardware else ""
 
 
 def _parameters(plugin: Kind) -> list[dict[str, Any]]:
@@ -65,5 +71,6 @@ def _of_offer(offer: Offer) -> dict[str, Any]:
         "is": GROUPS[offer.group],
         "from": offer.package,
         "description": "",
+        "hardware": "",
         "parameters": [],
     }

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from simulator import models, units
+from simulator.errors import PluginError
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.plugged import PluggedModel
@@ -28,7 +29,7 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.measured_file import Rows, read_measured
-from simulator.scenario.plugged import PluggedPart, or_plugged
+from simulator.scenario.plugged import PluggedPart, instance_of, or_plugged
 
 #: Units of a column of times, in seconds.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -49,7 +50,18 @@ class _Model(Part):
         """Whether it brings a spread of its own, so that there is no task factor besides."""
         return False
 
-    def notes(self) -> list[str]:
+    def without_hardware(self) -> str:
+        """What is wrong with it on a stage that names no hardware; nothing."""
+        if not self.missing_hardware(Hardware()):
+            return ""
+        article = "an" if self.kind == "embedding" else "a"
+        return f"{article} {self.kind} model by shape needs hardware, or give per_item"
+
+    def refusal(self, hardware: Hardware | None) -> str:
+        """What it does wrong on this hardware, where only the hardware shows it; nothing."""
+        return ""
+
+    def notes(self, hardware: Hardware | None) -> list[str]:
         """What was done to what was given."""
         return []
 
@@ -247,7 +259,7 @@ class MeasuredSpec(_Model):
         """Whether anything was measured twice."""
         return self.cost_model(None).spread is not None
 
-    def notes(self) -> list[str]:
+    def notes(self, hardware: Hardware | None) -> list[str]:
         """That measured means fall, where they do."""
         changed = self.measured().changed
         if not changed:
@@ -272,22 +284,51 @@ def _measured(rows: Rows, overhead_s: float) -> models.MeasuredModel:
 class PluggedSpec(PluggedPart, _Model):
     """A cost model of a plug-in: its parameters."""
 
+    @classmethod
+    def prepare(cls, plugin: Kind, values: dict[str, Any]) -> Any:
+        """The cost law, or what it is worked out from where it takes the hardware of its stage."""
+        return values if plugin.takes_hardware else super().prepare(plugin, values)
+
     @staticmethod
     def work_out(plugin: Kind, thing: Any) -> Any:
         """The cost law, tabulated."""
         return PluggedModel.of(plugin.kind, thing)
 
-    def notes(self) -> list[str]:
+    def without_hardware(self) -> str:
+        """That it needs hardware, where it does."""
+        return f"{self.kind} needs hardware: name the stage's" if self._needs_hardware() else ""
+
+    def missing_hardware(self, hardware: Hardware) -> str:
+        """Nothing: which figures it asks for is its own business."""
+        return ""
+
+    def refusal(self, hardware: Hardware | None) -> str:
+        """What breaks a promise when it is asked for its times on this hardware."""
+        if not isinstance(self._worked, dict) or (hardware is None and self._needs_hardware()):
+            return ""
+        try:
+            self.cost_model(hardware)
+        except PluginError as error:
+            return str(error)
+        return ""
+
+    def _needs_hardware(self) -> bool:
+        return isinstance(self._worked, dict) and self.plugin.needs_hardware
+
+    def notes(self, hardware: Hardware | None) -> list[str]:
         """How well its table keeps to it."""
-        model: PluggedModel = self.worked
+        model = self.cost_model(hardware)
         if model.error == 0 or len(model.table) <= 2:
             return []
         pieces = f"{len(model.table)} pieces"
         return [f"{self.kind} is tabulated in {pieces}, within {100 * model.error:.2g} % wherever tried"]
 
-    def cost_model(self, hardware: Hardware | None) -> CostModel:
-        """The cost law."""
-        return self.worked  # type: ignore[no-any-return]
+    def cost_model(self, hardware: Hardware | None) -> PluggedModel:
+        """The cost law. Raises PluginError if it breaks a promise on this hardware."""
+        worked: PluggedModel | dict[str, Any] = self.worked
+        if isinstance(worked, PluggedModel):
+            return worked
+        return PluggedModel.of(self.kind, instance_of(self.plugin, {**worked, "hardware": hardware}))
 
 
 _PLUGGED = or_plugged("models", PluggedSpec)
@@ -316,9 +357,17 @@ class SumSpec(_Model):
         lacking = (part.missing_hardware(hardware) for part in self.parts)
         return next((missing for missing in lacking if missing), "")
 
-    def notes(self) -> list[str]:
+    def without_hardware(self) -> str:
+        """What is wrong with the first of its parts that needs hardware."""
+        return next((said for part in self.parts if (said := part.without_hardware())), "")
+
+    def refusal(self, hardware: Hardware | None) -> str:
+        """What the first of its parts does wrong that does something wrong."""
+        return next((said for part in self.parts if (said := part.refusal(hardware))), "")
+
+    def notes(self, hardware: Hardware | None) -> list[str]:
         """Those of its parts."""
-        return [note for part in self.parts for note in part.notes()]
+        return [note for part in self.parts for note in part.notes(hardware)]
 
     def has_spread(self) -> bool:
         """Whether a part brings one."""

@@ -74,15 +74,18 @@ class PluggedPart(Part):
         checked = spec_of(plugin).model_validate(given)
         try:
             values = {parameter.name: getattr(checked, _field(at)) for at, parameter in _numbered(plugin)}
-            named = ", ".join(f"{name}={value!r}" for name, value in values.items())
-            call = f"{plugin.thing.__name__}({named})"
-            worked = cls.work_out(plugin, called(plugin.kind, call, lambda: plugin.thing(**values)))
+            worked = cls.prepare(plugin, values)
         except PluginError as error:
             raise PydanticCustomError(WRONG_PLUGIN, "plugin", {"message": str(error)}) from None
         written = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
         part = cls(kind=plugin.kind, given=written)
         part._plugin, part._worked = plugin, worked
         return part
+
+    @classmethod
+    def prepare(cls, plugin: Kind, values: dict[str, Any]) -> Any:
+        """What is kept of it for the planner, by its parameters. Raises PluginError."""
+        return cls.work_out(plugin, instance_of(plugin, values))
 
     @staticmethod
     def work_out(plugin: Kind, thing: Any) -> Any:
@@ -95,6 +98,12 @@ class PluggedPart(Part):
 
     def __reduce__(self) -> Any:
         return _again, (type(self), self._plugin, self.given)  # another process loads the plug-in itself
+
+
+def instance_of(plugin: Kind, values: dict[str, Any]) -> Any:
+    """The user's own object. Raises PluginError where its class refuses these values."""
+    call = f"{plugin.thing.__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+    return called(plugin.kind, call, lambda: plugin.thing(**values))
 
 
 def _again(part: type[PluggedPart], plugin: Kind, given: dict[str, Any]) -> PluggedPart:
@@ -203,7 +212,10 @@ _PLAIN: dict[Any, Any] = {
     None: None,
     type(None): None,
 }
-UNDERSTOOD = "Duration, Count, Ratio, Rate, int, float, bool, str, Literal[...], tuple[X, ...] and X | None"
+UNDERSTOOD = (
+    "Duration, Count, Ratio, Rate, int, float, bool, str, Literal[...], tuple[X, ...] and X | None, "
+    "and in a cost model hardware: Hardware"
+)
 
 
 def _type_of(plugin: Kind, parameter: str, annotation: Any) -> Any:

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.errors import Problem, ScenarioError
-from simulator.models import Hardware
 from simulator.plugins import Plugins
 from simulator.scenario.fields import (
     Contradiction,
@@ -100,24 +99,33 @@ class Scenario(Part):
                 yield (*at, *path), message
 
     def _hardware_contradictions(self, stage: Stage) -> Iterable[Contradiction]:
-        kind = f"an {stage.model.kind}" if stage.model.kind == "embedding" else f"a {stage.model.kind}"
+        lacking, refusal = "", ""
         if stage.hardware is None:
-            if stage.model.missing_hardware(Hardware()):
-                yield (), f"{kind} model by shape needs hardware, or give per_item"
+            lacking = stage.model.without_hardware()
+            refusal = stage.model.refusal(None)
+            if lacking:
+                yield (), lacking
         elif stage.hardware not in self.hardware:
             near = did_you_mean(stage.hardware, list(self.hardware)) or "; the scenario has no hardware"
             yield ("hardware",), f"no hardware is called {stage.hardware!r}{near}"
         else:
-            spec = self.hardware[stage.hardware]
-            lacking = stage.model.missing_hardware(spec.hardware())
+            figures = self.hardware[stage.hardware].hardware()
+            lacking = stage.model.missing_hardware(figures)
+            refusal = stage.model.refusal(figures)
             if lacking:
+                kind = f"an {stage.model.kind}" if stage.model.kind == "embedding" else f"a {stage.model.kind}"
                 yield ("hardware",), f"{stage.hardware!r} has no {lacking}, which {kind} model needs"
+        if refusal:
+            yield ("model",), refusal
 
     def misfits(self) -> Iterable[Contradiction]:
         """Stages whose machines do not hold or run what they should."""
         for index, stage in enumerate(self.stages):
-            if stage.hardware is not None and stage.hardware in self.hardware:
-                for path, message in machine_contradictions(stage, stage.hardware, self.hardware[stage.hardware]):
+            if stage.hardware is None or stage.hardware not in self.hardware:
+                continue
+            spec = self.hardware[stage.hardware]
+            if not stage.model.refusal(spec.hardware()):
+                for path, message in machine_contradictions(stage, stage.hardware, spec):
                     yield ("stages", index, *path), message
 
     @property
@@ -227,7 +235,7 @@ class Scenario(Part):
 
     def notes(self) -> list[str]:
         """What was done to what the scenario gave, by stage; and machines that it lost."""
-        found = [f"{stage.name}: {note}" for stage in self.stages for note in stage.model.notes()]
+        found = [f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)]
         return [
             *found,
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
-from simulator.models import CostModel
+from simulator.models import CostModel, Hardware
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
 from simulator.scenario.fields import (
@@ -173,5 +173,11 @@ class Stage(Part):
 
     def cost_model(self, hardware: dict[str, Any]) -> CostModel:
         """The cost law of its model on its hardware, of the scenario's."""
-        on = None if self.hardware is None else hardware[self.hardware].hardware()
-        return self.model.cost_model(on)
+        return self.model.cost_model(self._on(hardware))
+
+    def notes(self, hardware: dict[str, Any]) -> list[str]:
+        """What was done to what its model was given, on its hardware, of the scenario's."""
+        return self.model.notes(self._on(hardware))
+
+    def _on(self, hardware: dict[str, Any]) -> Hardware | None:
+        return None if self.hardware is None else hardware[self.hardware].hardware()

@@ -11,6 +11,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from simulator.core.laws import Law
+from simulator.hardware import Hardware
+from simulator.testing.drawn_models import hardware
 
 #: Values by what a field is (the annotations of ``simulator.plugins``), plain ones first: Hypothesis shrinks to them.
 QUANTITIES: dict[str, st.SearchStrategy[float]] = {
@@ -39,6 +41,10 @@ def drawn(annotation: Any) -> st.SearchStrategy[Any]:
     name = quantity_of(annotation)
     if name:
         return QUANTITIES[name]
+    if annotation is Hardware:
+        return hardware()
+    if annotation == Hardware | None:
+        return st.one_of(st.none(), hardware())
     if annotation is float:
         return st.sampled_from([1.0, 0.5, 2.0, 10.0])
     if annotation is int:

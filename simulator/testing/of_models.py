@@ -222,7 +222,8 @@ def _adds_up(case: tuple[Any, float]) -> str | None:
 def _roofline_holds(case: tuple[Any, float]) -> str | None:
     model, count = case
     hardware = getattr(model, "hardware", None)
-    demand = model.demand() if hardware is not None and getattr(model, "per_item_s", None) is None else None
+    asks = hardware is not None and hasattr(model, "demand") and getattr(model, "per_item_s", None) is None
+    demand = model.demand() if asks else None
     if hardware is None or demand is None:
         return "it states no demand on hardware"
     compute_s = hardware.compute_s(demand.flop(count))
