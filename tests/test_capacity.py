@@ -16,6 +16,7 @@ from simulator.planner import make_plan
 from simulator.planning import levels, probe
 from simulator.planning.capacities import capacities
 from simulator.planning.capacity import capacity
+from simulator.planning.levels import Levels
 from simulator.planning.probe import Effort, Prober
 from simulator.replications import replications, whole_trace
 from simulator.theory import exact_capacity
@@ -74,6 +75,20 @@ def test_the_interval_holds_the_exact_value_and_is_as_narrow_as_asked(name):
         assert found.theory.verdict == ("outside 95 %" if name in OUTSIDE else "agrees")
     assert found.exit_code == 0
     assert found.bottleneck["utilisation"] == pytest.approx(found.per_s.value / found.bottleneck["saturation_per_s"])
+
+
+@pytest.mark.parametrize(("slo", "workers", "seed"), [("3s", 1, 2), ("3s", 1, 5), ("200ms", 10, 3), ("200ms", 10, 5)])
+def test_a_capacity_close_to_saturation_is_found(slo, workers, seed):
+    """Short runs hold any objective up to saturation: longer ones are tried, and the support is that of the answer."""
+    scenario = system([f"p99 < {slo}"], workers=workers, run={"seed": seed})
+    found = capacity(scenario, tolerance=0.03, jobs=2)
+    assert found.verdict == "found", found.reason
+    assert found.half_width <= 0.03
+    assert found.theory.verdict == "agrees"
+    climbed = Levels(scenario, 0.03, "compiled", 2, None)
+    climbed.first_look()
+    last = climbed.climb()
+    assert last.exceedances == Levels._support(last.probes, last.value) >= 10
 
 
 def test_closed_forms_are_inverted_only_where_they_hold():

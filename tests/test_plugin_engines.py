@@ -288,7 +288,7 @@ def test_a_scenario_without_plug_ins_does_not_mention_them():
     plain = ROOT / "scenarios" / "mm1.yaml"
     bare, given = load_scenario(plain), load_scenario(plain, plugins=[MINE])
     assert bare.sha256() == given.sha256() and bare.used_plugins() == given.used_plugins() == {}
-    assert given.plugins.known("models") == ["mine:Boosted"] and bare.plugins == Plugins()
+    assert given.plugins.known("models") == ["mine:Boosted", "mine:CrossEncoder"] and bare.plugins == Plugins()
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

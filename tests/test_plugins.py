@@ -462,11 +462,15 @@ def test_arrivals_that_go_wrong_in_a_run_end_it(shardsim):
 RULE_FAULTS = [
     (
         "beyond",
-        "wrong:beyond: gives 3 for query 0 at shard 0 of stages[0], which has 3 replicas; it must give an index from 0",
+        "wrong:beyond: gives 3 for query 0 at shard 0 of stages[0]; asked with (3, [0, 0, 0], 0, 0.911587, 0.0917609), "
+        "it must give an index from 0 to 2: correct it",
     ),
     ("negative", "wrong:negative: gives -1 for query 0"),
-    ("reads_beyond", "wrong:reads_beyond: raised an exception for query 0 at shard 0"),
-    ("divides", "wrong:divides: raised an exception for query 0"),
+    (
+        "reads_beyond",
+        "wrong:reads_beyond: raised IndexError (index 1003 is out of bounds for axis 0 with size 3) for query 0",
+    ),
+    ("divides", "wrong:divides: raised ZeroDivisionError (integer division or modulo by zero) for query 0"),
     ("real", "wrong:real: raised TypeError (it gives 2.73476"),
     ("forgets", "wrong:forgets: raised TypeError (it gives None, not an integer) for query 0 at shard 3"),
     ("writes", "wrong:writes: raised ValueError (assignment destination is read-only) for query 0 at shard 0"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -29,9 +29,12 @@ from simulator.errors import PluginError
 #: What a rule that raised answers; no replica has this index.
 RAISED = -(2**62)
 
-#: Rows of ``fault``, (FAULTS,) int64: whether there is one, and of the first: query, stage, shard, replicas, answer.
-IS, QUERY, STAGE, SHARD, REPLICAS, ANSWER = range(6)
-FAULTS = 6
+#: Rows of ``fault``, (SEEN + most replicas,) int64: whether there is one; its query, stage and shard; what the rule was
+#: called with (u and v times 2^53) and what it answered; from SEEN on, what was outstanding.
+IS, QUERY, STAGE, SHARD, REPLICAS, TURN, U, V, ANSWER = range(9)
+SEEN = 9
+#: Of what was outstanding, so many counts are told.
+TOLD = 8
 
 _PROTOTYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double
@@ -130,15 +133,22 @@ def why_not_compiled(plan: Plan) -> str:
     return ""
 
 
+def _plain(rule: Rule) -> Callable[..., Any]:
+    """The function as its author wrote it."""
+    return getattr(rule.function, "py_func", rule.function)
+
+
 class Calls:
     """The rules of a plan as one run calls them, and the first call that went wrong."""
 
-    def __init__(self, rules: Sequence[Rule | None]) -> None:
-        self.rules = rules
+    def __init__(self, plan: Plan) -> None:
+        self.rules = plan.rules
         self.raised: list[BaseException] = []
         self.callbacks: list[Any] = []  #: kept while their addresses are in use
-        self.addresses: I8 = np.array([self._address(rule) for rule in rules], dtype=np.int64)  #: (stages,); 0: ours
-        self.fault: I8 = np.zeros(FAULTS, dtype=np.int64)
+        self.addresses: I8 = np.array(
+            [self._address(rule) for rule in plan.rules], dtype=np.int64
+        )  #: (stages,); 0: ours
+        self.fault: I8 = np.zeros(SEEN + int(plan.stages["replicas"].max()), dtype=np.int64)
 
     def _address(self, rule: Rule | None) -> int:
         if rule is None:
@@ -146,7 +156,7 @@ class Calls:
         code = compiled(rule.function)
         if code.address:  # pragma: no cover (only with the compiler on)
             return code.address
-        callback = _PROTOTYPE(self._in_python(getattr(rule.function, "py_func", rule.function)))
+        callback = _PROTOTYPE(self._in_python(_plain(rule)))
         self.callbacks.append(callback)
         address = ctypes.cast(callback, ctypes.c_void_p).value
         assert address is not None
@@ -171,17 +181,23 @@ class Calls:
         """Raise PluginError if a rule raised, or named a replica that there is not; KeyboardInterrupt as it is."""
         if self.fault[IS] == 0:
             return
-        query, stage, shard, replicas, answer = (int(number) for number in self.fault[QUERY:])
+        query, stage, shard, replicas, turn, u, v, answer = (int(number) for number in self.fault[QUERY:SEEN])
         rule = self.rules[stage]
         assert rule is not None, "only a user's rule goes wrong"
-        where = f"for query {query} at shard {shard} of stages[{stage}], which has {replicas} replicas"
+        seen, luck = self.fault[SEEN : SEEN + replicas].copy(), (u * 2.0**-53, v * 2.0**-53)
+        told = ", ".join([*map(str, seen[:TOLD]), *(["..."] if replicas > TOLD else [])])
+        where = f"for query {query} at shard {shard} of stages[{stage}]"
         cure = f"it must give an index from 0 to {replicas - 1}: correct it"
+        asked = f"asked with ({replicas}, [{told}], {turn}, {luck[0]:.6g}, {luck[1]:.6g}), {cure}"
         if answer != RAISED:
-            raise PluginError(f"{rule.name}: gives {answer} {where}; {cure}")
+            raise PluginError(f"{rule.name}: gives {answer} {where}; {asked}")
         if not self.raised:  # pragma: no cover (only with the compiler on)
-            raise PluginError(f"{rule.name}: raised an exception {where}; with NUMBA_DISABLE_JIT=1 it is told")
+            # compiled, an exception has no text; in Python the same call raises it once more
+            self._in_python(_plain(rule))(replicas, seen.ctypes.data, turn, *luck)
+        if not self.raised:  # pragma: no cover (only with the compiler on)
+            raise PluginError(f"{rule.name}: raised an exception {where}, and only when compiled; {asked}")
         error = self.raised[0]
         if isinstance(error, KeyboardInterrupt):
             raise error
         said = f"{type(error).__name__} ({' '.join(str(error).split())})"
-        raise PluginError(f"{rule.name}: raised {said} {where}; {cure}") from error
+        raise PluginError(f"{rule.name}: raised {said} {where}; {asked}") from error

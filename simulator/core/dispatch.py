@@ -7,7 +7,7 @@ call this.
 from __future__ import annotations
 
 from simulator.core import draws, rules, sampling
-from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SHARD, STAGE, call_rule
+from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SEEN, SHARD, STAGE, TURN, U, V, call_rule
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
 from simulator.core.split import part
@@ -186,9 +186,13 @@ def _choose_all(  # type: ignore[no-untyped-def]
                     pooled[i] += outstanding[view + shard * replicas + i]
         u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, draws.FIRST_COPY)
         left = rules.replicas_left(stages, stage, first_lost)  # of all shards alike
-        chosen = _chosen(address, fault, policy, left, pooled, rules.NOTHING, query, u, v)
-        if address != 0 and fault[IS] == 1:
-            _note(fault, query, stage, rules.NOTHING)
+        if address == 0:
+            chosen = rules.choose(policy, left, pooled, rules.NOTHING, query, u, v)
+        else:
+            chosen = call_rule(address, left, pooled, rules.NOTHING, query, u, v)
+            if not 0 <= chosen < left:
+                _note(fault, query, stage, rules.NOTHING, left, pooled, rules.NOTHING, query, u, v, chosen)
+                chosen = rules.NOTHING
         for shard in range(shards):
             replica[shard] = chosen
     elif policy == RANDOM:
@@ -202,37 +206,39 @@ def _choose_all(  # type: ignore[no-untyped-def]
             replica[shard] = (query + shard) % replicas
         for shard in range(first_lost, end_lost):
             replica[shard] = (query + shard) % (replicas - 1)
+    elif address == 0:
+        draws.block(seed, replication, draws.ROUTE, query, place, shards, luck, more_luck)
+        for shard in range(shards):
+            first = view + shard * replicas
+            left = rules.replicas_left(stages, stage, shard)
+            u, v = luck[shard], more_luck[shard]
+            replica[shard] = rules.choose(policy, left, outstanding, first, query + shard, u, v)
     else:
         draws.block(seed, replication, draws.ROUTE, query, place, shards, luck, more_luck)
         for shard in range(shards):
             first = view + shard * replicas
             left = rules.replicas_left(stages, stage, shard)
-            replica[shard] = _chosen(
-                address, fault, policy, left, outstanding, first, query + shard, luck[shard], more_luck[shard]
-            )
-            if address != 0 and fault[IS] == 1:
-                _note(fault, query, stage, shard)
-
-
-@formula
-def _chosen(address, fault, policy, replicas, outstanding, first, turn, u, v):  # type: ignore[no-untyped-def]
-    """Index of the replica by our rule or, where there is an address, the user's; 0 with a fault, if it names none."""
-    if address == 0:
-        return rules.choose(policy, replicas, outstanding, first, turn, u, v)
-    answer = call_rule(address, replicas, outstanding, first, turn, u, v)
-    if 0 <= answer < replicas:
-        return answer
-    if fault[IS] == 0:
-        fault[IS] = 1
-        fault[REPLICAS] = replicas
-        fault[ANSWER] = answer
-    return 0
+            turn, u, v = query + shard, luck[shard], more_luck[shard]
+            chosen = call_rule(address, left, outstanding, first, turn, u, v)
+            if not 0 <= chosen < left:
+                _note(fault, query, stage, shard, left, outstanding, first, turn, u, v, chosen)
+                chosen = rules.NOTHING
+            replica[shard] = chosen
 
 
 @kernel
-def _note(fault, query, stage, shard):  # type: ignore[no-untyped-def]
-    """Say once whose a fault is."""
-    fault[IS] = 2
+def _note(fault, query, stage, shard, replicas, outstanding, first, turn, u, v, answer):  # type: ignore[no-untyped-def]
+    """Keep the first call of a user's rule that went wrong, whole: it can be made again."""
+    if fault[IS] == 1:
+        return
+    fault[IS] = 1
     fault[QUERY] = query
     fault[STAGE] = stage
     fault[SHARD] = shard
+    fault[REPLICAS] = replicas
+    fault[TURN] = turn
+    fault[U] = int(u * 2.0**53)
+    fault[V] = int(v * 2.0**53)
+    fault[ANSWER] = answer
+    for i in range(replicas):
+        fault[SEEN + i] = outstanding[first + i]

@@ -97,7 +97,7 @@ class Run:
         room = EVENTS_AT_FIRST + 2 * most_shards + int(row["workers"].max())
         self.events = np.zeros((room, COLUMNS), dtype=np.int64)
         self.answers = np.zeros((room, COLUMNS), dtype=np.int64)
-        self.calls = Calls(plan.rules)
+        self.calls = Calls(plan)
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
         self.pooled = np.zeros(int(row["replicas"].max()), dtype=np.int64)
         self.scratch = np.zeros((SCRATCH, most_shards))

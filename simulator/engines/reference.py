@@ -126,7 +126,7 @@ class Model:
         self.clock = Clock(NEVER_NS if plan.drain_ns == NEVER_NS else math.inf)
         self.record = Recorder(plan, tasks)
         self.sent = 0
-        self.calls = Calls(plan.rules)
+        self.calls = Calls(plan)
         self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
         self.stages = [Stage(self, index) for index in range(len(plan.stages))]
 

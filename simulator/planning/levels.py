@@ -31,8 +31,9 @@ LEAST_GROWTH, MARGIN = 1.25, 1.5
 #: Replications that an effort grows to before its runs grow longer. To stop as soon as an interval is narrow enough
 #: favours those that are narrow by luck: with 8 replications that costs a nominal 95 % two points, with 32 half of one.
 SETTLED = 32
-#: Looks that are added only since the load may not be carried at the crossing.
-MOST_ADDED = 2
+#: Looks that are added only since the load may not be carried at the crossing; and since the objectives hold up to
+#: saturation, of which there may be more as long as a probe has so few shard-tasks.
+MOST_ADDED, CHEAP_TASKS = 2, 10_000_000
 #: Measured queries and shard-tasks of a probe, at most.
 MOST_QUERIES, MOST_TASKS = 32_000_000, 20_000_000_000
 #: Loads between which a crossing is interpolated are at most so far apart, in logarithms; for the answer, about as far
@@ -74,7 +75,7 @@ class Levels:
         self.looks: list[Probes] = []  #: of each prober
         self.notes: list[str] = []
         self._engine, self._jobs, self._told = engine, jobs, told
-        self._added = 0
+        self._added = self._at_saturation = 0
         self._begin(self._first_effort())
 
     def first_look(self) -> bool:
@@ -126,6 +127,8 @@ class Levels:
         """Find the value; and about how wide the interval is."""
         prober, probes = self.probers[-1], self.looks[-1]
         value = cross(probes, VALUE, COARSE)
+        if math.isinf(probes.seen[value.beyond][0].value):  # is it at saturation, or only near?
+            value = cross(probes, VALUE, min(COARSE, self.tolerance / 4))
         nearest = min(probes.seen, key=lambda load: abs(load - value.at))
         width = probes.worst(nearest, HIGH) - probes.worst(nearest, LOW)
         half = width / 2 / probes.slope(VALUE, value.at)
@@ -148,13 +151,16 @@ class Levels:
         is_last = len(self.levels) >= LOOKS or self._room(level) < LEAST_GROWTH
         warmer = self._warmer(level)
         growth = max(warmer, self._wanted(level)) if level.is_supported else math.inf
-        if level.is_at_saturation and self._added < MOST_ADDED and not is_last:
-            self._added += 1  # perhaps a longer run meets the bound before that
+        is_cheap = CAUTIOUS_GROWTH * level.prober.measured * level.prober.plan.shards <= CHEAP_TASKS
+        if level.is_at_saturation and not is_last and (self._at_saturation < MOST_ADDED or is_cheap):
+            self._at_saturation += 1  # perhaps a longer run meets the bound before that
             growth = CAUTIOUS_GROWTH
         elif level.is_at_saturation or is_last or growth <= LEAST_GROWTH:
             is_stable = self._finish(level)
-            growth = max(warmer, self._wanted(level))
-            if is_last or level.is_at_saturation or (is_stable and level.half <= self.tolerance):
+            growth = max(warmer, self._wanted(level)) if level.is_supported else math.inf
+            if is_last or level.is_at_saturation:
+                return None
+            if is_stable and level.is_supported and level.half <= self.tolerance:
                 return None
             if growth <= LEAST_GROWTH:
                 if self._added == MOST_ADDED:
@@ -181,6 +187,7 @@ class Levels:
         level.low = cross(level.probes, HIGH, resolution).at
         level.high = cross(level.probes, LOW, resolution).at
         level.half = half_width(level)
+        level.exceedances = self._support(level.probes, level.value)
         level.extracts = level.prober.extracts(level.value.at)
         return level.extracts.stability().verdict == STABLE
 
