@@ -143,6 +143,19 @@ def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
             assert reading.line("low") <= reading.line("value") <= reading.line("high")
 
 
+def test_a_utilisation_over_no_time_meets_no_bound():
+    """Of one query the first measured arrival is the last: there is no window, and nothing says how busy it was."""
+    stage = {"name": "a", "model": {"kind": "time", "law": "1ms"}}
+    values = {"name": "s", "load": {"rate": "1/s"}, "stages": [stage], "slos": ["stage.a.utilisation < 99%"]}
+    scenario = scenario_from_dict({**values, "run": {"queries": 1, "replications": 4}})
+    planned = [make_plan(scenario, replication) for replication in range(4)]
+    kept = [extract(plan, reference.simulate(plan), [0]) for plan in planned]
+    extracts = Extracts(kept, ["a"], [1], [busiest(plan) for plan in planned], True)
+    [verdict] = extracts.verdicts(scenario.slos, False)
+    assert (verdict.value, verdict.met) == (None, None)
+    assert read(scenario.slos[0], extracts).value == math.inf
+
+
 @given(scenarios(most_queries=3))
 def test_a_plan_on_paper_is_that_of_one_query(values):
     scenario = scenario_from_dict(values)
