@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import HealthCheck, find, given, settings
 
-from simulator.core.plan import LEAST_WORK, MIXTURE, NEVER_NS, WEIBULL
+from simulator.core.plan import CONSTANT, LEAST_WORK, MIXTURE, NEVER_NS, NONE, WEIBULL
 from simulator.planner import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing import (
@@ -40,10 +40,10 @@ def test_plans_shrink_to_one_query_at_one_server():
 
 
 def test_what_a_plan_needs_is_all_that_is_left_of_it():
-    plan = smallest(
-        plans(stages=1, shards=1, is_cut=False), lambda plan: plan.stages[0]["workers"] == 2 and plan.queries >= 3
-    )
+    plan = smallest(plans(), lambda plan: plan.stages[0]["workers"] == 2 and plan.queries >= 3)
     assert (plan.queries, len(plan.stages), plan.shards, plan.replicas) == (3, 1, 1, 1)
+    assert plan.arrival_ns.tolist() == [0, 0, 0]
+    assert set(plan.laws["kind"].tolist()) <= {NONE, CONSTANT}
 
 
 def test_scenarios_shrink_to_one_plain_stage():
