@@ -151,3 +151,26 @@ def test_better_hardware_is_never_slower(tmp_path):
         check_model(kinds["ours:Slower"], profile="quick", only=["M10"])
     model = kinds["ours:May"](hardware=Hardware(flops_per_s=1e9))
     assert check_model(model, profile="quick", only=["M10"])
+
+
+CATALOGUE = """
+models:
+  small:
+    {kind: "mine:CrossEncoder", parameters: 22M, tokens: 128,
+     description: our reranker, source: ours, confidence: measured}
+  large: {from: small, source: ours, confidence: measured, parameters: 110M}
+"""
+
+
+def test_a_catalogue_of_ones_own_may_have_it(tmp_path, shardsim):
+    (tmp_path / "ours.yaml").write_text(CATALOGUE)
+    text = TEXT.replace("name: a", f"name: a\ncatalogue: {tmp_path / 'ours.yaml'}") % ("hardware: fast,", "from: large")
+    model = scenario_from_text(text, plugins=[MINE]).stages[0].model
+    assert model.written() == {"kind": "mine:CrossEncoder", "parameters": 110e6, "tokens": 128, "launch": "0.05ms"}
+    code, out, _ = shardsim("catalogue", "large", "-c", str(tmp_path / "ours.yaml"))
+    assert code == 0 and "large (mine:CrossEncoder): our reranker" in out
+    with pytest.raises(ScenarioError, match=r"ours.yaml:4:\d+: .*no plug-in offers a cost model 'mine:CrossEncoder'"):
+        scenario_from_text(text)
+    (tmp_path / "ours.yaml").write_text(CATALOGUE.replace("tokens", "tokns"))
+    with pytest.raises(ScenarioError, match=r"ours.yaml:4:\d+: stages\[0\].model.tokns: unknown key; did you mean"):
+        scenario_from_text(text, plugins=[MINE])

@@ -19,6 +19,7 @@ from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.merge import did_you_mean, merge
 from simulator.scenario.models import MODEL_SPECS
 from simulator.scenario.nodes import Node
+from simulator.scenario.plugged import is_plugged
 
 #: How a figure is known: measured for this project or by the user; published by others; assumed.
 CONFIDENCES = ("measured", "published", "assumed")
@@ -227,6 +228,8 @@ class _Reader:
         spec: Any = HardwareSpec
         if section == "models":
             kind = entry.value.get("kind")
+            if kind is not None and is_plugged(kind.value):
+                return  # its plug-in says what keys it has, wherever a scenario takes the entry
             if kind is None or not isinstance(kind.value, str) or kind.value not in MODEL_SPECS:
                 at = entry if kind is None else kind
                 said = "needs a kind" if kind is None else f"no kind is called {shown(kind.plain())}"
