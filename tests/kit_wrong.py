@@ -142,6 +142,12 @@ class Halved(DeepModel):
         )
 
 
+class Owing(Tree):
+    @property
+    def parameter_bytes(self):
+        return 8 * (self.trees - 50)
+
+
 class Parallel(SumModel):
     """Parts one beside another."""
 
@@ -168,6 +174,7 @@ MODELS = (
     Wrong(
         "M12", "half of what its operations need", check_model, Halved(flop_per_item=1e6, hardware=Hardware(1e9, 1e12))
     ),
+    Wrong("M13", "few trees take less than no bytes", check_model, Owing),
 )
 
 

@@ -110,3 +110,34 @@ def test_the_plug_ins_of_the_gallery_obey_the_laws(shardsim):
     code, out, _ = shardsim("check", str(ROOT / "scenarios" / "plugins" / "mine.py"))
     assert "breaks" not in out
     assert code == 0
+
+
+RAISING = """
+from simulator.plugins import cost_model, routing
+
+@routing
+def raises(replicas, outstanding, turn, u, v):
+    return [][turn]
+
+@cost_model
+class Owes:
+    def service_s(self, items):
+        return items
+
+    @property
+    def parameter_bytes(self):
+        raise RuntimeError("not counted")
+"""
+
+
+def test_what_raises_wherever_it_is_asked_breaks_a_law(tmp_path, shardsim):
+    (tmp_path / "r.py").write_text(RAISING)
+    code, out, err = shardsim("check", f"{tmp_path}/r.py::raises", "--profile", "quick")
+    assert (code, err) == (99, "") and "breaks law R1" in out and "IndexError: list index out of range" in out
+    code, out, err = shardsim("check", f"{tmp_path}/r.py::Owes", "--profile", "quick")
+    assert (code, err) == (99, "") and "breaks law M13" in out and "not counted" in out
+    stage = "{name: s, replicas: 2, model: {kind: time, law: 1ms}, routing: 'r:raises'}"
+    (tmp_path / "a.yaml").write_text(f"name: a\nload: {{rate: 9/s}}\nstages: [{stage}]")
+    code, out, _ = shardsim("check", f"{tmp_path}/a.yaml", "--plugin", f"{tmp_path}/r.py", "--profile", "quick")
+    assert code == 99 and "raised IndexError (list index out of range)" in out
+    assert "Plan(" not in out and len(out.splitlines()) < 60

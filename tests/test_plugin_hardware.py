@@ -12,6 +12,7 @@ from plugged import FOLDER, KINDS, MINE
 from simulator import ScenarioError, load_scenario, scenario_from_text
 from simulator.models import Hardware
 from simulator.planner import make_plan
+from simulator.planning.knobs import knobs_of
 from simulator.plugins import load_plugin
 from simulator.testing import LawBroken, check_model
 
@@ -50,7 +51,8 @@ class Called:
 TEXT = """
 name: a
 load: {rate: 1/s}
-hardware: {fast: {flops: 4 GFLOP/s, memory_bandwidth: 1 GB/s}, half: {flops: 1 GFLOP/s}}
+hardware:
+  {fast: {flops: 4 GFLOP/s, memory_bandwidth: 1 GB/s}, half: {flops: 1 GFLOP/s}, slow: {memory_bandwidth: 1 GB/s}}
 stages: [{name: s, candidates: 1k, %s model: {%s}}]
 """
 
@@ -109,6 +111,16 @@ def test_a_model_is_given_the_hardware_of_its_stage(ours):
             "half",
             "stages[0].model: ours:Needs: service_s(1) raised ValueError (how fast is the memory?)",
         ),
+        (
+            "kind: 'ours:Needs', work: 1",
+            "slow",
+            "stages[0].hardware: 'slow' has no flops, which a ours:Needs model needs",
+        ),
+        (
+            "kind: sum, parts: [{kind: 'ours:Needs', work: 1}]",
+            "slow",
+            "stages[0].hardware: 'slow' has no flops, which a sum model needs",
+        ),
         ("kind: 'ours:Needs', work: 1, hardware: fast", "fast", "stages[0].model.hardware: unknown key"),
         ("kind: 'ours:Called'", "fast", "parameter on is a Hardware; understood are"),
     ],
@@ -131,7 +143,31 @@ def test_hardware_is_a_knob_of_sizing_as_for_built_in_models(ours, tmp_path, sha
     assert [one["values"]["stages.s.hardware"] for one in json.loads(out)["answers"]] == ["half", "fast"]
 
 
+def test_hardware_that_gives_no_figure_is_not_endlessly_fast(shardsim, tmp_path):
+    """A price alone must not be the cheapest fleet; and the speed of the machine is a knob."""
+    file = tmp_path / "reranked.yaml"
+    for machine, lacks in (("{price: 1 USD/h}", "flops"), ("{flops: 1 TFLOP/s, price: 1 USD/h}", "memory_bandwidth")):
+        file.write_text(RERANKED.read_text().replace("{from: nvidia_l4}", machine))
+        code, _, err = shardsim("run", str(file), "--plugin", str(MINE))
+        assert code == 2 and f"has no {lacks}, which a mine:CrossEncoder model needs" in err, err
+    scenario = load_scenario(RERANKED, plugins=[MINE])
+    assert "gpu: speed" in [knob.name for knob in knobs_of(scenario)]
+
+
+def test_parameters_that_no_scenario_could_give_are_refused_by_every_command(ours, shardsim):
+    told = "ours:Called: parameter on is a Hardware; understood are"
+    for command in (
+        ("catalogue", "--plugin", str(ours.file)),
+        ("catalogue", "ours:Called", "--plugin", str(ours.file)),
+        ("schema", "--plugin", str(ours.file)),
+        ("check", f"{ours.file}::Called"),
+    ):
+        code, _, err = shardsim(*command)
+        assert code == 2 and told in err and "Traceback" not in err, command
+
+
 def test_the_catalogue_says_so(shardsim, ours):
+    ours.file.write_text(OURS.split("@cost_model\nclass Called")[0])
     given = ["--plugin", str(ours.file)]
     for kind, said in {
         "Needs": ", on the stage's hardware)",
@@ -144,7 +180,7 @@ def test_the_catalogue_says_so(shardsim, ours):
 def test_better_hardware_is_never_slower(tmp_path):
     report = check_model(KINDS["mine:CrossEncoder"].thing, profile="quick")
     held = {row.number for row in report.rows if row.verdict == "held"}
-    assert held == {"M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10"}
+    assert held == {"M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10", "M13"}
     (tmp_path / "ours.py").write_text(OURS)
     kinds = {kind.kind: kind.thing for kind in load_plugin(tmp_path / "ours.py")}
     with pytest.raises(LawBroken, match="M10"):

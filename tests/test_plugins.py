@@ -414,7 +414,7 @@ FAULTS = [
         for how, said in {
             "negative": "wrong:Time: quantile(1.11022e-16) gives -0.5; a duration, count or factor is a finite number",
             "nan": "wrong:Time: quantile(1.11022e-16) gives nan",
-            "falls": "only 1; it must not decrease",
+            "falls": "only 0.999999999996362; it must not decrease",
             "short": "gives an array of shape",
             "raises": "raised IndexError (list index out of range) in line ",
         }.items()
@@ -468,12 +468,12 @@ RULE_FAULTS = [
     ("negative", "wrong:negative: gives -1 for query 0"),
     (
         "reads_beyond",
-        "wrong:reads_beyond: raised IndexError (index 1003 is out of bounds for axis 0 with size 3) for query 0",
+        "wrong:reads_beyond: raised IndexError (index 1003 is out of bounds for axis 0 with size 3) in line ",
     ),
-    ("divides", "wrong:divides: raised ZeroDivisionError (integer division or modulo by zero) for query 0"),
-    ("real", "wrong:real: raised TypeError (it gives 2.73476"),
-    ("forgets", "wrong:forgets: raised TypeError (it gives None, not an integer) for query 0 at shard 3"),
-    ("writes", "wrong:writes: raised ValueError (assignment destination is read-only) for query 0 at shard 0"),
+    ("divides", "wrong:divides: raised ZeroDivisionError (integer division or modulo by zero) in line 122 for query 0"),
+    ("real", "wrong:real: gives 2.73476"),
+    ("forgets", "wrong:forgets: gives None, not an integer, for query 0 at shard 3"),
+    ("writes", "wrong:writes: raised ValueError (assignment destination is read-only) in line "),
 ]
 
 
@@ -485,12 +485,8 @@ def test_a_rule_that_answers_what_is_not_there_is_refused(rule, said, by, engine
     options = [option for setting in settings for option in ("--set", setting)]
     jobs = ("--jobs", "2", "--engine", engine)
     code, _, err = shardsim("run", str(FILE), "--plugin", str(MINE), "--plugin", str(WRONG), *options, *jobs)
-    said = (
-        said
-        if by == "task" or rule != "forgets"
-        else "wrong:forgets: raised TypeError (it gives None, not an integer) for query 3"
-    )
-    said = said if by == "task" or rule != "real" else "wrong:real: raised TypeError (it gives "
+    said = said if by == "task" or rule != "forgets" else "wrong:forgets: gives None, not an integer, for query 3"
+    said = said if by == "task" or rule != "real" else "wrong:real: gives "
     assert code == 2 and said in err, err
     assert len(err.splitlines()) == 1
 

@@ -105,8 +105,10 @@ def _kinds(file: str, name: str) -> Sequence[Kind]:
 
 
 def _of_kind(kind: Kind) -> Chosen:
+    from simulator.scenario.plugged import spec_of
     from simulator.testing import check_arrivals, check_law, check_model, check_rule
 
+    spec_of(kind)  # refuses parameters that no scenario could give
     checks: dict[str, Check] = {
         "models": check_model,
         "laws": check_law,

@@ -25,6 +25,7 @@ from numba.extending import intrinsic
 from simulator.core.jit import formula
 from simulator.core.plan import I8, Plan, Rule
 from simulator.errors import PluginError
+from simulator.plugins.calls import line_of
 
 #: What a rule that raised answers; no replica has this index.
 RAISED = -(2**62)
@@ -133,6 +134,10 @@ def why_not_compiled(plan: Plan) -> str:
     return ""
 
 
+class NotAnIndex(TypeError):
+    """A rule answers no integer."""
+
+
 def _plain(rule: Rule) -> Callable[..., Any]:
     """The function as its author wrote it."""
     return getattr(rule.function, "py_func", rule.function)
@@ -169,7 +174,7 @@ class Calls:
                 outstanding.flags.writeable = False
                 answer = function(replicas, outstanding, turn, u, v)
                 if isinstance(answer, bool) or not isinstance(answer, (int, np.integer)):
-                    raise TypeError(f"it gives {answer!r}, not an integer")
+                    raise NotAnIndex(f"{answer!r}, not an integer,")
                 return min(max(int(answer), -1), 2**62)
             except BaseException as error:  # noqa: BLE001 (no exception crosses a C call)
                 self.raised.append(error)
@@ -199,5 +204,7 @@ class Calls:
         error = self.raised[0]
         if isinstance(error, KeyboardInterrupt):
             raise error
-        said = f"{type(error).__name__} ({' '.join(str(error).split())})"
+        if isinstance(error, NotAnIndex):
+            raise PluginError(f"{rule.name}: gives {error} {where}; {asked}") from error
+        said = f"{type(error).__name__} ({' '.join(str(error).split())}){line_of(error)}"
         raise PluginError(f"{rule.name}: raised {said} {where}; {asked}") from error

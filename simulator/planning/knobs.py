@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.models import Hardware
 from simulator.scenario import Scenario
 
 #: A change of a knob, as a part of what it is.
@@ -101,7 +100,7 @@ def _cheaper(path: str, model: Mapping[str, Any]) -> tuple[tuple[tuple[str, str]
 def _of_machine(name: str, hardware: Mapping[str, Any], scenario: Scenario) -> Iterator[Knob]:
     """Speed of a machine, where some model of a stage on it is counted by its shape."""
     used = [stage for stage in scenario.stages if stage.hardware == name]
-    if not any(stage.model.missing_hardware(Hardware()) for stage in used):
+    if not any(stage.model.depends_on_hardware() for stage in used):
         return
     keys = ("flops", "memory_bandwidth", "random_access_bandwidth")
     found = [(f"hardware.{name}.{key}", _scaled(hardware[key], 1 + CHANGE)) for key in keys if key in hardware]

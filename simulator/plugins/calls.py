@@ -37,13 +37,13 @@ def called(name: str, call: str | Callable[[], str], function: Callable[[], Any]
             return function()
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())
-        line = _line_of(error)
+        line = line_of(error)
         said = f"{type(error).__name__}{f' ({text})' if text else ''}{line}"
         asked = call if isinstance(call, str) else call()
         raise PluginError(f"{name}: {asked} raised {said}; correct it, or the parameters that lead there") from error
 
 
-def _line_of(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
     """`` in line 12`` of the innermost call, if that is of a file."""
     at, number = error.__traceback__, 0
     while at is not None:
@@ -64,7 +64,10 @@ def non_decreasing(name: str, method: str, x: F8, y: F8, what: str) -> None:
     falls = np.diff(y) < -ROUNDING * y[1:]
     if falls.any():
         at = int(np.argmax(falls))
-        pair = f"{method}({_text(x[at])}) gives {_text(y[at])}, {method}({_text(x[at + 1])}) only {_text(y[at + 1])}"
+        before, after = _text(y[at]), _text(y[at + 1])
+        if before == after:
+            before, after = repr(float(y[at])), repr(float(y[at + 1]))
+        pair = f"{method}({_text(x[at])}) gives {before}, {method}({_text(x[at + 1])}) only {after}"
         raise PluginError(f"{name}: {pair}; it must not decrease: correct it")
 
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from simulator import models, units
 from simulator.errors import PluginError
+from simulator.hardware import GivenHardware, MissingFigure
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.plugged import PluggedModel
@@ -56,6 +57,10 @@ class _Model(Part):
             return ""
         article = "an" if self.kind == "embedding" else "a"
         return f"{article} {self.kind} model by shape needs hardware, or give per_item"
+
+    def depends_on_hardware(self) -> bool:
+        """Whether other hardware gives other times."""
+        return bool(self.missing_hardware(Hardware()))
 
     def refusal(self, hardware: Hardware | None) -> str:
         """What it does wrong on this hardware, where only the hardware shows it; nothing."""
@@ -299,18 +304,27 @@ class PluggedSpec(PluggedPart, _Model):
         return f"{self.kind} needs hardware: name the stage's" if self._needs_hardware() else ""
 
     def missing_hardware(self, hardware: Hardware) -> str:
-        """Nothing: which figures it asks for is its own business."""
-        return ""
+        """The figure that it asks for and that is not given; nothing."""
+        error = self._error_on(hardware)
+        return error.__cause__.figure if error is not None and isinstance(error.__cause__, MissingFigure) else ""
+
+    def depends_on_hardware(self) -> bool:
+        """Whether it is given the hardware of its stage."""
+        return isinstance(self._worked, dict)
 
     def refusal(self, hardware: Hardware | None) -> str:
         """What breaks a promise when it is asked for its times on this hardware."""
+        error = self._error_on(hardware)
+        return "" if error is None or isinstance(error.__cause__, MissingFigure) else str(error)
+
+    def _error_on(self, hardware: Hardware | None) -> PluginError | None:
         if not isinstance(self._worked, dict) or (hardware is None and self._needs_hardware()):
-            return ""
+            return None
         try:
             self.cost_model(hardware)
         except PluginError as error:
-            return str(error)
-        return ""
+            return error
+        return None
 
     def _needs_hardware(self) -> bool:
         return isinstance(self._worked, dict) and self.plugin.needs_hardware
@@ -328,7 +342,8 @@ class PluggedSpec(PluggedPart, _Model):
         worked: PluggedModel | dict[str, Any] = self.worked
         if isinstance(worked, PluggedModel):
             return worked
-        return PluggedModel.of(self.kind, instance_of(self.plugin, {**worked, "hardware": hardware}))
+        given = None if hardware is None else GivenHardware.of(hardware)
+        return PluggedModel.of(self.kind, instance_of(self.plugin, {**worked, "hardware": given}))
 
 
 _PLUGGED = or_plugged("models", PluggedSpec)
@@ -360,6 +375,10 @@ class SumSpec(_Model):
     def without_hardware(self) -> str:
         """What is wrong with the first of its parts that needs hardware."""
         return next((said for part in self.parts if (said := part.without_hardware())), "")
+
+    def depends_on_hardware(self) -> bool:
+        """Whether a part does."""
+        return any(part.depends_on_hardware() for part in self.parts)
 
     def refusal(self, hardware: Hardware | None) -> str:
         """What the first of its parts does wrong that does something wrong."""

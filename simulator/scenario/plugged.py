@@ -71,7 +71,11 @@ class PluggedPart(Part):
     @classmethod
     def made(cls, plugin: Kind, given: dict[str, Any]) -> PluggedPart:
         """From values as written. Raises ValidationError, PydanticCustomError."""
-        checked = spec_of(plugin).model_validate(given)
+        try:
+            spec = spec_of(plugin)
+        except PluginError as error:
+            raise PydanticCustomError(WRONG_KIND, "plugin", {"message": str(error)}) from None
+        checked = spec.model_validate(given)
         try:
             values = {parameter.name: getattr(checked, _field(at)) for at, parameter in _numbered(plugin)}
             worked = cls.prepare(plugin, values)
@@ -139,6 +143,10 @@ def plugin_named(plugins: Plugins, group: str, kind: str) -> Kind:
         raise PydanticCustomError(WRONG_KIND, "plugin", {"message": message})
     known = plugins.known(group)
     near = did_you_mean(kind, known).replace("; known: ", "; there are: ") or "; none is installed"
+    if any(one.partition(":")[0] == kind.partition(":")[0] for one in known):
+        raise PydanticCustomError(
+            WRONG_KIND, "plugin", {"message": f"no plug-in offers a {GROUPS[group]} {kind!r}{near}"}
+        )
     cure = "name its file with --plugin FILE.py (plugins=[...] in Python), or install the package that offers it"
     message = f"no plug-in offers a {GROUPS[group]} {kind!r}{near}; {cure}"
     raise PydanticCustomError(WRONG_KIND, "plugin", {"message": message})
@@ -256,17 +264,14 @@ def spec_of(plugin: Kind) -> type[Part]:
 
     Raises
     ------
-    PydanticCustomError
+    PluginError
         If an annotation is not understood.
     """
     fields: dict[str, Any] = {}
-    try:
-        for at, parameter in _numbered(plugin):
-            default = ... if parameter.is_required else parameter.default
-            info = Field(default, alias=parameter.name)
-            fields[_field(at)] = (_type_of(plugin, parameter.name, parameter.annotation), info)
-    except PluginError as error:
-        raise PydanticCustomError(WRONG_KIND, "plugin", {"message": str(error)}) from None
+    for at, parameter in _numbered(plugin):
+        default = ... if parameter.is_required else parameter.default
+        info = Field(default, alias=parameter.name)
+        fields[_field(at)] = (_type_of(plugin, parameter.name, parameter.annotation), info)
     return create_model(plugin.thing.__name__, __base__=Part, __doc__=plugin.doc or plugin.kind, **fields)
 
 

@@ -124,7 +124,8 @@ class Scenario(Part):
             if stage.hardware is None or stage.hardware not in self.hardware:
                 continue
             spec = self.hardware[stage.hardware]
-            if not stage.model.refusal(spec.hardware()):
+            figures = spec.hardware()
+            if not (stage.model.missing_hardware(figures) or stage.model.refusal(figures)):
                 for path, message in machine_contradictions(stage, stage.hardware, spec):
                     yield ("stages", index, *path), message
 

@@ -73,6 +73,12 @@ MODELS = (
         "The roofline (Williams, Waterman and Patterson, 2009): each resource has only so much to give.",
         "the model states no demand on hardware",
     ),
+    Statement(
+        "M13",
+        "Its parameters take a finite number of bytes, never negative, the same whenever it is asked.",
+        "The memory of a machine is counted with them, before anything is simulated.",
+        "the model does not say how many bytes they take",
+    ),
 )
 LAWS = (
     Statement(

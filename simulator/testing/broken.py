@@ -276,7 +276,9 @@ def breach_of(law: Law, case: Any, seen: Seen) -> Breach | None:
     except HypothesisException:
         raise
     except Exception as error:  # noqa: BLE001 (whatever a stranger's model raises breaks the law that asked it)
-        return Breach(case=_shown(case), raises=f"{type(error).__name__}: {error}")
+        told = getattr(case, "told", None)
+        shown = told if isinstance(told, dict) else {"case": _shown(case)}
+        return Breach(**shown, raises=f"{type(error).__name__}: {error}")
     if because:
         seen.because = because
     else:

@@ -1,4 +1,4 @@
-"""Cost models held against the laws M1 .. M12."""
+"""Cost models held against the laws M1 .. M13."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def items() -> st.SearchStrategy[float]:
 
 
 def check_model(model: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
-    """Hold a cost model against the laws M1 .. M12 of ``docs/laws.md``.
+    """Hold a cost model against the laws M1 .. M13 of ``docs/laws.md``.
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ def check_model(model: Any, *, profile: str | None = None, only: Sequence[str] |
     check.hold("M10", st.tuples(cases, items()), _better_hardware, "each figure of the hardware doubled")
     check.hold("M11", st.tuples(cases, items()), _adds_up, "the sum and its parts")
     check.hold("M12", st.tuples(cases, items()), _roofline_holds, "FLOP and bytes over what the hardware gives")
+    check.hold("M13", cases, _bytes_are_counted, "bytes of the parameters, asked twice")
     return check.report()
 
 
@@ -216,6 +217,15 @@ def _adds_up(case: tuple[Any, float]) -> str | None:
     drawn = [part.law for part in model.parts if part.law is not None]
     if drawn and model.law not in drawn:
         raise Breach(model=model, **{"drawn of a part": drawn[0], "of the sum": model.law})
+    return None
+
+
+def _bytes_are_counted(model: Any) -> str | None:
+    if not hasattr(type(model), "parameter_bytes"):
+        return "it does not say how many bytes its parameters take"
+    one, two = float(model.parameter_bytes), float(model.parameter_bytes)
+    if not (math.isfinite(one) and one >= 0 and one == two):
+        raise Breach(model=model, **{"bytes of parameters": f"{one:g}, and asked again {two:g}"})
     return None
 
 
