@@ -91,6 +91,19 @@ def test_a_capacity_close_to_saturation_is_found(slo, workers, seed):
     assert last.exceedances == Levels._support(last.probes, last.value) >= 10
 
 
+def test_an_objective_that_holds_up_to_saturation_is_not_looked_at_for_long():
+    """Where longer runs cannot help: a load of given length; and where the tolerance is below any that makes sense."""
+    short = system(["p99 < 10s"], run={"duration": "2s"})
+    steady = system(["p99 < 20ms"], "10ms", load={"rate": "50/s", "arrivals": "constant"})
+    for scenario, tolerance in ((short, 0.01), (steady, 0.01), (steady, 1e-15)):
+        found = capacity(scenario, tolerance=tolerance, jobs=2)
+        assert found.verdict == "inconclusive"
+        assert "hold up to saturation" in found.reason
+        assert len(found.points) < 100
+        if scenario is short:
+            assert max(point.queries for point in found.points) < 20_000
+
+
 def test_closed_forms_are_inverted_only_where_they_hold():
     plan = make_plan(system(["p99 < 100ms"], run={"queries": 10}))
     assert exact_capacity(plan, "p99", None, 0.1).per_s == pytest.approx(100 - math.log(100) / 0.1)

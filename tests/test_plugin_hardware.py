@@ -43,6 +43,21 @@ class Slower:
         return items * 1e-12 * self.hardware.memory_bandwidth_bytes_per_s
 
 @cost_model
+class Bytes:
+    hardware: Hardware = Hardware(flops_per_s=1e9)
+    @property
+    def parameter_bytes(self):
+        return 10 / self.hardware.memory_bandwidth_bytes_per_s
+    def service_s(self, items):
+        return 1e-6 * items
+
+@cost_model
+class Default:
+    hardware: Hardware = Hardware(flops_per_s=1e9)
+    def service_s(self, items):
+        return self.hardware.compute_s(1e6 * items)
+
+@cost_model
 class Called:
     on: Hardware
     def service_s(self, items):
@@ -81,6 +96,8 @@ def test_a_model_is_given_the_hardware_of_its_stage(ours):
     assert seconds(ours(needs)) == pytest.approx(0.25)
     assert seconds(ours(may)) == pytest.approx(0.25)
     assert seconds(ours(may, hardware="")) == pytest.approx(1.0)
+    assert seconds(ours("kind: 'ours:Default'", hardware="")) == pytest.approx(1.0)
+    assert seconds(ours("kind: 'ours:Default'")) == pytest.approx(0.25)
     both = ours(f"kind: sum, parts: [{{{needs}}}, {{{may}}}]")
     assert seconds(both) == pytest.approx(0.5)
     for again in (pickle.loads(pickle.dumps(both)), both.model_copy(deep=True), both.with_scale(2.0)):
@@ -120,6 +137,17 @@ def test_a_model_is_given_the_hardware_of_its_stage(ours):
             "kind: sum, parts: [{kind: 'ours:Needs', work: 1}]",
             "slow",
             "stages[0].hardware: 'slow' has no flops, which a sum model needs",
+        ),
+        (
+            "kind: 'ours:Bytes'",
+            "half",
+            "stages[0].model: ours:Bytes: parameter_bytes raised ZeroDivisionError (float division by zero)",
+        ),
+        (
+            "kind: sum, parts: [{kind: time, law: 1ms}, {kind: 'ours:Needs', work: 1}]}, variability: {"
+            "task: {kind: exponential}",
+            "fast",
+            "stages[0].variability.task: a model of kind sum has its spread in its law",
         ),
         ("kind: 'ours:Needs', work: 1, hardware: fast", "fast", "stages[0].model.hardware: unknown key"),
         ("kind: 'ours:Called'", "fast", "parameter on is a Hardware; understood are"),

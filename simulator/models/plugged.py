@@ -37,6 +37,7 @@ class PluggedModel:
     thing: Any  #: the user's own object
     table: tuple[Piece, ...]
     error: float  #: largest relative deviation of the table where it was tried; 0 where the user gave the pieces
+    parameter_bytes: float  #: as it says; else 0
 
     @staticmethod
     def of(name: str, thing: Any) -> PluggedModel:
@@ -61,12 +62,6 @@ class PluggedModel:
     def spread(self) -> Law | None:
         """None: the scenario says it."""
         return None
-
-    @property
-    def parameter_bytes(self) -> float:
-        """As it says; else 0."""
-        answer = called(self.name, "parameter_bytes", lambda: getattr(self.thing, "parameter_bytes", 0.0))
-        return _at_least_0(self.name, "parameter_bytes", answer)
 
     def pieces(self) -> tuple[Piece, ...]:
         """Time of a call over items."""
@@ -99,8 +94,10 @@ def _at_least_0(name: str, call: str, answer: Any) -> float:
 
 @lru_cache(maxsize=64)
 def _worked_out(name: str, thing: Any) -> PluggedModel:
+    answer = called(name, "parameter_bytes", lambda: getattr(thing, "parameter_bytes", 0.0))
+    parameter_bytes = _at_least_0(name, "parameter_bytes", answer)
     if callable(getattr(thing, "pieces", None)):
-        return PluggedModel(name, thing, _checked(name, called(name, "pieces()", thing.pieces)), 0.0)
+        return PluggedModel(name, thing, _checked(name, called(name, "pieces()", thing.pieces)), 0.0, parameter_bytes)
 
     def service_s(items: F8) -> F8:
         answers: list[Any] = []
@@ -124,7 +121,7 @@ def _worked_out(name: str, thing: Any) -> PluggedModel:
     is_wide = width > np.maximum(LEAST_ITEMS, 4 * np.spacing(table.x[1:]))  # else it jumps
     slopes = np.where(is_wide, np.diff(table.y) / np.where(is_wide, width, 1.0), 0.0)
     points = zip(table.x.tolist(), table.y.tolist(), np.maximum(0.0, slopes).tolist(), strict=False)
-    return PluggedModel(name, thing, tuple(Piece(*point) for point in points), table.error)
+    return PluggedModel(name, thing, tuple(Piece(*point) for point in points), table.error, parameter_bytes)
 
 
 def _ask(thing: Any, sizes: list[float], answers: list[Any]) -> None:

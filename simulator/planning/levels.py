@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.engines import COMPILED
 from simulator.planning.probe import Effort, Prober, Told
 from simulator.planning.search import Crossing, Probes, binding, cross, first_look
 from simulator.scenario import Scenario
@@ -39,6 +40,10 @@ MOST_QUERIES, MOST_TASKS = 32_000_000, 20_000_000_000
 #: Loads between which a crossing is interpolated are at most so far apart, in logarithms; for the answer, about as far
 #: as the interval is wide.
 COARSE = 0.05
+#: At a bracket of this width that ends at saturation, the objectives hold up to there.
+FINEST = 1e-4
+#: No bracket is made narrower, whatever tolerance is asked for.
+LEAST_WIDTH = 1e-7
 
 
 @dataclass
@@ -127,8 +132,8 @@ class Levels:
         """Find the value; and about how wide the interval is."""
         prober, probes = self.probers[-1], self.looks[-1]
         value = cross(probes, VALUE, COARSE)
-        if math.isinf(probes.seen[value.beyond][0].value):  # is it at saturation, or only near?
-            value = cross(probes, VALUE, min(COARSE, self.tolerance / 4))
+        if value.beyond >= probes.highest:  # is it at saturation, or only near?
+            value = cross(probes, VALUE, min(COARSE, max(FINEST, self.tolerance / 4)))
         nearest = min(probes.seen, key=lambda load: abs(load - value.at))
         width = probes.worst(nearest, HIGH) - probes.worst(nearest, LOW)
         half = width / 2 / probes.slope(VALUE, value.at)
@@ -151,8 +156,7 @@ class Levels:
         is_last = len(self.levels) >= LOOKS or self._room(level) < LEAST_GROWTH
         warmer = self._warmer(level)
         growth = max(warmer, self._wanted(level)) if level.is_supported else math.inf
-        is_cheap = CAUTIOUS_GROWTH * level.prober.measured * level.prober.plan.shards <= CHEAP_TASKS
-        if level.is_at_saturation and not is_last and (self._at_saturation < MOST_ADDED or is_cheap):
+        if level.is_at_saturation and not is_last and (self._at_saturation < MOST_ADDED or self._may_go_on(level)):
             self._at_saturation += 1  # perhaps a longer run meets the bound before that
             growth = CAUTIOUS_GROWTH
         elif level.is_at_saturation or is_last or growth <= LEAST_GROWTH:
@@ -170,6 +174,13 @@ class Levels:
         most = min(self._room(level), MOST_GROWTH if level.exceedances >= FEW else CAUTIOUS_GROWTH)
         return _grown(level, min(most, max(LEAST_GROWTH, growth)), warmer)
 
+    def _may_go_on(self, level: Level) -> bool:
+        """Whether still longer runs are tried, where the objectives hold up to saturation: they help, and are cheap."""
+        longer_helps = self.scenario.can_lengthen and len(level.prober.utilisations) == 1
+        tasks = CAUTIOUS_GROWTH * level.prober.measured * level.prober.plan.shards
+        is_cheap = self._engine == COMPILED and tasks <= CHEAP_TASKS
+        return longer_helps and is_cheap and level.value.beyond >= level.probes.highest
+
     def _wanted(self, level: Level) -> float:
         """How many times as much would reach the tolerance."""
         return MARGIN * (level.half / self.tolerance) ** 2
@@ -182,7 +193,7 @@ class Levels:
 
     def _finish(self, level: Level) -> bool:
         """Find the value and both ends of its interval; returns whether the load is carried there."""
-        resolution = min(COARSE, max(self.tolerance / 10, 2 * level.half))
+        resolution = min(COARSE, max(LEAST_WIDTH, self.tolerance / 10, 2 * level.half))
         level.value = cross(level.probes, VALUE, resolution)
         level.low = cross(level.probes, HIGH, resolution).at
         level.high = cross(level.probes, LOW, resolution).at

@@ -90,7 +90,14 @@ class Kind:
     @property
     def needs_hardware(self) -> bool:
         """Whether a stage without hardware cannot have it. Raises PluginError, as ``parameters``."""
-        return any(self._is_hardware(field) and field.annotation is Hardware for field in self._fields())
+        return any(
+            self._is_hardware(field) and field.annotation is Hardware and field.is_required for field in self._fields()
+        )
+
+    @property
+    def has_default_hardware(self) -> bool:
+        """Whether it says itself what it takes where its stage names none. Raises PluginError, as ``parameters``."""
+        return any(self._is_hardware(field) and not field.is_required for field in self._fields())
 
     def _is_hardware(self, field: Parameter) -> bool:
         wanted = (Hardware, Hardware | None)

@@ -10,13 +10,9 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from simulator import models, units
-from simulator.errors import PluginError
-from simulator.hardware import GivenHardware, MissingFigure
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
-from simulator.models.plugged import PluggedModel
 from simulator.models.tree import VISIT_S, depth_of
-from simulator.plugins import Kind
 from simulator.scenario.csv_file import TraceError
 from simulator.scenario.fields import (
     Contradiction,
@@ -30,7 +26,9 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.measured_file import Rows, read_measured
-from simulator.scenario.plugged import PluggedPart, instance_of, or_plugged
+from simulator.scenario.model_part import ModelPart
+from simulator.scenario.plugged import or_plugged
+from simulator.scenario.plugged_model import PluggedSpec
 
 #: Units of a column of times, in seconds.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -38,48 +36,7 @@ UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 Flop = quantity_type(units.parse_flop, "FLOP", "an amount of work: 1.2 GFLOP")
 
 
-class _Model(Part):
-    """What every model answers."""
-
-    kind: str
-
-    def missing_hardware(self, hardware: Hardware) -> str:
-        """What of the hardware it needs and lacks; nothing."""
-        return ""
-
-    def has_spread(self) -> bool:
-        """Whether it brings a spread of its own, so that there is no task factor besides."""
-        return False
-
-    def without_hardware(self) -> str:
-        """What is wrong with it on a stage that names no hardware; nothing."""
-        if not self.missing_hardware(Hardware()):
-            return ""
-        article = "an" if self.kind == "embedding" else "a"
-        return f"{article} {self.kind} model by shape needs hardware, or give per_item"
-
-    def depends_on_hardware(self) -> bool:
-        """Whether other hardware gives other times."""
-        return bool(self.missing_hardware(Hardware()))
-
-    def refusal(self, hardware: Hardware | None) -> str:
-        """What it does wrong on this hardware, where only the hardware shows it; nothing."""
-        return ""
-
-    def notes(self, hardware: Hardware | None) -> list[str]:
-        """What was done to what was given."""
-        return []
-
-    def depends_on_items(self) -> bool:
-        """Whether its time depends on how many items there are."""
-        return True
-
-    def cost_model(self, hardware: Hardware | None) -> CostModel:
-        """The cost law."""
-        raise NotImplementedError
-
-
-class _Scoring(_Model):
+class _Scoring(ModelPart):
     """What the models that score items have in common: a cost per item, and a fixed cost of a call."""
 
     per_item_s: PositiveDuration | None = Field(default=None, alias="per_item")
@@ -218,7 +175,7 @@ class EmbeddingSpec(_Scoring):
         )
 
 
-class TimeSpec(_Model):
+class TimeSpec(ModelPart):
     """The whole task's time as a law, whatever its items."""
 
     kind: Literal["time"]
@@ -226,6 +183,10 @@ class TimeSpec(_Model):
 
     def has_spread(self) -> bool:
         """Its law is one."""
+        return True
+
+    def has_law(self) -> bool:
+        """It is one."""
         return True
 
     def depends_on_items(self) -> bool:
@@ -237,7 +198,7 @@ class TimeSpec(_Model):
         return models.TimeModel(self.law.law)
 
 
-class MeasuredSpec(_Model):
+class MeasuredSpec(ModelPart):
     """Times by number of items, from a CSV file of measurements."""
 
     kind: Literal["measured"]
@@ -286,66 +247,6 @@ def _measured(rows: Rows, overhead_s: float) -> models.MeasuredModel:
     return models.MeasuredModel.of(*rows, overhead_s)
 
 
-class PluggedSpec(PluggedPart, _Model):
-    """A cost model of a plug-in: its parameters."""
-
-    @classmethod
-    def prepare(cls, plugin: Kind, values: dict[str, Any]) -> Any:
-        """The cost law, or what it is worked out from where it takes the hardware of its stage."""
-        return values if plugin.takes_hardware else super().prepare(plugin, values)
-
-    @staticmethod
-    def work_out(plugin: Kind, thing: Any) -> Any:
-        """The cost law, tabulated."""
-        return PluggedModel.of(plugin.kind, thing)
-
-    def without_hardware(self) -> str:
-        """That it needs hardware, where it does."""
-        return f"{self.kind} needs hardware: name the stage's" if self._needs_hardware() else ""
-
-    def missing_hardware(self, hardware: Hardware) -> str:
-        """The figure that it asks for and that is not given; nothing."""
-        error = self._error_on(hardware)
-        return error.__cause__.figure if error is not None and isinstance(error.__cause__, MissingFigure) else ""
-
-    def depends_on_hardware(self) -> bool:
-        """Whether it is given the hardware of its stage."""
-        return isinstance(self._worked, dict)
-
-    def refusal(self, hardware: Hardware | None) -> str:
-        """What breaks a promise when it is asked for its times on this hardware."""
-        error = self._error_on(hardware)
-        return "" if error is None or isinstance(error.__cause__, MissingFigure) else str(error)
-
-    def _error_on(self, hardware: Hardware | None) -> PluginError | None:
-        if not isinstance(self._worked, dict) or (hardware is None and self._needs_hardware()):
-            return None
-        try:
-            self.cost_model(hardware)
-        except PluginError as error:
-            return error
-        return None
-
-    def _needs_hardware(self) -> bool:
-        return isinstance(self._worked, dict) and self.plugin.needs_hardware
-
-    def notes(self, hardware: Hardware | None) -> list[str]:
-        """How well its table keeps to it."""
-        model = self.cost_model(hardware)
-        if model.error == 0 or len(model.table) <= 2:
-            return []
-        pieces = f"{len(model.table)} pieces"
-        return [f"{self.kind} is tabulated in {pieces}, within {100 * model.error:.2g} % wherever tried"]
-
-    def cost_model(self, hardware: Hardware | None) -> PluggedModel:
-        """The cost law. Raises PluginError if it breaks a promise on this hardware."""
-        worked: PluggedModel | dict[str, Any] = self.worked
-        if isinstance(worked, PluggedModel):
-            return worked
-        given = None if hardware is None else GivenHardware.of(hardware)
-        return PluggedModel.of(self.kind, instance_of(self.plugin, {**worked, "hardware": given}))
-
-
 _PLUGGED = or_plugged("models", PluggedSpec)
 
 PartSpec = Annotated[
@@ -353,7 +254,7 @@ PartSpec = Annotated[
 ]
 
 
-class SumSpec(_Model):
+class SumSpec(ModelPart):
     """Several models on the same items, one after another."""
 
     kind: Literal["sum"]
@@ -391,6 +292,10 @@ class SumSpec(_Model):
     def has_spread(self) -> bool:
         """Whether a part brings one."""
         return any(part.has_spread() for part in self.parts)
+
+    def has_law(self) -> bool:
+        """Whether a part is one."""
+        return any(part.has_law() for part in self.parts)
 
     def depends_on_items(self) -> bool:
         """Whether a part does."""

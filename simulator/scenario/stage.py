@@ -137,7 +137,7 @@ class Stage(Part):
         if self.skew is not None and self.skew > 10:
             yield ("skew",), f"a Zipf exponent of at most 10, got {self.skew:g}"
         if self.model.has_spread() and self.variability.task != ONE:
-            spread = "in its law" if self.model.cost_model(None).law is not None else "as measured"
+            spread = "in its law" if self.model.has_law() else "as measured"
             yield (
                 ("variability", "task"),
                 f"a model of kind {self.model.kind} has its spread {spread}; remove one of them",
