@@ -213,6 +213,7 @@ class Check:
         LawBroken
             Of the first law that is broken.
         """
+        self.rows.sort(key=lambda row: list(BOOK).index(row.number))
         if self.breaches:
             first = next(iter(self.breaches))
             others = {row.number: row.verdict for row in self.rows if row.number != first}

@@ -75,11 +75,11 @@ def check_model(model: Any, *, profile: str | None = None, only: Sequence[str] |
         check.hold("M5", st.tuples(cases, items()), _has_its_unit, "every duration doubled, every speed halved")
     _hold_order(check, model, cases)
     check.hold("M8", st.tuples(cases, items()), _operations_are_counted, "0 to a billion items")
+    check.hold("M13", cases, _bytes_are_counted, "bytes of the parameters, asked twice")  # no plan is without them
     check.hold("M9", st.tuples(cases, items()), _plan_agrees, "the plan's table at 0 to a billion items", share=0.5)
     check.hold("M10", st.tuples(cases, items()), _better_hardware, "each figure of the hardware doubled")
     check.hold("M11", st.tuples(cases, items()), _adds_up, "the sum and its parts")
     check.hold("M12", st.tuples(cases, items()), _roofline_holds, "FLOP and bytes over what the hardware gives")
-    check.hold("M13", cases, _bytes_are_counted, "bytes of the parameters, asked twice")
     return check.report()
 
 
