@@ -19,6 +19,7 @@ from simulator.planning.capacity import capacity
 from simulator.planning.levels import Levels
 from simulator.planning.probe import Effort, Prober
 from simulator.replications import replications, whole_trace
+from simulator.report.capacity_figure import _what
 from simulator.theory import exact_capacity
 
 EXPONENTIAL = {"kind": "exponential", "mean": "10ms"}
@@ -342,3 +343,15 @@ def test_bad_usage_is_refused(args, said):
     assert found.returncode == 2
     assert said in found.stderr
     assert found.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("slos", "axis"),
+    [
+        ({"p99 < 1s", "stage.max.p99.9 < 1s", "99% within 2s"}, "bad queries over those allowed"),
+        ({"mean < 1s", "stage.p.utilisation < 90%"}, "figure over its bound"),
+        ({"p99 < 1s", "max < 9s"}, "bad queries over those allowed, or figure over bound"),
+    ],
+)
+def test_the_axis_says_what_is_over_its_bound(slos, axis):
+    assert _what(slos) == axis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from typing import Any
 
 from simulator.report.capacity import exact_rate
@@ -61,7 +62,10 @@ def capacity_figure(found: dict[str, Any], format_: str = "png") -> bytes:
 
 def _what(slos: set[str]) -> str:
     """What is drawn over its bound: the figure itself, or of a percentile the share of later queries."""
-    of_figures = {slo for slo in slos if any(word in slo for word in ("mean", "max", "utilisation"))}
+    measures = {
+        slo: re.split(r"[\s<>]", slo, maxsplit=1)[0].split(".")[-1] for slo in slos
+    }  # a stage may be called max
+    of_figures = {slo for slo, measure in measures.items() if measure in ("mean", "max", "utilisation")}
     bad = "bad queries over those allowed"
     return bad if not of_figures else "figure over its bound" if of_figures == slos else f"{bad}, or figure over bound"
 
