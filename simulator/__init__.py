@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.errors import ContradictionError, PluginError, Problem, ScenarioError
+    from simulator.base.errors import ContradictionError, PluginError, Problem, ScenarioError
     from simulator.planning.capacities import capacities
     from simulator.planning.capacity import capacity
     from simulator.planning.capacity_result import Capacity
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simulator.planning.sizing import size
     from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep, sweep
-    from simulator.run import Result, simulate
+    from simulator.running.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
     from simulator.verification import Verification, verify
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Capacity": "simulator.planning.capacity_result",
     "Comparison": "simulator.planning.comparison",
-    "ContradictionError": "simulator.errors",
-    "PluginError": "simulator.errors",
-    "Problem": "simulator.errors",
-    "Result": "simulator.run",
+    "ContradictionError": "simulator.base.errors",
+    "PluginError": "simulator.base.errors",
+    "Problem": "simulator.base.errors",
+    "Result": "simulator.running.run",
     "Scenario": "simulator.scenario",
-    "ScenarioError": "simulator.errors",
+    "ScenarioError": "simulator.base.errors",
     "Sensitivity": "simulator.planning.sensitivity_result",
     "capacities": "simulator.planning.capacities",
     "capacity": "simulator.planning.capacity",
@@ -42,7 +42,7 @@ _HOMES = {
     "Sizing": "simulator.planning.sizing_result",
     "Sweep": "simulator.planning.sweep",
     "Verification": "simulator.verification",
-    "simulate": "simulator.run",
+    "simulate": "simulator.running.run",
     "size": "simulator.planning.sizing",
     "sweep": "simulator.planning.sweep",
     "verify": "simulator.verification",

@@ -12,14 +12,14 @@ import pytest
 from conftest import ROOT
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.planning import levels, probe
 from simulator.planning.capacities import capacities
 from simulator.planning.capacity import capacity
 from simulator.planning.levels import Levels
 from simulator.planning.probe import Effort, Prober
-from simulator.replications import replications, whole_trace
 from simulator.report.capacity_figure import _what
+from simulator.running.replications import replications, whole_trace
 from simulator.theory import exact_capacity
 
 EXPONENTIAL = {"kind": "exponential", "mean": "10ms"}

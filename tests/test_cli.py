@@ -221,7 +221,7 @@ def test_a_contradiction_exits_with_99(shardsim, small, monkeypatch):
     def contradicted(*args, **kwargs):
         raise ContradictionError("the run contradicts")
 
-    monkeypatch.setattr("simulator.run.simulate", contradicted)
+    monkeypatch.setattr("simulator.running.run.simulate", contradicted)
     code, out, err = shardsim("run", small, "--jobs", "1")
     assert (code, out) == (99, "")
     assert "contradicts" in err
@@ -283,7 +283,7 @@ def test_a_figure_that_cannot_be_drawn(shardsim, small, tmp_path, name, said):
 
 
 def test_matplotlib_waits_until_a_figure_is_drawn():
-    code = "import sys, simulator.report, simulator.portrait; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, simulator.report, simulator.running.portrait; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -15,9 +15,9 @@ from simulator import ContradictionError, load_scenario, scenario_from_dict, sim
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.trace import same_trace
-from simulator.engine_check import check_engines
 from simulator.engines import chosen, compiled, reference
 from simulator.engines.lockstep import in_lockstep
+from simulator.running.engine_check import check_engines
 from simulator.testing import plans
 
 #: `make verify` asks for 50,000.
@@ -78,7 +78,7 @@ def test_what_the_compiled_engine_does_not_know_goes_to_the_reference_engine(mon
 
 
 def test_the_paper_funnel_costs_two_shards():
-    from simulator.planner import make_plan
+    from simulator.planner.plans import make_plan
 
     scenario = load_scenario(ROOT / "scenarios" / "paper_funnel.yaml", sets=["run.queries=10"])
     assert in_lockstep(make_plan(scenario)).plan.shards == 2

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.errors import LostWorkerError, Problem, ScenarioError, UnavailableError
-from simulator.planning.cluster import fingerprint, on_cluster
-from simulator.planning.execute import MOST_LOSSES, Standing, execute
+from simulator.base.errors import LostWorkerError, Problem, ScenarioError, UnavailableError
+from simulator.running.cluster import fingerprint, on_cluster
+from simulator.running.execute import MOST_LOSSES, Standing, execute
 
 
 def square(item):
@@ -98,7 +98,7 @@ def test_a_worker_of_another_version_refuses(monkeypatch):
     call = on_cluster(square)
     assert call(3) == 9
     other = (("shardsim", "0.0.1"), *fingerprint()[1:])
-    monkeypatch.setattr("simulator.planning.cluster.fingerprint", lambda: other)
+    monkeypatch.setattr("simulator.running.cluster.fingerprint", lambda: other)
     with pytest.raises(UnavailableError, match=r"a worker of the cluster has shardsim 0.0.1"):
         call(3)
 

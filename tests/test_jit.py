@@ -13,7 +13,7 @@ import hashlib, sys
 from simulator import load_scenario
 from simulator.core.trace import COLUMNS
 from simulator.engines.reference import simulate
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 
 sets = ["run.queries=8", "stages.retrieval.shards=12", "stages.light_ranking.shards=5"]
 plan = make_plan(load_scenario("scenarios/web_search.yaml", sets=sets), 1)

@@ -11,7 +11,7 @@ from conftest import ROOT
 from hypothesis import HealthCheck, find, given, settings
 
 from simulator.core.plan import CONSTANT, LEAST_WORK, MIXTURE, NEVER_NS, NONE, WEIBULL
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing import (
     arrivals,

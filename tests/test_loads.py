@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from simulator import ScenarioError, load_scenario, scenario_from_dict
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_MMPP
 from simulator.engines.compiled import simulate as engine
-from simulator.forecast import enough_queries
-from simulator.offered import make_load
-from simulator.planner import make_plan
-from simulator.portrait import portrait
+from simulator.planner.load import make_load
+from simulator.planner.plans import make_plan
 from simulator.report import load_figure, load_table
-from simulator.run import simulate
+from simulator.running.forecast import enough_queries
+from simulator.running.portrait import portrait
+from simulator.running.run import simulate
 from simulator.scenario.recorded import read_counts
 from simulator.testing import scenarios
 from simulator.theory import estimate

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from plugged import FILE, KINDS, MINE, mine
 
 from simulator import load_scenario, simulate
+from simulator.base.errors import PluginError
 from simulator.core import draws
 from simulator.core.plan import (
     LEAST_OUTSTANDING,
@@ -35,11 +36,10 @@ from simulator.core.plan import (
 from simulator.core.tabulate import tabulate
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
-from simulator.errors import PluginError
 from simulator.models import seconds_of
 from simulator.models.plugged import PluggedModel
 from simulator.models.plugged_law import law_of
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.plugins import Plugins, law, routing
 from simulator.testing import plans
 from simulator.workload.arrivals import epochs
@@ -189,7 +189,7 @@ import hashlib, sys
 from simulator import load_scenario
 from simulator.core.trace import COLUMNS
 from simulator.engines import compiled, reference
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 
 plan = make_plan(load_scenario(sys.argv[1], sets=["run.queries=20"], plugins=[sys.argv[2]]), 1)
 for simulate in (reference.simulate, compiled.simulate):
@@ -237,8 +237,8 @@ def own(tmp_path):
 
 ELSEWHERE = """
 import pickle, sys
-from simulator.errors import PluginError
-from simulator.planner import make_plan
+from simulator.base.errors import PluginError
+from simulator.planner.plans import make_plan
 scenario = pickle.load(open(sys.argv[1], "rb"))
 try:
     print(make_plan(scenario.with_run(queries=5)).queries)

@@ -11,7 +11,7 @@ from plugged import FOLDER, KINDS, MINE
 
 from simulator import ScenarioError, load_scenario, scenario_from_text
 from simulator.models import Hardware
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.planning.knobs import knobs_of
 from simulator.plugins import load_plugin
 from simulator.testing import LawBroken, check_model

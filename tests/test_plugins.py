@@ -14,10 +14,10 @@ from conftest import ROOT
 from plugged import FILE, KINDS, MINE, USED, WRONG, mine
 
 from simulator import ScenarioError, load_scenario, scenario_from_text, simulate
+from simulator.base.errors import PluginError
 from simulator.engines import compiled
-from simulator.errors import PluginError
 from simulator.models.plugged_law import law_of
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.planning.vary import varied
 from simulator.plugins import find, installed, load_plugin, load_plugins
 from simulator.scenario import json_schema, scenario_with, to_yaml

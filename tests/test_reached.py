@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, scenario_from_dict
+from simulator.base.errors import PluginError
 from simulator.core import jit, sampling
 from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, smallest_plan
 from simulator.core.laws import Law, LawTable
@@ -24,8 +25,7 @@ from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, frozen
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.core.trace import same_trace
 from simulator.engines import compile_ahead, compiled, reference, why_reference
-from simulator.errors import PluginError
-from simulator.planner import make_plan, paper_plan
+from simulator.planner.plans import make_plan, paper_plan
 from simulator.stats import summarise
 from simulator.stats.extract import Extracts, extract
 from simulator.stats.load import most_within

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import json_schema, to_yaml
 from simulator.testing import scenarios
 

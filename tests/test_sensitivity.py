@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, theory
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.planning.knobs import knobs_of
 from simulator.planning.sensitivity import sensitivity
 from simulator.planning.sensitivity_result import word

@@ -12,8 +12,8 @@ from conftest import ROOT
 
 import simulator
 from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
-from simulator.offered import offered_per_s
-from simulator.planner import make_plan
+from simulator.planner.load import offered_per_s
+from simulator.planner.plans import make_plan
 from simulator.planning.fleets import Fleets
 from simulator.planning.grid import grid_of
 from simulator.planning.judge import Asked, is_beyond, is_within, look

@@ -22,7 +22,7 @@ import pytest
 from conftest import ROOT
 
 from simulator import ContradictionError, ScenarioError, load_scenario, simulate, sweep
-from simulator.errors import LostWorkerError, Problem
+from simulator.base.errors import LostWorkerError, Problem
 from simulator.planning.journal import checksum
 from simulator.planning.rows import columns_of
 from simulator.report import sweep_csv, sweep_figures
@@ -400,8 +400,8 @@ def cluster(workers, port_file):
 
 LAST = """
 import os, sys
-from simulator.errors import LostWorkerError
-from simulator.planning.execute import execute
+from simulator.base.errors import LostWorkerError
+from simulator.running.execute import execute
 try:
     list(execute(os._exit, [3], cluster=sys.argv[1]))
 except LostWorkerError as error:
@@ -489,7 +489,7 @@ def test_a_changed_sweep_is_refused_with_what_differs(begun, shardsim, more, sai
 
 def test_another_version_is_refused_and_another_python_is_not(begun, shardsim, monkeypatch):
     _, resume = begun
-    from simulator.run import versions
+    from simulator.running.run import versions
 
     now = versions()
     monkeypatch.setattr("simulator.planning.questions.versions", lambda: {**now, "python": "3.99"})

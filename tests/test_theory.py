@@ -16,8 +16,8 @@ from hypothesis import given, settings
 
 from simulator import ContradictionError, scenario_from_dict
 from simulator.engines.reference import simulate as engine
-from simulator.planner import make_plan
-from simulator.run import simulate
+from simulator.planner.plans import make_plan
+from simulator.running.run import simulate
 from simulator.testing import plans, scenarios
 from simulator.theory import Prediction, check, estimate, little
 from simulator.theory.queues import MD1, erlang_c, mm1_quantile, mmc_mean_wait, mmc_quantile
@@ -324,7 +324,7 @@ def test_zero_load_percentiles_where_only_the_work_is_random():
 
 
 def test_a_forecast_can_be_made_of_ramps_from_zero_and_of_short_traces(tmp_path):
-    from simulator.forecast import forecast
+    from simulator.running.forecast import forecast
 
     (tmp_path / "few.csv").write_text("\n".join(str(i / 7) for i in range(50)))
     for load in (

@@ -14,7 +14,7 @@ import pytest
 
 from simulator import scenario_from_dict
 from simulator.engines import compiled
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.report.verify_figures import verify_figures
 from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
@@ -327,7 +327,7 @@ def test_a_known_capacity_is_found_and_a_wrong_one_is_not(parameters, exact):
 
 
 def test_a_run_that_contradicts_a_law_by_itself_is_a_failure():
-    from simulator.errors import ContradictionError
+    from simulator.base.errors import ContradictionError
 
     def contradicts():
         raise ContradictionError("do not trust it\nmore")

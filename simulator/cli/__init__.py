@@ -85,7 +85,7 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the command: every way out has its code."""
-    from simulator.errors import (
+    from simulator.base.errors import (
         ContradictionError,
         LostWorkerError,
         ScenarioError,

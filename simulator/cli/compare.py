@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simulator.base.errors import Problem, ScenarioError
+from simulator.base.units import parse_ratio
 from simulator.cli.options import (
     engine_option,
     format_option,
@@ -19,8 +21,6 @@ from simulator.cli.options import (
     wants_color,
 )
 from simulator.cli.run import Progress, announce
-from simulator.errors import Problem, ScenarioError
-from simulator.units import parse_ratio
 
 if TYPE_CHECKING:
     from simulator.planning.sides import Side

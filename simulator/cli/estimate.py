@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.base.units import parse_count
 from simulator.cli.options import Parsed, format_option, loaded, scenario_options, table_width, wants_color
-from simulator.units import parse_count
 
 if TYPE_CHECKING:
     from simulator.models import CostModel
@@ -40,9 +40,9 @@ def command(
 
 def estimated(scenario: Scenario, rows: float, epochs: float) -> dict[str, Any]:
     """The estimate of a scenario with the operation counts of its models."""
-    from simulator.fleet import fleet
     from simulator.models import SumModel
-    from simulator.planner import make_plan
+    from simulator.planner.fleet import fleet
+    from simulator.planner.plans import make_plan
     from simulator.scenario.models import SumSpec
     from simulator.theory import estimate
 

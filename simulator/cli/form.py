@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from simulator import units
-from simulator.errors import ScenarioError
+from simulator.base import units
+from simulator.base.errors import ScenarioError
 from simulator.scenario import parse_objective, scenario_from_text, to_yaml
 from simulator.scenario.fields import one_of, parse_name, positive, whole
 from simulator.scenario.stage import MOST_SHARDS

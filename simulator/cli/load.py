@@ -33,8 +33,8 @@ def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...], out
     Mean and peak rate, the spread of gaps and the index of dispersion of counts, as asked for and as drawn; with -o a
     figure of the rate over time with the arrivals of one replication.
     """
-    from simulator.portrait import portrait
     from simulator.report import load_figure, load_table, to_json
+    from simulator.running.portrait import portrait
 
     kind = None if output is None else figure_format_of(output)
     found = portrait(loaded(scenario, overlays, sets))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.units import parse_duration, parse_ratio
+from simulator.base.units import parse_duration, parse_ratio
 
 if TYPE_CHECKING:
-    from simulator.errors import Problem
+    from simulator.base.errors import Problem
     from simulator.scenario import Scenario
 
 Command = Callable[..., Any]
@@ -170,7 +170,7 @@ def loaded(
 
     ``given``: options that stand for fields of ``run``, by field; None where one was not given.
     """
-    from simulator.errors import ScenarioError
+    from simulator.base.errors import ScenarioError
     from simulator.scenario import load_scenario
 
     asked = {f"run.{key}": value for key, value in (given or {}).items() if value is not None}

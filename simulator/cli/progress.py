@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from simulator.planning.execute import Standing
     from simulator.planning.search import Readings
+    from simulator.running.execute import Standing
 
 #: What takes longer is announced, and shown off a terminal too.
 LONG_S = 10.0
@@ -59,7 +59,7 @@ class Pieces(Line):
 
     def update(self, what: str, standing: Standing) -> None:
         """So many pieces are done, or checked."""
-        from simulator.units import format_duration
+        from simulator.base.units import format_duration
 
         if not self.is_terminal and standing.elapsed_s < LONG_S:
             return

@@ -27,7 +27,7 @@ from simulator.cli.progress import LONG_S, Line
 
 if TYPE_CHECKING:
     from simulator.report.files import Content
-    from simulator.run import Result
+    from simulator.running.run import Result
     from simulator.scenario import Scenario
 
 
@@ -74,7 +74,7 @@ def command(
     Every figure has a 95 % interval; what the sample cannot support is not printed, with a note on what would be
     enough. Exit codes: 0 every objective met, 98 one inconclusive, 99 one failed.
     """
-    from simulator.run import simulate
+    from simulator.running.run import simulate
 
     given = {"seed": seed, "queries": queries, "replications": replications, "precision": precision}
     checked = loaded(scenario, overlays, sets, given)
@@ -126,10 +126,10 @@ def check_queries_file(file: Path) -> None:
 
 def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) -> bool:
     """Say on standard error what a long run will take, and what would be enough; returns whether it is long."""
+    from simulator.base.units import format_count, format_duration
     from simulator.engines import COMPILED, chosen, compile_ahead
-    from simulator.forecast import forecast
-    from simulator.planner import make_plan
-    from simulator.units import format_count, format_duration
+    from simulator.planner.plans import make_plan
+    from simulator.running.forecast import forecast
 
     name = chosen(asked, make_plan(scenario))
     if name == COMPILED:

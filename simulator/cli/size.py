@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.base.units import parse_rate
 from simulator.cli.capacity import refuse_no_objective
 from simulator.cli.options import (
     RATIO,
@@ -24,7 +25,6 @@ from simulator.cli.options import (
 )
 from simulator.cli.progress import Fleets
 from simulator.cli.run import check_output
-from simulator.units import parse_rate
 
 if TYPE_CHECKING:
     from simulator.planning.sizing_result import Sizing

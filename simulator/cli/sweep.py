@@ -72,7 +72,7 @@ def command(
     takes a dozen loads up to saturation. A sweep block in the file has parameters, too; --param replaces them one by
     one. Exit codes: 0 every point has its answer, whatever it is; 2 one has none.
     """
-    from simulator.errors import UnavailableError
+    from simulator.base.errors import UnavailableError
     from simulator.planning.grid import parse_grid
     from simulator.planning.questions import questions
     from simulator.planning.sweep import answer

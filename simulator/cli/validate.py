@@ -14,10 +14,10 @@ def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...]) -> 
 
     Of a valid one it says how large it is and how many queries its percentiles need. Exit code 2 if it is not.
     """
-    from simulator.forecast import enough_queries, highest_percentile
-    from simulator.planner import make_plan
+    from simulator.base.units import format_count, format_rate
+    from simulator.planner.plans import make_plan
+    from simulator.running.forecast import enough_queries, highest_percentile
     from simulator.theory import estimate
-    from simulator.units import format_count, format_rate
 
     checked = loaded(scenario, overlays, sets)
     plan = make_plan(checked)

@@ -22,9 +22,9 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
+from simulator.base.errors import PluginError
 from simulator.core.jit import formula
 from simulator.core.plan import I8, Plan, Rule
-from simulator.errors import PluginError
 from simulator.plugins.calls import line_of
 
 #: What a rule that raised answers; no replica has this index.

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simulator.errors import UncoveredError
+from simulator.base.errors import UncoveredError
 
 if TYPE_CHECKING:
     from simulator.core.plan import Plan

@@ -1,6 +1,7 @@
 """Cost laws: how long a model takes over so many items, and how many operations it does."""
 
-from simulator.hardware import Hardware
+from simulator.base.hardware import Hardware
+from simulator.base.pieces import Piece
 from simulator.models.base import CostModel, Demand, Operations, call_s, seconds_of
 from simulator.models.deep import DeepModel, weights_of
 from simulator.models.embedding import EmbeddingModel
@@ -9,7 +10,6 @@ from simulator.models.measured import MeasuredModel
 from simulator.models.timed import TimeModel
 from simulator.models.total import SumModel
 from simulator.models.tree import TreeModel, depth_of
-from simulator.pieces import Piece
 
 __all__ = [
     "CostModel",

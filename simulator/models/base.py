@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from simulator.base.hardware import Hardware
+from simulator.base.pieces import Piece
 from simulator.core.laws import Law
-from simulator.hardware import Hardware
-from simulator.pieces import Piece
 
 
 @dataclass(frozen=True)

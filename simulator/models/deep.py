@@ -24,7 +24,7 @@ class DeepModel(ItemModel):
 
     Few items are bound by memory, many by computing (``roofline``).
 
-    >>> from simulator.hardware import Hardware
+    >>> from simulator.base.hardware import Hardware
     >>> hardware = Hardware(flops_per_s=1e9, memory_bandwidth_bytes_per_s=4e9)
     >>> for piece in DeepModel(flop_per_item=2e6, parameters=1e6, hardware=hardware).pieces():
     ...     print(piece)

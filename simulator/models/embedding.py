@@ -13,7 +13,7 @@ class EmbeddingModel(ItemModel):
 
     Rows lie anywhere, so they come at the random-access bandwidth of the hardware, if it has one.
 
-    >>> from simulator.hardware import Hardware
+    >>> from simulator.base.hardware import Hardware
     >>> hardware = Hardware(memory_bandwidth_bytes_per_s=20e9, random_access_bytes_per_s=4e9)
     >>> EmbeddingModel(tables=26, lookups=1, dimension=64, hardware=hardware).pieces()
     (Piece(items=0.0, seconds=0.0, seconds_per_item=1.664e-06),)

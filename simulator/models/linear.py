@@ -11,7 +11,7 @@ from simulator.models.base import Demand, ItemModel, Operations
 class LinearModel(ItemModel):
     """A dot product of features and weights: O(f) an item, by time per item or by shape.
 
-    >>> from simulator.hardware import Hardware
+    >>> from simulator.base.hardware import Hardware
     >>> hardware = Hardware(flops_per_s=1e9, memory_bandwidth_bytes_per_s=4e9)
     >>> LinearModel(features=100, hardware=hardware).pieces()
     (Piece(items=0.0, seconds=0.0, seconds_per_item=2e-07),)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.models.base import Demand, Operations
 from simulator.models.timed import UNKNOWN
-from simulator.pieces import Piece
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from simulator.base.errors import PluginError
+from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
-from simulator.errors import PluginError
 from simulator.models.base import Demand, Operations
 from simulator.models.timed import UNKNOWN
-from simulator.pieces import Piece
 from simulator.plugins.calls import called, non_decreasing, numbers
 
 #: Items up to which ``service_s`` is tabulated; beyond, its last slope goes on.

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from simulator.base.errors import PluginError
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
-from simulator.errors import PluginError
 from simulator.plugins.calls import called, non_decreasing, numbers
 
 #: Points of a table, at most.

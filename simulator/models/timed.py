@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.models.base import Demand, Operations
-from simulator.pieces import Piece
 
 #: Nothing is known of the operations behind a measured or assumed time.
 UNKNOWN = Operations("-", None, "-", None, "")

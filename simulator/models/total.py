@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.models.base import CostModel, Demand, Operations, call_s, seconds_of
 from simulator.models.timed import UNKNOWN
-from simulator.pieces import Piece
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from simulator.base.pieces import Piece
 from simulator.models.base import Demand, ItemModel, Operations
-from simulator.pieces import Piece
 
 #: Time to visit one node: measured with LightGBM on one core of a 2-core x86-64 virtual machine (R2 .965, 48 models).
 VISIT_S = 10e-9

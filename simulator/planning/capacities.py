@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from simulator.base.errors import Problem, ScenarioError
 from simulator.engines import AUTO
-from simulator.errors import Problem, ScenarioError
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
-from simulator.planning.execute import Progress, execute
 from simulator.planning.grid import Grid, grid_of
 from simulator.planning.vary import Variations
+from simulator.running.execute import Progress, execute
 from simulator.scenario import Scenario
 
 

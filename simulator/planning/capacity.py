@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from simulator.base.errors import Problem, ScenarioError
+from simulator.base.units import format_duration, format_rate
 from simulator.engines import AUTO
-from simulator.errors import Problem, ScenarioError
 from simulator.planning.capacity_result import (
     FOUND,
     INCONCLUSIVE,
@@ -30,7 +31,6 @@ from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS
 from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict
 from simulator.theory import AGREES, OUTSIDE, estimate, exact_capacity, zero_load
-from simulator.units import format_duration, format_rate
 
 
 def capacity(

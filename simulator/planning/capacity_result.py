@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.fleet import fleet
+from simulator.planner.fleet import fleet
 from simulator.planning.search import Readings
-from simulator.run import provenance
+from simulator.running.run import provenance
 from simulator.scenario import Scenario
 from simulator.stats.means import Interval
 from simulator.stats.verdicts import Verdict

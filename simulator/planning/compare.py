@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from simulator.base.units import format_duration
 from simulator.engines import AUTO
 from simulator.planning.comparison import (
     BETTER,
@@ -21,12 +22,11 @@ from simulator.planning.comparison import (
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import HIGHER, Side, figure_names, measures
-from simulator.run import Progress, Result, simulate
+from simulator.running.run import Progress, Result, simulate
 from simulator.scenario import Scenario, load_scenario
 from simulator.scenario.merge import did_you_mean
 from simulator.stats.paired import independent, paired
 from simulator.stats.stability import SATURATED
-from simulator.units import format_duration
 
 #: What can be compared: a scenario, a run, or the path of a scenario file or of a run directory.
 Comparable = Scenario | Result | Side | str | Path

@@ -10,7 +10,7 @@ from typing import Any
 from simulator.planning.differing import Differing
 from simulator.planning.frames import frame, html
 from simulator.planning.sides import HIGHER, LOWER, Measure, Side
-from simulator.run import versions
+from simulator.running.run import versions
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.paired import Difference, LeftOut, exactly
 from simulator.stats.share import FEWEST_UNITS

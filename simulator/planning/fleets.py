@@ -7,16 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.errors import Problem, ScenarioError
-from simulator.fleet import StageFleet, fleet
-from simulator.planner import paper_plan
+from simulator.base.errors import Problem, ScenarioError
+from simulator.base.units import format_duration
+from simulator.planner.fleet import StageFleet, fleet
+from simulator.planner.plans import paper_plan
 from simulator.planning.grid import Grid
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
 from simulator.planning.vary import Written, varied
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_utilisations
-from simulator.units import format_duration
 
 #: What may be searched: what a fleet is made of.
 SEARCHED = ("stages", "hardware", "catalogue")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
 from simulator.scenario.grid import AUTO, MOST_POINTS, Utilisation, Value, values_of
 
 

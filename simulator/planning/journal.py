@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from simulator.errors import UnavailableError
+from simulator.base.errors import UnavailableError
 from simulator.planning.questions import Questions
 from simulator.planning.rows import Row
 from simulator.scenario import to_yaml

@@ -10,9 +10,9 @@ from typing import TypeVar
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import COMPILED, chosen, compile_ahead
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.planning.search import Readings
-from simulator.replications import Keep, replications
+from simulator.running.replications import Keep, replications
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extract, Extracts, extract
 from simulator.stats.readings import beyond, is_read, read

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulator.errors import Problem, ScenarioError
-from simulator.planner import make_plan
-from simulator.planning.execute import Progress, Standing
+from simulator.base.errors import Problem, ScenarioError
+from simulator.planner.plans import make_plan
 from simulator.planning.grid import Grid, grid_of
 from simulator.planning.vary import Variations, Written
-from simulator.run import versions
+from simulator.running.execute import Progress, Standing
+from simulator.running.run import versions
 from simulator.scenario import Scenario
 
 #: Problems of points that are told, at most.

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from simulator.fleet import fleet
-from simulator.run import Result
+from simulator.planner.fleet import fleet
+from simulator.running.run import Result
 
 #: A row: figures, words, and None where there is none.
 Row = dict[str, float | int | str | None]

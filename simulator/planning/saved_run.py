@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.base.errors import Problem, ScenarioError
 from simulator.core.trace import COMPLETE, COUNTERS, OF_STAGES, QUERY_COLUMNS, Trace
-from simulator.errors import Problem, ScenarioError
 from simulator.planning.sides import Side
 from simulator.stats.figures import S_PER_NS
 

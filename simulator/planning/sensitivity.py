@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from simulator.base.errors import Problem, ScenarioError
 from simulator.engines import AUTO
-from simulator.errors import Problem, ScenarioError
-from simulator.fleet import fleet
+from simulator.planner.fleet import fleet
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import FOUND
-from simulator.planning.execute import Progress, execute
 from simulator.planning.knobs import Knob, knobs_of
 from simulator.planning.levels import COARSE, LOWEST
 from simulator.planning.probe import Effort, Prober, prepared
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
 from simulator.planning.vary import varied
+from simulator.running.execute import Progress, execute
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective, parse_objective
 from simulator.stats.figures import S_PER_NS

@@ -12,8 +12,8 @@ import numpy as np
 
 from simulator.core.plan import F8
 from simulator.core.trace import Trace
-from simulator.fleet import S_PER_H
-from simulator.run import Result
+from simulator.planner.fleet import S_PER_H
+from simulator.running.run import Result
 from simulator.scenario import parse_objective
 from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from simulator.base.errors import LostWorkerError, Problem, ScenarioError
+from simulator.base.units import parse_rate
 from simulator.engines import AUTO
-from simulator.errors import LostWorkerError, Problem, ScenarioError
-from simulator.offered import offered_per_s
-from simulator.planning.execute import execute
+from simulator.planner.load import offered_per_s
 from simulator.planning.fleets import UNITS, Fleet, Fleets, unpriced
 from simulator.planning.grid import Grid, grid_of
 from simulator.planning.judge import Asked, Judgement, Look, judge, look
 from simulator.planning.probe import prepared
 from simulator.planning.sizing_result import Seen, Sizing
 from simulator.planning.spare import Why, conditions_of, order
+from simulator.running.execute import execute
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective, parse_objective
 from simulator.stats.share import FEWEST_UNITS
-from simulator.units import parse_rate
 
 #: Fleets that are looked at ahead of their turn, for each worker; and for a cluster, whose workers come and go.
 AHEAD, AHEAD_ON_CLUSTER = 4, 32

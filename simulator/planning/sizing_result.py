@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.fleet import fleet as machines_of
+from simulator.planner.fleet import fleet as machines_of
 from simulator.planning.fleets import UNITS, Fleet
 from simulator.planning.frames import frame, html
 from simulator.planning.judge import Asked, Judged, Judgement, Look, Tail
 from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
 from simulator.planning.vary import Written
-from simulator.run import provenance
+from simulator.running.run import provenance
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.errors import Problem, ScenarioError
-from simulator.offered import make_load
+from simulator.base.errors import Problem, ScenarioError
+from simulator.planner.load import make_load
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 

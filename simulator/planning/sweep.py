@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulator.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
-from simulator.planning.execute import Progress, execute
+from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
 from simulator.planning.frames import frame, html
 from simulator.planning.grid import Grid
 from simulator.planning.questions import DEFAULT_PERCENTILES, Questions, questions
 from simulator.planning.rows import SLO, WHOLE, WORDS, Row, columns_of, error_row, row_of
-from simulator.run import simulate
+from simulator.running.execute import Progress, execute
+from simulator.running.run import simulate
 from simulator.scenario import Scenario
 from simulator.scenario.csv_file import TraceError
 

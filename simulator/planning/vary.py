@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.errors import Problem, ScenarioError
-from simulator.planner import make_plan
+from simulator.base.errors import Problem, ScenarioError
+from simulator.planner.plans import make_plan
 from simulator.planning.grid import Grid, Parameter, grid_of, parse_grid
 from simulator.scenario import Scenario, scenario_with
 from simulator.scenario.catalogue import catalogue_for

@@ -5,8 +5,8 @@ A plug-in is a Python file or module in which classes and functions are marked. 
 This package imports nothing heavy, so a plug-in's file is cheap to load.
 """
 
-from simulator.hardware import Hardware
-from simulator.pieces import Piece
+from simulator.base.hardware import Hardware
+from simulator.base.pieces import Piece
 from simulator.plugins.marks import Mark, arrivals, cost_model, law, routing
 from simulator.plugins.quantities import Count, Duration, PositiveCount, PositiveDuration, Rate, Ratio
 from simulator.plugins.registry import (

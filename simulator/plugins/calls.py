@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import PluginError
+from simulator.base.errors import PluginError
 
 F8 = NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from simulator.errors import PluginError
-from simulator.hardware import Hardware
+from simulator.base.errors import PluginError
+from simulator.base.hardware import Hardware
 from simulator.plugins.marks import Mark, mark_of
 
 #: Groups of kinds, and what one of each is called; entry points are in ``simulator.models`` and so on.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from simulator.base.units import format_count, format_rate
 from simulator.report.fleet import fleet_line
 from simulator.report.run import slo_row
 from simulator.report.text import DASH, ratio, rendered, table
-from simulator.units import format_count, format_rate
 
 
 def capacity_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:

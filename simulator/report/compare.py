@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.base.units import format_duration
 from simulator.planning.sides import NOT_PRICED
 from simulator.report.text import DASH, ratio, rendered, table
-from simulator.units import format_duration
 
 #: Differences between scenarios that are listed, at most, and letters of a value.
 MOST_DIFFERENCES, MOST_LETTERS = 20, 40

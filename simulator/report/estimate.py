@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.base.units import format_count, format_duration, format_rate, format_size
 from simulator.report.fleet import fleet_line
 from simulator.report.text import DASH, duration, number, rate, ratio, rendered, table
-from simulator.units import format_count, format_duration, format_rate, format_size
 
 
 def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = False) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.base.units import format_count
 from simulator.report.text import number
-from simulator.units import format_count
 
 
 def fleet_line(fleet: dict[str, Any]) -> str:

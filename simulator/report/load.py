@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.base.units import format_duration, format_rate
 from simulator.report.text import DASH, number, rendered, table
-from simulator.units import format_duration, format_rate
 
 
 def load_table(load: dict[str, Any], width: int = 120, color: bool = False) -> str:

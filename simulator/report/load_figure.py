@@ -12,7 +12,7 @@ import numpy as np
 from simulator.core.plan import F8
 
 if TYPE_CHECKING:
-    from simulator.portrait import Portrait
+    from simulator.running.portrait import Portrait
     from simulator.workload.rates import RateFunction
 
 #: Kinds of files, by their ending.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.base.units import format_count, format_duration, format_rate
 from simulator.report.fleet import fleet_line
 from simulator.report.text import DASH, duration, duration_interval, number, rate, ratio, rendered, table
-from simulator.units import format_count, format_duration, format_rate
 
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.base.units import format_duration
 from simulator.report.capacity import exact_rate, signed
 from simulator.report.text import DASH, rendered, table
-from simulator.units import format_duration
 
 
 def sensitivity_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.base.units import format_count
 from simulator.report.capacity import exact_rate
 from simulator.report.text import DASH, duration, ratio, rendered, table
-from simulator.units import format_count
 
 #: Of the front, rows at most: of those that fail, some are left out evenly.
 MOST_ROWS = 12

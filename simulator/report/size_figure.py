@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from simulator.base.units import format_duration
 from simulator.report.load_figure import shortened
 from simulator.report.size import cost, short, tail_name
-from simulator.units import format_duration
 
 #: By verdict: colour, marker.
 LOOKS = {"met": ("#2171b5", "o"), "inconclusive": ("0.55", "D"), "failed": ("#d94801", "x")}

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from simulator.base.units import format_duration
 from simulator.report.load_figure import shortened
 from simulator.report.sweep_values import Axis, axes_of
-from simulator.units import format_duration
 
 Row = dict[str, Any]
 

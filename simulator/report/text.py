@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from simulator.units import format_duration, format_rate
+from simulator.base.units import format_duration, format_rate
 
 DASH = "-"
 

@@ -7,8 +7,8 @@ import io
 from itertools import groupby
 from typing import Any
 
+from simulator.base.units import format_duration
 from simulator.report.text import DASH, rendered, table
-from simulator.units import format_duration
 
 COLUMNS = ("family", "configuration", "statistic", "exact", "simulated", "99.9 % interval", "verdict")
 #: Letters of a configuration in the printed table.

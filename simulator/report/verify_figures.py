@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from simulator.units import format_duration
+from simulator.base.units import format_duration
 
 #: Panels side by side.
 COLUMNS = 4

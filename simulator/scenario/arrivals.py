@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from simulator import units
+from simulator.base import units
 from simulator.core.plan import F8
 from simulator.plugins import Kind
 from simulator.scenario.csv_file import TraceError

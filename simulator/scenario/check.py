@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
 from simulator.plugins import Plugins
 from simulator.scenario.fields import FITS, shown
 from simulator.scenario.files import located, short

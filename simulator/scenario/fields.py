@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from simulator import units
+from simulator.base import units
 from simulator.scenario.merge import did_you_mean
 
 Path = tuple[str | int, ...]

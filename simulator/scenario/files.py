@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
 from simulator.scenario.nodes import MOST_BYTES, Node, compose
 
 

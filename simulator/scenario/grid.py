@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.units import parse_exact
+from simulator.base.units import parse_exact
 
 #: Values of a parameter, and points of a grid, at most.
 MOST_POINTS = 100_000

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from simulator import units
+from simulator.base import units
 from simulator.models import Hardware
 from simulator.scenario.fields import Contradiction, OrBare, Part, PositiveRatio, quantity_type, whole_type
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from simulator.base.errors import PluginError
 from simulator.core.laws import Law
-from simulator.errors import PluginError
 from simulator.models.plugged_law import law_of
 from simulator.plugins import Kind
 from simulator.scenario.closed_laws import (

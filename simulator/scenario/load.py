@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
 from simulator.plugins import Plugins, load_plugins
 from simulator.scenario.catalogue import with_catalogue
 from simulator.scenario.check import check

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from simulator import units
+from simulator.base import units
 from simulator.scenario.arrivals import Arrivals, PoissonArrivals
 from simulator.scenario.fields import (
     Contradiction,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.base.units import format_size
 from simulator.scenario.fields import Contradiction
-from simulator.units import format_size
 
 if TYPE_CHECKING:
     from simulator.scenario.hardware import HardwareSpec

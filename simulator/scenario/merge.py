@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
-from simulator.errors import ScenarioError
+from simulator.base.errors import ScenarioError
 from simulator.scenario.nodes import Mark, Node, compose
 
 #: Keys that exclude each other: an overlay that gives one takes the other away.

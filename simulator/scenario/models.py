@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from simulator import models, units
+from simulator import models
+from simulator.base import units
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.tree import VISIT_S, depth_of

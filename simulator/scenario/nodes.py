@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
 
 #: Limits on one file, aliases expanded.
 MOST_BYTES = 10_000_000

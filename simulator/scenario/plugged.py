@@ -18,8 +18,8 @@ from pydantic.functional_serializers import WrapSerializer
 from pydantic.functional_validators import WrapValidator
 from pydantic_core import PydanticCustomError
 
-from simulator import units
-from simulator.errors import PluginError
+from simulator.base import units
+from simulator.base.errors import PluginError
 from simulator.plugins import GROUPS, Kind, Parameter, Plugins
 from simulator.plugins.calls import called
 from simulator.plugins.quantities import Quantity

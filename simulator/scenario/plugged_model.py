@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.errors import PluginError
-from simulator.hardware import GivenHardware, MissingFigure
+from simulator.base.errors import PluginError
+from simulator.base.hardware import GivenHardware, MissingFigure
 from simulator.models import Hardware
 from simulator.models.plugged import PluggedModel
 from simulator.plugins import Kind

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
+from simulator.base.units import format_duration
 from simulator.plugins import Plugins
 from simulator.scenario.fields import (
     Contradiction,
@@ -28,7 +29,6 @@ from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
 from simulator.scenario.slo import Objective, ObjectiveField
 from simulator.scenario.stage import Stage
-from simulator.units import format_duration
 
 SweepValues = Annotated[
     Any,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from simulator import units
+from simulator.base import units
 from simulator.scenario.fields import NAME, shown
 
 SPELLINGS = (

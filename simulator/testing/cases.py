@@ -89,6 +89,6 @@ class Case:
 
     def plan(self, replication: int = 0) -> Plan:
         """The plan of a replication."""
-        from simulator.planner import make_plan
+        from simulator.planner.plans import make_plan
 
         return make_plan(self.scenario(), replication)

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from simulator.base.hardware import Hardware
 from simulator.core.laws import Law
-from simulator.hardware import Hardware
 from simulator.testing.drawn_models import hardware
 
 #: Values by what a field is (the annotations of ``simulator.plugins``), plain ones first: Hypothesis shrinks to them.

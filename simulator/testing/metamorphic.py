@@ -13,7 +13,7 @@ from simulator.core.assemble import ONE, StageParts
 from simulator.core.laws import Law
 from simulator.core.plan import NEVER_NS, PLUGGED, RANDOM, ROUND_ROBIN, Plan, frozen
 from simulator.core.trace import COLUMNS, Trace
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing.broken import Breach, Check
 from simulator.testing.derive import machines_of, measured, on_whole_ns, one_replica, parts_of, remade, without_luck

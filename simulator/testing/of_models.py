@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from simulator.base.pieces import Piece
+from simulator.base.units import NS_PER_S
 from simulator.core import rules
 from simulator.core.assemble import ONE, StageParts, assemble
 from simulator.core.plan import Plan
 from simulator.core.tabulate import TOLERANCES
 from simulator.models import SumModel
 from simulator.models.plugged import PluggedModel
-from simulator.pieces import Piece
 from simulator.plugins.marks import mark_of
 from simulator.testing.broken import Breach, Check, Report
 from simulator.testing.fields import cases_of, in_other_units, name_of
 from simulator.testing.orders import ROUNDING, grows_as_its_order, grows_with_size, service_of, sizes_of
-from simulator.units import NS_PER_S
 
 #: Steps in which more and more items are asked for.
 TIMES_AS_MANY = (1.25, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.base.units import parse_duration
 from simulator.core import draws, rules, sampling
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
@@ -18,7 +19,6 @@ from simulator.testing import metamorphic
 from simulator.testing.broken import Breach, Check, Report
 from simulator.testing.derive import machines_of, measured, parts_of
 from simulator.testing.walked import Walk, name_of, walks_of
-from simulator.units import parse_duration
 
 #: The law that each invariant of ``core/invariants.py`` belongs to.
 INVARIANTS = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simulator.core.plan import NEVER_NS, Plan, frozen
 from simulator.core.trace import Trace
 from simulator.engines import Engine, compiled, reference
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import Scenario, load_scenario, scenario_from_dict, to_yaml
 from simulator.testing.derive import measured
 

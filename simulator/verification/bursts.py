@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.engines import compiled
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.verification.ends import Ends
 from simulator.verification.families import parsed, scenario, stage

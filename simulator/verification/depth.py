@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.engines import compiled
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series

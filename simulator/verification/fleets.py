@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.planning.grid import grid_of
 from simulator.planning.vary import varied
-from simulator.run import simulate
+from simulator.running.run import simulate
 from simulator.scenario import Scenario
 
 #: Three stages, three knobs, three prices.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.core.plan import F8
 from simulator.engines import compiled
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.stats.means import ratio_interval
 from simulator.verification.depth import luck

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from simulator.errors import ContradictionError
-from simulator.planning.execute import Progress, execute
+from simulator.base.errors import ContradictionError
 from simulator.planning.frames import frame, html
-from simulator.run import versions
+from simulator.running.execute import Progress, execute
+from simulator.running.run import versions
 from simulator.verification import book, bursts, coverage, engines, planners, population
 from simulator.verification.depth import AT_DEPTH
 from simulator.verification.lines import CONTRADICTED, FAILURES, Line, budget

@@ -128,7 +128,7 @@ def _paper_systems() -> Iterator[System]:
 
 @lru_cache(maxsize=256)
 def _utilisation(name: str) -> float:
-    from simulator.planner import make_plan
+    from simulator.planner.plans import make_plan
     from simulator.scenario import scenario_from_dict
     from simulator.theory import estimate
 

@@ -10,11 +10,11 @@ import math
 
 import numpy as np
 
+from simulator.base.units import ns_array
 from simulator.core import draws
 from simulator.core.jit import kernel
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
-from simulator.units import ns_array
 from simulator.workload.plugged import PluggedGaps
 from simulator.workload.rates import RateFunction
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from simulator.base.errors import PluginError
 from simulator.core import draws
 from simulator.core.plan import F8
-from simulator.errors import PluginError
 from simulator.plugins.calls import called, numbers
 
 #: Gaps whose mean is looked at; how far from 1 it may be, in standard errors (at the stated dispersion) and besides.

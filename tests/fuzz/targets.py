@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, simulate, units
-from simulator.errors import UnavailableError
-from simulator.planner import make_plan
+from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, simulate
+from simulator.base import units
+from simulator.base.errors import UnavailableError
+from simulator.planner.plans import make_plan
 from simulator.planning.compare import compare
 from simulator.planning.grid import parse_grid
 from simulator.planning.journal import ASKED, CHECKSUM, JOURNAL, Journal, checksum

@@ -124,7 +124,7 @@ def what_is_not_supported_is_not_printed() -> None:
 
 def paper_holds() -> None:
     """test_theory.py: a run that contradicts an exact law fails loudly."""
-    from simulator.run import simulate
+    from simulator.running.run import simulate
 
     model = {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}
     stages = [{"name": "one", "model": model}]
@@ -157,7 +157,7 @@ def closed_forms_are_those_of_books() -> None:
 
 def empty_systems_are_as_paper_says() -> None:
     """test_theory.py: latency without waiting is what a run with long gaps shows."""
-    from simulator.planner import make_plan
+    from simulator.planner.plans import make_plan
     from simulator.theory.zero_load import zero_load
 
     stage = {"name": "a", "candidates": 10, "model": {"kind": "tree", "per_item": "1ms"}, "shards": 3, "skew": 1}

@@ -11,9 +11,9 @@ import numpy as np
 from held import law
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, simulate, units
+from simulator.base.errors import UnavailableError
 from simulator.core.laws import Law
-from simulator.errors import UnavailableError
-from simulator.planner import machine_factors, make_plan, stage_parts
+from simulator.planner.plans import machine_factors, make_plan, stage_parts
 from simulator.scenario import to_yaml
 
 ROOT = Path(__file__).parents[2]

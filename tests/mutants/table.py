@@ -489,7 +489,7 @@ MODELS = (
     Mutant(
         "knots lost on the way to the plan",
         "M9",
-        "planner.py",
+        "planner/plans.py",
         "for piece in pieces]",
         "for piece in pieces[:1]]",
         "parts.plans_have_the_cost_of_the_model",
@@ -634,7 +634,7 @@ PLANNER = (
     Mutant(
         "the request latency forgotten",
         "S22",
-        "planner.py",
+        "planner/plans.py",
         "request_ns=ns(stage.network.request_s)",
         "request_ns=ns(stage.network.send_s)",
         SAID,
@@ -642,7 +642,7 @@ PLANNER = (
     Mutant(
         "a response in seconds",
         "S22",
-        "planner.py",
+        "planner/plans.py",
         "response=_in_ns(stage.network.response.law)",
         "response=stage.network.response.law",
         SAID,
@@ -650,7 +650,7 @@ PLANNER = (
     Mutant(
         "all candidates handed on",
         "S22",
-        "planner.py",
+        "planner/plans.py",
         "keep=math.inf if stage.keep is None else float(stage.keep)",
         "keep=math.inf",
         SAID,
@@ -658,7 +658,7 @@ PLANNER = (
     Mutant(
         "a drain in milliseconds",
         "S22",
-        "planner.py",
+        "planner/plans.py",
         "else ns(scenario.run.drain_s)",
         "else ns(scenario.run.drain_s / 1000)",
         SAID,
@@ -666,7 +666,7 @@ PLANNER = (
     Mutant(
         "warm-up taken from the queries",
         "S22",
-        "offered.py",
+        "planner/load.py",
         "WARMUP = 4",
         "WARMUP = 8",
         "inputs.queries_are_as_many_as_asked",
@@ -693,7 +693,7 @@ LOADERS = (
     Mutant(
         "exponent dropped",
         "F4",
-        "units.py",
+        "base/units.py",
         'value = float(text.replace("_", ""))',
         'value = float(text.replace("_", "").lower().split("e")[0])',
         UNITS,
@@ -701,7 +701,7 @@ LOADERS = (
     Mutant(
         "binary prefixes taken for decimal",
         "F4",
-        "units.py",
+        "base/units.py",
         '"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30',
         '"Ki": 1e3, "Mi": 1e6, "Gi": 1e9',
         UNITS,
@@ -709,7 +709,7 @@ LOADERS = (
     Mutant(
         "minutes taken for seconds",
         "F4",
-        "units.py",
+        "base/units.py",
         '_PER = {"s": 1.0, "min": 60.0',
         '_PER = {"s": 1.0, "min": 1.0',
         UNITS,

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
 from simulator.scenario.fields import shown
 from simulator.scenario.files import read
 from simulator.scenario.hardware import HardwareSpec

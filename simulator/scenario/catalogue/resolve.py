@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.errors import Problem, ScenarioError
+from simulator.base.errors import Problem, ScenarioError
 from simulator.scenario.catalogue.entries import Catalogue, Entry, built_in, read_catalogue
 from simulator.scenario.fields import shown
 from simulator.scenario.files import located, short

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
-from simulator.offered import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
+from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
 from simulator.scenario import Scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
-from simulator.units import NS_PER_S
 
 #: Replications that are drawn, at most, and arrivals of all of them: enough to see a load by.
 MOST_REPLICATIONS, MOST_ARRIVALS = 8, 20_000_000

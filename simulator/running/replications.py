@@ -16,11 +16,11 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from contextlib import contextmanager
 from typing import TypeVar
 
+from simulator.base.errors import Problem, ScenarioError
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import COMPILED, engine
-from simulator.errors import Problem, ScenarioError
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import Scenario
 
 Kept = TypeVar("Kept")

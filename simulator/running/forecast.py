@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from simulator.engines import COMPILED, REFERENCE, engine
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import Scenario
 from simulator.theory import FULL, Estimate, estimate
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.base.errors import Problem, ScenarioError
+from simulator.base.units import NS_PER_S, format_duration, ns
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
-from simulator.errors import Problem, ScenarioError
 from simulator.scenario import (
     DiurnalRate,
     GammaArrivals,
@@ -19,7 +20,6 @@ from simulator.scenario import (
     Scenario,
     TraceArrivals,
 )
-from simulator.units import NS_PER_S, format_duration, ns
 from simulator.workload.arrivals import (
     CONSTANT_GAPS,
     POISSON_GAPS,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.base.errors import ContradictionError
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
-from simulator.errors import ContradictionError
-from simulator.planner import make_plan
+from simulator.planner.plans import make_plan
 from simulator.scenario import Scenario
 
 #: Tasks that both engines simulate: about a second of the reference engine.

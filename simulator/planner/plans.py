@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from simulator.base.units import NS_PER_S, ns
 from simulator.core import draws
 from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble
 from simulator.core.laws import Law
@@ -31,11 +32,10 @@ from simulator.core.plan import (
     Rule,
 )
 from simulator.models import CostModel
-from simulator.offered import dispersion, make_load, refusal, work_law
+from simulator.planner.load import dispersion, make_load, refusal, work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import lost_replica, lost_shards, machine_of, machines_of
 from simulator.scenario.stage import Routing
-from simulator.units import NS_PER_S, ns
 
 POLICIES = {
     "random": RANDOM,

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import ContradictionError
+from simulator.base.errors import ContradictionError
 
 PACKAGE = "shardsim"
 POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_of_two")
@@ -195,7 +195,7 @@ def engines_agree() -> str:
     ContradictionError
         If they differ.
     """
-    from simulator.engine_check import check_engines
+    from simulator.running.engine_check import check_engines
     from simulator.scenario import scenario_from_dict
 
     found = check_engines(scenario_from_dict(ENGINES))
@@ -212,7 +212,7 @@ def mm1_holds() -> str:
     ContradictionError
         If one of them is outside, was not compared, or is not what the program takes it for.
     """
-    from simulator.run import simulate
+    from simulator.running.run import simulate
     from simulator.scenario import scenario_from_dict
 
     theory = simulate(scenario_from_dict(MM1), engine="compiled").theory

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from simulator.errors import UnavailableError
-from simulator.planning.execute import LOOK_S, Pool
-from simulator.run import versions
+from simulator.base.errors import UnavailableError
+from simulator.running.execute import LOOK_S, Pool
+from simulator.running.run import versions
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")

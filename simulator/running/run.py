@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from simulator.base.errors import ContradictionError
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import AUTO, COMPILED, chosen, compile_ahead, why_reference
-from simulator.errors import ContradictionError
-from simulator.fleet import fleet
-from simulator.planner import make_plan
-from simulator.replications import replications, whole_trace
+from simulator.planner.fleet import fleet
+from simulator.planner.plans import make_plan
+from simulator.running.replications import replications, whole_trace
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
 from simulator.theory import busiest, check, estimate, has_drawn_machines, little
 
 if TYPE_CHECKING:
-    from simulator.engine_check import EngineCheck
+    from simulator.running.engine_check import EngineCheck
 
 #: Looks at the precision reached, at most (a rule of the house: repeated looks without adjustment inflate error).
 LOOKS = 4
@@ -150,7 +150,7 @@ def simulate(
         compile_ahead(say)
     compared = None
     if compare_engines:
-        from simulator.engine_check import check_engines
+        from simulator.running.engine_check import check_engines
 
         compared = check_engines(scenario)
     paper = estimate(plan, scenario.is_stationary)

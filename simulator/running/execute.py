@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+from simulator.base.errors import LostWorkerError, UnavailableError
 from simulator.engines import compile_ahead
-from simulator.errors import LostWorkerError, UnavailableError
-from simulator.replications import processes
+from simulator.running.replications import processes
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -117,7 +117,7 @@ def execute(
         compile_ahead(say)
         work = _Work(function, items, partial(local_pool, min(jobs, len(items))))
     else:
-        from simulator.planning.cluster import cluster_pool, on_cluster
+        from simulator.running.cluster import cluster_pool, on_cluster
 
         work = _Work(on_cluster(function), items, partial(cluster_pool, cluster))
     for index, found in work.results(tell):

@@ -1,0 +1,1 @@
+"""What everything rests on: units, errors, pieces of a cost, hardware."""

@@ -1,0 +1,1 @@
+"""From a Scenario to Plans: the system, its machines, its load, its fleet."""

@@ -1,0 +1,1 @@
+"""One answer from one scenario: replications, until there are enough, and how they are carried out."""
