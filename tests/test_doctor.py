@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator import ContradictionError, doctor
+from simulator import ContradictionError
 from simulator.engines import compile_ahead, compiled
 from simulator.report import doctor_table
+from simulator.running import doctor
 
 
 def test_a_sound_installation_is_well(shardsim):

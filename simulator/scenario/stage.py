@@ -109,8 +109,8 @@ class Stage(Part):
     per_machine: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
     lost_machine: whole_type(0, MOST_SHARDS) | None = None  # type: ignore[valid-type]
     hardware: Name | None = None
-    bytes_per_candidate: Size | None = None
-    memory_overhead: Size = 0.0
+    bytes_per_candidate: Size | None = None  # type: ignore[valid-type,unused-ignore]
+    memory_overhead: Size = 0.0  # type: ignore[valid-type,unused-ignore]
     keep: Count | None = None
     variability: Variability = Variability()
     network: Network = Network()

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from held import law
 
-from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, simulate, units
+from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, simulate
+from simulator.base import units
 from simulator.base.errors import UnavailableError
 from simulator.core.laws import Law
 from simulator.planner.plans import machine_factors, make_plan, stage_parts
