@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from simulator.core import rules
 from simulator.core.plan import NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.routing import is_load_aware
 from simulator.core.sampling import is_drawn
 
 
@@ -74,7 +74,7 @@ def features_of(plan: Plan, stage: int) -> Features:
 
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
-        F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)) or plan.work.min() != plan.work.max(),
+        F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1)),
         F.DRAWN_TIME: is_role_drawn(TIME),
         F.DRAWN_TASK: is_role_drawn(TASK),
@@ -84,7 +84,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.SENDING: row["send_ns"] > 0,
         F.REPLICAS: replicas > 1,
         F.ROUTING_BY_SHARD: replicas > 1 and row["by_query"] == 0,
-        F.ROUTING_BY_LOAD: replicas > 1 and bool(rules.is_load_aware(policy)),
+        F.ROUTING_BY_LOAD: replicas > 1 and bool(is_load_aware(policy)),
         F.ROUTING_PLUGGED: policy >= PLUGGED,
         F.BALANCERS: row["balancers"] > 1,
         F.LOST_MACHINE: row["lost"] > 0,
