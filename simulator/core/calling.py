@@ -152,6 +152,7 @@ class Calls:
         self.callbacks: list[Any] = []  #: kept while their addresses are in use
         self.stages: Rows = np.array(plan.stages)  #: of the plan, with the addresses of rules
         self.stages["address"] = [self._address(rule) for rule in plan.rules]
+        self.stages.flags.writeable = False
         self.fault: I8 = np.zeros(SEEN + int(plan.stages["replicas"].max()), dtype=np.int64)
 
     def _address(self, rule: Rule | None) -> int:

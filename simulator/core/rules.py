@@ -16,6 +16,8 @@ FINISH, ANSWER, MERGED, ARRIVE, DISPATCH, ENQUEUE, START = range(7)
 #: What goes with an event whose key says it all. (Kernels take such numbers as attributes of a module: given a literal
 #: or a name of their own, numba compiles a second signature for its value.)
 NOTHING = 0
+#: Queries of a block of one.
+ONE = 1
 
 
 @formula

@@ -69,6 +69,16 @@ def fill_responses(
 
 
 @kernel
+def draw_one(
+    run: Rows, laws: Rows, parts: Rows, points: F8, stream: int, row: int, stage: int, query: int, shard: int
+) -> float:
+    """Value of the law in a row, for one task of a stage."""
+    seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES + shard
+    u, _ = draws.uniforms(seed, replication, stream, query, place, draws.FIRST_COPY)
+    return sampling.quantile(laws, parts, points, row, u)  # type: ignore[no-any-return]
+
+
+@formula
 def service_of(
     run: Rows,
     laws: Rows,
@@ -84,18 +94,14 @@ def service_of(
     """Service time in ns of a batch of one at its start; ``replica``: index among all."""
     factor = same_factor(laws, stage)
     if has_own_factor(laws, stage):
-        seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES + shard
-        u, _ = draws.uniforms(seed, replication, draws.TASK, query, place, draws.FIRST_COPY)
-        factor = sampling.quantile(laws, parts, points, stage * ROLES + TASK, u)
+        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard)
     return service_ns(alone_ns, machine_factor[replica], factor)
 
 
-@kernel
+@formula
 def response_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int) -> int:
     """Latency in ns of the answer of one task."""
     row = stage * ROLES + RESPONSE
     if not sampling.is_drawn(laws, row):
         return rules.round_ns(laws[row]["a"])
-    seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES + shard
-    u, _ = draws.uniforms(seed, replication, draws.RESPONSE, query, place, draws.FIRST_COPY)
-    return rules.round_ns(sampling.quantile(laws, parts, points, row, u))
+    return rules.round_ns(draw_one(run, laws, parts, points, draws.RESPONSE, row, stage, query, shard))

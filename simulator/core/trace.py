@@ -46,6 +46,30 @@ class Tasks:
     def __len__(self) -> int:
         return len(self.query)
 
+    def grid(self, plan: Plan) -> TaskGrid:
+        """The first sending of every task, dense."""
+        rows = np.flatnonzero(self.copy == 0)
+        columns = plan.stages["first_shard"][self.stage[rows]] + self.shard[rows]
+
+        def dense(column: I8) -> I8:
+            made = np.full((plan.queries, plan.shards), -1, dtype=np.int64)
+            made[self.query[rows], columns] = column[rows]
+            return made
+
+        return TaskGrid(*(dense(getattr(self, name)) for name in TaskGrid.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class TaskGrid:
+    """The first sending of every task: row = query, column = shard among all shards of the funnel; -1: not there."""
+
+    replica: I8  #: (queries, shards) index among all replicas; likewise the next
+    worker: I8
+    enqueue_ns: I8
+    start_ns: I8
+    finish_ns: I8
+    answer_ns: I8
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -150,6 +174,7 @@ def _same(one: Any, two: Any) -> bool:
 
 #: The columns of a Trace that two engines must agree on.
 COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("task_table", "events"))
-#: Of them, those with an entry a replica, and those with one a query.
+#: Of them, those with an entry a replica; those that files of a run do not hold; and those with an entry a query.
 COUNTERS = ("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "wasted_ns")
-QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, "first_measured", "measured"))
+NOT_SAVED = ("first_measured", "measured", "stage_outcome")
+QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *NOT_SAVED))

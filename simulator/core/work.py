@@ -165,12 +165,13 @@ def work_of_block(
         for i in range(queries):
             here = i * shards
             factor = factors[min(wholes[WHO, i], last_factor)]
+            alone, time = alone_ns[here : here + shards], time_ns[here : here + shards]
             if has_cost:
-                for task in range(here, here + shards):
-                    alone_ns[task] = alone_ns[task] + time_ns[task] * factor
+                for shard in range(shards):
+                    alone[shard] = alone[shard] + time[shard] * factor
             else:
-                for task in range(here, here + shards):
-                    alone_ns[task] = time_ns[task] * factor
+                for shard in range(shards):
+                    alone[shard] = time[shard] * factor
 
 
 @kernel
@@ -201,7 +202,7 @@ def work_of_query(
         knot_ns,
         knot_slope,
         stage,
-        1,
+        rules.ONE,
         factors,
         reals,
         wholes,

@@ -7,12 +7,12 @@ shard only shifts one against the other. Then a class of such shards is one colu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.core.features import Features, may_lockstep
+from simulator.core.features import features_of, may_lockstep
 from simulator.core.plan import F8, I8, Plan, frozen
 from simulator.engines.compiled.passes import LAST, MEMBERS, SUM
 
@@ -26,7 +26,7 @@ class Lockstep:
     replica_of: I8  #: (all replicas of the original plan,) index among those of ``plan``
 
 
-def in_lockstep(plan: Plan, features: Sequence[Features], except_stages: Collection[int] = ()) -> Lockstep:
+def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
     """Find the classes; stages where none is found, or in ``except_stages``, have one shard a class."""
     stages = np.array(plan.stages)
     share: list[F8] = []
@@ -39,7 +39,7 @@ def in_lockstep(plan: Plan, features: Sequence[Features], except_stages: Collect
         first = int(row["first_replica"])
         machines = plan.machine_factor[first : first + shards * replicas].reshape(shards, replicas)
         representative = class_of = np.arange(shards)
-        if stage not in except_stages and shards > 1 and may_lockstep(features[stage]):
+        if stage not in except_stages and shards > 1 and may_lockstep(features_of(plan, stage)):
             columns = np.column_stack([shares, machines])
             _, chosen, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
             if len(chosen) < shards:  # else the order of shards stands

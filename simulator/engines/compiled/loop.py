@@ -77,8 +77,10 @@ def look_ahead(
     """A query enters a stage that looks ahead; returns whether int64 can tell all that follows."""
     wholes[WHO, 0] = query
     wholes[ENTER, 0] = now
-    prepare(given, kept, stage, 1, reals, wholes)
-    close_ns, lane = pass_query(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, 0, reals, wholes)
+    prepare(given, kept, stage, rules.ONE, reals, wholes)
+    close_ns, lane = pass_query(
+        given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, rules.NOTHING, reals, wholes
+    )
     clock[0]["sent"] += given.modes[stage]["answers"]
     if close_ns == TOO_LATE:
         return False

@@ -1,15 +1,20 @@
-"""A query enters a stage that runs event by event: its tasks are sent."""
+"""A query enters a stage that runs event by event: its tasks are sent.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
 
 from __future__ import annotations
 
 from simulator.core import copy_states, rules
 from simulator.core.jit import formula
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
-from simulator.core.routing import is_load_aware, route_of_query
-from simulator.core.work import ALONE, LOAD, PREVIOUS, REPLICA, SCORED, WHO, work_of_query
+from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
+from simulator.core.work import ALONE, LOAD, PREVIOUS, REPLICA, SCORED, WHO, work_of_block
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.records import (
     ANSWER_SUM,
+    T_BATCH,
     T_COPY,
     T_QUERY,
     T_REPLICA,
@@ -41,6 +46,7 @@ def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shar
         kept.table[T_STAGE, at] = stage
         kept.table[T_SHARD, at] = shard
         kept.table[T_COPY, at] = 0
+        kept.table[T_BATCH, at] = 0
         kept.table[T_REPLICA, at] = replica
         kept.table[T_STATE, at] = copy_states.SENT
     return row  # type: ignore[no-any-return]
@@ -89,7 +95,7 @@ def on_dispatch(
     wholes[WHO, 0] = query
     if stage > 0:
         reals[PREVIOUS, 0] = kept.candidates[stage - 1, min(query, last)]
-    work_of_query(
+    work_of_block(
         stages,
         run,
         given.laws,
@@ -100,11 +106,15 @@ def on_dispatch(
         given.knot_ns,
         given.knot_slope,
         stage,
+        rules.ONE,
         given.work,
         reals,
         wholes,
     )
-    view = route_of_query(stages, run, outstanding, fault, stage, reals, wholes)
+    view = view_of(stages, run, query, stage)
+    draw_routes(stages, run, stage, rules.ONE, reals, wholes)
+    route(stages, run, outstanding, fault, stage, query, view, rules.NOTHING, reals, wholes)
+    fill_loads(stages, stage, rules.NOTHING, reals, wholes)
     kept.candidates[stage, min(query, last)] = reals[SCORED, 0]
     kept.instants[ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards

@@ -205,7 +205,7 @@ def narrow(
     is_counted = query >= given.run[0]["first_measured"]
     enqueue_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
-    last_ns, total = 0, 0
+    last_ns = total = rules.NOTHING
     critical, critical_enqueue, critical_wait, critical_service = 0, 0, 0, 0
     for shard in range(shards):
         task = first_task + shard
@@ -267,8 +267,10 @@ def wide(
     enqueued_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
     here = slice(first_task, first_task + shards)
-    service, answered, waited = wholes[SERVICE, here], wholes[ANSWERED, here], wholes[WAITED, here]
-    settle(given, stage, reals[ALONE, here], reals[FACTOR, here], wholes[REPLICA, here], service)
+    replica, service, response_ns = wholes[REPLICA, here], wholes[SERVICE, here], wholes[RESPONDING, here]
+    waited, finished = wholes[WAITED, here], wholes[FINISHED, here]
+    answered, worker = wholes[ANSWERED, here], wholes[WORKER, here]
+    settle(given, stage, reals[ALONE, here], reals[FACTOR, here], replica, service)
     has_table = kept.table.shape[1] > 0
     serve(
         stages,
@@ -276,13 +278,18 @@ def wide(
         modes[stage]["first_worker"],
         enqueued_ns,
         0 if in_lanes else send_ns,
-        wholes,
-        first_task,
+        replica,
+        service,
+        response_ns,
+        waited,
+        finished,
+        answered,
+        worker,
         free_ns,
         has_table or end_ns != NEVER_NS,
     )
     if query >= given.run[0]["first_measured"]:
-        count(stages, stage, end_ns, wholes, first_task, kept.counters)
+        count(stages, stage, end_ns, replica, service, waited, finished, kept.counters)
     if has_table:
         keep_tasks(kept.table, clock, query, stages, stage, enqueued_ns, end_ns, first_task, wholes)
     if in_lanes:
@@ -323,8 +330,13 @@ def serve(
     first_worker: int,
     enqueued_ns: int,
     send_ns: int,
-    wholes: I8,
-    first_task: int,
+    replica: I8,
+    service: I8,
+    response_ns: I8,
+    waited: I8,
+    finished: I8,
+    answered: I8,
+    worker: I8,
     free_ns: I8,
     has_all_rows: bool,
 ) -> None:
@@ -338,22 +350,16 @@ def serve(
         Of the stage, in ``free_ns``: worker w of replica i of the stage (shard by shard) is i x workers + w beyond.
     enqueued_ns, send_ns
         When the task of shard 0 is enqueued, and how much later that of each further shard.
-    wholes, first_task
-        REPLICA, SERVICE and RESPONDING of the tasks; WAITED, FINISHED, ANSWERED and WORKER are filled.
+    replica, service, response_ns
+        (shards,) int64 of each task.
+    waited, finished, answered, worker
+        (shards,) int64, filled.
     free_ns
         (workers,) int64: when each worker has served all that was sent to it; moved on. Stops at NEVER_NS.
     has_all_rows
-        Whether FINISHED and WORKER are needed where there is nothing to choose.
+        Whether ``finished`` and ``worker`` are needed where there is nothing to choose.
     """
     shards, replicas, workers = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["workers"]
-    here = slice(first_task, first_task + shards)
-    replica, service, response_ns = wholes[REPLICA, here], wholes[SERVICE, here], wholes[RESPONDING, here]
-    waited, finished, answered, worker = (
-        wholes[WAITED, here],
-        wholes[FINISHED, here],
-        wholes[ANSWERED, here],
-        wholes[WORKER, here],
-    )
     if replicas == 1 and workers == 1:
         free = free_ns[first_worker : first_worker + shards]
         for shard in range(shards):
@@ -381,11 +387,11 @@ def serve(
 
 
 @formula
-def count(stages: Rows, stage: int, end_ns: int, wholes: I8, first_task: int, counters: I8) -> None:
+def count(
+    stages: Rows, stage: int, end_ns: int, replica: I8, service: I8, waited: I8, finished: I8, counters: I8
+) -> None:
     """Add the tasks of a query that finish until ``end_ns`` to the counters of their replicas."""
     shards, replicas, first = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["first_replica"]
-    here = slice(first_task, first_task + shards)
-    service, waited = wholes[SERVICE, here], wholes[WAITED, here]
     if replicas == 1 and end_ns == NEVER_NS:
         beyond = first + shards
         tasks, busy_ns = counters[TASKS, first:beyond], counters[BUSY, first:beyond]
@@ -399,9 +405,8 @@ def count(stages: Rows, stage: int, end_ns: int, wholes: I8, first_task: int, co
             longest_wait_ns[shard] = max(longest_wait_ns[shard], waited[shard])
         return
     for shard in range(shards):
-        task = first_task + shard
-        if wholes[FINISHED, task] <= end_ns:
-            count_task(counters, first + shard * replicas + wholes[REPLICA, task], service[shard], waited[shard])
+        if finished[shard] <= end_ns:
+            count_task(counters, first + shard * replicas + replica[shard], service[shard], waited[shard])
 
 
 @kernel
@@ -428,6 +433,7 @@ def keep_tasks(
         table[T_STAGE, row] = stage
         table[T_SHARD, row] = shard
         table[T_COPY, row] = 0
+        table[T_BATCH, row] = 0
         table[T_REPLICA, row] = (
             stages[stage]["first_replica"] + shard * stages[stage]["replicas"] + wholes[REPLICA, task]
         )

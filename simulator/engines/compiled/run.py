@@ -11,7 +11,7 @@ from collections.abc import Collection
 import numpy as np
 
 from simulator.core.calling import Calls
-from simulator.core.features import Features, features_of, may_look_ahead
+from simulator.core.features import features_of, may_look_ahead
 from simulator.core.plan import CANDIDATES, CONSTANT, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.trace import Tasks, Trace
 from simulator.core.work import REALS, WHOLES
@@ -29,8 +29,9 @@ EVENTS_AT_FIRST = 1024
 #: Tasks whose luck is drawn at once: few enough for the fastest cache.
 TASKS_AT_ONCE = 256
 
-#: Up to so many shards a pass does all for a task at once.
-NARROW = 12
+#: Up to so many shards, luck is drawn for several queries at once, and a pass does all for a task at once.
+FEW = 40
+NARROW = 4
 
 #: Room of a list that nothing is added to.
 ENDLESS = 2**62
@@ -41,10 +42,9 @@ class Run:
 
     def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int]) -> None:
         stages = len(plan.stages)
-        features = [features_of(plan, stage) for stage in range(stages)]
-        slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features[stage]))}
+        slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
-        self.lockstep: Lockstep = in_lockstep(plan, features, range(stages) if tasks else slow)
+        self.lockstep: Lockstep = in_lockstep(plan, range(stages) if tasks else slow)
         self.plan = plan = self.lockstep.plan
         self.looks_ahead = not slow
         self.calls = Calls(plan)
@@ -55,7 +55,7 @@ class Run:
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.machine_factor, plan.arrival_ns, plan.work),
-            *(self._modes(features, slow, tasks), self.lockstep.lanes),
+            *(self._modes(slow, tasks), self.lockstep.lanes),
         )
         self.kept = self._kept(tasks)
         self.clock = np.zeros(1, dtype=records.CLOCK)
@@ -77,14 +77,14 @@ class Run:
             self.replicas["free"] = np.repeat(row["workers"], replicas)
             self._more_copies()
 
-    def _modes(self, features: list[Features], slow: Collection[int], tasks: bool) -> Rows:
+    def _modes(self, slow: Collection[int], tasks: bool) -> Rows:
         modes = np.zeros(len(self.plan.stages), dtype=records.MODE)
         worker, merger = 0, self.workers
         for stage, (mode, row) in enumerate(zip(modes, self.plan.stages, strict=True)):
             mode["looks_ahead"] = stage not in slow
             mode["answers"] = self.whole.stages[stage]["shards"]
             mode["in_lanes"] = mode["answers"] > row["shards"]
-            mode["block"] = max(1, TASKS_AT_ONCE // int(row["shards"]))
+            mode["block"] = TASKS_AT_ONCE // int(row["shards"]) if row["shards"] <= FEW else 1
             mode["is_narrow"] = row["shards"] <= NARROW and not mode["in_lanes"] and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger
             worker += int(row["shards"] * row["replicas"] * row["workers"])
