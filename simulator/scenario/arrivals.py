@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.core.laws import gamma
 from simulator.core.plan import F8
 from simulator.plugins import Kind
 from simulator.scenario.csv_file import TraceError
@@ -26,7 +27,6 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace
-from simulator.scenario.tabled_laws import MOST_GAMMA_CV
 from simulator.workload.plugged import PluggedGaps
 
 #: States of modulated arrivals, at most.
@@ -53,8 +53,8 @@ class GammaArrivals(Part):
 
     def contradictions(self) -> Iterable[Contradiction]:
         """What the table can hold."""
-        if self.cv > MOST_GAMMA_CV:
-            yield ("cv",), f"must be at most {MOST_GAMMA_CV}, got {self.cv:g}; for longer bursts use mmpp"
+        if self.cv > gamma.MOST_CV:
+            yield ("cv",), f"must be at most {gamma.MOST_CV}, got {self.cv:g}; for longer bursts use mmpp"
 
 
 def _relative_rate(value: Any) -> float:

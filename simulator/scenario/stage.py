@@ -24,7 +24,6 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.hardware import Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
-from simulator.scenario.machines import machines_of
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
 
@@ -151,9 +150,8 @@ class Stage(Part):
         if self.shards * self.replicas > MOST_SHARDS:
             yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
         if self.lost_machine is not None:
-            machines = machines_of(self)
-            if self.lost_machine >= machines:
-                yield ("lost_machine",), f"there are {machines} machines, counted from 0, got {self.lost_machine}"
+            if self.lost_machine >= self.machines:
+                yield ("lost_machine",), f"there are {self.machines} machines, counted from 0, got {self.lost_machine}"
             elif self.replicas == 1:
                 yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
 
@@ -163,6 +161,16 @@ class Stage(Part):
         if self.shards_given is not None:
             return int(self.shards_given)
         return 1 if self.shares_given is None else len(self.shares_given)
+
+    @property
+    def machines_in_a_row(self) -> int:
+        """Machines that hold one replica of every shard."""
+        return -(-self.shards // int(self.per_machine))
+
+    @property
+    def machines(self) -> int:
+        """Machines of the stage."""
+        return int(self.replicas) * self.machines_in_a_row
 
     @property
     def shares(self) -> list[float]:

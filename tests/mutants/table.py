@@ -674,7 +674,7 @@ PLANNER = (
         "replicas of a shard on one machine",
         "S21",
         "scenario/machines.py",
-        "return replica * machines_in_a_row(stage) + shard",
+        "return replica * stage.machines_in_a_row + shard",
         "return shard",
         "inputs.luck_is_of_machines",
     ),

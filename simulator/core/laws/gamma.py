@@ -14,7 +14,7 @@ from simulator.core.laws import constant, family
 from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
-CODE = 8
+CODE = 7
 
 #: Points of a table over logit(u).
 KNOTS = 4097

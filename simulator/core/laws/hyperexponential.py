@@ -14,7 +14,7 @@ from simulator.core.laws.lognormal import MOST_CV
 from simulator.core.laws.mixture import left_of
 from simulator.core.plan import F8
 
-CODE = 7
+CODE = 8
 
 
 def terms(mean: float, cv: float) -> Terms:
