@@ -123,11 +123,10 @@ def factors_have_mean_one() -> None:
     """test_one_place.py: of every family, however a factor is stated, its values have mean 1."""
     u, weight = _quadrature()
     for family in FAMILIES:
-        for way in family.factor.ways if isinstance(family.factor, Statement) else ():
-            middle = {name: sum(ends) / 2 if isinstance(ends, tuple) else ends for name, ends in way.items()}
-            mean = float(Law.of(family.factor.terms(**middle)).quantiles(u) @ weight)
+        for arguments in family.factor.examples() if isinstance(family.factor, Statement) else ():
+            mean = float(Law.of(family.factor.terms(**arguments)).quantiles(u) @ weight)
             with law("L8"):
-                assert abs(mean - 1) < 5e-3, f"{family.name} {middle}: mean {mean:.5g}"
+                assert abs(mean - 1) < 5e-3, f"{family.name} {arguments}: mean {mean:.5g}"
 
 
 def loads_are_as_asked() -> None:

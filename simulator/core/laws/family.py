@@ -59,6 +59,13 @@ class Statement:
     refusals: Callable[..., Iterable[Refusal]] = _no_refusals  #: takes them, too
     ways: tuple[Way, ...]  #: of stating it: for tests
 
+    def examples(self) -> list[dict[str, float]]:
+        """Arguments of one law for each way of stating it: in the middle of what may be drawn."""
+        return [
+            {name: sum(ends) / 2 if isinstance(ends, tuple) else ends for name, ends in way.items()}
+            for way in self.ways
+        ]
+
     def of_mean_one(self, description: str) -> Statement:
         """The statement of a factor, where a quantity is stated by its mean."""
         return replace(
