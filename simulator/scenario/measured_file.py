@@ -57,15 +57,15 @@ def read_measured(file: str, items: str | None, time: str | None, unit_s: float)
 
 def _places(file: str, line: int, names: list[str], items: str | None, time: str | None) -> tuple[int, int]:
     """Columns of items and time."""
-    found = []
+    columns = []
     for default, wanted in enumerate((items, time)):
         if wanted is None:
-            found.append(default)
+            columns.append(default)
         elif wanted in names:
-            found.append(names.index(wanted))
+            columns.append(names.index(wanted))
         else:
             raise TraceError(file, line, f"no column {wanted!r}{did_you_mean(wanted, names)}")
-    return found[0], found[1]
+    return columns[0], columns[1]
 
 
 def _number(file: str, line: int, cells: list[str], place: int, what: str) -> float:

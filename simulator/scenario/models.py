@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from pydantic_core import PydanticCustomError
 
 from simulator import models
 from simulator.base import units
@@ -22,6 +21,7 @@ from simulator.scenario.fields import (
     PositiveCount,
     PositiveDuration,
     Text,
+    file_problem,
     quantity_type,
     word_type,
 )
@@ -214,8 +214,7 @@ class MeasuredSpec(ModelPart):
         try:
             self.rows()
         except TraceError as error:
-            found = {"file": error.file, "line": error.line, "message": error.message}
-            raise PydanticCustomError("trace", "trace", found) from None
+            raise file_problem(error.file, error.line, error.message) from None
         return ()
 
     def rows(self) -> Rows:
@@ -265,9 +264,9 @@ class SumSpec(ModelPart):
         """There are parts, whose times can be added up."""
         if not self.parts:
             yield ("parts",), "needs at least one part"
-        drawn = [index for index, part in enumerate(self.parts) if part.kind in ("time", "measured")]
-        if len(drawn) > 1:
-            yield ("parts", drawn[1]), "a task has one spread: at most one part is a time or measured"
+        with_spread = [index for index, part in enumerate(self.parts) if part.kind in ("time", "measured")]
+        if len(with_spread) > 1:
+            yield ("parts", with_spread[1]), "a task has one spread: at most one part is a time or measured"
 
     def missing_hardware(self, hardware: Hardware) -> str:
         """What the first of its parts lacks that lacks something."""

@@ -81,8 +81,8 @@ class PluggedPart(Part):
             worked = cls.prepare(plugin, values)
         except PluginError as error:
             raise PydanticCustomError(WRONG_PLUGIN, "plugin", {"message": str(error)}) from None
-        written = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
-        part = cls(kind=plugin.kind, given=written)
+        spelled = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
+        part = cls(kind=plugin.kind, given=spelled)
         part._plugin, part._worked = plugin, worked
         return part
 
@@ -96,7 +96,7 @@ class PluggedPart(Part):
         """What the planner needs of an instance. Raises PluginError."""
         raise NotImplementedError
 
-    def written(self) -> dict[str, Any]:
+    def as_stated(self) -> dict[str, Any]:
         """As a scenario writes it."""
         return {"kind": self.kind, **self.given}
 
@@ -113,15 +113,15 @@ def instance_of(plugin: Kind, values: dict[str, Any]) -> Any:
 def _again(part: type[PluggedPart], plugin: Kind, given: dict[str, Any]) -> PluggedPart:
     if not isinstance(plugin.thing, Missing):
         return part.made(plugin, given)
-    found = part(kind=plugin.kind, given=given)
-    found._plugin = plugin
-    return found
+    again = part(kind=plugin.kind, given=given)
+    again._plugin = plugin
+    return again
 
 
 def plugins_of(said: ValidationInfo) -> Plugins:
     """The plug-ins that there are."""
-    found = (said.context or {}).get(PLUGINS)
-    return found if isinstance(found, Plugins) else Plugins()
+    plugins = (said.context or {}).get(PLUGINS)
+    return plugins if isinstance(plugins, Plugins) else Plugins()
 
 
 def is_plugged(kind: Any) -> bool:
@@ -132,11 +132,11 @@ def is_plugged(kind: Any) -> bool:
 def plugin_named(plugins: Plugins, group: str, kind: str) -> Kind:
     """The plug-in of a kind. Raises PydanticCustomError that says what there is and how to name more."""
     try:
-        found = plugins.find(group, kind)
+        plugin = plugins.find(group, kind)
     except PluginError as error:
         raise PydanticCustomError(WRONG_KIND, "plugin", {"message": str(error)}) from None
-    if found is not None:
-        return found
+    if plugin is not None:
+        return plugin
     others = [GROUPS[other] for other in plugins.groups_of(kind)]
     if others:
         message = f"{kind!r} is a {others[0]}, and a {GROUPS[group]} is wanted here"
@@ -165,7 +165,7 @@ def or_plugged(group: str, part: type[PluggedPart]) -> tuple[WrapValidator, Wrap
         return part.made(plugin, {key: inner for key, inner in value.items() if key != "kind"})
 
     def serialize(value: Any, built_in: Any) -> Any:
-        return value.written() if isinstance(value, PluggedPart) else built_in(value)
+        return value.as_stated() if isinstance(value, PluggedPart) else built_in(value)
 
     return WrapValidator(validate), WrapSerializer(serialize)
 
