@@ -19,9 +19,9 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.models.plugged_law import law_of
 from simulator.plugins import Kind
 from simulator.scenario import fields
-from simulator.scenario.csv_file import TraceError
-from simulator.scenario.law_file import read_law
+from simulator.scenario.files import TraceError
 from simulator.scenario.plugged import PluggedPart, or_plugged
+from simulator.scenario.recorded import read_law
 
 #: Seconds of a unit of a column.
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}

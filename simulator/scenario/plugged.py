@@ -24,19 +24,7 @@ from simulator.plugins import GROUPS, Kind, Parameter, Plugins
 from simulator.plugins.calls import called
 from simulator.plugins.quantities import Quantity
 from simulator.plugins.registry import Missing
-from simulator.scenario.fields import (
-    Count,
-    Duration,
-    Part,
-    PositiveCount,
-    PositiveDuration,
-    PositiveRate,
-    Text,
-    plain_number,
-    shown,
-    whole_type,
-    word_type,
-)
+from simulator.scenario import fields
 from simulator.scenario.merge import did_you_mean
 
 #: Of the context of a check: the Plugins that there are.
@@ -46,7 +34,7 @@ PLUGINS = "plugins"
 WRONG_KIND, WRONG_PLUGIN = "plugin_kind", "plugin"
 
 
-class PluggedPart(Part):
+class PluggedPart(fields.Part):
     """A map of a scenario that a plug-in understands."""
 
     kind: str
@@ -172,7 +160,7 @@ def or_plugged(group: str, part: type[PluggedPart]) -> tuple[WrapValidator, Wrap
 
 def plugins_in(said: Any) -> Iterator[Kind]:
     """The plug-ins that a part of a scenario names, in the order in which they stand there."""
-    if isinstance(said, Part):
+    if isinstance(said, fields.Part):
         plugin = getattr(said, "_plugin", None)
         if plugin is not None:
             yield plugin
@@ -188,13 +176,13 @@ def plugins_in(said: Any) -> Iterator[Kind]:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"expected a number, got {shown(value)}")
+        raise ValueError(f"expected a number, got {fields.shown(value)}")
     return float(value)
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, got {shown(value)}")
+        raise ValueError(f"expected true or false, got {fields.shown(value)}")
     return value
 
 
@@ -202,21 +190,21 @@ _RATIO_SCHEMA = WithJsonSchema({"type": ["number", "string"], "description": "a 
 
 #: The type of a field by how its quantity is written.
 _QUANTITIES: dict[str, Any] = {
-    "duration": Duration,
-    "positive duration": PositiveDuration,
-    "count": Count,
-    "positive count": PositiveCount,
-    "ratio": Annotated[float, BeforeValidator(units.parse_ratio), PlainSerializer(plain_number), _RATIO_SCHEMA],
-    "rate": PositiveRate,
+    "duration": fields.Duration,
+    "positive duration": fields.PositiveDuration,
+    "count": fields.Count,
+    "positive count": fields.PositiveCount,
+    "ratio": Annotated[float, BeforeValidator(units.parse_ratio), PlainSerializer(fields.plain_number), _RATIO_SCHEMA],
+    "rate": fields.PositiveRate,
 }
 #: Likewise by its plain type.
 _PLAIN: dict[Any, Any] = {
-    int: whole_type(-(2**53), 2**53),
+    int: fields.whole_type(-(2**53), 2**53),
     float: Annotated[
-        float, BeforeValidator(_number), PlainSerializer(plain_number), WithJsonSchema({"type": "number"})
+        float, BeforeValidator(_number), PlainSerializer(fields.plain_number), WithJsonSchema({"type": "number"})
     ],
     bool: Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})],
-    str: Text,
+    str: fields.Text,
     None: None,
     type(None): None,
 }
@@ -233,7 +221,7 @@ def _type_of(plugin: Kind, parameter: str, annotation: Any) -> Any:
         quantity = next((one for one in arguments if isinstance(one, Quantity)), None)
         return _type_of(plugin, parameter, arguments[0]) if quantity is None else _QUANTITIES[quantity.name]
     if origin is Literal and all(isinstance(word, str) for word in arguments):
-        return word_type(*arguments)
+        return fields.word_type(*arguments)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple[_type_of(plugin, parameter, arguments[0]), ...]  # type: ignore[misc]
     if origin in (typing.Union, types.UnionType) and len(arguments) == 2 and type(None) in arguments:
@@ -255,11 +243,11 @@ def _field(at: int) -> str:
     return f"parameter_{at}"
 
 
-Spec = TypeVar("Spec", bound=Part)
+Spec = TypeVar("Spec", bound=fields.Part)
 
 
 @lru_cache(maxsize=256)
-def spec_of(plugin: Kind) -> type[Part]:
+def spec_of(plugin: Kind) -> type[fields.Part]:
     """What the map of a plug-in may say besides its kind, by its annotations.
 
     Raises
@@ -267,12 +255,12 @@ def spec_of(plugin: Kind) -> type[Part]:
     PluginError
         If an annotation is not understood.
     """
-    fields: dict[str, Any] = {}
+    types: dict[str, Any] = {}
     for at, parameter in _numbered(plugin):
         default = ... if parameter.is_required else parameter.default
         info = Field(default, alias=parameter.name)
-        fields[_field(at)] = (_type_of(plugin, parameter.name, parameter.annotation), info)
-    return create_model(plugin.thing.__name__, __base__=Part, __doc__=plugin.doc or plugin.kind, **fields)
+        types[_field(at)] = (_type_of(plugin, parameter.name, parameter.annotation), info)
+    return create_model(plugin.thing.__name__, __base__=fields.Part, __doc__=plugin.doc or plugin.kind, **types)
 
 
 def keys_of(plugin: Kind) -> list[str]:

@@ -13,12 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
 from simulator.plugins import Plugins
-from simulator.scenario.fields import (
-    Contradiction,
-    Name,
-    Part,
-    Text,
-)
+from simulator.scenario import fields
 from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.loads import QUERIES, Load, Run
@@ -26,7 +21,7 @@ from simulator.scenario.machines import loss_note, machine_contradictions
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
-from simulator.scenario.plugged_schema import with_plugins
+from simulator.scenario.plugged_kinds import with_plugins
 from simulator.scenario.slo import Objective, ObjectiveField
 from simulator.scenario.stage import Stage
 
@@ -41,16 +36,16 @@ SweepValues = Annotated[
 ]
 
 
-class Scenario(Part):
+class Scenario(fields.Part):
     """A load, a funnel of stages, and the objectives that it should meet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="shardsim scenario")
 
-    name: Name
-    description: Text = ""
+    name: fields.Name
+    description: fields.Text = ""
     load: Load
     run: Run = Run()
-    hardware: dict[Name, HardwareSpec] = Field(default_factory=dict)
+    hardware: dict[fields.Name, HardwareSpec] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
     slos: tuple[ObjectiveField, ...] = ()
     sweep: dict[str, SweepValues] | None = None
@@ -59,7 +54,7 @@ class Scenario(Part):
     _tree: Node | None = PrivateAttr(None)
     _plugins: Plugins = PrivateAttr(default_factory=Plugins)
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Names are known and given once; candidates are stated where nobody hands any on."""
         if not self.stages:
             yield ("stages",), "needs at least one stage"
@@ -83,7 +78,7 @@ class Scenario(Part):
             except ValueError as error:
                 yield ("sweep", path), str(error)
 
-    def _stage_contradictions(self) -> Iterable[Contradiction]:
+    def _stage_contradictions(self) -> Iterable[fields.Contradiction]:
         seen: set[str] = set()
         stated = False
         for index, stage in enumerate(self.stages):
@@ -98,7 +93,7 @@ class Scenario(Part):
             for path, message in self._hardware_contradictions(stage):
                 yield (*at, *path), message
 
-    def _hardware_contradictions(self, stage: Stage) -> Iterable[Contradiction]:
+    def _hardware_contradictions(self, stage: Stage) -> Iterable[fields.Contradiction]:
         lacking, refusal = "", ""
         if stage.hardware is None:
             lacking = stage.model.without_hardware()
@@ -118,7 +113,7 @@ class Scenario(Part):
         if refusal:
             yield ("model",), refusal
 
-    def misfits(self) -> Iterable[Contradiction]:
+    def misfits(self) -> Iterable[fields.Contradiction]:
         """Stages whose machines do not hold or run what they should."""
         for index, stage in enumerate(self.stages):
             if stage.hardware is None or stage.hardware not in self.hardware:

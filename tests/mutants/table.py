@@ -804,7 +804,7 @@ LOADERS = (
     Mutant(
         "the last column of a file is not read",
         "F7",
-        "scenario/csv_file.py",
+        "scenario/files.py",
         "return names.index(column.name)",
         "return min(names.index(column.name), len(names) - 2)",
         WRITTEN,
@@ -815,7 +815,7 @@ LOADERS = (
     Mutant(
         "a measured time in the wrong unit",
         "F7",
-        "scenario/measured_file.py",
+        "scenario/recorded.py",
         '"a time") * unit_s)',
         '"a time"))',
         WRITTEN,
@@ -823,7 +823,7 @@ LOADERS = (
     Mutant(
         "shares of a law taken for values",
         "F7",
-        "scenario/law_file.py",
+        "scenario/recorded.py",
         "    if not shares:\n        return",
         "    if shares:\n        return",
         WRITTEN,

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from simulator.core.jit import formula
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import CONSTANT, F8, NONE
 
 CODE, ABSENT_CODE = CONSTANT, NONE
 
 
-def absent() -> Terms:
+def absent() -> family.Terms:
     """The absence of a law."""
-    return Terms(ABSENT_CODE)
+    return family.Terms(ABSENT_CODE)
 
 
-def terms(value: float) -> Terms:
+def terms(value: float) -> family.Terms:
     """Always ``value`` (a)."""
-    return Terms(CODE, value)
+    return family.Terms(CODE, value)
 
 
 @formula
@@ -26,17 +25,17 @@ def quantile(kind: int, a: float) -> float:
     return a if kind == CODE else 0.0
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     return law.a**power
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     return family.step(x, law.a)
 
 
-def _always(_: Terms) -> bool:
+def _always(_: family.Terms) -> bool:
     return True
 
 

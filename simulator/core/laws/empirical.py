@@ -9,15 +9,14 @@ import numpy as np
 
 from simulator.core.jit import formula
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 9
 
 
-def terms(values: Sequence[float]) -> Terms:
+def terms(values: Sequence[float]) -> family.Terms:
     """One of these values, each as likely: the step function of their order statistics, times a."""
-    return Terms(CODE, 1.0, points=tuple(sorted(float(value) for value in values)))
+    return family.Terms(CODE, 1.0, points=tuple(sorted(float(value) for value in values)))
 
 
 @formula
@@ -26,18 +25,18 @@ def quantile(points: F8, first: int, count: int, a: float, u: float) -> float:
     return float(a * points[first + min(int(u * count), count - 1)])
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     return law.a**power * math.fsum(value**power for value in law.points) / len(law.points)
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     values = law.a * np.array(law.points)
     return np.asarray(np.searchsorted(values, x, side="right") / len(values))
 
 
-def is_constant(law: Terms) -> bool:
+def is_constant(law: family.Terms) -> bool:
     """Whether all values are one."""
     return law.points[0] == law.points[-1]
 

@@ -9,15 +9,14 @@ import numpy as np
 from simulator.core.elementary import log
 from simulator.core.jit import formula
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 3
 
 
-def terms(mean: float) -> Terms:
+def terms(mean: float) -> family.Terms:
     """Exponential of mean a."""
-    return Terms(CODE, mean)
+    return family.Terms(CODE, mean)
 
 
 @formula
@@ -26,12 +25,12 @@ def quantile(a: float, u: float) -> float:
     return -a * log(1.0 - u)
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     return law.a**power * math.factorial(power)
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     return -np.expm1(-np.maximum(x, 0.0) / law.a)
 

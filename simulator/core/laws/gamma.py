@@ -11,7 +11,6 @@ import numpy as np
 from simulator.core.elementary import log
 from simulator.core.jit import formula
 from simulator.core.laws import constant, family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 7
@@ -45,9 +44,9 @@ def table(cv: float) -> tuple[float, ...]:
     return tuple((value / mean).tolist())
 
 
-def terms(mean: float, cv: float) -> Terms:
+def terms(mean: float, cv: float) -> family.Terms:
     """Gamma of this mean and coefficient of variation (b), by a table of mean 1 times a."""
-    return Terms(CODE, mean, cv, points=table(cv)) if cv > 0 else constant.terms(mean)
+    return family.Terms(CODE, mean, cv, points=table(cv)) if cv > 0 else constant.terms(mean)
 
 
 @formula
@@ -60,12 +59,12 @@ def quantile(points: F8, first: int, count: int, a: float, u: float) -> float:
     return float(a * (low + (points[first + left + 1] - low) * (place - left)))
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power: that of the law itself, not of its table."""
     return law.a**power * math.prod(1 + i * law.b * law.b for i in range(power))
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x) of the law itself."""
     from scipy.special import gammainc
 

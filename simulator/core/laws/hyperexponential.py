@@ -9,7 +9,6 @@ import numpy as np
 
 from simulator.core.jit import formula
 from simulator.core.laws import exponential, family
-from simulator.core.laws.family import Terms
 from simulator.core.laws.lognormal import MOST_CV
 from simulator.core.laws.mixture import left_of
 from simulator.core.plan import F8
@@ -17,10 +16,10 @@ from simulator.core.plan import F8
 CODE = 8
 
 
-def terms(mean: float, cv: float) -> Terms:
+def terms(mean: float, cv: float) -> family.Terms:
     """With probability c exponential of mean a, else of mean b; either part has half the mean; cv >= 1."""
     share = (1 + math.sqrt((cv * cv - 1) / (cv * cv + 1))) / 2
-    return Terms(CODE, mean / (2 * share), mean / (2 * (1 - share)), share)
+    return family.Terms(CODE, mean / (2 * share), mean / (2 * (1 - share)), share)
 
 
 @formula
@@ -29,23 +28,23 @@ def quantile(a: float, b: float, c: float, u: float) -> float:
     return exponential.quantile(a, left_of(u, 0.0, c)) if u < c else exponential.quantile(b, left_of(u, c, 1.0))
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     return float(math.factorial(power) * (law.c * law.a**power + (1 - law.c) * law.b**power))
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     late = np.maximum(x, 0.0)
     return -law.c * np.expm1(-late / law.a) - (1 - law.c) * np.expm1(-late / law.b)
 
 
-def scaled(law: Terms, factor: float) -> Mapping[str, float]:
+def scaled(law: family.Terms, factor: float) -> Mapping[str, float]:
     """Both means."""
     return {"a": law.a * factor, "b": law.b * factor}
 
 
-def ends(law: Terms, p: float) -> tuple[float, float]:
+def ends(law: family.Terms, p: float) -> tuple[float, float]:
     """Percentiles of the parts."""
     near, far = sorted(-mean * math.log1p(-p) for mean in (law.a, law.b))
     return near, far

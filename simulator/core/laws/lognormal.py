@@ -10,7 +10,6 @@ import numpy as np
 from simulator.core.elementary import exp, normal_central, normal_quantile, normal_tail
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 4
@@ -21,15 +20,15 @@ MOST_CV = 1000
 MOST_RATIO = 1e6
 
 
-def terms(mean: float, cv: float) -> Terms:
+def terms(mean: float, cv: float) -> family.Terms:
     """exp(a + b z), z standard normal, of the given mean and coefficient of variation."""
     sigma2 = math.log1p(cv * cv)
-    return Terms(CODE, math.log(mean) - sigma2 / 2, math.sqrt(sigma2))
+    return family.Terms(CODE, math.log(mean) - sigma2 / 2, math.sqrt(sigma2))
 
 
-def terms_by_quantiles(p50: float, p99: float) -> Terms:
+def terms_by_quantiles(p50: float, p99: float) -> family.Terms:
     """The lognormal with this median and 99th percentile."""
-    return Terms(CODE, math.log(p50), math.log(p99 / p50) / 2.3263478740408408)
+    return family.Terms(CODE, math.log(p50), math.log(p99 / p50) / 2.3263478740408408)
 
 
 @formula
@@ -50,12 +49,12 @@ def fill(a: float, b: float, count: int, u: F8, value: F8) -> None:
         value[i] = exp(a + b * value[i])
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     return math.exp(power * law.a + (power * law.b) ** 2 / 2)
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     from scipy.special import ndtr
 
@@ -65,19 +64,19 @@ def cdf(law: Terms, x: F8) -> F8:
     return np.where(positive, ndtr((np.log(np.where(positive, x, 1.0)) - law.a) / law.b), 0.0)
 
 
-def scaled(law: Terms, factor: float) -> Mapping[str, float]:
+def scaled(law: family.Terms, factor: float) -> Mapping[str, float]:
     """The logarithm of the median."""
     return {"a": law.a + math.log(factor)}
 
 
-def is_constant(law: Terms) -> bool:
+def is_constant(law: family.Terms) -> bool:
     """Whether it has no spread."""
     return law.b == 0.0
 
 
 def _by_either(
     cv: float | None = None, mean: float | None = None, p50: float | None = None, p99: float | None = None
-) -> Terms:
+) -> family.Terms:
     if p50 is not None and p99 is not None:
         return terms_by_quantiles(p50, p99)
     assert mean is not None and cv is not None

@@ -10,15 +10,14 @@ import numpy as np
 from simulator.core.elementary import power
 from simulator.core.jit import formula
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 6
 
 
-def terms(minimum: float, shape: float, maximum: float = math.inf) -> Terms:
+def terms(minimum: float, shape: float, maximum: float = math.inf) -> family.Terms:
     """A (1 - c u)**b with b = -1 / shape; c < 1 bounds it at ``maximum``."""
-    return Terms(CODE, minimum, -1 / shape, 1 - (minimum / maximum) ** shape)
+    return family.Terms(CODE, minimum, -1 / shape, 1 - (minimum / maximum) ** shape)
 
 
 @formula
@@ -27,7 +26,7 @@ def quantile(a: float, b: float, c: float, u: float) -> float:
     return a * power(1.0 - u * c, b)
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power, possibly infinite."""
     a, c = law.a, law.c
     exponent = power * law.b + 1  # integral of (1 - c u)**(power b) over (0, 1)
@@ -38,7 +37,7 @@ def moment(law: Terms, power: int) -> float:
     return float(a**power * (1 - (1 - c) ** exponent) / (c * exponent))
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     inside = 1.0 - (np.maximum(x, law.a) / law.a) ** (1 / law.b)
     return np.clip(inside / law.c, 0.0, 1.0)
@@ -54,7 +53,7 @@ def _refusals(shape: float, minimum: float, maximum: float | None = None) -> Ite
         yield ("shape",), f"has an infinite mean at {shape:g}; use a shape above 1, or give a maximum"
 
 
-def _by_minimum(shape: float, minimum: float, maximum: float | None = None) -> Terms:
+def _by_minimum(shape: float, minimum: float, maximum: float | None = None) -> family.Terms:
     return terms(minimum, shape, math.inf if maximum is None else maximum)
 
 
@@ -66,7 +65,7 @@ def _ends_of_factor(shape: float, spread: float) -> tuple[float, float]:
     return minimum, minimum * spread
 
 
-def _of_mean_one(shape: float, spread: float | None = None) -> Terms:
+def _of_mean_one(shape: float, spread: float | None = None) -> family.Terms:
     minimum, maximum = _ends_of_factor(shape, math.inf if spread is None else spread)
     return terms(minimum, shape, maximum)
 

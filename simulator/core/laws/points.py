@@ -8,15 +8,14 @@ import numpy as np
 
 from simulator.core.jit import formula
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 10
 
 
-def terms(values: Sequence[float], cdf: Sequence[float]) -> Terms:
+def terms(values: Sequence[float], cdf: Sequence[float]) -> family.Terms:
     """P(value <= values[i]) = cdf[i], linear between; both non-decreasing, cdf ends at 1. Times a."""
-    return Terms(CODE, 1.0, points=(*(float(p) for p in cdf), *(float(value) for value in values)))
+    return family.Terms(CODE, 1.0, points=(*(float(p) for p in cdf), *(float(value) for value in values)))
 
 
 @formula
@@ -39,13 +38,13 @@ def quantile(points: F8, first: int, count: int, a: float, u: float) -> float:
     return float(a * (low + (points[first + count + above] - low) * part))
 
 
-def _columns(law: Terms) -> tuple[F8, F8]:
+def _columns(law: family.Terms) -> tuple[F8, F8]:
     """Cumulated probabilities, and values of ``a`` = 1."""
     count = len(law.points) // 2
     return np.array(law.points[:count]), np.array(law.points[count:])
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     cdf, value = _columns(law)
     low, high = value[:-1], value[1:]
@@ -55,7 +54,7 @@ def moment(law: Terms, power: int) -> float:
     return law.a**power * float(of_table)
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     share, value = _columns(law)
     count, x = len(share), x / law.a
@@ -68,7 +67,7 @@ def cdf(law: Terms, x: F8) -> F8:
     return np.where(place < 0, 0.0, np.where(place >= count - 1, 1.0, inside))
 
 
-def is_constant(law: Terms) -> bool:
+def is_constant(law: family.Terms) -> bool:
     """Whether all values are one."""
     return law.points[len(law.points) // 2] == law.points[-1]
 

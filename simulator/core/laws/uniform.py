@@ -8,15 +8,14 @@ import numpy as np
 
 from simulator.core.jit import formula
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 2
 
 
-def terms(low: float, high: float) -> Terms:
+def terms(low: float, high: float) -> family.Terms:
     """Uniform between ``low`` (a) and ``high`` (b)."""
-    return Terms(CODE, low, high)
+    return family.Terms(CODE, low, high)
 
 
 @formula
@@ -25,24 +24,24 @@ def quantile(a: float, b: float, u: float) -> float:
     return a + (b - a) * u
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     return sum(law.a**i * law.b ** (power - i) for i in range(power + 1)) / (power + 1)
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     if is_constant(law):
         return family.step(x, law.a)
     return np.clip((x - law.a) / (law.b - law.a), 0.0, 1.0)
 
 
-def scaled(law: Terms, factor: float) -> Mapping[str, float]:
+def scaled(law: family.Terms, factor: float) -> Mapping[str, float]:
     """Both ends."""
     return {"a": law.a * factor, "b": law.b * factor}
 
 
-def is_constant(law: Terms) -> bool:
+def is_constant(law: family.Terms) -> bool:
     """Whether its ends are one."""
     return law.a == law.b
 

@@ -10,7 +10,6 @@ import numpy as np
 from simulator.core.elementary import log, power
 from simulator.core.jit import formula
 from simulator.core.laws import family
-from simulator.core.laws.family import Terms
 from simulator.core.plan import F8
 
 CODE = 5
@@ -19,9 +18,9 @@ CODE = 5
 LEAST_SHAPE = 0.1
 
 
-def terms(mean: float, shape: float) -> Terms:
+def terms(mean: float, shape: float) -> family.Terms:
     """A (-log(1 - u))**b with b = 1 / shape and the scale a that gives the mean."""
-    return Terms(CODE, mean / math.gamma(1 + 1 / shape), 1 / shape)
+    return family.Terms(CODE, mean / math.gamma(1 + 1 / shape), 1 / shape)
 
 
 @formula
@@ -30,12 +29,12 @@ def quantile(a: float, b: float, u: float) -> float:
     return a * power(-log(1.0 - u), b)
 
 
-def moment(law: Terms, power: int) -> float:
+def moment(law: family.Terms, power: int) -> float:
     """Mean of the value to a power."""
     return law.a**power * math.gamma(1 + power * law.b)
 
 
-def cdf(law: Terms, x: F8) -> F8:
+def cdf(law: family.Terms, x: F8) -> F8:
     """P(value <= x)."""
     return -np.expm1(-((np.maximum(x, 0.0) / law.a) ** (1 / law.b)))
 
