@@ -22,13 +22,13 @@ from simulator.core.plan import ROLES, TIME, Plan
 from simulator.core.trace import Trace
 from simulator.engines import compiled, reference
 from simulator.workload.arrivals import POISSON_GAPS, arrivals_counted
-from simulator.workload.rates import Rate, RatePiece
+from simulator.workload.rates import LinearStretch, Rate
 
 
 def plan_of(stages: Sequence[int], queries: int, seed: int) -> Plan:
     """The Plan of a system."""
     rate_per_s = 1 / GAP_S
-    rate = Rate([RatePiece(math.inf, rate_per_s, rate_per_s)])
+    rate = Rate([LinearStretch(math.inf, rate_per_s, rate_per_s)])
     parts = [
         StageParts([1 / shards] * shards, candidates=Law.constant(1.0), time=Law.exponential(1e9)) for shards in stages
     ]

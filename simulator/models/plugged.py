@@ -14,8 +14,7 @@ from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
-from simulator.models.base import Demand, Operations
-from simulator.models.timed import UNKNOWN
+from simulator.models.base import UNKNOWN, Demand, Operations
 from simulator.plugins.calls import called, non_decreasing, numbers
 
 #: Items up to which ``service_s`` is tabulated; beyond, its last slope goes on.

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
-from simulator.models.base import CostModel, Demand, Operations, call_s, seconds_of
-from simulator.models.timed import UNKNOWN
+from simulator.models.base import UNKNOWN, CostModel, Demand, Operations, call_s, seconds_of
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from simulator.planner.plans import stage_parts
 from simulator.scenario import scenario_from_dict
 from simulator.workload import arrivals
 from simulator.workload.modulation import Modulation, modulated
-from simulator.workload.rates import Rate, RatePiece, WavePiece
+from simulator.workload.rates import LinearStretch, Rate, WaveStretch
 
 REPLICAS = 3
 #: Uniforms in the middle of equal parts of (0, 1), so many that any two or three replicas share them alike.
@@ -149,7 +149,7 @@ def loads_do_not_depend_on_chunks() -> None:
 
 def bursts_are_as_stated() -> None:
     """unit/test_modulation.py: counts have the mean and the dispersion that are stated; five standard errors."""
-    states, base = Modulation.of([1, 6], [2.0, 0.5]), Rate([RatePiece(1.0, 10.0, 10.0)])
+    states, base = Modulation.of([1, 6], [2.0, 0.5]), Rate([LinearStretch(1.0, 10.0, 10.0)])
     counts = np.array(
         [
             len(arrivals.arrivals_until(arrivals.POISSON_GAPS, 2, one, modulated(states, 2, one, base, 1.0)))
@@ -169,7 +169,7 @@ def bursts_are_as_stated() -> None:
 
 def waves_are_as_asked() -> None:
     """unit/test_rates.py: queries arrive in every part of a period as often as asked."""
-    rate = Rate([WavePiece(100.0, 50.0, 1.9, 10.0)])
+    rate = Rate([WaveStretch(100.0, 50.0, 1.9, 10.0)])
     instant_s = arrivals.arrivals_until(arrivals.POISSON_GAPS, 3, 0, rate) * 1e-9
     seen = np.histogram(instant_s % 10.0, np.linspace(0, 10, 11))[0]
     expected = 10 * np.diff(rate.cumulated(np.linspace(0, 10, 11)))
