@@ -21,7 +21,7 @@ from simulator.scenario.machines import loss_note, machine_contradictions
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
-from simulator.scenario.plugged_kinds import with_plugins
+from simulator.scenario.plugged_schema import with_plugins
 from simulator.scenario.slo import Objective, ObjectiveField
 from simulator.scenario.stage import Stage
 
