@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from simulator.core.invariants import INVARIANTS
 from simulator.testing.book import GROUPS, UNORDERED, group
 
 HEAD = """# Laws that a serving model obeys
@@ -18,6 +19,15 @@ function of a rule. A number is never given twice.
 
 *Seen to fail on*: bugs put in on purpose, each of which the law catches in the tests named beside it. A law that never
 failed on one is not trusted.
+"""
+
+TRACE = """## Invariants of a trace
+`Trace.verify(plan)` works a trace out anew, the slow way, and yields every place that breaks one of these: its number,
+its words and the case. `shardsim check` holds the laws S1 to S6 by them. Each is seen to fail on a trace that was
+tampered with (`test_invariants.py`), under `python -O`, too.
+
+| | invariant | part of |
+|---|---|---|
 """
 
 ORDER = """## Where more is not worse, and less not better
@@ -47,6 +57,8 @@ def laws_page(evidence: Mapping[str, Evidence]) -> str:
             cells = [law.number, law.says + unless, law.why, tests, "; ".join(found.bugs)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
+    rows = (f"| {row.number} | {row.words[0].upper()}{row.words[1:]}. | {row.law} |\n" for row in INVARIANTS.values())
+    lines.append(TRACE + "".join(rows))
     lines.append(ORDER)
     lines += [f"- **{place.claim}** {place.because}" for place in UNORDERED]
     return "\n".join(lines) + "\n"
