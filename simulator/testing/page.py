@@ -9,7 +9,7 @@ from simulator.core.invariants import INVARIANTS
 from simulator.testing.book import GROUPS, UNORDERED, group
 
 HEAD = """# Laws that a serving model obeys
-<!-- made by tests/test_laws_page.py --regenerate from simulator/testing/book.py and the seeded bugs of the tests -->
+<!-- made by tests/test_laws_page.py --regenerate from simulator/testing/book and the seeded bugs of the tests -->
 
 `shardsim check FILE.py::thing` and `simulator.testing` hold a model, a law, arrivals, a routing rule or a scenario
 against all laws of its group (S and E for a scenario) and tell the first one that is broken, by the smallest case. Laws

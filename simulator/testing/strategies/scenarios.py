@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from simulator.testing.loads import loads
-from simulator.testing.strategies import POLICIES, Size, among, sized
+from simulator.testing.strategies.loads import loads
+from simulator.testing.strategies.plans import POLICIES, Size, among, sized
 
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
 _POSITIVE = st.sampled_from(["1us", "250us", "1ms", "3.5ms", "20ms"])
@@ -56,7 +56,7 @@ def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
 
 
 #: Times that fall from one size to the next, and vary.
-MEASURED = str(Path(__file__).parent / "measured.csv")
+MEASURED = str(Path(__file__).parents[1] / "measured.csv")
 #: Embeddings, and a network over them: two knots.
 PARTS_BY_SHAPE = [
     {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "overhead": "10us"},

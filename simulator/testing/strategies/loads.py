@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 #: Recorded queries: instants, gaps, work, and counts.
-RECORDED = str(Path(__file__).parent / "recorded.csv")
+RECORDED = str(Path(__file__).parents[1] / "recorded.csv")
 _RATES = st.sampled_from(["1/s", "30/s", "1.2k/s", "50k/min"])
 
 

@@ -14,9 +14,9 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.plan import F8, GAMMA, HYPEREXPONENTIAL, MIXTURE
 from simulator.models.plugged_law import law_of
 from simulator.plugins.marks import mark_of
-from simulator.testing.broken import Breach, Check, Report
-from simulator.testing.fields import cases_of, in_other_units, name_of
-from simulator.testing.integrals import Moments, moments_of
+from simulator.testing.checks.fields import cases_of, in_other_units, name_of
+from simulator.testing.checks.moments import Moments, moments_of
+from simulator.testing.law_check import Breach, Check, Report
 
 #: Uniforms end here: the least and the greatest that are drawn.
 LEAST, GREATEST = 2.0**-53, 1 - 2.0**-53

@@ -20,9 +20,9 @@ from simulator.core.tabulate import TOLERANCES
 from simulator.models import SumModel
 from simulator.models.plugged import PluggedModel
 from simulator.plugins.marks import mark_of
-from simulator.testing.broken import Breach, Check, Report
-from simulator.testing.fields import cases_of, in_other_units, name_of
-from simulator.testing.orders import ROUNDING, grows_as_its_order, grows_with_size, service_of, sizes_of
+from simulator.testing.checks.fields import cases_of, in_other_units, name_of
+from simulator.testing.checks.orders import ROUNDING, grows_as_its_order, grows_with_size, service_of, sizes_of
+from simulator.testing.law_check import Breach, Check, Report
 
 #: Steps in which more and more items are asked for.
 TIMES_AS_MANY = (1.25, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)

@@ -16,9 +16,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from simulator.core.plan import F8
-from simulator.testing.broken import Breach, Check, Report
-from simulator.testing.fields import cases_of, name_of
-from simulator.testing.processes import SEED, WINDOW_S, Process, luck, process_of
+from simulator.testing.checks.fields import cases_of, name_of
+from simulator.testing.checks.processes import SEED, WINDOW_S, Process, luck, process_of
+from simulator.testing.law_check import Breach, Check, Report
 
 #: Replications, and gaps in each, of the two statistical laws; the second ones are those of the index of dispersion.
 REPLICATIONS, GAPS = 32, 4096

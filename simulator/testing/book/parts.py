@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.testing.statement import Statement
+from simulator.testing.book.statement import Statement
 
 MODELS = (
     Statement(

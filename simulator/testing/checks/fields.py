@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simulator.base.hardware import Hardware
 from simulator.core.laws import Law
-from simulator.testing.drawn_models import hardware
+from simulator.testing.strategies.models import hardware
 
 #: Values by what a field is (the annotations of ``simulator.plugins``), plain ones first: Hypothesis shrinks to them.
 QUANTITIES: dict[str, st.SearchStrategy[float]] = {

@@ -15,9 +15,17 @@ from simulator.core.plan import NEVER_NS, PLUGGED, RANDOM, ROUND_ROBIN, Plan, fr
 from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
-from simulator.testing.broken import Breach, Check
-from simulator.testing.derive import machines_of, measured, on_whole_ns, one_replica, parts_of, remade, without_luck
-from simulator.testing.walked import Walk
+from simulator.testing.checks.derive import (
+    machines_of,
+    measured,
+    on_whole_ns,
+    one_replica,
+    parts_of,
+    remade,
+    without_luck,
+)
+from simulator.testing.checks.walks import Walk
+from simulator.testing.law_check import Breach, Check
 
 #: Columns of a Trace that are instants or durations.
 TIMES = tuple(name for name in COLUMNS if name.endswith("_ns"))

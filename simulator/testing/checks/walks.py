@@ -15,7 +15,7 @@ from simulator.core.trace import Trace
 from simulator.engines import Engine, compiled, reference
 from simulator.planner.plans import make_plan
 from simulator.scenario import Scenario, load_scenario, scenario_from_dict, to_yaml
-from simulator.testing.derive import measured
+from simulator.testing.checks.derive import measured
 
 #: Tasks of a case, and queries, at most.
 TASKS, QUERIES = 600, 40

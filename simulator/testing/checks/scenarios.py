@@ -15,10 +15,10 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
-from simulator.testing import metamorphic
-from simulator.testing.broken import Breach, Check, Report
-from simulator.testing.derive import machines_of, measured, parts_of
-from simulator.testing.walked import Walk, name_of, walks_of
+from simulator.testing.checks import metamorphic
+from simulator.testing.checks.derive import machines_of, measured, parts_of
+from simulator.testing.checks.walks import Walk, name_of, walks_of
+from simulator.testing.law_check import Breach, Check, Report
 
 
 def check_scenario(scenario: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:

@@ -8,9 +8,9 @@ from typing import Any
 
 from simulator.models import EmbeddingModel, TreeModel
 from simulator.models.base import call_s, seconds_of
-from simulator.testing.broken import Breach
-from simulator.testing.drawn_models import SIZES
-from simulator.testing.fields import annotations_of, has_no_time, with_field
+from simulator.testing.checks.fields import annotations_of, has_no_time, with_field
+from simulator.testing.law_check import Breach
+from simulator.testing.strategies.models import SIZES
 
 #: Relative difference that rounding explains.
 ROUNDING = 1e-9

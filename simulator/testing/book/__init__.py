@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.testing.book_of_parts import ARRIVALS, LAWS, MODELS, RULES
-from simulator.testing.book_of_runs import ENGINES, FILES, SCENARIOS, STATISTICS
-from simulator.testing.statement import Statement
+from simulator.testing.book.parts import ARRIVALS, LAWS, MODELS, RULES
+from simulator.testing.book.runs import ENGINES, FILES, SCENARIOS, STATISTICS
+from simulator.testing.book.statement import Statement
 
 #: Groups in the order of the page, and what each is about.
 GROUPS = {

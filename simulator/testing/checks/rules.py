@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from simulator.testing.broken import Breach, Check, Report
-from simulator.testing.routed import Rule, counts_of, rule_of, uses_turn
-from simulator.testing.shares import COARSE, FINE, shares
+from simulator.testing.checks.choices import COARSE, FINE, Rule, counts_of, rule_of, shares, uses_turn
+from simulator.testing.law_check import Breach, Check, Report
 
 #: Shares that differ by less are equal: at first, and in the end.
 CLOSE, APART = 1e-6, 5e-3
