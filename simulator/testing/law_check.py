@@ -51,13 +51,13 @@ class LawBroken(AssertionError):
             lines += _paragraph("Unless", law.unless)
         lines += ["", "Smallest case found:"]
         widest = max((len(key) for key in self.case), default=0)
-        told: list[str] = []
+        case_lines: list[str] = []
         for key, value in self.case.items():
-            told += _indented(f"  {key:{widest}}  ", value)
-        lines += [*told[:MOST_LINES], *(["  ..."] if len(told) > MOST_LINES else [])]
+            case_lines += _indented(f"  {key:{widest}}  ", value)
+        lines += [*case_lines[:MOST_LINES], *(["  ..."] if len(case_lines) > MOST_LINES else [])]
         lines.append("")
         for verdict, what in (("broken", "Broken, too"), ("held", "Held"), ("not asked", "Not asked")):
-            numbers = [number for number, found in self.others.items() if found == verdict]
+            numbers = [number for number, became in self.others.items() if became == verdict]
             if numbers:
                 lines += _paragraph(what, " ".join(numbers))
         return "\n".join(lines)
@@ -192,15 +192,15 @@ class Check:
         if not held:
             return
         examples = max(2, int(self.examples * share))
-        found, seen = smallest(cases, law, examples, shrinks=not self.breaches)  # only the first breach is told whole
-        broken = "" if found is None else (number(found) if callable(number) else number)
+        breach, seen = smallest(cases, law, examples, shrinks=not self.breaches)  # only the first breach is told whole
+        broken = "" if breach is None else (number(breach) if callable(number) else number)
         if broken and broken not in held:
             held = (*held, broken)
         for each in held:
-            if found is not None and each == broken:
+            if breach is not None and each == broken:
                 self.rows.append(Row(each, "broken", tried))
-                self.breaches[each] = found.case
-            elif found is None and seen.held == 0:
+                self.breaches[each] = breach.case
+            elif breach is None and seen.held == 0:
                 self.rows.append(Row(each, "not asked", seen.because))
             else:
                 self.rows.append(Row(each, "held", f"{tried}: {seen.held} cases" if seen.held > 1 else tried))
@@ -241,10 +241,10 @@ def smallest(cases: Any, law: Law, examples: int, shrinks: bool = True) -> tuple
     seen, breaches = Seen(), []
 
     def is_broken(case: Any) -> bool:
-        found = breach_of(law, case, seen)
-        if found is not None:
-            breaches.append(found)
-        return found is not None
+        breach = breach_of(law, case, seen)
+        if breach is not None:
+            breaches.append(breach)
+        return breach is not None
 
     if not isinstance(cases, SearchStrategy):
         return breach_of(law, cases, seen), seen
@@ -277,8 +277,8 @@ def breach_of(law: Law, case: Any, seen: Seen) -> Breach | None:
     except HypothesisException:
         raise
     except Exception as error:  # noqa: BLE001 (whatever a stranger's model raises breaks the law that asked it)
-        told = getattr(case, "told", None)
-        shown = told if isinstance(told, dict) else {"case": _shown(case)}
+        facts = getattr(case, "facts", None)
+        shown = facts if isinstance(facts, dict) else {"case": _shown(case)}
         return Breach(**shown, raises=f"{type(error).__name__}: {error}")
     if because:
         seen.because = because

@@ -51,10 +51,10 @@ def laws_page(evidence: Mapping[str, Evidence]) -> str:
     for letter, about in GROUPS.items():
         lines += [f"## {about}", "", "| | law | why | test | seen to fail on |", "|---|---|---|---|---|"]
         for law in group(letter):
-            found = evidence.get(law.number, Evidence((), ()))
+            known = evidence.get(law.number, Evidence((), ()))
             unless = f" *Unless* {law.unless}." if law.unless else ""
-            tests = ", ".join(f"`{test}`" for test in found.tests)
-            cells = [law.number, law.says + unless, law.why, tests, "; ".join(found.bugs)]
+            tests = ", ".join(f"`{test}`" for test in known.tests)
+            cells = [law.number, law.says + unless, law.why, tests, "; ".join(known.bugs)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     rows = (f"| {row.number} | {row.words[0].upper()}{row.words[1:]}. | {row.law} |\n" for row in INVARIANTS.values())

@@ -77,9 +77,9 @@ def _gaps_are_times(case: tuple[Any, list[float], int]) -> str | None:
     process, u, first = process_of(case[0]), np.array(case[1]), case[2]
     if process.gaps is None:
         return "it has no gaps of its own"
-    found = process.gaps(u, u[::-1].copy(), first)
-    if found.shape != u.shape or not np.all(np.isfinite(found) & (found >= 0)):
-        raise Breach(arrivals=process.shown, first=first, u=u.tolist(), gaps=found.tolist())
+    gaps = process.gaps(u, u[::-1].copy(), first)
+    if gaps.shape != u.shape or not np.all(np.isfinite(gaps) & (gaps >= 0)):
+        raise Breach(arrivals=process.shown, first=first, u=u.tolist(), gaps=gaps.tolist())
     return None
 
 
@@ -102,9 +102,9 @@ def _rates(process: Process) -> F8:
 
 def _rate_is_as_asked(case: Any) -> None:
     process = process_of(case)
-    found = _rates(process)
-    rate, error = float(found.mean()), float(found.std(ddof=1)) / math.sqrt(len(found))
-    half = (FAR_OF_FEW if len(found) == REPLICATIONS else FAR) * error + 1e-4
+    rates = _rates(process)
+    rate, error = float(rates.mean()), float(rates.std(ddof=1)) / math.sqrt(len(rates))
+    half = (FAR_OF_FEW if len(rates) == REPLICATIONS else FAR) * error + 1e-4
     if abs(rate - 1) > half:
         seen = f"{rate:.5f} times that ({rate - half:.5f} .. {rate + half:.5f})"
         raise Breach(
@@ -129,8 +129,8 @@ def _dispersion_is_as_stated(case: Any) -> str | None:
     process = process_of(case)
     if not math.isfinite(process.dispersion):
         return "the index stated is infinite"
-    found, stated = _indices(process)
-    index, error = float(found.mean()), float(found.std()) / math.sqrt(len(found))
+    indices, stated = _indices(process)
+    index, error = float(indices.mean()), float(indices.std()) / math.sqrt(len(indices))
     half = FAR * error + FINITE * stated + 2.0 / GAPS_OF_A_SUM
     if abs(index - stated) > half:
         seen = f"{index:.4f} ({max(0.0, index - half):.4f} .. {index + half:.4f})"
@@ -143,8 +143,8 @@ def _chunks_do_not_matter(case: tuple[Any, int, int, int]) -> None:
     whole, part = process.epochs(replication, before + after), process.epochs(replication, before)
     if not np.array_equal(whole[:before], part):
         at = int(np.flatnonzero(whole[:before] != part)[0])
-        told = {f"epoch {at} of {before}": f"{part[at]:.9g}", f"of {before + after}": f"{whole[at]:.9g}"}
-        raise Breach(arrivals=process.shown, **told)
+        facts = {f"epoch {at} of {before}": f"{part[at]:.9g}", f"of {before + after}": f"{whole[at]:.9g}"}
+        raise Breach(arrivals=process.shown, **facts)
     if process.gaps is None:
         return
     u, v = luck(replication, before + after)
@@ -158,8 +158,8 @@ def _chunks_do_not_matter(case: tuple[Any, int, int, int]) -> None:
     differ = np.flatnonzero(np.abs(together - cut) > 1e-12 * np.abs(together))
     if len(differ):
         at = int(differ[0])
-        told = {f"gap {at} of {before + after} at once": f"{together[at]:.9g}", f"cut at {before}": f"{cut[at]:.9g}"}
-        raise Breach(arrivals=process.shown, **told)
+        facts = {f"gap {at} of {before + after} at once": f"{together[at]:.9g}", f"cut at {before}": f"{cut[at]:.9g}"}
+        raise Breach(arrivals=process.shown, **facts)
 
 
 def _only_reads(case: tuple[Any, list[float], int]) -> str | None:
@@ -194,17 +194,17 @@ def _replications_differ(case: tuple[Any, int, int]) -> str | None:
         return "nothing is drawn"
     one, two = process.epochs(replication, count + 8), process.epochs(replication + 1, count + 8)
     if np.array_equal(one, two):
-        told = f"{', '.join(f'{epoch:g}' for epoch in one[:4])} ..."
+        epochs = f"{', '.join(f'{epoch:g}' for epoch in one[:4])} ..."
         raise Breach(
-            arrivals=process.shown, replications=f"{replication} and {replication + 1}", **{"both have epochs": told}
+            arrivals=process.shown, replications=f"{replication} and {replication + 1}", **{"both have epochs": epochs}
         )
     return None
 
 
 def _clock_goes_on(case: tuple[Any, int, int]) -> None:
     process, (replication, count) = process_of(case[0]), case[1:]
-    found = process.epochs(replication, count)
-    if len(found) != count or found[0] < 0 or np.any(np.diff(found) < 0):
+    epochs = process.epochs(replication, count)
+    if len(epochs) != count or epochs[0] < 0 or np.any(np.diff(epochs) < 0):
         raise Breach(
-            arrivals=process.shown, asked=f"{count} arrivals", epochs=[float(f"{epoch:.6g}") for epoch in found]
+            arrivals=process.shown, asked=f"{count} arrivals", epochs=[float(f"{epoch:.6g}") for epoch in epochs]
         )

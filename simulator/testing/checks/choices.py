@@ -90,57 +90,57 @@ def _plain(kernel: Any) -> Any:
 def _built_in(policy: int, choose: Any) -> Callable[[int, I8, int, float, float], int]:
     def chosen(replicas: int, outstanding: I8, turn: int, u: float, v: float) -> int:
         writable = outstanding.copy()  # the type that the engines give; a second one would be compiled anew
-        found = int(choose(policy, replicas, writable, 0, turn, u, v))
+        index = int(choose(policy, replicas, writable, 0, turn, u, v))
         if not np.array_equal(writable, outstanding):
             raise Breach(outstanding=outstanding.tolist(), afterwards=writable.tolist())
-        return found
+        return index
 
     return chosen
 
 
-def uses_turn(asked: Rule) -> bool:
+def uses_turn(rule: Rule) -> bool:
     """Whether another turn gives another choice, as far as a few calls show."""
     return any(
-        len({asked.choose(outstanding, turn, u, v) for turn in range(2 * len(outstanding) + 1)}) > 1
+        len({rule.choose(outstanding, turn, u, v) for turn in range(2 * len(outstanding) + 1)}) > 1
         for outstanding in ([0, 0], [0, 0, 0], [1, 0, 1], [2, 1, 1, 1])
         for u, v in ((0.1, 0.1), (0.4, 0.9), (0.9, 0.4))
     )
 
 
-def shares(asked: Rule, outstanding: Sequence[int], by_turn: bool = False, cells_of_v: int = COARSE) -> list[float]:
+def shares(rule: Rule, outstanding: Sequence[int], by_turn: bool = False, cells_of_v: int = COARSE) -> list[float]:
     """The share of tasks that each replica is chosen for, over all u and v, and over rounds of turns if ``by_turn``."""
-    return list(_shares(asked, tuple(outstanding), by_turn, cells_of_v))
+    return list(_shares(rule, tuple(outstanding), by_turn, cells_of_v))
 
 
 @lru_cache(maxsize=4096)
-def _shares(asked: Rule, outstanding: tuple[int, ...], by_turn: bool, cells_of_v: int) -> tuple[float, ...]:
+def _shares(rule: Rule, outstanding: tuple[int, ...], by_turn: bool, cells_of_v: int) -> tuple[float, ...]:
     turns = range(ROUNDS * len(outstanding)) if by_turn else range(1)
     counts = counts_of(outstanding)
     total = np.zeros(len(outstanding))
-    asks_v = _uses_v(asked, outstanding)
+    asks_v = _uses_v(rule, outstanding)
     places = (np.arange(cells_of_v) + 0.5) / cells_of_v if asks_v else np.array([0.5])
     for turn in turns:
         for v in places.tolist():
-            total += _over_u(asked, counts, turn, v)
+            total += _over_u(rule, counts, turn, v)
     return tuple((total / (len(turns) * len(places))).tolist())
 
 
-def _uses_v(asked: Rule, outstanding: Sequence[int]) -> bool:
+def _uses_v(rule: Rule, outstanding: Sequence[int]) -> bool:
     """Whether v matters at this load, as far as twelve values of it, at twelve of u and two turns, show."""
     probes = ((np.arange(12) + 0.5) / 12).tolist()
-    return any(len({asked.choose(outstanding, turn, u, v) for v in probes}) > 1 for u in probes for turn in (0, 1))
+    return any(len({rule.choose(outstanding, turn, u, v) for v in probes}) > 1 for u in probes for turn in (0, 1))
 
 
-def _over_u(asked: Rule, counts: I8, turn: int, v: float) -> Any:
+def _over_u(rule: Rule, counts: I8, turn: int, v: float) -> Any:
     """Shares over all u at one v."""
     total, replicas = np.zeros(len(counts)), len(counts)
 
     def at(u: float) -> int:
-        return int(asked.function(replicas, counts, turn, u, v))
+        return int(rule.function(replicas, counts, turn, u, v))
 
     ends = [2.0**-53, *(cell / CELLS_OF_U + 2.0**-40 for cell in range(1, CELLS_OF_U)), 1 - 2.0**-53]
-    found = [at(u) for u in ends]
-    for left, right, one, two in zip(ends[:-1], ends[1:], found[:-1], found[1:], strict=True):
+    chosen = [at(u) for u in ends]
+    for left, right, one, two in zip(ends[:-1], ends[1:], chosen[:-1], chosen[1:], strict=True):
         low, high = left, right
         if one != two:
             for _ in range(HALVINGS):

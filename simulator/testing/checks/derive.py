@@ -42,7 +42,7 @@ VALUES, STEPS = 8, 16
 def parts_of(plan: Plan) -> list[StageParts]:
     """The stages of a plan as ``assemble`` takes them."""
     table = LawTable(plan.laws, plan.law_parts, plan.law_points)
-    found = []
+    parts = []
     for stage, row in enumerate(plan.stages):
         shards, knots = _span(row, "first_shard", "shards"), _span(row, "first_knot", "knots")
         roles = {"candidates": CANDIDATES, "time": TIME, "task": TASK, "response": RESPONSE, "machine": MACHINE}
@@ -54,8 +54,8 @@ def parts_of(plan: Plan) -> list[StageParts]:
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
         flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
-        found.append(StageParts(**{**given, **flags, "rule": plan.rules[stage]}))
-    return found
+        parts.append(StageParts(**{**given, **flags, "rule": plan.rules[stage]}))
+    return parts
 
 
 def _span(row: Any, first: str, count: str) -> slice:
@@ -64,11 +64,11 @@ def _span(row: Any, first: str, count: str) -> slice:
 
 def machines_of(plan: Plan) -> list[F8]:
     """Machine factors by stage, (shards, replicas) each."""
-    found = []
+    factors = []
     for row in plan.stages:
         first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
-        found.append(plan.machine_factor[first : first + count].reshape(int(row["shards"]), int(row["replicas"])))
-    return found
+        factors.append(plan.machine_factor[first : first + count].reshape(int(row["shards"]), int(row["replicas"])))
+    return factors
 
 
 def remade(

@@ -36,7 +36,7 @@ def quantity_of(annotation: Any) -> str:
     return ""
 
 
-def drawn(annotation: Any) -> st.SearchStrategy[Any]:
+def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     """Values of a field by its annotation."""
     name = quantity_of(annotation)
     if name:
@@ -51,7 +51,7 @@ def drawn(annotation: Any) -> st.SearchStrategy[Any]:
         return st.integers(1, 100)
     if typing.get_origin(annotation) is tuple:
         [item, *_] = typing.get_args(annotation)
-        return st.lists(drawn(item), min_size=1, max_size=4).map(tuple)
+        return st.lists(values_of(item), min_size=1, max_size=4).map(tuple)
     return st.from_type(annotation)
 
 
@@ -74,7 +74,7 @@ def instances(draw: st.DrawFn, made: type) -> Any:
         annotations = annotations_of(made)
         for field in dataclasses.fields(made):
             if field.name in annotations:
-                values[field.name] = draw(_with_default(field, drawn(annotations[field.name])))
+                values[field.name] = draw(_with_default(field, values_of(annotations[field.name])))
     try:
         return made(**values)
     except ValueError:

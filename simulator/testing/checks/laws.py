@@ -73,8 +73,8 @@ def stated(law: Any) -> Stated:
 
 
 def _said(law: Any, name: str) -> float | None:
-    found = getattr(law, name, None)
-    return None if found is None else float(found() if callable(found) else found)
+    value = getattr(law, name, None)
+    return None if value is None else float(value() if callable(value) else value)
 
 
 def check_law(
@@ -144,9 +144,9 @@ def _at(law: Stated, u: float) -> float:
 def _is_finite(case: tuple[Any, float]) -> None:
     law = stated(case[0])
     for u in (case[1], LEAST, GREATEST):
-        found = _at(law, u)
-        if not (math.isfinite(found) and found >= 0):
-            raise Breach(law=law.shown, u=repr(u), value=f"{found:g}")
+        value = _at(law, u)
+        if not (math.isfinite(value) and value >= 0):
+            raise Breach(law=law.shown, u=repr(u), value=f"{value:g}")
 
 
 def _grows(case: tuple[Any, float, float]) -> str | None:
@@ -167,26 +167,26 @@ def _has_its_mean(case: Any) -> str | None:
     law = stated(case)
     if law.mean is None or not math.isfinite(law.mean):
         return "no mean is stated, or an infinite one"
-    found = _moments(law)
-    if not found.has_mean(law.mean):
-        raise Breach(law=law.shown, **{"mean as stated": f"{law.mean:.6g}", "mean of its values": found.mean_shown})
+    moments = _moments(law)
+    if not moments.has_mean(law.mean):
+        raise Breach(law=law.shown, **{"mean as stated": f"{law.mean:.6g}", "mean of its values": moments.mean_shown})
     return None
 
 
 def _has_mean_one(case: Any) -> None:
     law = stated(case)
-    found = _moments(law)
-    if not found.has_mean(1.0):
-        raise Breach(law=law.shown, **{"mean of its values": found.mean_shown, "a factor has": "mean 1"})
+    moments = _moments(law)
+    if not moments.has_mean(1.0):
+        raise Breach(law=law.shown, **{"mean of its values": moments.mean_shown, "a factor has": "mean 1"})
 
 
 def _has_its_cv(case: Any) -> str | None:
     law = stated(case)
     if law.cv is None or not math.isfinite(law.cv):
         return "no coefficient of variation is stated, or an infinite one"
-    found = _moments(law)
-    if not found.has_cv(law.cv):
-        raise Breach(law=law.shown, **{"cv as stated": f"{law.cv:.6g}", "cv of its values": found.cv_shown})
+    moments = _moments(law)
+    if not moments.has_cv(law.cv):
+        raise Breach(law=law.shown, **{"cv as stated": f"{law.cv:.6g}", "cv of its values": moments.cv_shown})
     return None
 
 
@@ -212,11 +212,11 @@ def _has_as_many_below(law: Stated, value: float) -> None:
     values = law.quantiles((np.arange(GRID) + 0.5) / GRID)
     ends = value * (1 - ROUNDING), value * (1 + ROUNDING)
     below, reached = law.cdf(np.array(ends)).tolist()
-    found = [float(np.mean(values <= end)) for end in ends]
+    shares = [float(np.mean(values <= end)) for end in ends]
     slack = OF_GRID + law.accuracy
-    if found[1] < below - slack or found[0] > reached + slack:
-        told = {"uniforms with a value up to there": f"{found[1]:.4f}", "its distribution function": f"{reached:.4f}"}
-        raise Breach(law=law.shown, value=f"{value:.6g}", **told)
+    if shares[1] < below - slack or shares[0] > reached + slack:
+        facts = {"uniforms with a value up to there": f"{shares[1]:.4f}", "its distribution function": f"{reached:.4f}"}
+        raise Breach(law=law.shown, value=f"{value:.6g}", **facts)
 
 
 def _is_a_function(case: tuple[Any, list[float]]) -> None:
@@ -230,8 +230,8 @@ def _is_a_function(case: tuple[Any, list[float]]) -> None:
     again, alone = law.quantiles(given), np.array([_at(law, float(u)) for u in given])
     for what, other, slack in (("asked again", again, 0.0), ("asked alone", alone, 1e-12)):
         if np.any(np.abs(together - other) > slack * np.abs(together)):
-            told = {"values together": together.tolist(), what: other.tolist()}
-            raise Breach(law=law.shown, uniforms=given.tolist(), **told)
+            facts = {"values together": together.tolist(), what: other.tolist()}
+            raise Breach(law=law.shown, uniforms=given.tolist(), **facts)
 
 
 def _has_its_unit(case: tuple[Any, float]) -> str | None:
@@ -270,10 +270,10 @@ def _cdf_grows(case: tuple[Any, float, float]) -> str | None:
     while far < 1e300 and float(law.cdf(np.array([far]))[0]) < 1 - 1e-9:
         far *= 1e3
     places = np.array([-1.0, low, high, far])
-    found = law.cdf(places)
-    told = dict(zip((f"at {x:g}" for x in places), (f"{p:g}" for p in found), strict=True))
-    if found[0] != 0 or np.any(np.diff(found) < -1e-12) or not 1 - 1e-6 < found[-1] <= 1 + 1e-12:
-        raise Breach(law=law.shown, **told)
+    reached = law.cdf(places)
+    facts = dict(zip((f"at {x:g}" for x in places), (f"{p:g}" for p in reached), strict=True))
+    if reached[0] != 0 or np.any(np.diff(reached) < -1e-12) or not 1 - 1e-6 < reached[-1] <= 1 + 1e-12:
+        raise Breach(law=law.shown, **facts)
     return None
 
 
@@ -287,6 +287,6 @@ def _mixes_with_itself(case: tuple[Any, float]) -> str | None:
     shares = float(law.cdf(value)[0]), float(mixed.cdf(value)[0])
     same = one == two or abs(two - one) <= ROUNDING * abs(one)
     if not same or abs(shares[1] - shares[0]) > ROUNDING:
-        told = {"mean": f"{one:g}, mixed {two:g}", f"share up to {value[0]:g}": f"{shares[0]:g}, mixed {shares[1]:g}"}
-        raise Breach(law=stated(law).shown, **told)
+        facts = {"mean": f"{one:g}, mixed {two:g}", f"share up to {value[0]:g}": f"{shares[0]:g}, mixed {shares[1]:g}"}
+        raise Breach(law=stated(law).shown, **facts)
     return None

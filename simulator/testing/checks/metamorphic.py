@@ -54,7 +54,7 @@ def hold(check: Check, walks: st.SearchStrategy[Walk]) -> None:
 
 def _differ(walk: Walk, what: str, one: Any, two: Any, says: str = "found", other: str = "expected") -> None:
     if not np.array_equal(one, two):
-        raise Breach(**walk.told, compared=what, **{says: np.asarray(one).tolist(), other: np.asarray(two).tolist()})
+        raise Breach(**walk.facts, compared=what, **{says: np.asarray(one).tolist(), other: np.asarray(two).tolist()})
 
 
 def _times(value: Any, factor: int) -> Any:
@@ -76,11 +76,11 @@ def _stage(plan: Plan, which: int) -> int:
 
 
 def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
-    walk, which, drawn = case
+    walk, which, places = case
     parts, machines = without_luck(walk.plan)
     stage = _stage(walk.plan, which)
     shards = len(parts[stage].share)
-    order = [place for place in drawn if place < shards] + list(range(len(drawn), shards))
+    order = [place for place in places if place < shards] + list(range(len(places), shards))
     if order == sorted(order):
         return "no stage has two shards" if all(len(part.share) == 1 for part in parts) else "no shards were exchanged"
     renamed, moved = list(parts), list(machines)
@@ -88,11 +88,11 @@ def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     moved[stage] = machines[stage][order]
     plans = remade(walk.plan, parts, machines), remade(walk.plan, renamed, moved)
     one, two = (walk.trace(plan, tasks=False) for plan in plans)
-    told = f"shards of stage {stage} in the order {order[:8]}"
-    _differ(walk, f"instants at which stages are left, {told}", two.leave_ns, one.leave_ns)
+    change = f"shards of stage {stage} in the order {order[:8]}"
+    _differ(walk, f"instants at which stages are left, {change}", two.leave_ns, one.leave_ns)
     first = sum(len(part.share) for part in parts[:stage])
     here = slice(first, first + shards)
-    _differ(walk, f"busy times of replicas, {told}", two.busy_ns[here], one.busy_ns[here][order])
+    _differ(walk, f"busy times of replicas, {change}", two.busy_ns[here], one.busy_ns[here][order])
     return None
 
 
@@ -116,8 +116,8 @@ def _replicas_are_alone(walk: Walk) -> None:
         for replica in range(first, first + int(row["shards"] * row["replicas"])):
             alone = one_replica(plan, trace, stage, replica)
             if alone is not None:
-                found = walk.trace(alone[0], tasks=False).completion_ns
-                _differ(walk, f"finishes of replica {replica}, of stage {stage}", alone[1], found, "found", "alone")
+                finishes = walk.trace(alone[0], tasks=False).completion_ns
+                _differ(walk, f"finishes of replica {replica}, of stage {stage}", alone[1], finishes, "found", "alone")
 
 
 def _equals_are_one(case: tuple[Walk, int, int]) -> None:
@@ -134,9 +134,19 @@ def _equals_are_one(case: tuple[Walk, int, int]) -> None:
     if share == 0:
         several[stage] = replace(several[stage], share=[1.0] * count)
         one[stage] = replace(one[stage], share=[1.0])
-    two, found = walk.trace(remade(walk.plan, several, alike)), walk.trace(remade(walk.plan, one, single))
-    told = f"{count} equal shards in stage {stage}, and 1"
-    _differ(walk, f"instants at which stages are left, {told}", two.leave_ns, found.leave_ns, str(count), "1")
+    several_trace, single_trace = (
+        walk.trace(remade(walk.plan, several, alike)),
+        walk.trace(remade(walk.plan, one, single)),
+    )
+    change = f"{count} equal shards in stage {stage}, and 1"
+    _differ(
+        walk,
+        f"instants at which stages are left, {change}",
+        several_trace.leave_ns,
+        single_trace.leave_ns,
+        str(count),
+        "1",
+    )
 
 
 def _defaults_are_absent(walk: Walk) -> str | None:
@@ -164,8 +174,8 @@ def _not_earlier(walk: Walk, what: str, later: Trace, earlier: Trace) -> None:
     early = np.flatnonzero(later.leave_ns[0] < earlier.leave_ns[0])
     if len(early):
         query = int(early[0])
-        told = {"before": f"{earlier.leave_ns[0][query]} ns", "after": f"{later.leave_ns[0][query]} ns"}
-        raise Breach(**walk.told, change=what, **{"query that gains": query}, **told)
+        facts = {"before": f"{earlier.leave_ns[0][query]} ns", "after": f"{later.leave_ns[0][query]} ns"}
+        raise Breach(**walk.facts, change=what, **{"query that gains": query}, **facts)
 
 
 def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
@@ -177,8 +187,8 @@ def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
     work = np.array(walk.plan.work)
     work[query] = work[query] * factor + 1.0
     heavier = replace(measured(walk.plan), work=frozen(work))
-    told = f"query {query} with work {work[query]:g} in place of {walk.plan.work[query]:g}"
-    _not_earlier(walk, told, walk.trace(heavier), walk.trace(measured(walk.plan)))
+    change = f"query {query} with work {work[query]:g} in place of {walk.plan.work[query]:g}"
+    _not_earlier(walk, change, walk.trace(heavier), walk.trace(measured(walk.plan)))
     return None
 
 
@@ -212,9 +222,9 @@ def _the_future_is_not_known(case: tuple[Walk, int]) -> str | None:
 
 def _same_before(walk: Walk, column: str, part: Any, whole: Any, end_ns: int, count: int) -> None:
     """What happened before an instant is the same in both."""
-    told = f"{column} before query {count} arrives, at {end_ns} ns (-1: later)"
+    change = f"{column} before query {count} arrives, at {end_ns} ns (-1: later)"
     early = [np.where(value < end_ns, value, -1) for value in (part, whole)]
-    _differ(walk, told, early[1], early[0], "with later queries", "without")
+    _differ(walk, change, early[1], early[0], "with later queries", "without")
 
 
 def _shifts(case: tuple[Walk, int]) -> None:
@@ -238,5 +248,5 @@ def _a_cut_only_cuts(case: tuple[Walk, int]) -> None:
     assert end_ns < NEVER_NS
     for column in ("close_ns", "leave_ns"):
         value = getattr(whole, column)
-        told = f"{column}, the run cut at {end_ns} ns (-1: later)"
-        _differ(walk, told, getattr(cut, column), np.where(value <= end_ns, value, -1))
+        change = f"{column}, the run cut at {end_ns} ns (-1: later)"
+        _differ(walk, change, getattr(cut, column), np.where(value <= end_ns, value, -1))

@@ -106,9 +106,9 @@ def _is_finite(case: tuple[Any, float]) -> None:
 
 def _is_not_negative(case: tuple[Any, float]) -> None:
     model, count = case
-    found = service_of(model)(count)
-    if found < 0:
-        raise Breach(model=model, items=f"{count:g}", takes=f"{found:g} s")
+    time_s = service_of(model)(count)
+    if time_s < 0:
+        raise Breach(model=model, items=f"{count:g}", takes=f"{time_s:g} s")
 
 
 def _grows_with_items(case: tuple[Any, float]) -> None:
@@ -146,9 +146,9 @@ def operations_of(model: Any, count: float) -> float | None:
     """Operations of a call; None where they are not counted."""
     if not hasattr(model, "operations"):
         return None
-    found = model.operations(count, 0.0, 0.0) if hasattr(model, "bound_by") else model.operations(count)
-    found = getattr(found, "inference", found)
-    return None if found is None else float(found)
+    operations = model.operations(count, 0.0, 0.0) if hasattr(model, "bound_by") else model.operations(count)
+    operations = getattr(operations, "inference", operations)
+    return None if operations is None else float(operations)
 
 
 def _operations_are_counted(case: tuple[Any, float]) -> str | None:
@@ -185,10 +185,10 @@ def _plan_agrees(case: tuple[Any, float]) -> str | None:
     plan = plan_of(pieces)
     law_s = 0.0 if getattr(model, "law", None) is None else model.law.mean()
     expected_ns, of_one_ns = ((service_of(model)(one) - law_s) * NS_PER_S for one in (count, 1.0))
-    found_ns = float(rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, 0, count))
-    if abs(found_ns - expected_ns) > (ROUNDING + error) * max(expected_ns, of_one_ns) + 1e-6:
-        told = {"takes": f"{expected_ns:g} ns", "in the plan": f"{found_ns:g} ns", "stated error": f"{error:g}"}
-        raise Breach(model=model, items=f"{count:g}", **told)
+    planned_ns = float(rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, 0, count))
+    if abs(planned_ns - expected_ns) > (ROUNDING + error) * max(expected_ns, of_one_ns) + 1e-6:
+        facts = {"takes": f"{expected_ns:g} ns", "in the plan": f"{planned_ns:g} ns", "stated error": f"{error:g}"}
+        raise Breach(model=model, items=f"{count:g}", **facts)
     return None
 
 
@@ -202,8 +202,8 @@ def _better_hardware(case: tuple[Any, float]) -> str | None:
         better = dataclasses.replace(hardware, **{field.name: 2 * getattr(hardware, field.name)})
         faster = service_of(dataclasses.replace(model, hardware=better))(count)
         if faster > slower * (1 + ROUNDING):
-            told = {f"with {field.name} doubled": f"{faster:g} s"}
-            raise Breach(model=model, items=f"{count:g}", takes=f"{slower:g} s", **told)
+            facts = {f"with {field.name} doubled": f"{faster:g} s"}
+            raise Breach(model=model, items=f"{count:g}", takes=f"{slower:g} s", **facts)
     return None
 
 
@@ -214,9 +214,9 @@ def _adds_up(case: tuple[Any, float]) -> str | None:
     whole, parts = service_of(model)(count), [service_of(part)(count) for part in model.parts]
     if abs(whole - math.fsum(parts)) > ROUNDING * whole:
         raise Breach(model=model, items=f"{count:g}", takes=f"{whole:g} s", parts=[f"{part:g} s" for part in parts])
-    drawn = [part.law for part in model.parts if part.law is not None]
-    if drawn and model.law not in drawn:
-        raise Breach(model=model, **{"drawn of a part": drawn[0], "of the sum": model.law})
+    laws = [part.law for part in model.parts if part.law is not None]
+    if laws and model.law not in laws:
+        raise Breach(model=model, **{"drawn of a part": laws[0], "of the sum": model.law})
     return None
 
 
@@ -239,8 +239,8 @@ def _roofline_holds(case: tuple[Any, float]) -> str | None:
     compute_s = hardware.compute_s(demand.flop(count))
     move_s = hardware.move_s(demand.bytes_per_item * count + demand.bytes_per_call)
     move_s += hardware.gather_s(demand.gathered_bytes_per_item * count)
-    found = service_of(model)(count)
-    if found < max(compute_s, move_s) * (1 - ROUNDING):
-        told = {"computing takes": f"{compute_s:g} s", "moving takes": f"{move_s:g} s"}
-        raise Breach(model=model, items=f"{count:g}", takes=f"{found:g} s", **told)
+    time_s = service_of(model)(count)
+    if time_s < max(compute_s, move_s) * (1 - ROUNDING):
+        facts = {"computing takes": f"{compute_s:g} s", "moving takes": f"{move_s:g} s"}
+        raise Breach(model=model, items=f"{count:g}", takes=f"{time_s:g} s", **facts)
     return None

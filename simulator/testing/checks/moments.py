@@ -108,11 +108,11 @@ def cuts_of(quantiles: Callable[[F8], F8]) -> list[float]:
     """Uniforms at which the values fall, to the last bit."""
     grid = (np.arange(LOOKED_AT) + 0.5) / LOOKED_AT
     value = quantiles(grid)
-    found = []
+    cuts = []
     for place in np.flatnonzero(np.diff(value) < 0).tolist():
         low, high = float(grid[place]), float(grid[place + 1])
         while low < (middle := (low + high) / 2) < high:
             at = quantiles(np.array([low, middle]))
             low, high = (low, middle) if at[1] < at[0] else (middle, high)
-        found.append(high)
-    return found
+        cuts.append(high)
+    return cuts

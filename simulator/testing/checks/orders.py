@@ -80,7 +80,7 @@ def grows_as_its_order(case: tuple[Any, int]) -> str | None:
     if not names or not is_product(model) or has_no_time(model):
         return "it declares no order that is a product of its fields"
     name = names[which % len(names)]
-    large = next((found for times in TIMES_AS_LARGE if (found := _times(model, name, times)) is not None), None)
+    large = next((larger for times in TIMES_AS_LARGE if (larger := _times(model, name, times)) is not None), None)
     twice = None if large is None else _times(large, name, 2.0)
     if large is None or twice is None or getattr(large, name) == 0 or not _is_computing(large, twice):
         return "memory, not computing, bounds it"

@@ -69,8 +69,8 @@ def _at_rate(gaps: Gaps) -> Callable[[int, int, float], Any]:
 def luck(replication: int, count: int, first: int = 0) -> tuple[F8, F8]:
     """Uniforms u and v of consecutive arrivals, by their names."""
     pairs = [draws.uniforms(SEED, replication, draws.GAP, first + i, 0, 0) for i in range(count)]
-    found = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    return found[:, 0].copy(), found[:, 1].copy()
+    uniforms = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return uniforms[:, 0].copy(), uniforms[:, 1].copy()
 
 
 def _of_law(law: Law) -> Process:
@@ -109,9 +109,9 @@ def _of_modulation(states: Modulation) -> Process:
 @lru_cache(maxsize=16)
 def _counted(states: Modulation) -> F8:
     """Arrivals within a window, in each of some replications."""
-    found = []
+    counts = []
     for replication in range(WINDOWS):
         rate = modulated(states, SEED, replication, Rate([RatePiece(WINDOW_S, 1.0, 1.0)]), WINDOW_S)
         end = np.array([min(WINDOW_S, float(rate.edge_s[-1]))])
-        found.append(len(epochs_until(POISSON, SEED, replication, float(rate.cumulated(end)[0]))))
-    return np.array(found, dtype=np.float64)
+        counts.append(len(epochs_until(POISSON, SEED, replication, float(rate.cumulated(end)[0]))))
+    return np.array(counts, dtype=np.float64)

@@ -72,8 +72,8 @@ def _law_of(breach: Breach) -> str:
 
 def _invariants_hold(walk: Walk) -> None:
     for violation in walk.trace().verify(walk.plan):
-        told = {"does not hold": violation.words, "where": violation.place(), "invariant": violation.number}
-        raise Breach(**walk.told, **told)
+        facts = {"does not hold": violation.words, "where": violation.place(), "invariant": violation.number}
+        raise Breach(**walk.facts, **facts)
 
 
 def _little(walk: Walk) -> str | None:
@@ -88,12 +88,12 @@ def _little(walk: Walk) -> str | None:
         inside = int(trace.waiting_ns[here].sum() + trace.busy_ns[here].sum())
         network = _network_ns(plan, stage)
         if answers != inside + network:
-            told = {
+            facts = {
                 f"answers of stage {stage} take together": f"{answers} ns",
                 "waiting and service": f"{inside} ns",
                 "network": f"{network} ns",
             }
-            raise Breach(**walk.told, **told)
+            raise Breach(**walk.facts, **facts)
     return None
 
 
@@ -134,8 +134,11 @@ def _utilisation(walk: Walk) -> str | None:
     far = np.flatnonzero(np.abs(trace.busy_ns - expected) > slack)
     if len(far):
         worst = int(far[0])
-        told = {f"replica {worst} is busy": f"{trace.busy_ns[worst]} ns", "its tasks take": f"{expected[worst]:.0f} ns"}
-        raise Breach(**walk.told, **told)
+        facts = {
+            f"replica {worst} is busy": f"{trace.busy_ns[worst]} ns",
+            "its tasks take": f"{expected[worst]:.0f} ns",
+        }
+        raise Breach(**walk.facts, **facts)
     return None
 
 
@@ -145,7 +148,7 @@ def _service_ns(plan: Plan, stage: int, candidates: F8, replica: I8) -> F8:
     table = LawTable(plan.laws, plan.law_parts, plan.law_points)
     time, task = table.law(stage * ROLES + TIME), table.law(stage * ROLES + TASK)
     first, shards = int(row["first_shard"]), int(row["shards"])
-    found = np.empty((plan.queries, shards))
+    service_ns = np.empty((plan.queries, shards))
     for query in range(plan.queries):
         items = _items(plan, stage, float(candidates[query]), query) * plan.work[query]
         for shard in range(shards):
@@ -155,8 +158,8 @@ def _service_ns(plan: Plan, stage: int, candidates: F8, replica: I8) -> F8:
                 alone += time.quantile(u) * plan.work[query]
             luck = 1.0 if time.kind != NONE else _value(task, u)
             alone *= plan.machine_factor[replica[query, first + shard]] * luck
-            found[query, shard] = max(1.0, math.floor(min(alone, rules.LONGEST_NS) + 0.5))
-    return found
+            service_ns[query, shard] = max(1.0, math.floor(min(alone, rules.LONGEST_NS) + 0.5))
+    return service_ns
 
 
 def _value(law: Law, u: float) -> float:
@@ -194,8 +197,8 @@ def _flow_balance(walk: Walk) -> str | None:
         served = int(trace.tasks[first : first + count].sum())
         expected = walk.plan.measured * int(row["shards"])
         if served != expected:
-            told = {f"tasks served in stage {stage}": served, "queries measured, times shards": expected}
-            raise Breach(**walk.told, **told)
+            facts = {f"tasks served in stage {stage}": served, "queries measured, times shards": expected}
+            raise Breach(**walk.facts, **facts)
     return None
 
 
@@ -203,26 +206,26 @@ def _machines_have_their_luck(walk: Walk) -> str | None:
     if walk.scenario is None:
         return "it is a plan: machines are the scenario's"
     factors = machines_of(walk.plan)
-    asked = False
+    is_compared = False
     for stage, factor in zip(walk.scenario.stages, factors, strict=True):
         if stage.lost_machine is not None:
             continue  # the replicas that are left are numbered anew
-        asked = True
+        is_compared = True
         per_machine = stage.per_machine or 1
         rows = -(-stage.shards // per_machine)
         seen: dict[int, float] = {}
         for shard in range(stage.shards):
             for replica in range(stage.replicas):
                 machine = replica * rows + shard // per_machine
-                found = float(factor[shard, replica])
-                if found != seen.setdefault(machine, found):
-                    told = {f"machine {machine}": f"factors {seen[machine]:g} and {found:g}"}
-                    raise Breach(**walk.told, stage=stage.name, **told)
+                slowness = float(factor[shard, replica])
+                if slowness != seen.setdefault(machine, slowness):
+                    facts = {f"machine {machine}": f"factors {seen[machine]:g} and {slowness:g}"}
+                    raise Breach(**walk.facts, stage=stage.name, **facts)
         if not stage.variability.machine.law.is_constant() and len(set(seen.values())) < len(seen):
-            told = {"machines": f"{len(seen)}", "different factors": f"{len(set(seen.values()))}"}
+            facts = {"machines": f"{len(seen)}", "different factors": f"{len(set(seen.values()))}"}
             if len(set(seen.values())) == 1:
-                raise Breach(**walk.told, stage=stage.name, **told)
-    return None if asked else "every stage has lost a machine"
+                raise Breach(**walk.facts, stage=stage.name, **facts)
+    return None if is_compared else "every stage has lost a machine"
 
 
 def _plan_says_what_is_said(walk: Walk) -> str | None:
@@ -242,13 +245,13 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
         }
         for name, value in said.items():
             if int(row[name]) != int(value):
-                raise Breach(**walk.told, stage=stage["name"], **{f"{name} as said": value, "in the plan": row[name]})
+                raise Breach(**walk.facts, stage=stage["name"], **{f"{name} as said": value, "in the plan": row[name]})
     return None
 
 
-def _ns(written: Any) -> int:
+def _ns(text: Any) -> int:
     """A duration as written, in nanoseconds."""
-    return round(parse_duration(written) * 1e9) if isinstance(written, str) else round(written * 1e9)
+    return round(parse_duration(text) * 1e9) if isinstance(text, str) else round(text * 1e9)
 
 
 def _engines_agree(walk: Walk) -> str | None:
@@ -287,7 +290,7 @@ def _same(walk: Walk, one: Any, two: Any, what: str) -> None:
         other: Any = two.task_table if column.startswith("task_table.") else two
         name = column.removeprefix("task_table.")
         differ = {"differ in": column, "one says": _first(place, name), "the other": _first(other, name)}
-        raise Breach(**walk.told, compared=what, **differ)
+        raise Breach(**walk.facts, compared=what, **differ)
 
 
 def _first(trace: Any, column: str) -> str:

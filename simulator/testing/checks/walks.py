@@ -30,7 +30,7 @@ class Walk:
 
     plan: Plan
     engine: str
-    told: dict[str, str]
+    facts: dict[str, str]
     scenario: Scenario | None = None  #: where it comes from
 
     def trace(self, plan: Plan | None = None, *, tasks: bool = True) -> Trace:
@@ -66,19 +66,19 @@ def name_of(subject: Any) -> str:
 
 def _walks(subject: Any, is_drawn: bool) -> st.SearchStrategy[Walk]:
     if isinstance(subject, Plan):
-        told = {"plan": shown(subject)}
-        return st.sampled_from(_engines(subject)).map(lambda engine: Walk(subject, engine, {**told, "engine": engine}))
+        facts = {"plan": shown(subject)}
+        return st.sampled_from(_engines(subject)).map(lambda engine: Walk(subject, engine, {**facts, "engine": engine}))
     scenario = scenario_from_dict(subject) if isinstance(subject, dict) else subject
-    told = {"scenario": to_yaml(subject)} if is_drawn else {}
+    facts = {"scenario": to_yaml(subject)} if is_drawn else {}
     planned = lru_cache(maxsize=None)(lambda replication: make_plan(scenario, replication))
-    return st.composite(_first_queries)(scenario, planned, told)
+    return st.composite(_first_queries)(scenario, planned, facts)
 
 
 def _engines(plan: Plan) -> tuple[str, ...]:
     return ENGINES if not compiled.uncovered(plan) else ("reference",)
 
 
-def _first_queries(draw: st.DrawFn, scenario: Scenario, planned: Callable[[int], Plan], told: dict[str, str]) -> Walk:
+def _first_queries(draw: st.DrawFn, scenario: Scenario, planned: Callable[[int], Plan], facts: dict[str, str]) -> Walk:
     """The first queries of a replication, as they come or closer together."""
     replication = draw(st.integers(0, min(REPLICATIONS, scenario.run.replications) - 1))
     whole = planned(replication)
@@ -91,7 +91,7 @@ def _first_queries(draw: st.DrawFn, scenario: Scenario, planned: Callable[[int],
     queries = f"the first {count} of replication {replication}"
     queries += f", arriving {pressed} times as fast" if pressed > 1 else ""
     queries += f", the first {first} to warm up" if first else ""
-    return Walk(plan, engine, {**told, "queries": queries, "engine": engine}, scenario)
+    return Walk(plan, engine, {**facts, "queries": queries, "engine": engine}, scenario)
 
 
 def shown(plan: Plan) -> str:

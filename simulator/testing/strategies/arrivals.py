@@ -23,7 +23,7 @@ def arrivals(kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[Any]:
         "constant": st.just(Law.constant(1.0)),
         "gamma": st.sampled_from([0.5, 1.0, 2.0]).map(lambda cv: Law.gamma(1.0, cv)),
         "mmpp": st.sampled_from([([1, 5], [1.0]), ([1, 4], [3.0, 1.0]), ([0, 1, 3], [2.0])]).map(
-            lambda drawn: Modulation.of(*drawn)
+            lambda states: Modulation.of(*states)
         ),
     }
     unknown = set(kinds) - set(KINDS)

@@ -49,7 +49,7 @@ def recorded_loads() -> st.SearchStrategy[dict[str, Any]]:
     columns = st.sampled_from([{"column": "t_ms"}, {"column": "gap_ms", "values": "gaps"}])
     traces = st.tuples(
         columns, st.sampled_from([{}, {"columns": {"work": "weight"}}]), st.sampled_from(["ms", "us"])
-    ).map(lambda drawn: {"arrivals": {"kind": "trace", "file": RECORDED, "unit": drawn[2], **drawn[0], **drawn[1]}})
+    ).map(lambda parts: {"arrivals": {"kind": "trace", "file": RECORDED, "unit": parts[2], **parts[0], **parts[1]}})
     return st.one_of(profiles, traces)
 
 
@@ -61,7 +61,7 @@ def arrival_kinds(is_short: bool = False) -> st.SearchStrategy[Any]:
         st.sampled_from(["constant", {"kind": "poisson"}]),
         st.sampled_from([0.25, 1] if is_short else [0.25, 1, 4]).map(lambda cv: {"kind": "gamma", "cv": cv}),
         st.tuples(st.sampled_from([[1, 5], [0, 1, 3]]), dwells).map(
-            lambda drawn: {"kind": "mmpp", "rates": drawn[0], "dwell": drawn[1]}
+            lambda states: {"kind": "mmpp", "rates": states[0], "dwell": states[1]}
         ),
         st.just({"kind": "mmpp", "rates": [4, 1], "dwell": ["2ms", "30ms"]}),
     )

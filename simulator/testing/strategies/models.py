@@ -36,7 +36,7 @@ def models(kinds: tuple[str, ...] = KINDS, *, by_shape: bool | None = None) -> s
     plain = [_plain(kind, by_shape) for kind in kinds if kind != "sum"]
     if "sum" in kinds:
         parts = st.one_of(plain or [_plain(kind, by_shape) for kind in KINDS[:-1]])
-        plain.append(st.lists(parts, min_size=1, max_size=3).map(lambda found: SumModel(tuple(found))))
+        plain.append(st.lists(parts, min_size=1, max_size=3).map(lambda several: SumModel(tuple(several))))
     return st.one_of(plain)
 
 

@@ -136,11 +136,11 @@ def shares(shards: Size = None) -> st.SearchStrategy[list[float]]:
 @st.composite
 def knots(draw: st.DrawFn) -> list[tuple[float, float, float]]:
     """Non-decreasing piecewise-linear costs with up to five pieces: one, a roofline, a sum, a measured table."""
-    found = [(0.0, float(draw(TIMES)), float(draw(TIMES)))]
+    pieces = [(0.0, float(draw(TIMES)), float(draw(TIMES)))]
     for width in draw(st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), max_size=4)):
-        items, cost, slope = found[-1]
-        found.append((items + width, cost + width * slope, float(draw(TIMES))))
-    return found
+        items, cost, slope = pieces[-1]
+        pieces.append((items + width, cost + width * slope, float(draw(TIMES))))
+    return pieces
 
 
 @st.composite
