@@ -14,10 +14,10 @@ import numpy as np
 
 from benchmarks.measure import Model
 from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, Run
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.jit import kernel
-from simulator.core.laws import Law
+from simulator.core.laws import Law, sampling
 from simulator.core.plan import ROLES, TIME, Plan
 from simulator.core.trace import Trace
 from simulator.engines import compiled, reference

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
+from simulator.core.laws import sampling
 from simulator.core.plan import LEAST_WORK, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.split import part
 from simulator.core.trace import COMPLETE, UNFINISHED, Tasks, Trace

@@ -25,7 +25,7 @@ def command(name: str | None, file: str | None, format_: str) -> None:
     from simulator.plugins import load_plugins
     from simulator.report import catalogue_table, to_json
     from simulator.scenario.catalogue import catalogue_of, entries_named
-    from simulator.scenario.described import described
+    from simulator.scenario.plugged_kinds import described
 
     catalogue = catalogue_of(file)
     plugins = load_plugins(given_plugins())

@@ -6,9 +6,10 @@ call this.
 
 from __future__ import annotations
 
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
 from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SEEN, SHARD, STAGE, TURN, U, V, call_rule
 from simulator.core.jit import formula, kernel
+from simulator.core.laws import sampling
 from simulator.core.plan import NONE, RANDOM, RESPONSE, ROLES, ROUND_ROBIN, TASK, TIME
 from simulator.core.split import part
 

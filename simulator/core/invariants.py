@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
+from simulator.core.laws import sampling
 from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
 from simulator.core.trace import COMPLETE, Trace
-
-Mask = NDArray[np.bool_]
 
 
 class Invariant(NamedTuple):

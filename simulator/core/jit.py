@@ -29,8 +29,8 @@ def source_hash() -> str:
     package = Path(__file__).parent.parent
     digest.update(str(package).encode())  # numba itself goes by the path: another checkout compiles for itself
     for folder in ("core", "engines", "workload"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.name.encode())
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(str(path.relative_to(package)).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 
-from simulator.core import draws, sampling
+from simulator.core import draws
 from simulator.core.jit import formula, kernel
+from simulator.core.laws import sampling
 from simulator.core.plan import (
     CANDIDATES,
     CONSTANT,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.core import rules
+from simulator.core.laws.sampling import is_drawn
 from simulator.core.plan import F8, I8, NEVER_NS, RESPONSE, ROLES, TASK, TIME, Plan, frozen
-from simulator.core.sampling import is_drawn
 from simulator.engines.lookahead import LAST, MEMBERS, SUM
 
 

@@ -61,10 +61,10 @@ class MeasuredModel:
         """Time of a call over items."""
         points = list(zip(self.sizes, self.means_s, strict=True))
         slopes = [(two[1] - one[1]) / (two[0] - one[0]) for one, two in pairwise(points)]
-        found = [] if self.sizes[0] == 0 else [Piece(0.0, self.overhead_s + self.means_s[0], 0.0)]
+        pieces = [] if self.sizes[0] == 0 else [Piece(0.0, self.overhead_s + self.means_s[0], 0.0)]
         for (size, mean_s), slope in zip(points, slopes, strict=False):
-            found.append(Piece(size, self.overhead_s + mean_s, slope))
-        return tuple(found)
+            pieces.append(Piece(size, self.overhead_s + mean_s, slope))
+        return tuple(pieces)
 
     def demand(self) -> Demand | None:
         """Not known."""

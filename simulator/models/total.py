@@ -83,8 +83,8 @@ def _total(values: Sequence[float | None]) -> float | None:
 def added(functions: Sequence[tuple[Piece, ...]]) -> tuple[Piece, ...]:
     """The sum of piecewise-linear functions of items."""
     knots = sorted({piece.items for pieces in functions for piece in pieces})
-    found = []
+    pieces = []
     for items in knots:
         values = [seconds_of(pieces, items) for pieces in functions]
-        found.append(Piece(items, sum(seconds for seconds, _ in values), sum(slope for _, slope in values)))
-    return tuple(found)
+        pieces.append(Piece(items, sum(seconds for seconds, _ in values), sum(slope for _, slope in values)))
+    return tuple(pieces)

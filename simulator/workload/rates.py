@@ -197,14 +197,14 @@ def _slope(piece: Piece) -> float:
 
 def first_pieces(pieces: Sequence[Piece], duration_s: float) -> list[Piece]:
     """The pieces of a rate that is cut after a time, at most as long as it lasts."""
-    found: list[Piece] = []
+    first: list[Piece] = []
     left_s = duration_s
     for piece in pieces:
         if left_s <= 0:
             break
-        found.append(piece if piece.duration_s <= left_s else piece.first(left_s))
+        first.append(piece if piece.duration_s <= left_s else piece.first(left_s))
         left_s -= piece.duration_s
-    return found
+    return first
 
 
 def step_pieces(rates_per_s: F8, interval_s: float) -> list[Piece]:

@@ -10,8 +10,10 @@ from held import law
 
 from simulator.core import rules
 from simulator.core.laws import Law, LawTable
+from simulator.core.laws.family import Statement
+from simulator.core.laws.gamma import LOGIT_END
+from simulator.core.laws.sampling import FAMILIES
 from simulator.core.plan import LEAST_OUTSTANDING, POWER_OF_TWO, RANDOM, ROUND_ROBIN
-from simulator.core.sampling import LOGIT_END
 from simulator.models import DeepModel, Hardware, LinearModel, SumModel, TimeModel, TreeModel
 from simulator.models.base import call_s
 from simulator.planner.plans import stage_parts
@@ -115,6 +117,16 @@ def laws_survive_their_table() -> None:
         u = np.linspace(0.01, 0.99, 50)
         with law("L9"):
             assert np.allclose(again.quantiles(u), of.quantiles(u)), name
+
+
+def factors_have_mean_one() -> None:
+    """test_one_place.py: of every family, however a factor is stated, its values have mean 1."""
+    u, weight = _quadrature()
+    for family in FAMILIES:
+        for arguments in family.factor.examples() if isinstance(family.factor, Statement) else ():
+            mean = float(Law.of(family.factor.terms(**arguments)).quantiles(u) @ weight)
+            with law("L8"):
+                assert abs(mean - 1) < 5e-3, f"{family.name} {arguments}: mean {mean:.5g}"
 
 
 def loads_are_as_asked() -> None:

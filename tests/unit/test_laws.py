@@ -8,9 +8,9 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core import elementary, sampling
-from simulator.core.laws import Law, LawTable
-from simulator.core.sampling import normal_quantile
+from simulator.core import elementary
+from simulator.core.elementary import normal_quantile
+from simulator.core.laws import Law, LawTable, gamma, sampling
 from simulator.core.split import part
 
 LAWS = {
@@ -43,7 +43,7 @@ def test_a_law_agrees_with_scipy(name):
 
 def table_error(cv: float) -> float:
     """The stated relative error of a gamma table's quantiles: of linear steps h in the logit, (h cv^2)^2 / 8."""
-    return max(1e-4, (2 * sampling.LOGIT_END / 4096 * cv**2) ** 2 / 8)
+    return max(1e-4, (2 * gamma.LOGIT_END / 4096 * cv**2) ** 2 / 8)
 
 
 @pytest.mark.parametrize("cv", [0.2, 0.5, 1.0, 2.0, 4.0])

@@ -8,47 +8,48 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from simulator.core.laws.family import Statement
+from simulator.core.laws.sampling import FAMILIES
+from simulator.scenario.fields import exact_duration
 from simulator.testing.strategies.loads import loads
-from simulator.testing.strategies.plans import POLICIES, Size, among, sized
+from simulator.testing.strategies.plans import POLICIES, Size, among, sized, stated
 
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
-_POSITIVE = st.sampled_from(["1us", "250us", "1ms", "3.5ms", "20ms"])
 
 
 def duration_laws() -> st.SearchStrategy[Any]:
     """Laws of durations as written in a file."""
-    return st.one_of(
-        _DURATIONS,
-        st.just({"kind": "uniform", "low": "1ms", "high": "3ms"}),
-        st.builds(lambda mean: {"kind": "exponential", "mean": mean}, _POSITIVE),
-        st.builds(lambda mean, cv: {"kind": "lognormal", "mean": mean, "cv": cv}, _POSITIVE, st.floats(0.05, 2)),
-        st.just({"kind": "lognormal", "p50": "1ms", "p99": "10ms"}),
-        st.builds(lambda mean, shape: {"kind": "weibull", "mean": mean, "shape": shape}, _POSITIVE, st.floats(0.5, 3)),
-        st.just({"kind": "pareto", "minimum": "1ms", "shape": 2.5}),
-        st.just({"kind": "pareto", "minimum": "1ms", "shape": 0.9, "maximum": "1s"}),
-        st.just({"kind": "gamma", "mean": "1ms", "cv": 0.5}),
-        st.just({"kind": "hyperexponential", "mean": "1ms", "cv": 2}),
-        st.just(
-            {
-                "kind": "mixture",
-                "parts": [
-                    {"weight": 9, "law": "1ms"},
-                    {"weight": 1, "law": {"kind": "uniform", "low": "1ms", "high": "9ms"}},
-                ],
-            }
-        ),
-    )
+    by_numbers = [_durations(family.name, family.quantity) for family in FAMILIES]
+    short_or_long = {"kind": "uniform", "low": "1ms", "high": "9ms"}
+    parts = [{"weight": 9, "law": "1ms"}, {"weight": 1, "law": short_or_long}]
+    return st.one_of(_DURATIONS, *by_numbers, st.just({"kind": "mixture", "parts": parts}))
 
 
-def written_factor_laws() -> st.SearchStrategy[Any]:
+def _durations(kind: str, statement: Statement | str) -> st.SearchStrategy[Any]:
+    """Laws of a family that numbers state."""
+    if isinstance(statement, str):
+        return st.nothing()
+    units = {argument.name for argument in statement.arguments if argument.has_unit}
+
+    def law(arguments: dict[str, float], unit_s: float) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            **{name: exact_duration(unit_s * x) if name in units else x for name, x in arguments.items()},
+        }
+
+    return st.builds(law, stated(statement), st.sampled_from([1e-6, 250e-6, 1e-3, 3.5e-3, 20e-3]))
+
+
+def factor_law_maps() -> st.SearchStrategy[Any]:
     """Factor laws as written in a file."""
-    return st.one_of(
-        st.sampled_from([{"kind": "constant"}, {"kind": "exponential"}, {"kind": "uniform", "low": 0.5}]),
-        st.floats(0.05, 2).map(lambda cv: {"kind": "lognormal", "cv": cv}),
-        st.floats(0.5, 3).map(lambda shape: {"kind": "weibull", "shape": shape}),
-        st.sampled_from([{"kind": "pareto", "shape": 2.5}, {"kind": "pareto", "shape": 0.9, "spread": 100}]),
-        st.sampled_from([{"kind": "gamma", "cv": 0.5}, {"kind": "hyperexponential", "cv": 2}]),
-    )
+    return st.one_of([_factors(family.name, family.factor) for family in FAMILIES])
+
+
+def _factors(kind: str, statement: Statement | str) -> st.SearchStrategy[Any]:
+    """Factor laws of a family that numbers state."""
+    if isinstance(statement, str):
+        return st.nothing()
+    return stated(statement).map(lambda arguments: {"kind": kind, **arguments})
 
 
 def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +93,16 @@ def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
     among(dict.fromkeys(KINDS), kinds, "kind of model")
     chosen = [model for model in MODELS if kinds is None or model["kind"] in kinds]
     return st.sampled_from(chosen)
+
+
+#: Ways to merge, as written.
+MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
+
+
+def _routings(policies: list[str]) -> st.SearchStrategy[Any]:
+    """By one of these policies; by its name, or as a map with balancers and by what is chosen."""
+    more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
+    return st.sampled_from(policies) | st.fixed_dictionaries({"policy": st.sampled_from(policies)}, optional=more)
 
 
 @st.composite
@@ -142,20 +153,11 @@ def stages(
     # drawn whether it is used or not: else what draws less would count as smaller, and not what is plainer
     spread: dict[str, Any] = draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     split = draw(st.sampled_from([None, "even", "hashed"]))
-    task = draw(st.one_of(maybe(), written_factor_laws()))
-    variability = _without_absent(
-        {
-            "task": None if has_spread else task,
-            "machine": draw(st.one_of(maybe(), written_factor_laws())),
-        }
-    )
-    merge: dict[str, Any] = draw(
-        st.sampled_from([{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}])
-    )
-    chosen = list(POLICIES if policies is None else policies)
-    seen = [policy for policy in chosen if policy in ("least_outstanding", "round_robin")] or chosen
-    more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
-    routing = draw(st.sampled_from(chosen) | st.fixed_dictionaries({"policy": st.sampled_from(seen)}, optional=more))
+    task = draw(st.one_of(maybe(), factor_law_maps()))
+    machine = draw(st.one_of(maybe(), factor_law_maps()))
+    variability = _without_absent({"task": None if has_spread else task, "machine": machine})
+    merge: dict[str, Any] = draw(st.sampled_from(MERGES))
+    routing = draw(_routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
             "name": name,
@@ -223,7 +225,7 @@ def scenarios(
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
-        load["work"] = draw(st.one_of(st.just({"kind": "constant"}), written_factor_laws()))
+        load["work"] = draw(st.one_of(st.just({"kind": "constant"}), factor_law_maps()))
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))
