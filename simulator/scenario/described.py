@@ -1,13 +1,55 @@
-"""Kinds of plug-ins as ``shardsim catalogue`` lists them."""
+"""What a scenario can name: the catalogue of hardware and models, kinds of plug-ins, and the schema with them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from simulator.plugins import GROUPS, Kind, Offer, Plugins, installed
+from simulator.plugins import GROUPS, Kind, Offer, Plugins, installed, load_plugins
+from simulator.scenario import catalogue as entries
 from simulator.scenario.plugged import spec_of
+from simulator.scenario.schema import json_schema
+
+
+def catalogue(name: str | None = None, file: str | None = None, plugins: Sequence[str] = ()) -> dict[str, Any]:
+    """Hardware, models and kinds of plug-ins that a scenario takes by name, with figures and sources.
+
+    Parameters
+    ----------
+    name
+        Only what is called so.
+    file
+        A catalogue file that is laid over the built-in one.
+    plugins
+        Files and modules whose kinds are listed, too; they are run.
+
+    Raises
+    ------
+    ScenarioError
+        If nothing is called so, or the file is not a catalogue.
+    PluginError
+        If a plug-in cannot be loaded.
+    """
+    known, given = entries.catalogue_of(file), load_plugins(plugins)
+    kinds = described(given, name)
+    listed = known.entries() if name is None else [] if kinds else entries.entries_named(known, name)
+    document: dict[str, Any] = {"schema": 1, "entries": [entry.to_dict() for entry in listed]}
+    if kinds:
+        document["plugins"] = kinds
+    return document
+
+
+def schema(plugins: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON Schema of scenario files, with kinds of plug-ins, installed or given.
+
+    Raises
+    ------
+    PluginError
+        If a plug-in cannot be loaded.
+    """
+    return json_schema(load_plugins(plugins).with_installed())
 
 
 def described(plugins: Plugins, name: str | None) -> list[dict[str, Any]]:

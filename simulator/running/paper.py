@@ -1,0 +1,141 @@
+"""A scenario on paper: ``estimate`` works out what needs no simulation, ``validate`` what a run of it would take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulator import theory
+from simulator.models import CostModel, SumModel, call_s
+from simulator.planner.fleet import fleet
+from simulator.planner.plans import make_plan
+from simulator.running.forecast import enough_queries, highest_percentile
+from simulator.scenario import Scenario
+from simulator.scenario.models import SumSpec
+
+
+@dataclass(frozen=True)
+class PaperEstimate:
+    """A scenario worked out on paper, with the operations that its models take."""
+
+    scenario: Scenario
+    paper: theory.Estimate
+    rows: float  #: that the models are trained on
+    epochs: float  #: passes over them
+
+    @property
+    def exit_code(self) -> int:
+        """0: paper judges nothing."""
+        return 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The estimate as written by ``shardsim estimate --format json``."""
+        scenario = self.scenario
+        document = self.paper.to_dict([stage.name for stage in scenario.stages])
+        for place, row in enumerate(document["stages"]):
+            row.update(self._stage(place, row["candidates"]))
+        return {
+            "schema": 1,
+            "scenario": scenario.name,
+            "description": scenario.description,
+            **document,
+            "fleet": fleet(scenario).to_dict(document["rate_per_s"]),
+            "notes": scenario.notes(),
+            "rows": self.rows,
+            "epochs": self.epochs,
+        }
+
+    def _stage(self, place: int, candidates: float) -> dict[str, Any]:
+        """Shards and model of a stage that scores so many candidates."""
+        stage = self.scenario.stages[place]
+        model = stage.cost_model(self.scenario.hardware)
+        items = candidates / stage.shards
+        costs = {"kind": stage.model.kind, **self._costs(model, candidates, items)}
+        if isinstance(model, SumModel) and isinstance(stage.model, SumSpec):
+            parts = zip(stage.model.parts, model.parts, strict=True)
+            costs["parts"] = [{"kind": spec.kind, **self._costs(part, candidates, items)} for spec, part in parts]
+        return {"shards": stage.shards, "items_per_shard": items, "model": costs}
+
+    def _costs(self, model: CostModel, candidates: float, items: float) -> dict[str, Any]:
+        """What a model does for a query, to be trained, and in one call over ``items`` items."""
+        operations = model.operations(candidates, self.rows, self.epochs)
+        demand = model.demand()
+        seconds, further_s = call_s(model, items)
+        return {
+            "order": operations.order,
+            "inference": operations.inference,
+            "training_order": operations.training_order,
+            "training": operations.training,
+            "unit": operations.unit,
+            "bound_by": model.bound_by(items),
+            "call": {
+                "items": items,
+                "flop": None if demand is None else demand.flop(items),
+                "moved_bytes": None if demand is None else demand.moved_bytes(items),
+                "seconds": seconds,
+                "seconds_per_further_item": further_s,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a valid scenario is, and what a run of it would take."""
+
+    scenario: Scenario
+    shards: int  #: over all stages
+    replicas: int
+    measured: int  #: queries in a replication; of a duration, in the first one
+    queries: int  #: likewise, warm-up included
+    paper: theory.Estimate
+
+    @property
+    def tasks(self) -> int:
+        """Over all replications, warm-up included."""
+        return int(self.queries * self.shards * self.scenario.run.replications)
+
+    @property
+    def percentile(self) -> float:
+        """The highest percentile among the objectives, in percent; 99 if there is none."""
+        return highest_percentile(self.scenario)
+
+    @property
+    def enough_queries(self) -> int | None:
+        """Measured queries in all that an honest interval of it takes; None at or beyond saturation."""
+        return enough_queries(self.paper, self.percentile)
+
+    @property
+    def exit_code(self) -> int:
+        """0: an invalid scenario is not loaded."""
+        return 0
+
+
+def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> PaperEstimate:
+    """Work a scenario out on paper, without simulating.
+
+    Parameters
+    ----------
+    scenario
+        As loaded.
+    rows, epochs
+        What its models are trained on, for the operations that this takes.
+
+    Raises
+    ------
+    ScenarioError
+        If no query would be measured, or a count exceeds what a plan can hold.
+    """
+    return PaperEstimate(scenario, theory.estimate(make_plan(scenario), scenario.is_stationary), rows, epochs)
+
+
+def validate(scenario: Scenario) -> Validation:
+    """Say what a scenario takes: fleet, queries, tasks, and the queries that its percentiles need.
+
+    Raises
+    ------
+    ScenarioError
+        If no query would be measured, or a count exceeds what a plan can hold.
+    """
+    plan = make_plan(scenario)
+    paper = theory.estimate(plan, scenario.is_stationary)
+    return Validation(scenario, plan.shards, plan.replicas, plan.measured, plan.queries, paper)
