@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from simulator import ScenarioError, scenario_from_dict
 from simulator.base.errors import PluginError
 from simulator.core import jit, sampling
-from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, smallest_plan
+from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, lay_out, smallest_plan
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, frozen
 from simulator.core.tabulate import NotTabulated, tabulate
@@ -178,16 +178,16 @@ def test_what_no_plan_can_hold_is_refused():
 
 def test_sizes_that_keys_and_counters_cannot_hold_are_refused():
     part = StageParts(candidates=ONE)
-    bits = dict.fromkeys(("query_bits", "stage_bits", "shard_bits", "replica_bits", "worker_bits", "send_bits"), 10)
-    check_sizes(bits, 1, [part])
+    system = lay_out([part])
+    check_sizes(system, 1)
     with pytest.raises(PlanTooLarge, match="queries x shards of all stages needs 60 bits"):
-        check_sizes({**bits, "query_bits": 50}, 1, [part])
+        check_sizes(dataclasses.replace(system, shard_bits=10), 2**50)
     with pytest.raises(PlanTooLarge, match="queries a replication"):
-        check_sizes(bits, 2**32 + 1, [part])
+        check_sizes(system, 2**32 + 1)
     with pytest.raises(PlanTooLarge, match="at most 255"):
-        check_sizes(bits, 1, [part] * 256)
+        check_sizes(lay_out([part] * 256), 1)
     with pytest.raises(PlanTooLarge, match=r"stages\[0\] has 33554432 replicas"):
-        check_sizes(bits, 1, [dataclasses.replace(part, replicas=2**25)])
+        check_sizes(lay_out([dataclasses.replace(part, replicas=2**25)]), 1)
 
 
 def test_laws_have_ends():
