@@ -24,7 +24,7 @@ COMMANDS = {
     "check": "Hold a model, law, arrivals, rule or scenario of your own against the laws.",
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",
-    "schema": "Print the JSON Schema of scenario files.",
+    "schema": "Print the JSON Schema of scenario files, or of what is written.",
     "doctor": "Examine the installation, and check both engines and one law.",
     "verify": "Hold this version against known answers: is it to be trusted?",
 }

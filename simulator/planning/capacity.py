@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration, format_rate
+from simulator.documents import capacity as documents
 from simulator.engines import AUTO
 from simulator.planning.capacity_result import (
     FOUND,
@@ -171,7 +172,7 @@ class _Answers:
     ) -> Capacity:
         paper = estimate(prober.plan_at(at), self.scenario.is_stationary)
         stage, shard, replica = paper.bottleneck
-        bottleneck = {
+        bottleneck: documents.Bottleneck = {
             "stage": self.scenario.stages[stage].name,
             "shard": shard,
             "replica": replica,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from simulator.base.errors import ContradictionError
 from simulator.core.trace import same_trace
+from simulator.documents import run
 from simulator.engines import compiled, reference
 from simulator.planner.plans import make_plan
 from simulator.scenario import Scenario
@@ -22,7 +22,7 @@ class EngineCheck:
     queries: int
     tasks: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.EngineCheck:
         """As laid out in the README."""
         return {"queries": self.queries, "tasks": self.tasks, "equal": True}
 

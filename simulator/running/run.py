@@ -7,18 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from simulator.base.errors import ContradictionError
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
+from simulator.documents import paper, parts, run
 from simulator.engines import AUTO, COMPILED, chosen, compile_ahead, why_reference
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import make_plan
 from simulator.running.replications import replications, whole_trace
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
-from simulator.theory import busiest, check, estimate, has_drawn_machines, little
+from simulator.theory import Estimate, busiest, check, estimate, has_drawn_machines, little
 
 if TYPE_CHECKING:
     from simulator.running.engine_check import EngineCheck
@@ -33,9 +34,11 @@ Progress = Callable[[int, int, int], None]
 class Result:
     """What a run found, and all that is needed to run it again."""
 
+    kind: ClassVar[str] = "run"
+
     scenario: Scenario
     summary: Summary
-    theory: dict[str, Any]
+    theory: paper.Theory
     traces: dict[int, Trace] = field(repr=False)  #: by replication
     interrupted: bool  #: finished replications were kept, others lost
     wall_s: float
@@ -43,22 +46,26 @@ class Result:
     engine_check: EngineCheck | None = None  #: if it was asked for
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Run:
         """The result as written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
-        body = self.summary.to_dict()
-        notes = [*self.notes, *body.pop("notes", [])]
+        figures = self.summary.figures()
+        checked: run.Checked = {} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}
         return {
             "schema": 1,
             "scenario": self.scenario.name,
             "description": self.scenario.description,
             "engine": self.engine,
             "seed": self.scenario.run.seed,
-            **body,
-            "fleet": fleet(self.scenario).to_dict(body["completed_per_s"]["value"]),
+            **figures,
+            "fleet": fleet(self.scenario).to_dict(figures["completed_per_s"]["value"]),
             "theory": self.theory,
-            "notes": notes,
-            **({} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}),
-            "provenance": provenance(self.scenario, replications=sorted(self.traces)),
+            "notes": [*self.notes, *self.summary.notes],
+            **checked,
+            "provenance": {
+                **origin(self.scenario),
+                "replications": sorted(self.traces),
+                **computed(self.scenario),
+            },
         }
 
     @property
@@ -66,23 +73,27 @@ class Result:
         """0: every objective met; 99: one failed; 98: one inconclusive and none failed; 130: interrupted."""
         if self.interrupted:
             return 130
-        verdicts = [objective["met"] for objective in self.summary.to_dict()["slos"]]
+        verdicts = [objective.met for objective in self.summary.objectives]
         if False in verdicts:
             return 99
         return 98 if None in verdicts else 0
 
 
-def provenance(scenario: Scenario, **more: Any) -> dict[str, Any]:
-    """What it takes to come to a result again; ``more`` of it."""
+def provenance(scenario: Scenario) -> parts.Provenance:
+    """What it takes to come to an answer again."""
+    return {**origin(scenario), **computed(scenario)}
+
+
+def origin(scenario: Scenario) -> parts.Origin:
+    """What an answer is of."""
     used = scenario.used_plugins()
-    return {
-        "scenario_sha256": scenario.sha256(),
-        **({"plugins": used} if used else {}),
-        "seed": scenario.run.seed,
-        **more,
-        "versions": versions(),
-        "resolved": scenario.resolved(),
-    }
+    plugged: parts.Plugged = {"plugins": used} if used else {}
+    return {"scenario_sha256": scenario.sha256(), **plugged, "seed": scenario.run.seed}
+
+
+def computed(scenario: Scenario) -> parts.Computed:
+    """What computed it: versions, and the scenario with everything written out."""
+    return {"versions": versions(), "resolved": scenario.resolved()}
 
 
 def versions() -> dict[str, str]:
@@ -218,10 +229,10 @@ def _outline(scenario: Scenario) -> Plan:
 
 
 def _theory(
-    scenario: Scenario, plan: Any, arithmetic: Any, summary: Summary, traces: dict[int, Trace]
-) -> dict[str, Any]:
+    scenario: Scenario, plan: Plan, arithmetic: Estimate, summary: Summary, traces: dict[int, Trace]
+) -> paper.Theory:
     """The theory line: the estimate, and what the run says of it. Raises ContradictionError."""
-    findings = [*little(list(traces.values()), plan), *check(arithmetic, summary.to_dict(), summary.tail_shares)]
+    findings = [*little(list(traces.values()), plan), *check(arithmetic, summary.figures(), summary.tail_shares)]
     broken = [finding for finding in findings if finding.verdict == "contradicted"]
     if broken:
         lines = [f"{finding.law}: expected {finding.expected}, saw {finding.observed}" for finding in broken]
