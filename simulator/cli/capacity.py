@@ -90,7 +90,7 @@ def command(
     show = Probes()
     try:
         found = capacity(
-            checked, slos=slos, tolerance=tolerance, jobs=jobs, engine=engine, told=show.probe, say=announce
+            checked, slos=slos, tolerance=tolerance, jobs=jobs, engine=engine, progress=show.probe, say=announce
         )
     except KeyboardInterrupt:
         show.clear()

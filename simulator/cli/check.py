@@ -68,7 +68,7 @@ Chosen = tuple[Check, Any, str, bool]
 
 def _named(thing: str) -> Sequence[Chosen]:
     """What a THING is."""
-    from simulator.planner.plans import POLICIES
+    from simulator.planner.system import POLICIES
     from simulator.scenario import load_scenario
     from simulator.testing import check_rule, check_scenario
 

@@ -20,7 +20,7 @@ from simulator.cli.options import (
     table_width,
     wants_color,
 )
-from simulator.cli.run import Progress, announce
+from simulator.cli.run import Progress, announce, say
 
 if TYPE_CHECKING:
     from simulator.planning.sides import Side
@@ -97,22 +97,21 @@ def command(
         raise click.UsageError("give B, or --set-b PATH=VALUE to compare A with a change of it")
     given = {"seed": seed, "queries": queries, "replications": replications}
     one, two = opened(a, b, overlays, sets, given, sets_b)
-    from simulator.planning.compare import common_figures, compare, mean_the_same, refuse_unknown
+    from simulator.planning.compare import Pair, common_figures, refuse_unknown
     from simulator.report import compare_markdown, compare_table, to_json
-    from simulator.scenario import Scenario
+    from simulator.running.execution import Execution
 
     try:
         refuse_unknown(limits, common_figures(one, two, percentiles))
     except ValueError as error:
         raise click.UsageError(f"--max-regression: {error}") from None
-    simulated = [side for side in ((one,) if mean_the_same(one, two) else (one, two)) if isinstance(side, Scenario)]
     is_terminal = sys.stderr.isatty()
-    is_long = [announce(scenario, jobs, None, engine) for scenario in simulated]
-    show = Progress(enabled=any(is_long) or is_terminal, is_terminal=is_terminal)
+    show = Progress(enabled=is_terminal, is_terminal=is_terminal)
+    pair = Pair(one, two, limits, percentiles, Execution.here(jobs=jobs, engine=engine, progress=show.update, say=say))
+    is_long = [announce(run, None) for run in pair.runs]
+    show.enabled = any(is_long) or is_terminal
     try:
-        found = compare(
-            one, two, limits=limits, percentiles=percentiles, jobs=jobs, engine=engine, progress=show.update
-        )
+        found = pair.compared()
     except KeyboardInterrupt:
         show.clear()
         click.echo("interrupted before there was anything to compare", err=True)

@@ -27,8 +27,7 @@ from simulator.cli.progress import LONG_S, Line
 
 if TYPE_CHECKING:
     from simulator.report.files import Content
-    from simulator.running.run import Result
-    from simulator.scenario import Scenario
+    from simulator.running.run import Result, Run
 
 
 @click.command("run")
@@ -74,7 +73,8 @@ def command(
     Every figure has a 95 % interval; what the sample cannot support is not printed, with a note on what would be
     enough. Exit codes: 0 every objective met, 98 one inconclusive, 99 one failed.
     """
-    from simulator.running.run import simulate
+    from simulator.running.execution import Execution
+    from simulator.running.run import Run
 
     given = {"seed": seed, "queries": queries, "replications": replications, "precision": precision}
     checked = loaded(scenario, overlays, sets, given)
@@ -89,18 +89,10 @@ def command(
     is_terminal = sys.stderr.isatty()
     show = Progress(enabled=False, is_terminal=is_terminal)
     try:
+        run = Run(checked, Execution.here(jobs=jobs, engine=engine, progress=show.update, say=None if quiet else say))
         if not quiet:
-            is_long = announce(checked, jobs, time_s, engine)
-            show.enabled = is_long or is_terminal
-        result = simulate(
-            checked,
-            jobs=jobs,
-            percentiles=percentiles,
-            time_s=time_s,
-            engine=engine,
-            compare_engines=check_engines,
-            progress=show.update,
-        )
+            show.enabled = announce(run, time_s) or is_terminal
+        result = run.result(percentiles, time_s, check_engines)
     except KeyboardInterrupt:
         show.clear()
         click.echo("interrupted before the first replication was finished: nothing to report", err=True)
@@ -124,28 +116,26 @@ def check_queries_file(file: Path) -> None:
     refuse_existing(file, "choose another, or remove it")
 
 
-def announce(scenario: Scenario, jobs: int, time_s: float | None, asked: str) -> bool:
+def say(line: str) -> None:
+    """Say on standard error what a wait is for."""
+    click.echo(line, err=True)
+
+
+def announce(run: Run, time_s: float | None) -> bool:
     """Say on standard error what a long run will take, and what would be enough; returns whether it is long."""
     from simulator.base.units import format_count, format_duration
-    from simulator.engines import COMPILED, chosen, compile_ahead
-    from simulator.planner.plans import make_plan
-    from simulator.running.forecast import forecast
 
-    name = chosen(asked, make_plan(scenario))
-    if name == COMPILED:
-        compile_ahead(lambda line: click.echo(line, err=True))
     if time_s is not None:
         return time_s >= LONG_S
-    found = forecast(scenario, jobs, name)
-    if found.seconds < LONG_S:
+    forecast = run.forecast()
+    if forecast.seconds < LONG_S:
         return False
-    click.echo(
-        f"{format_count(found.tasks)} tasks, about {format_duration(found.seconds)}, {jobs} replications at a time",
-        err=True,
-    )
-    if found.enough_queries is not None:
-        enough = format_count(found.enough_queries)
-        click.echo(f"an honest p{found.percentile:g} at this load takes about {enough} queries in all", err=True)
+    jobs = run.execution.jobs
+    takes = f"{format_count(forecast.tasks)} tasks, about {format_duration(forecast.seconds)}"
+    say(f"{takes}, {jobs} replications at a time")
+    if forecast.enough_queries is not None:
+        enough = format_count(forecast.enough_queries)
+        say(f"an honest p{forecast.percentile:g} at this load takes about {enough} queries in all")
     return True
 
 

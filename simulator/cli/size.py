@@ -122,7 +122,7 @@ def command(
             jobs=jobs,
             cluster=cluster,
             engine=engine,
-            told=show.fleet,
+            progress=show.fleet,
             say=show.say,
         )
     except KeyboardInterrupt:
@@ -159,7 +159,7 @@ def files(found: Sizing, document: dict[str, Any]) -> dict[str, Content]:
     from simulator.scenario import to_yaml
 
     written: dict[str, Content] = {
-        f"{answer['rank']:02}_{found.asked.scenario.name}.yaml": _head(found, answer)
+        f"{answer['rank']:02}_{found.search.scenario.name}.yaml": _head(found, answer)
         + to_yaml(found.scenario_of(one).tree.plain())
         for one, answer in zip(found.answers, document["answers"], strict=True)
     }

@@ -76,6 +76,7 @@ def command(
     from simulator.planning.grid import parse_grid
     from simulator.planning.questions import questions
     from simulator.planning.sweep import answer
+    from simulator.running.execution import Execution
 
     if output is not None and resume is not None:
         raise click.UsageError("-o begins a sweep, --resume goes on with one: give one of them")
@@ -92,12 +93,14 @@ def command(
     try:
         found = answer(
             asked,
-            jobs=jobs,
-            cluster=cluster,
+            Execution.spread(
+                jobs=jobs,
+                cluster=cluster,
+                progress=partial(show.update, "done"),
+                say=None if quiet else show.say,
+            ),
             known=None if journal is None else journal.rows,
             keep=None if journal is None else journal.keep,
-            progress=partial(show.update, "done"),
-            say=None if quiet else show.say,
         )
     except (KeyboardInterrupt, UnavailableError):
         if journal is not None and output is not None and not journal.kept:
@@ -108,7 +111,7 @@ def command(
         if journal is not None:
             journal.close()
     if found.interrupted and journal is not None:
-        told = f"{journal.kept} of {len(asked.written)} points are kept; go on with --resume {folder}"
+        told = f"{journal.kept} of {len(asked.values)} points are kept; go on with --resume {folder}"
         click.echo(f"interrupted: {told}", err=True)
         sys.exit(found.exit_code)
     is_written = report(found, format_, quiet, folder)

@@ -8,7 +8,8 @@ from typing import Any
 from simulator import theory
 from simulator.models import CostModel, SumModel, call_s
 from simulator.planner.fleet import fleet
-from simulator.planner.plans import make_plan
+from simulator.planner.load import Extent
+from simulator.planner.plans import Plans
 from simulator.running.forecast import enough_queries, highest_percentile
 from simulator.scenario import Scenario
 from simulator.scenario.models import SumSpec
@@ -85,14 +86,13 @@ class Validation:
     scenario: Scenario
     shards: int  #: over all stages
     replicas: int
-    measured: int  #: queries in a replication; of a duration, in the first one
-    queries: int  #: likewise, warm-up included
+    extent: Extent  #: queries of a replication; of a duration, of the first one
     paper: theory.Estimate
 
     @property
     def tasks(self) -> int:
         """Over all replications, warm-up included."""
-        return int(self.queries * self.shards * self.scenario.run.replications)
+        return int(self.extent.queries * self.shards * self.scenario.run.replications)
 
     @property
     def percentile(self) -> float:
@@ -125,7 +125,7 @@ def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> Pape
     ScenarioError
         If no query would be measured, or a count exceeds what a plan can hold.
     """
-    return PaperEstimate(scenario, theory.estimate(make_plan(scenario), scenario.is_stationary), rows, epochs)
+    return PaperEstimate(scenario, validate(scenario).paper, rows, epochs)
 
 
 def validate(scenario: Scenario) -> Validation:
@@ -136,6 +136,7 @@ def validate(scenario: Scenario) -> Validation:
     ScenarioError
         If no query would be measured, or a count exceeds what a plan can hold.
     """
-    plan = make_plan(scenario)
-    paper = theory.estimate(plan, scenario.is_stationary)
-    return Validation(scenario, plan.shards, plan.replicas, plan.measured, plan.queries, paper)
+    plans = Plans.of(scenario)
+    extent, outline = plans.extent(), plans.outline()
+    paper = theory.estimate(outline, scenario.is_stationary)
+    return Validation(scenario, outline.shards, outline.replicas, extent, paper)

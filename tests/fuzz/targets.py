@@ -31,6 +31,7 @@ from simulator.planning.questions import questions
 from simulator.planning.saved_run import QUERIES, SUMMARY
 from simulator.planning.sweep import answer
 from simulator.report import catalogue_table, compare_table, sweep_csv, sweep_table, to_json
+from simulator.running.execution import Execution
 from simulator.scenario import Scenario, parse_objective
 from simulator.scenario.catalogue import catalogue_of
 
@@ -234,12 +235,12 @@ def _asked() -> Any:
 def sweep_journal() -> bytes:
     """The journal of a sweep that is complete."""
     asked = _asked()
-    rows = answer(asked).rows
+    rows = answer(asked, Execution()).rows
     entries = [
         {
             "point": index,
-            "values": asked.written[index],
-            "row": {k: v for k, v in row.items() if k not in ("point", *asked.written[index])},
+            "values": asked.values[index],
+            "row": {k: v for k, v in row.items() if k not in ("point", *asked.values[index])},
         }
         for index, row in enumerate(rows)
     ]
@@ -257,8 +258,8 @@ def _resumed(folder: Path, asked: bytes, journal: bytes) -> None:
         opened = Journal(room, _asked())
         opened.close()
         assert journal.startswith((room / JOURNAL).read_bytes()), "only a torn end is cut off"
-        if len(opened.rows) == len(_asked().written):
-            found = answer(_asked(), known=opened.rows)
+        if len(opened.rows) == len(_asked().values):
+            found = answer(_asked(), Execution(), known=opened.rows)
             document = found.to_dict()
             sweep_csv(document)
             sweep_table(document, 100, False)
