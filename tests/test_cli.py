@@ -221,7 +221,7 @@ def test_a_contradiction_exits_with_99(shardsim, small, monkeypatch):
     def contradicted(*args, **kwargs):
         raise ContradictionError("the run contradicts")
 
-    monkeypatch.setattr("simulator.running.run.simulate", contradicted)
+    monkeypatch.setattr("simulator.running.run.Run.result", contradicted)
     code, out, err = shardsim("run", small, "--jobs", "1")
     assert (code, out) == (99, "")
     assert "contradicts" in err

@@ -101,7 +101,7 @@ def test_a_table_that_could_not_be_written_is_refused_before_the_run(shardsim, c
     def no_run(*args: object, **kwargs: object) -> None:
         raise AssertionError("the run was begun")
 
-    monkeypatch.setattr("simulator.running.run.simulate", no_run)
+    monkeypatch.setattr("simulator.running.run.Run.result", no_run)
     (tmp_path / "there.csv").write_text("mine")
     for file, message in (
         (tmp_path / "there.csv", "exists already; choose another, or remove it"),

@@ -403,8 +403,9 @@ LAST = """
 import os, sys
 from simulator.base.errors import LostWorkerError
 from simulator.running.execute import execute
+from simulator.running.execution import Execution
 try:
-    list(execute(os._exit, [3], cluster=sys.argv[1]))
+    list(execute(os._exit, [3], Execution(cluster=sys.argv[1])))
 except LostWorkerError as error:
     print(error)
 """
@@ -490,7 +491,7 @@ def test_a_changed_sweep_is_refused_with_what_differs(begun, shardsim, more, sai
 
 def test_another_version_is_refused_and_another_python_is_not(begun, shardsim, monkeypatch):
     _, resume = begun
-    from simulator.running.run import versions
+    from simulator.running.provenance import versions
 
     now = versions()
     monkeypatch.setattr("simulator.planning.questions.versions", lambda: {**now, "python": "3.99"})

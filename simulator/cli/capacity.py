@@ -71,7 +71,7 @@ def command(
             tolerance=tolerance,
             jobs=work.jobs,
             engine=work.engine,
-            told=line.probe,
+            progress=line.probe,
             say=answers.say,
         )
     code = answers.show(capacity, format_)

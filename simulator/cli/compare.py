@@ -77,8 +77,8 @@ def command(
     queries have the same luck, so a difference is seen with far fewer queries than it takes to know either side. Exit
     codes: 0, with --max-regression 98 if one is inconclusive, 99 if one is exceeded.
     """
-    import simulator
     from simulator.planning import compare
+    from simulator.running.execution import Execution
 
     if md and format_ != "table":
         raise click.UsageError(f"--md prints a table: leave --format {format_} out")
@@ -90,19 +90,12 @@ def command(
     except ValueError as error:
         raise click.UsageError(f"--max-regression: {error}") from None
     line = Replications()
-    for side in (one,) if compare.mean_the_same(one, two) else (one, two):
-        if isinstance(side, simulator.Scenario):
-            announce(line, side, work)
+    execution = Execution.here(jobs=work.jobs, engine=work.engine, progress=line.update, say=answers.say)
+    pair = compare.Pair(one, two, limits, percentiles, execution)
+    for run in pair.runs:
+        announce(line, run)
     with answers.interruptible(line, "interrupted before there was anything to compare"):
-        comparison = simulator.compare(
-            one,
-            two,
-            limits=limits,
-            percentiles=percentiles,
-            jobs=work.jobs,
-            engine=work.engine,
-            progress=line.update,
-        )
+        comparison = pair.compared()
     return answers.show(comparison, "markdown" if md else format_)
 
 

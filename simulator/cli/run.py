@@ -11,7 +11,8 @@ from simulator.cli import answers, options
 from simulator.cli.progress import LONG_S, Replications
 
 if TYPE_CHECKING:
-    from simulator import Result, Scenario
+    from simulator import Result
+    from simulator.running.run import Run
 
 
 @click.command("run")
@@ -56,7 +57,8 @@ def command(
     Every figure has a 95 % interval; what the sample cannot support is not printed, with a note on what would be
     enough. Exit codes: 0 every objective met, 98 one inconclusive, 99 one failed.
     """
-    import simulator
+    from simulator.running.execution import Execution
+    from simulator.running.run import Run
 
     scenario = given.load()
     if time_s is not None and (given.precision is not None or given.replications is not None):
@@ -67,32 +69,19 @@ def command(
     answers.refuse_queries_file(queries_file)
     line = Replications()
     with answers.interruptible(line, "interrupted before the first replication was finished: nothing to report"):
+        say, progress = (None, None) if quiet else (answers.say, line.update)
+        run = Run(scenario, Execution.here(jobs=work.jobs, engine=work.engine, progress=progress, say=say))
         if not quiet:
-            announce(line, scenario, work, time_s)
-        result = simulator.simulate(
-            scenario,
-            percentiles=percentiles,
-            time_s=time_s,
-            compare_engines=check_engines,
-            jobs=work.jobs,
-            engine=work.engine,
-            progress=None if quiet else line.update,
-        )
+            announce(line, run, time_s)
+        result = run.result(percentiles, time_s, check_engines)
     is_written = report(result, work.jobs, format_, quiet, folder, queries_file)
     return result.exit_code if is_written else 2
 
 
-def announce(line: Replications, scenario: Scenario, work: options.Work, time_s: float | None = None) -> None:
-    """Say what a run will take, if it takes long; what a wait is for is said before."""
-    from simulator.engines import COMPILED, chosen, compile_ahead
-    from simulator.planner.plans import make_plan
-    from simulator.running.forecast import forecast
-
-    name = chosen(work.engine, make_plan(scenario))
-    if name == COMPILED:
-        compile_ahead(answers.say)
+def announce(line: Replications, run: Run, time_s: float | None = None) -> None:
+    """Say what a run will take, if it takes long."""
     if time_s is None:
-        line.announce(forecast(scenario, work.jobs, name), work.jobs)
+        line.announce(run.forecast(), run.execution.jobs)
     else:
         line.enabled = line.enabled or time_s >= LONG_S
 

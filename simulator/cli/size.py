@@ -100,7 +100,7 @@ def command(
             jobs=work.jobs,
             cluster=work.cluster,
             engine=work.engine,
-            told=line.fleet,
+            progress=line.fleet,
             say=line.say,
         )
     code = answers.show(sizing, format_)

@@ -84,16 +84,19 @@ def command(
 def worked_out(questions: Questions, work: options.Work, line: Pieces, journal: Journal | None = None) -> Sweep:
     """The answers to all questions that have none yet in a journal, where there is one; each is kept there."""
     from simulator.planning.sweep import answer
+    from simulator.running.execution import Execution
 
     try:
         return answer(
             questions,
-            jobs=work.jobs,
-            cluster=work.cluster,
+            Execution.spread(
+                jobs=work.jobs,
+                cluster=work.cluster,
+                progress=partial(line.update, "done"),
+                say=line.say if line.enabled else None,
+            ),
             known=None if journal is None else journal.rows,
             keep=None if journal is None else journal.keep,
-            progress=partial(line.update, "done"),
-            say=line.say if line.enabled else None,
         )
     finally:
         line.clear()

@@ -75,11 +75,11 @@ class Fleet:
 
 def fleet(scenario: Scenario) -> Fleet:
     """The machines that a scenario takes."""
-    found = []
+    stages = []
     for stage in scenario.stages:
         machines = machines_of(stage)
         spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
         price = None if spec is None or spec.price is None else machines * spec.price
         power = None if spec is None or spec.power is None else machines * spec.power
-        found.append(StageFleet(stage.name, machines, price, power))
-    return Fleet(tuple(found))
+        stages.append(StageFleet(stage.name, machines, price, power))
+    return Fleet(tuple(stages))

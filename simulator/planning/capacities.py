@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar, Unpack, overload
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import capacity as documents
-from simulator.engines import AUTO
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
 from simulator.planning.grid import Grid, grid_of
 from simulator.planning.vary import Variations
-from simulator.running.execute import Progress, execute
+from simulator.running.execute import execute
+from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
 
 
@@ -56,16 +56,13 @@ def capacities(
     *,
     slos: Sequence[str] = (),
     tolerance: float = 0.01,
-    jobs: int = 1,
-    cluster: str | None = None,
-    engine: str = AUTO,
-    progress: Progress | None = None,
+    **execution: Unpack[Anywhere],
 ) -> Capacities:
     """Search for the capacity at every combination of values.
 
     Parameters
     ----------
-    scenario, slos, tolerance, engine
+    scenario, slos, tolerance, engine, say
         As of ``capacity``.
     over
         Values by dotted path, as of ``sweep``: ``{"stages.ranking.replicas": [1, 2, 4]}``.
@@ -92,7 +89,8 @@ def capacities(
             problems += error.problems
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
-    search = partial(capacity, slos=tuple(slos), tolerance=tolerance, engine=engine)
-    found = dict(execute(search, [one for _, one in varied], jobs=jobs, cluster=cluster, progress=progress))
-    pairs = tuple((values, found[number]) for number, (values, _) in enumerate(varied))
+    work = Execution(**execution)
+    search = partial(capacity, slos=tuple(slos), tolerance=tolerance, engine=work.engine)
+    by_number = dict(execute(search, [one for _, one in varied], work))
+    pairs = tuple((values, by_number[number]) for number, (values, _) in enumerate(varied))
     return Capacities(grid.paths, pairs)

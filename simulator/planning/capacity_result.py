@@ -1,4 +1,4 @@
-"""What a search for the capacity found: ``Capacity``."""
+"""The answer of a search for the capacity: ``Capacity``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from simulator.documents import capacity
 from simulator.planner.fleet import fleet
 from simulator.planning.search import Readings
-from simulator.running.run import provenance
+from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.stats.means import Interval
 from simulator.stats.verdicts import Verdict
@@ -118,7 +118,7 @@ class Capacity:
 
     def curve(self) -> list[capacity.Probe]:
         """A row a probe and objective: figure over bound, with its interval; null beyond saturation."""
-        asked = [slo.text for slo in self.scenario.slos if slo.measure != "goodput"]
+        slos = [slo.text for slo in self.scenario.slos if slo.measure != "goodput"]
         return [
             {
                 "slo": slo,
@@ -130,7 +130,7 @@ class Capacity:
                 "high_over_bound": _finite(reading.line("high")),
             }
             for point in self.points
-            for slo, reading in zip(asked, point.readings, strict=True)
+            for slo, reading in zip(slos, point.readings, strict=True)
         ]
 
     def to_frame(self) -> Any:
@@ -142,8 +142,8 @@ class Capacity:
     def _repr_html_(self) -> str:
         from simulator.planning.frames import html
 
-        found = self.per_s.to_dict()
-        rows = {"capacity_per_s": found["value"], "low": found["low"], "high": found["high"], "verdict": self.verdict}
+        per_s = self.per_s.to_dict()
+        rows = {"capacity_per_s": per_s["value"], "low": per_s["low"], "high": per_s["high"], "verdict": self.verdict}
         return html(self.scenario.name, [{"figure": key, "value": value} for key, value in rows.items()])
 
 

@@ -1,4 +1,4 @@
-"""What a comparison found: ``Comparison``, figure by figure."""
+"""The answer of a comparison: ``Comparison``, figure by figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulator.documents import compare
 from simulator.planning.differing import Differing
 from simulator.planning.frames import frame, html
 from simulator.planning.sides import HIGHER, LOWER, Measure, Side
-from simulator.running.run import versions
+from simulator.running.provenance import versions
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.paired import Difference, LeftOut, exactly
 from simulator.stats.share import FEWEST_UNITS
@@ -122,8 +122,8 @@ class Comparison:
             "a": one,
             "b": two,
             "luck": self.luck,
-            "differs": [found.to_dict() for found in self.differing],
-            "figures": [found.to_dict() for found in self.figures],
+            "differs": [one.to_dict() for one in self.differing],
+            "figures": [one.to_dict() for one in self.figures],
             "limits": [limit.to_dict() for limit in self.limits],
             "notes": list(self.notes),
             "provenance": {
@@ -142,11 +142,11 @@ class Comparison:
 
     def _rows(self) -> list[dict[str, Any]]:
         rows = []
-        for found in self.figures:
-            row = {"figure": found.figure, "unit": found.unit, "a": found.a.value, "b": found.b.value}
-            for name, interval in (("difference", found.difference), ("relative", found.relative)):
+        for figure in self.figures:
+            row = {"figure": figure.figure, "unit": figure.unit, "a": figure.a.value, "b": figure.b.value}
+            for name, interval in (("difference", figure.difference), ("relative", figure.relative)):
                 row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
-            rows.append({**row, "word": found.word})
+            rows.append({**row, "word": figure.word})
         return rows
 
 
@@ -174,15 +174,15 @@ def compared(figure: str, a: Measure, b: Measure, between: Callable[[LeftOut, Le
         same = len(set(reasons.values())) == 1 and len(reasons) == 2
         reason = a.reason if same else "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         return Compared(figure, a, b, None, NOT_KNOWN, reason)
-    if math.isinf(a.found.value) or math.isinf(b.found.value):
+    if math.isinf(a.figure.value) or math.isinf(b.figure.value):
         word = _word_of_infinite(a, b)
         reason = "it falls among queries that never finished" if word == NOT_KNOWN else ""
         return Compared(figure, a, b, None, word, reason)
-    gap = exactly(a.found.value, b.found.value) if a.is_exact else between(a.found, b.found)
+    gap = exactly(a.figure.value, b.figure.value) if a.is_exact else between(a.figure, b.figure)
     sign = gap.sign
     if sign is None:
         reason = "one replication decides whether it is finite"
-        if min(a.found.replications, b.found.replications) < FEWEST_UNITS:
+        if min(a.figure.replications, b.figure.replications) < FEWEST_UNITS:
             reason = f"fewer than {FEWEST_UNITS} replications to judge by"
         return Compared(figure, a, b, gap, NOT_KNOWN, reason)
     return Compared(figure, a, b, gap, word_of(sign, a.better, a.is_exact), "")

@@ -25,7 +25,7 @@ CHECKSUM = "crc32"
 class Journal:
     """The rows of a sweep's directory; a process that has it open has it alone."""
 
-    def __init__(self, folder: Path, asked: Questions) -> None:
+    def __init__(self, folder: Path, questions: Questions) -> None:
         """Open the journal of a directory that has one.
 
         Raises
@@ -34,7 +34,7 @@ class Journal:
             If there is none, another process has it open, it is of another sweep, or it is damaged.
         """
         self.path = folder / JOURNAL
-        self.asked = asked
+        self.questions = questions
         if not (folder / ASKED).is_file() or not self.path.is_file():
             raise UnavailableError(f"{folder}: holds no sweep to resume; begin one with -o {folder}")
         self.file: IO[bytes] = self.path.open("r+b")
@@ -48,17 +48,17 @@ class Journal:
 
     def _refuse_another(self, folder: Path) -> None:
         then = _provenance(folder / ASKED)
-        now = compose(to_yaml(self.asked.provenance()), ASKED).plain()
+        now = compose(to_yaml(self.questions.provenance()), ASKED).plain()
         for one in (then, now):
             if isinstance(one.get("versions"), dict):
                 one["versions"].pop("python", None)  # figures do not depend on it
-        found = list(differences(then, now))
-        if found:
+        lines = list(differences(then, now))
+        if lines:
             hashes = ("scenario_sha256", "points_sha256")
-            told = [text for text in found if not text.startswith(hashes)]
-            told = told or ["a file that the scenario names holds something else"]
+            kept = [text for text in lines if not text.startswith(hashes)]
+            kept = kept or ["a file that the scenario names holds something else"]
             raise UnavailableError(
-                f"{folder}: is another sweep, and is not resumed:\n" + "\n".join(f"  {text}" for text in told)
+                f"{folder}: is another sweep, and is not resumed:\n" + "\n".join(f"  {text}" for text in kept)
             )
 
     def _read(self) -> Iterator[tuple[int, Row]]:
@@ -75,7 +75,7 @@ class Journal:
                 break
             length += len(line)
             index, values, row = entry
-            if not 0 <= index < len(self.asked.written) or values != self.asked.written[index]:
+            if not 0 <= index < len(self.questions.values) or values != self.questions.values[index]:
                 raise UnavailableError(f"{self.path}:{number}: is not a point of this sweep; remove this line")
             yield index, row
         self.file.truncate(length)
@@ -83,7 +83,7 @@ class Journal:
 
     def keep(self, index: int, row: Row) -> None:
         """Write the row of a point; it is on the disk when this returns."""
-        entry = {"point": index, "values": self.asked.written[index], "row": row}
+        entry = {"point": index, "values": self.questions.values[index], "row": row}
         self.file.write(json.dumps({**entry, CHECKSUM: checksum(entry)}, allow_nan=False).encode() + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())

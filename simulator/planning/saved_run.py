@@ -111,21 +111,21 @@ def _is_readable(document: run.Run) -> bool:
 
 def _columns(file: Path, document: run.Run) -> Columns:
     """The arrays, of the shapes that the summary implies."""
-    found: Columns = {}
+    columns: Columns = {}
     try:
         with zipfile.ZipFile(file) as archive:
             for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS, *OF_STAGES):
                 with archive.open(f"{name}.npy") as part:
-                    found[name] = np.lib.format.read_array(part, allow_pickle=False)
+                    columns[name] = np.lib.format.read_array(part, allow_pickle=False)
     except FileNotFoundError:
         raise _wrong(file, "is missing; run it again") from None
     except KeyError:
         raise _wrong(file, f"has no {name}: it was written by an earlier version of shardsim; run it again") from None
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
         raise _wrong(file, "is broken; run it again") from None
-    queries, stages = found["replication"].size, len(document["stages"])
+    queries, stages = columns["replication"].size, len(document["stages"])
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
-    for name, column in found.items():
+    for name, column in columns.items():
         shape: tuple[int, ...] = (queries,)
         if name in COUNTERS:
             shape = (len(document["provenance"]["replications"]), replicas)
@@ -136,7 +136,7 @@ def _columns(file: Path, document: run.Run) -> Columns:
         kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
         if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
-    return found
+    return columns
 
 
 def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]:

@@ -9,7 +9,7 @@ from simulator.documents import parts
 from simulator.documents import sensitivity as documents
 from simulator.planning.frames import frame, html
 from simulator.planning.knobs import CHANGE, Knob
-from simulator.running.run import provenance
+from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
 from simulator.stats.means import Interval

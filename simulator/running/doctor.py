@@ -78,8 +78,8 @@ class Examination:
 def examine(say: Callable[[str], None] | None = None) -> Examination:
     """Everything about an installation: ``to_do`` says what to change, and ``well`` that there is nothing.
 
-    Modules that need other packages are loaded when they are needed, for one may be missing. ``say`` is told what a
-    wait is for.
+    Modules that need other packages are loaded when they are needed, for one may be missing. ``say`` is called with a
+    line when a wait begins.
     """
     packages = package_versions()
     to_do = [
@@ -126,8 +126,8 @@ def package_versions() -> list[doctor.Version]:
         except PackageNotFoundError:
             rows.append((name, "", lower_bound(line)))
     return [
-        {"name": name, "found": found or None, "needed": least, "well": bool(found) and is_at_least(found, least)}
-        for name, found, least in rows
+        {"name": name, "found": number or None, "needed": least, "well": bool(number) and is_at_least(number, least)}
+        for name, number, least in rows
     ]
 
 
@@ -141,13 +141,13 @@ def lower_bound(requirement: str) -> str:
     return match[1] if match else ""
 
 
-def is_at_least(found: str, least: str) -> bool:
+def is_at_least(number: str, least: str) -> bool:
     """Whether a version reaches a bound, by the numbers that it begins with.
 
     >>> is_at_least("2.10.1rc1", "2.7"), is_at_least("4.0", "4.1"), is_at_least("3", "3.0")
     (True, False, True)
     """
-    one, two = ([int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part] for text in (found, least))  # type: ignore[index]
+    one, two = ([int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part] for text in (number, least))  # type: ignore[index]
     longest = max(len(one), len(two))
     return one + [0] * (longest - len(one)) >= two + [0] * (longest - len(two))
 
@@ -223,11 +223,13 @@ def engines_agree() -> str:
     ContradictionError
         If they differ.
     """
-    from simulator.running.engine_check import check_engines
+    from simulator.planner.plans import Plans
+    from simulator.running.engine_check import check_engines, most_queries
     from simulator.scenario import scenario_from_dict
 
-    found = check_engines(scenario_from_dict(ENGINES))
-    return f"equal in every column: {found.tasks:,} tasks of {found.queries:,} queries"
+    plans = Plans.of(scenario_from_dict(ENGINES))
+    check = check_engines(plans.make(0, plans.load().head(most_queries(plans.system.shards))))
+    return f"equal in every column: {check.tasks:,} tasks of {check.queries:,} queries"
 
 
 def mm1_holds() -> str:

@@ -23,6 +23,15 @@ class Here(TypedDict, total=False):
     say: Say | None
 
 
+class Spread(TypedDict, total=False):
+    """Keywords of a public function whose work goes to local processes or to a cluster, on the engine that suits it."""
+
+    jobs: int
+    cluster: str | None
+    progress: Callable[..., None] | None
+    say: Say | None
+
+
 class Anywhere(Here, total=False):
     """Keywords of a public function whose work can go to a cluster, too."""
 
@@ -50,6 +59,18 @@ class Execution:
     ) -> Execution:
         """One that no cluster takes part in."""
         return cls(jobs=jobs, engine=engine, progress=progress, say=say)
+
+    @classmethod
+    def spread(
+        cls,
+        *,
+        jobs: int = 1,
+        cluster: str | None = None,
+        progress: Callable[..., None] | None = None,
+        say: Say | None = None,
+    ) -> Execution:
+        """One on the engine that suits each piece of work."""
+        return cls(jobs=jobs, cluster=cluster, progress=progress, say=say)
 
     def tell(self, *standing: Any) -> None:
         """Call ``progress`` if there is one."""

@@ -10,7 +10,8 @@ from simulator.documents import paper as documents
 from simulator.documents import validation
 from simulator.models import CostModel, SumModel, call_s
 from simulator.planner.fleet import fleet
-from simulator.planner.plans import make_plan
+from simulator.planner.load import Extent
+from simulator.planner.plans import Plans
 from simulator.running.forecast import enough_queries, highest_percentile
 from simulator.scenario import Scenario
 from simulator.scenario.models import SumSpec
@@ -95,14 +96,13 @@ class Validation:
     scenario: Scenario
     shards: int  #: over all stages
     replicas: int
-    measured: int  #: queries in a replication; of a duration, in the first one
-    queries: int  #: likewise, warm-up included
+    extent: Extent  #: queries of a replication; of a duration, of the first one
     paper: theory.Estimate
 
     @property
     def tasks(self) -> int:
         """Over all replications, warm-up included."""
-        return int(self.queries * self.shards * self.scenario.run.replications)
+        return int(self.extent.queries * self.shards * self.scenario.run.replications)
 
     @property
     def percentile(self) -> float:
@@ -133,7 +133,7 @@ class Validation:
             "shards": self.shards,
             "replicas": self.replicas,
             "replications": self.scenario.run.replications,
-            "queries": self.measured,
+            "queries": self.extent.measured,
             "tasks": self.tasks,
             "rate_per_s": self.paper.rate_per_s,
             "utilisation": self.paper.utilisation,
@@ -158,7 +158,7 @@ def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> Pape
     ScenarioError
         If no query would be measured, or a count exceeds what a plan can hold.
     """
-    return PaperEstimate(scenario, theory.estimate(make_plan(scenario), scenario.is_stationary), rows, epochs)
+    return PaperEstimate(scenario, validate(scenario).paper, rows, epochs)
 
 
 def validate(scenario: Scenario) -> Validation:
@@ -169,6 +169,7 @@ def validate(scenario: Scenario) -> Validation:
     ScenarioError
         If no query would be measured, or a count exceeds what a plan can hold.
     """
-    plan = make_plan(scenario)
-    paper = theory.estimate(plan, scenario.is_stationary)
-    return Validation(scenario, plan.shards, plan.replicas, plan.measured, plan.queries, paper)
+    plans = Plans.of(scenario)
+    extent, outline = plans.extent(), plans.outline()
+    paper = theory.estimate(outline, scenario.is_stationary)
+    return Validation(scenario, outline.shards, outline.replicas, extent, paper)

@@ -50,7 +50,7 @@ class Portrait:
             "queries": sum(len(arrival_ns) for arrival_ns in measured),
             "warmup_s": start_ns / NS_PER_S,
             "duration_s": (int(first.arrival_ns[-1]) - start_ns) / NS_PER_S,
-            "asked": asked(self.scenario, first),
+            "asked": expected(self.scenario, first),
             "drawn": {
                 **describe_arrivals(measured),
                 "peak_per_s": most_within(measured, int(PEAK_S * NS_PER_S)) / PEAK_S,
@@ -76,7 +76,7 @@ def portrait(scenario: Scenario) -> Portrait:
         raise refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
 
 
-def asked(scenario: Scenario, drawn: Load) -> load.Figures:
+def expected(scenario: Scenario, drawn: Load) -> load.Figures:
     """What the scenario says of its load.
 
     The mean rate while measured; the peak of the rate function; the cv of gaps and the index of dispersion only of a

@@ -123,7 +123,7 @@ def check(
 def _named(thing: str, plugins: Sequence[str]) -> Iterator[_Thing]:
     """What a name stands for."""
     from simulator import testing
-    from simulator.planner.plans import POLICIES
+    from simulator.planner.system import POLICIES
     from simulator.scenario import load_scenario
 
     file, _, name = thing.partition("::")

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from simulator.base.errors import ContradictionError
 from simulator.documents import verify as documents
 from simulator.planning.frames import frame, html
-from simulator.running.execute import Progress, execute
-from simulator.running.run import versions
+from simulator.running.execute import Standing, execute
+from simulator.running.execution import Execution
+from simulator.running.provenance import versions
 from simulator.verification import book, bursts, coverage, engines, planners, population
 from simulator.verification.depth import AT_DEPTH
 from simulator.verification.lines import CONTRADICTED, FAILURES, Line, budget
@@ -180,7 +181,7 @@ def verify(
     deep: bool = False,
     seed: int = 0,
     jobs: int = 1,
-    progress: Progress | None = None,
+    progress: Callable[[Standing], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Verification:
     """Hold this version against everything that is known of the systems that it can express.
@@ -213,7 +214,7 @@ def verify(
     found: dict[int, Examined] = {}
     interrupted = False
     try:
-        for index, examined in execute(_look, pieces, jobs=jobs, progress=progress, say=say):
+        for index, examined in execute(_look, pieces, Execution(jobs=jobs, progress=progress, say=say)):
             found[index] = examined  # noqa: PERF403  (an interruption keeps what is there)
     except KeyboardInterrupt:
         interrupted = True

@@ -34,6 +34,7 @@ from simulator.report.catalogue import catalogue_table
 from simulator.report.compare import compare_table
 from simulator.report.files import to_json
 from simulator.report.sweep import sweep_csv, sweep_table
+from simulator.running.execution import Execution
 from simulator.scenario import Scenario, parse_objective
 from simulator.scenario.catalogue import catalogue_of
 from simulator.scenario.described import Listing
@@ -238,12 +239,12 @@ def _asked() -> Any:
 def sweep_journal() -> bytes:
     """The journal of a sweep that is complete."""
     asked = _asked()
-    rows = answer(asked).rows
+    rows = answer(asked, Execution()).rows
     entries = [
         {
             "point": index,
-            "values": asked.written[index],
-            "row": {k: v for k, v in row.items() if k not in ("point", *asked.written[index])},
+            "values": asked.values[index],
+            "row": {k: v for k, v in row.items() if k not in ("point", *asked.values[index])},
         }
         for index, row in enumerate(rows)
     ]
@@ -261,8 +262,8 @@ def _resumed(folder: Path, asked: bytes, journal: bytes) -> None:
         opened = Journal(room, _asked())
         opened.close()
         assert journal.startswith((room / JOURNAL).read_bytes()), "only a torn end is cut off"
-        if len(opened.rows) == len(_asked().written):
-            found = answer(_asked(), known=opened.rows)
+        if len(opened.rows) == len(_asked().values):
+            found = answer(_asked(), Execution(), known=opened.rows)
             document = found.to_dict()
             sweep_csv(document)
             sweep_table(document, 100, False)

@@ -14,7 +14,9 @@ from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario
 from simulator.base import units
 from simulator.base.errors import UnavailableError
 from simulator.core.laws import Law
-from simulator.planner.plans import machine_factors, make_plan, stage_parts
+from simulator.planner.machines import machine_factors
+from simulator.planner.plans import Plans, make_plan
+from simulator.planner.system import stage_parts
 from simulator.scenario import to_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -197,7 +199,7 @@ def journals_keep_what_is_whole() -> None:
     rows = [{"verdict": "stable", "latency_p99_s": 0.5 + index, "error": None} for index in range(3)]
     lines = []
     for index, row in enumerate(rows):
-        entry = {"point": index, "values": asked.written[index], "row": row}
+        entry = {"point": index, "values": asked.values[index], "row": row}
         lines.append(json.dumps({**entry, CHECKSUM: checksum(entry)}).encode() + b"\n")
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder)
@@ -257,6 +259,20 @@ def plans_say_what_scenarios_say() -> None:
     for name, (given, expected) in found.items():
         with law("S22"):
             assert given == expected, f"{name}: {given}, not {expected}"
+
+
+def replications_have_their_own() -> None:
+    """test_reached.py: one system, and each replication's own machines and load; twice the rate, half the time."""
+    variability = {"machine": {"kind": "lognormal", "cv": 0.2}}
+    stage = {"name": "one", "model": {"kind": "time", "law": "1ms"}, "shards": 3, "variability": variability}
+    values = {"name": "s", "load": {"rate": "1/s"}, "run": {"queries": 10}, "stages": [stage]}
+    plans = Plans.of(scenario_from_dict(values))
+    one, two, twice = plans.make(0), plans.make(1), plans.scaled(2.0).make(0)
+    with law("S22"):
+        assert not np.array_equal(one.machine_factor, two.machine_factor), "two replications on the same machines"
+        assert not np.array_equal(one.arrival_ns, two.arrival_ns), "two replications with the same arrivals"
+        assert np.abs(2 * twice.arrival_ns - one.arrival_ns).max() <= 2, "twice the rate is not half the time"
+        assert plans.extent().queries == one.queries, "a load has other queries than it is known to have"
 
 
 def luck_is_of_machines() -> None:

@@ -489,7 +489,7 @@ MODELS = (
     Mutant(
         "knots lost on the way to the plan",
         "M9",
-        "planner/plans.py",
+        "planner/system.py",
         "for piece in pieces]",
         "for piece in pieces[:1]]",
         "parts.plans_have_the_cost_of_the_model",
@@ -612,6 +612,7 @@ SAID, UNITS, FOUND = (
     "inputs.quantities_have_units",
     "inputs.what_was_found_once_is_refused",
 )
+OWN = "inputs.replications_have_their_own"
 LAID, WRITTEN = "inputs.overlays_are_laid_in_order", "inputs.files_are_read_as_written"
 
 PLANNER = (
@@ -634,7 +635,7 @@ PLANNER = (
     Mutant(
         "the request latency forgotten",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "request_ns=ns(stage.network.request_s)",
         "request_ns=ns(stage.network.send_s)",
         SAID,
@@ -642,7 +643,7 @@ PLANNER = (
     Mutant(
         "a response in seconds",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "response=_in_ns(stage.network.response.law)",
         "response=stage.network.response.law",
         SAID,
@@ -650,7 +651,7 @@ PLANNER = (
     Mutant(
         "all candidates handed on",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "keep=math.inf if stage.keep is None else float(stage.keep)",
         "keep=math.inf",
         SAID,
@@ -659,8 +660,8 @@ PLANNER = (
         "a drain in milliseconds",
         "S22",
         "planner/plans.py",
-        "else ns(scenario.run.drain_s)",
-        "else ns(scenario.run.drain_s / 1000)",
+        "else ns(run.drain_s)",
+        "else ns(run.drain_s / 1000)",
         SAID,
     ),
     Mutant(
@@ -670,6 +671,38 @@ PLANNER = (
         "WARMUP = 4",
         "WARMUP = 8",
         "inputs.queries_are_as_many_as_asked",
+    ),
+    Mutant(
+        "the machines of replication 0 in all",
+        "S22",
+        "planner/plans.py",
+        "machines.machine_factors(self.scenario, replication)",
+        "machines.machine_factors(self.scenario, 0)",
+        OWN,
+    ),
+    Mutant(
+        "the load of replication 0 in all",
+        "S22",
+        "planner/plans.py",
+        "if arrivals is None:\n            arrivals = self.load(replication)",
+        "if arrivals is None:\n            arrivals = self.load(0)",
+        OWN,
+    ),
+    Mutant(
+        "a probe at the scenario's own load",
+        "S22",
+        "planner/plans.py",
+        "Plans(self.scenario.with_scale(scale), self.system)",
+        "Plans(self.scenario, self.system)",
+        OWN,
+    ),
+    Mutant(
+        "warm-up left out of what a load is known to have",
+        "S22",
+        "planner/load.py",
+        "Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)",
+        "Extent(_warmup_queries(scenario), queries)",
+        OWN,
     ),
 )
 
