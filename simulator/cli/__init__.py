@@ -85,24 +85,18 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the command: every way out has its code."""
-    from simulator.base.errors import (
-        ContradictionError,
-        LostWorkerError,
-        ScenarioError,
-        UnavailableError,
-        UncoveredError,
-    )
+    from simulator.base import errors
 
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
         sys.stdout.flush()
-    except (ScenarioError, UnavailableError, UncoveredError) as error:
+    except (errors.ScenarioError, errors.UnavailableError, errors.UncoveredError) as error:
         click.echo(str(error), err=True)
         code = 2
-    except LostWorkerError as error:
+    except errors.LostWorkerError as error:
         click.echo(str(error), err=True)
-    except ContradictionError as error:
+    except errors.ContradictionError as error:
         click.echo(str(error), err=True)
         code = 99
     except click.ClickException as error:

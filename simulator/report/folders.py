@@ -6,11 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.report import answers, files
+from simulator.planning import journal
+from simulator.report import answers, files, queries, verify, verify_figures
+from simulator.report import sweep as sweeps
+from simulator.report.sweep_figure import sweep_figures
+from simulator.scenario import to_yaml
 
 if TYPE_CHECKING:
     from simulator.documents import run, size
-    from simulator.planning.journal import Journal
     from simulator.planning.questions import Questions
     from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep
@@ -26,15 +29,12 @@ def write_run(result: Result, folder: Path, jobs: int) -> None:
     OSError
         If it cannot be written.
     """
-    from simulator.report.queries import write_queries_npz
-    from simulator.scenario import to_yaml
-
     document = result.to_dict()
     timing: run.Timing = {"wall_s": result.wall_s, "jobs": jobs}
     contents: dict[str, files.Content] = {
         "summary.json": files.to_json(document),
         "scenario.resolved.yaml": to_yaml(document["provenance"]["resolved"]),
-        "queries.npz": partial(write_queries_npz, result.traces),
+        "queries.npz": partial(queries.write_queries_npz, result.traces),
         "table.txt": answers.table_of(result),
         "timing.json": files.to_json(timing),
     }
@@ -43,8 +43,6 @@ def write_run(result: Result, folder: Path, jobs: int) -> None:
 
 def write_table(result: Result, file: Path) -> None:
     """Write the table of all queries of a run. Raises OSError if it cannot be written."""
-    from simulator.report import queries
-
     names = [stage.name for stage in result.scenario.stages]
     write = partial(queries.write_queries_csv, result.traces, names, file.name.endswith(".gz"))
     files.write_new({file: write})
@@ -58,8 +56,6 @@ def write_sizing(sizing: Sizing, folder: Path) -> None:
     OSError
         If it cannot be written.
     """
-    from simulator.scenario import to_yaml
-
     document = sizing.to_dict()
     contents: dict[str, files.Content] = {
         f"{fleet['rank']:02}_{document['scenario']}.yaml": _comment(document, fleet)
@@ -88,17 +84,12 @@ def begin_sweep(questions: Questions, folder: Path) -> None:
     OSError
         If it cannot be written.
     """
-    from simulator.planning import journal
-    from simulator.scenario import to_yaml
-
     files.write_folder(folder, {journal.ASKED: to_yaml(questions.provenance()), journal.JOURNAL: ""})
 
 
-def open_sweep(questions: Questions, folder: Path) -> Journal:
+def open_sweep(questions: Questions, folder: Path) -> journal.Journal:
     """The journal of a sweep in its directory. Raises UnavailableError where it is not that of these questions."""
-    from simulator.planning.journal import Journal
-
-    return Journal(folder, questions)
+    return journal.Journal(folder, questions)
 
 
 def write_sweep(sweep: Sweep, folder: Path) -> None:
@@ -109,11 +100,8 @@ def write_sweep(sweep: Sweep, folder: Path) -> None:
     OSError
         If one cannot be written.
     """
-    from simulator.report.sweep import sweep_csv
-    from simulator.report.sweep_figure import sweep_figures
-
     document = sweep.to_dict()
-    contents: dict[Path, files.Content] = {folder / "results.csv": sweep_csv(document)}
+    contents: dict[Path, files.Content] = {folder / "results.csv": sweeps.sweep_csv(document)}
     try:
         frame = sweep.to_frame()
         import pyarrow  # noqa: F401
@@ -127,14 +115,11 @@ def write_sweep(sweep: Sweep, folder: Path) -> None:
 
 def write_verification(verification: Verification, folder: Path) -> None:
     """Write the report of a verification, whole or not at all. Raises OSError if it cannot be written."""
-    from simulator.report.verify import verify_csv, verify_markdown
-    from simulator.report.verify_figures import verify_figures
-
     document = verification.to_dict()
-    figures = verify_figures(document)
+    figures = verify_figures.verify_figures(document)
     contents: dict[str, files.Content] = {
-        "report.md": verify_markdown(document, {name: what for name, (_, what) in figures.items()}),
-        "results.csv": verify_csv(document),
+        "report.md": verify.verify_markdown(document, {name: what for name, (_, what) in figures.items()}),
+        "results.csv": verify.verify_csv(document),
         "results.json": files.to_json(document),
         **{name: figure for name, (figure, _) in figures.items()},
     }

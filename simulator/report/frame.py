@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -41,6 +41,15 @@ def around(axes: Any, *, size: int = TEXT, without: Sequence[str] = ("top", "rig
     """What all axes have: small numbers, and no lines where there is nothing to read."""
     axes.tick_params(labelsize=size)
     axes.spines[list(without)].set_visible(False)
+
+
+def logarithmic(axis: Any, show: Callable[[float], str], digits: Sequence[float] = (1, 2, 5)) -> None:
+    """Ticks of a logarithmic axis at these digits, as they are to be shown."""
+    from matplotlib import ticker
+
+    axis.set_major_locator(ticker.LogLocator(subs=digits))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: show(value)))
+    axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def beside(axes: Any, **more: Any) -> None:

@@ -6,19 +6,8 @@ from typing import Any
 
 from simulator.base.units import format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
+from simulator.report import text
 from simulator.report.fleet import fleet_line
-from simulator.report.text import (
-    DASH,
-    duration,
-    duration_interval,
-    interval,
-    notes,
-    number,
-    rate,
-    ratio,
-    rendered,
-    table,
-)
 
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 
@@ -29,10 +18,10 @@ def run_table(result: run.Run, width: int = 120, color: bool = False) -> str:
     if result["slos"]:
         shown += [
             "",
-            table(["objective", "verdict", "value", "95 % interval"], [slo_row(slo) for slo in result["slos"]], 2),
+            text.table(["objective", "verdict", "value", "95 % interval"], [slo_row(slo) for slo in result["slos"]], 2),
         ]
     shown += ["", fleet_line(result["fleet"]), *_theory(result["theory"]), *_engines(result.get("engine_check"))]
-    return rendered([*shown, *notes([*result["notes"], *_reasons(result["slos"])])], width, color)
+    return text.rendered([*shown, *text.notes([*result["notes"], *_reasons(result["slos"])])], width, color)
 
 
 def _head(result: run.Run) -> list[str]:
@@ -65,9 +54,9 @@ def _latency(result: run.Run) -> Any:
         if check is not None and check["expected"] is not None:
             sign = {"exact": "", "upper bound": "<= ", "lower bound": ">= "}[check["kind"]]
             theory = [sign + format_duration(check["expected"]), check["verdict"] if figure is not None else ""]
-        rows.append([name, *duration_interval(figure), *theory])
-    rows.append(["max", duration(latency["max"]), "", "", ""])
-    return table(["latency", "value", "95 % interval", "theory", ""], rows)
+        rows.append([name, *text.duration_interval(figure), *theory])
+    rows.append(["max", text.duration(latency["max"]), "", "", ""])
+    return text.table(["latency", "value", "95 % interval", "theory", ""], rows)
 
 
 def _stages(result: run.Run) -> Any:
@@ -81,17 +70,17 @@ def _stages(result: run.Run) -> Any:
             [
                 stage["name"],
                 fleet,
-                DASH if into is None or out is None else f"{format_count(into)} -> {format_count(out)}",
-                duration(stage["latency_s"]["mean"]["value"]),
-                duration_interval(parts.interval_of(stage["latency_s"], tail))[0] if tail else DASH,
-                duration(stage["wait_s"]["value"]),
-                duration(stage["service_s"]["value"]),
-                ratio(use["mean"]["value"]),
-                ratio(use["max"]),
+                text.DASH if into is None or out is None else f"{format_count(into)} -> {format_count(out)}",
+                text.duration(stage["latency_s"]["mean"]["value"]),
+                text.duration_interval(parts.interval_of(stage["latency_s"], tail))[0] if tail else text.DASH,
+                text.duration(stage["wait_s"]["value"]),
+                text.duration(stage["service_s"]["value"]),
+                text.ratio(use["mean"]["value"]),
+                text.ratio(use["max"]),
             ]
         )
     columns = ["stage", "shards x replicas x workers", "candidates", "latency", tail, "task wait", "task service"]
-    return table([*columns, "utilisation", "hottest"], rows)
+    return text.table([*columns, "utilisation", "hottest"], rows)
 
 
 def _critical(result: run.Run) -> Any:
@@ -99,9 +88,9 @@ def _critical(result: run.Run) -> Any:
     for stage in result["stages"]:
         critical = stage["critical"]
         means = [critical["wait_s"], critical["service_s"], stage["network_s"], stage["merge_s"], stage["straggler_s"]]
-        share = number(stage["largest_over_mean_share"])
-        rows.append([stage["name"], *(duration(part["mean"]["value"]) for part in means), share])
-    return table(
+        share = text.number(stage["largest_over_mean_share"])
+        rows.append([stage["name"], *(text.duration(part["mean"]["value"]) for part in means), share])
+    return text.table(
         ["critical task, mean", "wait", "service", "network", "merge", "straggler", "largest/mean share"], rows
     )
 
@@ -118,13 +107,14 @@ def slo_row(slo: parts.Verdict) -> list[str]:
     """Objective, verdict, value and interval of a verdict (``Verdict.to_dict``)."""
     value, low, high = slo["value"], slo["low"], slo["high"]
     if slo["unit"] == "s":
-        cells = duration_interval({"value": value, "low": low, "high": high} if value is not None else None)
+        cells = text.duration_interval({"value": value, "low": low, "high": high} if value is not None else None)
         share = slo.get("bad_share")
         if value is None and share is not None:
-            cells = f"{ratio(share['value'])} late", f"{ratio(share['low'])} .. {ratio(share['high'])} late"
+            value_late, low_late, high_late = (text.ratio(share[key]) for key in ("value", "low", "high"))
+            cells = f"{value_late} late", f"{low_late} .. {high_late} late"
     else:
-        show = ratio if slo["unit"] == "ratio" else lambda x: DASH if x is None else format_rate(x)
-        cells = show(value), interval({"value": value, "low": low, "high": high}, show)
+        show = text.ratio if slo["unit"] == "ratio" else lambda x: text.DASH if x is None else format_rate(x)
+        cells = show(value), text.interval({"value": value, "low": low, "high": high}, show)
     return [slo["slo"], _WORDS[slo["met"]], *cells]
 
 
@@ -136,8 +126,8 @@ def _theory(theory: paper.Theory) -> list[str]:
     bottleneck = theory["bottleneck"]
     where = f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
     lines = [
-        f"theory: bottleneck {where} at utilisation {ratio(bottleneck['utilisation'])}; "
-        f"saturated at {rate(theory['saturation_per_s'])}"
+        f"theory: bottleneck {where} at utilisation {text.ratio(bottleneck['utilisation'])}; "
+        f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
     zero = theory["zero_load_s"]
     percentiles = paper.zero_load_percentiles(zero)

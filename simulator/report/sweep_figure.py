@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from simulator.base.units import format_duration
 from simulator.documents import parts, sweep
 from simulator.report import frame
@@ -134,16 +136,12 @@ def _x(row: Row, first: Axis, is_load: bool) -> float:
 
 def _axes(axes: Any, rows: list[Row], names: Sequence[str], first: Axis, is_load: bool, bound_s: float | None) -> None:
     """Scales and labels."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     latencies = [*(number(row, f"latency_{name}_s") for row in rows for name in names), bound_s]
     limits = [latency_s for latency_s in latencies if latency_s is not None]
     axes.set_yscale("log")
     if limits:
         axes.set_ylim(min(limits) / 1.5, max(limits) * 2)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(_durations())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    frame.logarithmic(axes.yaxis, _tick)
     axes.grid(axis="y", color="0.9", lw=0.8)
     if is_load:
         axes.set_xlim(0, 1.08 * max(known(row, "rate_per_s") for row in rows))
@@ -156,22 +154,15 @@ def _axes(axes: Any, rows: list[Row], names: Sequence[str], first: Axis, is_load
     frame.around(axes)
 
 
-def _durations() -> Any:
-    """Ticks as durations, 50 ms rather than 50.0 ms."""
-    from matplotlib.ticker import FuncFormatter
-
-    def tick(value: float, _: int) -> str:
-        amount, unit = format_duration(value).split()
-        return f"{float(amount):g} {unit}"
-
-    return FuncFormatter(tick)
+def _tick(seconds: float) -> str:
+    """A duration, 50 ms rather than 50.0 ms."""
+    amount, unit = format_duration(seconds).split()
+    return f"{float(amount):g} {unit}"
 
 
 def _map(document: sweep.Sweep, rows: list[Row], down: Axis, across: Axis, fixed: list[Axis]) -> Any:
     """The percentile that matters, by colour and in figures, for each pair of values."""
-    import numpy as np
     from matplotlib.colors import LogNorm
-    from matplotlib.ticker import LogLocator, NullFormatter
 
     rows = _at_first(rows, fixed)
     shape = (len(down.values), len(across.values))
@@ -192,9 +183,7 @@ def _map(document: sweep.Sweep, rows: list[Row], down: Axis, across: Axis, fixed
         image = axes.imshow(values, cmap="viridis_r", norm=norm, aspect="auto", origin="lower")
         bar = figure.colorbar(image, ax=axes, pad=0.01)
         bar.set_label(f"{name} of latency", fontsize=frame.TEXT)
-        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        bar.ax.yaxis.set_major_formatter(_durations())
-        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        frame.logarithmic(bar.ax.yaxis, _tick)
     if values.size <= MOST_PRINTED:
         _print(axes, cells, values, name)
     axes.set_xticks(range(shape[1]), [str(value) for value in across.values])
@@ -206,8 +195,6 @@ def _map(document: sweep.Sweep, rows: list[Row], down: Axis, across: Axis, fixed
 
 def _print(axes: Any, cells: dict[tuple[int, int], Row], values: Any, name: str) -> None:
     """The value of each cell, and whether all objectives are met there."""
-    import numpy as np
-
     middle = math.sqrt(float(np.nanmin(values)) * float(np.nanmax(values))) if np.isfinite(values).any() else 1.0
     for (i, j), row in cells.items():
         value = number(row, f"latency_{name}_s")

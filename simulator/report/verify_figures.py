@@ -52,8 +52,6 @@ def _quantiles(systems: Sequence[verify.Quantiles]) -> Any:
 
 def _panel(part: Any, system: verify.Quantiles) -> None:
     """Simulated against exact above, the difference in percent below."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     percent, exact, value, low, high = (list(column) for column in zip(*system["rows"], strict=True))
     above, below = part.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.2, 1]})
     above.plot([exact[0], exact[-1]], [exact[0], exact[-1]], color="0.6", lw=1, zorder=1)
@@ -68,9 +66,7 @@ def _panel(part: Any, system: verify.Quantiles) -> None:
     above.set_yscale("log")
     for axis in (above.xaxis, above.yaxis):
         few = exact[-1] / exact[0] > 30
-        axis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
-        axis.set_major_formatter(FuncFormatter(lambda seconds, _: format_duration(seconds)))
-        axis.set_minor_formatter(NullFormatter())
+        frame.logarithmic(axis, format_duration, (1.0,) if few else (1.0, 2.0, 5.0))
     above.set_ylabel("simulated", fontsize=frame.SMALL)
     ends = [[100 * (x / e - 1) for x, e in zip(side, exact, strict=True)] for side in (low, value, high)]
     below.fill_between(exact, ends[0], ends[2], color=frame.BLUE, alpha=0.25, lw=0)
