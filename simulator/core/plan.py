@@ -179,7 +179,10 @@ class Plan(System):
 
 
 def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:
-    """Return a read-only, C-contiguous copy of ``array``."""
+    """Return a read-only, C-contiguous copy of ``array``; itself where it is one that owns what it holds."""
+    is_ours = isinstance(array, np.ndarray) and array.base is None and not array.flags.writeable
+    if is_ours and array.flags.c_contiguous and dtype in (None, array.dtype):
+        return array  # type: ignore[no-any-return]
     copy = np.array(array, dtype=dtype, order="C")
     copy.flags.writeable = False
     return copy

@@ -91,8 +91,13 @@ def make_load(scenario: Scenario, replication: int) -> Load:
         If it would last longer than int64 nanoseconds hold.
     """
     if scenario.load.arrivals.kind == "trace":
-        return _trace_load(scenario)
-    return _counted(scenario, replication) if scenario.queries is not None else _timed(scenario, replication)
+        load = _trace_load(scenario)
+    elif scenario.queries is not None:
+        load = _counted(scenario, replication)
+    else:
+        load = _timed(scenario, replication)
+    load.arrival_ns.flags.writeable = False  # plans share it
+    return load
 
 
 def gap_law(scenario: Scenario) -> Gaps:

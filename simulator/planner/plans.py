@@ -61,7 +61,12 @@ class Plans:
         seed, work = self.scenario.run.seed, arrivals.work
         if work is None:
             law = loads.work_law(self.scenario)
-            work = law.quantiles(draws.series(seed, replication, draws.WORK, len(arrivals.arrival_ns)))
+            queries = len(arrivals.arrival_ns)
+            if law.is_constant():
+                work = np.full(queries, law.quantile(0.5))
+            else:
+                work = law.quantiles(draws.series(seed, replication, draws.WORK, queries))
+            work.flags.writeable = False
         return self._completed(replication, arrivals.arrival_ns, work, arrivals.first_measured, arrivals.rate_per_s)
 
     def load(self, replication: int = 0) -> loads.Load:
