@@ -324,7 +324,7 @@ def test_zero_load_percentiles_where_only_the_work_is_random():
 
 
 def test_a_forecast_can_be_made_of_ramps_from_zero_and_of_short_traces(tmp_path):
-    from simulator.running.forecast import forecast
+    from simulator.running.run import forecast
 
     (tmp_path / "few.csv").write_text("\n".join(str(i / 7) for i in range(50)))
     for load in (
@@ -361,14 +361,14 @@ def test_growth_of_one_replication_is_that_of_many():
 
 
 def test_an_interrupt_of_longer_replications_keeps_the_shorter_ones(monkeypatch):
-    from simulator import replications
+    from simulator.running import replications
 
     honest = replications.replicate
 
-    def interrupted(scenario, replication, name, keep):
-        if scenario.queries > 20:
+    def interrupted(plans, *rest):
+        if plans.scenario.queries > 20:
             raise KeyboardInterrupt
-        return honest(scenario, replication, name, keep)
+        return honest(plans, *rest)
 
     monkeypatch.setattr(replications, "replicate", interrupted)
     values = {"name": "case", "load": {"rate": "0.8/s"}, "stages": [timed({"kind": "exponential", "mean": "1s"})]}

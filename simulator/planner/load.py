@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.units import NS_PER_S, format_duration, ns
+from simulator.base.units import MOST_NS, NS_PER_S, format_duration, ns
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
 from simulator.scenario import (
@@ -61,6 +61,24 @@ class Load:
     rate: RateFunction | None  #: over time, warm-up included, of this replication; None: a trace has none
     work: F8 | None = None  #: of each query, where a trace says it
 
+    def head(self, count: int) -> Load:
+        """The first arrivals, all of them measured."""
+        work = None if self.work is None else self.work[:count]
+        return replace(self, arrival_ns=self.arrival_ns[:count], work=work, first_measured=0)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many queries a load has."""
+
+    first_measured: int  #: so many warm up
+    queries: int  #: those included
+
+    @property
+    def measured(self) -> int:
+        """All from ``first_measured`` on."""
+        return self.queries - self.first_measured
+
 
 def make_load(scenario: Scenario, replication: int) -> Load:
     """The arrivals of one replication.
@@ -72,13 +90,14 @@ def make_load(scenario: Scenario, replication: int) -> Load:
     OverflowError
         If it would last longer than int64 nanoseconds hold.
     """
-    try:
-        if scenario.load.arrivals.kind == "trace":
-            return _trace_load(scenario)
-        return _counted(scenario, replication) if scenario.queries is not None else _timed(scenario, replication)
-    except TooManyDwells as error:
-        cure = "such a load cannot be told from poisson: use that, or a longer dwell"
-        raise refusal(scenario, "load.arrivals.dwell", f"{error} changes of state in a replication; {cure}") from None
+    if scenario.load.arrivals.kind == "trace":
+        load = _trace_load(scenario)
+    elif scenario.queries is not None:
+        load = _counted(scenario, replication)
+    else:
+        load = _timed(scenario, replication)
+    load.arrival_ns.flags.writeable = False  # plans share it
+    return load
 
 
 def gap_law(scenario: Scenario) -> Gaps:
@@ -130,7 +149,56 @@ def _modulated(scenario: Scenario, replication: int, base: Rate, until_s: float,
     states = modulation(scenario)
     if states is None:
         return base
-    return modulated(states, scenario.run.seed, replication, base, until_s, arrivals)
+    try:
+        return modulated(states, scenario.run.seed, replication, base, until_s, arrivals)
+    except TooManyDwells as error:
+        cure = "such a load cannot be told from poisson: use that, or a longer dwell"
+        raise refusal(scenario, "load.arrivals.dwell", f"{error} changes of state in a replication; {cure}") from None
+
+
+def known_extent(scenario: Scenario) -> Extent | None:
+    """How many queries a load has where no luck can change it, or refuse it; else None.
+
+    That is a number of queries, after another number, at a rate that does not end, far from the end of time.
+    """
+    run, queries, gaps = scenario.run, scenario.queries, gap_law(scenario)
+    arrivals = scenario.load.arrivals
+    if arrivals.kind == "trace" or queries is None or run.warmup_s is not None:
+        return None
+    if not isinstance(gaps, Law) or isinstance(arrivals, ModulatedArrivals):
+        return None
+    base, extent = Rate(rate_pieces(scenario)), Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)
+    if math.isfinite(base.arrivals) or extent.queries / mean_rate(scenario) * NS_PER_S > MOST_NS / 4:
+        return None
+    return extent
+
+
+def expected_per_s(scenario: Scenario, replication: int) -> float:
+    """Mean rate while measured, expected, and a trace's own: that of the replication's load, which is not drawn."""
+    if scenario.load.arrivals.kind == "trace":
+        return offered_per_s(scenario)
+    pieces, queries = rate_pieces(scenario), scenario.queries
+    if queries is None:
+        return sum(piece.arrivals for piece in pieces) / sum(piece.duration_s for piece in pieces)
+    base = Rate(pieces)
+    before = _expected_before(scenario, replication, base)
+    return _mean_between(base, before, before + queries)
+
+
+def _warmup_queries(scenario: Scenario) -> int:
+    """Queries that warm up before a number of them is measured, where no time says it."""
+    assert scenario.queries is not None
+    given = scenario.run.warmup_queries
+    return scenario.queries // WARMUP if given is None else given
+
+
+def _expected_before(scenario: Scenario, replication: int, base: Rate) -> float:
+    """Arrivals expected until the first measured one, of a number of queries."""
+    run = scenario.run
+    if run.warmup_s is None:
+        return float(_warmup_queries(scenario))
+    warm = _modulated(scenario, replication, base, run.warmup_s)
+    return float(warm.cumulated(np.array([run.warmup_s]))[0])
 
 
 def _counted(scenario: Scenario, replication: int) -> Load:
@@ -138,21 +206,17 @@ def _counted(scenario: Scenario, replication: int) -> Load:
     run, gaps, queries = scenario.run, gap_law(scenario), scenario.queries
     assert queries is not None
     seed, base = run.seed, Rate(rate_pieces(scenario))
-    if run.warmup_s is None:
-        first = queries // WARMUP if run.warmup_queries is None else run.warmup_queries
-        before = float(first)
-    else:
-        warm = _modulated(scenario, replication, base, run.warmup_s)
-        before = float(warm.cumulated(np.array([run.warmup_s]))[0])
-        first = len(epochs_until(gaps, seed, replication, before))
+    before = _expected_before(scenario, replication, base)
+    is_timed = run.warmup_s is not None
+    first = len(epochs_until(gaps, seed, replication, before)) if is_timed else _warmup_queries(scenario)
     last = float(epochs(gaps, seed, replication, first + queries)[-1]) if modulation(scenario) else 0.0
     rate = _modulated(scenario, replication, base, 0.0, last)
     arrival_ns = arrivals_counted(gaps, seed, replication, rate, first + queries)
     if len(arrival_ns) < first + queries:
         assert scenario.load.most_s is not None, "only a profile ends"
         offers = f"the {len(arrival_ns):,} that the profile offers in its {format_duration(scenario.load.most_s)}"
-        asked = f"{first:,} queries of warm-up and {queries:,} measured ones"
-        message = f"{asked} are more than {offers} (replication {replication})"
+        wanted = f"{first:,} queries of warm-up and {queries:,} measured ones"
+        message = f"{wanted} are more than {offers} (replication {replication})"
         raise refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to run all of it")
     return Load(arrival_ns, first, _mean_between(base, before, before + queries), rate)
 

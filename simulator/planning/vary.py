@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.planner.plans import make_plan
+from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Parameter, grid_of, parse_grid
 from simulator.scenario import Scenario, scenario_with
 from simulator.scenario.catalogue import catalogue_for
@@ -18,13 +18,14 @@ from simulator.theory import busiest
 __all__ = ["Grid", "Parameter", "Utilisation", "Value", "Variations", "grid_of", "parse_grid", "varied"]
 
 
-Written = str | int | float
+#: A value as ``--set`` takes it.
+Setting = str | int | float
 #: What problems call the place where values were given: one for all, or by path.
 Option = str | Mapping[str, str]
 
 
 def varied(
-    scenario: Scenario, values: Mapping[str, Written], option: Option = "--param", fits: bool = True
+    scenario: Scenario, values: Mapping[str, Setting], option: Option = "--param", fits: bool = True
 ) -> Scenario:
     """A scenario with other values at dotted paths, spelled as for ``--set``.
 
@@ -58,12 +59,12 @@ def varied(
                 continue
         sets.append((f"{path}={value if isinstance(value, str) else json.dumps(value)}", place))
     try:
-        found = scenario_with(scenario, sets, fits)
+        changed = scenario_with(scenario, sets, fits)
     except ScenarioError as error:
         problems += error.problems
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
-    return found
+    return changed
 
 
 def _machine(
@@ -94,7 +95,7 @@ class Variations:
             self.option = {"load.scale": option[RATE], **option}
         self._loads: dict[tuple[Any, ...], tuple[float, float, float]] = {}
 
-    def at(self, point: Mapping[str, Value]) -> tuple[dict[str, Written], Scenario]:
+    def at(self, point: Mapping[str, Value]) -> tuple[dict[str, Setting], Scenario]:
         """The values of a point as written, of ``auto`` the mean rate; and the scenario.
 
         Raises
@@ -102,14 +103,14 @@ class Variations:
         ScenarioError
             If it is not a valid scenario.
         """
-        written, applied = self.settled(point)
-        return written, self.with_values(applied)
+        shown, applied = self.settled(point)
+        return shown, self.with_values(applied)
 
-    def with_values(self, applied: Mapping[str, Written]) -> Scenario:
+    def with_values(self, applied: Mapping[str, Setting]) -> Scenario:
         """The scenario with settled values."""
         return varied(self.scenario, applied, self.option)
 
-    def settled(self, point: Mapping[str, Value]) -> tuple[dict[str, Written], dict[str, Written]]:
+    def settled(self, point: Mapping[str, Value]) -> tuple[dict[str, Setting], dict[str, Setting]]:
         """The values of a point as written, of ``auto`` the mean rate; and those that make it so.
 
         Raises
@@ -122,16 +123,18 @@ class Variations:
         if not isinstance(wanted, Utilisation):
             return given, given
         rate_per_s, utilisation, scale = self._load(given)
-        asked_per_s = float(f"{rate_per_s * wanted.value / utilisation:.4g}")
-        written = {path: f"{asked_per_s:.15g}/s" if path == RATE else given[path] for path in point}
-        return written, {**given, "load.scale": scale * asked_per_s / rate_per_s}
+        wanted_per_s = float(f"{rate_per_s * wanted.value / utilisation:.4g}")
+        shown = {path: f"{wanted_per_s:.15g}/s" if path == RATE else given[path] for path in point}
+        return shown, {**given, "load.scale": scale * wanted_per_s / rate_per_s}
 
-    def _load(self, given: dict[str, Written]) -> tuple[float, float, float]:
+    def _load(self, given: dict[str, Setting]) -> tuple[float, float, float]:
         """Mean rate, utilisation of the busiest replica by arithmetic, and scale, at the scenario's own load."""
         key = tuple(given.values())
         if key not in self._loads:
             others = self.with_values(given)
-            plan = make_plan(others)
+            plans = Plans.of(others)
+            plans.extent()  # refuses what could not be simulated
+            plan = plans.outline()
             utilisation = busiest(plan)
             if not utilisation > 0:
                 message = "auto spreads loads up to saturation, and nothing takes time here; give rates"

@@ -536,7 +536,7 @@ MODELS = (
     Mutant(
         "knots lost on the way to the plan",
         "M9",
-        "planner/plans.py",
+        "planner/system.py",
         "for piece in pieces]",
         "for piece in pieces[:1]]",
         "parts.plans_have_the_cost_of_the_model",
@@ -659,6 +659,7 @@ SAID, UNITS, FOUND = (
     "inputs.quantities_have_units",
     "inputs.what_was_found_once_is_refused",
 )
+OWN = "inputs.replications_have_their_own"
 LAID, WRITTEN = "inputs.overlays_are_laid_in_order", "inputs.files_are_read_as_written"
 
 PLANNER = (
@@ -681,7 +682,7 @@ PLANNER = (
     Mutant(
         "the request latency forgotten",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "request_ns=ns(stage.network.request_s)",
         "request_ns=ns(stage.network.send_s)",
         SAID,
@@ -689,7 +690,7 @@ PLANNER = (
     Mutant(
         "a response in seconds",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "response=_in_ns(stage.network.response.law)",
         "response=stage.network.response.law",
         SAID,
@@ -697,7 +698,7 @@ PLANNER = (
     Mutant(
         "all candidates handed on",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "keep=math.inf if stage.keep is None else float(stage.keep)",
         "keep=math.inf",
         SAID,
@@ -706,8 +707,8 @@ PLANNER = (
         "a drain in milliseconds",
         "S22",
         "planner/plans.py",
-        "else ns(scenario.run.drain_s)",
-        "else ns(scenario.run.drain_s / 1000)",
+        "else ns(run.drain_s)",
+        "else ns(run.drain_s / 1000)",
         SAID,
     ),
     Mutant(
@@ -717,6 +718,38 @@ PLANNER = (
         "WARMUP = 4",
         "WARMUP = 8",
         "inputs.queries_are_as_many_as_asked",
+    ),
+    Mutant(
+        "the machines of replication 0 in all",
+        "S22",
+        "planner/plans.py",
+        "machines.machine_factors(self.scenario, replication)",
+        "machines.machine_factors(self.scenario, 0)",
+        OWN,
+    ),
+    Mutant(
+        "the load of replication 0 in all",
+        "S22",
+        "planner/plans.py",
+        "if arrivals is None:\n            arrivals = self.load(replication)",
+        "if arrivals is None:\n            arrivals = self.load(0)",
+        OWN,
+    ),
+    Mutant(
+        "a probe at the scenario's own load",
+        "S22",
+        "planner/plans.py",
+        "Plans(self.scenario.with_scale(scale), self.system)",
+        "Plans(self.scenario, self.system)",
+        OWN,
+    ),
+    Mutant(
+        "warm-up left out of what a load is known to have",
+        "S22",
+        "planner/load.py",
+        "Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)",
+        "Extent(_warmup_queries(scenario), queries)",
+        OWN,
     ),
 )
 
@@ -859,6 +892,30 @@ LOADERS = (
         "first_measured=warmup,\n            measured=len(measured) - warmup",
         "first_measured=0,\n            measured=len(measured)",
         "inputs.runs_are_read_as_written",
+    ),
+    Mutant(
+        "a schema in which no key must be there",
+        "F9",
+        "documents/schemas.py",
+        "[key for key in kinds if key in needed and get_origin(kinds[key]) is not NotRequired]",
+        "[]",
+        "inputs.documents_obey_their_schemas",
+    ),
+    Mutant(
+        "a schema that takes any key",
+        "F9",
+        "documents/schemas.py",
+        '"additionalProperties": False,',
+        '"additionalProperties": True,',
+        "inputs.documents_obey_their_schemas",
+    ),
+    Mutant(
+        "an interval without its upper end",
+        "F9",
+        "stats/means.py",
+        'return {"value": self.value, "low": self.low, "high": self.high}',
+        'return {"value": self.value, "low": self.low}',
+        "inputs.documents_obey_their_schemas",
     ),
     Mutant(
         "the journal takes a torn line",
