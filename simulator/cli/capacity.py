@@ -85,7 +85,9 @@ def command(
         raise click.UsageError("--cluster shares the values of --over; one search runs here, on --jobs threads")
     kind = None if output is None else figure_format_of(output)
     from simulator.planning.capacity import capacity
-    from simulator.report import capacity_figure, capacity_table, to_json
+    from simulator.report.capacity import capacity_table
+    from simulator.report.capacity_figure import capacity_figure
+    from simulator.report.files import to_json
 
     show = Probes()
     try:
@@ -134,7 +136,8 @@ def several(
     """The capacity at each value; ends the command."""
     from simulator.planning.capacities import capacities
     from simulator.planning.vary import parse_grid
-    from simulator.report import capacities_table, to_json
+    from simulator.report.capacity import capacities_table
+    from simulator.report.files import to_json
 
     grid = parse_grid(over, "--over")
     show = Pieces("searches")

@@ -23,7 +23,8 @@ def command(name: str | None, file: str | None, format_: str) -> None:
     hardware: {gpu: {from: nvidia_l4, price: 0.7 USD/h}}.
     """
     from simulator.plugins import load_plugins
-    from simulator.report import catalogue_table, to_json
+    from simulator.report.catalogue import catalogue_table
+    from simulator.report.files import to_json
     from simulator.scenario.catalogue import catalogue_of, entries_named
     from simulator.scenario.described import described
 

@@ -39,7 +39,7 @@ def command(things: tuple[str, ...], profile: str, format_: str) -> None:
     The laws are listed in docs/laws.md. Exit codes: 0 every law holds, 99 one is broken, 2 wrong usage.
     """
     from simulator.engines import compile_ahead
-    from simulator.report import to_json
+    from simulator.report.files import to_json
     from simulator.testing import LawBroken
 
     chosen = [one for thing in things for one in _named(thing)]

@@ -98,7 +98,8 @@ def command(
     given = {"seed": seed, "queries": queries, "replications": replications}
     one, two = opened(a, b, overlays, sets, given, sets_b)
     from simulator.planning.compare import common_figures, compare, mean_the_same, refuse_unknown
-    from simulator.report import compare_markdown, compare_table, to_json
+    from simulator.report.compare import compare_markdown, compare_table
+    from simulator.report.files import to_json
     from simulator.scenario import Scenario
 
     try:

@@ -18,7 +18,8 @@ def command(format_: str) -> None:
     The first time the engine is compiled before, which is announced. Exit codes: 0 all is well, 99 something is not,
     with what to do about it.
     """
-    from simulator.report import doctor_table, to_json
+    from simulator.report.doctor import doctor_table
+    from simulator.report.files import to_json
     from simulator.running.doctor import examine
 
     found = examine(lambda line: click.echo(line, err=True))

@@ -29,7 +29,8 @@ def command(
     Utilisation and saturation, latency of an empty system, operations of the models by their asymptotic laws, and
     the closed forms that hold under load.
     """
-    from simulator.report import estimate_table, to_json
+    from simulator.report.estimate import estimate_table
+    from simulator.report.files import to_json
 
     document = estimated(loaded(scenario, overlays, sets), rows, epochs)
     if format_ == "json":

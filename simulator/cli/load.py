@@ -33,7 +33,9 @@ def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...], out
     Mean and peak rate, the spread of gaps and the index of dispersion of counts, as asked for and as drawn; with -o a
     figure of the rate over time with the arrivals of one replication.
     """
-    from simulator.report import load_figure, load_table, to_json
+    from simulator.report.files import to_json
+    from simulator.report.load import load_table
+    from simulator.report.load_figure import load_figure
     from simulator.running.portrait import portrait
 
     kind = None if output is None else figure_format_of(output)

@@ -142,7 +142,7 @@ def engine_option(command: Command) -> Command:
 
 def figure_format_of(output: Path) -> str:
     """The format of a figure by its name, or a refusal; also where it could not be written."""
-    from simulator.report import figure_format
+    from simulator.report.load_figure import figure_format
 
     kind = figure_format(output)
     if kind is None:

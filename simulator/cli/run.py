@@ -153,7 +153,8 @@ def report(
     result: Result, format_: str, quiet: bool, output: Path | None, queries_file: Path | None, jobs: int
 ) -> bool:
     """Print a result, and write its files; returns whether they could be written."""
-    from simulator.report import run_table, to_json
+    from simulator.report.files import to_json
+    from simulator.report.run import run_table
 
     document = result.to_dict()
     written, is_written = [], True
@@ -181,7 +182,8 @@ def report(
 
 def write_directory(document: dict[str, Any], jobs: int, result: Result, output: Path) -> None:
     """Write the directory of a run."""
-    from simulator.report import run_table, to_json, write_queries, write_run
+    from simulator.report.files import to_json, write_queries, write_run
+    from simulator.report.run import run_table
     from simulator.scenario import to_yaml
 
     timing: dict[str, Any] = {"wall_s": result.wall_s, "jobs": jobs}
@@ -197,7 +199,8 @@ def write_directory(document: dict[str, Any], jobs: int, result: Result, output:
 
 def write_table(result: Result, file: Path) -> None:
     """Write the table of all queries."""
-    from simulator.report import write_new, write_queries_csv
+    from simulator.report.files import write_new
+    from simulator.report.queries import write_queries_csv
 
     names = [stage.name for stage in result.scenario.stages]
     write_new({file: partial(write_queries_csv, result.traces, names, file.name.endswith(".gz"))})

@@ -16,7 +16,7 @@ def command() -> None:
     Name it in the first line of a scenario: ``# yaml-language-server: $schema=schema.json``.
     """
     from simulator.plugins import load_plugins
-    from simulator.report import to_json
+    from simulator.report.files import to_json
     from simulator.scenario import json_schema
 
     click.echo(to_json(json_schema(load_plugins(given_plugins()).with_installed())), nl=False)

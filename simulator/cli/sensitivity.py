@@ -65,7 +65,9 @@ def command(
     same luck, with 95 % intervals. Whole numbers change by at least one.
     """
     from simulator.planning.sensitivity import sensitivity
-    from simulator.report import sensitivity_figure, sensitivity_table, to_json
+    from simulator.report.files import to_json
+    from simulator.report.sensitivity import sensitivity_table
+    from simulator.report.sensitivity_figure import sensitivity_figure
 
     given = {"seed": seed, "queries": queries, "replications": replications}
     checked = loaded(scenario, overlays, sets, given)

@@ -15,7 +15,7 @@ def command(scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...], for
 
     What is printed is itself a scenario, with the same meaning.
     """
-    from simulator.report import to_json
+    from simulator.report.files import to_json
     from simulator.scenario import to_yaml
 
     resolved = loaded(scenario, overlays, sets).resolved()

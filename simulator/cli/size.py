@@ -132,7 +132,7 @@ def command(
         show.clear()
     report(found, format_, output)
     if figure is not None and kind is not None:
-        from simulator.report import size_figure
+        from simulator.report.size_figure import size_figure
 
         write_figure(figure, size_figure(found.to_dict(), kind))
     sys.exit(found.exit_code)
@@ -140,7 +140,8 @@ def command(
 
 def report(found: Sizing, format_: str, output: Path | None) -> None:
     """Print a sizing, and write its files."""
-    from simulator.report import size_table, to_json, write_run
+    from simulator.report.files import to_json, write_run
+    from simulator.report.size import size_table
 
     document = found.to_dict()
     text = to_json(document) if format_ == "json" else size_table(document, table_width(), wants_color())
@@ -155,7 +156,9 @@ def files(found: Sizing, document: dict[str, Any]) -> dict[str, Content]:
     """What goes into a directory: each answer as a scenario that runs, what was found, and the figure."""
     from functools import partial
 
-    from simulator.report import size_figure, size_table, to_json
+    from simulator.report.files import to_json
+    from simulator.report.size import size_table
+    from simulator.report.size_figure import size_figure
     from simulator.scenario import to_yaml
 
     written: dict[str, Content] = {

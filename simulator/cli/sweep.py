@@ -118,7 +118,7 @@ def command(
 def opened(folder: Path, asked: Questions, is_new: bool) -> Journal:
     """The journal of a directory, which is made, whole or not at all, if it is to be new."""
     from simulator.planning.journal import ASKED, JOURNAL, Journal
-    from simulator.report import write_run
+    from simulator.report.files import write_run
     from simulator.scenario import to_yaml
 
     if is_new:
@@ -128,7 +128,8 @@ def opened(folder: Path, asked: Questions, is_new: bool) -> Journal:
 
 def report(found: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool:
     """Print a sweep, and write its files; returns whether they could be written."""
-    from simulator.report import sweep_csv, sweep_table, to_json
+    from simulator.report.files import to_json
+    from simulator.report.sweep import sweep_csv, sweep_table
 
     document = found.to_dict()
     is_written = folder is not None
@@ -151,7 +152,9 @@ def report(found: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool
 
 def write_files(found: Sweep, document: dict[str, Any], folder: Path) -> None:
     """Write the table and the figures of a sweep that is complete, in place of those of an earlier end of it."""
-    from simulator.report import sweep_csv, sweep_figures, write_over
+    from simulator.report.files import write_over
+    from simulator.report.sweep import sweep_csv
+    from simulator.report.sweep_figure import sweep_figures
 
     files: dict[Path, Content] = {folder / "results.csv": sweep_csv(document)}
     try:

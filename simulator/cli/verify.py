@@ -35,7 +35,8 @@ def command(deep: bool, families: str | None, seed: int, jobs: int, output: Path
     its 99.9 % interval twice, independently, or outside one at a level of one in a million, or the engines differ; 130
     interrupted, with what was found.
     """
-    from simulator.report import to_json, verify_table
+    from simulator.report.files import to_json
+    from simulator.report.verify import verify_table
     from simulator.verification import verify
 
     if output is not None:
@@ -63,7 +64,9 @@ def command(deep: bool, families: str | None, seed: int, jobs: int, output: Path
 
 def write_report(document: dict[str, Any], folder: Path) -> None:
     """Write a report directory, whole or not at all."""
-    from simulator.report import to_json, verify_csv, verify_figures, verify_markdown, write_run
+    from simulator.report.files import to_json, write_run
+    from simulator.report.verify import verify_csv, verify_markdown
+    from simulator.report.verify_figures import verify_figures
 
     drawn = verify_figures(document)
     shown = {name: what for name, (_, what) in drawn.items()}

@@ -204,7 +204,9 @@ def first_on_latency(objectives: Sequence[Objective]) -> Objective | None:
     return next((one for one in objectives if one.stage is None and one.measure in on), None)
 
 
-def rates(layout: Layout, window_s: F8, latency: Series, within: Objective | None) -> tuple[Interval, Interval, Interval]:
+def rates(
+    layout: Layout, window_s: F8, latency: Series, within: Objective | None
+) -> tuple[Interval, Interval, Interval]:
     """Offered, completed and good queries per second: (n - 1) / window, times the share of them.
 
     ``window_s``: (replications,). Good is what ends within the bound of an objective on latency.

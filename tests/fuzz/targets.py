@@ -30,7 +30,10 @@ from simulator.planning.journal import ASKED, CHECKSUM, JOURNAL, Journal, checks
 from simulator.planning.questions import questions
 from simulator.planning.saved_run import QUERIES, SUMMARY
 from simulator.planning.sweep import answer
-from simulator.report import catalogue_table, compare_table, sweep_csv, sweep_table, to_json
+from simulator.report.catalogue import catalogue_table
+from simulator.report.compare import compare_table
+from simulator.report.files import to_json
+from simulator.report.sweep import sweep_csv, sweep_table
 from simulator.scenario import Scenario, parse_objective
 from simulator.scenario.catalogue import catalogue_of
 
