@@ -155,8 +155,8 @@ class _Answers:
         rate = format_rate(prober.plan.rate_per_s * math.exp(lowest))
         reason = f"no load meets {asked.text}: it fails even at {rate}"
         empty = zero_load(prober.plan)
-        known = {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(asked))
-        if asked.stage is None and known is not None and known >= asked.bound:
+        known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(asked))
+        if empty is not None and asked.stage is None and known is not None and known >= asked.bound:
             what = "" if empty.kind == "exact" else f" ({empty.kind})"
             reason = f"no load meets {asked.text}, because even an empty system takes {format_duration(known)}{what}"
         return self._result(prober, lowest, UNREACHABLE, reason, NOTHING, ())

@@ -44,10 +44,10 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
         table(call, calls, 1),
         "",
         fleet_line(estimate["fleet"]),
-        "an empty system answers in "
-        + ", ".join(f"{name} {format_duration(value)}" for name, value in zero.items() if name != "kind")
-        + f" ({zero['kind']})",
     ]
+    if zero is not None:
+        each = ", ".join(f"{name} {format_duration(value)}" for name, value in zero.items() if name != "kind")
+        parts.append(f"an empty system answers in {each} ({zero['kind']})")
     if estimate["predictions"]:
         laws = [
             [

@@ -129,15 +129,17 @@ def _theory(theory: dict[str, Any]) -> list[str]:
         f"saturated at {rate(theory['saturation_per_s'])}"
     ]
     zero = theory["zero_load_s"]
-    empty = ", ".join(f"{name} {format_duration(zero[name])}" for name in ("mean", "p50", "p95", "p99"))
-    if zero["kind"] == "exact":
-        empty = format_duration(zero["mean"])
-    lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
+    if zero is not None:
+        empty = ", ".join(f"{name} {format_duration(zero[name])}" for name in ("mean", "p50", "p95", "p99"))
+        if zero["kind"] == "exact":
+            empty = format_duration(zero["mean"])
+        lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
     closed = [check for check in theory["checks"] if check["statistic"] not in ("area", "lost")]
     for law in dict.fromkeys(check["law"] for check in closed):
         here = [check for check in closed if check["law"] == law]
         lines.append(f"        {law}: {', '.join(_checked(here))}")
-    lines.append("        Little's law and flow balance hold in every stage")
+    if len(closed) < len(theory["checks"]):
+        lines.append("        Little's law and flow balance hold in every stage")
     return lines
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core.features import features_of
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
+from simulator.theory import claims
 from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.estimate import Estimate
 
@@ -162,6 +164,8 @@ def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
     """
     findings = []
     for stage in range(len(plan.stages)):
+        if not features_of(plan, stage) <= claims.FLOW:
+            continue
         area, total, lost = map(sum, zip(*_flows(traces, stage), strict=True))
         findings.append(_identity("Little's law on the sample path", "area", stage, total * 1e-9, area * 1e-9))
         findings.append(_identity("flow balance", "lost", stage, 0.0, float(lost)))

@@ -497,6 +497,7 @@ MODELS = (
 )
 
 QUERIES, THEORY = "figures.percentiles_are_of_all_queries", "figures.closed_forms_are_those_of_books"
+SILENT = "figures.laws_are_silent_where_they_do_not_hold"
 
 STATISTICS = (
     Mutant(
@@ -572,6 +573,46 @@ STATISTICS = (
         "alone_ns[shard] = factor[shard] * work\n    first",
         "alone_ns[shard] = factor[shard] / 2 * work\n    first",
         "figures.paper_holds",
+    ),
+    Mutant(
+        "a window of the order takes the cut before it twice",
+        "T1",
+        "stats/order.py",
+        "chosen &= self.values > last",
+        "chosen &= self.values >= last",
+        "figures.percentiles_are_of_many_queries",
+    ),
+    Mutant(
+        "two workers taken for one by M/D/1",
+        "T6",
+        "theory/claims.py",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.WORKERS}",
+        SILENT,
+    ),
+    Mutant(
+        "mergers that queue, forgotten by M/D/1",
+        "T6",
+        "theory/claims.py",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.MERGERS}",
+        SILENT,
+    ),
+    Mutant(
+        "M/G/1 holds unless somebody says that it does not",
+        "T6",
+        "theory/closed_forms.py",
+        "if not stage.features <= claims.POLLACZEK:",
+        "if stage.features & claims.ERLANG - claims.POLLACZEK:",
+        SILENT,
+    ),
+    Mutant(
+        "the last replica of a stage is nobody's",
+        "S22",
+        "core/stage_view.py",
+        "return slice(first, first + self.shards * self.replicas)",
+        "return slice(first, first + self.shards * self.replicas - 1)",
+        "figures.stages_are_read_by_name",
     ),
     Mutant(
         "Erlang's recursion one step short",
