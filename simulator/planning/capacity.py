@@ -1,4 +1,4 @@
-"""The highest load within all objectives, with its interval (house rule 8): ``capacity``."""
+"""The highest load within all objectives, with its interval (statistics rule 8): ``capacity``."""
 
 from __future__ import annotations
 

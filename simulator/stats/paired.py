@@ -1,4 +1,4 @@
-"""The difference between two runs, with its interval: a jackknife over replications (house rule 10).
+"""The difference between two runs, with its interval: a jackknife over replications (statistics rule 10).
 
 A figure (a pooled percentile, a ratio of sums) is computed from all R replications and, R times, from all but one. With
 d the difference B - A of the figures of all, and d_-r that without replication r of both, the interval is

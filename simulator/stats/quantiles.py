@@ -1,4 +1,4 @@
-"""Quantiles and their intervals, by inverting the interval of the share of later queries (house rules 2 and 3).
+"""Quantiles and their intervals, by inverting the interval of the share of later queries (statistics rules 2 and 3).
 
 The ends of the share's interval are computed at every order statistic that can matter (``levels`` says which), from
 running counts, so nothing is assumed about their shape. The true share of "later than x" cannot grow with x; the two
@@ -65,7 +65,7 @@ class Quantile:
 
     @property
     def supported(self) -> bool:
-        """Whether the sample supports it (house rule 3)."""
+        """Whether the sample supports it (statistics rule 3)."""
         return self.exceedances >= FEWEST_EXCEEDANCES
 
     @property

@@ -1,4 +1,4 @@
-"""The share of bad queries and its interval over replications (house rule 1): the one idea under all the others.
+"""The share of bad queries and its interval over replications (statistics rule 1): the one idea under all the others.
 
 A query is bad when it is later than some bound, or has no latency at all. Queries of one replication depend on each
 other, so the interval rests on the differences between replications; with one replication its blocks take their place.

@@ -1,4 +1,4 @@
-"""Whether a run can be believed at all: is the load carried (house rule 7), was the warm-up long enough (rule 6)."""
+"""Whether a run can be believed: is the load carried, was the warm-up long enough (statistics rules 7 and 6)."""
 
 from __future__ import annotations
 

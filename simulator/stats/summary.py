@@ -247,7 +247,7 @@ def _unsupported(whole: Figure, latency: Series) -> list[str]:
 
 
 def next_step(summary: Summary, precision: float) -> tuple[int, int]:
-    """Replications to reach a relative precision, and how many times longer each should be (house rule 9).
+    """Replications to reach a relative precision, and how many times longer each (statistics rule 9).
 
     (replications there are, 1) if it is reached. At most four times as much as there is.
     """

@@ -1,4 +1,4 @@
-"""Objectives judged by the interval that is printed beside them (house rule 5)."""
+"""Objectives judged by the interval that is printed beside them (statistics rule 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house rules of statistics, each by its own definition, slowly; and where they refuse to speak."""
+"""The rules of statistics (docs/statistics.md), each by its own definition, slowly; and where they refuse to speak."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def series_of(groups: list[list[float]]) -> Series:
 
 
 def share_slowly(bad: list[list[bool]], clustering: float) -> tuple[float, float]:
-    """House rule 1 to the letter, for replications of equal length."""
+    """Rule 1 to the letter, for replications of equal length."""
     shares = np.array([np.mean(group) for group in bad])
     total = sum(len(group) for group in bad)
     m = shares.mean()
