@@ -136,8 +136,8 @@ class PaperStage(StageView):
             if not self.has_fixed_items:
                 return None
             shift, mean = self.shift_s(shard), self.spread_out_s(shard)
-            drawn, square = mean * task.mean(), mean**2 * task.second_moment()
-            return shift + drawn, shift**2 + 2 * shift * drawn + square
+            longer, square = mean * task.mean(), mean**2 * task.second_moment()
+            return shift + longer, shift**2 + 2 * shift * longer + square
         knots = self.knot_slice
         if self.is_timed or self.has_fixed_items:
             mean = self.alone_s(shard)

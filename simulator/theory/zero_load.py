@@ -110,10 +110,10 @@ def zero_load(plan: Plan) -> ZeroLoad | None:
     if not all(view.features <= claims.ZERO_LOAD for view in views):
         return None
     work = work_law_of(plan)
-    drawn = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
+    of_machines = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
     vary = [not view.fixed_candidates or view.is_hashed for view in views if view.depends_on_items]
     stages = [_Stage(view) for view in views]
-    guess = (", at mean candidates" if any(vary) else "") + drawn
+    guess = (", at mean candidates" if any(vary) else "") + of_machines
     constants = [_constant_s(stage, 1.0) for stage in stages]
     if None not in constants:
         if work.is_constant() and not guess:
