@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.features import features_of, may_lockstep, may_look_ahead
 from simulator.core.laws import Law
 from simulator.core.plan import CANDIDATES, LEAST_WORK, RESPONSE
 from simulator.core.stage_view import stage_views
@@ -45,6 +46,15 @@ def test_a_view_says_what_the_stage_is_made_of():
     assert (two.replicas_left.tolist(), two.replicas_in_all) == ([3, 2, 2], 7)
     assert two.plan.knot_ns[two.knot_slice].tolist() == [1.0, 11.0]
     assert (one.laws()[CANDIDATES], two.laws()[RESPONSE]) == (Law.constant(8.0), Law.constant(7.0))
+
+
+@given(plans())
+def test_an_unknown_feature_takes_no_shortcut(plan):
+    for stage in range(len(plan.stages)):
+        features = features_of(plan, stage)
+        assert may_look_ahead(features)
+        assert not may_look_ahead(features | {"invented"})
+        assert not may_lockstep(features | {"invented"})
 
 
 @given(plans())
