@@ -46,7 +46,7 @@ ENGINES = (
     ),
     Mutant(
         "a stage closes at the first answer",
-        "S2",
+        "S5",
         REFERENCE,
         "if gather.missing == 0:",
         "if gather.missing == self.shards - 1:",
@@ -914,8 +914,8 @@ LOADERS = (
         "a name that no file can have crashes",
         "F2",
         "scenario/files.py",
-        "except (OSError, ValueError) as error:  # ValueError: a name that no file can have\n        raise",
-        "except OSError as error:\n        raise",
+        "except (OSError, ValueError) as error:  # ValueError: a name that no file can have\n        raise S",
+        "except OSError as error:\n        raise S",
         "inputs.what_was_found_once_is_refused",
     ),
     Mutant(
