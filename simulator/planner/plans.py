@@ -34,7 +34,7 @@ from simulator.core.plan import (
 from simulator.models import CostModel
 from simulator.planner.load import dispersion, make_load, refusal, work_law
 from simulator.scenario import Scenario, Stage
-from simulator.scenario.machines import lost_replica, lost_shards, machine_of, machines_of
+from simulator.scenario.machines import lost_replica, lost_shards, machine_of
 from simulator.scenario.stage import Routing
 
 POLICIES = {
@@ -170,7 +170,7 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
             continue
         uniform = [
             draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, index * draws.PLACES + machine, 0)[0]
-            for machine in range(machines_of(stage))
+            for machine in range(stage.machines)
         ]
         drawn = law.quantiles(np.array(uniform)).tolist()
         first_lost, lost = lost_shards(stage)

@@ -15,7 +15,7 @@ from simulator.planning.rows import SLO, WHOLE, WORDS, Row, columns_of, error_ro
 from simulator.running.execute import Progress, execute
 from simulator.running.run import simulate
 from simulator.scenario import Scenario
-from simulator.scenario.csv_file import TraceError
+from simulator.scenario.files import TraceError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.trace import COUNTERS, OF_STAGES, QUERY_COLUMNS, Trace
+from simulator.core.trace import COUNTERS, QUERY_COLUMNS, Trace
 
 
 def to_json(document: dict[str, Any]) -> str:
@@ -30,8 +30,7 @@ def write_queries(traces: dict[int, Trace], file: Path) -> None:
     """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
     ``replication`` and ``measured`` (queries,); the columns of the Trace, (queries,) or (stages, queries), in ns;
-    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), and what the plan says
-    of requests, (stages,).
+    -1 where an instant was not reached; then the counters of replicas, (replications, replicas).
     """
     ordered = [traces[replication] for replication in sorted(traces)]
 
@@ -43,12 +42,12 @@ def write_queries(traces: dict[int, Trace], file: Path) -> None:
         columns = [getattr(trace, name) for trace in ordered]
         if name in COUNTERS:
             return np.stack(columns)
-        if name in OF_STAGES or len(columns) == 1:
-            return columns[0]  # the same in all; or no second copy of a long one
+        if len(columns) == 1:
+            return columns[0]  # no second copy of a long one
         return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS, *OF_STAGES):
+        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
 

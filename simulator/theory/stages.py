@@ -11,9 +11,11 @@ import numpy as np
 
 from simulator.core import rules
 from simulator.core.features import Features, features_of
-from simulator.core.laws import Law, LawTable
-from simulator.core.plan import CANDIDATES, CONSTANT, EXPONENTIAL, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
+from simulator.core.laws import Law, LawTable, exponential
+from simulator.core.plan import CANDIDATES, CONSTANT, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
 from simulator.core.stage_view import StageView, stage_views
+from simulator.core.work import cost_ns as task_cost_ns
+from simulator.core.work import depends_on_items
 
 S_PER_NS = 1e-9
 
@@ -96,7 +98,7 @@ class PaperStage(StageView):
     def depends_on_items(self) -> bool:
         """Whether its time depends on items."""
         plan = self.plan
-        return bool(rules.depends_on_items(plan.stages, plan.laws, plan.knot_ns, plan.knot_slope, self.index))
+        return bool(depends_on_items(plan.stages, plan.laws, plan.knot_ns, plan.knot_slope, self.index))
 
     @property
     def has_both(self) -> bool:
@@ -107,7 +109,7 @@ class PaperStage(StageView):
         """Cost of the mean number of candidates."""
         plan = self.plan
         items = self.candidates * float(self.share[shard]) * work
-        cost_ns = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, self.index, items)
+        cost_ns = task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, self.index, items)
         return float(cost_ns) * S_PER_NS
 
     def alone_s(self, shard: int, work: float = 1.0) -> float:
@@ -189,7 +191,7 @@ class PaperStage(StageView):
         spread = self.spread()
         if self.has_both or (not self.is_timed and not self.has_fixed_items):
             return False
-        return spread.kind == EXPONENTIAL and self.work.is_constant()
+        return spread.kind == exponential.CODE and self.work.is_constant()
 
     def constant_services_s(self) -> F8 | None:
         """(shards, replicas) service times where none of them is random, else None."""

@@ -1,6 +1,6 @@
 """Bugs put in on purpose: edits of the source, each caught by the law whose number stands beside it.
 
-The numbers are those of ``simulator/testing/book.py``. ``workshop.py`` applies an edit and runs the check;
+The numbers are those of ``simulator/testing/book``. ``workshop.py`` applies an edit and runs the check;
 ``tests/test_mutants.py`` asks for each of them, and prints the table. This module is only data: ``docs/laws.md`` is
 made from it, too.
 """
@@ -323,7 +323,7 @@ DECISIONS = (
     Mutant(
         "a lognormal without its correction",
         "L3",
-        "core/laws.py",
+        "core/laws/lognormal.py",
         "math.log(mean) - sigma2 / 2",
         "math.log(mean)",
         STATED,
@@ -331,7 +331,7 @@ DECISIONS = (
     Mutant(
         "a Weibull of the wrong scale",
         "L3",
-        "core/laws.py",
+        "core/laws/weibull.py",
         "mean / math.gamma(1 + 1 / shape), 1 / shape",
         "mean, 1 / shape",
         STATED,
@@ -339,16 +339,23 @@ DECISIONS = (
     Mutant(
         "a hyperexponential too even",
         "L4",
-        "core/laws.py",
+        "core/laws/hyperexponential.py",
         "math.sqrt((cv * cv - 1) / (cv * cv + 1))",
         "(cv * cv - 1) / (cv * cv + 1)",
         STATED,
     ),
-    Mutant("an exponential of u", "L2", "core/sampling.py", "return -a * log(1.0 - u)", "return -a * log(u)", STATED),
+    Mutant(
+        "an exponential of u",
+        "L2",
+        "core/laws/exponential.py",
+        "return -a * log(1.0 - u)",
+        "return -a * log(u)",
+        STATED,
+    ),
     Mutant(
         "values measured, but never the largest",
         "L3",
-        "core/sampling.py",
+        "core/laws/empirical.py",
         "min(int(u * count), count - 1)",
         "min(int(u * (count - 1)), count - 2)",
         STATED,
@@ -356,31 +363,31 @@ DECISIONS = (
     Mutant(
         "a part of a mixture drawn from all of u",
         "L3",
-        "core/sampling.py",
-        "_within(u, low, points[first + part]))",
+        "core/laws/sampling.py",
+        "mixture.left_of(u, low, table[first + part]))",
         "u)",
         STATED,
     ),
     Mutant(
         "a lognormal that does not scale",
         "L7",
-        "core/laws.py",
-        "self.a + math.log(factor), self.b",
-        "self.a * factor, self.b",
+        "core/laws/lognormal.py",
+        '{"a": law.a + math.log(factor)}',
+        '{"a": law.a * factor}',
         STATED,
     ),
     Mutant(
         "a distribution function without its shape",
         "L5",
-        "core/laws.py",
-        "(np.maximum(x, 0.0) / self.a) ** (1 / self.b)",
-        "(np.maximum(x, 0.0) / self.a)",
+        "core/laws/weibull.py",
+        "(np.maximum(x, 0.0) / law.a) ** (1 / law.b)",
+        "(np.maximum(x, 0.0) / law.a)",
         STATED,
     ),
     Mutant(
         "a gamma table that is not rescaled",
         "L9",
-        "core/law_tables.py",
+        "core/laws/gamma.py",
         "return tuple((value / mean).tolist())",
         "return tuple(value.tolist())",
         "parts.tables_of_gamma_are_of_mean_one",
@@ -388,10 +395,50 @@ DECISIONS = (
     Mutant(
         "all laws of a plan share the first table",
         "L9",
-        "core/laws.py",
-        "            return placed[table]",
-        "            return 0 * placed[table]",
+        "core/laws/law.py",
+        "            return places[table]",
+        "            return 0 * places[table]",
         "parts.laws_survive_their_table",
+    ),
+    Mutant(
+        "an exponential in the place of a Weibull",
+        "L3",
+        "core/laws/sampling.py",
+        "value[i] = weibull.quantile(a, b, u[i])",
+        "value[i] = exponential.quantile(a, u[i])",
+        STATED,
+    ),
+    Mutant(
+        "a hyperexponential of which one part scales",
+        "L7",
+        "core/laws/hyperexponential.py",
+        '"b": law.b * factor',
+        '"b": law.b',
+        STATED,
+    ),
+    Mutant(
+        "a distribution function that forgets its maximum",
+        "L5",
+        "core/laws/pareto.py",
+        "np.clip(inside / law.c",
+        "np.clip(inside",
+        STATED,
+    ),
+    Mutant(
+        "a factor whose mean square is 1",
+        "L8",
+        "core/laws/pareto.py",
+        "1 / moment(terms(1.0, shape, spread), 1)",
+        "1 / moment(terms(1.0, shape, spread), 2)",
+        "parts.factors_have_mean_one",
+    ),
+    Mutant(
+        "a factor stated by another mean",
+        "L8",
+        "core/laws/family.py",
+        "terms=partial(self.terms, mean=1.0)",
+        "terms=partial(self.terms, mean=1.1)",
+        "parts.factors_have_mean_one",
     ),
 )
 
@@ -668,7 +715,7 @@ PLANNER = (
         "replicas of a shard on one machine",
         "S21",
         "scenario/machines.py",
-        "return replica * machines_in_a_row(stage) + shard",
+        "return replica * stage.machines_in_a_row + shard",
         "return shard",
         "inputs.luck_is_of_machines",
     ),
@@ -798,7 +845,7 @@ LOADERS = (
     Mutant(
         "the last column of a file is not read",
         "F7",
-        "scenario/csv_file.py",
+        "scenario/files.py",
         "return names.index(column.name)",
         "return min(names.index(column.name), len(names) - 2)",
         WRITTEN,
@@ -809,7 +856,7 @@ LOADERS = (
     Mutant(
         "a measured time in the wrong unit",
         "F7",
-        "scenario/measured_file.py",
+        "scenario/recorded.py",
         '"a time") * unit_s)',
         '"a time"))',
         WRITTEN,
@@ -817,7 +864,7 @@ LOADERS = (
     Mutant(
         "shares of a law taken for values",
         "F7",
-        "scenario/law_file.py",
+        "scenario/recorded.py",
         "    if not shares:\n        return",
         "    if shares:\n        return",
         WRITTEN,

@@ -1,0 +1,70 @@
+"""Shards in lockstep are simulated once: an exact shortcut.
+
+Two shards of a stage do everything at the same time if their tasks take the same time (nothing is drawn a task, their
+shares and machines are equal) and all tasks of a query go to the replicas of equal index. The sending to shard after
+shard only shifts one against the other. Then a class of such shards is one column of a smaller Plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simulator.core.features import features_of, may_lockstep
+from simulator.core.plan import F8, I8, Plan, frozen
+from simulator.engines.compiled.passes import LAST, MEMBERS, SUM
+
+
+@dataclass(frozen=True)
+class Lockstep:
+    """A Plan of classes of shards, and what it takes to say of every shard what was seen of its class."""
+
+    plan: Plan  #: with one shard a class
+    lanes: I8  #: (3, classes of all stages) MEMBERS, LAST, SUM
+    replica_of: I8  #: (all replicas of the original plan,) index among those of ``plan``
+
+
+def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
+    """Find the classes; stages where none is found, or in ``except_stages``, have one shard a class."""
+    stages = np.array(plan.stages)
+    share: list[F8] = []
+    machine_factor: list[F8] = []
+    replica_of: list[I8] = []
+    lanes: list[I8] = []
+    for stage, row in enumerate(stages):
+        shards, replicas = int(row["shards"]), int(row["replicas"])
+        shares = plan.share[row["first_shard"] : row["first_shard"] + shards]
+        first = int(row["first_replica"])
+        machines = plan.machine_factor[first : first + shards * replicas].reshape(shards, replicas)
+        representative = class_of = np.arange(shards)
+        if stage not in except_stages and shards > 1 and may_lockstep(features_of(plan, stage)):
+            columns = np.column_stack([shares, machines])
+            _, chosen, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+            if len(chosen) < shards:  # else the order of shards stands
+                representative, class_of = chosen, inverse.reshape(shards)
+        classes, before = len(representative), sum(len(part) for part in machine_factor)
+        members = np.bincount(class_of, minlength=classes)
+        last = np.zeros(classes, dtype=np.int64)
+        np.maximum.at(last, class_of, np.arange(shards))
+        index_sum = np.zeros(classes, dtype=np.int64)
+        np.add.at(index_sum, class_of, np.arange(shards))
+        lanes.append(np.stack([members, last, index_sum]))
+        row["first_shard"] = sum(len(part) for part in share)
+        row["first_replica"] = before
+        row["shards"] = classes
+        row["lost"] = min(row["lost"], classes)  # where there are classes, all shards have lost one, or none
+        share.append(shares[representative])
+        machine_factor.append(machines[representative].ravel())
+        replica_of.append(before + (class_of[:, np.newaxis] * replicas + np.arange(replicas)).ravel())
+    views = stages["balancers"] * stages["shards"] * stages["replicas"]
+    stages["first_view"] = np.cumsum(views) - views
+    smaller = replace(
+        plan,
+        stages=frozen(stages),
+        share=frozen(np.concatenate(share)),
+        machine_factor=frozen(np.concatenate(machine_factor)),
+    )
+    assert (MEMBERS, LAST, SUM) == (0, 1, 2)
+    return Lockstep(smaller, frozen(np.concatenate(lanes, axis=1), np.int64), np.concatenate(replica_of))

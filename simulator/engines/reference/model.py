@@ -1,0 +1,299 @@
+"""The reference engine's story: what a query, a stage and a replica do, as SimPy processes. Read this file first.
+
+A *query* is a process: it arrives and, stage by stage, sends a task to one replica of every shard, waits for the last
+answer, and merges. A replica is a FIFO queue before one or more *workers*, each a process that serves task after task.
+Between the two, plain callbacks carry a copy of a task along: enqueued, started, answered; the steps it may take stand
+in one table (``copy_states``).
+
+Whom a task goes to (``routing``) and how much it is (``work``) is decided when it is sent, how long it takes
+(``service``) when it starts. This file only says what waits for what; ``clock`` says what comes first.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections import deque
+from collections.abc import Callable, Generator
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+import simpy
+
+from simulator.core import copy_states, rules
+from simulator.core.calling import Calls
+from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.routing import is_load_aware, route_of_query
+from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
+from simulator.core.service import response_of, service_of
+from simulator.core.trace import Trace
+from simulator.core.work import ALONE, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_query
+from simulator.engines.reference.clock import At, Clock, Handover
+from simulator.engines.reference.recorder import Recorder
+
+Process = Generator[simpy.Event, Any, None]
+
+
+def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | None = None) -> Trace:
+    """Simulate one replication and return its trace; with ``tasks``, every task's instants too.
+
+    ``stopped`` is not asked: this engine runs in a process of its own, which can be ended.
+    """
+    # A query leaves no cyclic garbage behind, and the collector, left on, would look through all pending events again
+    # and again: a fifth of the time on a stage of 1000 shards.
+    was_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return Model(plan, tasks).run()
+    finally:
+        if was_collecting:
+            gc.enable()
+
+
+#: What a copy may do, by state and step.
+TRANSITIONS = copy_states.TRANSITIONS
+
+
+class Model:
+    """One run: the clock, the fleet, and what the trace will say."""
+
+    def __init__(self, plan: Plan, tasks: bool) -> None:
+        self.plan = plan
+        self.clock = Clock(NEVER_NS if plan.drain_ns == NEVER_NS else math.inf)
+        self.record = Recorder(plan, tasks)
+        self.sent = 0
+        self.calls = Calls(plan)
+        self.run_row = plan.run_row()
+        self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
+        self.stages = [Stage(self, index) for index in range(len(plan.stages))]
+
+    def run(self) -> Trace:
+        """Run until nothing is left to happen, or the drain is cut."""
+        self.clock.process(self.arrivals())
+        if self.plan.drain_ns == NEVER_NS:
+            self.clock.run()
+        else:
+            self.clock.run(until=self.plan.end_ns + 1)
+        return self.record.trace(self.clock.events)
+
+    def arrivals(self) -> Process:
+        """Queries arrive at the instants that the plan says."""
+        for query, instant in enumerate(self.plan.arrival_ns.tolist()):
+            yield At(self.clock, instant, ARRIVE, query)
+            self.clock.process(self.query(query))
+
+    def query(self, query: int) -> Process:
+        """A query's life: for each stage, fan out, wait for the answers, merge; then it is complete."""
+        clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
+        candidates = 0.0
+        for stage in self.stages:
+            key = (query << stage_bits) | stage.index
+            yield At(clock, clock.now, DISPATCH, key)
+            gather = Gather(stage, query)
+            candidates = stage.dispatch(gather, candidates)
+            yield gather.closed
+            yield from stage.merge(key)
+            record.leave(gather, clock.now)
+        record.complete(query)
+
+
+class Stage:
+    """One stage of the funnel: its replicas and its mergers."""
+
+    def __init__(self, model: Model, index: int) -> None:
+        plan = model.plan
+        row = plan.stages[index]
+        self.model = model
+        self.index = index
+        self.shards = int(row["shards"])
+        self.replicas_per_shard = int(row["replicas"])
+        self.first_shard = int(row["first_shard"])
+        self.request_ns = int(row["request_ns"])
+        self.send_ns = int(row["send_ns"])
+        self.is_load_aware = bool(is_load_aware(row["policy"]))
+        first = int(row["first_replica"])
+        count = self.shards * self.replicas_per_shard
+        self.replicas = [Replica(model, first + i, int(row["workers"])) for i in range(count)]
+        self.merging: deque[Handover] = deque()
+        self.free_mergers = int(row["mergers"])
+        self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
+        self.reals = np.zeros((REALS, self.shards))
+        self.wholes = np.zeros((WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
+
+    def dispatch(self, gather: Gather, previous: float) -> float:
+        """Send a task to one replica of every shard, in shard order; return the candidates scored here.
+
+        ``previous``: candidates given to the previous stage.
+        """
+        model, clock, now = self.model, self.model.clock, self.model.clock.now
+        candidates, view = self.decide(gather.query, previous)
+        model.record.enter(gather, candidates)
+        loads = self.wholes[LOAD].tolist()
+        sent = zip(self.wholes[REPLICA, : self.shards].tolist(), self.reals[ALONE].tolist(), strict=True)
+        for shard, (chosen, alone_ns) in enumerate(sent):
+            local = shard * self.replicas_per_shard + chosen
+            replica = self.replicas[local]
+            copy = Copy(gather, shard, replica, alone_ns)
+            model.record.send(copy)
+            if self.is_load_aware:
+                copy.counter, copy.load = view + local, loads[shard]
+                model.outstanding[copy.counter] += copy.load
+            key = (replica.index << model.plan.send_bits) | model.sent
+            model.sent += 1
+            At(clock, now + self.request_ns + shard * self.send_ns, ENQUEUE, key, replica.enqueue, copy)
+        return candidates
+
+    def decide(self, query: int, previous: float) -> tuple[float, int]:
+        """How much and whom, for all shards: ALONE, REPLICA and LOAD; returns candidates and the balancer's view."""
+        model, plan = self.model, self.model.plan
+        laws = plan.laws, plan.law_parts, plan.law_points
+        self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = query, previous
+        work_of_query(
+            *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
+            *(self.index, plan.work, self.reals, self.wholes),
+        )
+        view = route_of_query(
+            *(model.calls.stages, model.run_row, model.outstanding, model.calls.fault),
+            *(self.index, self.reals, self.wholes),
+        )
+        model.calls.check()
+        return float(self.reals[SCORED, 0]), int(view)
+
+    def service_ns(self, copy: Copy) -> int:
+        """How long a task takes that starts now."""
+        model, plan = self.model, self.model.plan
+        return service_of(
+            *(model.run_row, plan.laws, plan.law_parts, plan.law_points, plan.machine_factor),
+            *(self.index, copy.gather.query, copy.shard, copy.replica.index, copy.alone_ns),
+        )
+
+    def response_ns(self, copy: Copy) -> int:
+        """How long the answer of a task takes that finishes now."""
+        plan = self.model.plan
+        laws = plan.laws, plan.law_parts, plan.law_points
+        return response_of(self.model.run_row, *laws, self.index, copy.gather.query, copy.shard)
+
+    def answer(self, at: At) -> None:
+        """A task's answer reaches the aggregator; the last one closes the stage."""
+        copy: Copy = at._value
+        copy.step(copy_states.ANSWERED)
+        gather = copy.gather
+        if self.is_load_aware:
+            self.model.outstanding[copy.counter] -= copy.load
+        copy.answer_ns = now = self.model.clock.now
+        gather.answer_sum_ns += now - gather.enter_ns
+        gather.missing -= 1
+        if gather.missing == 0:
+            self.model.record.close(copy, now)
+            gather.closed.give()
+
+    def merge(self, key: int) -> Process:
+        """Merge the answers: a mere delay, or work for one of a few mergers, first come first served."""
+        clock = self.model.clock
+        is_limited = self.model.plan.stages[self.index]["mergers"] > 0
+        if is_limited:
+            if self.free_mergers == 0:
+                turn = Handover(clock)
+                self.merging.append(turn)
+                yield turn
+            else:
+                self.free_mergers -= 1
+        yield At(clock, clock.now + self.merge_ns, MERGED, key)
+        if is_limited:
+            if self.merging:
+                self.merging.popleft().give()
+            else:
+                self.free_mergers += 1
+
+
+class Gather:
+    """The answers of one query in one stage, while they come in."""
+
+    __slots__ = ("answer_sum_ns", "closed", "enter_ns", "missing", "query", "stage")
+
+    def __init__(self, stage: Stage, query: int) -> None:
+        self.stage = stage
+        self.query = query
+        self.enter_ns = stage.model.clock.now
+        self.missing = stage.shards
+        self.answer_sum_ns = 0
+        self.closed = Handover(stage.model.clock)
+
+
+class Copy:
+    """One query's work at one shard, sent to one replica."""
+
+    __slots__ = (
+        *("alone_ns", "answer_ns", "counter", "enqueue_ns", "finish_ns", "gather", "load", "replica"),
+        *("shard", "start_ns", "state", "worker"),
+    )
+
+    def __init__(self, gather: Gather, shard: int, replica: Replica, alone_ns: float) -> None:
+        self.gather = gather
+        self.shard = shard
+        self.replica = replica
+        self.alone_ns = alone_ns
+        self.state = copy_states.SENT
+        self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
+        self.counter: int  # where and how much it is outstanding, if the routing looks at that
+        self.load: int
+
+    def step(self, what: int) -> None:
+        """Take a step of the table; a pair that is not in it is a bug."""
+        self.state = TRANSITIONS[self.state, what]
+
+
+class Replica:
+    """A FIFO queue before one or more workers."""
+
+    def __init__(self, model: Model, index: int, workers: int) -> None:
+        self.model = model
+        self.index = index
+        self.queue: deque[Copy] = deque()
+        self.free = list(range(workers))  # a heap: the free worker of lowest index is next
+        self.is_starting = False
+        self.given = [Handover(model.clock) for _ in range(workers)]
+        for worker in range(workers):
+            model.clock.process(self.serve(worker))
+
+    def enqueue(self, at: At) -> None:
+        """A task joins the queue."""
+        copy: Copy = at._value
+        copy.step(copy_states.ENQUEUED)
+        copy.enqueue_ns = self.model.clock.now
+        self.queue.append(copy)
+        self.start_soon()
+
+    def start_soon(self) -> None:
+        """At the end of this instant, start what may start. Once an instant is enough."""
+        if self.free and self.queue and not self.is_starting:
+            self.is_starting = True
+            At(self.model.clock, self.model.clock.now, START, self.index, self.start)
+
+    def start(self, _: At) -> None:
+        """While a worker is free and a task waits, the free worker of lowest index takes the first in the queue."""
+        self.is_starting = False
+        while self.free and self.queue:
+            worker = heappop(self.free)
+            self.given[worker].give(self.queue.popleft())
+
+    def serve(self, worker: int) -> Process:
+        """A worker's life: take a task, serve it, send its answer on its way."""
+        clock, record = self.model.clock, self.model.record
+        shard_bits = self.model.plan.shard_bits
+        key = (self.index << self.model.plan.worker_bits) | worker
+        given = self.given[worker]
+        while True:
+            copy: Copy = yield given
+            stage = copy.gather.stage
+            copy.step(copy_states.STARTED)
+            copy.worker, copy.start_ns = worker, clock.now
+            yield At(clock, clock.now + stage.service_ns(copy), FINISH, key)
+            copy.step(copy_states.FINISHED)
+            copy.finish_ns = clock.now
+            heappush(self.free, worker)
+            record.finish(copy)
+            answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
+            At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)
+            self.start_soon()
