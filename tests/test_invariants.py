@@ -12,8 +12,9 @@ import pytest
 from conftest import ROOT
 
 from simulator.core.assemble import StageParts, assemble
-from simulator.core.invariants import INVARIANTS
+from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.laws import Law
+from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
 
@@ -54,7 +55,8 @@ def column(name: str, at, value: Callable | int) -> Callable:
 
 
 def of_tasks(name: str, at, value: Callable | int) -> Callable:
-    """A trace with another value in the table of tasks."""
+    """A trace with another value in the table of tasks, at (query, shard among all): three shards a query are sent."""
+    at = slice(at[1], None, 3) if isinstance(at[0], slice) else 3 * at[0] + at[1]
 
     def edit(trace):
         changed = getattr(trace.task_table, name).copy()
@@ -77,10 +79,15 @@ def both(*edits: Callable) -> Callable:
     return edit
 
 
-def waiting_task() -> tuple[int, int]:
-    """A task that waits."""
-    table = RIGHT.task_table
-    return tuple(np.argwhere(table.start_ns > table.enqueue_ns)[0])
+def without_row(row: int) -> Callable:
+    """A trace whose table of tasks lacks a row."""
+
+    def edit(trace):
+        names = [field.name for field in dataclasses.fields(trace.task_table)]
+        columns = {name: np.delete(getattr(trace.task_table, name), row) for name in names}
+        return dataclasses.replace(trace, task_table=dataclasses.replace(trace.task_table, **columns))
+
+    return edit
 
 
 #: Of each invariant: a trace that was right and is tampered with, and what its violation says of the place.
@@ -120,6 +127,12 @@ TAMPERED = {
     "I33": (column("busy_ns", 4, more(1)), {"replica": 4, "counter": "busy_ns"}),
     "I34": (column("longest_wait_ns", 4, more(1)), {"replica": 4, "counter": "longest_wait_ns"}),
     "I35": (column("critical_wait_ns", (0, 3), more(1)), {"query": 3, "stage": 0, "of": "waiting"}),
+    "I36": (of_tasks("state", (3, 1), RUNNING), {"query": 3, "stage": 0, "shard": 1, "state": RUNNING}),
+    "I37": (of_tasks("shard", (3, 1), 0), {"query": 3, "stage": 0, "shard": 0, "copy": 0}),
+    "I38": (column("wasted_ns", 4, 9), {"replica": 4, "wasted_ns": 9}),
+    "I39": (without_row(10), {"query": 3, "stage": 0, "copies": 1, "shards": 2}),
+    "I40": (column("critical_enqueue_ns", (1, 3), more(1)), {"query": 3, "stage": 1}),
+    "I41": (of_tasks("state", (3, 1), RUNNING), {"query": 3, "stage": 0, "shard": 1, "state": RUNNING}),
 }
 
 
@@ -144,6 +157,12 @@ def test_a_trace_that_was_tampered_with_is_told(number):
     assert {violation.words for violation in told} == {INVARIANTS[number].words}
     assert any(place.items() <= violation.case.items() for violation in told), [str(violation) for violation in told]
     assert str(told[0]).startswith(f"{number}: {INVARIANTS[number].words} (")
+
+
+@pytest.mark.parametrize("state", [*range(len(STATES)), len(STATES), -1])
+def test_a_copy_that_was_answered_is_done_and_nothing_else(state):
+    told = list(of_tasks("state", (3, 1), state)(RIGHT).verify(PLAN))
+    assert any(violation.number == "I36" for violation in told) == (state != DONE)
 
 
 def test_all_violations_are_told_not_only_the_first():

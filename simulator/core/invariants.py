@@ -1,92 +1,18 @@
-"""What every Trace obeys, recomputed the slow way from the Plan: for tests, and for whoever doubts a run.
-
-A row of ``INVARIANTS`` is all there is of an invariant but its check: documentation, kit and tests go by the table.
-"""
+"""What every Trace obeys, recomputed the slow way from the Plan: for tests, and for whoever doubts a run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from simulator.core import copy_states as copies
 from simulator.core import draws, rules
-from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT
 from simulator.core.laws import sampling
 from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
 from simulator.core.trace import COMPLETE, Trace
-
-
-class Invariant(NamedTuple):
-    """What a trace obeys."""
-
-    number: str  #: never given again
-    law: str  #: number of the law of scenarios (``docs/laws.md``) that it is part of
-    words: str
-
-
-#: Every invariant; those from I16 on need a table of tasks.
-INVARIANTS = {
-    row.number: row
-    for row in (
-        Invariant("I01", "S1", "the trace has the plan's arrivals"),
-        Invariant("I02", "S1", "the queries are measured that the plan says"),
-        Invariant("I03", "S1", "a query is complete if and only if it has left"),
-        Invariant("I04", "S1", "without a cut of the drain every query is complete"),
-        Invariant("I05", "S1", "a stage is entered on leaving another"),
-        Invariant("I06", "S1", "every query enters the first stage"),
-        Invariant("I07", "S2", "a stage closes after it was entered"),
-        Invariant("I08", "S2", "a stage is left after it closed"),
-        Invariant("I09", "S1", "candidates are known of entered stages"),
-        Invariant("I10", "S4", "a closed stage has a critical task"),
-        Invariant("I11", "S4", "the critical shard is one of the stage"),
-        Invariant("I12", "S4", "the critical task explains when a stage closes"),
-        Invariant("I13", "S4", "a service takes at least 1 ns"),
-        Invariant("I14", "S4", "a merge takes its time"),
-        Invariant("I15", "S4", "no answer counts after the closing one"),
-        Invariant("I16", "S2", "a task is enqueued a request latency after its sending"),
-        Invariant("I17", "S2", "a task is there only where its query is"),
-        Invariant("I18", "S2", "a task starts when it is there"),
-        Invariant("I19", "S2", "a service takes time"),
-        Invariant("I20", "S2", "an answer follows its finish"),
-        Invariant("I21", "S2", "a stage closes when all answers are there"),
-        Invariant("I22", "S2", "a stage closes at the last of its answers"),
-        Invariant("I23", "S4", "answers sum to what is recorded"),
-        Invariant("I24", "S6", "a task goes to a replica of its shard that is there"),
-        Invariant("I25", "S6", "by query, one index serves all shards"),
-        Invariant("I26", "S3", "first come, first served"),
-        Invariant("I27", "S3", "nobody overtakes those who still wait"),
-        Invariant("I28", "S3", "no more tasks at once than workers"),
-        Invariant("I29", "S3", "a worker serves one task at a time"),
-        Invariant("I30", "S3", "nobody waits while a worker is idle"),
-        Invariant("I31", "S3", "the worker is one of the replica's"),
-        Invariant("I32", "S5", "the tasks of a replica are counted"),
-        Invariant("I33", "S5", "busy and waiting times are summed"),
-        Invariant("I34", "S5", "the longest wait is kept"),
-        Invariant("I35", "S4", "the critical task's enqueue, waiting, service and answer are those of the task"),
-        Invariant("I36", "S2", "what happened to a copy is what its state says"),
-        Invariant("I37", "S1", "a copy has one row, and rows are in the order of query, stage, shard and copy"),
-        Invariant("I38", "S5", "no work is wasted where every answer counts"),
-    )
-}
-
-
-@dataclass(frozen=True)
-class Violation:
-    """An invariant that does not hold at one place of a trace."""
-
-    number: str
-    words: str
-    case: Mapping[str, Any]  #: where (query, stage, shard, replica) and the values there
-
-    def place(self) -> str:
-        """The case in one line."""
-        return ", ".join(f"{name} {value}" for name, value in self.case.items())
-
-    def __str__(self) -> str:
-        """One line."""
-        return f"{self.number}: {self.words} ({self.place()})"
+from simulator.core.violations import INVARIANTS, Violation
 
 
 def violations(plan: Plan, trace: Trace) -> Iterator[Violation]:
@@ -157,6 +83,9 @@ def _breakdown(plan: Plan, trace: Trace, stage: int) -> Iterator[Violation]:
     closed = close >= 0
     yield from _at("I10", closed != (shard >= 0), where, close_ns=close, critical_shard=shard)
     yield from _at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
+    enqueue = trace.critical_enqueue_ns[stage]
+    expected = trace.enter_ns[stage] + row["request_ns"] + shard * row["send_ns"]
+    yield from _at("I40", closed & (enqueue != expected), where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
     drawn = np.full(plan.queries, -1)
     for query in np.flatnonzero(closed & (shard >= 0)):
@@ -215,7 +144,7 @@ def _rows(trace: Trace) -> Rows:
 
 def _task_by_task(plan: Plan, trace: Trace) -> Iterator[Violation]:
     tasks = _rows(trace)
-    yield from _states(trace, tasks)
+    yield from _copies(plan, trace, tasks)
     for stage in range(len(plan.stages)):
         here = tasks.some(tasks.stage == stage)
         yield from _life(plan, trace, here, stage)
@@ -226,27 +155,49 @@ def _task_by_task(plan: Plan, trace: Trace) -> Iterator[Violation]:
         mine = tasks.some((tasks.replica == replica) & (tasks.enqueue_ns >= 0))
         yield from _queue(mine, int(workers[replica]), replica)
     yield from _counters(plan, trace, tasks)
+    replica = {"replica": np.arange(plan.replicas)}
+    yield from _at("I38", trace.wasted_ns != 0, replica, wasted_ns=trace.wasted_ns)
 
 
-#: Instants that a copy has reached, by its state; the others may be reached from any of several.
-REACHED = {SENT: 0, QUEUED: 1, RUNNING: 2, ANSWERING: 3, DONE: 4}
+#: Instants of a copy, in order, and what happens to it then.
+INSTANTS = ("enqueue_ns", "start_ns", "finish_ns", "answer_ns")
+STEPS = (copies.ENQUEUED, copies.STARTED, copies.FINISHED, copies.ANSWERED)
 
 
-def _states(trace: Trace, tasks: Rows) -> Iterator[Violation]:
-    """Every copy has one row, in order, and the instants that its state says."""
+def _histories() -> Any:
+    """(states, 16) whether a copy in a state may have some of INSTANTS, a bit each, by the table of states alone."""
+    possible = np.zeros((len(copies.STATES), 2 ** len(STEPS)), dtype=bool)
+    possible[copies.SENT, 0] = True
+    for _ in copies.STATES:  # no way through the table is longer
+        for (state, step), after in copies.TRANSITIONS.items():
+            bit = 1 << STEPS.index(step) if step in STEPS else 0
+            for instants in np.flatnonzero(possible[state]):
+                possible[after, instants | bit] = True
+    return possible
+
+
+def _copies(plan: Plan, trace: Trace, tasks: Rows) -> Iterator[Violation]:
+    """Every copy has one row, in order, and the instants that lead to its state; every shard is sent one."""
     rank = np.lexsort((tasks.copy, tasks.shard, tasks.stage, tasks.query))
     names = np.stack((tasks.query, tasks.stage, tasks.shard, tasks.copy))
     again = np.zeros(len(rank), dtype=bool)
     again[1:] = (names[:, 1:] == names[:, :-1]).all(axis=0)
     yield from _at("I37", (rank != np.arange(len(rank))) | again, tasks.place, copy=tasks.copy)
-    instants = np.stack((tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns))
-    reached = (instants >= 0).sum(axis=0)
-    expected = np.array([REACHED.get(int(state), -1) for state in tasks.state], dtype=np.int64)
-    started = (tasks.start_ns >= 0).astype(np.int64)
-    wrong = (reached != expected) | (tasks.batch != started) | ((tasks.worker >= 0) != (tasks.start_ns >= 0))
-    yield from _at("I36", wrong, tasks.place, state=tasks.state, instants=reached, batch=tasks.batch)
-    replica = {"replica": np.arange(len(trace.wasted_ns))}
-    yield from _at("I38", trace.wasted_ns != 0, replica, wasted_ns=trace.wasted_ns)
+    state, known = tasks.state, (tasks.state >= 0) & (tasks.state < len(copies.STATES))
+    instants = {name: getattr(tasks, name) for name in INSTANTS}
+    reached = sum((instant >= 0).astype(np.int64) << bit for bit, instant in enumerate(instants.values()))
+    is_started = tasks.start_ns >= 0
+    wrong = ~known | ~_histories()[np.where(known, state, 0), reached]
+    wrong |= (tasks.batch != is_started) | ((tasks.worker >= 0) != is_started)
+    yield from _at("I36", wrong, tasks.place, state=state, batch=tasks.batch, worker=tasks.worker, **instants)
+    if plan.drain_ns == NEVER_NS:
+        yield from _at("I41", ~np.isin(state, copies.FINAL), tasks.place, state=state)
+    sent = np.zeros((len(plan.stages), plan.queries), dtype=np.int64)
+    np.add.at(sent, (tasks.stage, tasks.query), tasks.copy == 0)
+    for stage, row in enumerate(plan.stages):
+        where = {"query": np.arange(plan.queries), "stage": stage}
+        expected = np.where(trace.candidates[stage] >= 0, row["shards"], 0)
+        yield from _at("I39", sent[stage] != expected, where, copies=sent[stage], shards=expected)
 
 
 def _life(plan: Plan, trace: Trace, tasks: Rows, stage: int) -> Iterator[Violation]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simulator.core.plan import F8, I8, Plan
 
 if TYPE_CHECKING:
-    from simulator.core.invariants import Violation
+    from simulator.core.violations import Violation
 
 #: Outcomes of a query. Only the first two happen today.
 UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED = range(6)

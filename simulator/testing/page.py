@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.core.invariants import INVARIANTS
+from simulator.core.violations import INVARIANTS
 from simulator.testing.book import GROUPS, UNORDERED, group
 
 HEAD = """# Laws that a serving model obeys

@@ -13,10 +13,10 @@ from walk import Walk
 
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
-from simulator.core.invariants import INVARIANTS
 from simulator.core.laws import Law, sampling
 from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, frozen
 from simulator.core.trace import same_trace
+from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
 from simulator.testing import plans
 from simulator.verification.engines import difference

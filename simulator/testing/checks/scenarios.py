@@ -10,10 +10,10 @@ import numpy as np
 
 from simulator.base.units import parse_duration
 from simulator.core import draws, rules
-from simulator.core.invariants import INVARIANTS
 from simulator.core.laws import Law, LawTable, sampling
 from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.trace import same_trace
+from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
 from simulator.testing.checks import metamorphic
 from simulator.testing.checks.derive import machines_of, measured, parts_of

@@ -1,0 +1,85 @@
+"""The invariants that every Trace obeys, as a table, and what breaks one.
+
+A row of ``INVARIANTS`` is all there is of an invariant but its check (``core/invariants.py``): documentation, kit and
+tests go by the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Invariant(NamedTuple):
+    """What a trace obeys."""
+
+    number: str  #: never given again
+    law: str  #: number of the law of scenarios (``docs/laws.md``) that it is part of
+    words: str
+
+
+#: Every invariant; those from I16 on need a table of tasks.
+INVARIANTS = {
+    row.number: row
+    for row in (
+        Invariant("I01", "S1", "the trace has the plan's arrivals"),
+        Invariant("I02", "S1", "the queries are measured that the plan says"),
+        Invariant("I03", "S1", "a query is complete if and only if it has left"),
+        Invariant("I04", "S1", "without a cut of the drain every query is complete"),
+        Invariant("I05", "S1", "a stage is entered on leaving another"),
+        Invariant("I06", "S1", "every query enters the first stage"),
+        Invariant("I07", "S2", "a stage closes after it was entered"),
+        Invariant("I08", "S2", "a stage is left after it closed"),
+        Invariant("I09", "S1", "candidates are known of entered stages"),
+        Invariant("I10", "S4", "a closed stage has a critical task"),
+        Invariant("I11", "S4", "the critical shard is one of the stage"),
+        Invariant("I12", "S4", "the critical task explains when a stage closes"),
+        Invariant("I13", "S4", "a service takes at least 1 ns"),
+        Invariant("I14", "S4", "a merge takes its time"),
+        Invariant("I15", "S4", "no answer counts after the closing one"),
+        Invariant("I16", "S2", "a task is enqueued a request latency after its sending"),
+        Invariant("I17", "S2", "a task is there only where its query is"),
+        Invariant("I18", "S2", "a task starts when it is there"),
+        Invariant("I19", "S2", "a service takes time"),
+        Invariant("I20", "S2", "an answer follows its finish"),
+        Invariant("I21", "S2", "a stage closes when all answers are there"),
+        Invariant("I22", "S2", "a stage closes at the last of its answers"),
+        Invariant("I23", "S4", "answers sum to what is recorded"),
+        Invariant("I24", "S6", "a task goes to a replica of its shard that is there"),
+        Invariant("I25", "S6", "by query, one index serves all shards"),
+        Invariant("I26", "S3", "first come, first served"),
+        Invariant("I27", "S3", "nobody overtakes those who still wait"),
+        Invariant("I28", "S3", "no more tasks at once than workers"),
+        Invariant("I29", "S3", "a worker serves one task at a time"),
+        Invariant("I30", "S3", "nobody waits while a worker is idle"),
+        Invariant("I31", "S3", "the worker is one of the replica's"),
+        Invariant("I32", "S5", "the tasks of a replica are counted"),
+        Invariant("I33", "S5", "busy and waiting times are summed"),
+        Invariant("I34", "S5", "the longest wait is kept"),
+        Invariant("I35", "S4", "the critical task's enqueue, waiting, service and answer are those of the task"),
+        Invariant("I36", "S2", "what happened to a copy is what its state says"),
+        Invariant("I37", "S1", "a copy has one row, and rows are in the order of query, stage, shard and copy"),
+        Invariant("I38", "S5", "no work is wasted where every answer counts"),
+        Invariant("I39", "S1", "a stage that is entered sends a copy to each of its shards"),
+        Invariant("I40", "S4", "the critical task is enqueued a request latency after its sending"),
+        Invariant("I41", "S1", "without a cut of the drain every copy is in a state that nothing leaves"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An invariant that does not hold at one place of a trace."""
+
+    number: str
+    words: str
+    case: Mapping[str, Any]  #: where (query, stage, shard, replica) and the values there
+
+    def place(self) -> str:
+        """The case in one line."""
+        return ", ".join(f"{name} {value}" for name, value in self.case.items())
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.number}: {self.words} ({self.place()})"
