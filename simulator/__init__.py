@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.base.errors import ContradictionError, PluginError, Problem, ScenarioError
-    from simulator.planning.capacities import capacities
+    from simulator.documents.answer import Answer
+    from simulator.planning.capacities import Capacities, capacities
     from simulator.planning.capacity import capacity
     from simulator.planning.capacity_result import Capacity
     from simulator.planning.compare import compare
@@ -17,21 +18,23 @@ if TYPE_CHECKING:
     from simulator.planning.sizing import size
     from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep, sweep
-    from simulator.running.doctor import examine
+    from simulator.running.doctor import Examination, examine
     from simulator.running.execution import Execution
     from simulator.running.paper import PaperEstimate, Validation, estimate, validate
     from simulator.running.portrait import Portrait, portrait
     from simulator.running.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
-    from simulator.scenario.described import catalogue, schema
+    from simulator.scenario.described import Listing, catalogue, schema
     from simulator.scenario.gallery import Template, templates
+    from simulator.testing.checking import Checks, UnknownThingError, check
     from simulator.verification import Verification, verify
 
 #: Where the public names live; a module is imported when one of its names is first used, so that ``import simulator``
 #: stays cheap.
 _HOMES = {
     "base.errors": "ContradictionError PluginError Problem ScenarioError",
-    "planning.capacities": "capacities",
+    "documents.answer": "Answer",
+    "planning.capacities": "Capacities capacities",
     "planning.capacity": "capacity",
     "planning.capacity_result": "Capacity",
     "planning.compare": "compare",
@@ -41,23 +44,29 @@ _HOMES = {
     "planning.sizing": "size",
     "planning.sizing_result": "Sizing",
     "planning.sweep": "Sweep sweep",
-    "running.doctor": "examine",
+    "running.doctor": "Examination examine",
     "running.execution": "Execution",
     "running.paper": "PaperEstimate Validation estimate validate",
     "running.portrait": "Portrait portrait",
     "running.run": "Result simulate",
     "scenario": "Scenario load_scenario scenario_from_dict scenario_from_text",
-    "scenario.described": "catalogue schema",
+    "scenario.described": "Listing catalogue schema",
     "scenario.gallery": "Template templates",
+    "testing.checking": "Checks UnknownThingError check",
     "verification": "Verification verify",
 }
 _HOME_OF = {name: f"simulator.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Answer",
+    "Capacities",
     "Capacity",
+    "Checks",
     "Comparison",
     "ContradictionError",
+    "Examination",
     "Execution",
+    "Listing",
     "PaperEstimate",
     "PluginError",
     "Portrait",
@@ -69,11 +78,13 @@ __all__ = [
     "Sizing",
     "Sweep",
     "Template",
+    "UnknownThingError",
     "Validation",
     "Verification",
     "capacities",
     "capacity",
     "catalogue",
+    "check",
     "compare",
     "estimate",
     "examine",

@@ -22,7 +22,7 @@ from simulator.planning.compare import beside
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import Side
-from simulator.report import compare_table
+from simulator.report.compare import compare_table
 from simulator.running.run import Run
 from simulator.testing import scenarios
 

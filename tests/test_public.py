@@ -33,8 +33,10 @@ def test_a_command_prints_the_document_of_its_function(answer, command, shardsim
 
 
 def test_the_catalogue_and_the_schema_are_those_of_the_commands(shardsim):
-    assert json.loads(shardsim("catalogue", "--format=json")[1]) == simulator.catalogue()
-    assert json.loads(shardsim("catalogue", "nvidia_l4", "--format=json")[1]) == simulator.catalogue("nvidia_l4")
+    assert json.loads(shardsim("catalogue", "--format=json")[1]) == simulator.catalogue().to_dict()
+    assert (
+        json.loads(shardsim("catalogue", "nvidia_l4", "--format=json")[1]) == simulator.catalogue("nvidia_l4").to_dict()
+    )
     assert json.loads(shardsim("schema")[1]) == simulator.schema()
 
 

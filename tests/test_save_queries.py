@@ -119,7 +119,7 @@ def test_a_full_disk_leaves_no_half_table_and_the_figures_are_printed(shardsim, 
         file.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("simulator.report.write_queries_csv", full)
+    monkeypatch.setattr("simulator.report.queries.write_queries_csv", full)
     code, out, err = shardsim("run", cut, "--jobs", "1", "--save-queries", str(tmp_path / "queries.csv"))
     assert code == 2
     assert "queries.csv: cannot be written: No space left on device" in err

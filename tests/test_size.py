@@ -20,7 +20,8 @@ from simulator.planning.judge import Search, is_beyond, is_within, look
 from simulator.planning.sizing import size
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, conditions_of
 from simulator.planning.vary import varied
-from simulator.report import size_figure, size_table
+from simulator.report.size import size_table
+from simulator.report.size_figure import size_figure
 from simulator.running.execution import Execution
 from simulator.stats.readings import Reading
 from simulator.theory import busiest, estimate

@@ -25,7 +25,8 @@ from simulator import ContradictionError, ScenarioError, load_scenario, simulate
 from simulator.base.errors import LostWorkerError, Problem
 from simulator.planning.journal import checksum
 from simulator.planning.rows import columns_of
-from simulator.report import sweep_csv, sweep_figures
+from simulator.report.sweep import sweep_csv
+from simulator.report.sweep_figure import sweep_figures
 
 TINY = """
 name: tiny

@@ -24,7 +24,7 @@ COMMANDS = {
     "check": "Hold a model, law, arrivals, rule or scenario of your own against the laws.",
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",
-    "schema": "Print the JSON Schema of scenario files.",
+    "schema": "Print the JSON Schema of scenario files, or of what is written.",
     "doctor": "Examine the installation, and check both engines and one law.",
     "verify": "Hold this version against known answers: is it to be trusted?",
 }
@@ -85,24 +85,18 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the command: every way out has its code."""
-    from simulator.base.errors import (
-        ContradictionError,
-        LostWorkerError,
-        ScenarioError,
-        UnavailableError,
-        UncoveredError,
-    )
+    from simulator.base import errors
 
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
         sys.stdout.flush()
-    except (ScenarioError, UnavailableError, UncoveredError) as error:
+    except (errors.ScenarioError, errors.UnavailableError, errors.UncoveredError) as error:
         click.echo(str(error), err=True)
         code = 2
-    except LostWorkerError as error:
+    except errors.LostWorkerError as error:
         click.echo(str(error), err=True)
-    except ContradictionError as error:
+    except errors.ContradictionError as error:
         click.echo(str(error), err=True)
         code = 99
     except click.ClickException as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from simulator.documents import parts
 from simulator.scenario import Scenario
 from simulator.scenario.machines import machines_of
 
@@ -44,7 +44,7 @@ class Fleet:
         powers = [stage.power_w for stage in self.stages if stage.power_w is not None]
         return sum(powers) if len(powers) == len(self.stages) else None
 
-    def to_dict(self, queries_per_s: float | None) -> dict[str, Any]:
+    def to_dict(self, queries_per_s: float | None) -> parts.Fleet:
         """With what a query costs at this rate; null is "not given", never 0."""
         usd_per_h, power_w = self.usd_per_h, self.power_w
         has_rate = queries_per_s is not None and queries_per_s > 0

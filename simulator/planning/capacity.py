@@ -13,6 +13,7 @@ from typing import Unpack
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration, format_rate
+from simulator.documents import capacity as documents
 from simulator.planner.plans import Plans
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
 from simulator.planning.probe import Prober, prepared
@@ -169,7 +170,7 @@ class _Search:
     ) -> Capacity:
         paper = estimate(prober.plan_at(at), self.scenario.is_stationary)
         stage, shard, replica = paper.bottleneck
-        bottleneck = {
+        bottleneck: documents.Bottleneck = {
             "stage": self.scenario.stages[stage].name,
             "shard": shard,
             "replica": replica,

@@ -12,6 +12,7 @@ import numpy as np
 
 from simulator.core.plan import F8, Plan
 from simulator.core.trace import Trace
+from simulator.documents import parts
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid
 from simulator.planning.probe import Effort, Prober
@@ -87,6 +88,10 @@ class Tail:
     value: float | None
     low: float | None
     high: float | None
+
+    def to_dict(self) -> parts.Interval:
+        """``{"value", "low", "high"}``."""
+        return {"value": self.value, "low": self.low, "high": self.high}
 
     @staticmethod
     def of(series: Series, p: float) -> Tail:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.documents import parts, sweep
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, grid_of
 from simulator.planning.vary import Setting, Variations
@@ -52,12 +53,13 @@ class Questions:
         """The scenario of a point."""
         return Variations(self.scenario, self.grid.option).with_values(self.applied[index])
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> sweep.Questions:
         """All that decides what comes out, as plain values: a sweep is resumed only where all of it is the same."""
         used = self.scenario.used_plugins()
+        plugged: parts.Plugged = {"plugins": used} if used else {}
         return {
             "schema": 1,
-            **({"plugins": used} if used else {}),
+            **plugged,
             "scenario_sha256": self.scenario.sha256(),
             "points_sha256": self.sha256,
             "points": len(self.values),

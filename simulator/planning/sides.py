@@ -12,6 +12,7 @@ import numpy as np
 
 from simulator.core.plan import F8
 from simulator.core.trace import Trace
+from simulator.documents import run
 from simulator.planner.fleet import S_PER_H
 from simulator.running.run import Result
 from simulator.scenario import parse_objective
@@ -35,7 +36,7 @@ class Side:
     """A run."""
 
     source: str  #: the file or directory that it came from, as the user named it
-    document: dict[str, Any]  #: what ``Result.to_dict`` said of it
+    document: run.Run  #: what ``Result.to_dict`` said of it
     traces: dict[int, Trace] = field(repr=False)  #: by replication
     interrupted: bool = False
 

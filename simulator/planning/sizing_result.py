@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from simulator.documents import size as documents
 from simulator.planner.fleet import fleet as machines_of
 from simulator.planning.fleets import UNITS, Fleet
 from simulator.planning.frames import frame, html
 from simulator.planning.judge import Judged, Judgement, Look, Search, Tail
 from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
 from simulator.planning.vary import Setting
-from simulator.running.provenance import provenance
+from simulator.running.provenance import computed, origin
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
 
@@ -71,6 +72,8 @@ class Fell:
 @dataclass(frozen=True)
 class Sizing:
     """The cheapest fleets that meet every objective, and why cheaper ones fell."""
+
+    kind: ClassVar[str] = "size"
 
     search: Search
     minimise: str
@@ -139,7 +142,7 @@ class Sizing:
         keys = sorted(whole, key=lambda key: (REASONS.index(key[0]), key[1]))
         return tuple(_fell(*key, whole[key]) for key in keys)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> documents.Size:
         """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
         scenario = self.search.scenario
         return {
@@ -176,12 +179,16 @@ class Sizing:
             "front": [self.seen.index(one) for one in self.front()],
             "seen": self.rows(),
             "notes": self._notes(),
-            "provenance": provenance(
-                scenario,
-                search={one.path: list(one.values) for one in self.search.grid.parameters},
-                replications=scenario.run.replications,
-                queries=self.search.full.queries,
-            ),
+            "provenance": {
+                **origin(scenario),
+                "search": {
+                    one.path: [value if isinstance(value, (str, int, float)) else str(value) for value in one.values]
+                    for one in self.search.grid.parameters
+                },
+                "replications": scenario.run.replications,
+                "queries": self.search.full.queries,
+                **computed(scenario),
+            },
         }
 
     def _bound_s(self) -> float | None:
@@ -199,23 +206,18 @@ class Sizing:
             notes.append("replications share the trace and redraw the rest: intervals are given this trace")
         return notes
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[documents.Seen]:
         """A row a fleet that was simulated, in the order of cost."""
         return [
             {
-                **one.values,
+                **documents.at_values(one.values),
                 "cost": one.cost,
                 "machines": one.fleet.machines,
                 "usd_per_h": one.fleet.usd_per_h,
                 "power_w": one.fleet.power_w,
                 "utilisation": one.fleet.bottlenecks(self.search.conditions[0])[0][0],
                 "verdict": one.verdict,
-                f"latency_{self.percentile}_s": one.tail.value,
-                f"latency_{self.percentile}_low_s": one.tail.low,
-                f"latency_{self.percentile}_high_s": one.tail.high,
-                f"worst_{self.percentile}_s": one.worst.value,
-                f"worst_{self.percentile}_low_s": one.worst.low,
-                f"worst_{self.percentile}_high_s": one.worst.high,
+                **documents.tails(self.percentile, one.tail.to_dict(), one.worst.to_dict()),
                 "queries": one.measured,
                 "in_full": bool(one.judged),
                 "why": None if one.why is None else one.why.what,
@@ -225,25 +227,33 @@ class Sizing:
             for one in self.seen
         ]
 
-    def _answer(self, rank: int, one: Simulated) -> dict[str, Any]:
+    def _answer(self, rank: int, one: Simulated) -> documents.Fleet:
         scenario = self.scenario_of(one)
         busy, at = one.fleet.bottlenecks(self.search.conditions[0])[0]
-        costs = machines_of(scenario).to_dict(self.load_per_s)
-        for stage, row in zip(scenario.stages, costs["stages"], strict=True):
-            row |= {
+        money = machines_of(scenario).to_dict(self.load_per_s)
+        machines: list[documents.Machines] = [
+            {
+                **row,
                 "shards": stage.shards,
                 "replicas": stage.replicas,
                 "workers": stage.workers,
                 "hardware": stage.hardware,
             }
+            for stage, row in zip(scenario.stages, money["stages"], strict=True)
+        ]
         return {
             "rank": rank,
             "values": one.values,
             "cost": one.cost,
-            **costs,
+            "machines": money["machines"],
+            "usd_per_h": money["usd_per_h"],
+            "power_w": money["power_w"],
+            "usd_per_million_queries": money["usd_per_million_queries"],
+            "queries_per_joule": money["queries_per_joule"],
+            "stages": machines,
             "bottleneck": {"stage": scenario.stages[at].name, "utilisation": busy},
-            "latency_s": {self.percentile: vars(one.tail)},
-            "worst_s": {self.percentile: vars(one.worst)},
+            "latency_s": {self.percentile: one.tail.to_dict()},
+            "worst_s": {self.percentile: one.worst.to_dict()},
             "conditions": [
                 {
                     "name": judged.condition.name,
@@ -262,7 +272,8 @@ class Sizing:
 
     def _repr_html_(self) -> str:
         kept = (*self.search.grid.paths, "cost", "machines", "utilisation", f"latency_{self.percentile}_s")
-        rows = [{key: row[key] for key in kept} for row in self.rows() if row["verdict"] == MET]
+        met = [dict(row) for row in self.rows() if row["verdict"] == MET]
+        rows = [{key: row[key] for key in kept} for row in met]
         return html(f"{self.search.scenario.name}: {self.verdict}", rows)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.documents import size
 from simulator.planner import load
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
@@ -82,7 +82,7 @@ class Why:
         """Whether ``what`` is an objective."""
         return self.reason in (EMPTY, OBJECTIVE, INCONCLUSIVE)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> size.Why:
         """With null for what there is not."""
         return {
             "reason": self.reason,

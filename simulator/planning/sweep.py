@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
+from simulator.documents import sweep as documents
 from simulator.planning.frames import frame, html
 from simulator.planning.grid import Grid
 from simulator.planning.questions import DEFAULT_PERCENTILES, Questions, questions
@@ -22,6 +23,8 @@ from simulator.scenario.csv_file import TraceError
 @dataclass(frozen=True)
 class Sweep:
     """The rows of a sweep."""
+
+    kind: ClassVar[str] = "sweep"
 
     questions: Questions
     rows: tuple[Row, ...]  #: of the points that are finished, in order: number, values, figures
@@ -46,7 +49,7 @@ class Sweep:
         contradicted = any(str(row["error"]).startswith(ContradictionError.__name__) for row in self.errors)
         return 99 if contradicted else 2 if self.errors else 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> documents.Sweep:
         """The sweep as written by ``--format json``: the same bytes for the same input, whatever did the work."""
         columns = self.columns
         percent, bound_s, slo = self.questions.aim

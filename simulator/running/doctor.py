@@ -8,11 +8,13 @@ import platform
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.base.errors import ContradictionError
+from simulator.documents import doctor
 
 PACKAGE = "shardsim"
 POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_of_two")
@@ -50,7 +52,30 @@ MM1: dict[str, Any] = {
 MM1_EXACT_S = {"mean": 1 / (1 - 0.8), "p95": math.log(20) / (1 - 0.8)}
 
 
-def examine(say: Callable[[str], None] | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Examination:
+    """What an installation is, and whether it is sound."""
+
+    kind: ClassVar[str] = "doctor"
+
+    document: doctor.Doctor
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is well; 99: something is not."""
+        return 0 if self.document["well"] else 99
+
+    def to_dict(self) -> doctor.Doctor:
+        """As written by ``shardsim doctor --format json``."""
+        return self.document
+
+    def at(self, is_terminal: bool, columns: int, has_color: bool) -> Examination:
+        """With where it is printed."""
+        terminal: doctor.Terminal = {"is_terminal": is_terminal, "columns": columns, "has_color": has_color}
+        return Examination({**self.document, "terminal": terminal})
+
+
+def examine(say: Callable[[str], None] | None = None) -> Examination:
     """Everything about an installation: ``to_do`` says what to change, and ``well`` that there is nothing.
 
     Modules that need other packages are loaded when they are needed, for one may be missing. ``say`` is called with a
@@ -62,7 +87,8 @@ def examine(say: Callable[[str], None] | None = None) -> dict[str, Any]:
         for item in packages
         if not item["well"]
     ]
-    cache, checks = None, []
+    cache: doctor.Cache | None = None
+    checks: list[doctor.Check] = []
     try:
         checks = self_check(say)
         cache = kernel_cache()
@@ -72,18 +98,20 @@ def examine(say: Callable[[str], None] | None = None) -> dict[str, Any]:
         to_do.append(cache["cure"])
     failed = [check["name"] for check in checks if not check["well"]]
     to_do += [f"self-check {name} failed: do not trust results, and report all of this output" for name in failed]
-    return {
-        "schema": 1,
-        "well": not to_do,
-        "versions": packages,
-        "machine": {"processor": platform.machine(), "system": platform.system(), "cores": cores(), **memory()},
-        "cache": cache,
-        "checks": checks,
-        "to_do": to_do,
-    }
+    return Examination(
+        {
+            "schema": 1,
+            "well": not to_do,
+            "versions": packages,
+            "machine": {"processor": platform.machine(), "system": platform.system(), "cores": cores(), **memory()},
+            "cache": cache,
+            "checks": checks,
+            "to_do": to_do,
+        }
+    )
 
 
-def package_versions() -> list[dict[str, Any]]:
+def package_versions() -> list[doctor.Version]:
     """Versions of Python, of the package and of what it needs, each with its lower bound."""
     try:
         rows = [("python", platform.python_version(), lower_bound(metadata(PACKAGE)["Requires-Python"] or ""))]
@@ -129,7 +157,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def memory() -> dict[str, int | None]:
+def memory() -> doctor.Memory:
     """Bytes of memory: what there is, or less where a control group allows less; and what is free."""
     try:
         page = os.sysconf("SC_PAGE_SIZE")
@@ -143,7 +171,7 @@ def memory() -> dict[str, int | None]:
     return {"memory_bytes": min(total, limit), "free_bytes": min(free, limit)}
 
 
-def kernel_cache() -> dict[str, Any]:
+def kernel_cache() -> doctor.Cache:
     """Where compiled kernels are kept, whether they are there, and what to do if that is not where they should be."""
     from simulator.core.jit import cache_choices, cache_directory, is_compiled
 
@@ -164,7 +192,7 @@ def kernel_cache() -> dict[str, Any]:
     }
 
 
-def self_check(say: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+def self_check(say: Callable[[str], None] | None = None) -> list[doctor.Check]:
     """Both engines on one scenario with every routing policy, and one law that is known exactly."""
     from simulator.core.jit import COLD_S, cache_directory
     from simulator.engines import compile_ahead
@@ -178,7 +206,7 @@ def self_check(say: Callable[[str], None] | None = None) -> list[dict[str, Any]]
     ]
 
 
-def _timed(name: str, what: str, check: Callable[[], str]) -> dict[str, Any]:
+def _timed(name: str, what: str, check: Callable[[], str]) -> doctor.Check:
     began = time.monotonic()
     try:
         seen, is_well = check(), True
@@ -224,7 +252,7 @@ def mm1_holds() -> str:
         check = checks.get(statistic)
         if check is None or check["verdict"] not in ("agrees", "outside 95 %"):
             raise ContradictionError(f"the {statistic} was not held against {exact_s:g} s")
-        if not math.isclose(check["expected"], exact_s, rel_tol=1e-9):
+        if check["expected"] is None or not math.isclose(check["expected"], exact_s, rel_tol=1e-9):
             raise ContradictionError(f"the {statistic} is {exact_s:g} s, and the program expects {check['expected']}")
         seen.append(f"{statistic} {check['observed']:.4g} s, exact {exact_s:.4g} s")
     return "; ".join(seen)

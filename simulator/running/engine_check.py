@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from simulator.base.errors import ContradictionError
 from simulator.core.plan import Plan
 from simulator.core.trace import same_trace
+from simulator.documents import run
 from simulator.engines import compiled, reference
 
 #: Tasks that both engines simulate: about a second of the reference engine.
@@ -21,7 +21,7 @@ class EngineCheck:
     queries: int
     tasks: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.EngineCheck:
         """As laid out in the README."""
         return {"queries": self.queries, "tasks": self.tasks, "equal": True}
 

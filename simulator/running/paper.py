@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from simulator import theory
+from simulator.documents import paper as documents
+from simulator.documents import validation
 from simulator.models import CostModel, SumModel, call_s
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Extent
@@ -29,40 +31,48 @@ class PaperEstimate:
         """0: paper judges nothing."""
         return 0
 
-    def to_dict(self) -> dict[str, Any]:
+    kind: ClassVar[str] = "estimate"
+
+    def to_dict(self) -> documents.Estimate:
         """The estimate as written by ``shardsim estimate --format json``."""
         scenario = self.scenario
-        document = self.paper.to_dict([stage.name for stage in scenario.stages])
-        for place, row in enumerate(document["stages"]):
-            row.update(self._stage(place, row["candidates"]))
+        paper = self.paper.to_dict([stage.name for stage in scenario.stages])
         return {
             "schema": 1,
             "scenario": scenario.name,
             "description": scenario.description,
-            **document,
-            "fleet": fleet(scenario).to_dict(document["rate_per_s"]),
+            "rate_per_s": paper["rate_per_s"],
+            "bottleneck": paper["bottleneck"],
+            "saturation_per_s": paper["saturation_per_s"],
+            "zero_load_s": paper["zero_load_s"],
+            "stages": [self._stage(place, row) for place, row in enumerate(paper["stages"])],
+            "predictions": paper["predictions"],
+            "fleet": fleet(scenario).to_dict(paper["rate_per_s"]),
             "notes": scenario.notes(),
             "rows": self.rows,
             "epochs": self.epochs,
         }
 
-    def _stage(self, place: int, candidates: float) -> dict[str, Any]:
-        """Shards and model of a stage that scores so many candidates."""
+    def _stage(self, place: int, paper: documents.StageOnPaper) -> documents.StageEstimate:
+        """A stage with its shards and its model."""
         stage = self.scenario.stages[place]
         model = stage.cost_model(self.scenario.hardware)
+        candidates = paper["candidates"]
         items = candidates / stage.shards
-        costs = {"kind": stage.model.kind, **self._costs(model, candidates, items)}
+        of_sum: documents.OfSum = {}
         if isinstance(model, SumModel) and isinstance(stage.model, SumSpec):
             parts = zip(stage.model.parts, model.parts, strict=True)
-            costs["parts"] = [{"kind": spec.kind, **self._costs(part, candidates, items)} for spec, part in parts]
-        return {"shards": stage.shards, "items_per_shard": items, "model": costs}
+            of_sum = {"parts": [self._costs(spec.kind, part, candidates, items) for spec, part in parts]}
+        costs: documents.Model = {**self._costs(stage.model.kind, model, candidates, items), **of_sum}
+        return {**paper, "shards": stage.shards, "items_per_shard": items, "model": costs}
 
-    def _costs(self, model: CostModel, candidates: float, items: float) -> dict[str, Any]:
+    def _costs(self, kind: str, model: CostModel, candidates: float, items: float) -> documents.Costs:
         """What a model does for a query, to be trained, and in one call over ``items`` items."""
         operations = model.operations(candidates, self.rows, self.epochs)
         demand = model.demand()
         seconds, further_s = call_s(model, items)
         return {
+            "kind": kind,
             "order": operations.order,
             "inference": operations.inference,
             "training_order": operations.training_order,
@@ -108,6 +118,29 @@ class Validation:
     def exit_code(self) -> int:
         """0: an invalid scenario is not loaded."""
         return 0
+
+    kind: ClassVar[str] = "validation"
+
+    def to_dict(self) -> validation.Validation:
+        """All of it."""
+        saturation_per_s = self.paper.saturation_per_s
+        return {
+            "schema": 1,
+            "scenario": self.scenario.name,
+            "description": self.scenario.description,
+            "source": self.scenario.source,
+            "stages": len(self.scenario.stages),
+            "shards": self.shards,
+            "replicas": self.replicas,
+            "replications": self.scenario.run.replications,
+            "queries": self.extent.measured,
+            "tasks": self.tasks,
+            "rate_per_s": self.paper.rate_per_s,
+            "utilisation": self.paper.utilisation,
+            "saturation_per_s": saturation_per_s if self.paper.utilisation > 0 else None,
+            "percentile": self.percentile,
+            "enough_queries": self.enough_queries,
+        }
 
 
 def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> PaperEstimate:

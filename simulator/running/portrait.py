@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
+from simulator.documents import load
 from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
 from simulator.scenario import Scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
@@ -23,10 +24,17 @@ PEAK_S = 1
 class Portrait:
     """A load as it is asked for and as it was drawn. The figure shows the first replication."""
 
+    kind: ClassVar[str] = "load"
+
     scenario: Scenario
     loads: tuple[Load, ...]  #: of the first replications
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def exit_code(self) -> int:
+        """0: a load is judged by nothing."""
+        return 0
+
+    def to_dict(self) -> load.Load:
         """As written by ``shardsim load --format json``; null where there is no such figure, or too few arrivals."""
         measured = [load.arrival_ns[load.first_measured :] for load in self.loads]
         first = self.loads[0]
@@ -68,7 +76,7 @@ def portrait(scenario: Scenario) -> Portrait:
         raise refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
 
 
-def expected(scenario: Scenario, load: Load) -> dict[str, Any]:
+def expected(scenario: Scenario, drawn: Load) -> load.Figures:
     """What the scenario says of its load.
 
     The mean rate while measured; the peak of the rate function; the cv of gaps and the index of dispersion only of a
@@ -88,4 +96,4 @@ def expected(scenario: Scenario, load: Load) -> dict[str, Any]:
             known = {name: states.dispersion(mean_rate(scenario), window_s) for name, window_s in windows.items()}
         elif scenario.load.arrivals.kind == "poisson":
             known = dict.fromkeys(windows, 1.0)
-    return {"rate_per_s": load.rate_per_s, "peak_per_s": peak, "gap_cv": gap_cv, "dispersion": known}
+    return {"rate_per_s": drawn.rate_per_s, "peak_per_s": peak, "gap_cv": gap_cv, "dispersion": known}

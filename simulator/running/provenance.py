@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
-from typing import Any
 
+from simulator.documents import parts
 from simulator.scenario import Scenario
 
 
-def provenance(scenario: Scenario, **more: Any) -> dict[str, Any]:
-    """What it takes to come to a result again; ``more`` of it."""
+def provenance(scenario: Scenario) -> parts.Provenance:
+    """All that it takes to come to an answer again."""
+    return {**origin(scenario), **computed(scenario)}
+
+
+def origin(scenario: Scenario) -> parts.Origin:
+    """What an answer is of."""
     used = scenario.used_plugins()
-    return {
-        "scenario_sha256": scenario.sha256(),
-        **({"plugins": used} if used else {}),
-        "seed": scenario.run.seed,
-        **more,
-        "versions": versions(),
-        "resolved": scenario.resolved(),
-    }
+    plugged: parts.Plugged = {"plugins": used} if used else {}
+    return {"scenario_sha256": scenario.sha256(), **plugged, "seed": scenario.run.seed}
 
 
-def versions() -> dict[str, str]:
+def computed(scenario: Scenario) -> parts.Computed:
+    """What computed it: versions, and the scenario with everything written out."""
+    return {"versions": versions(), "resolved": scenario.resolved()}
+
+
+def versions() -> parts.Versions:
     """Versions of what computed a result."""
     by_name = {"python": platform.python_version()}
     for name in ("shardsim", "numpy", "numba", "simpy"):

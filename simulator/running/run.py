@@ -6,17 +6,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from simulator import engines, theory
 from simulator.base.errors import ContradictionError
 from simulator.core.trace import Trace
+from simulator.documents import run
+from simulator.documents.paper import Theory
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution, Here
 from simulator.running.forecast import Forecast, by_pilot
-from simulator.running.provenance import provenance
+from simulator.running.provenance import computed, origin
 from simulator.running.replications import Batch, whole_trace
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
@@ -35,9 +37,11 @@ PERCENTILES = (50, 90, 95, 99, 99.9)
 class Result:
     """What a run says, and all that is needed to run it again."""
 
+    kind: ClassVar[str] = "run"
+
     scenario: Scenario
     summary: Summary
-    theory: dict[str, Any]
+    theory: Theory
     traces: dict[int, Trace] = field(repr=False)  #: by replication
     interrupted: bool  #: finished replications were kept, others lost
     wall_s: float
@@ -45,22 +49,26 @@ class Result:
     engine_check: EngineCheck | None = None  #: if the engines were to be compared
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Run:
         """The result as written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
-        body = self.summary.to_dict()
-        notes = [*self.notes, *body.pop("notes", [])]
+        figures = self.summary.figures()
+        checked: run.Checked = {} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}
         return {
             "schema": 1,
             "scenario": self.scenario.name,
             "description": self.scenario.description,
             "engine": self.engine,
             "seed": self.scenario.run.seed,
-            **body,
-            "fleet": fleet(self.scenario).to_dict(body["completed_per_s"]["value"]),
+            **figures,
+            "fleet": fleet(self.scenario).to_dict(figures["completed_per_s"]["value"]),
             "theory": self.theory,
-            "notes": notes,
-            **({} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}),
-            "provenance": provenance(self.scenario, replications=sorted(self.traces)),
+            "notes": [*self.notes, *self.summary.notes],
+            **checked,
+            "provenance": {
+                **origin(self.scenario),
+                "replications": sorted(self.traces),
+                **computed(self.scenario),
+            },
         }
 
     @property
@@ -68,7 +76,7 @@ class Result:
         """0: every objective met; 99: one failed; 98: one inconclusive and none failed; 130: interrupted."""
         if self.interrupted:
             return 130
-        verdicts = [objective["met"] for objective in self.summary.to_dict()["slos"]]
+        verdicts = [objective.met for objective in self.summary.objectives]
         if False in verdicts:
             return 99
         return 98 if None in verdicts else 0
@@ -254,11 +262,11 @@ class Run:
             is_stationary=self.scenario.is_stationary,
         )
 
-    def _theory_line(self, summary: Summary) -> dict[str, Any]:
+    def _theory_line(self, summary: Summary) -> Theory:
         """The estimate, and what the run says of it. Raises ContradictionError."""
         findings = [
             *theory.little(list(self.traces.values()), self.outline),
-            *theory.check(self.paper, summary.to_dict(), summary.tail_shares),
+            *theory.check(self.paper, summary.figures(), summary.tail_shares),
         ]
         broken = [finding for finding in findings if finding.verdict == "contradicted"]
         if broken:

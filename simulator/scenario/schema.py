@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
+from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario.fields import (
     Contradiction,
@@ -139,7 +140,7 @@ class Scenario(Part):
         """The plug-ins that it was loaded with: those it may name when it is varied."""
         return self._plugins
 
-    def used_plugins(self) -> dict[str, dict[str, str]]:
+    def used_plugins(self) -> dict[str, parts.PluginSource]:
         """The plug-ins that it names, by kind: where each comes from, and the hash of what stood there."""
         found = {plugin.kind: plugin.source for plugin in plugins_in(self)}
         return {kind: {"from": found[kind].name, "sha256": found[kind].sha256} for kind in sorted(found)}

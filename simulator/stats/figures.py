@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
+from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout
@@ -43,13 +44,10 @@ class Figure:
     percentiles: dict[str, Quantile]
     largest: float | None  #: of the finite values; None if there is none
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> parts.Latency:
         """By name: ``{"mean": {...}, "p50": {...}, ..., "max": ...}``; null where not supported."""
-        body: dict[str, Any] = {"mean": self.mean.to_dict()}
-        for name, quantile in self.percentiles.items():
-            body[name] = quantile.to_dict()
-        body["max"] = self.largest
-        return body
+        percentiles = {name: quantile.to_dict() for name, quantile in self.percentiles.items()}
+        return parts.latency(self.mean.to_dict(), percentiles, self.largest)
 
 
 def figure(series: Series, percentiles: Sequence[float]) -> Figure:
@@ -135,7 +133,7 @@ class StageFigures:
     candidates_out: Interval
     largest_over_mean_share: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Stage:
         """As laid out in the README."""
         return {
             "name": self.name,

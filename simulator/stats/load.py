@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from simulator.core.plan import I8
 from simulator.core.trace import AT_A_TIME, Trace
+from simulator.documents import run
 
 #: Windows, in seconds, over which arrivals are counted.
 WINDOWS_S = (1, 10, 60)
@@ -17,7 +17,7 @@ WINDOWS_S = (1, 10, 60)
 FEWEST_WINDOWS = 20
 
 
-def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, Any]:
+def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> run.Load:
     """Rate, coefficient of variation of gaps, and index of dispersion (variance over mean) of counts.
 
     Over all arrivals, warm-up included; with ``shares_arrivals`` all replications have the same, else they are pooled.
@@ -26,7 +26,7 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
     return describe_arrivals([trace.arrival_ns for trace in (traces[:1] if shares_arrivals else traces)])
 
 
-def describe_arrivals(arrivals: Sequence[I8]) -> dict[str, Any]:
+def describe_arrivals(arrivals: Sequence[I8]) -> run.Load:
     """The same of instants, ascending, of each replication."""
     gaps = np.empty(sum(len(arrival_ns) - 1 for arrival_ns in arrivals))
     filled = 0

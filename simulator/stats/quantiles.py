@@ -13,12 +13,12 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.plan import F8
+from simulator.documents import parts
 from simulator.stats.levels import Levels
 from simulator.stats.means import NOTHING, Interval, ratio_interval
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, cluster_size, tally
@@ -40,7 +40,7 @@ class Share:
     low: float
     high: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> parts.Share:
         """``{"value", "low", "high"}``."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
@@ -80,7 +80,7 @@ class Quantile:
         pooled, low, high = self.pooled * factor, self.low * factor, self.high * factor
         return Quantile(self.p, pooled, low, high, self.exceedances, self.queries, self.largest_finite * factor)
 
-    def to_dict(self) -> dict[str, Any] | None:
+    def to_dict(self) -> parts.Percentile | None:
         """``{"value", "low", "high"}``; None if not supported.
 
         An infinite end is None. If the quantile itself is infinite, ``value`` is None, ``at_least`` true and

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 
 from simulator.core.plan import F8, I8
 from simulator.core.trace import AT_A_TIME, Trace
+from simulator.documents import run
 from simulator.stats.figures import Pool
 from simulator.stats.means import Interval, ratio_interval
 
-STABLE, SATURATED, INCONCLUSIVE = "stable", "saturated", "inconclusive"
+STABLE: Final = "stable"
+SATURATED: Final = "saturated"
+INCONCLUSIVE: Final = "inconclusive"
 
 #: Queries in flight may grow by this part of the queries that arrive.
 MOST_GROWTH = 0.005
@@ -27,14 +30,14 @@ BATCH = 5
 class Stability:
     """The verdict, and what it rests on."""
 
-    verdict: str
+    verdict: run.StabilityVerdict
     utilisation: float  #: of the busiest replica of all replications, by arithmetic, at the load's mean rate
     growth: Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     suggested_queries: int | None  #: cut that MSER-5 suggests; None where the load changes over time
     notes: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Stability:
         """As laid out in the README."""
         return {
             "arithmetic_utilisation": self.utilisation,
@@ -63,6 +66,7 @@ def stability(
         Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
     """
     notes = []
+    verdict: run.StabilityVerdict
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
     if beyond == len(utilisations):
         verdict = SATURATED

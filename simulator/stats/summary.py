@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from simulator.core.plan import ARRIVE_TRACE, F8, Plan
 from simulator.core.trace import Trace
+from simulator.documents import run
 from simulator.stats.figures import S_PER_NS, Figure, Pool, StageFigures, figure, part_of, stage_figures
 from simulator.stats.load import describe_load
 from simulator.stats.means import NOTHING, Interval, ratio_interval
@@ -42,7 +42,7 @@ class Summary:
     latency: Figure
     stages: tuple[StageFigures, ...]
     objectives: tuple[Verdict, ...]
-    load: dict[str, Any]
+    load: run.Load
     targets: tuple[Quantile, ...]  #: percentiles whose precision counts: those of objectives, else p99
     notes: tuple[str, ...]
     pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
@@ -58,12 +58,16 @@ class Summary:
         return (later.value, later.low, later.high), (at_or_later.value, at_or_later.low, at_or_later.high)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> run.StabilityVerdict:
         """Stable, saturated or inconclusive."""
         return self.stability.verdict
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Summary:
         """As laid out in the README."""
+        return {**self.figures(), "notes": list(self.notes)}
+
+    def figures(self) -> run.Figures:
+        """The same without the notes."""
         return {
             "replications": self.replications,
             "queries": self.queries,
@@ -77,7 +81,6 @@ class Summary:
             "latency_s": self.latency.to_dict(),
             "stages": [stage.to_dict() for stage in self.stages],
             "slos": [objective.to_dict() for objective in self.objectives],
-            "notes": list(self.notes),
         }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import Series, Share, fraction
@@ -47,16 +48,16 @@ class Verdict:
 
     slo: str
     met: bool | None
-    unit: str  #: of the figure: s, ratio or per_s
+    unit: parts.Unit  #: of the figure
     value: float | None
     low: float | None
     high: float | None
-    bad_share: dict[str, Any] | None  #: share of bad queries, where the verdict rests on it
+    bad_share: parts.Share | None  #: share of bad queries, where the verdict rests on it
     reason: str  #: why it is inconclusive; else empty
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> parts.Verdict:
         """As laid out in the README."""
-        body: dict[str, Any] = {
+        body: parts.Verdict = {
             "slo": self.slo,
             "met": self.met,
             "unit": self.unit,
@@ -125,7 +126,8 @@ def judge(
 
 def _by_share(asked: Asked, series: Series, failed_ratio: Share, few: bool) -> Verdict:
     """Met if the upper end of the share of bad queries is below the bound, failed if the lower end is above it."""
-    unit, value, low, high = "ratio", None, None, None
+    unit: parts.Unit = "ratio"
+    value, low, high = None, None, None
     if asked.measure == "failed_ratio":
         allowed, share = asked.bound, failed_ratio
         value, low, high = share.value, share.low, share.high
@@ -155,7 +157,7 @@ def _by_share(asked: Asked, series: Series, failed_ratio: Share, few: bool) -> V
 _FEW = f"fewer than {FEWEST_UNITS} replications to judge by"
 
 
-def _by_mean(asked: Asked, found: Interval, unit: str, few: bool, *, below: bool, reason: str) -> Verdict:
+def _by_mean(asked: Asked, found: Interval, unit: parts.Unit, few: bool, *, below: bool, reason: str) -> Verdict:
     met: bool | None = None
     if found.low is None or found.high is None or few:
         reason = reason or _FEW

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
+from simulator.documents import paper, parts, run
 from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.estimate import Estimate
 
@@ -23,7 +24,10 @@ RELAXATIONS = 7
 #: Queries that met others, about, below which a mean says nothing of queueing.
 FEWEST_MEETINGS = 50
 
-AGREES, OUTSIDE, CONTRADICTED, NOT_CHECKED = "agrees", "outside 95 %", "contradicted", "not checked"
+AGREES: Final = "agrees"
+OUTSIDE: Final = "outside 95 %"
+CONTRADICTED: Final = "contradicted"
+NOT_CHECKED: Final = "not checked"
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,9 @@ class Finding:
     observed: float | None
     low: float | None
     high: float | None
-    verdict: str
+    verdict: paper.Verdict
 
-    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, names: Sequence[str]) -> paper.Finding:
         """With the stage's name."""
         return {
             "law": self.law,
@@ -61,7 +65,7 @@ Share = tuple[float, float, float]
 TailShares = Callable[[int | None, float], tuple[Share, Share]]
 
 
-def check(estimate: Estimate, summary: dict[str, Any], tail_shares: TailShares) -> list[Finding]:
+def check(estimate: Estimate, summary: run.Figures, tail_shares: TailShares) -> list[Finding]:
     """Hold a summary (``Summary.to_dict``) against the predictions.
 
     A predicted percentile is contradicted if the interval of the share of later queries, at the level of the alarm,
@@ -78,13 +82,11 @@ def check(estimate: Estimate, summary: dict[str, Any], tail_shares: TailShares) 
 
 
 def _compared(
-    prediction: Prediction, summary: dict[str, Any], tail_shares: TailShares, ready: bool, meets: bool
+    prediction: Prediction, summary: run.Figures, tail_shares: TailShares, ready: bool, meets: bool
 ) -> Finding:
-    figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
-    is_wait = prediction.statistic == "wait"
-    seen = figures["wait_s"] if is_wait else figures["latency_s"].get(prediction.statistic)
+    seen = _seen(prediction, summary)
     value, low, high = (None, None, None) if seen is None else (seen["value"], seen["low"], seen["high"])
-    verdict = NOT_CHECKED
+    verdict: paper.Verdict = NOT_CHECKED
     if ready and prediction.testable and value is not None and low is not None and high is not None:
         wider = times_wider(summary["replications"])
         if prediction.statistic.startswith("p"):
@@ -106,11 +108,20 @@ def _compared(
     )
 
 
+def _seen(prediction: Prediction, summary: run.Figures) -> parts.Interval | None:
+    """What was seen of a prediction; None if the sample does not support it."""
+    if prediction.statistic == "wait":
+        assert prediction.stage is not None, "waiting is of the tasks of a stage"
+        return summary["stages"][prediction.stage]["wait_s"]
+    figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
+    return parts.interval_of(figures["latency_s"], prediction.statistic)
+
+
 def _rounding(prediction: Prediction) -> float:
     return 2e-9 + 1e-9 * prediction.value_s
 
 
-def _near(prediction: Prediction, low: float, high: float) -> str:
+def _near(prediction: Prediction, low: float, high: float) -> paper.Verdict:
     """Whether the 95 % interval agrees."""
     below = prediction.value_s < low - _rounding(prediction) and prediction.kind != LOWER
     above = prediction.value_s > high + _rounding(prediction) and prediction.kind != UPPER
@@ -200,5 +211,5 @@ def _area_ns(enter_ns: I8, leave_ns: I8) -> int:
 
 
 def _identity(law: str, statistic: str, stage: int, expected: float, observed: float) -> Finding:
-    verdict = AGREES if expected == observed else CONTRADICTED
+    verdict: paper.Verdict = AGREES if expected == observed else CONTRADICTED
     return Finding(law, statistic, stage, EXACT, expected, observed, observed, observed, verdict)

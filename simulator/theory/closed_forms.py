@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, RANDOM, Plan
+from simulator.documents import paper
 from simulator.theory.queues import (
     MD1,
     MD1_MOST,
@@ -23,7 +24,9 @@ from simulator.theory.queues import (
 from simulator.theory.stages import StageView, mean_services_s
 from simulator.theory.zero_load import PERCENTS
 
-EXACT, UPPER, LOWER = "exact", "upper bound", "lower bound"
+EXACT: Final = "exact"
+UPPER: Final = "upper bound"
+LOWER: Final = "lower bound"
 
 #: A utilisation above it is 1, up to rounding.
 FULL = 1 - 1e-9
@@ -39,11 +42,11 @@ class Prediction:
     statistic: str  #: mean, p95, ...: of latency; wait: mean waiting time over the tasks of a stage
     stage: int | None  #: None: of the whole query
     value_s: float
-    kind: str  #: exact, upper bound or lower bound
+    kind: paper.Kind
     law: str  #: its name and source
     testable: bool = True  #: False where a sample may fall on either side by chance: at an atom
 
-    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, names: Sequence[str]) -> paper.Prediction:
         """With the stage's name."""
         return {
             "statistic": self.statistic,

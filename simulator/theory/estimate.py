@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
+from simulator.documents import paper
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
 from simulator.theory.stages import StageView, mean_services_s, stages_of
 from simulator.theory.zero_load import ZeroLoad, zero_load
@@ -29,7 +29,7 @@ class StageEstimate:
         """Mean over the replicas that take tasks."""
         return float(self.utilisation.sum()) / self.replicas
 
-    def to_dict(self, name: str) -> dict[str, Any]:
+    def to_dict(self, name: str) -> paper.StageOnPaper:
         """As laid out in the README."""
         return {
             "name": name,
@@ -62,7 +62,7 @@ class Estimate:
         """The rate at which the busiest replica is always busy; infinite where nothing takes time."""
         return self.rate_per_s / self.utilisation if self.utilisation > 0 else math.inf
 
-    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, names: Sequence[str]) -> paper.Paper:
         """As laid out in the README."""
         stage, shard, replica = self.bottleneck
         return {

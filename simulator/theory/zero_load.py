@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from simulator.core.laws import Law
 from simulator.core.plan import F8, Plan
+from simulator.documents import paper
 from simulator.theory.stages import StageView, stages_of, work_law_of
 
 PERCENTS = (50, 90, 95, 99, 99.9)
@@ -43,9 +43,9 @@ class ZeroLoad:
     percentiles_s: dict[str, float]
     kind: str  #: exact; or numeric (on grids), and what it takes for granted
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> paper.ZeroLoad:
         """``{"mean": ..., "p50": ..., ..., "kind": ...}``."""
-        return {"mean": self.mean_s, **self.percentiles_s, "kind": self.kind}
+        return paper.zero_load(self.mean_s, self.percentiles_s, self.kind)
 
 
 @dataclass(frozen=True)

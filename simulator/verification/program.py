@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.base.errors import ContradictionError
+from simulator.documents import verify as documents
 from simulator.planning.frames import frame, html
 from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution
@@ -116,6 +117,8 @@ def families_of(deep: bool = False) -> list[str]:
 class Verification:
     """What a verification found."""
 
+    kind: ClassVar[str] = "verify"
+
     deep: bool
     seed: int
     families: tuple[str, ...]
@@ -137,7 +140,7 @@ class Verification:
         """0: every line holds; 99: one failed; 130: interrupted."""
         return 130 if self.interrupted else 99 if self.failures else 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> documents.Verification:
         """As written to ``results.json``."""
         return {
             "schema": 1,
@@ -153,8 +156,11 @@ class Verification:
             "verdicts": dict(Counter(line.verdict for line in self.lines)),
             "false_alarms": budget(self.lines),
             "lines": [line.to_dict() for line in self.lines],
-            "quantiles": [{**vars(one), "rows": [list(row) for row in one.rows]} for one in self.quantiles],
-            "verified": {name: known._asdict() for name, known in VERIFIED.items()},
+            "quantiles": [
+                {"family": one.family, "configuration": one.configuration, "rows": [list(row) for row in one.rows]}
+                for one in self.quantiles
+            ],
+            "verified": {name: {"system": known.system, "source": known.source} for name, known in VERIFIED.items()},
             "not_yet": NOT_YET,
             "wall_s": self.wall_s,
             "versions": versions(),

@@ -146,15 +146,40 @@ def files_are_read_as_written() -> None:
             assert np.allclose(read_measured(measured, "items", "us", 1e-6)[1], [1e-5, 1.5e-5]), "times measured"
 
 
+def documents_obey_their_schemas() -> None:
+    """test_documents.py: a run and an estimate, and the same with a key less, a key more, a word for a number."""
+    import jsonschema
+
+    from simulator import estimate
+    from simulator.documents.schemas import document_schema
+
+    scenario = scenario_from_text(BASE)
+    for kind, answer in (("run", simulate(scenario)), ("estimate", estimate(scenario))):
+        schema = jsonschema.Draft202012Validator(document_schema(kind))
+        document = json.loads(json.dumps(answer.to_dict()))
+        place = document["stages"][0]
+        with law("F9"):
+            broken = [f"{list(error.absolute_path)}: {error.message[:80]}" for error in schema.iter_errors(document)]
+            assert not broken, broken[0]
+            for key in ("name", "utilisation", "candidates"):
+                value = place.pop(key)
+                assert not schema.is_valid(document), f"{kind}: {key} of a stage may be missing"
+                place[key] = ["no", "such"]
+                assert not schema.is_valid(document), f"{kind}: {key} of a stage may be anything"
+                place[key] = value
+            place["more"] = 1
+            assert not schema.is_valid(document), f"{kind}: a stage may have any key"
+
+
 def runs_are_read_as_written() -> None:
     """test_compare.py: a run that was written is read back the same."""
-    from simulator.cli.run import write_directory
     from simulator.core.trace import same_trace
     from simulator.planning.saved_run import read_run
+    from simulator.report.folders import write_run
 
     result = simulate(scenario_from_text(BASE.replace("shards: 4", "shards: 2")), engine="reference")
     with tempfile.TemporaryDirectory() as folder:
-        write_directory(result.to_dict(), 1, result, Path(folder) / "run")
+        write_run(result, Path(folder) / "run", jobs=1)
         with law("F7"):
             try:
                 again = read_run(Path(folder) / "run")
