@@ -63,16 +63,19 @@ def make_load(scenario: Scenario, replication: int) -> Load:
     Raises
     ------
     ScenarioError
-        If no query would be measured, a trace or a profile has too few, or states change too often.
-    OverflowError
-        If it would last longer than int64 nanoseconds hold.
+        If no query would be measured, a trace or a profile has too few, states change too often, or it would last
+        longer than int64 nanoseconds hold.
     """
-    if scenario.load.arrivals.kind == "trace":
-        load = _trace_load(scenario)
-    elif scenario.queries is not None:
-        load = _counted(scenario, replication)
-    else:
-        load = _timed(scenario, replication)
+    try:
+        if scenario.load.arrivals.kind == "trace":
+            load = _trace_load(scenario)
+        elif scenario.queries is not None:
+            load = _counted(scenario, replication)
+        else:
+            load = _timed(scenario, replication)
+    except OverflowError as error:
+        message = f"a replication would last {error}; raise the rate or run fewer"
+        raise refusal(scenario, "load", message) from error
     load.arrival_ns.flags.writeable = False  # plans share it
     return load
 
