@@ -141,9 +141,7 @@ class Run:
 
     def __init__(self, scenario: Scenario, execution: Execution) -> None:
         self.plans = Plans.of(scenario)
-        began = time.perf_counter()
         self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
-        self._load_s = time.perf_counter() - began
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
         self.execution = execution.settled(self.outline)
         why = engines.why_reference(execution.engine, self.outline)
@@ -158,7 +156,7 @@ class Run:
     def forecast(self) -> Forecast:
         """How long it will take, by a pilot; before ``result``."""
         assert self._load is not None, "a run that is over is not forecast"
-        return by_pilot(self.plans, self._load, self._load_s, self.paper, self.execution)
+        return by_pilot(self.plans, self._load, self.paper, self.execution)
 
     @cached_property
     def paper(self) -> theory.Estimate:
