@@ -32,9 +32,10 @@ def one_signature_a_kernel() -> Iterator[None]:
 
     And before them all kernels are compiled: what a command prints must not depend on who comes first.
     """
-    from simulator.engines import compile_ahead
+    from simulator.engines import compile_ahead, compile_events
 
     compile_ahead()
+    compile_events()
     yield
     from numba.core.dispatcher import Dispatcher
 

@@ -11,7 +11,6 @@ event in ``Lists``, and what each engine does for it.
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,11 @@ from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.plan import KEY_BITS, Plan, frozen
 from simulator.core.rules import ANSWER, DISPATCH, ENQUEUE, FINISH, START
-from simulator.engines import compiled, loop, reference
-from simulator.engines.lockstep import in_lockstep
+from simulator.engines import compiled
+from simulator.engines.compiled import ahead, records
+from simulator.engines.compiled.run import Run
+from simulator.engines.reference import clock as reference_clock
+from simulator.engines.reference import model as reference_model
 
 #: Tasks of a run, at most, and when those come that have not been sent yet.
 MOST_TASKS, LATE_NS = 40, 2**50
@@ -103,18 +105,17 @@ class ReferenceReplica:
     """The reference engine's Replica and its Clock, without the rest of a run."""
 
     def __init__(self, plan: Plan) -> None:
-        self.model = reference.Model(plan, tasks=False)
+        self.model = reference_model.Model(plan, tasks=False)
         self.stage = self.model.stages[0]
         [self.replica] = self.stage.replicas
-        self.tasks: list[reference.Task] = []
+        self.tasks: list[reference_model.Copy] = []
 
     def send(self, instant: int, service_ns: int) -> None:
         query = len(self.tasks)
-        gather = reference.Gather(self.stage, query)
-        response_ns = int(self.model.plan.laws[3]["a"])
-        task = reference.Task(gather, 0, self.replica, service_ns, response_ns)
+        gather = reference_model.Gather(self.stage, query)
+        task = reference_model.Copy(gather, 0, self.replica, float(service_ns))
         self.tasks.append(task)
-        reference.At(self.model.clock, instant, ENQUEUE, query, self.replica.enqueue, task)
+        reference_clock.At(self.model.clock, instant, ENQUEUE, query, self.replica.enqueue, task)
 
     def happen(self) -> int:
         """The next event; SimPy's own, which wake processes, go with it."""
@@ -122,7 +123,7 @@ class ReferenceReplica:
         before = clock.events
         while clock.events == before:
             clock.step()
-        return (clock.order - reference.FIRST_PRIORITY) >> KEY_BITS
+        return (clock.order - reference_clock.FIRST_PRIORITY) >> KEY_BITS
 
     @property
     def queue(self) -> list[int]:
@@ -149,7 +150,7 @@ class CompiledReplica:
     """The event-by-event half of the compiled loop, one event at a time."""
 
     def __init__(self, plan: Plan) -> None:
-        self.run = compiled.Run(plan, in_lockstep(plan, except_stages=[0]), True, frozenset([0]))
+        self.run = Run(plan, True, [0])
         self.arrival_ns = np.array(plan.arrival_ns)
         self.work = np.array(plan.work)
         self.sent = 0
@@ -157,42 +158,42 @@ class CompiledReplica:
     def send(self, instant: int, service_ns: int) -> None:
         self.arrival_ns[self.sent], self.work[self.sent] = instant, service_ns
         self.sent += 1
-        self.run.plan = replace(self.run.plan, arrival_ns=frozen(self.arrival_ns), work=frozen(self.work))
+        self.run.given = self.run.given._replace(arrival_ns=frozen(self.arrival_ns), work=frozen(self.work))
 
     def happen(self) -> int:
         """The next event after all dispatches before it: a task is sent in the instant that it is enqueued."""
         kind = DISPATCH
         while kind == DISPATCH:
             why = self.run.advance(1)
-            if why == loop.FULL:
+            if why == ahead.FULL:
                 self.run.grow()
                 continue
-            assert why == loop.PAUSED, why
-            kind = int(self.run.state[loop.LAST_ORDER]) >> KEY_BITS
+            assert why == ahead.PAUSED, why
+            kind = int(self.run.clock["order"][0]) >> KEY_BITS
         return kind
 
     @property
     def queue(self) -> list[int]:
-        found, row = [], int(self.run.head[0])
+        queries, row = [], int(self.run.replicas["head"][0])
         while row >= 0:
-            found.append(int(self.run.task[row, loop.T_QUERY]))
-            row = int(self.run.task[row, loop.T_NEXT])
-        return found
+            queries.append(int(self.run.copies[row]["query"]))
+            row = int(self.run.copies[row]["next"])
+        return queries
 
     @property
     def served(self) -> list[int | None]:
-        rows = self.run.running.tolist()
-        assert self.run.free_workers[0] == rows.count(-1), "a worker is free or serves"
-        return [None if row < 0 else int(self.run.task[row, loop.T_QUERY]) for row in rows]
+        rows = self.run.serving.tolist()
+        assert self.run.replicas["free"][0] == rows.count(-1), "a worker is free or serves"
+        return [None if row < 0 else int(self.run.copies[row]["query"]) for row in rows]
 
     @property
     def seen(self) -> list[list[int]]:
-        rows = self.run.table[loop.B_WORKER :, : self.sent, 0]
+        rows = self.run.kept.table[records.T_WORKER : records.T_STATE, : self.sent]
         return rows.T.tolist()  # type: ignore[no-any-return]
 
     @property
     def counters(self) -> tuple[int, int, int, int]:
-        return tuple(self.run.counters[:, 0].tolist())
+        return tuple(self.run.kept.counters[:, 0].tolist())
 
 
 def plan_of(workers: int, response_ns: int, first_measured: int, arrival_ns: Any, service_ns: Any, **more: Any) -> Plan:
@@ -282,7 +283,7 @@ class ReplicaMachine(RuleBasedStateMachine):
         table = trace.task_table
         assert table is not None
         columns = (table.worker, table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns)
-        assert np.concatenate(columns, axis=1).tolist() == expected.seen, "looking ahead: workers and instants"
+        assert np.stack(columns, axis=1).tolist() == expected.seen, "looking ahead: workers and instants"
         if plan.first_measured == expected.first_measured:
             found = (trace.tasks[0], trace.busy_ns[0], trace.waiting_ns[0], trace.longest_wait_ns[0])
             assert found == expected.counters, "looking ahead: counters"

@@ -16,7 +16,7 @@ from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.trace import same_trace
 from simulator.engines import chosen, compiled, reference
-from simulator.engines.lockstep import in_lockstep
+from simulator.engines.compiled.lockstep import in_lockstep
 from simulator.planner.plans import make_plan
 from simulator.running.engine_check import check_engines
 from simulator.testing import plans

@@ -64,10 +64,10 @@ def test_a_shard_with_a_replica_less_does_what_it_does_where_all_have_one_less(p
         with_(first_lost=0, lost=0, replicas=replicas - 1),
         machine_factor=frozen(plan.machine_factor.reshape(shards, replicas)[:, :-1].ravel()),
     )
-    found = reference.simulate(with_(first_lost=first, lost=count), tasks=True).task_table
+    found = reference.simulate(with_(first_lost=first, lost=count), tasks=True).task_table.grid(plan)
     for shard in range(shards):
         expected = fewer if first <= shard < first + count else whole
-        there = reference.simulate(expected, tasks=True).task_table
+        there = reference.simulate(expected, tasks=True).task_table.grid(expected)
         assert np.array_equal(columns(found, row, shard), columns(there, expected.stages[0], shard))
 
 
@@ -205,7 +205,7 @@ def test_the_output_says_what_is_lost():
 
 def test_lockstep_survives_a_lost_row():
     """Constant work, one index a query: the shards are one class, with and without the row."""
-    from simulator.engines.lockstep import in_lockstep
+    from simulator.engines.compiled.lockstep import in_lockstep
 
     plan = make_plan(fleet(lost=4, routing={"policy": "round_robin", "by": "query"}))
     assert plan.stages[0]["policy"] == ROUND_ROBIN

@@ -146,7 +146,7 @@ def test_a_rule_is_told_what_it_should_be(plan, policy):
             luck = draws.uniforms(plan.seed, plan.replication, draws.ROUTE, query, shard, draws.FIRST_COPY)
             assert (replicas, turn, (u, v)) == (left, query + (0 if row["by_query"] else shard), luck)
             assert len(outstanding) == left and all(one >= 0 for one in outstanding)
-            assert trace.task_table.replica[query, shard] == shard * row["replicas"] + answer
+            assert trace.task_table.grid(plan).replica[query, shard] == shard * row["replicas"] + answer
             if policy == PLUGGED:
                 assert not any(outstanding)
     assert next(asked, None) is None

@@ -25,7 +25,7 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, System, frozen
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.core.trace import same_trace
-from simulator.engines import compile_ahead, compiled, reference, why_reference
+from simulator.engines import compile_ahead, compile_events, compiled, reference, why_reference
 from simulator.planner.load import known_extent
 from simulator.planner.plans import Plans, make_plan
 from simulator.stats import summarise
@@ -283,7 +283,8 @@ def test_kernels_are_kept_where_they_can_be(tmp_path, monkeypatch):
     monkeypatch.setattr(jit, "_CACHE", tmp_path)
     for _ in range(2):
         jit.compiled_once(lambda: calls.append("compiled"), calls.append)
-    assert calls == [f"compiling the engine, once for this version and machine: about {jit.COLD_S} s", "compiled"]
+    what, cold_s = jit.PARTS[jit.AHEAD]
+    assert calls == [f"compiling {what}, once for this version and machine: about {cold_s} s", "compiled"]
     assert jit.is_compiled(tmp_path)
 
 
@@ -291,7 +292,7 @@ def test_a_second_process_finds_kernels_compiled(tmp_path, monkeypatch):
     """Two find the cache cold; the one that waits for the lock has nothing left to do."""
     monkeypatch.setattr(jit, "_CACHE", tmp_path)
     asked = iter([False, True])
-    monkeypatch.setattr(jit, "is_compiled", lambda _: next(asked))
+    monkeypatch.setattr(jit, "is_compiled", lambda *_: next(asked))
     jit.compiled_once(lambda: pytest.fail("compiled twice"))
 
 
@@ -366,7 +367,9 @@ def test_a_table_is_refused_or_needs_no_inner_points():
 def test_kernels_are_compiled_ahead_once(tmp_path, monkeypatch):
     monkeypatch.setattr(jit, "_CACHE", tmp_path)
     compile_ahead()
-    assert jit.is_compiled(tmp_path)
+    assert jit.is_compiled(tmp_path) and not jit.is_compiled(tmp_path, jit.EVENTS)
+    compile_events()
+    assert jit.is_compiled(tmp_path, jit.EVENTS)
 
 
 def test_what_only_the_reference_engine_knows_is_said(monkeypatch):

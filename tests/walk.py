@@ -1,7 +1,7 @@
 """A second, independent walk through a Plan: one loop over a heap of (instant, kind, key), lists for queues, no SimPy.
 
 Written from the definition of a query's life, not from the engine. It shares the rules one by one (who is chosen, how
-long things take), but neither ``rules.dispatch`` nor any mechanism. Slow and plain on purpose.
+long things take), but neither what is decided for all tasks at once nor any mechanism. Slow and plain on purpose.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, routing, rules, sampling, service
+from simulator.core import work as work_rules
+from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT
 from simulator.core.plan import LEAST_WORK, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.split import part
-from simulator.core.trace import COMPLETE, UNFINISHED, Tasks, Trace
+from simulator.core.trace import COMPLETE, UNFINISHED, TaskGrid, Tasks, Trace
 
 
 class Walk:
@@ -33,11 +35,12 @@ class Walk:
         self.sent = 0
         self.given = np.full((stages, queries), -1.0)
         self.enter, self.close, self.leave = (np.full((stages, queries), -1) for _ in range(3))
+        self.critical_enqueue = np.full((stages, queries), -1)
         self.critical = np.full((4, stages, queries), -1)  # shard; waiting, service and response time
         self.answers = np.zeros((stages, queries), dtype=np.int64)
         self.missing = np.zeros((stages, queries), dtype=np.int64)
         shape = (queries, plan.shards)
-        self.table = Tasks(*(np.full(shape, -1) for _ in range(6)))
+        self.table = TaskGrid(*(np.full(shape, -1) for _ in range(6)))
         self.service = np.zeros(shape, dtype=np.int64)
         self.response = np.zeros(shape, dtype=np.int64)
         self.weight = np.zeros(shape, dtype=np.int64)
@@ -81,10 +84,10 @@ class Walk:
     def dispatch(self, now: int, query: int, stage: int) -> None:
         plan, row = self.plan, self.plan.stages[stage]
         previous = self.given[stage - 1, query] if stage else 0.0
-        candidates = rules.candidates_of(
-            plan.stages, plan.laws, plan.law_parts, plan.law_points, plan.seed, plan.replication, query, stage, previous
+        candidates = work_rules.candidates_of(
+            plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, query, stage, previous
         )
-        view = rules.view_of(plan.stages, plan.seed, plan.replication, query, stage)
+        view = routing.view_of(plan.stages, plan.run_row(), query, stage)
         self.enter[stage, query] = now
         self.given[stage, query] = candidates
         self.missing[stage, query] = row["shards"]
@@ -106,16 +109,16 @@ class Walk:
             there = replicas - 1 if gone else replicas
             if row["by_query"]:
                 u, v = self.uniform(draws.ROUTE, query, stage, 0)
-                chosen = rules.choose(row["policy"], there, seen.sum(axis=0), 0, query, u, v)
+                chosen = routing.choose(row["policy"], there, seen.sum(axis=0), 0, query, u, v)
             else:
                 u, v = self.uniform(draws.ROUTE, query, stage, shard)
-                chosen = rules.choose(row["policy"], there, seen[shard], 0, query + shard, u, v)
+                chosen = routing.choose(row["policy"], there, seen[shard], 0, query + shard, u, v)
             decided.append((shard, int(chosen), *self.durations(query, stage, shard, int(chosen), items)))
-        for shard, chosen, alone_ns, service, response in decided:
+        for shard, chosen, alone_ns, service_ns, response_ns in decided:
             at = query, self.column(stage, shard)
             replica = int(row["first_replica"]) + shard * replicas + chosen
-            self.table.replica[at], self.service[at], self.response[at] = replica, service, response
-            if rules.is_load_aware(row["policy"]):
+            self.table.replica[at], self.service[at], self.response[at] = replica, service_ns, response_ns
+            if routing.is_load_aware(row["policy"]):
                 self.weight[at] = alone_ns if row["policy"] == LEAST_WORK else 1
                 self.counter[at] = view + shard * replicas + chosen
                 self.outstanding[self.counter[at]] += self.weight[at]
@@ -127,7 +130,7 @@ class Walk:
         plan, row = self.plan, self.plan.stages[stage]
         luck, _ = self.uniform(draws.TASK, query, stage, shard)
         work = plan.work[query]
-        alone = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items * work)
+        alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items * work)
         if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
             time = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TIME, luck)
             alone, factor = alone + time * work, 1.0
@@ -138,7 +141,7 @@ class Walk:
         response = rules.round_ns(
             sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + RESPONSE, luck)
         )
-        return rules.round_ns(alone), rules.service_ns(alone, machine, factor), response
+        return rules.round_ns(alone), service.service_ns(alone, machine, factor), response
 
     def enqueue(self, now: int, query: int, stage: int, shard: int) -> None:
         at = query, self.column(stage, shard)
@@ -176,7 +179,7 @@ class Walk:
         row = self.plan.stages[stage]
         at = query, self.column(stage, shard)
         self.table.answer_ns[at] = now
-        if rules.is_load_aware(row["policy"]):
+        if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
         self.missing[stage, query] -= 1
         if self.missing[stage, query]:
@@ -185,6 +188,7 @@ class Walk:
         mine = slice(int(row["first_shard"]), int(row["first_shard"] + row["shards"]))
         self.answers[stage, query] = (self.table.answer_ns[query, mine] - self.enter[stage, query]).sum()
         start, finish = self.table.start_ns[at], self.table.finish_ns[at]
+        self.critical_enqueue[stage, query] = self.table.enqueue_ns[at]
         self.critical[:, stage, query] = (shard, start - self.table.enqueue_ns[at], finish - start, now - finish)
         if row["mergers"] and self.merges[stage] == row["mergers"]:
             self.merging[stage].append(query)
@@ -226,11 +230,27 @@ class Walk:
             self.leave,
             self.given,
             self.critical[0].astype(np.int32),
+            self.critical_enqueue,
             *self.critical[1:3],
             self.answers,
+            np.zeros((0, plan.queries), dtype=np.int8),
             *columns,
-            plan.stages["request_ns"],
-            plan.stages["send_ns"],
-            table,
+            np.zeros(plan.replicas, dtype=np.int64),
+            self.rows(),
             0,
         )
+
+    def rows(self) -> Tasks:
+        """The table, a row a task that was sent."""
+        plan, table, rows = self.plan, self.table, []
+        for query, column in np.argwhere(table.replica >= 0).tolist():
+            stage = int(np.searchsorted(plan.stages["first_shard"], column, side="right")) - 1
+            shard = column - int(plan.stages[stage]["first_shard"])
+            at = query, column
+            instants = [int(one[at]) for one in (table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns)]
+            state = (SENT, QUEUED, RUNNING, ANSWERING, DONE)[sum(instant >= 0 for instant in instants)]
+            batch = int(instants[1] >= 0)
+            rows.append(
+                (query, stage, shard, 0, batch, int(table.replica[at]), int(table.worker[at]), *instants, state)
+            )
+        return Tasks.sorted(np.array(rows, dtype=np.int64).T)

@@ -24,7 +24,7 @@ from numba.extending import intrinsic
 
 from simulator.base.errors import PluginError
 from simulator.core.jit import formula
-from simulator.core.plan import I8, Plan, Rule
+from simulator.core.plan import I8, Plan, Rows, Rule
 from simulator.plugins.calls import line_of
 
 #: What a rule that raised answers; no replica has this index.
@@ -150,9 +150,9 @@ class Calls:
         self.rules = plan.rules
         self.raised: list[BaseException] = []
         self.callbacks: list[Any] = []  #: kept while their addresses are in use
-        self.addresses: I8 = np.array(
-            [self._address(rule) for rule in plan.rules], dtype=np.int64
-        )  #: (stages,); 0: ours
+        self.stages: Rows = np.array(plan.stages)  #: of the plan, with the addresses of rules
+        self.stages["address"] = [self._address(rule) for rule in plan.rules]
+        self.stages.flags.writeable = False
         self.fault: I8 = np.zeros(SEEN + int(plan.stages["replicas"].max()), dtype=np.int64)
 
     def _address(self, rule: Rule | None) -> int:

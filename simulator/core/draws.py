@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.core.jit import formula, kernel
-from simulator.core.plan import F8
+from simulator.core.plan import F8, I8
 
 #: The streams, once and for all: a new one goes at the end.
 (GAP, DWELL, CLASS, WORK, KEY, CANDIDATES, BALANCER, SPLIT, ROUTE, TASK, RESPONSE, MACHINE, THINK, BACKOFF) = range(14)
@@ -95,6 +95,31 @@ def first_block(seed, replication, stream, query, place, count, u):  # type: ign
     for i in range(count):
         low, high, _, _ = philox(name, np.uint64(place + i) & _LOW, purpose, run, key & _LOW, key >> _32)
         u[i] = _unit(low, high)
+
+
+@kernel
+def first_of_names(seed: int, replication: int, stream: int, names: I8, places: I8, count: int, u: F8) -> None:
+    """Fill the first ``count`` of ``u`` with the first uniform of each (query, place); vectorised."""
+    key = np.uint64(seed)
+    purpose = np.uint64(stream * 65536) & _LOW
+    run = np.uint64(replication) & _LOW
+    for i in range(count):
+        name, place = np.uint64(names[i]) & _LOW, np.uint64(places[i]) & _LOW
+        low, high, _, _ = philox(name, place, purpose, run, key & _LOW, key >> _32)
+        u[i] = _unit(low, high)
+
+
+@kernel
+def pairs_of_names(seed: int, replication: int, stream: int, names: I8, places: I8, count: int, u: F8, v: F8) -> None:
+    """Like ``first_of_names``, both uniforms of each name."""
+    key = np.uint64(seed)
+    purpose = np.uint64(stream * 65536) & _LOW
+    run = np.uint64(replication) & _LOW
+    for i in range(count):
+        name, place = np.uint64(names[i]) & _LOW, np.uint64(places[i]) & _LOW
+        low_0, high_0, low_1, high_1 = philox(name, place, purpose, run, key & _LOW, key >> _32)
+        u[i] = _unit(low_0, high_0)
+        v[i] = _unit(low_1, high_1)
 
 
 @kernel

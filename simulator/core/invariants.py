@@ -6,7 +6,7 @@ import numpy as np
 
 from simulator.core import draws, rules, sampling
 from simulator.core.plan import NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.trace import COMPLETE, Tasks, Trace
+from simulator.core.trace import COMPLETE, TaskGrid, Trace
 
 
 def verify_trace(plan: Plan, trace: Trace) -> None:
@@ -23,10 +23,11 @@ def verify_trace(plan: Plan, trace: Trace) -> None:
     for stage in range(len(plan.stages)):
         _breakdown(plan, trace, stage)
     if trace.task_table is not None:
+        table = trace.task_table.grid(plan)
         for stage in range(len(plan.stages)):
-            _tasks(plan, trace, trace.task_table, stage)
-            _queues(plan, trace.task_table, stage)
-        _counters(plan, trace, trace.task_table)
+            _tasks(plan, trace, table, stage)
+            _queues(plan, table, stage)
+        _counters(plan, trace, table)
 
 
 def _funnel(plan: Plan, trace: Trace) -> None:
@@ -77,7 +78,7 @@ def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
     return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
 
 
-def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
+def _tasks(plan: Plan, trace: Trace, table: TaskGrid, stage: int) -> None:
     """Every task is sent, enqueued, started, finished and answered in that order, at a replica of its shard."""
     row = plan.stages[stage]
     first, count = int(row["first_shard"]), int(row["shards"])
@@ -122,7 +123,7 @@ def _tasks(plan: Plan, trace: Trace, table: Tasks, stage: int) -> None:
         )
 
 
-def _queues(plan: Plan, table: Tasks, stage: int) -> None:
+def _queues(plan: Plan, table: TaskGrid, stage: int) -> None:
     """At each replica: first come first served, never idle while a task waits, a worker serves one task at a time."""
     row = plan.stages[stage]
     columns = slice(int(row["first_shard"]), int(row["first_shard"] + row["shards"]))
@@ -150,7 +151,7 @@ def _queues(plan: Plan, table: Tasks, stage: int) -> None:
             assert 0 <= worker[task] < workers, "I31: the worker is one of the replica's"
 
 
-def _counters(plan: Plan, trace: Trace, table: Tasks) -> None:
+def _counters(plan: Plan, trace: Trace, table: TaskGrid) -> None:
     """Counters of replicas are sums over the finished tasks of measured queries."""
     done = table.finish_ns >= 0
     done[: plan.first_measured] = False

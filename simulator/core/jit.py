@@ -29,8 +29,8 @@ def source_hash() -> str:
     package = Path(__file__).parent.parent
     digest.update(str(package).encode())  # numba itself goes by the path: another checkout compiles for itself
     for folder in ("core", "engines", "workload"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.name.encode())
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -87,34 +87,34 @@ def _compiled(function: F, **more: bool) -> F:
         settings.CACHE_DIR = previous
 
 
-#: A file of the cache: all kernels have been compiled.
+#: A file of the cache: all kernels of a part have been compiled.
 COMPLETE = "complete"
 
-
-def is_compiled(cache: Path) -> bool:
-    """Whether a cache directory holds all kernels."""
-    return (cache / COMPLETE).exists()
-
-
-#: Seconds that a cold compilation took when this was written; told to whoever waits for it.
-COLD_S = 15
+#: The parts that are compiled when they are needed: their words for whoever waits, and the seconds that it took cold
+#: when this was written.
+AHEAD, EVENTS = "ahead", "events"
+PARTS = {AHEAD: ("the engine", 15), EVENTS: ("the engine that goes event by event", 15)}
 
 
-def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | None = None) -> None:
+def is_compiled(cache: Path, part: str = AHEAD) -> bool:
+    """Whether a cache directory holds all kernels of a part."""
+    return (cache / f"{COMPLETE}-{part}").exists()
+
+
+def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | None = None, part: str = AHEAD) -> None:
     """Call ``compile_all`` unless the cache says that it has been done; one process at a time does it.
 
     ``say`` is told what the waiting is for. Without a cache nothing is remembered: what is called compiles itself.
     """
-    if _CACHE is None:
-        return
-    if is_compiled(_CACHE):
+    if _CACHE is None or is_compiled(_CACHE, part):
         return
     if say is not None:
-        say(f"compiling the engine, once for this version and machine: about {COLD_S} s")
+        what, cold_s = PARTS[part]
+        say(f"compiling {what}, once for this version and machine: about {cold_s} s")
     with _alone(_CACHE / "lock"):
-        if not is_compiled(_CACHE):
+        if not is_compiled(_CACHE, part):
             compile_all()
-            (_CACHE / COMPLETE).touch()
+            (_CACHE / f"{COMPLETE}-{part}").touch()
 
 
 @contextmanager

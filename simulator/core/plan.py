@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
+#: Rows of a structured array, of a dtype below or of an engine's.
+Rows = NDArray[np.void]
 
 #: Kinds of a law; what its arguments a, b, c mean is said in the constructors of ``laws.Law``.
 (
@@ -42,6 +44,9 @@ ROLES = 5
 RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)
 #: A rule of the user's, which looks at nothing, at tasks outstanding, or at ns of work outstanding.
 PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK = range(5, 8)
+
+#: Disciplines of a queue.
+FIFO = 0
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
 ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED = range(6)
@@ -83,6 +88,22 @@ STAGE = np.dtype(
         ("merge_ns", np.int64),
         ("merge_per_response_ns", np.int64),
         ("mergers", np.int64),  # 0: merging is a mere delay
+        ("discipline", np.int64),  # of the replicas' queues
+        ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
+    ]
+)
+
+#: What kernels know of a run besides its stages.
+RUN = np.dtype(
+    [
+        ("seed", np.int64),
+        ("replication", np.int64),
+        ("first_measured", np.int64),
+        ("end_ns", np.int64),  # what would happen later does not
+        ("stage_bits", np.int64),
+        ("shard_bits", np.int64),
+        ("worker_bits", np.int64),
+        ("send_bits", np.int64),
     ]
 )
 
@@ -170,6 +191,13 @@ class Plan(System):
     def end_ns(self) -> int:
         """Last instant of the run: what would happen later does not."""
         return min(NEVER_NS, int(self.arrival_ns[-1]) + self.drain_ns)
+
+    def run_row(self) -> Rows:
+        """Return (1,) RUN: the numbers of the plan that kernels take."""
+        row = np.zeros(1, dtype=RUN)
+        for name in RUN.names or ():
+            row[name] = getattr(self, name)
+        return row
 
     def first_queries(self, count: int) -> Plan:
         """The plan cut after its first queries, all of them measured."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from simulator.core.plan import F8, I8, Plan
 
-#: Outcomes of a query.
-UNFINISHED, COMPLETE = range(2)
+#: Outcomes of a query. Only the first two happen today.
+UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED = range(6)
 
 #: Queries of which a column is computed at a time: temporaries stay within the caches.
 AT_A_TIME = 2**16
@@ -19,42 +19,86 @@ AT_A_TIME = 2**16
 
 @dataclass(frozen=True)
 class Tasks:
-    """Every task of a run, dense: row = query, column = shard among all shards of the funnel. -1: never happened."""
+    """Every copy of a task that was sent, a row each, in the order of (query, stage, shard, copy).
 
-    replica: I8  #: (queries, shards) index among all replicas
-    worker: I8  #: (queries, shards)
-    enqueue_ns: I8  #: (queries, shards)
-    start_ns: I8  #: (queries, shards)
-    finish_ns: I8  #: (queries, shards)
-    answer_ns: I8  #: (queries, shards)
+    All columns are (copies,) int64; instants are ns, -1 where they did not happen.
+    """
+
+    query: I8
+    stage: I8
+    shard: I8  #: index within its stage
+    copy: I8  #: 0: the first sending
+    batch: I8  #: tasks that were served together with it, itself included; 0: it was not started
+    replica: I8  #: index among all replicas
+    worker: I8  #: index within the replica; -1: it was not started
+    enqueue_ns: I8
+    start_ns: I8
+    finish_ns: I8
+    answer_ns: I8
+    state: I8  #: at the end of the run, of ``copy_states``
+
+    @staticmethod
+    def sorted(rows: I8) -> Tasks:
+        """The table of rows (columns, copies) in any order."""
+        rows = rows[:, np.lexsort((rows[3], rows[2], rows[1], rows[0]))]
+        return Tasks(*np.ascontiguousarray(rows))
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def grid(self, plan: Plan) -> TaskGrid:
+        """The first sending of every task, dense."""
+        rows = np.flatnonzero(self.copy == 0)
+        columns = plan.stages["first_shard"][self.stage[rows]] + self.shard[rows]
+
+        def dense(column: I8) -> I8:
+            made = np.full((plan.queries, plan.shards), -1, dtype=np.int64)
+            made[self.query[rows], columns] = column[rows]
+            return made
+
+        return TaskGrid(*(dense(getattr(self, name)) for name in TaskGrid.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class TaskGrid:
+    """The first sending of every task: row = query, column = shard among all shards of the funnel; -1: not there."""
+
+    replica: I8  #: (queries, shards) index among all replicas; likewise the next
+    worker: I8
+    enqueue_ns: I8
+    start_ns: I8
+    finish_ns: I8
+    answer_ns: I8
 
 
 @dataclass(frozen=True)
 class Trace:
     """One replication. Instants are int64 ns, -1 where the instant was not reached before the run was cut.
 
-    The critical task of a query and stage is the one whose answer closed the stage; its waiting and service time are
-    kept, and its response (network) time follows: latency of a stage = critical wait + service + network + merge, to
-    the nanosecond. Counters of replicas count the tasks of measured queries whole, at their finish, wherever it falls.
+    The critical task of a query and stage is the one whose answer closed the stage; its enqueue, waiting and service
+    time are kept, and its response (network) time follows: latency of a stage = request + critical wait + service +
+    response + merge, to the nanosecond. Counters of replicas count the tasks of measured queries whole, at their
+    finish, wherever it falls.
     """
 
     arrival_ns: I8  #: (queries,)
-    outcome: NDArray[np.int8]  #: (queries,) UNFINISHED or COMPLETE
+    outcome: NDArray[np.int8]  #: (queries,) of UNFINISHED, COMPLETE, ...
     first_measured: int
     measured: int
     close_ns: I8  #: (stages, queries) instant of the closing answer
     leave_ns: I8  #: (stages, queries) after the merge
     candidates: F8  #: (stages, queries) candidates scored for the query, over all shards; -1: not entered
     critical_shard: NDArray[np.int32]  #: (stages, queries) index within the stage; -1: not closed
-    critical_wait_ns: I8  #: (stages, queries) -1: not closed; likewise the next
+    critical_enqueue_ns: I8  #: (stages, queries) -1: not closed; likewise the next
+    critical_wait_ns: I8  #: (stages, queries)
     critical_service_ns: I8  #: (stages, queries)
     answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
-    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next three
+    stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next four
     busy_ns: I8  #: (replicas,) sum of service times
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
-    request_ns: I8  #: (stages,) of the Plan; likewise the next
-    send_ns: I8  #: (stages,)
+    wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
 
@@ -87,9 +131,8 @@ class Trace:
     def response_ns(self, stage: int, at: slice) -> I8:
         """Some queries of one stage of ``critical_response_ns``: what is left of the time until it closed."""
         close_ns = self.close_ns[stage, at]
-        shard = self.critical_shard[stage, at].astype(np.int64)
-        enqueue_ns = self.entered_ns(stage)[at] + self.request_ns[stage] + self.send_ns[stage] * shard
-        finish_ns = enqueue_ns + self.critical_wait_ns[stage, at] + self.critical_service_ns[stage, at]
+        start_ns = self.critical_enqueue_ns[stage, at] + self.critical_wait_ns[stage, at]
+        finish_ns = start_ns + self.critical_service_ns[stage, at]
         return np.where(close_ns < 0, -1, close_ns - finish_ns)
 
     def verify(self, plan: Plan) -> None:
@@ -131,7 +174,7 @@ def _same(one: Any, two: Any) -> bool:
 
 #: The columns of a Trace that two engines must agree on.
 COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("task_table", "events"))
-#: Of them, those with an entry a replica, those with one a stage, and those with one a query.
-COUNTERS = ("tasks", "busy_ns", "waiting_ns", "longest_wait_ns")
-OF_STAGES = ("request_ns", "send_ns")
-QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *OF_STAGES, "first_measured", "measured"))
+#: Of them, those with an entry a replica; those that files of a run do not hold; and those with an entry a query.
+COUNTERS = ("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "wasted_ns")
+NOT_SAVED = ("first_measured", "measured", "stage_outcome")
+QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *NOT_SAVED))

@@ -65,15 +65,27 @@ def engine(name: str) -> Engine:
 
 
 def compile_ahead(say: Callable[[str], None] | None = None) -> None:
-    """Compile all kernels before any worker starts, if that has not been done on this machine for these sources.
+    """Compile what runs need before any worker starts, if that has not been done on this machine for these sources.
 
     Processes that come at the same time wait for the first one. ``say`` is told when it will take a while.
     """
-    from simulator.core.jit import compiled_once
+    from simulator.core import assemble, jit
 
     def compile_all() -> None:
-        from simulator.core.assemble import smallest_plan
+        engine(COMPILED).simulate(assemble.smallest_plan())
 
-        engine(COMPILED).simulate(smallest_plan())
+    jit.compiled_once(compile_all, say)
 
-    compiled_once(compile_all, say)
+
+def compile_events(say: Callable[[str], None] | None = None) -> None:
+    """Compile the loop that goes event by event, and what the reference engine calls: for plans that need it."""
+    from simulator.core import assemble, jit
+
+    def compile_all() -> None:
+        from simulator.engines import compiled, reference
+
+        plan = assemble.smallest_plan()
+        reference.simulate(plan)
+        compiled.simulate(plan, event_by_event=[0])
+
+    jit.compiled_once(compile_all, say, jit.EVENTS)

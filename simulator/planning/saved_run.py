@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.core.trace import COMPLETE, COUNTERS, OF_STAGES, QUERY_COLUMNS, Trace
+from simulator.core.trace import COMPLETE, COUNTERS, QUERY_COLUMNS, Trace
 from simulator.documents import run
 from simulator.planning.sides import Side
 from simulator.stats.figures import S_PER_NS
@@ -114,7 +114,7 @@ def _columns(file: Path, document: run.Run) -> Columns:
     columns: Columns = {}
     try:
         with zipfile.ZipFile(file) as archive:
-            for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS, *OF_STAGES):
+            for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS):
                 with archive.open(f"{name}.npy") as part:
                     columns[name] = np.lib.format.read_array(part, allow_pickle=False)
     except FileNotFoundError:
@@ -129,8 +129,6 @@ def _columns(file: Path, document: run.Run) -> Columns:
         shape: tuple[int, ...] = (queries,)
         if name in COUNTERS:
             shape = (len(document["provenance"]["replications"]), replicas)
-        elif name in OF_STAGES:
-            shape = (stages,)
         elif name in QUERY_COLUMNS and name not in OF_WHOLE_QUERIES:
             shape = (stages, queries)
         kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
@@ -154,11 +152,11 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
         traces[int(number[first])] = Trace(
             first_measured=warmup,
             measured=len(measured) - warmup,
+            stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),
             task_table=None,
             events=0,
             **{name: columns[name][..., here] for name in QUERY_COLUMNS},
             **{name: columns[name][row] for name in COUNTERS},
-            **{name: columns[name] for name in OF_STAGES},
         )
     if _seen(traces) != (document["queries"], document["latency_s"]["max"]):
         raise _wrong(file, _FOREIGN)

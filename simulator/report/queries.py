@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core.plan import F8, I8
-from simulator.core.trace import COMPLETE, COUNTERS, OF_STAGES, QUERY_COLUMNS, UNFINISHED, Trace
+from simulator.core.trace import COMPLETE, COUNTERS, QUERY_COLUMNS, UNFINISHED, Trace
 
 #: Queries that are turned into text at a time: memory does not depend on how many there are.
 CHUNK = 10_000
@@ -46,12 +46,12 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         columns = [getattr(trace, name) for trace in ordered]
         if name in COUNTERS:
             return np.stack(columns)
-        if name in OF_STAGES or len(columns) == 1:
+        if len(columns) == 1:
             return columns[0]  # the same in all; or no second copy of a long one
         return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS, *OF_STAGES):
+        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
 

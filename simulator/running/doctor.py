@@ -194,11 +194,11 @@ def kernel_cache() -> doctor.Cache:
 
 def self_check(say: Callable[[str], None] | None = None) -> list[doctor.Check]:
     """Both engines on one scenario with every routing policy, and one law that is known exactly."""
-    from simulator.core.jit import COLD_S, cache_directory
+    from simulator.core.jit import AHEAD, PARTS, cache_directory
     from simulator.engines import compile_ahead
 
     if say is not None and cache_directory() is None:
-        say(f"compiling the engine for this command alone: about {COLD_S} s")
+        say(f"compiling the engine for this command alone: about {PARTS[AHEAD][1]} s")
     compile_ahead(say)
     return [
         _timed("engines", "both engines, every routing policy", engines_agree),

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import rules
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import (
@@ -29,6 +28,7 @@ from simulator.core.plan import (
     frozen,
 )
 from simulator.core.trace import Trace
+from simulator.core.work import cost_ns as task_cost_ns
 
 #: Times on the grid are multiples of so many nanoseconds, factors of a quarter: then no product of the four (time,
 #: work, machine, luck) is rounded, nor is any less than 1 ns.
@@ -133,7 +133,7 @@ def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> Stage
 def _steps(plan: Plan, stage: int, part: StageParts) -> list[tuple[float, float]]:
     """The cost as steps: at its knots, and at powers of four items."""
     items = sorted({items for items, _, _ in part.knots} | {0.25 * 4.0**step for step in range(STEPS)})
-    costs = [float(rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, x)) for x in items]
+    costs = [float(task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, x)) for x in items]
     return [(x, _on_grid(ns)) for x, ns in zip(items, costs, strict=True)]
 
 
@@ -182,8 +182,8 @@ def _median(law: Law) -> Law:
 
 def one_replica(plan: Plan, trace: Trace, stage: int, replica: int) -> tuple[Plan, I8] | None:
     """A plan of one replica alone with the tasks that it was sent, and when they finished; None if there were none."""
-    table, row = trace.task_table, plan.stages[stage]
-    assert table is not None
+    assert trace.task_table is not None
+    table, row = trace.task_table.grid(plan), plan.stages[stage]
     columns = _span(row, "first_shard", "shards")
     mine = (table.replica[:, columns] == replica) & (table.finish_ns[:, columns] >= 0)
     enqueue, start, finish, worker = (

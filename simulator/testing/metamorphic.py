@@ -196,8 +196,9 @@ def _the_future_is_not_known(case: tuple[Walk, int]) -> str | None:
     for column in ("close_ns", "leave_ns"):
         _same_before(walk, column, getattr(part, column), getattr(whole, column)[:, :count], next_ns, count)
     assert part.task_table is not None and whole.task_table is not None
+    grids = [trace.task_table.grid(walk.plan) for trace in (part, whole)]
     for column in ("start_ns", "finish_ns", "answer_ns"):
-        one, two = getattr(part.task_table, column), getattr(whole.task_table, column)[:count]
+        one, two = (getattr(grid, column)[:count] for grid in grids)
         _same_before(walk, column, one, two, next_ns, count)
     return None
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from simulator.base.pieces import Piece
 from simulator.base.units import NS_PER_S
-from simulator.core import rules
 from simulator.core.assemble import ONE, StageParts, assemble
 from simulator.core.plan import Plan
 from simulator.core.tabulate import TOLERANCES
+from simulator.core.work import cost_ns as task_cost_ns
 from simulator.models import SumModel
 from simulator.models.plugged import PluggedModel
 from simulator.plugins.marks import mark_of
@@ -185,7 +185,7 @@ def _plan_agrees(case: tuple[Any, float]) -> str | None:
     plan = plan_of(pieces)
     law_s = 0.0 if getattr(model, "law", None) is None else model.law.mean()
     expected_ns, of_one_ns = ((service_of(model)(one) - law_s) * NS_PER_S for one in (count, 1.0))
-    found_ns = float(rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, 0, count))
+    found_ns = float(task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, 0, count))
     if abs(found_ns - expected_ns) > (ROUNDING + error) * max(expected_ns, of_one_ns) + 1e-6:
         told = {"takes": f"{expected_ns:g} ns", "in the plan": f"{found_ns:g} ns", "stated error": f"{error:g}"}
         raise Breach(model=model, items=f"{count:g}", **told)

@@ -132,7 +132,7 @@ def _utilisation(walk: Walk) -> str | None:
     plan = measured(walk.plan)
     trace = walk.trace(plan)
     assert trace.task_table is not None
-    replica = trace.task_table.replica
+    replica = trace.task_table.grid(plan).replica
     expected = np.zeros(plan.replicas)
     slack = np.zeros(plan.replicas)
     for stage in range(len(plan.stages)):

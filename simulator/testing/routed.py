@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import calling, rules
-from simulator.core.plan import I8, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO
+from simulator.core import calling, routing
+from simulator.core.plan import I8
 from simulator.plugins.marks import mark_of
 from simulator.testing.broken import Breach
 from simulator.testing.strategies import POLICIES
@@ -51,8 +51,8 @@ def rule_of(rule: Any) -> Rule:
         if rule not in POLICIES:
             raise ValueError(f"no policy is called {rule!r}; there are {', '.join(POLICIES)}")
         policy = POLICIES[rule]
-        looks_at = {LEAST_WORK: "work", LEAST_OUTSTANDING: "outstanding", POWER_OF_TWO: "outstanding"}.get(policy)
-        return Rule(rule, _built_in(policy, rules.choose), looks_at, _built_in(policy, _plain(rules.choose)))
+        looks_at = routing.BY_NAME[rule].looks_at
+        return Rule(rule, _built_in(policy, routing.choose), looks_at, _built_in(policy, _plain(routing.choose)))
     mark = mark_of(rule)
     looks_at = getattr(rule, "looks_at", "outstanding") if mark is None else mark.looks_at
     plain = _plain(rule)

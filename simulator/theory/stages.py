@@ -25,6 +25,8 @@ from simulator.core.plan import (
     TIME,
     Plan,
 )
+from simulator.core.work import cost_ns as task_cost_ns
+from simulator.core.work import depends_on_items
 
 S_PER_NS = 1e-9
 
@@ -146,7 +148,7 @@ class StageView:
     def depends_on_items(self) -> bool:
         """Whether its time depends on items."""
         plan = self.plan
-        return bool(rules.depends_on_items(plan.stages, plan.laws, plan.knot_ns, plan.knot_slope, self.index))
+        return bool(depends_on_items(plan.stages, plan.laws, plan.knot_ns, plan.knot_slope, self.index))
 
     @property
     def has_both(self) -> bool:
@@ -157,7 +159,7 @@ class StageView:
         """Cost of the mean number of candidates."""
         plan = self.plan
         items = self.candidates * float(self.share[shard]) * work
-        cost_ns = rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, self.index, items)
+        cost_ns = task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, self.index, items)
         return float(cost_ns) * S_PER_NS
 
     def alone_s(self, shard: int, work: float = 1.0) -> float:

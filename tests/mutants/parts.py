@@ -8,7 +8,7 @@ import math
 import numpy as np
 from held import law
 
-from simulator.core import rules
+from simulator.core import routing
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import LEAST_OUTSTANDING, POWER_OF_TWO, RANDOM, ROUND_ROBIN
 from simulator.core.sampling import LOGIT_END
@@ -30,7 +30,7 @@ def _shares(policy: int, outstanding: tuple[int, ...], turns: range = range(1)) 
     counted = np.zeros(len(outstanding))
     at = np.array(outstanding, dtype=np.int64)
     for turn, u, v in itertools.product(turns, GRID, GRID):
-        counted[rules.choose(policy, len(outstanding), at, 0, turn, u, v)] += 1
+        counted[routing.choose(policy, len(outstanding), at, 0, turn, u, v)] += 1
     return counted / counted.sum()
 
 

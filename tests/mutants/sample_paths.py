@@ -121,7 +121,7 @@ def service_times_are_worked_out_anew() -> None:
     @settings(GENERATE, max_examples=100)
     @given(plans())
     def hold(plan):
-        table = reference.simulate(plan, tasks=True).task_table
+        table = reference.simulate(plan, tasks=True).task_table.grid(plan)
         trace = reference.simulate(plan)
         for stage, row in enumerate(plan.stages):
             if row["hashed"]:
@@ -177,11 +177,12 @@ def a_cut_only_cuts() -> None:
         whole = compiled.simulate(dataclasses.replace(plan, drain_ns=NEVER_NS), tasks=True)
         cut = compiled.simulate(dataclasses.replace(plan, drain_ns=3), tasks=True)
         end_ns = int(plan.arrival_ns[-1]) + 3
+        grids = [trace.task_table.grid(plan) for trace in (whole, cut)]
         with law("S20"):
             for name in ("start_ns", "finish_ns", "answer_ns"):
-                before, after = getattr(whole.task_table, name), getattr(cut.task_table, name)
+                before, after = (getattr(grid, name) for grid in grids)
                 assert np.array_equal(np.where(before > end_ns, -1, before), after), name
-        measured = cut.task_table.finish_ns[plan.first_measured :]
+        measured = grids[1].finish_ns[plan.first_measured :]
         with law("S20"):
             assert cut.tasks.sum() == (measured >= 0).sum(), "tasks are counted that finish after the end"
 

@@ -12,28 +12,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.core import rules
-from simulator.core.plan import F8, I8, NEVER_NS, RESPONSE, ROLES, TASK, TIME, Plan, frozen
-from simulator.core.sampling import is_drawn
-from simulator.engines.lookahead import LAST, MEMBERS, SUM
+from simulator.core.features import features_of, may_lockstep
+from simulator.core.plan import F8, I8, Plan, frozen
+from simulator.engines.compiled.passes import LAST, MEMBERS, SUM
 
 
 @dataclass(frozen=True)
 class Lockstep:
-    """A Plan of classes of shards, and what it takes to say of every shard what was found of its class."""
+    """A Plan of classes of shards, and what it takes to say of every shard what was seen of its class."""
 
     plan: Plan  #: with one shard a class
     lanes: I8  #: (3, classes of all stages) MEMBERS, LAST, SUM
     replica_of: I8  #: (all replicas of the original plan,) index among those of ``plan``
-
-
-def may_be_in_lockstep(plan: Plan, stage: int) -> bool:
-    """Whether equal shards of a stage do the same, so that one of a class is enough."""
-    row = plan.stages[stage]
-    is_random = any(is_drawn(plan.laws, stage * ROLES + role) for role in (TIME, TASK, RESPONSE))
-    by_index = row["replicas"] == 1 or (row["by_query"] == 1 and not rules.is_load_aware(row["policy"]))
-    is_cut_alike = plan.drain_ns == NEVER_NS or row["send_ns"] == 0
-    return bool(row["shards"] > 1 and not row["hashed"] and not is_random and by_index and is_cut_alike)
 
 
 def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
@@ -49,11 +39,11 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         first = int(row["first_replica"])
         machines = plan.machine_factor[first : first + shards * replicas].reshape(shards, replicas)
         representative = class_of = np.arange(shards)
-        if stage not in except_stages and may_be_in_lockstep(plan, stage):
+        if stage not in except_stages and shards > 1 and may_lockstep(features_of(plan, stage)):
             columns = np.column_stack([shares, machines])
-            _, found, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
-            if len(found) < shards:  # else the order of shards stands
-                representative, class_of = found, inverse.reshape(shards)
+            _, chosen, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+            if len(chosen) < shards:  # else the order of shards stands
+                representative, class_of = chosen, inverse.reshape(shards)
         classes, before = len(representative), sum(len(part) for part in machine_factor)
         members = np.bincount(class_of, minlength=classes)
         last = np.zeros(classes, dtype=np.int64)

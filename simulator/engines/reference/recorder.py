@@ -11,7 +11,7 @@ from simulator.core.rules import MOST_NS
 from simulator.core.trace import COMPLETE, UNFINISHED, Tasks, Trace
 
 if TYPE_CHECKING:
-    from simulator.engines.reference import Gather, Task
+    from simulator.engines.reference.model import Copy, Gather
 
 
 def _absent(*shape: int) -> I8:
@@ -30,6 +30,7 @@ class Recorder:
         self.leave_ns = _absent(stages, queries)
         self.candidates = np.full((stages, queries), -1.0)
         self.critical_shard = np.full((stages, queries), -1, dtype=np.int32)
+        self.critical_enqueue_ns = _absent(stages, queries)
         self.critical_wait_ns = _absent(stages, queries)
         self.critical_service_ns = _absent(stages, queries)
         self.answer_sum_ns = np.zeros((stages, queries), dtype=np.int64)
@@ -38,38 +39,38 @@ class Recorder:
         self.busy_ns = [0] * plan.replicas
         self.waiting_ns = [0] * plan.replicas
         self.longest_wait_ns = [0] * plan.replicas
-        self.table = Tasks(*(_absent(queries, plan.shards) for _ in range(6))) if tasks else None
-        self.sent: list[Task] = []
+        self.sent: list[Copy] | None = [] if tasks else None
 
     def enter(self, gather: Gather, candidates: float) -> None:
         """A query enters a stage."""
         self.candidates[gather.stage.index, gather.query] = candidates
 
-    def finish(self, task: Task) -> None:
+    def finish(self, copy: Copy) -> None:
         """A task's service is finished."""
-        query = task.gather.query
+        query = copy.gather.query
         if query >= self.first_measured:
-            replica = task.replica.index
-            wait_ns = task.start_ns - task.enqueue_ns
+            replica = copy.replica.index
+            wait_ns = copy.start_ns - copy.enqueue_ns
             self.tasks[replica] += 1
-            self.busy_ns[replica] += task.finish_ns - task.start_ns
+            self.busy_ns[replica] += copy.finish_ns - copy.start_ns
             self.waiting_ns[replica] += wait_ns
             if wait_ns > self.longest_wait_ns[replica]:
                 self.longest_wait_ns[replica] = wait_ns
 
-    def send(self, task: Task) -> None:
+    def send(self, copy: Copy) -> None:
         """A task is sent; its instants are read when the run is over."""
-        if self.table is not None:
-            self.sent.append(task)
+        if self.sent is not None:
+            self.sent.append(copy)
 
-    def close(self, task: Task, now: int) -> None:
+    def close(self, copy: Copy, now: int) -> None:
         """The answer of this task has closed its stage: it is the critical one."""
-        gather = task.gather
+        gather = copy.gather
         at = gather.stage.index, gather.query
         self.close_ns[at] = now
-        self.critical_shard[at] = task.shard
-        self.critical_wait_ns[at] = task.start_ns - task.enqueue_ns
-        self.critical_service_ns[at] = task.finish_ns - task.start_ns
+        self.critical_shard[at] = copy.shard
+        self.critical_enqueue_ns[at] = copy.enqueue_ns
+        self.critical_wait_ns[at] = copy.start_ns - copy.enqueue_ns
+        self.critical_service_ns[at] = copy.finish_ns - copy.start_ns
         self.answer_sum_ns[at] = min(gather.answer_sum_ns, MOST_NS)
 
     def leave(self, gather: Gather, now: int) -> None:
@@ -83,7 +84,6 @@ class Recorder:
     def trace(self, events: int) -> Trace:
         """The finished Trace."""
         plan = self.plan
-        self.fill_table()
         counters = (self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns)
         tasks, busy_ns, waiting_ns, longest_wait_ns = (
             np.array([min(count, MOST_NS) for count in column], dtype=np.int64) for column in counters
@@ -97,28 +97,30 @@ class Recorder:
             leave_ns=self.leave_ns,
             candidates=self.candidates,
             critical_shard=self.critical_shard,
+            critical_enqueue_ns=self.critical_enqueue_ns,
             critical_wait_ns=self.critical_wait_ns,
             critical_service_ns=self.critical_service_ns,
             answer_sum_ns=self.answer_sum_ns,
+            stage_outcome=np.zeros((0, plan.queries), dtype=np.int8),
             tasks=tasks,
             busy_ns=busy_ns,
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
-            request_ns=plan.stages["request_ns"],
-            send_ns=plan.stages["send_ns"],
-            task_table=self.table,
+            wasted_ns=np.zeros_like(busy_ns),
+            task_table=self.tasks_sent(),
             events=events,
         )
 
-    def fill_table(self) -> None:
-        """Write down the instants of every task, if asked for."""
-        if self.table is None:
-            return
-        for task in self.sent:
-            at = task.gather.query, task.gather.stage.first_shard + task.shard
-            self.table.replica[at] = task.replica.index
-            self.table.worker[at] = task.worker
-            self.table.enqueue_ns[at] = task.enqueue_ns
-            self.table.start_ns[at] = task.start_ns
-            self.table.finish_ns[at] = task.finish_ns
-            self.table.answer_ns[at] = task.answer_ns
+    def tasks_sent(self) -> Tasks | None:
+        """The table of all tasks, if asked for."""
+        if self.sent is None:
+            return None
+        rows = [
+            (
+                *(copy.gather.query, copy.gather.stage.index, copy.shard, 0, int(copy.start_ns >= 0)),
+                *(copy.replica.index, copy.worker, copy.enqueue_ns, copy.start_ns, copy.finish_ns, copy.answer_ns),
+                copy.state,
+            )
+            for copy in self.sent
+        ]
+        return Tasks.sorted(np.array(rows, dtype=np.int64).T)

@@ -1,13 +1,12 @@
-"""The reference engine: what a funnel of sharded stages does, as SimPy processes. Read this file first.
+"""The reference engine's story: what a query, a stage and a replica do, as SimPy processes. Read this file first.
 
 A *query* is a process: it arrives and, stage by stage, sends a task to one replica of every shard, waits for the last
 answer, and merges. A replica is a FIFO queue before one or more *workers*, each a process that serves task after task.
-Between the two, plain callbacks carry a task along: enqueued, started, answered.
+Between the two, plain callbacks carry a copy of a task along: enqueued, started, answered; the steps it may take stand
+in one table (``copy_states``).
 
-Time is integer nanoseconds. What happens next is the pending event with the least (instant, kind, key); that order is
-defined in ``rules.event_order`` and handed to SimPy as the event's priority, never left to the order of insertion.
-SimPy's own housekeeping (priorities 0 and 1) settles before the next ordered event. Who is chosen
-and how long things take is decided in ``rules``; this file only says what waits for what.
+Whom a task goes to (``routing``) and how much it is (``work``) is decided when it is sent, how long it takes
+(``service``) when it starts. This file only says what waits for what; ``clock`` says what comes first.
 """
 
 from __future__ import annotations
@@ -22,19 +21,18 @@ from typing import Any
 import numpy as np
 import simpy
 
-from simulator.core import rules
+from simulator.core import copy_states, rules
 from simulator.core.calling import Calls
-from simulator.core.dispatch import DECIDED, SCRATCH, dispatch
-from simulator.core.plan import KEY_BITS, NEVER_NS, Plan
+from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.routing import is_load_aware, route_of_query
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
+from simulator.core.service import response_of, service_of
 from simulator.core.trace import Trace
-from simulator.engines.recorder import Recorder
+from simulator.core.work import ALONE, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_query
+from simulator.engines.reference.clock import At, Clock, Handover
+from simulator.engines.reference.recorder import Recorder
 
-Callback = Callable[["At"], None]
 Process = Generator[simpy.Event, Any, None]
-
-#: SimPy's own events have priorities 0 and 1; ours come after them.
-FIRST_PRIORITY = 2
 
 
 def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | None = None) -> Trace:
@@ -53,69 +51,8 @@ def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | N
             gc.enable()
 
 
-class Clock(simpy.Environment):
-    """SimPy's environment, which also knows the order of the event that is happening."""
-
-    def __init__(self, latest_ns: float = NEVER_NS) -> None:
-        super().__init__(0)
-        self.latest_ns = latest_ns
-        self.order = -1
-        self.events = 0
-
-    @property
-    def now(self) -> int:
-        """The current instant in ns."""
-        return self._now  # type: ignore[return-value]
-
-    def step(self) -> None:
-        """Process the next event: ``simpy.Environment.step``, with the order kept."""
-        if not self._queue:
-            raise simpy.core.EmptySchedule
-        self._now, order, _, event = heappop(self._queue)
-        if order >= FIRST_PRIORITY:
-            self.order = order
-            self.events += 1
-        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
-        for callback in callbacks:
-            callback(event)
-        if not event._ok and not hasattr(event, "_defused"):
-            raise event._value
-
-
-class At(simpy.Event):
-    """An event at an instant, placed among the others of that instant by its kind and key.
-
-    An event creates only later ones, so what happens is sorted by (instant, kind, key): asserted here.
-    """
-
-    def __init__(
-        self, clock: Clock, instant: int, kind: int, key: int, then: Callback | None = None, value: Any = None
-    ) -> None:
-        self.env = clock
-        self.callbacks = [] if then is None else [then]
-        self._ok = True
-        self._value = value
-        order = FIRST_PRIORITY + ((kind << KEY_BITS) | key)  # rules.event_order, without the call
-        assert instant > clock._now or order > clock.order, "an event creates only later events"
-        if instant >= clock.latest_ns:
-            raise OverflowError("an instant beyond all that a run can tell apart")
-        entry: Any = (instant, order, next(clock._eid), self)
-        heappush(clock._queue, entry)  # clock.schedule, without the call
-
-
-class Handover(simpy.Event):
-    """What a process waits for until an event that is happening hands it a value; it goes on at once.
-
-    It serves again and again: whoever waits after it was given waits for the next time.
-    """
-
-    def give(self, value: Any = None) -> None:
-        """Let the waiting process go on with ``value``."""
-        self._ok = True
-        self._value = value
-        callbacks, self.callbacks = self.callbacks, []
-        for callback in callbacks:
-            callback(self)
+#: What a copy may do, by state and step.
+TRANSITIONS = copy_states.TRANSITIONS
 
 
 class Model:
@@ -127,6 +64,7 @@ class Model:
         self.record = Recorder(plan, tasks)
         self.sent = 0
         self.calls = Calls(plan)
+        self.run_row = plan.run_row()
         self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
         self.stages = [Stage(self, index) for index in range(len(plan.stages))]
 
@@ -173,67 +111,81 @@ class Stage:
         self.first_shard = int(row["first_shard"])
         self.request_ns = int(row["request_ns"])
         self.send_ns = int(row["send_ns"])
-        self.is_load_aware = bool(rules.is_load_aware(row["policy"]))
+        self.is_load_aware = bool(is_load_aware(row["policy"]))
         first = int(row["first_replica"])
         count = self.shards * self.replicas_per_shard
         self.replicas = [Replica(model, first + i, int(row["workers"])) for i in range(count)]
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
-        self.pooled = np.zeros(self.replicas_per_shard, dtype=np.int64)
-        self.scratch = np.zeros((SCRATCH, self.shards))
-        self.decided = np.zeros((DECIDED, self.shards), dtype=np.int64)
+        self.reals = np.zeros((REALS, self.shards))
+        self.wholes = np.zeros((WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
 
     def dispatch(self, gather: Gather, previous: float) -> float:
         """Send a task to one replica of every shard, in shard order; return the candidates scored here.
 
         ``previous``: candidates given to the previous stage.
         """
-        plan, model, query = self.model.plan, self.model, gather.query
-        clock, now, send_bits = model.clock, model.clock.now, plan.send_bits
-        candidates, view = dispatch(
-            *(plan.stages, plan.laws, plan.law_parts, plan.law_points, plan.share),
-            *(plan.knot_items, plan.knot_ns, plan.knot_slope),
-            *(
-                plan.machine_factor,
-                model.calls.addresses,
-                model.calls.fault,
-                model.outstanding,
-                plan.seed,
-                plan.replication,
-                query,
-                self.index,
-                previous,
-            ),
-            *(plan.work[query], self.pooled, self.scratch, self.decided),
-        )
-        model.calls.check()
+        model, clock, now = self.model, self.model.clock, self.model.clock.now
+        candidates, view = self.decide(gather.query, previous)
         model.record.enter(gather, candidates)
-        for shard, (chosen, service_ns, response_ns, load) in enumerate(self.decided.T.tolist()):
+        loads = self.wholes[LOAD].tolist()
+        sent = zip(self.wholes[REPLICA, : self.shards].tolist(), self.reals[ALONE].tolist(), strict=True)
+        for shard, (chosen, alone_ns) in enumerate(sent):
             local = shard * self.replicas_per_shard + chosen
             replica = self.replicas[local]
-            task = Task(gather, shard, replica, service_ns, response_ns)
-            model.record.send(task)
+            copy = Copy(gather, shard, replica, alone_ns)
+            model.record.send(copy)
             if self.is_load_aware:
-                task.counter = view + local
-                task.load = load
-                self.model.outstanding[task.counter] += task.load
-            key = (replica.index << send_bits) | model.sent
+                copy.counter, copy.load = view + local, loads[shard]
+                model.outstanding[copy.counter] += copy.load
+            key = (replica.index << model.plan.send_bits) | model.sent
             model.sent += 1
-            At(clock, now + self.request_ns + shard * self.send_ns, ENQUEUE, key, replica.enqueue, task)
-        return float(candidates)
+            At(clock, now + self.request_ns + shard * self.send_ns, ENQUEUE, key, replica.enqueue, copy)
+        return candidates
+
+    def decide(self, query: int, previous: float) -> tuple[float, int]:
+        """How much and whom, for all shards: ALONE, REPLICA and LOAD; returns candidates and the balancer's view."""
+        model, plan = self.model, self.model.plan
+        laws = plan.laws, plan.law_parts, plan.law_points
+        self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = query, previous
+        work_of_query(
+            *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
+            *(self.index, plan.work, self.reals, self.wholes),
+        )
+        view = route_of_query(
+            *(model.calls.stages, model.run_row, model.outstanding, model.calls.fault),
+            *(self.index, self.reals, self.wholes),
+        )
+        model.calls.check()
+        return float(self.reals[SCORED, 0]), int(view)
+
+    def service_ns(self, copy: Copy) -> int:
+        """How long a task takes that starts now."""
+        model, plan = self.model, self.model.plan
+        return service_of(
+            *(model.run_row, plan.laws, plan.law_parts, plan.law_points, plan.machine_factor),
+            *(self.index, copy.gather.query, copy.shard, copy.replica.index, copy.alone_ns),
+        )
+
+    def response_ns(self, copy: Copy) -> int:
+        """How long the answer of a task takes that finishes now."""
+        plan = self.model.plan
+        laws = plan.laws, plan.law_parts, plan.law_points
+        return response_of(self.model.run_row, *laws, self.index, copy.gather.query, copy.shard)
 
     def answer(self, at: At) -> None:
         """A task's answer reaches the aggregator; the last one closes the stage."""
-        task: Task = at._value
-        gather = task.gather
+        copy: Copy = at._value
+        copy.step(copy_states.ANSWERED)
+        gather = copy.gather
         if self.is_load_aware:
-            self.model.outstanding[task.counter] -= task.load
-        task.answer_ns = now = self.model.clock.now
+            self.model.outstanding[copy.counter] -= copy.load
+        copy.answer_ns = now = self.model.clock.now
         gather.answer_sum_ns += now - gather.enter_ns
         gather.missing -= 1
         if gather.missing == 0:
-            self.model.record.close(task, now)
+            self.model.record.close(copy, now)
             gather.closed.give()
 
     def merge(self, key: int) -> Process:
@@ -269,23 +221,27 @@ class Gather:
         self.closed = Handover(stage.model.clock)
 
 
-class Task:
-    """One query's work at one shard."""
+class Copy:
+    """One query's work at one shard, sent to one replica."""
 
     __slots__ = (
-        *("answer_ns", "counter", "enqueue_ns", "finish_ns", "gather", "load", "replica", "response_ns"),
-        *("service_ns", "shard", "start_ns", "worker"),
+        *("alone_ns", "answer_ns", "counter", "enqueue_ns", "finish_ns", "gather", "load", "replica"),
+        *("shard", "start_ns", "state", "worker"),
     )
 
-    def __init__(self, gather: Gather, shard: int, replica: Replica, service_ns: int, response_ns: int) -> None:
+    def __init__(self, gather: Gather, shard: int, replica: Replica, alone_ns: float) -> None:
         self.gather = gather
         self.shard = shard
         self.replica = replica
-        self.service_ns = service_ns
-        self.response_ns = response_ns
+        self.alone_ns = alone_ns
+        self.state = copy_states.SENT
         self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
         self.counter: int  # where and how much it is outstanding, if the routing looks at that
         self.load: int
+
+    def step(self, what: int) -> None:
+        """Take a step of the table; a pair that is not in it is a bug."""
+        self.state = TRANSITIONS[self.state, what]
 
 
 class Replica:
@@ -294,7 +250,7 @@ class Replica:
     def __init__(self, model: Model, index: int, workers: int) -> None:
         self.model = model
         self.index = index
-        self.queue: deque[Task] = deque()
+        self.queue: deque[Copy] = deque()
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
         self.given = [Handover(model.clock) for _ in range(workers)]
@@ -303,9 +259,10 @@ class Replica:
 
     def enqueue(self, at: At) -> None:
         """A task joins the queue."""
-        task: Task = at._value
-        task.enqueue_ns = self.model.clock.now
-        self.queue.append(task)
+        copy: Copy = at._value
+        copy.step(copy_states.ENQUEUED)
+        copy.enqueue_ns = self.model.clock.now
+        self.queue.append(copy)
         self.start_soon()
 
     def start_soon(self) -> None:
@@ -328,14 +285,15 @@ class Replica:
         key = (self.index << self.model.plan.worker_bits) | worker
         given = self.given[worker]
         while True:
-            task: Task = yield given
-            task.worker = worker
-            task.start_ns = now = clock.now
-            yield At(clock, now + task.service_ns, FINISH, key)
-            task.finish_ns = now = clock.now
+            copy: Copy = yield given
+            stage = copy.gather.stage
+            copy.step(copy_states.STARTED)
+            copy.worker, copy.start_ns = worker, clock.now
+            yield At(clock, clock.now + stage.service_ns(copy), FINISH, key)
+            copy.step(copy_states.FINISHED)
+            copy.finish_ns = clock.now
             heappush(self.free, worker)
-            record.finish(task)
-            stage = task.gather.stage
-            answer_key = (task.gather.query << shard_bits) | (stage.first_shard + task.shard)
-            At(clock, now + task.response_ns, ANSWER, answer_key, stage.answer, task)
+            record.finish(copy)
+            answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
+            At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)
             self.start_soon()

@@ -1,0 +1,104 @@
+"""What a stage of a plan makes use of, declared: what may be done and said of it follows from that set.
+
+The default for a feature is no: whoever allows it (a shortcut of an engine, a law of theory) names it in a set of its
+own. So a feature that nobody has thought about slows a stage down and silences a law, and never makes either wrong.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from simulator.core.plan import NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.routing import is_load_aware
+from simulator.core.sampling import is_drawn
+
+
+class Feature(Enum):
+    """What a stage may make use of, beyond one exact worker a shard; the first comes with the plan as a whole."""
+
+    DRAIN_CUT = auto()  #: the run ends before its last query does
+    DRAWN_WORK = auto()  #: queries differ in their work
+    DRAWN_CANDIDATES = auto()
+    DRAWN_TIME = auto()  #: a law of the whole time of a task
+    DRAWN_TASK = auto()  #: a factor a task
+    DRAWN_RESPONSE = auto()
+    DRAWN_MACHINES = auto()  #: machines of unequal speed
+    HASHED = auto()  #: candidates fall on shards by hash
+    SENDING = auto()  #: to shard after shard, not to all at once
+    REPLICAS = auto()  #: a shard has several
+    ROUTING_BY_SHARD = auto()  #: replicas are chosen shard by shard, not one index for the whole query
+    ROUTING_BY_LOAD = auto()  #: by what is outstanding
+    ROUTING_PLUGGED = auto()  #: by a user's rule
+    BALANCERS = auto()  #: several views of what is outstanding
+    LOST_MACHINE = auto()
+    WORKERS = auto()  #: a replica serves several tasks at once
+    MERGERS = auto()  #: merges queue for a few
+
+
+Features = frozenset[Feature]
+
+F = Feature
+
+#: A stage with these features alone may look ahead: a task's start and finish follow from what was sent before it.
+LOOKS_AHEAD: Features = frozenset(
+    {
+        *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
+        *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS),
+    }
+)
+
+#: Equal shards of a stage with these features alone do the same at the same time.
+LOCKSTEP: Features = frozenset(
+    {
+        *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.SENDING, F.REPLICAS),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS),
+    }
+)
+#: Pairs of which lockstep does not allow both: sent one after another, shards are not cut alike.
+NOT_IN_LOCKSTEP = (frozenset({F.DRAIN_CUT, F.SENDING}),)
+
+#: What the compiled engine covers; the reference engine covers all.
+COMPILED: Features = frozenset(Feature)
+
+
+def features_of(plan: Plan, stage: int) -> Features:
+    """The features of a stage of a plan."""
+    row = plan.stages[stage]
+    replicas, policy = int(row["replicas"]), int(row["policy"])
+    first = int(row["first_replica"])
+    machines = plan.machine_factor[first : first + int(row["shards"]) * replicas]
+
+    def is_role_drawn(role: int) -> bool:
+        return bool(is_drawn(plan.laws, stage * ROLES + role))
+
+    uses = {
+        F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
+        F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
+        F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1)),
+        F.DRAWN_TIME: is_role_drawn(TIME),
+        F.DRAWN_TASK: is_role_drawn(TASK),
+        F.DRAWN_RESPONSE: is_role_drawn(RESPONSE),
+        F.DRAWN_MACHINES: machines.min() != machines.max(),
+        F.HASHED: row["hashed"] == 1,
+        F.SENDING: row["send_ns"] > 0,
+        F.REPLICAS: replicas > 1,
+        F.ROUTING_BY_SHARD: replicas > 1 and row["by_query"] == 0,
+        F.ROUTING_BY_LOAD: replicas > 1 and bool(is_load_aware(policy)),
+        F.ROUTING_PLUGGED: policy >= PLUGGED,
+        F.BALANCERS: row["balancers"] > 1,
+        F.LOST_MACHINE: row["lost"] > 0,
+        F.WORKERS: row["workers"] > 1,
+        F.MERGERS: row["mergers"] > 0,
+    }
+    return frozenset(feature for feature, is_used in uses.items() if is_used)
+
+
+def may_look_ahead(features: Features) -> bool:
+    """Whether a stage with these features may be simulated by one event a query."""
+    return features <= LOOKS_AHEAD
+
+
+def may_lockstep(features: Features) -> bool:
+    """Whether equal shards of a stage with these features may be simulated once."""
+    return features <= LOCKSTEP and not any(pair <= features for pair in NOT_IN_LOCKSTEP)

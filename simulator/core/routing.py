@@ -1,0 +1,349 @@
+"""Whom: the replica that a task is sent to. A policy is a row of ``POLICIES`` and its kernel; at sending.
+
+What is outstanding at a replica, as a balancer sees it, is a counter: tasks, or ns of work. The engines keep the
+counters; here they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.core import draws, rules
+from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SEEN, SHARD, STAGE, TURN, U, V, call_rule
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import (
+    F8,
+    I8,
+    LEAST_OUTSTANDING,
+    LEAST_WORK,
+    PLUGGED,
+    PLUGGED_OUTSTANDING,
+    PLUGGED_WORK,
+    POWER_OF_TWO,
+    RANDOM,
+    ROUND_ROBIN,
+    Rows,
+)
+from simulator.core.work import ALONE, LOAD, LUCK, MORE_LUCK, NAME, PLACE, POOLED, REPLICA, WHO, draw_block
+
+#: What a policy may look at, besides its luck and its turn.
+NOTHING, OUTSTANDING, WORK = None, "outstanding", "work"
+
+
+@kernel
+def at_random(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
+    """Each with the same probability."""
+    return int(u * replicas)
+
+
+@kernel
+def in_turn(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
+    """One after another."""
+    return turn % replicas
+
+
+@kernel
+def least(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
+    """The one with the least outstanding; of equals by luck."""
+    fewest = outstanding[first]
+    equals = 0
+    for replica in range(replicas):
+        if outstanding[first + replica] < fewest:
+            fewest = outstanding[first + replica]
+            equals = 0
+        if outstanding[first + replica] == fewest:
+            equals += 1
+    skip = int(u * equals)
+    for replica in range(replicas):
+        if outstanding[first + replica] == fewest:
+            if skip == 0:
+                return replica
+            skip -= 1
+    return -1  # pragma: no cover (some replica has the least)
+
+
+@kernel
+def of_two(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
+    """Of two different ones, chosen at random, that with less outstanding; the first of equals."""
+    one = int(u * replicas)
+    if replicas == 1:
+        return one
+    two = (one + 1 + int(v * (replicas - 1))) % replicas
+    return one if outstanding[first + one] <= outstanding[first + two] else two
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A routing policy of ours: its row is all that schema, strategies, documentation, doctor and tests know of it."""
+
+    name: str  #: as users write it
+    code: int  #: in a Plan
+    looks_at: str | None  #: NOTHING, OUTSTANDING (tasks) or WORK (ns of it)
+    choose: Callable[..., Any]  #: its kernel, called like ``choose`` less the policy
+    words: str  #: what it does, for users
+
+
+#: All policies. To add one: a row, its kernel, its code in ``plan``, and its line in ``choose``.
+POLICIES = (
+    Policy("random", RANDOM, NOTHING, at_random, "any replica, each with the same probability"),
+    Policy("round_robin", ROUND_ROBIN, NOTHING, in_turn, "one after another"),
+    Policy("least_outstanding", LEAST_OUTSTANDING, OUTSTANDING, least, "the one with the fewest tasks outstanding"),
+    Policy("least_work", LEAST_WORK, WORK, least, "the one with the least work outstanding"),
+    Policy("power_of_two", POWER_OF_TWO, OUTSTANDING, of_two, "of two at random, the one with fewer outstanding"),
+)
+
+#: Codes of users' rules, by what they look at.
+PLUGGED_CODES = {NOTHING: PLUGGED, OUTSTANDING: PLUGGED_OUTSTANDING, WORK: PLUGGED_WORK}
+
+BY_NAME = {policy.name: policy for policy in POLICIES}
+
+
+@formula
+def choose(policy: int, replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
+    """Index of the replica that a task is sent to.
+
+    Parameters
+    ----------
+    policy, replicas
+        The code of one of POLICIES, and replicas that the shard has left, R.
+    outstanding, first
+        int64: from ``first`` on, tasks (or ns of work) outstanding at each, in the view of the query's balancer.
+    turn
+        Query + shard, or the query alone where one index serves the whole query.
+    u, v
+        The task's luck: u for the first choice and for ties, v for the second choice.
+    """
+    if policy == RANDOM:
+        return at_random(replicas, outstanding, first, turn, u, v)
+    if policy == ROUND_ROBIN:
+        return in_turn(replicas, outstanding, first, turn, u, v)
+    if policy == POWER_OF_TWO:
+        return of_two(replicas, outstanding, first, turn, u, v)
+    return least(replicas, outstanding, first, turn, u, v)
+
+
+@formula
+def is_load_aware(policy: int) -> bool:
+    """Whether a policy looks at what is outstanding."""
+    return policy in (LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PLUGGED_OUTSTANDING, PLUGGED_WORK)
+
+
+@formula
+def weighs_work(policy: int) -> bool:
+    """Whether what is outstanding is ns of work; else it is tasks."""
+    return policy in (LEAST_WORK, PLUGGED_WORK)
+
+
+@formula
+def replicas_left(stages: Rows, stage: int, shard: int) -> int:
+    """Replicas of a shard that take tasks: the first ones; without the last where a machine is gone."""
+    beyond = shard - stages[stage]["first_lost"]
+    return stages[stage]["replicas"] - (1 if 0 <= beyond < stages[stage]["lost"] else 0)  # type: ignore[no-any-return]
+
+
+@formula
+def view_of(stages: Rows, run: Rows, query: int, stage: int) -> int:
+    """Offset, among the outstanding counters, of the view of the query's balancer in a stage."""
+    first = stages[stage]["first_view"]
+    balancers = stages[stage]["balancers"]
+    if balancers == 1:
+        return first  # type: ignore[no-any-return]
+    seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES
+    u, _ = draws.uniforms(seed, replication, draws.BALANCER, query, place, draws.FIRST_COPY)
+    return first + int(u * balancers) * stages[stage]["shards"] * stages[stage]["replicas"]  # type: ignore[no-any-return]
+
+
+@formula
+def draw_routes(stages: Rows, run: Rows, stage: int, queries: int, reals: F8, wholes: I8) -> None:
+    """Draw the luck of a block's choices into LUCK and MORE_LUCK: of each task, where it matters."""
+    shards = stages[stage]["shards"]
+    policy = stages[stage]["policy"]
+    if stages[stage]["replicas"] == 1 or stages[stage]["by_query"] == 1 or policy == ROUND_ROBIN:
+        return
+    if policy == RANDOM:
+        draw_block(run, draws.ROUTE, stage, queries, shards, wholes, reals[LUCK])
+    else:
+        draw_pairs(run, stage, queries, shards, reals, wholes)
+
+
+@kernel
+def draw_pairs(run: Rows, stage: int, queries: int, shards: int, reals: F8, wholes: I8) -> None:
+    """Fill LUCK and MORE_LUCK of a block with both uniforms of ROUTE."""
+    query = wholes[WHO, 0]
+    seed, replication = run[0]["seed"], run[0]["replication"]
+    if queries == 1:
+        place = stage * draws.PLACES
+        draws.block(seed, replication, draws.ROUTE, query, place, shards, reals[LUCK], reals[MORE_LUCK])
+    else:
+        names, places, count = wholes[NAME], wholes[PLACE], queries * shards
+        draws.pairs_of_names(seed, replication, draws.ROUTE, names, places, count, reals[LUCK], reals[MORE_LUCK])
+
+
+@formula
+def route(
+    stages: Rows,
+    run: Rows,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    query: int,
+    view: int,
+    first_task: int,
+    reals: F8,
+    wholes: I8,
+) -> None:
+    """Fill REPLICA of the tasks of a query, from ``first_task`` of its block on.
+
+    Parameters
+    ----------
+    stages, run
+        Of the Plan and the run; a stage's ``address`` is that of a user's rule, or 0.
+    outstanding, view
+        (views,) int64, only read; and where the view of the query's balancer begins.
+    fault
+        What went wrong first with a user's rule (``calling``); after that REPLICA means nothing.
+    stage, query, first_task
+        Whose.
+    reals, wholes
+        The block; its luck has been drawn by ``draw_routes``.
+    """
+    shards = stages[stage]["shards"]
+    replicas = stages[stage]["replicas"]
+    replica = wholes[REPLICA, first_task : first_task + shards]
+    if replicas == 1:
+        for shard in range(shards):
+            replica[shard] = 0
+    elif stages[stage]["by_query"] == 1:
+        chosen = route_query(stages, run, outstanding, wholes[POOLED], fault, stage, query, view)
+        for shard in range(shards):
+            replica[shard] = chosen
+    else:
+        luck = reals[LUCK, first_task : first_task + shards]
+        more_luck = reals[MORE_LUCK, first_task : first_task + shards]
+        route_tasks(stages, outstanding, fault, stage, query, view, luck, more_luck, replica)
+
+
+@kernel
+def route_query(
+    stages: Rows, run: Rows, outstanding: I8, pooled: I8, fault: I8, stage: int, query: int, view: int
+) -> int:
+    """Index of the replicas that serve a whole query, chosen with the luck of shard 0 by what all shards have."""
+    shards = stages[stage]["shards"]
+    replicas = stages[stage]["replicas"]
+    policy = stages[stage]["policy"]
+    for i in range(replicas):
+        pooled[i] = 0
+    if is_load_aware(policy):
+        for shard in range(shards):
+            for i in range(replicas):
+                pooled[i] += outstanding[view + shard * replicas + i]
+    seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES
+    u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, draws.FIRST_COPY)
+    left = replicas_left(stages, stage, stages[stage]["first_lost"])  # of all shards alike
+    address = stages[stage]["address"]
+    if address == 0:
+        return choose(policy, left, pooled, rules.NOTHING, query, u, v)
+    return rule_choice(address, left, pooled, rules.NOTHING, query, u, v, fault, query, stage, rules.NOTHING)
+
+
+@kernel
+def route_tasks(
+    stages: Rows,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    query: int,
+    view: int,
+    luck: F8,
+    more_luck: F8,
+    replica: I8,
+) -> None:
+    """Fill ``replica`` of the tasks of a query, each shard for itself; arguments as of ``route``."""
+    shards = stages[stage]["shards"]
+    replicas = stages[stage]["replicas"]
+    first_lost = stages[stage]["first_lost"]
+    end_lost = first_lost + stages[stage]["lost"]
+    policy = stages[stage]["policy"]
+    address = stages[stage]["address"]
+    if policy == RANDOM:
+        for shard in range(shards):
+            replica[shard] = int(luck[shard] * replicas)
+        for shard in range(first_lost, end_lost):
+            replica[shard] = int(luck[shard] * (replicas - 1))
+    elif policy == ROUND_ROBIN:
+        for shard in range(shards):
+            replica[shard] = (query + shard) % replicas
+        for shard in range(first_lost, end_lost):
+            replica[shard] = (query + shard) % (replicas - 1)
+    elif address == 0:
+        for shard in range(shards):
+            first = view + shard * replicas
+            left = replicas_left(stages, stage, shard)
+            replica[shard] = choose(policy, left, outstanding, first, query + shard, luck[shard], more_luck[shard])
+    else:
+        for shard in range(shards):
+            first = view + shard * replicas
+            left = replicas_left(stages, stage, shard)
+            u, v = luck[shard], more_luck[shard]
+            replica[shard] = rule_choice(
+                address, left, outstanding, first, query + shard, u, v, fault, query, stage, shard
+            )
+
+
+@kernel
+def rule_choice(
+    address: int,
+    replicas: int,
+    outstanding: I8,
+    first: int,
+    turn: int,
+    u: float,
+    v: float,
+    fault: I8,
+    query: int,
+    stage: int,
+    shard: int,
+) -> int:
+    """What a user's rule answers; what is no index of a replica is noted, and 0 taken."""
+    answer = call_rule(address, replicas, outstanding, first, turn, u, v)
+    if 0 <= answer < replicas:
+        return answer  # type: ignore[no-any-return]
+    if fault[IS] == 0:  # the first call that went wrong is kept, whole: it can be made again
+        fault[IS] = 1
+        fault[QUERY] = query
+        fault[STAGE] = stage
+        fault[SHARD] = shard
+        fault[REPLICAS] = replicas
+        fault[TURN] = turn
+        fault[U] = int(u * 2.0**53)
+        fault[V] = int(v * 2.0**53)
+        fault[ANSWER] = answer
+        for i in range(replicas):
+            fault[SEEN + i] = outstanding[first + i]
+    return rules.NOTHING
+
+
+@formula
+def fill_loads(stages: Rows, stage: int, first_task: int, reals: F8, wholes: I8) -> None:
+    """Fill LOAD, what each task of a query counts as outstanding; left alone where no policy looks at it."""
+    policy = stages[stage]["policy"]
+    if not is_load_aware(policy):
+        return
+    weighs = weighs_work(policy)
+    shards = stages[stage]["shards"]
+    alone_ns, load = reals[ALONE, first_task : first_task + shards], wholes[LOAD, first_task : first_task + shards]
+    for shard in range(shards):
+        load[shard] = rules.round_ns(alone_ns[shard]) if weighs else 1
+
+
+@kernel
+def route_of_query(stages: Rows, run: Rows, outstanding: I8, fault: I8, stage: int, reals: F8, wholes: I8) -> int:
+    """Choose for the one query that is WHO, whose ALONE is known; returns the offset of its view."""
+    query = wholes[WHO, 0]
+    view = view_of(stages, run, query, stage)
+    draw_routes(stages, run, stage, rules.ONE, reals, wholes)
+    route(stages, run, outstanding, fault, stage, query, view, rules.NOTHING, reals, wholes)
+    fill_loads(stages, stage, rules.NOTHING, reals, wholes)
+    return view

@@ -1,0 +1,107 @@
+"""How long: the service time of a task, at its start, and the latency of its answer.
+
+An event by event engine asks at the moment; one that looks ahead asks for a block of queries in its pass. The figures
+are the same to the bit, for luck has names.
+"""
+
+from __future__ import annotations
+
+from simulator.core import draws, rules, sampling
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
+from simulator.core.work import FACTOR, LUCK, RESPONDING, draw_block
+
+
+@formula
+def service_ns(alone_ns: float, machine_factor: float, task_factor: float) -> int:
+    """Service time of a task: its time alone, slowed by its machine and its luck, at least 1 ns."""
+    return max(1, rules.round_ns(alone_ns * machine_factor * task_factor))
+
+
+@formula
+def has_own_factor(laws: Rows, stage: int) -> bool:
+    """Whether a task's factor is drawn: a law of the whole time has the spread itself."""
+    is_timed = laws[stage * ROLES + TIME]["kind"] != NONE
+    return not is_timed and sampling.is_drawn(laws, stage * ROLES + TASK)
+
+
+@formula
+def same_factor(laws: Rows, stage: int) -> float:
+    """The factor of every task where none is drawn."""
+    is_timed = laws[stage * ROLES + TIME]["kind"] != NONE
+    return 1.0 if is_timed else laws[stage * ROLES + TASK]["a"]  # type: ignore[no-any-return]
+
+
+@formula
+def fill_factors(
+    stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
+) -> None:
+    """Fill FACTOR of a block of queries; it overwrites LUCK."""
+    shards = stages[stage]["shards"]
+    factor = reals[FACTOR]
+    if has_own_factor(laws, stage):
+        draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
+        row = stage * ROLES + TASK
+        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], factor)
+    else:
+        same = same_factor(laws, stage)
+        for task in range(queries * shards):
+            factor[task] = same
+
+
+@formula
+def fill_responses(
+    stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
+) -> None:
+    """Fill RESPONDING of a block of queries; it overwrites LUCK and FACTOR."""
+    shards = stages[stage]["shards"]
+    response_ns = wholes[RESPONDING]
+    row = stage * ROLES + RESPONSE
+    if sampling.is_drawn(laws, row):
+        draw_block(run, draws.RESPONSE, stage, queries, shards, wholes, reals[LUCK])
+        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
+        for task in range(queries * shards):
+            response_ns[task] = rules.round_ns(reals[FACTOR, task])
+    else:
+        same_ns = rules.round_ns(laws[row]["a"])
+        for task in range(queries * shards):
+            response_ns[task] = same_ns
+
+
+@kernel
+def draw_one(
+    run: Rows, laws: Rows, parts: Rows, points: F8, stream: int, row: int, stage: int, query: int, shard: int
+) -> float:
+    """Value of the law in a row, for one task of a stage."""
+    seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES + shard
+    u, _ = draws.uniforms(seed, replication, stream, query, place, draws.FIRST_COPY)
+    return sampling.quantile(laws, parts, points, row, u)  # type: ignore[no-any-return]
+
+
+@formula
+def service_of(
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    machine_factor: F8,
+    stage: int,
+    query: int,
+    shard: int,
+    replica: int,
+    alone_ns: float,
+) -> int:
+    """Service time in ns of a batch of one at its start; ``replica``: index among all."""
+    factor = same_factor(laws, stage)
+    if has_own_factor(laws, stage):
+        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard)
+    return service_ns(alone_ns, machine_factor[replica], factor)
+
+
+@formula
+def response_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int) -> int:
+    """Latency in ns of the answer of one task."""
+    row = stage * ROLES + RESPONSE
+    if not sampling.is_drawn(laws, row):
+        return rules.round_ns(laws[row]["a"])
+    return rules.round_ns(draw_one(run, laws, parts, points, draws.RESPONSE, row, stage, query, shard))

@@ -1,0 +1,209 @@
+"""How much: the candidates that a stage scores for a query, and the time alone of each of its tasks; at sending.
+
+Both engines call this. Luck has names, not an order, so it is drawn for a block of queries at once, and each step is a
+loop over all their tasks that the compiler vectorises. Task j of a block is that of query j // shards at shard
+j % shards.
+"""
+
+from __future__ import annotations
+
+from simulator.core import draws, rules, sampling
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME, Rows
+from simulator.core.split import part
+
+#: Rows of scratch, (REALS, tasks of a block) float64: uniforms; the time alone in ns; the task factor; and, with an
+#: entry a query, the candidates that the stage before was given, and those scored here.
+LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED = range(6)
+REALS = 6
+
+#: Rows of what goes with a block, (WHOLES, tasks) int64: query and place of each task, the names of its luck; replica
+#: within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of finish
+#: and answer, and worker, as a pass finds them; with an entry a query, who it is and when it enters; with an
+#: entry a replica of a shard, what is outstanding at those of that index in all shards.
+NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER, WHO, ENTER, POOLED = range(13)
+WHOLES = 13
+
+
+@formula
+def cost_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, stage: int, items: float) -> float:
+    """Time alone of a task over ``items`` >= 0 effective items, float64 ns: the stage's piecewise-linear cost."""
+    knot = stages[stage]["first_knot"]
+    end = knot + stages[stage]["knots"]
+    while end - knot > 1:  # knot_items[knot] <= items < knot_items[end]
+        middle = (knot + end) >> 1
+        if knot_items[middle] <= items:
+            knot = middle
+        else:
+            end = middle
+    return knot_ns[knot] + (items - knot_items[knot]) * knot_slope[knot]  # type: ignore[no-any-return]
+
+
+@formula
+def depends_on_items(stages: Rows, laws: Rows, knot_ns: F8, knot_slope: F8, stage: int) -> bool:
+    """Whether a stage's time depends on items: it has no law of a time, or a cost of items besides (in a sum)."""
+    knot = stages[stage]["first_knot"]
+    has_cost = stages[stage]["knots"] > 1 or knot_ns[knot] > 0.0 or knot_slope[knot] > 0.0
+    return has_cost or laws[stage * ROLES + TIME]["kind"] == NONE  # type: ignore[no-any-return]
+
+
+@formula
+def candidates_of(
+    stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, query: int, stage: int, previous: float
+) -> float:
+    """Candidates scored for a query in a stage: the stage's own count, else what the previous stage hands on.
+
+    ``previous``: what the previous stage was given. Own counts are drawn, a law of counts; a draw below 0 counts as 0.
+    """
+    row = stage * ROLES + CANDIDATES
+    kind = laws[row]["kind"]
+    if kind == NONE:
+        return min(stages[stage - 1]["keep"], previous)
+    if kind == CONSTANT:
+        return max(0.0, laws[row]["a"])
+    seed, replication = run[0]["seed"], run[0]["replication"]
+    u, _ = draws.uniforms(seed, replication, draws.CANDIDATES, query, stage * draws.PLACES, draws.FIRST_COPY)
+    return max(0.0, sampling.quantile(laws, parts, points, row, u))
+
+
+@formula
+def name_tasks(stages: Rows, stage: int, queries: int, wholes: I8) -> None:
+    """Fill NAME and PLACE of the tasks of a block from WHO; where it is one query, they are not looked at."""
+    shards = stages[stage]["shards"]
+    if queries == 1:
+        return
+    place = stage * draws.PLACES
+    for i in range(queries):
+        for shard in range(shards):
+            wholes[NAME, i * shards + shard] = wholes[WHO, i]
+            wholes[PLACE, i * shards + shard] = place + shard
+
+
+@kernel
+def draw_block(run: Rows, stream: int, stage: int, queries: int, shards: int, wholes: I8, luck: F8) -> None:
+    """Fill ``luck`` with the uniform u of each task of a block; its names are in NAME and PLACE."""
+    seed, replication = run[0]["seed"], run[0]["replication"]
+    if queries == 1:
+        draws.first_block(seed, replication, stream, wholes[WHO, 0], stage * draws.PLACES, shards, luck)
+    else:
+        draws.first_of_names(seed, replication, stream, wholes[NAME], wholes[PLACE], queries * shards, luck)
+
+
+@kernel
+def fill_items(stages: Rows, run: Rows, share: F8, query: int, stage: int, candidates: float, items: F8) -> None:
+    """Fill ``items`` with a query's candidates on each shard: by share, or by hash."""
+    first = stages[stage]["first_shard"]
+    shards = stages[stage]["shards"]
+    if stages[stage]["hashed"] == 0:
+        for shard in range(shards):
+            items[shard] = candidates * share[first + shard]
+        return
+    seed, replication = run[0]["seed"], run[0]["replication"]
+    draws.first_block(seed, replication, draws.SPLIT, query, stage * draws.PLACES, shards, items)
+    left = rules.round_ns(candidates)
+    share_left = 1.0
+    for shard in range(shards):
+        fell = left
+        if shard + 1 < shards:
+            chance = share[first + shard] / share_left if share_left > 0.0 else 0.0
+            fell = part(left, chance, items[shard])
+        left -= fell
+        share_left -= share[first + shard]
+        items[shard] = float(fell)
+
+
+@formula
+def work_of_block(
+    stages: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    share: F8,
+    knot_items: F8,
+    knot_ns: F8,
+    knot_slope: F8,
+    stage: int,
+    queries: int,
+    factors: F8,
+    reals: F8,
+    wholes: I8,
+) -> None:
+    """Fill SCORED and ALONE of a block of queries.
+
+    Parameters
+    ----------
+    stages, run, laws, parts, points, share, knot_items, knot_ns, knot_slope
+        Of the Plan.
+    stage, queries
+        Where; of the block, whose WHO, NAME and PLACE are filled, and PREVIOUS: candidates given to the stage before.
+    factors
+        (queries of the run,) work factors, or (1,) where all have the same.
+    reals, wholes
+        Scratch, see their rows. FACTOR is overwritten.
+    """
+    shards = stages[stage]["shards"]
+    time_row = stage * ROLES + TIME
+    is_timed = laws[time_row]["kind"] != NONE
+    has_cost = depends_on_items(stages, laws, knot_ns, knot_slope, stage)
+    last_factor = factors.shape[0] - 1
+    alone_ns, time_ns = reals[ALONE], reals[FACTOR]
+    for i in range(queries):
+        reals[SCORED, i] = candidates_of(stages, run, laws, parts, points, wholes[WHO, i], stage, reals[PREVIOUS, i])
+    if has_cost:
+        for i in range(queries):
+            here = i * shards
+            items = alone_ns[here : here + shards]
+            fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
+            factor = factors[min(wholes[WHO, i], last_factor)]
+            for shard in range(shards):
+                items[shard] = cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items[shard] * factor)
+    if is_timed:
+        if sampling.is_drawn(laws, time_row):
+            draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
+        sampling.quantiles(laws, parts, points, time_row, queries * shards, reals[LUCK], time_ns)
+        for i in range(queries):
+            here = i * shards
+            factor = factors[min(wholes[WHO, i], last_factor)]
+            alone, time = alone_ns[here : here + shards], time_ns[here : here + shards]
+            if has_cost:
+                for shard in range(shards):
+                    alone[shard] = alone[shard] + time[shard] * factor
+            else:
+                for shard in range(shards):
+                    alone[shard] = time[shard] * factor
+
+
+@kernel
+def work_of_query(
+    stages: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    share: F8,
+    knot_items: F8,
+    knot_ns: F8,
+    knot_slope: F8,
+    stage: int,
+    factors: F8,
+    reals: F8,
+    wholes: I8,
+) -> None:
+    """``work_of_block`` of the one query that is WHO."""
+    work_of_block(
+        stages,
+        run,
+        laws,
+        parts,
+        points,
+        share,
+        knot_items,
+        knot_ns,
+        knot_slope,
+        stage,
+        rules.ONE,
+        factors,
+        reals,
+        wholes,
+    )

@@ -1,0 +1,76 @@
+"""The compiled engine: the same sample path as the reference engine, in arrays, without an event a task.
+
+A stage whose tasks' starts and finishes follow from what was sent before them *looks ahead* (``passes``). Where all
+stages do, there is no event list at all (``ahead``); else all that is not looked ahead at happens event by event
+(``loop``, a file a kind of event). Shards in lockstep are simulated once (``lockstep``). Each loop is compiled when it
+is first needed. The Trace is equal to the reference engine's in every column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from simulator.core import features
+from simulator.core.calling import why_not_compiled
+from simulator.core.plan import Plan
+from simulator.core.trace import Trace
+from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW
+from simulator.engines.compiled.run import BUDGET, Run
+
+
+class Stopped(Exception):
+    """The run was asked to stop before it was finished."""
+
+
+def simulate(
+    plan: Plan,
+    tasks: bool = False,
+    *,
+    event_by_event: Collection[int] = (),
+    stopped: Callable[[], bool] | None = None,
+) -> Trace:
+    """Simulate one replication and return its trace.
+
+    Parameters
+    ----------
+    plan
+        What to simulate.
+    tasks
+        Whether to keep every task's instants too.
+    event_by_event
+        Stages that do not look ahead even where they could: the same trace, for tests and benchmarks.
+    stopped
+        Asked now and then; the run ends once it says so.
+
+    Raises
+    ------
+    OverflowError
+        If an instant lies beyond 2**62 ns.
+    PluginError
+        If a user's rule goes wrong.
+    Stopped
+        If ``stopped`` said so.
+    """
+    run = Run(plan, tasks, event_by_event)
+    while True:
+        why = run.advance(BUDGET)
+        if why == DONE:
+            return run.trace()
+        if why == FAULT and run.looks_ahead and sum(rule is not None for rule in plan.rules) > 1:
+            # of several rules, which went wrong first is a matter of the order of events
+            return simulate(plan, tasks, event_by_event=range(len(plan.stages)), stopped=stopped)
+        run.calls.check()
+        if why == OVERFLOW:
+            raise OverflowError("an instant beyond all that a run can tell apart")
+        if why == FULL:
+            run.grow()
+        if stopped is not None and stopped():
+            raise Stopped
+
+
+def uncovered(plan: Plan) -> str:
+    """What of the plan this engine does not know, in words; empty: it knows all of it."""
+    for stage in range(len(plan.stages)):
+        for feature in sorted(features.features_of(plan, stage) - features.COMPILED, key=lambda one: one.value):
+            return feature.name.lower().replace("_", " ")  # pragma: no cover (it knows all of today's)
+    return why_not_compiled(plan)

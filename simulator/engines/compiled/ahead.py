@@ -1,0 +1,175 @@
+"""The loop of plans in which all stages look ahead: stage after stage, a block of queries at a time.
+
+No stage depends on a later one, so no event list is needed: a stage takes, in the order of their dispatches, all
+queries that nobody can overtake any more, and hands them on. Until the next arrival, nothing enters any stage but what
+is under way already; and what enters a stage leaves it later.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from __future__ import annotations
+
+from simulator.core import rules
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import F8, I8, NEVER_NS, Rows
+from simulator.core.trace import COMPLETE
+from simulator.core.work import ENTER, WHO
+from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
+from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_query, prepare
+from simulator.engines.compiled.records import ANSWERS, CLOSING, ENTERING, LEAVE, LISTS, Given, Kept
+
+#: Why a loop came back: all has happened, the budget is used up, an array is too small, or int64 is; a user's rule
+#: went wrong.
+DONE, PAUSED, FULL, OVERFLOW, FAULT = range(5)
+
+
+@formula
+def merged(stages: Rows, stage: int, answers: int, first_merger: int, free_ns: I8, close_ns: int) -> int:
+    """Instant at which the merge of a stage that closes now is done: mergers serve in the order of closing."""
+    duration_ns = rules.merge_ns(stages, stage, answers)
+    mergers = stages[stage]["mergers"]
+    if mergers == 0:
+        return min(close_ns + duration_ns, NEVER_NS)
+    chosen = first_merger
+    for merger in range(first_merger + 1, first_merger + mergers):
+        if free_ns[merger] < free_ns[chosen]:
+            chosen = merger
+    done_ns = min(max(close_ns, free_ns[chosen]) + duration_ns, NEVER_NS)
+    free_ns[chosen] = done_ns
+    return done_ns
+
+
+@formula
+def leave_stage(
+    given: Given, kept: Kept, lists: Rows, heap: I8, free_ns: I8, stage: int, query: int, close_ns: int
+) -> bool:
+    """Merge, and go on to the next stage or be complete, if that is before the cut; whether int64 could tell when."""
+    stages, modes, end_ns = given.stages, given.modes, given.run[0]["end_ns"]
+    answers, first_merger = modes[stage]["answers"], modes[stage]["first_merger"]
+    done_ns = merged(stages, stage, answers, first_merger, free_ns, close_ns)
+    if done_ns >= NEVER_NS:
+        return end_ns != NEVER_NS
+    if done_ns > end_ns:
+        return True
+    kept.instants[LEAVE, stage, query] = done_ns
+    if stage + 1 == stages.shape[0]:
+        kept.outcome[query] = COMPLETE
+    else:
+        put(lists, heap, LISTS * (stage + 1) + ENTERING, done_ns, query, rules.NOTHING)
+    return True
+
+
+@formula
+def has_room(given: Given, lists: Rows, clock: Rows, stage: int) -> bool:
+    """Whether the lists have room for what a block of queries at a stage adds; else ``short`` says which has not."""
+    queries, shards = given.modes[stage]["block"], given.stages[stage]["shards"]
+    for which, more in (
+        (LISTS * stage + ANSWERS, queries * shards),
+        (LISTS * stage + CLOSING, queries),
+        (LISTS * (stage + 1) + ENTERING, queries + lists[LISTS * stage + CLOSING]["size"]),
+    ):
+        if lists[which]["room"] < lists[which]["size"] + more:
+            clock[0]["short"] = which
+            return False
+    return True
+
+
+@formula
+def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bound: int, wholes: I8) -> int:
+    """Fill WHO and ENTER with the queries that enter a stage next and by ``bound`` at the latest; returns how many."""
+    most, queries = given.modes[stage]["block"], 0
+    if stage == 0:
+        cursor = clock[0]["cursor"]
+        queries = min(most, given.arrival_ns.shape[0] - cursor)
+        for i in range(queries):
+            wholes[WHO, i] = cursor + i
+            wholes[ENTER, i] = given.arrival_ns[cursor + i]
+        clock[0]["cursor"] = cursor + queries
+        return queries
+    entering = LISTS * stage + ENTERING
+    while queries < most and lists[entering]["size"] > 0 and next_instant(lists, heap, entering) <= bound:
+        least = lists[entering]["first"]
+        wholes[WHO, queries] = heap[least, L_ORDER]
+        wholes[ENTER, queries] = heap[least, 0]
+        take(lists, heap, entering)
+        queries += 1
+    return queries
+
+
+@kernel
+def advance(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    lists: Rows,
+    heap: I8,
+    free_ns: I8,
+    outstanding: I8,
+    fault: I8,
+    reals: F8,
+    wholes: I8,
+    budget: int,
+) -> int:
+    """Let queries go through the funnel until ``budget`` tasks are through, or what else ends it; returns which."""
+    stages = given.stages
+    arrivals = given.arrival_ns.shape[0]
+    while True:
+        if clock[0]["stage"] == 0 and budget <= 0:
+            return PAUSED
+        for stage in range(clock[0]["stage"], stages.shape[0]):
+            clock[0]["stage"] = stage
+            shards = stages[stage]["shards"]
+            while True:
+                if not has_room(given, lists, clock, stage):
+                    return FULL
+                cursor = clock[0]["cursor"]
+                bound = given.arrival_ns[cursor] if cursor < arrivals else NEVER_NS
+                queries = next_block(given, clock, lists, heap, stage, bound, wholes)
+                if queries == 0:
+                    break
+                budget -= queries * shards
+                clock[0]["events"] += queries
+                prepare(given, kept, stage, queries, reals, wholes)
+                for i in range(queries):
+                    close_ns, lane = pass_query(
+                        given,
+                        kept,
+                        clock,
+                        lists,
+                        heap,
+                        free_ns,
+                        outstanding,
+                        fault,
+                        stage,
+                        i,
+                        reals,
+                        wholes,
+                    )
+                    if close_ns == FAULTY:
+                        return FAULT
+                    if close_ns == TOO_LATE:
+                        return OVERFLOW
+                    if close_ns < 0:
+                        continue
+                    query = wholes[WHO, i]
+                    if stages[stage]["mergers"] > 0:  # its turn among the mergers comes with its closing answer
+                        column = (query << given.run[0]["shard_bits"]) | (stages[stage]["first_shard"] + lane)
+                        put(lists, heap, LISTS * stage + CLOSING, close_ns, column, query)
+                    elif not leave_stage(given, kept, lists, heap, free_ns, stage, query, close_ns):
+                        return OVERFLOW
+                if stage == 0:
+                    break
+            cursor = clock[0]["cursor"]
+            bound = given.arrival_ns[cursor] if cursor < arrivals else NEVER_NS
+            closing = LISTS * stage + CLOSING
+            while lists[closing]["size"] > 0 and next_instant(lists, heap, closing) <= bound:
+                least = lists[closing]["first"]
+                close_ns, query = heap[least, 0], heap[least, 1] >> given.run[0]["shard_bits"]
+                take(lists, heap, closing)
+                clock[0]["events"] += 1
+                if not leave_stage(given, kept, lists, heap, free_ns, stage, query, close_ns):
+                    return OVERFLOW
+        clock[0]["stage"] = 0
+        if clock[0]["cursor"] == arrivals:
+            return DONE

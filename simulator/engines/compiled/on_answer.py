@@ -1,0 +1,40 @@
+"""An answer reaches the aggregator; the last one closes the stage."""
+
+from __future__ import annotations
+
+from simulator.core import copy_states, rules
+from simulator.core.jit import formula
+from simulator.core.plan import I8, Rows
+from simulator.engines.compiled.on_dispatch import free_copy, step
+from simulator.engines.compiled.passes import keep_close
+from simulator.engines.compiled.records import ANSWER_SUM, LEAVE, T_ANSWER, Given, Kept
+
+
+@formula
+def on_answer(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    copies: Rows,
+    gathers: Rows,
+    outstanding: I8,
+    row: int,
+    now: int,
+) -> bool:
+    """Count an answer; returns whether it closes its stage."""
+    query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
+    step(copies, kept, row, copy_states.ANSWERED)
+    outstanding[copies[row]["counter"]] -= copies[row]["load"]
+    if kept.table.shape[1] > 0:
+        kept.table[T_ANSWER, copies[row]["table"]] = now
+    enter_ns = given.arrival_ns[query] if stage == 0 else kept.instants[LEAVE, stage - 1, query]
+    total = rules.add(kept.instants[ANSWER_SUM, stage, query], now - enter_ns)
+    kept.instants[ANSWER_SUM, stage, query] = total
+    gathers[query]["missing"] -= 1
+    closes = gathers[query]["missing"] == 0
+    if closes:
+        enqueue_ns, start_ns = copies[row]["enqueue_ns"], copies[row]["start_ns"]
+        service = copies[row]["finish_ns"] - start_ns
+        keep_close(kept, stage, query, now, shard, enqueue_ns, start_ns - enqueue_ns, service, total)
+    free_copy(clock, copies, row)
+    return closes  # type: ignore[no-any-return]

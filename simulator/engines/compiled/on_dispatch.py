@@ -1,0 +1,138 @@
+"""A query enters a stage that runs event by event: its tasks are sent.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from __future__ import annotations
+
+from simulator.core import copy_states, rules
+from simulator.core.jit import formula
+from simulator.core.plan import F8, I8, NEVER_NS, Rows
+from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
+from simulator.core.work import ALONE, LOAD, PREVIOUS, REPLICA, SCORED, WHO, work_of_block
+from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.records import (
+    ANSWER_SUM,
+    T_BATCH,
+    T_COPY,
+    T_QUERY,
+    T_REPLICA,
+    T_SHARD,
+    T_STAGE,
+    T_STATE,
+    Given,
+    Kept,
+)
+
+
+@formula
+def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, replica: int) -> int:
+    """Row of a copy that is sent."""
+    row = clock[0]["unused"]
+    clock[0]["unused"] = copies[row]["next"]
+    clock[0]["unused_count"] -= 1
+    copies[row]["query"] = query
+    copies[row]["stage"] = stage
+    copies[row]["shard"] = shard
+    copies[row]["replica"] = replica
+    copies[row]["state"] = copy_states.SENT
+    copies[row]["next"] = -1
+    if kept.table.shape[1] > 0:
+        at = clock[0]["copies"]
+        clock[0]["copies"] += 1
+        copies[row]["table"] = at
+        kept.table[T_QUERY, at] = query
+        kept.table[T_STAGE, at] = stage
+        kept.table[T_SHARD, at] = shard
+        kept.table[T_COPY, at] = 0
+        kept.table[T_BATCH, at] = 0
+        kept.table[T_REPLICA, at] = replica
+        kept.table[T_STATE, at] = copy_states.SENT
+    return row  # type: ignore[no-any-return]
+
+
+@formula
+def free_copy(clock: Rows, copies: Rows, row: int) -> None:
+    """Give a row back: what is still on the event list for it is stale from now on."""
+    copies[row]["generation"] += 1
+    copies[row]["next"] = clock[0]["unused"]
+    clock[0]["unused"] = row
+    clock[0]["unused_count"] += 1
+
+
+@formula
+def step(copies: Rows, kept: Kept, row: int, what: int) -> None:
+    """A copy takes a step of its state table; a pair that is not in it is a bug."""
+    state = copy_states.next_state(copies[row]["state"], what)
+    assert state != copy_states.FORBIDDEN, "a copy's state has this step"
+    copies[row]["state"] = state
+    if kept.table.shape[1] > 0:
+        kept.table[T_STATE, copies[row]["table"]] = state
+
+
+@formula
+def on_dispatch(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    gathers: Rows,
+    outstanding: I8,
+    fault: I8,
+    reals: F8,
+    wholes: I8,
+    query: int,
+    stage: int,
+    now: int,
+) -> bool:
+    """Send a task to one replica of every shard, in shard order; returns whether int64 can tell when they come."""
+    stages, run = given.stages, given.run
+    shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
+    end_ns = run[0]["end_ns"]
+    last = kept.candidates.shape[1] - 1
+    wholes[WHO, 0] = query
+    if stage > 0:
+        reals[PREVIOUS, 0] = kept.candidates[stage - 1, min(query, last)]
+    work_of_block(
+        stages,
+        run,
+        given.laws,
+        given.parts,
+        given.points,
+        given.share,
+        given.knot_items,
+        given.knot_ns,
+        given.knot_slope,
+        stage,
+        rules.ONE,
+        given.work,
+        reals,
+        wholes,
+    )
+    view = view_of(stages, run, query, stage)
+    draw_routes(stages, run, stage, rules.ONE, reals, wholes)
+    route(stages, run, outstanding, fault, stage, query, view, rules.NOTHING, reals, wholes)
+    fill_loads(stages, stage, rules.NOTHING, reals, wholes)
+    kept.candidates[stage, min(query, last)] = reals[SCORED, 0]
+    kept.instants[ANSWER_SUM, stage, query] = 0
+    gathers[query]["missing"] = shards
+    is_aware = is_load_aware(stages[stage]["policy"])
+    enqueue_ns = now + stages[stage]["request_ns"]
+    for shard in range(shards):
+        local = shard * replicas + wholes[REPLICA, shard]
+        replica = stages[stage]["first_replica"] + local
+        row = new_copy(clock, copies, kept, query, stage, shard, replica)
+        copies[row]["alone_ns"] = reals[ALONE, shard]
+        copies[row]["counter"] = view + local
+        copies[row]["load"] = wholes[LOAD, shard] if is_aware else 0
+        outstanding[view + local] += copies[row]["load"]
+        if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
+            return False
+        if enqueue_ns <= end_ns:
+            key = (replica << run[0]["send_bits"]) | clock[0]["sent"]
+            happen(clock, events, enqueue_ns, rules.ENQUEUE, key, row, copies[row]["generation"])
+        clock[0]["sent"] += 1
+        enqueue_ns += stages[stage]["send_ns"]
+    return True

@@ -1,0 +1,35 @@
+"""A copy joins the queue of its replica; what may start does so at the end of the instant."""
+
+from __future__ import annotations
+
+from simulator.core import copy_states, rules
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import Rows
+from simulator.engines.compiled import records
+from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.on_dispatch import step
+from simulator.engines.compiled.records import T_ENQUEUE, Kept
+
+
+@kernel
+def start_soon(clock: Rows, events: Rows, replicas: Rows, at: int, now: int) -> None:
+    """At the end of this instant, start what may start at a replica. Once an instant is enough."""
+    if replicas[at]["free"] > 0 and replicas[at]["head"] >= 0 and replicas[at]["is_starting"] == 0:
+        replicas[at]["is_starting"] = 1
+        happen(clock, events, now, rules.START, at, at, records.NO_COPY)
+
+
+@formula
+def on_enqueue(clock: Rows, events: Rows, copies: Rows, replicas: Rows, kept: Kept, row: int, now: int) -> None:
+    """First come, first served: a list, each copy with the one behind it."""
+    at = copies[row]["replica"]
+    step(copies, kept, row, copy_states.ENQUEUED)
+    copies[row]["enqueue_ns"] = now
+    if kept.table.shape[1] > 0:
+        kept.table[T_ENQUEUE, copies[row]["table"]] = now
+    if replicas[at]["head"] < 0:
+        replicas[at]["head"] = row
+    else:
+        copies[replicas[at]["tail"]]["next"] = row
+    replicas[at]["tail"] = row
+    start_soon(clock, events, replicas, at, now)

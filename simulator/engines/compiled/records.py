@@ -1,0 +1,133 @@
+"""What the compiled engine works on: records, each with one owner that alone writes it.
+
+Arrays travel in a few named groups, so nothing is matched by position among dozens: ``Given`` is read only, ``Kept``
+becomes the Trace, the rest is a structured array an owner, one row a thing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.plan import F8, I8, Rows
+
+
+class Given(NamedTuple):
+    """What the plan says; see there for shapes and units."""
+
+    stages: Rows  #: with the addresses of users' rules
+    run: Rows  #: (1,) RUN
+    laws: Rows
+    parts: Rows
+    points: F8
+    share: F8
+    knot_items: F8
+    knot_ns: F8
+    knot_slope: F8
+    machine_factor: F8
+    arrival_ns: I8
+    work: F8
+    modes: Rows  #: (stages,) MODE
+    lanes: I8  #: (3, classes of shards) of ``lockstep``
+
+
+class Kept(NamedTuple):
+    """What the Recorder writes: the columns of the Trace, while they fill."""
+
+    instants: I8  #: (INSTANTS, stages, queries)
+    candidates: F8  #: (stages, queries), or (stages, 1) where all queries have the same
+    critical_shard: NDArray[np.int32]  #: (stages, queries)
+    outcome: NDArray[np.int8]  #: (queries,)
+    counters: I8  #: (COUNTERS, replicas)
+    table: I8  #: (columns of Tasks, copies); none unless asked for
+
+
+#: Rows of ``Kept.instants``.
+CLOSE, LEAVE, CRITICAL_ENQUEUE, CRITICAL_WAIT, CRITICAL_SERVICE, ANSWER_SUM = range(6)
+INSTANTS = 6
+
+#: Rows of ``Kept.counters``, as in a Trace; ``wasted_ns`` of today's plans is 0.
+TASKS, BUSY, WAITING, LONGEST = range(4)
+COUNTERS = 4
+
+#: Rows of ``Kept.table``, as in ``Tasks``.
+(T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER, T_ENQUEUE, T_START, T_FINISH, T_ANSWER, T_STATE) = (
+    range(12)
+)
+TABLE = 12
+
+#: What the engine knows of a stage besides the Plan.
+MODE = np.dtype(
+    [
+        ("looks_ahead", np.int64),  # 0: event by event
+        ("in_lanes", np.int64),  # 1: its shards are classes in lockstep
+        ("block", np.int64),  # queries whose luck is drawn at once
+        ("is_narrow", np.int64),  # 1: so few shards that one loop does all for a task
+        ("first_worker", np.int64),  # of the stage, among all workers
+        ("first_merger", np.int64),  # among all mergers
+        ("answers", np.int64),  # that close the stage
+    ]
+)
+
+#: The Clock: what happens next, and how far the run is.
+CLOCK = np.dtype(
+    [
+        ("cursor", np.int64),  # arrivals so far
+        ("size", np.int64),  # of the event list
+        ("stale", np.int64),  # events on it that will be skipped
+        ("now", np.int64),  # instant and order of the last event, for the assertion
+        ("order", np.int64),
+        ("events", np.int64),  # that happened
+        ("sent", np.int64),  # tasks
+        ("copies", np.int64),  # rows of the table of tasks
+        ("unused", np.int64),  # first unused row of the copies, -1: none; and how many are unused
+        ("unused_count", np.int64),
+        ("stage", np.int64),  # where looking ahead goes on
+        ("short", np.int64),  # the list that has no room
+    ]
+)
+
+#: An event: what it is stands in its order; whom it concerns in its row, as long as that has this generation.
+#: Generation of an event that concerns no copy. (Kernels take it as an attribute of the module: see ``rules.NOTHING``.)
+NO_COPY = -1
+
+EVENT = np.dtype([("instant", np.int64), ("order", np.int64), ("row", np.int64), ("generation", np.int64)])
+
+#: A list of pairs kept as a heap, part of one array: where it begins, its room, what is in it, and the
+#: instant that was taken last, for the assertion.
+LIST = np.dtype([("first", np.int64), ("room", np.int64), ("size", np.int64), ("taken_ns", np.int64)])
+
+#: Lists of a stage that looks ahead: queries that will enter it; closing answers that wait for a merger; answers that
+#: are still outstanding.
+ENTERING, CLOSING, ANSWERS = range(3)
+LISTS = 3
+
+#: A copy of a task under way at a stage that runs event by event. A row that is freed gets a new generation.
+COPY = np.dtype(
+    [
+        ("query", np.int64),
+        ("stage", np.int64),
+        ("shard", np.int64),
+        ("copy", np.int64),
+        ("replica", np.int64),  # among all
+        ("state", np.int64),  # of ``copy_states``
+        ("generation", np.int64),
+        ("alone_ns", np.float64),
+        ("counter", np.int64),  # where and how much it is outstanding
+        ("load", np.int64),
+        ("enqueue_ns", np.int64),
+        ("start_ns", np.int64),
+        ("finish_ns", np.int64),
+        ("worker", np.int64),
+        ("table", np.int64),  # its row there
+        ("next", np.int64),  # behind it in the queue, or in the list of unused rows
+    ]
+)
+
+#: A replica: its queue, its free workers, and whether it starts tasks at the end of this instant.
+REPLICA = np.dtype([("head", np.int64), ("tail", np.int64), ("free", np.int64), ("is_starting", np.int64)])
+
+#: The answers of a query in its stage, while they come in; ``missing``: shards.
+GATHER = np.dtype([("missing", np.int64)])

@@ -1,0 +1,208 @@
+"""The arrays of one replication under way, and how they become a Trace; the loops work on them.
+
+The loops come back now and then, so that a run can be interrupted and its arrays can grow. They hold no lock:
+replications may run on threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from simulator.core.calling import Calls
+from simulator.core.features import features_of, may_look_ahead
+from simulator.core.plan import CANDIDATES, CONSTANT, I8, NEVER_NS, NONE, ROLES, Plan, Rows
+from simulator.core.trace import Tasks, Trace
+from simulator.core.work import REALS, WHOLES
+from simulator.engines.compiled import records
+from simulator.engines.compiled.events import COLUMNS
+from simulator.engines.compiled.lockstep import Lockstep, in_lockstep
+from simulator.engines.compiled.records import Given, Kept
+
+#: Tasks or events between two looks at ``stopped``: a tenth of a second or so.
+BUDGET = 10_000_000
+
+#: Rows of the event list, or of a list of look-ahead, at the start; it doubles when they do not do.
+EVENTS_AT_FIRST = 1024
+
+#: Tasks whose luck is drawn at once: few enough for the fastest cache.
+TASKS_AT_ONCE = 256
+
+#: Up to so many shards, luck is drawn for several queries at once, and a pass does all for a task at once.
+FEW = 40
+NARROW = 4
+
+#: Room of a list that nothing is added to.
+ENDLESS = 2**62
+
+
+class Run:
+    """One replication under way."""
+
+    def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int]) -> None:
+        stages = len(plan.stages)
+        slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
+        self.whole = plan
+        self.lockstep: Lockstep = in_lockstep(plan, range(stages) if tasks else slow)
+        self.plan = plan = self.lockstep.plan
+        self.looks_ahead = not slow
+        self.calls = Calls(plan)
+        row = self.calls.stages
+        replicas = row["shards"] * row["replicas"]
+        self.workers = int((replicas * row["workers"]).sum())
+        most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE))
+        self.given = Given(
+            *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
+            *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.machine_factor, plan.arrival_ns, plan.work),
+            *(self._modes(slow, tasks), self.lockstep.lanes),
+        )
+        self.kept = self._kept(tasks)
+        self.clock = np.zeros(1, dtype=records.CLOCK)
+        self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
+        self.outstanding = np.zeros(plan.views, dtype=np.int64)
+        self.reals = np.zeros((REALS, most))
+        self.wholes = np.zeros((WHOLES, most), dtype=np.int64)
+        self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
+        self.lists, self.heap = self._lists()
+        # what only a run with an event list needs
+        queries = 0 if self.looks_ahead else plan.queries
+        self.events = np.zeros(0 if self.looks_ahead else EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
+        self.copies = np.zeros(0, dtype=records.COPY)
+        self.replicas = np.zeros(0 if self.looks_ahead else plan.replicas, dtype=records.REPLICA)
+        self.serving = np.full(0 if self.looks_ahead else self.workers, -1, dtype=np.int64)
+        self.gathers = np.zeros(queries, dtype=records.GATHER)
+        if not self.looks_ahead:
+            self.replicas["head"] = self.replicas["tail"] = -1
+            self.replicas["free"] = np.repeat(row["workers"], replicas)
+            self._more_copies()
+
+    def _modes(self, slow: Collection[int], tasks: bool) -> Rows:
+        modes = np.zeros(len(self.plan.stages), dtype=records.MODE)
+        worker, merger = 0, self.workers
+        for stage, (mode, row) in enumerate(zip(modes, self.plan.stages, strict=True)):
+            mode["looks_ahead"] = stage not in slow
+            mode["answers"] = self.whole.stages[stage]["shards"]
+            mode["in_lanes"] = mode["answers"] > row["shards"]
+            mode["block"] = TASKS_AT_ONCE // int(row["shards"]) if row["shards"] <= FEW else 1
+            mode["is_narrow"] = row["shards"] <= NARROW and not mode["in_lanes"] and not tasks
+            mode["first_worker"], mode["first_merger"] = worker, merger
+            worker += int(row["shards"] * row["replicas"] * row["workers"])
+            merger += int(row["mergers"])
+        return modes
+
+    def _kept(self, tasks: bool) -> Kept:
+        """Columns of the Trace: a run without a cut fills all of them, another what it reaches."""
+        plan = self.plan
+        stages, queries = len(plan.stages), plan.queries
+        is_endless = plan.drain_ns == NEVER_NS
+        kinds = plan.laws["kind"][CANDIDATES::ROLES]
+        columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) else queries
+        if is_endless:
+            instants = np.empty((records.INSTANTS, stages, queries), dtype=np.int64)
+            critical_shard = np.empty((stages, queries), dtype=np.int32)
+        else:
+            instants = np.full((records.INSTANTS, stages, queries), -1, dtype=np.int64)
+            critical_shard = np.full((stages, queries), -1, dtype=np.int32)
+        return Kept(
+            instants=instants,
+            candidates=np.full((stages, columns), -1.0),
+            critical_shard=critical_shard,
+            outcome=np.zeros(queries, dtype=np.int8),
+            counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
+            table=np.full((records.TABLE, queries * plan.shards * tasks), -1, dtype=np.int64),
+        )
+
+    def _lists(self) -> tuple[Rows, I8]:
+        """The lists of look-ahead: those that are used have room."""
+        lists = np.zeros(records.LISTS * (len(self.plan.stages) + 1), dtype=records.LIST)
+        lists["room"] = ENDLESS
+        used = []
+        for stage, row in enumerate(self.plan.stages):
+            first = records.LISTS * stage
+            used += [first + records.ENTERING] if stage > 0 and self.looks_ahead else []
+            used += [first + records.CLOSING] if row["mergers"] and self.looks_ahead else []
+            used += [first + records.ANSWERS] if row["replicas"] > 1 else []
+        room = EVENTS_AT_FIRST + TASKS_AT_ONCE + int(self.plan.stages["shards"].max())
+        for place, which in enumerate(used):
+            lists[which]["room"], lists[which]["first"] = room, place * room
+        return lists, np.zeros((room * len(used), COLUMNS), dtype=np.int64)
+
+    def advance(self, budget: int) -> int:
+        """Let things happen; returns why no more did (``ahead``)."""
+        state = self.given, self.kept, self.clock
+        rest = self.lists, self.heap, self.outstanding, self.calls.fault, self.reals, self.wholes
+        if self.looks_ahead:
+            from simulator.engines.compiled import ahead
+
+            lists, heap, *others = rest
+            return int(ahead.advance(*state, lists, heap, self.free_ns, *others, budget))
+        from simulator.engines.compiled import loop
+
+        under_way = self.events, self.copies, self.replicas, self.serving, self.gathers, self.free_ns
+        return int(loop.advance(*state, *under_way, *rest, budget))
+
+    def grow(self) -> None:
+        """Double what had no room: a list of look-ahead; or the event list and the copies."""
+        short = int(self.clock["short"][0])
+        if self.looks_ahead or short >= 0:
+            self._longer_list(short)
+            return
+        self.events = np.concatenate([self.events, np.zeros_like(self.events)])
+        self._more_copies()
+
+    def _longer_list(self, which: int) -> None:
+        first, room = int(self.lists[which]["first"]), int(self.lists[which]["room"])
+        more = np.zeros((room, COLUMNS), dtype=np.int64)
+        self.heap = np.concatenate([self.heap[: first + room], more, self.heap[first + room :]])
+        self.lists[which]["room"] = 2 * room
+        behind = self.lists["first"] > first
+        self.lists["first"][behind] += room
+
+    def _more_copies(self) -> None:
+        first = len(self.copies)
+        more = max(first, 2 * self.reals.shape[1], 64)
+        new = np.zeros(more, dtype=records.COPY)
+        new["next"] = np.arange(first + 1, first + more + 1)
+        new[-1]["next"] = self.clock["unused"][0]
+        self.copies = np.concatenate([self.copies, new])
+        self.clock["unused"] = first
+        self.clock["unused_count"] += more
+
+    def trace(self) -> Trace:
+        """The finished Trace, of the whole plan."""
+        plan, kept = self.whole, self.kept
+        instants, shape = kept.instants, (len(plan.stages), plan.queries)
+        sums = instants[records.ANSWER_SUM]
+        if plan.drain_ns != NEVER_NS:
+            sums[instants[records.CLOSE] < 0] = 0
+        else:
+            for row in self.plan.stages:  # tasks of a stage with one replica a shard were counted at its first
+                if row["replicas"] == 1:
+                    first = int(row["first_replica"])
+                    kept.counters[records.TASKS, first : first + int(row["shards"])] = kept.counters[
+                        records.TASKS, first
+                    ]
+        tasks, busy_ns, waiting_ns, longest_wait_ns = kept.counters[:, self.lockstep.replica_of]
+        return Trace(
+            arrival_ns=plan.arrival_ns,
+            outcome=kept.outcome,
+            first_measured=plan.first_measured,
+            measured=plan.measured,
+            close_ns=instants[records.CLOSE],
+            leave_ns=instants[records.LEAVE],
+            candidates=np.broadcast_to(kept.candidates, shape),
+            critical_shard=kept.critical_shard,
+            critical_enqueue_ns=instants[records.CRITICAL_ENQUEUE],
+            critical_wait_ns=instants[records.CRITICAL_WAIT],
+            critical_service_ns=instants[records.CRITICAL_SERVICE],
+            answer_sum_ns=sums,
+            stage_outcome=np.zeros((0, plan.queries), dtype=np.int8),
+            tasks=tasks,
+            busy_ns=busy_ns,
+            waiting_ns=waiting_ns,
+            longest_wait_ns=longest_wait_ns,
+            wasted_ns=np.zeros_like(busy_ns),
+            task_table=Tasks.sorted(kept.table[:, : int(self.clock["copies"][0])]) if kept.table.size else None,
+            events=int(self.clock["events"][0]),
+        )

@@ -1,0 +1,86 @@
+"""Time for the reference engine: SimPy's environment with an order among simultaneous events. It knows no model.
+
+Time is integer nanoseconds. What happens next is the pending event with the least (instant, kind, key); that order is
+handed to SimPy as the event's priority, never left to the order of insertion. SimPy's own housekeeping (priorities 0
+and 1) settles before the next ordered event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import simpy
+
+from simulator.core.plan import KEY_BITS, NEVER_NS
+
+Callback = Callable[["At"], None]
+
+#: SimPy's own events have priorities 0 and 1; ours come after them.
+FIRST_PRIORITY = 2
+
+
+class Clock(simpy.Environment):
+    """SimPy's environment, which also knows the order of the event that is happening."""
+
+    def __init__(self, latest_ns: float = NEVER_NS) -> None:
+        super().__init__(0)
+        self.latest_ns = latest_ns
+        self.order = -1
+        self.events = 0
+
+    @property
+    def now(self) -> int:
+        """The current instant in ns."""
+        return self._now  # type: ignore[return-value]
+
+    def step(self) -> None:
+        """Process the next event: ``simpy.Environment.step``, with the order kept."""
+        if not self._queue:
+            raise simpy.core.EmptySchedule
+        self._now, order, _, event = heappop(self._queue)
+        if order >= FIRST_PRIORITY:
+            self.order = order
+            self.events += 1
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not hasattr(event, "_defused"):
+            raise event._value
+
+
+class At(simpy.Event):
+    """An event at an instant, placed among the others of that instant by its kind and key.
+
+    An event creates only later ones, so what happens is sorted by (instant, kind, key): asserted here.
+    """
+
+    def __init__(
+        self, clock: Clock, instant: int, kind: int, key: int, then: Callback | None = None, value: Any = None
+    ) -> None:
+        self.env = clock
+        self.callbacks = [] if then is None else [then]
+        self._ok = True
+        self._value = value
+        order = FIRST_PRIORITY + ((kind << KEY_BITS) | key)  # rules.event_order, without the call
+        assert instant > clock._now or order > clock.order, "an event creates only later events"
+        if instant >= clock.latest_ns:
+            raise OverflowError("an instant beyond all that a run can tell apart")
+        entry: Any = (instant, order, next(clock._eid), self)
+        heappush(clock._queue, entry)  # clock.schedule, without the call
+
+
+class Handover(simpy.Event):
+    """What a process waits for until an event that is happening hands it a value; it goes on at once.
+
+    It serves again and again: whoever waits after it was given waits for the next time.
+    """
+
+    def give(self, value: Any = None) -> None:
+        """Let the waiting process go on with ``value``."""
+        self._ok = True
+        self._value = value
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback(self)
