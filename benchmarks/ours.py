@@ -14,21 +14,21 @@ import numpy as np
 
 from benchmarks.measure import Model
 from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, Run
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.jit import kernel
-from simulator.core.laws import Law
+from simulator.core.laws import Law, sampling
 from simulator.core.plan import ROLES, TIME, Plan
 from simulator.core.trace import Trace
 from simulator.engines import compiled, reference
 from simulator.workload.arrivals import POISSON_GAPS, arrivals_counted
-from simulator.workload.rates import Rate, RatePiece
+from simulator.workload.rates import LinearStretch, Rate
 
 
 def plan_of(stages: Sequence[int], queries: int, seed: int) -> Plan:
     """The Plan of a system."""
     rate_per_s = 1 / GAP_S
-    rate = Rate([RatePiece(math.inf, rate_per_s, rate_per_s)])
+    rate = Rate([LinearStretch(math.inf, rate_per_s, rate_per_s)])
     parts = [
         StageParts([1 / shards] * shards, candidates=Law.constant(1.0), time=Law.exponential(1e9)) for shards in stages
     ]

@@ -10,7 +10,8 @@ import pytest
 from conftest import ROOT
 from hypothesis import HealthCheck, find, given, settings
 
-from simulator.core.plan import CONSTANT, LEAST_WORK, MIXTURE, NEVER_NS, NONE, WEIBULL
+from simulator.core.laws import mixture, weibull
+from simulator.core.plan import CONSTANT, LEAST_WORK, NEVER_NS, NONE
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing import (
@@ -97,8 +98,8 @@ def test_scenarios_can_be_narrowed(values):
 @FEW
 @given(laws(kinds=["weibull", "mixture"]))
 def test_laws_can_be_narrowed(law):
-    assert law.kind in (WEIBULL, MIXTURE)
-    assert all(part.kind == WEIBULL for _, part in law.parts)
+    assert law.kind in (weibull.CODE, mixture.CODE)
+    assert all(part.kind == weibull.CODE for _, part in law.parts)
 
 
 @FEW

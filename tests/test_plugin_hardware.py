@@ -230,7 +230,7 @@ def test_a_catalogue_of_ones_own_may_have_it(tmp_path, shardsim):
     (tmp_path / "ours.yaml").write_text(CATALOGUE)
     text = TEXT.replace("name: a", f"name: a\ncatalogue: {tmp_path / 'ours.yaml'}") % ("hardware: fast,", "from: large")
     model = scenario_from_text(text, plugins=[MINE]).stages[0].model
-    assert model.written() == {"kind": "mine:CrossEncoder", "parameters": 110e6, "tokens": 128, "launch": "0.05ms"}
+    assert model.as_stated() == {"kind": "mine:CrossEncoder", "parameters": 110e6, "tokens": 128, "launch": "0.05ms"}
     code, out, _ = shardsim("catalogue", "large", "-c", str(tmp_path / "ours.yaml"))
     assert code == 0 and "large (mine:CrossEncoder): our reranker" in out
     with pytest.raises(ScenarioError, match=r"ours.yaml:4:\d+: .*no plug-in offers a cost model 'mine:CrossEncoder'"):

@@ -184,7 +184,7 @@ def test_the_example_means_what_it_says():
     assert to_yaml(scenario.resolved()) == to_yaml(
         scenario_from_text(to_yaml(scenario.resolved()), plugins=[MINE]).resolved()
     )
-    assert scenario.stages[0].model.written() == {
+    assert scenario.stages[0].model.as_stated() == {
         "kind": "mine:Boosted",
         "trees": 300,
         "depth": 6,
@@ -282,7 +282,7 @@ def test_every_annotation_is_checked_as_it_says(tmp_path):
     good = scenario_from_text(
         text % "copy: 2, widths: [1, 1k], maybe: 1h, share: 5%, rate: 3/min", plugins=[tmp_path / "a.py"]
     )
-    assert good.stages[0].model.written() == {
+    assert good.stages[0].model.as_stated() == {
         "kind": "a:A",
         "copy": 2,
         "json": -1.5,

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from simulator import ScenarioError, scenario_from_dict
 from simulator.base.errors import PluginError
-from simulator.core import jit, sampling
+from simulator.core import jit
 from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, lay_out, smallest_plan
-from simulator.core.laws import Law, LawTable
+from simulator.core.laws import Law, LawTable, sampling
 from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, System, frozen
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.core.trace import same_trace

@@ -399,7 +399,7 @@ def test_an_empty_web_search_stage_answers_with_its_slowest_leaf(shards, of, req
 
 
 def test_the_published_leaf_has_the_published_mean_and_percentiles():
-    from simulator.scenario.law_file import read_law
+    from simulator.scenario.recorded import read_law
 
     law = read_law(str(ROOT / "scenarios" / "data" / "web_search_leaf.csv"))
     assert law.mean() == pytest.approx(4.17, rel=2e-3)

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import draws, routing, rules, sampling, service
+from simulator.core import draws, routing, rules, service
 from simulator.core import work as work_rules
 from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT
+from simulator.core.laws import sampling
 from simulator.core.plan import LEAST_WORK, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.split import part
 from simulator.core.trace import COMPLETE, UNFINISHED, TaskGrid, Tasks, Trace

@@ -14,7 +14,6 @@ import numpy as np
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import (
     ARRIVE_POISSON,
-    CONSTANT,
     F8,
     I8,
     KEY_BITS,
@@ -29,8 +28,8 @@ from simulator.core.plan import (
     frozen,
 )
 
-ONE = Law(CONSTANT, 1.0)
-ZERO = Law(CONSTANT, 0.0)
+ONE = Law.constant(1.0)
+ZERO = Law.constant(0.0)
 ABSENT = Law.none()
 
 #: What the counters of the draws and SimPy's integers can hold.

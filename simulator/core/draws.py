@@ -11,6 +11,8 @@ import numpy as np
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8
 
+U8 = np.uint64
+
 #: The streams, once and for all: a new one goes at the end.
 (GAP, DWELL, CLASS, WORK, KEY, CANDIDATES, BALANCER, SPLIT, ROUTE, TASK, RESPONSE, MACHINE, THINK, BACKOFF) = range(14)
 
@@ -31,7 +33,7 @@ _TO_UNIT = 2.0**-52
 
 
 @formula
-def philox(counter_0, counter_1, counter_2, counter_3, key_0, key_1):  # type: ignore[no-untyped-def]
+def philox(counter_0: U8, counter_1: U8, counter_2: U8, counter_3: U8, key_0: U8, key_1: U8) -> tuple[U8, U8, U8, U8]:
     """Ten rounds of Philox4x32. All arguments and the four results are uint64 that hold 32 bits."""
     for _ in range(10):
         product_0 = _MULTIPLIER_0 * counter_0
@@ -46,7 +48,7 @@ def philox(counter_0, counter_1, counter_2, counter_3, key_0, key_1):  # type: i
 
 
 @formula
-def uniforms(seed, replication, stream, query, place, copy):  # type: ignore[no-untyped-def]
+def uniforms(seed: int, replication: int, stream: int, query: int, place: int, copy: int) -> tuple[float, float]:
     """Return the two uniforms (u, v) of a name, each in the open interval (0, 1).
 
     Each is (the upper 52 of 64 bits + 1/2) / 2**52. With 53 bits the half would be lost to rounding above 1/2, and
@@ -68,12 +70,12 @@ def uniforms(seed, replication, stream, query, place, copy):  # type: ignore[no-
 
 
 @formula
-def _unit(low, high):  # type: ignore[no-untyped-def]
+def _unit(low: U8, high: U8) -> float:
     return (np.float64(np.int64((low | (high << _32)) >> _12)) + 0.5) * _TO_UNIT
 
 
 @kernel
-def block(seed, replication, stream, query, place, count, u, v):  # type: ignore[no-untyped-def]
+def block(seed: int, replication: int, stream: int, query: int, place: int, count: int, u: F8, v: F8) -> None:
     """Fill the first ``count`` of ``u`` and ``v`` with the uniforms of consecutive places: one dispatch's luck."""
     key = np.uint64(seed)
     name = np.uint64(query) & _LOW
@@ -86,7 +88,7 @@ def block(seed, replication, stream, query, place, count, u, v):  # type: ignore
 
 
 @kernel
-def first_block(seed, replication, stream, query, place, count, u):  # type: ignore[no-untyped-def]
+def first_block(seed: int, replication: int, stream: int, query: int, place: int, count: int, u: F8) -> None:
     """Like ``block`` where only u is needed; written so that it is vectorised, about 2 ns a draw."""
     key = np.uint64(seed)
     name = np.uint64(query) & _LOW
@@ -123,7 +125,7 @@ def pairs_of_names(seed: int, replication: int, stream: int, names: I8, places: 
 
 
 @kernel
-def uniform_series(seed, replication, stream, first, uniform):  # type: ignore[no-untyped-def]
+def uniform_series(seed: int, replication: int, stream: int, first: int, uniform: F8) -> None:
     """Fill ``uniform`` (n,) with u of queries first .. first + n - 1 at place 0: the luck of arrivals or of work."""
     key = np.uint64(seed)
     purpose = np.uint64(stream * 65536) & _LOW
@@ -135,7 +137,7 @@ def uniform_series(seed, replication, stream, first, uniform):  # type: ignore[n
 
 
 @kernel
-def uniform_pairs(seed, replication, stream, first, u, v):  # type: ignore[no-untyped-def]
+def uniform_pairs(seed: int, replication: int, stream: int, first: int, u: F8, v: F8) -> None:
     """Like ``uniform_series``, both uniforms of each query."""
     key = np.uint64(seed)
     purpose = np.uint64(stream * 65536) & _LOW

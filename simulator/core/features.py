@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from simulator.core.laws.sampling import is_drawn
 from simulator.core.plan import NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
-from simulator.core.sampling import is_drawn
 
 
 class Feature(Enum):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
+from simulator.core.laws import sampling
 from simulator.core.plan import NEVER_NS, RESPONSE, ROLES, Plan
 from simulator.core.trace import COMPLETE, TaskGrid, Trace
 

@@ -20,21 +20,8 @@ F8 = NDArray[np.float64]
 #: Rows of a structured array, of a dtype below or of an engine's.
 Rows = NDArray[np.void]
 
-#: Kinds of a law; what its arguments a, b, c mean is said in the constructors of ``laws.Law``.
-(
-    NONE,
-    CONSTANT,
-    UNIFORM,
-    EXPONENTIAL,
-    LOGNORMAL,
-    WEIBULL,
-    PARETO,
-    HYPEREXPONENTIAL,
-    GAMMA,
-    EMPIRICAL,
-    POINTS,
-    MIXTURE,
-) = range(12)
+#: Kinds of a law that are looked at besides sampling; all are codes of families: ``laws.sampling.FAMILIES``.
+NONE, CONSTANT = range(2)
 
 #: The laws of a stage, in the order of their rows: ``laws[stage * ROLES + role]``.
 CANDIDATES, TIME, TASK, RESPONSE, MACHINE = range(5)

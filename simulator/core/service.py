@@ -6,8 +6,9 @@ are the same to the bit, for luck has names.
 
 from __future__ import annotations
 
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
 from simulator.core.jit import formula, kernel
+from simulator.core.laws import sampling
 from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
 from simulator.core.work import FACTOR, LUCK, RESPONDING, draw_block
 

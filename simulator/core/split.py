@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
+from simulator.core.elementary import normal_quantile
 from simulator.core.jit import kernel
-from simulator.core.sampling import normal_quantile
 
 #: Above this variance the binomial is taken as normal, rounded and clipped.
 NORMAL_FROM = 1000.0
 
 
 @kernel
-def stirling_error(n):  # type: ignore[no-untyped-def]
+def stirling_error(n: float) -> float:
     """log(n!) less Stirling's formula, for an integer n >= 1 as float64 (Loader, 2000)."""
     if n < 16.0:
         log_factorial = 0.0
@@ -24,7 +24,7 @@ def stirling_error(n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def deviance(x, mean):  # type: ignore[no-untyped-def]
+def deviance(x: float, mean: float) -> float:
     """Return x log(x / mean) + mean - x without cancellation, for x, mean > 0 (Loader, 2000)."""
     if abs(x - mean) < 0.1 * (x + mean):
         v = (x - mean) / (x + mean)
@@ -42,7 +42,7 @@ def deviance(x, mean):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def binomial_probability(k, n, p):  # type: ignore[no-untyped-def]
+def binomial_probability(k: float, n: float, p: float) -> float:
     """P(k of n) for 0 < p < 1, by Loader's saddle-point form; k and n are integers as float64."""
     if k == 0.0:
         return math.exp(n * math.log1p(-p))
@@ -54,7 +54,7 @@ def binomial_probability(k, n, p):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def part(n, p, u):  # type: ignore[no-untyped-def]
+def part(n: int, p: float, u: float) -> int:
     """Number of ``n`` candidates that fall on a shard which each does with probability ``p``: quantile at ``u``.
 
     Exact inversion from the mode while n p (1 - p) < NORMAL_FROM, else the nearest integer to the normal quantile,

@@ -61,10 +61,10 @@ def tabulate(function: Callable[[F8], F8], start: F8, floor: float, least: float
         If ``most`` points do not even keep to the last of TOLERANCES.
     """
     for tolerance in TOLERANCES:
-        found = _refined(function, start, floor, least, tolerance / 2)
-        if found is None:
+        refined = _refined(function, start, floor, least, tolerance / 2)
+        if refined is None:
             continue
-        x, y = found
+        x, y = refined
         kept = _thinned(x, y, tolerance / 2 * np.maximum(y, floor))
         if len(kept) > most:
             continue

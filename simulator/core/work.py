@@ -7,8 +7,9 @@ j % shards.
 
 from __future__ import annotations
 
-from simulator.core import draws, rules, sampling
+from simulator.core import draws, rules
 from simulator.core.jit import formula, kernel
+from simulator.core.laws import sampling
 from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME, Rows
 from simulator.core.split import part
 

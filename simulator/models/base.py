@@ -39,6 +39,10 @@ class Operations:
     unit: str  #: FLOP, or node visits
 
 
+#: Nothing is known of the operations behind a measured or assumed time.
+UNKNOWN = Operations("-", None, "-", None, "")
+
+
 class CostModel(Protocol):
     """A model as the planner and ``estimate`` see it."""
 

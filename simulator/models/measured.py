@@ -1,4 +1,4 @@
-"""A model by its measured times: a table over items, and the spread of repetitions."""
+"""Models by their times: measured, as a table over items and the spread of repetitions; or given as a law."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
-from simulator.models.base import Demand, Operations
-from simulator.models.timed import UNKNOWN
+from simulator.models.base import UNKNOWN, Demand, Operations
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,10 @@ class MeasuredModel:
         """Time of a call over items."""
         points = list(zip(self.sizes, self.means_s, strict=True))
         slopes = [(two[1] - one[1]) / (two[0] - one[0]) for one, two in pairwise(points)]
-        found = [] if self.sizes[0] == 0 else [Piece(0.0, self.overhead_s + self.means_s[0], 0.0)]
+        pieces = [] if self.sizes[0] == 0 else [Piece(0.0, self.overhead_s + self.means_s[0], 0.0)]
         for (size, mean_s), slope in zip(points, slopes, strict=False):
-            found.append(Piece(size, self.overhead_s + mean_s, slope))
-        return tuple(found)
+            pieces.append(Piece(size, self.overhead_s + mean_s, slope))
+        return tuple(pieces)
 
     def demand(self) -> Demand | None:
         """Not known."""
@@ -93,3 +92,28 @@ def non_decreasing(values: F8, weights: NDArray[Any]) -> F8:
             mean, total, count = (before * heavy + mean * total) / (heavy + total), heavy + total, many + count
         blocks.append((mean, total, count))
     return np.repeat([mean for mean, _, _ in blocks], [count for _, _, count in blocks])
+
+
+@dataclass(frozen=True)
+class TimeModel:
+    """The whole task's time alone as a law, in seconds."""
+
+    law: Law
+    spread: Law | None = None  #: the law has it
+    parameter_bytes: float = 0.0
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """No pieces: the law says it all."""
+        return ()
+
+    def demand(self) -> Demand | None:
+        """Not known."""
+        return None
+
+    def bound_by(self, items: float) -> str:
+        """Not on a roofline: the law says it all."""
+        return ""
+
+    def operations(self, items: float, rows: float, epochs: float) -> Operations:
+        """Not known."""
+        return UNKNOWN

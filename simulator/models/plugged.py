@@ -14,8 +14,7 @@ from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
-from simulator.models.base import Demand, Operations
-from simulator.models.timed import UNKNOWN
+from simulator.models.base import UNKNOWN, Demand, Operations
 from simulator.plugins.calls import called, non_decreasing, numbers
 
 #: Items up to which ``service_s`` is tabulated; beyond, its last slope goes on.
@@ -86,10 +85,10 @@ class PluggedModel:
 
 
 def _at_least_0(name: str, call: str, answer: Any) -> float:
-    found = float(numbers(name, call, answer, 1)[0])
-    if not (math.isfinite(found) and found >= 0):
-        raise PluginError(f"{name}: {call} gives {found:g}; it is a finite number of at least 0: correct it")
-    return found
+    seconds = float(numbers(name, call, answer, 1)[0])
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise PluginError(f"{name}: {call} gives {seconds:g}; it is a finite number of at least 0: correct it")
+    return seconds
 
 
 @lru_cache(maxsize=64)
@@ -107,9 +106,9 @@ def _worked_out(name: str, thing: Any) -> PluggedModel:
             if not isinstance(answer, (int, float, np.number)):
                 given = type(answer).__name__
                 raise PluginError(f"{name}: service_s({size:g}) gives {given}; it must give a number: correct it")
-        found = np.array(answers, dtype=np.float64)
-        non_decreasing(name, "service_s", items, found, "a time in seconds")
-        return found
+        seconds = np.array(answers, dtype=np.float64)
+        non_decreasing(name, "service_s", items, seconds, "a time in seconds")
+        return seconds
 
     try:
         table = tabulate(service_s, _START, max(float(service_s(np.ones(1))[0]), 1e-12), LEAST_ITEMS, MOST_PIECES)

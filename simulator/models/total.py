@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
-from simulator.models.base import CostModel, Demand, Operations, call_s, seconds_of
-from simulator.models.timed import UNKNOWN
+from simulator.models.base import UNKNOWN, CostModel, Demand, Operations, call_s, seconds_of
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ def _total(values: Sequence[float | None]) -> float | None:
 def added(functions: Sequence[tuple[Piece, ...]]) -> tuple[Piece, ...]:
     """The sum of piecewise-linear functions of items."""
     knots = sorted({piece.items for pieces in functions for piece in pieces})
-    found = []
+    pieces = []
     for items in knots:
         values = [seconds_of(pieces, items) for pieces in functions]
-        found.append(Piece(items, sum(seconds for seconds, _ in values), sum(slope for _, slope in values)))
-    return tuple(found)
+        pieces.append(Piece(items, sum(seconds for seconds, _ in values), sum(slope for _, slope in values)))
+    return tuple(pieces)

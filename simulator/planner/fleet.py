@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from simulator.documents import parts
 from simulator.scenario import Scenario
-from simulator.scenario.machines import machines_of
 
 S_PER_H = 3600.0
 
@@ -77,7 +76,7 @@ def fleet(scenario: Scenario) -> Fleet:
     """The machines that a scenario takes."""
     stages = []
     for stage in scenario.stages:
-        machines = machines_of(stage)
+        machines = stage.machines
         spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
         price = None if spec is None or spec.price is None else machines * spec.price
         power = None if spec is None or spec.power is None else machines * spec.power

@@ -218,7 +218,7 @@ def _timed(scenario: Scenario, replication: int) -> Load:
     duration_s = sum(piece.duration_s for piece in pieces)
     warmup_s = _warmup_s(scenario, duration_s)
     start_per_s = pieces[0].start_per_s
-    before: list[rates.Piece] = [rates.RatePiece(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
+    before: list[rates.Stretch] = [rates.LinearStretch(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
     base = Rate([*before, *pieces])
     rate = _modulated(scenario, replication, base, base.duration_s)
     arrival_ns = workload.arrivals_until(gap_law(scenario), run.seed, replication, rate)
@@ -237,20 +237,22 @@ def _warmup_s(scenario: Scenario, duration_s: float) -> float:
     return 0.0 if run.warmup_queries == 0 else duration_s / WARMUP
 
 
-def rate_pieces(scenario: Scenario) -> list[rates.Piece]:
+def rate_pieces(scenario: Scenario) -> list[rates.Stretch]:
     """The measured rate over time, cut at the duration of the run if it has one; where it has none, for ever."""
     load, scale, duration_s = scenario.load, scenario.load.scale, scenario.duration_s
     if load.phases:
-        return [rates.RatePiece(one.duration_s, one.start_per_s * scale, one.end_per_s * scale) for one in load.phases]
+        return [
+            rates.LinearStretch(one.duration_s, one.start_per_s * scale, one.end_per_s * scale) for one in load.phases
+        ]
     lasts_s = math.inf if duration_s is None else duration_s
     if isinstance(load.rate, scenarios.DiurnalRate):
-        return [rates.WavePiece(lasts_s, load.rate.mean_per_s * scale, load.rate.peak_to_mean, load.rate.period_s)]
+        return [rates.WaveStretch(lasts_s, load.rate.mean_per_s * scale, load.rate.peak_to_mean, load.rate.period_s)]
     if isinstance(load.rate, scenarios.ProfileRate):
         rates_per_s = load.rate.counts() / load.rate.interval_s * scale
-        make = rates.step_pieces if load.rate.shape == "step" else rates.linear_pieces
-        return rates.first_pieces(make(rates_per_s, load.rate.interval_s), lasts_s)
+        make = rates.step_stretches if load.rate.shape == "step" else rates.linear_stretches
+        return rates.first_stretches(make(rates_per_s, load.rate.interval_s), lasts_s)
     assert load.rate_per_s is not None, "the schema asks for a rate"
-    return [rates.RatePiece(lasts_s, load.rate_per_s * scale, load.rate_per_s * scale)]
+    return [rates.LinearStretch(lasts_s, load.rate_per_s * scale, load.rate_per_s * scale)]
 
 
 def mean_rate(scenario: Scenario) -> float:
@@ -258,7 +260,7 @@ def mean_rate(scenario: Scenario) -> float:
     pieces = rate_pieces(scenario)
     if math.isinf(pieces[-1].duration_s):
         last = pieces[-1]
-        return last.mean_per_s if isinstance(last, rates.WavePiece) else last.start_per_s
+        return last.mean_per_s if isinstance(last, rates.WaveStretch) else last.start_per_s
     return sum(piece.arrivals for piece in pieces) / sum(piece.duration_s for piece in pieces)
 
 

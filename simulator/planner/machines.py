@@ -7,7 +7,7 @@ import numpy as np
 from simulator.core import draws
 from simulator.core.plan import F8
 from simulator.scenario import Scenario
-from simulator.scenario.machines import lost_replica, lost_shards, machine_of, machines_of
+from simulator.scenario.machines import lost_replica, lost_shards, machine_of
 
 
 def machine_factors(scenario: Scenario, replication: int) -> F8:
@@ -23,7 +23,7 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
             continue
         uniform = [
             draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, index * draws.PLACES + machine, 0)[0]
-            for machine in range(machines_of(stage))
+            for machine in range(stage.machines)
         ]
         by_machine = law.quantiles(np.array(uniform)).tolist()
         first_lost, lost = lost_shards(stage)

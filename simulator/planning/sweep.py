@@ -17,7 +17,7 @@ from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution, Spread
 from simulator.running.run import simulate
 from simulator.scenario import Scenario
-from simulator.scenario.csv_file import TraceError
+from simulator.scenario.files import TraceError
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,7 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
     """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
     ``replication`` and ``measured`` (queries,); the columns of the Trace, (queries,) or (stages, queries), in ns;
-    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), and what the plan says
-    of requests, (stages,).
+    -1 where an instant was not reached; then the counters of replicas, (replications, replicas).
     """
     ordered = [traces[replication] for replication in sorted(traces)]
 
@@ -47,7 +46,7 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         if name in COUNTERS:
             return np.stack(columns)
         if len(columns) == 1:
-            return columns[0]  # the same in all; or no second copy of a long one
+            return columns[0]  # no second copy of a long one
         return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -19,28 +19,43 @@ from simulator.documents import doctor
 PACKAGE = "shardsim"
 POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_of_two")
 
-#: A stage a routing policy, with all else that makes tasks differ: skew, luck, network, mergers, several workers.
-ENGINES: dict[str, Any] = {
-    "name": "doctor_engines",
-    "load": {"rate": "100/s", "work": {"kind": "lognormal", "cv": 0.5}},
-    "run": {"queries": 20_000, "replications": 1},
-    "stages": [
-        {
-            "name": policy,
-            "candidates": 1000,
-            "model": {"kind": "tree", "per_item": "10us"},
-            "shards": 2,
-            "skew": 0.3,
-            "replicas": 3,
-            "workers": 1 + index % 2,
-            "routing": {"policy": policy, "balancers": 1 + index % 2},
-            "variability": {"task": {"kind": "exponential"}, "machine": {"kind": "lognormal", "cv": 0.1}},
-            "network": {"request": "100us", "response": {"kind": "lognormal", "p50": "200us", "p99": "2ms"}},
-            "merge": {"time": "300us", "workers": index % 3},
-        }
-        for index, policy in enumerate(POLICIES)
-    ],
-}
+
+def all_that_differs() -> dict[str, Any]:
+    """A stage a routing policy, with all else that makes tasks differ.
+
+    That is every family of laws that numbers state, skew, luck, network, mergers, and several workers.
+    """
+    from simulator.core.laws.family import Statement
+    from simulator.core.laws.sampling import FAMILIES
+
+    factors = [
+        {"kind": family.name, **family.factor.examples()[0]}
+        for family in FAMILIES
+        if isinstance(family.factor, Statement)
+    ]
+    assert len(factors) <= 2 * len(POLICIES), "each is the factor of some stage"
+    return {
+        "name": "doctor_engines",
+        "load": {"rate": "100/s", "work": {"kind": "lognormal", "cv": 0.5}},
+        "run": {"queries": 20_000, "replications": 1},
+        "stages": [
+            {
+                "name": policy,
+                "candidates": 1000,
+                "model": {"kind": "tree", "per_item": "10us"},
+                "shards": 2,
+                "skew": 0.3,
+                "replicas": 3,
+                "workers": 1 + index % 2,
+                "routing": {"policy": policy, "balancers": 1 + index % 2},
+                "variability": {"task": factors[-1 - index], "machine": factors[index]},
+                "network": {"request": "100us", "response": {"kind": "lognormal", "p50": "200us", "p99": "2ms"}},
+                "merge": {"time": "300us", "workers": index % 3},
+            }
+            for index, policy in enumerate(POLICIES)
+        ],
+    }
+
 
 #: The textbook queue at utilisation 0.8, with its mean and 95th percentile (Kleinrock, 1975, section 5.7).
 MM1: dict[str, Any] = {
@@ -227,7 +242,7 @@ def engines_agree() -> str:
     from simulator.running.engine_check import check_engines, most_queries
     from simulator.scenario import scenario_from_dict
 
-    plans = Plans.of(scenario_from_dict(ENGINES))
+    plans = Plans.of(scenario_from_dict(all_that_differs()))
     check = check_engines(plans.make(0, plans.load().head(most_queries(plans.system.shards))))
     return f"equal in every column: {check.tasks:,} tasks of {check.queries:,} queries"
 

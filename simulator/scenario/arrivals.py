@@ -8,53 +8,41 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.core.laws import gamma
 from simulator.core.plan import F8
 from simulator.plugins import Kind
-from simulator.scenario.csv_file import TraceError
-from simulator.scenario.fields import (
-    Contradiction,
-    OrBare,
-    Part,
-    PositiveCount,
-    PositiveDuration,
-    PositiveRate,
-    Text,
-    file_problem,
-    plain_number,
-    shown,
-    word_type,
-)
+from simulator.scenario import fields
+from simulator.scenario.files import TraceError
 from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace
-from simulator.scenario.tabled_laws import MOST_GAMMA_CV
 from simulator.workload.plugged import PluggedGaps
 
 #: States of modulated arrivals, at most.
 MOST_STATES = 1000
 
 
-class ConstantArrivals(Part):
+class ConstantArrivals(fields.Part):
     """Equal gaps."""
 
     kind: Literal["constant"]
 
 
-class PoissonArrivals(Part):
+class PoissonArrivals(fields.Part):
     """Exponential gaps."""
 
     kind: Literal["poisson"]
 
 
-class GammaArrivals(Part):
+class GammaArrivals(fields.Part):
     """Gamma gaps, independent: more even than Poisson below cv 1, burstier above."""
 
     kind: Literal["gamma"]
-    cv: PositiveCount
+    cv: fields.PositiveCount
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """What the table can hold."""
-        if self.cv > MOST_GAMMA_CV:
-            yield ("cv",), f"must be at most {MOST_GAMMA_CV}, got {self.cv:g}; for longer bursts use mmpp"
+        if self.cv > gamma.MOST_CV:
+            yield ("cv",), f"must be at most {gamma.MOST_CV}, got {self.cv:g}; for longer bursts use mmpp"
 
 
 def _relative_rate(value: Any) -> float:
@@ -62,7 +50,7 @@ def _relative_rate(value: Any) -> float:
         return units.parse_count(value)
     except ValueError:
         numbers = "relative rates are plain numbers, like [1, 5]"
-        raise ValueError(f"{numbers}, got {shown(value)}; load.rate says how many a second") from None
+        raise ValueError(f"{numbers}, got {fields.shown(value)}; load.rate says how many a second") from None
 
 
 def _listed(value: Any) -> Any:
@@ -72,23 +60,23 @@ def _listed(value: Any) -> Any:
 RelativeRate = Annotated[
     float,
     BeforeValidator(_relative_rate),
-    PlainSerializer(plain_number),
+    PlainSerializer(fields.plain_number),
     WithJsonSchema({"type": ["number", "string"], "description": "a relative rate, a plain number"}),
 ]
 
 
-class ModulatedArrivals(Part):
+class ModulatedArrivals(fields.Part):
     """Poisson at a rate that changes at random: states in order, each with a relative rate, for exponential times."""
 
     kind: Literal["mmpp"]
     rates: tuple[RelativeRate, ...]
     dwell_s: Annotated[
-        tuple[PositiveDuration, ...],
+        tuple[fields.PositiveDuration, ...],
         BeforeValidator(_listed),
-        OrBare({"type": "string", "description": "mean time in every state"}),
+        fields.OrBare({"type": "string", "description": "mean time in every state"}),
     ] = Field(alias="dwell")
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Two states at least, some of them with arrivals; one dwell, or one a state."""
         states = len(self.rates)
         if states < 2:
@@ -103,32 +91,32 @@ class ModulatedArrivals(Part):
             yield ("dwell",), f"{len(self.dwell_s)} dwells for {states} states; give one for all, or one a state"
 
 
-class TraceColumns(Part):
+class TraceColumns(fields.Part):
     """What else a trace says of each query."""
 
-    work: Text | None = None
+    work: fields.Text | None = None
 
 
-class TraceArrivals(Part):
+class TraceArrivals(fields.Part):
     """A recorded load, replayed."""
 
     kind: Literal["trace"]
-    file: Text
-    column: Text | None = None
-    unit: word_type("s", "ms", "us", "ns") = "s"  # type: ignore[valid-type]
-    values: word_type(TIMESTAMPS, GAPS) = TIMESTAMPS  # type: ignore[valid-type]
-    speed: PositiveCount | None = None
-    rate_per_s: PositiveRate | None = Field(default=None, alias="rate")
+    file: fields.Text
+    column: fields.Text | None = None
+    unit: fields.word_type("s", "ms", "us", "ns") = "s"  # type: ignore[valid-type]
+    values: fields.word_type(TIMESTAMPS, GAPS) = TIMESTAMPS  # type: ignore[valid-type]
+    speed: fields.PositiveCount | None = None
+    rate_per_s: fields.PositiveRate | None = Field(default=None, alias="rate")
     columns: TraceColumns = TraceColumns()
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Speed or rate; and the file must be one."""
         if self.speed is not None and self.rate_per_s is not None:
             yield ("rate",), "give speed or rate, not both"
         try:
             timestamp_s = self.timestamps()
         except TraceError as error:
-            raise file_problem(error.file, error.line, error.message) from None
+            raise fields.file_problem(error.file, error.line, error.message) from None
         if timestamp_s[-1] == timestamp_s[0]:
             yield ("file",), "all rows of the trace have one instant, so it has no rate; it needs rows at two instants"
 
@@ -165,5 +153,5 @@ Arrivals = Annotated[
     Field(discriminator="kind"),
     *or_plugged("arrivals", PluggedArrivals),
     BeforeValidator(_named_kind),
-    OrBare({"type": "string", "enum": ["constant", "poisson"]}),
+    fields.OrBare({"type": "string", "enum": ["constant", "poisson"]}),
 ]

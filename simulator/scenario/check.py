@@ -52,7 +52,7 @@ def check(root: Node, source: str, fits: bool = True, plugins: Plugins | None = 
     try:
         scenario = Scenario.model_validate(_with_paths(root), context={FITS: fits, PLUGINS: given})
     except ValidationError as error:
-        problems = [problem for found in error.errors() for problem in _problems(root, found, given)]
+        problems = [problem for one in error.errors() for problem in _problems(root, one, given)]
         raise ScenarioError(list(dict.fromkeys(problems))) from None
     scenario._source = source
     scenario._plugins = given
@@ -74,7 +74,7 @@ def _problems(root: Node, error: Any, plugins: Plugins) -> Iterator[Problem]:
     kind, context = error["type"], error.get("ctx", {})
     node, path, _ = _walk(root, error["loc"])
     if kind == "contradiction":
-        for field, message in context["found"]:
+        for field, message in context["contradictions"]:
             at, deeper, missing = _walk(root, (*error["loc"], *field))
             yield at.mark.problem(_dotted([*deeper, *missing]), message)
     elif kind == "trace":
@@ -164,8 +164,8 @@ def _fields_of_plugin(root: Node, location: tuple[Any, ...], plugins: Plugins) -
     kind = above.value.get("kind") if isinstance(above.value, dict) else None
     if kind is None or not is_plugged(kind.value):
         return []
-    found = (plugins.find(group, kind.value) for group in plugins.groups_of(kind.value))
-    return [key for plugin in found if plugin is not None for key in keys_of(plugin)]
+    offered = (plugins.find(group, kind.value) for group in plugins.groups_of(kind.value))
+    return [key for plugin in offered if plugin is not None for key in keys_of(plugin)]
 
 
 def _keys(model: Any) -> list[str]:

@@ -101,8 +101,8 @@ def described(plugins: Plugins, name: str | None) -> list[documents.Plugin]:
     offers = [offer for offer in installed() if (offer.group, offer.kind) not in given]
     if name is None:
         return [*map(_of_kind, plugins.kinds), *map(_of_offer, offers)]
-    found = [one for one in plugins.kinds if one.kind == name]
-    return list(map(_of_kind, [*found, *(offer.load() for offer in offers if offer.kind == name)]))
+    chosen = [one for one in plugins.kinds if one.kind == name]
+    return list(map(_of_kind, [*chosen, *(offer.load() for offer in offers if offer.kind == name)]))
 
 
 def _of_kind(plugin: Kind) -> documents.Plugin:
@@ -127,12 +127,12 @@ def _hardware(plugin: Kind) -> str:
 def _parameters(plugin: Kind) -> list[documents.Parameter]:
     spec = spec_of(plugin)
     properties = spec.model_json_schema(by_alias=True, mode="validation").get("properties", {})
-    written = spec.model_construct().model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False)
+    defaults = spec.model_construct().model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False)
     parameters: list[documents.Parameter] = []
     for field in spec.model_fields.values():
         key = str(field.alias)
         is_required = field.default is PydanticUndefined
-        default = "" if is_required else written.get(key, "")
+        default = "" if is_required else defaults.get(key, "")
         what = _what(properties.get(key, {}))
         parameters.append({"key": key, "what": what, "required": is_required, "default": default})
     return parameters

@@ -46,11 +46,11 @@ class Part(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self, said: ValidationInfo) -> Any:
-        found = list(self.contradictions())
+        wrong = list(self.contradictions())
         if (said.context or {}).get(FITS, True):
-            found += self.misfits()
-        if found:
-            raise PydanticCustomError("contradiction", "fields contradict each other", {"found": found})
+            wrong += self.misfits()
+        if wrong:
+            raise PydanticCustomError("contradiction", "fields contradict each other", {"contradictions": wrong})
         return self
 
 
@@ -183,7 +183,7 @@ def one_of(*choices: str) -> Callable[[Any], str]:
     return parse
 
 
-def _written(pattern: str, description: str) -> WithJsonSchema:
+def _text_like(pattern: str, description: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "description": description})
 
 
@@ -193,9 +193,9 @@ def _number_or(pattern: str, description: str) -> WithJsonSchema:
 
 
 _DIGITS = r"[0-9][0-9_]*\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?"
-_DURATION = _written(rf"^(\s*({_DIGITS})\s*(ns|us|µs|ms|s|m|h))+\s*$", f"a duration: {units.DURATION_SPELLINGS}")
+_DURATION = _text_like(rf"^(\s*({_DIGITS})\s*(ns|us|µs|ms|s|m|h))+\s*$", f"a duration: {units.DURATION_SPELLINGS}")
 _RATE_TEXT = rf"\s*({_DIGITS})\s*[kMGTP]?\s*/\s*(s|min|h)\s*"
-_RATE = _written(f"^{_RATE_TEXT}$", "a rate: 1200/s, 1.2k/s, 50k/min")
+_RATE = _text_like(f"^{_RATE_TEXT}$", "a rate: 1200/s, 1.2k/s, 50k/min")
 _COUNT = _number_or(rf"^\s*({_DIGITS})\s*[kMGTP]?\s*$", "a count: 1000, 1k, 100M, 1_000")
 _RATIO = _number_or(rf"^\s*({_DIGITS})\s*%?\s*$", "a ratio: 2% or 0.02")
 
@@ -242,7 +242,7 @@ def quantity_type(parse: Callable[[Any], float], unit: str, description: str, ma
         float,
         BeforeValidator(parse if may_be_0 else positive(parse, "this")),
         PlainSerializer(lambda value: _exact(value, spellings, parse)),
-        _written(rf"^\s*({_DIGITS})\s*{prefix}{re.escape(unit)}\s*$" + dollars, description),
+        _text_like(rf"^\s*({_DIGITS})\s*{prefix}{re.escape(unit)}\s*$" + dollars, description),
     ]
 
 
@@ -261,7 +261,7 @@ def parse_rate_pair(value: Any) -> RatePair:
     return pair
 
 
-def written_rate_pair(pair: RatePair) -> str:
+def exact_rate_pair(pair: RatePair) -> str:
     """A rate pair that is read back as the same floats."""
     first, last = exact_rate(pair[0]), exact_rate(pair[1])
     return first if first == last else f"{first} .. {last}"
@@ -270,6 +270,6 @@ def written_rate_pair(pair: RatePair) -> str:
 PhaseRate = Annotated[
     RatePair,
     BeforeValidator(parse_rate_pair),
-    PlainSerializer(written_rate_pair),
-    _written(rf"^{_RATE_TEXT}(\.\.{_RATE_TEXT})?$", "a rate, or a ramp: 400/s .. 1800/s"),
+    PlainSerializer(exact_rate_pair),
+    _text_like(rf"^{_RATE_TEXT}(\.\.{_RATE_TEXT})?$", "a rate, or a ramp: 400/s .. 1800/s"),
 ]

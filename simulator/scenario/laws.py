@@ -1,53 +1,30 @@
-"""Laws as they are written: of durations, of counts, and factors of mean 1. A bare value is constant."""
+"""Laws as a scenario states them: of durations, of counts, and factors of mean 1. A bare value is constant.
+
+How a family is stated says its row of ``core.laws.sampling.FAMILIES``; here each row becomes a model for each of the
+three forms. What is not stated by numbers, a file or a mixture, stands here by hand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model, model_serializer
 
 from simulator.base.errors import PluginError
 from simulator.core.laws import Law
+from simulator.core.laws.family import BY_FILE, BY_PARTS, Argument, Family, Statement
+from simulator.core.laws.sampling import FAMILIES
 from simulator.models.plugged_law import law_of
 from simulator.plugins import Kind
-from simulator.scenario.closed_laws import (
-    ConstantCount,
-    ConstantDuration,
-    ConstantFactor,
-    ExponentialCount,
-    ExponentialDuration,
-    ExponentialFactor,
-    LognormalCount,
-    LognormalDuration,
-    LognormalFactor,
-    ParetoCount,
-    ParetoDuration,
-    ParetoFactor,
-    UniformCount,
-    UniformDuration,
-    UniformFactor,
-    WeibullCount,
-    WeibullDuration,
-    WeibullFactor,
-)
-from simulator.scenario.fields import Contradiction, OrBare, Part, PositiveCount
+from simulator.scenario import fields
+from simulator.scenario.files import TraceError
 from simulator.scenario.plugged import PluggedPart, or_plugged
-from simulator.scenario.tabled_laws import (
-    EmpiricalCount,
-    EmpiricalDuration,
-    EmpiricalFactor,
-    GammaCount,
-    GammaDuration,
-    GammaFactor,
-    HyperexponentialCount,
-    HyperexponentialDuration,
-    HyperexponentialFactor,
-)
+from simulator.scenario.recorded import read_law
 
-
-def _bare_is_constant(value: Any) -> Any:
-    return value if isinstance(value, dict) else {"kind": "constant", "value": value}
+#: Seconds of a unit of a column.
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 class PluggedLaw(PluggedPart):
@@ -78,119 +55,211 @@ class PluggedFactor(PluggedLaw):
         return law_of(plugin.kind, thing, is_factor=True)
 
 
-_PLUGGED_LAW = or_plugged("laws", PluggedLaw)
-_PLUGGED_FACTOR = or_plugged("laws", PluggedFactor)
-_KIND = Field(discriminator="kind")
-_BARE_DURATION = OrBare({"type": "string", "description": "a constant duration"})
-_BARE_COUNT = OrBare({"type": ["string", "number"], "description": "a constant count"})
+def _bare_is_constant(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"kind": "constant", "value": value}
 
-_PlainDuration = (
-    ConstantDuration
-    | UniformDuration
-    | ExponentialDuration
-    | LognormalDuration
-    | WeibullDuration
-    | ParetoDuration
-    | GammaDuration
-    | HyperexponentialDuration
-    | EmpiricalDuration
+
+def _or_bare(schema: dict[str, Any]) -> tuple[Any, ...]:
+    return BeforeValidator(_bare_is_constant), fields.OrBare(schema)
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What a law is of."""
+
+    name: str  #: in the names of models
+    unit: str
+    positive: Any  #: type of an argument that has its unit
+    not_negative: Any
+    also: tuple[Any, ...]  #: what is accepted besides the built-in kinds
+
+
+DURATION = Form(
+    "Duration",
+    "duration",
+    fields.PositiveDuration,
+    fields.Duration,
+    (*or_plugged("laws", PluggedLaw), *_or_bare({"type": "string", "description": "a constant duration"})),
 )
-_PlainCount = (
-    ConstantCount
-    | UniformCount
-    | ExponentialCount
-    | LognormalCount
-    | WeibullCount
-    | ParetoCount
-    | GammaCount
-    | HyperexponentialCount
-    | EmpiricalCount
+COUNT = Form(
+    "Count",
+    "count",
+    fields.PositiveCount,
+    fields.Count,
+    (*or_plugged("laws", PluggedLaw), *_or_bare({"type": ["string", "number"], "description": "a constant count"})),
 )
+FACTOR = Form("Factor", "factor", fields.PositiveCount, fields.Count, or_plugged("laws", PluggedFactor))
+FORMS = (DURATION, COUNT, FACTOR)
 
 
-class _Mixture(Part):
-    kind: Literal["mixture"]
+class LawPart(fields.Part):
+    """A law of one family in one form."""
+
+    kind: str
+    form: ClassVar[Form]
+
+    @property
+    def law(self) -> Law:
+        """In seconds, as numbers, or of mean 1."""
+        raise NotImplementedError
+
+
+class LawByNumbers(LawPart):
+    """A law that its arguments state."""
+
+    statement: ClassVar[Statement]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """By name."""
+        return {argument.name: getattr(self, argument.name) for argument in self.statement.arguments}
+
+    @property
+    def law(self) -> Law:
+        """In seconds, as numbers, or of mean 1."""
+        return Law.of(self.statement.terms(**self.arguments))
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """What the arguments say against each other."""
+        return self.statement.refusals(**self.arguments)
+
+
+class LawByValue(LawByNumbers):
+    """The law that a bare value is short for."""
+
+    @model_serializer(mode="wrap")
+    def _bare(self, handler: Any) -> Any:
+        return handler(self)["value"]
+
+
+class LawByFile(LawPart):
+    """A law by what was measured."""
+
+    file: fields.Text
+
+    @property
+    def law(self) -> Law:
+        """In seconds, as numbers, or over its mean."""
+        law = read_law(self.file)
+        if self.form is FACTOR:
+            return law.scaled(1 / law.mean())
+        return law.scaled(SECONDS[self.unit]) if self.form is DURATION else law  # type: ignore[attr-defined]
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """The file must be one."""
+        try:
+            read_law(self.file)
+        except TraceError as error:
+            raise fields.file_problem(error.file, error.line, error.message) from None
+        return ()
+
+
+class LawByParts(LawPart):
+    """A mixture."""
 
     @property
     def law(self) -> Law:
         """The law itself."""
-        parts: Any = self.parts  # type: ignore[attr-defined]
-        return Law.mixture([(part.weight, part.law.law) for part in parts])
+        return Law.mixture([(part.weight, part.law.law) for part in self._parts])
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """There is something to mix."""
-        if len(self.parts) < 2:  # type: ignore[attr-defined]
+        if len(self._parts) < 2:
             yield ("parts",), "needs at least two parts"
 
-
-class DurationShare(Part):
-    """A part of a mixture of durations."""
-
-    weight: PositiveCount
-    law: Annotated[_PlainDuration, _KIND, *_PLUGGED_LAW, BeforeValidator(_bare_is_constant), _BARE_DURATION]
+    @property
+    def _parts(self) -> tuple[Any, ...]:
+        return self.parts  # type: ignore[attr-defined, no-any-return]
 
 
-class CountShare(Part):
-    """A part of a mixture of counts."""
-
-    weight: PositiveCount
-    law: Annotated[_PlainCount, _KIND, *_PLUGGED_LAW, BeforeValidator(_bare_is_constant), _BARE_COUNT]
-
-
-class MixtureDuration(_Mixture):
-    """One of several laws by their weights: two kinds of queries, a cache hit or a miss."""
-
-    parts: tuple[DurationShare, ...]
+def _model(base: type[LawPart], family: Family, form: Form, description: str, **types: Any) -> type[LawPart]:
+    """The model of a family in a form, found by its name in this module, as pickle wants it."""
+    name = f"{family.name.capitalize()}{form.name}"
+    kind: Any = (Literal[family.name], ...)
+    model = create_model(name, __base__=base, __doc__=description, __module__=__name__, kind=kind, **types)
+    model.form = form
+    globals()[name] = model
+    return model
 
 
-class MixtureCount(_Mixture):
-    """One of several laws by their weights."""
+def _by_numbers(family: Family, form: Form, statement: Statement) -> type[LawPart]:
+    def typed(argument: Argument) -> Any:
+        where = form if argument.has_unit else COUNT
+        kind = where.not_negative if argument.may_be_0 else where.positive
+        return (kind | None, None) if argument.is_optional else (kind, ...)
 
-    parts: tuple[CountShare, ...]
-
-
-DurationLaw = Annotated[
-    _PlainDuration | MixtureDuration,
-    _KIND,
-    *_PLUGGED_LAW,
-    BeforeValidator(_bare_is_constant),
-    _BARE_DURATION,
-]
-CountLaw = Annotated[
-    _PlainCount | MixtureCount,
-    _KIND,
-    *_PLUGGED_LAW,
-    BeforeValidator(_bare_is_constant),
-    _BARE_COUNT,
-]
+    said = statement.description.format(unit=form.unit, units=f"{form.unit}s")
+    said += statement.more_of_durations if form is DURATION else ""
+    types = {argument.name: typed(argument) for argument in statement.arguments}
+    base = LawByValue if list(types) == ["value"] else LawByNumbers
+    model = _model(base, family, form, f"{said}.", **types)
+    model.statement = statement  # type: ignore[attr-defined]
+    return model
 
 
-_PlainFactor = (
-    ConstantFactor
-    | UniformFactor
-    | ExponentialFactor
-    | LognormalFactor
-    | WeibullFactor
-    | ParetoFactor
-    | GammaFactor
-    | HyperexponentialFactor
-    | EmpiricalFactor
-)
+def _by_file(family: Family, form: Form) -> type[LawPart]:
+    said = {
+        DURATION: "Durations as measured: a CSV of values, or of values and their shares up to there.",
+        COUNT: "Counts as measured.",
+        FACTOR: "What was measured, over its mean.",
+    }[form]
+    units: dict[str, Any] = {"unit": (fields.word_type(*SECONDS), ...)} if form is DURATION else {}
+    return _model(LawByFile, family, form, said, **units)
 
 
-class FactorShare(Part):
-    """A part of a mixture of factors; each has mean 1."""
+def _by_parts(family: Family, form: Form) -> type[LawPart]:
+    each = "; each has mean 1" if form is FACTOR else ""
+    share = create_model(
+        f"{form.name}Share",
+        __base__=fields.Part,
+        __doc__=f"A part of a mixture of {form.unit}s{each}.",
+        __module__=__name__,
+        weight=(fields.PositiveCount, ...),
+        law=(_law_in(form, PLAIN), ...),
+    )
+    globals()[share.__name__] = share
+    said = "factors of mean 1" if form is FACTOR else "laws"
+    example = ": two kinds of queries, a cache hit or a miss" if form is DURATION else ""
+    parts: Any = (tuple[share, ...], ...)  # type: ignore[valid-type]
+    return _model(LawByParts, family, form, f"One of several {said} by their weights{example}.", parts=parts)
 
-    weight: PositiveCount
-    law: Annotated[_PlainFactor, _KIND, *_PLUGGED_FACTOR]
+
+#: Families that are stated otherwise than by numbers, and what makes their models.
+BY_HAND: dict[str, Callable[[Family, Form], type[LawPart]]] = {BY_FILE: _by_file, BY_PARTS: _by_parts}
 
 
-class MixtureFactor(_Mixture):
-    """One of several factors of mean 1 by their weights."""
-
-    parts: tuple[FactorShare, ...]
+def _statement(family: Family, form: Form) -> Statement | str:
+    return family.factor if form is FACTOR else family.quantity
 
 
-FactorLaw = Annotated[_PlainFactor | MixtureFactor, _KIND, *_PLUGGED_FACTOR]
-ONE = ConstantFactor(kind="constant")
-NO_TIME = ConstantDuration(kind="constant", value="0s")  # type: ignore[arg-type]
+def _models(family: Family) -> dict[Form, type[LawPart]]:
+    """Its models, by form; none where no scenario states it."""
+    models = {}
+    for form in FORMS:
+        statement = _statement(family, form)
+        if isinstance(statement, Statement):
+            models[form] = _by_numbers(family, form, statement)
+        elif statement in BY_HAND:
+            models[form] = BY_HAND[statement](family, form)
+    return models
+
+
+def _law_in(form: Form, models: dict[str, dict[Form, type[LawPart]]]) -> Any:
+    """The type of a law in a form."""
+    kinds = [by_form[form] for by_form in models.values() if form in by_form]
+    return Annotated[Union[tuple(kinds)], Field(discriminator="kind"), *form.also]  # noqa: UP007 (made at run time)
+
+
+#: Models by family and form: first those that may be part of a mixture.
+PLAIN = {family.name: _models(family) for family in FAMILIES if family.quantity != BY_PARTS}
+MODELS = {**PLAIN, **{family.name: _models(family) for family in FAMILIES if family.quantity == BY_PARTS}}
+
+if TYPE_CHECKING:
+    DurationLaw = LawPart | PluggedLaw
+    CountLaw = LawPart | PluggedLaw
+    FactorLaw = LawPart | PluggedFactor
+else:
+    DurationLaw, CountLaw, FactorLaw = (_law_in(form, MODELS) for form in FORMS)
+
+ONE = MODELS["constant"][FACTOR](kind="constant")
+NO_TIME = MODELS["constant"][DURATION](kind="constant", value="0s")  # type: ignore[call-arg]

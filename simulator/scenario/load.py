@@ -129,7 +129,7 @@ def _finished(
         problems += [problem for problem in error.problems if not problem.path.startswith(unknown)]
     if problems:
         raise ScenarioError(problems)
-    return scenario.written_as(_anchored(root))
+    return scenario.read_from(_anchored(root))
 
 
 def _anchored(node: Node, key: str = "") -> Node:

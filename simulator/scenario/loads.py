@@ -8,19 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.scenario import fields
 from simulator.scenario.arrivals import Arrivals, PoissonArrivals
-from simulator.scenario.fields import (
-    Contradiction,
-    Duration,
-    Part,
-    PositiveCount,
-    PositiveDuration,
-    PositiveRatio,
-    exact_duration,
-    shown,
-    whole,
-    whole_type,
-)
 from simulator.scenario.laws import ONE, FactorLaw
 from simulator.scenario.rates import ConstantRate, Phase, ProfileRate, RateSpec
 
@@ -32,16 +21,16 @@ MOST_QUERIES = 2**31
 MOST_SEED = 2**63 - 1
 
 
-class Load(Part):
+class Load(fields.Part):
     """When queries arrive and how heavy they are."""
 
     arrivals: Arrivals = PoissonArrivals(kind="poisson")
     rate: RateSpec | None = None
     phases: tuple[Phase, ...] = ()
-    scale: PositiveCount = 1.0
+    scale: fields.PositiveCount = 1.0
     work: FactorLaw = ONE
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """A trace brings its own rate; everything else needs exactly one."""
         if self.arrivals.kind == "trace":
             for key, value in (("rate", self.rate), ("phases", self.phases)):
@@ -103,28 +92,30 @@ def _parse_warmup(value: Any) -> Warmup:
         except ValueError:
             pass
     try:
-        return whole(0, MOST_QUERIES)(value)
+        return fields.whole(0, MOST_QUERIES)(value)
     except ValueError:
-        raise ValueError(f"must be auto, a number of queries, or a duration like 30s, got {shown(value)}") from None
+        raise ValueError(
+            f"must be auto, a number of queries, or a duration like 30s, got {fields.shown(value)}"
+        ) from None
 
 
-class Run(Part):
+class Run(fields.Part):
     """How much is simulated: for each replication a number of queries, or a duration."""
 
-    queries: whole_type(1, MOST_QUERIES) | None = None  # type: ignore[valid-type]
-    duration_s: PositiveDuration | None = Field(default=None, alias="duration")
+    queries: fields.whole_type(1, MOST_QUERIES) | None = None  # type: ignore[valid-type]
+    duration_s: fields.PositiveDuration | None = Field(default=None, alias="duration")
     warmup: Annotated[
         Any,
         BeforeValidator(_parse_warmup),
-        PlainSerializer(lambda value: exact_duration(value) if isinstance(value, float) else value),
+        PlainSerializer(lambda value: fields.exact_duration(value) if isinstance(value, float) else value),
         WithJsonSchema({"type": ["string", "integer"], "description": "auto, a number of queries, or a duration"}),
     ] = "auto"
-    replications: whole_type(1, 1_000_000) = REPLICATIONS  # type: ignore[valid-type]
-    seed: whole_type(0, MOST_SEED) = 1  # type: ignore[valid-type]
-    precision: PositiveRatio | None = None
-    drain_s: Duration | None = Field(default=None, alias="drain")
+    replications: fields.whole_type(1, 1_000_000) = REPLICATIONS  # type: ignore[valid-type]
+    seed: fields.whole_type(0, MOST_SEED) = 1  # type: ignore[valid-type]
+    precision: fields.PositiveRatio | None = None
+    drain_s: fields.Duration | None = Field(default=None, alias="drain")
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Queries or a duration."""
         if self.queries is not None and self.duration_s is not None:
             yield ("duration",), "give queries or duration, not both"

@@ -1,29 +1,16 @@
-"""Which replicas share a machine, how many machines a stage has, and what a machine must hold."""
+"""Which replicas share a machine, what the loss of one means, and what a machine must hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulator.base.units import format_size
 from simulator.scenario.fields import Contradiction
-
-if TYPE_CHECKING:
-    from simulator.scenario.hardware import HardwareSpec
-    from simulator.scenario.stage import Stage
-
-
-def machines_in_a_row(stage: Stage) -> int:
-    """Machines that hold one replica of every shard."""
-    return -(-stage.shards // int(stage.per_machine))
-
-
-def machines_of(stage: Stage) -> int:
-    """Machines of a stage."""
-    return int(stage.replicas) * machines_in_a_row(stage)
+from simulator.scenario.hardware import HardwareSpec
+from simulator.scenario.stage import Stage
 
 
 def machine_of(stage: Stage, shard: int, replica: int) -> int:
@@ -31,7 +18,7 @@ def machine_of(stage: Stage, shard: int, replica: int) -> int:
 
     Replica i of shard j is on machine i x ceil(shards / per_machine) + floor(j / per_machine).
     """
-    return replica * machines_in_a_row(stage) + shard // int(stage.per_machine)
+    return replica * stage.machines_in_a_row + shard // int(stage.per_machine)
 
 
 def lost_shards(stage: Stage) -> tuple[int, int]:
@@ -43,14 +30,14 @@ def lost_shards(stage: Stage) -> tuple[int, int]:
         return 0, 0
     if stage.routing.by == "query":
         return 0, stage.shards
-    first = stage.lost_machine % machines_in_a_row(stage) * int(stage.per_machine)
+    first = stage.lost_machine % stage.machines_in_a_row * int(stage.per_machine)
     return first, min(int(stage.per_machine), stage.shards - first)
 
 
 def lost_replica(stage: Stage) -> int:
     """Index, in those shards, of the replica that the lost machine held."""
     assert stage.lost_machine is not None
-    return int(stage.lost_machine) // machines_in_a_row(stage)
+    return int(stage.lost_machine) // stage.machines_in_a_row
 
 
 def heaviest_machine(stage: Stage) -> int:
@@ -59,7 +46,7 @@ def heaviest_machine(stage: Stage) -> int:
     By its largest share, then by all of them, then the last: the shards that are sent to last. Of the last row.
     """
     shares, width = stage.shares, int(stage.per_machine)
-    columns = machines_in_a_row(stage)
+    columns = stage.machines_in_a_row
 
     def weight(column: int) -> tuple[float, float, int]:
         held = shares[column * width : (column + 1) * width]

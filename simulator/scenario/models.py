@@ -7,43 +7,32 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from pydantic_core import PydanticCustomError
 
 from simulator import models
 from simulator.base import units
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.tree import VISIT_S, depth_of
-from simulator.scenario.csv_file import TraceError
-from simulator.scenario.fields import (
-    Contradiction,
-    Duration,
-    Part,
-    PositiveCount,
-    PositiveDuration,
-    Text,
-    quantity_type,
-    word_type,
-)
+from simulator.scenario import fields
+from simulator.scenario.files import TraceError
 from simulator.scenario.laws import DurationLaw
-from simulator.scenario.measured_file import Rows, read_measured
-from simulator.scenario.model_part import ModelPart
+from simulator.scenario.model_part import ModelPart, PluggedSpec
 from simulator.scenario.plugged import or_plugged
-from simulator.scenario.plugged_model import PluggedSpec
+from simulator.scenario.recorded import Rows, read_measured
 
 #: Units of a column of times, in seconds.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
-Flop = quantity_type(units.parse_flop, "FLOP", "an amount of work: 1.2 GFLOP")
+Flop = fields.quantity_type(units.parse_flop, "FLOP", "an amount of work: 1.2 GFLOP")
 
 
 class _Scoring(ModelPart):
     """What the models that score items have in common: a cost per item, and a fixed cost of a call."""
 
-    per_item_s: PositiveDuration | None = Field(default=None, alias="per_item")
-    overhead_s: Duration = Field(default=0.0, alias="overhead")
+    per_item_s: fields.PositiveDuration | None = Field(default=None, alias="per_item")
+    overhead_s: fields.Duration = Field(default=0.0, alias="overhead")
 
-    def either_or(self, shape: dict[str, Any], needed: str) -> Iterable[Contradiction]:
+    def either_or(self, shape: dict[str, Any], needed: str) -> Iterable[fields.Contradiction]:
         """Either ``per_item`` or the shape."""
         if self.per_item_s is None and all(value is None for value in shape.values()):
             yield (), f"needs per_item, or {needed}"
@@ -57,10 +46,10 @@ class LinearSpec(_Scoring):
     """A linear model: ``per_item``, or ``features`` on the stage's hardware."""
 
     kind: Literal["linear"]
-    features: PositiveCount | None = None
-    bytes_per_value: PositiveCount = 4.0
+    features: fields.PositiveCount | None = None
+    bytes_per_value: fields.PositiveCount = 4.0
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Some cost is given."""
         yield from self.either_or({"features": self.features}, "features (and hardware of the stage)")
 
@@ -78,13 +67,13 @@ class TreeSpec(_Scoring):
     """A tree ensemble: ``per_item``, or ``trees`` and ``depth`` (or ``leaves``), each node a ``visit``."""
 
     kind: Literal["tree"]
-    trees: PositiveCount | None = None
-    depth: PositiveCount | None = None
-    leaves: PositiveCount | None = None
-    visit_s: PositiveDuration = Field(default=VISIT_S, alias="visit")
-    features: PositiveCount | None = None
+    trees: fields.PositiveCount | None = None
+    depth: fields.PositiveCount | None = None
+    leaves: fields.PositiveCount | None = None
+    visit_s: fields.PositiveDuration = Field(default=VISIT_S, alias="visit")
+    features: fields.PositiveCount | None = None
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Trees come with one measure of their depth."""
         shape = {"trees": self.trees, "depth": self.depth, "leaves": self.leaves}
         yield from self.either_or(shape, "trees with depth or leaves")
@@ -107,12 +96,12 @@ class DeepSpec(_Scoring):
     """A deep model: ``per_item``, or ``layers``, or ``flops_per_item`` and ``parameters``, on the stage's hardware."""
 
     kind: Literal["deep"]
-    layers: tuple[PositiveCount, ...] | None = None
+    layers: tuple[fields.PositiveCount, ...] | None = None
     flops_per_item: Flop | None = None  # type: ignore[valid-type]
-    parameters: PositiveCount | None = None
-    bytes_per_value: PositiveCount = 4.0
+    parameters: fields.PositiveCount | None = None
+    bytes_per_value: fields.PositiveCount = 4.0
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """One shape, not two."""
         yield from self.either_or(
             {"layers": self.layers, "flops_per_item": self.flops_per_item},
@@ -144,13 +133,13 @@ class EmbeddingSpec(_Scoring):
     """Embeddings: ``per_item``, or ``lookups`` rows of ``dimension`` values in each of the ``tables``."""
 
     kind: Literal["embedding"]
-    tables: PositiveCount | None = None
-    lookups: PositiveCount | None = None
-    dimension: PositiveCount | None = None
-    rows: PositiveCount | None = None
-    bytes_per_value: PositiveCount = 4.0
+    tables: fields.PositiveCount | None = None
+    lookups: fields.PositiveCount | None = None
+    dimension: fields.PositiveCount | None = None
+    rows: fields.PositiveCount | None = None
+    bytes_per_value: fields.PositiveCount = 4.0
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """The shape is whole."""
         shape = {"tables": self.tables, "lookups": self.lookups, "dimension": self.dimension}
         missing = [key for key, value in shape.items() if value is None]
@@ -203,19 +192,18 @@ class MeasuredSpec(ModelPart):
     """Times by number of items, from a CSV file of measurements."""
 
     kind: Literal["measured"]
-    file: Text
-    items: Text | None = None
-    time: Text | None = None
-    unit: word_type(*UNITS) = "s"  # type: ignore[valid-type]
-    overhead_s: Duration = Field(default=0.0, alias="overhead")
+    file: fields.Text
+    items: fields.Text | None = None
+    time: fields.Text | None = None
+    unit: fields.word_type(*UNITS) = "s"  # type: ignore[valid-type]
+    overhead_s: fields.Duration = Field(default=0.0, alias="overhead")
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """The file must be one."""
         try:
             self.rows()
         except TraceError as error:
-            found = {"file": error.file, "line": error.line, "message": error.message}
-            raise PydanticCustomError("trace", "trace", found) from None
+            raise fields.file_problem(error.file, error.line, error.message) from None
         return ()
 
     def rows(self) -> Rows:
@@ -261,13 +249,13 @@ class SumSpec(ModelPart):
     kind: Literal["sum"]
     parts: tuple[PartSpec, ...]
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """There are parts, whose times can be added up."""
         if not self.parts:
             yield ("parts",), "needs at least one part"
-        drawn = [index for index, part in enumerate(self.parts) if part.kind in ("time", "measured")]
-        if len(drawn) > 1:
-            yield ("parts", drawn[1]), "a task has one spread: at most one part is a time or measured"
+        with_spread = [index for index, part in enumerate(self.parts) if part.kind in ("time", "measured")]
+        if len(with_spread) > 1:
+            yield ("parts", with_spread[1]), "a task has one spread: at most one part is a time or measured"
 
     def missing_hardware(self, hardware: Hardware) -> str:
         """What the first of its parts lacks that lacks something."""
@@ -314,7 +302,7 @@ ModelSpec = Annotated[
 ]
 
 #: What each kind of model may say.
-MODEL_SPECS: dict[str, type[Part]] = {
+MODEL_SPECS: dict[str, type[fields.Part]] = {
     "linear": LinearSpec,
     "tree": TreeSpec,
     "deep": DeepSpec,

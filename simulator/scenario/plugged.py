@@ -24,19 +24,7 @@ from simulator.plugins import GROUPS, Kind, Parameter, Plugins
 from simulator.plugins.calls import called
 from simulator.plugins.quantities import Quantity
 from simulator.plugins.registry import Missing
-from simulator.scenario.fields import (
-    Count,
-    Duration,
-    Part,
-    PositiveCount,
-    PositiveDuration,
-    PositiveRate,
-    Text,
-    plain_number,
-    shown,
-    whole_type,
-    word_type,
-)
+from simulator.scenario import fields
 from simulator.scenario.merge import did_you_mean
 
 #: Of the context of a check: the Plugins that there are.
@@ -46,7 +34,7 @@ PLUGINS = "plugins"
 WRONG_KIND, WRONG_PLUGIN = "plugin_kind", "plugin"
 
 
-class PluggedPart(Part):
+class PluggedPart(fields.Part):
     """A map of a scenario that a plug-in understands."""
 
     kind: str
@@ -81,8 +69,8 @@ class PluggedPart(Part):
             worked = cls.prepare(plugin, values)
         except PluginError as error:
             raise PydanticCustomError(WRONG_PLUGIN, "plugin", {"message": str(error)}) from None
-        written = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
-        part = cls(kind=plugin.kind, given=written)
+        spelled = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
+        part = cls(kind=plugin.kind, given=spelled)
         part._plugin, part._worked = plugin, worked
         return part
 
@@ -96,7 +84,7 @@ class PluggedPart(Part):
         """What the planner needs of an instance. Raises PluginError."""
         raise NotImplementedError
 
-    def written(self) -> dict[str, Any]:
+    def as_stated(self) -> dict[str, Any]:
         """As a scenario writes it."""
         return {"kind": self.kind, **self.given}
 
@@ -113,15 +101,15 @@ def instance_of(plugin: Kind, values: dict[str, Any]) -> Any:
 def _again(part: type[PluggedPart], plugin: Kind, given: dict[str, Any]) -> PluggedPart:
     if not isinstance(plugin.thing, Missing):
         return part.made(plugin, given)
-    found = part(kind=plugin.kind, given=given)
-    found._plugin = plugin
-    return found
+    again = part(kind=plugin.kind, given=given)
+    again._plugin = plugin
+    return again
 
 
 def plugins_of(said: ValidationInfo) -> Plugins:
     """The plug-ins that there are."""
-    found = (said.context or {}).get(PLUGINS)
-    return found if isinstance(found, Plugins) else Plugins()
+    plugins = (said.context or {}).get(PLUGINS)
+    return plugins if isinstance(plugins, Plugins) else Plugins()
 
 
 def is_plugged(kind: Any) -> bool:
@@ -132,11 +120,11 @@ def is_plugged(kind: Any) -> bool:
 def plugin_named(plugins: Plugins, group: str, kind: str) -> Kind:
     """The plug-in of a kind. Raises PydanticCustomError that says what there is and how to name more."""
     try:
-        found = plugins.find(group, kind)
+        plugin = plugins.find(group, kind)
     except PluginError as error:
         raise PydanticCustomError(WRONG_KIND, "plugin", {"message": str(error)}) from None
-    if found is not None:
-        return found
+    if plugin is not None:
+        return plugin
     others = [GROUPS[other] for other in plugins.groups_of(kind)]
     if others:
         message = f"{kind!r} is a {others[0]}, and a {GROUPS[group]} is wanted here"
@@ -165,14 +153,14 @@ def or_plugged(group: str, part: type[PluggedPart]) -> tuple[WrapValidator, Wrap
         return part.made(plugin, {key: inner for key, inner in value.items() if key != "kind"})
 
     def serialize(value: Any, built_in: Any) -> Any:
-        return value.written() if isinstance(value, PluggedPart) else built_in(value)
+        return value.as_stated() if isinstance(value, PluggedPart) else built_in(value)
 
     return WrapValidator(validate), WrapSerializer(serialize)
 
 
 def plugins_in(said: Any) -> Iterator[Kind]:
     """The plug-ins that a part of a scenario names, in the order in which they stand there."""
-    if isinstance(said, Part):
+    if isinstance(said, fields.Part):
         plugin = getattr(said, "_plugin", None)
         if plugin is not None:
             yield plugin
@@ -188,13 +176,13 @@ def plugins_in(said: Any) -> Iterator[Kind]:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"expected a number, got {shown(value)}")
+        raise ValueError(f"expected a number, got {fields.shown(value)}")
     return float(value)
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, got {shown(value)}")
+        raise ValueError(f"expected true or false, got {fields.shown(value)}")
     return value
 
 
@@ -202,21 +190,21 @@ _RATIO_SCHEMA = WithJsonSchema({"type": ["number", "string"], "description": "a 
 
 #: The type of a field by how its quantity is written.
 _QUANTITIES: dict[str, Any] = {
-    "duration": Duration,
-    "positive duration": PositiveDuration,
-    "count": Count,
-    "positive count": PositiveCount,
-    "ratio": Annotated[float, BeforeValidator(units.parse_ratio), PlainSerializer(plain_number), _RATIO_SCHEMA],
-    "rate": PositiveRate,
+    "duration": fields.Duration,
+    "positive duration": fields.PositiveDuration,
+    "count": fields.Count,
+    "positive count": fields.PositiveCount,
+    "ratio": Annotated[float, BeforeValidator(units.parse_ratio), PlainSerializer(fields.plain_number), _RATIO_SCHEMA],
+    "rate": fields.PositiveRate,
 }
 #: Likewise by its plain type.
 _PLAIN: dict[Any, Any] = {
-    int: whole_type(-(2**53), 2**53),
+    int: fields.whole_type(-(2**53), 2**53),
     float: Annotated[
-        float, BeforeValidator(_number), PlainSerializer(plain_number), WithJsonSchema({"type": "number"})
+        float, BeforeValidator(_number), PlainSerializer(fields.plain_number), WithJsonSchema({"type": "number"})
     ],
     bool: Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})],
-    str: Text,
+    str: fields.Text,
     None: None,
     type(None): None,
 }
@@ -233,7 +221,7 @@ def _type_of(plugin: Kind, parameter: str, annotation: Any) -> Any:
         quantity = next((one for one in arguments if isinstance(one, Quantity)), None)
         return _type_of(plugin, parameter, arguments[0]) if quantity is None else _QUANTITIES[quantity.name]
     if origin is Literal and all(isinstance(word, str) for word in arguments):
-        return word_type(*arguments)
+        return fields.word_type(*arguments)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple[_type_of(plugin, parameter, arguments[0]), ...]  # type: ignore[misc]
     if origin in (typing.Union, types.UnionType) and len(arguments) == 2 and type(None) in arguments:
@@ -255,11 +243,11 @@ def _field(at: int) -> str:
     return f"parameter_{at}"
 
 
-Spec = TypeVar("Spec", bound=Part)
+Spec = TypeVar("Spec", bound=fields.Part)
 
 
 @lru_cache(maxsize=256)
-def spec_of(plugin: Kind) -> type[Part]:
+def spec_of(plugin: Kind) -> type[fields.Part]:
     """What the map of a plug-in may say besides its kind, by its annotations.
 
     Raises
@@ -267,12 +255,12 @@ def spec_of(plugin: Kind) -> type[Part]:
     PluginError
         If an annotation is not understood.
     """
-    fields: dict[str, Any] = {}
+    types: dict[str, Any] = {}
     for at, parameter in _numbered(plugin):
         default = ... if parameter.is_required else parameter.default
         info = Field(default, alias=parameter.name)
-        fields[_field(at)] = (_type_of(plugin, parameter.name, parameter.annotation), info)
-    return create_model(plugin.thing.__name__, __base__=Part, __doc__=plugin.doc or plugin.kind, **fields)
+        types[_field(at)] = (_type_of(plugin, parameter.name, parameter.annotation), info)
+    return create_model(plugin.thing.__name__, __base__=fields.Part, __doc__=plugin.doc or plugin.kind, **types)
 
 
 def keys_of(plugin: Kind) -> list[str]:

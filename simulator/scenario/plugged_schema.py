@@ -36,10 +36,10 @@ def with_plugins(schema: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
 
 
 def _definition(plugin: Kind) -> dict[str, Any]:
-    found = spec_of(plugin).model_json_schema(by_alias=True, mode="validation")
-    found["properties"] = {"kind": {"const": plugin.kind, "type": "string"}, **found.get("properties", {})}
-    found["required"] = ["kind", *found.get("required", [])]
-    return found
+    schema = spec_of(plugin).model_json_schema(by_alias=True, mode="validation")
+    schema["properties"] = {"kind": {"const": plugin.kind, "type": "string"}, **schema.get("properties", {})}
+    schema["required"] = ["kind", *schema.get("required", [])]
+    return schema
 
 
 def _choices(schema: Any, plugin: Kind) -> Iterator[dict[str, Any]]:

@@ -8,28 +8,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_serializer
 
 from simulator.core.plan import F8
-from simulator.scenario.csv_file import TraceError
-from simulator.scenario.fields import (
-    Contradiction,
-    Name,
-    OrBare,
-    Part,
-    PhaseRate,
-    PositiveCount,
-    PositiveDuration,
-    PositiveRate,
-    Text,
-    file_problem,
-    word_type,
-)
+from simulator.scenario import fields
+from simulator.scenario.files import TraceError
 from simulator.scenario.recorded import read_counts
 
 
-class ConstantRate(Part):
+class ConstantRate(fields.Part):
     """Always the same rate."""
 
     kind: Literal["constant"]
-    value: PositiveRate
+    value: fields.PositiveRate
 
     @model_serializer(mode="wrap")
     def _bare(self, handler: Any) -> Any:
@@ -46,15 +34,15 @@ class ConstantRate(Part):
         return None
 
 
-class DiurnalRate(Part):
+class DiurnalRate(fields.Part):
     """A wave: mean (1 + (peak_to_mean - 1) sin(2 pi t / period)), from the mean upwards at time 0."""
 
     kind: Literal["diurnal"]
-    mean_per_s: PositiveRate = Field(alias="mean")
-    peak_to_mean: PositiveCount
-    period_s: PositiveDuration = Field(alias="period")
+    mean_per_s: fields.PositiveRate = Field(alias="mean")
+    peak_to_mean: fields.PositiveCount
+    period_s: fields.PositiveDuration = Field(alias="period")
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """The rate is never negative, and the peak is one."""
         if not 1 <= self.peak_to_mean <= 2:
             why = "a peak is not below the mean"
@@ -73,21 +61,21 @@ class DiurnalRate(Part):
         return float(self.period_s)
 
 
-class ProfileRate(Part):
+class ProfileRate(fields.Part):
     """Counts of queries in equal intervals, from a CSV file."""
 
     kind: Literal["profile"]
-    file: Text
-    column: Text | None = None
-    interval_s: PositiveDuration = Field(alias="interval")
-    shape: word_type("step", "linear") = "step"  # type: ignore[valid-type]
+    file: fields.Text
+    column: fields.Text | None = None
+    interval_s: fields.PositiveDuration = Field(alias="interval")
+    shape: fields.word_type("step", "linear") = "step"  # type: ignore[valid-type]
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """The file must be one."""
         try:
             self.counts()
         except TraceError as error:
-            raise file_problem(error.file, error.line, error.message) from None
+            raise fields.file_problem(error.file, error.line, error.message) from None
         return ()
 
     def counts(self) -> F8:
@@ -114,16 +102,16 @@ RateSpec = Annotated[
     ConstantRate | DiurnalRate | ProfileRate,
     Field(discriminator="kind"),
     BeforeValidator(_bare_is_constant),
-    OrBare({"type": "string", "description": "a constant rate: 1200/s, 1.2k/s, 50k/min"}),
+    fields.OrBare({"type": "string", "description": "a constant rate: 1200/s, 1.2k/s, 50k/min"}),
 ]
 
 
-class Phase(Part):
+class Phase(fields.Part):
     """A stretch of the load with a rate, or a linear ramp of it."""
 
-    name: Name | None = None
-    duration_s: PositiveDuration = Field(alias="duration")
-    rate: PhaseRate
+    name: fields.Name | None = None
+    duration_s: fields.PositiveDuration = Field(alias="duration")
+    rate: fields.PhaseRate
 
     @property
     def start_per_s(self) -> float:

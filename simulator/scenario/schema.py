@@ -14,12 +14,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
 from simulator.documents import parts
 from simulator.plugins import Plugins
-from simulator.scenario.fields import (
-    Contradiction,
-    Name,
-    Part,
-    Text,
-)
+from simulator.scenario import fields
 from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.loads import QUERIES, Load, Run
@@ -42,16 +37,16 @@ SweepValues = Annotated[
 ]
 
 
-class Scenario(Part):
+class Scenario(fields.Part):
     """A load, a funnel of stages, and the objectives that it should meet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="shardsim scenario")
 
-    name: Name
-    description: Text = ""
+    name: fields.Name
+    description: fields.Text = ""
     load: Load
     run: Run = Run()
-    hardware: dict[Name, HardwareSpec] = Field(default_factory=dict)
+    hardware: dict[fields.Name, HardwareSpec] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
     slos: tuple[ObjectiveField, ...] = ()
     sweep: dict[str, SweepValues] | None = None
@@ -60,7 +55,7 @@ class Scenario(Part):
     _tree: Node | None = PrivateAttr(None)
     _plugins: Plugins = PrivateAttr(default_factory=Plugins)
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Names are known and given once; candidates are stated where nobody hands any on."""
         if not self.stages:
             yield ("stages",), "needs at least one stage"
@@ -69,10 +64,10 @@ class Scenario(Part):
                 yield ("run", key), "the phases say how long the run is; leave it out, or give load.rate"
         if self.duration_s is not None and self.run.warmup_queries:
             yield ("run", "warmup"), "the run is measured for a time, so warm-up is one, too: like 30s, or 0, or auto"
-        most_s, asked_s = self.load.most_s, self.run.duration_s
-        if most_s is not None and asked_s is not None and asked_s > most_s:
+        most_s, requested_s = self.load.most_s, self.run.duration_s
+        if most_s is not None and requested_s is not None and requested_s > most_s:
             lasts = f"the profile lasts {format_duration(most_s)}"
-            yield ("run", "duration"), f"{lasts}, got {format_duration(asked_s)}; leave it out to run all of it"
+            yield ("run", "duration"), f"{lasts}, got {format_duration(requested_s)}; leave it out to run all of it"
         yield from self._stage_contradictions()
         names = [stage.name for stage in self.stages]
         for index, objective in enumerate(self.slos):
@@ -84,7 +79,7 @@ class Scenario(Part):
             except ValueError as error:
                 yield ("sweep", path), str(error)
 
-    def _stage_contradictions(self) -> Iterable[Contradiction]:
+    def _stage_contradictions(self) -> Iterable[fields.Contradiction]:
         seen: set[str] = set()
         stated = False
         for index, stage in enumerate(self.stages):
@@ -99,7 +94,7 @@ class Scenario(Part):
             for path, message in self._hardware_contradictions(stage):
                 yield (*at, *path), message
 
-    def _hardware_contradictions(self, stage: Stage) -> Iterable[Contradiction]:
+    def _hardware_contradictions(self, stage: Stage) -> Iterable[fields.Contradiction]:
         lacking, refusal = "", ""
         if stage.hardware is None:
             lacking = stage.model.without_hardware()
@@ -119,7 +114,7 @@ class Scenario(Part):
         if refusal:
             yield ("model",), refusal
 
-    def misfits(self) -> Iterable[Contradiction]:
+    def misfits(self) -> Iterable[fields.Contradiction]:
         """Stages whose machines do not hold or run what they should."""
         for index, stage in enumerate(self.stages):
             if stage.hardware is None or stage.hardware not in self.hardware:
@@ -142,8 +137,8 @@ class Scenario(Part):
 
     def used_plugins(self) -> dict[str, parts.PluginSource]:
         """The plug-ins that it names, by kind: where each comes from, and the hash of what stood there."""
-        found = {plugin.kind: plugin.source for plugin in plugins_in(self)}
-        return {kind: {"from": found[kind].name, "sha256": found[kind].sha256} for kind in sorted(found)}
+        sources = {plugin.kind: plugin.source for plugin in plugins_in(self)}
+        return {kind: {"from": sources[kind].name, "sha256": sources[kind].sha256} for kind in sorted(sources)}
 
     @property
     def queries(self) -> int | None:
@@ -161,9 +156,9 @@ class Scenario(Part):
             If one is on a stage that there is not.
         """
         given = tuple(slos)
-        written = node_of([asked.text for asked in given], Mark("--slo"))
-        tree = Node({**self.tree.value, "slos": written}, self.tree.mark)
-        changed = self.model_copy(update={"slos": given}).written_as(tree)
+        stated = node_of([objective.text for objective in given], Mark("--slo"))
+        tree = Node({**self.tree.value, "slos": stated}, self.tree.mark)
+        changed = self.model_copy(update={"slos": given}).read_from(tree)
         problems = [
             Problem("--slo", 0, 0, given[int(path[1])].text, message)
             for path, message in changed.contradictions()
@@ -195,21 +190,21 @@ class Scenario(Part):
         if "queries" in changes:
             changes = {"duration_s": None, **changes}
         run = self.run.model_copy(update=changes)
-        written = node_of(run.model_dump(mode="json", by_alias=True, exclude_none=True), Mark(self.source))
-        tree = Node({**self.tree.value, "run": written}, self.tree.mark)
-        return self.model_copy(update={"run": run}).written_as(tree)
+        stated = node_of(run.model_dump(mode="json", by_alias=True, exclude_none=True), Mark(self.source))
+        tree = Node({**self.tree.value, "run": stated}, self.tree.mark)
+        return self.model_copy(update={"run": run}).read_from(tree)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Scenario:
         """A copy, with other fields; what it was read from is forgotten where it would say otherwise."""
         copy = super().model_copy(update=update, deep=deep)
-        return copy.written_as(None) if update else copy
+        return copy.read_from(None) if update else copy
 
     @property
     def tree(self) -> Node:
         """What it was read from, all files merged, before the catalogue; else its resolved form."""
         return self._tree or node_of(self.resolved(), Mark(self.source))
 
-    def written_as(self, tree: Node | None) -> Scenario:
+    def read_from(self, tree: Node | None) -> Scenario:
         """The same scenario, with what it was read from; once, by whoever makes it."""
         self._tree = tree
         return self
@@ -217,19 +212,19 @@ class Scenario(Part):
     def with_scale(self, scale: float) -> Scenario:
         """The scenario with another ``load.scale``: on all its rates, or on the speed of a trace."""
         load = self.tree.value["load"]
-        written = Node({**load.value, "scale": node_of(scale, load.mark)}, load.mark)
-        tree = Node({**self.tree.value, "load": written}, self.tree.mark)
-        return self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})}).written_as(tree)
+        stated = Node({**load.value, "scale": node_of(scale, load.mark)}, load.mark)
+        tree = Node({**self.tree.value, "load": stated}, self.tree.mark)
+        return self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})}).read_from(tree)
 
     def with_lost(self, machines: Mapping[int, int]) -> Scenario:
         """The scenario with a machine lost in some stages: ``machines`` by index of the stage."""
-        stages, written = list(self.stages), list(self.tree.value["stages"].value)
+        stages, stated = list(self.stages), list(self.tree.value["stages"].value)
         for index, machine in machines.items():
             stages[index] = stages[index].model_copy(update={"lost_machine": machine})
-            mark = written[index].mark
-            written[index] = Node({**written[index].value, "lost_machine": node_of(machine, mark)}, mark)
-        tree = Node({**self.tree.value, "stages": Node(written, self.tree.value["stages"].mark)}, self.tree.mark)
-        return self.model_copy(update={"stages": tuple(stages)}).written_as(tree)
+            mark = stated[index].mark
+            stated[index] = Node({**stated[index].value, "lost_machine": node_of(machine, mark)}, mark)
+        tree = Node({**self.tree.value, "stages": Node(stated, self.tree.value["stages"].mark)}, self.tree.mark)
+        return self.model_copy(update={"stages": tuple(stages)}).read_from(tree)
 
     def resolved(self) -> dict[str, Any]:
         """Everything it says, defaults included, as plain values that read back as an equal scenario."""
@@ -237,9 +232,9 @@ class Scenario(Part):
 
     def notes(self) -> list[str]:
         """What was done to what the scenario gave, by stage; and machines that it lost."""
-        found = [f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)]
+        of_models = [f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)]
         return [
-            *found,
+            *of_models,
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
 

@@ -11,49 +11,38 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJs
 from simulator.models import CostModel, Hardware
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
-from simulator.scenario.fields import (
-    Contradiction,
-    Count,
-    Duration,
-    Name,
-    OrBare,
-    Part,
-    one_of,
-    whole_type,
-    word_type,
-)
+from simulator.scenario import fields
 from simulator.scenario.hardware import Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
-from simulator.scenario.machines import machines_of
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
 
 MOST_SHARDS = 2**24
 
 
-class Variability(Part):
+class Variability(fields.Part):
     """Factors on service times: one a task, one a machine and replication."""
 
     task: FactorLaw = ONE
     machine: FactorLaw = ONE
 
 
-class Network(Part):
+class Network(fields.Part):
     """Latencies between the aggregator and a replica."""
 
-    request_s: Duration = Field(default=0.0, alias="request")
-    send_s: Duration = Field(default=0.0, alias="send")
+    request_s: fields.Duration = Field(default=0.0, alias="request")
+    send_s: fields.Duration = Field(default=0.0, alias="send")
     response: DurationLaw = NO_TIME
 
 
-class Merge(Part):
+class Merge(fields.Part):
     """What the aggregator does when a stage's answers are there."""
 
-    time_s: Duration = Field(default=0.0, alias="time")
-    per_response_s: Duration = Field(default=0.0, alias="per_response")
-    workers: whole_type(0, 1_000_000) = 0  # type: ignore[valid-type]
+    time_s: fields.Duration = Field(default=0.0, alias="time")
+    per_response_s: fields.Duration = Field(default=0.0, alias="per_response")
+    workers: fields.whole_type(0, 1_000_000) = 0  # type: ignore[valid-type]
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Mergers merge something."""
         if self.workers and not (self.time_s or self.per_response_s):
             yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
@@ -64,19 +53,19 @@ POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_o
 
 def _policy(value: Any, said: ValidationInfo) -> str:
     if not is_plugged(value):
-        return one_of(*POLICIES)(value)
+        return fields.one_of(*POLICIES)(value)
     return plugin_named(plugins_of(said), "rules", value).kind
 
 
 Policy = Annotated[str, BeforeValidator(_policy), WithJsonSchema({"type": "string", "enum": list(POLICIES)})]
 
 
-class Routing(Part):
+class Routing(fields.Part):
     """Which replica of a shard a task is sent to."""
 
     policy: Policy = "random"
-    balancers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
-    by: word_type("task", "query") = "task"  # type: ignore[valid-type]
+    balancers: fields.whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    by: fields.word_type("task", "query") = "task"  # type: ignore[valid-type]
 
     _plugin: Kind | None = PrivateAttr(None)
 
@@ -94,34 +83,34 @@ class Routing(Part):
         return self._plugin
 
 
-class Stage(Part):
+class Stage(fields.Part):
     """One stage of the funnel."""
 
-    name: Name
+    name: fields.Name
     candidates: CountLaw | None = None
     model: ModelSpec
-    shards_given: whole_type(1, MOST_SHARDS) | None = Field(default=None, alias="shards")  # type: ignore[valid-type]
-    skew: Count | None = None
-    shares_given: tuple[Count, ...] | None = Field(default=None, alias="shares")
-    split: word_type("even", "hashed") = "even"  # type: ignore[valid-type]
-    replicas: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
-    workers: whole_type(1, 100_000) = 1  # type: ignore[valid-type]
-    per_machine: whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
-    lost_machine: whole_type(0, MOST_SHARDS) | None = None  # type: ignore[valid-type]
-    hardware: Name | None = None
+    shards_given: fields.whole_type(1, MOST_SHARDS) | None = Field(default=None, alias="shards")  # type: ignore[valid-type]
+    skew: fields.Count | None = None
+    shares_given: tuple[fields.Count, ...] | None = Field(default=None, alias="shares")
+    split: fields.word_type("even", "hashed") = "even"  # type: ignore[valid-type]
+    replicas: fields.whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
+    workers: fields.whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    per_machine: fields.whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
+    lost_machine: fields.whole_type(0, MOST_SHARDS) | None = None  # type: ignore[valid-type]
+    hardware: fields.Name | None = None
     bytes_per_candidate: Size | None = None  # type: ignore[valid-type,unused-ignore]
     memory_overhead: Size = 0.0  # type: ignore[valid-type,unused-ignore]
-    keep: Count | None = None
+    keep: fields.Count | None = None
     variability: Variability = Variability()
     network: Network = Network()
     merge: Merge = Merge()
     routing: Annotated[
         Routing,
         BeforeValidator(lambda value: {"policy": value} if isinstance(value, str) else value),
-        OrBare({"type": "string", "description": "the policy alone"}),
+        fields.OrBare({"type": "string", "description": "the policy alone"}),
     ] = Routing()
 
-    def contradictions(self) -> Iterable[Contradiction]:
+    def contradictions(self) -> Iterable[fields.Contradiction]:
         """Shares match shards; candidates and factors match the model."""
         shares = self.shares_given
         if shares is not None:
@@ -151,9 +140,8 @@ class Stage(Part):
         if self.shards * self.replicas > MOST_SHARDS:
             yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
         if self.lost_machine is not None:
-            machines = machines_of(self)
-            if self.lost_machine >= machines:
-                yield ("lost_machine",), f"there are {machines} machines, counted from 0, got {self.lost_machine}"
+            if self.lost_machine >= self.machines:
+                yield ("lost_machine",), f"there are {self.machines} machines, counted from 0, got {self.lost_machine}"
             elif self.replicas == 1:
                 yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
 
@@ -163,6 +151,16 @@ class Stage(Part):
         if self.shards_given is not None:
             return int(self.shards_given)
         return 1 if self.shares_given is None else len(self.shares_given)
+
+    @property
+    def machines_in_a_row(self) -> int:
+        """Machines that hold one replica of every shard."""
+        return -(-self.shards // int(self.per_machine))
+
+    @property
+    def machines(self) -> int:
+        """Machines of the stage."""
+        return int(self.replicas) * self.machines_in_a_row
 
     @property
     def shares(self) -> list[float]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from simulator.core.laws import Law, LawTable
-from simulator.core.plan import F8, GAMMA, HYPEREXPONENTIAL, MIXTURE
+from simulator.core.laws import Law, LawTable, mixture
+from simulator.core.plan import F8
 from simulator.models.plugged_law import law_of
 from simulator.plugins.marks import mark_of
 from simulator.testing.broken import Breach, Check, Report
@@ -22,7 +22,7 @@ from simulator.testing.integrals import Moments, moments_of
 LEAST, GREATEST = 2.0**-53, 1 - 2.0**-53
 #: Relative difference that rounding explains; also that of a logarithm taken alone and of many at once.
 ROUNDING = 1e-9
-#: Difference in probability between a built-in table and the law that it stands for (``core/law_tables.py``).
+#: Difference in probability between a built-in table and the law that it stands for (``core/laws/gamma.py``).
 TABLED = 2e-3
 #: What is stated of the table of a plug-in (``models/plugged_law.py``): its error, relative to the value, or to so much
 #: of the mean where the value is less.
@@ -53,15 +53,15 @@ class Stated:
 def stated(law: Any) -> Stated:
     """What a law says: a built-in one (``Law``), or any object that has ``quantile``."""
     if isinstance(law, Law):
-        kinds = {law.kind, *(part.kind for _, part in law.parts)}
+        families = [law.family, *(part.family for _, part in law.parts)]
         return Stated(
             law,
             law.quantiles,
             law.mean(),
             math.sqrt(law.cv2()),
             law.cdf,
-            is_mixture=law.kind in (MIXTURE, HYPEREXPONENTIAL),
-            accuracy=TABLED if GAMMA in kinds else 1e-6,
+            is_mixture=law.family.ends is not None,
+            accuracy=TABLED if any(family.is_tabled for family in families) else 1e-6,
         )
     return Stated(
         law,
@@ -279,7 +279,7 @@ def _cdf_grows(case: tuple[Any, float, float]) -> str | None:
 
 def _mixes_with_itself(case: tuple[Any, float]) -> str | None:
     law, u = case
-    if not isinstance(law, Law) or law.kind == MIXTURE:
+    if not isinstance(law, Law) or law.kind == mixture.CODE:
         return "it is no part of a mixture"
     mixed = Law.mixture([(1, law), (2, law)])
     one, two = law.mean(), mixed.mean()

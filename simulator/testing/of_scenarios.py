@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import parse_duration
-from simulator.core import draws, rules, sampling
-from simulator.core.laws import Law, LawTable
+from simulator.core import draws, rules
+from simulator.core.laws import Law, LawTable, sampling
 from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference

@@ -16,7 +16,7 @@ from simulator.core.plan import F8
 from simulator.workload.arrivals import Gaps, arrivals_counted, epochs, epochs_until
 from simulator.workload.modulation import Modulation, modulated
 from simulator.workload.plugged import PluggedGaps
-from simulator.workload.rates import Rate, RateFunction, RatePiece
+from simulator.workload.rates import LinearStretch, Rate, RateFunction
 
 #: Where arrivals are counted instead: so long, in so many replications.
 WINDOW_S, WINDOWS = 200.0, 1024
@@ -61,7 +61,7 @@ def process_of(process: Any) -> Process:
 
 def _at_rate(gaps: Gaps) -> Callable[[int, int, float], Any]:
     def instants(replication: int, count: int, rate: float) -> Any:
-        return arrivals_counted(gaps, SEED, replication, Rate([RatePiece(math.inf, rate, rate)]), count)
+        return arrivals_counted(gaps, SEED, replication, Rate([LinearStretch(math.inf, rate, rate)]), count)
 
     return instants
 
@@ -87,7 +87,7 @@ def _of_law(law: Law) -> Process:
 
 def _of_modulation(states: Modulation) -> Process:
     """Poisson arrivals at a rate of 1/s times that of the states."""
-    base = Rate([RatePiece(math.inf, 1.0, 1.0)])
+    base = Rate([LinearStretch(math.inf, 1.0, 1.0)])
 
     def rate(replication: int, count: int) -> RateFunction:
         return modulated(states, SEED, replication, base, 0.0, count + 10 * math.sqrt(count) + 10)
@@ -111,7 +111,7 @@ def _counted(states: Modulation) -> F8:
     """Arrivals within a window, in each of some replications."""
     found = []
     for replication in range(WINDOWS):
-        rate = modulated(states, SEED, replication, Rate([RatePiece(WINDOW_S, 1.0, 1.0)]), WINDOW_S)
+        rate = modulated(states, SEED, replication, Rate([LinearStretch(WINDOW_S, 1.0, 1.0)]), WINDOW_S)
         end = np.array([min(WINDOW_S, float(rate.edge_s[-1]))])
         found.append(len(epochs_until(POISSON, SEED, replication, float(rate.cumulated(end)[0]))))
     return np.array(found, dtype=np.float64)

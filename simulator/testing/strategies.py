@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.laws import Law
+from simulator.core.laws.family import Statement
+from simulator.core.laws.sampling import FAMILIES
 from simulator.core.plan import (
     LEAST_OUTSTANDING,
     LEAST_WORK,
@@ -57,10 +59,6 @@ def among(known: Mapping[str, Any], names: Sequence[str] | None, what: str) -> l
     return [known[name] for name in chosen]
 
 
-#: Few, since a table of a gamma law is made once for each.
-_GAMMA_CVS = st.sampled_from([0.1, 0.5, 1.0, 2.0])
-
-
 def laws(scale: float = 3.0, *, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Law]:
     """Laws of durations in ns or of counts; whole numbers among them.
 
@@ -69,8 +67,8 @@ def laws(scale: float = 3.0, *, kinds: Sequence[str] | None = None) -> st.Search
     scale
         Their mean, about.
     kinds
-        Of constant, uniform, exponential, lognormal, weibull, pareto, gamma, hyperexponential, empirical, points and
-        mixture (of the other kinds that are given, or of all); unless said, any.
+        Names of families (``core.laws.sampling.FAMILIES``) but none; mixtures are of the others that are given, or of
+        all. Unless said, any.
     """
     plain = _plain_laws(scale)
     everything = {**plain, "mixture": st.nothing()}
@@ -93,34 +91,52 @@ def _between_values(values: list[int]) -> Law:
     return Law.empirical_cdf([0.0, *sorted(values)], shares)
 
 
+def stated(statement: Statement, scale: float = 1.0) -> st.SearchStrategy[dict[str, float]]:
+    """Arguments of a law, in each way in which it may be stated; those with a unit are about ``scale`` of it."""
+    units = {argument.name for argument in statement.arguments if argument.has_unit}
+
+    def values(name: str, ends: float | tuple[float, float]) -> st.SearchStrategy[float]:
+        unit = scale if name in units else 1.0
+        return st.floats(*(unit * end for end in ends)) if isinstance(ends, tuple) else st.just(unit * ends)
+
+    ways = [{name: values(name, ends) for name, ends in way.items()} for way in statement.ways]
+    return st.one_of([st.fixed_dictionaries(way) for way in ways])
+
+
+def _by_numbers(statement: Statement, scale: float) -> st.SearchStrategy[Law]:
+    return stated(statement, scale).map(lambda arguments: Law.of(statement.terms(**arguments)))
+
+
 def _plain_laws(scale: float) -> dict[str, st.SearchStrategy[Law]]:
+    """By family: of whole numbers, since they coincide, of some values, or by numbers."""
     values = st.lists(TIMES, min_size=1, max_size=4).filter(any)
-    return {
+    whole = {
         "constant": TIMES.map(lambda value: Law.constant(float(value))),
         "uniform": st.tuples(TIMES, TIMES).map(lambda ends: Law.uniform(float(min(ends)), float(max(ends)))),
-        "exponential": st.just(Law.exponential(scale)),
-        "lognormal": st.floats(0.1, 2.0).map(lambda cv: Law.lognormal(scale, cv)),
-        "weibull": st.floats(0.5, 4.0).map(lambda shape: Law.weibull(scale, shape)),
-        "pareto": st.floats(1.5, 4.0).map(lambda shape: Law.pareto(scale / 3, shape, 10 * scale)),
-        "gamma": _GAMMA_CVS.map(lambda cv: Law.gamma(scale, cv)),
-        "hyperexponential": st.floats(1.0, 5.0).map(lambda cv: Law.hyperexponential(scale, cv)),
         "empirical": values.map(Law.empirical),
         "points": values.map(_between_values),
     }
+    by_numbers = {
+        family.name: _by_numbers(family.quantity, scale)
+        for family in FAMILIES
+        if isinstance(family.quantity, Statement)
+    }
+    either = {**by_numbers, **whole}
+    return {family.name: either[family.name] for family in FAMILIES if family.name in either}
 
 
 def factor_laws(*, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Law]:
     """Laws of factors, mean 1.
 
-    ``kinds``: of constant, uniform, exponential, lognormal, gamma, hyperexponential and mixture; unless said, any.
+    ``kinds``: names of families that may be stated as factors, see ``laws``; unless said, any.
     """
+    by_numbers = {
+        family.name: _by_numbers(family.factor, 1.0) for family in FAMILIES if isinstance(family.factor, Statement)
+    }
+    values = st.lists(TIMES, min_size=1, max_size=4).filter(any).map(Law.empirical)
     known = {
-        "constant": st.just(ONE),
-        "uniform": st.floats(0.0, 1.0).map(lambda low: Law.uniform(low, 2 - low)),
-        "exponential": st.just(Law.exponential(1.0)),
-        "lognormal": st.floats(0.1, 2.0).map(lambda cv: Law.lognormal(1.0, cv)),
-        "gamma": _GAMMA_CVS.map(lambda cv: Law.gamma(1.0, cv)),
-        "hyperexponential": st.floats(1.0, 5.0).map(lambda cv: Law.hyperexponential(1.0, cv)),
+        **by_numbers,
+        "empirical": values.map(lambda law: law.scaled(1 / law.mean())),
         "mixture": st.just(Law.mixture([(1, Law.exponential(1.0)), (3, ONE)])),
     }
     return st.one_of(among(known, kinds, "kind of factor law"))

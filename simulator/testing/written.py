@@ -8,47 +8,48 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from simulator.core.laws.family import Statement
+from simulator.core.laws.sampling import FAMILIES
+from simulator.scenario.fields import exact_duration
 from simulator.testing.loads import loads
-from simulator.testing.strategies import POLICIES, Size, among, sized
+from simulator.testing.strategies import POLICIES, Size, among, sized, stated
 
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
-_POSITIVE = st.sampled_from(["1us", "250us", "1ms", "3.5ms", "20ms"])
 
 
 def duration_laws() -> st.SearchStrategy[Any]:
     """Laws of durations as written in a file."""
-    return st.one_of(
-        _DURATIONS,
-        st.just({"kind": "uniform", "low": "1ms", "high": "3ms"}),
-        st.builds(lambda mean: {"kind": "exponential", "mean": mean}, _POSITIVE),
-        st.builds(lambda mean, cv: {"kind": "lognormal", "mean": mean, "cv": cv}, _POSITIVE, st.floats(0.05, 2)),
-        st.just({"kind": "lognormal", "p50": "1ms", "p99": "10ms"}),
-        st.builds(lambda mean, shape: {"kind": "weibull", "mean": mean, "shape": shape}, _POSITIVE, st.floats(0.5, 3)),
-        st.just({"kind": "pareto", "minimum": "1ms", "shape": 2.5}),
-        st.just({"kind": "pareto", "minimum": "1ms", "shape": 0.9, "maximum": "1s"}),
-        st.just({"kind": "gamma", "mean": "1ms", "cv": 0.5}),
-        st.just({"kind": "hyperexponential", "mean": "1ms", "cv": 2}),
-        st.just(
-            {
-                "kind": "mixture",
-                "parts": [
-                    {"weight": 9, "law": "1ms"},
-                    {"weight": 1, "law": {"kind": "uniform", "low": "1ms", "high": "9ms"}},
-                ],
-            }
-        ),
-    )
+    by_numbers = [_durations(family.name, family.quantity) for family in FAMILIES]
+    short_or_long = {"kind": "uniform", "low": "1ms", "high": "9ms"}
+    parts = [{"weight": 9, "law": "1ms"}, {"weight": 1, "law": short_or_long}]
+    return st.one_of(_DURATIONS, *by_numbers, st.just({"kind": "mixture", "parts": parts}))
+
+
+def _durations(kind: str, statement: Statement | str) -> st.SearchStrategy[Any]:
+    """Laws of a family that numbers state."""
+    if isinstance(statement, str):
+        return st.nothing()
+    units = {argument.name for argument in statement.arguments if argument.has_unit}
+
+    def law(arguments: dict[str, float], unit_s: float) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            **{name: exact_duration(unit_s * x) if name in units else x for name, x in arguments.items()},
+        }
+
+    return st.builds(law, stated(statement), st.sampled_from([1e-6, 250e-6, 1e-3, 3.5e-3, 20e-3]))
 
 
 def written_factor_laws() -> st.SearchStrategy[Any]:
     """Factor laws as written in a file."""
-    return st.one_of(
-        st.sampled_from([{"kind": "constant"}, {"kind": "exponential"}, {"kind": "uniform", "low": 0.5}]),
-        st.floats(0.05, 2).map(lambda cv: {"kind": "lognormal", "cv": cv}),
-        st.floats(0.5, 3).map(lambda shape: {"kind": "weibull", "shape": shape}),
-        st.sampled_from([{"kind": "pareto", "shape": 2.5}, {"kind": "pareto", "shape": 0.9, "spread": 100}]),
-        st.sampled_from([{"kind": "gamma", "cv": 0.5}, {"kind": "hyperexponential", "cv": 2}]),
-    )
+    return st.one_of([_factors(family.name, family.factor) for family in FAMILIES])
+
+
+def _factors(kind: str, statement: Statement | str) -> st.SearchStrategy[Any]:
+    """Factor laws of a family that numbers state."""
+    if isinstance(statement, str):
+        return st.nothing()
+    return stated(statement).map(lambda arguments: {"kind": kind, **arguments})
 
 
 def _without_absent(values: dict[str, Any]) -> dict[str, Any]:

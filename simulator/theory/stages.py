@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import rules
-from simulator.core.laws import Law, LawTable
+from simulator.core.laws import Law, LawTable, exponential
 from simulator.core.plan import (
     CANDIDATES,
     CONSTANT,
-    EXPONENTIAL,
     F8,
     I8,
     MACHINE,
@@ -243,7 +242,7 @@ class StageView:
         spread = self.spread()
         if self.has_both or (not self.is_timed and not self.has_fixed_items):
             return False
-        return spread.kind == EXPONENTIAL and self.work.is_constant()
+        return spread.kind == exponential.CODE and self.work.is_constant()
 
     def constant_services_s(self) -> F8 | None:
         """(shards, replicas) service times where none of them is random, else None."""

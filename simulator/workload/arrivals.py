@@ -27,7 +27,7 @@ BLOCK = 65_536
 
 
 @kernel
-def cumulate(reached, epoch):  # type: ignore[no-untyped-def]
+def cumulate(reached: float, epoch: F8) -> None:
     """Turn the gaps in ``epoch`` (n,) into what they add up to, one by one; ``reached``: the epoch before them."""
     for i in range(epoch.shape[0]):
         reached = reached + epoch[i]

@@ -80,8 +80,8 @@ class ModulatedRate:
 
     The base rate is cumulated at the edges; within a dwell the product cumulates factor times as fast.
 
-    >>> from simulator.workload.rates import RatePiece
-    >>> base = Rate([RatePiece(math.inf, 2.0, 2.0)])
+    >>> from simulator.workload.rates import LinearStretch
+    >>> base = Rate([LinearStretch(math.inf, 2.0, 2.0)])
     >>> rate = ModulatedRate(base, np.array([0.0, 1.0, 3.0]), np.array([1.5, 0.75]))
     >>> rate.instants(np.array([1.5, 3.0, 4.5, 6.0])).tolist()
     [0.5, 1.0, 2.0, 3.0]

@@ -38,17 +38,17 @@ class PluggedGaps:
         dispersion = float(numbers(name, "dispersion", stated, 1)[0])
         if not (math.isfinite(dispersion) and dispersion >= 0):
             raise PluginError(f"{name}: dispersion is {dispersion:g}; it is a finite number of at least 0")
-        found = PluggedGaps(name, thing, dispersion)
-        gaps = found.gaps(0, 0, TRIED, 0)
+        plugged = PluggedGaps(name, thing, dispersion)
+        gaps = plugged.gaps(0, 0, TRIED, 0)
         mean, margin = float(gaps.mean()), MARGIN + ERRORS * math.sqrt(dispersion / TRIED)
         if abs(mean - 1) > margin:
             cure = "divide them by their mean (the scenario's rate presses them together)"
             raise PluginError(f"{name}: {TRIED} gaps have mean {mean:.6g}, and must have mean 1; {cure}")
-        part = found.gaps(0, 0, 7, 101)  # odd: what counts from its own beginning is found out
+        part = plugged.gaps(0, 0, 7, 101)  # odd: what counts from its own beginning is found out
         if not np.array_equal(part, gaps[101:108]):
             cure = "they must follow from u, v and the number of the arrival alone"
             raise PluginError(f"{name}: the gaps before arrivals 101 .. 107 depend on those asked for before; {cure}")
-        return found
+        return plugged
 
     def gaps(self, seed: int, replication: int, count: int, first: int) -> F8:
         """The gaps before arrivals first .. first + count - 1 of a replication, (count,) float64.
@@ -64,10 +64,10 @@ class PluggedGaps:
             luck.flags.writeable = False
         call = f"gaps(u, v, first={first}) of {count} arrivals"
         answer = called(self.name, call, lambda: self.thing.gaps(u, v, first))
-        found = np.array(numbers(self.name, call, answer, count))  # ours: it is cumulated in place
-        good = np.isfinite(found) & (found >= 0)
+        gaps = np.array(numbers(self.name, call, answer, count))  # ours: it is cumulated in place
+        good = np.isfinite(gaps) & (gaps >= 0)
         if not good.all():
             at = int(np.argmin(good))
-            said = f"{call} gives {found[at]:g} before arrival {first + at}"
+            said = f"{call} gives {gaps[at]:g} before arrival {first + at}"
             raise PluginError(f"{self.name}: {said}; a gap is a finite number of at least 0: correct it")
-        return found
+        return gaps

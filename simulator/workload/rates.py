@@ -36,7 +36,7 @@ class RateFunction(Protocol):
 
 
 @dataclass(frozen=True)
-class RatePiece:
+class LinearStretch:
     """A stretch of time in which the rate goes linearly from one value to another, per second, both >= 0."""
 
     duration_s: float
@@ -55,15 +55,15 @@ class RatePiece:
         """The highest rate."""
         return max(self.start_per_s, self.end_per_s)
 
-    def first(self, duration_s: float) -> RatePiece:
+    def first(self, duration_s: float) -> LinearStretch:
         """The piece cut after a time."""
         part = duration_s / self.duration_s
         end_per_s = self.start_per_s + part * (self.end_per_s - self.start_per_s)
-        return RatePiece(duration_s, self.start_per_s, end_per_s)
+        return LinearStretch(duration_s, self.start_per_s, end_per_s)
 
 
 @dataclass(frozen=True)
-class WavePiece:
+class WaveStretch:
     """A stretch of time in which the rate is mean (1 + (peak_to_mean - 1) sin(2 pi t / period)), t from its start."""
 
     duration_s: float
@@ -87,9 +87,9 @@ class WavePiece:
         reached = self.peak_to_mean if self.duration_s >= self.period_s / 4 else float(self._relative(self.duration_s))
         return self.mean_per_s * reached
 
-    def first(self, duration_s: float) -> WavePiece:
+    def first(self, duration_s: float) -> WaveStretch:
         """The piece cut after a time."""
-        return WavePiece(duration_s, self.mean_per_s, self.peak_to_mean, self.period_s)
+        return WaveStretch(duration_s, self.mean_per_s, self.peak_to_mean, self.period_s)
 
     def cumulated(self, offset_s: F8) -> F8:
         """Arrivals expected until a time after its start."""
@@ -111,20 +111,20 @@ class WavePiece:
         return self.mean_per_s * self.period_s
 
 
-Piece = RatePiece | WavePiece
+Stretch = LinearStretch | WaveStretch
 
 
 class Rate:
     """A rate from time 0 on: pieces one after another; the last may last for ever (a wave, or constant).
 
-    >>> rate = Rate([RatePiece(10.0, 0.0, 2.0), RatePiece(math.inf, 2.0, 2.0)])
+    >>> rate = Rate([LinearStretch(10.0, 0.0, 2.0), LinearStretch(math.inf, 2.0, 2.0)])
     >>> rate.instants(np.array([2.5, 10.0, 12.0])).tolist()
     [5.0, 10.0, 11.0]
     >>> rate.cumulated(np.array([5.0, 11.0])).tolist()
     [2.5, 12.0]
     """
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Stretch]) -> None:
         assert pieces, "a rate has at least one piece"
         self.pieces = tuple(pieces)
         ends_s = np.cumsum([piece.duration_s for piece in pieces])
@@ -136,7 +136,7 @@ class Rate:
         self.duration_s = float(ends_s[-1])
         self.rate = np.array([piece.start_per_s for piece in pieces])
         self.slope = np.array([_slope(piece) for piece in pieces])
-        self.waves = [(place, piece) for place, piece in enumerate(pieces) if isinstance(piece, WavePiece)]
+        self.waves = [(place, piece) for place, piece in enumerate(pieces) if isinstance(piece, WaveStretch)]
 
     @property
     def peak_per_s(self) -> float:
@@ -189,35 +189,35 @@ class Rate:
         return piece, instant_s - self.start_s[piece]
 
 
-def _slope(piece: Piece) -> float:
-    if isinstance(piece, WavePiece) or math.isinf(piece.duration_s) or piece.start_per_s == piece.end_per_s:
+def _slope(piece: Stretch) -> float:
+    if isinstance(piece, WaveStretch) or math.isinf(piece.duration_s) or piece.start_per_s == piece.end_per_s:
         return 0.0
     return (piece.end_per_s - piece.start_per_s) / piece.duration_s
 
 
-def first_pieces(pieces: Sequence[Piece], duration_s: float) -> list[Piece]:
+def first_stretches(pieces: Sequence[Stretch], duration_s: float) -> list[Stretch]:
     """The pieces of a rate that is cut after a time, at most as long as it lasts."""
-    found: list[Piece] = []
+    first: list[Stretch] = []
     left_s = duration_s
     for piece in pieces:
         if left_s <= 0:
             break
-        found.append(piece if piece.duration_s <= left_s else piece.first(left_s))
+        first.append(piece if piece.duration_s <= left_s else piece.first(left_s))
         left_s -= piece.duration_s
-    return found
+    return first
 
 
-def step_pieces(rates_per_s: F8, interval_s: float) -> list[Piece]:
+def step_stretches(rates_per_s: F8, interval_s: float) -> list[Stretch]:
     """A rate that is constant within each interval."""
-    return [RatePiece(interval_s, rate, rate) for rate in rates_per_s.tolist()]
+    return [LinearStretch(interval_s, rate, rate) for rate in rates_per_s.tolist()]
 
 
-def linear_pieces(rates_per_s: F8, interval_s: float) -> list[Piece]:
+def linear_stretches(rates_per_s: F8, interval_s: float) -> list[Stretch]:
     """A rate that goes linearly from the middle of each interval to that of the next, and is flat at both ends.
 
     It cumulates to as much in all as the rates do (trapezoids).
     """
     rates = rates_per_s.tolist()
-    between: list[Piece] = [RatePiece(interval_s, one, two) for one, two in pairwise(rates)]
-    ends = RatePiece(interval_s / 2, rates[0], rates[0]), RatePiece(interval_s / 2, rates[-1], rates[-1])
+    between: list[Stretch] = [LinearStretch(interval_s, one, two) for one, two in pairwise(rates)]
+    ends = LinearStretch(interval_s / 2, rates[0], rates[0]), LinearStretch(interval_s / 2, rates[-1], rates[-1])
     return [ends[0], *between, ends[1]]

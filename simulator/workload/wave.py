@@ -21,7 +21,7 @@ _EPSILON = 2.0**-53
 
 
 @kernel
-def fill_levels(depth, turn, level):  # type: ignore[no-untyped-def]
+def fill_levels(depth: float, turn: F8, level: F8) -> None:
     """Fill ``level`` (n,) with what the wave has cumulated to at each ``turn`` (n,) >= 0, in periods."""
     for i in range(turn.shape[0]):
         whole = math.floor(turn[i])
@@ -30,7 +30,7 @@ def fill_levels(depth, turn, level):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def fill_turns(depth, level, turn):  # type: ignore[no-untyped-def]
+def fill_turns(depth: float, level: F8, turn: F8) -> None:
     """Fill ``turn`` (n,) with when the wave has cumulated to each ``level`` (n,) >= 0: Newton's steps in a bracket.
 
     Each is computed by itself, so it does not depend on what else is asked. The result cumulates to ``level`` within

@@ -125,9 +125,7 @@ def quantities_have_units() -> None:
 
 def files_are_read_as_written() -> None:
     """test_loads.py, unit/test_laws.py, unit/test_models.py: columns by name and place, rows all, in their unit."""
-    from simulator.scenario.law_file import read_law
-    from simulator.scenario.measured_file import read_measured
-    from simulator.scenario.recorded import read_trace
+    from simulator.scenario.recorded import read_law, read_measured, read_trace
 
     with tempfile.TemporaryDirectory() as folder:
         trace, law_csv, measured = (str(Path(folder) / name) for name in ("trace.csv", "law.csv", "measured.csv"))

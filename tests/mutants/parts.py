@@ -10,15 +10,17 @@ from held import law
 
 from simulator.core import routing
 from simulator.core.laws import Law, LawTable
+from simulator.core.laws.family import Statement
+from simulator.core.laws.gamma import LOGIT_END
+from simulator.core.laws.sampling import FAMILIES
 from simulator.core.plan import LEAST_OUTSTANDING, POWER_OF_TWO, RANDOM, ROUND_ROBIN
-from simulator.core.sampling import LOGIT_END
 from simulator.models import DeepModel, Hardware, LinearModel, SumModel, TimeModel, TreeModel
 from simulator.models.base import call_s
 from simulator.planner.system import stage_parts
 from simulator.scenario import scenario_from_dict
 from simulator.workload import arrivals
 from simulator.workload.modulation import Modulation, modulated
-from simulator.workload.rates import Rate, RatePiece, WavePiece
+from simulator.workload.rates import LinearStretch, Rate, WaveStretch
 
 REPLICAS = 3
 #: Uniforms in the middle of equal parts of (0, 1), so many that any two or three replicas share them alike.
@@ -117,6 +119,16 @@ def laws_survive_their_table() -> None:
             assert np.allclose(again.quantiles(u), of.quantiles(u)), name
 
 
+def factors_have_mean_one() -> None:
+    """test_one_place.py: of every family, however a factor is stated, its values have mean 1."""
+    u, weight = _quadrature()
+    for family in FAMILIES:
+        for arguments in family.factor.examples() if isinstance(family.factor, Statement) else ():
+            mean = float(Law.of(family.factor.terms(**arguments)).quantiles(u) @ weight)
+            with law("L8"):
+                assert abs(mean - 1) < 5e-3, f"{family.name} {arguments}: mean {mean:.5g}"
+
+
 def loads_are_as_asked() -> None:
     """unit/test_workload.py: the rate asked for, and gaps with the spread of a Poisson process."""
     gaps = np.diff(arrivals.epochs(arrivals.POISSON_GAPS, 5, 0, 20_000))
@@ -137,7 +149,7 @@ def loads_do_not_depend_on_chunks() -> None:
 
 def bursts_are_as_stated() -> None:
     """unit/test_modulation.py: counts have the mean and the dispersion that are stated; five standard errors."""
-    states, base = Modulation.of([1, 6], [2.0, 0.5]), Rate([RatePiece(1.0, 10.0, 10.0)])
+    states, base = Modulation.of([1, 6], [2.0, 0.5]), Rate([LinearStretch(1.0, 10.0, 10.0)])
     counts = np.array(
         [
             len(arrivals.arrivals_until(arrivals.POISSON_GAPS, 2, one, modulated(states, 2, one, base, 1.0)))
@@ -157,7 +169,7 @@ def bursts_are_as_stated() -> None:
 
 def waves_are_as_asked() -> None:
     """unit/test_rates.py: queries arrive in every part of a period as often as asked."""
-    rate = Rate([WavePiece(100.0, 50.0, 1.9, 10.0)])
+    rate = Rate([WaveStretch(100.0, 50.0, 1.9, 10.0)])
     instant_s = arrivals.arrivals_until(arrivals.POISSON_GAPS, 3, 0, rate) * 1e-9
     seen = np.histogram(instant_s % 10.0, np.linspace(0, 10, 11))[0]
     expected = 10 * np.diff(rate.cumulated(np.linspace(0, 10, 11)))

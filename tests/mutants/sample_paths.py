@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis.stateful import run_state_machine_as_test
 from walk import Walk
 
-from simulator.core import draws, sampling
+from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
-from simulator.core.laws import Law
+from simulator.core.laws import Law, sampling
 from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, frozen
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference

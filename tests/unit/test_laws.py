@@ -8,11 +8,14 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core import elementary, sampling
-from simulator.core.laws import Law, LawTable
-from simulator.core.sampling import normal_quantile
+from simulator.core import elementary
+from simulator.core.elementary import normal_quantile
+from simulator.core.laws import Law, LawTable, gamma, sampling
+from simulator.core.laws.family import Statement
+from simulator.core.laws.sampling import FAMILIES
 from simulator.core.split import part
 
+BY_NAME = {family.name: family for family in FAMILIES}
 LAWS = {
     "uniform": (Law.uniform(2.0, 6.0), scipy.stats.uniform(2.0, 4.0)),
     "exponential": (Law.exponential(3.0), scipy.stats.expon(scale=3.0)),
@@ -43,7 +46,7 @@ def test_a_law_agrees_with_scipy(name):
 
 def table_error(cv: float) -> float:
     """The stated relative error of a gamma table's quantiles: of linear steps h in the logit, (h cv^2)^2 / 8."""
-    return max(1e-4, (2 * sampling.LOGIT_END / 4096 * cv**2) ** 2 / 8)
+    return max(1e-4, (2 * gamma.LOGIT_END / 4096 * cv**2) ** 2 / 8)
 
 
 @pytest.mark.parametrize("cv", [0.2, 0.5, 1.0, 2.0, 4.0])
@@ -221,3 +224,72 @@ def test_the_exponential_ends_in_nothing_and_in_infinity():
     assert (elementary.exp(-709.0), elementary.exp(-800.0)) == (0.0, 0.0)
     assert (elementary.exp(710.0), elementary.exp(1e300)) == (math.inf, math.inf)
     assert (elementary.exp(0.0), elementary.log(1.0), elementary.power(2.0, 3.0)) == (1.0, 0.0, pytest.approx(8.0))
+
+
+#: A family, the form, arguments, and what is wrong with each of those named (empty: with the law as a whole).
+REFUSED = [
+    ("uniform", "quantity", {"low": 1.0, "high": 3.0}, {}),
+    ("uniform", "quantity", {"low": 2.0, "high": 1.0}, {"high": "must not be below low"}),
+    ("uniform", "factor", {"low": 0.5}, {}),
+    ("uniform", "factor", {"low": 1.5}, {"low": "a factor has mean 1"}),
+    ("lognormal", "quantity", {"cv": 0.5, "mean": 1.0}, {}),
+    ("lognormal", "quantity", {"cv": 2000.0, "mean": 1.0}, {"cv": "at most 1000"}),
+    ("lognormal", "quantity", {"cv": 0.5, "mean": 1.0, "p50": 1.0}, {"": "either mean and cv, or p50 and p99"}),
+    ("lognormal", "quantity", {"mean": 1.0}, {"": "needs mean and cv"}),
+    ("lognormal", "quantity", {"p50": 2.0, "p99": 1.0}, {"p99": "must not be below p50"}),
+    ("lognormal", "quantity", {"p50": 1.0, "p99": 1e7}, {"p99": "at most 1e+06 times p50"}),
+    ("lognormal", "quantity", {"p50": 1.0, "p99": 9.0}, {}),
+    ("lognormal", "factor", {"cv": 0.5}, {}),
+    ("weibull", "quantity", {"mean": 1.0, "shape": 0.5}, {}),
+    ("weibull", "factor", {"shape": 0.01}, {"shape": "at least 0.1"}),
+    ("pareto", "quantity", {"shape": 2.0, "minimum": 1.0}, {}),
+    ("pareto", "quantity", {"shape": 2.0, "minimum": 1.0, "maximum": 1.0}, {"maximum": "above minimum"}),
+    ("pareto", "quantity", {"shape": 2.0, "minimum": 1.0, "maximum": 1e9}, {"maximum": "never reached"}),
+    ("pareto", "quantity", {"shape": 1.0, "minimum": 1.0}, {"shape": "infinite mean"}),
+    ("pareto", "factor", {"shape": 0.9, "spread": 100.0}, {}),
+    ("pareto", "factor", {"shape": 0.9, "spread": 1.0}, {"spread": "must be above 1"}),
+    ("pareto", "factor", {"shape": 2.0, "spread": 1e9}, {"spread": "never reached"}),
+    ("pareto", "factor", {"shape": 0.9}, {"shape": "give a spread (maximum / minimum)"}),
+    ("gamma", "quantity", {"cv": 5.0, "mean": 1.0}, {"cv": "at most 4"}),
+    ("gamma", "factor", {"cv": 1.0}, {}),
+    ("hyperexponential", "quantity", {"cv": 0.5, "mean": 1.0}, {"cv": "from 1 to 1000"}),
+    ("hyperexponential", "factor", {"cv": 2.0}, {}),
+    ("constant", "quantity", {"value": 1.0}, {}),
+    ("exponential", "factor", {}, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "arguments", "wrong"), REFUSED)
+def test_what_arguments_say_against_each_other(name, form, arguments, wrong):
+    statement = getattr(BY_NAME[name], form)
+    said = {"".join(path): message for path, message in statement.refusals(**arguments)}
+    assert said.keys() == wrong.keys()
+    assert all(message in said[path] for path, message in wrong.items())
+    if not wrong:
+        law = Law.of(statement.terms(**arguments))
+        assert law.mean() == pytest.approx(1.0) or form == "quantity"
+
+
+def test_a_statement_has_an_example_of_every_way_and_none_is_refused():
+    for family in FAMILIES:
+        for statement in (family.quantity, family.factor):
+            if isinstance(statement, Statement):
+                examples = statement.examples()
+                assert len(examples) == len(statement.ways)
+                assert not any(list(statement.refusals(**example)) for example in examples)
+                assert all(Law.of(statement.terms(**example)).family.name == family.name for example in examples)
+
+
+def test_laws_without_spread_are_constant():
+    constant = Law.constant(2.0)
+    alike = [Law.uniform(2.0, 2.0), Law.lognormal(2.0, 0.0), Law.gamma(2.0, 0.0), Law.empirical([2.0, 2.0])]
+    alike += [Law.empirical_cdf([2.0, 2.0], [0.5, 1.0]), Law.mixture([(1, constant), (2, constant)])]
+    x = np.array([1.9, 2.0, 2.1])
+    for law in (constant, *alike):
+        assert law.is_constant()
+        assert law.mean() == pytest.approx(2.0)
+        assert np.allclose(law.cdf(x + 1e-12), [0.0, 1.0, 1.0])
+        assert law.scaled(3.0).quantile(0.3) == pytest.approx(6.0)
+    assert Law.none().is_constant() and Law.none().mean() == 0.0
+    assert not Law.mixture([(1, constant), (2, Law.constant(3.0))]).is_constant()
+    assert not Law.exponential(1.0).is_constant()

@@ -8,7 +8,7 @@ from simulator.planner.fleet import fleet
 from simulator.planner.machines import machine_factors
 from simulator.planner.plans import make_plan
 from simulator.report.fleet import fleet_line
-from simulator.scenario.machines import machine_of, machines_of, memory_of
+from simulator.scenario.machines import machine_of, memory_of
 from simulator.testing import scenarios
 
 
@@ -42,7 +42,7 @@ def test_replicas_of_neighbouring_shards_share_a_machine(values):
         for shard in range(stage.shards):
             for replica in range(stage.replicas):
                 places.setdefault(machine_of(stage, shard, replica), []).append((replica, shard))
-        assert sorted(places) == list(range(machines_of(stage))), "every machine has a replica"
+        assert sorted(places) == list(range(stage.machines)), "every machine has a replica"
         for held in places.values():
             assert len(held) <= stage.per_machine
             assert len({replica for replica, _ in held}) == 1, "no machine holds two replicas of a shard"

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from simulator.core.laws import Law
 from simulator.workload.arrivals import POISSON_GAPS, arrivals_counted, arrivals_until, epochs, epochs_until
 from simulator.workload.modulation import Modulation, TooManyDwells, modulated
-from simulator.workload.rates import Rate, RatePiece, WavePiece
+from simulator.workload.rates import LinearStretch, Rate, WaveStretch
 
 BURSTS = Modulation.of([1, 5], [2.0, 0.5])
 THREE = Modulation.of([0, 1, 3], [1.0, 0.5, 2.0])
 
 
 def constant(rate_per_s: float, duration_s: float = math.inf) -> Rate:
-    return Rate([RatePiece(duration_s, rate_per_s, rate_per_s)])
+    return Rate([LinearStretch(duration_s, rate_per_s, rate_per_s)])
 
 
 @pytest.mark.parametrize("states", [BURSTS, THREE, Modulation.of([2, 7, 1], [3.0])])
@@ -55,7 +55,7 @@ def test_the_first_state_is_drawn_in_proportion_to_dwell():
 
 
 def test_the_product_cumulates_to_the_integral_of_rate_and_factor():
-    base = Rate([WavePiece(20.0, 30.0, 1.7, 8.0)])
+    base = Rate([WaveStretch(20.0, 30.0, 1.7, 8.0)])
     rate = modulated(THREE, 3, 1, base, 20.0)
     time_s = np.linspace(0, 20.0, 400_001)
     level = rate.at(time_s)
@@ -66,10 +66,10 @@ def test_the_product_cumulates_to_the_integral_of_rate_and_factor():
 
 BASES = st.sampled_from(
     [
-        [RatePiece(5.0, 40.0, 40.0)],
-        [RatePiece(1.0, 0.0, 0.0), RatePiece(3.0, 0.0, 90.0), RatePiece(2.0, 50.0, 0.0)],
-        [WavePiece(6.0, 50.0, 2.0, 1.5)],
-        [RatePiece(1.0, 9.0, 9.0), WavePiece(6.0, 50.0, 1.2, 40.0)],
+        [LinearStretch(5.0, 40.0, 40.0)],
+        [LinearStretch(1.0, 0.0, 0.0), LinearStretch(3.0, 0.0, 90.0), LinearStretch(2.0, 50.0, 0.0)],
+        [WaveStretch(6.0, 50.0, 2.0, 1.5)],
+        [LinearStretch(1.0, 9.0, 9.0), WaveStretch(6.0, 50.0, 1.2, 40.0)],
     ]
 )
 

@@ -16,9 +16,9 @@ from simulator.workload.arrivals import (
     epochs,
     epochs_until,
 )
-from simulator.workload.rates import Rate, RatePiece
+from simulator.workload.rates import LinearStretch, Rate
 
-FOREVER = Rate([RatePiece(math.inf, 4.0, 4.0)])
+FOREVER = Rate([LinearStretch(math.inf, 4.0, 4.0)])
 
 
 def test_constant_arrivals_are_half_a_gap_from_both_ends():
@@ -45,7 +45,7 @@ def test_poisson_gaps_have_the_mean_and_spread_of_a_poisson_process():
 
 def test_two_loads_share_their_luck():
     slow = arrivals_counted(POISSON_GAPS, 5, 0, FOREVER, 100)
-    fast = arrivals_counted(POISSON_GAPS, 5, 0, Rate([RatePiece(math.inf, 8.0, 8.0)]), 100)
+    fast = arrivals_counted(POISSON_GAPS, 5, 0, Rate([LinearStretch(math.inf, 8.0, 8.0)]), 100)
     assert np.all(np.abs(slow - 2 * fast) <= 2)
 
 
@@ -56,9 +56,9 @@ def test_replications_have_luck_of_their_own():
 @pytest.mark.parametrize(
     "pieces",
     [
-        [RatePiece(10.0, 5.0, 5.0)],
-        [RatePiece(10.0, 0.0, 8.0), RatePiece(5.0, 8.0, 8.0), RatePiece(3.0, 8.0, 0.0)],
-        [RatePiece(2.0, 3.0, 3.0), RatePiece(4.0, 0.0, 0.0), RatePiece(2.0, 6.0, 1.0)],
+        [LinearStretch(10.0, 5.0, 5.0)],
+        [LinearStretch(10.0, 0.0, 8.0), LinearStretch(5.0, 8.0, 8.0), LinearStretch(3.0, 8.0, 0.0)],
+        [LinearStretch(2.0, 3.0, 3.0), LinearStretch(4.0, 0.0, 0.0), LinearStretch(2.0, 6.0, 1.0)],
     ],
 )
 def test_the_inverse_undoes_the_cumulated_rate(pieces):
@@ -74,7 +74,7 @@ def test_the_inverse_undoes_the_cumulated_rate(pieces):
 
 
 def test_nothing_arrives_while_the_rate_is_zero():
-    rate = Rate([RatePiece(2.0, 50.0, 50.0), RatePiece(4.0, 0.0, 0.0), RatePiece(2.0, 50.0, 50.0)])
+    rate = Rate([LinearStretch(2.0, 50.0, 50.0), LinearStretch(4.0, 0.0, 0.0), LinearStretch(2.0, 50.0, 50.0)])
     instants = arrivals_until(POISSON_GAPS, 11, 0, rate) / 1e9
     assert len(instants) > 100
     assert not np.any((instants > 2.0) & (instants < 6.0))
@@ -82,7 +82,7 @@ def test_nothing_arrives_while_the_rate_is_zero():
 
 
 def test_a_ramp_offers_the_load_that_was_asked():
-    rate = Rate([RatePiece(1000.0, 0.0, 100.0)])
+    rate = Rate([LinearStretch(1000.0, 0.0, 100.0)])
     counts = [len(arrivals_until(POISSON_GAPS, seed, 0, rate)) for seed in range(20)]
     expected = 50_000
     assert abs(np.mean(counts) - expected) < 5 * math.sqrt(expected / len(counts))
@@ -100,8 +100,8 @@ def test_a_trace_of_one_row():
 @pytest.mark.parametrize("gaps", [POISSON_GAPS, CONSTANT_GAPS, Law.gamma(1.0, 2.0)])
 def test_arrivals_do_not_depend_on_how_many_are_made_at_a_time(gaps, monkeypatch):
     """Cut into blocks, at a rate that goes up and down, stands still and ends."""
-    pieces = [RatePiece(9.0, 4.0, 20.0), RatePiece(3.0, 0.0, 0.0), RatePiece(20.0, 20.0, 1.0)]
-    for rate in (Rate(pieces), Rate([RatePiece(math.inf, 7.0, 7.0)])):
+    pieces = [LinearStretch(9.0, 4.0, 20.0), LinearStretch(3.0, 0.0, 0.0), LinearStretch(20.0, 20.0, 1.0)]
+    for rate in (Rate(pieces), Rate([LinearStretch(math.inf, 7.0, 7.0)])):
         whole = arrivals_counted(gaps, 3, 1, rate, 400)
         assert len(whole) == (400 if math.isinf(rate.arrivals) else len(epochs_until(gaps, 3, 1, rate.arrivals)))
         for block in (1, 7, 64):
@@ -109,8 +109,8 @@ def test_arrivals_do_not_depend_on_how_many_are_made_at_a_time(gaps, monkeypatch
             assert np.array_equal(arrivals_counted(gaps, 3, 1, rate, 400), whole)
         monkeypatch.undo()
     with pytest.raises(OverflowError) as early:
-        arrivals_counted(gaps, 3, 1, Rate([RatePiece(math.inf, 1e-7, 1e-7)]), 900)
+        arrivals_counted(gaps, 3, 1, Rate([LinearStretch(math.inf, 1e-7, 1e-7)]), 900)
     monkeypatch.setattr(arrivals, "BLOCK", 64)
     with pytest.raises(OverflowError) as late:
-        arrivals_counted(gaps, 3, 1, Rate([RatePiece(math.inf, 1e-7, 1e-7)]), 900)
+        arrivals_counted(gaps, 3, 1, Rate([LinearStretch(math.inf, 1e-7, 1e-7)]), 900)
     assert str(early.value) == str(late.value)

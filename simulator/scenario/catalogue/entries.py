@@ -85,10 +85,10 @@ class Catalogue:
 @lru_cache(maxsize=1)
 def built_in() -> Catalogue:
     """The catalogue that comes with the package."""
-    found = Catalogue()
+    catalogue = Catalogue()
     for section in SECTIONS:
-        found = read_catalogue(str(Path(__file__).parent / f"{section}.yaml"), found)
-    return found
+        catalogue = read_catalogue(str(Path(__file__).parent / f"{section}.yaml"), catalogue)
+    return catalogue
 
 
 def catalogue_of(file: str | None) -> Catalogue:
@@ -115,11 +115,11 @@ def entries_named(catalogue: Catalogue, name: str) -> list[Entry]:
     ScenarioError
         If there is none.
     """
-    found = [entry for entry in catalogue.entries() if entry.name == name]
-    if not found:
+    entries = [entry for entry in catalogue.entries() if entry.name == name]
+    if not entries:
         near = did_you_mean(name, [entry.name for entry in catalogue.entries()])
         raise ScenarioError([Problem("catalogue", 0, 0, "", f"no entry is called {name!r}{near}")])
-    return found
+    return entries
 
 
 class _Reader:
@@ -134,7 +134,7 @@ class _Reader:
             raise ScenarioError(
                 [root.mark.problem("", f"a catalogue has hardware and models, got {shown(root.plain())}")]
             )
-        found = Catalogue()
+        catalogue = Catalogue()
         for section, entries in root.value.items():
             if section not in SECTIONS:
                 near = did_you_mean(section, list(SECTIONS))
@@ -143,12 +143,12 @@ class _Reader:
                 self.problems.append(entries.mark.problem(section, f"expected a map, got {shown(entries.plain())}"))
             else:
                 for name, node in entries.value.items():
-                    entry = self.entry(section, name, node, found.sections[section])
+                    entry = self.entry(section, name, node, catalogue.sections[section])
                     if entry is not None:
-                        found.sections[section][name] = entry
+                        catalogue.sections[section][name] = entry
         if self.problems:
             raise ScenarioError(self.problems)
-        return found.over(self.below)
+        return catalogue.over(self.below)
 
     def entry(self, section: str, name: str, node: Node, above: dict[str, Entry]) -> Entry | None:
         path = f"{section}.{name}"
@@ -160,19 +160,19 @@ class _Reader:
         default = Figure("", None, about["source"] or "", about["confidence"] or "")
         figures: list[Figure] = []
         children = {key: child for key, child in node.value.items() if key not in _ABOUT}
-        written = {key: self.written(path, key, child, default, figures) for key, child in children.items()}
-        own = Node(written, node.mark)
+        plain = {key: self.plain_of(path, key, child, default, figures) for key, child in children.items()}
+        own = Node(plain, node.mark)
         description = about["description"] or ("" if base is None else base.description)
         if base is not None:
             kind = base.node.value.get("kind")
-            if kind is not None and "kind" in written and written["kind"].value != kind.value:
+            if kind is not None and "kind" in plain and plain["kind"].value != kind.value:
                 message = f"{base.name!r} is a {kind.value} model; leave kind out, or leave from out"
-                self.problems.append(written["kind"].mark.problem(f"{path}.kind", message))
+                self.problems.append(plain["kind"].mark.problem(f"{path}.kind", message))
             own = merge(base.node, own)
             keys = [figure.key for figure in figures]
             kept = [figure for figure in base.figures if not any(_is_part_of(figure.key, key) for key in keys)]
             figures = [*kept, *figures]
-        self.check_keys(section, path, own, written)
+        self.check_keys(section, path, own, plain)
         return Entry(name, section, description, own, tuple(figures))
 
     def base(self, section: str, path: str, node: Node, above: dict[str, Entry]) -> Entry | None:
@@ -201,7 +201,7 @@ class _Reader:
             self.problems.append(child.mark.problem(f"{path}.{key}", message))
         return child.value
 
-    def written(self, path: str, key: str, node: Node, default: Figure, figures: list[Figure]) -> Node:
+    def plain_of(self, path: str, key: str, node: Node, default: Figure, figures: list[Figure]) -> Node:
         """A value as a scenario would write it, its figures noted."""
         if key == "kind":
             return node
@@ -210,13 +210,13 @@ class _Reader:
             if "value" in node.value and set(node.value) <= {"value", "source", "confidence"}:
                 source, confidence = (self.text(inner, what, node) for what in ("source", "confidence"))
                 own = Figure("", None, source or default.source, confidence or default.confidence)
-                return self.written(path, key, node.value["value"], own, figures)
+                return self.plain_of(path, key, node.value["value"], own, figures)
             children = node.value.items()
             return Node(
-                {name: self.written(inner, name, child, default, figures) for name, child in children}, node.mark
+                {name: self.plain_of(inner, name, child, default, figures) for name, child in children}, node.mark
             )
         if isinstance(node.value, list) and any(isinstance(item.value, dict) for item in node.value):
-            items = [self.written(path, f"{key}[{at}]", item, default, figures) for at, item in enumerate(node.value)]
+            items = [self.plain_of(path, f"{key}[{at}]", item, default, figures) for at, item in enumerate(node.value)]
             return Node(items, node.mark)
         lacking = [what for what in ("source", "confidence") if not getattr(default, what)]
         if lacking:
@@ -225,7 +225,7 @@ class _Reader:
         figures.append(Figure(inner.split(".", 2)[2], node.plain(), default.source, default.confidence))
         return node
 
-    def check_keys(self, section: str, path: str, entry: Node, written: dict[str, Node]) -> None:
+    def check_keys(self, section: str, path: str, entry: Node, plain: dict[str, Node]) -> None:
         """An entry has keys that a scenario knows."""
         spec: Any = HardwareSpec
         if section == "models":
@@ -240,7 +240,7 @@ class _Reader:
                 return
             spec = MODEL_SPECS[kind.value]
         known = [info.alias or name for name, info in spec.model_fields.items()]
-        for key, node in written.items():
+        for key, node in plain.items():
             if key not in known:
                 self.problems.append(node.mark.problem(f"{path}.{key}", f"unknown key{did_you_mean(key, known)}"))
 

@@ -28,16 +28,16 @@ def with_catalogue(root: Node) -> tuple[Node, list[Problem]]:
     """
     if not isinstance(root.value, dict):
         return root, []
-    found = _Resolver(catalogue_for(root))
+    resolver = _Resolver(catalogue_for(root))
     entries = {key: child for key, child in root.value.items() if key != "catalogue"}
     hardware, stages = entries.get("hardware"), entries.get("stages")
     if hardware is not None and isinstance(hardware.value, dict):
-        machines = {name: found.hardware(name, node) for name, node in hardware.value.items()}
+        machines = {name: resolver.hardware(name, node) for name, node in hardware.value.items()}
         entries["hardware"] = Node(machines, hardware.mark)
     if stages is not None and isinstance(stages.value, list):
-        staged = [found.stage(f"stages[{index}]", node) for index, node in enumerate(stages.value)]
+        staged = [resolver.stage(f"stages[{index}]", node) for index, node in enumerate(stages.value)]
         entries["stages"] = Node(staged, stages.mark)
-    return Node(entries, root.mark), found.problems
+    return Node(entries, root.mark), resolver.problems
 
 
 def catalogue_for(root: Node) -> Catalogue:

@@ -1,0 +1,131 @@
+"""One place for a thing: what stands in a table of the package stands wherever it should, without being listed there.
+
+A row of ``core.laws.sampling.FAMILIES`` is a family of laws. Its models, strategies, check and reference follow.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import strategies as st
+
+from simulator.core.laws import Law, LawTable
+from simulator.core.laws.family import NOT_STATED, Statement
+from simulator.core.laws.sampling import FAMILIES
+from simulator.running.doctor import all_that_differs
+from simulator.scenario import json_schema, scenario_from_dict
+from simulator.scenario.laws import BY_HAND, FORMS, MODELS
+from simulator.testing.strategies import factor_laws, laws, stated
+from simulator.testing.written import duration_laws, written_factor_laws
+
+BY_NAME = {family.name: family for family in FAMILIES if family.name != "none"}
+STATED = [name for name, family in BY_NAME.items() if family.quantity != NOT_STATED]
+BY_NUMBERS = [name for name, family in BY_NAME.items() if isinstance(family.quantity, Statement)]
+FACTORS_BY_NUMBERS = [name for name, family in BY_NAME.items() if isinstance(family.factor, Statement)]
+
+SMALLEST = settings(max_examples=3000, derandomize=True, database=None, deadline=None)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_family_is_drawn_by_the_strategies(name):
+    law = find(laws(kinds=[name]), lambda law: law.kind == BY_NAME[name].code, settings=SMALLEST)
+    assert law.family is BY_NAME[name]
+
+
+@pytest.mark.parametrize("name", [name for name in STATED if BY_NAME[name].factor != NOT_STATED])
+def test_a_family_is_drawn_as_a_factor(name):
+    assert find(factor_laws(kinds=[name]), lambda law: True, settings=SMALLEST).mean() == pytest.approx(1.0)
+
+
+def kinds_in(strategy):
+    seen = set()
+
+    @settings(
+        max_examples=1500, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(strategy)
+    def draw(law):
+        seen.add(law["kind"] if isinstance(law, dict) else "constant")
+
+    draw()
+    return seen
+
+
+def test_families_stated_by_numbers_are_drawn_as_a_scenario_states_them():
+    assert kinds_in(duration_laws()) >= set(BY_NUMBERS)
+    assert kinds_in(written_factor_laws()) >= set(FACTORS_BY_NUMBERS)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_family_has_a_model_for_each_form_or_says_that_no_scenario_states_it(name):
+    family = BY_NAME[name]
+    ways = (family.quantity, family.quantity, family.factor)
+    expected = {form for form, way in zip(FORMS, ways, strict=True) if way != NOT_STATED}
+    assert set(MODELS[name]) == expected
+    assert all(isinstance(way, Statement) or way in BY_HAND or way == NOT_STATED for way in ways)
+    kinds = json_schema()["$defs"]
+    for form in expected:
+        assert kinds[MODELS[name][form].__name__]["properties"]["kind"]["const"] == name
+
+
+def test_a_stage_takes_every_family_wherever_it_takes_a_law():
+    schema = json_schema()
+    for path in (("Stage", "candidates"), ("Network", "response"), ("Variability", "task"), ("Load", "work")):
+        at = json.dumps(schema["$defs"][path[0]]["properties"][path[1]])
+        assert set(STATED) <= set(re.findall(r'"(\w+)": "#/\$defs/', at)), path
+
+
+@pytest.mark.parametrize("name", BY_NUMBERS)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_a_scenario_says_of_a_family_what_its_constructor_says(name, data):
+    """In all three forms; and what is said is said again the same."""
+    family = BY_NAME[name]
+    for form, statement in zip(FORMS, (family.quantity, family.quantity, family.factor), strict=True):
+        arguments = data.draw(stated(statement))
+        model = MODELS[name][form]
+        units = {argument.name for argument in statement.arguments if argument.has_unit}
+        as_text = {key: f"{x!r}s" if form.name == "Duration" and key in units else x for key, x in arguments.items()}
+        part = model(kind=name, **as_text)
+        assert part.law == Law.of(statement.terms(**arguments))
+        assert part.law.family.name in (name, "constant"), "a law without spread may be constant"
+        assert not list(statement.refusals(**arguments)), "what is drawn is not refused"
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_two_chains_of_kernels_know_every_family(name):
+    """One by one and many at once, and in a mixture: the same bits; and not those of another branch."""
+    law = find(laws(kinds=[name]), lambda law: not law.is_constant() or name == "constant", settings=SMALLEST)
+    law = Law.constant(3.0) if name == "constant" else law
+    u = np.linspace(0.001, 0.999, 200)
+    together = law.quantiles(u)
+    assert together.tolist() == [law.quantile(float(each)) for each in u]
+    assert together.max() > 0, "a branch that is missing gives 0"
+    assert np.array_equal(LawTable.of([Law.none(), law]).law(1).quantiles(u), together)
+    if name != "mixture":
+        of_part = Law.mixture([(1, Law.constant(1.0)), (1, law)]).quantiles(0.5 + u / 2)
+        assert np.allclose(of_part, together, rtol=1e-9)
+
+
+def test_the_reference_states_every_family():
+    text = (ROOT / "README.md").read_text()
+    of_laws, of_factors = re.search(r"A \*law\* is (.*?)A \*factor law\* has (.*?)\n\n", text, re.DOTALL).groups()
+    for name in STATED:
+        family = BY_NAME[name]
+        for where, way in ((of_laws, family.quantity), (of_factors, family.factor)):
+            stands = re.search(rf"`{name}( \{{.*?\}})?`([^,]*`\{{.*?\}}`)?", where)
+            assert stands, f"README does not say how {name} is stated"
+            for argument in way.arguments if isinstance(way, Statement) else ():
+                assert re.search(rf"\b{argument.name}\b", stands[0]), f"README does not say {argument.name} of {name}"
+
+
+def test_doctor_draws_every_family_that_numbers_state():
+    scenario = all_that_differs()
+    laws_there = [law for stage in scenario["stages"] for law in stage["variability"].values()]
+    assert {law["kind"] for law in laws_there} >= set(FACTORS_BY_NUMBERS)
+    assert scenario_from_dict(scenario)
