@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REACH := tests/test_engines_agree.py tests/test_engine.py tests/test_replica_machine.py tests/test_reached.py tests/test_plugin_engines.py tests/unit
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test check verify coverage fuzz golden bench clean
+.PHONY: demo test check answers verify coverage fuzz golden bench clean
 
 $(BIN)/shardsim: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ check: $(VENV)/dev  ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+answers: $(VENV)/dev  ## whole runs of the gallery and of the README's commands give the stored answers; about 5 minutes on 2 cores
+	$(BIN)/python tests/same_answers.py compare
 
 verify: $(BIN)/shardsim  ## known answers and coverage of intervals at depth, under 60 minutes on 2 cores
 	$(BIN)/shardsim verify --deep

@@ -273,7 +273,7 @@ class BelowZero(Uniform):
 
 
 def table_of_the_median(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("simulator.testing.of_laws.law_of", lambda name, thing, factor: Law.constant(thing.middle))
+    patch.setattr("simulator.testing.checks.laws.law_of", lambda name, thing, factor: Law.constant(thing.middle))
 
 
 def mixture_forgets_a_part(patch: pytest.MonkeyPatch) -> None:
@@ -347,7 +347,7 @@ class OwnLuck(Exponential):
 
 def rate_in_gaps(patch: pytest.MonkeyPatch) -> None:
     """Twice the rate is thinned, not pressed together."""
-    from simulator.testing import processes
+    from simulator.testing.checks import processes
 
     honest = processes.arrivals_counted
 
@@ -358,14 +358,14 @@ def rate_in_gaps(patch: pytest.MonkeyPatch) -> None:
 
 
 def one_replication(patch: pytest.MonkeyPatch) -> None:
-    from simulator.testing import processes
+    from simulator.testing.checks import processes
 
     honest = processes.epochs
     patch.setattr(processes, "epochs", lambda gaps, seed, _, count: honest(gaps, seed, 0, count))
 
 
 def negative_start(patch: pytest.MonkeyPatch) -> None:
-    from simulator.testing import processes
+    from simulator.testing.checks import processes
 
     honest = processes.epochs
     patch.setattr(processes, "epochs", lambda gaps, seed, run, count: honest(gaps, seed, run, count) - 0.6)
@@ -434,9 +434,9 @@ def busier_of_two(replicas, outstanding, turn, u, v):
 
 
 def compiled_otherwise(patch: pytest.MonkeyPatch) -> None:
-    from simulator.testing import routed
+    from simulator.testing.checks import choices
 
-    patch.setattr(routed, "_in_machine_code", lambda rule: lambda replicas, outstanding, turn, u, v: replicas - 1)
+    patch.setattr(choices, "_in_machine_code", lambda rule: lambda replicas, outstanding, turn, u, v: replicas - 1)
 
 
 RULES = (
@@ -580,13 +580,13 @@ def planned_with(**changes: Callable[[Any], Any]) -> Edit:
     """The planner makes another plan."""
 
     def edit(patch: pytest.MonkeyPatch) -> None:
-        from simulator.testing import walked
+        from simulator.testing.checks import walks
 
-        def make_plan(scenario, replication=0, *, honest=walked.make_plan):
+        def make_plan(scenario, replication=0, *, honest=walks.make_plan):
             plan = honest(scenario, replication)
             return dataclasses.replace(plan, **{name: frozen(made(plan)) for name, made in changes.items()})
 
-        patch.setattr(walked, "make_plan", make_plan)
+        patch.setattr(walks, "make_plan", make_plan)
 
     return edit
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 from kit_wrong import WRONG, Right, RightArrivals, RightFactor, RightLaw, right_rule
 
-from simulator.planner.plans import POLICIES
+from simulator.planner.system import POLICIES
 from simulator.testing import (
     BOOK,
     LawBroken,
     arrivals,
-    broken,
     check_arrivals,
     check_law,
     check_model,
     check_rule,
     check_scenario,
+    law_check,
     laws,
     models,
 )
-from simulator.testing.broken import smallest
+from simulator.testing.law_check import smallest
 
 #: Laws that the kit itself asks for; the others are asked by the tests that ``docs/laws.md`` names.
 ASKED = [number for number in BOOK if number[0] in "MLARS" or number in ("E1", "E2", "E3", "E4")]
@@ -51,7 +51,7 @@ def test_a_part_that_breaks_a_law_is_told(wrong, monkeypatch):
 @pytest.mark.parametrize("wrong", WHOLE, ids=[f"{one.law}, {one.name}" for one in WHOLE])
 def test_a_scenario_that_breaks_a_law_is_told(wrong, monkeypatch):
     """By the first case that is found: making it small takes seconds a law, and is asked of a few below."""
-    monkeypatch.setattr(broken, "smallest", lambda *args, shrinks: smallest(*args, shrinks=False))
+    monkeypatch.setattr(law_check, "smallest", lambda *args, shrinks: smallest(*args, shrinks=False))
     is_told(wrong, monkeypatch, only=[wrong.law])
 
 

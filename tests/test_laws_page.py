@@ -16,7 +16,7 @@ from simulator.core.plan import frozen
 from simulator.engines import compiled
 from simulator.testing import BOOK, plans
 from simulator.testing.book import UNORDERED
-from simulator.testing.derive import machines_of, measured, parts_of, remade
+from simulator.testing.checks.derive import machines_of, measured, parts_of, remade
 from simulator.testing.page import Evidence, laws_page
 
 PAGE = ROOT / "docs" / "laws.md"
@@ -91,7 +91,7 @@ def test_numbers_are_in_order():
 
 def test_laws_that_are_cited_in_the_sources_are_in_the_book():
     cited = set()
-    for path in (ROOT / "simulator" / "testing").glob("of_*.py"):
+    for path in (ROOT / "simulator" / "testing").glob("checks/*.py"):
         cited |= set(re.findall(r'"([MLARSEFT]\d{1,2})"', path.read_text()))
     assert cited
     assert cited <= set(BOOK)

@@ -20,8 +20,8 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.running.doctor import all_that_differs
 from simulator.scenario import json_schema, scenario_from_dict
 from simulator.scenario.laws import BY_HAND, FORMS, MODELS
-from simulator.testing.strategies import factor_laws, laws, stated
-from simulator.testing.written import duration_laws, written_factor_laws
+from simulator.testing.strategies.plans import factor_laws, laws, stated
+from simulator.testing.strategies.scenarios import duration_laws, factor_law_maps
 
 BY_NAME = {family.name: family for family in FAMILIES if family.name != "none"}
 STATED = [name for name, family in BY_NAME.items() if family.quantity != NOT_STATED]
@@ -58,7 +58,7 @@ def kinds_in(strategy):
 
 def test_families_stated_by_numbers_are_drawn_as_a_scenario_states_them():
     assert kinds_in(duration_laws()) >= set(BY_NUMBERS)
-    assert kinds_in(written_factor_laws()) >= set(FACTORS_BY_NUMBERS)
+    assert kinds_in(factor_law_maps()) >= set(FACTORS_BY_NUMBERS)
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -47,7 +47,7 @@ def test_what_is_verified_is_what_the_table_has():
     assert {row["family"] for row in rows()} == set(VERIFIED) - {"paper", "laws"}
     assert set(families_of()) == set(VERIFIED) | {"engines"}
     for deep in (False, True):
-        assert {piece.family for piece in program.pieces_of(deep, 0, families_of(deep))} == set(families_of(deep))
+        assert {one.family for one in program.examinations_of(deep, 0, families_of(deep))} == set(families_of(deep))
     assert set(families_of(deep=True)) == set(families_of()) | {"intervals", "sizing"}
 
 
@@ -332,9 +332,9 @@ def test_a_run_that_contradicts_a_law_by_itself_is_a_failure():
     def contradicts():
         raise ContradictionError("do not trust it\nmore")
 
-    [line] = program._look(program.Piece("capacity", "one", contradicts)).lines
+    [line] = program._look(program.Examination("capacity", "one", contradicts)).lines
     assert (line.verdict, line.note, line.failed) == (CONTRADICTED, "do not trust it", True)
-    assert program._look(program.Piece("capacity", "one", lambda: Examined(()))).lines == ()
+    assert program._look(program.Examination("capacity", "one", lambda: Examined(()))).lines == ()
 
 
 def test_laws_of_the_book_are_lines(monkeypatch):

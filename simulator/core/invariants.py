@@ -1,75 +1,174 @@
-"""What every Trace obeys, recomputed the slow way from the Plan: for tests, and for whoever doubts a run."""
+"""What every Trace obeys, recomputed the slow way from the Plan: for tests, and for whoever doubts a run.
+
+A row of ``INVARIANTS`` is all there is of an invariant but its check: documentation, kit and tests go by the table.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from simulator.core import draws, rules
+from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT
 from simulator.core.laws import sampling
-from simulator.core.plan import NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.trace import COMPLETE, TaskGrid, Trace
+from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
+from simulator.core.trace import COMPLETE, Trace
 
 
-def verify_trace(plan: Plan, trace: Trace) -> None:
-    """Check conservation, causality and the breakdown of latency; with a task table, queues and counters too.
+class Invariant(NamedTuple):
+    """What a trace obeys."""
 
-    Raises
-    ------
-    AssertionError
-        Naming the first invariant that does not hold.
+    number: str  #: never given again
+    law: str  #: number of the law of scenarios (``docs/laws.md``) that it is part of
+    words: str
+
+
+#: Every invariant; those from I16 on need a table of tasks.
+INVARIANTS = {
+    row.number: row
+    for row in (
+        Invariant("I01", "S1", "the trace has the plan's arrivals"),
+        Invariant("I02", "S1", "the queries are measured that the plan says"),
+        Invariant("I03", "S1", "a query is complete if and only if it has left"),
+        Invariant("I04", "S1", "without a cut of the drain every query is complete"),
+        Invariant("I05", "S1", "a stage is entered on leaving another"),
+        Invariant("I06", "S1", "every query enters the first stage"),
+        Invariant("I07", "S2", "a stage closes after it was entered"),
+        Invariant("I08", "S2", "a stage is left after it closed"),
+        Invariant("I09", "S1", "candidates are known of entered stages"),
+        Invariant("I10", "S4", "a closed stage has a critical task"),
+        Invariant("I11", "S4", "the critical shard is one of the stage"),
+        Invariant("I12", "S4", "the critical task explains when a stage closes"),
+        Invariant("I13", "S4", "a service takes at least 1 ns"),
+        Invariant("I14", "S4", "a merge takes its time"),
+        Invariant("I15", "S4", "no answer counts after the closing one"),
+        Invariant("I16", "S2", "a task is enqueued a request latency after its sending"),
+        Invariant("I17", "S2", "a task is there only where its query is"),
+        Invariant("I18", "S2", "a task starts when it is there"),
+        Invariant("I19", "S2", "a service takes time"),
+        Invariant("I20", "S2", "an answer follows its finish"),
+        Invariant("I21", "S2", "a stage closes when all answers are there"),
+        Invariant("I22", "S2", "a stage closes at the last of its answers"),
+        Invariant("I23", "S4", "answers sum to what is recorded"),
+        Invariant("I24", "S6", "a task goes to a replica of its shard that is there"),
+        Invariant("I25", "S6", "by query, one index serves all shards"),
+        Invariant("I26", "S3", "first come, first served"),
+        Invariant("I27", "S3", "nobody overtakes those who still wait"),
+        Invariant("I28", "S3", "no more tasks at once than workers"),
+        Invariant("I29", "S3", "a worker serves one task at a time"),
+        Invariant("I30", "S3", "nobody waits while a worker is idle"),
+        Invariant("I31", "S3", "the worker is one of the replica's"),
+        Invariant("I32", "S5", "the tasks of a replica are counted"),
+        Invariant("I33", "S5", "busy and waiting times are summed"),
+        Invariant("I34", "S5", "the longest wait is kept"),
+        Invariant("I35", "S4", "the critical task's enqueue, waiting, service and answer are those of the task"),
+        Invariant("I36", "S2", "what happened to a copy is what its state says"),
+        Invariant("I37", "S1", "a copy has one row, and rows are in the order of query, stage, shard and copy"),
+        Invariant("I38", "S5", "no work is wasted where every answer counts"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An invariant that does not hold at one place of a trace."""
+
+    number: str
+    words: str
+    case: Mapping[str, Any]  #: where (query, stage, shard, replica) and the values there
+
+    def place(self) -> str:
+        """The case in one line."""
+        return ", ".join(f"{name} {value}" for name, value in self.case.items())
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.number}: {self.words} ({self.place()})"
+
+
+def violations(plan: Plan, trace: Trace) -> Iterator[Violation]:
+    """Every place at which a trace breaks an invariant: conservation, causality, the breakdown of latency.
+
+    With a table of tasks also queues and counters. Nothing is yielded of a trace that is right.
     """
-    assert np.array_equal(trace.arrival_ns, plan.arrival_ns), "I01: the trace has the plan's arrivals"
-    assert (trace.first_measured, trace.measured) == (plan.first_measured, plan.measured), "I02: the same are measured"
-    _funnel(plan, trace)
+    if not np.array_equal(trace.arrival_ns, plan.arrival_ns):
+        yield _violation("I01", {"arrivals": trace.arrival_ns.tolist(), "of the plan": plan.arrival_ns.tolist()})
+        return
+    if (trace.first_measured, trace.measured) != (plan.first_measured, plan.measured):
+        case = {"first measured": trace.first_measured, "measured": trace.measured}
+        yield _violation("I02", {**case, "of the plan": (plan.first_measured, plan.measured)})
+    yield from _funnel(plan, trace)
     for stage in range(len(plan.stages)):
-        _breakdown(plan, trace, stage)
+        yield from _instants(trace, stage)
+        yield from _breakdown(plan, trace, stage)
     if trace.task_table is not None:
-        table = trace.task_table.grid(plan)
-        for stage in range(len(plan.stages)):
-            _tasks(plan, trace, table, stage)
-            _queues(plan, table, stage)
-        _counters(plan, trace, table)
+        yield from _task_by_task(plan, trace)
 
 
-def _funnel(plan: Plan, trace: Trace) -> None:
+def _violation(number: str, case: Mapping[str, Any]) -> Violation:
+    return Violation(number, INVARIANTS[number].words, dict(case))
+
+
+def _at(number: str, broken: Any, where: Mapping[str, Any], **values: Any) -> Iterator[Violation]:
+    """A violation for each True of (n,) ``broken``: its place and the values there, arrays (n,) or the same for all."""
+    for index in np.flatnonzero(broken):
+        yield _violation(number, {name: _value(column, index) for name, column in {**where, **values}.items()})
+
+
+def _value(column: Any, index: Any) -> Any:
+    value = column[index] if isinstance(column, np.ndarray) else column
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _funnel(plan: Plan, trace: Trace) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost."""
-    complete = trace.outcome == COMPLETE
-    assert np.array_equal(complete, trace.completion_ns >= 0), "I03: a query is complete if and only if it has left"
+    query = {"query": np.arange(plan.queries)}
+    complete, left = trace.outcome == COMPLETE, trace.completion_ns >= 0
+    yield from _at("I03", complete != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
     if plan.drain_ns == NEVER_NS:
-        assert complete.all(), "I04: without a cut of the drain every query is complete"
+        yield from _at("I04", ~complete, query, outcome=trace.outcome)
     for stage in range(1, len(plan.stages)):
-        entered, left_before = trace.candidates[stage] >= 0, trace.leave_ns[stage - 1] >= 0
-        assert np.array_equal(entered, left_before), "I05: a stage is entered on leaving another"
-    assert np.all(trace.candidates[0] >= 0), "I06: every query enters the first stage"
-    for stage in range(len(plan.stages)):
-        enter, close, leave = trace.enter_ns[stage], trace.close_ns[stage], trace.leave_ns[stage]
-        assert np.all((close < 0) | (close >= enter)), "I07: a stage closes after it was entered"
-        assert np.all((leave < 0) | ((leave >= close) & (close >= 0))), "I08: a stage is left after it closed"
-        assert np.array_equal(trace.candidates[stage] >= 0, enter >= 0), "I09: candidates are known of entered stages"
+        candidates, leave_ns = trace.candidates[stage], trace.leave_ns[stage - 1]
+        entered = (candidates >= 0) != (leave_ns >= 0)
+        yield from _at("I05", entered, {**query, "stage": stage}, candidates=candidates, left_before_ns=leave_ns)
+    yield from _at("I06", trace.candidates[0] < 0, query, candidates=trace.candidates[0])
 
 
-def _breakdown(plan: Plan, trace: Trace, stage: int) -> None:
+def _instants(trace: Trace, stage: int) -> Iterator[Violation]:
+    """A stage is entered, closes and is left, in this order."""
+    enter, close, leave = trace.enter_ns[stage], trace.close_ns[stage], trace.leave_ns[stage]
+    where = {"query": np.arange(len(enter)), "stage": stage}
+    yield from _at("I07", (close >= 0) & (close < enter), where, enter_ns=enter, close_ns=close)
+    yield from _at("I08", (leave >= 0) & ((leave < close) | (close < 0)), where, close_ns=close, leave_ns=leave)
+    candidates = trace.candidates[stage]
+    yield from _at("I09", (candidates >= 0) != (enter >= 0), where, candidates=candidates, enter_ns=enter)
+
+
+def _breakdown(plan: Plan, trace: Trace, stage: int) -> Iterator[Violation]:
     """Latency of a stage is the critical task's request, wait, service and response, and the merge.
 
     The Trace derives the response from the rest, so it is held against what the task draws.
     """
-    row = plan.stages[stage]
-    closed = trace.close_ns[stage] >= 0
-    shard = trace.critical_shard[stage]
-    assert np.array_equal(closed, shard >= 0), "I10: a closed stage has a critical task"
-    assert np.all(shard[closed] < row["shards"]), "I11: the critical shard is one of the stage"
-    queries = np.flatnonzero(closed)
-    drawn = [_response_ns(plan, stage, int(query), int(shard[query])) for query in queries]
-    assert np.array_equal(trace.response_ns(stage, slice(None))[queries], np.array(drawn, dtype=np.int64)), (
-        "I12: the critical task explains when a stage closes"
-    )
-    assert np.all(trace.critical_service_ns[stage][closed] >= 1), "I13: a service takes at least 1 ns"
-    left = trace.leave_ns[stage] >= 0
-    merge = rules.merge_ns(plan.stages, stage, int(row["shards"]))
-    merged = (trace.leave_ns[stage] - trace.close_ns[stage])[left]
-    assert np.all(merged >= merge if row["mergers"] else merged == merge), "I14: a merge takes its time"
-    total, spent = trace.answer_sum_ns[stage][closed], (trace.close_ns[stage] - trace.enter_ns[stage])[closed]
-    assert np.all(total <= row["shards"] * spent), "I15: no answer counts after the closing one"
+    row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
+    close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
+    closed = close >= 0
+    yield from _at("I10", closed != (shard >= 0), where, close_ns=close, critical_shard=shard)
+    yield from _at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
+    response = trace.response_ns(stage, slice(None))
+    drawn = np.full(plan.queries, -1)
+    for query in np.flatnonzero(closed & (shard >= 0)):
+        drawn[query] = _response_ns(plan, stage, int(query), int(shard[query]))
+    yield from _at("I12", closed & (response != drawn), where, response_ns=response, response_drawn_ns=drawn)
+    service = trace.critical_service_ns[stage]
+    yield from _at("I13", closed & (service < 1), where, service_ns=service)
+    merge_ns, merged = rules.merge_ns(plan.stages, stage, int(row["shards"])), leave - close
+    wrong = merged < merge_ns if row["mergers"] else merged != merge_ns
+    yield from _at("I14", (leave >= 0) & wrong, where, merged_in_ns=merged, merge_ns=int(merge_ns))
+    total, most = trace.answer_sum_ns[stage], row["shards"] * (close - trace.enter_ns[stage])
+    yield from _at("I15", closed & (total > most), where, answer_sum_ns=total, at_most_ns=most)
 
 
 def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
@@ -79,90 +178,166 @@ def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
     return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
 
 
-def _tasks(plan: Plan, trace: Trace, table: TaskGrid, stage: int) -> None:
-    """Every task is sent, enqueued, started, finished and answered in that order, at a replica of its shard."""
+# --- tasks ------------------------------------------------------------------------------------------------------------
+
+
+class Rows(NamedTuple):
+    """Tasks that were sent, a row each; columns (n,)."""
+
+    query: I8
+    stage: I8
+    shard: I8
+    replica: I8
+    worker: I8
+    enqueue_ns: I8
+    start_ns: I8
+    finish_ns: I8
+    answer_ns: I8
+    copy: I8
+    batch: I8
+    state: I8
+
+    def some(self, mask: Any) -> Rows:
+        """Those under a mask."""
+        return Rows(*(column[mask] for column in self))
+
+    @property
+    def place(self) -> dict[str, I8]:
+        """What each is a task of."""
+        return {"query": self.query, "stage": self.stage, "shard": self.shard}
+
+
+def _rows(trace: Trace) -> Rows:
+    table = trace.task_table
+    assert table is not None
+    return Rows(*(getattr(table, name) for name in Rows._fields))
+
+
+def _task_by_task(plan: Plan, trace: Trace) -> Iterator[Violation]:
+    tasks = _rows(trace)
+    yield from _states(trace, tasks)
+    for stage in range(len(plan.stages)):
+        here = tasks.some(tasks.stage == stage)
+        yield from _life(plan, trace, here, stage)
+        yield from _gathering(plan, trace, here, stage)
+        yield from _routing(plan, here, stage)
+    workers = np.repeat(plan.stages["workers"], plan.stages["shards"] * plan.stages["replicas"])
+    for replica in range(plan.replicas):
+        mine = tasks.some((tasks.replica == replica) & (tasks.enqueue_ns >= 0))
+        yield from _queue(mine, int(workers[replica]), replica)
+    yield from _counters(plan, trace, tasks)
+
+
+#: Instants that a copy has reached, by its state; the others may be reached from any of several.
+REACHED = {SENT: 0, QUEUED: 1, RUNNING: 2, ANSWERING: 3, DONE: 4}
+
+
+def _states(trace: Trace, tasks: Rows) -> Iterator[Violation]:
+    """Every copy has one row, in order, and the instants that its state says."""
+    rank = np.lexsort((tasks.copy, tasks.shard, tasks.stage, tasks.query))
+    names = np.stack((tasks.query, tasks.stage, tasks.shard, tasks.copy))
+    again = np.zeros(len(rank), dtype=bool)
+    again[1:] = (names[:, 1:] == names[:, :-1]).all(axis=0)
+    yield from _at("I37", (rank != np.arange(len(rank))) | again, tasks.place, copy=tasks.copy)
+    instants = np.stack((tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns))
+    reached = (instants >= 0).sum(axis=0)
+    expected = np.array([REACHED.get(int(state), -1) for state in tasks.state], dtype=np.int64)
+    started = (tasks.start_ns >= 0).astype(np.int64)
+    wrong = (reached != expected) | (tasks.batch != started) | ((tasks.worker >= 0) != (tasks.start_ns >= 0))
+    yield from _at("I36", wrong, tasks.place, state=tasks.state, instants=reached, batch=tasks.batch)
+    replica = {"replica": np.arange(len(trace.wasted_ns))}
+    yield from _at("I38", trace.wasted_ns != 0, replica, wasted_ns=trace.wasted_ns)
+
+
+def _life(plan: Plan, trace: Trace, tasks: Rows, stage: int) -> Iterator[Violation]:
+    """Every task is sent, enqueued, started, finished and answered in that order."""
     row = plan.stages[stage]
-    first, count = int(row["first_shard"]), int(row["shards"])
-    here = slice(first, first + count)
-    enter = trace.enter_ns[stage]
-    entered = enter >= 0
-    shard = np.arange(count)
-    enqueue, start = table.enqueue_ns[:, here], table.start_ns[:, here]
-    finish, answer = table.finish_ns[:, here], table.answer_ns[:, here]
-    expected = enter[:, None] + row["request_ns"] + shard * row["send_ns"]
-    there = enqueue >= 0
-    assert np.array_equal(enqueue[there], expected[there]), (
-        "I16: a task is enqueued a request latency after its sending"
-    )
-    assert not np.any(there & ~entered[:, None]), "I17: no task without its query"
-    assert np.all((start < 0) | ((start >= enqueue) & there)), "I18: a task starts when it is there"
-    assert np.all((finish < 0) | ((finish > start) & (start >= 0))), "I19: a service takes time"
-    assert np.all((answer < 0) | ((answer >= finish) & (finish >= 0))), "I20: an answer follows its finish"
-    closed = trace.close_ns[stage] >= 0
-    assert np.all(answer[closed] >= 0), "I21: a stage closes when all answers are there"
-    assert np.array_equal(answer[closed].max(axis=1, initial=-1), trace.close_ns[stage][closed]), (
-        "I22: at the last of them"
-    )
-    critical = closed, first + trace.critical_shard[stage][closed]
-    for name, found, expected in (
-        ("waiting", trace.critical_wait_ns, table.start_ns[critical] - table.enqueue_ns[critical]),
-        ("service", trace.critical_service_ns, table.finish_ns[critical] - table.start_ns[critical]),
-        ("answer", trace.close_ns, table.answer_ns[critical]),
+    enter, place = trace.enter_ns[stage][tasks.query], tasks.place
+    enqueue, start, finish, answer = tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns
+    expected, there = enter + row["request_ns"] + tasks.shard * row["send_ns"], enqueue >= 0
+    yield from _at("I16", there & (enqueue != expected), place, enqueue_ns=enqueue, expected_ns=expected)
+    yield from _at("I17", there & (enter < 0), place, enqueue_ns=enqueue)
+    early = (start >= 0) & ((start < enqueue) | ~there)
+    yield from _at("I18", early, place, enqueue_ns=enqueue, start_ns=start)
+    yield from _at("I19", (finish >= 0) & ((finish <= start) | (start < 0)), place, start_ns=start, finish_ns=finish)
+    early = (answer >= 0) & ((answer < finish) | (finish < 0))
+    yield from _at("I20", early, place, finish_ns=finish, answer_ns=answer)
+
+
+def _gathering(plan: Plan, trace: Trace, tasks: Rows, stage: int) -> Iterator[Violation]:
+    """A stage closes at the last answer of its tasks, and the critical task is one of them."""
+    where = {"query": np.arange(plan.queries), "stage": stage}
+    close, closed, answered = trace.close_ns[stage], trace.close_ns[stage] >= 0, tasks.answer_ns >= 0
+    answers, last, total = np.zeros(plan.queries, np.int64), np.full(plan.queries, -1), np.zeros(plan.queries, np.int64)
+    np.add.at(answers, tasks.query[answered], 1)
+    np.maximum.at(last, tasks.query, tasks.answer_ns)
+    np.add.at(total, tasks.query, tasks.answer_ns - trace.enter_ns[stage][tasks.query])
+    shards, recorded = int(plan.stages[stage]["shards"]), trace.answer_sum_ns[stage]
+    yield from _at("I21", closed & (answers < shards), where, answers=answers, shards=shards)
+    yield from _at("I22", closed & (last != close), where, last_answer_ns=last, close_ns=close)
+    yield from _at("I23", closed & (total != recorded), where, sum_ns=total, answer_sum_ns=recorded)
+    critical = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
+    for name, column, of_task in (
+        ("enqueue", trace.critical_enqueue_ns, critical.enqueue_ns),
+        ("waiting", trace.critical_wait_ns, critical.start_ns - critical.enqueue_ns),
+        ("service", trace.critical_service_ns, critical.finish_ns - critical.start_ns),
+        ("answer", trace.close_ns, critical.answer_ns),
     ):
-        assert np.array_equal(found[stage][closed], expected), f"I35: the critical task's {name} is that of the task"
-    total = (answer - enter[:, None])[closed].sum(axis=1)
-    assert np.array_equal(total, trace.answer_sum_ns[stage][closed]), "I23: answers sum to what is recorded"
-    replica = table.replica[:, here]
-    low = row["first_replica"] + shard * row["replicas"]
-    gone = (shard >= row["first_lost"]) & (shard < row["first_lost"] + row["lost"])
-    inside = (replica >= low) & (replica < low + row["replicas"] - gone)
-    assert np.all(inside[entered]), "I24: a task goes to a replica of its shard that is there"
-    if row["by_query"]:
-        chosen = (replica - low)[entered]
-        assert np.array_equal(chosen, np.broadcast_to(chosen[:, :1], chosen.shape)), (
-            "I25: one index for the whole query"
-        )
+        kept = column[stage][critical.query]
+        yield from _at("I35", kept != of_task, critical.place, of=name, recorded_ns=kept, of_task_ns=of_task)
 
 
-def _queues(plan: Plan, table: TaskGrid, stage: int) -> None:
-    """At each replica: first come first served, never idle while a task waits, a worker serves one task at a time."""
+def _routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
+    """A task goes to a replica of its shard that is there; by query, to the same index in all shards."""
     row = plan.stages[stage]
-    columns = slice(int(row["first_shard"]), int(row["first_shard"] + row["shards"]))
-    replica = table.replica[:, columns].ravel()
-    enqueue, start = table.enqueue_ns[:, columns].ravel(), table.start_ns[:, columns].ravel()
-    finish, worker = table.finish_ns[:, columns].ravel(), table.worker[:, columns].ravel()
-    workers = int(row["workers"])
-    for index in np.unique(replica[enqueue >= 0]):
-        mine = np.flatnonzero((replica == index) & (enqueue >= 0))
-        started = mine[start[mine] >= 0]
-        order = started[np.argsort(enqueue[started], kind="stable")]
-        assert np.all(np.diff(start[order]) >= 0), "I26: first come, first served"
-        waiting = mine[start[mine] < 0]
-        if len(waiting) and len(started):
-            assert enqueue[started].max() <= enqueue[waiting].min(), "I27: nobody overtakes those who still wait"
-        end = np.where(finish < 0, np.iinfo(np.int64).max, finish)
-        for task in started:
-            others = started[(start[started] <= start[task]) & (end[started] > start[task])]
-            assert len(others) <= workers, "I28: no more tasks at once than workers"
-            same = others[(worker[others] == worker[task]) & (others != task)]
-            assert len(same) == 0, "I29: a worker serves one task at a time"
-            if start[task] > enqueue[task]:
-                just_before = started[(start[started] < start[task]) & (end[started] >= start[task])]
-                assert len(just_before) >= workers, "I30: nobody waits while a worker is idle"
-            assert 0 <= worker[task] < workers, "I31: the worker is one of the replica's"
+    index = tasks.replica - (row["first_replica"] + tasks.shard * row["replicas"])
+    is_less = (tasks.shard >= row["first_lost"]) & (tasks.shard < row["first_lost"] + row["lost"])
+    there = row["replicas"] - is_less
+    yield from _at("I24", (index < 0) | (index >= there), tasks.place, index=index, replicas=there)
+    if row["by_query"]:
+        first = np.zeros(plan.queries, dtype=np.int64)
+        first[tasks.query[::-1]] = index[::-1]
+        expected = first[tasks.query]
+        yield from _at("I25", index != expected, tasks.place, index=index, of_the_first_shard=expected)
 
 
-def _counters(plan: Plan, trace: Trace, table: TaskGrid) -> None:
+def _queue(tasks: Rows, workers: int, replica: int) -> Iterator[Violation]:
+    """At a replica: first come first served, never idle while a task waits, a worker serves one task at a time."""
+    place = {**tasks.place, "replica": replica}
+    enqueue, start, worker = tasks.enqueue_ns, tasks.start_ns, tasks.worker
+    end = np.where(tasks.finish_ns < 0, np.iinfo(np.int64).max, tasks.finish_ns)
+    started = np.flatnonzero(start >= 0)
+    order = started[np.argsort(enqueue[started], kind="stable")]
+    broken = np.zeros((5, len(start)), dtype=bool)
+    broken[0, order[1:]] = np.diff(start[order]) < 0
+    if len(started):
+        broken[1] = (start < 0) & (enqueue < enqueue[started].max())
+    for task in started:
+        under_way = (start >= 0) & (start <= start[task]) & (end > start[task])
+        same = under_way & (worker == worker[task])
+        same[task] = False
+        just_before = (start >= 0) & (start < start[task]) & (end >= start[task])
+        broken[2, task] = under_way.sum() > workers
+        broken[3, task] = same.any()
+        broken[4, task] = start[task] > enqueue[task] and just_before.sum() < workers
+    for number, each in zip(("I26", "I27", "I28", "I29", "I30"), broken, strict=True):
+        yield from _at(number, each, place, enqueue_ns=enqueue, start_ns=start, worker=worker)
+    outside = (start >= 0) & ((worker < 0) | (worker >= workers))
+    yield from _at("I31", outside, place, worker=worker, workers=workers)
+
+
+def _counters(plan: Plan, trace: Trace, tasks: Rows) -> Iterator[Violation]:
     """Counters of replicas are sums over the finished tasks of measured queries."""
-    done = table.finish_ns >= 0
-    done[: plan.first_measured] = False
-    replica = table.replica[done]
-    busy, wait = (table.finish_ns - table.start_ns)[done], (table.start_ns - table.enqueue_ns)[done]
-    assert np.array_equal(np.bincount(replica, minlength=plan.replicas), trace.tasks), "I32: tasks are counted"
-    for weights, counted in ((busy, trace.busy_ns), (wait, trace.waiting_ns)):
-        total = np.zeros(plan.replicas, dtype=np.int64)
-        np.add.at(total, replica, weights)
-        assert np.array_equal(total, counted), "I33: busy and waiting times are summed"
-    longest = np.zeros(plan.replicas, dtype=np.int64)
-    np.maximum.at(longest, replica, wait)
-    assert np.array_equal(longest, trace.longest_wait_ns), "I34: the longest wait is kept"
+    inside = (tasks.replica >= 0) & (tasks.replica < plan.replicas)  # else I24 is broken
+    done = tasks.some((tasks.finish_ns >= 0) & (tasks.query >= plan.first_measured) & inside)
+    busy, wait = done.finish_ns - done.start_ns, done.start_ns - done.enqueue_ns
+    place = {"replica": np.arange(plan.replicas)}
+    for number, name, put, values in (
+        ("I32", "tasks", np.add, np.ones_like(busy)),
+        ("I33", "busy_ns", np.add, busy),
+        ("I33", "waiting_ns", np.add, wait),
+        ("I34", "longest_wait_ns", np.maximum, wait),
+    ):
+        expected, counted = np.zeros(plan.replicas, dtype=np.int64), getattr(trace, name)
+        put.at(expected, done.replica, values)
+        yield from _at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)

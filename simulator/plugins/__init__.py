@@ -7,20 +7,10 @@ This package imports nothing heavy, so a plug-in's file is cheap to load.
 
 from simulator.base.hardware import Hardware
 from simulator.base.pieces import Piece
+from simulator.plugins.kinds import GROUPS, Kind, Parameter, Source
 from simulator.plugins.marks import Mark, arrivals, cost_model, law, routing
 from simulator.plugins.quantities import Count, Duration, PositiveCount, PositiveDuration, Rate, Ratio
-from simulator.plugins.registry import (
-    GROUPS,
-    Kind,
-    Offer,
-    Parameter,
-    Plugins,
-    Source,
-    find,
-    installed,
-    load_plugin,
-    load_plugins,
-)
+from simulator.plugins.registry import Offer, Plugins, find, installed, load_plugin, load_plugins
 
 __all__ = [
     "GROUPS",

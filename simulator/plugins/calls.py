@@ -39,8 +39,8 @@ def called(name: str, call: str | Callable[[], str], function: Callable[[], Any]
         text = " ".join(str(error).split())
         line = line_of(error)
         said = f"{type(error).__name__}{f' ({text})' if text else ''}{line}"
-        asked = call if isinstance(call, str) else call()
-        raise PluginError(f"{name}: {asked} raised {said}; correct it, or the parameters that lead there") from error
+        question = call if isinstance(call, str) else call()
+        raise PluginError(f"{name}: {question} raised {said}; correct it, or the parameters that lead there") from error
 
 
 def line_of(error: BaseException) -> str:
@@ -78,16 +78,16 @@ ROUNDING = 1e-12
 def numbers(name: str, call: str, answer: Any, count: int) -> F8:
     """What was answered as ``count`` floats. Raises PluginError if it is not so many numbers."""
     try:
-        found = np.asarray(answer, dtype=np.float64)
+        values = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
-        found = np.empty((0, 0))
-    if found.shape == () and count == 1:
-        found = found.reshape(1)
-    if found.shape != (count,):
+        values = np.empty((0, 0))
+    if values.shape == () and count == 1:
+        values = values.reshape(1)
+    if values.shape != (count,):
         given = type(answer).__name__ if not isinstance(answer, np.ndarray) else f"an array of shape {answer.shape}"
         wanted = "a number" if count == 1 else f"an array of {count} numbers"
         raise PluginError(f"{name}: {call} gives {given}; it must give {wanted}: correct it")
-    return found
+    return values
 
 
 def _text(value: float) -> str:

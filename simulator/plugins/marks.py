@@ -33,10 +33,10 @@ class Mark:
 def mark_of(thing: Any) -> Mark | None:
     """The mark of a class or function itself, not of a class that it inherits from."""
     try:
-        found = vars(thing).get(ATTRIBUTE)
+        mark = vars(thing).get(ATTRIBUTE)
     except TypeError:
         return None
-    return found if isinstance(found, Mark) else None
+    return mark if isinstance(mark, Mark) else None
 
 
 @overload

@@ -10,40 +10,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.testing.book import BOOK
-    from simulator.testing.broken import LawBroken, Report
+    from simulator.testing.book.statement import Statement
     from simulator.testing.cases import Case
-    from simulator.testing.drawn_arrivals import arrivals
-    from simulator.testing.drawn_models import models
-    from simulator.testing.of_arrivals import check_arrivals
-    from simulator.testing.of_laws import check_law
-    from simulator.testing.of_models import check_model
-    from simulator.testing.of_rules import check_rule
-    from simulator.testing.of_scenarios import check_scenario
-    from simulator.testing.statement import Statement
-    from simulator.testing.strategies import factor_laws, laws, plans, traces
-    from simulator.testing.written import scenarios, slos, stages
+    from simulator.testing.checks.arrivals import check_arrivals
+    from simulator.testing.checks.laws import check_law
+    from simulator.testing.checks.models import check_model
+    from simulator.testing.checks.rules import check_rule
+    from simulator.testing.checks.scenarios import check_scenario
+    from simulator.testing.law_check import LawBroken, Report
+    from simulator.testing.strategies.arrivals import arrivals
+    from simulator.testing.strategies.models import models
+    from simulator.testing.strategies.plans import factor_laws, laws, plans, traces
+    from simulator.testing.strategies.scenarios import scenarios, slos, stages
 
 #: The public names and where they live; imported when first used: the pytest plugin must cost nothing.
 _HOMES = {
     "BOOK": "book",
     "Case": "cases",
-    "LawBroken": "broken",
-    "Report": "broken",
-    "Statement": "statement",
-    "arrivals": "drawn_arrivals",
-    "check_arrivals": "of_arrivals",
-    "check_law": "of_laws",
-    "check_model": "of_models",
-    "check_rule": "of_rules",
-    "check_scenario": "of_scenarios",
-    "factor_laws": "strategies",
-    "laws": "strategies",
-    "models": "drawn_models",
-    "plans": "strategies",
-    "scenarios": "written",
-    "slos": "written",
-    "stages": "written",
-    "traces": "strategies",
+    "LawBroken": "law_check",
+    "Report": "law_check",
+    "Statement": "book.statement",
+    "arrivals": "strategies.arrivals",
+    "check_arrivals": "checks.arrivals",
+    "check_law": "checks.laws",
+    "check_model": "checks.models",
+    "check_rule": "checks.rules",
+    "check_scenario": "checks.scenarios",
+    "factor_laws": "strategies.plans",
+    "laws": "strategies.plans",
+    "models": "strategies.models",
+    "plans": "strategies.plans",
+    "scenarios": "strategies.scenarios",
+    "slos": "strategies.scenarios",
+    "stages": "strategies.scenarios",
+    "traces": "strategies.plans",
 }
 
 __all__ = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.documents import check as documents
-from simulator.testing.broken import PROFILES, WIDTH, LawBroken, Report
+from simulator.testing.law_check import PROFILES, WIDTH, LawBroken, Report
 
 if TYPE_CHECKING:
     from simulator.plugins import Kind

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from simulator.core.invariants import INVARIANTS
 from simulator.testing.book import GROUPS, UNORDERED, group
 
 HEAD = """# Laws that a serving model obeys
-<!-- made by tests/test_laws_page.py --regenerate from simulator/testing/book.py and the seeded bugs of the tests -->
+<!-- made by tests/test_laws_page.py --regenerate from simulator/testing/book and the seeded bugs of the tests -->
 
 `shardsim check FILE.py::thing` and `simulator.testing` hold a model, a law, arrivals, a routing rule or a scenario
 against all laws of its group (S and E for a scenario) and tell the first one that is broken, by the smallest case. Laws
@@ -18,6 +19,15 @@ function of a rule. A number is never given twice.
 
 *Seen to fail on*: bugs put in on purpose, each of which the law catches in the tests named beside it. A law that never
 failed on one is not trusted.
+"""
+
+TRACE = """## Invariants of a trace
+`Trace.verify(plan)` works a trace out anew, the slow way, and yields every place that breaks one of these: its number,
+its words and the case. `shardsim check` holds the laws S1 to S6 by them. Each is seen to fail on a trace that was
+tampered with (`test_invariants.py`), under `python -O`, too.
+
+| | invariant | part of |
+|---|---|---|
 """
 
 ORDER = """## Where more is not worse, and less not better
@@ -41,12 +51,14 @@ def laws_page(evidence: Mapping[str, Evidence]) -> str:
     for letter, about in GROUPS.items():
         lines += [f"## {about}", "", "| | law | why | test | seen to fail on |", "|---|---|---|---|---|"]
         for law in group(letter):
-            found = evidence.get(law.number, Evidence((), ()))
+            known = evidence.get(law.number, Evidence((), ()))
             unless = f" *Unless* {law.unless}." if law.unless else ""
-            tests = ", ".join(f"`{test}`" for test in found.tests)
-            cells = [law.number, law.says + unless, law.why, tests, "; ".join(found.bugs)]
+            tests = ", ".join(f"`{test}`" for test in known.tests)
+            cells = [law.number, law.says + unless, law.why, tests, "; ".join(known.bugs)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
+    rows = (f"| {row.number} | {row.words[0].upper()}{row.words[1:]}. | {row.law} |\n" for row in INVARIANTS.values())
+    lines.append(TRACE + "".join(rows))
     lines.append(ORDER)
     lines += [f"- **{place.claim}** {place.because}" for place in UNORDERED]
     return "\n".join(lines) + "\n"

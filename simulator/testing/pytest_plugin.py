@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take the profile over; without the option nothing is touched."""
     profile = config.getoption("shardsim_profile")
     if profile is not None:
-        from simulator.testing.broken import ACTIVE
+        from simulator.testing.law_check import ACTIVE
 
         ACTIVE.set(profile)
 

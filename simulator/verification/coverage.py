@@ -92,9 +92,9 @@ def of_p99(utilisation: float, seed: int, seeds: int = 300, queries: int = 50_00
         covered = refused = by_rule = widths = 0.0
         for one in range(seeds):
             series = mm1(base + first + one, utilisation, queries)
-            found = series.quantile(0.99)
-            covered += found.low <= truth_ns <= found.high
-            widths += (found.high - found.low) / 2 / found.pooled
+            p99 = series.quantile(0.99)
+            covered += p99.low <= truth_ns <= p99.high
+            widths += (p99.high - p99.low) / 2 / p99.pooled
             is_refused = series.quantile(0.999).to_dict() is None
             refused += is_refused
             by_rule += is_refused == (effective_exceedances(series, 0.999) < 10)
@@ -144,10 +144,12 @@ def of_a_difference(utilisation: float, seed: int, seeds: int = 200, queries: in
                 "independent": independent(a, p99_left_out(own + FURTHER // 2, 1.05 * utilisation, 1.05, queries)),
             }
             for kind, gap in gaps.items():
-                found = gap.absolute
-                assert found.low is not None and found.high is not None, "eight finite replications have an interval"
-                covered[kind] += found.low <= difference <= found.high
-                squares[kind] += (found.high - found.low) ** 2
+                absolute = gap.absolute
+                assert absolute.low is not None and absolute.high is not None, (
+                    "eight finite replications have an interval"
+                )
+                covered[kind] += absolute.low <= difference <= absolute.high
+                squares[kind] += (absolute.high - absolute.low) ** 2
             relative = gaps["common"].relative
             assert relative.low is not None and relative.high is not None, "a p99 is not 0"
             covered["common, relative"] += relative.low <= change <= relative.high

@@ -75,8 +75,8 @@ class Sample:
         if statistic == "wait":
             return mean_ends(self.task_wait_s, REPLICATIONS, alarm)
         series = self.wait if statistic.endswith("_wait") else self.latency
-        found = quantile_ends(series, quantile_of(statistic), alarm)
-        return None if found is None else Ends(found.value * 1e-9, found.low * 1e-9, found.high * 1e-9)
+        ends = quantile_ends(series, quantile_of(statistic), alarm)
+        return None if ends is None else Ends(ends.value * 1e-9, ends.low * 1e-9, ends.high * 1e-9)
 
     def half_width(self, statistic: str) -> float:
         """Relative half-width at 95 %; infinite where the sample does not support the statistic.
@@ -85,10 +85,10 @@ class Sample:
         """
         if statistic.startswith("p"):  # its own ends, which need no search
             series = self.wait if statistic.endswith("_wait") else self.latency
-            found = series.quantile(quantile_of(statistic)).scaled(1e-9)
-            if not found.supported:
+            quantile = series.quantile(quantile_of(statistic)).scaled(1e-9)
+            if not quantile.supported:
                 return math.inf
-            value, low, high = found.pooled, found.low, found.high
+            value, low, high = quantile.pooled, quantile.low, quantile.high
         else:
             ends = self.ends(statistic, 0.05)
             if ends is None or ends.value == 0:

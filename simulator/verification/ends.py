@@ -45,26 +45,26 @@ class Ends:
         return difference / half if half > 0 else math.copysign(math.inf, difference)
 
 
-def mean_ends(found: Interval, replications: int, alarm: float) -> Ends | None:
+def mean_ends(interval: Interval, replications: int, alarm: float) -> Ends | None:
     """The t-interval of a mean at level 1 - ``alarm``."""
-    if found.value is None or found.low is None or found.high is None:
+    if interval.value is None or interval.low is None or interval.high is None:
         return None
     wider = times_wider(replications, alarm)
-    below, above = found.value - found.low, found.high - found.value
-    return Ends(found.value, found.value - wider * below, found.value + wider * above)
+    below, above = interval.value - interval.low, interval.high - interval.value
+    return Ends(interval.value, interval.value - wider * below, interval.value + wider * above)
 
 
 def share_ends(series: Series, bound_ns: float, alarm: float) -> Ends:
     """The share of values later than a bound, at level 1 - ``alarm``."""
-    found = series.share(bound_ns, inclusive=False)
+    share = series.share(bound_ns, inclusive=False)
     wider = times_wider(series.layout.units, alarm)
-    return Ends(found.value, *stretched((found.value, found.low, found.high), wider, alarm))
+    return Ends(share.value, *stretched((share.value, share.low, share.high), wider, alarm))
 
 
 def quantile_ends(series: Series, p: float, alarm: float) -> Ends | None:
     """The ``p``-quantile at level 1 - ``alarm``, in the unit of the series, whole numbers; None: not supported."""
-    found = series.quantile(p)
-    if found.infinite or not found.supported or math.isinf(found.high):
+    quantile = series.quantile(p)
+    if quantile.infinite or not quantile.supported or math.isinf(quantile.high):
         return None
     late, wider = float(1 - fraction(p)), times_wider(series.layout.units, alarm)
 
@@ -72,20 +72,20 @@ def quantile_ends(series: Series, p: float, alarm: float) -> Ends | None:
         share = series.share(float(bound), inclusive=is_upper)
         return stretched((share.value, share.low, share.high), wider, alarm)[is_upper]
 
-    step = max(1, math.ceil((found.high - found.low) / 2))
-    low = math.floor(found.low)
+    step = max(1, math.ceil((quantile.high - quantile.low) / 2))
+    low = math.floor(quantile.low)
     below = low - step
     while below >= 0 and end(below, False) <= late:
         low, below, step = below, below - 2 * step, 2 * step
     low = _first(lambda x: end(x, False) <= late, max(below, -1), low)
-    step = max(1, math.ceil((found.high - found.low) / 2))
-    beyond, top = math.floor(found.high) - 1, math.ceil(series.largest_finite) + 1
+    step = max(1, math.ceil((quantile.high - quantile.low) / 2))
+    beyond, top = math.floor(quantile.high) - 1, math.ceil(series.largest_finite) + 1
     high = min(beyond + step, top)
     while high < top and end(high, True) >= late:
         beyond, high, step = high, min(high + 2 * step, top), 2 * step
     if high == top and end(top, True) >= late:  # even the largest value is not too large
-        return Ends(found.pooled, float(low), math.inf)
-    return Ends(found.pooled, float(low), float(_first(lambda x: end(x, True) < late, beyond, high)))
+        return Ends(quantile.pooled, float(low), math.inf)
+    return Ends(quantile.pooled, float(low), float(_first(lambda x: end(x, True) < late, beyond, high)))
 
 
 def _first(is_reached: Callable[[int], bool], below: int, at: int) -> int:

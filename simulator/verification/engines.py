@@ -41,7 +41,7 @@ def agreement(part: int, plans: int, seed: int) -> Examined:
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as hypothesis_seed
 
-    from simulator.testing import plans as drawn
+    from simulator.testing import plans as plan_strategy
 
     wrong: dict[str, str] = {}
     looked_at = 0
@@ -55,7 +55,7 @@ def agreement(part: int, plans: int, seed: int) -> Examined:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(drawn())
+    @given(plan_strategy())
     def agree(plan: Plan) -> None:
         nonlocal looked_at
         looked_at += 1

@@ -64,7 +64,8 @@ def service_law(name: str) -> Any:
         return {"kind": "mixture", "parts": [{"weight": 99, "law": "1s"}, {"weight": 1, "law": "11s"}]}
     if name == "lognormal_sigma1":
         return {"kind": "lognormal", "mean": "1s", "cv": 1.3108324944320862}  # sqrt(e - 1)
-    assert name == "uniform(0,2)"
+    if name != "uniform(0,2)":
+        raise ValueError(f"no law of service times is called {name!r}")
     return {"kind": "uniform", "low": "0s", "high": "2s"}
 
 
@@ -130,7 +131,8 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family == "mh2c":
         hyper: Any = {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}  # balanced means, cv2 = 4
         return scenario(rate, stage("one", hyper, workers=int(given["c"])))
-    assert family == "skew"
+    if family != "skew":
+        raise ValueError(f"no family of one stage is called {family!r}")
     return skewed(given, rate)
 
 
@@ -160,7 +162,8 @@ def several_stages(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, *(stage(f"s{i}", f"{d}s") for i, d in enumerate(numbers(given["D"]))))
     if family == "seed_contrast":
         return scenario(rate, stage("s0", exponential(0.1)), stage("s1", exponential(0.1)))
-    assert family == "seed_load"
+    if family != "seed_load":
+        raise ValueError(f"no family of several stages is called {family!r}")
     return paper_funnel(rate, 1, 1 if "funnel" in given["system"] else 0)
 
 

@@ -79,10 +79,10 @@ EndsAt = Callable[[float], Ends | None]
 
 def first_verdict(exact: float, run: EndsAt) -> str:
     """AGREES, MISSED (so far), CONTRADICTED or UNSUPPORTED, by one run."""
-    found = run(MISS)
-    if found is None:
+    ends = run(MISS)
+    if ends is None:
         return UNSUPPORTED
-    if found.holds(exact):
+    if ends.holds(exact):
         return AGREES
     widest = run(ALARM)
     return MISSED if widest is None or widest.holds(exact) else CONTRADICTED
@@ -107,17 +107,17 @@ def held(
     configuration: str,
     statistic: str,
     exact: float,
-    found: Ends | None,
+    ends: Ends | None,
     verdict: str,
     runs: int,
     queries: int | None = None,
     note: str = "",
 ) -> Line:
     """A figure held against its exact value; ``found``: its ends at level 1 - MISS."""
-    if found is None:
+    if ends is None:
         return Line(family, configuration, statistic, exact, None, None, None, verdict, None, runs, queries, 0.0, note)
-    shown = found.value, found.low, found.high
-    deviation = found.deviation(exact)
+    shown = ends.value, ends.low, ends.high
+    deviation = ends.deviation(exact)
     return Line(family, configuration, statistic, exact, *shown, verdict, deviation, runs, queries, CHANCE, note)
 
 

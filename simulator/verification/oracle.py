@@ -50,13 +50,13 @@ def _line(system: System, statistic: str, run: Sample, second: Callable[[], Samp
     exact = system.exact[statistic]
     verdict, runs = final_verdict(exact, partial(run.ends, statistic), lambda: partial(second().ends, statistic))
     sample = run if runs == 1 else second()
-    found, note = sample.ends(statistic, MISS), ""
+    ends, note = sample.ends(statistic, MISS), ""
     is_short = not is_capped(system, sample, depth)
     if verdict == UNSUPPORTED and is_short:
         verdict, note = UNTESTED, "not supported, though the run was not the longest"
     if verdict in (AGREES, AT_SECOND) and is_short and is_wide(system, statistic, sample, depth):
         verdict, note = UNTESTED, "the interval stayed wider than asked for"
-    return held(system.family, system.parameters, statistic, exact, found, verdict, runs, sample.queries, note)
+    return held(system.family, system.parameters, statistic, exact, ends, verdict, runs, sample.queries, note)
 
 
 def quantiles(system: System, run: Sample) -> Quantiles | None:
@@ -67,7 +67,7 @@ def quantiles(system: System, run: Sample) -> Quantiles | None:
     rows = []
     for percent in PERCENTS:
         p = round(percent / 100, 6)
-        found = quantile_ends(run.latency, p, MISS)
-        if found is not None and math.isfinite(found.high):
-            rows.append((float(percent), law(p), found.value * 1e-9, found.low * 1e-9, found.high * 1e-9))
+        ends = quantile_ends(run.latency, p, MISS)
+        if ends is not None and math.isfinite(ends.high):
+            rows.append((float(percent), law(p), ends.value * 1e-9, ends.low * 1e-9, ends.high * 1e-9))
     return Quantiles(system.family, system.parameters, tuple(rows))

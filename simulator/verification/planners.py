@@ -57,13 +57,13 @@ def known_capacity(parameters: str, exact: float, seed: int, tolerance: float = 
     """The capacity of a system against the exact one, at the level of every other line: the interval is stretched."""
 
     def look(own: int) -> Callable[[float], Ends | None]:
-        found = capacity(capacity_scenario(parameters, own), tolerance=tolerance)
-        value, low, high = found.per_s.value, found.per_s.low, found.per_s.high
+        answer = capacity(capacity_scenario(parameters, own), tolerance=tolerance)
+        value, low, high = answer.per_s.value, answer.per_s.low, answer.per_s.high
 
         def ends(alarm: float) -> Ends | None:
-            if found.verdict != "found" or value is None or low is None or high is None:
+            if answer.verdict != "found" or value is None or low is None or high is None:
                 return None
-            wider = times_wider(found.points[-1].replications, alarm)  # of those with most queries
+            wider = times_wider(answer.points[-1].replications, alarm)  # of those with most queries
             return Ends(value, value * (low / value) ** wider, value * (high / value) ** wider)
 
         return ends
@@ -75,9 +75,9 @@ def known_capacity(parameters: str, exact: float, seed: int, tolerance: float = 
         return looks[-1]
 
     verdict, runs = final_verdict(exact, looks[0], again)
-    found = looks[-1](MISS)
+    answer = looks[-1](MISS)
     verdict = UNTESTED if verdict == UNSUPPORTED else verdict
-    return Examined((held(FAMILY, parameters, "capacity", exact, found, verdict, runs=runs),))
+    return Examined((held(FAMILY, parameters, "capacity", exact, answer, verdict, runs=runs),))
 
 
 def _mm1(seed: int) -> Scenario:
@@ -91,10 +91,10 @@ def coverage_of_a_capacity(seed: int, seeds: int = SEEDS) -> Examined:
     base = luck(seed, "coverage of a capacity")
 
     def look(first: int) -> tuple[Line, ...]:
-        found = [capacity(_mm1(base + first + one), tolerance=0.03) for one in range(seeds)]
+        answers = [capacity(_mm1(base + first + one), tolerance=0.03) for one in range(seeds)]
         name = "capacity of M/M/1, p99 < 10 services"
-        wide = sum(one.verdict != "found" or one.half_width is None or one.half_width > 0.03 for one in found)
-        values = [one.per_s for one in found if one.verdict == "found"]
+        wide = sum(one.verdict != "found" or one.half_width is None or one.half_width > 0.03 for one in answers)
+        values = [one.per_s for one in answers if one.verdict == "found"]
         covered = sum(bool(one.low and one.high and one.low <= CAPACITY_PER_S <= one.high) for one in values) / seeds
         bias = float(np.mean([one.value for one in values])) / CAPACITY_PER_S - 1 if values else math.nan
         chance = beyond(seeds, LEAST, MOST)
@@ -111,12 +111,12 @@ def coverage_of_a_capacity(seed: int, seeds: int = SEEDS) -> Examined:
 
 def cheapest_of_a_thousand() -> Examined:
     """Every one of a thousand fleets is simulated in full; ``size`` finds the same three, simulating few."""
-    asked = scenario_from_dict(THREE)
-    good = list(by_force(asked, THOUSAND))
-    found = size(asked, search=THOUSAND)
-    same = [one.values for one in found.answers] == [values for values, _ in good[:3]]
-    few = len(found.seen) <= 100
-    cost = found.answers[0].cost if found.answers else math.nan
-    name, note = "the cheapest of a thousand fleets", f"{len(found.seen)} of 1000 simulated"
+    scenario = scenario_from_dict(THREE)
+    good = list(by_force(scenario, THOUSAND))
+    answer = size(scenario, search=THOUSAND)
+    same = [one.values for one in answer.answers] == [values for values, _ in good[:3]]
+    few = len(answer.seen) <= 100
+    cost = answer.answers[0].cost if answer.answers else math.nan
+    name, note = "the cheapest of a thousand fleets", f"{len(answer.seen)} of 1000 simulated"
     verdict = AGREES if same and few else DIFFERS
     return Examined((Line("sizing", name, "USD/h", good[0][1], cost, good[0][1], good[0][1], verdict, note=note),))

@@ -31,11 +31,11 @@ SPARE = 4
 
 def known(family: str) -> list[tuple[str, dict[str, float]]]:
     """Parameters of the table's systems, each with its exact values."""
-    found: dict[str, dict[str, float]] = {}
+    values: dict[str, dict[str, float]] = {}
     for row in rows():
         if row["family"] == family:
-            found.setdefault(row["parameters"], {})[row["statistic"]] = float(row["value"])
-    return list(found.items())
+            values.setdefault(row["parameters"], {})[row["statistic"]] = float(row["value"])
+    return list(values.items())
 
 
 def examine_population(family: str, parameters: str, exact: dict[str, float], seed: int) -> Examined:
@@ -45,10 +45,10 @@ def examine_population(family: str, parameters: str, exact: dict[str, float], se
     samples = [_numbers(family, given, at, luck(seed, parameters))]
 
     def ends_of(sample: F8, column: int) -> EndsAt:
-        found = ratio_interval(sample[:, column], np.ones(REPLICATIONS))
+        interval = ratio_interval(sample[:, column], np.ones(REPLICATIONS))
 
         def ends(alarm: float) -> Ends | None:
-            return mean_ends(found, REPLICATIONS, alarm)
+            return mean_ends(interval, REPLICATIONS, alarm)
 
         return ends
 
@@ -63,9 +63,9 @@ def examine_population(family: str, parameters: str, exact: dict[str, float], se
     lines = []
     for column, (statistic, value) in enumerate(expected.items()):
         verdict, runs = final_verdict(value, ends_of(samples[0], column), partial(later, column))
-        found = ends_of(samples[runs - 1], column)(MISS)
+        ends = ends_of(samples[runs - 1], column)(MISS)
         verdict = UNTESTED if verdict == UNSUPPORTED else verdict
-        lines.append(held(family, parameters, statistic, value, found, verdict, runs))
+        lines.append(held(family, parameters, statistic, value, ends, verdict, runs))
     return Examined(tuple(lines))
 
 
@@ -92,13 +92,13 @@ def _numbers(family: str, given: dict[str, float], at: list[float], seed: int) -
     }
     scenario = scenario_from_dict(values)
     at_s = ((np.arange(PERIODS)[:, None] + np.array(at)) * period_s).ravel() + WARMUP_S
-    found = np.zeros((REPLICATIONS, len(at)))
+    numbers = np.zeros((REPLICATIONS, len(at)))
     for replication in range(REPLICATIONS):
         trace = compiled.simulate(make_plan(scenario, replication))
         inside: NDArray[np.int64] = np.searchsorted(trace.arrival_ns * 1e-9, at_s, side="right")
         inside = inside - np.searchsorted(np.sort(trace.completion_ns) * 1e-9, at_s, side="right")
-        found[replication] = inside.reshape(PERIODS, len(at)).mean(axis=0)
-    return found
+        numbers[replication] = inside.reshape(PERIODS, len(at)).mean(axis=0)
+    return numbers
 
 
 def _load(family: str, given: dict[str, float]) -> tuple[Any, float]:

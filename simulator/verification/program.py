@@ -27,7 +27,7 @@ PLANS, PLANS_DEEP = 1_000, 50_000
 
 
 @dataclass(frozen=True)
-class Piece:
+class Examination:
     """What is done at one go; it can be pickled."""
 
     family: str
@@ -35,72 +35,71 @@ class Piece:
     look: Callable[[], Examined]
 
 
-def oracle_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
-    """One system a piece: all of the table, or one of each family. One of each family is also drawn."""
+def oracle_examinations(deep: bool, seed: int, families: Collection[str]) -> Iterator[Examination]:
+    """One system an examination: all of the table, or one of each family. One of each family is also drawn."""
     for family in dict.fromkeys(system.family for system in systems()):
         if family not in families:  # which is typical takes a while
             continue
-        drawn = typical(family)
-        for system in systems() if deep else (drawn,):
+        shown = typical(family)
+        for system in systems() if deep else (shown,):
             if system.family == family:
-                look = partial(examine, system, seed, AT_DEPTH, system is drawn)
-                yield Piece(family, system.name, look)
+                look = partial(examine, system, seed, AT_DEPTH, system is shown)
+                yield Examination(family, system.name, look)
     for family in population.FAMILIES:
         known = population.known(family)
         for parameters, exact in known if deep else known[-1:]:
             look = partial(population.examine_population, family, parameters, exact, seed)
-            yield Piece(family, f"{family} {parameters}", look)
+            yield Examination(family, f"{family} {parameters}", look)
     for case in bursts.bursts():  # they take no time
-        yield Piece(bursts.FAMILY, case[0], partial(bursts.examine_burst, *case))
+        yield Examination(bursts.FAMILY, case[0], partial(bursts.examine_burst, *case))
 
 
-def engine_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+def engine_examinations(deep: bool, seed: int, families: Collection[str]) -> Iterator[Examination]:
     """Drawn plans."""
     for part, plans in engines.parts(PLANS_DEEP if deep else PLANS):
-        yield Piece("engines", f"plans, part {part + 1}", partial(engines.agreement, part, plans, seed))
+        yield Examination("engines", f"plans, part {part + 1}", partial(engines.agreement, part, plans, seed))
 
 
-def planner_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+def planner_examinations(deep: bool, seed: int, families: Collection[str]) -> Iterator[Examination]:
     """Capacities that are known; in depth, how often their intervals cover them, and a cheapest fleet."""
     if deep:
-        yield Piece("sizing", "a thousand fleets", planners.cheapest_of_a_thousand)
-        yield Piece("intervals", "capacity", partial(planners.coverage_of_a_capacity, seed))
+        yield Examination("sizing", "a thousand fleets", planners.cheapest_of_a_thousand)
+        yield Examination("intervals", "capacity", partial(planners.coverage_of_a_capacity, seed))
     known = planners.capacities()
     for parameters, exact in known if deep else known[:1]:
         look = partial(planners.known_capacity, parameters, exact, seed)
-        yield Piece(planners.FAMILY, f"capacity {parameters}", look)
+        yield Examination(planners.FAMILY, f"capacity {parameters}", look)
 
 
-def coverage_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+def coverage_examinations(deep: bool, seed: int, families: Collection[str]) -> Iterator[Examination]:
     """The intervals on trial; in depth only."""
     if deep:
         for utilisation in (0.8, 0.9):
-            yield Piece("intervals", f"p99 at {utilisation}", partial(coverage.of_p99, utilisation, seed))
+            yield Examination("intervals", f"p99 at {utilisation}", partial(coverage.of_p99, utilisation, seed))
         for utilisation in (0.5, 0.8):
             look = partial(coverage.of_a_difference, utilisation, seed)
-            yield Piece("intervals", f"difference of p99 at {utilisation}", look)
+            yield Examination("intervals", f"difference of p99 at {utilisation}", look)
 
 
-def law_pieces(deep: bool, seed: int, families: Collection[str]) -> Iterator[Piece]:
+def law_examinations(deep: bool, seed: int, families: Collection[str]) -> Iterator[Examination]:
     """The laws of scenarios, by the kit's own luck."""
     profile = book.PROFILE_DEEP if deep else book.PROFILE
-    yield Piece(book.FAMILY, "drawn scenarios", partial(book.drawn_scenarios, profile))
+    yield Examination(book.FAMILY, "drawn scenarios", partial(book.drawn_scenarios, profile))
 
 
-#: What makes the pieces of a verification, the long ones first. What comes to the program comes in here.
-MAKERS: tuple[Callable[[bool, int, Collection[str]], Iterator[Piece]], ...] = (
-    planner_pieces,
-    coverage_pieces,
-    law_pieces,
-    engine_pieces,
-    oracle_pieces,
+#: What makes the examinations of a verification, the long ones first. What comes to the program comes in here.
+MAKERS: tuple[Callable[[bool, int, Collection[str]], Iterator[Examination]], ...] = (
+    planner_examinations,
+    coverage_examinations,
+    law_examinations,
+    engine_examinations,
+    oracle_examinations,
 )
 
 
-def pieces_of(deep: bool, seed: int, families: Collection[str]) -> list[Piece]:
-    """The pieces of a verification of some families."""
-    found = [piece for make in MAKERS for piece in make(deep, seed, families)]
-    return [piece for piece in found if piece.family in families]
+def examinations_of(deep: bool, seed: int, families: Collection[str]) -> list[Examination]:
+    """The examinations of a verification of some families."""
+    return [one for make in MAKERS for one in make(deep, seed, families) if one.family in families]
 
 
 #: Families besides those of systems; the second ones in depth only.
@@ -125,7 +124,7 @@ class Verification:
     whole: bool  #: all families were asked for
     lines: tuple[Line, ...]
     quantiles: tuple[Quantiles, ...]
-    done: int  #: pieces
+    done: int  #: examinations
     total: int
     interrupted: bool
     wall_s: float
@@ -210,34 +209,34 @@ def verify(
     if unknown:
         raise ValueError(f"no family is called {unknown[0]!r}; there are {', '.join(known)}")
     began = time.monotonic()
-    pieces = pieces_of(deep, seed, known if families is None else families)
-    found: dict[int, Examined] = {}
+    examinations = examinations_of(deep, seed, known if families is None else families)
+    finished: dict[int, Examined] = {}
     interrupted = False
     try:
-        for index, examined in execute(_look, pieces, Execution(jobs=jobs, progress=progress, say=say)):
-            found[index] = examined  # noqa: PERF403  (an interruption keeps what is there)
+        for index, examined in execute(_look, examinations, Execution(jobs=jobs, progress=progress, say=say)):
+            finished[index] = examined  # noqa: PERF403  (an interruption keeps what is there)
     except KeyboardInterrupt:
         interrupted = True
-    order = sorted(found, key=lambda index: (known.index(pieces[index].family), index))
+    order = sorted(finished, key=lambda index: (known.index(examinations[index].family), index))
     return Verification(
         deep,
         seed,
         tuple(name for name in known if families is None or name in families),
         families is None,
-        tuple(line for index in order for line in found[index].lines),
-        tuple(one for index in order if (one := found[index].quantiles) is not None),
-        len(found),
-        len(pieces),
+        tuple(line for index in order for line in finished[index].lines),
+        tuple(one for index in order if (one := finished[index].quantiles) is not None),
+        len(finished),
+        len(examinations),
         interrupted,
         time.monotonic() - began,
     )
 
 
-def _look(piece: Piece) -> Examined:
-    """What a piece finds; a run that contradicts a law on its own account is a line, too."""
+def _look(examination: Examination) -> Examined:
+    """What an examination finds; a run that contradicts a law on its own account is a line, too."""
     try:
-        return piece.look()
+        return examination.look()
     except ContradictionError as error:
         message = str(error).splitlines()[0]
-        line = Line(piece.family, piece.name, "run", None, None, None, None, CONTRADICTED, note=message)
+        line = Line(examination.family, examination.name, "run", None, None, None, None, CONTRADICTED, note=message)
         return Examined((line,))

@@ -13,22 +13,13 @@ from walk import Walk
 
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.invariants import INVARIANTS
 from simulator.core.laws import Law, sampling
 from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, frozen
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.testing import plans
 from simulator.verification.engines import difference
-
-#: The law that each invariant of ``core/invariants.py`` is part of.
-LAW_OF_INVARIANT = {
-    **dict.fromkeys([f"I{number:02}" for number in (1, 2, 3, 4, 5, 6, 9)], "S1"),
-    **dict.fromkeys([f"I{number:02}" for number in (7, 8, *range(16, 23))], "S2"),
-    **dict.fromkeys([f"I{number:02}" for number in range(26, 32)], "S3"),
-    **dict.fromkeys([f"I{number:02}" for number in (*range(10, 16), 35)], "S4"),
-    **dict.fromkeys([f"I{number:02}" for number in (23, 32, 33, 34)], "S5"),
-    **dict.fromkeys([f"I{number:02}" for number in (24, 25)], "S6"),
-}
 
 
 def engines_agree() -> None:
@@ -76,11 +67,8 @@ def invariants_hold() -> None:
     @settings(GENERATE, max_examples=120)
     @given(plans())
     def hold(plan):
-        trace = reference.simulate(plan, tasks=True)
-        try:
-            trace.verify(plan)
-        except AssertionError as error:
-            raise Broken(LAW_OF_INVARIANT[str(error)[:3]], str(error).split("\n")[0]) from None
+        for violation in reference.simulate(plan, tasks=True).verify(plan):
+            raise Broken(INVARIANTS[violation.number].law, str(violation))
 
     hold()
 

@@ -1,6 +1,6 @@
 """Bugs put in on purpose: edits of the source, each caught by the law whose number stands beside it.
 
-The numbers are those of ``simulator/testing/book.py``. ``workshop.py`` applies an edit and runs the check;
+The numbers are those of ``simulator/testing/book``. ``workshop.py`` applies an edit and runs the check;
 ``tests/test_mutants.py`` asks for each of them, and prints the table. This module is only data: ``docs/laws.md`` is
 made from it, too.
 """

@@ -1,0 +1,197 @@
+"""Plans made from a plan: with other stages, on whole nanoseconds, without luck, one replica alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from simulator.core.assemble import ONE, ZERO, StageParts, assemble
+from simulator.core.laws import Law, LawTable
+from simulator.core.plan import (
+    CANDIDATES,
+    CONSTANT,
+    F8,
+    I8,
+    MACHINE,
+    NEVER_NS,
+    NONE,
+    RANDOM,
+    RESPONSE,
+    ROLES,
+    TASK,
+    TIME,
+    Plan,
+    frozen,
+)
+from simulator.core.trace import Trace
+from simulator.core.work import cost_ns as task_cost_ns
+
+#: Times on the grid are multiples of so many nanoseconds, factors of a quarter: then no product of the four (time,
+#: work, machine, luck) is rounded, nor is any less than 1 ns.
+GRID_NS, QUARTER = 64, 0.25
+#: The longest time and the greatest factor on the grid.
+LONGEST_NS, GREATEST = 2.0**40, 16.0
+#: Values of a law on the grid, and steps of a cost.
+VALUES, STEPS = 8, 16
+
+
+def parts_of(plan: Plan) -> list[StageParts]:
+    """The stages of a plan as ``assemble`` takes them."""
+    table = LawTable(plan.laws, plan.law_parts, plan.law_points)
+    parts = []
+    for stage, row in enumerate(plan.stages):
+        shards, knots = _span(row, "first_shard", "shards"), _span(row, "first_knot", "knots")
+        roles = {"candidates": CANDIDATES, "time": TIME, "task": TASK, "response": RESPONSE, "machine": MACHINE}
+        laws = {name: table.law(stage * ROLES + role) for name, role in roles.items()}
+        points = zip(
+            plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
+        )
+        given: dict[str, Any] = {"share": plan.share[shards].tolist(), "knots": list(points), **laws}
+        scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
+        given |= {name: row[name].item() for name in scalars}
+        flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
+        parts.append(StageParts(**{**given, **flags, "rule": plan.rules[stage]}))
+    return parts
+
+
+def _span(row: Any, first: str, count: str) -> slice:
+    return slice(int(row[first]), int(row[first] + row[count]))
+
+
+def machines_of(plan: Plan) -> list[F8]:
+    """Machine factors by stage, (shards, replicas) each."""
+    factors = []
+    for row in plan.stages:
+        first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
+        factors.append(plan.machine_factor[first : first + count].reshape(int(row["shards"]), int(row["replicas"])))
+    return factors
+
+
+def remade(
+    plan: Plan,
+    parts: Sequence[StageParts],
+    machines: Sequence[F8],
+    *,
+    arrival_ns: I8 | None = None,
+    work: F8 | None = None,
+    drain_ns: int = NEVER_NS,
+) -> Plan:
+    """The plan with other stages, machines and queries, all of them measured, and not cut unless said.
+
+    Shares need not add up to 1.
+    """
+    whole = [replace(part, share=[each / math.fsum(part.share) for each in part.share]) for part in parts]
+    made = assemble(
+        whole,
+        plan.arrival_ns if arrival_ns is None else arrival_ns,
+        plan.work if work is None else work,
+        seed=plan.seed,
+        replication=plan.replication,
+        drain_ns=drain_ns,
+        machine_factor=np.concatenate([each.ravel() for each in machines]),
+    )
+    return replace(made, share=frozen([share for part in parts for share in part.share], np.float64))
+
+
+def measured(plan: Plan, first: int = 0, drain_ns: int = NEVER_NS) -> Plan:
+    """The plan as it is, measured from another query on, and cut or not."""
+    return replace(plan, first_measured=first, measured=plan.queries - first, drain_ns=drain_ns)
+
+
+def on_whole_ns(plan: Plan, times: int = 1) -> Plan:
+    """The plan with its times on a grid where nothing is rounded, all of them ``times`` times as long."""
+    parts = [_part_on_grid(plan, stage, part, times) for stage, part in enumerate(parts_of(plan))]
+    return remade(
+        plan,
+        parts,
+        [_quarters(factor) for factor in machines_of(plan)],
+        arrival_ns=plan.arrival_ns * times,
+        work=_quarters(plan.work),
+        drain_ns=plan.drain_ns if plan.drain_ns == NEVER_NS else plan.drain_ns * times,
+    )
+
+
+def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> StageParts:
+    merge_ns = max(part.merge_ns, 1) if part.mergers else part.merge_ns  # a merger takes 1 ns at least
+    return replace(
+        part,
+        knots=[(items, ns * times, 0.0) for items, ns in _steps(plan, stage, part)],
+        time=_values(part.time, lambda ns: times * _on_grid(ns)),
+        task=_values(part.task, lambda factor: min(max(QUARTER, round(4 * factor) / 4), GREATEST)),
+        response=_values(part.response, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
+        request_ns=part.request_ns * times,
+        send_ns=part.send_ns * times,
+        merge_ns=merge_ns * times,
+        merge_per_response_ns=part.merge_per_response_ns * times,
+    )
+
+
+def _steps(plan: Plan, stage: int, part: StageParts) -> list[tuple[float, float]]:
+    """The cost as steps: at its knots, and at powers of four items."""
+    items = sorted({items for items, _, _ in part.knots} | {0.25 * 4.0**step for step in range(STEPS)})
+    costs = [float(task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, x)) for x in items]
+    return [(x, _on_grid(ns)) for x, ns in zip(items, costs, strict=True)]
+
+
+def _on_grid(ns: float) -> float:
+    return float(max(1, round(min(ns, LONGEST_NS) / GRID_NS)) * GRID_NS)
+
+
+def _quarters(factors: F8) -> F8:
+    return np.clip(np.round(4 * factors) / 4, QUARTER, GREATEST)
+
+
+def _values(law: Law, rounded: Callable[[float], float]) -> Law:
+    """A law of a few values, rounded."""
+    if law.kind in (NONE, CONSTANT):
+        return Law.none() if law.kind == NONE else Law.constant(rounded(law.a))
+    values = law.quantiles((np.arange(VALUES) + 0.5) / VALUES)
+    return Law.empirical([rounded(float(value)) for value in values])
+
+
+def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
+    """Stages in which nothing is drawn by task: one replica a shard, laws at their medians, sent all at once."""
+    parts = [
+        replace(
+            part,
+            replicas=1,
+            first_lost=0,
+            lost=0,
+            policy=RANDOM,
+            rule=None,
+            balancers=1,
+            by_query=False,
+            hashed=False,
+            send_ns=0,
+            time=_median(part.time),
+            task=_median(part.task),
+            response=_median(part.response),
+        )
+        for part in parts_of(plan)
+    ]
+    return parts, [machines[:, :1] for machines in machines_of(plan)]
+
+
+def _median(law: Law) -> Law:
+    return law if law.kind == NONE else Law.constant(law.quantile(0.5))
+
+
+def one_replica(plan: Plan, trace: Trace, stage: int, replica: int) -> tuple[Plan, I8] | None:
+    """A plan of one replica alone with the tasks that it was sent, and when they finished; None if there were none."""
+    assert trace.task_table is not None
+    table, row = trace.task_table.grid(plan), plan.stages[stage]
+    columns = _span(row, "first_shard", "shards")
+    mine = (table.replica[:, columns] == replica) & (table.finish_ns[:, columns] >= 0)
+    enqueue, start, finish, worker = (
+        getattr(table, name)[:, columns][mine] for name in ("enqueue_ns", "start_ns", "finish_ns", "worker")
+    )
+    if len(enqueue) == 0:
+        return None
+    order = np.lexsort((worker, start, enqueue))
+    part = StageParts(candidates=ONE, knots=[(0.0, 0.0, 1.0)], workers=int(row["workers"]), response=ZERO)
+    work = (finish - start)[order].astype(np.float64)
+    return assemble([part], enqueue[order], work), finish[order]

@@ -1,0 +1,297 @@
+"""Scenarios and plans held against the laws S1 .. S22 and E1 .. E4, on both engines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simulator.base.units import parse_duration
+from simulator.core import draws, rules
+from simulator.core.invariants import INVARIANTS
+from simulator.core.laws import Law, LawTable, sampling
+from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.trace import same_trace
+from simulator.engines import compiled, reference
+from simulator.testing.checks import metamorphic
+from simulator.testing.checks.derive import machines_of, measured, parts_of
+from simulator.testing.checks.walks import Walk, name_of, walks_of
+from simulator.testing.law_check import Breach, Check, Report
+
+
+def check_scenario(scenario: Any, *, profile: str | None = None, only: Sequence[str] | None = None) -> Report:
+    """Hold a scenario against the laws S1 .. S22 and E1 .. E4 of ``docs/laws.md``, on both engines.
+
+    Its first queries are simulated, as they arrive and closer together, whole and in part.
+
+    Parameters
+    ----------
+    scenario
+        A ``Scenario``, the path of a file, plain values as in a file, a ``Plan``, or a strategy of these.
+    profile
+        ``quick``, ``default`` or ``deep``; unless said that of ``--shardsim-profile``.
+    only
+        Numbers of the laws that are asked; unless said, all.
+
+    Returns
+    -------
+    Report
+        What became of each law: held, and against what, or not asked, and why.
+
+    Raises
+    ------
+    LawBroken
+        Of the first law that is broken, with the smallest case.
+    ScenarioError
+        If the scenario is not valid.
+    """
+    check = Check(name_of(scenario), profile, only)
+    walks = walks_of(scenario)
+    numbers = tuple(sorted({invariant.law for invariant in INVARIANTS.values()}))
+    check.hold(_law_of, walks, _invariants_hold, "all invariants of the trace", share=0.5, numbers=numbers)
+    check.hold("S7", walks, _little, "three records of each stage", share=0.3)
+    check.hold("S8", walks, _utilisation, "busy time of each replica, worked out anew", share=0.3)
+    check.hold("S9", walks, _flow_balance, "tasks of each stage", share=0.2)
+    metamorphic.hold(check, walks)
+    check.hold("S21", walks, _machines_have_their_luck, "factors of the replicas of each machine", share=0.2)
+    check.hold("S22", walks, _plan_says_what_is_said, "sizes and durations of each stage", share=0.2)
+    check.hold("E1", walks, _engines_agree, "every column of both traces", share=0.3)
+    check.hold("E2", walks, _shortcuts_agree, "looking ahead, event by event, shards in lockstep", share=0.3)
+    check.hold("E3", walks, _watching_changes_nothing, "with and without a table of tasks", share=0.2)
+    check.hold("E4", walks, _repeats, "every run made twice", share=0.2)
+    return check.report()
+
+
+def _law_of(breach: Breach) -> str:
+    """The law that a broken invariant is part of; S1 where there is no trace at all."""
+    number = breach.case.get("invariant")
+    return "S1" if number is None else INVARIANTS[number].law
+
+
+def _invariants_hold(walk: Walk) -> None:
+    for violation in walk.trace().verify(walk.plan):
+        facts = {"does not hold": violation.words, "where": violation.place(), "invariant": violation.number}
+        raise Breach(**walk.facts, **facts)
+
+
+def _little(walk: Walk) -> str | None:
+    if walk.is_cut:
+        return "the run is cut"
+    plan = measured(walk.plan)
+    trace = walk.trace(plan, tasks=False)
+    for stage, row in enumerate(plan.stages):
+        first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
+        here = slice(first, first + count)
+        answers = int(trace.answer_sum_ns[stage].sum())
+        inside = int(trace.waiting_ns[here].sum() + trace.busy_ns[here].sum())
+        network = _network_ns(plan, stage)
+        if answers != inside + network:
+            facts = {
+                f"answers of stage {stage} take together": f"{answers} ns",
+                "waiting and service": f"{inside} ns",
+                "network": f"{network} ns",
+            }
+            raise Breach(**walk.facts, **facts)
+    return None
+
+
+def _network_ns(plan: Plan, stage: int) -> int:
+    """Request, sending and response latencies of all tasks of a stage, drawn anew."""
+    row = plan.stages[stage]
+    shards = int(row["shards"])
+    total = plan.queries * (shards * int(row["request_ns"]) + int(row["send_ns"]) * shards * (shards - 1) // 2)
+    law = stage * ROLES + RESPONSE
+    for query in range(plan.queries):
+        for shard in range(shards):
+            u = _luck(plan, draws.RESPONSE, query, stage, shard)
+            total += rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, u))
+    return int(total)
+
+
+def _luck(plan: Plan, stream: int, query: int, stage: int, shard: int) -> float:
+    place = stage * draws.PLACES + shard
+    return float(draws.uniforms(plan.seed, plan.replication, stream, query, place, draws.FIRST_COPY)[0])
+
+
+def _utilisation(walk: Walk) -> str | None:
+    if walk.is_cut:
+        return "the run is cut"
+    plan = measured(walk.plan)
+    trace = walk.trace(plan)
+    assert trace.task_table is not None
+    replica = trace.task_table.grid(plan).replica
+    expected = np.zeros(plan.replicas)
+    slack = np.zeros(plan.replicas)
+    for stage in range(len(plan.stages)):
+        service_ns = _service_ns(plan, stage, trace.candidates[stage], replica)
+        columns = slice(
+            int(plan.stages[stage]["first_shard"]), int(plan.stages[stage]["first_shard"]) + service_ns.shape[1]
+        )
+        np.add.at(expected, replica[:, columns], service_ns)
+        np.add.at(slack, replica[:, columns], 1 + 1e-9 * service_ns)
+    far = np.flatnonzero(np.abs(trace.busy_ns - expected) > slack)
+    if len(far):
+        worst = int(far[0])
+        facts = {
+            f"replica {worst} is busy": f"{trace.busy_ns[worst]} ns",
+            "its tasks take": f"{expected[worst]:.0f} ns",
+        }
+        raise Breach(**walk.facts, **facts)
+    return None
+
+
+def _service_ns(plan: Plan, stage: int, candidates: F8, replica: I8) -> F8:
+    """Service times of all tasks of a stage by their definition, (queries, shards): formulas of our own, no rule."""
+    part, row = parts_of(plan)[stage], plan.stages[stage]
+    table = LawTable(plan.laws, plan.law_parts, plan.law_points)
+    time, task = table.law(stage * ROLES + TIME), table.law(stage * ROLES + TASK)
+    first, shards = int(row["first_shard"]), int(row["shards"])
+    service_ns = np.empty((plan.queries, shards))
+    for query in range(plan.queries):
+        items = _items(plan, stage, float(candidates[query]), query) * plan.work[query]
+        for shard in range(shards):
+            u = _luck(plan, draws.TASK, query, stage, shard)
+            alone = _cost_ns(part.knots, float(items[shard]))
+            if time.kind != NONE:
+                alone += time.quantile(u) * plan.work[query]
+            luck = 1.0 if time.kind != NONE else _value(task, u)
+            alone *= plan.machine_factor[replica[query, first + shard]] * luck
+            service_ns[query, shard] = max(1.0, math.floor(min(alone, rules.LONGEST_NS) + 0.5))
+    return service_ns
+
+
+def _value(law: Law, u: float) -> float:
+    return law.a if law.is_constant() else law.quantile(u)
+
+
+def _items(plan: Plan, stage: int, candidates: float, query: int) -> F8:
+    row = plan.stages[stage]
+    share = plan.share[int(row["first_shard"]) : int(row["first_shard"] + row["shards"])]
+    if not row["hashed"]:
+        return np.asarray(candidates * share)
+    from simulator.core.split import part
+
+    items, left, share_left = np.empty(len(share)), math.floor(candidates + 0.5), 1.0
+    for shard, own in enumerate(share.tolist()):
+        is_last = shard + 1 == len(share)
+        chance = own / share_left if share_left > 0 else 0.0
+        items[shard] = left if is_last else part(left, chance, _luck(plan, draws.SPLIT, query, stage, shard))
+        left, share_left = left - int(items[shard]), share_left - own
+    return items
+
+
+def _cost_ns(knots: Any, items: float) -> float:
+    """The piecewise-linear cost."""
+    place, ns, slope = [knot for knot in knots if knot[0] <= items][-1]
+    return float(ns + (items - place) * slope)
+
+
+def _flow_balance(walk: Walk) -> str | None:
+    if walk.is_cut:
+        return "the run is cut"
+    trace = walk.trace(tasks=False)
+    for stage, row in enumerate(walk.plan.stages):
+        first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
+        served = int(trace.tasks[first : first + count].sum())
+        expected = walk.plan.measured * int(row["shards"])
+        if served != expected:
+            facts = {f"tasks served in stage {stage}": served, "queries measured, times shards": expected}
+            raise Breach(**walk.facts, **facts)
+    return None
+
+
+def _machines_have_their_luck(walk: Walk) -> str | None:
+    if walk.scenario is None:
+        return "it is a plan: machines are the scenario's"
+    factors = machines_of(walk.plan)
+    is_compared = False
+    for stage, factor in zip(walk.scenario.stages, factors, strict=True):
+        if stage.lost_machine is not None:
+            continue  # the replicas that are left are numbered anew
+        is_compared = True
+        per_machine = stage.per_machine or 1
+        rows = -(-stage.shards // per_machine)
+        seen: dict[int, float] = {}
+        for shard in range(stage.shards):
+            for replica in range(stage.replicas):
+                machine = replica * rows + shard // per_machine
+                slowness = float(factor[shard, replica])
+                if slowness != seen.setdefault(machine, slowness):
+                    facts = {f"machine {machine}": f"factors {seen[machine]:g} and {slowness:g}"}
+                    raise Breach(**walk.facts, stage=stage.name, **facts)
+        if not stage.variability.machine.law.is_constant() and len(set(seen.values())) < len(seen):
+            facts = {"machines": f"{len(seen)}", "different factors": f"{len(set(seen.values()))}"}
+            if len(set(seen.values())) == 1:
+                raise Breach(**walk.facts, stage=stage.name, **facts)
+    return None if is_compared else "every stage has lost a machine"
+
+
+def _plan_says_what_is_said(walk: Walk) -> str | None:
+    if walk.scenario is None:
+        return "it is a plan: nothing was written"
+    for stage, row in zip(walk.scenario.resolved()["stages"], walk.plan.stages, strict=True):
+        merge, network = stage.get("merge", {}), stage.get("network", {})
+        said = {
+            "shards": stage.get("shards", row["shards"]),
+            "replicas": stage.get("replicas", 1),
+            "workers": stage.get("workers", 1),
+            "mergers": merge.get("workers", 0),
+            "request_ns": _ns(network.get("request", 0)),
+            "send_ns": _ns(network.get("send", 0)),
+            "merge_ns": _ns(merge.get("time", 0)),
+            "merge_per_response_ns": _ns(merge.get("per_response", 0)),
+        }
+        for name, value in said.items():
+            if int(row[name]) != int(value):
+                raise Breach(**walk.facts, stage=stage["name"], **{f"{name} as said": value, "in the plan": row[name]})
+    return None
+
+
+def _ns(text: Any) -> int:
+    """A duration as written, in nanoseconds."""
+    return round(parse_duration(text) * 1e9) if isinstance(text, str) else round(text * 1e9)
+
+
+def _engines_agree(walk: Walk) -> str | None:
+    missing = compiled.uncovered(walk.plan)
+    if missing:
+        return f"the compiled engine does not know {missing}"
+    _same(walk, compiled.simulate(walk.plan, tasks=True), reference.simulate(walk.plan, tasks=True), "the engines")
+    return None
+
+
+def _shortcuts_agree(walk: Walk) -> str | None:
+    missing = compiled.uncovered(walk.plan)
+    if missing:
+        return f"the compiled engine does not know {missing}"
+    everything = range(len(walk.plan.stages))
+    ahead = compiled.simulate(walk.plan, tasks=True)
+    by_event = compiled.simulate(walk.plan, tasks=True, event_by_event=everything)
+    _same(walk, ahead, by_event, "looking ahead and event by event")
+    _same(walk, compiled.simulate(walk.plan), by_event, "shards in lockstep and one by one")
+    return None
+
+
+def _watching_changes_nothing(walk: Walk) -> None:
+    _same(walk, walk.trace(tasks=False), walk.trace(), "without and with a table of tasks")
+
+
+def _repeats(walk: Walk) -> None:
+    _same(walk, walk.trace(), walk.trace(), "a run and its repetition")
+
+
+def _same(walk: Walk, one: Any, two: Any, what: str) -> None:
+    without = one.task_table is None or two.task_table is None
+    column = same_trace(one, two, without_tasks=without)
+    if column:
+        place: Any = one.task_table if column.startswith("task_table.") else one
+        other: Any = two.task_table if column.startswith("task_table.") else two
+        name = column.removeprefix("task_table.")
+        differ = {"differ in": column, "one says": _first(place, name), "the other": _first(other, name)}
+        raise Breach(**walk.facts, compared=what, **differ)
+
+
+def _first(trace: Any, column: str) -> str:
+    return str(np.asarray(getattr(trace, column)).tolist())

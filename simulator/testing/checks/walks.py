@@ -1,0 +1,103 @@
+"""A scenario, plan or strategy of them as cases to walk: the first queries of a replication, on one of the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simulator.core.plan import NEVER_NS, Plan, frozen
+from simulator.core.trace import Trace
+from simulator.engines import Engine, compiled, reference
+from simulator.planner.plans import make_plan
+from simulator.scenario import Scenario, load_scenario, scenario_from_dict, to_yaml
+from simulator.testing.checks.derive import measured
+
+#: Tasks of a case, and queries, at most.
+TASKS, QUERIES = 600, 40
+#: Replications that are looked at, and how much closer together arrivals are put: nobody waits in an idle system.
+REPLICATIONS, PRESSED = 2, (1, 10, 1000)
+ENGINES = ("compiled", "reference")
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A plan to be walked, and how it is told."""
+
+    plan: Plan
+    engine: str
+    facts: dict[str, str]
+    scenario: Scenario | None = None  #: where it comes from
+
+    def trace(self, plan: Plan | None = None, *, tasks: bool = True) -> Trace:
+        """The trace of the plan, or of another one on the same engine."""
+        engine: Engine = compiled if self.engine == "compiled" else reference
+        return engine.simulate(self.plan if plan is None else plan, tasks=tasks)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the run ends before all queries are complete."""
+        return self.plan.drain_ns != NEVER_NS
+
+
+def walks_of(subject: Any) -> st.SearchStrategy[Walk]:
+    """Cases of a scenario (loaded, a file, or plain values), of a plan, or of a strategy of scenarios or plans."""
+    if isinstance(subject, (str, Path)):
+        subject = load_scenario(subject)
+    if isinstance(subject, st.SearchStrategy):
+        return st.composite(lambda draw: draw(_walks(draw(subject), is_drawn=True)))()
+    return _walks(subject, is_drawn=False)
+
+
+def name_of(subject: Any) -> str:
+    """What a check calls its subject."""
+    if isinstance(subject, Scenario):
+        return subject.name
+    if isinstance(subject, dict):
+        return str(subject.get("name", "a scenario"))
+    if isinstance(subject, Plan):
+        return "a plan"
+    return Path(subject).stem if isinstance(subject, (str, Path)) else "a drawn scenario"
+
+
+def _walks(subject: Any, is_drawn: bool) -> st.SearchStrategy[Walk]:
+    if isinstance(subject, Plan):
+        facts = {"plan": shown(subject)}
+        return st.sampled_from(_engines(subject)).map(lambda engine: Walk(subject, engine, {**facts, "engine": engine}))
+    scenario = scenario_from_dict(subject) if isinstance(subject, dict) else subject
+    facts = {"scenario": to_yaml(subject)} if is_drawn else {}
+    planned = lru_cache(maxsize=None)(lambda replication: make_plan(scenario, replication))
+    return st.composite(_first_queries)(scenario, planned, facts)
+
+
+def _engines(plan: Plan) -> tuple[str, ...]:
+    return ENGINES if not compiled.uncovered(plan) else ("reference",)
+
+
+def _first_queries(draw: st.DrawFn, scenario: Scenario, planned: Callable[[int], Plan], facts: dict[str, str]) -> Walk:
+    """The first queries of a replication, as they come or closer together."""
+    replication = draw(st.integers(0, min(REPLICATIONS, scenario.run.replications) - 1))
+    whole = planned(replication)
+    most = min(whole.queries, QUERIES, max(1, TASKS // whole.shards))
+    count, pressed = draw(st.integers(1, most)), draw(st.sampled_from(PRESSED))
+    first = draw(st.integers(0, count - 1))
+    plan = measured(whole.first_queries(count), first, whole.drain_ns)
+    plan = replace(plan, arrival_ns=frozen(plan.arrival_ns // pressed))
+    engine = draw(st.sampled_from(_engines(plan)))
+    queries = f"the first {count} of replication {replication}"
+    queries += f", arriving {pressed} times as fast" if pressed > 1 else ""
+    queries += f", the first {first} to warm up" if first else ""
+    return Walk(plan, engine, {**facts, "queries": queries, "engine": engine}, scenario)
+
+
+def shown(plan: Plan) -> str:
+    """A plan in a few words a stage."""
+    lines = [f"arrivals at {plan.arrival_ns.tolist()} ns"]
+    for index, row in enumerate(plan.stages):
+        sizes = ", ".join(f"{name} {row[name]}" for name in ("shards", "replicas", "workers", "policy", "mergers"))
+        lines.append(f"stage {index}: {sizes}")
+    return "\n".join(lines)

@@ -1,0 +1,282 @@
+"""Strategies that draw laws, plans with every feature of the schema, and traces; times are small: ties everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from simulator.core.assemble import ONE, ZERO, StageParts, assemble
+from simulator.core.laws import Law
+from simulator.core.laws.family import Statement
+from simulator.core.laws.sampling import FAMILIES
+from simulator.core.plan import (
+    LEAST_OUTSTANDING,
+    LEAST_WORK,
+    NEVER_NS,
+    POWER_OF_TWO,
+    RANDOM,
+    ROUND_ROBIN,
+    Plan,
+)
+from simulator.core.trace import Trace
+
+#: Durations in ns, small so that events coincide.
+TIMES = st.integers(0, 5)
+POLICIES = {
+    "random": RANDOM,
+    "round_robin": ROUND_ROBIN,
+    "least_outstanding": LEAST_OUTSTANDING,
+    "least_work": LEAST_WORK,
+    "power_of_two": POWER_OF_TWO,
+}
+#: A size that is given, or drawn.
+Size = int | st.SearchStrategy[int] | None
+
+
+def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
+    """A size as a strategy: the one number, the strategy that is given, or ``otherwise``."""
+    if given is None:
+        return otherwise
+    return st.just(given) if isinstance(given, int) else given
+
+
+def among(known: Mapping[str, Any], names: Sequence[str] | None, what: str) -> list[Any]:
+    """What stands under some names, or under all.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known.
+    """
+    chosen = list(known) if names is None else list(names)
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        said = f"no {what} is called {unknown[0]!r}" if unknown else f"at least one {what} is needed"
+        raise ValueError(f"{said}; there are {', '.join(known)}")
+    return [known[name] for name in chosen]
+
+
+def laws(scale: float = 3.0, *, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Law]:
+    """Laws of durations in ns or of counts; whole numbers among them.
+
+    Parameters
+    ----------
+    scale
+        Their mean, about.
+    kinds
+        Names of families (``core.laws.sampling.FAMILIES``) but none; mixtures are of the others that are given, or of
+        all. Unless said, any.
+    """
+    plain = _plain_laws(scale)
+    everything = {**plain, "mixture": st.nothing()}
+    among(everything, kinds, "kind of law")
+    if kinds is None:
+        each = st.one_of(list(plain.values()))
+        return st.one_of(each, each, _mixtures(each))
+    parts = [plain[kind] for kind in kinds if kind != "mixture"]
+    mixed = _mixtures(st.one_of(parts or list(plain.values())))
+    return st.one_of([*parts, mixed] if "mixture" in kinds else parts)
+
+
+def _mixtures(parts: st.SearchStrategy[Law]) -> st.SearchStrategy[Law]:
+    return st.lists(st.tuples(st.integers(1, 5), parts), min_size=2, max_size=3).map(Law.mixture)
+
+
+def _between_values(values: list[int]) -> Law:
+    """Linear between the order statistics of some values, from 0 on."""
+    shares = [rank / len(values) for rank in range(len(values) + 1)]
+    return Law.empirical_cdf([0.0, *sorted(values)], shares)
+
+
+def stated(statement: Statement, scale: float = 1.0) -> st.SearchStrategy[dict[str, float]]:
+    """Arguments of a law, in each way in which it may be stated; those with a unit are about ``scale`` of it."""
+    units = {argument.name for argument in statement.arguments if argument.has_unit}
+
+    def values(name: str, ends: float | tuple[float, float]) -> st.SearchStrategy[float]:
+        unit = scale if name in units else 1.0
+        return st.floats(*(unit * end for end in ends)) if isinstance(ends, tuple) else st.just(unit * ends)
+
+    ways = [{name: values(name, ends) for name, ends in way.items()} for way in statement.ways]
+    return st.one_of([st.fixed_dictionaries(way) for way in ways])
+
+
+def _by_numbers(statement: Statement, scale: float) -> st.SearchStrategy[Law]:
+    return stated(statement, scale).map(lambda arguments: Law.of(statement.terms(**arguments)))
+
+
+def _plain_laws(scale: float) -> dict[str, st.SearchStrategy[Law]]:
+    """By family: of whole numbers, since they coincide, of some values, or by numbers."""
+    values = st.lists(TIMES, min_size=1, max_size=4).filter(any)
+    whole = {
+        "constant": TIMES.map(lambda value: Law.constant(float(value))),
+        "uniform": st.tuples(TIMES, TIMES).map(lambda ends: Law.uniform(float(min(ends)), float(max(ends)))),
+        "empirical": values.map(Law.empirical),
+        "points": values.map(_between_values),
+    }
+    by_numbers = {
+        family.name: _by_numbers(family.quantity, scale)
+        for family in FAMILIES
+        if isinstance(family.quantity, Statement)
+    }
+    either = {**by_numbers, **whole}
+    return {family.name: either[family.name] for family in FAMILIES if family.name in either}
+
+
+def factor_laws(*, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Law]:
+    """Laws of factors, mean 1.
+
+    ``kinds``: names of families that may be stated as factors, see ``laws``; unless said, any.
+    """
+    by_numbers = {
+        family.name: _by_numbers(family.factor, 1.0) for family in FAMILIES if isinstance(family.factor, Statement)
+    }
+    values = st.lists(TIMES, min_size=1, max_size=4).filter(any).map(Law.empirical)
+    known = {
+        **by_numbers,
+        "empirical": values.map(lambda law: law.scaled(1 / law.mean())),
+        "mixture": st.just(Law.mixture([(1, Law.exponential(1.0)), (3, ONE)])),
+    }
+    return st.one_of(among(known, kinds, "kind of factor law"))
+
+
+def shares(shards: Size = None) -> st.SearchStrategy[list[float]]:
+    """Shares of so many shards, unless said of one to four, in sum 1; some may be 0."""
+    counts = sized(shards, st.integers(1, 4))
+    weights = counts.flatmap(lambda count: st.lists(st.integers(0, 4), min_size=count, max_size=count).filter(any))
+    return weights.map(lambda given: [weight / sum(given) for weight in given])
+
+
+@st.composite
+def knots(draw: st.DrawFn) -> list[tuple[float, float, float]]:
+    """Non-decreasing piecewise-linear costs with up to five pieces: one, a roofline, a sum, a measured table."""
+    pieces = [(0.0, float(draw(TIMES)), float(draw(TIMES)))]
+    for width in draw(st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), max_size=4)):
+        items, cost, slope = pieces[-1]
+        pieces.append((items + width, cost + width * slope, float(draw(TIMES))))
+    return pieces
+
+
+@st.composite
+def losses(draw: st.DrawFn, shards: int, by_query: bool) -> tuple[int, int]:
+    """The shards that a machine takes a replica of with it, as first and number; of most stages none."""
+    if draw(st.integers(0, 2)) > 0:
+        return 0, 0
+    if by_query:
+        return 0, shards
+    first = draw(st.integers(0, shards - 1))
+    return first, draw(st.integers(1, shards - first))
+
+
+@st.composite
+def stage_parts(
+    draw: st.DrawFn,
+    is_first: bool,
+    times: st.SearchStrategy[int] = TIMES,
+    shards: Size = None,
+    replicas: Size = None,
+    workers: Size = None,
+    policies: Sequence[str] | None = None,
+) -> StageParts:
+    """One stage with anything that the schema knows."""
+    own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
+    is_timed = draw(st.booleans())
+    is_constant = draw(st.integers(0, 3)) == 0  # nothing random a task: shards may be in lockstep
+    constants = times.map(lambda ns: Law.constant(float(ns)))
+    share, count, by_query = draw(shares(shards)), draw(sized(replicas, st.integers(1, 3))), draw(st.booleans())
+    first_lost, lost = draw(losses(len(share), by_query)) if count > 1 else (0, 0)
+    return StageParts(
+        share=share,
+        replicas=count,
+        first_lost=first_lost,
+        lost=lost,
+        workers=draw(sized(workers, st.integers(1, 3))),
+        knots=draw(st.one_of(st.just([(0.0, 0.0, 0.0)]), knots())) if is_timed else draw(knots()),
+        time=draw(constants if is_constant else laws()) if is_timed else Law.none(),
+        task=ONE if is_timed or is_constant else draw(factor_laws()),
+        machine=ONE,
+        response=draw(constants if is_constant else st.one_of(st.just(ZERO), constants, laws())),
+        candidates=draw(own if is_first else st.one_of(st.just(Law.none()), own)),
+        hashed=False if is_constant else draw(st.booleans()),
+        keep=float(draw(st.integers(0, 10))),
+        policy=draw(st.sampled_from(among(POLICIES, policies, "policy"))),
+        balancers=draw(st.integers(1, 2)),
+        by_query=by_query,
+        request_ns=draw(times),
+        send_ns=draw(st.sampled_from([0, 0, 1, 2])),
+        merge_ns=draw(times),
+        merge_per_response_ns=draw(st.integers(0, 2)),
+        mergers=draw(st.integers(0, 2)),
+    )
+
+
+@st.composite
+def plans(
+    draw: st.DrawFn,
+    most_queries: int = 12,
+    most_stages: int = 3,
+    times: st.SearchStrategy[int] = TIMES,
+    *,
+    queries: Size = None,
+    stages: Size = None,
+    shards: Size = None,
+    replicas: Size = None,
+    workers: Size = None,
+    policies: Sequence[str] | None = None,
+    is_cut: bool | None = None,
+) -> Plan:
+    """Plans of a few queries, stages, shards, replicas and workers, full of simultaneous events.
+
+    Parameters
+    ----------
+    draw
+        Hypothesis' own.
+    most_queries, most_stages
+        Sizes, at most.
+    times
+        Gaps between arrivals and fixed durations, in ns.
+    queries, stages, shards, replicas, workers
+        A size, or a strategy of sizes: of the plan, of each stage, of each shard, of each replica. Unless said, small.
+    policies
+        Names of the routing policies among which is chosen.
+    is_cut
+        Whether the run is cut before all queries are complete; None: either.
+    """
+    count = draw(sized(queries, st.integers(1, most_queries)))
+    gaps = draw(st.lists(times, min_size=count, max_size=count))
+    of_stage = (times, shards, replicas, workers, policies)
+    parts = [
+        draw(stage_parts(stage == 0, *of_stage)) for stage in range(draw(sized(stages, st.integers(1, most_stages))))
+    ]
+    machines = sum(len(part.share) * part.replicas for part in parts)
+    factor = st.just(1.0) if draw(st.booleans()) else st.sampled_from([1.0, 1.0, 0.5, 1.5])
+    factors = draw(st.lists(factor, min_size=machines, max_size=machines))
+    work = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0]), min_size=count, max_size=count))
+    cuts = {None: [NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10], True: [0, 3, 10], False: [NEVER_NS]}
+    return assemble(
+        parts,
+        np.cumsum(np.array(gaps, dtype=np.int64)),
+        np.array(work),
+        seed=draw(st.integers(0, 2**63 - 1)),
+        replication=draw(st.integers(0, 3)),
+        first_measured=draw(st.integers(0, count - 1)),
+        drain_ns=draw(st.sampled_from(cuts[is_cut])),
+        machine_factor=np.array(factors),
+    )
+
+
+def traces(*, tasks: bool = True, **narrowed: Any) -> st.SearchStrategy[tuple[Plan, Trace]]:
+    """Traces and the plans that they are of, by the compiled engine.
+
+    Parameters
+    ----------
+    tasks
+        Whether they have a table of tasks.
+    **narrowed
+        As of ``plans``.
+    """
+    from simulator.engines import compiled
+
+    return plans(**narrowed).map(lambda plan: (plan, compiled.simulate(plan, tasks=tasks)))

@@ -1,0 +1,240 @@
+"""Strategies that draw scenarios, stages and objectives as written in a file: every kind of the schema, small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simulator.core.laws.family import Statement
+from simulator.core.laws.sampling import FAMILIES
+from simulator.scenario.fields import exact_duration
+from simulator.testing.strategies.loads import loads
+from simulator.testing.strategies.plans import POLICIES, Size, among, sized, stated
+
+_DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
+
+
+def duration_laws() -> st.SearchStrategy[Any]:
+    """Laws of durations as written in a file."""
+    by_numbers = [_durations(family.name, family.quantity) for family in FAMILIES]
+    short_or_long = {"kind": "uniform", "low": "1ms", "high": "9ms"}
+    parts = [{"weight": 9, "law": "1ms"}, {"weight": 1, "law": short_or_long}]
+    return st.one_of(_DURATIONS, *by_numbers, st.just({"kind": "mixture", "parts": parts}))
+
+
+def _durations(kind: str, statement: Statement | str) -> st.SearchStrategy[Any]:
+    """Laws of a family that numbers state."""
+    if isinstance(statement, str):
+        return st.nothing()
+    units = {argument.name for argument in statement.arguments if argument.has_unit}
+
+    def law(arguments: dict[str, float], unit_s: float) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            **{name: exact_duration(unit_s * x) if name in units else x for name, x in arguments.items()},
+        }
+
+    return st.builds(law, stated(statement), st.sampled_from([1e-6, 250e-6, 1e-3, 3.5e-3, 20e-3]))
+
+
+def factor_law_maps() -> st.SearchStrategy[Any]:
+    """Factor laws as written in a file."""
+    return st.one_of([_factors(family.name, family.factor) for family in FAMILIES])
+
+
+def _factors(kind: str, statement: Statement | str) -> st.SearchStrategy[Any]:
+    """Factor laws of a family that numbers state."""
+    if isinstance(statement, str):
+        return st.nothing()
+    return stated(statement).map(lambda arguments: {"kind": kind, **arguments})
+
+
+def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+#: Times that fall from one size to the next, and vary.
+MEASURED = str(Path(__file__).parents[1] / "measured.csv")
+#: Embeddings, and a network over them: two knots.
+PARTS_BY_SHAPE = [
+    {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "overhead": "10us"},
+    {"kind": "deep", "layers": [416, 64, 1]},
+]
+
+
+#: Models as written: every kind, by shape and by time, alone and in sums.
+MODELS: list[dict[str, Any]] = [
+    {"kind": "linear", "per_item": "10us", "overhead": "100us"},
+    {"kind": "linear", "features": 300},
+    {"kind": "tree", "per_item": "1us"},
+    {"kind": "tree", "trees": 100, "depth": 6},
+    {"kind": "tree", "trees": 100, "leaves": 31, "overhead": "20us"},
+    {"kind": "deep", "per_item": "1ms"},
+    {"kind": "deep", "layers": [100, 64, 1]},
+    {"kind": "deep", "flops_per_item": "1 MFLOP", "parameters": "500k"},
+    {"kind": "embedding", "per_item": "2us", "rows": "1M", "tables": 2, "dimension": 8},
+    {"kind": "embedding", "tables": 26, "lookups": 2, "dimension": 16, "rows": "10k"},
+    {"kind": "sum", "parts": [{"kind": "tree", "per_item": "1us"}, {"kind": "linear", "per_item": "2us"}]},
+    {"kind": "sum", "parts": [*PARTS_BY_SHAPE, {"kind": "tree", "per_item": "1us"}]},
+    {"kind": "measured", "file": MEASURED, "unit": "us"},
+    {"kind": "sum", "parts": [{"kind": "measured", "file": MEASURED, "unit": "us"}, *PARTS_BY_SHAPE]},
+    {"kind": "sum", "parts": [{"kind": "time", "law": "3ms"}, *PARTS_BY_SHAPE]},
+    {"kind": "sum", "parts": [{"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}}]},
+    {"kind": "time"},
+]
+#: Built-in kinds of models.
+KINDS = tuple(dict.fromkeys(str(model["kind"]) for model in MODELS))
+
+
+def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
+    among(dict.fromkeys(KINDS), kinds, "kind of model")
+    chosen = [model for model in MODELS if kinds is None or model["kind"] in kinds]
+    return st.sampled_from(chosen)
+
+
+#: Ways to merge, as written.
+MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
+
+
+def _routings(policies: list[str]) -> st.SearchStrategy[Any]:
+    """By one of these policies; by its name, or as a map with balancers and by what is chosen."""
+    more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
+    return st.sampled_from(policies) | st.fixed_dictionaries({"policy": st.sampled_from(policies)}, optional=more)
+
+
+@st.composite
+def stages(
+    draw: st.DrawFn,
+    name: str = "stage",
+    is_first: bool = True,
+    *,
+    kinds: Sequence[str] | None = None,
+    models: st.SearchStrategy[dict[str, Any]] | None = None,
+    policies: Sequence[str] | None = None,
+    shards: Size = None,
+    replicas: Size = None,
+    workers: Size = None,
+) -> dict[str, Any]:
+    """A stage as written in a file; hardware, if named, is ``leaf``.
+
+    Parameters
+    ----------
+    draw
+        Hypothesis' own.
+    name, is_first
+        Of the stage; the first one of a funnel states its candidates.
+    kinds
+        Built-in kinds of models among which is chosen, see KINDS.
+    models
+        In their place, models as written in a file: those of a plug-in, ``st.just({"kind": "mine:Boosted", ...})``.
+    policies
+        Routing policies among which is chosen, a plug-in's rule (``mine:least_of_three``) among them.
+    shards, replicas, workers
+        A size, or a strategy of sizes; unless said, small.
+    """
+    maybe = st.none
+    counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
+    model: dict[str, Any] = draw(_models(kinds) if models is None else models)
+    is_timed = model["kind"] == "time"
+    if is_timed:
+        model = {**model, "law": draw(duration_laws())}
+    kinds = [part["kind"] for part in model.get("parts", [model])]
+    has_spread = "time" in kinds or "measured" in kinds
+    is_timed = set(kinds) == {"time"}
+    is_plugged = ":" in model["kind"]
+    by_shape = not is_timed and not is_plugged and not {"per_item", "trees", "file"} & model.keys()
+    is_on_leaf = by_shape or draw(st.booleans())
+    count, copies = draw(sized(shards, st.integers(1, 4))), draw(sized(replicas, st.integers(1, 3)))
+    per_machine = draw(st.sampled_from([None, 1, 2, 3]))
+    machines = copies * -(-count // (per_machine or 1))
+    # drawn whether it is used or not: else what draws less would count as smaller, and not what is plainer
+    spread: dict[str, Any] = draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
+    split = draw(st.sampled_from([None, "even", "hashed"]))
+    task = draw(st.one_of(maybe(), factor_law_maps()))
+    machine = draw(st.one_of(maybe(), factor_law_maps()))
+    variability = _without_absent({"task": None if has_spread else task, "machine": machine})
+    merge: dict[str, Any] = draw(st.sampled_from(MERGES))
+    routing = draw(_routings(list(POLICIES if policies is None else policies)))
+    return _without_absent(
+        {
+            "name": name,
+            "candidates": draw(counts if is_first else st.one_of(maybe(), counts)),
+            "model": model,
+            "shards": count,
+            **({} if is_timed else spread),
+            "split": None if is_timed else split,
+            "replicas": copies,
+            "workers": draw(sized(workers, st.integers(1, 3))),
+            "per_machine": per_machine,
+            "lost_machine": draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None,
+            "hardware": "leaf" if is_on_leaf else None,
+            "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
+            "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
+            "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
+            "variability": variability or None,
+            "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
+            "merge": merge,
+            "routing": routing,
+        }
+    )
+
+
+LEAF = {"flops": "225 GFLOP/s", "memory_bandwidth": "22 GB/s", "efficiency": "70%"}
+#: What a machine may have besides; three replicas of three workers fit its cores, and all that is drawn its memory.
+MACHINE = {
+    "random_access_bandwidth": st.sampled_from(["2 GB/s", "1.5GiB/s"]),
+    "cores": st.sampled_from([9, "16"]),
+    "memory": st.sampled_from(["2 GiB", "64 GB"]),
+    "price": st.sampled_from(["0.714 USD/h", "$12/h"]),
+    "power": st.sampled_from(["150 W", "1.2 kW"]),
+}
+
+
+def slos(names: Sequence[str] = ()) -> st.SearchStrategy[str]:
+    """Objectives as written in a file: on whole queries, and on the stages of these names."""
+    whole = ["p99 < 100ms", "mean < 50ms", "max < 10s", "95% within 80ms", "failed_ratio < 1%", "goodput > 1/s"]
+    ours = [f"stage.{name}.{what}" for name in names for what in ("p50 < 20ms", "utilisation < 80%")]
+    return st.sampled_from(whole + ours)
+
+
+_a_stage = stages
+
+
+@st.composite
+def scenarios(
+    draw: st.DrawFn, /, most_queries: int = 30, most_stages: int = 3, *, stages: Size = None, **narrowed: Any
+) -> dict[str, Any]:
+    """Scenarios as plain values, spelled as in a file, valid and small.
+
+    Parameters
+    ----------
+    draw
+        Hypothesis' own.
+    most_queries
+        Measured in each replication, at most.
+    most_stages
+        Stages of the funnel, at most.
+    stages
+        How many, or a strategy of how many.
+    **narrowed
+        As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers.
+    """
+    names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
+    load, is_counted = draw(loads())
+    if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
+        load["work"] = draw(st.one_of(st.just({"kind": "constant"}), factor_law_maps()))
+    run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
+    if is_counted:
+        run["queries"] = draw(st.integers(1, most_queries))
+        run["warmup"] = draw(st.sampled_from(["auto", 0, 3]))
+    return {
+        "name": "drawn",
+        "load": load,
+        "run": run,
+        "hardware": {"leaf": {**LEAF, **draw(st.fixed_dictionaries({}, optional=MACHINE))}},
+        "stages": [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)],
+        "slos": draw(st.lists(slos(names), max_size=3)),
+    }

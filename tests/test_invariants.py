@@ -1,0 +1,196 @@
+"""Invariants of a trace: each is broken by a trace that was tampered with, and told with its number and place."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.invariants import INVARIANTS
+from simulator.core.laws import Law
+from simulator.engines import reference
+from simulator.testing.book import BOOK
+
+EIGHT = np.arange(8) * 3
+
+
+def plan_of(arrival_ns=EIGHT):
+    """Two stages of queueing: two shards by two replicas of two workers, by query; then one shard, with a merger."""
+    first = StageParts(
+        [0.5, 0.5],
+        replicas=2,
+        workers=2,
+        by_query=True,
+        candidates=Law.constant(4.0),
+        knots=[(0.0, 9.0, 4.0)],
+        task=Law.exponential(1.0),
+        response=Law.uniform(1.0, 9.0),
+        request_ns=2,
+        send_ns=1,
+    )
+    second = StageParts(knots=[(0.0, 10.0, 0.0)], merge_ns=2, mergers=1)
+    return assemble([first, second], arrival_ns, seed=4, first_measured=1)
+
+
+PLAN = plan_of()
+RIGHT = reference.simulate(PLAN, tasks=True)
+
+
+def column(name: str, at, value: Callable | int) -> Callable:
+    """A trace with another value in a column."""
+
+    def edit(trace):
+        changed = getattr(trace, name).copy()
+        changed[at] = value(changed[at]) if callable(value) else value
+        return dataclasses.replace(trace, **{name: changed})
+
+    return edit
+
+
+def of_tasks(name: str, at, value: Callable | int) -> Callable:
+    """A trace with another value in the table of tasks."""
+
+    def edit(trace):
+        changed = getattr(trace.task_table, name).copy()
+        changed[at] = value(changed[at]) if callable(value) else value
+        return dataclasses.replace(trace, task_table=dataclasses.replace(trace.task_table, **{name: changed}))
+
+    return edit
+
+
+def more(by: int) -> Callable:
+    return lambda value: value + by
+
+
+def both(*edits: Callable) -> Callable:
+    def edit(trace):
+        for each in edits:
+            trace = each(trace)
+        return trace
+
+    return edit
+
+
+def waiting_task() -> tuple[int, int]:
+    """A task that waits."""
+    table = RIGHT.task_table
+    return tuple(np.argwhere(table.start_ns > table.enqueue_ns)[0])
+
+
+#: Of each invariant: a trace that was right and is tampered with, and what its violation says of the place.
+TAMPERED = {
+    "I01": (column("arrival_ns", 3, more(1)), {}),
+    "I02": (lambda trace: dataclasses.replace(trace, first_measured=2), {"first measured": 2}),
+    "I03": (column("outcome", 3, 0), {"query": 3}),
+    "I04": (column("outcome", 3, 0), {"query": 3}),
+    "I05": (column("candidates", (1, 3), -1.0), {"query": 3, "stage": 1}),
+    "I06": (column("candidates", (0, 3), -1.0), {"query": 3}),
+    "I07": (column("close_ns", (0, 3), 0), {"query": 3, "stage": 0, "enter_ns": 9, "close_ns": 0}),
+    "I08": (column("leave_ns", (1, 3), 1), {"query": 3, "stage": 1, "leave_ns": 1}),
+    "I09": (column("candidates", (1, 3), -1.0), {"query": 3, "stage": 1, "candidates": -1.0}),
+    "I10": (column("critical_shard", (0, 3), -1), {"query": 3, "stage": 0, "critical_shard": -1}),
+    "I11": (column("critical_shard", (0, 3), 2), {"query": 3, "stage": 0, "critical_shard": 2, "shards": 2}),
+    "I12": (column("critical_service_ns", (0, 3), more(1)), {"query": 3, "stage": 0}),
+    "I13": (column("critical_service_ns", (1, 3), 0), {"query": 3, "stage": 1, "service_ns": 0}),
+    "I14": (column("leave_ns", (1, 3), more(-1)), {"query": 3, "stage": 1}),
+    "I15": (column("answer_sum_ns", (0, 3), more(1000)), {"query": 3, "stage": 0}),
+    "I16": (of_tasks("enqueue_ns", (3, 1), more(1)), {"query": 3, "stage": 0, "shard": 1}),
+    "I17": (column("leave_ns", (0, 3), -1), {"query": 3, "stage": 1, "shard": 0}),
+    "I18": (of_tasks("start_ns", (3, 1), 1), {"query": 3, "stage": 0, "shard": 1, "start_ns": 1}),
+    "I19": (of_tasks("finish_ns", (3, 1), 1), {"query": 3, "stage": 0, "shard": 1, "finish_ns": 1}),
+    "I20": (of_tasks("answer_ns", (3, 1), 1), {"query": 3, "stage": 0, "shard": 1, "answer_ns": 1}),
+    "I21": (of_tasks("answer_ns", (3, 1), -1), {"query": 3, "stage": 0, "answers": 1, "shards": 2}),
+    "I22": (of_tasks("answer_ns", (3, 1), more(1000)), {"query": 3, "stage": 0}),
+    "I23": (of_tasks("answer_ns", (3, 0), more(1)), {"query": 3, "stage": 0}),
+    "I24": (of_tasks("replica", (3, 1), 0), {"query": 3, "stage": 0, "shard": 1, "index": -2}),
+    "I25": (of_tasks("replica", (3, 1), lambda replica: 5 - replica), {"query": 3, "stage": 0, "shard": 1}),
+    "I26": (of_tasks("start_ns", (7, 2), 0), {"query": 7, "stage": 1, "shard": 0, "replica": 4}),
+    "I27": (of_tasks("start_ns", (3, 2), -1), {"query": 3, "stage": 1, "shard": 0, "replica": 4}),
+    "I28": (of_tasks("finish_ns", (3, 2), -1), {"stage": 1, "shard": 0, "replica": 4}),
+    "I29": (of_tasks("worker", (slice(None), 0), 0), {"stage": 0, "shard": 0, "worker": 0}),
+    "I30": (of_tasks("start_ns", (7, 2), more(1000)), {"query": 7, "stage": 1, "shard": 0, "replica": 4}),
+    "I31": (of_tasks("worker", (3, 2), 1), {"query": 3, "stage": 1, "shard": 0, "worker": 1, "workers": 1}),
+    "I32": (column("tasks", 4, more(1)), {"replica": 4, "counter": "tasks", "counted": 8, "of_its_tasks": 7}),
+    "I33": (column("busy_ns", 4, more(1)), {"replica": 4, "counter": "busy_ns"}),
+    "I34": (column("longest_wait_ns", 4, more(1)), {"replica": 4, "counter": "longest_wait_ns"}),
+    "I35": (column("critical_wait_ns", (0, 3), more(1)), {"query": 3, "stage": 0, "of": "waiting"}),
+}
+
+
+def test_every_invariant_is_broken_by_something():
+    assert list(TAMPERED) == list(INVARIANTS)
+
+
+def test_every_invariant_is_part_of_a_law_of_scenarios():
+    assert {BOOK[invariant.law].group for invariant in INVARIANTS.values()} == {"S"}
+    assert list(INVARIANTS) == [f"I{number:02}" for number in range(1, len(INVARIANTS) + 1)]
+
+
+def test_nothing_is_said_of_a_trace_that_is_right():
+    assert list(RIGHT.verify(PLAN)) == []
+
+
+@pytest.mark.parametrize("number", TAMPERED)
+def test_a_trace_that_was_tampered_with_is_told(number):
+    edit, place = TAMPERED[number]
+    told = [violation for violation in edit(RIGHT).verify(PLAN) if violation.number == number]
+    assert told, sorted({violation.number for violation in edit(RIGHT).verify(PLAN)})
+    assert {violation.words for violation in told} == {INVARIANTS[number].words}
+    assert any(place.items() <= violation.case.items() for violation in told), [str(violation) for violation in told]
+    assert str(told[0]).startswith(f"{number}: {INVARIANTS[number].words} (")
+
+
+def test_all_violations_are_told_not_only_the_first():
+    trace = both(column("leave_ns", (1, slice(2, 5)), 0), column("tasks", 0, more(1)))(RIGHT)
+    told = list(trace.verify(PLAN))
+    assert [violation.case["query"] for violation in told if violation.number == "I08"] == [2, 3, 4]
+    assert {"I08", "I14", "I32"} <= {violation.number for violation in told}
+
+
+TAMPERING = """
+import dataclasses, sys
+import numpy as np
+from simulator import load_scenario
+from simulator.engines import reference
+from simulator.planner.plans import make_plan
+
+assert False, "left out under -O"
+plan = make_plan(load_scenario("scenarios/mm1.yaml", sets=["run.queries=20", "run.replications=2"]))
+trace = reference.simulate(plan, tasks=True)
+wait_ns = trace.critical_wait_ns.copy()
+wait_ns[0, 3] += 1
+for trace in (trace, dataclasses.replace(trace, critical_wait_ns=wait_ns)):
+    print(sorted({violation.number for violation in trace.verify(plan)}))
+"""
+
+BROKEN_LAW = """
+import dataclasses
+from simulator.engines import reference
+from simulator.testing import LawBroken, check_scenario
+
+honest = reference.simulate
+def simulate(plan, **how):
+    trace = honest(plan, **how)
+    return dataclasses.replace(trace, waiting_ns=trace.waiting_ns + 1)
+reference.simulate = simulate
+from simulator.engines import compiled
+compiled.simulate = simulate
+try:
+    check_scenario("scenarios/mm1.yaml", profile="quick", only=["S5"])
+except LawBroken as broken:
+    print(broken.number)
+"""
+
+
+@pytest.mark.parametrize(("code", "printed"), [(TAMPERING, "[]\n['I12', 'I35']\n"), (BROKEN_LAW, "S5\n")])
+def test_a_trace_is_refused_where_asserts_are_left_out(code, printed):
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", code], capture_output=True, text=True, cwd=ROOT, env=None, check=False
+    )
+    assert (done.stderr, done.stdout) == ("", printed)
