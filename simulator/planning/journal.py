@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from simulator.base.errors import UnavailableError
+from simulator.documents import parts, sweep
 from simulator.planning.questions import Questions
 from simulator.planning.rows import Row
 from simulator.scenario import to_yaml
@@ -83,8 +84,9 @@ class Journal:
 
     def keep(self, index: int, row: Row) -> None:
         """Write the row of a point; it is on the disk when this returns."""
-        entry = {"point": index, "values": self.questions.values[index], "row": row}
-        self.file.write(json.dumps({**entry, CHECKSUM: checksum(entry)}, allow_nan=False).encode() + b"\n")
+        entry: sweep.Answered = {"point": index, "values": self.questions.values[index], "row": row}
+        line: sweep.Journaled = {**entry, "crc32": checksum(entry)}
+        self.file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
 
@@ -112,7 +114,7 @@ def _provenance(file: Path) -> dict[str, Any]:
     return then
 
 
-def _entry(line: bytes) -> tuple[int, dict[str, Any], Row] | None:
+def _entry(line: bytes) -> tuple[int, parts.Values, Row] | None:
     """What a line says; None if it is not whole, or not as it was written."""
     if not line.endswith(b"\n"):
         return None
@@ -125,7 +127,7 @@ def _entry(line: bytes) -> tuple[int, dict[str, Any], Row] | None:
         return None
 
 
-def checksum(entry: dict[str, Any]) -> str:
+def checksum(entry: sweep.Answered) -> str:
     """CRC-32 of an entry as it is written: a line that was changed in any way is no answer."""
     return f"{zlib.crc32(json.dumps(entry).encode()):08x}"
 
