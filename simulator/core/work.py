@@ -59,9 +59,9 @@ def candidates_of(
     row = stage * ROLES + CANDIDATES
     kind = laws[row]["kind"]
     if kind == NONE:
-        return min(stages[stage - 1]["keep"], previous)
+        return min(stages[stage - 1]["keep"], previous)  # type: ignore[no-any-return]
     if kind == CONSTANT:
-        return max(0.0, laws[row]["a"])
+        return max(0.0, laws[row]["a"])  # type: ignore[no-any-return]
     seed, replication = run[0]["seed"], run[0]["replication"]
     u, _ = draws.uniforms(seed, replication, draws.CANDIDATES, query, stage * draws.PLACES, draws.FIRST_COPY)
     return max(0.0, sampling.quantile(laws, parts, points, row, u))

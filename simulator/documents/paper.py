@@ -65,7 +65,7 @@ class Arithmetic(TypedDict):
     rate_per_s: float  #: mean load
     bottleneck: parts.Bottleneck
     saturation_per_s: float | None  #: the load at which the busiest replica is always busy; null: nothing takes time
-    zero_load_s: ZeroLoad
+    zero_load_s: ZeroLoad | None
     predictions: list[Prediction]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import plan
+from simulator.core import plan, routing
 from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.laws import Law
 from simulator.models import CostModel
@@ -13,16 +13,6 @@ from simulator.planner.load import work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import lost_shards
 from simulator.scenario.stage import Routing
-
-POLICIES = {
-    "random": plan.RANDOM,
-    "round_robin": plan.ROUND_ROBIN,
-    "least_outstanding": plan.LEAST_OUTSTANDING,
-    "least_work": plan.LEAST_WORK,
-    "power_of_two": plan.POWER_OF_TWO,
-}
-#: Of users' rules, by what they look at.
-PLUGGED_POLICIES = {None: plan.PLUGGED, "outstanding": plan.PLUGGED_OUTSTANDING, "work": plan.PLUGGED_WORK}
 
 
 def make_system(scenario: Scenario) -> plan.System:
@@ -67,8 +57,9 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
     )
 
 
-def _policy(routing: Routing) -> int:
-    return POLICIES[routing.policy] if routing.plugin is None else PLUGGED_POLICIES[routing.plugin.mark.looks_at]
+def _policy(stage_routing: Routing) -> int:
+    plugin = stage_routing.plugin
+    return routing.BY_NAME[stage_routing.policy].code if plugin is None else routing.PLUGGED_CODES[plugin.mark.looks_at]
 
 
 def _task_factor(stage: Stage, model: CostModel) -> Law:

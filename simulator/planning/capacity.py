@@ -1,4 +1,4 @@
-"""The highest load within all objectives, with its interval: ``capacity``.
+"""The highest load within all objectives, with its interval (statistics rule 8): ``capacity``.
 
 The interval is that of the share of bad queries, inverted: the loads at which its two ends meet the bound.
 """
@@ -154,8 +154,8 @@ class _Search:
         rate = format_rate(prober.plan.rate_per_s * math.exp(lowest))
         reason = f"no load meets {slo.text}: it fails even at {rate}"
         empty = zero_load(prober.plan)
-        known = {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
-        if slo.stage is None and known is not None and known >= slo.bound:
+        known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
+        if empty is not None and slo.stage is None and known is not None and known >= slo.bound:
             what = "" if empty.kind == "exact" else f" ({empty.kind})"
             reason = f"no load meets {slo.text}, because even an empty system takes {format_duration(known)}{what}"
         return self._result(prober, lowest, UNREACHABLE, reason, NOTHING, ())

@@ -18,7 +18,7 @@ from simulator.running.run import Result
 from simulator.scenario import parse_objective
 from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
-from simulator.stats.quantiles import Quantile, Series, effective_exceedances
+from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
 from simulator.stats.summary import first_on_latency
 
@@ -144,7 +144,7 @@ def _percentiles(
     for percent in percentiles:
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
-        seen, reason = effective_exceedances(latency.values, latency.layout, p, left_out.value), ""
+        seen, reason = latency.exceedances(p, left_out.value), ""
         if math.isfinite(left_out.value) and seen < FEWEST_EXCEEDANCES:
             reason = f"{seen:.1f} effective exceedances are too few"
 

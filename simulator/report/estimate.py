@@ -45,10 +45,11 @@ def estimate_table(estimate: paper.Estimate, width: int = 120, color: bool = Fal
         table(call, calls, 1),
         "",
         fleet_line(estimate["fleet"]),
-        "an empty system answers in "
-        + ", ".join(f"{name} {format_duration(value)}" for name, value in paper.zero_load_percentiles(zero).items())
-        + f" ({zero['kind']})",
     ]
+    if zero is not None:
+        percentiles = paper.zero_load_percentiles(zero).items()
+        each = ", ".join(f"{name} {format_duration(value)}" for name, value in percentiles)
+        shown.append(f"an empty system answers in {each} ({zero['kind']})")
     if estimate["predictions"]:
         laws = [
             [

@@ -33,7 +33,8 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
     """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
     ``replication`` and ``measured`` (queries,); the columns of the Trace, (queries,) or (stages, queries), in ns;
-    -1 where an instant was not reached; then the counters of replicas, (replications, replicas).
+    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), and what the plan says
+    of requests, (stages,).
     """
     ordered = [traces[replication] for replication in sorted(traces)]
 

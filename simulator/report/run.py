@@ -130,16 +130,18 @@ def _theory(theory: paper.Theory) -> list[str]:
         f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
     zero = theory["zero_load_s"]
-    percentiles = paper.zero_load_percentiles(zero)
-    empty = ", ".join(f"{name} {format_duration(percentiles[name])}" for name in ("mean", "p50", "p95", "p99"))
-    if zero["kind"] == "exact":
-        empty = format_duration(zero["mean"])
-    lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
+    if zero is not None:
+        percentiles = paper.zero_load_percentiles(zero)
+        empty = ", ".join(f"{name} {format_duration(percentiles[name])}" for name in ("mean", "p50", "p95", "p99"))
+        if zero["kind"] == "exact":
+            empty = format_duration(zero["mean"])
+        lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
     closed = [check for check in theory["checks"] if check["statistic"] not in ("area", "lost")]
     for law in dict.fromkeys(check["law"] for check in closed):
         here = [check for check in closed if check["law"] == law]
         lines.append(f"        {law}: {', '.join(_checked(here))}")
-    lines.append("        Little's law and flow balance hold in every stage")
+    if len(closed) < len(theory["checks"]):
+        lines.append("        Little's law and flow balance hold in every stage")
     return lines
 
 

@@ -17,7 +17,6 @@ from simulator.base.errors import ContradictionError
 from simulator.documents import doctor
 
 PACKAGE = "shardsim"
-POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_of_two")
 
 
 def all_that_differs() -> dict[str, Any]:
@@ -27,13 +26,14 @@ def all_that_differs() -> dict[str, Any]:
     """
     from simulator.core.laws.family import Statement
     from simulator.core.laws.sampling import FAMILIES
+    from simulator.core.routing import BY_NAME
 
     factors = [
         {"kind": family.name, **family.factor.examples()[0]}
         for family in FAMILIES
         if isinstance(family.factor, Statement)
     ]
-    assert len(factors) <= 2 * len(POLICIES), "each is the factor of some stage"
+    assert len(factors) <= 2 * len(BY_NAME), "each is the factor of some stage"
     return {
         "name": "doctor_engines",
         "load": {"rate": "100/s", "work": {"kind": "lognormal", "cv": 0.5}},
@@ -52,7 +52,7 @@ def all_that_differs() -> dict[str, Any]:
                 "network": {"request": "100us", "response": {"kind": "lognormal", "p50": "200us", "p99": "2ms"}},
                 "merge": {"time": "300us", "workers": index % 3},
             }
-            for index, policy in enumerate(POLICIES)
+            for index, policy in enumerate(BY_NAME)
         ],
     }
 

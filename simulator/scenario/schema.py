@@ -40,7 +40,7 @@ SweepValues = Annotated[
 class Scenario(fields.Part):
     """A load, a funnel of stages, and the objectives that it should meet."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, title="shardsim scenario")
+    model_config = ConfigDict(extra="forbid", frozen=True, title="shardsim scenario", defer_build=True)
 
     name: fields.Name
     description: fields.Text = ""

@@ -70,7 +70,7 @@ def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:
         windows += whole
         window, inside = -1, 0  # the last one seen, and its arrivals so far
         for first in range(0, len(arrival_ns), AT_A_TIME):
-            place = ((arrival_ns[first : first + AT_A_TIME] - arrival_ns[0]) * 1e-9 // window_s).astype(np.int64)
+            place = _window(arrival_ns[first : first + AT_A_TIME] - arrival_ns[0], window_s)
             place = place[place < whole]
             if len(place) == 0:
                 break
@@ -85,3 +85,14 @@ def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:
         return None
     mean = total / windows
     return (squares - windows * mean**2) / (windows - 1) / mean
+
+
+def _window(since_ns: I8, window_s: float) -> I8:
+    """(queries,) the window that each falls on: instants over its length, rounded down; length a whole number.
+
+    What ``//`` says, in a fifth of the time: a quotient that was rounded up to a whole number is set right.
+    """
+    since_s = since_ns * 1e-9
+    place = np.floor(since_s / window_s)
+    place -= place * window_s > since_s
+    return np.asarray(place.astype(np.int64))

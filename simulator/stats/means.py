@@ -1,4 +1,4 @@
-"""Means, rates and utilisation with their t-intervals over replications (house rule 4)."""
+"""Means, rates and utilisation with their t-intervals over replications (statistics rule 4)."""
 
 from __future__ import annotations
 

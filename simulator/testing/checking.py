@@ -123,11 +123,11 @@ def check(
 def _named(thing: str, plugins: Sequence[str]) -> Iterator[_Thing]:
     """What a name stands for."""
     from simulator import testing
-    from simulator.planner.system import POLICIES
+    from simulator.core.routing import BY_NAME
     from simulator.scenario import load_scenario
 
     file, _, name = thing.partition("::")
-    if thing in POLICIES:
+    if thing in BY_NAME:
         yield _Thing(thing, partial(testing.check_rule, thing))
         return
     if file.endswith(".py"):
@@ -136,7 +136,7 @@ def _named(thing: str, plugins: Sequence[str]) -> Iterator[_Thing]:
     if name:
         raise UnknownThingError(f"{thing}: only a FILE.py has things by name; a scenario is checked whole")
     if not Path(file).suffix and not Path(file).exists():
-        policies = ", ".join(POLICIES)
+        policies = ", ".join(BY_NAME)
         raise UnknownThingError(f"{thing}: no such file; name FILE.py::NAME, a scenario file, or one of {policies}")
     scenario = load_scenario(file, plugins=plugins)
     yield _Thing(scenario.name, partial(testing.check_scenario, scenario), simulates=True)

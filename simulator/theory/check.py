@@ -9,9 +9,11 @@ from typing import Final
 
 import numpy as np
 
+from simulator.core.features import features_of
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
 from simulator.documents import paper, parts, run
+from simulator.theory import claims
 from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.estimate import Estimate
 
@@ -173,6 +175,8 @@ def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
     """
     findings = []
     for stage in range(len(plan.stages)):
+        if not features_of(plan, stage) <= claims.FLOW:
+            continue
         area, total, lost = map(sum, zip(*_flows(traces, stage), strict=True))
         findings.append(_identity("Little's law on the sample path", "area", stage, total * 1e-9, area * 1e-9))
         findings.append(_identity("flow balance", "lost", stage, 0.0, float(lost)))
@@ -202,10 +206,11 @@ def _area_ns(enter_ns: I8, leave_ns: I8) -> int:
     """Integral over time of the number inside: the area between the curves of who has entered and who has left.
 
     Cut into strips of one query each: from the i-th to enter to the i-th to leave, whoever these are. Sorts both in
-    place.
+    place, unless they are in order.
     """
-    enter_ns.sort()
-    leave_ns.sort()
+    for instants in (enter_ns, leave_ns):
+        if (instants[1:] < instants[:-1]).any():
+            instants.sort()
     leave_ns -= enter_ns
     return int(leave_ns.sum())
 

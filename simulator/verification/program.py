@@ -213,7 +213,8 @@ def verify(
     finished: dict[int, Examined] = {}
     interrupted = False
     try:
-        for index, examined in execute(_look, examinations, Execution(jobs=jobs, progress=progress, say=say)):
+        execution = Execution(jobs=jobs, progress=progress, say=say)
+        for index, examined in execute(_look, examinations, execution):
             finished[index] = examined  # noqa: PERF403  (an interruption keeps what is there)
     except KeyboardInterrupt:
         interrupted = True

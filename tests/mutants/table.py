@@ -544,14 +544,15 @@ MODELS = (
 )
 
 QUERIES, THEORY = "figures.percentiles_are_of_all_queries", "figures.closed_forms_are_those_of_books"
+SILENT = "figures.laws_are_silent_where_they_do_not_hold"
 
 STATISTICS = (
     Mutant(
         "a percentile one order statistic later",
         "T1",
         "stats/quantiles.py",
-        "* self.layout.queries) - 1])",
-        "* self.layout.queries)])",
+        "self.order.value(math.ceil(fraction(p) * self.layout.queries))",
+        "self.order.value(math.ceil(fraction(p) * self.layout.queries) + 1)",
         QUERIES,
     ),
     Mutant(
@@ -584,7 +585,7 @@ STATISTICS = (
         "an interval on one side",
         "T2",
         "stats/quantiles.py",
-        "low = 0.0 if above is None else float(self._ascending[above])",
+        "low = 0.0 if above is None else order.value(above + 1)",
         "low = 0.0 if above is None else pooled * 1.01",
         "figures.intervals_are_in_order",
     ),
@@ -619,6 +620,46 @@ STATISTICS = (
         "alone_ns[shard] = factor[shard] * work\n    first",
         "alone_ns[shard] = factor[shard] / 2 * work\n    first",
         "figures.paper_holds",
+    ),
+    Mutant(
+        "a window of the order takes the cut before it twice",
+        "T1",
+        "stats/order.py",
+        "chosen &= self.values > last",
+        "chosen &= self.values >= last",
+        "figures.percentiles_are_of_many_queries",
+    ),
+    Mutant(
+        "two workers taken for one by M/D/1",
+        "T6",
+        "theory/claims.py",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.WORKERS}",
+        SILENT,
+    ),
+    Mutant(
+        "mergers that queue, forgotten by M/D/1",
+        "T6",
+        "theory/claims.py",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.MERGERS}",
+        SILENT,
+    ),
+    Mutant(
+        "M/G/1 holds unless somebody says that it does not",
+        "T6",
+        "theory/closed_forms.py",
+        "if not stage.features <= claims.POLLACZEK:",
+        "if stage.features & claims.ERLANG - claims.POLLACZEK:",
+        SILENT,
+    ),
+    Mutant(
+        "the last replica of a stage is nobody's",
+        "S22",
+        "core/stage_view.py",
+        "return slice(first, first + self.shards * self.replicas)",
+        "return slice(first, first + self.shards * self.replicas - 1)",
+        "figures.stages_are_read_by_name",
     ),
     Mutant(
         "Erlang's recursion one step short",

@@ -37,7 +37,7 @@ def merged(stages: Rows, stage: int, answers: int, first_merger: int, free_ns: I
             chosen = merger
     done_ns = min(max(close_ns, free_ns[chosen]) + duration_ns, NEVER_NS)
     free_ns[chosen] = done_ns
-    return done_ns
+    return done_ns  # type: ignore[no-any-return]
 
 
 @formula
@@ -49,7 +49,7 @@ def leave_stage(
     answers, first_merger = modes[stage]["answers"], modes[stage]["first_merger"]
     done_ns = merged(stages, stage, answers, first_merger, free_ns, close_ns)
     if done_ns >= NEVER_NS:
-        return end_ns != NEVER_NS
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
     kept.instants[LEAVE, stage, query] = done_ns
@@ -86,7 +86,7 @@ def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bou
             wholes[WHO, i] = cursor + i
             wholes[ENTER, i] = given.arrival_ns[cursor + i]
         clock[0]["cursor"] = cursor + queries
-        return queries
+        return queries  # type: ignore[no-any-return]
     entering = LISTS * stage + ENTERING
     while queries < most and lists[entering]["size"] > 0 and next_instant(lists, heap, entering) <= bound:
         least = lists[entering]["first"]

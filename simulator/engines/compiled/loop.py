@@ -45,7 +45,7 @@ def leave_stage(
     answers, first_merger = given.modes[stage]["answers"], given.modes[stage]["first_merger"]
     done_ns = merged(given.stages, stage, answers, first_merger, free_ns, close_ns)
     if done_ns >= NEVER_NS:
-        return end_ns != NEVER_NS
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
     kept.instants[LEAVE, stage, query] = done_ns
