@@ -10,11 +10,16 @@ from pathlib import Path
 
 import pytest
 
+import simulator
+from simulator import scenario_from_dict
 from simulator.base.errors import LostWorkerError, Problem, ScenarioError, UnavailableError
+from simulator.planner.plans import Plans
 from simulator.running.cluster import fingerprint, on_cluster
 from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution
 from simulator.running.pools import MOST_LOSSES
+
+STAGE = {"name": "a", "model": {"kind": "time", "law": "1ms"}}
 
 
 def square(item):
@@ -109,3 +114,22 @@ def test_a_cluster_takes_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UnavailableError, match=r"pip install 'shardsim\[dist\]'"):
         list(execute(square, [1], Execution(cluster="tcp://127.0.0.1:1")))
+
+
+def test_an_execution_takes_what_its_function_can_use():
+    """A run has no cluster, and a sweep no engine; what goes elsewhere says nothing and works on one thing."""
+    seen = []
+    loud = Execution(jobs=4, cluster="tcp://127.0.0.1:1", engine="reference", progress=lambda *at: seen.append(at))
+    loud.tell(1, 2)
+    Execution().tell(1, 2)
+    assert seen == [(1, 2)]
+    assert loud.alone() == Execution(engine="reference")
+    assert pickle.loads(pickle.dumps(loud.alone())) == loud.alone()
+    scenario = scenario_from_dict({"name": "s", "load": {"rate": "1/s"}, "stages": [STAGE]})
+    assert Execution(engine="reference").settled(Plans.of(scenario).outline()).engine == "reference"
+    with pytest.raises(ValueError, match="no engine is called"):
+        Execution(engine="fast").settled(Plans.of(scenario).outline())
+    with pytest.raises(TypeError, match="cluster"):
+        simulator.simulate(scenario, cluster="tcp://127.0.0.1:1")
+    with pytest.raises(TypeError, match="engine"):
+        simulator.sweep(scenario, {"load.rate": ["1/s", "2/s"]}, engine="reference")

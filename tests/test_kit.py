@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kit_wrong import WRONG, Right, RightArrivals, RightFactor, RightLaw, right_rule
 
-from simulator.planner.plans import POLICIES
+from simulator.planner.system import POLICIES
 from simulator.testing import (
     BOOK,
     LawBroken,

@@ -15,11 +15,10 @@ from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
 from simulator.planner.load import offered_per_s
 from simulator.planner.plans import make_plan
 from simulator.planning.fleets import Fleets
-from simulator.planning.grid import grid_of
+from simulator.planning.grid import grid_of, varied
 from simulator.planning.judge import Search, is_beyond, is_within, look
 from simulator.planning.sizing import size
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, conditions_of
-from simulator.planning.vary import varied
 from simulator.report.size import size_table
 from simulator.report.size_figure import size_figure
 from simulator.running.execution import Execution

@@ -70,18 +70,8 @@ class Plans:
         return self._completed(replication, arrivals.arrival_ns, work, arrivals.first_measured, arrivals.rate_per_s)
 
     def load(self, replication: int = 0) -> loads.Load:
-        """The load of a replication, drawn.
-
-        Raises
-        ------
-        ScenarioError
-            If no query would be measured, or a trace or profile has too few.
-        """
-        try:
-            return loads.make_load(self.scenario, replication)
-        except OverflowError as error:
-            message = f"a replication would last {error}; raise the rate or run fewer"
-            raise loads.refusal(self.scenario, "load", message) from error
+        """The load of a replication, drawn. Raises as ``make_load`` does."""
+        return loads.make_load(self.scenario, replication)
 
     def outline(self, replication: int = 0, rate_per_s: float | None = None) -> plan.Plan:
         """A replication with a single query, for arithmetic and for what all its queries have in common.

@@ -11,8 +11,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import capacity as documents
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
-from simulator.planning.grid import Grid, grid_of
-from simulator.planning.vary import Variations
+from simulator.planning.grid import Grid, Variations, grid_of
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario

@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from simulator.base.units import format_duration
-from simulator.planning.comparison import (
-    BETTER,
-    COMMON,
-    INDEPENDENT,
-    NOT_KNOWN,
-    PARTLY,
-    Compared,
-    Comparison,
-    Limit,
-    compared,
-)
+from simulator.planning import comparison
+from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import HIGHER, Side, figure_names, measures
@@ -161,11 +152,11 @@ def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[
     luck, of_a, of_b, notes = _luck(a, b)
     one = measures(a, percentiles, of_a)
     two = one if b is a else measures(b, percentiles, of_b)
-    gap = independent if luck == INDEPENDENT else paired
-    figures = {name: compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
+    gap = independent if luck == comparison.INDEPENDENT else paired
+    figures = {name: comparison.compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
     if a.good != b.good:
         reason = f"it is {_said(a.good)} in A, {_said(b.good)} in B"
-        figures["goodput"] = Compared("goodput", one["goodput"], two["goodput"], None, NOT_KNOWN, reason)
+        figures["goodput"] = Compared("goodput", one["goodput"], two["goodput"], None, comparison.NOT_KNOWN, reason)
     resolved = [side.document["provenance"]["resolved"] for side in (a, b)]
     return Comparison(
         a=a,
@@ -184,17 +175,22 @@ def _luck(a: Side, b: Side) -> tuple[str, list[int], list[int], list[str]]:
     common = sorted(a.traces.keys() & b.traces.keys())
     if a.seed != b.seed or not common:
         why = f"seed {a.seed} against {b.seed}" if a.seed != b.seed else "no replication of A is one of B"
-        return INDEPENDENT, sorted(a.traces), sorted(b.traces), [f"not on common luck: {why}; intervals are wider"]
+        return (
+            comparison.INDEPENDENT,
+            sorted(a.traces),
+            sorted(b.traces),
+            [f"not on common luck: {why}; intervals are wider"],
+        )
     notes = []
     if len(common) < max(len(a.traces), len(b.traces)):
         there = f"A has {len(a.traces)} replications, B has {len(b.traces)}"
         notes.append(f"{there}: the {len(common)} that both have are compared")
     lengths = a.lengths(common), b.lengths(common)
     if lengths[0] == lengths[1]:
-        return COMMON, common, common, notes
+        return comparison.COMMON, common, common, notes
     said = (f"{_mean(length, 1):,.0f} queries after {_mean(length, 0):,.0f} of warm-up" for length in lengths)
     notes.append(f"not all luck is common: a replication of A has {next(said)}, one of B {next(said)}")
-    return PARTLY, common, common, notes
+    return comparison.PARTLY, common, common, notes
 
 
 def _mean(pairs: list[tuple[int, int]], place: int) -> float:
@@ -214,7 +210,7 @@ def judged(figure: Compared, most: float, b: Side) -> Limit:
     reason = figure.reason
     if figure.gap is None:
         if not reason:
-            met = figure.word == BETTER  # a percentile is infinite on one side
+            met = figure.word == comparison.BETTER  # a percentile is infinite on one side
     else:
         exceeded = figure.gap.exceeds(most, falls=figure.a.better == HIGHER)
         met = None if exceeded is None else not exceeded

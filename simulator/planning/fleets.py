@@ -11,9 +11,8 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
 from simulator.planner.fleet import StageFleet, fleet
 from simulator.planner.plans import Plans
-from simulator.planning.grid import Grid
+from simulator.planning.grid import Grid, Setting, varied
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
-from simulator.planning.vary import Setting, varied
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_utilisations

@@ -14,11 +14,10 @@ from simulator.core.plan import F8, Plan
 from simulator.core.trace import Trace
 from simulator.documents import parts
 from simulator.planner.plans import Plans
-from simulator.planning.grid import Grid
+from simulator.planning.grid import Grid, Setting, varied
 from simulator.planning.probe import Effort, Prober
 from simulator.planning.refinement import CAUTIOUS_GROWTH, FEWEST_QUERIES, FIRST_BAD
 from simulator.planning.spare import INCONCLUSIVE, OBJECTIVE, Condition, Why
-from simulator.planning.vary import Setting, varied
 from simulator.running.execution import Execution
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective

@@ -11,8 +11,7 @@ from typing import Any
 from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import parts, sweep
 from simulator.planner.plans import Plans
-from simulator.planning.grid import Grid, grid_of
-from simulator.planning.vary import Setting, Variations
+from simulator.planning.grid import Grid, Setting, Variations, grid_of
 from simulator.running.execute import Standing
 from simulator.running.provenance import versions
 from simulator.scenario import Scenario

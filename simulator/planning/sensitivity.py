@@ -15,12 +15,12 @@ from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import FOUND
+from simulator.planning.grid import varied
 from simulator.planning.knobs import Knob, knobs_of
 from simulator.planning.probe import Effort, Prober, prepared
 from simulator.planning.refinement import COARSE, LOWEST
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
-from simulator.planning.vary import varied
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario

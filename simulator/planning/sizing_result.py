@@ -11,9 +11,9 @@ from simulator.documents import size as documents
 from simulator.planner.fleet import fleet as machines_of
 from simulator.planning.fleets import UNITS, Fleet
 from simulator.planning.frames import frame, html
+from simulator.planning.grid import Setting
 from simulator.planning.judge import Judged, Judgement, Look, Search, Tail
 from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
-from simulator.planning.vary import Setting
 from simulator.running.provenance import computed, origin
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of

@@ -47,7 +47,7 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         if name in COUNTERS:
             return np.stack(columns)
         if len(columns) == 1:
-            return columns[0]  # the same in all; or no second copy of a long one
+            return columns[0]  # no second copy of a long one
         return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -29,10 +29,10 @@ class Forecast:
     percentile: float  #: in percent, the highest among the objectives (99 if there is none)
 
 
-def by_pilot(plans: Plans, load: Load, load_s: float, paper: Estimate, execution: Execution) -> Forecast:
+def by_pilot(plans: Plans, load: Load, paper: Estimate, execution: Execution) -> Forecast:
     """Time a pilot of the first replication on the engine that is settled, and scale it up.
 
-    ``load``: of the first replication, which took ``load_s`` to draw; ``paper``: the scenario's estimate.
+    ``load``: of the first replication; ``paper``: the scenario's estimate.
     """
     run = engine(execution.engine).simulate
     queries, shards = len(load.arrival_ns), plans.system.shards
@@ -40,7 +40,7 @@ def by_pilot(plans: Plans, load: Load, load_s: float, paper: Estimate, execution
     run(plans.make(0, load.head(1)))  # compile first
     began = time.perf_counter()
     run(plans.make(0, load.head(1)))
-    each_s = load_s + time.perf_counter() - began  # what a replication takes besides its tasks
+    each_s = time.perf_counter() - began  # what a replication takes besides its tasks
     pilot = plans.make(0, load.head(max(1, PILOT_TASKS[execution.engine] // shards)))
     began = time.perf_counter()
     run(pilot)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
 from simulator.documents import load
-from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
+from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces
 from simulator.scenario import Scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
 
@@ -66,17 +66,14 @@ def portrait(scenario: Scenario) -> Portrait:
     ScenarioError
         As ``make_load``.
     """
-    try:
-        first = make_load(scenario, 0)
-        count = min(scenario.run.replications, MOST_REPLICATIONS, max(1, MOST_ARRIVALS // len(first.arrival_ns)))
-        if scenario.load.arrivals.kind == "trace":
-            count = 1  # all replications have the same
-        return Portrait(scenario, (first, *(make_load(scenario, replication) for replication in range(1, count))))
-    except OverflowError as error:
-        raise refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
+    first = make_load(scenario, 0)
+    count = min(scenario.run.replications, MOST_REPLICATIONS, max(1, MOST_ARRIVALS // len(first.arrival_ns)))
+    if scenario.load.arrivals.kind == "trace":
+        count = 1  # all replications have the same
+    return Portrait(scenario, (first, *(make_load(scenario, replication) for replication in range(1, count))))
 
 
-def expected(scenario: Scenario, drawn: Load) -> load.Figures:
+def expected(scenario: Scenario, first: Load) -> load.Figures:
     """What the scenario says of its load.
 
     The mean rate while measured; the peak of the rate function; the cv of gaps and the index of dispersion only of a
@@ -96,4 +93,4 @@ def expected(scenario: Scenario, drawn: Load) -> load.Figures:
             known = {name: states.dispersion(mean_rate(scenario), window_s) for name, window_s in windows.items()}
         elif scenario.load.arrivals.kind == "poisson":
             known = dict.fromkeys(windows, 1.0)
-    return {"rate_per_s": drawn.rate_per_s, "peak_per_s": peak, "gap_cv": gap_cv, "dispersion": known}
+    return {"rate_per_s": first.rate_per_s, "peak_per_s": peak, "gap_cv": gap_cv, "dispersion": known}

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 #: Looks at the precision reached, at most: repeated looks without adjustment inflate the error.
 LOOKS = 4
 
-#: So few queries are drawn again in no time, to see how long that takes.
-FEW_QUERIES = 1_000_000
-
 #: Of latency, in percent.
 PERCENTILES = (50, 90, 95, 99, 99.9)
 
@@ -144,9 +141,7 @@ class Run:
 
     def __init__(self, scenario: Scenario, execution: Execution) -> None:
         self.plans = Plans.of(scenario)
-        began = time.perf_counter()
         self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
-        self._load_s = time.perf_counter() - began
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
         self.execution = execution.settled(self.outline)
         why = engines.why_reference(execution.engine, self.outline)
@@ -161,12 +156,7 @@ class Run:
     def forecast(self) -> Forecast:
         """How long it will take, by a pilot; before ``result``."""
         assert self._load is not None, "a run that is over is not forecast"
-        load_s = self._load_s
-        if len(self._load.arrival_ns) <= FEW_QUERIES:  # the first one drawn loads what draws: once, not a replication
-            began = time.perf_counter()
-            self.plans.load()
-            load_s = time.perf_counter() - began
-        return by_pilot(self.plans, self._load, load_s, self.paper, self.execution)
+        return by_pilot(self.plans, self._load, self.paper, self.execution)
 
     @cached_property
     def paper(self) -> theory.Estimate:
