@@ -617,9 +617,9 @@ STATISTICS = (
     Mutant(
         "tasks half as long as drawn",
         "T6",
-        "core/dispatch.py",
-        "alone_ns[shard] = factor[shard] * work\n    first",
-        "alone_ns[shard] = factor[shard] / 2 * work\n    first",
+        WORK,
+        "alone[shard] = time[shard] * factor\n\n\n@kernel",
+        "alone[shard] = time[shard] / 2 * factor\n\n\n@kernel",
         "figures.paper_holds",
     ),
     Mutant(

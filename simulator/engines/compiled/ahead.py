@@ -14,9 +14,9 @@ from simulator.core import rules
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.trace import COMPLETE
-from simulator.core.work import ENTER, WHO
+from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
-from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_query, prepare
+from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
 from simulator.engines.compiled.records import ANSWERS, CLOSING, ENTERING, LEAVE, LISTS, Given, Kept
 
 #: Why a loop came back: all has happened, the budget is used up, an array is too small, or int64 is; a user's rule
@@ -131,21 +131,9 @@ def advance(
                 budget -= queries * shards
                 clock[0]["events"] += queries
                 prepare(given, kept, stage, queries, reals, wholes)
+                pass_block(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, queries, reals, wholes)
                 for i in range(queries):
-                    close_ns, lane = pass_query(
-                        given,
-                        kept,
-                        clock,
-                        lists,
-                        heap,
-                        free_ns,
-                        outstanding,
-                        fault,
-                        stage,
-                        i,
-                        reals,
-                        wholes,
-                    )
+                    close_ns, lane = wholes[CLOSES, i], wholes[LANE, i]
                     if close_ns == FAULTY:
                         return FAULT
                     if close_ns == TOO_LATE:
