@@ -51,7 +51,7 @@ ENGINES = (
     ),
     Mutant(
         "a stage closes at the first answer",
-        "S5",
+        "S2",
         REFERENCE,
         "if gather.missing == 0:",
         "if gather.missing == self.shards - 1:",
