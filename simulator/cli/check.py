@@ -68,19 +68,19 @@ Chosen = tuple[Check, Any, str, bool]
 
 def _named(thing: str) -> Sequence[Chosen]:
     """What a THING is."""
-    from simulator.planner.plans import POLICIES
+    from simulator.core.routing import BY_NAME
     from simulator.scenario import load_scenario
     from simulator.testing import check_rule, check_scenario
 
     file, _, name = thing.partition("::")
-    if thing in POLICIES:
+    if thing in BY_NAME:
         return [(check_rule, thing, thing, False)]
     if file.endswith(".py"):
         return [_of_kind(kind) for kind in _kinds(file, name)]
     if name:
         raise click.UsageError(f"{thing}: only a FILE.py has things by name; a scenario is checked whole")
     if not Path(file).suffix and not Path(file).exists():
-        policies = ", ".join(POLICIES)
+        policies = ", ".join(BY_NAME)
         raise click.UsageError(f"{thing}: no such file; name FILE.py::NAME, a scenario file, or one of {policies}")
     scenario = load_scenario(file, plugins=given_plugins())
     return [(check_scenario, scenario, scenario.name, True)]

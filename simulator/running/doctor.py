@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from simulator.base.errors import ContradictionError
+from simulator.core import routing
 
 PACKAGE = "shardsim"
-POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_of_two")
+POLICIES = tuple(policy.name for policy in routing.POLICIES)
 
 
 def all_that_differs() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
+from simulator.core import routing
 from simulator.models import CostModel, Hardware
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
@@ -48,7 +49,7 @@ class Merge(fields.Part):
             yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
 
 
-POLICIES = ("random", "round_robin", "least_outstanding", "least_work", "power_of_two")
+POLICIES = tuple(policy.name for policy in routing.POLICIES)
 
 
 def _policy(value: Any, said: ValidationInfo) -> str:

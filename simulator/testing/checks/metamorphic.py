@@ -214,7 +214,7 @@ def _the_future_is_not_known(case: tuple[Walk, int]) -> str | None:
     for column in ("close_ns", "leave_ns"):
         _same_before(walk, column, getattr(part, column), getattr(whole, column)[:, :count], next_ns, count)
     assert part.task_table is not None and whole.task_table is not None
-    grids = [trace.task_table.grid(walk.plan) for trace in (part, whole)]
+    grids = [table.grid(walk.plan) for table in (part.task_table, whole.task_table)]
     for column in ("start_ns", "finish_ns", "answer_ns"):
         one, two = (getattr(grid, column)[:count] for grid in grids)
         _same_before(walk, column, one, two, next_ns, count)

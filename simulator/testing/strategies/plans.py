@@ -8,30 +8,18 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
-from simulator.core.plan import (
-    LEAST_OUTSTANDING,
-    LEAST_WORK,
-    NEVER_NS,
-    POWER_OF_TWO,
-    RANDOM,
-    ROUND_ROBIN,
-    Plan,
-)
+from simulator.core.plan import NEVER_NS, Plan
 from simulator.core.trace import Trace
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
-POLICIES = {
-    "random": RANDOM,
-    "round_robin": ROUND_ROBIN,
-    "least_outstanding": LEAST_OUTSTANDING,
-    "least_work": LEAST_WORK,
-    "power_of_two": POWER_OF_TWO,
-}
+#: Codes of routing policies by name.
+POLICIES = {policy.name: policy.code for policy in routing.POLICIES}
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
 
