@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.base.errors import ContradictionError, PluginError, Problem, ScenarioError
-    from simulator.planning.capacities import capacities
+    from simulator.documents.answer import Answer
+    from simulator.planning.capacities import Capacities, capacities
     from simulator.planning.capacity import capacity
     from simulator.planning.capacity_result import Capacity
     from simulator.planning.compare import compare
@@ -17,42 +18,58 @@ if TYPE_CHECKING:
     from simulator.planning.sizing import size
     from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep, sweep
+    from simulator.running.doctor import Examination, examine
+    from simulator.running.execution import Execution
+    from simulator.running.paper import PaperEstimate, Validation, estimate, validate
+    from simulator.running.portrait import Portrait, portrait
     from simulator.running.run import Result, simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
+    from simulator.scenario.described import Listing, catalogue, schema
+    from simulator.scenario.gallery import Template, templates
+    from simulator.testing.checking import Checks, UnknownThingError, check
     from simulator.verification import Verification, verify
 
-#: The public names and where they live; imported when first used, so that ``import simulator`` stays cheap.
+#: Where the public names live; a module is imported when one of its names is first used, so that ``import simulator``
+#: stays cheap.
 _HOMES = {
-    "Capacity": "simulator.planning.capacity_result",
-    "Comparison": "simulator.planning.comparison",
-    "ContradictionError": "simulator.base.errors",
-    "PluginError": "simulator.base.errors",
-    "Problem": "simulator.base.errors",
-    "Result": "simulator.running.run",
-    "Scenario": "simulator.scenario",
-    "ScenarioError": "simulator.base.errors",
-    "Sensitivity": "simulator.planning.sensitivity_result",
-    "capacities": "simulator.planning.capacities",
-    "capacity": "simulator.planning.capacity",
-    "compare": "simulator.planning.compare",
-    "load_scenario": "simulator.scenario",
-    "scenario_from_dict": "simulator.scenario",
-    "scenario_from_text": "simulator.scenario",
-    "sensitivity": "simulator.planning.sensitivity",
-    "Sizing": "simulator.planning.sizing_result",
-    "Sweep": "simulator.planning.sweep",
-    "Verification": "simulator.verification",
-    "simulate": "simulator.running.run",
-    "size": "simulator.planning.sizing",
-    "sweep": "simulator.planning.sweep",
-    "verify": "simulator.verification",
+    "base.errors": "ContradictionError PluginError Problem ScenarioError",
+    "documents.answer": "Answer",
+    "planning.capacities": "Capacities capacities",
+    "planning.capacity": "capacity",
+    "planning.capacity_result": "Capacity",
+    "planning.compare": "compare",
+    "planning.comparison": "Comparison",
+    "planning.sensitivity": "sensitivity",
+    "planning.sensitivity_result": "Sensitivity",
+    "planning.sizing": "size",
+    "planning.sizing_result": "Sizing",
+    "planning.sweep": "Sweep sweep",
+    "running.doctor": "Examination examine",
+    "running.execution": "Execution",
+    "running.paper": "PaperEstimate Validation estimate validate",
+    "running.portrait": "Portrait portrait",
+    "running.run": "Result simulate",
+    "scenario": "Scenario load_scenario scenario_from_dict scenario_from_text",
+    "scenario.described": "Listing catalogue schema",
+    "scenario.gallery": "Template templates",
+    "testing.checking": "Checks UnknownThingError check",
+    "verification": "Verification verify",
 }
+_HOME_OF = {name: f"simulator.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Answer",
+    "Capacities",
     "Capacity",
+    "Checks",
     "Comparison",
     "ContradictionError",
+    "Examination",
+    "Execution",
+    "Listing",
+    "PaperEstimate",
     "PluginError",
+    "Portrait",
     "Problem",
     "Result",
     "Scenario",
@@ -60,22 +77,33 @@ __all__ = [
     "Sensitivity",
     "Sizing",
     "Sweep",
+    "Template",
+    "UnknownThingError",
+    "Validation",
     "Verification",
     "capacities",
     "capacity",
+    "catalogue",
+    "check",
     "compare",
+    "estimate",
+    "examine",
     "load_scenario",
+    "portrait",
     "scenario_from_dict",
     "scenario_from_text",
+    "schema",
     "sensitivity",
     "simulate",
     "size",
     "sweep",
+    "templates",
+    "validate",
     "verify",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

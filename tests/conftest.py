@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -58,6 +62,39 @@ def shared() -> Path:
     return SHARED
 
 
+@cache
+def validator(kind: str) -> Any:
+    """Of the JSON Schema of a document."""
+    import jsonschema
+
+    from simulator.documents.schemas import document_schema
+
+    return jsonschema.Draft202012Validator(document_schema(kind))
+
+
+def breaks(kind: str, document: Any) -> list[str]:
+    """How a document breaks the JSON Schema of its kind, in words; nothing if it does not."""
+    return [f"{list(error.absolute_path)}: {error.message[:200]}" for error in validator(kind).iter_errors(document)]
+
+
+#: Documents in files, by name.
+FILES = {"summary.json": "run", "timing.json": "timing", "size.json": "size", "results.json": "verify"}
+
+
+def obeys_schemas(args: Sequence[str], code: int, out: str) -> None:
+    """What a command has printed as JSON, and the documents in the directory that it has written, are what they say."""
+    from simulator.documents.schemas import DOCUMENTS
+
+    kind = "capacities" if args[0] == "capacity" and "--over" in args else args[0]
+    is_json = "--format=json" in args or any(pair == ("--format", "json") for pair in itertools.pairwise(args))
+    if is_json and out and code != 2 and kind in DOCUMENTS:
+        assert breaks(kind, json.loads(out)) == []
+    folder = next((Path(after) for before, after in itertools.pairwise(args) if before in ("-o", "--resume")), None)
+    for name, of in FILES.items() if folder is not None and folder.is_dir() else ():
+        if (folder / name).is_file():
+            assert breaks(of, json.loads((folder / name).read_text())) == []
+
+
 @pytest.fixture
 def shardsim(monkeypatch, capsys):
     """Run the command in this process; returns exit code, standard output, standard error."""
@@ -74,6 +111,8 @@ def shardsim(monkeypatch, capsys):
         except SystemExit as stop:
             code = stop.code or 0
         out, err = capsys.readouterr()
+        if args:
+            obeys_schemas(args, code, out)
         return code, out, err
 
     return run

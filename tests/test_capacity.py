@@ -12,14 +12,14 @@ import pytest
 from conftest import ROOT
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
-from simulator.planner.plans import make_plan
-from simulator.planning import levels, probe
+from simulator.planner.plans import Plans, make_plan
+from simulator.planning import probe, refinement
 from simulator.planning.capacities import capacities
 from simulator.planning.capacity import capacity
-from simulator.planning.levels import Levels
 from simulator.planning.probe import Effort, Prober
 from simulator.report.capacity_figure import _what
-from simulator.running.replications import replications, whole_trace
+from simulator.running.execution import Execution
+from simulator.running.replications import Batch, whole_trace
 from simulator.theory import exact_capacity
 
 EXPONENTIAL = {"kind": "exponential", "mean": "10ms"}
@@ -86,10 +86,10 @@ def test_a_capacity_close_to_saturation_is_found(slo, workers, seed):
     assert found.verdict == "found", found.reason
     assert found.half_width <= 0.03
     assert found.theory.verdict == "agrees"
-    climbed = Levels(scenario, 0.03, "compiled", 2, None)
+    climbed = refinement.Refinement(Plans.of(scenario), 0.03, Execution(jobs=2, engine="compiled"))
     climbed.first_look()
     last = climbed.climb()
-    assert last.exceedances == Levels._support(last.probes, last.value) >= 10
+    assert last.exceedances == refinement.Refinement._support(last.probes, last.value) >= 10
 
 
 def test_an_objective_that_holds_up_to_saturation_is_not_looked_at_for_long():
@@ -126,7 +126,7 @@ def test_objectives_are_judged_as_a_run_judges_them():
     for run in ({"queries": 3000, "replications": 5}, {"queries": 400, "replications": 4, "drain": "20ms"}):
         scenario = scenario_from_dict({**values, "run": run})
         effort = Effort(scenario.run.replications, scenario.run.queries)
-        prober = Prober(scenario, effort, "compiled", 1)
+        prober = Prober(Plans.of(scenario), effort, Execution(engine="compiled"))
         extracts = prober.extracts(0.0)
         summary = simulate(scenario).summary
         kept = [verdict.to_dict() for verdict in extracts.verdicts(scenario.slos, False)]
@@ -136,7 +136,7 @@ def test_objectives_are_judged_as_a_run_judges_them():
 
 def test_a_reading_is_the_share_that_a_run_judges_by():
     scenario = system(["p99 < 60ms"], rate="70/s", run={"queries": 2000, "replications": 4})
-    (reading,) = Prober(scenario, Effort(4, 2000), "compiled", 1)(0.0)
+    (reading,) = Prober(Plans.of(scenario), Effort(4, 2000), Execution(engine="compiled"))(0.0)
     (verdict,) = simulate(scenario).summary.to_dict()["slos"]
     assert reading.value == pytest.approx(verdict["bad_share"]["value"] / 0.01)
     assert reading.amounts.sum() / reading.weights.sum() == pytest.approx(reading.value)
@@ -148,9 +148,8 @@ def test_a_reading_is_the_share_that_a_run_judges_by():
 def test_all_loads_see_the_same_luck():
     """Waiting times in M/M/1 do not fall with the load, query by query."""
     scenario = system(["p99 < 60ms"], run={"queries": 500, "replications": 2})
-    low, high = (
-        dict(replications(scenario.with_scale(scale), "compiled", 0, 2, None, 1, whole_trace)) for scale in (0.7, 1.3)
-    )
+    plans, execution = Plans.of(scenario), Execution(engine="compiled")
+    low, high = (dict(Batch(plans.scaled(scale), execution, whole_trace, wanted=2).results()) for scale in (0.7, 1.3))
     for replication in (0, 1):
         waits = [found[replication].critical_wait_ns[0] for found in (low, high)]
         assert (waits[1] >= waits[0] - 2).all()
@@ -191,7 +190,7 @@ def test_the_load_is_scaled_whatever_it_is():
 
 
 def test_a_trace_is_given(monkeypatch):
-    monkeypatch.setattr(levels, "MOST_ADDED", 0)
+    monkeypatch.setattr(refinement, "MOST_ADDED", 0)
     found = capacity(load_scenario(ROOT / "scenarios" / "trace_replay.yaml"), tolerance=0.5)
     assert any("share the trace" in note for note in found.notes)
     assert found.to_dict()["rate"] == "trace"
@@ -222,13 +221,13 @@ def test_where_the_objective_allows_any_queue_saturation_is_not_called_a_capacit
 
 
 def test_too_little_of_the_tail_is_inconclusive(monkeypatch):
-    monkeypatch.setattr(levels, "MOST_QUERIES", 2_000)
-    monkeypatch.setattr(levels, "FEWEST_QUERIES", 2_000)
-    monkeypatch.setattr(levels, "FIRST_BAD", 4)
+    monkeypatch.setattr(refinement, "MOST_QUERIES", 2_000)
+    monkeypatch.setattr(refinement, "FEWEST_QUERIES", 2_000)
+    monkeypatch.setattr(refinement, "FIRST_BAD", 4)
     found = capacity(system(["p99.9 < 100ms"]), tolerance=0.01)
     assert found.verdict == "inconclusive"
     assert "effective bad queries" in found.reason
-    monkeypatch.setattr(levels, "MOST_QUERIES", 100_000)
+    monkeypatch.setattr(refinement, "MOST_QUERIES", 100_000)
     coarse = capacity(system(["p95 < 100ms"]), tolerance=0.001)
     assert coarse.verdict == "found"
     assert any("tolerance 0.1 % not reached" in note for note in coarse.notes)
@@ -261,17 +260,17 @@ def test_machines_that_differ_are_repeated_not_lengthened():
 def test_an_interrupted_search_keeps_what_it_had(monkeypatch):
     scenario, seen = system(["p99 < 100ms"]), []
 
-    def told(factor, queries, readings):
+    def tell(factor, queries, readings):
         seen.append(queries)
         if queries > 50_000:
             raise KeyboardInterrupt
 
-    found = capacity(scenario, tolerance=0.01, told=told)
+    found = capacity(scenario, tolerance=0.01, progress=tell)
     assert found.interrupted
     assert found.exit_code == 130
     assert found.per_s.value == pytest.approx(53.9, rel=0.2)
     with pytest.raises(KeyboardInterrupt):
-        capacity(scenario, told=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        capacity(scenario, progress=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
 
 
 @pytest.mark.parametrize(

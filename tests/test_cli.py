@@ -221,7 +221,7 @@ def test_a_contradiction_exits_with_99(shardsim, small, monkeypatch):
     def contradicted(*args, **kwargs):
         raise ContradictionError("the run contradicts")
 
-    monkeypatch.setattr("simulator.running.run.simulate", contradicted)
+    monkeypatch.setattr("simulator.running.run.Run.result", contradicted)
     code, out, err = shardsim("run", small, "--jobs", "1")
     assert (code, out) == (99, "")
     assert "contradicts" in err
@@ -251,8 +251,8 @@ def test_an_interrupted_run_keeps_the_replications_that_were_finished(tmp_path, 
     mark = tmp_path / "one_is_done"
     hook.write_text(
         "import os, pathlib\n"
-        "import simulator.cli.run as run\n"
-        f"run.Progress.update = lambda self, done, planned, events: pathlib.Path({str(mark)!r}).touch()\n"
+        "import simulator.cli.progress as progress\n"
+        f"progress.Replications.update = lambda self, done, planned, events: pathlib.Path({str(mark)!r}).touch()\n"
     )
     path = f"{tmp_path}{os.pathsep}{ROOT}"
     args = ["run", small, "--jobs", "1", "--replications", "100000", "--format", "json"]
@@ -283,7 +283,10 @@ def test_a_figure_that_cannot_be_drawn(shardsim, small, tmp_path, name, said):
 
 
 def test_matplotlib_waits_until_a_figure_is_drawn():
-    code = "import sys, simulator.report, simulator.running.portrait; sys.exit('matplotlib' in sys.modules)"
+    code = (
+        "import sys, simulator.report.folders, simulator.report.load_figure, simulator.running.portrait; "
+        "sys.exit('matplotlib' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -344,14 +347,14 @@ def test_an_interrupt_before_anything_happened_exits_with_130(shardsim, small, m
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("simulator.cli.run.loaded", interrupt)
+    monkeypatch.setattr("simulator.cli.options.Given.load", interrupt)
     code, out, err = shardsim("run", small)
     assert (code, out) == (130, "")
     assert "interrupted" in err
 
 
 def test_a_long_run_says_so_and_shows_how_far_it_is(shardsim, small, monkeypatch):
-    monkeypatch.setattr("simulator.cli.run.LONG_S", 0.0)
+    monkeypatch.setattr("simulator.cli.progress.LONG_S", 0.0)
     code, _, err = shardsim("run", small, "--jobs", "1", "--replications", "50", "--queries", "10")
     assert code == 0
     assert "tasks, about" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -21,7 +22,8 @@ from simulator.planning.compare import beside
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import Side
-from simulator.report import compare_table
+from simulator.report.compare import compare_table
+from simulator.running.run import Run
 from simulator.testing import scenarios
 
 SMALL = """
@@ -53,7 +55,7 @@ def ends(found):
 
 
 def test_a_scenario_and_itself_differ_by_exactly_nothing():
-    with mock.patch.object(module, "simulate", wraps=simulate) as simulated:
+    with mock.patch.object(module, "Run", wraps=Run) as simulated:
         found = compare(small(), small(), percentiles=(50, 90, 99))
     assert simulated.call_count == 1, "what means the same is simulated once"
     assert found.luck == "common"
@@ -406,20 +408,21 @@ def test_progress_goes_on_from_a_to_b():
 
 
 def stopped_after(replications: int, which: int):
-    """``simulate`` that is interrupted in the ``which``-th of its calls, when so many replications are done."""
+    """Runs of which the ``which``-th is interrupted when so many replications are done."""
     calls = []
 
-    def simulate_some(scenario, *, progress, **rest):
+    def run_some(scenario, execution):
         calls.append(scenario)
+        number = len(calls)
 
         def tell(done, planned, events):
-            progress(done, planned, events)
-            if len(calls) == which and done == replications:
+            execution.tell(done, planned, events)
+            if number == which and done == replications:
                 raise KeyboardInterrupt
 
-        return simulate(scenario, progress=tell, **rest)
+        return Run(scenario, dataclasses.replace(execution, progress=tell))
 
-    return mock.patch.object(module, "simulate", simulate_some)
+    return mock.patch.object(module, "Run", run_some)
 
 
 def test_interrupted_in_b_what_is_finished_is_compared():

@@ -10,7 +10,7 @@ import pytest
 
 from simulator import ContradictionError
 from simulator.engines import compile_ahead, compiled
-from simulator.report import doctor_table
+from simulator.report.doctor import doctor_table
 from simulator.running import doctor
 
 

@@ -17,6 +17,7 @@ from simulator.core.laws import Law
 from simulator.core.trace import same_trace
 from simulator.engines import chosen, compiled, reference
 from simulator.engines.compiled.lockstep import in_lockstep
+from simulator.planner.plans import make_plan
 from simulator.running.engine_check import check_engines
 from simulator.testing import plans
 
@@ -78,8 +79,6 @@ def test_what_the_compiled_engine_does_not_know_goes_to_the_reference_engine(mon
 
 
 def test_the_paper_funnel_costs_two_shards():
-    from simulator.planner.plans import make_plan
-
     scenario = load_scenario(ROOT / "scenarios" / "paper_funnel.yaml", sets=["run.queries=10"])
     assert in_lockstep(make_plan(scenario)).plan.shards == 2
 
@@ -99,7 +98,7 @@ def test_engines_that_differ_are_a_contradiction(monkeypatch):
         "stages": [{"name": "a", "model": {"kind": "time", "law": "1s"}}],
     }
     with pytest.raises(ContradictionError, match="the engines differ in close_ns"):
-        check_engines(scenario_from_dict({**values, "run": {"queries": 20}}))
+        check_engines(make_plan(scenario_from_dict({**values, "run": {"queries": 20}})))
 
 
 def test_a_run_can_be_stopped_and_grows_as_it_needs(monkeypatch):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, obeys_schemas
 
 GOLDEN = Path(__file__).parent / "golden"
 SHORT = ["--queries", "500", "--replications", "4", "--jobs", "1"]
@@ -78,6 +78,7 @@ def output(args: list[str]) -> str:
         [sys.executable, "-m", "simulator", *args], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert found.returncode in (0, 98, 99), found.stderr
+    obeys_schemas(args, found.returncode, found.stdout)
     return found.stdout
 
 

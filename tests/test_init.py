@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from simulator import load_scenario
-from simulator.cli.init import GALLERY, SCHEMA_LINE, copies, templates
+from simulator import load_scenario, templates
+from simulator.cli.init import copies
 from simulator.report.files import write_new
+from simulator.scenario.gallery import GALLERY, SCHEMA_LINE, Template
 
 NAMES = [path.stem for path in sorted((ROOT / "scenarios").glob("*.yaml"))]
 
@@ -107,9 +108,9 @@ def test_a_template_brings_what_it_extends(here, monkeypatch):
     (gallery / "data/a.csv").write_text("1\n")
     (gallery / "base.yaml").write_text(SCHEMA_LINE + "# Why?\nload: {arrivals: {kind: trace, file: data/a.csv}}\n")
     (gallery / "top.yaml").write_text("# What?\nextends: base.yaml\n")
-    monkeypatch.setattr("simulator.cli.init.GALLERY", gallery)
-    assert [path.stem for path in templates()] == ["base", "top"]
-    write_new(copies(gallery / "top.yaml", here / "out/mine.yaml"))
+    monkeypatch.setattr("simulator.scenario.gallery.GALLERY", gallery)
+    assert [template.name for template in templates()] == ["base", "top"]
+    write_new(copies(Template(gallery / "top.yaml"), here / "out/mine.yaml"))
     assert files_in(here / "out") == {"mine.yaml", "base.yaml", "data/a.csv"}
     assert (here / "out/base.yaml").read_text().startswith("# Why?")
 

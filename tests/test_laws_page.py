@@ -36,6 +36,7 @@ HELD_BY = {
     "F6": ["test_sweep.py"],
     "F7": ["test_save_queries.py"],
     "F8": ["test_plugins.py"],
+    "F9": ["test_documents.py"],
     "T1": ["unit/test_stats.py"],
     "T2": ["unit/test_stats.py"],
     "T3": ["unit/test_stats.py"],

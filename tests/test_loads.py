@@ -17,7 +17,8 @@ from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_MMPP
 from simulator.engines.compiled import simulate as engine
 from simulator.planner.load import make_load
 from simulator.planner.plans import make_plan
-from simulator.report import load_figure, load_table
+from simulator.report.load import load_table
+from simulator.report.load_figure import load_figure
 from simulator.running.forecast import enough_queries
 from simulator.running.portrait import portrait
 from simulator.running.run import simulate

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from simulator import ScenarioError, scenario_from_dict, simulate
 from simulator.core.plan import LEAST_OUTSTANDING, ROUND_ROBIN, frozen
 from simulator.engines import compiled, reference
-from simulator.planner.plans import machine_factors, make_plan
+from simulator.planner.machines import machine_factors
+from simulator.planner.plans import make_plan
 from simulator.stats.extract import extract
 from simulator.testing import plans
 from simulator.theory import busiest, estimate, relaxation, zero_load

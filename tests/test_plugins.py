@@ -18,7 +18,7 @@ from simulator.base.errors import PluginError
 from simulator.engines import compiled
 from simulator.models.plugged_law import law_of
 from simulator.planner.plans import make_plan
-from simulator.planning.vary import varied
+from simulator.planning.grid import varied
 from simulator.plugins import find, installed, load_plugin, load_plugins
 from simulator.scenario import json_schema, scenario_with, to_yaml
 from simulator.scenario.nodes import compose

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pickle
 import sys
 
 import numpy as np
@@ -19,13 +20,14 @@ from hypothesis import strategies as st
 from simulator import ScenarioError, scenario_from_dict
 from simulator.base.errors import PluginError
 from simulator.core import jit
-from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, smallest_plan
+from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, lay_out, smallest_plan
 from simulator.core.laws import Law, LawTable, sampling
-from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, frozen
+from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, System, frozen
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.core.trace import same_trace
 from simulator.engines import compile_ahead, compile_events, compiled, reference, why_reference
-from simulator.planner.plans import make_plan, paper_plan
+from simulator.planner.load import known_extent
+from simulator.planner.plans import Plans, make_plan
 from simulator.stats import summarise
 from simulator.stats.extract import Extracts, extract
 from simulator.stats.load import most_within
@@ -156,13 +158,59 @@ def test_a_utilisation_over_no_time_meets_no_bound():
     assert read(scenario.slos[0], extracts).value == math.inf
 
 
-@given(scenarios(most_queries=3))
-def test_a_plan_on_paper_is_that_of_one_query(values):
-    scenario = scenario_from_dict(values)
-    paper, plan = paper_plan(scenario, 2.0), make_plan(scenario)
-    assert (paper.queries, paper.rate_per_s) == (1, 2.0)
-    for name in ("stages", "laws", "share", "knot_items", "knot_ns", "knot_slope", "machine_factor"):
-        assert np.array_equal(getattr(paper, name), getattr(plan, name)), name
+@given(scenarios(most_queries=3), st.integers(0, 3))
+def test_an_outline_is_the_plan_without_its_load(values, replication):
+    made = Plans.of(scenario_from_dict(values))
+    outline, plan = made.outline(replication), made.make(replication)
+    assert (outline.queries, outline.measured, outline.rate_per_s) == (1, 1, plan.rate_per_s)
+    assert made.outline(replication, 2.0).rate_per_s == 2.0
+    for field in dataclasses.fields(System):
+        assert getattr(outline, field.name) is getattr(plan, field.name) is getattr(made.system, field.name)
+    for name in ("machine_factor", "replication", "seed", "drain_ns", "arrival_kind", "arrival_dispersion"):
+        assert np.array_equal(getattr(outline, name), getattr(plan, name)), name
+    extent = made.extent(replication)
+    assert (extent.first_measured, extent.queries) == (plan.first_measured, plan.queries)
+    assert extent.measured == plan.measured
+
+
+@given(scenarios(most_queries=3), st.integers(0, 3))
+def test_a_plan_is_the_same_from_a_load_that_was_drawn_before(values, replication):
+    made = Plans.of(scenario_from_dict(values))
+    load, plan = made.load(replication), made.make(replication)
+    assert same_plan(made.make(replication, load), plan) == ""
+    assert same_plan(pickle.loads(pickle.dumps(made)).make(replication), plan) == ""
+    head, whole = made.make(replication, load.head(2)), plan.first_queries(2)
+    bits = {name: getattr(whole, name) for name in ("query_bits", "send_bits")}
+    assert same_plan(dataclasses.replace(head, **bits), whole) == ""
+    assert same_plan(made.scaled(made.scenario.load.scale).make(replication), plan) == ""
+
+
+def same_plan(one, other) -> str:
+    """The first field in which two plans differ."""
+    for field in dataclasses.fields(one):
+        if not np.array_equal(getattr(one, field.name), getattr(other, field.name)):
+            return field.name
+    return ""
+
+
+def test_what_luck_can_change_of_a_load_is_drawn(tmp_path):
+    """A plain number of queries is known; what ends, is timed, recorded, modulated or too long has to be drawn."""
+    one = {"name": "s", "stages": [{"name": "a", "model": {"kind": "time", "law": "1ms"}}]}
+
+    def is_known(load, **run):
+        return known_extent(scenario_from_dict({**one, "load": load, "run": run})) is not None
+
+    wave = {"kind": "diurnal", "mean": "9/s", "peak_to_mean": 1.5, "period": "1h"}
+    bursts = {"kind": "mmpp", "rates": [1, 4], "dwell": ["1s", "1s"]}
+    assert is_known({"rate": "9/s"}, queries=9) and is_known({"rate": wave}, queries=9)
+    assert is_known({"rate": "9/s", "arrivals": {"kind": "gamma", "cv": 2}}, queries=9, warmup=3)
+    assert not is_known({"rate": "9/s"}, queries=9, warmup="1s")
+    assert not is_known({"rate": "9/s"}, duration="9s")
+    assert not is_known({"rate": "9/s", "arrivals": bursts}, queries=9)
+    assert not is_known({"rate": "0.001/h"}, queries=10**6)
+    (tmp_path / "counts.csv").write_text("9\n9\n9\n")
+    profile = {"kind": "profile", "file": str(tmp_path / "counts.csv"), "interval": "1s"}
+    assert not is_known({"rate": profile}, queries=9)
 
 
 def test_what_no_plan_can_hold_is_refused():
@@ -178,16 +226,16 @@ def test_what_no_plan_can_hold_is_refused():
 
 def test_sizes_that_keys_and_counters_cannot_hold_are_refused():
     part = StageParts(candidates=ONE)
-    bits = dict.fromkeys(("query_bits", "stage_bits", "shard_bits", "replica_bits", "worker_bits", "send_bits"), 10)
-    check_sizes(bits, 1, [part])
+    system = lay_out([part])
+    check_sizes(system, 1)
     with pytest.raises(PlanTooLarge, match="queries x shards of all stages needs 60 bits"):
-        check_sizes({**bits, "query_bits": 50}, 1, [part])
+        check_sizes(dataclasses.replace(system, shard_bits=10), 2**50)
     with pytest.raises(PlanTooLarge, match="queries a replication"):
-        check_sizes(bits, 2**32 + 1, [part])
+        check_sizes(system, 2**32 + 1)
     with pytest.raises(PlanTooLarge, match="at most 255"):
-        check_sizes(bits, 1, [part] * 256)
+        check_sizes(lay_out([part] * 256), 1)
     with pytest.raises(PlanTooLarge, match=r"stages\[0\] has 33554432 replicas"):
-        check_sizes(bits, 1, [dataclasses.replace(part, replicas=2**25)])
+        check_sizes(lay_out([dataclasses.replace(part, replicas=2**25)]), 1)
 
 
 def test_laws_have_ends():

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, obeys_schemas
 
 from simulator import load_scenario, scenario_from_text
 
@@ -46,6 +46,7 @@ def test_the_capacity_plan_prints_what_the_readme_shows(command, shown, tmp_path
     found = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, check=False)
     assert found.returncode == 0, found.stderr
     printed = iter(found.stdout.splitlines())
+    obeys_schemas(args, found.returncode, found.stdout)
     missing = [line for line in shown.splitlines() if line not in printed]
     assert not missing
 

@@ -101,7 +101,7 @@ def test_a_table_that_could_not_be_written_is_refused_before_the_run(shardsim, c
     def no_run(*args: object, **kwargs: object) -> None:
         raise AssertionError("the run was begun")
 
-    monkeypatch.setattr("simulator.running.run.simulate", no_run)
+    monkeypatch.setattr("simulator.running.run.Run.result", no_run)
     (tmp_path / "there.csv").write_text("mine")
     for file, message in (
         (tmp_path / "there.csv", "exists already; choose another, or remove it"),
@@ -119,7 +119,7 @@ def test_a_full_disk_leaves_no_half_table_and_the_figures_are_printed(shardsim, 
         file.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("simulator.report.write_queries_csv", full)
+    monkeypatch.setattr("simulator.report.queries.write_queries_csv", full)
     code, out, err = shardsim("run", cut, "--jobs", "1", "--save-queries", str(tmp_path / "queries.csv"))
     assert code == 2
     assert "queries.csv: cannot be written: No space left on device" in err

@@ -12,10 +12,10 @@ from conftest import ROOT
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, theory
 from simulator.planner.plans import make_plan
+from simulator.planning.grid import varied
 from simulator.planning.knobs import knobs_of
 from simulator.planning.sensitivity import sensitivity
 from simulator.planning.sensitivity_result import word
-from simulator.planning.vary import varied
 from simulator.stats.means import Interval
 
 SHORT = {"queries": 20_000, "replications": 8}

@@ -15,12 +15,13 @@ from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
 from simulator.planner.load import offered_per_s
 from simulator.planner.plans import make_plan
 from simulator.planning.fleets import Fleets
-from simulator.planning.grid import grid_of
-from simulator.planning.judge import Asked, is_beyond, is_within, look
+from simulator.planning.grid import grid_of, varied
+from simulator.planning.judge import Search, is_beyond, is_within, look
 from simulator.planning.sizing import size
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, conditions_of
-from simulator.planning.vary import varied
-from simulator.report import size_figure, size_table
+from simulator.report.size import size_table
+from simulator.report.size_figure import size_figure
+from simulator.running.execution import Execution
 from simulator.stats.readings import Reading
 from simulator.theory import busiest, estimate
 from simulator.verification.fleets import KNOBS, THOUSAND, THREE, by_force
@@ -99,14 +100,16 @@ def test_looks_take_ever_more_but_never_as_much_as_the_run():
     def looks(**run):
         scenario = scenario_from_dict({**THREE, "run": {**THREE["run"], **run}})
         grid = grid_of({KNOBS[0]: [1, 2]})
-        return [(one.replications, one.queries) for one in Asked(scenario, grid, (), "compiled").looks]
+        return [
+            (one.replications, one.queries) for one in Search(scenario, grid, (), Execution(engine="compiled")).looks
+        ]
 
     assert looks() == [(8, 1000)]
     assert looks(queries=50_000) == [(8, 1000), (8, 4000), (8, 16000)]
     assert looks(queries=1500) == []
     phases = scenario_from_dict({**THREE, "load": {"phases": [{"duration": "1s", "rate": "9/s"}]}, "run": {}})
-    asked = Asked(phases, grid_of({KNOBS[0]: [1, 2]}), (), "compiled")
-    assert [(one.replications, one.queries) for one in asked.looks] == [(4, None)]
+    search = Search(phases, grid_of({KNOBS[0]: [1, 2]}), (), Execution(engine="compiled"))
+    assert [(one.replications, one.queries) for one in search.looks] == [(4, None)]
 
 
 # what a fleet must still do
@@ -347,11 +350,11 @@ def test_both_engines_find_the_same():
 
 
 def test_an_interruption_keeps_what_was_found():
-    def told(simulated, cost, found):
+    def tell(simulated, cost, found):
         if simulated == 3:
             raise KeyboardInterrupt
 
-    found = size(one_stage("260/s", slo="p95 < 60ms"), search=REPLICAS_UP, told=told)
+    found = size(one_stage("260/s", slo="p95 < 60ms"), search=REPLICAS_UP, progress=tell)
     assert (found.interrupted, found.exit_code, len(found.seen)) == (True, 130, 3)
     assert any("interrupted" in note for note in found.to_dict()["notes"])
 
@@ -405,8 +408,8 @@ def test_what_fails_in_full_for_a_stage_takes_others_along():
 def test_a_look_says_which_stages_are_to_blame():
     def seen(slo, *counts):
         scenario = scenario_from_dict({**THREE, "slos": [slo]})
-        asked = Asked(scenario, grid_of(THOUSAND), conditions_of(scenario, 0.0, 0), "compiled")
-        found = look(asked, dict(zip(KNOBS, counts, strict=True)))
+        search = Search(scenario, grid_of(THOUSAND), conditions_of(scenario, 0.0, 0), Execution(engine="compiled"))
+        found = look(search, dict(zip(KNOBS, counts, strict=True)))
         return found.through, found.why is None
 
     assert seen("p95 < 400ms", 10, 10, 10) == (2, True)

@@ -25,7 +25,8 @@ from simulator import ContradictionError, ScenarioError, load_scenario, simulate
 from simulator.base.errors import LostWorkerError, Problem
 from simulator.planning.journal import checksum
 from simulator.planning.rows import columns_of
-from simulator.report import sweep_csv, sweep_figures
+from simulator.report.sweep import sweep_csv
+from simulator.report.sweep_figure import sweep_figures
 
 TINY = """
 name: tiny
@@ -402,8 +403,9 @@ LAST = """
 import os, sys
 from simulator.base.errors import LostWorkerError
 from simulator.running.execute import execute
+from simulator.running.execution import Execution
 try:
-    list(execute(os._exit, [3], cluster=sys.argv[1]))
+    list(execute(os._exit, [3], Execution(cluster=sys.argv[1])))
 except LostWorkerError as error:
     print(error)
 """
@@ -489,7 +491,7 @@ def test_a_changed_sweep_is_refused_with_what_differs(begun, shardsim, more, sai
 
 def test_another_version_is_refused_and_another_python_is_not(begun, shardsim, monkeypatch):
     _, resume = begun
-    from simulator.running.run import versions
+    from simulator.running.provenance import versions
 
     now = versions()
     monkeypatch.setattr("simulator.planning.questions.versions", lambda: {**now, "python": "3.99"})

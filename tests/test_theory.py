@@ -15,11 +15,13 @@ from conftest import ROOT
 from hypothesis import given, settings
 
 from simulator import ContradictionError, scenario_from_dict
+from simulator.core.features import features_of
 from simulator.engines.reference import simulate as engine
 from simulator.planner.plans import make_plan
+from simulator.report.run import run_table
 from simulator.running.run import simulate
 from simulator.testing import plans, scenarios
-from simulator.theory import Prediction, check, estimate, little
+from simulator.theory import Prediction, check, constant_latencies_s, estimate, exact_capacity, little
 from simulator.theory.queues import MD1, erlang_c, mm1_quantile, mmc_mean_wait, mmc_quantile
 from simulator.verification.families import paper_funnel
 from simulator.verification.table import TABLE, systems
@@ -256,6 +258,37 @@ def test_an_upper_bound_that_is_passed_is_noticed(monkeypatch):
         document_of([stage], {"rate": "50/s"}, run)
 
 
+@given(plans())
+@settings(max_examples=60)
+def test_a_feature_that_nobody_has_heard_of_silences_every_law(plan):
+    """Of each stage, and of the funnel; what is arithmetic on paper stays."""
+    trace = engine(plan)
+    estimate(plan), exact_capacity(plan, "mean", None, 1.0)
+    assert little([trace], plan)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("stages", "check"):
+            patch.setattr(
+                importlib.import_module(f"simulator.theory.{module}"),
+                "features_of",
+                lambda plan, stage: features_of(plan, stage) | {"invented"},
+            )
+        paper = estimate(plan)
+        assert paper.predictions == ()
+        assert paper.to_dict([""] * len(plan.stages))["zero_load_s"] is None
+        assert set(constant_latencies_s(plan)) == {None}
+        assert exact_capacity(plan, "mean", None, 1.0) is None
+        assert little([trace], plan) == []
+
+
+def test_tables_say_no_more_than_the_laws():
+    """Where an empty system is not known, and flows are not held, no line speaks of them."""
+    document = document_of([timed("10ms")], {"rate": "1/s"}, {"queries": 50, "replications": 1})
+    assert "an empty system answers" in run_table(document)
+    document["theory"] |= {"zero_load_s": None, "checks": []}
+    assert "an empty system answers" not in run_table(document)
+    assert "Little" not in run_table(document)
+
+
 @pytest.mark.parametrize("rate", ["0.001/s", "0.01/s"])
 def test_an_idle_system_contradicts_nothing(rate):
     document = document_of([timed("10ms")], {"rate": rate}, {"queries": 500, "seed": 2})
@@ -324,7 +357,7 @@ def test_zero_load_percentiles_where_only_the_work_is_random():
 
 
 def test_a_forecast_can_be_made_of_ramps_from_zero_and_of_short_traces(tmp_path):
-    from simulator.running.forecast import forecast
+    from simulator.running.run import forecast
 
     (tmp_path / "few.csv").write_text("\n".join(str(i / 7) for i in range(50)))
     for load in (
@@ -361,14 +394,14 @@ def test_growth_of_one_replication_is_that_of_many():
 
 
 def test_an_interrupt_of_longer_replications_keeps_the_shorter_ones(monkeypatch):
-    from simulator import replications
+    from simulator.running import replications
 
     honest = replications.replicate
 
-    def interrupted(scenario, replication, name, keep):
-        if scenario.queries > 20:
+    def interrupted(plans, *rest):
+        if plans.scenario.queries > 20:
             raise KeyboardInterrupt
-        return honest(scenario, replication, name, keep)
+        return honest(plans, *rest)
 
     monkeypatch.setattr(replications, "replicate", interrupted)
     values = {"name": "case", "load": {"rate": "0.8/s"}, "stages": [timed({"kind": "exponential", "mean": "1s"})]}

@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text
 from simulator.planner.plans import make_plan
-from simulator.planning.vary import Utilisation, Variations, grid_of, parse_grid, varied
+from simulator.planning.grid import Utilisation, Variations, grid_of, parse_grid, varied
 from simulator.scenario.grid import MOST_POINTS, utilisations
 from simulator.theory import busiest
 

@@ -293,6 +293,15 @@ def format_duration(seconds: float) -> str:
     return f"{_three_digits(seconds / 1e-9)} ns"
 
 
+def format_percent(ratio: float) -> str:
+    """A ratio in percent for people.
+
+    >>> format_percent(2.0), format_percent(0.005)
+    ('200 %', '0.5 %')
+    """
+    return f"{100 * ratio:g} %"
+
+
 def format_count(count: float) -> str:
     """A count for people.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import os
 import sys
@@ -24,7 +25,7 @@ COMMANDS = {
     "check": "Hold a model, law, arrivals, rule or scenario of your own against the laws.",
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",
-    "schema": "Print the JSON Schema of scenario files.",
+    "schema": "Print the JSON Schema of scenario files, or of what is written.",
     "doctor": "Examine the installation, and check both engines and one law.",
     "verify": "Hold this version against known answers: is it to be trusted?",
 }
@@ -85,24 +86,19 @@ def group() -> None:
 
 def main() -> None:
     """Entry point of the command: every way out has its code."""
-    from simulator.base.errors import (
-        ContradictionError,
-        LostWorkerError,
-        ScenarioError,
-        UnavailableError,
-        UncoveredError,
-    )
+    from simulator.base import errors
 
+    gc.set_threshold(100_000)  # little is garbage: looking for it as often as usual takes a tenth of a short run
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
         sys.stdout.flush()
-    except (ScenarioError, UnavailableError, UncoveredError) as error:
+    except (errors.ScenarioError, errors.UnavailableError, errors.UncoveredError) as error:
         click.echo(str(error), err=True)
         code = 2
-    except LostWorkerError as error:
+    except errors.LostWorkerError as error:
         click.echo(str(error), err=True)
-    except ContradictionError as error:
+    except errors.ContradictionError as error:
         click.echo(str(error), err=True)
         code = 99
     except click.ClickException as error:
@@ -122,6 +118,7 @@ def main() -> None:
             raise
         click.echo(f"cannot write the output: {error.strerror}", err=True)
         code = _without_output(2)
+    gc.freeze()  # what is left goes with the process: looking for garbage in it takes another tenth
     sys.exit(code)
 
 

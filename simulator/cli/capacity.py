@@ -2,123 +2,82 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli.options import (
-    RATIO,
-    engine_option,
-    figure_format_of,
-    format_option,
-    jobs_option,
-    loaded,
-    scenario_options,
-    table_width,
-    wants_color,
-    write_figure,
-)
+from simulator.cli import answers, options
 from simulator.cli.progress import Pieces, Probes
 
 if TYPE_CHECKING:
-    from simulator.scenario import Scenario
+    from simulator import Scenario
 
 
 @click.command("capacity")
-@scenario_options
+@options.scenario_options
+@options.slo_option
 @click.option(
-    "--slo", "slos", multiple=True, metavar="SLO", help="An objective in place of the scenario's: 'p99 < 200ms'."
-)
-@click.option(
-    "--tolerance", type=RATIO, default="1%", show_default=True, help="Go on until half the interval is so precise."
+    "--tolerance",
+    type=options.RATIO,
+    default="1%",
+    show_default=True,
+    help="Go on until half the interval is so precise.",
 )
 @click.option(
     "--over", multiple=True, metavar="PATH=VALUES", help="At each of these values: stages.ranking.replicas=1,2,4."
 )
-@click.option("--seed", metavar="N", help="Seed of all random numbers.")
-@click.option("--replications", metavar="N", help="Independent replications.")
-@engine_option
-@jobs_option("Replications, or values of --over,")
+@options.seed_option
+@options.replications_option
+@options.engine_option
+@options.jobs_option("Replications, or values of --over,")
 @click.option(
     "--cluster", metavar="ADDRESS", help="Search for the values of --over on a Dask cluster: tcp://10.0.0.5:8786."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Draw the probes there: .png, .svg or .pdf.",
-)
-@format_option("table", "json")
+@options.figure_option("Draw the probes there: .png, .svg or .pdf.")
+@options.format_option("table", "json")
+@options.gathered(given=options.Given, work=options.Work)
 def command(
-    scenario: str,
-    overlays: tuple[str, ...],
-    sets: tuple[str, ...],
+    given: options.Given,
+    work: options.Work,
     slos: tuple[str, ...],
     tolerance: float,
     over: tuple[str, ...],
-    seed: str | None,
-    replications: str | None,
-    engine: str,
-    jobs: int,
-    cluster: str | None,
-    output: Path | None,
+    figure: Path | None,
     format_: str,
-) -> None:
+) -> int:
     """Find the highest load at which SCENARIO keeps all its objectives, with a 95 % interval.
 
     All rates of the load (or the speed of a trace) move together; every load is tried on the same luck. Exit codes: 0
     found, 98 inconclusive, 99 no load keeps them.
     """
-    checked = loaded(scenario, overlays, sets, {"seed": seed, "replications": replications})
-    if not 0 < tolerance < 1:
-        raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {100 * tolerance:g} %")
-    for slo in slos:
-        refuse_no_objective(slo)
+    import simulator
+
+    scenario = given.load()
+    options.refuse_tolerance(tolerance)
+    options.refuse_no_objectives(slos)
     if over:
-        if output is not None:
+        if figure is not None:
             raise click.UsageError("-o draws the probes of one search: leave --over out")
-        several(checked, over, slos, tolerance, jobs, cluster, engine, format_)
-    if cluster is not None:
+        return several(scenario, over, slos, tolerance, work, format_)
+    if work.cluster is not None:
         raise click.UsageError("--cluster shares the values of --over; one search runs here, on --jobs threads")
-    kind = None if output is None else figure_format_of(output)
-    from simulator.planning.capacity import capacity
-    from simulator.report import capacity_figure, capacity_table, to_json
-
-    show = Probes()
-    try:
-        found = capacity(
-            checked, slos=slos, tolerance=tolerance, jobs=jobs, engine=engine, told=show.probe, say=announce
+    answers.refuse_figure(figure)
+    line = Probes()
+    with answers.interruptible(line, "interrupted before there was an answer: nothing to report"):
+        capacity = simulator.capacity(
+            scenario,
+            slos=slos,
+            tolerance=tolerance,
+            jobs=work.jobs,
+            engine=work.engine,
+            progress=line.probe,
+            say=answers.say,
         )
-    except KeyboardInterrupt:
-        show.clear()
-        click.echo("interrupted before there was an answer: nothing to report", err=True)
-        sys.exit(130)
-    show.clear()
-    document = found.to_dict()
-    text = to_json(document) if format_ == "json" else capacity_table(document, table_width(), wants_color())
-    click.echo(text, nl=False)
-    click.echo(f"searched for {found.wall_s:.1f} s", err=True)
-    if output is not None and kind is not None:
-        write_figure(output, capacity_figure(document, kind))
-    sys.exit(found.exit_code)
-
-
-def announce(line: str) -> None:
-    """Say what a wait is for."""
-    click.echo(line, err=True)
-
-
-def refuse_no_objective(slo: str) -> None:
-    """Refuse what is not an objective."""
-    from simulator.scenario.slo import parse_objective
-
-    try:
-        parse_objective(slo)
-    except ValueError as error:
-        raise click.UsageError(f"--slo: {error}") from None
+    code = answers.show(capacity, format_)
+    answers.say(f"searched for {capacity.wall_s:.1f} s")
+    answers.draw(capacity, figure)
+    return code
 
 
 def several(
@@ -126,35 +85,23 @@ def several(
     over: tuple[str, ...],
     slos: tuple[str, ...],
     tolerance: float,
-    jobs: int,
-    cluster: str | None,
-    engine: str,
+    work: options.Work,
     format_: str,
-) -> None:
-    """The capacity at each value; ends the command."""
-    from simulator.planning.capacities import capacities
-    from simulator.planning.vary import parse_grid
-    from simulator.report import capacities_table, to_json
+) -> int:
+    """The capacity at each value."""
+    import simulator
+    from simulator.planning.grid import parse_grid
 
-    grid = parse_grid(over, "--over")
-    show = Pieces("searches")
-    found = capacities(
+    line = Pieces("searches")
+    capacities = simulator.capacities(
         scenario,
-        grid,
+        parse_grid(over, "--over"),
         slos=slos,
         tolerance=tolerance,
-        jobs=jobs,
-        cluster=cluster,
-        engine=engine,
-        progress=show.standing,
+        jobs=work.jobs,
+        cluster=work.cluster,
+        engine=work.engine,
+        progress=line.standing,
     )
-    show.clear()
-    rows = [(values, one.to_dict()) for values, one in found]
-    if format_ == "json":
-        documents: dict[str, Any] = {"schema": 1, "over": list(grid.paths)}
-        documents["capacities"] = [{"values": values, **document} for values, document in rows]
-        click.echo(to_json(documents), nl=False)
-    else:
-        click.echo(capacities_table(grid.paths, rows, table_width(), wants_color()), nl=False)
-    codes = {one.exit_code for _, one in found}
-    sys.exit(max(codes - {99}, default=99))  # a value that no load suits is an answer too, unless none suits
+    line.clear()
+    return answers.show(capacities, format_)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from simulator.base.errors import Problem, ScenarioError
-from simulator.base.units import parse_ratio
-from simulator.cli.options import (
-    engine_option,
-    format_option,
-    jobs_option,
-    loaded,
-    plugin_option,
-    run_options,
-    table_width,
-    wants_color,
-)
-from simulator.cli.run import Progress, announce
+from simulator.base import errors, units
+from simulator.cli import answers, options
+from simulator.cli.progress import Replications
+from simulator.cli.run import announce
 
 if TYPE_CHECKING:
     from simulator.planning.sides import Side
@@ -37,7 +27,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
         if figure.strip() in limits:
             raise click.BadParameter(f"two limits on {figure.strip()}", ctx, param)
         try:
-            limits[figure.strip()] = parse_ratio(most)
+            limits[figure.strip()] = units.parse_ratio(most)
         except ValueError as error:
             raise click.BadParameter(f"{figure.strip()}: {error}", ctx, param) from None
     return limits
@@ -52,13 +42,13 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 @click.option(
     "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a value of both: stages.ranking.replicas=4."
 )
-@plugin_option
+@options.plugin_option
 @click.option(
     "--set-b", "sets_b", multiple=True, metavar="PATH=VALUE", help="Override a value of B, which is A if not given."
 )
-@run_options
-@engine_option
-@jobs_option("Replications")
+@options.run_options
+@options.engine_option
+@options.jobs_option("Replications")
 @click.option(
     "--max-regression",
     "limits",
@@ -68,72 +58,49 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     help="Fail where a figure is worse by more: p99=5%, stage.ranking.p99=5%, goodput=1%, usd_per_million_queries=0%.",
 )
 @click.option("--md", is_flag=True, help="Print tables in Markdown, for a pull request.")
-@format_option("table", "json")
+@options.format_option("table", "json")
+@options.gathered(given=options.Given, work=options.Work)
 def command(
+    given: options.Given,
+    work: options.Work,
     a: str,
     b: str | None,
-    overlays: tuple[str, ...],
-    sets: tuple[str, ...],
     sets_b: tuple[str, ...],
     percentiles: tuple[float, ...],
-    seed: str | None,
-    queries: str | None,
-    replications: str | None,
-    engine: str,
-    jobs: int,
     limits: dict[str, float],
     md: bool,
     format_: str,
-) -> None:
+) -> int:
     """Compare B with A, figure by figure: B - A with its 95 % interval, and a word.
 
     A and B are scenario files, or directories that `run -o` has written. Scenarios with the same seed and number of
     queries have the same luck, so a difference is seen with far fewer queries than it takes to know either side. Exit
     codes: 0, with --max-regression 98 if one is inconclusive, 99 if one is exceeded.
     """
+    from simulator.planning import compare
+    from simulator.running.execution import Execution
+
     if md and format_ != "table":
         raise click.UsageError(f"--md prints a table: leave --format {format_} out")
     if b is None and not sets_b:
         raise click.UsageError("give B, or --set-b PATH=VALUE to compare A with a change of it")
-    given = {"seed": seed, "queries": queries, "replications": replications}
-    one, two = opened(a, b, overlays, sets, given, sets_b)
-    from simulator.planning.compare import common_figures, compare, mean_the_same, refuse_unknown
-    from simulator.report import compare_markdown, compare_table, to_json
-    from simulator.scenario import Scenario
-
+    one, two = opened(a, b, given, sets_b)
     try:
-        refuse_unknown(limits, common_figures(one, two, percentiles))
+        compare.refuse_unknown(limits, compare.common_figures(one, two, percentiles))
     except ValueError as error:
         raise click.UsageError(f"--max-regression: {error}") from None
-    simulated = [side for side in ((one,) if mean_the_same(one, two) else (one, two)) if isinstance(side, Scenario)]
-    is_terminal = sys.stderr.isatty()
-    is_long = [announce(scenario, jobs, None, engine) for scenario in simulated]
-    show = Progress(enabled=any(is_long) or is_terminal, is_terminal=is_terminal)
-    try:
-        found = compare(
-            one, two, limits=limits, percentiles=percentiles, jobs=jobs, engine=engine, progress=show.update
-        )
-    except KeyboardInterrupt:
-        show.clear()
-        click.echo("interrupted before there was anything to compare", err=True)
-        sys.exit(130)
-    show.clear()
-    document = found.to_dict()
-    if md:
-        text = compare_markdown(document)
-    else:
-        text = to_json(document) if format_ == "json" else compare_table(document, table_width(), wants_color())
-    click.echo(text, nl=False)
-    sys.exit(found.exit_code)
+    line = Replications()
+    execution = Execution.here(jobs=work.jobs, engine=work.engine, progress=line.update, say=answers.say)
+    pair = compare.Pair(one, two, limits, percentiles, execution)
+    for run in pair.runs:
+        announce(line, run)
+    with answers.interruptible(line, "interrupted before there was anything to compare"):
+        comparison = pair.compared()
+    return answers.show(comparison, "markdown" if md else format_)
 
 
 def opened(
-    a: str,
-    b: str | None,
-    overlays: tuple[str, ...],
-    sets: tuple[str, ...],
-    given: dict[str, str | None],
-    sets_b: tuple[str, ...],
+    a: str, b: str | None, given: options.Given, sets_b: tuple[str, ...]
 ) -> tuple[Scenario | Side, Scenario | Side]:
     """Both sides; every mistake in either is reported."""
     from simulator.planning.saved_run import read_run
@@ -141,18 +108,17 @@ def opened(
 
     if a == b == "-":
         raise click.UsageError("standard input can be read once: give one of A and B as a file")
-    asked = bool(overlays or sets or any(value is not None for value in given.values()))
-    if asked and b is not None and Path(a).is_dir() and Path(b).is_dir():
+    if given.changes and b is not None and Path(a).is_dir() and Path(b).is_dir():
         raise click.UsageError("nothing is simulated: A and B are run directories; leave out what says how to simulate")
     sides: list[Scenario | Side] = []
-    problems: list[Problem] = []
+    problems: list[errors.Problem] = []
     for file in (a,) if b is None else (a, b):
         try:
-            sides.append(read_run(file) if Path(file).is_dir() else loaded(file, overlays, sets, given))
-        except ScenarioError as error:
+            sides.append(read_run(file) if Path(file).is_dir() else given.load(file))
+        except errors.ScenarioError as error:
             problems += error.problems
     if problems:
-        raise ScenarioError(list(dict.fromkeys(problems)))
+        raise errors.ScenarioError(list(dict.fromkeys(problems)))
     one, two = sides[0], sides[-1]
     if not sets_b:
         return one, two

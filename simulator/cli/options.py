@@ -1,21 +1,27 @@
-"""Options that several commands have."""
+"""Options that several commands have, and the values that they are gathered into."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.base.units import parse_duration, parse_ratio
+from simulator.base import units
 
 if TYPE_CHECKING:
+    from simulator import Scenario
     from simulator.base.errors import Problem
-    from simulator.scenario import Scenario
 
 Command = Callable[..., Any]
+
+MOST_PERCENT = 99.9999
+#: The largest seed: that of int64.
+MOST_SEED = 9_223_372_036_854_775_807
+DEFAULT_PERCENTILES = "50,90,95,99,99.9"
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -35,83 +41,152 @@ class Parsed(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             self.fail(str(error), param, ctx)
 
 
-DURATION = Parsed("duration", parse_duration)
-RATIO = Parsed("ratio", parse_ratio)
+COUNT = Parsed("count", units.parse_count)
+DURATION = Parsed("duration", units.parse_duration)
+RATE = Parsed("rate", units.parse_rate)
+RATIO = Parsed("ratio", units.parse_ratio)
 
 
-#: Where the plug-ins that a command was given are kept while it runs.
-_PLUGINS = "shardsim.plugins"
+def gathered(**groups: type) -> Callable[[Command], Command]:
+    """Give a command its options in groups: each is a dataclass, of the values that are called like its fields."""
+    names = {name: {field.name for field in fields(group)} for name, group in groups.items()}
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_groups(**values: Any) -> Any:
+            gathered_values = {
+                name: group(**{key: values.pop(key) for key in names[name] if key in values})
+                for name, group in groups.items()
+            }
+            return command(**gathered_values, **values)
+
+        return with_groups
+
+    return decorate
 
 
-def _keep_plugins(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
-    ctx.meta[_PLUGINS] = value
+@dataclass(frozen=True)
+class Given:
+    """A scenario as the options name it."""
+
+    scenario: str = ""  #: file; ``-`` is standard input
+    overlays: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    seed: str | None = None
+    queries: str | None = None
+    replications: str | None = None
+    precision: str | float | None = None
+
+    @property
+    def run(self) -> dict[str, str | float]:
+        """Options that stand for fields of ``run``, by path, as far as they were given."""
+        fields_of_run = ("seed", "queries", "replications", "precision")
+        given = {f"run.{key}": getattr(self, key) for key in fields_of_run}
+        return {path: value for path, value in given.items() if value is not None}
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is given that changes a scenario."""
+        return bool(self.overlays or self.sets or self.run)
+
+    def load(self, file: str | None = None) -> Scenario:
+        """The scenario, or that of another file, changed likewise."""
+        import simulator
+
+        run = self.run
+        try:
+            sets = (*self.sets, *(f"{path}={value}" for path, value in run.items()))
+            return simulator.load_scenario(file or self.scenario, self.overlays, sets, self.plugins)
+        except simulator.ScenarioError as error:
+            problems = [_named_after_option(problem, run) for problem in error.problems]
+            raise simulator.ScenarioError(problems) from None
 
 
-def plugin_option(command: Command) -> Command:
-    """``--plugin``; ``given_plugins`` tells what it said."""
-    return click.option(
-        "--plugin",
-        multiple=True,
-        metavar="FILE",
-        expose_value=False,
-        callback=_keep_plugins,
-        help="Load kinds of your own from FILE.py or a module; it is run.",
-    )(command)
+def _named_after_option(problem: Problem, run: dict[str, str | float]) -> Problem:
+    """A mistake in an option by the name of the option, not of the override that it stands for."""
+    if problem.file == "--set" and problem.path in run:
+        return replace(problem, file=f"--{problem.path.removeprefix('run.')}", path="")
+    return problem
 
 
-def given_plugins() -> tuple[str, ...]:
-    """Files and modules that ``--plugin`` named."""
-    found: tuple[str, ...] = click.get_current_context().meta.get(_PLUGINS, ())
-    return found
+@dataclass(frozen=True)
+class Work:
+    """How an answer is worked out."""
+
+    jobs: int = 1
+    engine: str = "auto"
+    cluster: str | None = None
 
 
-def scenario_options(command: Command) -> Command:
-    """SCENARIO, ``-f``, ``--set`` and ``--plugin``."""
-    command = plugin_option(command)
-    command = click.option(
-        "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a value: stages.ranking.replicas=4."
-    )(command)
-    command = click.option(
+def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    help="Load kinds of your own from FILE.py or a module; it is run.",
+)
+
+#: SCENARIO, ``-f``, ``--set`` and ``--plugin``.
+scenario_options = options(
+    click.argument("scenario", metavar="SCENARIO"),
+    click.option(
         "-f", "--overlay", "overlays", multiple=True, metavar="FILE", help="Lay another file over the scenario."
-    )(command)
-    return click.argument("scenario", metavar="SCENARIO")(command)
+    ),
+    click.option(
+        "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a value: stages.ranking.replicas=4."
+    ),
+    plugin_option,
+)
+
+slo_option = click.option(
+    "--slo", "slos", multiple=True, metavar="SLO", help="An objective in place of the scenario's: 'p99 < 200ms'."
+)
+
+seed_option = click.option("--seed", metavar="N", help="Seed of all random numbers.")
+
+replications_option = click.option("--replications", metavar="N", help="Independent replications.")
 
 
-def format_option(*choices: str) -> Callable[[Command], Command]:
-    """``--format``; the first choice is the default."""
-    return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
-
-
-MOST_PERCENT = 99.9999
-DEFAULT_PERCENTILES = "50,90,95,99,99.9"
+def queries_option(which: str = "Queries measured in each replication.") -> Callable[[Command], Command]:
+    """``--queries``."""
+    return click.option("--queries", metavar="N", help=which)
 
 
 def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
     try:
-        found = tuple(sorted({float(part.strip().lstrip("p")) for part in value.split(",")}))
+        percentiles = tuple(sorted({float(part.strip().lstrip("p")) for part in value.split(",")}))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a list like {DEFAULT_PERCENTILES}", ctx, param) from None
-    if not all(0 < percent <= MOST_PERCENT for percent in found):
+    if not all(0 < percent <= MOST_PERCENT for percent in percentiles):
         raise click.BadParameter(f"percentiles are above 0 and at most {MOST_PERCENT}", ctx, param)
-    return found
+    return percentiles
 
 
-def run_options(command: Command) -> Command:
-    """``--percentiles``, ``--seed``, ``--queries`` and ``--replications``."""
-    for option in (
-        click.option("--replications", metavar="N", help="Independent replications."),
-        click.option("--queries", metavar="N", help="Queries measured in each replication."),
-        click.option("--seed", metavar="N", help="Seed of all random numbers."),
-        click.option(
-            "--percentiles",
-            default=DEFAULT_PERCENTILES,
-            show_default=True,
-            callback=_percentiles,
-            help="Percentiles to report.",
-        ),
-    ):
-        command = option(command)
-    return command
+#: ``--percentiles``, ``--seed``, ``--queries`` and ``--replications``.
+run_options = options(
+    click.option(
+        "--percentiles",
+        default=DEFAULT_PERCENTILES,
+        show_default=True,
+        callback=_percentiles,
+        help="Percentiles to report.",
+    ),
+    seed_option,
+    queries_option(),
+    replications_option,
+)
 
 
 def jobs_option(what: str) -> Callable[[Command], Command]:
@@ -129,95 +204,43 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def engine_option(command: Command) -> Command:
-    """``--engine``."""
-    return click.option(
-        "--engine",
-        type=click.Choice(["auto", "compiled", "reference"]),
-        default="auto",
-        metavar="NAME",
-        help="auto, compiled (for scale) or reference (to be read): same figures.",
-    )(command)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "compiled", "reference"]),
+    default="auto",
+    metavar="NAME",
+    help="auto, compiled (for scale) or reference (to be read): same figures.",
+)
 
 
-def figure_format_of(output: Path) -> str:
-    """The format of a figure by its name, or a refusal; also where it could not be written."""
-    from simulator.report import figure_format
-
-    kind = figure_format(output)
-    if kind is None:
-        raise click.UsageError(f"{output}: a figure is a .png, .svg or .pdf file")
-    refuse_unwritable(output)
-    return kind
+def format_option(*choices: str) -> Callable[[Command], Command]:
+    """``--format``; the first choice is the default."""
+    return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
 
 
-def write_figure(output: Path, figure: bytes) -> None:
-    """Write a figure and say where, or end with 2."""
-    import sys
-
-    try:
-        output.write_bytes(figure)
-    except OSError as error:
-        click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
-        sys.exit(2)
-    click.echo(f"figure in {output}", err=True)
+def folder_option(name: str, text: str) -> Callable[[Command], Command]:
+    """``-o``: a directory that is to be written."""
+    return click.option("-o", "--output", name, type=click.Path(path_type=Path), metavar="DIR", help=text)
 
 
-def loaded(
-    scenario: str, overlays: tuple[str, ...], sets: tuple[str, ...], given: Mapping[str, Any] | None = None
-) -> Scenario:
-    """The scenario that the options name; ``-`` is standard input.
-
-    ``given``: options that stand for fields of ``run``, by field; None where one was not given.
-    """
-    from simulator.base.errors import ScenarioError
-    from simulator.scenario import load_scenario
-
-    asked = {f"run.{key}": value for key, value in (given or {}).items() if value is not None}
-    try:
-        everything = (*sets, *(f"{path}={value}" for path, value in asked.items()))
-        return load_scenario(scenario, overlays, everything, given_plugins())
-    except ScenarioError as error:
-        raise ScenarioError([_named_after_option(problem, asked) for problem in error.problems]) from None
+def figure_option(text: str) -> Callable[[Command], Command]:
+    """``-o``: a figure that is to be drawn."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    return click.option("-o", "--output", "figure", type=path, metavar="FILE", help=text)
 
 
-def _named_after_option(problem: Problem, asked: Mapping[str, Any]) -> Problem:
-    """A mistake in an option by the name of the option, not of the override that it stands for."""
-    if problem.file == "--set" and problem.path in asked:
-        return replace(problem, file=f"--{problem.path.removeprefix('run.')}", path="")
-    return problem
+def refuse_tolerance(tolerance: float) -> None:
+    """Refuse a tolerance that is none."""
+    if not 0 < tolerance < 1:
+        raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {units.format_percent(tolerance)}")
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Refuse, before any work, a file or directory that could not be made after it."""
-    import tempfile
+def refuse_no_objectives(slos: tuple[str, ...]) -> None:
+    """Refuse what is not an objective."""
+    from simulator.scenario import parse_objective
 
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    try:
-        Path(tempfile.mkdtemp(prefix=".shardsim-", dir=above)).rmdir()
-    except OSError as error:
-        raise click.UsageError(f"{path}: cannot be written, {error.strerror}: {above}") from None
-
-
-def refuse_existing(path: Path, cure: str) -> None:
-    """Refuse a file that is there already, or could not be made."""
-    if path.exists() or path.is_symlink():
-        what = "is a directory" if path.is_dir() else "exists already"
-        raise click.UsageError(f"{path} {what}; {cure}")
-    refuse_unwritable(path)
-
-
-def table_width() -> int:
-    """Columns to draw tables in: the terminal's, else 120."""
-    import shutil
-    import sys
-
-    return max(80, shutil.get_terminal_size((120, 24)).columns) if sys.stdout.isatty() else 120
-
-
-def wants_color() -> bool:
-    """Whether standard output is a terminal that may be coloured."""
-    import os
-    import sys
-
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for slo in slos:
+        try:
+            parse_objective(slo)
+        except ValueError as error:
+            raise click.UsageError(f"--slo: {error}") from None

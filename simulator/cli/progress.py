@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from simulator.planning.search import Readings
     from simulator.running.execute import Standing
+    from simulator.running.forecast import Forecast
 
 #: What takes longer is announced, and shown off a terminal too.
 LONG_S = 10.0
@@ -50,6 +51,31 @@ class Line:
         self.shown = 0
 
 
+class Replications(Line):
+    """How far a run is, or two that are compared: on a terminal, and elsewhere once it was said to take long."""
+
+    def __init__(self) -> None:
+        is_terminal = sys.stderr.isatty()
+        super().__init__(enabled=is_terminal, is_terminal=is_terminal)
+
+    def update(self, done: int, planned: int, events: int) -> None:
+        """Replications done, planned, and events so far."""
+        self.show(f"{done} of {planned} replications, {events:,} events", done, planned)
+
+    def announce(self, forecast: Forecast, jobs: int) -> None:
+        """Say what a long run will take, and what would be enough."""
+        from simulator.base.units import format_count, format_duration
+
+        if forecast.seconds < LONG_S:
+            return
+        self.enabled = True
+        tasks, takes = format_count(forecast.tasks), format_duration(forecast.seconds)
+        self.say(f"{tasks} tasks, about {takes}, {jobs} replications at a time")
+        if forecast.enough_queries is not None:
+            enough = format_count(forecast.enough_queries)
+            self.say(f"an honest p{forecast.percentile:g} at this load takes about {enough} queries in all")
+
+
 class Pieces(Line):
     """How far many pieces of work are; off a terminal only once it takes long. ``name``: what the pieces are called."""
 
@@ -80,9 +106,9 @@ class Fleets(Line):
         is_terminal = sys.stderr.isatty()
         super().__init__(enabled=is_terminal, is_terminal=is_terminal)
 
-    def fleet(self, simulated: int, cost: float, found: int) -> None:
+    def fleet(self, simulated: int, cost: float, answers: int) -> None:
         """One fleet more is simulated, at its turn."""
-        self.show(f"{simulated:,} fleets simulated, up to a cost of {cost:,.4g}; {found} found", simulated, simulated)
+        self.show(f"{simulated:,} fleets simulated, up to a cost of {cost:,.4g}; {answers} found", simulated, simulated)
 
 
 class Probes(Line):

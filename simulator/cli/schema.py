@@ -1,22 +1,28 @@
-"""``shardsim schema``: the JSON Schema of scenario files."""
+"""``shardsim schema``: the JSON Schema of scenario files, and of what is written."""
 
 from __future__ import annotations
 
 import click
 
-from simulator.cli.options import given_plugins, plugin_option
+from simulator.cli import options
 
 
 @click.command("schema")
-@plugin_option
-def command() -> None:
+@click.argument("name", default="scenario", metavar="[NAME]")
+@options.plugin_option
+def command(name: str, plugins: tuple[str, ...]) -> None:
     """Print the JSON Schema of scenario files, by which editors complete and check.
 
     Kinds of plug-ins, installed or given, are part of it.
     Name it in the first line of a scenario: ``# yaml-language-server: $schema=schema.json``.
-    """
-    from simulator.plugins import load_plugins
-    from simulator.report import to_json
-    from simulator.scenario import json_schema
 
-    click.echo(to_json(json_schema(load_plugins(given_plugins()).with_installed())), nl=False)
+    With NAME, such as run, capacity, size or sweep, print that of a document which --format json or a file has.
+    """
+    import simulator
+    from simulator.report.files import to_json
+
+    try:
+        schema = simulator.schema(plugins, document=name)
+    except KeyError as error:
+        raise click.UsageError(str(error.args[0])) from None
+    click.echo(to_json(schema), nl=False)

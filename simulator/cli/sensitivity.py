@@ -6,88 +6,60 @@ from pathlib import Path
 
 import click
 
-from simulator.cli.capacity import refuse_no_objective
-from simulator.cli.options import (
-    RATIO,
-    engine_option,
-    figure_format_of,
-    format_option,
-    jobs_option,
-    loaded,
-    scenario_options,
-    table_width,
-    wants_color,
-    write_figure,
-)
+from simulator.cli import answers, options
 from simulator.cli.progress import Pieces
 
 
 @click.command("sensitivity")
-@scenario_options
+@options.scenario_options
+@options.slo_option
 @click.option(
-    "--slo", "slos", multiple=True, metavar="SLO", help="An objective in place of the scenario's: 'p99 < 200ms'."
+    "--tolerance",
+    type=options.RATIO,
+    default="2%",
+    show_default=True,
+    help="Half the interval of the scenario's own capacity.",
 )
-@click.option(
-    "--tolerance", type=RATIO, default="2%", show_default=True, help="Half the interval of the scenario's own capacity."
-)
-@click.option("--seed", metavar="N", help="Seed of all random numbers.")
-@click.option("--queries", metavar="N", help="Queries measured in each replication, at the scenario's own load.")
-@click.option("--replications", metavar="N", help="Independent replications.")
-@engine_option
-@jobs_option("Knobs")
+@options.seed_option
+@options.queries_option("Queries measured in each replication, at the scenario's own load.")
+@options.replications_option
+@options.engine_option
+@options.jobs_option("Knobs")
 @click.option("--cluster", metavar="ADDRESS", help="Turn them on a Dask cluster: tcp://10.0.0.5:8786.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Draw the changes there: .png, .svg or .pdf.",
-)
-@format_option("table", "json")
+@options.figure_option("Draw the changes there: .png, .svg or .pdf.")
+@options.format_option("table", "json")
+@options.gathered(given=options.Given, work=options.Work)
 def command(
-    scenario: str,
-    overlays: tuple[str, ...],
-    sets: tuple[str, ...],
+    given: options.Given,
+    work: options.Work,
     slos: tuple[str, ...],
     tolerance: float,
-    seed: str | None,
-    queries: str | None,
-    replications: str | None,
-    engine: str,
-    jobs: int,
-    cluster: str | None,
-    output: Path | None,
+    figure: Path | None,
     format_: str,
-) -> None:
+) -> int:
     """Turn every knob of SCENARIO a tenth to the better, and rank them by what that does.
 
     The change of the tail at the scenario's own load and of the capacity, each paired with the scenario itself on the
     same luck, with 95 % intervals. Whole numbers change by at least one.
     """
-    from simulator.planning.sensitivity import sensitivity
-    from simulator.report import sensitivity_figure, sensitivity_table, to_json
+    import simulator
 
-    given = {"seed": seed, "queries": queries, "replications": replications}
-    checked = loaded(scenario, overlays, sets, given)
-    if not 0 < tolerance < 1:
-        raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {100 * tolerance:g} %")
-    for slo in slos:
-        refuse_no_objective(slo)
-    kind = None if output is None else figure_format_of(output)
-    show = Pieces("knobs")
-    found = sensitivity(
-        checked,
+    scenario = given.load()
+    options.refuse_tolerance(tolerance)
+    options.refuse_no_objectives(slos)
+    answers.refuse_figure(figure)
+    line = Pieces("knobs")
+    sensitivity = simulator.sensitivity(
+        scenario,
         slos=slos,
         tolerance=tolerance,
-        jobs=jobs,
-        cluster=cluster,
-        engine=engine,
-        progress=show.standing,
-        say=show.say,
+        jobs=work.jobs,
+        cluster=work.cluster,
+        engine=work.engine,
+        progress=line.standing,
+        say=line.say,
     )
-    show.clear()
-    document = found.to_dict()
-    text = to_json(document) if format_ == "json" else sensitivity_table(document, table_width(), wants_color())
-    click.echo(text, nl=False)
-    if output is not None and kind is not None:
-        write_figure(output, sensitivity_figure(document, kind))
+    line.clear()
+    code = answers.show(sensitivity, format_)
+    answers.draw(sensitivity, figure)
+    return code

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.base.units import parse_rate
-from simulator.cli.capacity import refuse_no_objective
-from simulator.cli.options import (
-    RATIO,
-    Parsed,
-    engine_option,
-    figure_format_of,
-    format_option,
-    jobs_option,
-    loaded,
-    scenario_options,
-    table_width,
-    wants_color,
-    write_figure,
-)
+from simulator.cli import answers, options
 from simulator.cli.progress import Fleets
-from simulator.cli.run import check_output
 
-if TYPE_CHECKING:
-    from simulator.planning.sizing_result import Sizing
-    from simulator.report.files import Content
+
+@dataclass(frozen=True)
+class Need:
+    """What a fleet is for, and what is wanted of it."""
+
+    load: float | None
+    search: tuple[str, ...]
+    minimise: str | None
+    headroom: float
+    survive: int
+    top: int
+    slos: tuple[str, ...]
 
 
 @click.command("size")
-@scenario_options
-@click.option("--load", type=Parsed("rate", parse_rate), metavar="RATE", help="Mean rate; default: the scenario's own.")
+@options.scenario_options
+@click.option("--load", type=options.RATE, metavar="RATE", help="Mean rate; default: the scenario's own.")
 @click.option(
     "--search",
     multiple=True,
@@ -46,7 +39,9 @@ if TYPE_CHECKING:
     type=click.Choice(["money", "machines", "energy"]),
     help="What fleets cost; default: money if all are priced, else machines.",
 )
-@click.option("--headroom", type=RATIO, default="0%", show_default=True, help="Objectives hold at so much more load.")
+@click.option(
+    "--headroom", type=options.RATIO, default="0%", show_default=True, help="Objectives hold at so much more load."
+)
 @click.option(
     "--survive",
     type=click.IntRange(0, 1),
@@ -55,128 +50,63 @@ if TYPE_CHECKING:
     help="1: objectives hold with any one machine gone.",
 )
 @click.option("--top", type=click.IntRange(1, 100), default=3, show_default=True, help="Fleets to find.")
-@click.option(
-    "--slo", "slos", multiple=True, metavar="SLO", help="An objective in place of the scenario's: 'p99 < 200ms'."
-)
-@click.option("--seed", metavar="N", help="Seed of all random numbers.")
-@click.option("--queries", metavar="N", help="Queries measured in each replication of a fleet that may be good.")
-@click.option("--replications", metavar="N", help="Independent replications.")
-@engine_option
-@jobs_option("Fleets, or replications of one,")
+@options.slo_option
+@options.seed_option
+@options.queries_option("Queries measured in each replication of a fleet that may be good.")
+@options.replications_option
+@options.engine_option
+@options.jobs_option("Fleets, or replications of one,")
 @click.option("--cluster", metavar="ADDRESS", help="Look at fleets on a Dask cluster: tcp://10.0.0.5:8786.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write scenarios, tables and figure there."
-)
+@options.folder_option("folder", "Write scenarios, tables and figure there.")
 @click.option(
     "--figure", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw cost against latency there."
 )
-@format_option("table", "json")
+@options.format_option("table", "json")
+@options.gathered(given=options.Given, work=options.Work, need=Need)
 def command(
-    scenario: str,
-    overlays: tuple[str, ...],
-    sets: tuple[str, ...],
-    load: float | None,
-    search: tuple[str, ...],
-    minimise: str | None,
-    headroom: float,
-    survive: int,
-    top: int,
-    slos: tuple[str, ...],
-    seed: str | None,
-    queries: str | None,
-    replications: str | None,
-    engine: str,
-    jobs: int,
-    cluster: str | None,
-    output: Path | None,
+    given: options.Given,
+    work: options.Work,
+    need: Need,
+    folder: Path | None,
     figure: Path | None,
     format_: str,
-) -> None:
+) -> int:
     """Find the cheapest fleets for SCENARIO that meet every objective at a load.
 
     Fleets are tried in the order of their cost, all on the same luck: on paper, then with few queries, then in full.
     Exit codes: 0 found, 98 none found but some could not be told, 99 none meets every objective.
     """
+    import simulator
     from simulator.planning.grid import parse_grid
-    from simulator.planning.sizing import size
+    from simulator.report import folders
 
-    checked = loaded(scenario, overlays, sets, {"seed": seed, "queries": queries, "replications": replications})
-    for slo in slos:
-        refuse_no_objective(slo)
-    if load is not None and not load > 0:
+    scenario = given.load()
+    options.refuse_no_objectives(need.slos)
+    if need.load is not None and not need.load > 0:
         raise click.UsageError("--load is above 0")
-    kind = None if figure is None else figure_format_of(figure)
-    if output is not None:
-        check_output(output)
-    show = Fleets()
-    try:
-        found = size(
-            checked,
-            search=parse_grid(search, "--search"),
-            load=load,
-            minimise=minimise,
-            headroom=headroom,
-            survive=survive,
-            top=top,
-            slos=slos,
-            jobs=jobs,
-            cluster=cluster,
-            engine=engine,
-            told=show.fleet,
-            say=show.say,
+    answers.refuse_figure(figure)
+    answers.refuse_folder(folder)
+    line = Fleets()
+    with answers.interruptible(line, "interrupted before any fleet was simulated: nothing to report"):
+        sizing = simulator.size(
+            scenario,
+            search=parse_grid(need.search, "--search"),
+            load=need.load,
+            minimise=need.minimise,
+            headroom=need.headroom,
+            survive=need.survive,
+            top=need.top,
+            slos=need.slos,
+            jobs=work.jobs,
+            cluster=work.cluster,
+            engine=work.engine,
+            progress=line.fleet,
+            say=line.say,
         )
-    except KeyboardInterrupt:
-        click.echo("interrupted before any fleet was simulated: nothing to report", err=True)
-        sys.exit(130)
-    finally:
-        show.clear()
-    report(found, format_, output)
-    if figure is not None and kind is not None:
-        from simulator.report import size_figure
-
-        write_figure(figure, size_figure(found.to_dict(), kind))
-    sys.exit(found.exit_code)
-
-
-def report(found: Sizing, format_: str, output: Path | None) -> None:
-    """Print a sizing, and write its files."""
-    from simulator.report import size_table, to_json, write_run
-
-    document = found.to_dict()
-    text = to_json(document) if format_ == "json" else size_table(document, table_width(), wants_color())
-    click.echo(text, nl=False)
-    click.echo(f"searched for {found.wall_s:.1f} s", err=True)
-    if output is not None:
-        write_run(output, files(found, document))
-        click.echo(f"written to {output}", err=True)
-
-
-def files(found: Sizing, document: dict[str, Any]) -> dict[str, Content]:
-    """What goes into a directory: each answer as a scenario that runs, what was found, and the figure."""
-    from functools import partial
-
-    from simulator.report import size_figure, size_table, to_json
-    from simulator.scenario import to_yaml
-
-    written: dict[str, Content] = {
-        f"{answer['rank']:02}_{found.asked.scenario.name}.yaml": _head(found, answer)
-        + to_yaml(found.scenario_of(one).tree.plain())
-        for one, answer in zip(found.answers, document["answers"], strict=True)
-    }
-    written["size.json"] = to_json(document)
-    written["table.txt"] = size_table(document)
-    written["pareto.png"] = partial(_write_bytes, size_figure(document))
-    return written
-
-
-def _head(found: Sizing, answer: dict[str, Any]) -> str:
-    """What a scenario is, as a comment."""
-    from simulator.planning.fleets import UNITS
-
-    values = ", ".join(f"{path}={value}" for path, value in answer["values"].items())
-    cost = f"{answer['cost']:,.6g} {UNITS[found.minimise]}"
-    return f"# Number {answer['rank']} of {found.fleets:,} fleets for {found.load_per_s:,.6g}/s: {cost}\n# {values}\n"
-
-
-def _write_bytes(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
+    code = answers.show(sizing, format_)
+    answers.say(f"searched for {sizing.wall_s:.1f} s")
+    if folder is not None:
+        folders.write_sizing(sizing, folder)
+        answers.say(f"written to {folder}")
+    answers.draw(sizing, figure)
+    return code

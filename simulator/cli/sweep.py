@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli.options import (
-    format_option,
-    jobs_option,
-    loaded,
-    refuse_unwritable,
-    run_options,
-    scenario_options,
-    table_width,
-    wants_color,
-)
+from simulator.cli import answers, options
 from simulator.cli.progress import Pieces
-from simulator.cli.run import check_output
 
 if TYPE_CHECKING:
+    from simulator import Sweep
     from simulator.planning.journal import Journal
     from simulator.planning.questions import Questions
-    from simulator.planning.sweep import Sweep
-    from simulator.report.files import Content
 
 
 @click.command("sweep")
-@scenario_options
+@options.scenario_options
 @click.option(
     "--param",
     "params",
@@ -38,10 +26,10 @@ if TYPE_CHECKING:
     metavar="PATH=VALUES",
     help="Values to take: stages.ranking.shards=1,2,4, load.rate=10/s..50/s*5, load.rate=auto. More of them: a grid.",
 )
-@run_options
-@jobs_option("Points")
+@options.run_options
+@options.jobs_option("Points")
 @click.option("--cluster", metavar="ADDRESS", help="Simulate on a Dask cluster instead: tcp://10.0.0.5:8786.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the sweep there, as files.")
+@options.folder_option("folder", "Write the sweep there, as files.")
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
@@ -49,122 +37,104 @@ if TYPE_CHECKING:
     help="Go on with the sweep there, which was ended; all else must be as it was.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress; for -o.")
-@format_option("table", "json", "csv")
+@options.format_option("table", "json", "csv")
+@options.gathered(given=options.Given, work=options.Work)
 def command(
-    scenario: str,
-    overlays: tuple[str, ...],
-    sets: tuple[str, ...],
+    given: options.Given,
+    work: options.Work,
     params: tuple[str, ...],
     percentiles: tuple[float, ...],
-    seed: str | None,
-    queries: str | None,
-    replications: str | None,
-    jobs: int,
-    cluster: str | None,
-    output: Path | None,
+    folder: Path | None,
     resume: Path | None,
     quiet: bool,
     format_: str,
-) -> None:
+) -> int:
     """Simulate SCENARIO at all combinations of values, on the same random numbers, and print a row a point.
 
     Values are a list (1,2,4), a range of so many values (1..9*5), or all whole numbers of one (1..16). load.rate=auto
     takes a dozen loads up to saturation. A sweep block in the file has parameters, too; --param replaces them one by
     one. Exit codes: 0 every point has its answer, whatever it is; 2 one has none.
     """
-    from simulator.base.errors import UnavailableError
     from simulator.planning.grid import parse_grid
-    from simulator.planning.questions import questions
-    from simulator.planning.sweep import answer
+    from simulator.planning.questions import questions as checked
 
-    if output is not None and resume is not None:
+    if folder is not None and resume is not None:
         raise click.UsageError("-o begins a sweep, --resume goes on with one: give one of them")
-    if output is not None:
-        check_output(output)
+    answers.refuse_folder(folder)
     if resume is not None:
-        refuse_unwritable(resume / "results.csv")
-    checked = loaded(scenario, overlays, sets, {"seed": seed, "queries": queries, "replications": replications})
-    show = Pieces("points", quiet)
-    asked = questions(checked, parse_grid(params), percentiles, partial(show.update, "checked"))
-    show.clear()
-    folder = output or resume
-    journal = None if folder is None else opened(folder, asked, is_new=resume is None)
+        answers.refuse_unwritable(resume / "results.csv")
+    scenario = given.load()
+    line = Pieces("points", quiet)
+    questions = checked(scenario, parse_grid(params), percentiles, partial(line.update, "checked"))
+    line.clear()
+    place = folder or resume
+    if place is None:
+        sweep = worked_out(questions, work, line)
+    else:
+        journal = opened(questions, place, is_new=resume is None)
+        sweep = kept(questions, work, line, journal, is_new=resume is None)
+        if sweep.interrupted:
+            done = f"{journal.kept} of {questions.grid.count} points are kept; go on with --resume {place}"
+            answers.say(f"interrupted: {done}")
+            return sweep.exit_code
+    is_written = report(sweep, format_, quiet, place)
+    return sweep.exit_code if is_written else 2
+
+
+def worked_out(questions: Questions, work: options.Work, line: Pieces, journal: Journal | None = None) -> Sweep:
+    """The answers to all questions that have none yet in a journal, where there is one; each is kept there."""
+    from simulator.planning.sweep import answer
+    from simulator.running.execution import Execution
+
     try:
-        found = answer(
-            asked,
-            jobs=jobs,
-            cluster=cluster,
+        return answer(
+            questions,
+            Execution.spread(
+                jobs=work.jobs,
+                cluster=work.cluster,
+                progress=partial(line.update, "done"),
+                say=line.say if line.enabled else None,
+            ),
             known=None if journal is None else journal.rows,
             keep=None if journal is None else journal.keep,
-            progress=partial(show.update, "done"),
-            say=None if quiet else show.say,
         )
-    except (KeyboardInterrupt, UnavailableError):
-        if journal is not None and output is not None and not journal.kept:
-            journal.discard()  # it never began: the next try may have the same name
-        raise
     finally:
-        show.clear()
-        if journal is not None:
-            journal.close()
-    if found.interrupted and journal is not None:
-        told = f"{journal.kept} of {len(asked.written)} points are kept; go on with --resume {folder}"
-        click.echo(f"interrupted: {told}", err=True)
-        sys.exit(found.exit_code)
-    is_written = report(found, format_, quiet, folder)
-    sys.exit(found.exit_code if is_written else 2)
+        line.clear()
 
 
-def opened(folder: Path, asked: Questions, is_new: bool) -> Journal:
+def opened(questions: Questions, folder: Path, is_new: bool) -> Journal:
     """The journal of a directory, which is made, whole or not at all, if it is to be new."""
-    from simulator.planning.journal import ASKED, JOURNAL, Journal
-    from simulator.report import write_run
-    from simulator.scenario import to_yaml
+    from simulator.report import folders
 
     if is_new:
-        write_run(folder, {ASKED: to_yaml(asked.provenance()), JOURNAL: ""})
-    return Journal(folder, asked)
+        folders.begin_sweep(questions, folder)
+    return folders.open_sweep(questions, folder)
 
 
-def report(found: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool:
-    """Print a sweep, and write its files; returns whether they could be written."""
-    from simulator.report import sweep_csv, sweep_table, to_json
+def kept(questions: Questions, work: options.Work, line: Pieces, journal: Journal, is_new: bool) -> Sweep:
+    """The answers, each in the journal as it is found; a sweep that never began leaves no directory."""
+    from simulator.base.errors import UnavailableError
 
-    document = found.to_dict()
-    is_written = folder is not None
-    if folder is not None:
-        try:
-            write_files(found, document, folder)
-        except OSError as error:
-            click.echo(f"{folder}: cannot be written: {error.strerror}; go on with --resume {folder}", err=True)
-            is_written = False
-    if quiet:
-        return is_written or folder is None
-    if format_ == "table":
-        click.echo(sweep_table(document, table_width(), wants_color()), nl=False)
-    else:
-        click.echo(to_json(document) if format_ == "json" else sweep_csv(document), nl=False)
-    if is_written and format_ == "table":
-        click.echo(f"\nwritten to {folder}")
-    return is_written or folder is None
-
-
-def write_files(found: Sweep, document: dict[str, Any], folder: Path) -> None:
-    """Write the table and the figures of a sweep that is complete, in place of those of an earlier end of it."""
-    from simulator.report import sweep_csv, sweep_figures, write_over
-
-    files: dict[Path, Content] = {folder / "results.csv": sweep_csv(document)}
     try:
-        frame = found.to_frame()
-        import pyarrow  # noqa: F401
-    except ImportError:
-        pass  # the extra is not installed, and the table is there as CSV
-    else:
-        files[folder / "results.parquet"] = partial(frame.to_parquet, index=False)
-    for name, figure in sweep_figures(document).items():
-        files[folder / name] = partial(_write_bytes, figure)
-    write_over(files)
+        return worked_out(questions, work, line, journal)
+    except (KeyboardInterrupt, UnavailableError):
+        if is_new and not journal.kept:
+            journal.discard()  # the next try may have the same name
+        raise
+    finally:
+        journal.close()
 
 
-def _write_bytes(figure: bytes, path: Path) -> None:
-    path.write_bytes(figure)
+def report(sweep: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool:
+    """Print a sweep, and write its files; returns whether they could be written."""
+    from simulator.report import folders
+
+    is_written = True
+    if folder is not None:
+        cure = f"; go on with --resume {folder}"
+        is_written = answers.save(folder, lambda path: folders.write_sweep(sweep, path), cure)
+    if not quiet:
+        answers.show(sweep, format_)
+        if is_written and folder is not None and format_ == "table":
+            click.echo(f"\nwritten to {folder}")
+    return is_written

@@ -1,4 +1,4 @@
-"""Put a Plan together from its stages: offsets, widths of event keys, read-only arrays, and the checks on all of them.
+"""Put a Plan together: stages laid out once as a System, then completed by the machines and the load of a replication.
 
 The planner and the tests' hand-made plans come through here, so an engine never meets a Plan that breaks the rules.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from simulator.core.plan import (
     STAGE,
     Plan,
     Rule,
+    System,
     bits_for,
     frozen,
 )
@@ -83,29 +84,31 @@ def assemble(
     work_law: Law = ONE,
     machine_factor: F8 | None = None,
 ) -> Plan:
-    """Return the Plan of these stages and queries; every query from ``first_measured`` on is measured.
+    """Return the Plan of these stages and queries; the parameters are those of ``lay_out`` and ``complete``."""
+    return complete(
+        lay_out(parts, work_law),
+        arrival_ns,
+        work,
+        seed=seed,
+        replication=replication,
+        first_measured=first_measured,
+        drain_ns=drain_ns,
+        arrival_kind=arrival_kind,
+        arrival_dispersion=arrival_dispersion,
+        rate_per_s=rate_per_s,
+        machine_factor=machine_factor,
+    )
 
-    ``machine_factor``: (all replicas,) float64; all ones if not given.
 
-    Raises
-    ------
-    PlanTooLarge
-        If a count exceeds what an event key or a draw's counter can hold.
-    """
+def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
+    """Return what a plan of these stages is in every replication and at every load."""
     assert parts, "a plan has at least one stage"
     assert parts[0].candidates.kind, "the first stage states its candidates"
-    queries = len(arrival_ns)
-    assert 0 <= first_measured < queries, "at least one query is measured"
-    assert arrival_ns[0] >= 0 and bool(np.all(np.diff(arrival_ns) >= 0)), "arrivals are sorted"
     stages = np.zeros(len(parts), dtype=STAGE)
     shard = replica = view = knot = 0
     for row, part in zip(stages, parts, strict=True):
-        assert abs(sum(part.share) - 1.0) < 1e-6, "shares sum to 1"
+        _check(part)
         count = len(part.share)
-        assert 0 <= part.first_lost <= part.first_lost + part.lost <= count, "shards that lost a replica are there"
-        assert part.lost == 0 or part.replicas > 1, "every shard has a replica left"
-        assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
-        assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
         row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
         row["first_lost"], row["lost"] = part.first_lost, part.lost
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
@@ -122,24 +125,7 @@ def assemble(
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [law for part in parts for law in (part.candidates, part.time, part.task, part.response, part.machine)]
     table = LawTable.of([*laws, work_law])
-    bits = {
-        "query_bits": bits_for(queries),
-        "stage_bits": bits_for(len(parts)),
-        "shard_bits": bits_for(shard),
-        "replica_bits": bits_for(replica),
-        "worker_bits": bits_for(max(part.workers for part in parts)),
-        "send_bits": bits_for(queries * shard),
-    }
-    check_sizes(bits, queries, parts)
-    return Plan(
-        seed=seed,
-        replication=replication,
-        arrival_kind=arrival_kind,
-        arrival_dispersion=arrival_dispersion,
-        rate_per_s=rate_per_s,
-        first_measured=first_measured,
-        measured=queries - first_measured,
-        drain_ns=drain_ns,
+    return System(
         stages=frozen(stages),
         laws=frozen(table.laws[:-1]),
         work_law=frozen(table.laws[-1:]),
@@ -149,31 +135,85 @@ def assemble(
         knot_items=frozen(knots[:, 0]),
         knot_ns=frozen(knots[:, 1]),
         knot_slope=frozen(knots[:, 2]),
-        machine_factor=frozen(np.ones(replica) if machine_factor is None else machine_factor, np.float64),
-        arrival_ns=frozen(arrival_ns, np.int64),
-        work=frozen(np.ones(queries) if work is None else work, np.float64),
         rules=tuple(part.rule for part in parts),
-        **bits,
+        stage_bits=bits_for(len(parts)),
+        shard_bits=bits_for(shard),
+        replica_bits=bits_for(replica),
+        worker_bits=bits_for(max(part.workers for part in parts)),
     )
 
 
-def check_sizes(bits: dict[str, int], queries: int, parts: Sequence[StageParts]) -> None:
+def _check(part: StageParts) -> None:
+    count = len(part.share)
+    assert abs(sum(part.share) - 1.0) < 1e-6, "shares sum to 1"
+    assert 0 <= part.first_lost <= part.first_lost + part.lost <= count, "shards that lost a replica are there"
+    assert part.lost == 0 or part.replicas > 1, "every shard has a replica left"
+    assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
+    assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
+
+
+def complete(
+    system: System,
+    arrival_ns: I8,
+    work: F8 | None = None,
+    *,
+    seed: int = 0,
+    replication: int = 0,
+    first_measured: int = 0,
+    drain_ns: int = NEVER_NS,
+    arrival_kind: int = ARRIVE_POISSON,
+    arrival_dispersion: float = 1.0,
+    rate_per_s: float = 1.0,
+    machine_factor: F8 | None = None,
+) -> Plan:
+    """Return the Plan of a system with the queries of a replication; all from ``first_measured`` on are measured.
+
+    ``machine_factor``: (all replicas,) float64; all ones if not given.
+
+    Raises
+    ------
+    PlanTooLarge
+        If a count exceeds what an event key or a draw's counter can hold.
+    """
+    queries = len(arrival_ns)
+    assert 0 <= first_measured < queries, "at least one query is measured"
+    assert arrival_ns[0] >= 0 and bool(np.all(arrival_ns[1:] >= arrival_ns[:-1])), "arrivals are sorted"
+    check_sizes(system, queries)
+    return Plan(
+        **{field.name: getattr(system, field.name) for field in fields(System)},
+        seed=seed,
+        replication=replication,
+        machine_factor=frozen(np.ones(system.replicas) if machine_factor is None else machine_factor, np.float64),
+        arrival_kind=arrival_kind,
+        arrival_dispersion=arrival_dispersion,
+        rate_per_s=rate_per_s,
+        first_measured=first_measured,
+        measured=queries - first_measured,
+        drain_ns=drain_ns,
+        arrival_ns=frozen(arrival_ns, np.int64),
+        work=frozen(np.ones(queries) if work is None else work, np.float64),
+        query_bits=bits_for(queries),
+        send_bits=bits_for(queries * system.shards),
+    )
+
+
+def check_sizes(system: System, queries: int) -> None:
     """Raise PlanTooLarge where the keys of events or the counters of draws would overflow."""
+    query_bits = bits_for(queries)
     keys = {
-        "queries x shards of all stages": bits["query_bits"] + bits["shard_bits"],
-        "replicas x tasks of a run": bits["replica_bits"] + bits["send_bits"],
-        "replicas x workers": bits["replica_bits"] + bits["worker_bits"],
-        "queries x stages": bits["query_bits"] + bits["stage_bits"],
+        "queries x shards of all stages": query_bits + system.shard_bits,
+        "replicas x tasks of a run": system.replica_bits + bits_for(queries * system.shards),
+        "replicas x workers": system.replica_bits + system.worker_bits,
+        "queries x stages": query_bits + system.stage_bits,
     }
     for name, width in keys.items():
         if width > KEY_BITS:
             raise PlanTooLarge(f"{name} needs {width} bits in the key of an event, which has {KEY_BITS}")
     if queries > MOST_QUERIES:
         raise PlanTooLarge(f"{queries} queries a replication; at most {MOST_QUERIES} have random numbers of their own")
-    if len(parts) > 255:
-        raise PlanTooLarge(f"{len(parts)} stages; at most 255 have random numbers of their own")
-    for stage, part in enumerate(parts):
-        places = len(part.share) * part.replicas
+    if len(system.stages) > 255:
+        raise PlanTooLarge(f"{len(system.stages)} stages; at most 255 have random numbers of their own")
+    for stage, places in enumerate((system.stages["shards"] * system.stages["replicas"]).tolist()):
         if places > MOST_PLACES:
             raise PlanTooLarge(
                 f"stages[{stage}] has {places} replicas; at most {MOST_PLACES} have random numbers of their own"

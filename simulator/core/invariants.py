@@ -155,8 +155,8 @@ def _task_by_task(plan: Plan, trace: Trace) -> Iterator[Violation]:
         mine = tasks.some((tasks.replica == replica) & (tasks.enqueue_ns >= 0))
         yield from _queue(mine, int(workers[replica]), replica)
     yield from _counters(plan, trace, tasks)
-    replica = {"replica": np.arange(plan.replicas)}
-    yield from _at("I38", trace.wasted_ns != 0, replica, wasted_ns=trace.wasted_ns)
+    place = {"replica": np.arange(plan.replicas)}
+    yield from _at("I38", trace.wasted_ns != 0, place, wasted_ns=trace.wasted_ns)
 
 
 #: Instants of a copy, in order, and what happens to it then.

@@ -107,17 +107,9 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One replication, resolved. Arrays are C-contiguous and read-only; see the module's docstring."""
+class System:
+    """All of a Plan that is the same in every replication and at every load: stages, their laws, shares and costs."""
 
-    seed: int  #: 0 .. 2**63 - 1, the Philox key
-    replication: int
-    arrival_kind: int
-    arrival_dispersion: float  #: index of dispersion of counts over long times, at a constant rate; for the theory line
-    rate_per_s: float  #: mean rate of the load while it is measured; a trace's own
-    first_measured: int  #: index of the first measured query; those before warm up
-    measured: int  #: number of measured queries; those after ``first_measured + measured`` do not exist
-    drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
     stages: NDArray[np.void]  #: (stages,) STAGE
     laws: NDArray[np.void]  #: (stages * ROLES,) LAW; durations in ns; kind NONE where a stage has none
     work_law: NDArray[np.void]  #: (1,) LAW of the work factor; for the theory line
@@ -127,16 +119,11 @@ class Plan:
     knot_items: F8  #: (all knots,) first knot of each stage is at 0
     knot_ns: F8  #: (all knots,) time alone at the knot, overhead included
     knot_slope: F8  #: (all knots,) ns an item from this knot to the next, and beyond the last
-    machine_factor: F8  #: (all replicas,) this replication's machines
-    arrival_ns: I8  #: (queries,) non-decreasing, >= 0
-    work: F8  #: (queries,) work factor, >= 0
-    query_bits: int  #: widths of the packed event keys, checked by the planner
-    stage_bits: int
+    rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
+    stage_bits: int  #: widths of the packed event keys, checked by the planner
     shard_bits: int
     replica_bits: int
     worker_bits: int
-    send_bits: int
-    rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -144,6 +131,43 @@ class Plan:
             if isinstance(value, np.ndarray):
                 assert value.flags.c_contiguous and not value.flags.writeable, field.name
         assert len(self.rules) == len(self.stages), "a kernel looks a stage's rule up"
+
+    @property
+    def shards(self) -> int:
+        """Number of shards over all stages: tasks of one query."""
+        return len(self.share)
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas over all stages and shards."""
+        return int((self.stages["shards"] * self.stages["replicas"]).sum())
+
+    @property
+    def views(self) -> int:
+        """Number of outstanding counters: a replica has one in the view of each balancer of its stage."""
+        return int((self.stages["balancers"] * self.stages["shards"] * self.stages["replicas"]).sum())
+
+
+@dataclass(frozen=True)
+class Plan(System):
+    """One replication, resolved: its system, with its machines and its load.
+
+    Arrays are C-contiguous and read-only; see the module's docstring.
+    """
+
+    seed: int  #: 0 .. 2**63 - 1, the Philox key
+    replication: int
+    machine_factor: F8  #: (all replicas,) this replication's machines
+    arrival_kind: int
+    arrival_dispersion: float  #: index of dispersion of counts over long times, at a constant rate; for the theory line
+    rate_per_s: float  #: mean rate of the load while it is measured; a trace's own
+    first_measured: int  #: index of the first measured query; those before warm up
+    measured: int  #: number of measured queries; those after ``first_measured + measured`` do not exist
+    drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
+    arrival_ns: I8  #: (queries,) non-decreasing, >= 0
+    work: F8  #: (queries,) work factor, >= 0
+    query_bits: int
+    send_bits: int
 
     @property
     def queries(self) -> int:
@@ -162,21 +186,6 @@ class Plan:
             row[name] = getattr(self, name)
         return row
 
-    @property
-    def shards(self) -> int:
-        """Number of shards over all stages: tasks of one query."""
-        return len(self.share)
-
-    @property
-    def replicas(self) -> int:
-        """Number of replicas over all stages and shards."""
-        return len(self.machine_factor)
-
-    @property
-    def views(self) -> int:
-        """Number of outstanding counters: a replica has one in the view of each balancer of its stage."""
-        return int((self.stages["balancers"] * self.stages["shards"] * self.stages["replicas"]).sum())
-
     def first_queries(self, count: int) -> Plan:
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
@@ -185,7 +194,10 @@ class Plan:
 
 
 def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:
-    """Return a read-only, C-contiguous copy of ``array``."""
+    """Return a read-only, C-contiguous copy of ``array``; itself where it is one that owns what it holds."""
+    is_ours = isinstance(array, np.ndarray) and array.base is None and not array.flags.writeable
+    if is_ours and array.flags.c_contiguous and dtype in (None, array.dtype):
+        return array  # type: ignore[no-any-return]
     copy = np.array(array, dtype=dtype, order="C")
     copy.flags.writeable = False
     return copy

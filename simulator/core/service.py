@@ -30,7 +30,7 @@ def has_own_factor(laws: Rows, stage: int) -> bool:
 def same_factor(laws: Rows, stage: int) -> float:
     """The factor of every task where none is drawn."""
     is_timed = laws[stage * ROLES + TIME]["kind"] != NONE
-    return 1.0 if is_timed else laws[stage * ROLES + TASK]["a"]  # type: ignore[no-any-return]
+    return 1.0 if is_timed else laws[stage * ROLES + TASK]["a"]
 
 
 @formula
@@ -76,7 +76,7 @@ def draw_one(
     """Value of the law in a row, for one task of a stage."""
     seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES + shard
     u, _ = draws.uniforms(seed, replication, stream, query, place, draws.FIRST_COPY)
-    return sampling.quantile(laws, parts, points, row, u)  # type: ignore[no-any-return]
+    return sampling.quantile(laws, parts, points, row, u)
 
 
 @formula

@@ -18,12 +18,13 @@ from simulator.core.split import part
 LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED = range(6)
 REALS = 6
 
-#: Rows of what goes with a block, (WHOLES, tasks) int64: query and place of each task, the names of its luck; replica
-#: within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of finish
-#: and answer, and worker, as a pass finds them; with an entry a query, who it is and when it enters; with an
-#: entry a replica of a shard, what is outstanding at those of that index in all shards.
-NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER, WHO, ENTER, POOLED = range(13)
-WHOLES = 13
+#: Rows of what goes with a block, (WHOLES, tasks) int64. Of each task: its query and place, the names of its luck;
+#: replica within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of
+#: finish and answer, and worker, as a pass finds them. With an entry a query: who it is, when it enters and closes, and
+#: its critical column. With an entry a replica of a shard: what is outstanding at those of that index in all shards.
+NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER = range(10)
+WHO, ENTER, CLOSES, LANE, POOLED = range(10, 15)
+WHOLES = 15
 
 
 @formula
@@ -59,9 +60,9 @@ def candidates_of(
     row = stage * ROLES + CANDIDATES
     kind = laws[row]["kind"]
     if kind == NONE:
-        return min(stages[stage - 1]["keep"], previous)
+        return min(stages[stage - 1]["keep"], previous)  # type: ignore[no-any-return]
     if kind == CONSTANT:
-        return max(0.0, laws[row]["a"])
+        return max(0.0, laws[row]["a"])  # type: ignore[no-any-return]
     seed, replication = run[0]["seed"], run[0]["replication"]
     u, _ = draws.uniforms(seed, replication, draws.CANDIDATES, query, stage * draws.PLACES, draws.FIRST_COPY)
     return max(0.0, sampling.quantile(laws, parts, points, row, u))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from simulator.documents import parts
 from simulator.scenario import Scenario
 
 S_PER_H = 3600.0
@@ -43,7 +43,7 @@ class Fleet:
         powers = [stage.power_w for stage in self.stages if stage.power_w is not None]
         return sum(powers) if len(powers) == len(self.stages) else None
 
-    def to_dict(self, queries_per_s: float | None) -> dict[str, Any]:
+    def to_dict(self, queries_per_s: float | None) -> parts.Fleet:
         """With what a query costs at this rate; null is "not given", never 0."""
         usd_per_h, power_w = self.usd_per_h, self.power_w
         has_rate = queries_per_s is not None and queries_per_s > 0
@@ -74,11 +74,11 @@ class Fleet:
 
 def fleet(scenario: Scenario) -> Fleet:
     """The machines that a scenario takes."""
-    found = []
+    stages = []
     for stage in scenario.stages:
         machines = stage.machines
         spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
         price = None if spec is None or spec.price is None else machines * spec.price
         power = None if spec is None or spec.power is None else machines * spec.power
-        found.append(StageFleet(stage.name, machines, price, power))
-    return Fleet(tuple(found))
+        stages.append(StageFleet(stage.name, machines, price, power))
+    return Fleet(tuple(stages))

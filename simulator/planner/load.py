@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulator import scenario as scenarios
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.units import NS_PER_S, format_duration, ns
+from simulator.base.units import MOST_NS, NS_PER_S, format_duration, ns
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
-from simulator.scenario import (
-    DiurnalRate,
-    GammaArrivals,
-    ModulatedArrivals,
-    PluggedArrivals,
-    ProfileRate,
-    Scenario,
-    TraceArrivals,
-)
-from simulator.workload.arrivals import (
-    CONSTANT_GAPS,
-    POISSON_GAPS,
-    Gaps,
-    arrivals_counted,
-    arrivals_of_trace,
-    arrivals_until,
-    epochs,
-    epochs_until,
-)
+from simulator.scenario import Scenario
+from simulator.workload import arrivals as workload
+from simulator.workload import rates
+from simulator.workload.arrivals import Gaps
 from simulator.workload.modulation import Modulation, TooManyDwells, modulated
-from simulator.workload.rates import (
-    LinearStretch,
-    Rate,
-    RateFunction,
-    Stretch,
-    WaveStretch,
-    first_stretches,
-    linear_stretches,
-    step_stretches,
-)
+from simulator.workload.rates import Rate, RateFunction
 
 #: Of a trace without a number of queries, this part warms up.
 TRACE_WARMUP = 5
@@ -61,6 +38,24 @@ class Load:
     rate: RateFunction | None  #: over time, warm-up included, of this replication; None: a trace has none
     work: F8 | None = None  #: of each query, where a trace says it
 
+    def head(self, count: int) -> Load:
+        """The first arrivals, all of them measured."""
+        work = None if self.work is None else self.work[:count]
+        return replace(self, arrival_ns=self.arrival_ns[:count], work=work, first_measured=0)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many queries a load has."""
+
+    first_measured: int  #: so many warm up
+    queries: int  #: those included
+
+    @property
+    def measured(self) -> int:
+        """All from ``first_measured`` on."""
+        return self.queries - self.first_measured
+
 
 def make_load(scenario: Scenario, replication: int) -> Load:
     """The arrivals of one replication.
@@ -68,33 +63,39 @@ def make_load(scenario: Scenario, replication: int) -> Load:
     Raises
     ------
     ScenarioError
-        If no query would be measured, a trace or a profile has too few, or states change too often.
-    OverflowError
-        If it would last longer than int64 nanoseconds hold.
+        If no query would be measured, a trace or a profile has too few, states change too often, or it would last
+        longer than int64 nanoseconds hold.
     """
     try:
         if scenario.load.arrivals.kind == "trace":
-            return _trace_load(scenario)
-        return _counted(scenario, replication) if scenario.queries is not None else _timed(scenario, replication)
-    except TooManyDwells as error:
-        cure = "such a load cannot be told from poisson: use that, or a longer dwell"
-        raise refusal(scenario, "load.arrivals.dwell", f"{error} changes of state in a replication; {cure}") from None
+            load = _trace_load(scenario)
+        elif scenario.queries is not None:
+            load = _counted(scenario, replication)
+        else:
+            load = _timed(scenario, replication)
+    except OverflowError as error:
+        message = f"a replication would last {error}; raise the rate or run fewer"
+        raise refusal(scenario, "load", message) from error
+    load.arrival_ns.flags.writeable = False  # plans share it
+    return load
 
 
 def gap_law(scenario: Scenario) -> Gaps:
     """What makes gaps at unit rate; modulated arrivals are Poisson at the rate of their state."""
     arrivals = scenario.load.arrivals
-    if isinstance(arrivals, PluggedArrivals):
+    if isinstance(arrivals, scenarios.PluggedArrivals):
         return arrivals.gaps
-    if isinstance(arrivals, GammaArrivals):
+    if isinstance(arrivals, scenarios.GammaArrivals):
         return Law.gamma(1.0, arrivals.cv)
-    return CONSTANT_GAPS if arrivals.kind == "constant" else POISSON_GAPS
+    return workload.CONSTANT_GAPS if arrivals.kind == "constant" else workload.POISSON_GAPS
 
 
 def modulation(scenario: Scenario) -> Modulation | None:
     """The states of modulated arrivals."""
     arrivals = scenario.load.arrivals
-    return Modulation.of(arrivals.rates, arrivals.dwell_s) if isinstance(arrivals, ModulatedArrivals) else None
+    return (
+        Modulation.of(arrivals.rates, arrivals.dwell_s) if isinstance(arrivals, scenarios.ModulatedArrivals) else None
+    )
 
 
 def dispersion(scenario: Scenario) -> float:
@@ -103,9 +104,9 @@ def dispersion(scenario: Scenario) -> float:
     Of a trace nothing is known: 1.
     """
     arrivals = scenario.load.arrivals
-    if isinstance(arrivals, PluggedArrivals):
+    if isinstance(arrivals, scenarios.PluggedArrivals):
         return arrivals.gaps.dispersion
-    if isinstance(arrivals, GammaArrivals):
+    if isinstance(arrivals, scenarios.GammaArrivals):
         return float(arrivals.cv**2)
     states = modulation(scenario)
     if states is not None:
@@ -116,7 +117,7 @@ def dispersion(scenario: Scenario) -> float:
 def work_law(scenario: Scenario) -> Law:
     """The law of a query's work factor; of a trace that says it, the values themselves, or every so many-th of them."""
     arrivals = scenario.load.arrivals
-    recorded = arrivals.trace().work if isinstance(arrivals, TraceArrivals) else None
+    recorded = arrivals.trace().work if isinstance(arrivals, scenarios.TraceArrivals) else None
     if recorded is None:
         return scenario.load.work.law
     if len(recorded) > MOST_WORK_VALUES:
@@ -130,7 +131,56 @@ def _modulated(scenario: Scenario, replication: int, base: Rate, until_s: float,
     states = modulation(scenario)
     if states is None:
         return base
-    return modulated(states, scenario.run.seed, replication, base, until_s, arrivals)
+    try:
+        return modulated(states, scenario.run.seed, replication, base, until_s, arrivals)
+    except TooManyDwells as error:
+        cure = "such a load cannot be told from poisson: use that, or a longer dwell"
+        raise refusal(scenario, "load.arrivals.dwell", f"{error} changes of state in a replication; {cure}") from None
+
+
+def known_extent(scenario: Scenario) -> Extent | None:
+    """How many queries a load has where no luck can change it, or refuse it; else None.
+
+    That is a number of queries, after another number, at a rate that does not end, far from the end of time.
+    """
+    run, queries, gaps = scenario.run, scenario.queries, gap_law(scenario)
+    arrivals = scenario.load.arrivals
+    if arrivals.kind == "trace" or queries is None or run.warmup_s is not None:
+        return None
+    if not isinstance(gaps, Law) or isinstance(arrivals, scenarios.ModulatedArrivals):
+        return None
+    base, extent = Rate(rate_pieces(scenario)), Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)
+    if math.isfinite(base.arrivals) or extent.queries / mean_rate(scenario) * NS_PER_S > MOST_NS / 4:
+        return None
+    return extent
+
+
+def expected_per_s(scenario: Scenario, replication: int) -> float:
+    """Mean rate while measured, expected, and a trace's own: that of the replication's load, which is not drawn."""
+    if scenario.load.arrivals.kind == "trace":
+        return offered_per_s(scenario)
+    pieces, queries = rate_pieces(scenario), scenario.queries
+    if queries is None:
+        return sum(piece.arrivals for piece in pieces) / sum(piece.duration_s for piece in pieces)
+    base = Rate(pieces)
+    before = _expected_before(scenario, replication, base)
+    return _mean_between(base, before, before + queries)
+
+
+def _warmup_queries(scenario: Scenario) -> int:
+    """Queries that warm up before a number of them is measured, where no time says it."""
+    assert scenario.queries is not None
+    given = scenario.run.warmup_queries
+    return scenario.queries // WARMUP if given is None else given
+
+
+def _expected_before(scenario: Scenario, replication: int, base: Rate) -> float:
+    """Arrivals expected until the first measured one, of a number of queries."""
+    run = scenario.run
+    if run.warmup_s is None:
+        return float(_warmup_queries(scenario))
+    warm = _modulated(scenario, replication, base, run.warmup_s)
+    return float(warm.cumulated(np.array([run.warmup_s]))[0])
 
 
 def _counted(scenario: Scenario, replication: int) -> Load:
@@ -138,21 +188,17 @@ def _counted(scenario: Scenario, replication: int) -> Load:
     run, gaps, queries = scenario.run, gap_law(scenario), scenario.queries
     assert queries is not None
     seed, base = run.seed, Rate(rate_pieces(scenario))
-    if run.warmup_s is None:
-        first = queries // WARMUP if run.warmup_queries is None else run.warmup_queries
-        before = float(first)
-    else:
-        warm = _modulated(scenario, replication, base, run.warmup_s)
-        before = float(warm.cumulated(np.array([run.warmup_s]))[0])
-        first = len(epochs_until(gaps, seed, replication, before))
-    last = float(epochs(gaps, seed, replication, first + queries)[-1]) if modulation(scenario) else 0.0
+    before = _expected_before(scenario, replication, base)
+    is_timed = run.warmup_s is not None
+    first = len(workload.epochs_until(gaps, seed, replication, before)) if is_timed else _warmup_queries(scenario)
+    last = float(workload.epochs(gaps, seed, replication, first + queries)[-1]) if modulation(scenario) else 0.0
     rate = _modulated(scenario, replication, base, 0.0, last)
-    arrival_ns = arrivals_counted(gaps, seed, replication, rate, first + queries)
+    arrival_ns = workload.arrivals_counted(gaps, seed, replication, rate, first + queries)
     if len(arrival_ns) < first + queries:
         assert scenario.load.most_s is not None, "only a profile ends"
         offers = f"the {len(arrival_ns):,} that the profile offers in its {format_duration(scenario.load.most_s)}"
-        asked = f"{first:,} queries of warm-up and {queries:,} measured ones"
-        message = f"{asked} are more than {offers} (replication {replication})"
+        wanted = f"{first:,} queries of warm-up and {queries:,} measured ones"
+        message = f"{wanted} are more than {offers} (replication {replication})"
         raise refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to run all of it")
     return Load(arrival_ns, first, _mean_between(base, before, before + queries), rate)
 
@@ -172,10 +218,10 @@ def _timed(scenario: Scenario, replication: int) -> Load:
     duration_s = sum(piece.duration_s for piece in pieces)
     warmup_s = _warmup_s(scenario, duration_s)
     start_per_s = pieces[0].start_per_s
-    before: list[Stretch] = [LinearStretch(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
+    before: list[rates.Stretch] = [rates.LinearStretch(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
     base = Rate([*before, *pieces])
     rate = _modulated(scenario, replication, base, base.duration_s)
-    arrival_ns = arrivals_until(gap_law(scenario), run.seed, replication, rate)
+    arrival_ns = workload.arrivals_until(gap_law(scenario), run.seed, replication, rate)
     first = int(np.searchsorted(arrival_ns, ns(warmup_s)))
     if first == len(arrival_ns):
         message = f"no query arrives in the {duration_s:g} s that are measured; raise the rate or run longer"
@@ -191,20 +237,22 @@ def _warmup_s(scenario: Scenario, duration_s: float) -> float:
     return 0.0 if run.warmup_queries == 0 else duration_s / WARMUP
 
 
-def rate_pieces(scenario: Scenario) -> list[Stretch]:
+def rate_pieces(scenario: Scenario) -> list[rates.Stretch]:
     """The measured rate over time, cut at the duration of the run if it has one; where it has none, for ever."""
     load, scale, duration_s = scenario.load, scenario.load.scale, scenario.duration_s
     if load.phases:
-        return [LinearStretch(one.duration_s, one.start_per_s * scale, one.end_per_s * scale) for one in load.phases]
+        return [
+            rates.LinearStretch(one.duration_s, one.start_per_s * scale, one.end_per_s * scale) for one in load.phases
+        ]
     lasts_s = math.inf if duration_s is None else duration_s
-    if isinstance(load.rate, DiurnalRate):
-        return [WaveStretch(lasts_s, load.rate.mean_per_s * scale, load.rate.peak_to_mean, load.rate.period_s)]
-    if isinstance(load.rate, ProfileRate):
+    if isinstance(load.rate, scenarios.DiurnalRate):
+        return [rates.WaveStretch(lasts_s, load.rate.mean_per_s * scale, load.rate.peak_to_mean, load.rate.period_s)]
+    if isinstance(load.rate, scenarios.ProfileRate):
         rates_per_s = load.rate.counts() / load.rate.interval_s * scale
-        make = step_stretches if load.rate.shape == "step" else linear_stretches
-        return first_stretches(make(rates_per_s, load.rate.interval_s), lasts_s)
+        make = rates.step_stretches if load.rate.shape == "step" else rates.linear_stretches
+        return rates.first_stretches(make(rates_per_s, load.rate.interval_s), lasts_s)
     assert load.rate_per_s is not None, "the schema asks for a rate"
-    return [LinearStretch(lasts_s, load.rate_per_s * scale, load.rate_per_s * scale)]
+    return [rates.LinearStretch(lasts_s, load.rate_per_s * scale, load.rate_per_s * scale)]
 
 
 def mean_rate(scenario: Scenario) -> float:
@@ -212,14 +260,14 @@ def mean_rate(scenario: Scenario) -> float:
     pieces = rate_pieces(scenario)
     if math.isinf(pieces[-1].duration_s):
         last = pieces[-1]
-        return last.mean_per_s if isinstance(last, WaveStretch) else last.start_per_s
+        return last.mean_per_s if isinstance(last, rates.WaveStretch) else last.start_per_s
     return sum(piece.arrivals for piece in pieces) / sum(piece.duration_s for piece in pieces)
 
 
 def offered_per_s(scenario: Scenario) -> float:
     """Mean rate of the load, of a trace its own: in proportion to ``load.scale``, whatever part of it is measured."""
     arrivals = scenario.load.arrivals
-    if isinstance(arrivals, TraceArrivals):
+    if isinstance(arrivals, scenarios.TraceArrivals):
         return own_rate(arrivals.timestamps()) * trace_speed(scenario)
     return mean_rate(scenario)
 
@@ -227,7 +275,7 @@ def offered_per_s(scenario: Scenario) -> float:
 def trace_speed(scenario: Scenario) -> float:
     """How much faster than recorded a trace is replayed."""
     arrivals = scenario.load.arrivals
-    assert isinstance(arrivals, TraceArrivals)
+    assert isinstance(arrivals, scenarios.TraceArrivals)
     speed = arrivals.speed or 1.0
     if arrivals.rate_per_s is not None:
         timestamp_s = arrivals.timestamps()
@@ -242,10 +290,10 @@ def own_rate(timestamp_s: F8) -> float:
 
 def _trace_load(scenario: Scenario) -> Load:
     run = scenario.run
-    assert isinstance(scenario.load.arrivals, TraceArrivals)
+    assert isinstance(scenario.load.arrivals, scenarios.TraceArrivals)
     trace = scenario.load.arrivals.trace()
     rows = len(trace.timestamp_s)
-    arrival_ns = arrivals_of_trace(trace.timestamp_s, trace_speed(scenario))
+    arrival_ns = workload.arrivals_of_trace(trace.timestamp_s, trace_speed(scenario))
     rate_per_s = own_rate(trace.timestamp_s) * trace_speed(scenario)
     if run.duration_s is not None:
         warmup_s = _warmup_s(scenario, run.duration_s)

@@ -3,17 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Unpack, overload
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.engines import AUTO
+from simulator.documents import capacity as documents
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
-from simulator.planning.grid import Grid, grid_of
-from simulator.planning.vary import Variations
-from simulator.running.execute import Progress, execute
+from simulator.planning.grid import Grid, Variations, grid_of
+from simulator.running.execute import execute
+from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Capacities(Sequence[tuple[dict[str, str | int | float], Capacity]]):
+    """The values and the capacity of each combination, in the order of the grid: a sequence of both."""
+
+    kind: ClassVar[str] = "capacities"
+
+    paths: tuple[str, ...]  #: of the values
+    pairs: tuple[tuple[dict[str, str | int | float], Capacity], ...]
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[dict[str, str | int | float], Capacity]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[tuple[dict[str, str | int | float], Capacity]]: ...
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.pairs[place]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of all but 99: a value that no load suits is an answer, too, unless none suits."""
+        return max({one.exit_code for _, one in self.pairs} - {99}, default=99)
+
+    def to_dict(self) -> documents.Capacities:
+        """As written by ``shardsim capacity --over ... --format json``."""
+        rows: list[documents.CapacityAt] = [{"values": values, **one.to_dict()} for values, one in self.pairs]
+        return {"schema": 1, "over": list(self.paths), "capacities": rows}
 
 
 def capacities(
@@ -22,16 +55,13 @@ def capacities(
     *,
     slos: Sequence[str] = (),
     tolerance: float = 0.01,
-    jobs: int = 1,
-    cluster: str | None = None,
-    engine: str = AUTO,
-    progress: Progress | None = None,
-) -> list[tuple[dict[str, str | int | float], Capacity]]:
+    **execution: Unpack[Anywhere],
+) -> Capacities:
     """Search for the capacity at every combination of values.
 
     Parameters
     ----------
-    scenario, slos, tolerance, engine
+    scenario, slos, tolerance, engine, say
         As of ``capacity``.
     over
         Values by dotted path, as of ``sweep``: ``{"stages.ranking.replicas": [1, 2, 4]}``.
@@ -58,6 +88,8 @@ def capacities(
             problems += error.problems
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
-    search = partial(capacity, slos=tuple(slos), tolerance=tolerance, engine=engine)
-    found = dict(execute(search, [one for _, one in varied], jobs=jobs, cluster=cluster, progress=progress))
-    return [(values, found[number]) for number, (values, _) in enumerate(varied)]
+    work = Execution(**execution)
+    search = partial(capacity, slos=tuple(slos), tolerance=tolerance, engine=work.engine)
+    by_number = dict(execute(search, [one for _, one in varied], work))
+    pairs = tuple((values, by_number[number]) for number, (values, _) in enumerate(varied))
+    return Capacities(grid.paths, pairs)

@@ -1,29 +1,28 @@
-"""The highest load within all objectives, with its interval (house rule 8): ``capacity``."""
+"""The highest load within all objectives, with its interval (statistics rule 8): ``capacity``.
+
+The interval is that of the share of bad queries, inverted: the loads at which its two ends meet the bound.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Unpack
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration, format_rate
-from simulator.engines import AUTO
-from simulator.planning.capacity_result import (
-    FOUND,
-    INCONCLUSIVE,
-    RANGE,
-    UNREACHABLE,
-    Capacity,
-    Point,
-    Theory,
-)
-from simulator.planning.levels import Level, Levels, half_width
-from simulator.planning.probe import Prober, Told, prepared
+from simulator.documents import capacity as documents
+from simulator.planner.plans import Plans
+from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
+from simulator.planning.probe import Prober, prepared
+from simulator.planning.refinement import Level, Refinement, half_width
 from simulator.planning.search import Probes, binding, fails_below
+from simulator.running.execution import Execution, Here
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective, parse_objective
+from simulator.stats.extract import Extracts
 from simulator.stats.figures import key_of
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.readings import is_read
@@ -38,10 +37,7 @@ def capacity(
     *,
     slos: Sequence[str | Objective] = (),
     tolerance: float = 0.01,
-    jobs: int = 1,
-    engine: str = AUTO,
-    told: Told | None = None,
-    say: Callable[[str], None] | None = None,
+    **execution: Unpack[Here],
 ) -> Capacity:
     """Search for the highest load within all objectives.
 
@@ -60,8 +56,8 @@ def capacity(
         part of the capacity.
     jobs, engine, say
         As of ``simulate``; the answer does not depend on ``jobs``.
-    told
-        Told of each probe.
+    progress
+        Called after each probe: factor on the load, measured queries in all, readings of the objectives.
 
     Raises
     ------
@@ -76,14 +72,14 @@ def capacity(
     if slos:
         scenario = scenario.with_slos([parse_objective(slo) for slo in slos])
     _check(scenario)
-    name = prepared(scenario, engine, say)
-    answers = _Answers(Levels(scenario, tolerance, name, jobs, told), name)
-    return replace(answers.found(), wall_s=time.monotonic() - began)
+    plans = Plans.of(scenario)
+    refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)))
+    return replace(_Search(refinement).capacity(), wall_s=time.monotonic() - began)
 
 
 def _check(scenario: Scenario) -> None:
     problems = []
-    if not any(is_read(asked) for asked in scenario.slos):
+    if not any(is_read(slo) for slo in scenario.slos):
         message = "capacity needs an objective that more load can break: slos: [p99 < 200ms], or --slo 'p99 < 200ms'"
         problems.append(Problem(scenario.source, 0, 0, "slos", message))
     if scenario.run.replications < FEWEST_UNITS:
@@ -93,85 +89,88 @@ def _check(scenario: Scenario) -> None:
         raise ScenarioError(problems)
 
 
-class _Answers:
-    """What is said of the levels of a search."""
+class _Search:
+    """A search, and what is said of its levels."""
 
-    def __init__(self, levels: Levels, engine: str) -> None:
-        self.levels, self.engine, self.scenario, self.notes = levels, engine, levels.scenario, levels.notes
+    def __init__(self, refinement: Refinement) -> None:
+        self.refinement, self.scenario, self.notes = refinement, refinement.scenario, refinement.notes
 
-    def found(self) -> Capacity:
-        if math.isinf(self.levels.probers[0].saturation):
+    def capacity(self) -> Capacity:
+        if math.isinf(self.refinement.probers[0].saturation):
             message = "nothing takes time, so there is no load that it does not carry"
             raise ScenarioError([Problem(self.scenario.source, 0, 0, "stages", message)])
-        if not self.levels.first_look():
-            return self._unreachable(self.levels.probers[0], self.levels.looks[0])
+        if not self.refinement.first_look():
+            return self._unreachable(self.refinement.probers[0], self.refinement.looks[0])
         try:
-            return self._answer(self.levels.climb())
+            return self._answer(self.refinement.climb())
         except KeyboardInterrupt:
-            if not self.levels.levels:
+            if not self.refinement.levels:
                 raise
-            return self._interrupted(self.levels.levels[-1])
+            return self._interrupted(self.refinement.levels[-1])
 
     def _answer(self, level: Level) -> Capacity:
         """All of it, at the value of the last level."""
-        prober, at = level.prober, level.value.at
-        extracts = level.extracts
+        prober, at, extracts = level.prober, level.value.at, level.extracts
         assert extracts is not None
-        stable = extracts.stability()
         verdicts = extracts.verdicts(self.scenario.slos, False)
-        verdict, reason = FOUND, ""
-        ends = (level.low, level.high)
-        below = fails_below(self.levels.looks[0], self.levels.levels[0].value.within)
-        failed = [found.slo for found in verdicts if found.met is False and found.unit == "per_s"]
-        if failed:
-            verdict, reason = UNREACHABLE, f"{failed[0]} is missed even at the highest load within the others"
-        elif below is not None:
-            verdict, ends = RANGE, (below, level.high)
-            reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
-        elif level.is_at_saturation:
-            verdict = INCONCLUSIVE
-            reason = "the objectives hold up to saturation in runs as long as these; they bound no load that is carried"
-        elif not level.is_supported:
-            verdict = INCONCLUSIVE
-            reason = f"{level.exceedances:.1f} effective bad queries at the crossing, {FEWEST_EXCEEDANCES} are needed"
-        elif stable.verdict != STABLE:
-            verdict, reason = INCONCLUSIVE, f"at the crossing the load is {stable.verdict}: " + "; ".join(stable.notes)
+        verdict, reason, ends = self._judged(level, extracts, verdicts)
         half = half_width(level)
-        if verdict == FOUND and half > self.levels.tolerance:
-            self.notes.append(
-                f"tolerance {100 * self.levels.tolerance:.3g} % not reached, half the interval is {100 * half:.2g} %"
-            )
+        if verdict == FOUND and half > self.refinement.tolerance:
+            tolerance = f"tolerance {100 * self.refinement.tolerance:.3g} %"
+            self.notes.append(f"{tolerance} not reached, half the interval is {100 * half:.2g} %")
         own = prober.plan.rate_per_s
         low, high = (own * math.exp(end) if math.isfinite(end) else None for end in ends)
         value = None if verdict in (RANGE, UNREACHABLE) else own * math.exp(at)
         per_s = Interval(value, low, high) if verdict != UNREACHABLE else NOTHING
         return self._result(prober, at, verdict, reason, per_s, verdicts)
 
+    def _judged(
+        self, level: Level, extracts: Extracts, verdicts: Sequence[Verdict]
+    ) -> tuple[str, str, tuple[float, float]]:
+        """The verdict, why it is not found, and the ends of the interval, as logarithms."""
+        ends = (level.low, level.high)
+        stable = extracts.stability()
+        below = fails_below(self.refinement.looks[0], self.refinement.levels[0].value.within)
+        failed = [one.slo for one in verdicts if one.met is False and one.unit == "per_s"]
+        if failed:
+            return UNREACHABLE, f"{failed[0]} is missed even at the highest load within the others", ends
+        if below is not None:
+            reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
+            return RANGE, reason, (below, level.high)
+        reason = ""
+        if level.is_at_saturation:
+            reason = "the objectives hold up to saturation in runs as long as these; they bound no load that is carried"
+        elif not level.is_supported:
+            reason = f"{level.exceedances:.1f} effective bad queries at the crossing, {FEWEST_EXCEEDANCES} are needed"
+        elif stable.verdict != STABLE:
+            reason = f"at the crossing the load is {stable.verdict}: " + "; ".join(stable.notes)
+        return INCONCLUSIVE if reason else FOUND, reason, ends
+
     def _unreachable(self, prober: Prober, probes: Probes) -> Capacity:
         """No load is within the objectives: what an empty system takes says why."""
         lowest = min(probes.seen)
         place = binding(probes.seen[lowest])
-        asked = prober.objectives[place]
+        slo = prober.objectives[place]
         rate = format_rate(prober.plan.rate_per_s * math.exp(lowest))
-        reason = f"no load meets {asked.text}: it fails even at {rate}"
+        reason = f"no load meets {slo.text}: it fails even at {rate}"
         empty = zero_load(prober.plan)
-        known = {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(asked))
-        if asked.stage is None and known is not None and known >= asked.bound:
+        known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
+        if empty is not None and slo.stage is None and known is not None and known >= slo.bound:
             what = "" if empty.kind == "exact" else f" ({empty.kind})"
-            reason = f"no load meets {asked.text}, because even an empty system takes {format_duration(known)}{what}"
+            reason = f"no load meets {slo.text}, because even an empty system takes {format_duration(known)}{what}"
         return self._result(prober, lowest, UNREACHABLE, reason, NOTHING, ())
 
     def _interrupted(self, level: Level) -> Capacity:
         value = Interval(level.prober.plan.rate_per_s * math.exp(level.value.at))
-        found = self._result(level.prober, level.value.at, INCONCLUSIVE, "interrupted", value, ())
-        return replace(found, interrupted=True)
+        so_far = self._result(level.prober, level.value.at, INCONCLUSIVE, "interrupted", value, ())
+        return replace(so_far, interrupted=True)
 
     def _result(
         self, prober: Prober, at: float, verdict: str, reason: str, per_s: Interval, verdicts: Sequence[Verdict]
     ) -> Capacity:
         paper = estimate(prober.plan_at(at), self.scenario.is_stationary)
         stage, shard, replica = paper.bottleneck
-        bottleneck = {
+        bottleneck: documents.Bottleneck = {
             "stage": self.scenario.stages[stage].name,
             "shard": shard,
             "replica": replica,
@@ -184,17 +183,17 @@ class _Answers:
                 math.exp(load),
                 own * math.exp(load),
                 one.effort.replications,
-                one.plan.measured * one.effort.replications,
+                one.measured,
                 seen,
             )
-            for one, probes in zip(self.levels.probers, self.levels.looks, strict=True)
+            for one, probes in zip(self.refinement.probers, self.refinement.looks, strict=True)
             for load, seen in sorted(probes.seen.items())
         ]
         if self.scenario.load.arrivals.kind == "trace":
             self.notes.append("replications share the trace and redraw the rest: intervals are given this trace")
         return Capacity(
             scenario=self.scenario,
-            tolerance=self.levels.tolerance,
+            tolerance=self.refinement.tolerance,
             verdict=verdict,
             reason=reason,
             per_s=per_s,
@@ -204,14 +203,14 @@ class _Answers:
             binding=prober.objectives[self._binding(at)].text,
             theory=self._theory(prober, per_s),
             points=tuple(points),
-            queries=sum(one.queries for one in self.levels.probers),
+            queries=sum(one.queries for one in self.refinement.probers),
             notes=tuple(self.notes),
-            engine=self.engine,
+            engine=self.refinement.execution.engine,
         )
 
     def _binding(self, at: float) -> int:
         """The objective nearest to its bound, or farthest beyond it, at the load probed last nearest to ``at``."""
-        seen = next(probes.seen for probes in reversed(self.levels.looks) if probes.seen)
+        seen = next(probes.seen for probes in reversed(self.refinement.looks) if probes.seen)
         return binding(seen[min(seen, key=lambda load: abs(load - at))])
 
     def _theory(self, prober: Prober, per_s: Interval) -> Theory | None:
@@ -220,16 +219,16 @@ class _Answers:
             return None
         names = [stage.name for stage in self.scenario.stages]
         known = []
-        for asked in prober.objectives:
-            stage = None if asked.stage is None else names.index(asked.stage)
-            exact = exact_capacity(prober.plan, _statistic(asked), stage, asked.bound)
+        for slo in prober.objectives:
+            stage = None if slo.stage is None else names.index(slo.stage)
+            exact = exact_capacity(prober.plan, _statistic(slo), stage, slo.bound)
             if exact is None:
                 return None
-            known.append((exact.per_s, exact.law, asked.text))
-        least, law, slo = min(known)
-        return Theory(least, law, slo, AGREES if per_s.low <= least <= per_s.high else OUTSIDE)
+            known.append((exact.per_s, exact.law, slo.text))
+        least, law, text = min(known)
+        return Theory(least, law, text, AGREES if per_s.low <= least <= per_s.high else OUTSIDE)
 
 
-def _statistic(asked: Objective) -> str:
+def _statistic(slo: Objective) -> str:
     """The name that theory has for what an objective is about."""
-    return key_of(round(100 * asked.p, 9)) if asked.measure in ("quantile", "share_within") else asked.measure
+    return key_of(round(100 * slo.p, 9)) if slo.measure in ("quantile", "share_within") else slo.measure

@@ -1,15 +1,16 @@
-"""What a search for the capacity found: ``Capacity``."""
+"""The answer of a search for the capacity: ``Capacity``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from simulator.documents import capacity
 from simulator.planner.fleet import fleet
 from simulator.planning.search import Readings
-from simulator.running.run import provenance
+from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.stats.means import Interval
 from simulator.stats.verdicts import Verdict
@@ -37,10 +38,16 @@ class Theory:
     slo: str
     verdict: str  #: agrees, or outside 95 %
 
+    def to_dict(self) -> capacity.Theory:
+        """By name."""
+        return {"per_s": self.per_s, "law": self.law, "slo": self.slo, "verdict": self.verdict}
+
 
 @dataclass(frozen=True)
 class Capacity:
     """The highest load within all objectives, and what it rests on. Rates are means of queries per second."""
+
+    kind: ClassVar[str] = "capacity"
 
     scenario: Scenario
     tolerance: float
@@ -48,7 +55,7 @@ class Capacity:
     reason: str  #: why it is not found; else empty
     per_s: Interval  #: of a range, the ends alone
     own_per_s: float  #: the scenario's own load
-    bottleneck: dict[str, Any]
+    bottleneck: capacity.Bottleneck
     verdicts: tuple[Verdict, ...]  #: of all objectives, at the value
     binding: str  #: the objective that sets it, or is farthest from being met
     theory: Theory | None
@@ -78,7 +85,7 @@ class Capacity:
             return 130
         return {FOUND: 0, UNREACHABLE: 99}.get(self.verdict, 98)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> capacity.Capacity:
         """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
         rate, arrivals = self.scenario.load.rate, self.scenario.load.arrivals.kind
         phases = "phases" if self.scenario.load.phases else "trace"
@@ -100,7 +107,7 @@ class Capacity:
             "binding_slo": self.binding,
             "bottleneck": self.bottleneck,
             "slos": [verdict.to_dict() for verdict in self.verdicts],
-            "theory": None if self.theory is None else vars(self.theory),
+            "theory": None if self.theory is None else self.theory.to_dict(),
             "fleet": fleet(self.scenario).to_dict(self.per_s.value),
             "probes": len(self.points),
             "queries": self.queries,
@@ -109,22 +116,21 @@ class Capacity:
             "provenance": provenance(self.scenario),
         }
 
-    def curve(self) -> list[dict[str, Any]]:
+    def curve(self) -> list[capacity.Probe]:
         """A row a probe and objective: figure over bound, with its interval; null beyond saturation."""
-        asked = [slo.text for slo in self.scenario.slos if slo.measure != "goodput"]
+        slos = [slo.text for slo in self.scenario.slos if slo.measure != "goodput"]
         return [
             {
                 "slo": slo,
                 "rate_per_s": point.rate_per_s,
                 "replications": point.replications,
                 "queries": point.queries,
-                **{
-                    f"{line}_over_bound": reading.line(line) if np.isfinite(reading.line(line)) else None
-                    for line in ("value", "low", "high")
-                },
+                "value_over_bound": _finite(reading.line("value")),
+                "low_over_bound": _finite(reading.line("low")),
+                "high_over_bound": _finite(reading.line("high")),
             }
             for point in self.points
-            for slo, reading in zip(asked, point.readings, strict=True)
+            for slo, reading in zip(slos, point.readings, strict=True)
         ]
 
     def to_frame(self) -> Any:
@@ -136,6 +142,10 @@ class Capacity:
     def _repr_html_(self) -> str:
         from simulator.planning.frames import html
 
-        found = self.per_s.to_dict()
-        rows = {"capacity_per_s": found["value"], "low": found["low"], "high": found["high"], "verdict": self.verdict}
+        per_s = self.per_s.to_dict()
+        rows = {"capacity_per_s": per_s["value"], "low": per_s["low"], "high": per_s["high"], "verdict": self.verdict}
         return html(self.scenario.name, [{"figure": key, "value": value} for key, value in rows.items()])
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from simulator.base.units import format_duration
-from simulator.engines import AUTO
-from simulator.planning.comparison import (
-    BETTER,
-    COMMON,
-    INDEPENDENT,
-    NOT_KNOWN,
-    PARTLY,
-    Compared,
-    Comparison,
-    Limit,
-    compared,
-)
+from simulator.planning import comparison
+from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import HIGHER, Side, figure_names, measures
-from simulator.running.run import Progress, Result, simulate
+from simulator.running.execution import Execution, Here
+from simulator.running.run import PERCENTILES, Result, Run
 from simulator.scenario import Scenario, load_scenario
 from simulator.scenario.merge import did_you_mean
 from simulator.stats.paired import independent, paired
@@ -37,11 +29,8 @@ def compare(
     b: Comparable,
     *,
     limits: Mapping[str, float] | None = None,
-    percentiles: Sequence[float] = (50, 90, 95, 99, 99.9),
-    jobs: int = 1,
-    engine: str = AUTO,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    percentiles: Sequence[float] = PERCENTILES,
+    **execution: Unpack[Here],
 ) -> Comparison:
     """Compare B with A: the difference of every figure, with its interval by a jackknife over paired replications.
 
@@ -69,16 +58,50 @@ def compare(
     KeyboardInterrupt
         If A was interrupted, or B before a replication was finished. Else B is compared as far as it got.
     """
-    one, two = opened(a), opened(b)
-    refuse_unknown(limits or {}, common_figures(one, two, percentiles))
-    both = _Both(progress, two)
-    first = _simulated(one, percentiles, jobs, engine, both.first, say)
-    if first.interrupted:
-        raise KeyboardInterrupt
-    if mean_the_same(one, two):
-        return beside(first, first, limits or {}, percentiles)
-    second = _simulated(two, percentiles, jobs, engine, both.second, say)
-    return beside(first, second, limits or {}, percentiles)
+    return Pair(opened(a), opened(b), limits or {}, percentiles, Execution.here(**execution)).compared()
+
+
+class Pair:
+    """What is compared, each scenario of it about to be simulated.
+
+    Raises
+    ------
+    ScenarioError, ValueError
+        As ``compare`` does.
+    """
+
+    def __init__(
+        self,
+        a: Scenario | Side,
+        b: Scenario | Side,
+        limits: Mapping[str, float],
+        percentiles: Sequence[float],
+        execution: Execution,
+    ) -> None:
+        refuse_unknown(limits, common_figures(a, b, percentiles))
+        self.limits, self.percentiles = limits, percentiles
+        self.is_one = mean_the_same(a, b)
+        both = _Both(execution, b)
+        self.a = a if isinstance(a, Side) else Run(a, replace(execution, progress=both.first))
+        self.b = self.a
+        if not self.is_one:
+            self.b = b if isinstance(b, Side) else Run(b, replace(execution, progress=both.second))
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those that are to be simulated."""
+        return [side for side in ((self.a,) if self.is_one else (self.a, self.b)) if not isinstance(side, Side)]
+
+    def compared(self) -> Comparison:
+        """Simulate what is to be simulated, and compare. Raises as ``compare`` does."""
+        first = self._side(self.a)
+        if first.interrupted:
+            raise KeyboardInterrupt
+        second = first if self.is_one else self._side(self.b)
+        return beside(first, second, self.limits, self.percentiles)
+
+    def _side(self, side: Run | Side) -> Side:
+        return side if isinstance(side, Side) else Side.of(side.result(self.percentiles))
 
 
 def opened(given: Comparable) -> Scenario | Side:
@@ -111,32 +134,17 @@ def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:
 class _Both:
     """Adds up the progress of two simulations."""
 
-    def __init__(self, told: Progress | None, second: Scenario | Side) -> None:
-        self.told = told
+    def __init__(self, execution: Execution, second: Scenario | Side) -> None:
+        self.execution = execution
         self.to_come = second.run.replications if isinstance(second, Scenario) else 0
         self.done = self.events = 0
 
     def first(self, done: int, planned: int, events: int) -> None:
         self.done, self.events = done, events
-        if self.told is not None:
-            self.told(done, planned + self.to_come, events)
+        self.execution.tell(done, planned + self.to_come, events)
 
     def second(self, done: int, planned: int, events: int) -> None:
-        if self.told is not None:
-            self.told(self.done + done, self.done + planned, self.events + events)
-
-
-def _simulated(
-    given: Scenario | Side,
-    percentiles: Sequence[float],
-    jobs: int,
-    engine: str,
-    progress: Progress,
-    say: Callable[[str], None] | None,
-) -> Side:
-    if isinstance(given, Side):
-        return given
-    return Side.of(simulate(given, percentiles=percentiles, jobs=jobs, engine=engine, progress=progress, say=say))
+        self.execution.tell(self.done + done, self.done + planned, self.events + events)
 
 
 def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[float]) -> Comparison:
@@ -144,11 +152,11 @@ def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[
     luck, of_a, of_b, notes = _luck(a, b)
     one = measures(a, percentiles, of_a)
     two = one if b is a else measures(b, percentiles, of_b)
-    gap = independent if luck == INDEPENDENT else paired
-    figures = {name: compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
+    gap = independent if luck == comparison.INDEPENDENT else paired
+    figures = {name: comparison.compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
     if a.good != b.good:
         reason = f"it is {_said(a.good)} in A, {_said(b.good)} in B"
-        figures["goodput"] = Compared("goodput", one["goodput"], two["goodput"], None, NOT_KNOWN, reason)
+        figures["goodput"] = Compared("goodput", one["goodput"], two["goodput"], None, comparison.NOT_KNOWN, reason)
     resolved = [side.document["provenance"]["resolved"] for side in (a, b)]
     return Comparison(
         a=a,
@@ -167,17 +175,22 @@ def _luck(a: Side, b: Side) -> tuple[str, list[int], list[int], list[str]]:
     common = sorted(a.traces.keys() & b.traces.keys())
     if a.seed != b.seed or not common:
         why = f"seed {a.seed} against {b.seed}" if a.seed != b.seed else "no replication of A is one of B"
-        return INDEPENDENT, sorted(a.traces), sorted(b.traces), [f"not on common luck: {why}; intervals are wider"]
+        return (
+            comparison.INDEPENDENT,
+            sorted(a.traces),
+            sorted(b.traces),
+            [f"not on common luck: {why}; intervals are wider"],
+        )
     notes = []
     if len(common) < max(len(a.traces), len(b.traces)):
         there = f"A has {len(a.traces)} replications, B has {len(b.traces)}"
         notes.append(f"{there}: the {len(common)} that both have are compared")
     lengths = a.lengths(common), b.lengths(common)
     if lengths[0] == lengths[1]:
-        return COMMON, common, common, notes
+        return comparison.COMMON, common, common, notes
     said = (f"{_mean(length, 1):,.0f} queries after {_mean(length, 0):,.0f} of warm-up" for length in lengths)
     notes.append(f"not all luck is common: a replication of A has {next(said)}, one of B {next(said)}")
-    return PARTLY, common, common, notes
+    return comparison.PARTLY, common, common, notes
 
 
 def _mean(pairs: list[tuple[int, int]], place: int) -> float:
@@ -188,23 +201,23 @@ def _said(good: tuple[float, bool] | None) -> str:
     return "at any latency" if good is None else f"within {format_duration(good[0])}"
 
 
-def judged(found: Compared, most: float, b: Side) -> Limit:
+def judged(figure: Compared, most: float, b: Side) -> Limit:
     """Whether a figure is at most so much worse, as a part of A; one that has no better or worse, so much higher.
 
     As with objectives, no limit on latency is called met where B is saturated.
     """
     met: bool | None = None
-    reason = found.reason
-    if found.gap is None:
+    reason = figure.reason
+    if figure.gap is None:
         if not reason:
-            met = found.word == BETTER  # a percentile is infinite on one side
+            met = figure.word == comparison.BETTER  # a percentile is infinite on one side
     else:
-        exceeded = found.gap.exceeds(most, falls=found.a.better == HIGHER)
+        exceeded = figure.gap.exceeds(most, falls=figure.a.better == HIGHER)
         met = None if exceeded is None else not exceeded
         reason = reason or ("the interval straddles the limit" if met is None else "")
-    if met and found.unit == "s" and b.document["verdict"] == SATURATED:
-        return Limit(found.figure, most, None, "B is saturated: the longer the run, the later its queries")
-    return Limit(found.figure, most, met, reason)
+    if met and figure.unit == "s" and b.document["verdict"] == SATURATED:
+        return Limit(figure.figure, most, None, "B is saturated: the longer the run, the later its queries")
+    return Limit(figure.figure, most, met, reason)
 
 
 def _notes(a: Side, b: Side) -> list[str]:

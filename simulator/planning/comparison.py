@@ -1,16 +1,17 @@
-"""What a comparison found: ``Comparison``, figure by figure."""
+"""The answer of a comparison: ``Comparison``, figure by figure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from simulator.documents import compare
 from simulator.planning.differing import Differing
 from simulator.planning.frames import frame, html
 from simulator.planning.sides import HIGHER, LOWER, Measure, Side
-from simulator.running.run import versions
+from simulator.running.provenance import versions
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.paired import Difference, LeftOut, exactly
 from simulator.stats.share import FEWEST_UNITS
@@ -48,15 +49,24 @@ class Compared:
         """(B - A) / A, with its interval."""
         return NOTHING if self.gap is None else self.gap.relative
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> compare.Figure:
         """As laid out in the README. A percentile among queries that never finished has ``a_at_least`` beside it."""
-        body: dict[str, Any] = {"figure": self.figure, "unit": self.unit, "better": self.a.better}
-        for name, measure in (("a", self.a), ("b", self.b)):
-            body[name] = measure.value
-            if measure.at_least is not None:
-                body[f"{name}_at_least"] = measure.at_least
-        body |= {"difference": self.difference.to_dict(), "relative": self.relative.to_dict(), "word": self.word}
-        return {**body, "reason": self.reason} if self.reason else body
+        of_a: compare.AtLeastA = {} if self.a.at_least is None else {"a_at_least": self.a.at_least}
+        of_b: compare.AtLeastB = {} if self.b.at_least is None else {"b_at_least": self.b.at_least}
+        reason: compare.Reason = {"reason": self.reason} if self.reason else {}
+        return {
+            "figure": self.figure,
+            "unit": self.unit,
+            "better": self.a.better,
+            "a": self.a.value,
+            **of_a,
+            "b": self.b.value,
+            **of_b,
+            "difference": self.difference.to_dict(),
+            "relative": self.relative.to_dict(),
+            "word": self.word,
+            **reason,
+        }
 
 
 @dataclass(frozen=True)
@@ -68,15 +78,17 @@ class Limit:
     met: bool | None
     reason: str  #: why it is inconclusive; else empty
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> compare.Limit:
         """``{"figure", "most", "met"}``, with ``"reason"`` where it is inconclusive."""
-        body = {"figure": self.figure, "most": self.most, "met": self.met}
-        return {**body, "reason": self.reason} if self.reason else body
+        reason: compare.Reason = {"reason": self.reason} if self.reason else {}
+        return {"figure": self.figure, "most": self.most, "met": self.met, **reason}
 
 
 @dataclass(frozen=True)
 class Comparison:
     """B beside A."""
+
+    kind: ClassVar[str] = "compare"
 
     a: Side
     b: Side
@@ -101,7 +113,7 @@ class Comparison:
             return 99
         return 98 if None in verdicts else 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> compare.Comparison:
         """The comparison as written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
         sides = zip((self.a, self.b), self.replications, strict=True)
         one, two = (_head(side, replications) for side, replications in sides)
@@ -110,8 +122,8 @@ class Comparison:
             "a": one,
             "b": two,
             "luck": self.luck,
-            "differs": [found.to_dict() for found in self.differing],
-            "figures": [found.to_dict() for found in self.figures],
+            "differs": [one.to_dict() for one in self.differing],
+            "figures": [one.to_dict() for one in self.figures],
             "limits": [limit.to_dict() for limit in self.limits],
             "notes": list(self.notes),
             "provenance": {
@@ -130,17 +142,29 @@ class Comparison:
 
     def _rows(self) -> list[dict[str, Any]]:
         rows = []
-        for found in self.figures:
-            row = {"figure": found.figure, "unit": found.unit, "a": found.a.value, "b": found.b.value}
-            for name, interval in (("difference", found.difference), ("relative", found.relative)):
+        for figure in self.figures:
+            row = {"figure": figure.figure, "unit": figure.unit, "a": figure.a.value, "b": figure.b.value}
+            for name, interval in (("difference", figure.difference), ("relative", figure.relative)):
                 row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
-            rows.append({**row, "word": found.word})
+            rows.append({**row, "word": figure.word})
         return rows
 
 
-def _head(side: Side, replications: int) -> dict[str, Any]:
-    kept = ("scenario", "description", "engine", "seed", "verdict", "replications", "queries", "slos", "fleet")
-    return {"source": side.source, **{key: side.document[key] for key in kept}, "compared_replications": replications}
+def _head(side: Side, replications: int) -> compare.Side:
+    run = side.document
+    return {
+        "source": side.source,
+        "scenario": run["scenario"],
+        "description": run["description"],
+        "engine": run["engine"],
+        "seed": run["seed"],
+        "verdict": run["verdict"],
+        "replications": run["replications"],
+        "queries": run["queries"],
+        "slos": run["slos"],
+        "fleet": run["fleet"],
+        "compared_replications": replications,
+    }
 
 
 def compared(figure: str, a: Measure, b: Measure, between: Callable[[LeftOut, LeftOut], Difference]) -> Compared:
@@ -150,15 +174,15 @@ def compared(figure: str, a: Measure, b: Measure, between: Callable[[LeftOut, Le
         same = len(set(reasons.values())) == 1 and len(reasons) == 2
         reason = a.reason if same else "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         return Compared(figure, a, b, None, NOT_KNOWN, reason)
-    if math.isinf(a.found.value) or math.isinf(b.found.value):
+    if math.isinf(a.figure.value) or math.isinf(b.figure.value):
         word = _word_of_infinite(a, b)
         reason = "it falls among queries that never finished" if word == NOT_KNOWN else ""
         return Compared(figure, a, b, None, word, reason)
-    gap = exactly(a.found.value, b.found.value) if a.is_exact else between(a.found, b.found)
+    gap = exactly(a.figure.value, b.figure.value) if a.is_exact else between(a.figure, b.figure)
     sign = gap.sign
     if sign is None:
         reason = "one replication decides whether it is finite"
-        if min(a.found.replications, b.found.replications) < FEWEST_UNITS:
+        if min(a.figure.replications, b.figure.replications) < FEWEST_UNITS:
             reason = f"fewer than {FEWEST_UNITS} replications to judge by"
         return Compared(figure, a, b, gap, NOT_KNOWN, reason)
     return Compared(figure, a, b, gap, word_of(sign, a.better, a.is_exact), "")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.documents import compare
+
 #: What a scenario is called and says of itself changes nothing.
 LABELS = ("name", "description")
 
@@ -18,7 +20,7 @@ class Differing:
     a: Any
     b: Any
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> compare.Differing:
         """``{"path", "a", "b"}``."""
         return {"path": self.path, "a": self.a, "b": self.b}
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
 from simulator.planner.fleet import StageFleet, fleet
-from simulator.planner.plans import paper_plan
-from simulator.planning.grid import Grid
+from simulator.planner.plans import Plans
+from simulator.planning.grid import Grid, Setting, varied
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
-from simulator.planning.vary import Written, varied
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_utilisations
@@ -55,7 +54,7 @@ class Fleet:
     """One fleet of the grid."""
 
     index: int  #: in the grid
-    keys: tuple[tuple[Written, ...], ...]  #: of each stage, what of the values makes it what it is
+    keys: tuple[tuple[Setting, ...], ...]  #: of each stage, what of the values makes it what it is
     parts: tuple[Part, ...]
 
     @property
@@ -111,13 +110,13 @@ class Fleets:
         self._places = [
             [place for place, own in enumerate(stages) if own in (None, index)] for index in range(len(scenario.stages))
         ]
-        self._parts: list[dict[tuple[Written, ...], Part]] = [{} for _ in scenario.stages]
+        self._parts: list[dict[tuple[Setting, ...], Part]] = [{} for _ in scenario.stages]
         self._points = list(itertools.product(*(parameter.values for parameter in grid.parameters)))
         refuse(grid)
 
-    def values(self, index: int) -> dict[str, Written]:
+    def values(self, index: int) -> dict[str, Setting]:
         """The values of a fleet, by path."""
-        return {path: _written(value) for path, value in zip(self.grid.paths, self._points[index], strict=True)}
+        return {path: _setting(value) for path, value in zip(self.grid.paths, self._points[index], strict=True)}
 
     def scenario_of(self, index: int) -> Scenario:
         """The scenario of a fleet that fits its machines."""
@@ -131,12 +130,12 @@ class Fleets:
         ScenarioError
             With the problems of those that are no valid scenarios, for another reason than that they do not fit.
         """
-        found: list[Fleet] = []
+        fleets: list[Fleet] = []
         problems: list[Problem] = []
         broken = 0
         for index in range(len(self._points)):
             try:
-                found.append(self._fleet(index))
+                fleets.append(self._fleet(index))
             except ScenarioError as error:
                 problems += error.problems
                 broken += 1
@@ -144,11 +143,11 @@ class Fleets:
                     break
         if problems:
             raise ScenarioError(list(dict.fromkeys(problems)))
-        return found
+        return fleets
 
     def _fleet(self, index: int) -> Fleet:
         point = self._points[index]
-        keys = tuple(tuple(_written(point[place]) for place in places) for places in self._places)
+        keys = tuple(tuple(_setting(point[place]) for place in places) for places in self._places)
         if any(key not in parts for key, parts in zip(keys, self._parts, strict=True)):
             scenario = varied(self.scenario, self.values(index), self.grid.option, fits=False)
             for key, parts, part in zip(keys, self._parts, self._look(scenario), strict=True):
@@ -161,11 +160,11 @@ class Fleets:
         for path, message in scenario.misfits():
             misfits.setdefault(int(path[1]), message)
         lost = {at: heaviest_machine(stage) for at, stage in enumerate(scenario.stages) if stage.replicas > 1}
-        lacking = scenario.with_lost(lost) if self._can_lose else None
-        own = paper_plan(scenario, 1.0)
+        plans = Plans.of(scenario)
+        own = plans.outline(rate_per_s=1.0)
         replications = range(scenario.run.replications if has_drawn_machines(own) else 1)
-        whole = [stage_utilisations(paper_plan(scenario, 1.0, one)) for one in replications]
-        less = [] if lacking is None else [stage_utilisations(paper_plan(lacking, 1.0, one)) for one in replications]
+        whole = _utilisations(plans, replications)
+        less = _utilisations(Plans.of(scenario.with_lost(lost)), replications) if self._can_lose else []
         stages = zip(fleet(scenario).stages, constant_latencies_s(own), strict=True)
         return [
             Part(
@@ -198,37 +197,42 @@ class Fleets:
     def _beyond(self, fleet: Fleet, names: Sequence[str]) -> Why | None:
         """An objective that an empty system, or the share of time that replicas are busy, says is failed."""
         constants = [part.constant_s for part in fleet.parts]
-        for asked in self.scenario.slos:
-            if asked.measure in ("quantile", "share_within", "mean", "max"):
-                these = constants if asked.stage is None else [constants[names.index(asked.stage)]]
+        for slo in self.scenario.slos:
+            if slo.measure in ("quantile", "share_within", "mean", "max"):
+                these = constants if slo.stage is None else [constants[names.index(slo.stage)]]
                 known = _sum(these)
-                if known is not None and known > asked.bound + ROUNDING_S:
-                    return Why(EMPTY, asked.text, "", known / asked.bound, said=format_duration(known))
-            elif asked.measure == "utilisation":
-                at = names.index(asked.stage or "")
+                if known is not None and known > slo.bound + ROUNDING_S:
+                    return Why(EMPTY, slo.text, "", known / slo.bound, said=format_duration(known))
+            elif slo.measure == "utilisation":
+                at = names.index(slo.stage or "")
                 for condition in reversed(self.conditions):
                     part = fleet.parts[at]
                     each = part.mean_lost if condition.lost == at else part.mean
-                    over = condition.rate_per_s * sum(each) / len(each) / asked.bound
+                    over = condition.rate_per_s * sum(each) / len(each) / slo.bound
                     if over > 1 + MARGIN:
-                        return Why(OBJECTIVE, asked.text, condition.name, over)
+                        return Why(OBJECTIVE, slo.text, condition.name, over)
         return None
 
 
-def _written(value: object) -> Written:
+def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[float, float]]]:
+    """At one query a second, by replication and stage: of the busiest replica, and the mean."""
+    return [stage_utilisations(plans.outline(replication, 1.0)) for replication in replications]
+
+
+def _setting(value: object) -> Setting:
     assert isinstance(value, (str, int, float)), "rates are not searched"
     return value
 
 
 def _stage_of(path: str, scenario: Scenario) -> int | None:
     """The only stage that a value touches; None: it may touch all."""
-    found = re.fullmatch(r"stages(?:\.([^.\[]+)|\[(\d+)\])\.(\w+)(?:[.\[].*)?", path)
-    if found is None or found[3] not in OWN:
+    match = re.fullmatch(r"stages(?:\.([^.\[]+)|\[(\d+)\])\.(\w+)(?:[.\[].*)?", path)
+    if match is None or match[3] not in OWN:
         return None
-    if found[2] is not None:
-        return int(found[2])
+    if match[2] is not None:
+        return int(match[2])
     names = [stage.name for stage in scenario.stages]
-    return names.index(found[1]) if found[1] in names else None
+    return names.index(match[1]) if match[1] in names else None
 
 
 def refuse(grid: Grid) -> None:

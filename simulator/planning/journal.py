@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from simulator.base.errors import UnavailableError
+from simulator.documents import parts, sweep
 from simulator.planning.questions import Questions
 from simulator.planning.rows import Row
 from simulator.scenario import to_yaml
@@ -25,7 +26,7 @@ CHECKSUM = "crc32"
 class Journal:
     """The rows of a sweep's directory; a process that has it open has it alone."""
 
-    def __init__(self, folder: Path, asked: Questions) -> None:
+    def __init__(self, folder: Path, questions: Questions) -> None:
         """Open the journal of a directory that has one.
 
         Raises
@@ -34,7 +35,7 @@ class Journal:
             If there is none, another process has it open, it is of another sweep, or it is damaged.
         """
         self.path = folder / JOURNAL
-        self.asked = asked
+        self.questions = questions
         if not (folder / ASKED).is_file() or not self.path.is_file():
             raise UnavailableError(f"{folder}: holds no sweep to resume; begin one with -o {folder}")
         self.file: IO[bytes] = self.path.open("r+b")
@@ -48,17 +49,17 @@ class Journal:
 
     def _refuse_another(self, folder: Path) -> None:
         then = _provenance(folder / ASKED)
-        now = compose(to_yaml(self.asked.provenance()), ASKED).plain()
+        now = compose(to_yaml(self.questions.provenance()), ASKED).plain()
         for one in (then, now):
             if isinstance(one.get("versions"), dict):
                 one["versions"].pop("python", None)  # figures do not depend on it
-        found = list(differences(then, now))
-        if found:
+        lines = list(differences(then, now))
+        if lines:
             hashes = ("scenario_sha256", "points_sha256")
-            told = [text for text in found if not text.startswith(hashes)]
-            told = told or ["a file that the scenario names holds something else"]
+            kept = [text for text in lines if not text.startswith(hashes)]
+            kept = kept or ["a file that the scenario names holds something else"]
             raise UnavailableError(
-                f"{folder}: is another sweep, and is not resumed:\n" + "\n".join(f"  {text}" for text in told)
+                f"{folder}: is another sweep, and is not resumed:\n" + "\n".join(f"  {text}" for text in kept)
             )
 
     def _read(self) -> Iterator[tuple[int, Row]]:
@@ -75,7 +76,7 @@ class Journal:
                 break
             length += len(line)
             index, values, row = entry
-            if not 0 <= index < len(self.asked.written) or values != self.asked.written[index]:
+            if not 0 <= index < len(self.questions.values) or values != self.questions.values[index]:
                 raise UnavailableError(f"{self.path}:{number}: is not a point of this sweep; remove this line")
             yield index, row
         self.file.truncate(length)
@@ -83,8 +84,9 @@ class Journal:
 
     def keep(self, index: int, row: Row) -> None:
         """Write the row of a point; it is on the disk when this returns."""
-        entry = {"point": index, "values": self.asked.written[index], "row": row}
-        self.file.write(json.dumps({**entry, CHECKSUM: checksum(entry)}, allow_nan=False).encode() + b"\n")
+        entry: sweep.Answered = {"point": index, "values": self.questions.values[index], "row": row}
+        line: sweep.Journaled = {**entry, "crc32": checksum(entry)}
+        self.file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
 
@@ -112,7 +114,7 @@ def _provenance(file: Path) -> dict[str, Any]:
     return then
 
 
-def _entry(line: bytes) -> tuple[int, dict[str, Any], Row] | None:
+def _entry(line: bytes) -> tuple[int, parts.Values, Row] | None:
     """What a line says; None if it is not whole, or not as it was written."""
     if not line.endswith(b"\n"):
         return None
@@ -125,7 +127,7 @@ def _entry(line: bytes) -> tuple[int, dict[str, Any], Row] | None:
         return None
 
 
-def checksum(entry: dict[str, Any]) -> str:
+def checksum(entry: sweep.Answered) -> str:
     """CRC-32 of an entry as it is written: a line that was changed in any way is no answer."""
     return f"{zlib.crc32(json.dumps(entry).encode()):08x}"
 

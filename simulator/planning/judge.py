@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,13 @@ import numpy as np
 
 from simulator.core.plan import F8, Plan
 from simulator.core.trace import Trace
-from simulator.planning.grid import Grid
-from simulator.planning.levels import CAUTIOUS_GROWTH, FEWEST_QUERIES, FIRST_BAD
+from simulator.documents import parts
+from simulator.planner.plans import Plans
+from simulator.planning.grid import Grid, Setting, varied
 from simulator.planning.probe import Effort, Prober
+from simulator.planning.refinement import CAUTIOUS_GROWTH, FEWEST_QUERIES, FIRST_BAD
 from simulator.planning.spare import INCONCLUSIVE, OBJECTIVE, Condition, Why
-from simulator.planning.vary import Written, varied
+from simulator.running.execution import Execution
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective
 from simulator.stats.extract import Extract, Extracts
@@ -36,13 +38,13 @@ MOST_LOOKED = 0.5
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked of each fleet."""
+class Search:
+    """What fleets are searched for: those that meet all objectives under some conditions."""
 
     scenario: Scenario  #: at the load that fleets are chosen for
     grid: Grid
     conditions: tuple[Condition, ...]
-    engine: str  #: COMPILED or REFERENCE
+    execution: Execution = field(compare=False)  #: with the engine settled; ``jobs``: replications of a fleet at a time
 
     @property
     def percentile(self) -> float:
@@ -66,14 +68,14 @@ class Asked:
         for one in self.scenario.slos:
             allowed = 1 - one.p if one.p else one.bound if one.measure == "failed_ratio" else 1.0
             wanted = max(wanted, math.ceil(FIRST_BAD / max(allowed, 1e-6)))
-        found: list[Effort] = []
+        efforts: list[Effort] = []
         queries = float(math.ceil(wanted / full.replications))
         while queries <= MOST_LOOKED * full.queries:
-            found.append(Effort(full.replications, math.ceil(queries)))
+            efforts.append(Effort(full.replications, math.ceil(queries)))
             queries *= CAUTIOUS_GROWTH
-        return found
+        return efforts
 
-    def fleet(self, values: Mapping[str, Written]) -> Scenario:
+    def fleet(self, values: Mapping[str, Setting]) -> Scenario:
         """The scenario of a fleet."""
         return varied(self.scenario, values, self.grid.option)
 
@@ -86,13 +88,17 @@ class Tail:
     low: float | None
     high: float | None
 
+    def to_dict(self) -> parts.Interval:
+        """``{"value", "low", "high"}``."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
     @staticmethod
     def of(series: Series, p: float) -> Tail:
         """Of these latencies."""
-        found = series.quantile(p).scaled(S_PER_NS).to_dict()
-        if found is None or found["value"] is None:
+        figure = series.quantile(p).scaled(S_PER_NS).to_dict()
+        if figure is None or figure["value"] is None:
             return Tail(None, None, None)
-        return Tail(found["value"], found["low"], found["high"])
+        return Tail(figure["value"], figure["low"], figure["high"])
 
     def or_later(self, other: Tail | None) -> Tail:
         """The later one of two, if there are two; not known if one is not."""
@@ -139,21 +145,21 @@ class Judgement:
     simulated: int  #: queries of all runs, warm-up included
 
 
-def look(asked: Asked, values: Mapping[str, Written]) -> Look:
+def look(search: Search, values: Mapping[str, Setting]) -> Look:
     """Look at a fleet with ever more queries, until it has certainly failed, or is certainly good, or might be.
 
     What takes part is a prefix of what is simulated in full; the interval is so wide that luck, and a start without
     queues, which flatters, do not make a good fleet fail.
     """
-    scenario, simulated = asked.fleet(values), 0
+    scenario, simulated = search.fleet(values), 0
     tail, worst, measured = NO_TAIL, NO_TAIL, 0
-    for effort in asked.looks:
+    for effort in search.looks:
         is_sure = True
-        for number, condition in enumerate(asked.conditions):
-            prober = Prober(condition.applied(scenario), effort, asked.engine, 1)
+        for number, condition in enumerate(search.conditions):
+            prober = Prober(Plans.of(condition.applied(scenario)), effort, search.execution.alone())
             seen, leaves = _simulated(prober)
             simulated += prober.queries
-            here = Tail.of(seen.whole, asked.percentile)
+            here = Tail.of(seen.whole, search.percentile)
             worst = here.or_later(worst if number else None)
             if number == 0:
                 tail, measured = here, prober.measured
@@ -189,18 +195,18 @@ def _with_leaves(plan: Plan, trace: Trace, extract: Callable[[Plan, Trace], Extr
 
 
 def _to_blame(
-    asked: Objective, seen: Extracts, leaves: Sequence[Series], fails: Callable[[Reading], bool] | None = None
+    slo: Objective, seen: Extracts, leaves: Sequence[Series], fails: Callable[[Reading], bool] | None = None
 ) -> int:
     """The first stage that with those before it fails an objective; ``fails``: in whose reading, ``is_beyond`` if None.
 
     What happens up to a stage does not depend on those behind it, query by query on common luck.
     """
     fails = fails or is_beyond
-    if asked.stage is not None:
-        return seen.stage_names.index(asked.stage)
-    if not is_read(asked):
+    if slo.stage is not None:
+        return seen.stage_names.index(slo.stage)
+    if not is_read(slo):
         return len(leaves)
-    return next((at for at, series in enumerate(leaves) if fails(read_series(asked, series))), len(leaves))
+    return next((at for at, series in enumerate(leaves) if fails(read_series(slo, series))), len(leaves))
 
 
 def is_beyond(reading: Reading) -> bool:
@@ -222,28 +228,28 @@ def is_within(reading: Reading) -> bool:
     return bool(reading.value * (reading.high / reading.value) ** SURE < 1)
 
 
-def judge(asked: Asked, values: Mapping[str, Written], jobs: int) -> Judgement:
+def judge(search: Search, values: Mapping[str, Setting]) -> Judgement:
     """Simulate a fleet in full, under one condition after another; each objective gets the verdict that a run gives."""
-    scenario, simulated = asked.fleet(values), 0
+    scenario, simulated = search.fleet(values), 0
     judged: list[Judged] = []
     tail, worst, measured = NO_TAIL, NO_TAIL, 0
     why: Why | None = None
     through = len(scenario.stages) - 1
-    for number, condition in enumerate(asked.conditions):
-        prober = Prober(condition.applied(scenario), asked.full, asked.engine, jobs)
+    for number, condition in enumerate(search.conditions):
+        prober = Prober(Plans.of(condition.applied(scenario)), search.full, search.execution)
         seen, leaves = _simulated(prober)
         simulated += prober.queries
-        here = Tail.of(seen.whole, asked.percentile)
+        here = Tail.of(seen.whole, search.percentile)
         worst = here.or_later(worst if number else None)
         if number == 0:
             tail, measured = here, prober.measured
         stable = seen.stability()
         verdicts = tuple(seen.verdicts(scenario.slos, stable.verdict == "saturated"))
         judged.append(Judged(condition, verdicts, stable.verdict, stable.notes))
-        found = _against(scenario.slos, judged[-1], seen)
-        if found is not None:
-            why = found if why is None or found.reason == OBJECTIVE else why
-            if found.reason == OBJECTIVE:
+        against = _against(scenario.slos, judged[-1], seen)
+        if against is not None:
+            why = against if why is None or against.reason == OBJECTIVE else why
+            if against.reason == OBJECTIVE:
                 pairs = zip(scenario.slos, verdicts, strict=True)
                 missed = [one for one, verdict in pairs if verdict.met is False]
                 through = min(_to_blame(one, seen, leaves, _is_never_met) for one in missed)
@@ -264,14 +270,14 @@ def _against(objectives: Sequence[Objective], judged: Judged, seen: Extracts) ->
     return None
 
 
-def _over(asked: Objective, verdict: Verdict, seen: Extracts) -> tuple[float | None, float | None, float | None]:
+def _over(slo: Objective, verdict: Verdict, seen: Extracts) -> tuple[float | None, float | None, float | None]:
     """Figure over bound, with its interval; of goodput the bound over the figure."""
     ends: tuple[Any, ...]
-    if is_read(asked):
-        reading = read(asked, seen)
+    if is_read(slo):
+        reading = read(slo, seen)
         ends = (reading.value, reading.low, reading.high)
     else:
         figures = (verdict.value, verdict.high, verdict.low)
-        ends = tuple(asked.bound / figure if figure else None for figure in figures)
+        ends = tuple(slo.bound / figure if figure else None for figure in figures)
     value, low, high = (end if end is None or math.isfinite(end) else None for end in ends)
     return value, low, high

@@ -36,15 +36,15 @@ class Knob:
 def knobs_of(scenario: Scenario) -> list[Knob]:
     """Every knob that the scenario has: its load, and of each stage and machine what costs or takes time."""
     said = scenario.resolved()
-    found = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
+    knobs = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
     work = _narrower("load.work", said["load"].get("work"))
     if work is not None:
-        found.append(Knob("load: spread of work", *work))
+        knobs.append(Knob("load: spread of work", *work))
     for stage in said["stages"]:
-        found += _of_stage(stage)
+        knobs += _of_stage(stage)
     for name, hardware in said["hardware"].items():
-        found += _of_machine(name, hardware, scenario)
-    return found
+        knobs += _of_machine(name, hardware, scenario)
+    return knobs
 
 
 def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
@@ -71,8 +71,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         if narrower is not None:
             yield Knob(f"{name}: spread of times", *narrower)
     for part, keys in (("network", ("request", "send", "response")), ("merge", ("time", "per_response"))):
-        found = [(f"{path}.{part}.{key}", _scaled_law(stage[part][key], 1 - CHANGE)) for key in keys]
-        sets = tuple((where, _text(value)) for where, value in found if value is not None)
+        parts = [(f"{path}.{part}.{key}", _scaled_law(stage[part][key], 1 - CHANGE)) for key in keys]
+        sets = tuple((where, _text(value)) for where, value in parts if value is not None)
         if sets:
             yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
 
@@ -103,8 +103,8 @@ def _of_machine(name: str, hardware: Mapping[str, Any], scenario: Scenario) -> I
     if not any(stage.model.depends_on_hardware() for stage in used):
         return
     keys = ("flops", "memory_bandwidth", "random_access_bandwidth")
-    found = [(f"hardware.{name}.{key}", _scaled(hardware[key], 1 + CHANGE)) for key in keys if key in hardware]
-    sets = tuple((path, value) for path, value in found if value is not None)
+    speeds = [(f"hardware.{name}.{key}", _scaled(hardware[key], 1 + CHANGE)) for key in keys if key in hardware]
+    sets = tuple((path, value) for path, value in speeds if value is not None)
     if sets:
         yield Knob(f"{name}: speed", f"x {1 + CHANGE:g}", sets)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.planner.plans import make_plan
-from simulator.planning.grid import Grid, grid_of
-from simulator.planning.vary import Variations, Written
-from simulator.running.execute import Progress, Standing
-from simulator.running.run import versions
+from simulator.documents import parts, sweep
+from simulator.planner.plans import Plans
+from simulator.planning.grid import Grid, Setting, Variations, grid_of
+from simulator.running.execute import Standing
+from simulator.running.provenance import versions
 from simulator.scenario import Scenario
 
-#: Problems of points that are told, at most.
+#: Problems of points that are said, at most.
 MOST_PROBLEMS = 20
 DEFAULT_PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
@@ -28,8 +28,8 @@ class Questions:
     scenario: Scenario
     grid: Grid
     percentiles: tuple[float, ...]
-    written: tuple[dict[str, Written], ...] = field(repr=False)  #: values of each point by path, as the table has them
-    applied: tuple[dict[str, Written], ...] = field(repr=False)  #: what is set at each point
+    values: tuple[dict[str, Setting], ...] = field(repr=False)  #: of each point by path, as the table has them
+    applied: tuple[dict[str, Setting], ...] = field(repr=False)  #: what is set at each point
     sha256: str  #: of all points' scenarios
 
     @property
@@ -52,15 +52,16 @@ class Questions:
         """The scenario of a point."""
         return Variations(self.scenario, self.grid.option).with_values(self.applied[index])
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> sweep.Questions:
         """All that decides what comes out, as plain values: a sweep is resumed only where all of it is the same."""
         used = self.scenario.used_plugins()
+        plugged: parts.Plugged = {"plugins": used} if used else {}
         return {
             "schema": 1,
-            **({"plugins": used} if used else {}),
+            **plugged,
             "scenario_sha256": self.scenario.sha256(),
             "points_sha256": self.sha256,
-            "points": len(self.written),
+            "points": len(self.values),
             "parameters": {
                 parameter.path: [
                     value if isinstance(value, (str, int, float)) else str(value) for value in parameter.values
@@ -78,7 +79,7 @@ def questions(
     scenario: Scenario,
     parameters: Mapping[str, Any] | Grid,
     percentiles: Sequence[float] = DEFAULT_PERCENTILES,
-    progress: Progress | None = None,
+    progress: Callable[[Standing], None] | None = None,
 ) -> Questions:
     """Check all points of a sweep.
 
@@ -91,54 +92,54 @@ def questions(
     percentiles
         Of latency, in percent; those of objectives on whole queries are added.
     progress
-        Told how many points are checked.
+        Called with how many points are checked.
 
     Raises
     ------
     ScenarioError
         With every problem of every point, each once.
     """
-    asked = parameters if isinstance(parameters, Grid) else grid_of(parameters)
-    grid = asked.over(grid_of(scenario.sweep or {}, f"{scenario.source}: sweep"))
+    given = parameters if isinstance(parameters, Grid) else grid_of(parameters)
+    grid = given.over(grid_of(scenario.sweep or {}, f"{scenario.source}: sweep"))
     if not grid.parameters:
         cure = "give --param PATH=VALUES, like stages.ranking.shards=1,2,4, or a sweep block in the file"
         raise ScenarioError([Problem(scenario.source, 0, 0, "sweep", f"nothing to vary; {cure}")])
     own = [100 * slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
     wanted = tuple(sorted({*percentiles, *(round(percent, 9) for percent in own)}))
     variations = Variations(scenario, grid.option)
-    written, applied = [], []
+    values, applied = [], []
     digest = hashlib.sha256()
-    found: dict[Problem, list[int]] = {}
+    by_problem: dict[Problem, list[int]] = {}
     began = time.monotonic()
     for index, point in enumerate(grid.points()):
         try:
-            values, settled = variations.settled(point)
+            shown, settled = variations.settled(point)
             at = variations.with_values(settled)
-            make_plan(at)
+            Plans.of(at).extent()  # refuses what could not be simulated
         except ScenarioError as error:
             for problem in error.problems:
-                found.setdefault(problem, []).append(index)
+                by_problem.setdefault(problem, []).append(index)
         else:
-            written.append(values)
+            values.append(shown)
             applied.append(settled)
             digest.update(at.sha256().encode())
         if progress is not None:
             progress(Standing(index + 1, grid.count, 0, time.monotonic() - began))
-    if found:
-        raise ScenarioError(_told(found, grid))
-    return Questions(scenario, grid, wanted, tuple(written), tuple(applied), digest.hexdigest())
+    if by_problem:
+        raise ScenarioError(_each_once(by_problem, grid))
+    return Questions(scenario, grid, wanted, tuple(values), tuple(applied), digest.hexdigest())
 
 
-def _told(found: dict[Problem, list[int]], grid: Grid) -> list[Problem]:
+def _each_once(by_problem: dict[Problem, list[int]], grid: Grid) -> list[Problem]:
     """Problems, each once: of those that only some points have, with the first of them."""
-    told = []
+    problems = []
     points = list(grid.points())
-    for problem, places in list(found.items())[:MOST_PROBLEMS]:
+    for problem, places in list(by_problem.items())[:MOST_PROBLEMS]:
         if len(places) < len(points):
             where = ", ".join(f"{path}={value}" for path, value in points[places[0]].items())
             several = f"{len(places)} points, the first at " if len(places) > 1 else "at "
             problem = replace(problem, message=f"{problem.message} ({several}{where})")
-        told.append(problem)
-    if len(found) > MOST_PROBLEMS:
-        told.append(Problem("sweep", 0, 0, "", f"{len(found) - MOST_PROBLEMS} more problems"))
-    return told
+        problems.append(problem)
+    if len(by_problem) > MOST_PROBLEMS:
+        problems.append(Problem("sweep", 0, 0, "", f"{len(by_problem) - MOST_PROBLEMS} more problems"))
+    return problems

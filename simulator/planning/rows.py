@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from simulator.documents import parts
 from simulator.planner.fleet import fleet
 from simulator.running.run import Result
 
@@ -28,20 +29,30 @@ def row_of(result: Result) -> Row:
         "rate_per_s": theory["rate_per_s"],
         "bottleneck": bottleneck["stage"],
         "bottleneck_utilisation": bottleneck["utilisation"],
-        "hottest_utilisation": max(stage["utilisation"]["max"] for stage in said["stages"]),
+        "hottest_utilisation": _hottest([stage["utilisation"]["max"] for stage in said["stages"]]),
         "verdict": said["verdict"],
         "offered_per_s": said["offered_per_s"],
     }
-    for name in ("completed_per_s", "goodput_per_s", "failed_ratio"):
-        row |= _ends(name, said[name])
-    for name, figure in said["latency_s"].items():
-        row |= {"latency_max_s": figure} if name == "max" else _ends(f"latency_{name}_s", figure)
+    row |= _ends("completed_per_s", said["completed_per_s"])
+    row |= _ends("goodput_per_s", said["goodput_per_s"])
+    row |= _ends("failed_ratio", said["failed_ratio"])
+    latency = said["latency_s"]
+    row |= _ends("latency_mean_s", latency["mean"])
+    for name, percentile in parts.percentiles_of(latency).items():
+        row |= _ends(f"latency_{name}_s", percentile)
+    row |= {"latency_max_s": latency["max"]}
     row |= {"slos_met": _overall([slo["met"] for slo in said["slos"]])}
     row |= {f"{SLO}{slo['slo']}": MET[slo["met"]] for slo in said["slos"]}
-    row |= {name: machines[name] for name in ("machines", "usd_per_h", "usd_per_million_queries", "power_w")}
+    row |= {"machines": machines["machines"], "usd_per_h": machines["usd_per_h"]}
+    row |= {"usd_per_million_queries": machines["usd_per_million_queries"], "power_w": machines["power_w"]}
     row |= {"replications": said["replications"], "queries": said["queries"], "engine": result.engine}
     row |= {"notes": len(result.notes) + len(said["notes"]), "error": None}
     return {name: _plain(value) for name, value in row.items()}
+
+
+def _hottest(utilisations: Sequence[float | None]) -> float | None:
+    """The highest; None where no time passed, so that none is known."""
+    return max((each for each in utilisations if each is not None), default=None)
 
 
 def _plain(value: Any) -> float | int | str | None:
@@ -57,11 +68,10 @@ def error_row(error: Exception) -> Row:
     return {"error": f"{type(error).__name__}: {'; '.join(lines)}"}
 
 
-def _ends(name: str, figure: dict[str, Any] | None) -> Row:
-    return {f"{name}{end}": None if figure is None else figure[key] for end, key in _ENDS}
-
-
-_ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
+def _ends(name: str, figure: parts.Interval | parts.Share | None) -> Row:
+    if figure is None:
+        return {f"{name}{end}": None for end in ("", "_low", "_high")}
+    return {name: figure["value"], f"{name}_low": figure["low"], f"{name}_high": figure["high"]}
 
 
 def _overall(verdicts: list[bool | None]) -> str | None:

@@ -7,13 +7,14 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.core.trace import COMPLETE, COUNTERS, QUERY_COLUMNS, Trace
+from simulator.documents import run
 from simulator.planning.sides import Side
 from simulator.stats.figures import S_PER_NS
 
@@ -45,7 +46,7 @@ def read_run(folder: str | Path) -> Side:
     return Side(str(folder), document, _traces(path / QUERIES, columns, document))
 
 
-def _document(file: Path) -> dict[str, Any]:
+def _document(file: Path) -> run.Run:
     try:
         document = json.loads(file.read_bytes(), parse_constant=_finite, parse_float=_finite)
     except OSError as error:
@@ -57,7 +58,7 @@ def _document(file: Path) -> dict[str, Any]:
         raise _wrong(file, f"has schema {schema!r}, not 1: it is of another version of shardsim")
     if not _is_of(SHAPE, document) or not _is_readable(document):
         raise _wrong(file, "is not the summary of a run by this version of shardsim; run it again")
-    return dict(document)
+    return cast(run.Run, document)
 
 
 def _finite(text: str) -> float:
@@ -95,7 +96,7 @@ def _is_of(shape: Any, value: Any) -> bool:
     return value is None if shape is None else type(value) is shape
 
 
-def _is_readable(document: dict[str, Any]) -> bool:
+def _is_readable(document: run.Run) -> bool:
     """Whether its numbers of things are such, and its objectives are objectives."""
     counts = [stage[key] for stage in document["stages"] for key in ("shards", "replicas", "workers")]
     counts += [document["queries"], document["replications"]]
@@ -108,23 +109,23 @@ def _is_readable(document: dict[str, Any]) -> bool:
     return known and bool(names) and len(set(names)) == len(names) and all(0 < count < MOST for count in counts)
 
 
-def _columns(file: Path, document: dict[str, Any]) -> Columns:
+def _columns(file: Path, document: run.Run) -> Columns:
     """The arrays, of the shapes that the summary implies."""
-    found: Columns = {}
+    columns: Columns = {}
     try:
         with zipfile.ZipFile(file) as archive:
             for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS):
                 with archive.open(f"{name}.npy") as part:
-                    found[name] = np.lib.format.read_array(part, allow_pickle=False)
+                    columns[name] = np.lib.format.read_array(part, allow_pickle=False)
     except FileNotFoundError:
         raise _wrong(file, "is missing; run it again") from None
     except KeyError:
         raise _wrong(file, f"has no {name}: it was written by an earlier version of shardsim; run it again") from None
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
         raise _wrong(file, "is broken; run it again") from None
-    queries, stages = found["replication"].size, len(document["stages"])
+    queries, stages = columns["replication"].size, len(document["stages"])
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
-    for name, column in found.items():
+    for name, column in columns.items():
         shape: tuple[int, ...] = (queries,)
         if name in COUNTERS:
             shape = (len(document["provenance"]["replications"]), replicas)
@@ -133,10 +134,10 @@ def _columns(file: Path, document: dict[str, Any]) -> Columns:
         kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
         if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
-    return found
+    return columns
 
 
-def _traces(file: Path, columns: Columns, document: dict[str, Any]) -> dict[int, Trace]:
+def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]:
     number = columns["replication"]
     starts = [0, *(np.flatnonzero(number[1:] != number[:-1]) + 1).tolist()]
     traces: dict[int, Trace] = {}

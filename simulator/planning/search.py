@@ -135,12 +135,12 @@ def _meeting(probes: Probes, line: str, within: float, beyond: float) -> float:
     below, above = probes.seen[within], probes.seen[beyond]
     if all(math.isinf(reading.value) for reading in above):
         return {VALUE: (within + beyond) / 2, LOW: beyond, HIGH: within}[line]
-    found = beyond
+    meeting = beyond
     for one, other in zip(below, above, strict=True):
         start, end = _cut(one.line(line)), _cut(other.line(line))
         if end >= 0:
-            found = min(found, within + (beyond - within) * max(0.0, -start) / (end - start))
-    return found
+            meeting = min(meeting, within + (beyond - within) * max(0.0, -start) / (end - start))
+    return meeting
 
 
 def fails_below(probes: Probes, load: float) -> float | None:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.engines import AUTO
 from simulator.planner.fleet import fleet
+from simulator.planner.plans import Plans
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import FOUND
+from simulator.planning.grid import varied
 from simulator.planning.knobs import Knob, knobs_of
-from simulator.planning.levels import COARSE, LOWEST
 from simulator.planning.probe import Effort, Prober, prepared
+from simulator.planning.refinement import COARSE, LOWEST
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
-from simulator.planning.vary import varied
-from simulator.running.execute import Progress, execute
+from simulator.running.execute import execute
+from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective, parse_objective
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.paired import LeftOut, paired, quantile_left_out
-from simulator.stats.quantiles import Series
 from simulator.stats.readings import VALUE, Reading
 from simulator.stats.share import FEWEST_UNITS
 
@@ -35,7 +35,7 @@ USUAL = 0.99
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Reached:
     """Of one scenario: the tail at its own load, and its capacity, each with every replication left out."""
 
     tail: LeftOut  #: seconds
@@ -44,24 +44,15 @@ class _Seen:
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """One piece of work."""
+class _Measurement:
+    """How tail and capacity are measured, the same for all knobs."""
 
-    scenario: Scenario
-    values: tuple[tuple[str, str | int | float], ...]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is looked at, the same for all knobs."""
-
-    engine: str
+    execution: Execution
     percentile: float
     effort: Effort  #: at the scenario's own load
-    search: Effort | None  #: of a probe of the capacity; None: it is not searched for
-    guess: float  #: logarithm of the capacity over the own load
-    resolution: float
-    jobs: int = 1
+    search: Effort | None = None  #: of a probe of the capacity; None: it is not searched for
+    guess: float = 0.0  #: logarithm of the capacity over the own load
+    resolution: float = COARSE
 
 
 def sensitivity(
@@ -69,11 +60,7 @@ def sensitivity(
     *,
     slos: Sequence[str | Objective] = (),
     tolerance: float = 0.02,
-    jobs: int = 1,
-    cluster: str | None = None,
-    engine: str = AUTO,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    **execution: Unpack[Anywhere],
 ) -> Sensitivity:
     """Turn every knob of a scenario a tenth to the better, one at a time, on the luck of the scenario itself.
 
@@ -101,91 +88,85 @@ def sensitivity(
     if scenario.run.replications < FEWEST_UNITS:
         message = f"needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
-    name = prepared(scenario, engine, say)
-    tails = [
-        asked.p for asked in scenario.slos if asked.stage is None and asked.measure in ("quantile", "share_within")
-    ]
-    asked = _Asked(name, tails[0] if tails else USUAL, _own_effort(scenario), None, 0.0, COARSE, jobs)
-    notes: list[str] = []
-    if any(slo.measure != "goodput" for slo in scenario.slos):
-        base = capacity(scenario, tolerance=tolerance, jobs=jobs, engine=engine, say=say)
-        if base.verdict == FOUND and base.per_s.value is not None:
-            last = base.points[-1]
-            each = last.queries // last.replications if scenario.can_lengthen else None
-            asked = _Asked(
-                name,
-                asked.percentile,
-                asked.effort,
-                Effort(last.replications, each),
-                math.log(base.per_s.value / base.own_per_s),
-                min(COARSE, max(tolerance, 2 * (base.half_width or 0.0))),
-                jobs,
-            )
-        else:
-            notes.append(f"capacity is {base.verdict}, so only the tail is looked at: {base.reason}")
-    else:
-        notes.append("without an objective there is no capacity; give slos, or --slo")
-    own = _look(asked, _Piece(scenario, ()))
-    turned, pieces = [], []
+    work = Execution(**execution)
+    measurement, notes = _measurement(scenario, tolerance, work)
+    own = _measured(measurement, scenario)
+    turned: list[Knob] = []
+    scenarios: list[Scenario] = []
     for knob in knobs_of(scenario):
         try:
-            varied(scenario, knob.values, "knob")
+            scenarios.append(varied(scenario, knob.values, "knob"))
         except ScenarioError as error:
             notes.append(f"{knob.name}, {knob.change}: {error.problems[0].message}")
-            continue
-        turned.append(knob)
-        pieces.append(_Piece(scenario, knob.sets))
-    alone = _Asked(**{**vars(asked), "jobs": 1})
-    found = dict(execute(partial(_look, alone), pieces, jobs=jobs, cluster=cluster, progress=progress, say=say))
-    effects = [_effect(scenario, knob, own, found[place]) for place, knob in enumerate(turned)]
+        else:
+            turned.append(knob)
+    alone = replace(measurement, execution=measurement.execution.alone())
+    reached = dict(execute(partial(_measured, alone), scenarios, work))
+    effects = [_effect(scenario, knob, own, reached[place]) for place, knob in enumerate(turned)]
     return Sensitivity(
         scenario=scenario,
-        percentile=asked.percentile,
+        percentile=measurement.percentile,
         tail_s=own.tail.value if own.exceedances >= 10 else None,
         capacity_per_s=None if own.capacity is None else own.capacity.value,
         effects=tuple(sorted(effects, key=Effect.rank)),
         notes=tuple(notes),
-        engine=name,
+        engine=measurement.execution.engine,
     )
 
 
-def _own_effort(scenario: Scenario) -> Effort:
-    return Effort(scenario.run.replications, scenario.queries if scenario.can_lengthen else None)
+def _measurement(scenario: Scenario, tolerance: float, work: Execution) -> tuple[_Measurement, list[str]]:
+    """How all are measured, after a search for the capacity of the scenario itself; and what is to be said of it."""
+    settled = replace(prepared(Plans.of(scenario), work), cluster=None, progress=None)
+    tails = [slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
+    effort = Effort(scenario.run.replications, scenario.queries if scenario.can_lengthen else None)
+    only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
+    if all(slo.measure == "goodput" for slo in scenario.slos):
+        return only_tail, ["without an objective there is no capacity; give slos, or --slo"]
+    base = capacity(scenario, tolerance=tolerance, jobs=work.jobs, engine=work.engine, say=work.say)
+    if base.verdict != FOUND or base.per_s.value is None:
+        return only_tail, [f"capacity is {base.verdict}, so only the tail is looked at: {base.reason}"]
+    last = base.points[-1]
+    each = last.queries // last.replications if scenario.can_lengthen else None
+    with_capacity = replace(
+        only_tail,
+        search=Effort(last.replications, each),
+        guess=math.log(base.per_s.value / base.own_per_s),
+        resolution=min(COARSE, max(tolerance, 2 * (base.half_width or 0.0))),
+    )
+    return with_capacity, []
 
 
-def _look(asked: _Asked, piece: _Piece) -> _Seen:
-    """See the tail and the capacity of a scenario with other values."""
-    scenario = varied(piece.scenario, dict(piece.values), "knob") if piece.values else piece.scenario
-    prober = Prober(scenario, asked.effort, asked.engine, asked.jobs)
+def _measured(measurement: _Measurement, scenario: Scenario) -> _Reached:
+    """Tail and capacity of a scenario."""
+    plans = Plans.of(scenario)
+    prober = Prober(plans, measurement.effort, measurement.execution)
     series = prober.extracts(0.0).whole
     parts = np.split(series.values * S_PER_NS, np.cumsum(series.layout.sizes)[:-1])
-    tail = quantile_left_out([np.sort(part) for part in parts], asked.percentile)
-    return _Seen(tail, _support(series, asked.percentile), _capacity(asked, scenario))
+    tail = quantile_left_out([np.sort(part) for part in parts], measurement.percentile)
+    exceedances = series.quantile(measurement.percentile).exceedances
+    return _Reached(tail, exceedances, _capacity(measurement, plans))
 
 
-def _support(series: Series, p: float) -> float:
-    return series.quantile(p).exceedances
-
-
-def _capacity(asked: _Asked, scenario: Scenario) -> LeftOut | None:
+def _capacity(measurement: _Measurement, plans: Plans) -> LeftOut | None:
     """Where the pooled figure of the strictest objective meets its bound, and where without each replication."""
-    if asked.search is None:
+    if measurement.search is None:
         return None
-    prober = Prober(scenario, asked.search, asked.engine, asked.jobs)
+    prober = Prober(plans, measurement.search, measurement.execution)
     if math.isinf(prober.saturation):
         return None
     probes = Probes(prober, prober.saturation + math.log(LOWEST), prober.saturation)
-    probes.at(min(asked.guess, prober.saturation - COARSE))
-    found = cross(probes, VALUE, asked.resolution)
-    if math.isinf(found.at):
+    probes.at(min(measurement.guess, prober.saturation - COARSE))
+    crossing = cross(probes, VALUE, measurement.resolution)
+    if math.isinf(crossing.at):
         return None
-    below, above = probes.seen[found.within], probes.seen[found.beyond]
+    below, above = probes.seen[crossing.within], probes.seen[crossing.beyond]
     if any(math.isinf(reading.value) for reading in above):
         return None  # up to saturation nothing is missed
-    roots = [_roots(one, other, found.within, found.beyond) for one, other in zip(below, above, strict=True)]
+    both = zip(below, above, strict=True)
+    roots = [_roots(one, other, crossing.within, crossing.beyond) for one, other in both]
     own = prober.plan.rate_per_s
     strictest = np.min(np.stack(roots), axis=0)
-    return LeftOut(own * math.exp(found.at), own * np.exp(strictest))
+    return LeftOut(own * math.exp(crossing.at), own * np.exp(strictest))
 
 
 def _roots(below: Reading, above: Reading, within: float, beyond: float) -> Any:
@@ -204,21 +185,21 @@ def _without(reading: Reading) -> Any:
     return (reading.amounts.sum() - reading.amounts) / (reading.weights.sum() - reading.weights)
 
 
-def _effect(scenario: Scenario, knob: Knob, own: _Seen, seen: _Seen) -> Effect:
+def _effect(scenario: Scenario, knob: Knob, own: _Reached, reached: _Reached) -> Effect:
     tail = None
-    if min(own.exceedances, seen.exceedances) >= 10:
-        tail = paired(own.tail, seen.tail).relative
+    if min(own.exceedances, reached.exceedances) >= 10:
+        tail = paired(own.tail, reached.tail).relative
     more = None
-    if own.capacity is not None and seen.capacity is not None and not knob.is_load:
-        more = paired(own.capacity, seen.capacity).relative
+    if own.capacity is not None and reached.capacity is not None and not knob.is_load:
+        more = paired(own.capacity, reached.capacity).relative
     before, after = fleet(scenario), fleet(varied(scenario, knob.values, "knob"))
     priced = before.usd_per_h is not None and after.usd_per_h is not None
     return Effect(
         knob=knob,
         tail=tail,
-        tail_s=seen.tail.value if tail is not None else None,
+        tail_s=reached.tail.value if tail is not None else None,
         capacity=more,
-        capacity_per_s=None if seen.capacity is None or knob.is_load else seen.capacity.value,
+        capacity_per_s=None if reached.capacity is None or knob.is_load else reached.capacity.value,
         machines=after.machines - before.machines,
         usd_per_h=(after.usd_per_h or 0.0) - (before.usd_per_h or 0.0) if priced else None,
     )

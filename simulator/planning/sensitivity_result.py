@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, cast
 
+from simulator.documents import parts
+from simulator.documents import sensitivity as documents
 from simulator.planning.frames import frame, html
 from simulator.planning.knobs import CHANGE, Knob
-from simulator.running.run import provenance
+from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
 from simulator.stats.means import Interval
@@ -32,22 +34,21 @@ class Effect:
         """Most capacity first, then most off the tail, then by name; what is not told from none counts as none."""
         return (-_seen(self.capacity, better=1), _seen(self.tail, better=-1), self.knob.name)
 
-    def to_dict(self, percentile: str) -> dict[str, Any]:
+    def to_dict(self, percentile: str) -> documents.Knob:
         """A row; changes are ratios."""
-        row: dict[str, Any] = {
+        change = None if self.tail is None else self.tail.to_dict()
+        return {
             "knob": self.knob.name,
             "change": self.knob.change,
             "sets": dict(self.knob.sets),
-            f"latency_{percentile}_s": self.tail_s,
-            f"{percentile}_change": None if self.tail is None else self.tail.to_dict(),
-            f"{percentile}_word": word(self.tail, better=-1),
+            **documents.tail(percentile, self.tail_s),
+            **documents.tail_effect(percentile, change, word(self.tail, better=-1)),
             "capacity_per_s": self.capacity_per_s,
             "capacity_change": None if self.capacity is None else self.capacity.to_dict(),
             "capacity_word": word(self.capacity, better=1),
             "machines_more": self.machines,
             "usd_per_h_more": self.usd_per_h,
         }
-        return row
 
 
 def word(change: Interval | None, better: int) -> str:
@@ -69,6 +70,8 @@ def _seen(change: Interval | None, better: int) -> float:
 class Sensitivity:
     """Every knob a tenth to the better: most capacity first."""
 
+    kind: ClassVar[str] = "sensitivity"
+
     scenario: Scenario
     percentile: float
     tail_s: float | None  #: of the scenario itself; None: not supported
@@ -82,11 +85,16 @@ class Sensitivity:
         """Such as ``p99``."""
         return key_of(round(100 * self.percentile, 9))
 
-    def rows(self) -> list[dict[str, Any]]:
+    @property
+    def exit_code(self) -> int:
+        """0: what knobs do is judged by nothing."""
+        return 0
+
+    def rows(self) -> list[documents.Knob]:
         """A row a knob."""
         return [effect.to_dict(self.percentile_key) for effect in self.effects]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> documents.Sensitivity:
         """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
         return {
             "schema": 1,
@@ -96,7 +104,7 @@ class Sensitivity:
             "seed": self.scenario.run.seed,
             "change": CHANGE,
             "percentile": self.percentile_key,
-            f"latency_{self.percentile_key}_s": self.tail_s,
+            **documents.tail(self.percentile_key, self.tail_s),
             "capacity_per_s": self.capacity_per_s,
             "slos": [slo.text for slo in self.scenario.slos],
             "knobs": self.rows(),
@@ -119,8 +127,8 @@ class Sensitivity:
                 if key == "sets":
                     continue
                 if key.endswith("_change"):
-                    parts = value or {"value": None, "low": None, "high": None}
-                    cells |= {key: parts["value"], f"{key}_low": parts["low"], f"{key}_high": parts["high"]}
+                    change = cast(parts.Interval | None, value) or {"value": None, "low": None, "high": None}
+                    cells |= {key: change["value"], f"{key}_low": change["low"], f"{key}_high": change["high"]}
                 else:
                     cells[key] = value
             flat.append(cells)

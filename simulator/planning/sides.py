@@ -12,12 +12,13 @@ import numpy as np
 
 from simulator.core.plan import F8
 from simulator.core.trace import Trace
+from simulator.documents import run
 from simulator.planner.fleet import S_PER_H
 from simulator.running.run import Result
 from simulator.scenario import parse_objective
 from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
-from simulator.stats.quantiles import Quantile, Series, effective_exceedances
+from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
 from simulator.stats.summary import first_on_latency
 
@@ -35,7 +36,7 @@ class Side:
     """A run."""
 
     source: str  #: the file or directory that it came from, as the user named it
-    document: dict[str, Any]  #: what ``Result.to_dict`` said of it
+    document: run.Run  #: what ``Result.to_dict`` said of it
     traces: dict[int, Trace] = field(repr=False)  #: by replication
     interrupted: bool = False
 
@@ -57,8 +58,8 @@ class Side:
     @property
     def good(self) -> tuple[float, bool] | None:
         """Latency within which output is good, in seconds, and whether it may be reached; None: any."""
-        asked = [parse_objective(text) for text in self.document["provenance"]["resolved"]["slos"]]
-        within = first_on_latency(asked)
+        slos = [parse_objective(text) for text in self.document["provenance"]["resolved"]["slos"]]
+        within = first_on_latency(slos)
         return None if within is None else (within.bound, within.measure == "share_within")
 
     def lengths(self, replications: Sequence[int]) -> list[tuple[int, int]]:
@@ -72,7 +73,7 @@ class Measure:
 
     unit: str  #: s, ratio, per_s, machines, usd_per_h or usd
     better: str  #: LOWER, HIGHER or NEITHER
-    found: LeftOut
+    figure: LeftOut
     is_exact: bool = False  #: arithmetic, not simulation
     reason: str = ""  #: why nothing can be said of it
     own: Callable[[], Quantile] | None = None  #: of a percentile, with its own interval
@@ -81,12 +82,12 @@ class Measure:
     def value(self) -> float | None:
         """What is printed of it; None if it is not known, not supported, or infinite."""
         unsupported = self.own is not None and self.reason
-        return self.found.value if math.isfinite(self.found.value) and not unsupported else None
+        return self.figure.value if math.isfinite(self.figure.value) and not unsupported else None
 
     @cached_property
     def at_least(self) -> float | None:
         """Of a percentile among queries that never finished, the largest value seen; None otherwise, or if none is."""
-        if self.own is None or not math.isinf(self.found.value):
+        if self.own is None or not math.isinf(self.figure.value):
             return None
         largest = self.own().largest_finite
         return None if math.isnan(largest) else largest
@@ -102,17 +103,17 @@ def figure_names(stages: Sequence[str], percentiles: Sequence[float]) -> list[st
 def measures(side: Side, percentiles: Sequence[float], replications: Sequence[int]) -> dict[str, Measure]:
     """The figures of a run, over some of its replications; ``percentiles`` in percent."""
     pool = Pool([side.traces[number] for number in replications])
-    found = _whole(side, pool, percentiles)
+    by_name = _whole(side, pool, percentiles)
     first = 0
     for at, stage in enumerate(side.document["stages"]):
         replicas = stage["shards"] * stage["replicas"]
         busy_ns = np.array([trace.busy_ns[first : first + replicas].sum() for trace in pool.traces])
         first += replicas
         name = f"stage.{stage['name']}"
-        found |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.")
+        by_name |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.")
         used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"])
-        found[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
-    return found | _money(side, pool, found["completed"].found)
+        by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
+    return by_name | _money(side, pool, by_name["completed"].figure)
 
 
 def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Measure]:
@@ -139,19 +140,19 @@ def _percentiles(
 ) -> dict[str, Measure]:
     ends = np.cumsum(latency.layout.sizes)
     ascending = [np.sort(part) for part in np.split(latency.values, ends[:-1])]
-    found = {}
+    by_name = {}
     for percent in percentiles:
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
-        seen, reason = effective_exceedances(latency.values, latency.layout, p, left_out.value), ""
+        seen, reason = latency.exceedances(p, left_out.value), ""
         if math.isfinite(left_out.value) and seen < FEWEST_EXCEEDANCES:
             reason = f"{seen:.1f} effective exceedances are too few"
 
         def own(p: float = p) -> Quantile:
             return pool.latency(stage).quantile(p).scaled(S_PER_NS)
 
-        found[prefix + key_of(percent)] = Measure("s", LOWER, left_out.scaled(S_PER_NS), reason=reason, own=own)
-    return found
+        by_name[prefix + key_of(percent)] = Measure("s", LOWER, left_out.scaled(S_PER_NS), reason=reason, own=own)
+    return by_name
 
 
 def _rate(pool: Pool, wanted: Any) -> LeftOut:
@@ -186,5 +187,5 @@ def _exact(value: float, pool: Pool) -> LeftOut:
     return LeftOut(float(value), np.full(pool.layout.replications, float(value)))
 
 
-def _unless_known(found: LeftOut, reason: str) -> str:
-    return "" if math.isfinite(found.value) else reason
+def _unless_known(figure: LeftOut, reason: str) -> str:
+    return "" if math.isfinite(figure.value) else reason

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from simulator.base.errors import LostWorkerError, Problem, ScenarioError
 from simulator.base.units import parse_rate
-from simulator.engines import AUTO
 from simulator.planner.load import offered_per_s
+from simulator.planner.plans import Plans
 from simulator.planning.fleets import UNITS, Fleet, Fleets, unpriced
 from simulator.planning.grid import Grid, grid_of
-from simulator.planning.judge import Asked, Judgement, Look, judge, look
+from simulator.planning.judge import Judgement, Look, Search, judge, look
 from simulator.planning.probe import prepared
-from simulator.planning.sizing_result import Seen, Sizing
+from simulator.planning.sizing_result import Simulated, Sizing
 from simulator.planning.spare import Why, conditions_of, order
 from simulator.running.execute import execute
+from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective, parse_objective
 from simulator.stats.share import FEWEST_UNITS
 
 #: Fleets that are looked at ahead of their turn, for each worker; and for a cluster, whose workers come and go.
 AHEAD, AHEAD_ON_CLUSTER = 4, 32
-
-#: Told of each fleet that was simulated: how many so far, what it costs, how many of those wanted are found.
-Told = Callable[[int, float, int], None]
 
 
 def size(
@@ -41,11 +39,7 @@ def size(
     survive: int = 0,
     top: int = 3,
     slos: Sequence[str | Objective] = (),
-    jobs: int = 1,
-    cluster: str | None = None,
-    engine: str = AUTO,
-    told: Told | None = None,
-    say: Callable[[str], None] | None = None,
+    **execution: Unpack[Anywhere],
 ) -> Sizing:
     """Find the cheapest fleets that meet every objective.
 
@@ -76,8 +70,8 @@ def size(
         As of ``execute``; the answer does not depend on them.
     engine, say
         As of ``simulate``.
-    told
-        Told of each fleet that was simulated.
+    progress
+        Called after each fleet that was simulated: how many so far, what it costs, how many of those wanted are found.
 
     Raises
     ------
@@ -100,11 +94,12 @@ def size(
     fleets = Fleets(scenario, grid, conditions)
     every = fleets.all()
     minimise = _minimised(every, minimise, scenario)
-    asked = Asked(scenario, grid, conditions, prepared(scenario, engine, say))
-    walk = _Walk(asked, fleets, every, minimise, top, jobs, cluster, told, say)
+    work = prepared(Plans.of(scenario), Execution(**execution))
+    sought = Search(scenario, grid, conditions, replace(work, cluster=None, progress=None))
+    walk = _Walk(sought, fleets, every, minimise, top, work)
     interrupted = walk.run()
     return Sizing(
-        asked=asked,
+        search=sought,
         minimise=minimise,
         headroom=headroom,
         survive=survive,
@@ -173,21 +168,18 @@ class _Walk:
     it still is: what comes out is as if they had been taken one by one.
     """
 
-    asked: Asked
+    search: Search
     fleets: Fleets
     every: Sequence[Fleet]
     minimise: str
     top: int
-    jobs: int
-    cluster: str | None
-    told: Told | None
-    say: Callable[[str], None] | None
+    execution: Execution
 
     def __post_init__(self) -> None:
         self.ordered = sorted(self.every, key=lambda fleet: order(self.cost(fleet), fleet.index))
-        self.seen: list[Seen] = []
+        self.seen: list[Simulated] = []
         self.fell: list[tuple[int, Fleet, Why]] = []  #: without having been simulated, with their places in the order
-        self.found = 0
+        self.good = 0  #: fleets that meet everything
         self.failed: dict[tuple[Any, ...], Why] = {}  #: first stages that fail whatever is behind them
 
     def cost(self, fleet: Fleet) -> float:
@@ -200,7 +192,7 @@ class _Walk:
         """Go; returns whether that was interrupted."""
         try:
             waiting = enumerate(self.ordered)
-            while self.found < self.top:
+            while self.good < self.top:
                 batch = self._next(waiting)
                 if not batch:
                     return False
@@ -214,7 +206,8 @@ class _Walk:
 
     def _next(self, waiting: Iterator[tuple[int, Fleet]]) -> list[tuple[int, Fleet]]:
         """The next ones that nothing speaks against yet."""
-        wide = AHEAD_ON_CLUSTER if self.cluster is not None else 1 if self.jobs == 1 else AHEAD * self.jobs
+        jobs = self.execution.jobs
+        wide = AHEAD_ON_CLUSTER if self.execution.cluster is not None else 1 if jobs == 1 else AHEAD * jobs
         batch: list[tuple[int, Fleet]] = []
         for place, fleet in waiting:
             if not self._falls(place, fleet, self.fleets.on_paper(fleet)):
@@ -238,14 +231,14 @@ class _Walk:
             if self._falls(place, fleet, None):
                 continue
             self._settle(place, fleet, looks[number])
-            if self.found == self.top:
+            if self.good == self.top:
                 return
 
     def _looks(self, fleets: Sequence[Fleet]) -> dict[int, Look]:
         values = [self.fleets.values(fleet.index) for fleet in fleets]
+        alone = replace(self.search, execution=self.search.execution.alone())
         try:
-            found = execute(partial(look, self.asked), values, jobs=self.jobs, cluster=self.cluster, say=self.say)
-            return dict(found)
+            return dict(execute(partial(look, alone), values, replace(self.execution, progress=None)))
         except LostWorkerError as error:
             which = ", ".join(f"{path}={value}" for path, value in values[error.index].items())
             why = "ended its worker again and again, without an exception: most likely for want of memory"
@@ -254,12 +247,11 @@ class _Walk:
 
     def _settle(self, place: int, fleet: Fleet, looked: Look) -> None:
         values = self.fleets.values(fleet.index)
-        judgement = judge(self.asked, values, self.jobs) if looked.why is None else None
+        judgement = judge(self.search, values) if looked.why is None else None
         last: Look | Judgement = looked if judgement is None else judgement
         if last.why is None:
-            self.found += 1
+            self.good += 1
         elif last.through + 1 < len(fleet.keys):
             self.failed.setdefault(fleet.keys[: last.through + 1], last.why)
-        self.seen.append(Seen.of(place, fleet, values, self.cost(fleet), looked, judgement))
-        if self.told is not None:
-            self.told(len(self.seen), self.cost(fleet), self.found)
+        self.seen.append(Simulated.of(place, fleet, values, self.cost(fleet), looked, judgement))
+        self.execution.tell(len(self.seen), self.cost(fleet), self.good)

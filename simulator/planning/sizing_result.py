@@ -1,19 +1,20 @@
-"""What a search for the cheapest fleet found: ``Sizing``."""
+"""The answer of a search for the cheapest fleet: ``Sizing``."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from simulator.documents import size as documents
 from simulator.planner.fleet import fleet as machines_of
 from simulator.planning.fleets import UNITS, Fleet
 from simulator.planning.frames import frame, html
-from simulator.planning.judge import Asked, Judged, Judgement, Look, Tail
+from simulator.planning.grid import Setting
+from simulator.planning.judge import Judged, Judgement, Look, Search, Tail
 from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
-from simulator.planning.vary import Written
-from simulator.running.run import provenance
+from simulator.running.provenance import computed, origin
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
 
@@ -22,12 +23,12 @@ MET, FAILED = "met", "failed"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Simulated:
     """A fleet that was simulated."""
 
     place: int  #: in the order of cost
     fleet: Fleet
-    values: dict[str, Written]
+    values: dict[str, Setting]
     cost: float
     why: Why | None  #: None: it meets everything
     tail: Tail  #: at the load, as it is
@@ -38,17 +39,17 @@ class Seen:
 
     @staticmethod
     def of(
-        place: int, fleet: Fleet, values: dict[str, Written], cost: float, looked: Look, judgement: Judgement | None
-    ) -> Seen:
+        place: int, fleet: Fleet, values: dict[str, Setting], cost: float, looked: Look, judgement: Judgement | None
+    ) -> Simulated:
         """What the looks, and the run in full if there was one, say of it."""
         if judgement is None:
-            found: Look | Judgement = looked
+            last: Look | Judgement = looked
             judged: tuple[Judged, ...] = ()
             simulated = looked.simulated
         else:
-            found, judged, simulated = judgement, judgement.judged, looked.simulated + judgement.simulated
-        tails = found.tail, found.worst
-        return Seen(place, fleet, values, cost, found.why, *tails, found.measured, simulated, judged)
+            last, judged, simulated = judgement, judgement.judged, looked.simulated + judgement.simulated
+        tails = last.tail, last.worst
+        return Simulated(place, fleet, values, cost, last.why, *tails, last.measured, simulated, judged)
 
     @property
     def verdict(self) -> str:
@@ -72,25 +73,27 @@ class Fell:
 class Sizing:
     """The cheapest fleets that meet every objective, and why cheaper ones fell."""
 
-    asked: Asked
+    kind: ClassVar[str] = "size"
+
+    search: Search
     minimise: str
     headroom: float
     survive: int
     top: int
     load_per_s: float  #: mean
     fleets: int  #: of the grid
-    seen: tuple[Seen, ...]  #: simulated, in the order of cost
+    seen: tuple[Simulated, ...]  #: simulated, in the order of cost
     fell: tuple[tuple[int, Fleet, Why], ...] = field(repr=False)  #: without having been simulated
     interrupted: bool
     wall_s: float = field(compare=False)
 
     @property
-    def answers(self) -> tuple[Seen, ...]:
+    def answers(self) -> tuple[Simulated, ...]:
         """Those that meet everything, the cheapest first."""
         return tuple(one for one in self.seen if one.why is None)
 
     @property
-    def inconclusive(self) -> tuple[Seen, ...]:
+    def inconclusive(self) -> tuple[Simulated, ...]:
         """Those that could not be told, in full; they count as not met."""
         return tuple(one for one in self.seen if one.verdict == INCONCLUSIVE)
 
@@ -107,24 +110,24 @@ class Sizing:
     @property
     def percentile(self) -> str:
         """Such as ``p99``."""
-        return key_of(round(100 * self.asked.percentile, 9))
+        return key_of(round(100 * self.search.percentile, 9))
 
-    def scenario_of(self, answer: Seen) -> Scenario:
+    def scenario_of(self, answer: Simulated) -> Scenario:
         """The scenario of an answer, at the load."""
-        return self.asked.fleet(answer.values)
+        return self.search.fleet(answer.values)
 
-    def front(self) -> tuple[Seen, ...]:
+    def front(self) -> tuple[Simulated, ...]:
         """Cost against the percentile, under the hardest condition: of those simulated, the ones to which none is both
         as cheap and as early.
         """
         known = [(one.cost, one.worst.value, one) for one in self.seen if one.worst.value is not None]
-        found: list[Seen] = []
+        front: list[Simulated] = []
         least = math.inf
         for _, value, one in sorted(known, key=lambda each: (each[0], each[1], each[2].place)):
             if value < least:
-                found.append(one)
+                front.append(one)
                 least = value
-        return tuple(found)
+        return tuple(front)
 
     def cheaper(self) -> tuple[Fell, ...]:
         """Why those before the first answer fell; of all, if there is none."""
@@ -139,14 +142,14 @@ class Sizing:
         keys = sorted(whole, key=lambda key: (REASONS.index(key[0]), key[1]))
         return tuple(_fell(*key, whole[key]) for key in keys)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> documents.Size:
         """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
-        scenario = self.asked.scenario
+        scenario = self.search.scenario
         return {
             "schema": 1,
             "scenario": scenario.name,
             "description": scenario.description,
-            "engine": self.asked.engine,
+            "engine": self.search.execution.engine,
             "seed": scenario.run.seed,
             "verdict": self.verdict,
             "interrupted": self.interrupted,
@@ -176,46 +179,45 @@ class Sizing:
             "front": [self.seen.index(one) for one in self.front()],
             "seen": self.rows(),
             "notes": self._notes(),
-            "provenance": provenance(
-                scenario,
-                search={one.path: list(one.values) for one in self.asked.grid.parameters},
-                replications=scenario.run.replications,
-                queries=self.asked.full.queries,
-            ),
+            "provenance": {
+                **origin(scenario),
+                "search": {
+                    one.path: [value if isinstance(value, (str, int, float)) else str(value) for value in one.values]
+                    for one in self.search.grid.parameters
+                },
+                "replications": scenario.run.replications,
+                "queries": self.search.full.queries,
+                **computed(scenario),
+            },
         }
 
     def _bound_s(self) -> float | None:
         """The bound on the percentile that is shown, if an objective sets one."""
-        p = self.asked.percentile
-        return next((one.bound for one in self.asked.scenario.slos if one.stage is None and one.p == p), None)
+        p = self.search.percentile
+        return next((one.bound for one in self.search.scenario.slos if one.stage is None and one.p == p), None)
 
     def _notes(self) -> list[str]:
-        notes = list(self.asked.scenario.notes())
+        notes = list(self.search.scenario.notes())
         if self.inconclusive and self.answers and self.inconclusive[0].place < self.answers[0].place:
             notes.append("a cheaper fleet could not be told, and counts as not met: more --queries may tell")
         if self.interrupted:
             notes.append("interrupted: of fleets that cost more than those looked at nothing is known")
-        if self.asked.scenario.load.arrivals.kind == "trace":
+        if self.search.scenario.load.arrivals.kind == "trace":
             notes.append("replications share the trace and redraw the rest: intervals are given this trace")
         return notes
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[documents.Seen]:
         """A row a fleet that was simulated, in the order of cost."""
         return [
             {
-                **one.values,
+                **documents.at_values(one.values),
                 "cost": one.cost,
                 "machines": one.fleet.machines,
                 "usd_per_h": one.fleet.usd_per_h,
                 "power_w": one.fleet.power_w,
-                "utilisation": one.fleet.bottlenecks(self.asked.conditions[0])[0][0],
+                "utilisation": one.fleet.bottlenecks(self.search.conditions[0])[0][0],
                 "verdict": one.verdict,
-                f"latency_{self.percentile}_s": one.tail.value,
-                f"latency_{self.percentile}_low_s": one.tail.low,
-                f"latency_{self.percentile}_high_s": one.tail.high,
-                f"worst_{self.percentile}_s": one.worst.value,
-                f"worst_{self.percentile}_low_s": one.worst.low,
-                f"worst_{self.percentile}_high_s": one.worst.high,
+                **documents.tails(self.percentile, one.tail.to_dict(), one.worst.to_dict()),
                 "queries": one.measured,
                 "in_full": bool(one.judged),
                 "why": None if one.why is None else one.why.what,
@@ -225,25 +227,33 @@ class Sizing:
             for one in self.seen
         ]
 
-    def _answer(self, rank: int, one: Seen) -> dict[str, Any]:
+    def _answer(self, rank: int, one: Simulated) -> documents.Fleet:
         scenario = self.scenario_of(one)
-        busy, at = one.fleet.bottlenecks(self.asked.conditions[0])[0]
-        costs = machines_of(scenario).to_dict(self.load_per_s)
-        for stage, said in zip(scenario.stages, costs["stages"], strict=True):
-            said |= {
+        busy, at = one.fleet.bottlenecks(self.search.conditions[0])[0]
+        money = machines_of(scenario).to_dict(self.load_per_s)
+        machines: list[documents.Machines] = [
+            {
+                **row,
                 "shards": stage.shards,
                 "replicas": stage.replicas,
                 "workers": stage.workers,
                 "hardware": stage.hardware,
             }
+            for stage, row in zip(scenario.stages, money["stages"], strict=True)
+        ]
         return {
             "rank": rank,
             "values": one.values,
             "cost": one.cost,
-            **costs,
+            "machines": money["machines"],
+            "usd_per_h": money["usd_per_h"],
+            "power_w": money["power_w"],
+            "usd_per_million_queries": money["usd_per_million_queries"],
+            "queries_per_joule": money["queries_per_joule"],
+            "stages": machines,
             "bottleneck": {"stage": scenario.stages[at].name, "utilisation": busy},
-            "latency_s": {self.percentile: vars(one.tail)},
-            "worst_s": {self.percentile: vars(one.worst)},
+            "latency_s": {self.percentile: one.tail.to_dict()},
+            "worst_s": {self.percentile: one.worst.to_dict()},
             "conditions": [
                 {
                     "name": judged.condition.name,
@@ -261,9 +271,10 @@ class Sizing:
         return frame(self.rows())
 
     def _repr_html_(self) -> str:
-        kept = (*self.asked.grid.paths, "cost", "machines", "utilisation", f"latency_{self.percentile}_s")
-        rows = [{key: row[key] for key in kept} for row in self.rows() if row["verdict"] == MET]
-        return html(f"{self.asked.scenario.name}: {self.verdict}", rows)
+        kept = (*self.search.grid.paths, "cost", "machines", "utilisation", f"latency_{self.percentile}_s")
+        met = [dict(row) for row in self.rows() if row["verdict"] == MET]
+        rows = [{key: row[key] for key in kept} for row in met]
+        return html(f"{self.search.scenario.name}: {self.verdict}", rows)
 
 
 def _fell(reason: str, what: str, these: Sequence[tuple[Why, float, bool]]) -> Fell:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.planner.load import make_load
+from simulator.documents import size
+from simulator.planner import load
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 
@@ -50,16 +50,19 @@ def conditions_of(scenario: Scenario, headroom: float, survive: int) -> tuple[Co
         raise ScenarioError([Problem(scenario.source, 0, 0, "stages", message)])
 
     def rate_per_s(factor: float) -> float:
-        return make_load(scenario.with_scale(scenario.load.scale * factor), 0).rate_per_s
+        scaled = scenario.with_scale(scenario.load.scale * factor)
+        if load.known_extent(scaled) is None:
+            return load.make_load(scaled, 0).rate_per_s  # refuses what no fleet could be given
+        return load.expected_per_s(scaled, 0)
 
-    found = [Condition("", 1.0, None, rate_per_s(1.0))]
+    conditions = [Condition("", 1.0, None, rate_per_s(1.0))]
     factor, spare = 1 + headroom, f"with {100 * headroom:.12g} % headroom" if headroom else ""
     if headroom:
-        found.append(Condition(spare, factor, None, rate_per_s(factor)))
+        conditions.append(Condition(spare, factor, None, rate_per_s(factor)))
     for index, stage in enumerate(scenario.stages if survive else ()):
         name = f"{spare} and without" if spare else "without"
-        found.append(Condition(f"{name} a machine of {stage.name}", factor, index, found[-1].rate_per_s))
-    return tuple(found)
+        conditions.append(Condition(f"{name} a machine of {stage.name}", factor, index, conditions[-1].rate_per_s))
+    return tuple(conditions)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Why:
         """Whether ``what`` is an objective."""
         return self.reason in (EMPTY, OBJECTIVE, INCONCLUSIVE)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> size.Why:
         """With null for what there is not."""
         return {
             "reason": self.reason,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar, Unpack
 
 from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
+from simulator.documents import sweep as documents
 from simulator.planning.frames import frame, html
 from simulator.planning.grid import Grid
 from simulator.planning.questions import DEFAULT_PERCENTILES, Questions, questions
 from simulator.planning.rows import SLO, WHOLE, WORDS, Row, columns_of, error_row, row_of
-from simulator.running.execute import Progress, execute
+from simulator.running.execute import Standing, execute
+from simulator.running.execution import Execution, Spread
 from simulator.running.run import simulate
 from simulator.scenario import Scenario
 from simulator.scenario.files import TraceError
@@ -20,7 +22,9 @@ from simulator.scenario.files import TraceError
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep found."""
+    """The rows of a sweep."""
+
+    kind: ClassVar[str] = "sweep"
 
     questions: Questions
     rows: tuple[Row, ...]  #: of the points that are finished, in order: number, values, figures
@@ -45,7 +49,7 @@ class Sweep:
         contradicted = any(str(row["error"]).startswith(ContradictionError.__name__) for row in self.errors)
         return 99 if contradicted else 2 if self.errors else 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> documents.Sweep:
         """The sweep as written by ``--format json``: the same bytes for the same input, whatever did the work."""
         columns = self.columns
         percent, bound_s, slo = self.questions.aim
@@ -82,11 +86,8 @@ def sweep(
     scenario: Scenario,
     parameters: Mapping[str, Any] | Grid | None = None,
     *,
-    jobs: int = 1,
-    cluster: str | None = None,
     percentiles: Sequence[float] = DEFAULT_PERCENTILES,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    **execution: Unpack[Spread],
 ) -> Sweep:
     """Simulate a scenario at all combinations of some values, each with the same random numbers.
 
@@ -97,10 +98,10 @@ def sweep(
     parameters
         Values by path: ``{"stages.ranking.shards": [1, 2, 4], "load.rate": "10/s..50/s*5"}``, or ``"auto"`` for the
         rate. They take the place of those of the block.
-    jobs, cluster
-        Points at a time on local processes, or the address of a Dask scheduler. The rows depend on neither.
     percentiles
         Of latency, in percent; those of objectives on whole queries are added.
+    jobs, cluster
+        Points at a time on local processes, or the address of a Dask scheduler. The rows depend on neither.
     progress, say
         As for ``execute``.
 
@@ -111,32 +112,28 @@ def sweep(
     UnavailableError, LostWorkerError
         As ``execute`` does.
     """
-    asked = questions(scenario, parameters or {}, percentiles)
-    return answer(asked, jobs=jobs, cluster=cluster, progress=progress, say=say)
+    return answer(questions(scenario, parameters or {}, percentiles), Execution.spread(**execution))
 
 
 def answer(
-    asked: Questions,
+    points: Questions,
+    execution: Execution,
     *,
-    jobs: int = 1,
-    cluster: str | None = None,
     known: Mapping[int, Row] | None = None,
     keep: Callable[[int, Row], None] | None = None,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
 ) -> Sweep:
     """Answer the questions of a sweep that have no answer yet.
 
     Parameters
     ----------
-    asked
-        The points.
-    jobs, cluster, progress, say
+    points
+        The questions.
+    execution
         As for ``execute``.
     known
-        Rows by number of point that were found before.
+        Rows by number of point that were answered before.
     keep
-        Given each row as it is found, with the number of its point.
+        Given each row as it is answered, with the number of its point.
 
     Raises
     ------
@@ -148,15 +145,15 @@ def answer(
     began = time.monotonic()
     rows = dict(known or {})
     before = len(rows)
-    todo = [index for index in range(len(asked.written)) if index not in rows]
+    todo = [index for index in range(len(points.values)) if index not in rows]
 
-    def tell(standing: Any) -> None:
-        if progress is not None:
-            progress(replace(standing, before=before))
+    def tell(standing: Standing) -> None:
+        execution.tell(replace(standing, before=before))
 
+    work = replace(execution, progress=tell)
     interrupted = False
     try:
-        for place, row in execute(_answer, _Points(asked, todo), jobs=jobs, cluster=cluster, progress=tell, say=say):
+        for place, row in execute(_answer, _Points(points, todo), work):
             if keep is not None:
                 keep(todo[place], row)
             rows[todo[place]] = row
@@ -166,11 +163,11 @@ def answer(
         interrupted = True
     except LostWorkerError as error:
         index = todo[error.index]
-        values = ", ".join(f"{path}={value}" for path, value in asked.written[index].items())
+        values = ", ".join(f"{path}={value}" for path, value in points.values[index].items())
         why = "ended its worker again and again, without an exception: most likely for want of memory"
         raise LostWorkerError(index, f"point {index} ({values}) {why}; take fewer --jobs, or fewer queries") from None
-    complete = tuple({"point": index, **asked.written[index], **rows[index]} for index in sorted(rows))
-    return Sweep(asked, complete, interrupted, time.monotonic() - began)
+    complete = tuple({"point": index, **points.values[index], **rows[index]} for index in sorted(rows))
+    return Sweep(points, complete, interrupted, time.monotonic() - began)
 
 
 _Item = tuple[Scenario, tuple[float, ...]]
@@ -179,15 +176,15 @@ _Item = tuple[Scenario, tuple[float, ...]]
 class _Points(Sequence[_Item]):
     """What is to be simulated, made when it is wanted: a hundred thousand scenarios are not kept."""
 
-    def __init__(self, asked: Questions, todo: Sequence[int]) -> None:
-        self.asked = asked
+    def __init__(self, questions: Questions, todo: Sequence[int]) -> None:
+        self.questions = questions
         self.todo = todo
 
     def __len__(self) -> int:
         return len(self.todo)
 
     def __getitem__(self, place: Any) -> Any:
-        return self.asked.at(self.todo[place]), self.asked.percentiles
+        return self.questions.at(self.todo[place]), self.questions.percentiles
 
 
 def _answer(item: _Item) -> Row:

@@ -1,142 +1,71 @@
-"""The tables of a capacity: of one scenario, and beside other values of it."""
+"""The table of a capacity."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simulator.base.units import format_count, format_rate
+from simulator.base.units import format_count
+from simulator.documents import capacity, parts
 from simulator.report.fleet import fleet_line
 from simulator.report.run import slo_row
-from simulator.report.text import DASH, ratio, rendered, table
+from simulator.report.text import exact_rate, interval, ratio, rendered, signed, table
 
 
-def capacity_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def capacity_table(document: capacity.Capacity, width: int = 120, color: bool = False) -> str:
     """A capacity (``Capacity.to_dict``) as text."""
-    lines = [found["scenario"] + (f": {found['description']}" if found["description"] else ""), _headline(found)]
-    if found["reason"]:
-        lines.append(f"{found['verdict']}: {found['reason']}")
-    headroom = found["headroom"]
+    lines = [parts.title_of(document), _headline(document)]
+    if document["reason"]:
+        lines.append(f"{document['verdict']}: {document['reason']}")
+    headroom = document["headroom"]
     if headroom["value"] is not None:
-        ends = "" if headroom["low"] is None else f" ({signed(headroom['low'])} .. {signed(headroom['high'])})"
+        ends = f" ({interval(headroom, signed)})" if headroom["low"] is not None else ""
         lines.append(
-            f"headroom over the scenario's own {exact_rate(found['own_per_s'])}: {signed(headroom['value'])}{ends}"
+            f"headroom over the scenario's own {exact_rate(document['own_per_s'])}: {signed(headroom['value'])}{ends}"
         )
-    theory = found["theory"]
+    theory = document["theory"]
     if theory is not None:
         lines.append(f"theory: {exact_rate(theory['per_s'])} for {theory['slo']}, {theory['law']}: {theory['verdict']}")
-    lines.append(_bottleneck(found))
-    parts: list[Any] = lines
-    if found["slos"]:
+    lines.append(_bottleneck(document))
+    shown: list[Any] = lines
+    if document["slos"]:
         columns = ["objective", "there", "value", "95 % interval"]
-        parts += ["", table(columns, [_slo(slo, found["binding_slo"]) for slo in found["slos"]], 2)]
-    parts += [
+        shown += ["", table(columns, [_slo(slo, document["binding_slo"]) for slo in document["slos"]], 2)]
+    shown += [
         "",
-        fleet_line(found["fleet"]),
-        f"{found['probes']} probes, {format_count(found['queries'])} queries simulated",
+        fleet_line(document["fleet"]),
+        f"{document['probes']} probes, {format_count(document['queries'])} queries simulated",
     ]
-    parts += [f"note: {note}" for note in found["notes"]]
-    return rendered(parts, width, color)
+    shown += [f"note: {note}" for note in document["notes"]]
+    return rendered(shown, width, color)
 
 
-def _headline(found: dict[str, Any]) -> str:
-    within = ", ".join(dict.fromkeys(row["slo"] for row in found["curve"]))
+def _headline(document: capacity.Figures) -> str:
+    within = ", ".join(dict.fromkeys(row["slo"] for row in document["curve"]))
     rate = {"constant": "at a constant rate", "trace": "replayed faster or slower"}
-    kind = rate.get(found["rate"], f"mean rate of the {found['rate']}")
+    kind = rate.get(document["rate"], f"mean rate of the {document['rate']}")
     arrivals = (
-        f"{found['arrivals']} arrivals {kind}" if found["rate"] in rate else f"{found['arrivals']} arrivals, {kind}"
+        f"{document['arrivals']} arrivals {kind}"
+        if document["rate"] in rate
+        else f"{document['arrivals']} arrivals, {kind}"
     )
-    per_s = found["capacity_per_s"]
-    value, low, high = per_s["value"], per_s["low"], per_s["high"]
-    interval = "" if low is None else f"{exact_rate(low)} .. {exact_rate(high)}"
+    per_s = document["capacity_per_s"]
+    value, ends = per_s["value"], interval(per_s, exact_rate)
     if value is None:
-        said = f"between {interval}" if interval else "none"
+        said = f"between {ends}" if ends else "none"
         return f"capacity within {within}: {said}; {arrivals}"
-    half = "" if found["half_width"] is None else f" (half of it: {100 * found['half_width']:.2g} %)"
-    about = "" if found["verdict"] == "found" else "about "
-    interval = f", 95 % interval {interval}{half}" if interval else ""
-    return f"capacity within {within}: {about}{exact_rate(value)}{interval}; {arrivals}"
+    half = "" if document["half_width"] is None else f" (half of it: {100 * document['half_width']:.2g} %)"
+    about = "" if document["verdict"] == "found" else "about "
+    precise = f", 95 % interval {ends}{half}" if ends else ""
+    return f"capacity within {within}: {about}{exact_rate(value)}{precise}; {arrivals}"
 
 
-def _bottleneck(found: dict[str, Any]) -> str:
-    bottleneck = found["bottleneck"]
+def _bottleneck(document: capacity.Figures) -> str:
+    bottleneck = document["bottleneck"]
     where = f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
     saturated = f"saturated at {exact_rate(bottleneck['saturation_per_s'])}"
     return f"bottleneck: {where} at utilisation {ratio(bottleneck['utilisation'])} there; {saturated}"
 
 
-def _slo(slo: dict[str, Any], binding: str) -> list[str]:
+def _slo(slo: parts.Verdict, binding: str) -> list[str]:
     row = slo_row(slo)
     return [row[0], "at its bound" if slo["slo"] == binding else row[1], *row[2:]]
-
-
-def exact_rate(per_s: float) -> str:
-    """A rate with four digits.
-
-    >>> exact_rate(53.9482), exact_rate(12345.6)
-    ('53.95/s', '12,346/s')
-    """
-    return f"{per_s:,.0f}/s" if per_s >= 1000 else f"{per_s:.4g}/s"
-
-
-def signed(part: float) -> str:
-    """A part in percent with its sign.
-
-    >>> signed(0.079), signed(-0.5)
-    ('+7.9 %', '-50 %')
-    """
-    return f"{100 * part:+.3g} %" if abs(part) < 10 else f"{part + 1:.3g} times"
-
-
-def capacities_table(
-    paths: Sequence[str],
-    rows: Sequence[tuple[Mapping[str, Any], dict[str, Any]]],
-    width: int = 120,
-    color: bool = False,
-) -> str:
-    """Capacities at several values: a row each, the values at ``paths`` first."""
-    columns = [
-        *paths,
-        "capacity",
-        "95 % interval",
-        "verdict",
-        "bottleneck",
-        "utilisation",
-        "machines",
-        "USD/h",
-        "USD/M queries",
-    ]
-    body = []
-    for values, found in rows:
-        per_s, fleet = found["capacity_per_s"], found["fleet"]
-        interval = DASH if per_s["low"] is None else f"{exact_rate(per_s['low'])} .. {exact_rate(per_s['high'])}"
-        price, each = fleet["usd_per_h"], fleet["usd_per_million_queries"]
-        body.append(
-            [
-                *(str(values[path]) for path in paths),
-                DASH if per_s["value"] is None else exact_rate(per_s["value"]),
-                interval,
-                found["verdict"],
-                found["bottleneck"]["stage"],
-                ratio(found["bottleneck"]["utilisation"]),
-                f"{fleet['machines']:,}",
-                DASH if price is None else f"{price:,.2f}",
-                DASH if each is None else f"{each:,.2f}",
-            ]
-        )
-    first = rows[0][1]
-    head = first["scenario"] + (f": {first['description']}" if first["description"] else "")
-    within = ", ".join(dict.fromkeys(row["slo"] for row in first["curve"]))
-    reasons = [f"{_at(values)}: {found['reason']}" for values, found in rows if found["reason"]]
-    notes = [f"{_at(values)}: {note}" for values, found in rows for note in found["notes"]]
-    parts = [
-        head,
-        f"capacity within {within}, on one luck; the scenario's own load is {format_rate(first['own_per_s'])}",
-        "",
-    ]
-    said = [f"note: {line}" for line in (*reasons, *notes)]
-    return rendered([*parts, table(columns, body, len(paths)), *([""] if said else []), *said], width, color)
-
-
-def _at(values: Mapping[str, Any]) -> str:
-    return " ".join(f"{path}={value}" for path, value in values.items())

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from simulator.documents import catalogue
 from simulator.report.text import rendered, table
 
+if TYPE_CHECKING:
+    from simulator.scenario.described import Listing
 
-def catalogue_table(document: dict[str, Any], with_figures: bool, width: int = 120, color: bool = False) -> str:
-    """The document of ``shardsim catalogue --format json`` as text."""
+
+def catalogue_table(listing: Listing, width: int = 120, color: bool = False) -> str:
+    """What a scenario can name as text: all of it, or one thing with its figures."""
+    document = listing.to_dict()
     parts: list[Any] = []
-    if with_figures:
+    if listing.is_of_one:
         for entry in document["entries"]:
-            rows = [[fig["key"], _written(fig["value"]), fig["confidence"], fig["source"]] for fig in entry["figures"]]
+            rows = [[fig["key"], _plain(fig["value"]), fig["confidence"], fig["source"]] for fig in entry["figures"]]
             kind = f" ({entry['kind']})" if "kind" in entry else ""
             said = f": {entry['description']}" if entry["description"] else ""
             parts += [f"{entry['name']}{kind}{said}", table(["figure", "value", "known", "source"], rows, 4), ""]
         for plugin in document.get("plugins", []):
-            rows = [[one["key"], one["what"], _written(one["default"])] for one in plugin["parameters"]]
+            rows = [[one["key"], one["what"], _plain(one["default"])] for one in plugin["parameters"]]
             said = f": {plugin['description']}" if plugin["description"] else ""
             on = {"needed": ", on the stage's hardware", "used": ", on the stage's hardware if it names one"}
             where = f"{plugin['is']} of {plugin['from']}{on.get(plugin['hardware'], '')}"
@@ -42,13 +47,12 @@ def catalogue_table(document: dict[str, Any], with_figures: bool, width: int = 1
 _GIST = ("flops", "memory_bandwidth", "memory", "cores", "price", "power", "per_item", "visit", "overhead")
 
 
-def _gist(entry: dict[str, Any]) -> str:
-    found = {figure["key"]: _written(figure["value"]) for figure in entry["figures"]}
-    shown = [
-        f"{key} {found[key]}" if key in ("cores", "visit", "overhead") else found[key] for key in _GIST if key in found
-    ]
+def _gist(entry: catalogue.Entry) -> str:
+    values = {figure["key"]: _plain(figure["value"]) for figure in entry["figures"]}
+    named = ("cores", "visit", "overhead")
+    shown = [f"{key} {values[key]}" if key in named else values[key] for key in _GIST if key in values]
     return ", ".join(shown)
 
 
-def _written(value: Any) -> str:
+def _plain(value: Any) -> str:
     return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, list) else str(value)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.base.units import format_duration
+from simulator.documents import compare, parts
 from simulator.planning.sides import NOT_PRICED
-from simulator.report.text import DASH, ratio, rendered, table
+from simulator.report.text import DASH, cut, interval, notes, ratio, rendered, table
 
 #: Differences between scenarios that are listed, at most, and letters of a value.
 MOST_DIFFERENCES, MOST_LETTERS = 20, 40
@@ -47,29 +48,28 @@ class _Grid:
         return _Grid(columns, rows, self.left)
 
 
-def compare_table(document: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def compare_table(document: compare.Comparison, width: int = 120, color: bool = False) -> str:
     """A comparison (``Comparison.to_dict``) as text.
 
     On a terminal that is too narrow for it, B - A is left out beside its relative change; nothing is cut off.
     """
-    parts: list[Any] = _head(document)
+    lines: list[Any] = _head(document)
     for grid in _grids(document):
         shown = grid.without(ABSOLUTE) if color and len(grid.columns) > max(ABSOLUTE) and grid.width > width else grid
-        parts += ["", table(shown.columns, shown.rows, shown.left)]
-    notes = _notes(document)
-    return rendered([*parts, *([""] if notes else []), *(f"note: {note}" for note in notes)], WIDE, color)
+        lines += ["", table(shown.columns, shown.rows, shown.left)]
+    return rendered([*lines, *notes(_notes(document))], WIDE, color)
 
 
-def compare_markdown(document: dict[str, Any]) -> str:
+def compare_markdown(document: compare.Comparison) -> str:
     """The same as Markdown, with the tables of GitHub."""
     blocks = ["  \n".join(_escaped(line) for line in _head(document))]
     for grid in _grids(document):
         rule = ["---" if place < grid.left else "--:" for place in range(len(grid.columns))]
         rows = [grid.columns, rule, *([_escaped(cell) for cell in row] for row in grid.rows)]
         blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
-    notes = _notes(document)
-    if notes:
-        blocks.append("\n".join(f"- {_escaped(note)}" for note in notes))
+    remarks = _notes(document)
+    if remarks:
+        blocks.append("\n".join(f"- {_escaped(note)}" for note in remarks))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -78,19 +78,17 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "\\|*_`<>[]~" else letter for letter in text)
 
 
-def _head(document: dict[str, Any]) -> list[str]:
+def _head(document: compare.Comparison) -> list[str]:
     lines = []
-    for name in ("a", "b"):
-        side = document[name]
+    sides = (document["a"], document["b"])
+    for name, side in zip("AB", sides, strict=True):
         each = f"{side['replications']} x {side['queries'] / side['replications']:,.0f} queries"
-        lines.append(
-            f"{name.upper()}: {side['source']} ({side['scenario']}), seed {side['seed']}, {each}: {side['verdict']}"
-        )
-    compared = dict.fromkeys(document[name]["compared_replications"] for name in ("a", "b"))
+        lines.append(f"{name}: {side['source']} ({side['scenario']}), seed {side['seed']}, {each}: {side['verdict']}")
+    compared = dict.fromkeys(side["compared_replications"] for side in sides)
     return [*lines, f"{' and '.join(map(str, compared))} replications of each, {_LUCK[document['luck']]}"]
 
 
-def _grids(document: dict[str, Any]) -> list[_Grid]:
+def _grids(document: compare.Comparison) -> list[_Grid]:
     figures = [row for row in document["figures"] if not _is_unpriced(row)]
     grids = [_Grid(["differs", "A", "B"], _differing(document["differs"]), 3)]
     ends = "95 % interval"
@@ -103,13 +101,13 @@ def _grids(document: dict[str, Any]) -> list[_Grid]:
     return [grid for grid in grids if grid.rows]
 
 
-def _is_unpriced(row: dict[str, Any]) -> bool:
+def _is_unpriced(row: compare.Figure) -> bool:
     """Whether there are no prices at all: then nobody asked."""
     return row.get("reason") == NOT_PRICED
 
 
-def _differing(differs: list[dict[str, Any]]) -> list[list[str]]:
-    rows = [[found["path"], _short(found["a"]), _short(found["b"])] for found in differs[:MOST_DIFFERENCES]]
+def _differing(differs: list[compare.Differing]) -> list[list[str]]:
+    rows = [[row["path"], _short(row["a"]), _short(row["b"])] for row in differs[:MOST_DIFFERENCES]]
     if len(differs) > MOST_DIFFERENCES:
         rows.append([f"... and {len(differs) - MOST_DIFFERENCES} more", "", ""])
     return rows
@@ -119,28 +117,27 @@ def _short(value: Any) -> str:
     """A value of a scenario in a few letters."""
     if value is None:
         return DASH
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 3] + "..."
+    return cut(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), MOST_LETTERS)
 
 
-def _figure(row: dict[str, Any]) -> list[str]:
+def _figure(row: compare.Figure) -> list[str]:
     show = _FORMATS[row["unit"]]
     sides = []
-    for name in ("a", "b"):
-        least = row.get(f"{name}_at_least")
-        sides.append(show(row[name]) if row[name] is not None else DASH if least is None else f">= {show(least)}")
+    for value, least in ((row["a"], row.get("a_at_least")), (row["b"], row.get("b_at_least"))):
+        sides.append(show(value) if value is not None else DASH if least is None else f">= {show(least)}")
     by = _points if row["unit"] == "ratio" else show
     is_exact = row["unit"] in ("machines", "usd_per_h")
     cells = [*_with_ends(row["difference"], by, is_exact), *_with_ends(row["relative"], _percent, is_exact)]
     return [row["figure"], *sides, *cells, row["word"]]
 
 
-def _with_ends(found: dict[str, Any], show: Callable[[float], str], is_exact: bool) -> tuple[str, str]:
+def _with_ends(change: parts.Interval, show: Callable[[float], str], is_exact: bool) -> tuple[str, str]:
     """Value and interval, with signs."""
-    value, low, high = found["value"], found["low"], found["high"]
+    value, low, high = change["value"], change["low"], change["high"]
     if value is None:
         return DASH, ""
-    return _signed(value, show), "" if low is None or is_exact else f"{_signed(low, show)} .. {_signed(high, show)}"
+    is_shown = low is not None and high is not None and not is_exact
+    return _signed(value, show), interval(change, lambda end: _signed(end, show)) if is_shown else ""
 
 
 def _signed(value: float, show: Callable[[float], str]) -> str:
@@ -172,24 +169,24 @@ _FORMATS: dict[str, Callable[[float], str]] = {
 }
 
 
-def _slos(of_a: list[dict[str, Any]], of_b: list[dict[str, Any]]) -> list[list[str]]:
+def _slos(of_a: list[parts.Verdict], of_b: list[parts.Verdict]) -> list[list[str]]:
     one, two = ({slo["slo"]: _said(slo) for slo in slos} for slos in (of_a, of_b))
     return [[name, one.get(name, DASH), two.get(name, DASH)] for name in dict.fromkeys([*one, *two])]
 
 
-def _said(slo: dict[str, Any]) -> str:
+def _said(slo: parts.Verdict) -> str:
     """The verdict on an objective, and the figure that it is about."""
     word = _WORDS[slo["met"]]
     return word if slo["value"] is None else f"{word}, {_FORMATS[slo['unit']](slo['value'])}"
 
 
-def _limit(limit: dict[str, Any], row: dict[str, Any]) -> list[str]:
+def _limit(limit: compare.Limit, row: compare.Figure) -> list[str]:
     worse = {"lower": "higher", "higher": "lower", "neither": "higher"}[row["better"]]
     change, ends = _with_ends(row["relative"], _percent, False)
     return [f"{row['figure']} at most {100 * limit['most']:g} % {worse}", _WORDS[limit["met"]], change, ends]
 
 
-def _notes(document: dict[str, Any]) -> list[str]:
+def _notes(document: compare.Comparison) -> list[str]:
     """What was said of the runs, and why a figure or a limit is not decided."""
     reasons: dict[str, list[str]] = {}
     for row in document["figures"]:

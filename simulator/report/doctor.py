@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulator.documents import doctor
 from simulator.report.text import DASH, duration, rendered, table
 
 
-def doctor_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def doctor_table(document: doctor.Doctor, width: int = 120, color: bool = False) -> str:
     """What an installation is, and whether it is sound, as text."""
     rows = [
         [
@@ -16,26 +17,26 @@ def doctor_table(found: dict[str, Any], width: int = 120, color: bool = False) -
             f">= {item['needed']}" if item["needed"] else DASH,
             _word(item["well"], "well", "TOO OLD" if item["found"] else "MISSING"),
         ]
-        for item in found["versions"]
+        for item in document["versions"]
     ]
-    machine = found["machine"]
+    machine = document["machine"]
     memory = f"{_gib(machine['memory_bytes'])} of memory, {_gib(machine['free_bytes'])} free"
     parts: list[Any] = [
         table(["version", "found", "needed", ""], rows, 4),
         "",
         f"machine   {machine['system']} {machine['processor']}, {machine['cores']} cores, {memory}",
-        f"kernels   {_kernels(found['cache'])}",
-        f"terminal  {_terminal(found['terminal'])}",
+        f"kernels   {_kernels(document['cache'])}",
+        *([f"terminal  {_terminal(document['terminal'])}"] if "terminal" in document else []),
         "",
     ]
-    for check in found["checks"]:
+    for check in document["checks"]:
         took = duration(check["wall_s"])
         parts.append(f"{check['what']}: {_word(check['well'], 'well', 'FAILED')} in {took}: {check['seen']}")
-    parts += ["", *(["all is well"] if found["well"] else [f"to do: {line}" for line in found["to_do"]])]
+    parts += ["", *(["all is well"] if document["well"] else [f"to do: {line}" for line in document["to_do"]])]
     return rendered(parts, width, color)
 
 
-def _kernels(cache: dict[str, Any] | None) -> str:
+def _kernels(cache: doctor.Cache | None) -> str:
     if cache is None or cache["folder"] is None:
         return "kept nowhere"
     state = "compiled" if cache["is_compiled"] else "not compiled"
@@ -50,6 +51,6 @@ def _gib(amount: int | None) -> str:
     return DASH if amount is None else f"{amount / 2**30:.1f} GiB"
 
 
-def _terminal(terminal: dict[str, Any]) -> str:
+def _terminal(terminal: doctor.Terminal) -> str:
     where = f"a terminal of {terminal['columns']} columns" if terminal["is_terminal"] else "no terminal"
     return f"{where}, {'colour' if terminal['has_color'] else 'no colour'}"

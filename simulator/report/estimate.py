@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.base.units import format_count, format_duration, format_rate, format_size
+from simulator.documents import paper, parts
 from simulator.report.fleet import fleet_line
-from simulator.report.text import DASH, duration, number, rate, ratio, rendered, table
+from simulator.report.text import DASH, duration, notes, number, rate, ratio, rendered, table
 
 
-def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def estimate_table(estimate: paper.Estimate, width: int = 120, color: bool = False) -> str:
     """Paper and pencil (the document of ``shardsim estimate --format json``) as text."""
     rows, costs, calls = [], [], []
     for stage in estimate["stages"]:
@@ -27,27 +28,28 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
         )
         costs.append(_costs(stage["name"], stage["model"]))
         calls.append(_call(stage["name"], stage["model"]))
-        calls += [_call(f"  {part['kind']}", part) for part in stage["model"].get("parts", ())]
-    shown = ["stage", "shards", "candidates", "items/shard", "service", "slowest shard", "utilisation", "hottest"]
+        calls += [_call(f"  {part['kind']}", part) for part in stage["model"].get("parts", [])]
+    columns = ["stage", "shards", "candidates", "items/shard", "service", "slowest shard", "utilisation", "hottest"]
     order = ["stage", "model", "inference", "a query", "training", "once"]
     call = ["one call", "items", "FLOP", "bytes", "bound by", "takes", "each further item"]
     bottleneck, zero = estimate["bottleneck"], estimate["zero_load_s"]
-    parts: list[Any] = [
-        estimate["scenario"] + (f": {estimate['description']}" if estimate["description"] else ""),
+    shown: list[Any] = [
+        parts.title_of(estimate),
         f"at {format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}; bottleneck: "
         f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}",
         "",
-        table(shown, rows),
+        table(columns, rows),
         "",
         table(order, costs, 3),
         "",
         table(call, calls, 1),
         "",
         fleet_line(estimate["fleet"]),
-        "an empty system answers in "
-        + ", ".join(f"{name} {format_duration(value)}" for name, value in zero.items() if name != "kind")
-        + f" ({zero['kind']})",
     ]
+    if zero is not None:
+        percentiles = paper.zero_load_percentiles(zero).items()
+        each = ", ".join(f"{name} {format_duration(value)}" for name, value in percentiles)
+        shown.append(f"an empty system answers in {each} ({zero['kind']})")
     if estimate["predictions"]:
         laws = [
             [
@@ -58,21 +60,18 @@ def estimate_table(estimate: dict[str, Any], width: int = 120, color: bool = Fal
             ]
             for item in estimate["predictions"]
         ]
-        parts += ["", table(["under load", "value", "", "law"], laws, 1)]
-    rows_said, epochs_said = format_count(estimate["rows"]), number(estimate["epochs"])
-    parts += ["", f"training is for {rows_said} rows, epochs: {epochs_said}"]
-    if estimate["notes"]:
-        parts += ["", *(f"note: {note}" for note in estimate["notes"])]
-    return rendered(parts, width, color)
+        shown += ["", table(["under load", "value", "", "law"], laws, 1)]
+    training = f"training is for {format_count(estimate['rows'])} rows, epochs: {number(estimate['epochs'])}"
+    return rendered([*shown, "", training, *notes(estimate["notes"])], width, color)
 
 
-def _costs(name: str, model: dict[str, Any]) -> list[str]:
+def _costs(name: str, model: paper.Costs) -> list[str]:
     unit = model["unit"]
     inference, training = _amount(model["inference"], unit), _amount(model["training"], unit)
     return [name, model["kind"], model["order"], inference, model["training_order"], training]
 
 
-def _call(name: str, model: dict[str, Any]) -> list[str]:
+def _call(name: str, model: paper.Costs) -> list[str]:
     """What one call asks of the hardware, which side of the roofline binds, and how long it takes."""
     call = model["call"]
     return [

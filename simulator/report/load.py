@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from simulator.base.units import format_duration, format_rate
+from simulator.documents import load, parts
 from simulator.report.text import DASH, number, rendered, table
 
 
-def load_table(load: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def load_table(document: load.Load, width: int = 120, color: bool = False) -> str:
     """A load (the document of ``shardsim load --format json``) as text."""
-    title = load["scenario"] + (f": {load['description']}" if load["description"] else "")
-    each = f"{load['queries'] / load['replications']:,.0f} queries measured"
-    lasts = f"the first takes {_long(load['duration_s'])} after a warm-up of {_long(load['warmup_s'])}"
+    each = f"{document['queries'] / document['replications']:,.0f} queries measured"
+    lasts = f"the first takes {_long(document['duration_s'])} after a warm-up of {_long(document['warmup_s'])}"
     columns = ["", "mean", "peak", "CV of gaps", "dispersion 1 s", "10 s", "60 s", "long run"]
-    rows = [_row("asked", load["asked"]), _row("drawn", load["drawn"])]
-    parts = [
-        title,
-        f"{load['arrivals']} arrivals, {load['replications']} x {each}, seed {load['seed']}; {lasts}",
+    rows = [_row("asked", document["asked"]), _row("drawn", document["drawn"])]
+    shown = [
+        parts.title_of(document),
+        f"{document['arrivals']} arrivals, {document['replications']} x {each}, seed {document['seed']}; {lasts}",
         "",
         table(columns, rows),
         "",
         "peak: of the rate asked for, its highest; of what was drawn, the most in any second",
         "dispersion: variance over mean of the queries in windows of this length; Poisson has 1",
     ]
-    return rendered(parts, width, color)
+    return rendered(shown, width, color)
 
 
-def _row(name: str, said: dict[str, Any]) -> list[str]:
-    rates = [DASH if said[key] is None else format_rate(said[key]) for key in ("rate_per_s", "peak_per_s")]
-    spread = [said["dispersion"].get(window) for window in ("1s", "10s", "60s", "limit")]
-    return [name, *rates, *(DASH if value is None else number(round(value, 3)) for value in (said["gap_cv"], *spread))]
+def _row(name: str, figures: load.Figures) -> list[str]:
+    rates = [DASH if each is None else format_rate(each) for each in (figures["rate_per_s"], figures["peak_per_s"])]
+    spread = [figures["gap_cv"], *(figures["dispersion"].get(window) for window in ("1s", "10s", "60s", "limit"))]
+    return [name, *rates, *(DASH if value is None else number(round(value, 3)) for value in spread)]
 
 
 def _long(seconds: float) -> str:

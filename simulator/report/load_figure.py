@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simulator.core.plan import F8
+from simulator.documents import parts
+from simulator.report import frame
 
 if TYPE_CHECKING:
     from simulator.running.portrait import Portrait
     from simulator.workload.rates import RateFunction
-
-#: Kinds of files, by their ending.
-FORMATS = ("png", "svg", "pdf")
 
 #: Bins of a panel, about: at most and at least, and between them so that each has some arrivals.
 BINS, FEWEST_BINS, A_BIN = 150, 20, 8
@@ -44,39 +41,30 @@ def load_figure(portrait: Portrait, format_: str = "png") -> bytes:
     portrait
         The load.
     format_
-        One of FORMATS.
+        One of ``frame.FORMATS``.
     """
-    from matplotlib.figure import Figure
-
     load, scenario = portrait.loads[0], portrait.scenario
     arrival_s: F8 = load.arrival_ns.astype(np.float64) * 1e-9
     end_s = _end_s(arrival_s)
     has_close_up = len(arrival_s) >= FEWEST_FOR_A_CLOSE_UP
-    figure = Figure(figsize=(9, 6 if has_close_up else 3.3), layout="constrained")
+    title = parts.title_of({"scenario": scenario.name, "description": scenario.description})
+    figure = frame.new(9, 6 if has_close_up else 3.3, title)
     whole, *rest = figure.subplots(2 if has_close_up else 1, 1, squeeze=False)[:, 0]
-    title = scenario.name + (f": {scenario.description}" if scenario.description else "")
-    figure.suptitle(shortened(title, 95), fontsize=11, x=0.01, ha="left")
     counts, edges, width = _panel(whole, portrait, arrival_s, 0.0, end_s, end_s)
     warm_s = float(arrival_s[load.first_measured])
     if load.first_measured:
         whole.axvspan(0, warm_s / _unit(end_s)[1], color="0.5", alpha=0.15, lw=0, label="warm-up", zorder=0)
-    whole.legend(loc="lower right", bbox_to_anchor=(1.01, 0.98), frameon=False, fontsize=9, ncols=3, borderpad=0)
-    whole.set_title(f"one replication of {len(arrival_s):,} queries, {width}", fontsize=9, loc="left")
+    whole.legend(
+        loc="lower right", bbox_to_anchor=(1.01, 0.98), frameon=False, fontsize=frame.TEXT, ncols=3, borderpad=0
+    )
+    whole.set_title(f"one replication of {len(arrival_s):,} queries, {width}", fontsize=frame.TEXT, loc="left")
     busiest = int(np.where(edges[:-1] >= warm_s, counts, -1).argmax())
     begins_s = (edges[busiest] + edges[busiest + 1]) / 2 - end_s * CLOSE_UP / 2
     start_s = min(max(begins_s, 0.0), end_s * (1 - CLOSE_UP))
     for close in rest:
         _, _, width = _panel(close, portrait, arrival_s, start_s, start_s + end_s * CLOSE_UP, end_s)
-        close.set_title(f"close up, where it is busiest, {width}", fontsize=9, loc="left")
-    out = io.BytesIO()
-    figure.savefig(out, format=format_, dpi=140)
-    return out.getvalue()
-
-
-def figure_format(path: Path) -> str | None:
-    """The format that a file's name asks for; None if there is no such."""
-    ending = path.suffix.lower().removeprefix(".")
-    return ending if ending in FORMATS else None
+        close.set_title(f"close up, where it is busiest, {width}", fontsize=frame.TEXT, loc="left")
+    return frame.saved(figure, format_)
 
 
 def _panel(
@@ -92,19 +80,18 @@ def _panel(
     counts: F8 = np.histogram(arrival_s[first:last], edges)[0].astype(np.float64)
     ends = np.minimum(edges[1:], max(run_s, edges[-2] + width_s / 10))  # the end of the run may cut the last one
     name, unit_s = _unit(run_s)
-    axes.stairs(counts / (ends - edges[:-1]), edges / unit_s, fill=True, color="#9ecae1", label="drawn")
+    axes.stairs(counts / (ends - edges[:-1]), edges / unit_s, fill=True, color=frame.PALE, label="drawn")
     time_s: F8 = np.linspace(start_s, end_s, POINTS)
     if load.rate is None:
-        axes.axhline(load.rate_per_s, color="#d94801", lw=1.3, label="mean of the trace")
+        axes.axhline(load.rate_per_s, color=frame.ORANGE, lw=1.3, label="mean of the trace")
     else:
         rate, what = _rate_line(load.rate, np.minimum(time_s, arrival_s[-1]))
-        axes.plot(time_s / unit_s, rate, color="#d94801", lw=1.3, label=what)
+        axes.plot(time_s / unit_s, rate, color=frame.ORANGE, lw=1.3, label=what)
     axes.set_xlim(start_s / unit_s, end_s / unit_s)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"time ({name})", fontsize=9)
-    axes.set_ylabel("queries a second", fontsize=9)
-    axes.tick_params(labelsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(f"time ({name})", fontsize=frame.TEXT)
+    axes.set_ylabel("queries a second", fontsize=frame.TEXT)
+    frame.around(axes)
     return counts, edges, f"in bins of {_bin_name(width_s)}"
 
 
@@ -143,8 +130,3 @@ def _bin_name(width_s: float) -> str:
             count = width_s / factor
             return f"{count:.3g} {name}{'s' if name == 'day' and count > 1 else ''}"
     return f"{width_s:g} s"
-
-
-def shortened(text: str, most: int) -> str:
-    """At most so many letters of a text."""
-    return text if len(text) <= most else text[: most - 3].rstrip() + "..."

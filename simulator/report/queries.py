@@ -1,10 +1,11 @@
-"""Every query of a run as a table: a CSV for other programs."""
+"""Every query of a run: as the file that is read back, and as a CSV for other programs."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core.plan import F8, I8
-from simulator.core.trace import COMPLETE, UNFINISHED, Trace
+from simulator.core.trace import COMPLETE, COUNTERS, QUERY_COLUMNS, UNFINISHED, Trace
 
 #: Queries that are turned into text at a time: memory does not depend on how many there are.
 CHUNK = 10_000
@@ -20,9 +21,39 @@ CHUNK = 10_000
 _NS_PER_S = 10**9
 _OUTCOMES = {COMPLETE: "complete", UNFINISHED: "unfinished"}
 
+#: What follows from other columns, for whoever reads the file with other programs.
+DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
+
 #: Columns of a query, and of each of its stages, behind the stage's name and a dot.
 QUERY = ("replication", "query", "measured", "arrival_s", "latency_s", "outcome")
 STAGE = ("wait_s", "service_s", "response_s", "latency_s", "critical_shard", "candidates")
+
+
+def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
+    """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
+
+    ``replication`` and ``measured`` (queries,); the columns of the Trace, (queries,) or (stages, queries), in ns;
+    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), and what the plan says
+    of requests, (stages,).
+    """
+    ordered = [traces[replication] for replication in sorted(traces)]
+
+    def column(name: str) -> Any:
+        if name == "replication":
+            return np.concatenate([np.full(len(traces[r].arrival_ns), r) for r in sorted(traces)])
+        if name == "measured":
+            return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
+        columns = [getattr(trace, name) for trace in ordered]
+        if name in COUNTERS:
+            return np.stack(columns)
+        if len(columns) == 1:
+            return columns[0]  # no second copy of a long one
+        return np.concatenate(columns, axis=-1)
+
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, column(name), allow_pickle=False)
 
 
 def write_queries_csv(traces: dict[int, Trace], stages: Sequence[str], compress: bool, file: Path) -> None:

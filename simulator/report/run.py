@@ -5,29 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.base.units import format_count, format_duration, format_rate
+from simulator.documents import paper, parts, run
+from simulator.report import text
 from simulator.report.fleet import fleet_line
-from simulator.report.text import DASH, duration, duration_interval, number, rate, ratio, rendered, table
 
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 
 
-def run_table(result: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def run_table(result: run.Run, width: int = 120, color: bool = False) -> str:
     """A result (``Result.to_dict``) as text: latency, stages, objectives, theory, notes."""
-    parts: list[Any] = [*_head(result), "", _latency(result), "", _stages(result), "", _critical(result)]
+    shown: list[Any] = [*_head(result), "", _latency(result), "", _stages(result), "", _critical(result)]
     if result["slos"]:
-        parts += [
+        shown += [
             "",
-            table(["objective", "verdict", "value", "95 % interval"], [slo_row(slo) for slo in result["slos"]], 2),
+            text.table(["objective", "verdict", "value", "95 % interval"], [slo_row(slo) for slo in result["slos"]], 2),
         ]
-    parts += ["", fleet_line(result["fleet"]), *_theory(result["theory"]), *_engines(result.get("engine_check"))]
-    notes = [*result["notes"], *_reasons(result["slos"])]
-    if notes:
-        parts += ["", *(f"note: {note}" for note in notes)]
-    return rendered(parts, width, color)
+    shown += ["", fleet_line(result["fleet"]), *_theory(result["theory"]), *_engines(result.get("engine_check"))]
+    return text.rendered([*shown, *text.notes([*result["notes"], *_reasons(result["slos"])])], width, color)
 
 
-def _head(result: dict[str, Any]) -> list[str]:
-    title = result["scenario"] + (f": {result['description']}" if result["description"] else "")
+def _head(result: run.Run) -> list[str]:
     load = result["load"]
     burst = [f"gaps have CV {load['gap_cv']:.2f}"] if load["gap_cv"] is not None else []
     seen = {window: value for window, value in load["dispersion"].items() if value is not None}
@@ -36,31 +33,33 @@ def _head(result: dict[str, Any]) -> list[str]:
         burst.append(f"index of dispersion {values} at {'/'.join(seen)}")
     per = result["queries"] / result["replications"]
     each = f"{result['replications']} x {per:,.0f} queries measured"
-    asked = format_rate(result["theory"]["rate_per_s"])
-    lines = [title, f"{each} at {asked}, seed {result['seed']}, {result['engine']} engine: {result['verdict']}"]
+    own = format_rate(result["theory"]["rate_per_s"])
+    lines = [
+        parts.title_of(result),
+        f"{each} at {own}, seed {result['seed']}, {result['engine']} engine: {result['verdict']}",
+    ]
     if load["rate_per_s"] is not None:
         lines.append(f"load as it came: {load['rate_per_s']:.4g}/s, " + ", ".join(burst))
     return lines
 
 
-def _latency(result: dict[str, Any]) -> Any:
+def _latency(result: run.Run) -> Any:
     checks = {check["statistic"]: check for check in result["theory"]["checks"] if check["stage"] is None}
     rows = []
-    for name, found in result["latency_s"].items():
-        if name == "max":
-            rows.append(["max", duration(found), "", "", ""])
-            continue
-        value, interval = duration_interval(found)
+    latency = result["latency_s"]
+    for name in ("mean", *parts.percentiles_of(latency)):
+        figure = parts.interval_of(latency, name)
         check = checks.get(name)
         theory = ["", ""]
-        if check is not None:
+        if check is not None and check["expected"] is not None:
             sign = {"exact": "", "upper bound": "<= ", "lower bound": ">= "}[check["kind"]]
-            theory = [sign + format_duration(check["expected"]), check["verdict"] if found is not None else ""]
-        rows.append([name, value, interval, *theory])
-    return table(["latency", "value", "95 % interval", "theory", ""], rows)
+            theory = [sign + format_duration(check["expected"]), check["verdict"] if figure is not None else ""]
+        rows.append([name, *text.duration_interval(figure), *theory])
+    rows.append(["max", text.duration(latency["max"]), "", "", ""])
+    return text.table(["latency", "value", "95 % interval", "theory", ""], rows)
 
 
-def _stages(result: dict[str, Any]) -> Any:
+def _stages(result: run.Run) -> Any:
     rows = []
     tail = _tail(result)
     for stage in result["stages"]:
@@ -71,96 +70,101 @@ def _stages(result: dict[str, Any]) -> Any:
             [
                 stage["name"],
                 fleet,
-                DASH if into is None else f"{format_count(into)} -> {format_count(out)}",
-                duration(stage["latency_s"]["mean"]["value"]),
-                duration_interval(stage["latency_s"][tail])[0] if tail else DASH,
-                duration(stage["wait_s"]["value"]),
-                duration(stage["service_s"]["value"]),
-                ratio(use["mean"]["value"]),
-                ratio(use["max"]),
+                text.DASH if into is None or out is None else f"{format_count(into)} -> {format_count(out)}",
+                text.duration(stage["latency_s"]["mean"]["value"]),
+                text.duration_interval(parts.interval_of(stage["latency_s"], tail))[0] if tail else text.DASH,
+                text.duration(stage["wait_s"]["value"]),
+                text.duration(stage["service_s"]["value"]),
+                text.ratio(use["mean"]["value"]),
+                text.ratio(use["max"]),
             ]
         )
     columns = ["stage", "shards x replicas x workers", "candidates", "latency", tail, "task wait", "task service"]
-    return table([*columns, "utilisation", "hottest"], rows)
+    return text.table([*columns, "utilisation", "hottest"], rows)
 
 
-def _critical(result: dict[str, Any]) -> Any:
+def _critical(result: run.Run) -> Any:
     rows = []
     for stage in result["stages"]:
         critical = stage["critical"]
         means = [critical["wait_s"], critical["service_s"], stage["network_s"], stage["merge_s"], stage["straggler_s"]]
-        share = number(stage["largest_over_mean_share"])
-        rows.append([stage["name"], *(duration(found["mean"]["value"]) for found in means), share])
-    return table(
+        share = text.number(stage["largest_over_mean_share"])
+        rows.append([stage["name"], *(text.duration(part["mean"]["value"]) for part in means), share])
+    return text.table(
         ["critical task, mean", "wait", "service", "network", "merge", "straggler", "largest/mean share"], rows
     )
 
 
-def _tail(result: dict[str, Any]) -> str:
+def _tail(result: run.Run) -> str:
     """The highest percentile that every stage supports."""
-    names = [name for name in result["latency_s"] if name not in ("mean", "max")]
-    fit = [name for name in names if all(stage["latency_s"][name] is not None for stage in result["stages"])]
+    stages = [parts.percentiles_of(stage["latency_s"]) for stage in result["stages"]]
+    names = parts.percentiles_of(result["latency_s"])
+    fit = [name for name in names if all(percentiles[name] is not None for percentiles in stages)]
     return fit[-1] if fit else ""
 
 
-def slo_row(slo: dict[str, Any]) -> list[str]:
+def slo_row(slo: parts.Verdict) -> list[str]:
     """Objective, verdict, value and interval of a verdict (``Verdict.to_dict``)."""
     value, low, high = slo["value"], slo["low"], slo["high"]
     if slo["unit"] == "s":
-        cells = duration_interval({"value": value, "low": low, "high": high} if value is not None else None)
+        cells = text.duration_interval({"value": value, "low": low, "high": high} if value is not None else None)
         share = slo.get("bad_share")
         if value is None and share is not None:
-            cells = f"{ratio(share['value'])} late", f"{ratio(share['low'])} .. {ratio(share['high'])} late"
+            value_late, low_late, high_late = (text.ratio(share[key]) for key in ("value", "low", "high"))
+            cells = f"{value_late} late", f"{low_late} .. {high_late} late"
     else:
-        show = ratio if slo["unit"] == "ratio" else lambda x: DASH if x is None else format_rate(x)
-        cells = show(value), f"{show(low)} .. {show(high)}" if low is not None else ""
+        show = text.ratio if slo["unit"] == "ratio" else lambda x: text.DASH if x is None else format_rate(x)
+        cells = show(value), text.interval({"value": value, "low": low, "high": high}, show)
     return [slo["slo"], _WORDS[slo["met"]], *cells]
 
 
-def _reasons(slos: list[dict[str, Any]]) -> list[str]:
+def _reasons(slos: list[parts.Verdict]) -> list[str]:
     return [f"{slo['slo']}: {slo['reason']}" for slo in slos if slo.get("reason")]
 
 
-def _theory(theory: dict[str, Any]) -> list[str]:
+def _theory(theory: paper.Theory) -> list[str]:
     bottleneck = theory["bottleneck"]
     where = f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
     lines = [
-        f"theory: bottleneck {where} at utilisation {ratio(bottleneck['utilisation'])}; "
-        f"saturated at {rate(theory['saturation_per_s'])}"
+        f"theory: bottleneck {where} at utilisation {text.ratio(bottleneck['utilisation'])}; "
+        f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
     zero = theory["zero_load_s"]
-    empty = ", ".join(f"{name} {format_duration(zero[name])}" for name in ("mean", "p50", "p95", "p99"))
-    if zero["kind"] == "exact":
-        empty = format_duration(zero["mean"])
-    lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
+    if zero is not None:
+        percentiles = paper.zero_load_percentiles(zero)
+        empty = ", ".join(f"{name} {format_duration(percentiles[name])}" for name in ("mean", "p50", "p95", "p99"))
+        if zero["kind"] == "exact":
+            empty = format_duration(zero["mean"])
+        lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
     closed = [check for check in theory["checks"] if check["statistic"] not in ("area", "lost")]
     for law in dict.fromkeys(check["law"] for check in closed):
         here = [check for check in closed if check["law"] == law]
         lines.append(f"        {law}: {', '.join(_checked(here))}")
-    lines.append("        Little's law and flow balance hold in every stage")
+    if len(closed) < len(theory["checks"]):
+        lines.append("        Little's law and flow balance hold in every stage")
     return lines
 
 
-def _engines(found: dict[str, Any] | None) -> list[str]:
-    if found is None:
+def _engines(check: run.EngineCheck | None) -> list[str]:
+    if check is None:
         return []
-    what = f"{found['tasks']:,} tasks of {found['queries']:,} queries"
+    what = f"{check['tasks']:,} tasks of {check['queries']:,} queries"
     return [f"engines: compiled and reference agree on every instant of {what}"]
 
 
-def _checked(checks: list[dict[str, Any]]) -> list[str]:
+def _checked(checks: list[paper.Finding]) -> list[str]:
     """How many figures agree with a law; those outside their interval by name."""
-    said = []
+    words = []
     agree = sum(check["verdict"] == "agrees" for check in checks)
     if agree:
-        said.append(f"{agree} figure{'s' if agree > 1 else ''} agree{'' if agree > 1 else 's'}")
+        words.append(f"{agree} figure{'s' if agree > 1 else ''} agree{'' if agree > 1 else 's'}")
     outside = [check for check in checks if check["verdict"] == "outside 95 %"]
     if outside:
         names = (
             f"{check['stage']} {check['statistic']}" if check["stage"] else check["statistic"] for check in outside
         )
-        said.append(f"outside their 95 % interval: {' and '.join(names)}")
+        words.append(f"outside their 95 % interval: {' and '.join(names)}")
     rest = len(checks) - agree - len(outside)
     if rest:
-        said.append(f"{rest} not checked: not supported, or too short a run")
-    return said
+        words.append(f"{rest} not checked: not supported, or too short a run")
+    return words

@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from simulator.base.units import format_duration
-from simulator.report.capacity import exact_rate, signed
-from simulator.report.text import DASH, rendered, table
+from simulator.documents import parts, sensitivity
+from simulator.report.text import DASH, exact_rate, interval, notes, rendered, signed, table
 
 
-def sensitivity_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def sensitivity_table(document: sensitivity.Sensitivity, width: int = 120, color: bool = False) -> str:
     """A sensitivity (``Sensitivity.to_dict``) as text."""
-    percentile = found["percentile"]
-    tail_s, capacity = found[f"latency_{percentile}_s"], found["capacity_per_s"]
+    percentile = document["percentile"]
+    tail_s, capacity = sensitivity.tail_s(document), document["capacity_per_s"]
     now = [
         f"{percentile} {format_duration(tail_s)} at its own load"
         if tail_s is not None
         else f"{percentile} not supported"
     ]
     if capacity is not None:
-        now.append(f"capacity {exact_rate(capacity)} within {', '.join(found['slos'])}")
+        now.append(f"capacity {exact_rate(capacity)} within {', '.join(document['slos'])}")
     rows = [
         [
             knob["knob"],
             knob["change"],
-            *_change(knob[f"{percentile}_change"], knob[f"{percentile}_word"]),
+            *_change(sensitivity.tail_change(knob, percentile), sensitivity.tail_word(knob, percentile)),
             *_change(knob["capacity_change"], knob["capacity_word"]),
             f"{knob['machines_more']:+,}" if knob["machines_more"] else "",
             f"{knob['usd_per_h_more']:+,.2f}" if knob["usd_per_h_more"] else "",
         ]
-        for knob in found["knobs"]
+        for knob in document["knobs"]
     ]
     columns = ["knob", "change", percentile, "95 % interval", "capacity", "95 % interval", "machines", "USD/h"]
-    head = found["scenario"] + (f": {found['description']}" if found["description"] else "")
-    parts: list[Any] = [head, "; ".join(now), "", table(columns, rows, 2)]
-    if found["notes"]:
-        parts += ["", *(f"note: {note}" for note in found["notes"])]
-    return rendered(parts, width, color)
+    head = [parts.title_of(document), "; ".join(now), ""]
+    return rendered([*head, table(columns, rows, 2), *notes(document["notes"])], width, color)
 
 
-def _change(change: dict[str, Any] | None, said: str) -> tuple[str, str]:
+def _change(change: parts.Interval | None, word: str) -> tuple[str, str]:
     """A change and its interval; one that is not told from none as ``~ 0``."""
     if change is None or change["value"] is None:
         return DASH, ""
@@ -48,5 +43,4 @@ def _change(change: dict[str, Any] | None, said: str) -> tuple[str, str]:
         return signed(value), ""
     if value == low == high == 0:
         return "none", ""
-    interval = f"{signed(low)} .. {signed(high)}"
-    return ("~ 0" if said == "no difference seen" else signed(value)), interval
+    return ("~ 0" if word == "no difference seen" else signed(value)), interval(change, signed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.base.units import format_count
-from simulator.report.capacity import exact_rate
-from simulator.report.text import DASH, duration, ratio, rendered, table
+from simulator.documents import parts, size
+from simulator.report.text import DASH, cut, duration, exact_rate, interval, ratio, rendered, table
 
 #: Of the front, rows at most: of those that fail, some are left out evenly.
 MOST_ROWS = 12
@@ -14,24 +14,23 @@ MOST_ROWS = 12
 MOST_LETTERS = 150
 
 
-def size_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def size_table(document: size.Size, width: int = 120, color: bool = False) -> str:
     """A sizing (``Sizing.to_dict``) as text."""
-    paths = list(found["provenance"]["search"])
-    head = found["scenario"] + (f": {found['description']}" if found["description"] else "")
-    parts: list[Any] = [head, _asked(found), _headline(found)]
-    if found["answers"]:
-        parts += ["", _answers(found, paths)]
-        spare = [row for answer in found["answers"][:1] for row in _conditions(answer)]
-        parts += ["", table(["the cheapest", "verdict", *found["slos"]], spare)]
-    if found["cheaper"]:
-        which = "cheaper fleets fell since" if found["answers"] else "fleets fell since"
-        columns = [which, "nearest:", "fleets", "simulated", "", found["unit"]]
-        parts += ["", table(columns, [_fell(one, found["unit"]) for one in found["cheaper"]], 2)]
-    if len(found["front"]) > 1:
-        parts += ["", _front(found, paths)]
-    parts += ["", f"{found['simulated']:,} fleets, {format_count(found['queries'])} queries simulated"]
-    parts += [f"note: {note}" for note in found["notes"]]
-    return rendered(parts, width, color)
+    paths = list(document["provenance"]["search"])
+    shown: list[Any] = [parts.title_of(document), _requested(document), _headline(document)]
+    if document["answers"]:
+        shown += ["", _answers(document, paths)]
+        spare = [row for answer in document["answers"][:1] for row in _conditions(answer)]
+        shown += ["", table(["the cheapest", "verdict", *document["slos"]], spare)]
+    if document["cheaper"]:
+        which = "cheaper fleets fell since" if document["answers"] else "fleets fell since"
+        columns = [which, "nearest:", "fleets", "simulated", "", document["unit"]]
+        shown += ["", table(columns, [_fell(one, document["unit"]) for one in document["cheaper"]], 2)]
+    if len(document["front"]) > 1:
+        shown += ["", _front(document, paths)]
+    shown += ["", f"{document['simulated']:,} fleets, {format_count(document['queries'])} queries simulated"]
+    shown += [f"note: {note}" for note in document["notes"]]
+    return rendered(shown, width, color)
 
 
 def short(path: str) -> str:
@@ -55,36 +54,40 @@ def cost(value: float, unit: str) -> str:
     return money(value) if unit == "USD/h" else f"{value:,.0f}"
 
 
-def _asked(found: dict[str, Any]) -> str:
+def _requested(document: size.Size) -> str:
     spare = []
-    if found["headroom"]:
-        spare.append(f"with {100 * found['headroom']:.4g} % headroom")
-    if found["survive"]:
+    if document["headroom"]:
+        spare.append(f"with {100 * document['headroom']:.4g} % headroom")
+    if document["survive"]:
         spare.append("with any one machine gone")
     also = f", also {' and '.join(spare)}" if spare else ""
-    return f"{', '.join(found['slos'])} at {exact_rate(found['load_per_s'])}{also}; the least {found['minimise']}"
+    return (
+        f"{', '.join(document['slos'])} at {exact_rate(document['load_per_s'])}{also}; the least {document['minimise']}"
+    )
 
 
-def _headline(found: dict[str, Any]) -> str:
-    if found["answers"]:
-        best = found["answers"][0]
-        said = f"{cost(best['cost'], found['unit'])} {found['unit']} is the least of {found['fleets']:,} fleets"
-        return said if found["minimise"] == "machines" else f"{said}: {best['machines']:,} machines"
-    if found["interrupted"]:
+def _headline(document: size.Size) -> str:
+    if document["answers"]:
+        best = document["answers"][0]
+        said = (
+            f"{cost(best['cost'], document['unit'])} {document['unit']} is the least of {document['fleets']:,} fleets"
+        )
+        return said if document["minimise"] == "machines" else f"{said}: {best['machines']:,} machines"
+    if document["interrupted"]:
         return "interrupted before a fleet was found"
-    unsure = "" if found["verdict"] == "unreachable" else ", but some could not be told"
-    return f"none of the {found['fleets']:,} fleets meets every objective{unsure}"
+    unsure = "" if document["verdict"] == "unreachable" else ", but some could not be told"
+    return f"none of the {document['fleets']:,} fleets meets every objective{unsure}"
 
 
-def _answers(found: dict[str, Any], paths: list[str]) -> Any:
+def _answers(document: size.Size, paths: list[str]) -> Any:
     columns = [
         *("", *map(short, paths), "machines", "USD/h", "USD/M queries"),
-        *(["W"] if found["minimise"] == "energy" else []),
-        *("busiest", "", found["percentile"], "95 % interval"),
+        *(["W"] if document["minimise"] == "energy" else []),
+        *("busiest", "", document["percentile"], "95 % interval"),
     ]
     rows = []
-    for one in found["answers"]:
-        busy, tail = one["bottleneck"], one["latency_s"][found["percentile"]]
+    for one in document["answers"]:
+        busy, tail = one["bottleneck"], one["latency_s"][document["percentile"]]
         rows.append(
             [
                 f"{one['rank']}.",
@@ -92,23 +95,17 @@ def _answers(found: dict[str, Any], paths: list[str]) -> Any:
                 f"{one['machines']:,}",
                 money(one["usd_per_h"]),
                 money(one["usd_per_million_queries"]),
-                *([f"{one['power_w']:,.0f}"] if found["minimise"] == "energy" else []),
+                *([f"{one['power_w']:,.0f}"] if document["minimise"] == "energy" else []),
                 ratio(busy["utilisation"]),
                 busy["stage"],
                 duration(tail["value"]),
-                _interval(tail["low"], tail["high"]),
+                interval(tail, duration),
             ]
         )
     return table(columns, rows)
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    if low is None:
-        return ""
-    return f"{duration(low)} .. {duration(high)}" if high is not None else f">= {duration(low)}"
-
-
-def _conditions(answer: dict[str, Any]) -> list[list[str]]:
+def _conditions(answer: size.Fleet) -> list[list[str]]:
     """A row a condition: what each objective is there."""
     rows = []
     for one in answer["conditions"]:
@@ -117,14 +114,14 @@ def _conditions(answer: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _value(slo: dict[str, Any]) -> str:
+def _value(slo: parts.Verdict) -> str:
     value, unit = slo["value"], slo["unit"]
     if value is None:
         return "met" if slo["met"] else DASH
     return duration(value) if unit == "s" else exact_rate(value) if unit == "per_s" else ratio(value)
 
 
-def _fell(one: dict[str, Any], unit: str) -> list[str]:
+def _fell(one: size.Fell, unit: str) -> list[str]:
     nearest, what = one["nearest"], one["what"]
     names = {
         "does not fit": "they do not fit",
@@ -153,7 +150,7 @@ def _fell(one: dict[str, Any], unit: str) -> list[str]:
     elif one["reason"] == "inconclusive":
         where = ", ".join(part for part in (where, nearest["said"]) if part)
     counts = f"{one['fleets']:,}", f"{one['simulated']:,}"
-    return [names[one["reason"]], _cut(where), *counts, said, cost(nearest["cost"], unit)]
+    return [names[one["reason"]], cut(where, MOST_LETTERS), *counts, said, cost(nearest["cost"], unit)]
 
 
 def _times(value: float) -> str:
@@ -165,40 +162,26 @@ def _times(value: float) -> str:
     return f"{value:.4g} x" if value < 10 else f"{value:.3g} x"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 3] + "..."
-
-
-def _front(found: dict[str, Any], paths: list[str]) -> Any:
+def _front(document: size.Size, paths: list[str]) -> Any:
     """Cost against latency: of the fleets simulated, those to which none is both as cheap and as early."""
-    rows = [found["seen"][at] for at in found["front"]]
+    rows = [document["seen"][at] for at in document["front"]]
     short_of = [row for row in rows if row["verdict"] != "met"]
     if len(short_of) > MOST_ROWS:
         kept = {round(at * (len(short_of) - 1) / (MOST_ROWS - 1)) for at in range(MOST_ROWS)}
         left_out = [row for at, row in enumerate(short_of) if at not in kept]
         rows = [row for row in rows if row not in left_out]
-    key = f"worst_{found['percentile']}"
-    columns = ["95 % interval", "objectives", *map(short, paths)]
-    return table(
-        [
-            f"latency for money: {found['unit']}" if found["unit"] == "USD/h" else found["unit"],
-            tail_name(found),
-            *columns,
-        ],
-        [
-            [
-                cost(row["cost"], found["unit"]),
-                duration(row[f"{key}_s"]),
-                _interval(row[f"{key}_low_s"], row[f"{key}_high_s"]),
-                row["verdict"],
-                *(str(row[path]) for path in paths),
-            ]
-            for row in rows
-        ],
-    )
+    unit = document["unit"]
+    first = f"latency for money: {unit}" if unit == "USD/h" else unit
+    cells = []
+    for row in rows:
+        worst = size.worst_of(row, document["percentile"])
+        values = (str(size.value_of(row, path)) for path in paths)
+        latency = [duration(worst["value"]), interval(worst, duration)]
+        cells.append([cost(row["cost"], unit), *latency, row["verdict"], *values])
+    return table([first, tail_name(document), "95 % interval", "objectives", *map(short, paths)], cells)
 
 
-def tail_name(found: dict[str, Any]) -> str:
+def tail_name(document: size.Size) -> str:
     """What latency is drawn against cost."""
-    has_spare = found["headroom"] or found["survive"]
-    return f"{found['percentile']} in the worst case" if has_spare else found["percentile"]
+    has_spare = document["headroom"] or document["survive"]
+    return f"{document['percentile']} in the worst case" if has_spare else document["percentile"]

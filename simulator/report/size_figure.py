@@ -2,102 +2,115 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.base.units import format_duration
-from simulator.report.load_figure import shortened
+from simulator.documents import parts, size
+from simulator.report import frame
 from simulator.report.size import cost, short, tail_name
 
 #: By verdict: colour, marker.
-LOOKS = {"met": ("#2171b5", "o"), "inconclusive": ("0.55", "D"), "failed": ("#d94801", "x")}
+LOOKS = {"met": (frame.BLUE, "o"), "inconclusive": ("0.55", "D"), "failed": (frame.ORANGE, "x")}
 #: Latencies are drawn up to so many times the bound, or the latest that met it.
 MOST = 4.0
 
 
-def size_figure(found: dict[str, Any], format_: str = "png") -> bytes:
+def size_figure(document: size.Size, format_: str = "png") -> bytes:
     """Draw a sizing (``Sizing.to_dict``); ``format_``: png, svg or pdf."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = frame.new(9, 5, parts.title_of(document))
     axes = figure.subplots()
-    title = found["scenario"] + (f": {found['description']}" if found["description"] else "")
-    figure.suptitle(shortened(title, 95), fontsize=11, x=0.01, ha="left")
-    key = f"worst_{found['percentile']}_s"
-    rows = found["seen"]
-    if any(row[key] is not None for row in rows):
-        top = _top(found, [row for row in rows if row[key] is not None], key)
-        for verdict, (color, marker) in LOOKS.items():
-            _points(axes, [row for row in rows if row["verdict"] == verdict], verdict, color, marker, found, top)
-        _steps(axes, [found["seen"][at] for at in found["front"]], key, top)
-        if found["answers"]:
-            _mark(axes, found, top)
+    points = [_Point.of(row, document["percentile"]) for row in document["seen"]]
+    if any(point.latency["value"] is not None for point in points):
+        top = _top(document, points)
+        for verdict in LOOKS:
+            _points(axes, [point for point in points if point.verdict == verdict], verdict, top)
+        _steps(axes, [points[at] for at in document["front"]], top)
+        if document["answers"]:
+            _mark(axes, document, points, top)
         axes.set_ylim(0, top)
     else:
-        axes.text(0.5, 0.5, "no fleet was simulated to a percentile", ha="center", transform=axes.transAxes, fontsize=9)
-    if found["bound_s"] is not None:
-        bound = f"bound, {format_duration(found['bound_s'])}"
-        axes.axhline(found["bound_s"], color="0.3", lw=1, ls="--", label=bound)
+        axes.text(
+            0.5,
+            0.5,
+            "no fleet was simulated to a percentile",
+            ha="center",
+            transform=axes.transAxes,
+            fontsize=frame.TEXT,
+        )
+    if document["bound_s"] is not None:
+        bound = f"bound, {format_duration(document['bound_s'])}"
+        axes.axhline(document["bound_s"], color="0.3", lw=1, ls="--", label=bound)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: format_duration(seconds) if seconds > 0 else "0"))
-    axes.set_xlabel(found["unit"], fontsize=9)
-    axes.set_ylabel(tail_name(found), fontsize=9)
-    axes.set_title(_said(found), fontsize=9, loc="left")
-    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
-    axes.tick_params(labelsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
-    out = io.BytesIO()
-    figure.savefig(out, format=format_, dpi=140, metadata={"Date": None} if format_ == "svg" else None)
-    return out.getvalue()
+    axes.set_xlabel(document["unit"], fontsize=frame.TEXT)
+    axes.set_ylabel(tail_name(document), fontsize=frame.TEXT)
+    axes.set_title(_searched(document), fontsize=frame.TEXT, loc="left")
+    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=frame.TEXT)
+    frame.around(axes)
+    return frame.saved(figure, format_)
 
 
-def _said(found: dict[str, Any]) -> str:
-    fleets = f"{found['simulated']:,} of {found['fleets']:,} fleets simulated"
-    spare = [f"{100 * found['headroom']:.4g} % headroom"] if found["headroom"] else []
-    spare += ["any one machine gone"] if found["survive"] else []
+def _searched(document: size.Size) -> str:
+    fleets = f"{document['simulated']:,} of {document['fleets']:,} fleets simulated"
+    spare = [f"{100 * document['headroom']:.4g} % headroom"] if document["headroom"] else []
+    spare += ["any one machine gone"] if document["survive"] else []
     also = f"; objectives are to hold also with {' and '.join(spare)}" if spare else ""
     return fleets + also
 
 
-def _top(found: dict[str, Any], rows: list[dict[str, Any]], key: str) -> float:
+@dataclass(frozen=True)
+class _Point:
+    """A fleet in the figure."""
+
+    cost: float
+    latency: parts.Interval  #: under the hardest condition, in seconds
+    verdict: str
+
+    @staticmethod
+    def of(row: size.Seen, percentile: str) -> _Point:
+        return _Point(row["cost"], size.worst_of(row, percentile), row["verdict"])
+
+
+def _top(document: size.Size, points: list[_Point]) -> float:
     """How far up latencies are drawn."""
-    bound_s = found["bound_s"] or 0.0
-    good_s = max([bound_s, *(row[key] for row in rows if row["verdict"] == "met")])
-    most_s = max(bound_s, *(row[key] for row in rows))
+    bound_s = document["bound_s"] or 0.0
+    known = [(point.latency["value"], point.verdict) for point in points if point.latency["value"] is not None]
+    good_s = max([bound_s, *(value for value, verdict in known if verdict == "met")])
+    most_s = max(bound_s, *(value for value, _ in known))
     return float(1.1 * (min(most_s, MOST * good_s) if good_s > 0 else most_s))
 
 
-def _points(
-    axes: Any, rows: list[dict[str, Any]], verdict: str, color: str, marker: str, found: dict[str, Any], top: float
-) -> None:
+def _points(axes: Any, points: list[_Point], verdict: str, top: float) -> None:
     """Fleets of one verdict with their intervals; what lies beyond the figure, or is not known, stands at its edge."""
-    if not rows:
+    if not points:
         return
-    key = f"worst_{found['percentile']}"
-    costs = [row["cost"] for row in rows]
-    for row in rows:
-        low, high = row[f"{key}_low_s"], row[f"{key}_high_s"]
+    color, marker = LOOKS[verdict]
+    costs = [point.cost for point in points]
+    for point in points:
+        low, high = point.latency["low"], point.latency["high"]
         if low is not None and low < top:
-            axes.plot([row["cost"]] * 2, [low, top if high is None else min(high, top)], color=color, lw=1, alpha=0.5)
-    values = [min(row[f"{key}_s"] or top, 0.985 * top) for row in rows]
+            axes.plot([point.cost] * 2, [low, top if high is None else min(high, top)], color=color, lw=1, alpha=0.5)
+    values = [min(point.latency["value"] or top, 0.985 * top) for point in points]
     label = {"met": "meets every objective", "failed": "fails", "inconclusive": "could not be told"}[verdict]
     axes.plot(costs, values, marker, ms=6, color=color, mew=1.6, ls="none", label=label)
 
 
-def _steps(axes: Any, rows: list[dict[str, Any]], key: str, top: float) -> None:
+def _steps(axes: Any, points: list[_Point], top: float) -> None:
     """The front: less latency costs more."""
-    if len(rows) > 1:
-        values = [min(row[key], top) for row in rows]
-        axes.step([row["cost"] for row in rows], values, where="post", color="0.3", lw=1, label="front")
+    if len(points) > 1:
+        values = [top if point.latency["value"] is None else min(point.latency["value"], top) for point in points]
+        axes.step([point.cost for point in points], values, where="post", color="0.3", lw=1, label="front")
 
 
-def _mark(axes: Any, found: dict[str, Any], top: float) -> None:
+def _mark(axes: Any, document: size.Size, points: list[_Point], top: float) -> None:
     """The cheapest fleet by name."""
-    best = found["answers"][0]
-    row = next(row for row in found["seen"] if row["verdict"] == "met")
+    best = document["answers"][0]
+    cheapest = next(point for point in points if point.verdict == "met")
     values = "\n".join(f"{short(path)} {value}" for path, value in best["values"].items())
-    text = f"{cost(best['cost'], found['unit'])} {found['unit']}\n{values}"
-    at = row["cost"], min(row[f"worst_{found['percentile']}_s"] or top, top)
+    text = f"{cost(best['cost'], document['unit'])} {document['unit']}\n{values}"
+    at = cheapest.cost, min(cheapest.latency["value"] or top, top)
     low, high = axes.get_xlim()
     is_right = at[0] > (low + high) / 2
     axes.annotate(
@@ -105,7 +118,7 @@ def _mark(axes: Any, found: dict[str, Any], top: float) -> None:
         at,
         xytext=(-24 if is_right else 24, -24),
         textcoords="offset points",
-        fontsize=8,
+        fontsize=frame.SMALL,
         va="top",
         ha="right" if is_right else "left",
         arrowprops={"arrowstyle": "-", "color": "0.5", "lw": 0.8},

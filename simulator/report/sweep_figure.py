@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from simulator.base.units import format_duration
-from simulator.report.load_figure import shortened
-from simulator.report.sweep_values import Axis, axes_of
+import numpy as np
 
-Row = dict[str, Any]
+from simulator.base.units import format_duration
+from simulator.documents import parts, sweep
+from simulator.report import frame
+from simulator.report.sweep_values import Axis, axes_of, known, number
+
+Row = sweep.Row
 
 FORMATS = ("png", "svg")
 #: Percentiles that are drawn where a figure is of one scenario, besides the one that matters.
@@ -22,47 +24,35 @@ MOST_LINES, MOST_PRINTED = 12, 400
 LOADS = ("load.rate", "load.scale")
 
 
-def sweep_figures(found: dict[str, Any]) -> dict[str, bytes]:
+def sweep_figures(document: sweep.Sweep) -> dict[str, bytes]:
     """Draw a sweep (``Sweep.to_dict``): figures by name of file, none where nothing was varied or answered.
 
     ``hockey_stick`` where a load was varied, else ``latency``; ``heat_map`` where two numbers were.
     """
-    rows = [row for row in found["points"] if row["error"] is None]
-    varied = [axis for axis in axes_of(found["provenance"]["parameters"], rows) if len(axis.values) > 1]
+    rows = [row for row in document["points"] if row["error"] is None]
+    varied = [axis for axis in axes_of(document["provenance"]["parameters"], rows) if len(axis.values) > 1]
     if not rows or not varied:
         return {}
-    drawn = {}
+    figures = {}
     load = next((axis for axis in varied if axis.path in LOADS), None)
     first = load or next((axis for axis in varied if axis.is_numeric), varied[0])
     others = [axis for axis in varied if axis is not first]
-    drawn["latency" if load is None else "hockey_stick"] = _lines(found, rows, first, others)
+    figures["latency" if load is None else "hockey_stick"] = _lines(document, rows, first, others)
     grid = [axis for axis in varied if axis.is_numeric and not axis.differs]
     if len(grid) >= 2:
-        drawn["heat_map"] = _map(found, rows, grid[0], grid[1], [axis for axis in varied if axis not in grid[:2]])
-    return {f"{name}.{kind}": _saved(figure, kind) for name, figure in drawn.items() for kind in FORMATS}
+        figures["heat_map"] = _map(document, rows, grid[0], grid[1], [axis for axis in varied if axis not in grid[:2]])
+    return {f"{name}.{kind}": frame.saved(figure, kind) for name, figure in figures.items() for kind in FORMATS}
 
 
-def _saved(figure: Any, kind: str) -> bytes:
-    """The bytes of a figure, the same for the same figure."""
-    from matplotlib import rc_context
-
-    out = io.BytesIO()
-    with rc_context({"svg.hashsalt": "shardsim"}):
-        figure.savefig(out, format=kind, dpi=140, metadata={"Date": None} if kind == "svg" else None)
-    return out.getvalue()
-
-
-def _new(found: dict[str, Any], fixed: Sequence[Axis], height: float) -> tuple[Any, Any]:
+def _new(document: sweep.Sweep, fixed: Sequence[Axis], height: float) -> tuple[Any, Any]:
     """A figure with its title, in which values that are not drawn are said."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, height), layout="constrained")
-    title = found["scenario"] + (f": {found['description']}" if found["description"] else "")
-    figure.suptitle(shortened(title, 95), fontsize=11, x=0.01, ha="left")
+    figure = frame.new(9, height, parts.title_of(document))
     axes = figure.subplots()
     if fixed:
-        axes.set_title("at " + ", ".join(f"{axis.path}={axis.values[0]}" for axis in fixed), fontsize=9, loc="left")
-    axes.tick_params(labelsize=9)
+        axes.set_title(
+            "at " + ", ".join(f"{axis.path}={axis.values[0]}" for axis in fixed), fontsize=frame.TEXT, loc="left"
+        )
+    axes.tick_params(labelsize=frame.TEXT)
     return figure, axes
 
 
@@ -70,11 +60,11 @@ def _at_first(rows: Sequence[Row], fixed: Sequence[Axis]) -> list[Row]:
     return [row for row in rows if all(row[axis.path] == axis.values[0] for axis in fixed)]
 
 
-def _lines(found: dict[str, Any], rows: list[Row], first: Axis, others: list[Axis]) -> Any:
+def _lines(document: sweep.Sweep, rows: list[Row], first: Axis, others: list[Axis]) -> Any:
     """Latency against the first axis: several percentiles, or one of them for each value of a second axis."""
-    figure, axes = _new(found, others[1:], 4.8)
+    figure, axes = _new(document, others[1:], 4.8)
     rows = _at_first(rows, others[1:])
-    aim, is_load = found["aim"], first.path in LOADS
+    aim, is_load = document["aim"], first.path in LOADS
     names = [name for name in dict.fromkeys((*SHOWN, aim["percentile"])) if f"latency_{name}_s" in rows[0]]
     if others:
         values = others[0].values[:: math.ceil(len(others[0].values) / MOST_LINES)]
@@ -87,17 +77,17 @@ def _lines(found: dict[str, Any], rows: list[Row], first: Axis, others: list[Axi
         for name, color in zip(names, _colors(len(names), is_numeric=True), strict=True):
             _line(axes, rows, first, name, color, name, is_one_of_several=False)
         title = None
-    drawn = [aim["percentile"]] if others else names
-    _axes(axes, rows, drawn, first, is_load, aim["bound_s"])
+    percentiles = [aim["percentile"]] if others else names
+    _axes(axes, rows, percentiles, first, is_load, aim["bound_s"])
     if aim["bound_s"] is not None:
-        axes.axhline(aim["bound_s"], color="#d94801", lw=1.2)
+        axes.axhline(aim["bound_s"], color=frame.ORANGE, lw=1.2)
         where = {"xy": (0.005, aim["bound_s"]), "xycoords": ("axes fraction", "data"), "va": "bottom"}
-        axes.annotate(aim["slo"], fontsize=9, color="#d94801", **where)
-    known = [row for row in rows if any(row[f"latency_{name}_s"] is not None for name in drawn)]
-    if any(row["verdict"] != "stable" for row in known):
+        axes.annotate(aim["slo"], fontsize=frame.TEXT, color=frame.ORANGE, **where)
+    drawable = [row for row in rows if any(row[f"latency_{name}_s"] is not None for name in percentiles)]
+    if any(row["verdict"] != "stable" for row in drawable):
         axes.plot([], [], "o", mfc="white", color="0.3", ms=5, label="hollow: not stable")
-    axes.set_ylabel("latency, 95 % interval" if others else "latency, 95 % intervals", fontsize=9)
-    axes.legend(title=title, title_fontsize=9, fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+    axes.set_ylabel("latency, 95 % interval" if others else "latency, 95 % intervals", fontsize=frame.TEXT)
+    frame.beside(axes, title=title, title_fontsize=frame.TEXT, bbox_to_anchor=(1.01, 1))
     return figure
 
 
@@ -105,8 +95,8 @@ def _colors(count: int, is_numeric: bool) -> list[Any]:
     from matplotlib import colormaps
 
     if not is_numeric:
-        return [f"C{number % 10}" for number in range(count)]
-    return [colormaps["viridis"](0.85 * number / max(1, count - 1)) for number in range(count)]
+        return [f"C{place % 10}" for place in range(count)]
+    return [colormaps["viridis"](0.85 * place / max(1, count - 1)) for place in range(count)]
 
 
 def _line(
@@ -117,8 +107,8 @@ def _line(
     ordered = sorted(rows, key=lambda row: _x(row, first, is_load))
     x = [_x(row, first, is_load) for row in ordered]
     value, low, high = (
-        [math.nan if row[f"latency_{name}_s{end}"] is None else row[f"latency_{name}_s{end}"] for row in ordered]
-        for end in ("", "_low", "_high")
+        [math.nan if (latency_s := number(row, key)) is None else latency_s for row in ordered]
+        for key in (f"latency_{name}_s", f"latency_{name}_s_low", f"latency_{name}_s_high")
     )
     top = [_above(one, end) for one, end in zip(value, high, strict=True)]
     if is_load or first.is_numeric:
@@ -129,7 +119,8 @@ def _line(
     for is_stable, face in ((True, color), (False, "white")):
         here = [place for place, row in enumerate(ordered) if (row["verdict"] == "stable") is is_stable]
         axes.plot([x[i] for i in here], [value[i] for i in here], "o", ms=4.5, color=color, mfc=face)
-    saturated = {row["rate_per_s"] / row["bottleneck_utilisation"] for row in rows if row["bottleneck_utilisation"]}
+    busy = [(known(row, "rate_per_s"), known(row, "bottleneck_utilisation")) for row in rows]
+    saturated = {rate_per_s / utilisation for rate_per_s, utilisation in busy if utilisation}
     if is_load and saturated:
         axes.axvline(max(saturated), color=color if is_one_of_several else "0.4", lw=1, ls=":")
 
@@ -140,91 +131,77 @@ def _above(value: float, high: float) -> float:
 
 
 def _x(row: Row, first: Axis, is_load: bool) -> float:
-    return float(row["rate_per_s"]) if is_load else first.position(row[first.path])
+    return known(row, "rate_per_s") if is_load else first.position(row[first.path])
 
 
 def _axes(axes: Any, rows: list[Row], names: Sequence[str], first: Axis, is_load: bool, bound_s: float | None) -> None:
     """Scales and labels."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    known = [row[f"latency_{name}_s"] for row in rows for name in names if row[f"latency_{name}_s"] is not None]
-    known += [] if bound_s is None else [bound_s]
+    latencies = [*(number(row, f"latency_{name}_s") for row in rows for name in names), bound_s]
+    limits = [latency_s for latency_s in latencies if latency_s is not None]
     axes.set_yscale("log")
-    if known:
-        axes.set_ylim(min(known) / 1.5, max(known) * 2)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(_durations())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    if limits:
+        axes.set_ylim(min(limits) / 1.5, max(limits) * 2)
+    frame.logarithmic(axes.yaxis, _tick)
     axes.grid(axis="y", color="0.9", lw=0.8)
     if is_load:
-        axes.set_xlim(0, 1.08 * max(row["rate_per_s"] for row in rows))
-        axes.set_xlabel("mean load, queries a second (dotted: saturation)", fontsize=9)
+        axes.set_xlim(0, 1.08 * max(known(row, "rate_per_s") for row in rows))
+        axes.set_xlabel("mean load, queries a second (dotted: saturation)", fontsize=frame.TEXT)
     else:
-        axes.set_xlabel(first.label, fontsize=9)
+        axes.set_xlabel(first.label, fontsize=frame.TEXT)
         if not first.is_numeric:
             axes.set_xticks(range(len(first.values)), [str(value) for value in first.values])
             axes.set_xlim(-0.5, len(first.values) - 0.5)
-    axes.spines[["top", "right"]].set_visible(False)
+    frame.around(axes)
 
 
-def _durations() -> Any:
-    """Ticks as durations, 50 ms rather than 50.0 ms."""
-    from matplotlib.ticker import FuncFormatter
-
-    def tick(value: float, _: int) -> str:
-        number, unit = format_duration(value).split()
-        return f"{float(number):g} {unit}"
-
-    return FuncFormatter(tick)
+def _tick(seconds: float) -> str:
+    """A duration, 50 ms rather than 50.0 ms."""
+    amount, unit = format_duration(seconds).split()
+    return f"{float(amount):g} {unit}"
 
 
-def _map(found: dict[str, Any], rows: list[Row], down: Axis, across: Axis, fixed: list[Axis]) -> Any:
+def _map(document: sweep.Sweep, rows: list[Row], down: Axis, across: Axis, fixed: list[Axis]) -> Any:
     """The percentile that matters, by colour and in figures, for each pair of values."""
-    import numpy as np
     from matplotlib.colors import LogNorm
-    from matplotlib.ticker import LogLocator, NullFormatter
 
     rows = _at_first(rows, fixed)
     shape = (len(down.values), len(across.values))
-    figure, axes = _new(found, fixed, 1.9 + min(8.0, 0.5 * shape[0]))
-    name = found["aim"]["percentile"]
+    figure, axes = _new(document, fixed, 1.9 + min(8.0, 0.5 * shape[0]))
+    name = document["aim"]["percentile"]
     cells: dict[tuple[int, int], Row] = {
         (down.values.index(row[down.path]), across.values.index(row[across.path])): row for row in rows
     }
     values = np.full(shape, np.nan)
     for place, row in cells.items():
-        if row[f"latency_{name}_s"] is not None:
-            values[place] = row[f"latency_{name}_s"]
+        latency_s = number(row, f"latency_{name}_s")
+        if latency_s is not None:
+            values[place] = latency_s
     axes.set_facecolor("0.9")
     if np.isfinite(values).any():
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
         norm = LogNorm(low, high if high > low else low * 1.01)
         image = axes.imshow(values, cmap="viridis_r", norm=norm, aspect="auto", origin="lower")
         bar = figure.colorbar(image, ax=axes, pad=0.01)
-        bar.set_label(f"{name} of latency", fontsize=9)
-        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        bar.ax.yaxis.set_major_formatter(_durations())
-        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        bar.set_label(f"{name} of latency", fontsize=frame.TEXT)
+        frame.logarithmic(bar.ax.yaxis, _tick)
     if values.size <= MOST_PRINTED:
         _print(axes, cells, values, name)
     axes.set_xticks(range(shape[1]), [str(value) for value in across.values])
     axes.set_yticks(range(shape[0]), [str(value) for value in down.values])
-    axes.set_xlabel(across.path, fontsize=9)
-    axes.set_ylabel(down.path, fontsize=9)
+    axes.set_xlabel(across.path, fontsize=frame.TEXT)
+    axes.set_ylabel(down.path, fontsize=frame.TEXT)
     return figure
 
 
 def _print(axes: Any, cells: dict[tuple[int, int], Row], values: Any, name: str) -> None:
     """The value of each cell, and whether all objectives are met there."""
-    import numpy as np
-
     middle = math.sqrt(float(np.nanmin(values)) * float(np.nanmax(values))) if np.isfinite(values).any() else 1.0
     for (i, j), row in cells.items():
-        value = row[f"latency_{name}_s"]
-        said = (
+        value = number(row, f"latency_{name}_s")
+        text = (
             ("saturated" if row["verdict"] == "saturated" else "too few") if value is None else format_duration(value)
         )
         if row["slos_met"] is not None:
-            said += {"met": "\nmet", "failed": "\nFAILED", "inconclusive": "\ninconclusive"}[row["slos_met"]]
+            text += {"met": "\nmet", "failed": "\nFAILED"}.get(str(row["slos_met"]), "\ninconclusive")
         color = "white" if value is not None and value > middle else "black"
-        axes.text(j, i, said, ha="center", va="center", fontsize=8, color=color)
+        axes.text(j, i, text, ha="center", va="center", fontsize=frame.SMALL, color=color)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
 
 from simulator.base.units import format_duration, format_rate
+from simulator.documents import parts
 
 DASH = "-"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
     """A plain table; the first ``left`` columns are flush left, the others right."""
-    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for place, column in enumerate(columns):
-        made.add_column(column, justify="left" if place < left else "right", no_wrap=place > 0)
+        grid.add_column(column, justify="left" if place < left else "right", no_wrap=place > 0)
     for row in rows:
-        made.add_row(*row)
-    return made
+        grid.add_row(*row)
+    return grid
 
 
 def rendered(parts: Sequence[Any], width: int, color: bool) -> str:
@@ -47,19 +48,37 @@ def duration(seconds: float | None) -> str:
     return DASH if seconds is None else format_duration(seconds)
 
 
-def duration_interval(found: dict[str, Any] | None) -> tuple[str, str]:
+def duration_interval(figure: parts.Percentile | parts.Interval | None) -> tuple[str, str]:
     """Value and interval of a duration; one that is only known from below is printed as ``>=``."""
-    if found is None:
+    if figure is None:
         return DASH, ""
-    if found.get("at_least"):
-        largest = found["largest_finite"]
+    if figure.get("at_least"):
+        largest = cast(parts.Percentile, figure).get("largest_finite")
         return (">= " + format_duration(largest) if largest is not None else "never"), ""
-    value, low, high = found["value"], found["low"], found["high"]
+    return duration(figure["value"]), interval(figure, duration)
+
+
+def interval(ends: parts.Interval, show: Callable[[float], str]) -> str:
+    """The interval of a figure; nothing where it is not known; of one without an upper end the lower one."""
+    low, high = ends["low"], ends["high"]
     if low is None:
-        return duration(value), ""
-    return duration(
-        value
-    ), f"{format_duration(low)} .. {format_duration(high)}" if high is not None else f">= {duration(low)}"
+        return ""
+    return f"{show(low)} .. {show(high)}" if high is not None else f">= {show(low)}"
+
+
+def notes(lines: Iterable[str]) -> list[str]:
+    """Notes below all else, after an empty line; nothing if there are none."""
+    shown = [f"note: {line}" for line in lines]
+    return ["", *shown] if shown else []
+
+
+def cut(text: str, most: int) -> str:
+    """A text in so many letters.
+
+    >>> cut("a long message", 9)
+    'a long...'
+    """
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def rate(per_s: float | None) -> str:
@@ -78,6 +97,24 @@ def ratio(value: float | None) -> str:
     percent = 100 * value
     digits = 2 if 99 < percent < 100 or 0 < percent < 1 else 1
     return f"{percent:.{digits}f} %"
+
+
+def exact_rate(per_s: float) -> str:
+    """A rate with four digits.
+
+    >>> exact_rate(53.9482), exact_rate(12345.6)
+    ('53.95/s', '12,346/s')
+    """
+    return f"{per_s:,.0f}/s" if per_s >= 1000 else f"{per_s:.4g}/s"
+
+
+def signed(part: float) -> str:
+    """A part in percent with its sign.
+
+    >>> signed(0.079), signed(-0.5)
+    ('+7.9 %', '-50 %')
+    """
+    return f"{100 * part:+.3g} %" if abs(part) < 10 else f"{part + 1:.3g} times"
 
 
 def number(value: float | None) -> str:

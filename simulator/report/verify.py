@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from simulator.base.units import format_duration
-from simulator.report.text import DASH, rendered, table
+from simulator.documents import verify
+from simulator.report.text import DASH, cut, rendered, table
 
 COLUMNS = ("family", "configuration", "statistic", "exact", "simulated", "99.9 % interval", "verdict")
 #: Letters of a configuration in the printed table.
@@ -25,42 +26,40 @@ RULES = (
 )
 
 
-def verify_table(found: dict[str, Any], width: int = 120, color: bool = False) -> str:
+def verify_table(document: verify.Verification, width: int = 120, color: bool = False) -> str:
     """A verification (``Verification.to_dict``) as text; what cannot be expressed is listed where all was asked for."""
-    rows = [_cells(line, MOST) for line in found["lines"]]
+    rows = [_cells(line, MOST) for line in document["lines"]]
     parts: list[Any] = [table(COLUMNS, rows, 3), ""] if rows else []
-    if found["whole"]:
-        missing = [[why, " ".join(names)] for why, names in by_reason(found).items()]
+    if document["whole"]:
+        missing = [[why, " ".join(names)] for why, names in by_reason(document).items()]
         parts += [table(("cannot be expressed yet", "families"), missing, 2), ""]
-    return rendered([*parts, *closing(found)], width, color)
+    return rendered([*parts, *closing(document)], width, color)
 
 
-def by_reason(found: dict[str, Any]) -> dict[str, list[str]]:
+def by_reason(document: verify.Verification) -> dict[str, list[str]]:
     """The families that cannot be expressed yet, by what is missing; first the features, then what needs none."""
     kinds: dict[str, list[str]] = {}
-    for name, why in found["not_yet"].items():
+    for name, why in document["not_yet"].items():
         kinds.setdefault(why, []).append(name)
     return dict(sorted(kinds.items(), key=lambda kind: kind[0].startswith("no ")))
 
 
-def closing(found: dict[str, Any]) -> list[str]:
+def closing(document: verify.Verification) -> list[str]:
     """What it comes to: a line each on failures, verdicts, false alarms, families, time."""
-    verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in found["verdicts"].items()) or "nothing was held"
-    held = f"{len(found['lines']):,}"
-    depth = "--deep" if found["deep"] else "default depth"
-    lines = [_named(line) for line in found["lines"] if line["verdict"] in found["failures"]]
+    verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in document["verdicts"].items())
+    held = f"{len(document['lines']):,} lines of {len(document['families'])} families"
+    depth = "--deep" if document["deep"] else "default depth"
+    lines = [_named(line) for line in document["lines"] if line["verdict"] in document["failures"]]
     lines += [
-        f"{depth}, seed {found['seed']}: {held} lines of {len(found['families'])} families: {verdicts}",
-        _false_alarms(found["false_alarms"]),
-        f"{len(found['not_yet'])} families of the collection cannot be expressed yet",
+        f"{depth}, seed {document['seed']}: {held}: {verdicts or 'nothing was held'}",
+        _false_alarms(document["false_alarms"]),
+        f"{len(document['not_yet'])} families of the collection cannot be expressed yet",
     ]
-    took = format_duration(round(found["wall_s"], 1))
-    if found["interrupted"]:
-        return [
-            *lines,
-            f"interrupted after {took}: {found['done']} of {found['total']} pieces were done; the rest is not known",
-        ]
-    count = found["failed"]
+    took = format_duration(round(document["wall_s"], 1))
+    if document["interrupted"]:
+        done = f"{document['done']} of {document['total']} pieces were done"
+        return [*lines, f"interrupted after {took}: {done}; the rest is not known"]
+    count = document["failed"]
     if count:
         return [
             *lines,
@@ -69,27 +68,27 @@ def closing(found: dict[str, Any]) -> list[str]:
     return [*lines, f"verified in {took}"]
 
 
-def _false_alarms(found: dict[str, Any]) -> str:
-    miss, alarm = found["miss"], found["contradiction"]
-    own = found["lines"] * found["of_a_line"]
+def _false_alarms(document: verify.FalseAlarms) -> str:
+    miss, alarm = document["miss"], document["contradiction"]
+    own = document["lines"] * document["of_a_line"]
     each = f"({miss:g} x {miss:g}, two misses, + {alarm:g}, a contradiction)"
-    count = f"{found['lines']:,} line{'s' if found['lines'] != 1 else ''}"
+    count = f"{document['lines']:,} line{'s' if document['lines'] != 1 else ''}"
     said = f"chance of a false alarm: {count} x {each}"
     more = (
-        "" if found["in_all"] <= own * (1 + 1e-9) else f"; with coverages, if they are nominal, {found['in_all']:.1e}"
+        ""
+        if document["in_all"] <= own * (1 + 1e-9)
+        else f"; with coverages, if they are nominal, {document['in_all']:.1e}"
     )
     return f"{said} = {own:.1e}{more}"
 
 
-def _named(line: dict[str, Any]) -> str:
+def _named(line: verify.Line) -> str:
     note = f": {line['note']}" if line["note"] else ""
     return f"{line['verdict']}: {line['family']} {line['configuration']}, {line['statistic']}{note}"
 
 
-def _cells(line: dict[str, Any], most: int | None = None) -> list[str]:
-    name = line["configuration"]
-    if most is not None and len(name) > most:
-        name = name[: most - 3] + "..."
+def _cells(line: verify.Line, most: int | None = None) -> list[str]:
+    name = line["configuration"] if most is None else cut(line["configuration"], most)
     ends = line["low"], line["high"]
     interval = "" if ends == (None, None) else f"{_number(ends[0])} .. {_number(ends[1])}"
     return [
@@ -107,31 +106,32 @@ def _number(value: float | None) -> str:
     return DASH if value is None else f"{value:.5g}"
 
 
-def verify_csv(found: dict[str, Any]) -> str:
+def verify_csv(document: verify.Verification) -> str:
     """All lines, a row each, all digits; empty where there is nothing."""
     out = io.StringIO()
-    names = list(found["lines"][0]) if found["lines"] else []
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(["" if line[name] is None else line[name] for name in names] for line in found["lines"])
+    writer.writerow(list(document["lines"][0]) if document["lines"] else [])
+    writer.writerows(["" if value is None else value for value in line.values()] for line in document["lines"])
     return out.getvalue()
 
 
-def verify_markdown(found: dict[str, Any], figures: dict[str, str]) -> str:
+def verify_markdown(document: verify.Verification, figures: dict[str, str]) -> str:
     """The report of a verification; ``figures``: what each shows, by name of file."""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    text = ["# Verification of shardsim", "", versions, "", *(f"- {line}" for line in closing(found)), ""]
+    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    text = ["# Verification of shardsim", "", versions, "", *(f"- {line}" for line in closing(document)), ""]
     text += [*RULES, ""]
     for name, what in figures.items():
         text += [f"![{what}]({name})", "", what, ""]
-    for family, lines in groupby(found["lines"], key=lambda line: line["family"]):
-        known = found["verified"].get(family)
+    for family, lines in groupby(document["lines"], key=lambda line: line["family"]):
+        known = document["verified"].get(family)
         text += [f"## {family}", ""]
         if known is not None:
             text += [f"{known['system']}. *{known['source']}*", ""]
         text += _markdown([COLUMNS[1:], *(_cells(line)[1:] for line in lines)])
     text += ["## What cannot be expressed yet", ""]
-    text += _markdown([("missing", "families"), *((why, ", ".join(names)) for why, names in by_reason(found).items())])
+    text += _markdown(
+        [("missing", "families"), *((why, ", ".join(names)) for why, names in by_reason(document).items())]
+    )
     return "\n".join(text)
 
 

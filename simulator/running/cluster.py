@@ -12,11 +12,11 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from simulator.base.errors import UnavailableError
-from simulator.running.execute import LOOK_S, Pool
-from simulator.running.run import versions
+from simulator.running.pools import LOOK_S, Pool
+from simulator.running.provenance import versions
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://([^\s:/]+|\[[^\s/]+\]):\d+")
 #: Seconds to wait for the scheduler; and for a worker, at first or when all are gone.
@@ -26,15 +26,15 @@ CONNECT_S, WORKERS_S = 10.0, 60.0
 @lru_cache(maxsize=1)
 def fingerprint() -> tuple[tuple[str, str], ...]:
     """Versions of what figures depend on, to the last bit."""
-    return tuple((name, said) for name, said in versions().items() if name != "python")
+    return tuple((name, number) for name, number in versions().items() if name != "python")
 
 
-def on_cluster(function: Callable[[Item], Found]) -> Callable[[Item], Found]:
+def on_cluster(function: Callable[[Item], Answer]) -> Callable[[Item], Answer]:
     """``function`` for workers elsewhere, which refuse if they are of another version."""
     return partial(_checked, function, fingerprint())
 
 
-def _checked(function: Callable[[Item], Found], wanted: tuple[tuple[str, str], ...], item: Item) -> Found:
+def _checked(function: Callable[[Item], Answer], wanted: tuple[tuple[str, str], ...], item: Item) -> Answer:
     for (name, there), (_, here) in zip(fingerprint(), wanted, strict=True):
         if there != here:
             raise UnavailableError(f"a worker of the cluster has {name} {there}, here it is {here}: install the same")

@@ -8,15 +8,15 @@ import platform
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.base.errors import ContradictionError
-from simulator.core import routing
+from simulator.documents import doctor
 
 PACKAGE = "shardsim"
-POLICIES = tuple(policy.name for policy in routing.POLICIES)
 
 
 def all_that_differs() -> dict[str, Any]:
@@ -26,13 +26,14 @@ def all_that_differs() -> dict[str, Any]:
     """
     from simulator.core.laws.family import Statement
     from simulator.core.laws.sampling import FAMILIES
+    from simulator.core.routing import BY_NAME
 
     factors = [
         {"kind": family.name, **family.factor.examples()[0]}
         for family in FAMILIES
         if isinstance(family.factor, Statement)
     ]
-    assert len(factors) <= 2 * len(POLICIES), "each is the factor of some stage"
+    assert len(factors) <= 2 * len(BY_NAME), "each is the factor of some stage"
     return {
         "name": "doctor_engines",
         "load": {"rate": "100/s", "work": {"kind": "lognormal", "cv": 0.5}},
@@ -51,7 +52,7 @@ def all_that_differs() -> dict[str, Any]:
                 "network": {"request": "100us", "response": {"kind": "lognormal", "p50": "200us", "p99": "2ms"}},
                 "merge": {"time": "300us", "workers": index % 3},
             }
-            for index, policy in enumerate(POLICIES)
+            for index, policy in enumerate(BY_NAME)
         ],
     }
 
@@ -66,19 +67,43 @@ MM1: dict[str, Any] = {
 MM1_EXACT_S = {"mean": 1 / (1 - 0.8), "p95": math.log(20) / (1 - 0.8)}
 
 
-def examine(say: Callable[[str], None] | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Examination:
+    """What an installation is, and whether it is sound."""
+
+    kind: ClassVar[str] = "doctor"
+
+    document: doctor.Doctor
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is well; 99: something is not."""
+        return 0 if self.document["well"] else 99
+
+    def to_dict(self) -> doctor.Doctor:
+        """As written by ``shardsim doctor --format json``."""
+        return self.document
+
+    def at(self, is_terminal: bool, columns: int, has_color: bool) -> Examination:
+        """With where it is printed."""
+        terminal: doctor.Terminal = {"is_terminal": is_terminal, "columns": columns, "has_color": has_color}
+        return Examination({**self.document, "terminal": terminal})
+
+
+def examine(say: Callable[[str], None] | None = None) -> Examination:
     """Everything about an installation: ``to_do`` says what to change, and ``well`` that there is nothing.
 
-    Modules that need other packages are loaded when they are needed, for one may be missing. ``say`` is told what a
-    wait is for.
+    Modules that need other packages are loaded when they are needed, for one may be missing. ``say`` is called with a
+    line when a wait begins.
     """
-    found = package_versions()
+    packages = package_versions()
     to_do = [
         f"{item['name']} is older than {PACKAGE} needs, or missing: python -m pip install --upgrade {PACKAGE}"
-        for item in found
+        for item in packages
         if not item["well"]
     ]
-    cache, checks = None, []
+    cache: doctor.Cache | None = None
+    checks: list[doctor.Check] = []
     try:
         checks = self_check(say)
         cache = kernel_cache()
@@ -88,18 +113,20 @@ def examine(say: Callable[[str], None] | None = None) -> dict[str, Any]:
         to_do.append(cache["cure"])
     failed = [check["name"] for check in checks if not check["well"]]
     to_do += [f"self-check {name} failed: do not trust results, and report all of this output" for name in failed]
-    return {
-        "schema": 1,
-        "well": not to_do,
-        "versions": found,
-        "machine": {"processor": platform.machine(), "system": platform.system(), "cores": cores(), **memory()},
-        "cache": cache,
-        "checks": checks,
-        "to_do": to_do,
-    }
+    return Examination(
+        {
+            "schema": 1,
+            "well": not to_do,
+            "versions": packages,
+            "machine": {"processor": platform.machine(), "system": platform.system(), "cores": cores(), **memory()},
+            "cache": cache,
+            "checks": checks,
+            "to_do": to_do,
+        }
+    )
 
 
-def package_versions() -> list[dict[str, Any]]:
+def package_versions() -> list[doctor.Version]:
     """Versions of Python, of the package and of what it needs, each with its lower bound."""
     try:
         rows = [("python", platform.python_version(), lower_bound(metadata(PACKAGE)["Requires-Python"] or ""))]
@@ -114,8 +141,8 @@ def package_versions() -> list[dict[str, Any]]:
         except PackageNotFoundError:
             rows.append((name, "", lower_bound(line)))
     return [
-        {"name": name, "found": found or None, "needed": least, "well": bool(found) and is_at_least(found, least)}
-        for name, found, least in rows
+        {"name": name, "found": number or None, "needed": least, "well": bool(number) and is_at_least(number, least)}
+        for name, number, least in rows
     ]
 
 
@@ -129,13 +156,13 @@ def lower_bound(requirement: str) -> str:
     return match[1] if match else ""
 
 
-def is_at_least(found: str, least: str) -> bool:
+def is_at_least(number: str, least: str) -> bool:
     """Whether a version reaches a bound, by the numbers that it begins with.
 
     >>> is_at_least("2.10.1rc1", "2.7"), is_at_least("4.0", "4.1"), is_at_least("3", "3.0")
     (True, False, True)
     """
-    one, two = ([int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part] for text in (found, least))  # type: ignore[index]
+    one, two = ([int(part) for part in re.match(r"[\d.]*", text)[0].split(".") if part] for text in (number, least))  # type: ignore[index]
     longest = max(len(one), len(two))
     return one + [0] * (longest - len(one)) >= two + [0] * (longest - len(two))
 
@@ -145,7 +172,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def memory() -> dict[str, int | None]:
+def memory() -> doctor.Memory:
     """Bytes of memory: what there is, or less where a control group allows less; and what is free."""
     try:
         page = os.sysconf("SC_PAGE_SIZE")
@@ -159,7 +186,7 @@ def memory() -> dict[str, int | None]:
     return {"memory_bytes": min(total, limit), "free_bytes": min(free, limit)}
 
 
-def kernel_cache() -> dict[str, Any]:
+def kernel_cache() -> doctor.Cache:
     """Where compiled kernels are kept, whether they are there, and what to do if that is not where they should be."""
     from simulator.core.jit import cache_choices, cache_directory, is_compiled
 
@@ -180,7 +207,7 @@ def kernel_cache() -> dict[str, Any]:
     }
 
 
-def self_check(say: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+def self_check(say: Callable[[str], None] | None = None) -> list[doctor.Check]:
     """Both engines on one scenario with every routing policy, and one law that is known exactly."""
     from simulator.core.jit import AHEAD, PARTS, cache_directory
     from simulator.engines import compile_ahead
@@ -194,7 +221,7 @@ def self_check(say: Callable[[str], None] | None = None) -> list[dict[str, Any]]
     ]
 
 
-def _timed(name: str, what: str, check: Callable[[], str]) -> dict[str, Any]:
+def _timed(name: str, what: str, check: Callable[[], str]) -> doctor.Check:
     began = time.monotonic()
     try:
         seen, is_well = check(), True
@@ -211,11 +238,13 @@ def engines_agree() -> str:
     ContradictionError
         If they differ.
     """
-    from simulator.running.engine_check import check_engines
+    from simulator.planner.plans import Plans
+    from simulator.running.engine_check import check_engines, most_queries
     from simulator.scenario import scenario_from_dict
 
-    found = check_engines(scenario_from_dict(all_that_differs()))
-    return f"equal in every column: {found.tasks:,} tasks of {found.queries:,} queries"
+    plans = Plans.of(scenario_from_dict(all_that_differs()))
+    check = check_engines(plans.make(0, plans.load().head(most_queries(plans.system.shards))))
+    return f"equal in every column: {check.tasks:,} tasks of {check.queries:,} queries"
 
 
 def mm1_holds() -> str:
@@ -238,7 +267,7 @@ def mm1_holds() -> str:
         check = checks.get(statistic)
         if check is None or check["verdict"] not in ("agrees", "outside 95 %"):
             raise ContradictionError(f"the {statistic} was not held against {exact_s:g} s")
-        if not math.isclose(check["expected"], exact_s, rel_tol=1e-9):
+        if check["expected"] is None or not math.isclose(check["expected"], exact_s, rel_tol=1e-9):
             raise ContradictionError(f"the {statistic} is {exact_s:g} s, and the program expects {check['expected']}")
         seen.append(f"{statistic} {check['observed']:.4g} s, exact {exact_s:.4g} s")
     return "; ".join(seen)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from simulator.base.errors import ContradictionError
+from simulator.core.plan import Plan
 from simulator.core.trace import same_trace
+from simulator.documents import run
 from simulator.engines import compiled, reference
-from simulator.planner.plans import make_plan
-from simulator.scenario import Scenario
 
 #: Tasks that both engines simulate: about a second of the reference engine.
 TASKS = 50_000
@@ -22,13 +21,18 @@ class EngineCheck:
     queries: int
     tasks: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.EngineCheck:
         """As laid out in the README."""
         return {"queries": self.queries, "tasks": self.tasks, "equal": True}
 
 
-def check_engines(scenario: Scenario) -> EngineCheck:
-    """Hold the compiled engine against the reference engine on the first queries of a scenario.
+def most_queries(shards: int) -> int:
+    """Queries that both engines simulate where each is so many tasks."""
+    return max(2, TASKS // shards)
+
+
+def check_engines(plan: Plan) -> EngineCheck:
+    """Hold the compiled engine against the reference engine on a plan of a few queries.
 
     Looking ahead and event by event, every instant of every task.
 
@@ -37,19 +41,17 @@ def check_engines(scenario: Scenario) -> EngineCheck:
     ContradictionError
         If a column differs, by its name.
     """
-    whole = make_plan(scenario)
-    plan = whole.first_queries(max(2, TASKS // whole.shards))
     expected = reference.simulate(plan, tasks=True)
     everything = range(len(plan.stages))
-    for way, found in (
+    for way, trace in (
         ("looking ahead", compiled.simulate(plan, tasks=True)),
         ("with shards in lockstep simulated once", compiled.simulate(plan)),
         ("event by event", compiled.simulate(plan, tasks=True, event_by_event=everything)),
     ):
-        column = same_trace(found, expected, without_tasks=found.task_table is None)
+        column = same_trace(trace, expected, without_tasks=trace.task_table is None)
         if column:
             raise ContradictionError(
                 f"the engines differ in {column} ({way}, first {plan.queries} queries); do not trust either, and "
-                f"report it with the scenario and seed {scenario.run.seed}"
+                f"report it with the scenario and seed {plan.seed}"
             )
     return EngineCheck(plan.queries, plan.queries * plan.shards)

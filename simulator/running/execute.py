@@ -9,26 +9,22 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from simulator.base.errors import LostWorkerError, UnavailableError
 from simulator.engines import compile_ahead
-from simulator.running.replications import processes
+from simulator.running import pools
+from simulator.running.execution import Execution
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
-#: Times that a piece of work may end its worker while nothing else is under way.
-MOST_LOSSES = 3
 #: Pieces under way or waiting at a worker: enough that it never waits for us.
 A_WORKER = 2
-#: Seconds between two looks at who is there.
-LOOK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,49 +43,18 @@ class Standing:
         return self.elapsed_s / self.done * (self.total - self.done) if self.done else None
 
 
-Progress = Callable[[Standing], None]
-
-
-class Pool(Protocol):
-    """Workers."""
-
-    executor: Executor
-    losses: tuple[type[BaseException], ...]  #: what is raised for work whose worker was lost
-    most_losses: int  #: of a piece of work that is alone
-    breaks: bool  #: whether one loss is the end of the pool, and of all that is under way
-
-    def width(self) -> int:
-        """Number of workers, now."""
-        ...
-
-    def lost(self) -> int:
-        """Workers lost so far."""
-        ...
-
-
 def execute(
-    function: Callable[[Item], Found],
-    items: Sequence[Item],
-    *,
-    jobs: int = 1,
-    cluster: str | None = None,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
-) -> Iterator[tuple[int, Found]]:
+    function: Callable[[Item], Answer], items: Sequence[Item], execution: Execution
+) -> Iterator[tuple[int, Answer]]:
     """Call ``function`` with each item; yields (index of the item, result) as they finish, in any order.
 
     Parameters
     ----------
     function, items
         Can be pickled where ``jobs`` is above 1 or there is a cluster: a function of a module.
-    jobs
-        Local processes; 1: in this one.
-    cluster
-        Address of a Dask scheduler, like ``tcp://10.0.0.5:8786``, whose workers take the place of local processes.
-    progress
-        Told the standing after each result, before it is yielded, and when a worker was lost.
-    say
-        Told what a wait is for: the first run of a version compiles the engine.
+    execution
+        ``jobs``: local processes; 1: in this one. ``progress`` is called with the Standing after each result, before it
+        is yielded, and when a worker was lost.
 
     Raises
     ------
@@ -100,40 +65,39 @@ def execute(
     Exception
         What ``function`` raises, as it is.
     """
-    began, done = time.monotonic(), 0
+    began, done, jobs = time.monotonic(), 0, min(execution.jobs, len(items))
 
     def tell(lost: int) -> None:
-        if progress is not None:
-            progress(Standing(done, len(items), lost, time.monotonic() - began))
+        execution.tell(Standing(done, len(items), lost, time.monotonic() - began))
 
-    if cluster is None and (jobs == 1 or len(items) <= 1):
+    if execution.cluster is None and jobs <= 1:
         for index, item in enumerate(items):
-            found = function(item)
+            answer = function(item)
             done += 1
             tell(0)
-            yield index, found
+            yield index, answer
         return
-    if cluster is None:
-        compile_ahead(say)
-        work = _Work(function, items, partial(local_pool, min(jobs, len(items))))
+    if execution.cluster is None:
+        compile_ahead(execution.say)
+        work = _Work(function, items, partial(pools.local_pool, jobs))
     else:
-        from simulator.running.cluster import cluster_pool, on_cluster
+        from simulator.running import cluster
 
-        work = _Work(on_cluster(function), items, partial(cluster_pool, cluster))
-    for index, found in work.results(tell):
+        work = _Work(cluster.on_cluster(function), items, partial(cluster.cluster_pool, execution.cluster))
+    for index, answer in work.results(tell):
         done += 1
         tell(work.lost)
-        yield index, found
+        yield index, answer
 
 
-class _Work(Generic[Item, Found]):
+class _Work(Generic[Item, Answer]):
     """What is still to be done, on one pool of workers after another."""
 
     def __init__(
         self,
-        function: Callable[[Item], Found],
+        function: Callable[[Item], Answer],
         items: Sequence[Item],
-        open_pool: Callable[[], AbstractContextManager[Pool]],
+        open_pool: Callable[[], AbstractContextManager[pools.Pool]],
     ) -> None:
         self.function = function
         self.items = items
@@ -144,19 +108,19 @@ class _Work(Generic[Item, Found]):
         self.losses: Counter[int] = Counter()  #: of suspects, while alone
         self.lost = 0  #: workers
 
-    def results(self, tell: Callable[[int], None]) -> Iterator[tuple[int, Found]]:
+    def results(self, tell: Callable[[int], None]) -> Iterator[tuple[int, Answer]]:
         """Do it all; ``tell`` is told of workers lost."""
         while self.waiting or self.suspects:
             with self.open_pool() as pool:
                 yield from self._on(pool, tell)
 
-    def _on(self, pool: Pool, tell: Callable[[int], None]) -> Iterator[tuple[int, Found]]:
+    def _on(self, pool: pools.Pool, tell: Callable[[int], None]) -> Iterator[tuple[int, Answer]]:
         """Results from one pool, until all is done or the pool is broken."""
         before = self.lost
-        under_way: dict[Future[Found], int] = {}
+        under_way: dict[Future[Answer], int] = {}
         while self.waiting or self.suspects or under_way:
             is_broken = not self._submit(pool, under_way)
-            done, _ = wait(under_way, LOOK_S, FIRST_COMPLETED)
+            done, _ = wait(under_way, pools.LOOK_S, FIRST_COMPLETED)
             lost: list[int] = []
             yield from self._finished(pool, done, under_way, lost)
             if pool.breaks and (lost or is_broken):
@@ -170,7 +134,7 @@ class _Work(Generic[Item, Found]):
                 tell(self.lost)
             self._suspect(pool, lost)
 
-    def _submit(self, pool: Pool, under_way: dict[Future[Found], int]) -> bool:
+    def _submit(self, pool: pools.Pool, under_way: dict[Future[Answer], int]) -> bool:
         """Give the workers something to do; returns False if they are gone."""
         try:
             if self.suspects or self.alone in under_way.values():
@@ -188,21 +152,21 @@ class _Work(Generic[Item, Found]):
         return True
 
     def _finished(
-        self, pool: Pool, done: set[Future[Found]], under_way: dict[Future[Found], int], lost: list[int]
-    ) -> Iterator[tuple[int, Found]]:
+        self, pool: pools.Pool, done: set[Future[Answer]], under_way: dict[Future[Answer], int], lost: list[int]
+    ) -> Iterator[tuple[int, Answer]]:
         """Results of what is done; what was lost with its worker is added to ``lost``."""
         for future in done:
             index = under_way.pop(future)
             try:
-                found = future.result()
+                answer = future.result()
             except pool.losses:
                 lost.append(index)
             except CancelledError:
                 raise UnavailableError("the cluster went away; what was finished before is kept") from None
             else:
-                yield index, found
+                yield index, answer
 
-    def _suspect(self, pool: Pool, lost: list[int]) -> None:
+    def _suspect(self, pool: pools.Pool, lost: list[int]) -> None:
         """Do what was lost again, by itself; if it was by itself already, not for ever."""
         if lost and lost == [self.alone]:
             self.losses[lost[0]] += 1
@@ -210,28 +174,3 @@ class _Work(Generic[Item, Found]):
                 message = "ended its worker again and again, without an exception; most likely for want of memory"
                 raise LostWorkerError(lost[0], f"piece {lost[0]} of the work {message}")
         self.suspects.extend(sorted(lost))
-
-
-class _Local:
-    """Processes of this machine: one that is lost takes the pool with it."""
-
-    losses: tuple[type[BaseException], ...] = (BrokenProcessPool,)
-    most_losses = MOST_LOSSES
-    breaks = True
-
-    def __init__(self, executor: Executor, jobs: int) -> None:
-        self.executor = executor
-        self.jobs = jobs
-
-    def width(self) -> int:
-        return self.jobs
-
-    def lost(self) -> int:
-        return 0
-
-
-@contextmanager
-def local_pool(jobs: int) -> Iterator[Pool]:
-    """Local processes."""
-    with processes(jobs) as executor:
-        yield _Local(executor, jobs)

@@ -7,9 +7,11 @@ import time
 from dataclasses import dataclass
 
 from simulator.engines import COMPILED, REFERENCE, engine
-from simulator.planner.plans import make_plan
+from simulator.planner.load import Load
+from simulator.planner.plans import Plans
+from simulator.running.execution import Execution
 from simulator.scenario import Scenario
-from simulator.theory import FULL, Estimate, estimate
+from simulator.theory import FULL, Estimate
 
 #: Tasks simulated to measure an engine's speed on the scenario itself.
 PILOT_TASKS = {COMPILED: 200_000, REFERENCE: 5_000}
@@ -27,25 +29,26 @@ class Forecast:
     percentile: float  #: in percent, the highest among the objectives (99 if there is none)
 
 
-def forecast(scenario: Scenario, jobs: int = 1, name: str = COMPILED) -> Forecast:
-    """Time a pilot of the scenario on an engine and scale it up."""
-    run = engine(name).simulate
-    plan = make_plan(scenario)
-    replications = scenario.run.replications
-    tasks = plan.queries * plan.shards * replications
-    run(plan.first_queries(1))  # compile first
+def by_pilot(plans: Plans, load: Load, paper: Estimate, execution: Execution) -> Forecast:
+    """Time a pilot of the first replication on the engine that is settled, and scale it up.
+
+    ``load``: of the first replication; ``paper``: the scenario's estimate.
+    """
+    run = engine(execution.engine).simulate
+    queries, shards = len(load.arrival_ns), plans.system.shards
+    replications = plans.scenario.run.replications
+    run(plans.make(0, load.head(1)))  # compile first
     began = time.perf_counter()
-    run(make_plan(scenario).first_queries(1))
+    run(plans.make(0, load.head(1)))
     each_s = time.perf_counter() - began  # what a replication takes besides its tasks
-    pilot = plan.first_queries(max(1, PILOT_TASKS[name] // plan.shards))
+    pilot = plans.make(0, load.head(max(1, PILOT_TASKS[execution.engine] // shards)))
     began = time.perf_counter()
     run(pilot)
-    rate_per_s = pilot.queries * plan.shards / (time.perf_counter() - began)
-    waves = math.ceil(replications / jobs)
-    seconds = waves * (plan.queries * plan.shards / rate_per_s + each_s)
-    percentile = highest_percentile(scenario)
-    enough = enough_queries(estimate(plan, scenario.is_stationary), percentile)
-    return Forecast(tasks, seconds, enough, percentile)
+    rate_per_s = pilot.queries * shards / (time.perf_counter() - began)
+    waves = math.ceil(replications / execution.jobs)
+    seconds = waves * (queries * shards / rate_per_s + each_s)
+    percentile = highest_percentile(plans.scenario)
+    return Forecast(queries * shards * replications, seconds, enough_queries(paper, percentile), percentile)
 
 
 def highest_percentile(scenario: Scenario) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
-from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
+from simulator.documents import load
+from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces
 from simulator.scenario import Scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
 
@@ -23,10 +24,17 @@ PEAK_S = 1
 class Portrait:
     """A load as it is asked for and as it was drawn. The figure shows the first replication."""
 
+    kind: ClassVar[str] = "load"
+
     scenario: Scenario
     loads: tuple[Load, ...]  #: of the first replications
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def exit_code(self) -> int:
+        """0: a load is judged by nothing."""
+        return 0
+
+    def to_dict(self) -> load.Load:
         """As written by ``shardsim load --format json``; null where there is no such figure, or too few arrivals."""
         measured = [load.arrival_ns[load.first_measured :] for load in self.loads]
         first = self.loads[0]
@@ -42,7 +50,7 @@ class Portrait:
             "queries": sum(len(arrival_ns) for arrival_ns in measured),
             "warmup_s": start_ns / NS_PER_S,
             "duration_s": (int(first.arrival_ns[-1]) - start_ns) / NS_PER_S,
-            "asked": asked(self.scenario, first),
+            "asked": expected(self.scenario, first),
             "drawn": {
                 **describe_arrivals(measured),
                 "peak_per_s": most_within(measured, int(PEAK_S * NS_PER_S)) / PEAK_S,
@@ -58,17 +66,14 @@ def portrait(scenario: Scenario) -> Portrait:
     ScenarioError
         As ``make_load``.
     """
-    try:
-        first = make_load(scenario, 0)
-        count = min(scenario.run.replications, MOST_REPLICATIONS, max(1, MOST_ARRIVALS // len(first.arrival_ns)))
-        if scenario.load.arrivals.kind == "trace":
-            count = 1  # all replications have the same
-        return Portrait(scenario, (first, *(make_load(scenario, replication) for replication in range(1, count))))
-    except OverflowError as error:
-        raise refusal(scenario, "load", f"a replication would last {error}; raise the rate or run fewer") from error
+    first = make_load(scenario, 0)
+    count = min(scenario.run.replications, MOST_REPLICATIONS, max(1, MOST_ARRIVALS // len(first.arrival_ns)))
+    if scenario.load.arrivals.kind == "trace":
+        count = 1  # all replications have the same
+    return Portrait(scenario, (first, *(make_load(scenario, replication) for replication in range(1, count))))
 
 
-def asked(scenario: Scenario, load: Load) -> dict[str, Any]:
+def expected(scenario: Scenario, first: Load) -> load.Figures:
     """What the scenario says of its load.
 
     The mean rate while measured; the peak of the rate function; the cv of gaps and the index of dispersion only of a
@@ -88,4 +93,4 @@ def asked(scenario: Scenario, load: Load) -> dict[str, Any]:
             known = {name: states.dispersion(mean_rate(scenario), window_s) for name, window_s in windows.items()}
         elif scenario.load.arrivals.kind == "poisson":
             known = dict.fromkeys(windows, 1.0)
-    return {"rate_per_s": load.rate_per_s, "peak_per_s": peak, "gap_cv": gap_cv, "dispersion": known}
+    return {"rate_per_s": first.rate_per_s, "peak_per_s": peak, "gap_cv": gap_cv, "dispersion": known}

@@ -6,25 +6,26 @@ The reference engine is Python, so its replications run on processes.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from typing import TypeVar
+from concurrent import futures
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import COMPILED, engine
-from simulator.planner.plans import make_plan
-from simulator.scenario import Scenario
+from simulator.planner.load import Load
+from simulator.planner.plans import Plans
+from simulator.running.execution import Execution
 
 Kept = TypeVar("Kept")
 Keep = Callable[[Plan, Trace], Kept]
+Stopped = Callable[[], bool] | None
 
 
 def whole_trace(plan: Plan, trace: Trace) -> Trace:
@@ -32,83 +33,84 @@ def whole_trace(plan: Plan, trace: Trace) -> Trace:
     return trace
 
 
+@dataclass
+class Batch(Generic[Kept]):
+    """Replications to be simulated."""
+
+    plans: Plans
+    execution: Execution  #: with the engine settled; ``jobs``: threads or processes
+    keep: Keep[Kept]  #: what is kept of each: ``whole_trace``, or less, which is all that comes back from a process
+    first: int = 0  #: number of the first
+    wanted: int | None = None  #: how many there are to be with those before; None: as many as end before the deadline
+    deadline: float | None = None  #: on the monotonic clock, in seconds; at least one a job is simulated
+    load: Load | None = None  #: of the first, if it was drawn before; it is handed over
+
+    def results(self) -> Iterator[tuple[int, Kept]]:
+        """Number and what is kept, as they finish. What is under way when the caller stops is ended."""
+        if self.execution.jobs == 1 or self.wanted == self.first + 1:
+            return self._serial()
+        return self._parallel()
+
+    def _is_next(self, replication: int, at_least: int, longest_s: float) -> bool:
+        """Whether one more is wanted, and would end in time."""
+        if self.wanted is not None and replication >= self.wanted:
+            return False
+        in_time = self.deadline is None or time.monotonic() + longest_s <= self.deadline
+        return in_time or replication < self.first + at_least
+
+    def _piece(self, replication: int) -> Callable[..., Kept]:
+        """What simulates a replication; of the first, it takes its load along."""
+        load, self.load = self.load, None
+        return partial(replicate, self.plans, replication, self.execution.engine, self.keep, load)
+
+    def _serial(self) -> Iterator[tuple[int, Kept]]:
+        replication, longest_s = self.first, 0.0
+        while self._is_next(replication, 1, longest_s):
+            began = time.monotonic()
+            yield replication, self._piece(replication)()
+            longest_s = max(longest_s, time.monotonic() - began)
+            replication += 1
+
+    def _parallel(self) -> Iterator[tuple[int, Kept]]:
+        jobs = self.execution.jobs
+        began: dict[futures.Future[Kept], tuple[int, float]] = {}
+        following, longest_s = self.first, 0.0
+        with _workers(self.execution) as (executor, stopped):
+            while True:
+                while len(began) < jobs and self._is_next(following, jobs, longest_s):
+                    future = executor.submit(self._piece(following), stopped)
+                    began[future] = (following, time.monotonic())
+                    following += 1
+                if not began:
+                    return
+                done, _ = futures.wait(began, return_when=futures.FIRST_COMPLETED)
+                for future in done:
+                    replication, start = began.pop(future)
+                    longest_s = max(longest_s, time.monotonic() - start)
+                    yield replication, future.result()
+
+
 def replicate(
-    scenario: Scenario, replication: int, name: str, keep: Keep[Kept], stopped: Callable[[], bool] | None = None
+    plans: Plans, replication: int, name: str, keep: Keep[Kept], load: Load | None = None, stopped: Stopped = None
 ) -> Kept:
     """Simulate one replication on the engine of that name, and keep of it what ``keep`` makes of plan and trace."""
-    plan = make_plan(scenario, replication)
+    plan = plans.make(replication, load)
     try:
         return keep(plan, engine(name).simulate(plan, stopped=stopped))
     except OverflowError:
         message = "the backlog grows beyond 146 years, all that int64 nanoseconds hold; lower the rate or the times"
-        raise ScenarioError([Problem(scenario.source, 0, 0, "load", message)]) from None
+        raise ScenarioError([Problem(plans.scenario.source, 0, 0, "load", message)]) from None
 
 
-def replications(
-    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, jobs: int, keep: Keep[Kept]
-) -> Iterator[tuple[int, Kept]]:
-    """Replications from ``first`` on, with their numbers.
-
-    Parameters
-    ----------
-    scenario, name
-        What to simulate, on which engine (COMPILED or REFERENCE).
-    first, wanted
-        Number of the first, and of all there should be with those before; None: as many as end before the deadline.
-    deadline
-        On the monotonic clock, in seconds; at least one a job is simulated.
-    jobs
-        Threads or processes. What is under way when the caller stops is ended.
-    keep
-        What is kept of each: ``whole_trace``, or less, which is all that comes back from a process.
-    """
-    if jobs == 1 or wanted == first + 1:
-        return _serial(scenario, name, first, wanted, deadline, keep)
-    return _parallel(scenario, name, first, wanted, deadline, jobs, keep)
-
-
-def _serial(
-    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, keep: Keep[Kept]
-) -> Iterator[tuple[int, Kept]]:
-    replication = first
-    longest_s = 0.0
-    while (wanted is None or replication < wanted) and (
-        deadline is None or replication == first or time.monotonic() + longest_s <= deadline
-    ):
-        began = time.monotonic()
-        yield replication, replicate(scenario, replication, name, keep)
-        longest_s = max(longest_s, time.monotonic() - began)
-        replication += 1
-
-
-def _parallel(
-    scenario: Scenario, name: str, first: int, wanted: int | None, deadline: float | None, jobs: int, keep: Keep[Kept]
-) -> Iterator[tuple[int, Kept]]:
-    began: dict[Future[Kept], tuple[int, float]] = {}
-    following, longest_s = first, 0.0
-    with _threads(jobs) if name == COMPILED else _stoppable_processes(jobs) as (executor, stopped):
-        while True:
-            while len(began) < jobs and (wanted is None or following < wanted):
-                in_time = deadline is None or following < first + jobs or time.monotonic() + longest_s <= deadline
-                if not in_time:
-                    break
-                future = executor.submit(replicate, scenario, following, name, keep, stopped)
-                began[future] = (following, time.monotonic())
-                following += 1
-            if not began:
-                return
-            done, _ = wait(began, return_when=FIRST_COMPLETED)
-            for future in done:
-                replication, start = began.pop(future)
-                longest_s = max(longest_s, time.monotonic() - start)
-                yield replication, future.result()
+def _workers(execution: Execution) -> AbstractContextManager[tuple[futures.Executor, Stopped]]:
+    return _threads(execution.jobs) if execution.engine == COMPILED else _stoppable_processes(execution.jobs)
 
 
 @contextmanager
-def _threads(jobs: int) -> Iterator[tuple[Executor, Callable[[], bool] | None]]:
+def _threads(jobs: int) -> Iterator[tuple[futures.Executor, Stopped]]:
     """Threads, and what tells them to stop."""
     stop = threading.Event()
-    executor = ThreadPoolExecutor(jobs)
+    executor = futures.ThreadPoolExecutor(jobs)
     try:
         yield executor, stop.is_set
     finally:
@@ -117,38 +119,8 @@ def _threads(jobs: int) -> Iterator[tuple[Executor, Callable[[], bool] | None]]:
 
 
 @contextmanager
-def _stoppable_processes(jobs: int) -> Iterator[tuple[Executor, Callable[[], bool] | None]]:
-    with processes(jobs) as executor:
+def _stoppable_processes(jobs: int) -> Iterator[tuple[futures.Executor, Stopped]]:
+    from simulator.running import pools
+
+    with pools.processes(jobs) as executor:
         yield executor, None
-
-
-@contextmanager
-def processes(jobs: int) -> Iterator[Executor]:
-    """Processes; they are ended when nobody waits for them, and when this process is."""
-    # A fork is cheap but not safe beside other threads; then start afresh.
-    may_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
-    context = multiprocessing.get_context("fork" if may_fork else "spawn")
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(jobs, context, initializer=_end_with_the_parent)
-    is_done = False
-    try:
-        yield executor
-        is_done = True
-    finally:
-        executor.shutdown(wait=is_done, cancel_futures=True)
-        if not is_done:
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
-
-
-def _end_with_the_parent() -> None:
-    """Leave interrupts to the parent; and do not wait for work for ever where it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

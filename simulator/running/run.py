@@ -2,63 +2,73 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
+from simulator import engines, theory
 from simulator.base.errors import ContradictionError
-from simulator.core.plan import Plan
 from simulator.core.trace import Trace
-from simulator.engines import AUTO, COMPILED, chosen, compile_ahead, why_reference
+from simulator.documents import run
+from simulator.documents.paper import Theory
 from simulator.planner.fleet import fleet
-from simulator.planner.plans import make_plan
-from simulator.running.replications import replications, whole_trace
+from simulator.planner.load import Load
+from simulator.planner.plans import Plans
+from simulator.running.execution import Execution, Here
+from simulator.running.forecast import Forecast, by_pilot
+from simulator.running.provenance import computed, origin
+from simulator.running.replications import Batch, whole_trace
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
-from simulator.theory import busiest, check, estimate, has_drawn_machines, little
 
 if TYPE_CHECKING:
     from simulator.running.engine_check import EngineCheck
 
-#: Looks at the precision reached, at most (a rule of the house: repeated looks without adjustment inflate error).
+#: Looks at the precision reached, at most: repeated looks without adjustment inflate the error.
 LOOKS = 4
 
-Progress = Callable[[int, int, int], None]
+#: Of latency, in percent.
+PERCENTILES = (50, 90, 95, 99, 99.9)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found, and all that is needed to run it again."""
+    """What a run says, and all that is needed to run it again."""
+
+    kind: ClassVar[str] = "run"
 
     scenario: Scenario
     summary: Summary
-    theory: dict[str, Any]
+    theory: Theory
     traces: dict[int, Trace] = field(repr=False)  #: by replication
     interrupted: bool  #: finished replications were kept, others lost
     wall_s: float
     engine: str  #: compiled or reference
-    engine_check: EngineCheck | None = None  #: if it was asked for
+    engine_check: EngineCheck | None = None  #: if the engines were to be compared
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Run:
         """The result as written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
-        body = self.summary.to_dict()
-        notes = [*self.notes, *body.pop("notes", [])]
+        figures = self.summary.figures()
+        checked: run.Checked = {} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}
         return {
             "schema": 1,
             "scenario": self.scenario.name,
             "description": self.scenario.description,
             "engine": self.engine,
             "seed": self.scenario.run.seed,
-            **body,
-            "fleet": fleet(self.scenario).to_dict(body["completed_per_s"]["value"]),
+            **figures,
+            "fleet": fleet(self.scenario).to_dict(figures["completed_per_s"]["value"]),
             "theory": self.theory,
-            "notes": notes,
-            **({} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}),
-            "provenance": provenance(self.scenario, replications=sorted(self.traces)),
+            "notes": [*self.notes, *self.summary.notes],
+            **checked,
+            "provenance": {
+                **origin(self.scenario),
+                "replications": sorted(self.traces),
+                **computed(self.scenario),
+            },
         }
 
     @property
@@ -66,46 +76,19 @@ class Result:
         """0: every objective met; 99: one failed; 98: one inconclusive and none failed; 130: interrupted."""
         if self.interrupted:
             return 130
-        verdicts = [objective["met"] for objective in self.summary.to_dict()["slos"]]
+        verdicts = [objective.met for objective in self.summary.objectives]
         if False in verdicts:
             return 99
         return 98 if None in verdicts else 0
 
 
-def provenance(scenario: Scenario, **more: Any) -> dict[str, Any]:
-    """What it takes to come to a result again; ``more`` of it."""
-    used = scenario.used_plugins()
-    return {
-        "scenario_sha256": scenario.sha256(),
-        **({"plugins": used} if used else {}),
-        "seed": scenario.run.seed,
-        **more,
-        "versions": versions(),
-        "resolved": scenario.resolved(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed a result."""
-    found = {"python": platform.python_version()}
-    for name in ("shardsim", "numpy", "numba", "simpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
 def simulate(
     scenario: Scenario,
     *,
-    jobs: int = 1,
-    percentiles: Sequence[float] = (50, 90, 95, 99, 99.9),
+    percentiles: Sequence[float] = PERCENTILES,
     time_s: float | None = None,
-    engine: str = AUTO,
     compare_engines: bool = False,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    **execution: Unpack[Here],
 ) -> Result:
     """Simulate a scenario and summarise it.
 
@@ -113,20 +96,20 @@ def simulate(
     ----------
     scenario
         As loaded; how many replications and queries, and the seed, stand in ``scenario.run``.
-    jobs
-        Threads (compiled engine) or processes (reference engine); the result does not depend on it.
     percentiles
         Of latency, in percent, to be reported where the sample supports them.
     time_s
         Run as many whole replications as fit into this time, at least one, whatever the scenario says.
-    engine
-        ``auto``, ``compiled`` or ``reference``. The figures are the same.
     compare_engines
         Whether to run the first queries on both engines, too, and compare everything that happened.
+    jobs
+        Threads (compiled engine) or processes (reference engine); the result does not depend on it.
+    engine
+        ``auto``, ``compiled`` or ``reference``. The figures are the same.
     progress
         Called with (replications done, replications planned, events so far) as replications finish.
     say
-        Told what a wait is for: the first run of a version compiles the engine.
+        Called with a line when a wait begins: the first run of a version compiles the engine.
 
     Raises
     ------
@@ -138,117 +121,155 @@ def simulate(
         If a replication would measure no query.
     """
     began = time.monotonic()
-    deadline = None if time_s is None else began + time_s
-    wanted = scenario.run.replications if deadline is None else None
-    notes = scenario.notes()
-    traces: dict[int, Trace] = {}
-    plan = _outline(scenario)
-    name = chosen(engine, plan)
-    why = why_reference(engine, plan)
-    notes += [why] if why else []
-    if name == COMPILED or compare_engines:
-        compile_ahead(say)
-    compared = None
-    if compare_engines:
-        from simulator.running.engine_check import check_engines
+    run = Run(scenario, Execution.here(**execution))
+    return run.result(percentiles, time_s, compare_engines, began)
 
-        compared = check_engines(scenario)
-    paper = estimate(plan, scenario.is_stationary)
-    drawn = has_drawn_machines(plan)
 
-    def look() -> Summary:
-        ordered = [traces[replication] for replication in sorted(traces)]
+def forecast(scenario: Scenario, **execution: Unpack[Here]) -> Forecast:
+    """How long ``simulate`` would take, by a pilot, and what would be enough; parameters and errors are its own."""
+    return Run(scenario, Execution.here(**execution)).forecast()
+
+
+class Run:
+    """A scenario that is about to be simulated: its system made, the load of its first replication drawn.
+
+    Raises
+    ------
+    ValueError, ScenarioError
+        As ``simulate`` does.
+    """
+
+    def __init__(self, scenario: Scenario, execution: Execution) -> None:
+        self.plans = Plans.of(scenario)
+        self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
+        self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
+        self.execution = execution.settled(self.outline)
+        why = engines.why_reference(execution.engine, self.outline)
+        self.notes = [*scenario.notes(), *([why] if why else [])]
+        self.traces: dict[int, Trace] = {}
+
+    @property
+    def scenario(self) -> Scenario:
+        """As it is simulated: with longer replications than were given, once these were seen to be too short."""
+        return self.plans.scenario
+
+    def forecast(self) -> Forecast:
+        """How long it will take, by a pilot; before ``result``."""
+        assert self._load is not None, "a run that is over is not forecast"
+        return by_pilot(self.plans, self._load, self.paper, self.execution)
+
+    @cached_property
+    def paper(self) -> theory.Estimate:
+        """The scenario on paper, as it was given."""
+        return theory.estimate(self.outline, self.scenario.is_stationary)
+
+    def result(
+        self,
+        percentiles: Sequence[float] = PERCENTILES,
+        time_s: float | None = None,
+        compare_engines: bool = False,
+        began: float | None = None,
+    ) -> Result:
+        """Simulate it, once; ``began``: on the monotonic clock, now if not given. Raises as ``simulate`` does."""
+        began = time.monotonic() if began is None else began
+        compared = self._engines_compared() if compare_engines else None
+        percentiles = tuple(percentiles)
+        interrupted = self._until_precise(percentiles) if time_s is None else self._extend(None, began + time_s)
+        if not self.traces:
+            raise KeyboardInterrupt
+        if time_s is not None:
+            self.notes.append(f"{len(self.traces)} whole replications fitted into {time_s:g} s")
+        if interrupted:
+            self.notes.append(f"interrupted: only the {len(self.traces)} replications that had finished are counted")
+        if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
+            self.notes.append("replications share the trace and redraw the rest: intervals are given this trace")
+        summary = self._summary(percentiles)
+        line = self._theory_line(summary)
+        wall_s = time.monotonic() - began
+        engine, notes = self.execution.engine, tuple(self.notes)
+        return Result(self.scenario, summary, line, self.traces, interrupted, wall_s, engine, compared, notes)
+
+    def _engines_compared(self) -> EngineCheck:
+        from simulator.running.engine_check import check_engines, most_queries
+
+        engines.compile_ahead(self.execution.say)
+        assert self._load is not None
+        return check_engines(self.plans.make(0, self._load.head(most_queries(self.plans.system.shards))))
+
+    def _until_precise(self, percentiles: Sequence[float]) -> bool:
+        """Add replications, or begin again with longer ones, until the precision is reached; True if interrupted."""
+        run = self.scenario.run
+        wanted, looks = run.replications, 0
+        shorter: tuple[Plans, dict[int, Trace]] | None = None
+        while True:
+            interrupted = self._extend(wanted, None)
+            if interrupted and not self.traces and shorter is not None:
+                self.plans, self.traces = shorter  # interrupted before a longer replication was finished
+                self.notes.pop()
+            if interrupted or run.precision is None or not self.traces:
+                return interrupted
+            looks += 1
+            more, longer = next_step(self._summary(percentiles), run.precision)
+            if more <= wanted and longer == 1:
+                return False
+            if looks == LOOKS or (longer > 1 and not self.scenario.can_lengthen):
+                tried = f"{wanted} replications, {looks} looks"
+                self.notes.append(
+                    f"precision {100 * run.precision:.3g} % not reached ({tried}); run longer replications"
+                )
+                return False
+            if longer > 1:
+                shorter = self.plans, self.traces
+                self._lengthen(longer)
+            else:
+                wanted = more
+
+    def _lengthen(self, longer: int) -> None:
+        assert self.scenario.queries is not None
+        queries = self.scenario.queries * longer
+        self.plans, self.traces = self.plans.with_run(queries=queries), {}
+        self.notes.append(f"replications lengthened to {queries} queries to see enough of the tail")
+
+    def _extend(self, wanted: int | None, deadline: float | None) -> bool:
+        """Add replications to ``traces`` until ``wanted`` are there or time is up; True if interrupted."""
+        load, self._load = self._load, None
+        batch = Batch(self.plans, self.execution, whole_trace, len(self.traces), wanted, deadline, load)
+        del load
+        try:
+            for replication, trace in batch.results():
+                self.traces[replication] = trace
+                done = sum(trace.events for trace in self.traces.values())
+                self.execution.tell(len(self.traces), wanted or len(self.traces), done)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _summary(self, percentiles: Sequence[float]) -> Summary:
+        """What the replications so far say."""
+        numbers = sorted(self.traces)
+        utilisations = [self.paper.utilisation]
+        if theory.has_drawn_machines(self.outline):
+            utilisations = [theory.busiest(self.plans.outline(replication)) for replication in numbers]
         return summarise(
-            ordered,
-            plan,
-            scenario.slos,
+            [self.traces[replication] for replication in numbers],
+            self.outline,
+            self.scenario.slos,
             percentiles,
-            [stage.name for stage in scenario.stages],
-            utilisations=[busiest(make_plan(scenario, r)) for r in sorted(traces)] if drawn else [paper.utilisation],
-            is_stationary=scenario.is_stationary,
+            [stage.name for stage in self.scenario.stages],
+            utilisations=utilisations,
+            is_stationary=self.scenario.is_stationary,
         )
 
-    interrupted = False
-    shorter: tuple[Scenario, Plan, dict[int, Trace]] | None = None
-    looks = 0
-    while True:
-        interrupted = _extend(traces, scenario, name, wanted, deadline, jobs, progress)
-        if interrupted or deadline is not None or scenario.run.precision is None or not traces:
-            break
-        looks += 1
-        assert wanted is not None
-        more, longer = next_step(look(), scenario.run.precision)
-        if more <= wanted and longer == 1:
-            break
-        if looks == LOOKS or (longer > 1 and not scenario.can_lengthen):
-            tried = f"{wanted} replications, {looks} looks"
-            notes.append(
-                f"precision {100 * scenario.run.precision:.3g} % not reached ({tried}); run longer replications"
-            )
-            break
-        if longer > 1:
-            assert scenario.queries is not None
-            before = scenario
-            scenario = scenario.with_run(queries=scenario.queries * longer)
-            notes.append(f"replications lengthened to {scenario.queries} queries to see enough of the tail")
-            shorter, traces = (before, plan, traces), {}
-            plan = _outline(scenario)
-        else:
-            wanted = more
-    if not traces and shorter is not None:  # interrupted before a longer replication was finished
-        scenario, plan, traces = shorter
-        notes.pop()
-    if not traces:
-        raise KeyboardInterrupt
-    if deadline is not None:
-        notes.append(f"{len(traces)} whole replications fitted into {time_s:g} s")
-    if interrupted:
-        notes.append(f"interrupted: only the {len(traces)} replications that had finished are counted")
-    if scenario.load.arrivals.kind == "trace" and len(traces) > 1:
-        notes.append("replications share the trace and redraw the rest: intervals are given this trace")
-    summary = look()
-    theory = _theory(scenario, plan, paper, summary, traces)
-    wall_s = time.monotonic() - began
-    return Result(scenario, summary, theory, traces, interrupted, wall_s, name, compared, tuple(notes))
-
-
-def _outline(scenario: Scenario) -> Plan:
-    """A plan of one query: what is asked of it is the same in all replications, whose traces hold their queries."""
-    return make_plan(scenario, 0).first_queries(1)
-
-
-def _theory(
-    scenario: Scenario, plan: Any, arithmetic: Any, summary: Summary, traces: dict[int, Trace]
-) -> dict[str, Any]:
-    """The theory line: the estimate, and what the run says of it. Raises ContradictionError."""
-    findings = [*little(list(traces.values()), plan), *check(arithmetic, summary.to_dict(), summary.tail_shares)]
-    broken = [finding for finding in findings if finding.verdict == "contradicted"]
-    if broken:
-        lines = [f"{finding.law}: expected {finding.expected}, saw {finding.observed}" for finding in broken]
-        raise ContradictionError(
-            "the run contradicts laws that hold exactly; do not trust it, and report it with its scenario and seed:\n"
-            + "\n".join(lines)
-        )
-    names = [stage.name for stage in scenario.stages]
-    return {**arithmetic.to_dict(names), "checks": [finding.to_dict(names) for finding in findings]}
-
-
-def _extend(
-    traces: dict[int, Trace],
-    scenario: Scenario,
-    name: str,
-    wanted: int | None,
-    deadline: float | None,
-    jobs: int,
-    progress: Progress | None,
-) -> bool:
-    """Add replications to ``traces`` until ``wanted`` are there or time is up; True if interrupted."""
-    try:
-        for replication, trace in replications(scenario, name, len(traces), wanted, deadline, jobs, whole_trace):
-            traces[replication] = trace
-            if progress is not None:
-                done = sum(trace.events for trace in traces.values())
-                progress(len(traces), wanted or len(traces), done)
-    except KeyboardInterrupt:
-        return True
-    return False
+    def _theory_line(self, summary: Summary) -> Theory:
+        """The estimate, and what the run says of it. Raises ContradictionError."""
+        findings = [
+            *theory.little(list(self.traces.values()), self.outline),
+            *theory.check(self.paper, summary.figures(), summary.tail_shares),
+        ]
+        broken = [finding for finding in findings if finding.verdict == "contradicted"]
+        if broken:
+            lines = [f"{finding.law}: expected {finding.expected}, saw {finding.observed}" for finding in broken]
+            cure = "do not trust it, and report it with its scenario and seed:"
+            raise ContradictionError("\n".join([f"the run contradicts laws that hold exactly; {cure}", *lines]))
+        names = [stage.name for stage in self.scenario.stages]
+        return {**self.paper.to_dict(names), "checks": [finding.to_dict(names) for finding in findings]}

@@ -34,7 +34,7 @@ NAME = r"[A-Za-z0-9_][A-Za-z0-9_\-]*"
 class Part(BaseModel):
     """A map of a scenario file: frozen, without unknown keys, with checks between its fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, defer_build=True)
 
     def contradictions(self) -> Iterable[Contradiction]:
         """What fields, each right in itself, say against each other: (path of the field, message)."""

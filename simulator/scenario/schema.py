@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
+from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.grid import SPELLINGS, values_of
@@ -39,7 +40,7 @@ SweepValues = Annotated[
 class Scenario(fields.Part):
     """A load, a funnel of stages, and the objectives that it should meet."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, title="shardsim scenario")
+    model_config = ConfigDict(extra="forbid", frozen=True, title="shardsim scenario", defer_build=True)
 
     name: fields.Name
     description: fields.Text = ""
@@ -134,7 +135,7 @@ class Scenario(fields.Part):
         """The plug-ins that it was loaded with: those it may name when it is varied."""
         return self._plugins
 
-    def used_plugins(self) -> dict[str, dict[str, str]]:
+    def used_plugins(self) -> dict[str, parts.PluginSource]:
         """The plug-ins that it names, by kind: where each comes from, and the hash of what stood there."""
         sources = {plugin.kind: plugin.source for plugin in plugins_in(self)}
         return {kind: {"from": sources[kind].name, "sha256": sources[kind].sha256} for kind in sorted(sources)}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
-from simulator.core import routing
+from simulator.core import routing as core_routing
 from simulator.models import CostModel, Hardware
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
@@ -49,7 +49,7 @@ class Merge(fields.Part):
             yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
 
 
-POLICIES = tuple(policy.name for policy in routing.POLICIES)
+POLICIES = tuple(core_routing.BY_NAME)
 
 
 def _policy(value: Any, said: ValidationInfo) -> str:

@@ -10,14 +10,15 @@ from functools import cached_property
 import numpy as np
 
 from simulator.core.plan import F8, Plan
+from simulator.core.stage_view import stage_views
 from simulator.core.trace import COMPLETE, Trace
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
-from simulator.stats.stability import Stability, in_flight, mser5, stability
+from simulator.stats.stability import InFlight, Stability, mser5, stability
 from simulator.stats.summary import first_on_latency, rates
-from simulator.stats.verdicts import Asked, Verdict, judge
+from simulator.stats.verdicts import Objective, Verdict, judge
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Extract:
 
     first_measured: int
     latency: F8  #: (queries,) of whole queries, warm-up included
-    stage_latency: dict[int, F8]  #: by stage, of those asked for: (measured,)
+    stage_latency: dict[int, F8]  #: by stage, of those with an objective: (measured,)
     busy_s: F8  #: (stages,) mean over replicas, those of a lost machine left out
     window_s: float  #: from the first measured arrival to the last
     grown: int  #: queries in flight at the last measured arrival less those at the first
@@ -43,12 +44,12 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
         leave_ns, enter_ns = trace.leave_ns[stage, first:], trace.entered_ns(stage)[first:]
         of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
     busy_s = []
-    for row in plan.stages:
-        replica, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
-        busy_ns = trace.busy_ns[replica : replica + count].sum(dtype=np.float64)
-        busy_s.append(float(busy_ns) / (count - int(row["lost"])) * S_PER_NS)
+    for view in stage_views(plan):
+        busy_ns = trace.busy_ns[view.replica_slice].sum(dtype=np.float64)
+        busy_s.append(float(busy_ns) / view.replicas_in_all * S_PER_NS)
     window_s = float(trace.arrival_ns[last] - trace.arrival_ns[first]) * S_PER_NS
-    grown = in_flight(trace, last) - in_flight(trace, first)
+    in_flight = InFlight(trace)
+    grown = in_flight.at(last) - in_flight.at(first)
     return Extract(first, latency, of_stages, np.array(busy_s), window_s, grown, plan.queries * plan.shards)
 
 
@@ -119,19 +120,20 @@ class Extracts:
         averaged /= len(first)
         return averaged
 
-    def verdicts(self, objectives: Sequence[Asked], is_saturated: bool) -> list[Verdict]:
+    def verdicts(self, objectives: Sequence[Objective], is_saturated: bool) -> list[Verdict]:
         """Judge objectives, in order, as a summary does."""
         goodput = rates(self.layout, self.windows_s(), self.whole, first_on_latency(objectives))[2]
-        found = []
-        for asked in objectives:
-            series = self.latency(asked.stage)
+        verdicts = []
+        for objective in objectives:
+            series = self.latency(objective.stage)
             failed = Share(0.0, 0.0, 0.0)
-            if asked.measure == "failed_ratio":
+            if objective.measure == "failed_ratio":
                 failed = series.share(math.inf, inclusive=True)
             utilisation: Interval | None = None
-            if asked.measure == "utilisation":
-                assert asked.stage is not None
-                utilisation = ratio_interval(self.busy_s(asked.stage), self.offered_s(asked.stage)).at_least_0()
+            if objective.measure == "utilisation":
+                assert objective.stage is not None
+                used, offered = self.busy_s(objective.stage), self.offered_s(objective.stage)
+                utilisation = ratio_interval(used, offered).at_least_0()
             mean = series.mean().scaled(S_PER_NS)
-            found.append(judge(asked, series, utilisation, mean, failed, goodput, is_saturated))
-        return found
+            verdicts.append(judge(objective, series, utilisation, mean, failed, goodput, is_saturated))
+        return verdicts

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.plan import F8, I8, Plan
+from simulator.core.plan import F8, I8
+from simulator.core.stage_view import StageView
 from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
+from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout
@@ -43,13 +45,10 @@ class Figure:
     percentiles: dict[str, Quantile]
     largest: float | None  #: of the finite values; None if there is none
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> parts.Latency:
         """By name: ``{"mean": {...}, "p50": {...}, ..., "max": ...}``; null where not supported."""
-        body: dict[str, Any] = {"mean": self.mean.to_dict()}
-        for name, quantile in self.percentiles.items():
-            body[name] = quantile.to_dict()
-        body["max"] = self.largest
-        return body
+        percentiles = {name: quantile.to_dict() for name, quantile in self.percentiles.items()}
+        return parts.latency(self.mean.to_dict(), percentiles, self.largest)
 
 
 def figure(series: Series, percentiles: Sequence[float]) -> Figure:
@@ -72,36 +71,58 @@ class Pool:
         assert traces, "at least one replication"
         self.traces = traces
         self.layout = Layout.of([trace.measured for trace in traces])
+        self._latest: tuple[int | None, Series] | None = None
 
     def gather(self, of: Column) -> F8:
         """(queries,) what ``of`` says of each measured query."""
         values, filled = np.empty(self.layout.queries), 0
         for trace in self.traces:
             for first in range(trace.first_measured, len(trace.arrival_ns), AT_A_TIME):
-                found = of(trace, slice(first, first + AT_A_TIME))
-                values[filled : filled + len(found)] = found
-                filled += len(found)
+                some = of(trace, slice(first, first + AT_A_TIME))
+                values[filled : filled + len(some)] = some
+                filled += len(some)
         assert filled == self.layout.queries
         return values
 
     def series(self, of: Column) -> Series:
-        """A series of one value a measured query."""
+        """A series of one value a measured query; the latency that is kept goes: one series at a time."""
+        self._latest = None
         return Series(self.gather(of), self.layout)
 
+    def sums(self, of: Column) -> F8:
+        """(units,) sums over measured queries of what ``of`` says of each, one replication at a time."""
+        layouts = [Layout.of([trace.measured]) for trace in self.traces]
+        ends = [slice(trace.first_measured, len(trace.arrival_ns)) for trace in self.traces]
+        sums = [layout.by_block(of(trace, at)) for layout, trace, at in zip(layouts, self.traces, ends, strict=True)]
+        return self.layout.sum_blocks(np.concatenate(sums))
+
     def latency(self, stage: int | None) -> Series:
-        """Latency of a stage, or of whole queries (None), in ns; +inf where it did not end."""
-        if stage is not None:
-            return self.series(lambda trace, at: _from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at]))
-        return self.series(
-            lambda trace, at: np.where(
-                trace.outcome[at] == COMPLETE, _from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
-            )
-        )
+        """Latency of a stage, or of whole queries (None), in ns; +inf where it did not end.
+
+        The latest is kept, with what has been found out of its order. In a funnel of one stage, it may be both.
+        """
+        if self._latest is not None and self._latest[0] == stage:
+            return self._latest[1]
+        before = self._latest[1] if self._latest is not None and len(self.traces[0].leave_ns) == 1 else None
+        self._latest = None
+        values = self.gather(_latency_of(stage))
+        is_same = before is not None and np.array_equal(values, before.values)
+        series = before if before is not None and is_same else Series(values, self.layout)
+        self._latest = stage, series
+        return series
 
     def windows_s(self) -> F8:
         """(replications,) seconds from the first measured arrival to the last."""
         ends = [(trace.arrival_ns[-1] - trace.arrival_ns[trace.first_measured]) for trace in self.traces]
         return np.array(ends, dtype=np.float64) * S_PER_NS
+
+
+def _latency_of(stage: int | None) -> Column:
+    if stage is not None:
+        return lambda trace, at: _from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at])
+    return lambda trace, at: np.where(
+        trace.outcome[at] == COMPLETE, _from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
+    )
 
 
 def _from_to(first_ns: I8, last_ns: I8) -> F8:
@@ -135,7 +156,7 @@ class StageFigures:
     candidates_out: Interval
     largest_over_mean_share: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Stage:
         """As laid out in the README."""
         return {
             "name": self.name,
@@ -164,27 +185,29 @@ class StageFigures:
         }
 
 
-def stage_figures(pool: Pool, plan: Plan, names: Sequence[str], percentiles: Sequence[float]) -> list[StageFigures]:
-    """The figures of every stage, in order."""
-    found = []
-    for stage, name in enumerate(names):
-        row = plan.stages[stage]
-        durations = _durations(stage, int(row["shards"]))
-        # one series at a time: each holds its values twice
-        figures: dict[str, Any] = {key: figure(pool.series(of), percentiles) for key, of in durations.items()}
-        found.append(
-            StageFigures(
-                name=name,
-                shards=int(row["shards"]),
-                replicas=int(row["replicas"]),
-                workers=int(row["workers"]),
-                latency=figure(pool.latency(stage), percentiles),
-                **figures,
-                **_counters(pool, plan, stage),
-                **_candidates(pool, plan, stage),
-            )
-        )
-    return found
+def stage_figures(
+    pool: Pool, stage: StageView, name: str, latency: Figure, used: Interval, percentiles: Sequence[float]
+) -> StageFigures:
+    """The figures of a stage; ``latency`` and ``used``, its utilisation, are known already."""
+    parts = _durations(stage.index, stage.shards)
+    figures: dict[str, Any] = {key: figure(pool.series(of), percentiles) for key, of in parts.items()}
+    return StageFigures(
+        name=name,
+        shards=stage.shards,
+        replicas=stage.replicas,
+        workers=stage.workers,
+        latency=latency,
+        utilisation=used,
+        **figures,
+        **_counters(pool, stage),
+        **_candidates(pool, stage),
+    )
+
+
+def utilisation(pool: Pool, stage: StageView) -> Interval:
+    """Mean over the replicas of a stage that take tasks."""
+    busy_s = np.array([trace.busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
+    return ratio_interval(busy_s.sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers).at_least_0()
 
 
 def _durations(stage: int, shards: int) -> dict[str, Column]:
@@ -212,38 +235,32 @@ def _durations(stage: int, shards: int) -> dict[str, Column]:
     }
 
 
-def _counters(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
+def _counters(pool: Pool, stage: StageView) -> dict[str, Any]:
     """Means over all tasks and utilisation, from the counters of replicas."""
-    row = plan.stages[stage]
-    first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
-    here = slice(first, first + count)
+    here = stage.replica_slice
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
     waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
     busy = np.array([trace.busy_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
-    offered_s = pool.windows_s() * int(row["workers"])
-    found: dict[str, Any] = {
+    hottest = int(busy.sum(axis=0).argmax())
+    total_s = float((pool.windows_s() * stage.workers).sum())
+    shard, replica = divmod(hottest, stage.replicas)
+    return {
         "wait": ratio_interval(waiting * S_PER_NS, tasks).at_least_0(),
         "service": ratio_interval(busy.sum(axis=1), tasks).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
-        "utilisation": ratio_interval(busy.sum(axis=1) / (count - int(row["lost"])), offered_s).at_least_0(),
+        "hottest": float(busy[:, hottest].sum()) / total_s if total_s > 0 else None,
+        "hottest_shard": shard,
+        "hottest_replica": replica,
     }
-    hottest = int(busy.sum(axis=0).argmax())
-    total_s = float(offered_s.sum())
-    found["hottest"] = float(busy[:, hottest].sum()) / total_s if total_s > 0 else None
-    found["hottest_shard"], found["hottest_replica"] = divmod(hottest, int(row["replicas"]))
-    return found
 
 
-def _candidates(pool: Pool, plan: Plan, stage: int) -> dict[str, Any]:
-    row = plan.stages[stage]
-    keep = float(row["keep"])
-    entered = pool.layout.by_unit(pool.gather(lambda trace, at: trace.candidates[stage][at] >= 0))
-    given = pool.layout.by_unit(pool.gather(lambda trace, at: np.maximum(trace.candidates[stage][at], 0.0)))
-    kept = pool.layout.by_unit(pool.gather(lambda trace, at: np.clip(trace.candidates[stage][at], 0.0, keep)))
-    first, count = int(row["first_shard"]), int(row["shards"])
-    share = plan.share[first : first + count]
+def _candidates(pool: Pool, stage: StageView) -> dict[str, Any]:
+    index, keep = stage.index, stage.keep
+    entered = pool.sums(lambda trace, at: trace.candidates[index][at] >= 0)
+    given = pool.sums(lambda trace, at: np.maximum(trace.candidates[index][at], 0.0))
+    kept = given if np.isinf(keep) else pool.sums(lambda trace, at: np.clip(trace.candidates[index][at], 0.0, keep))
     return {
         "candidates_in": ratio_interval(given, entered),
         "candidates_out": ratio_interval(kept, entered),
-        "largest_over_mean_share": float(share.max() * count),
+        "largest_over_mean_share": float(stage.share.max() * stage.shards),
     }

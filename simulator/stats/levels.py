@@ -12,7 +12,7 @@ the shares of neighbours differ by 1 / N at least: it cannot matter one entry aw
 - no low end of a later entry exceeds what the share has already fallen to, and no high end of an earlier one is less
   than what the share, read backwards, has already risen to.
 
-A piece is found by a few passes over the unsorted values, which tell how many of them, and which, fall on each block.
+The entries are worked out a window of the order at a time (``order``).
 """
 
 from __future__ import annotations
@@ -24,153 +24,119 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.plan import F8, I8
-from simulator.stats.share import Layout, Tallies, share_ends, tally_blocks
+from simulator.stats.order import Order, Window
+from simulator.stats.share import Tallies, share_ends, tally_blocks
 
-#: Queries in a piece: enough to be worth the passes, and some 50 MB of temporaries.
-PIECE = 2**18
-#: Pieces that are kept for the next search: all those of two million queries, 50 MB.
-PIECES_KEPT = 8
+#: Windows whose ends are kept for the next search, the latest: 25 MB at most.
+BANDS_KEPT = 8
 
 
 @dataclass(frozen=True)
-class Piece:
+class Band:
     """Neighbouring entries and the ends of their shares: arrays (entries,), at least one."""
 
     entry: I8  #: ascending
     low: F8
     high: F8
 
-    def only(self, some: slice) -> Piece:
+    def only(self, some: slice) -> Band:
         """Some of the entries."""
-        return Piece(self.entry[some], self.low[some], self.high[some])
+        return Band(self.entry[some], self.low[some], self.high[some])
 
 
 @dataclass(frozen=True)
 class Levels:
     """The entries of a series, and the searches among them.
 
-    ``values``, ``ascending``: (queries,) in order of the pool, and sorted. ``clustering``: see ``share_ends``.
+    ``clustering``: see ``share_ends``.
     """
 
-    values: F8
-    ascending: F8
-    layout: Layout
+    order: Order
     clustering: float
-    kept: dict[int, Piece] = field(default_factory=dict)
+    kept: dict[int, Band] = field(default_factory=dict)
 
     def last_low_above(self, bound: float, entry: int) -> int | None:
         """The last entry, of those up to ``entry``, whose low end is above ``bound``."""
-        for piece in self.backward(entry):
-            above = np.flatnonzero(piece.low > bound)
+        for band in self.backward(entry):
+            above = np.flatnonzero(band.low > bound)
             if len(above):
-                return int(piece.entry[above[-1]])
+                return int(band.entry[above[-1]])
         return None
 
     def first_high_below(self, bound: float, entry: int) -> int | None:
         """The first entry, of those from ``entry`` on, whose high end is below ``bound``."""
-        for piece in self.forward(entry):
-            below = np.flatnonzero(piece.high < bound)
+        for band in self.forward(entry):
+            below = np.flatnonzero(band.high < bound)
             if len(below):
-                return int(piece.entry[below[0]])
+                return int(band.entry[below[0]])
         return None
 
     def greatest_low(self, entry: int) -> float:
         """The greatest low end from ``entry`` on."""
         greatest = 0.0
-        for piece in self.forward(entry):  # pragma: no branch (after the last entry no query is later)
-            greatest = max(greatest, float(piece.low.max()))
-            if self.share(int(piece.entry[-1])) <= greatest:
+        for band in self.forward(entry):  # pragma: no branch (after the last entry no query is later)
+            greatest = max(greatest, float(band.low.max()))
+            if self.share(int(band.entry[-1])) <= greatest:
                 break
         return greatest
 
     def least_high(self, entry: int) -> float:
         """The least high end up to ``entry``."""
         least = 1.0
-        for piece in self.backward(entry):  # pragma: no branch (before the first entry all queries are later)
-            least = min(least, float(piece.high.min()))
-            if self.share(int(piece.entry[0])) >= least:
+        for band in self.backward(entry):  # pragma: no branch (before the first entry all queries are later)
+            least = min(least, float(band.high.min()))
+            if self.share(int(band.entry[0])) >= least:
                 break
         return least
 
     def share(self, entry: int) -> float:
         """Share of the queries that are later."""
-        return (self.layout.queries - entry) / self.layout.queries
+        queries = self.order.layout.queries
+        return (queries - entry) / queries
 
-    def forward(self, entry: int) -> Iterator[Piece]:
-        """Every entry from ``entry`` on, ascending, in pieces; neighbours share an entry."""
-        first = _piece_of(entry)
-        for number in range(first, _piece_of(self.layout.queries) + 1):
-            piece = self._piece(number)
-            yield piece.only(slice(int(np.searchsorted(piece.entry, entry)), None)) if number == first else piece
+    def forward(self, entry: int) -> Iterator[Band]:
+        """Every entry from ``entry`` on, ascending, in bands; neighbours share an entry."""
+        first = self.order.window_of(entry)
+        for number in range(first, len(self.order.cuts)):
+            band = self._band(number)
+            yield band.only(slice(int(np.searchsorted(band.entry, entry)), None)) if number == first else band
 
-    def backward(self, entry: int) -> Iterator[Piece]:
-        """Every entry up to ``entry``, in pieces, the last entries first; neighbours share an entry."""
-        last = _piece_of(entry)
+    def backward(self, entry: int) -> Iterator[Band]:
+        """Every entry up to ``entry``, in bands, the last entries first; neighbours share an entry."""
+        last = self.order.window_of(entry)
         for number in range(last, -1, -1):
-            piece = self._piece(number)
-            yield piece.only(slice(int(np.searchsorted(piece.entry, entry)) + 1)) if number == last else piece
+            band = self._band(number)
+            yield band.only(slice(int(np.searchsorted(band.entry, entry)) + 1)) if number == last else band
 
-    def below(self, value: float) -> int:
-        """Number of queries below a value."""
-        return int(np.searchsorted(self.ascending, value))
-
-    def at_or_below(self, value: float) -> int:
-        """Number of queries at a value or below it."""
-        return int(np.searchsorted(self.ascending, value, side="right"))
-
-    def _piece(self, number: int) -> Piece:
+    def _band(self, number: int) -> Band:
         if number not in self.kept:
-            while len(self.kept) >= PIECES_KEPT:
+            if len(self.kept) >= BANDS_KEPT:
                 del self.kept[next(iter(self.kept))]  # the oldest
-            self.kept[number] = self._computed(self._cut(number), self._cut(number + 1))
+            self.kept[number] = self._computed(self.order.window(number))
         return self.kept[number]
 
-    def _cut(self, number: int) -> int:
-        """The last entry of the pieces before this one: a multiple of a piece, and whoever ties with its last query."""
-        queries = min(number * PIECE, self.layout.queries)
-        return self.at_or_below(float(self.ascending[queries - 1])) if queries else 0
-
-    def _computed(self, first: int, last: int) -> Piece:
-        """The entries from ``first`` to ``last``, both included."""
-        layout = self.layout
-        blocks = np.zeros(len(layout.block_sizes), dtype=np.int64)  # queries at or below, of each block
-        if first > 0:
-            blocks = layout.count_by_block(self.values <= self.ascending[first - 1])
-        tallies = [tally_blocks(blocks, layout)]
-        if last > first:
-            largest = float(self.ascending[last - 1])
-            below = self.below(largest)
-            if below > first:
-                tallies.append(self._between(first, below, blocks))
-            # counted by itself: any number may tie with it
-            tallies.append(tally_blocks(layout.count_by_block(self.values <= largest), layout))
+    def _computed(self, window: Window) -> Band:
+        """The entries of a window, and the last one before it."""
+        layout = self.order.layout
+        tallies = [tally_blocks(window.before, layout)]
+        if len(window.ascending):
+            tallies.append(self._inside(window))
+        tallies.append(tally_blocks(window.until, layout))
         at_or_below = Tallies(*(np.concatenate(column) for column in zip(*map(_columns, tallies), strict=True)))
         low, high = share_ends(at_or_below.rest(layout), layout, self.clustering)
-        return Piece(at_or_below.bad, low, high)
+        return Band(at_or_below.bad, low, high)
 
-    def _between(self, first: int, last: int, blocks: I8) -> Tallies:
-        """Tallies of the entries after ``first`` up to ``last``; ``blocks`` (blocks,) those of ``first``."""
-        layout, ascending = self.layout, self.ascending[first:last]
-        chosen = self.values <= ascending[-1]
-        if first > 0:
-            chosen &= self.values > self.ascending[first - 1]
-        inside, values = layout.count_by_block(chosen), self.values[chosen]
-        del chosen
+    def _inside(self, window: Window) -> Tallies:
+        """Tallies of the entries of the values that a window lists."""
+        layout, ascending, block = self.order.layout, window.ascending, window.block
         end = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(ascending) - 1)
-        # in the narrowest type: sorting by it is then a radix sort
-        narrow: type[np.integer] = np.int16 if len(blocks) <= np.iinfo(np.int16).max else np.int64
-        block = np.repeat(np.arange(len(blocks), dtype=narrow), inside)[np.argsort(values)]
-        by_block = _running(block, blocks, inside, layout.block_sizes, end)
+        entry = int(window.before.sum()) + end + 1
+        by_block = _running(block, window.before, window.inside, layout.block_sizes, end)
         if layout.replications == 1:
-            return Tallies(first + end + 1, *by_block, *by_block)  # units are blocks
-        unit = layout.unit_of_block.astype(narrow)[block]
-        units, inside_units = layout.sum_blocks(blocks), layout.sum_blocks(inside)
-        return Tallies(first + end + 1, *_running(unit, units, inside_units, layout.unit_sizes, end), *by_block)
-
-
-def _piece_of(entry: int) -> int:
-    """Number of the piece that ends with this entry or a later one, and holds it."""
-    return max(0, (entry - 1) // PIECE)
+            return Tallies(entry, *by_block, *by_block)  # units are blocks
+        unit = layout.unit_of_block.astype(block.dtype)[block]
+        before, inside = layout.count_by_unit(window.before), layout.count_by_unit(window.inside)
+        return Tallies(entry, *_running(unit, before, inside, layout.unit_sizes, end), *by_block)
 
 
 def _columns(tallies: Tallies) -> tuple[I8, ...]:

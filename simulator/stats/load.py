@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from simulator.core.plan import I8
 from simulator.core.trace import AT_A_TIME, Trace
+from simulator.documents import run
 
 #: Windows, in seconds, over which arrivals are counted.
 WINDOWS_S = (1, 10, 60)
@@ -17,7 +17,7 @@ WINDOWS_S = (1, 10, 60)
 FEWEST_WINDOWS = 20
 
 
-def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, Any]:
+def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> run.Load:
     """Rate, coefficient of variation of gaps, and index of dispersion (variance over mean) of counts.
 
     Over all arrivals, warm-up included; with ``shares_arrivals`` all replications have the same, else they are pooled.
@@ -26,7 +26,7 @@ def describe_load(traces: Sequence[Trace], shares_arrivals: bool) -> dict[str, A
     return describe_arrivals([trace.arrival_ns for trace in (traces[:1] if shares_arrivals else traces)])
 
 
-def describe_arrivals(arrivals: Sequence[I8]) -> dict[str, Any]:
+def describe_arrivals(arrivals: Sequence[I8]) -> run.Load:
     """The same of instants, ascending, of each replication."""
     gaps = np.empty(sum(len(arrival_ns) - 1 for arrival_ns in arrivals))
     filled = 0
@@ -70,7 +70,7 @@ def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:
         windows += whole
         window, inside = -1, 0  # the last one seen, and its arrivals so far
         for first in range(0, len(arrival_ns), AT_A_TIME):
-            place = ((arrival_ns[first : first + AT_A_TIME] - arrival_ns[0]) * 1e-9 // window_s).astype(np.int64)
+            place = _window(arrival_ns[first : first + AT_A_TIME] - arrival_ns[0], window_s)
             place = place[place < whole]
             if len(place) == 0:
                 break
@@ -85,3 +85,14 @@ def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:
         return None
     mean = total / windows
     return (squares - windows * mean**2) / (windows - 1) / mean
+
+
+def _window(since_ns: I8, window_s: float) -> I8:
+    """(queries,) the window that each falls on: instants over its length, rounded down; length a whole number.
+
+    What ``//`` says, in a fifth of the time: a quotient that was rounded up to a whole number is set right.
+    """
+    since_s = since_ns * 1e-9
+    place = np.floor(since_s / window_s)
+    place -= place * window_s > since_s
+    return np.asarray(place.astype(np.int64))

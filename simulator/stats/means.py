@@ -1,13 +1,13 @@
-"""Means, rates and utilisation with their t-intervals over replications (house rule 4)."""
+"""Means, rates and utilisation with their t-intervals over replications (statistics rule 4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simulator.documents import parts
 from simulator.stats.share import t_quantile
 
 
@@ -27,7 +27,7 @@ class Interval:
         """The interval in another unit; ``factor`` > 0."""
         return Interval(*(None if x is None else x * factor for x in (self.value, self.low, self.high)))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> parts.Interval:
         """``{"value", "low", "high"}``."""
         return {"value": self.value, "low": self.low, "high": self.high}
 

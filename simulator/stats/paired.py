@@ -1,4 +1,4 @@
-"""The difference between two runs, with its interval: a jackknife over replications (house rule 10).
+"""The difference between two runs, with its interval: a jackknife over replications (statistics rule 10).
 
 A figure (a pooled percentile, a ratio of sums) is computed from all R replications and, R times, from all but one. With
 d the difference B - A of the figures of all, and d_-r that without replication r of both, the interval is
@@ -95,8 +95,8 @@ def quantile_left_out(ascending: Sequence[F8], p: float) -> LeftOut:
         counted[1:] -= np.diagonal(counts, 1)  # a replication does not count where it is left out
         enough = counted >= rank
         low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
-    found: NDArray[np.float64] = np.where(rest > 0, high.view(np.float64), np.nan)
-    return LeftOut(float(found[0]), found[1:])
+    quantiles: NDArray[np.float64] = np.where(rest > 0, high.view(np.float64), np.nan)
+    return LeftOut(float(quantiles[0]), quantiles[1:])
 
 
 @dataclass(frozen=True)
@@ -147,10 +147,10 @@ class Difference:
     @property
     def sign(self) -> int | None:
         """1: B is greater, -1: it is less, 0: no difference seen (the interval holds 0); None: there is no interval."""
-        found = self.absolute
-        if found.low is None or found.high is None:
+        difference = self.absolute
+        if difference.low is None or difference.high is None:
             return None
-        return int(found.low > self._rounding) - int(found.high < -self._rounding)
+        return int(difference.low > self._rounding) - int(difference.high < -self._rounding)
 
     def exceeds(self, limit: float, *, falls: bool = False) -> bool | None:
         """Whether B is above (1 + limit) A, or (``falls``) below (1 - limit) A; None: the interval straddles it.

@@ -1,4 +1,4 @@
-"""Quantiles and their intervals, by inverting the interval of the share of later queries (house rules 2 and 3).
+"""Quantiles and their intervals, by inverting the interval of the share of later queries (statistics rules 2 and 3).
 
 The ends of the share's interval are computed at every order statistic that can matter (``levels`` says which), from
 running counts, so nothing is assumed about their shape. The true share of "later than x" cannot grow with x; the two
@@ -13,15 +13,16 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.plan import F8
+from simulator.documents import parts
 from simulator.stats.levels import Levels
 from simulator.stats.means import NOTHING, Interval, ratio_interval
-from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, cluster_size, tally
+from simulator.stats.order import Order
+from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, cluster_size, tally_blocks
 
 #: A percentile needs about this many effective exceedances for an honest interval (it is printed from 10 on).
 ENOUGH_EXCEEDANCES = 15
@@ -40,7 +41,7 @@ class Share:
     low: float
     high: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> parts.Share:
         """``{"value", "low", "high"}``."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
@@ -64,7 +65,7 @@ class Quantile:
 
     @property
     def supported(self) -> bool:
-        """Whether the sample supports it (house rule 3)."""
+        """Whether the sample supports it (statistics rule 3)."""
         return self.exceedances >= FEWEST_EXCEEDANCES
 
     @property
@@ -80,7 +81,7 @@ class Quantile:
         pooled, low, high = self.pooled * factor, self.low * factor, self.high * factor
         return Quantile(self.p, pooled, low, high, self.exceedances, self.queries, self.largest_finite * factor)
 
-    def to_dict(self) -> dict[str, Any] | None:
+    def to_dict(self) -> parts.Percentile | None:
         """``{"value", "low", "high"}``; None if not supported.
 
         An infinite end is None. If the quantile itself is infinite, ``value`` is None, ``at_least`` true and
@@ -94,20 +95,6 @@ class Quantile:
         if not self.supported:
             return None
         return {"value": self.pooled, "low": self.low, "high": None if math.isinf(self.high) else self.high}
-
-
-def effective_exceedances(values: F8, layout: Layout, p: float, pooled: float) -> float:
-    """Effective number of exceedances at the pooled ``p``-quantile, of earlier queries where p is below a half.
-
-    Where several queries share the quantile exactly they count as well: a constant has no later values, yet nothing is
-    better known than its percentiles. ``values``: (queries,) in order of the pool.
-    """
-    if p < 0.5:
-        counted = values <= pooled
-    else:
-        tied = not (values < pooled).any() or np.count_nonzero(values == pooled) > 1
-        counted = values >= pooled if tied else values > pooled
-    return float(tally(counted, layout).effective()[0])
 
 
 class Series:
@@ -127,26 +114,42 @@ class Series:
         self.layout = layout
 
     @cached_property
-    def _ascending(self) -> F8:
-        return np.sort(self.values)
+    def order(self) -> Order:
+        """The values in ascending order."""
+        return Order(self.values, self.layout)
 
     def order_statistic(self, p: float) -> float:
         """The ceil(pN)-th smallest of all N values, 0 < p < 1."""
-        return float(self._ascending[math.ceil(fraction(p) * self.layout.queries) - 1])
+        return self.order.value(math.ceil(fraction(p) * self.layout.queries))
 
     @cached_property
     def clustering(self) -> float:
         """Queries worth one independent query (``share.cluster_size``)."""
-        return cluster_size(self.values > self.order_statistic(0.5), self.layout)
+        median = self.order.by_block(self.order_statistic(0.5))
+        return cluster_size(self.layout.block_sizes - median, self.layout)
+
+    def exceedances(self, p: float, pooled: float) -> float:
+        """Effective number of exceedances at the pooled ``p``-quantile, of earlier queries where p is below a half.
+
+        Where several queries share the quantile exactly they count as well: a constant has no later values, yet nothing
+        is better known than its percentiles.
+        """
+        order, sizes = self.order, self.layout.block_sizes
+        at_or_below = order.by_block(pooled)
+        if p < 0.5:
+            return float(tally_blocks(at_or_below, self.layout).effective()[0])
+        below = order.by_block(pooled, below=True)
+        tied = below.sum() == 0 or at_or_below.sum() - below.sum() > 1
+        return float(tally_blocks(sizes - (below if tied else at_or_below), self.layout).effective()[0])
 
     @cached_property
     def _levels(self) -> Levels:
-        return Levels(self.values, self._ascending, self.layout, self.clustering)
+        return Levels(self.order, self.clustering)
 
     def share(self, bound: float, *, inclusive: bool) -> Share:
         """Share of values later than ``bound``, or (``inclusive``) at it or later, with its interval."""
-        levels = self._levels
-        good = levels.below(bound) if inclusive else levels.at_or_below(bound)
+        levels, order = self._levels, self.order
+        good = order.below(bound) if inclusive else order.at_or_below(bound)
         return Share(levels.share(good), levels.greatest_low(good), levels.least_high(good))
 
     def quantile(self, p: float) -> Quantile:
@@ -157,14 +160,13 @@ class Series:
         greatest at which it is not, without which "p99 < x" could be undecided for an x above the printed interval,
         and a constant would lie outside its own. Infinite if there is none.
         """
-        levels, bound = self._levels, float(1 - fraction(p))
+        levels, order, bound = self._levels, self.order, float(1 - fraction(p))
         pooled = self.order_statistic(p)
-        above = levels.last_low_above(bound, levels.at_or_below(pooled))
-        low = 0.0 if above is None else float(self._ascending[above])
-        below = levels.first_high_below(bound, levels.below(pooled))
-        high = math.inf if below is None else float(self._ascending[below - 1])
-        exceedances = effective_exceedances(self.values, self.layout, p, pooled)
-        return Quantile(p, pooled, low, high, exceedances, self.layout.queries, self.largest_finite)
+        above = levels.last_low_above(bound, order.at_or_below(pooled))
+        low = 0.0 if above is None else order.value(above + 1)
+        below = levels.first_high_below(bound, order.below(pooled))
+        high = math.inf if below is None else order.value(below)
+        return Quantile(p, pooled, low, high, self.exceedances(p, pooled), self.layout.queries, self.largest_finite)
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:
@@ -174,8 +176,9 @@ class Series:
     @cached_property
     def largest_finite(self) -> float:
         """The largest finite value; nan if there is none."""
-        finite = int(np.searchsorted(self._ascending, math.inf))
-        return float(self._ascending[finite - 1]) if finite else math.nan
+        if self.finite.all():
+            return self.order.largest
+        return float(np.max(self.values, where=self.finite, initial=-math.inf)) if self.finite.any() else math.nan
 
     def mean(self) -> Interval:
         """Mean of the finite values over units."""

@@ -17,7 +17,7 @@ from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series, fraction
 from simulator.stats.share import cluster_size, share_ends, tally
-from simulator.stats.verdicts import Asked
+from simulator.stats.verdicts import Objective
 
 #: The lines of a reading that a search follows.
 VALUE, LOW, HIGH = "value", "low", "high"
@@ -39,9 +39,9 @@ class Reading:
         return float(getattr(self, name))
 
 
-def is_read(asked: Asked) -> bool:
+def is_read(objective: Objective) -> bool:
     """Whether the objective bounds the load from above."""
-    return asked.measure != "goodput"
+    return objective.measure != "goodput"
 
 
 def beyond(replications: int) -> Reading:
@@ -49,47 +49,47 @@ def beyond(replications: int) -> Reading:
     return Reading(math.inf, math.inf, math.inf, math.inf, np.full(replications, math.inf), np.ones(replications))
 
 
-def read(asked: Asked, extracts: Extracts) -> Reading:
+def read(objective: Objective, extracts: Extracts) -> Reading:
     """Read one objective."""
-    if asked.measure == "utilisation":
-        assert asked.stage is not None
-        return _of_ratio(extracts.busy_s(asked.stage), extracts.offered_s(asked.stage), asked.bound)
-    return read_series(asked, extracts.latency(asked.stage))
+    if objective.measure == "utilisation":
+        assert objective.stage is not None
+        return _of_ratio(extracts.busy_s(objective.stage), extracts.offered_s(objective.stage), objective.bound)
+    return read_series(objective, extracts.latency(objective.stage))
 
 
-def read_series(asked: Asked, series: Series) -> Reading:
+def read_series(objective: Objective, series: Series) -> Reading:
     """Read an objective that is not about utilisation, of these latencies."""
-    if asked.measure == "mean":
+    if objective.measure == "mean":
         known = np.where(series.finite, series.values, 0.0) * S_PER_NS
         if not series.finite.all():
             return beyond(series.layout.replications)  # those that never ended would take it there
-        return _of_ratio(series.layout.by_unit(known), series.layout.by_unit(series.finite), asked.bound)
-    if asked.measure == "max":
-        largest = _largest(series) * S_PER_NS / asked.bound
+        return _of_ratio(series.layout.by_unit(known), series.layout.by_unit(series.finite), objective.bound)
+    if objective.measure == "max":
+        largest = _largest(series) * S_PER_NS / objective.bound
         most = float(largest.max())
         return Reading(most, most, most, math.inf, largest, np.ones(len(largest)))
-    return _of_share(asked, series)
+    return _of_share(objective, series)
 
 
 def _of_ratio(amounts: F8, weights: F8, bound: float) -> Reading:
-    found = ratio_interval(amounts, weights)
-    if found.value is None or found.low is None or found.high is None:
+    ratio = ratio_interval(amounts, weights)
+    if ratio.value is None or ratio.low is None or ratio.high is None:
         return beyond(len(weights))
-    low = max(0.0, found.low)
-    return Reading(found.value / bound, low / bound, found.high / bound, math.inf, amounts / bound, weights)
+    low = max(0.0, ratio.low)
+    return Reading(ratio.value / bound, low / bound, ratio.high / bound, math.inf, amounts / bound, weights)
 
 
-def _of_share(asked: Asked, series: Series) -> Reading:
-    if asked.measure == "failed_ratio":
-        allowed, bad = asked.bound, ~series.finite
+def _of_share(objective: Objective, series: Series) -> Reading:
+    if objective.measure == "failed_ratio":
+        allowed, bad = objective.bound, ~series.finite
     else:
-        allowed, bound = float(1 - fraction(asked.p)), round(asked.bound / S_PER_NS)
-        bad = series.values >= bound if asked.measure == "quantile" else series.values > bound
+        allowed, bound = float(1 - fraction(objective.p)), round(objective.bound / S_PER_NS)
+        bad = series.values >= bound if objective.measure == "quantile" else series.values > bound
     layout = series.layout
     counted = tally(bad, layout)
     clustering = 1.0
-    if counted.bad[0] == 0:  # else it is not asked for
-        clustering = cluster_size(series.values > np.median(series.values), layout)
+    if counted.bad[0] == 0:  # else it does not matter
+        clustering = cluster_size(layout.count_by_block(series.values > np.median(series.values)), layout)
     low, high = share_ends(counted, layout, clustering)
     return Reading(
         value=_over(float(counted.bad[0]) / layout.queries, allowed),

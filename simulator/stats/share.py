@@ -1,4 +1,4 @@
-"""The share of bad queries and its interval over replications (house rule 1): the one idea under all the others.
+"""The share of bad queries and its interval over replications (statistics rule 1): the one idea under all the others.
 
 A query is bad when it is later than some bound, or has no latency at all. Queries of one replication depend on each
 other, so the interval rests on the differences between replications; with one replication its blocks take their place.
@@ -93,11 +93,15 @@ class Layout:
 
     def by_unit(self, amounts: NDArray[np.generic]) -> F8:
         """Sum ``amounts`` (queries,) over each unit: (units,) float64."""
-        return np.bincount(self.unit_of_block, self.by_block(amounts), minlength=self.units).astype(np.float64)
+        return self.sum_blocks(self.by_block(amounts))
 
-    def sum_blocks(self, counts: I8) -> I8:
+    def count_by_unit(self, counts: I8) -> I8:
         """Sum ``counts`` (blocks,) over each unit: (units,)."""
-        return np.bincount(self.unit_of_block, counts, minlength=self.units).astype(np.int64)
+        return self.sum_blocks(counts).astype(np.int64)
+
+    def sum_blocks(self, sums: NDArray[np.generic]) -> F8:
+        """Sum ``sums`` (blocks,) over each unit: (units,) float64."""
+        return np.bincount(self.unit_of_block, sums, minlength=self.units).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def tally(bad: NDArray[np.bool_], layout: Layout) -> Tallies:
 
 def tally_blocks(in_block: I8, layout: Layout) -> Tallies:
     """The same from the number of bad queries in each block: ``in_block`` (blocks,)."""
-    in_unit = layout.sum_blocks(in_block)
+    in_unit = layout.count_by_unit(in_block)
     columns = (
         in_unit.sum(),
         (in_unit**2).sum(),
@@ -179,13 +183,14 @@ def share_ends(tallies: Tallies, layout: Layout, clustering: float) -> tuple[F8,
     return np.where(flipped, 1 - high, low), np.where(flipped, 1 - low, high)
 
 
-def cluster_size(above_median: NDArray[np.bool_], layout: Layout) -> float:
+def cluster_size(above_median: I8, layout: Layout) -> float:
     """How many queries are worth one independent query, from the spread of block shares above the pooled median.
 
-    Blocks of independent queries would have the variance .25 / block length. At least 1.
+    Blocks of independent queries would have the variance .25 / block length. At least 1. ``above_median``: (blocks,)
+    number of queries.
     """
     blocks = len(layout.block_sizes)
     if blocks < 2:
         return 1.0
-    shares = layout.by_block(above_median) / layout.block_sizes
+    shares = above_median / layout.block_sizes
     return max(1.0, layout.queries / blocks * float(np.var(shares, ddof=1)) / 0.25)

@@ -1,19 +1,22 @@
-"""Whether a run can be believed at all: is the load carried (house rule 7), was the warm-up long enough (rule 6)."""
+"""Whether a run can be believed: is the load carried, was the warm-up long enough (statistics rules 7 and 6)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 
 from simulator.core.plan import F8, I8
 from simulator.core.trace import AT_A_TIME, Trace
+from simulator.documents import run
 from simulator.stats.figures import Pool
 from simulator.stats.means import Interval, ratio_interval
 
-STABLE, SATURATED, INCONCLUSIVE = "stable", "saturated", "inconclusive"
+STABLE: Final = "stable"
+SATURATED: Final = "saturated"
+INCONCLUSIVE: Final = "inconclusive"
 
 #: Queries in flight may grow by this part of the queries that arrive.
 MOST_GROWTH = 0.005
@@ -27,14 +30,14 @@ BATCH = 5
 class Stability:
     """The verdict, and what it rests on."""
 
-    verdict: str
+    verdict: run.StabilityVerdict
     utilisation: float  #: of the busiest replica of all replications, by arithmetic, at the load's mean rate
     growth: Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     suggested_queries: int | None  #: cut that MSER-5 suggests; None where the load changes over time
     notes: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Stability:
         """As laid out in the README."""
         return {
             "arithmetic_utilisation": self.utilisation,
@@ -63,6 +66,7 @@ def stability(
         Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
     """
     notes = []
+    verdict: run.StabilityVerdict
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
     if beyond == len(utilisations):
         verdict = SATURATED
@@ -94,33 +98,55 @@ def growth_of(pool: Pool) -> Interval:
         ends = trace.first_measured + np.cumsum(pool.layout.block_sizes) - 1
         edges = [(trace, int(end - size), int(end)) for end, size in zip(ends, pool.layout.block_sizes, strict=True)]
         edges[0] = (trace, trace.first_measured, edges[0][2])
-    grown = [in_flight(trace, last) - in_flight(trace, first) for trace, first, last in edges]
+    counts = {id(trace): InFlight(trace) for trace in pool.traces}
+    grown = [counts[id(trace)].at(last) - counts[id(trace)].at(first) for trace, first, last in edges]
     return ratio_interval(grown, pool.layout.unit_sizes)
 
 
-def in_flight(trace: Trace, query: int) -> int:
-    """Queries in flight at the instant at which ``query`` arrives, those of that instant included."""
-    instant = trace.arrival_ns[query]
-    here = int(np.searchsorted(trace.arrival_ns, instant, side="right"))
-    completion_ns = trace.completion_ns[:here]
-    return here - int(np.count_nonzero(completion_ns <= instant)) + int(np.count_nonzero(completion_ns < 0))
+class InFlight:
+    """Counts the queries of a trace that are in flight at an instant, among the few that may be."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.longest_ns = 0  #: who arrived longer ago has finished, or never will
+        self.first_never = len(trace.arrival_ns)  #: the first query that never finished
+        for at in _slices(len(trace.arrival_ns)):
+            latency_ns = _latency_ns(trace, at)
+            self.longest_ns = max(self.longest_ns, int(latency_ns.max()))
+            if self.first_never == len(trace.arrival_ns) and latency_ns.min() < 0:
+                self.first_never = at.start + int(np.argmax(latency_ns < 0))
+
+    def at(self, query: int) -> int:
+        """Queries in flight at the instant at which ``query`` arrives, those of that instant included."""
+        trace, instant = self.trace, self.trace.arrival_ns[query]
+        here = int(np.searchsorted(trace.arrival_ns, instant, side="right"))
+        first = int(np.searchsorted(trace.arrival_ns, instant - self.longest_ns))
+        late = np.count_nonzero(trace.completion_ns[first:here] > instant)
+        return int(late) + int(np.count_nonzero(trace.completion_ns[self.first_never : here] < 0))
 
 
-def averaged_latency(traces: Sequence[Trace]) -> F8:
+def averaged_batches(traces: Sequence[Trace]) -> F8:
     """Latency by number of arrival from the start on, averaged over replications; cut at the shortest.
 
-    A query that never finished counts as the largest latency seen.
+    Means of batches of MSER-5, as ``batch_means`` has them. A query that never finished counts as the largest latency.
     """
     shortest = min(len(trace.arrival_ns) for trace in traces)
-    pieces = [slice(first, min(first + AT_A_TIME, shortest)) for first in range(0, shortest, AT_A_TIME)]
-    largest = max(int(_latency_ns(trace, at).max(initial=0)) for trace in traces for at in pieces)
-    averaged = np.zeros(shortest)
-    for at in pieces:
+    largest = max(int(_latency_ns(trace, at).max(initial=0)) for trace in traces for at in _slices(shortest))
+    means = np.empty(shortest // BATCH)
+    for first in range(0, len(means), AT_A_TIME // BATCH + 1):
+        some = means[first : first + AT_A_TIME // BATCH + 1]
+        averaged = np.zeros(len(some) * BATCH)
         for trace in traces:
-            latency_ns = _latency_ns(trace, at)
-            averaged[at] += np.where(latency_ns < 0, largest, latency_ns)
-    averaged /= len(traces)
-    return averaged
+            latency_ns = _latency_ns(trace, slice(first * BATCH, first * BATCH + len(averaged)))
+            averaged += np.where(latency_ns < 0, largest, latency_ns)
+        averaged /= len(traces)
+        some[:] = batch_means(averaged)
+    return means
+
+
+def _slices(queries: int) -> list[slice]:
+    """The first queries, some at a time."""
+    return [slice(first, min(first + AT_A_TIME, queries)) for first in range(0, queries, AT_A_TIME)]
 
 
 def _latency_ns(trace: Trace, queries: slice) -> I8:
@@ -132,16 +158,26 @@ def _latency_ns(trace: Trace, queries: slice) -> I8:
 def mser5(values: F8) -> int:
     """How many first values MSER-5 cuts (White, Cobb and Spratt, 2000): at most half of them.
 
-    Over batches of five, the cut d in the first half that minimises the variance of the rest over the square of its
-    length.
-
     >>> mser5(np.array([9.0] * 20 + [1.0, 2.0] * 100))
     20
     """
+    return mser5_of(batch_means(values))
+
+
+def batch_means(values: F8) -> F8:
+    """(batches,) means of batches of five, in order; what is left over is left out."""
     batches = len(values) // BATCH
+    return np.asarray(values[: batches * BATCH].reshape(batches, BATCH).mean(axis=1))
+
+
+def mser5_of(means: F8) -> int:
+    """What MSER-5 cuts, given the means of batches of five.
+
+    The cut d in the first half that minimises the variance of the rest over the square of its length.
+    """
+    batches = len(means)
     if batches < 2:
         return 0
-    means = values[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
     means = means - means.mean()  # no cancellation below
     count = np.arange(batches, 0, -1)
     total = np.cumsum(means[::-1])[::-1]

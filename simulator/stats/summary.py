@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from simulator.core.plan import ARRIVE_TRACE, F8, Plan
+from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
-from simulator.stats.figures import S_PER_NS, Figure, Pool, StageFigures, figure, part_of, stage_figures
+from simulator.documents import run
+from simulator.stats.figures import S_PER_NS, Figure, Pool, StageFigures, figure, part_of, stage_figures, utilisation
 from simulator.stats.load import describe_load
 from simulator.stats.means import NOTHING, Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, Share
 from simulator.stats.share import Layout
-from simulator.stats.stability import SATURATED, Stability, averaged_latency, growth_of, mser5, stability
-from simulator.stats.verdicts import Asked, Verdict, judge
+from simulator.stats.stability import SATURATED, Stability, averaged_batches, growth_of, mser5_of, stability
+from simulator.stats.verdicts import Objective, Verdict, judge
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -42,7 +43,7 @@ class Summary:
     latency: Figure
     stages: tuple[StageFigures, ...]
     objectives: tuple[Verdict, ...]
-    load: dict[str, Any]
+    load: run.Load
     targets: tuple[Quantile, ...]  #: percentiles whose precision counts: those of objectives, else p99
     notes: tuple[str, ...]
     pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
@@ -58,12 +59,16 @@ class Summary:
         return (later.value, later.low, later.high), (at_or_later.value, at_or_later.low, at_or_later.high)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> run.StabilityVerdict:
         """Stable, saturated or inconclusive."""
         return self.stability.verdict
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> run.Summary:
         """As laid out in the README."""
+        return {**self.figures(), "notes": list(self.notes)}
+
+    def figures(self) -> run.Figures:
+        """The same without the notes."""
         return {
             "replications": self.replications,
             "queries": self.queries,
@@ -77,14 +82,13 @@ class Summary:
             "latency_s": self.latency.to_dict(),
             "stages": [stage.to_dict() for stage in self.stages],
             "slos": [objective.to_dict() for objective in self.objectives],
-            "notes": list(self.notes),
         }
 
 
 def summarise(
     traces: Sequence[Trace],
     plan: Plan,
-    objectives: Sequence[Asked],
+    objectives: Sequence[Objective],
     percentiles: Sequence[float],
     stage_names: Sequence[str],
     *,
@@ -110,24 +114,26 @@ def summarise(
     is_stationary
         Whether the rate is constant.
     """
-    pool, names = Pool(traces), list(stage_names)
+    pool = Pool(traces)
     stable = stability(
         growth_of(pool),
         float(np.mean([trace.first_measured for trace in traces])),
-        mser5(averaged_latency(traces)) if is_stationary else None,
+        mser5_of(averaged_batches(traces)) if is_stationary else None,
         pool.layout.queries,
         utilisations,
     )
-    within = first_on_latency(objectives)
+    is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles)
-    stages = stage_figures(pool, plan, names, percentiles)
-    judged: dict[int, tuple[Verdict, Quantile | None]] = {}
-    for figures in (None, *stages):
-        asked_of = None if figures is None else figures.name
-        mine = {at: asked for at, asked in enumerate(objectives) if asked.stage == asked_of}
-        judged |= _judged(mine, pool, names, figures, whole, stable.verdict == SATURATED)
+    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, None, whole, is_saturated)
+    stages = []
+    for stage, name in zip(stage_views(plan), stage_names, strict=True):
+        # one latency at a time is kept: what is said of it is said before the next
+        latency, used = figure(pool.latency(stage.index), percentiles), utilisation(pool, stage)
+        judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, used, whole, is_saturated)
+        stages.append(stage_figures(pool, stage, name, latency, used, percentiles))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
-    tails = [tail for _, (_, tail) in sorted(judged.items()) if tail is not None] or [whole.usual]
+    verdicts = [judged[number] for number in range(len(objectives))]
+    tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
     return Summary(
         replications=len(traces),
         queries=pool.layout.queries,
@@ -139,7 +145,7 @@ def summarise(
         failed_ratio=whole.failed_ratio,
         latency=whole.latency,
         stages=tuple(stages),
-        objectives=tuple(verdict for _, (verdict, _) in sorted(judged.items())),
+        objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         notes=(*stable.notes, *whole.notes),
@@ -160,48 +166,50 @@ class _Whole:
     notes: list[str]
 
 
-def _whole(pool: Pool, within: Asked | None, percentiles: Sequence[float]) -> _Whole:
+def _whole(pool: Pool, within: Objective | None, percentiles: Sequence[float]) -> _Whole:
     latency = pool.latency(None)
-    found = figure(latency, percentiles)
+    figures = figure(latency, percentiles)
     return _Whole(
         *rates(pool.layout, pool.windows_s(), latency, within),
         latency.share(math.inf, inclusive=True),
-        found,
+        figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
-        _unsupported(found, latency),
+        _unsupported(figures, latency),
     )
 
 
 def _judged(
-    objectives: dict[int, Asked],
-    pool: Pool,
-    names: list[str],
-    figures: StageFigures | None,
+    objectives: Sequence[Objective],
+    stage: str | None,
+    series: Series,
+    mean: Interval,
+    used: Interval | None,
     whole: _Whole,
     is_saturated: bool,
 ) -> dict[int, tuple[Verdict, Quantile | None]]:
-    """Verdicts by number of objective, and the percentiles they are about; all on one stage, or on whole queries."""
-    if not objectives:
-        return {}
-    series = pool.latency(None if figures is None else names.index(figures.name))
-    mean = (whole.latency if figures is None else figures.latency).mean
-    utilisation = None if figures is None else figures.utilisation
+    """Verdicts by number of objective, and the percentiles they are about; all on one stage, or on whole queries.
+
+    ``series``, ``mean``, ``used``: its latency in ns, the mean of it in seconds, and its utilisation.
+    """
     return {
-        at: (
-            judge(asked, series, utilisation, mean, whole.failed_ratio, whole.goodput, is_saturated),
-            series.quantile(asked.p) if asked.measure in ("quantile", "share_within") else None,
+        number: (
+            judge(objective, series, used, mean, whole.failed_ratio, whole.goodput, is_saturated),
+            series.quantile(objective.p) if objective.measure in ("quantile", "share_within") else None,
         )
-        for at, asked in objectives.items()
+        for number, objective in enumerate(objectives)
+        if objective.stage == stage
     }
 
 
-def first_on_latency(objectives: Sequence[Asked]) -> Asked | None:
+def first_on_latency(objectives: Sequence[Objective]) -> Objective | None:
     """The first objective on the latency of whole queries, within which output is good."""
     on = ("quantile", "share_within", "mean", "max")
-    return next((asked for asked in objectives if asked.stage is None and asked.measure in on), None)
+    return next((one for one in objectives if one.stage is None and one.measure in on), None)
 
 
-def rates(layout: Layout, window_s: F8, latency: Series, within: Asked | None) -> tuple[Interval, Interval, Interval]:
+def rates(
+    layout: Layout, window_s: F8, latency: Series, within: Objective | None
+) -> tuple[Interval, Interval, Interval]:
     """Offered, completed and good queries per second: (n - 1) / window, times the share of them.
 
     ``window_s``: (replications,). Good is what ends within the bound of an objective on latency.
@@ -213,15 +221,15 @@ def rates(layout: Layout, window_s: F8, latency: Series, within: Asked | None) -
     if within is not None:
         bound_ns = round(within.bound / S_PER_NS)
         good = latency.values <= bound_ns if within.measure == "share_within" else latency.values < bound_ns
-    found = []
+    intervals = []
     for wanted in (latency.finite, good):
         if layout.replications > 1:
             parts = layout.by_unit(wanted) / layout.unit_sizes
-            found.append(ratio_interval(parts * (layout.sizes - 1), window_s).at_least_0())
+            intervals.append(ratio_interval(parts * (layout.sizes - 1), window_s).at_least_0())
         else:
             assert offered.value is not None
-            found.append(ratio_interval(layout.by_unit(wanted), layout.unit_sizes).scaled(offered.value))
-    return offered, found[0], found[1]
+            intervals.append(ratio_interval(layout.by_unit(wanted), layout.unit_sizes).scaled(offered.value))
+    return offered, intervals[0], intervals[1]
 
 
 def _unsupported(whole: Figure, latency: Series) -> list[str]:
@@ -242,7 +250,7 @@ def _unsupported(whole: Figure, latency: Series) -> list[str]:
 
 
 def next_step(summary: Summary, precision: float) -> tuple[int, int]:
-    """Replications to reach a relative precision, and how many times longer each should be (house rule 9).
+    """Replications to reach a relative precision, and how many times longer each (statistics rule 9).
 
     (replications there are, 1) if it is reached. At most four times as much as there is.
     """

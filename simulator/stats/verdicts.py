@@ -1,18 +1,19 @@
-"""Objectives judged by the interval that is printed beside them (house rule 5)."""
+"""Objectives judged by the interval that is printed beside them (statistics rule 5)."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import Series, Share, fraction
 from simulator.stats.share import FEWEST_UNITS
 
 
-class Asked(Protocol):
+class Objective(Protocol):
     """An objective as the scenario states it."""
 
     @property
@@ -47,16 +48,16 @@ class Verdict:
 
     slo: str
     met: bool | None
-    unit: str  #: of the figure: s, ratio or per_s
+    unit: parts.Unit  #: of the figure
     value: float | None
     low: float | None
     high: float | None
-    bad_share: dict[str, Any] | None  #: share of bad queries, where the verdict rests on it
+    bad_share: parts.Share | None  #: share of bad queries, where the verdict rests on it
     reason: str  #: why it is inconclusive; else empty
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> parts.Verdict:
         """As laid out in the README."""
-        body: dict[str, Any] = {
+        body: parts.Verdict = {
             "slo": self.slo,
             "met": self.met,
             "unit": self.unit,
@@ -72,7 +73,7 @@ class Verdict:
 
 
 def judge(
-    asked: Asked,
+    objective: Objective,
     series: Series,
     utilisation: Interval | None,
     mean: Interval,
@@ -84,7 +85,7 @@ def judge(
 
     Parameters
     ----------
-    asked
+    objective
         The objective.
     series
         Latency that it is about, in ns: of the stage or of the whole query.
@@ -100,44 +101,45 @@ def judge(
         Then a latency that is good now will not stay so: at best inconclusive.
     """
     few = series.layout.units < FEWEST_UNITS
-    if asked.measure in ("quantile", "share_within", "failed_ratio"):
-        verdict = _by_share(asked, series, failed_ratio, few)
-    elif asked.measure == "max":
+    if objective.measure in ("quantile", "share_within", "failed_ratio"):
+        verdict = _by_share(objective, series, failed_ratio, few)
+    elif objective.measure == "max":
         largest = series.values.max() * S_PER_NS
         known = None if math.isinf(largest) else float(largest)
-        verdict = Verdict(asked.text, bool(largest < asked.bound), "s", known, known, known, None, "")
-    elif asked.measure == "mean":
+        verdict = Verdict(objective.text, bool(largest < objective.bound), "s", known, known, known, None, "")
+    elif objective.measure == "mean":
         unfinished = not bool(series.finite.all())
         reason = "some queries never finished, so the mean is not known" if unfinished else ""
-        verdict = _by_mean(asked, mean, "s", few, below=True, reason=reason)
-    elif asked.measure == "utilisation":
+        verdict = _by_mean(objective, mean, "s", few, below=True, reason=reason)
+    elif objective.measure == "utilisation":
         assert utilisation is not None
-        verdict = _by_mean(asked, utilisation, "ratio", few, below=True, reason="")
+        verdict = _by_mean(objective, utilisation, "ratio", few, below=True, reason="")
     else:
-        verdict = _by_mean(asked, goodput, "per_s", few, below=False, reason="")
-    if is_saturated and verdict.met and asked.measure != "utilisation":
+        verdict = _by_mean(objective, goodput, "per_s", few, below=False, reason="")
+    if is_saturated and verdict.met and objective.measure != "utilisation":
         reason = "the load exceeds what is carried: the longer the run, the later the queries"
         return Verdict(
-            asked.text, None, verdict.unit, verdict.value, verdict.low, verdict.high, verdict.bad_share, reason
+            objective.text, None, verdict.unit, verdict.value, verdict.low, verdict.high, verdict.bad_share, reason
         )
     return verdict
 
 
-def _by_share(asked: Asked, series: Series, failed_ratio: Share, few: bool) -> Verdict:
+def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bool) -> Verdict:
     """Met if the upper end of the share of bad queries is below the bound, failed if the lower end is above it."""
-    unit, value, low, high = "ratio", None, None, None
-    if asked.measure == "failed_ratio":
-        allowed, share = asked.bound, failed_ratio
+    unit: parts.Unit = "ratio"
+    value, low, high = None, None, None
+    if objective.measure == "failed_ratio":
+        allowed, share = objective.bound, failed_ratio
         value, low, high = share.value, share.low, share.high
         met = share.high < allowed
     else:
-        allowed = float(1 - fraction(asked.p))
-        share = series.share(round(asked.bound / S_PER_NS), inclusive=asked.measure == "quantile")
-        if asked.measure == "quantile":
+        allowed = float(1 - fraction(objective.p))
+        share = series.share(round(objective.bound / S_PER_NS), inclusive=objective.measure == "quantile")
+        if objective.measure == "quantile":
             unit = "s"
-            found = series.quantile(asked.p).scaled(S_PER_NS).to_dict()
-            if found is not None:
-                value, low, high = found["value"], found["low"], found["high"]
+            body = series.quantile(objective.p).scaled(S_PER_NS).to_dict()
+            if body is not None:
+                value, low, high = body["value"], body["low"], body["high"]
             met = share.high < allowed
         else:
             value, low, high = 1 - share.value, 1 - share.high, 1 - share.low
@@ -149,20 +151,22 @@ def _by_share(asked: Asked, series: Series, failed_ratio: Share, few: bool) -> V
         reason = (
             _FEW if few else f"the share of bad queries, {share.low:.3g} to {share.high:.3g}, straddles {allowed:.3g}"
         )
-    return Verdict(asked.text, decided, unit, value, low, high, share.to_dict(), reason)
+    return Verdict(objective.text, decided, unit, value, low, high, share.to_dict(), reason)
 
 
 _FEW = f"fewer than {FEWEST_UNITS} replications to judge by"
 
 
-def _by_mean(asked: Asked, found: Interval, unit: str, few: bool, *, below: bool, reason: str) -> Verdict:
+def _by_mean(
+    objective: Objective, figure: Interval, unit: parts.Unit, few: bool, *, below: bool, reason: str
+) -> Verdict:
     met: bool | None = None
-    if found.low is None or found.high is None or few:
+    if figure.low is None or figure.high is None or few:
         reason = reason or _FEW
     elif not reason:
-        good, bad = found.high < asked.bound, found.low > asked.bound
+        good, bad = figure.high < objective.bound, figure.low > objective.bound
         if not below:
-            good, bad = found.low > asked.bound, found.high < asked.bound
+            good, bad = figure.low > objective.bound, figure.high < objective.bound
         met = good if good or bad else None
         reason = "" if met is not None else "the interval straddles the bound"
-    return Verdict(asked.text, met, unit, found.value, found.low, found.high, None, reason)
+    return Verdict(objective.text, met, unit, figure.value, figure.low, figure.high, None, reason)

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.documents import check
 from simulator.testing.book import BOOK
 
 #: A law of a case: returns nothing where it holds, why where it does not apply; raises ``Breach`` where it is broken.
@@ -38,9 +39,9 @@ class LawBroken(AssertionError):
         self.others = dict(others)  #: number and verdict of each other law of the group
         super().__init__(number, subject, case, others)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> check.Breach:
         """The broken law with its case, and what became of the others."""
-        broken = {"law": self.number, "says": self.statement, "case": self.case}
+        broken: check.Broken = {"law": self.number, "says": self.statement, "case": self.case}
         return {"broken": broken, "others": self.others}
 
     def __str__(self) -> str:
@@ -97,7 +98,7 @@ class Row:
     verdict: str
     tried: str
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> check.Law:
         """With the statement."""
         return {"law": self.number, "verdict": self.verdict, "tried": self.tried, "says": BOOK[self.number].says}
 
@@ -109,7 +110,7 @@ class Report:
     subject: str
     rows: tuple[Row, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> check.Laws:
         """The laws in order."""
         return {"laws": [row.to_dict() for row in self.rows]}
 

@@ -42,9 +42,9 @@ def exact_capacity(plan: Plan, statistic: str, stage: int | None, bound_s: float
 
     def predicted(rate_per_s: float) -> Prediction | None:
         slower = replace(plan, rate_per_s=rate_per_s)
-        found = closed_forms(slower, stages_of(slower), rate_per_s / saturated_per_s)
-        asked = [one for one in found if one.statistic == statistic and one.stage == stage and one.kind == EXACT]
-        return asked[0] if asked else None
+        predictions = closed_forms(slower, stages_of(slower), rate_per_s / saturated_per_s)
+        wanted = (one for one in predictions if (one.statistic, one.stage, one.kind) == (statistic, stage, EXACT))
+        return next(wanted, None)
 
     low, high = saturated_per_s * 1e-6, saturated_per_s * FULL
     lowest = predicted(low)
@@ -52,9 +52,9 @@ def exact_capacity(plan: Plan, statistic: str, stage: int | None, bound_s: float
         return None
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        found = predicted(middle)
+        latency = predicted(middle)
         # beyond the range of the law's figures the latency is beyond any bound
-        low, high = (middle, high) if found is not None and found.value_s < bound_s else (low, middle)
+        low, high = (middle, high) if latency is not None and latency.value_s < bound_s else (low, middle)
     known = predicted(low)
     if known is None or not known.testable or known.value_s < bound_s * (1 - 1e-6):
         return None  # the law's figures end before the bound is reached

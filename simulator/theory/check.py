@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 
+from simulator.core.features import features_of
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
+from simulator.documents import paper, parts, run
+from simulator.theory import claims
 from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.estimate import Estimate
 
@@ -23,7 +26,10 @@ RELAXATIONS = 7
 #: Queries that met others, about, below which a mean says nothing of queueing.
 FEWEST_MEETINGS = 50
 
-AGREES, OUTSIDE, CONTRADICTED, NOT_CHECKED = "agrees", "outside 95 %", "contradicted", "not checked"
+AGREES: Final = "agrees"
+OUTSIDE: Final = "outside 95 %"
+CONTRADICTED: Final = "contradicted"
+NOT_CHECKED: Final = "not checked"
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,9 @@ class Finding:
     observed: float | None
     low: float | None
     high: float | None
-    verdict: str
+    verdict: paper.Verdict
 
-    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, names: Sequence[str]) -> paper.Finding:
         """With the stage's name."""
         return {
             "law": self.law,
@@ -61,7 +67,7 @@ Share = tuple[float, float, float]
 TailShares = Callable[[int | None, float], tuple[Share, Share]]
 
 
-def check(estimate: Estimate, summary: dict[str, Any], tail_shares: TailShares) -> list[Finding]:
+def check(estimate: Estimate, summary: run.Figures, tail_shares: TailShares) -> list[Finding]:
     """Hold a summary (``Summary.to_dict``) against the predictions.
 
     A predicted percentile is contradicted if the interval of the share of later queries, at the level of the alarm,
@@ -78,13 +84,11 @@ def check(estimate: Estimate, summary: dict[str, Any], tail_shares: TailShares) 
 
 
 def _compared(
-    prediction: Prediction, summary: dict[str, Any], tail_shares: TailShares, ready: bool, meets: bool
+    prediction: Prediction, summary: run.Figures, tail_shares: TailShares, ready: bool, meets: bool
 ) -> Finding:
-    figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
-    is_wait = prediction.statistic == "wait"
-    seen = figures["wait_s"] if is_wait else figures["latency_s"].get(prediction.statistic)
+    seen = _seen(prediction, summary)
     value, low, high = (None, None, None) if seen is None else (seen["value"], seen["low"], seen["high"])
-    verdict = NOT_CHECKED
+    verdict: paper.Verdict = NOT_CHECKED
     if ready and prediction.testable and value is not None and low is not None and high is not None:
         wider = times_wider(summary["replications"])
         if prediction.statistic.startswith("p"):
@@ -106,11 +110,20 @@ def _compared(
     )
 
 
+def _seen(prediction: Prediction, summary: run.Figures) -> parts.Interval | None:
+    """What was seen of a prediction; None if the sample does not support it."""
+    if prediction.statistic == "wait":
+        assert prediction.stage is not None, "waiting is of the tasks of a stage"
+        return summary["stages"][prediction.stage]["wait_s"]
+    figures = summary if prediction.stage is None else summary["stages"][prediction.stage]
+    return parts.interval_of(figures["latency_s"], prediction.statistic)
+
+
 def _rounding(prediction: Prediction) -> float:
     return 2e-9 + 1e-9 * prediction.value_s
 
 
-def _near(prediction: Prediction, low: float, high: float) -> str:
+def _near(prediction: Prediction, low: float, high: float) -> paper.Verdict:
     """Whether the 95 % interval agrees."""
     below = prediction.value_s < low - _rounding(prediction) and prediction.kind != LOWER
     above = prediction.value_s > high + _rounding(prediction) and prediction.kind != UPPER
@@ -162,6 +175,8 @@ def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
     """
     findings = []
     for stage in range(len(plan.stages)):
+        if not features_of(plan, stage) <= claims.FLOW:
+            continue
         area, total, lost = map(sum, zip(*_flows(traces, stage), strict=True))
         findings.append(_identity("Little's law on the sample path", "area", stage, total * 1e-9, area * 1e-9))
         findings.append(_identity("flow balance", "lost", stage, 0.0, float(lost)))
@@ -191,14 +206,15 @@ def _area_ns(enter_ns: I8, leave_ns: I8) -> int:
     """Integral over time of the number inside: the area between the curves of who has entered and who has left.
 
     Cut into strips of one query each: from the i-th to enter to the i-th to leave, whoever these are. Sorts both in
-    place.
+    place, unless they are in order.
     """
-    enter_ns.sort()
-    leave_ns.sort()
+    for instants in (enter_ns, leave_ns):
+        if (instants[1:] < instants[:-1]).any():
+            instants.sort()
     leave_ns -= enter_ns
     return int(leave_ns.sum())
 
 
 def _identity(law: str, statistic: str, stage: int, expected: float, observed: float) -> Finding:
-    verdict = AGREES if expected == observed else CONTRADICTED
+    verdict: paper.Verdict = AGREES if expected == observed else CONTRADICTED
     return Finding(law, statistic, stage, EXACT, expected, observed, observed, observed, verdict)

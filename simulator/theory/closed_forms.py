@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import numpy as np
 
+from simulator.core.features import Feature
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, RANDOM, Plan
+from simulator.documents import paper
+from simulator.theory import claims
 from simulator.theory.queues import (
     MD1,
     MD1_MOST,
@@ -20,10 +23,12 @@ from simulator.theory.queues import (
     mmc_mean_wait,
     mmc_quantile,
 )
-from simulator.theory.stages import StageView, mean_services_s
+from simulator.theory.stages import PaperStage, mean_services_s
 from simulator.theory.zero_load import PERCENTS
 
-EXACT, UPPER, LOWER = "exact", "upper bound", "lower bound"
+EXACT: Final = "exact"
+UPPER: Final = "upper bound"
+LOWER: Final = "lower bound"
 
 #: A utilisation above it is 1, up to rounding.
 FULL = 1 - 1e-9
@@ -39,11 +44,11 @@ class Prediction:
     statistic: str  #: mean, p95, ...: of latency; wait: mean waiting time over the tasks of a stage
     stage: int | None  #: None: of the whole query
     value_s: float
-    kind: str  #: exact, upper bound or lower bound
+    kind: paper.Kind
     law: str  #: its name and source
     testable: bool = True  #: False where a sample may fall on either side by chance: at an atom
 
-    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, names: Sequence[str]) -> paper.Prediction:
         """With the stage's name."""
         return {
             "statistic": self.statistic,
@@ -54,7 +59,7 @@ class Prediction:
         }
 
 
-def closed_forms(plan: Plan, stages: list[StageView], utilisation: float) -> list[Prediction]:
+def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> list[Prediction]:
     """What theory knows at a constant rate; ``utilisation`` is that of the busiest replica."""
     if any(stage.has_drawn_machines() for stage in stages) or not 0 < utilisation < FULL:
         return []
@@ -66,39 +71,41 @@ def closed_forms(plan: Plan, stages: list[StageView], utilisation: float) -> lis
 _TANDEM = "M/D/1 in lockstep; stages after the slowest never wait (Avi-Itzhak, 1965; Friedman, 1965)"
 
 
-def _lockstep(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+def _lockstep(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     """A funnel in which nothing is random but the arrivals is one M/D/1 queue of the slowest service time."""
     slowest_s = fixed_s = 0.0
     for stage in stages:
         services = stage.constant_services_s()
-        if services is None or stage.replicas > 1 or stage.workers > 1 or stage.row["mergers"] > 0:
-            return []
         response = stage.response()
-        if not response.is_constant() or (stage.row["send_ns"] > 0 and np.ptp(services) > 0):
+        if not stage.features <= claims.TANDEM or services is None or not response.is_constant():
+            return []
+        if stage.send_ns > 0 and np.ptp(services) > 0:
             return []
         longest_s = float(services.max())
         slowest_s = max(slowest_s, longest_s)
         fixed_s += longest_s + float(stage.offsets_s().max()) + response.mean() + stage.merge_s()
     utilisation = plan.rate_per_s * slowest_s
     mean_s = fixed_s + mg1_mean_wait(plan.rate_per_s, slowest_s, slowest_s**2)
-    found = [Prediction("mean", None, mean_s, EXACT, _TANDEM)]
+    predictions = [Prediction("mean", None, mean_s, EXACT, _TANDEM)]
     if 0 < utilisation <= MD1_MOST:
         queue = MD1(utilisation)
         for percent in PERCENTS:
             wait = queue.wait_quantile(percent / 100)
             testable = abs(queue.wait_cdf(0.0) - percent / 100) > NEAR_ATOM
-            found.append(Prediction(f"p{percent:g}", None, fixed_s + wait * slowest_s, EXACT, _TANDEM, testable))
-    return found
+            value_s = fixed_s + wait * slowest_s
+            predictions.append(Prediction(f"p{percent:g}", None, value_s, EXACT, _TANDEM, testable))
+    return predictions
 
 
-def _first_stage(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     """The first stage sees Poisson arrivals: each of its replicas is an M/G/1 queue if its tasks do not choose."""
     stage = stages[0]
-    is_thinned = stage.replicas == 1 or stage.row["policy"] == RANDOM
-    if not is_thinned:
-        return []
+    if stage.replicas > 1 and stage.policy != RANDOM:
+        return []  # who gets a task depends on who got the one before
     if stage.workers > 1:
         return _erlang(plan, stages)
+    if not stage.features <= claims.POLLACZEK:
+        return []
     is_testable = _is_testable(stage)
     known: dict[float, tuple[float, float] | None] = {}
     waits: list[float] = []  #: mean over the tasks of each shard
@@ -113,10 +120,10 @@ def _first_stage(plan: Plan, stages: list[StageView]) -> list[Prediction]:
         each = [mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
         waits.append(math.fsum(each) / len(each))
     law = "M/G/1 at every shard (Pollaczek, 1930; Khinchine, 1932)"
-    found = [Prediction("wait", 0, float(np.mean(waits)), EXACT, law, is_testable)]
-    if stage.is_exponential() and np.ptp(stage.machine_factor) == 0 and np.ptp(mean_services_s(stage)) == 0:
-        found += _exponential(plan, stages, plan.rate_per_s / left[0])  # of one shard, or with one replica each
-    return found
+    predictions = [Prediction("wait", 0, float(np.mean(waits)), EXACT, law, is_testable)]
+    if stage.features <= claims.EXPONENTIAL and stage.is_exponential() and np.ptp(mean_services_s(stage)) == 0:
+        predictions += _exponential(plan, stages, plan.rate_per_s / left[0])  # of one shard, or with one replica each
+    return predictions
 
 
 #: Service times below it, in seconds, are rounded so much that continuous laws hold only about.
@@ -125,7 +132,7 @@ LEAST_SERVICE_S = 1e-6
 MOST_KURTOSIS = 100.0
 
 
-def _is_testable(stage: StageView) -> bool:
+def _is_testable(stage: PaperStage) -> bool:
     """Whether the t-interval of a mean waiting time can be trusted at a level of one in a million."""
     spread, work = stage.spread(), stage.work
     fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
@@ -136,15 +143,15 @@ def _is_testable(stage: StageView) -> bool:
     return bool(mean_services_s(stage).min() >= LEAST_SERVICE_S)
 
 
-def _plain_network_s(stage: StageView) -> float | None:
+def _plain_network_s(stage: PaperStage) -> float | None:
     """What a stage's latency has besides queueing, if that is constant and the same for all shards."""
     response = stage.response()
-    if not response.is_constant() or stage.row["send_ns"] > 0 or stage.row["mergers"] > 0:
+    if stage.features & {Feature.SENDING, Feature.MERGERS} or not response.is_constant():
         return None
     return float(stage.offsets_s()[0]) + response.mean() + stage.merge_s()
 
 
-def _exponential(plan: Plan, stages: list[StageView], rate_per_s: float) -> list[Prediction]:
+def _exponential(plan: Plan, stages: list[PaperStage], rate_per_s: float) -> list[Prediction]:
     """M/M/1, or the bounds of a fork and join of many."""
     stage, whole = stages[0], len(stages) == 1
     fixed_s = _plain_network_s(stage)
@@ -154,56 +161,54 @@ def _exponential(plan: Plan, stages: list[StageView], rate_per_s: float) -> list
     sojourn_s = mean_s / (1 - rate_per_s * mean_s)
     is_testable = _is_testable(stage)
     places: list[int | None] = [0, None] if whole else [0]
-    found = []
+    predictions = []
     if stage.shards == 1:
         law = "M/M/1 (Kleinrock, 1975)"
         for place in places:
-            found.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law, is_testable))
+            predictions.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law, is_testable))
             for percent in PERCENTS:
                 value_s = fixed_s + mm1_quantile(rate_per_s, mean_s, percent / 100)
-                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
-    elif stage.replicas == 1:
+                predictions.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
+    elif stage.features <= claims.FORK_AND_JOIN:
         upper = "independent queues bound a fork and join from above (Nelson and Tantawi, 1988)"
         for place in places:
-            found.append(
+            predictions.append(
                 Prediction("mean", place, fixed_s + harmonic(stage.shards) * sojourn_s, UPPER, upper, is_testable)
             )
             for percent in PERCENTS:
                 value_s = fixed_s - math.log1p(-((percent / 100) ** (1 / stage.shards))) * sojourn_s
-                found.append(Prediction(f"p{percent:g}", place, value_s, UPPER, upper, is_testable))
+                predictions.append(Prediction(f"p{percent:g}", place, value_s, UPPER, upper, is_testable))
             lower_s = math.fsum(1 / (k / mean_s - rate_per_s) for k in range(1, stage.shards + 1))
             lower = "queues that drain one by one bound a fork and join from below (Varki et al., in Thomasian, 2014)"
-            found.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower, is_testable))
-    return found
+            predictions.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower, is_testable))
+    return predictions
 
 
-def _gamma_gaps(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+def _gamma_gaps(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     """GI/M/1 in the first stage, where every query goes to the only replica of every shard."""
     stage = stages[0]
     services_s = mean_services_s(stage)
-    if not stage.is_exponential() or stage.replicas > 1 or stage.workers > 1:
-        return []
-    if np.ptp(stage.machine_factor) > 0 or np.ptp(services_s) > 0:
+    if not stage.features <= claims.KENDALL or not stage.is_exponential() or np.ptp(services_s) > 0:
         return []
     law = "GI/M/1 (Kendall, 1953)"
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
     sojourn_s = gamma_m1_sojourn_s(plan.rate_per_s, mean_s, math.sqrt(plan.arrival_dispersion))
     is_testable, fixed_s = _is_testable(stage), _plain_network_s(stage)
-    found = [Prediction("wait", 0, sojourn_s - mean_s, EXACT, law, is_testable)]
+    predictions = [Prediction("wait", 0, sojourn_s - mean_s, EXACT, law, is_testable)]
     if stage.shards == 1 and fixed_s is not None:
         for place in [0, None] if len(stages) == 1 else [0]:
-            found.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law, is_testable))
+            predictions.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law, is_testable))
             for percent in PERCENTS:
                 value_s = fixed_s - math.log1p(-percent / 100) * sojourn_s
-                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
-    return found
+                predictions.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
+    return predictions
 
 
-def _erlang(plan: Plan, stages: list[StageView]) -> list[Prediction]:
+def _erlang(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     """M/M/c in the first stage."""
     stage = stages[0]
     services_s = mean_services_s(stage)
-    if not stage.is_exponential() or np.ptp(stage.machine_factor) > 0 or np.ptp(services_s) > 0:
+    if not stage.features <= claims.ERLANG or not stage.is_exponential() or np.ptp(services_s) > 0:
         return []
     law = "M/M/c (Erlang, 1917)"
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
@@ -212,12 +217,12 @@ def _erlang(plan: Plan, stages: list[StageView]) -> list[Prediction]:
     wait_s = math.fsum(waits[count] for count in left) / len(left)
     rate_per_s = plan.rate_per_s / left[0]
     is_testable = _is_testable(stage)
-    found = [Prediction("wait", 0, wait_s, EXACT, law, is_testable)]
+    predictions = [Prediction("wait", 0, wait_s, EXACT, law, is_testable)]
     fixed_s = _plain_network_s(stage)
     if stage.shards == 1 and fixed_s is not None:
         for place in [0, None] if len(stages) == 1 else [0]:
-            found.append(Prediction("mean", place, fixed_s + wait_s + mean_s, EXACT, law, is_testable))
+            predictions.append(Prediction("mean", place, fixed_s + wait_s + mean_s, EXACT, law, is_testable))
             for percent in PERCENTS:
                 value_s = fixed_s + mmc_quantile(rate_per_s, mean_s, stage.workers, percent / 100)
-                found.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
-    return found
+                predictions.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
+    return predictions

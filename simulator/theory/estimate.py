@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
+from simulator.documents import paper
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
-from simulator.theory.stages import StageView, mean_services_s, stages_of
+from simulator.theory.stages import PaperStage, mean_services_s, stages_of
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -29,7 +29,7 @@ class StageEstimate:
         """Mean over the replicas that take tasks."""
         return float(self.utilisation.sum()) / self.replicas
 
-    def to_dict(self, name: str) -> dict[str, Any]:
+    def to_dict(self, name: str) -> paper.StageOnPaper:
         """As laid out in the README."""
         return {
             "name": name,
@@ -46,7 +46,7 @@ class Estimate:
     rate_per_s: float
     stages: tuple[StageEstimate, ...]
     bottleneck: tuple[int, int, int]  #: stage, shard, replica
-    zero_load: ZeroLoad
+    zero_load: ZeroLoad | None  #: None: unknown
     predictions: tuple[Prediction, ...]
     relaxation: float  #: relaxation time of the busiest queue, in queries
     variability: float  #: dispersion of arrivals, and squared coefficient of variation of services at the bottleneck
@@ -62,7 +62,7 @@ class Estimate:
         """The rate at which the busiest replica is always busy; infinite where nothing takes time."""
         return self.rate_per_s / self.utilisation if self.utilisation > 0 else math.inf
 
-    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+    def to_dict(self, names: Sequence[str]) -> paper.Paper:
         """As laid out in the README."""
         stage, shard, replica = self.bottleneck
         return {
@@ -74,7 +74,7 @@ class Estimate:
                 "utilisation": self.utilisation,
             },
             "saturation_per_s": self.saturation_per_s if math.isfinite(self.saturation_per_s) else None,
-            "zero_load_s": self.zero_load.to_dict(),
+            "zero_load_s": None if self.zero_load is None else self.zero_load.to_dict(),
             "stages": [stage.to_dict(name) for stage, name in zip(self.stages, names, strict=True)],
             "predictions": [prediction.to_dict(names) for prediction in self.predictions],
         }
@@ -87,11 +87,11 @@ def busiest(plan: Plan) -> float:
 
 def stage_utilisations(plan: Plan) -> list[tuple[float, float]]:
     """Utilisation in each stage, by arithmetic: of its busiest replica, and the mean over those that take tasks."""
-    found = []
+    pairs = []
     for stage in stages_of(plan):
         each = _utilisation(stage, plan.rate_per_s)
-        found.append((float(each.max()), float(each.sum()) / int(stage.replicas_left.sum())))
-    return found
+        pairs.append((float(each.max()), float(each.sum()) / stage.replicas_in_all))
+    return pairs
 
 
 def has_drawn_machines(plan: Plan) -> bool:
@@ -107,7 +107,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
             stage.candidates,
             mean_services_s(stage),
             _utilisation(stage, plan.rate_per_s),
-            int(stage.replicas_left.sum()),
+            stage.replicas_in_all,
         )
         for stage in stages
     )
@@ -134,13 +134,13 @@ def relaxation(plan: Plan) -> float:
     return _relaxation(stages[stage], shard, float(utilisations[stage][shard, replica]), variability)
 
 
-def _busiest_of(utilisations: list[F8], stages: list[StageView]) -> tuple[int, int, int]:
+def _busiest_of(utilisations: list[F8], stages: list[PaperStage]) -> tuple[int, int, int]:
     """Stage, shard and replica of the busiest replica; ``utilisations`` (shards, replicas) of each stage."""
     stage = int(np.argmax([float(utilisation.max()) for utilisation in utilisations]))
     return stage, *divmod(int(utilisations[stage].argmax()), stages[stage].replicas)
 
 
-def _variability(plan: Plan, stage: StageView, shard: int) -> float:
+def _variability(plan: Plan, stage: PaperStage, shard: int) -> float:
     """Dispersion of arrivals, and squared coefficient of variation of services at a shard."""
     moments = stage.moments_s(shard)
     service_cv2 = 1.0
@@ -149,19 +149,19 @@ def _variability(plan: Plan, stage: StageView, shard: int) -> float:
     return service_cv2 + plan.arrival_dispersion
 
 
-def _relaxation(stage: StageView, shard: int, utilisation: float, variability: float) -> float:
+def _relaxation(stage: PaperStage, shard: int, utilisation: float, variability: float) -> float:
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
     # of replicas that do not look at the load, each sees only its part of the queries
-    return queries * int(stage.replicas_left[shard]) if stage.row["policy"] in (RANDOM, ROUND_ROBIN) else queries
+    return queries * int(stage.replicas_left[shard]) if stage.policy in (RANDOM, ROUND_ROBIN) else queries
 
 
-def _utilisation(stage: StageView, rate_per_s: float) -> F8:
+def _utilisation(stage: PaperStage, rate_per_s: float) -> F8:
     """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held."""
     service_s = mean_services_s(stage)[:, None] * stage.machine_factor
     is_left = stage.is_left
-    if stage.row["policy"] in (RANDOM, ROUND_ROBIN):
+    if stage.policy in (RANDOM, ROUND_ROBIN):
         return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)
     # whoever looks at the load evens it out: the replicas of a shard are about equally busy
     with np.errstate(divide="ignore"):

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.core import rules
+from simulator.core.features import Features, features_of
 from simulator.core.laws import Law, LawTable, exponential
-from simulator.core.plan import (
-    CANDIDATES,
-    CONSTANT,
-    F8,
-    I8,
-    MACHINE,
-    NONE,
-    RESPONSE,
-    ROLES,
-    TASK,
-    TIME,
-    Plan,
-)
+from simulator.core.plan import CANDIDATES, CONSTANT, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
+from simulator.core.stage_view import StageView, stage_views
 from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 
@@ -67,19 +57,21 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class StageView:
-    """One stage of a plan with what its queues are made of. Durations in seconds."""
+class PaperStage(StageView):
+    """One stage of a plan with what its queues are made of. Durations in seconds, where the name says so."""
 
-    index: int
-    row: Any
-    plan: Plan
     counts: Counts
-    laws: tuple[Law, ...]  #: by role
+    by_role: tuple[Law, ...]
     work: Law  #: of a query's work factor
+
+    @cached_property
+    def features(self) -> Features:
+        """What it makes use of."""
+        return features_of(self.plan, self.index)
 
     def law(self, role: int) -> Law:
         """One of the stage's laws."""
-        return self.laws[role]
+        return self.by_role[role]
 
     @property
     def candidates(self) -> float:
@@ -92,51 +84,10 @@ class StageView:
         return self.counts.is_fixed()
 
     @property
-    def shards(self) -> int:
-        """Number of shards."""
-        return int(self.row["shards"])
-
-    @property
-    def replicas(self) -> int:
-        """Replicas of each shard."""
-        return int(self.row["replicas"])
-
-    @property
-    def workers(self) -> int:
-        """Workers of each replica."""
-        return int(self.row["workers"])
-
-    @property
-    def share(self) -> F8:
-        """(shards,) share of each shard."""
-        first = int(self.row["first_shard"])
-        return self.plan.share[first : first + self.shards]
-
-    @property
-    def machine_factor(self) -> F8:
-        """(shards, replicas) factor of each machine."""
-        first = int(self.row["first_replica"])
-        count = self.shards * self.replicas
-        return self.plan.machine_factor[first : first + count].reshape(self.shards, self.replicas)
-
-    @property
-    def is_left(self) -> NDArray[np.bool_]:
-        """(shards, replicas) whether a replica takes tasks: the last one does not where a machine is gone."""
-        left = np.ones((self.shards, self.replicas), dtype=np.bool_)
-        first = int(self.row["first_lost"])
-        left[first : first + int(self.row["lost"]), -1] = False
-        return left
-
-    @property
-    def replicas_left(self) -> I8:
-        """(shards,) replicas of each that take tasks."""
-        return np.asarray(self.is_left.sum(axis=1))
-
-    @property
     def has_fixed_items(self) -> bool:
         """Whether a shard has the same effective items for every query."""
         work = self.work
-        return self.fixed_candidates and not self.row["hashed"] and work.is_constant()
+        return self.fixed_candidates and not self.is_hashed and work.is_constant()
 
     @property
     def is_timed(self) -> bool:
@@ -187,16 +138,16 @@ class StageView:
             if not self.has_fixed_items:
                 return None
             shift, mean = self.shift_s(shard), self.spread_out_s(shard)
-            drawn, square = mean * task.mean(), mean**2 * task.second_moment()
-            return shift + drawn, shift**2 + 2 * shift * drawn + square
-        knots = int(self.row["knots"])
+            longer, square = mean * task.mean(), mean**2 * task.second_moment()
+            return shift + longer, shift**2 + 2 * shift * longer + square
+        knots = self.knot_slice
         if self.is_timed or self.has_fixed_items:
             mean = self.alone_s(shard)
             first, second = mean, mean**2
             if self.is_timed:
                 first, second = mean * work.mean(), mean**2 * work.second_moment()
-        elif knots == 1 and not self.row["hashed"]:
-            knot = int(self.row["first_knot"])
+        elif knots.stop - knots.start == 1 and not self.is_hashed:
+            knot = knots.start
             overhead = float(self.plan.knot_ns[knot]) * S_PER_NS
             slope = float(self.plan.knot_slope[knot]) * S_PER_NS * float(self.share[shard])
             item_mean = self.counts.moment(1) * work.mean()
@@ -217,13 +168,11 @@ class StageView:
         Of a cost with several pieces the mean over candidates and work is an integral: the last piece extended, whose
         mean is known, and what lies between it and the cost, which is bounded.
         """
-        found = self.moments_s(shard)
-        if found is not None:
-            return found[0]
-        first, end = int(self.row["first_knot"]), int(self.row["first_knot"] + self.row["knots"])
-        knot, start, slope = (
-            column[first:end] for column in (self.plan.knot_items, self.plan.knot_ns, self.plan.knot_slope)
-        )
+        moments = self.moments_s(shard)
+        if moments is not None:
+            return moments[0]
+        knots = (self.plan.knot_items, self.plan.knot_ns, self.plan.knot_slope)
+        knot, start, slope = (column[self.knot_slice] for column in knots)
         work = self.work
         side = POINTS if self.fixed_candidates or work.is_constant() else 64
         counts = self.counts.at(midpoints(1 if self.fixed_candidates else side))
@@ -256,8 +205,8 @@ class StageView:
 
     def offsets_s(self) -> F8:
         """(shards,) request latency of each shard, sending included."""
-        sent_ns = np.arange(self.shards, dtype=np.float64) * float(self.row["send_ns"])
-        return np.asarray((float(self.row["request_ns"]) + sent_ns) * S_PER_NS, dtype=np.float64)
+        sent_ns = np.arange(self.shards, dtype=np.float64) * float(self.send_ns)
+        return np.asarray((float(self.request_ns) + sent_ns) * S_PER_NS, dtype=np.float64)
 
     def response(self) -> Law:
         """Response latency in seconds."""
@@ -269,32 +218,32 @@ class StageView:
         return float(rules.merge_ns(self.plan.stages, self.index, self.shards)) * S_PER_NS
 
 
-def _by_share(stage: StageView, value: Any) -> list[float]:
+def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:
     """``value(shard)`` of every shard, computed once for equal shares."""
     known: dict[float, float] = {}
-    found = []
+    values = []
     for shard, share in enumerate(stage.share.tolist()):
         if share not in known:
             known[share] = value(shard)
-        found.append(known[share])
-    return found
+        values.append(known[share])
+    return values
 
 
-def mean_services_s(stage: StageView) -> F8:
+def mean_services_s(stage: PaperStage) -> F8:
     """(shards,) mean service time of each shard at factor 1."""
     return np.array(_by_share(stage, stage.mean_service_s))
 
 
-def stages_of(plan: Plan) -> list[StageView]:
+def stages_of(plan: Plan) -> list[PaperStage]:
     """The stages of a plan, each with the candidates that reach it: min(the law last stated, the least keep since)."""
-    found: list[StageView] = []
-    table = LawTable(plan.laws, plan.law_parts, plan.law_points)
+    stages: list[PaperStage] = []
+    views, work = stage_views(plan), work_law_of(plan)
     law, cap = Law.constant(0.0), math.inf
-    for index, row in enumerate(plan.stages):
-        laws = tuple(table.law(index * ROLES + role) for role in range(ROLES))
+    for index, view in enumerate(views):
+        laws = view.laws()
         if laws[CANDIDATES].kind != NONE:
             law, cap = laws[CANDIDATES], math.inf
         else:
-            cap = min(cap, float(plan.stages[index - 1]["keep"]))
-        found.append(StageView(index, row, plan, Counts(law, cap), laws, work_law_of(plan)))
-    return found
+            cap = min(cap, views[index - 1].keep)
+        stages.append(PaperStage(plan, index, Counts(law, cap), laws, work))
+    return stages

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from simulator.core.laws import Law
 from simulator.core.plan import F8, Plan
-from simulator.theory.stages import StageView, stages_of, work_law_of
+from simulator.documents import paper
+from simulator.theory import claims
+from simulator.theory.stages import PaperStage, stages_of, work_law_of
 
 PERCENTS = (50, 90, 95, 99, 99.9)
 #: Cells of the grid on which maxima are convolved; a grid of its own for each percentile.
@@ -37,15 +38,15 @@ EXACT, NUMERIC = "exact", "numeric"
 
 @dataclass(frozen=True)
 class ZeroLoad:
-    """Mean and percentiles, in seconds, and how they were found."""
+    """Mean and percentiles, in seconds, and how they were worked out."""
 
     mean_s: float
     percentiles_s: dict[str, float]
     kind: str  #: exact; or numeric (on grids), and what it takes for granted
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> paper.ZeroLoad:
         """``{"mean": ..., "p50": ..., ..., "kind": ...}``."""
-        return {"mean": self.mean_s, **self.percentiles_s, "kind": self.kind}
+        return paper.zero_load(self.mean_s, self.percentiles_s, self.kind)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class _Curve:
 class _Stage:
     """A stage as a query finds it empty."""
 
-    def __init__(self, view: StageView) -> None:
+    def __init__(self, view: PaperStage) -> None:
         self.view = view
         self.shards = view.shards
         self.spread = view.spread()
@@ -103,14 +104,16 @@ class _Stage:
         return [*(_lumped([like[place] for place in group]) for group in groups), *slowest]
 
 
-def zero_load(plan: Plan) -> ZeroLoad:
-    """Work out the latency of a query that waits for nobody."""
+def zero_load(plan: Plan) -> ZeroLoad | None:
+    """Work out the latency of a query that waits for nobody; None where a stage has features that this leaves out."""
     views = stages_of(plan)
+    if not all(view.features <= claims.ZERO_LOAD for view in views):
+        return None
     work = work_law_of(plan)
-    drawn = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
-    vary = [not view.fixed_candidates or view.row["hashed"] for view in views if view.depends_on_items]
+    of_machines = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
+    vary = [not view.fixed_candidates or view.is_hashed for view in views if view.depends_on_items]
     stages = [_Stage(view) for view in views]
-    guess = (", at mean candidates" if any(vary) else "") + drawn
+    guess = (", at mean candidates" if any(vary) else "") + of_machines
     constants = [_constant_s(stage, 1.0) for stage in stages]
     if None not in constants:
         if work.is_constant() and not guess:
@@ -124,20 +127,21 @@ def zero_load(plan: Plan) -> ZeroLoad:
         count, guess = 1, ", at mean work" + guess
     points = _points(work, count) if count > 1 else [(1.0, 1.0)]
     each = np.maximum.accumulate([_percentile(stages, work, points, percent / 100) for percent in PERCENTS])
-    found = {f"p{percent:g}": value for percent, value in zip(PERCENTS, each.tolist(), strict=True)}
+    percentiles_s = {f"p{percent:g}": value for percent, value in zip(PERCENTS, each.tolist(), strict=True)}
     few = _points(work, MEAN_POINTS) if count > 1 else points
     mean_s = sum(chance * sum(_mean_s(stage, factor) for stage in stages) for factor, chance in few)
-    return ZeroLoad(mean_s, found, NUMERIC + guess)
+    return ZeroLoad(mean_s, percentiles_s, NUMERIC + guess)
 
 
 def constant_latencies_s(plan: Plan) -> list[float | None]:
     """Of each stage, how long it takes in an empty system, where that is the same for every query; else None."""
-    found: list[float | None] = []
+    latencies_s: list[float | None] = []
     for view in stages_of(plan):
         varies = view.depends_on_items and not view.has_fixed_items
-        is_constant = work_law_of(plan).is_constant() and not varies and not view.has_drawn_machines()
-        found.append(_constant_s(_Stage(view), 1.0) if is_constant else None)
-    return found
+        is_constant = view.work.is_constant() and not varies and not view.has_drawn_machines()
+        is_known = is_constant and view.features <= claims.ZERO_LOAD
+        latencies_s.append(_constant_s(_Stage(view), 1.0) if is_known else None)
+    return latencies_s
 
 
 def _by_work(stages: list[_Stage], work: Law, guess: str) -> ZeroLoad:
@@ -146,9 +150,9 @@ def _by_work(stages: list[_Stage], work: Law, guess: str) -> ZeroLoad:
     def latency_s(factor: float) -> float:
         return math.fsum(_constant_s(stage, factor) or 0.0 for stage in stages)
 
-    found = {f"p{percent:g}": latency_s(work.percentile(percent / 100)) for percent in PERCENTS}
+    percentiles_s = {f"p{percent:g}": latency_s(work.percentile(percent / 100)) for percent in PERCENTS}
     mean_s = sum(chance * latency_s(factor) for factor, chance in _points(work, 4 * MOST_POINTS))
-    return ZeroLoad(mean_s, found, NUMERIC + guess)
+    return ZeroLoad(mean_s, percentiles_s, NUMERIC + guess)
 
 
 def _points(law: Law, count: int) -> list[tuple[float, float]]:

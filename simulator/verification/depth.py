@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.core.stage_view import stage_views
 from simulator.engines import compiled
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
@@ -119,11 +120,10 @@ def sample(system: System, queries: int, seed: int) -> Sample:
     for replication in range(REPLICATIONS):
         plan = make_plan(scenario, replication)
         trace = compiled.simulate(plan)
-        first, row = plan.first_measured, plan.stages[0]
+        first, here = plan.first_measured, stage_views(plan)[0].replica_slice
         latencies.append((trace.completion_ns[first:] - trace.arrival_ns[first:]).astype(np.float64))
         if any(name.endswith("_wait") for name in system.exact):
             waits.append(trace.critical_wait_ns[0, first:].astype(np.float64))
-        here = slice(0, int(row["shards"] * row["replicas"]))
         waited_s.append(trace.waiting_ns[here].sum(dtype=np.float64) * 1e-9)
         tasks.append(trace.tasks[here].sum())
     layout = Layout.of([queries] * REPLICATIONS)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simulator.planning.grid import grid_of
-from simulator.planning.vary import varied
+from simulator.planning.grid import grid_of, varied
 from simulator.running.run import simulate
 from simulator.scenario import Scenario
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.documents import verify
 from simulator.theory import ALARM
 from simulator.verification.ends import MISS, Ends
 
@@ -49,13 +50,27 @@ class Line:
         """Whether it makes a verification fail."""
         return self.verdict in FAILURES
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> verify.Line:
         """Numbers that are not finite are None."""
-        document = dict(vars(self))
-        for name, value in document.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                document[name] = None
-        return document
+        return {
+            "family": self.family,
+            "configuration": self.configuration,
+            "statistic": self.statistic,
+            "exact": _finite(self.exact),
+            "simulated": _finite(self.simulated),
+            "low": _finite(self.low),
+            "high": _finite(self.high),
+            "verdict": self.verdict,
+            "deviation": _finite(self.deviation),
+            "runs": self.runs,
+            "queries": self.queries,
+            "chance": _finite(self.chance),
+            "note": self.note,
+        }
+
+
+def _finite(number: float | None) -> float | None:
+    return None if number is None or not math.isfinite(number) else number
 
 
 #: The ends of a figure's interval at a level of 1 - alarm; None where a run does not support it.
@@ -123,7 +138,7 @@ def within(
     return Line(family, configuration, statistic, exact, simulated, low, high, verdict, deviation, **more)
 
 
-def budget(lines: tuple[Line, ...]) -> dict[str, float]:
+def budget(lines: tuple[Line, ...]) -> verify.FalseAlarms:
     """How many lines are held against exact values, and how likely any of all lines fails though nothing is wrong."""
     return {
         "lines": sum(line.chance > 0 and line.chance == CHANCE for line in lines),

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.base.errors import ContradictionError
+from simulator.documents import verify as documents
 from simulator.planning.frames import frame, html
-from simulator.running.execute import Progress, execute
-from simulator.running.run import versions
+from simulator.running.execute import Standing, execute
+from simulator.running.execution import Execution
+from simulator.running.provenance import versions
 from simulator.verification import book, bursts, coverage, engines, planners, population
 from simulator.verification.depth import AT_DEPTH
 from simulator.verification.lines import CONTRADICTED, FAILURES, Line, budget
@@ -114,6 +116,8 @@ def families_of(deep: bool = False) -> list[str]:
 class Verification:
     """What a verification found."""
 
+    kind: ClassVar[str] = "verify"
+
     deep: bool
     seed: int
     families: tuple[str, ...]
@@ -135,7 +139,7 @@ class Verification:
         """0: every line holds; 99: one failed; 130: interrupted."""
         return 130 if self.interrupted else 99 if self.failures else 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> documents.Verification:
         """As written to ``results.json``."""
         return {
             "schema": 1,
@@ -151,8 +155,11 @@ class Verification:
             "verdicts": dict(Counter(line.verdict for line in self.lines)),
             "false_alarms": budget(self.lines),
             "lines": [line.to_dict() for line in self.lines],
-            "quantiles": [{**vars(one), "rows": [list(row) for row in one.rows]} for one in self.quantiles],
-            "verified": {name: known._asdict() for name, known in VERIFIED.items()},
+            "quantiles": [
+                {"family": one.family, "configuration": one.configuration, "rows": [list(row) for row in one.rows]}
+                for one in self.quantiles
+            ],
+            "verified": {name: {"system": known.system, "source": known.source} for name, known in VERIFIED.items()},
             "not_yet": NOT_YET,
             "wall_s": self.wall_s,
             "versions": versions(),
@@ -173,7 +180,7 @@ def verify(
     deep: bool = False,
     seed: int = 0,
     jobs: int = 1,
-    progress: Progress | None = None,
+    progress: Callable[[Standing], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Verification:
     """Hold this version against everything that is known of the systems that it can express.
@@ -206,7 +213,8 @@ def verify(
     finished: dict[int, Examined] = {}
     interrupted = False
     try:
-        for index, examined in execute(_look, examinations, jobs=jobs, progress=progress, say=say):
+        execution = Execution(jobs=jobs, progress=progress, say=say)
+        for index, examined in execute(_look, examinations, execution):
             finished[index] = examined  # noqa: PERF403  (an interruption keeps what is there)
     except KeyboardInterrupt:
         interrupted = True

@@ -22,6 +22,10 @@ from simulator.workload.rates import RateFunction
 CONSTANT_GAPS, POISSON_GAPS = Law.constant(1.0), Law.exponential(1.0)
 
 
+#: Arrivals that are made at a time.
+BLOCK = 65_536
+
+
 @kernel
 def cumulate(reached: float, epoch: F8) -> None:
     """Turn the gaps in ``epoch`` (n,) into what they add up to, one by one; ``reached``: the epoch before them."""
@@ -65,9 +69,33 @@ def epochs_until(gaps: Gaps, seed: int, replication: int, end: float) -> F8:
 
 
 def arrivals_counted(gaps: Gaps, seed: int, replication: int, rate: RateFunction, count: int) -> I8:
-    """The first ``count`` arrivals at a rate, (count,) int64 ns; fewer if it ends before."""
-    epoch = epochs(gaps, seed, replication, count)
-    return ns_array(rate.instants(epoch[epoch <= rate.arrivals]))
+    """The first ``count`` arrivals at a rate, (count,) int64 ns; fewer if it ends before.
+
+    They are made block by block, so that all but the result stays in the processor's cache; a user's gaps at once.
+    """
+    if isinstance(gaps, PluggedGaps):
+        return _arrivals(rate, epochs(gaps, seed, replication, count))
+    arrival_ns = np.empty(count, dtype=np.int64)
+    first, reached = 0, 0.0
+    while first < count:
+        epoch = epochs(gaps, seed, replication, min(BLOCK, count - first), first, reached)
+        reached = float(epoch[-1])
+        try:
+            block_ns = _arrivals(rate, epoch)
+        except OverflowError:  # says how long all of it would last
+            return _arrivals(rate, epochs(gaps, seed, replication, count))
+        if first:  # none is before one above it
+            np.maximum(block_ns, arrival_ns[first - 1], out=block_ns)
+        arrival_ns[first : first + len(block_ns)] = block_ns
+        first += len(block_ns)
+        if len(block_ns) < len(epoch):
+            return arrival_ns[:first]
+    return arrival_ns
+
+
+def _arrivals(rate: RateFunction, epoch: F8) -> I8:
+    """Those of the arrivals with these unit-rate epochs that come while the rate lasts."""
+    return ns_array(rate.instants(epoch if epoch[-1] <= rate.arrivals else epoch[epoch <= rate.arrivals]))
 
 
 def arrivals_until(gaps: Gaps, seed: int, replication: int, rate: RateFunction) -> I8:

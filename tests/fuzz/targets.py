@@ -30,9 +30,14 @@ from simulator.planning.journal import ASKED, CHECKSUM, JOURNAL, Journal, checks
 from simulator.planning.questions import questions
 from simulator.planning.saved_run import QUERIES, SUMMARY
 from simulator.planning.sweep import answer
-from simulator.report import catalogue_table, compare_table, sweep_csv, sweep_table, to_json
+from simulator.report.catalogue import catalogue_table
+from simulator.report.compare import compare_table
+from simulator.report.files import to_json
+from simulator.report.sweep import sweep_csv, sweep_table
+from simulator.running.execution import Execution
 from simulator.scenario import Scenario, parse_objective
 from simulator.scenario.catalogue import catalogue_of
+from simulator.scenario.described import Listing
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
@@ -212,7 +217,7 @@ def read_catalogue(raw: bytes, folder: Path) -> None:
     catalogue = catalogue_of(file)
     document = {"schema": 1, "entries": [entry.to_dict() for entry in catalogue.entries()]}
     to_json(document)
-    catalogue_table(document, True, 100, False)
+    catalogue_table(Listing(document, is_of_one=True), 100, False)
     for entry in catalogue.entries()[-4:] + catalogue.entries()[:4]:
         part: dict[str, Any] = {"catalogue": file, "hardware": {"leaf": {"from": "x86_core"}}}
         if entry.section == "hardware":
@@ -234,12 +239,12 @@ def _asked() -> Any:
 def sweep_journal() -> bytes:
     """The journal of a sweep that is complete."""
     asked = _asked()
-    rows = answer(asked).rows
+    rows = answer(asked, Execution()).rows
     entries = [
         {
             "point": index,
-            "values": asked.written[index],
-            "row": {k: v for k, v in row.items() if k not in ("point", *asked.written[index])},
+            "values": asked.values[index],
+            "row": {k: v for k, v in row.items() if k not in ("point", *asked.values[index])},
         }
         for index, row in enumerate(rows)
     ]
@@ -257,8 +262,8 @@ def _resumed(folder: Path, asked: bytes, journal: bytes) -> None:
         opened = Journal(room, _asked())
         opened.close()
         assert journal.startswith((room / JOURNAL).read_bytes()), "only a torn end is cut off"
-        if len(opened.rows) == len(_asked().written):
-            found = answer(_asked(), known=opened.rows)
+        if len(opened.rows) == len(_asked().values):
+            found = answer(_asked(), Execution(), known=opened.rows)
             document = found.to_dict()
             sweep_csv(document)
             sweep_table(document, 100, False)
@@ -281,10 +286,10 @@ def saved_run() -> dict[str, bytes]:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        from simulator.cli.run import write_directory
+        from simulator.report.folders import write_run
 
         result = simulate(scenario_from_text(_SMALL))
-        write_directory(result.to_dict(), 1, result, Path(folder) / "run")
+        write_run(result, Path(folder) / "run", jobs=1)
         return {name: (Path(folder) / "run" / name).read_bytes() for name in (SUMMARY, QUERIES)}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 from held import law
@@ -11,7 +13,8 @@ from held import law
 from simulator import scenario_from_dict
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
-from simulator.core.plan import NEVER_NS
+from simulator.core.plan import ARRIVE_POISSON, NEVER_NS
+from simulator.core.stage_view import stage_views
 from simulator.engines import reference
 from simulator.scenario import parse_objective
 from simulator.stats import summarise
@@ -61,6 +64,20 @@ def percentiles_are_of_all_queries() -> None:
     with law("T1"):
         late = expected.count(math.inf) / len(expected)
         assert abs(found.failed_ratio.value - late) < 1e-12, f"{found.failed_ratio.value:.3g} failed of {late:.3g}"
+
+
+def percentiles_are_of_many_queries() -> None:
+    """unit/test_stats.py: so, too, where there are too many queries to be sorted as one window."""
+    rng = np.random.default_rng(6)
+    values = np.floor(rng.exponential(30, 100_000))  # with ties
+    series, ascending = Series(values, Layout.of([25_000] * 4)), np.sort(values)
+    for percent in (1, 20, 50, 75, 95, 99):
+        with law("T1"):
+            seen = series.quantile(percent / 100).pooled
+            assert seen == ascending[percent * 1000 - 1], f"p{percent} is {seen:.6g}"
+    with law("T1"):
+        later = series.share(float(np.median(values)), inclusive=False).value
+        assert later == np.mean(values > np.median(values)), "the share of later queries"
 
 
 def verdicts_are_the_intervals() -> None:
@@ -153,6 +170,47 @@ def closed_forms_are_those_of_books() -> None:
         grid = np.linspace(0, 30, 3001)
         mean = float(np.sum([1 - queue.wait_cdf(float(x)) for x in grid[::10]]) * 0.1)
         assert abs(mean - 0.7 / 2 / 0.3 - 0.5 * 0.1 * 0.7) < 0.01, f"M/D/1: mean wait {mean:.4g}"
+
+
+def laws_are_silent_where_they_do_not_hold() -> None:
+    """test_theory.py: with features that a law does not allow, one nobody has heard of among them, it says nothing."""
+    from simulator.core import features
+    from simulator.theory import estimate, little, stages
+
+    constant = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 1e7, 0.0)])
+    for changes in ({"workers": 2}, {"mergers": 1, "merge_ns": 10**6}, {"replicas": 2}):
+        plan = _plan([dataclasses.replace(constant, **changes)])
+        with law("T6"):
+            laws = {prediction.law for prediction in estimate(plan).predictions}
+            assert not any(name.startswith("M/D/1") for name in laws), f"a tandem of single servers, with {changes}"
+    exponential = StageParts(candidates=Law.constant(1.0), time=Law.exponential(1e7))
+    plan = _plan([exponential])
+    trace = reference.simulate(plan)
+    with law("T6"):
+        assert estimate(plan).predictions, "M/M/1 is known"
+        with mock.patch.object(stages, "features_of", lambda plan, stage: features.features_of(plan, stage) | {"new"}):
+            paper = estimate(plan)
+            assert paper.predictions == () and paper.zero_load is None, "claims about a feature that nobody allowed"
+        assert little([trace], plan), "flows are held"
+
+
+def stages_are_read_by_name() -> None:
+    """unit/test_stage_view.py: shards and replicas of a stage are its own, and all of them."""
+    parts = [
+        StageParts(candidates=Law.constant(1.0), share=[0.5, 0.5], replicas=2),
+        StageParts(candidates=Law.constant(1.0), share=[0.2, 0.3, 0.5], replicas=3),
+    ]
+    views = stage_views(_plan(parts))
+    with law("S22"):
+        shards = [place for view in views for place in range(100)[view.shard_slice]]
+        replicas = [place for view in views for place in range(100)[view.replica_slice]]
+        assert shards == list(range(5)) and replicas == list(range(4 + 9)), f"shards {shards}, replicas {replicas}"
+        assert views[1].share.tolist() == [0.2, 0.3, 0.5], "shares"
+
+
+def _plan(parts):
+    arrival_ns = np.arange(1, 41, dtype=np.int64) * 2 * 10**7
+    return assemble(parts, arrival_ns, rate_per_s=50.0, arrival_kind=ARRIVE_POISSON)
 
 
 def empty_systems_are_as_paper_says() -> None:

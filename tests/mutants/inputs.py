@@ -14,7 +14,9 @@ from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario
 from simulator.base import units
 from simulator.base.errors import UnavailableError
 from simulator.core.laws import Law
-from simulator.planner.plans import machine_factors, make_plan, stage_parts
+from simulator.planner.machines import machine_factors
+from simulator.planner.plans import Plans, make_plan
+from simulator.planner.system import stage_parts
 from simulator.scenario import to_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -142,15 +144,40 @@ def files_are_read_as_written() -> None:
             assert np.allclose(read_measured(measured, "items", "us", 1e-6)[1], [1e-5, 1.5e-5]), "times measured"
 
 
+def documents_obey_their_schemas() -> None:
+    """test_documents.py: a run and an estimate, and the same with a key less, a key more, a word for a number."""
+    import jsonschema
+
+    from simulator import estimate
+    from simulator.documents.schemas import document_schema
+
+    scenario = scenario_from_text(BASE)
+    for kind, answer in (("run", simulate(scenario)), ("estimate", estimate(scenario))):
+        schema = jsonschema.Draft202012Validator(document_schema(kind))
+        document = json.loads(json.dumps(answer.to_dict()))
+        place = document["stages"][0]
+        with law("F9"):
+            broken = [f"{list(error.absolute_path)}: {error.message[:80]}" for error in schema.iter_errors(document)]
+            assert not broken, broken[0]
+            for key in ("name", "utilisation", "candidates"):
+                value = place.pop(key)
+                assert not schema.is_valid(document), f"{kind}: {key} of a stage may be missing"
+                place[key] = ["no", "such"]
+                assert not schema.is_valid(document), f"{kind}: {key} of a stage may be anything"
+                place[key] = value
+            place["more"] = 1
+            assert not schema.is_valid(document), f"{kind}: a stage may have any key"
+
+
 def runs_are_read_as_written() -> None:
     """test_compare.py: a run that was written is read back the same."""
-    from simulator.cli.run import write_directory
     from simulator.core.trace import same_trace
     from simulator.planning.saved_run import read_run
+    from simulator.report.folders import write_run
 
     result = simulate(scenario_from_text(BASE.replace("shards: 4", "shards: 2")), engine="reference")
     with tempfile.TemporaryDirectory() as folder:
-        write_directory(result.to_dict(), 1, result, Path(folder) / "run")
+        write_run(result, Path(folder) / "run", jobs=1)
         with law("F7"):
             try:
                 again = read_run(Path(folder) / "run")
@@ -170,7 +197,7 @@ def journals_keep_what_is_whole() -> None:
     rows = [{"verdict": "stable", "latency_p99_s": 0.5 + index, "error": None} for index in range(3)]
     lines = []
     for index, row in enumerate(rows):
-        entry = {"point": index, "values": asked.written[index], "row": row}
+        entry = {"point": index, "values": asked.values[index], "row": row}
         lines.append(json.dumps({**entry, CHECKSUM: checksum(entry)}).encode() + b"\n")
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder)
@@ -230,6 +257,20 @@ def plans_say_what_scenarios_say() -> None:
     for name, (given, expected) in found.items():
         with law("S22"):
             assert given == expected, f"{name}: {given}, not {expected}"
+
+
+def replications_have_their_own() -> None:
+    """test_reached.py: one system, and each replication's own machines and load; twice the rate, half the time."""
+    variability = {"machine": {"kind": "lognormal", "cv": 0.2}}
+    stage = {"name": "one", "model": {"kind": "time", "law": "1ms"}, "shards": 3, "variability": variability}
+    values = {"name": "s", "load": {"rate": "1/s"}, "run": {"queries": 10}, "stages": [stage]}
+    plans = Plans.of(scenario_from_dict(values))
+    one, two, twice = plans.make(0), plans.make(1), plans.scaled(2.0).make(0)
+    with law("S22"):
+        assert not np.array_equal(one.machine_factor, two.machine_factor), "two replications on the same machines"
+        assert not np.array_equal(one.arrival_ns, two.arrival_ns), "two replications with the same arrivals"
+        assert np.abs(2 * twice.arrival_ns - one.arrival_ns).max() <= 2, "twice the rate is not half the time"
+        assert plans.extent().queries == one.queries, "a load has other queries than it is known to have"
 
 
 def luck_is_of_machines() -> None:

@@ -16,7 +16,7 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.core.plan import LEAST_OUTSTANDING, POWER_OF_TWO, RANDOM, ROUND_ROBIN
 from simulator.models import DeepModel, Hardware, LinearModel, SumModel, TimeModel, TreeModel
 from simulator.models.base import call_s
-from simulator.planner.plans import stage_parts
+from simulator.planner.system import stage_parts
 from simulator.scenario import scenario_from_dict
 from simulator.workload import arrivals
 from simulator.workload.modulation import Modulation, modulated

@@ -24,8 +24,13 @@ class Mutant:
 
 AGREE, WALK, LISTS = "sample_paths.engines_agree", "sample_paths.walks_agree", "sample_paths.a_replica_is_a_list"
 HOLD = "sample_paths.invariants_hold"
-REFERENCE, LOOP, LOOKAHEAD = "engines/reference.py", "engines/loop.py", "engines/lookahead.py"
-RECORDER, LOCKSTEP, RULES = "engines/recorder.py", "engines/lockstep.py", "core/rules.py"
+REFERENCE, RECORDER = "engines/reference/model.py", "engines/reference/recorder.py"
+AHEAD, PASSES, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "lockstep"))
+ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
+    f"engines/compiled/on_{name}.py" for name in ("enqueue", "start", "finish", "answer")
+)
+EVENTS, ROUTING, SERVICE, WORK = "engines/compiled/events.py", "core/routing.py", "core/service.py", "core/work.py"
+RULES, STATES, FEATURES = "core/rules.py", "core/copy_states.py", "core/features.py"
 
 ENGINES = (
     Mutant(
@@ -39,14 +44,14 @@ ENGINES = (
     Mutant(
         "a queue is left when a worker is free",
         "S1",
-        "engines/reference.py",
-        "stage.answer, task)\n            self.start_soon()",
-        "stage.answer, task)",
+        REFERENCE,
+        "stage.answer, copy)\n            self.start_soon()",
+        "stage.answer, copy)",
         "sample_paths.invariants_hold",
     ),
     Mutant(
         "a stage closes at the first answer",
-        "S2",
+        "S5",
         REFERENCE,
         "if gather.missing == 0:",
         "if gather.missing == self.shards - 1:",
@@ -56,7 +61,7 @@ ENGINES = (
         "outstanding is never taken back, in the reference engine",
         "E8",
         REFERENCE,
-        "self.model.outstanding[task.counter] -= task.load",
+        "self.model.outstanding[copy.counter] -= copy.load",
         "pass",
         WALK,
     ),
@@ -81,7 +86,7 @@ ENGINES = (
         "E8",
         REFERENCE,
         "from simulator.core.trace import Trace\n",
-        "from simulator.core.trace import Trace\nFINISH = rules.GATHER_TIMEOUT\n",
+        "from simulator.core.trace import Trace\nFINISH = rules.MERGED\n",
         WALK,
     ),
     Mutant(
@@ -96,8 +101,8 @@ ENGINES = (
         "waiting counted from the arrival",
         "S5",
         RECORDER,
-        "wait_ns = task.start_ns - task.enqueue_ns\n            self",
-        "wait_ns = task.start_ns - task.gather.enter_ns\n            self",
+        "wait_ns = copy.start_ns - copy.enqueue_ns\n            self",
+        "wait_ns = copy.start_ns - copy.gather.enter_ns\n            self",
         HOLD,
     ),
     Mutant("warm-up counted", "S5", RECORDER, "if query >= self.first_measured:", "if True:", HOLD),
@@ -107,7 +112,7 @@ ENGINES = (
     Mutant(
         "the first answer is not summed",
         "S7",
-        "engines/reference.py",
+        REFERENCE,
         "gather.answer_sum_ns += now - gather.enter_ns",
         "gather.answer_sum_ns += (now - gather.enter_ns) * (gather.missing < self.shards)",
         "sample_paths.time_in_a_stage_adds_up",
@@ -115,19 +120,15 @@ ENGINES = (
     Mutant(
         "the free worker of highest index, looking ahead",
         "E1",
-        LOOKAHEAD,
-        "            chosen = 0\n"
-        "            while free_ns[first + chosen] > start:  # the free worker of lowest index takes it\n"
-        "                chosen += 1\n",
-        "            chosen = workers - 1\n"
-        "            while free_ns[first + chosen] > start:\n"
-        "                chosen -= 1\n",
+        PASSES,
+        "    chosen = first\n    while free_ns[chosen] > start:\n        chosen += 1\n",
+        "    chosen = first + workers - 1\n    while free_ns[chosen] > start:\n        chosen -= 1\n",
         AGREE,
     ),
     Mutant(
         "the first of simultaneous answers closes",
         "E1",
-        LOOKAHEAD,
+        PASSES,
         "    shard = shards - 1\n    while answered[shard] != last:\n        shard -= 1\n",
         "    shard = 0\n    while answered[shard] != last:\n        shard += 1\n",
         AGREE,
@@ -135,7 +136,7 @@ ENGINES = (
     Mutant(
         "the sum of answers starts at one query's arrival",
         "E1",
-        LOOKAHEAD,
+        PASSES,
         "total = -shards * enter_ns",
         "total = -enter_ns",
         AGREE,
@@ -143,70 +144,69 @@ ENGINES = (
     Mutant(
         "tasks are counted beyond the cut",
         "S20",
-        LOOKAHEAD,
-        "if passed[FINISHED, shard] <= end_ns:",
-        "if True:",
+        PASSES,
+        "        if finished[shard] <= end_ns:",
+        "        if True:",
         "sample_paths.a_cut_only_cuts",
     ),
     Mutant(
         "an answer of this instant is still outstanding",
         "E1",
-        LOOP,
-        "answers[0, INSTANT] <= now",
-        "answers[0, INSTANT] < now",
+        PASSES,
+        "next_instant(lists, heap, answers) <= now",
+        "next_instant(lists, heap, answers) < now",
         AGREE,
     ),
     Mutant(
         "warm-up counted, in the compiled engine",
         "E1",
-        LOOP,
-        "if query >= first_measured:\n                    count(",
-        "if query >= 0:\n                    count(",
+        PASSES,
+        'is_counted = query >= given.run[0]["first_measured"]',
+        "is_counted = query >= 0",
         AGREE,
     ),
     Mutant(
         "mergers without a queue, in the compiled engine",
         "E1",
-        LOOP,
-        "max(close_ns, merger_free_ns[chosen])",
+        AHEAD,
+        "max(close_ns, free_ns[chosen])",
         "close_ns",
         AGREE,
     ),
     Mutant(
         "last come, first served, in the compiled loop",
         "E6",
-        LOOP,
-        "            if head[at] < 0:\n"
-        "                head[at] = what\n"
-        "            else:\n"
-        "                task[tail[at], T_NEXT] = what\n"
-        "            tail[at] = what\n",
-        "            task[what, T_NEXT] = head[at]\n            head[at] = what\n",
+        ON_ENQUEUE,
+        '    if replicas[at]["head"] < 0:\n'
+        '        replicas[at]["head"] = row\n'
+        "    else:\n"
+        '        copies[replicas[at]["tail"]]["next"] = row\n'
+        '    replicas[at]["tail"] = row\n',
+        '    copies[row]["next"] = replicas[at]["head"]\n    replicas[at]["head"] = row\n',
         LISTS,
     ),
     Mutant(
         "a free worker stays idle after a finish, in the compiled loop",
         "E6",
-        LOOP,
-        "                state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], answer_ns, order, what)\n"
-        "            start_soon(events, state, free_workers, head, is_starting, at, now)\n",
-        "                state[EVENTS_SIZE] = push(events, state[EVENTS_SIZE], answer_ns, order, what)\n",
+        ON_FINISH,
+        "    start_soon(clock, events, replicas, at, now)\n    return True\n",
+        "    return True\n",
         LISTS,
     ),
     Mutant(
         "outstanding is never taken back, in the compiled loop",
         "E1",
-        LOOP,
-        "outstanding[task[what, T_COUNTER]] -= task[what, T_LOAD]",
+        ON_ANSWER,
+        'outstanding[copies[row]["counter"]] -= copies[row]["load"]',
         "pass",
         AGREE,
     ),
     Mutant(
         "simultaneous events in the order of insertion",
         "E1",
-        "engines/eventlist.py",
-        "(heap[above, 0] == instant and heap[above, 1] <= order)",
-        "heap[above, 0] == instant",
+        EVENTS,
+        'events[above]["instant"] == instant and events[above]["order"] <= order',
+        'events[above]["instant"] == instant',
         AGREE,
     ),
     Mutant(
@@ -228,15 +228,16 @@ ENGINES = (
     Mutant(
         "random shards taken for lockstep",
         "E2",
-        LOCKSTEP,
-        'not row["hashed"] and not is_random',
-        'not row["hashed"]',
+        FEATURES,
+        "*(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS),\n    }\n)\n#: Pairs",
+        "*(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS, F.DRAWN_TIME, F.DRAWN_TASK),\n"
+        "    }\n)\n#: Pairs",
         "sample_paths.shortcuts_agree",
     ),
     Mutant(
         "a stage that looks ahead forgets the clock's origin",
         "S19",
-        LOOKAHEAD,
+        PASSES,
         "start = max(enqueue, free[shard])",
         "start = max(enqueue, free[shard], 20)",
         "sample_paths.time_has_no_origin",
@@ -257,25 +258,25 @@ DECISIONS = (
     Mutant(
         "of two, the busier",
         "R7",
-        RULES,
+        ROUTING,
         "outstanding[first + one] <= outstanding",
         "outstanding[first + one] >= outstanding",
         FAIR,
     ),
-    Mutant("of two, the neighbour", "R4", RULES, "int(v * (replicas - 1))) % replicas", "0) % replicas", FAIR),
-    Mutant("ties to the lowest index", "R4", RULES, "skip = int(u * equals)", "skip = 0", FAIR),
+    Mutant("of two, the neighbour", "R4", ROUTING, "int(v * (replicas - 1))) % replicas", "0) % replicas", FAIR),
+    Mutant("ties to the lowest index", "R4", ROUTING, "skip = int(u * equals)", "skip = 0", FAIR),
     Mutant(
         "at random, but never the last",
         "R4",
-        RULES,
-        "if policy == RANDOM:\n        return int(u * replicas)",
-        "if policy == RANDOM:\n        return int(u * (replicas - 1))",
+        ROUTING,
+        '"""Each with the same probability."""\n    return int(u * replicas)',
+        "return int(u * (replicas - 1))",
         FAIR,
     ),
     Mutant(
         "turns that skip a replica",
         "R5",
-        RULES,
+        ROUTING,
         "return turn % replicas",
         "return turn * 2 % (replicas + 1) % replicas",
         FAIR,
@@ -283,9 +284,9 @@ DECISIONS = (
     Mutant(
         "the most outstanding",
         "R7",
-        RULES,
-        "if outstanding[first + replica] < least:",
-        "if outstanding[first + replica] > least:",
+        ROUTING,
+        "if outstanding[first + replica] < fewest:",
+        "if outstanding[first + replica] > fewest:",
         FAIR,
     ),
     Mutant(
@@ -299,7 +300,7 @@ DECISIONS = (
     Mutant(
         "machines twice as fast as said",
         "S8",
-        RULES,
+        SERVICE,
         "round_ns(alone_ns * machine_factor * task_factor)",
         "round_ns(alone_ns * machine_factor / 2 * task_factor)",
         "sample_paths.service_times_are_worked_out_anew",
@@ -307,7 +308,7 @@ DECISIONS = (
     Mutant(
         "tasks for a lost machine",
         "S6",
-        RULES,
+        ROUTING,
         '- (1 if 0 <= beyond < stages[stage]["lost"] else 0)',
         "- 0 * beyond",
         HOLD,
@@ -315,7 +316,7 @@ DECISIONS = (
     Mutant(
         "the cost of the knot before",
         "S8",
-        RULES,
+        WORK,
         "if knot_items[middle] <= items:",
         "if knot_items[middle] < items - 1:",
         "sample_paths.service_times_are_worked_out_anew",
@@ -536,7 +537,7 @@ MODELS = (
     Mutant(
         "knots lost on the way to the plan",
         "M9",
-        "planner/plans.py",
+        "planner/system.py",
         "for piece in pieces]",
         "for piece in pieces[:1]]",
         "parts.plans_have_the_cost_of_the_model",
@@ -544,14 +545,15 @@ MODELS = (
 )
 
 QUERIES, THEORY = "figures.percentiles_are_of_all_queries", "figures.closed_forms_are_those_of_books"
+SILENT = "figures.laws_are_silent_where_they_do_not_hold"
 
 STATISTICS = (
     Mutant(
         "a percentile one order statistic later",
         "T1",
         "stats/quantiles.py",
-        "* self.layout.queries) - 1])",
-        "* self.layout.queries)])",
+        "self.order.value(math.ceil(fraction(p) * self.layout.queries))",
+        "self.order.value(math.ceil(fraction(p) * self.layout.queries) + 1)",
         QUERIES,
     ),
     Mutant(
@@ -584,7 +586,7 @@ STATISTICS = (
         "an interval on one side",
         "T2",
         "stats/quantiles.py",
-        "low = 0.0 if above is None else float(self._ascending[above])",
+        "low = 0.0 if above is None else order.value(above + 1)",
         "low = 0.0 if above is None else pooled * 1.01",
         "figures.intervals_are_in_order",
     ),
@@ -615,10 +617,50 @@ STATISTICS = (
     Mutant(
         "tasks half as long as drawn",
         "T6",
-        "core/dispatch.py",
-        "alone_ns[shard] = factor[shard] * work\n    first",
-        "alone_ns[shard] = factor[shard] / 2 * work\n    first",
+        WORK,
+        "alone[shard] = time[shard] * factor\n\n\n@kernel",
+        "alone[shard] = time[shard] / 2 * factor\n\n\n@kernel",
         "figures.paper_holds",
+    ),
+    Mutant(
+        "a window of the order takes the cut before it twice",
+        "T1",
+        "stats/order.py",
+        "chosen &= self.values > last",
+        "chosen &= self.values >= last",
+        "figures.percentiles_are_of_many_queries",
+    ),
+    Mutant(
+        "two workers taken for one by M/D/1",
+        "T6",
+        "theory/claims.py",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.WORKERS}",
+        SILENT,
+    ),
+    Mutant(
+        "mergers that queue, forgotten by M/D/1",
+        "T6",
+        "theory/claims.py",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.MERGERS}",
+        SILENT,
+    ),
+    Mutant(
+        "M/G/1 holds unless somebody says that it does not",
+        "T6",
+        "theory/closed_forms.py",
+        "if not stage.features <= claims.POLLACZEK:",
+        "if stage.features & claims.ERLANG - claims.POLLACZEK:",
+        SILENT,
+    ),
+    Mutant(
+        "the last replica of a stage is nobody's",
+        "S22",
+        "core/stage_view.py",
+        "return slice(first, first + self.shards * self.replicas)",
+        "return slice(first, first + self.shards * self.replicas - 1)",
+        "figures.stages_are_read_by_name",
     ),
     Mutant(
         "Erlang's recursion one step short",
@@ -659,6 +701,7 @@ SAID, UNITS, FOUND = (
     "inputs.quantities_have_units",
     "inputs.what_was_found_once_is_refused",
 )
+OWN = "inputs.replications_have_their_own"
 LAID, WRITTEN = "inputs.overlays_are_laid_in_order", "inputs.files_are_read_as_written"
 
 PLANNER = (
@@ -681,7 +724,7 @@ PLANNER = (
     Mutant(
         "the request latency forgotten",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "request_ns=ns(stage.network.request_s)",
         "request_ns=ns(stage.network.send_s)",
         SAID,
@@ -689,7 +732,7 @@ PLANNER = (
     Mutant(
         "a response in seconds",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "response=_in_ns(stage.network.response.law)",
         "response=stage.network.response.law",
         SAID,
@@ -697,7 +740,7 @@ PLANNER = (
     Mutant(
         "all candidates handed on",
         "S22",
-        "planner/plans.py",
+        "planner/system.py",
         "keep=math.inf if stage.keep is None else float(stage.keep)",
         "keep=math.inf",
         SAID,
@@ -706,8 +749,8 @@ PLANNER = (
         "a drain in milliseconds",
         "S22",
         "planner/plans.py",
-        "else ns(scenario.run.drain_s)",
-        "else ns(scenario.run.drain_s / 1000)",
+        "else ns(run.drain_s)",
+        "else ns(run.drain_s / 1000)",
         SAID,
     ),
     Mutant(
@@ -717,6 +760,38 @@ PLANNER = (
         "WARMUP = 4",
         "WARMUP = 8",
         "inputs.queries_are_as_many_as_asked",
+    ),
+    Mutant(
+        "the machines of replication 0 in all",
+        "S22",
+        "planner/plans.py",
+        "machines.machine_factors(self.scenario, replication)",
+        "machines.machine_factors(self.scenario, 0)",
+        OWN,
+    ),
+    Mutant(
+        "the load of replication 0 in all",
+        "S22",
+        "planner/plans.py",
+        "if arrivals is None:\n            arrivals = self.load(replication)",
+        "if arrivals is None:\n            arrivals = self.load(0)",
+        OWN,
+    ),
+    Mutant(
+        "a probe at the scenario's own load",
+        "S22",
+        "planner/plans.py",
+        "Plans(self.scenario.with_scale(scale), self.system)",
+        "Plans(self.scenario, self.system)",
+        OWN,
+    ),
+    Mutant(
+        "warm-up left out of what a load is known to have",
+        "S22",
+        "planner/load.py",
+        "Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)",
+        "Extent(_warmup_queries(scenario), queries)",
+        OWN,
     ),
 )
 
@@ -840,8 +915,8 @@ LOADERS = (
         "a name that no file can have crashes",
         "F2",
         "scenario/files.py",
-        "except (OSError, ValueError) as error:  # ValueError: a name that no file can have\n        raise",
-        "except OSError as error:\n        raise",
+        "except (OSError, ValueError) as error:  # ValueError: a name that no file can have\n        raise S",
+        "except OSError as error:\n        raise S",
         "inputs.what_was_found_once_is_refused",
     ),
     Mutant(
@@ -859,6 +934,30 @@ LOADERS = (
         "first_measured=warmup,\n            measured=len(measured) - warmup",
         "first_measured=0,\n            measured=len(measured)",
         "inputs.runs_are_read_as_written",
+    ),
+    Mutant(
+        "a schema in which no key must be there",
+        "F9",
+        "documents/schemas.py",
+        "[key for key in kinds if key in needed and get_origin(kinds[key]) is not NotRequired]",
+        "[]",
+        "inputs.documents_obey_their_schemas",
+    ),
+    Mutant(
+        "a schema that takes any key",
+        "F9",
+        "documents/schemas.py",
+        '"additionalProperties": False,',
+        '"additionalProperties": True,',
+        "inputs.documents_obey_their_schemas",
+    ),
+    Mutant(
+        "an interval without its upper end",
+        "F9",
+        "stats/means.py",
+        'return {"value": self.value, "low": self.low, "high": self.high}',
+        'return {"value": self.value, "low": self.low}',
+        "inputs.documents_obey_their_schemas",
     ),
     Mutant(
         "the journal takes a torn line",

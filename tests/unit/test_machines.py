@@ -5,7 +5,8 @@ from hypothesis import given
 
 from simulator import scenario_from_dict
 from simulator.planner.fleet import fleet
-from simulator.planner.plans import machine_factors, make_plan
+from simulator.planner.machines import machine_factors
+from simulator.planner.plans import make_plan
 from simulator.report.fleet import fleet_line
 from simulator.scenario.machines import machine_of, memory_of
 from simulator.testing import scenarios

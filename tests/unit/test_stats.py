@@ -1,9 +1,10 @@
-"""The house rules of statistics, each by its own definition, slowly; and where they refuse to speak."""
+"""The rules of statistics (docs/statistics.md), each by its own definition, slowly; and where they refuse to speak."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from unittest import mock
 
@@ -17,12 +18,12 @@ from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.engines.reference import simulate
 from simulator.scenario import parse_objective
-from simulator.stats import figures, levels, load, next_step, stability, summarise
+from simulator.stats import figures, load, next_step, order, stability, summarise
 from simulator.stats.load import dispersion
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share, fraction
 from simulator.stats.share import BLOCKS, Layout, share_ends, t_quantile, tally
-from simulator.stats.stability import averaged_latency, mser5
+from simulator.stats.stability import InFlight, averaged_batches, batch_means, mser5
 from simulator.stats.verdicts import judge
 
 
@@ -31,7 +32,7 @@ def series_of(groups: list[list[float]]) -> Series:
 
 
 def share_slowly(bad: list[list[bool]], clustering: float) -> tuple[float, float]:
-    """House rule 1 to the letter, for replications of equal length."""
+    """Rule 1 to the letter, for replications of equal length."""
     shares = np.array([np.mean(group) for group in bad])
     total = sum(len(group) for group in bad)
     m = shares.mean()
@@ -145,11 +146,16 @@ def searched(draw: st.DrawFn) -> Series:
 parts = st.one_of(st.sampled_from([0.1, 0.5, 0.9, 0.99]), st.floats(0.01, 0.99))
 
 
-@given(searched(), parts, st.sampled_from([1, 2, 5, 16, 2**18]))
-def test_the_search_finds_what_all_order_statistics_would(series, p, piece):
-    """To the bit: pieces of a few queries, and all in one."""
+def windows_of(queries: int, sparse: int = 1) -> AbstractContextManager[None]:
+    """Windows of so many queries, cut where a sample of one in ``sparse`` says."""
+    return mock.patch.multiple(order, WHOLE=queries, LEAST=queries, MOST=queries, SPARSE=sparse)
+
+
+@given(searched(), parts, st.sampled_from([1, 2, 5, 16, 2**18]), st.sampled_from([1, 3, 50]))
+def test_the_search_finds_what_all_order_statistics_would(series, p, queries, sparse):
+    """To the bit: windows of a few queries, well and badly cut, and all in one."""
     found, lows, highs = lines_slowly(series)
-    with mock.patch.object(levels, "PIECE", piece):
+    with windows_of(queries, sparse):
         quantile = series.quantile(p)
         assert (quantile.low, quantile.pooled, quantile.high) == quantile_slowly(series, p)
         assert quantile.exceedances == support_slowly(series, p, quantile.pooled)
@@ -171,8 +177,8 @@ def test_the_search_minds_rounding_at_the_quantile_itself(size, k):
     assert (found.low, found.pooled, found.high) == quantile_slowly(series, p)
 
 
-def test_the_search_goes_on_past_the_first_piece():
-    """Replications that differ widely: the interval of the median spans most of the queries, and two pieces."""
+def test_the_search_goes_on_past_the_first_window():
+    """Replications that differ widely: the interval of the median spans most of the queries, and several windows."""
     rng = np.random.default_rng(8)
     sizes = [140_000, 100_000, 120_000]
     scales = np.repeat([1.0, 2.0, 5.0], sizes)
@@ -276,6 +282,14 @@ def test_dispersion_is_of_the_counts_in_whole_windows(gaps, at_a_time):
         assert found == pytest.approx(counts.var(ddof=1) / counts.mean())
 
 
+@given(st.lists(st.integers(0, 2**53), max_size=30), st.sampled_from(load.WINDOWS_S), st.integers(0, 10**7))
+def test_the_window_of_an_instant_is_the_floor_of_the_quotient(instants, window_s, windows):
+    """Edges, and an ns before and after them, besides: there a quotient may be rounded to a whole number."""
+    edges = [windows * window_s * 10**9 + off for off in (-2, -1, 0, 1, 2)]
+    since_ns = np.array([max(0, instant) for instant in (*edges, *instants)], dtype=np.int64)
+    assert load._window(since_ns, window_s).tolist() == (since_ns * 1e-9 // window_s).astype(np.int64).tolist()
+
+
 def traces_of(rate: float, replications: int, queries: int, drain_ns: int | None = None):
     """Traces of an M/M/1 queue with a mean service of 1 s, and the last one's plan."""
     traces = []
@@ -307,7 +321,14 @@ def test_the_series_that_mser5_sees_is_the_mean_over_replications():
     largest = max(x for latency in both for x in latency if x < math.inf)
     expected = [(min(a, largest) + min(b, largest)) / 2 for a, b in zip(*both, strict=True)]
     assert math.inf in both[0]
-    assert averaged_latency([one, two]).tolist() == expected
+    for at_a_time in (7, 2**16):
+        with mock.patch.object(stability, "AT_A_TIME", at_a_time):
+            assert averaged_batches([one, two]).tolist() == batch_means(np.array(expected)).tolist()
+            for trace, latency in zip((one, two), both, strict=True):
+                ends = [came + wait for came, wait in zip(trace.arrival_ns.tolist(), latency, strict=True)]
+                for query, instant in enumerate(trace.arrival_ns.tolist()):
+                    here = np.count_nonzero(trace.arrival_ns <= instant)
+                    assert InFlight(trace).at(query) == sum(end > instant for end in ends[:here])
 
 
 @pytest.mark.parametrize("replications", [1, 3])
@@ -318,7 +339,7 @@ def test_a_summary_does_not_depend_on_how_many_queries_are_looked_at_at_a_time(r
         mock.patch.object(figures, "AT_A_TIME", 7),
         mock.patch.object(load, "AT_A_TIME", 7),
         mock.patch.object(stability, "AT_A_TIME", 7),
-        mock.patch.object(levels, "PIECE", 7),
+        windows_of(7),
     ):
         assert summary_of(0.9, **more).to_dict() == at_once
 

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from simulator.core.laws import Law
+from simulator.workload import arrivals
 from simulator.workload.arrivals import (
     CONSTANT_GAPS,
     POISSON_GAPS,
@@ -93,3 +95,22 @@ def test_a_trace_starts_half_a_mean_gap_in_and_keeps_equal_instants():
 
 def test_a_trace_of_one_row():
     assert arrivals_of_trace(np.array([3.0]), speed=1.0).tolist() == [0]
+
+
+@pytest.mark.parametrize("gaps", [POISSON_GAPS, CONSTANT_GAPS, Law.gamma(1.0, 2.0)])
+def test_arrivals_do_not_depend_on_how_many_are_made_at_a_time(gaps, monkeypatch):
+    """Cut into blocks, at a rate that goes up and down, stands still and ends."""
+    pieces = [LinearStretch(9.0, 4.0, 20.0), LinearStretch(3.0, 0.0, 0.0), LinearStretch(20.0, 20.0, 1.0)]
+    for rate in (Rate(pieces), Rate([LinearStretch(math.inf, 7.0, 7.0)])):
+        whole = arrivals_counted(gaps, 3, 1, rate, 400)
+        assert len(whole) == (400 if math.isinf(rate.arrivals) else len(epochs_until(gaps, 3, 1, rate.arrivals)))
+        for block in (1, 7, 64):
+            monkeypatch.setattr(arrivals, "BLOCK", block)
+            assert np.array_equal(arrivals_counted(gaps, 3, 1, rate, 400), whole)
+        monkeypatch.undo()
+    with pytest.raises(OverflowError) as early:
+        arrivals_counted(gaps, 3, 1, Rate([LinearStretch(math.inf, 1e-7, 1e-7)]), 900)
+    monkeypatch.setattr(arrivals, "BLOCK", 64)
+    with pytest.raises(OverflowError) as late:
+        arrivals_counted(gaps, 3, 1, Rate([LinearStretch(math.inf, 1e-7, 1e-7)]), 900)
+    assert str(early.value) == str(late.value)

@@ -14,9 +14,9 @@ from simulator.core import rules
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.trace import COMPLETE
-from simulator.core.work import ENTER, WHO
+from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
-from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_query, prepare
+from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
 from simulator.engines.compiled.records import ANSWERS, CLOSING, ENTERING, LEAVE, LISTS, Given, Kept
 
 #: Why a loop came back: all has happened, the budget is used up, an array is too small, or int64 is; a user's rule
@@ -37,7 +37,7 @@ def merged(stages: Rows, stage: int, answers: int, first_merger: int, free_ns: I
             chosen = merger
     done_ns = min(max(close_ns, free_ns[chosen]) + duration_ns, NEVER_NS)
     free_ns[chosen] = done_ns
-    return done_ns
+    return done_ns  # type: ignore[no-any-return]
 
 
 @formula
@@ -49,7 +49,7 @@ def leave_stage(
     answers, first_merger = modes[stage]["answers"], modes[stage]["first_merger"]
     done_ns = merged(stages, stage, answers, first_merger, free_ns, close_ns)
     if done_ns >= NEVER_NS:
-        return end_ns != NEVER_NS
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
     kept.instants[LEAVE, stage, query] = done_ns
@@ -86,7 +86,7 @@ def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bou
             wholes[WHO, i] = cursor + i
             wholes[ENTER, i] = given.arrival_ns[cursor + i]
         clock[0]["cursor"] = cursor + queries
-        return queries
+        return queries  # type: ignore[no-any-return]
     entering = LISTS * stage + ENTERING
     while queries < most and lists[entering]["size"] > 0 and next_instant(lists, heap, entering) <= bound:
         least = lists[entering]["first"]
@@ -131,21 +131,9 @@ def advance(
                 budget -= queries * shards
                 clock[0]["events"] += queries
                 prepare(given, kept, stage, queries, reals, wholes)
+                pass_block(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, queries, reals, wholes)
                 for i in range(queries):
-                    close_ns, lane = pass_query(
-                        given,
-                        kept,
-                        clock,
-                        lists,
-                        heap,
-                        free_ns,
-                        outstanding,
-                        fault,
-                        stage,
-                        i,
-                        reals,
-                        wholes,
-                    )
+                    close_ns, lane = wholes[CLOSES, i], wholes[LANE, i]
                     if close_ns == FAULTY:
                         return FAULT
                     if close_ns == TOO_LATE:

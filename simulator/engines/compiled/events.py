@@ -75,7 +75,7 @@ def pop(clock: Rows, events: Rows) -> None:
     clock[0]["size"] -= 1
     size = clock[0]["size"]
     events[0] = events[size]
-    sink(events, size, 0)
+    sink(events, size, rules.NOTHING)
 
 
 @formula
@@ -88,7 +88,7 @@ def happen(clock: Rows, events: Rows, instant: int, kind: int, key: int, row: in
 def compact(clock: Rows, events: Rows, copies: Rows) -> None:
     """Drop the stale events: those of copies whose rows have got another generation since."""
     size = clock[0]["size"]
-    live = 0
+    live = rules.NOTHING
     for at in range(size):
         if not is_stale(events, copies, at):
             events[live] = events[at]

@@ -11,7 +11,7 @@ from simulator.core.calling import IS
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.core.trace import COMPLETE
-from simulator.core.work import ENTER, WHO
+from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
 from simulator.engines.compiled.events import compact, happen, is_stale, pop
@@ -20,7 +20,7 @@ from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish
 from simulator.engines.compiled.on_start import on_start
-from simulator.engines.compiled.passes import TOO_LATE, pass_query, prepare
+from simulator.engines.compiled.passes import TOO_LATE, pass_block, prepare
 from simulator.engines.compiled.records import ANSWERS, LEAVE, LISTS, Given, Kept
 
 
@@ -45,7 +45,7 @@ def leave_stage(
     answers, first_merger = given.modes[stage]["answers"], given.modes[stage]["first_merger"]
     done_ns = merged(given.stages, stage, answers, first_merger, free_ns, close_ns)
     if done_ns >= NEVER_NS:
-        return end_ns != NEVER_NS
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
     kept.instants[LEAVE, stage, query] = done_ns
@@ -78,9 +78,8 @@ def look_ahead(
     wholes[WHO, 0] = query
     wholes[ENTER, 0] = now
     prepare(given, kept, stage, rules.ONE, reals, wholes)
-    close_ns, lane = pass_query(
-        given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, rules.NOTHING, reals, wholes
-    )
+    pass_block(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, rules.ONE, reals, wholes)
+    close_ns, lane = wholes[CLOSES, 0], wholes[LANE, 0]
     clock[0]["sent"] += given.modes[stage]["answers"]
     if close_ns == TOO_LATE:
         return False
@@ -135,7 +134,7 @@ def advance(
                 size == 0 or now < events[0]["instant"] or (now == events[0]["instant"] and order < events[0]["order"])
             )
         if not arrives:
-            if is_stale(events, copies, 0):
+            if is_stale(events, copies, rules.NOTHING):
                 clock[0]["stale"] -= 1
                 pop(clock, events)
                 continue

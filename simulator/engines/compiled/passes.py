@@ -19,9 +19,11 @@ from simulator.core.service import fill_factors, fill_responses, service_ns
 from simulator.core.work import (
     ALONE,
     ANSWERED,
+    CLOSES,
     ENTER,
     FACTOR,
     FINISHED,
+    LANE,
     LOAD,
     PREVIOUS,
     REPLICA,
@@ -71,7 +73,7 @@ MEMBERS, LAST, SUM = range(3)
 CUT, FAULTY, TOO_LATE = -1, -2, -3
 
 
-@formula
+@kernel
 def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, wholes: I8) -> None:
     """Draw all luck of a block of queries, whose WHO is filled, and turn it into times."""
     stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
@@ -101,8 +103,8 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
     draw_routes(stages, run, stage, queries, reals, wholes)
 
 
-@formula
-def pass_query(
+@kernel
+def pass_block(
     given: Given,
     kept: Kept,
     clock: Rows,
@@ -112,46 +114,52 @@ def pass_query(
     outstanding: I8,
     fault: I8,
     stage: int,
-    i: int,
+    queries: int,
     reals: F8,
     wholes: I8,
-) -> tuple[int, int]:
-    """Let the replicas of a stage serve query i of a block, and record it.
+) -> None:
+    """Let the replicas of a stage serve the queries of a prepared block, one after another, and record it.
 
-    Returns the instant at which the stage closes, or CUT, FAULTY or TOO_LATE; and the column of the critical shard.
+    Fills CLOSES, the instant at which the stage closes, or CUT, FAULTY or TOO_LATE; and LANE, the column of the
+    critical shard. After a query that is FAULTY or TOO_LATE nobody is served.
     """
-    stages, modes = given.stages, given.modes
-    query, now = wholes[WHO, i], wholes[ENTER, i]
-    shards = stages[stage]["shards"]
-    first_task = i * shards
+    stages = given.stages
+    shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     end_ns = given.run[0]["end_ns"]
-    kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = reals[SCORED, i]
-    is_aware = is_load_aware(stages[stage]["policy"]) and stages[stage]["replicas"] > 1
+    last = kept.candidates.shape[1] - 1
+    is_aware = is_load_aware(stages[stage]["policy"]) and replicas > 1
+    is_narrow = given.modes[stage]["is_narrow"] == 1
     answers = LISTS * stage + ANSWERS
-    if is_aware:
-        while lists[answers]["size"] > 0 and next_instant(lists, heap, answers) <= now:
-            least = lists[answers]["first"]
-            outstanding[heap[least, L_ORDER]] -= heap[least, L_WHAT]
-            take(lists, heap, answers)
-    view = view_of(stages, given.run, query, stage)
-    route(stages, given.run, outstanding, fault, stage, query, view, first_task, reals, wholes)
-    if fault[0] != 0:
-        return FAULTY, 0
-    if modes[stage]["is_narrow"] == 1:
-        close_ns, lane = narrow(given, kept, free_ns, stage, query, now, first_task, reals, wholes)
-    else:
-        close_ns, lane = wide(given, kept, clock, free_ns, stage, query, now, first_task, reals, wholes)
-    if is_aware:
-        fill_loads(stages, stage, first_task, reals, wholes)
-        for shard in range(shards):
-            task = first_task + shard
-            counter = view + shard * stages[stage]["replicas"] + wholes[REPLICA, task]
-            outstanding[counter] += wholes[LOAD, task]
-            if wholes[ANSWERED, task] <= end_ns:
-                put(lists, heap, answers, wholes[ANSWERED, task], counter, wholes[LOAD, task])
-    if close_ns >= NEVER_NS and end_ns == NEVER_NS:
-        return TOO_LATE, lane
-    return (close_ns if close_ns <= end_ns else CUT), lane
+    for i in range(queries):
+        query, now, first_task = wholes[WHO, i], wholes[ENTER, i], i * shards
+        kept.candidates[stage, min(query, last)] = reals[SCORED, i]
+        if is_aware:
+            while lists[answers]["size"] > 0 and next_instant(lists, heap, answers) <= now:
+                least = lists[answers]["first"]
+                outstanding[heap[least, L_ORDER]] -= heap[least, L_WHAT]
+                take(lists, heap, answers)
+        view = view_of(stages, given.run, query, stage)
+        route(stages, given.run, outstanding, fault, stage, query, view, first_task, reals, wholes)
+        if fault[0] != 0:
+            wholes[CLOSES, i] = FAULTY
+            return
+        if is_narrow:
+            close_ns, lane = narrow(given, kept, free_ns, stage, query, now, first_task, reals, wholes)
+        else:
+            close_ns, lane = wide(given, kept, clock, free_ns, stage, query, now, first_task, reals, wholes)
+        if is_aware:
+            fill_loads(stages, stage, first_task, reals, wholes)
+            for shard in range(shards):
+                task = first_task + shard
+                counter = view + shard * replicas + wholes[REPLICA, task]
+                outstanding[counter] += wholes[LOAD, task]
+                if wholes[ANSWERED, task] <= end_ns:
+                    put(lists, heap, answers, wholes[ANSWERED, task], counter, wholes[LOAD, task])
+        wholes[LANE, i] = lane
+        if close_ns >= NEVER_NS and end_ns == NEVER_NS:
+            wholes[CLOSES, i] = TOO_LATE
+            return
+        wholes[CLOSES, i] = close_ns if close_ns <= end_ns else CUT
 
 
 @formula
@@ -206,7 +214,7 @@ def narrow(
     enqueue_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
     last_ns = total = rules.NOTHING
-    critical, critical_enqueue, critical_wait, critical_service = 0, 0, 0, 0
+    critical = critical_enqueue = critical_wait = critical_service = rules.NOTHING
     for shard in range(shards):
         task = first_task + shard
         local = shard * replicas + wholes[REPLICA, task]

@@ -7,6 +7,7 @@ replications may run on threads.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -130,17 +131,25 @@ class Run:
 
     def advance(self, budget: int) -> int:
         """Let things happen; returns why no more did (``ahead``)."""
-        state = self.given, self.kept, self.clock
-        rest = self.lists, self.heap, self.outstanding, self.calls.fault, self.reals, self.wholes
+        state = {"given": self.given, "kept": self.kept, "clock": self.clock, "free_ns": self.free_ns}
+        lists = {"lists": self.lists, "heap": self.heap, "outstanding": self.outstanding, "fault": self.calls.fault}
+        more: dict[str, Any] = {**state, **lists, "reals": self.reals, "wholes": self.wholes, "budget": budget}
         if self.looks_ahead:
             from simulator.engines.compiled import ahead
 
-            lists, heap, *others = rest
-            return int(ahead.advance(*state, lists, heap, self.free_ns, *others, budget))
+            return int(ahead.advance(**more))
         from simulator.engines.compiled import loop
 
-        under_way = self.events, self.copies, self.replicas, self.serving, self.gathers, self.free_ns
-        return int(loop.advance(*state, *under_way, *rest, budget))
+        return int(
+            loop.advance(
+                events=self.events,
+                copies=self.copies,
+                replicas=self.replicas,
+                serving=self.serving,
+                gathers=self.gathers,
+                **more,
+            )
+        )
 
     def grow(self) -> None:
         """Double what had no room: a list of look-ahead; or the event list and the copies."""

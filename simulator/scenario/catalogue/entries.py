@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.documents import catalogue
 from simulator.scenario.fields import shown
 from simulator.scenario.files import read
 from simulator.scenario.hardware import HardwareSpec
@@ -38,7 +39,7 @@ class Figure:
     source: str
     confidence: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> catalogue.Figure:
         """As printed."""
         return {"key": self.key, "value": self.value, "confidence": self.confidence, "source": self.source}
 
@@ -53,13 +54,14 @@ class Entry:
     node: Node  #: as a scenario would write it
     figures: tuple[Figure, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> catalogue.Entry:
         """As ``shardsim catalogue --format json`` prints it."""
         kind = self.node.value.get("kind")
+        of_kind: catalogue.OfKind = {} if kind is None else {"kind": kind.value}
         return {
             "name": self.name,
             "section": self.section,
-            **({} if kind is None else {"kind": kind.value}),
+            **of_kind,
             "description": self.description,
             "figures": [figure.to_dict() for figure in self.figures],
         }

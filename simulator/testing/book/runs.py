@@ -202,6 +202,11 @@ FILES = (
         "A scenario never runs code that its reader did not ask for.",
         "Files come from strangers.",
     ),
+    Statement(
+        "F9",
+        "A document obeys the JSON Schema that is printed for it; one with a key less or more does not.",
+        "Other programs read it.",
+    ),
 )
 STATISTICS = (
     Statement(

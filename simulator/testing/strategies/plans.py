@@ -13,13 +13,15 @@ from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
-from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.plan import (
+    NEVER_NS,
+    Plan,
+)
 from simulator.core.trace import Trace
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
-#: Codes of routing policies by name.
-POLICIES = {policy.name: policy.code for policy in routing.POLICIES}
+POLICIES = {name: policy.code for name, policy in routing.BY_NAME.items()}
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
 

@@ -1,4 +1,4 @@
-"""Levels of a search for a capacity: how much is simulated, until the interval is narrow enough."""
+"""Refining a search for a capacity: how much is simulated, until the interval is narrow enough."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.engines import COMPILED
-from simulator.planning.probe import Effort, Prober, Told
+from simulator.planner.plans import Plans
+from simulator.planning.probe import Effort, Prober
 from simulator.planning.search import Crossing, Probes, binding, cross, first_look
+from simulator.running.execution import Execution
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extracts
 from simulator.stats.readings import HIGH, LOW, VALUE
@@ -48,7 +50,7 @@ LEAST_WIDTH = 1e-7
 
 @dataclass
 class Level:
-    """What was found with one effort."""
+    """Where the load meets its bounds, as seen with one effort."""
 
     prober: Prober
     probes: Probes
@@ -70,16 +72,16 @@ class Level:
         return math.isinf(self.probes.seen[self.value.beyond][0].value)
 
 
-class Levels:
-    """A scenario's levels, one after another on one luck; ``engine``: COMPILED or REFERENCE."""
+class Refinement:
+    """Levels of a search, one after another on one luck; ``execution``: with the engine settled."""
 
-    def __init__(self, scenario: Scenario, tolerance: float, engine: str, jobs: int, told: Told | None) -> None:
-        self.scenario, self.tolerance = scenario, tolerance
+    def __init__(self, plans: Plans, tolerance: float, execution: Execution) -> None:
+        self.plans, self.tolerance, self.execution = plans, tolerance, execution
+        self.scenario: Scenario = plans.scenario
         self.levels: list[Level] = []
         self.probers: list[Prober] = []
         self.looks: list[Probes] = []  #: of each prober
         self.notes: list[str] = []
-        self._engine, self._jobs, self._told = engine, jobs, told
         self._added = self._at_saturation = 0
         self._begin(self._first_effort())
 
@@ -102,8 +104,8 @@ class Levels:
 
     def _first_effort(self) -> Effort:
         run, wanted = self.scenario.run, FEWEST_QUERIES
-        for asked in self.scenario.slos:
-            allowed = 1 - asked.p if asked.p else asked.bound if asked.measure == "failed_ratio" else 1.0
+        for slo in self.scenario.slos:
+            allowed = 1 - slo.p if slo.p else slo.bound if slo.measure == "failed_ratio" else 1.0
             wanted = max(wanted, math.ceil(FIRST_BAD / max(allowed, 1e-6)))
         replications = run.replications
         if self._only_replications_count():
@@ -113,7 +115,7 @@ class Levels:
         each = math.ceil(wanted / replications)
         if self._only_replications_count():
             each = max(each, QUERIES_OF_DRAWN)
-        if any(asked.measure == "max" for asked in self.scenario.slos):
+        if any(slo.measure == "max" for slo in self.scenario.slos):
             assert self.scenario.queries is not None
             each = max(each, self.scenario.queries)
             self.notes.append(f"a largest value depends on the length of the run: at least {each:,} queries each")
@@ -123,7 +125,7 @@ class Levels:
         return any(not stage.variability.machine.law.is_constant() for stage in self.scenario.stages)
 
     def _begin(self, effort: Effort) -> None:
-        prober = Prober(self.scenario, effort, self._engine, self._jobs, self._told)
+        prober = Prober(self.plans, effort, self.execution)
         probes = Probes(prober, prober.saturation + math.log(LOWEST), prober.saturation)
         self.probers.append(prober)
         self.looks.append(probes)
@@ -178,7 +180,7 @@ class Levels:
         """Whether still longer runs are tried, where the objectives hold up to saturation: they help, and are cheap."""
         longer_helps = self.scenario.can_lengthen and len(level.prober.utilisations) == 1
         tasks = CAUTIOUS_GROWTH * level.prober.measured * level.prober.plan.shards
-        is_cheap = self._engine == COMPILED and tasks <= CHEAP_TASKS
+        is_cheap = self.execution.engine == COMPILED and tasks <= CHEAP_TASKS
         return longer_helps and is_cheap and level.value.beyond >= level.probes.highest
 
     def _wanted(self, level: Level) -> float:
@@ -189,7 +191,7 @@ class Levels:
         """How many times as long a replication should be for its warm-up to be long enough."""
         if not self.scenario.can_lengthen or self.scenario.run.warmup != "auto" or len(level.prober.utilisations) > 1:
             return 0.0
-        return RELAXATIONS * relaxation(level.prober.plan_at(level.value.at)) / level.prober.plan.first_measured
+        return RELAXATIONS * relaxation(level.prober.plan_at(level.value.at)) / level.prober.extent.first_measured
 
     def _finish(self, level: Level) -> bool:
         """Find the value and both ends of its interval; returns whether the load is carried there."""

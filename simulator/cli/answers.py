@@ -1,0 +1,122 @@
+"""Answers on standard output, in the format that was chosen, and as files; refused first is what cannot be written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from simulator.cli.progress import Line
+    from simulator.documents.answer import Answer
+
+
+def say(line: str) -> None:
+    """Say something on standard error."""
+    click.echo(line, err=True)
+
+
+def show(answer: Answer, format_: str = "table") -> int:
+    """Print an answer in a format; returns its exit code."""
+    from simulator.report import answers
+
+    click.echo(answers.text_of(answer, format_, table_width(), wants_color()), nl=False)
+    return answer.exit_code
+
+
+def draw(answer: Answer, figure: Path | None) -> None:
+    """Write the figure of an answer, if one is to be drawn, and say where; or end with 2."""
+    if figure is None:
+        return
+    from simulator.report import answers, files, frame
+
+    content = answers.figure_of(answer, frame.figure_format(figure) or "png")
+    if not save(figure, lambda path: files.write_over({path: content})):
+        sys.exit(2)
+    say(f"figure in {figure}")
+
+
+def save(path: Path, write: Callable[[Path], None], cure: str = "") -> bool:
+    """Write a file or directory; where that fails say so, with a cure, and return False."""
+    try:
+        write(path)
+    except OSError as error:
+        say(f"{path}: cannot be written: {error.strerror}{cure}")
+        return False
+    return True
+
+
+@contextmanager
+def interruptible(line: Line, message: str) -> Iterator[None]:
+    """Work of which nothing is left if it is interrupted: then say so, and end with 130. The line is taken away."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        line.clear()
+        say(message)
+        sys.exit(130)
+    finally:
+        line.clear()
+
+
+def refuse_folder(folder: Path | None) -> None:
+    """Refuse, before any work, a directory that could not be written after it."""
+    if folder is None:
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise click.UsageError(f"{folder} exists and is not an empty directory; choose another, or remove it")
+    refuse_unwritable(folder)
+
+
+def refuse_figure(file: Path | None) -> None:
+    """Likewise a figure, also by the ending of its name."""
+    if file is None:
+        return
+    from simulator.report import frame
+
+    if frame.figure_format(file) is None:
+        raise click.UsageError(f"{file}: a figure is a .png, .svg or .pdf file")
+    refuse_unwritable(file)
+
+
+def refuse_queries_file(file: Path | None) -> None:
+    """Likewise a table of queries."""
+    if file is None:
+        return
+    if not file.name.endswith((".csv", ".csv.gz")):
+        raise click.UsageError(f"{file}: a table of queries is written as .csv or .csv.gz")
+    refuse_existing(file, "choose another, or remove it")
+
+
+def refuse_existing(path: Path, cure: str) -> None:
+    """Refuse a file that is there already, or could not be made."""
+    if path.exists() or path.is_symlink():
+        what = "is a directory" if path.is_dir() else "exists already"
+        raise click.UsageError(f"{path} {what}; {cure}")
+    refuse_unwritable(path)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a file or directory that could not be made."""
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=".shardsim-", dir=above)).rmdir()
+    except OSError as error:
+        raise click.UsageError(f"{path}: cannot be written, {error.strerror}: {above}") from None
+
+
+def table_width() -> int:
+    """Columns to draw tables in: the terminal's, else 120."""
+    return max(80, shutil.get_terminal_size((120, 24)).columns) if sys.stdout.isatty() else 120
+
+
+def wants_color() -> bool:
+    """Whether standard output is a terminal that may be coloured."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -1,0 +1,138 @@
+"""A stage of a plan by names: what theory, statistics and reports read of it, in place of columns and offsets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.laws import Law, LawTable
+from simulator.core.plan import F8, I8, ROLES, Plan
+
+
+@dataclass(frozen=True)
+class StageView:
+    """One stage of a plan. Counts are of the stage; instants and durations in ns, as in the plan."""
+
+    plan: Plan
+    index: int
+
+    def _number(self, column: str) -> int:
+        return int(self.plan.stages[self.index][column])
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return self._number("shards")
+
+    @property
+    def replicas(self) -> int:
+        """Replicas of each shard, that of a lost machine included."""
+        return self._number("replicas")
+
+    @property
+    def workers(self) -> int:
+        """Workers of each replica."""
+        return self._number("workers")
+
+    @property
+    def lost(self) -> int:
+        """Shards that have lost a replica, the last one, to a machine that is gone."""
+        return self._number("lost")
+
+    @property
+    def policy(self) -> int:
+        """Code of the routing policy."""
+        return self._number("policy")
+
+    @property
+    def balancers(self) -> int:
+        """Number of balancers, each of which sees only the tasks that it sent."""
+        return self._number("balancers")
+
+    @property
+    def is_by_query(self) -> bool:
+        """Whether all shards of a query use the same replica."""
+        return bool(self._number("by_query"))
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether candidates fall on shards by hash; else evenly, by share."""
+        return bool(self._number("hashed"))
+
+    @property
+    def keep(self) -> float:
+        """Candidates handed on at most; infinite: all."""
+        return float(self.plan.stages[self.index]["keep"])
+
+    @property
+    def request_ns(self) -> int:
+        """From sending to enqueueing."""
+        return self._number("request_ns")
+
+    @property
+    def send_ns(self) -> int:
+        """Between the sendings to consecutive shards."""
+        return self._number("send_ns")
+
+    @property
+    def mergers(self) -> int:
+        """Mergers that queries queue for; 0: merging is a mere delay."""
+        return self._number("mergers")
+
+    @property
+    def shard_slice(self) -> slice:
+        """The stage's shards among all shards of the funnel."""
+        first = self._number("first_shard")
+        return slice(first, first + self.shards)
+
+    @property
+    def replica_slice(self) -> slice:
+        """The stage's replicas among all replicas of the funnel: those of a shard stand together, shard after shard."""
+        first = self._number("first_replica")
+        return slice(first, first + self.shards * self.replicas)
+
+    @property
+    def knot_slice(self) -> slice:
+        """The knots of the stage's cost among those of all stages."""
+        first = self._number("first_knot")
+        return slice(first, first + self._number("knots"))
+
+    @property
+    def share(self) -> F8:
+        """(shards,) share of each shard; a view."""
+        return self.plan.share[self.shard_slice]
+
+    @property
+    def machine_factor(self) -> F8:
+        """(shards, replicas) factor of each machine; a view."""
+        return self.plan.machine_factor[self.replica_slice].reshape(self.shards, self.replicas)
+
+    @property
+    def is_left(self) -> NDArray[np.bool_]:
+        """(shards, replicas) whether a replica takes tasks: the last one does not where a machine is gone."""
+        left = np.ones((self.shards, self.replicas), dtype=np.bool_)
+        first = self._number("first_lost")
+        left[first : first + self.lost, -1] = False
+        return left
+
+    @property
+    def replicas_left(self) -> I8:
+        """(shards,) replicas of each that take tasks."""
+        return np.asarray(self.is_left.sum(axis=1))
+
+    @property
+    def replicas_in_all(self) -> int:
+        """Replicas that take tasks, over all shards."""
+        return self.shards * self.replicas - self.lost
+
+    def laws(self) -> tuple[Law, ...]:
+        """The stage's laws, by role; durations in ns."""
+        table = LawTable(self.plan.laws, self.plan.law_parts, self.plan.law_points)
+        return tuple(table.law(self.index * ROLES + role) for role in range(ROLES))
+
+
+def stage_views(plan: Plan) -> tuple[StageView, ...]:
+    """The stages of a plan, in order."""
+    return tuple(StageView(plan, index) for index in range(len(plan.stages)))

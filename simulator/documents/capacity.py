@@ -1,0 +1,80 @@
+"""The highest load within all objectives: ``shardsim capacity``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+from simulator.documents import parts
+from simulator.documents.marks import OneOf
+
+#: What is said of a capacity.
+Verdict = Annotated[str, OneOf("found", "range", "inconclusive", "unreachable")]
+
+
+class Bottleneck(parts.Bottleneck):
+    """The busiest replica at the capacity."""
+
+    saturation_per_s: float  #: the load at which it is always busy
+
+
+class Theory(TypedDict):
+    """The capacity by a closed form."""
+
+    per_s: float
+    law: str
+    slo: str
+    verdict: Annotated[str, OneOf("agrees", "outside 95 %")]
+
+
+class Probe(TypedDict):
+    """One objective at one load that was tried."""
+
+    slo: str
+    rate_per_s: float
+    replications: int
+    queries: int  #: measured in all
+    value_over_bound: float | None  #: figure over its bound; null: beyond saturation
+    low_over_bound: float | None
+    high_over_bound: float | None
+
+
+class Figures(parts.Simulated):
+    """A capacity, before its provenance."""
+
+    arrivals: str  #: kind of arrivals
+    rate: str  #: kind of rate
+    capacity_per_s: parts.Interval
+    verdict: Verdict
+    reason: str  #: why it is not found; else empty
+    tolerance: float  #: of half the interval over the value
+    half_width: float | None  #: half the interval over the value
+    own_per_s: float  #: the scenario's own load
+    headroom: parts.Interval  #: over the scenario's own load, as a part of it
+    binding_slo: str  #: the objective that sets it, or is farthest from being met
+    bottleneck: Bottleneck
+    slos: list[parts.Verdict]  #: at the capacity
+    theory: Theory | None  #: null: there is no closed form
+    fleet: parts.Fleet
+    probes: int
+    queries: int  #: simulated over all probes, warm-up included
+    curve: list[Probe]
+    notes: list[str]
+    provenance: parts.Provenance
+
+
+class Capacity(Figures):
+    """A capacity: ``shardsim capacity --format json``."""
+
+
+class CapacityAt(Figures):
+    """A capacity at some values."""
+
+    values: parts.Values
+
+
+class Capacities(TypedDict):
+    """Capacities at several values: ``shardsim capacity --over ... --format json``."""
+
+    schema: Literal[1]
+    over: list[str]  #: paths of the values
+    capacities: list[CapacityAt]

@@ -1,0 +1,55 @@
+"""Things held against the laws of their kinds: ``shardsim check``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from simulator.documents.marks import OneOf
+
+
+class Law(TypedDict):
+    """What became of one law."""
+
+    law: str  #: its number
+    verdict: Annotated[str, OneOf("held", "broken", "not asked")]
+    tried: str  #: what was tried, or why it was not asked
+    says: str
+
+
+class Laws(TypedDict):
+    """What became of all laws."""
+
+    laws: list[Law]
+
+
+class Broken(TypedDict):
+    """A law that does not hold, and the smallest case."""
+
+    law: str  #: its number
+    says: str
+    case: dict[str, str]  #: what was given and what came out, in words
+
+
+class Breach(TypedDict):
+    """The first law that is broken, and what became of the others."""
+
+    broken: Broken
+    others: dict[str, str]  #: verdicts by number of the law
+
+
+class Thing(TypedDict):
+    """What was checked: with ``laws`` where all hold, else with ``broken`` and ``others``."""
+
+    subject: str
+    well: bool
+    laws: NotRequired[list[Law]]
+    broken: NotRequired[Broken]
+    others: NotRequired[dict[str, str]]  #: verdicts by number of the law
+
+
+class Check(TypedDict):
+    """A check: ``shardsim check --format json``."""
+
+    schema: Literal[1]
+    profile: Annotated[str, OneOf("quick", "default", "deep")]
+    checks: list[Thing]

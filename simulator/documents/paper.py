@@ -1,0 +1,146 @@
+"""What paper and pencil say of a scenario: ``shardsim estimate``, and the theory line of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypedDict, cast
+
+from simulator.documents import parts
+from simulator.documents.marks import open_keys
+
+#: How a prediction is meant.
+Kind = Literal["exact", "upper bound", "lower bound"]
+
+#: What a run says of a prediction.
+Verdict = Literal["agrees", "outside 95 %", "contradicted", "not checked"]
+
+
+class MeanAndMax(TypedDict):
+    """Of the shards or replicas of a stage."""
+
+    mean: float
+    max: float
+
+
+@open_keys({r"^p[0-9.e+-]+$": float})
+class ZeroLoad(TypedDict):
+    """Latency of an empty system in seconds: mean, and percentiles by name."""
+
+    mean: float
+    kind: str  #: exact; or numeric, and what it takes for granted
+
+
+def zero_load(mean_s: float, percentiles_s: Mapping[str, float], kind: str) -> ZeroLoad:
+    """Latency of an empty system, with its percentiles by name."""
+    return cast(ZeroLoad, {"mean": mean_s, **percentiles_s, "kind": kind})
+
+
+def zero_load_percentiles(latency_s: ZeroLoad) -> dict[str, float]:
+    """Mean and percentiles of an empty system by name, in order."""
+    return {name: cast(float, value) for name, value in latency_s.items() if name != "kind"}
+
+
+class StageOnPaper(TypedDict):
+    """One stage, by arithmetic."""
+
+    name: str
+    candidates: float  #: scored for a query, over all shards
+    service_s: MeanAndMax  #: mean service time of the shards
+    utilisation: MeanAndMax  #: of the replicas
+
+
+class Prediction(TypedDict):
+    """One figure that theory knows."""
+
+    statistic: str  #: mean, p95, ... of latency; wait: mean waiting time of tasks
+    stage: str | None  #: null: of the whole query
+    value_s: float | None  #: null: infinite
+    kind: Kind
+    law: str  #: its name and source
+
+
+class Arithmetic(TypedDict):
+    """What arithmetic says of the whole scenario."""
+
+    rate_per_s: float  #: mean load
+    bottleneck: parts.Bottleneck
+    saturation_per_s: float | None  #: the load at which the busiest replica is always busy; null: nothing takes time
+    zero_load_s: ZeroLoad | None
+    predictions: list[Prediction]
+
+
+class Paper(Arithmetic):
+    """A scenario, by arithmetic."""
+
+    stages: list[StageOnPaper]
+
+
+class Finding(TypedDict):
+    """A prediction or an identity, and what was seen of it."""
+
+    law: str
+    statistic: str
+    stage: str | None  #: null: of the whole query
+    kind: str
+    expected: float | None  #: null: infinite
+    observed: float | None
+    low: float | None
+    high: float | None
+    verdict: Verdict
+
+
+class Theory(Paper):
+    """A scenario, by arithmetic, and what a run says of it."""
+
+    checks: list[Finding]
+
+
+class Call(TypedDict):
+    """One call of a model."""
+
+    items: float
+    flop: float | None  #: null: the model does not say
+    moved_bytes: float | None
+    seconds: float
+    seconds_per_further_item: float | None  #: null: the model does not say
+
+
+class Costs(TypedDict):
+    """What a model does for a query, to be trained, and in one call."""
+
+    kind: str
+    order: str  #: of scoring, asymptotically
+    inference: float | None  #: operations for a query
+    training_order: str
+    training: float | None  #: operations in all
+    unit: str  #: of operations
+    bound_by: str | None  #: side of the roofline; null: not known
+    call: Call
+
+
+class OfSum(TypedDict, total=False):
+    """What a sum of models has besides."""
+
+    parts: list[Costs]
+
+
+class Model(Costs, OfSum):
+    """The model of a stage."""
+
+
+class StageEstimate(StageOnPaper):
+    """One stage, by arithmetic, and what its model does."""
+
+    shards: int
+    items_per_shard: float
+    model: Model
+
+
+class Estimate(parts.Head, Arithmetic):
+    """Paper and pencil: ``shardsim estimate --format json``."""
+
+    stages: list[StageEstimate]
+    fleet: parts.Fleet
+    notes: list[str]
+    rows: float  #: that the models are trained on
+    epochs: float  #: passes over the rows

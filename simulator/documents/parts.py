@@ -1,0 +1,191 @@
+"""Parts that several documents have: figures with intervals, verdicts, fleets, and where an answer comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
+
+from simulator.documents.marks import Keys, OneOf, open_keys
+
+#: A value that a scenario's file has at a path.
+Value = str | int | float
+
+#: Values by dotted path of a scenario, as they were varied.
+Values = Annotated[dict[str, Value], Keys(r"^[^\s=]+$")]
+
+#: Index of dispersion of counts by length of the window; null where there were too few windows.
+Dispersion = Annotated[dict[str, float | None], Keys(r"^([0-9]+s|limit)$")]
+
+#: Versions by package.
+Versions = dict[str, str]
+
+#: A scenario with everything resolved, as ``shardsim show`` prints it: what it may have is the scenario's own schema.
+Resolved = dict[str, Any]
+
+
+class Subject(TypedDict):
+    """The scenario that is meant."""
+
+    scenario: str
+    description: str
+
+
+def title_of(subject: Subject) -> str:
+    """A scenario by name, and what it says of itself."""
+    return subject["scenario"] + (f": {subject['description']}" if subject["description"] else "")
+
+
+class Head(Subject):
+    """What every answer on a scenario begins with."""
+
+    schema: Literal[1]  #: of the document
+
+
+#: An engine, as it is settled.
+EngineName = Annotated[str, OneOf("compiled", "reference")]
+
+
+class Engine(TypedDict):
+    """What simulated."""
+
+    engine: EngineName
+    seed: int
+
+
+class Simulated(Head, Engine):
+    """What every answer that was simulated begins with."""
+
+
+class Interval(TypedDict):
+    """A figure and the ends of its 95 % interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Share(TypedDict):
+    """A share of queries and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Percentile(Interval):
+    """A percentile that the sample supports."""
+
+    at_least: NotRequired[bool]  #: it falls among queries that never finished: only a lower bound is known
+    largest_finite: NotRequired[float | None]  #: that bound
+
+
+@open_keys({r"^p[0-9.e+-]+$": Percentile | None})
+class Latency(TypedDict):
+    """A duration over queries, in seconds: mean, percentiles by name (``p99``; null: not supported), and maximum."""
+
+    mean: Interval
+    max: float | None
+
+
+def latency(mean: Interval, percentiles: Mapping[str, Percentile | None], largest: float | None) -> Latency:
+    """A duration over queries, with its percentiles by name."""
+    return cast(Latency, {"mean": mean, **percentiles, "max": largest})
+
+
+def percentiles_of(durations: Latency) -> dict[str, Percentile | None]:
+    """The percentiles of a duration by name, in order; None where the sample does not support one."""
+    return {name: cast(Percentile | None, value) for name, value in durations.items() if name not in ("mean", "max")}
+
+
+#: Units of figures that objectives are about.
+Unit = Literal["s", "ratio", "per_s"]
+
+
+def interval_of(durations: Latency, name: str) -> Interval | None:
+    """The mean or a percentile of a duration by name; None if it is not supported, or was not asked for."""
+    return durations["mean"] if name == "mean" else percentiles_of(durations).get(name)
+
+
+class Verdict(TypedDict):
+    """An objective, and whether it is met."""
+
+    slo: str
+    met: bool | None  #: null: inconclusive
+    unit: Unit  #: of value, low and high
+    value: float | None
+    low: float | None
+    high: float | None
+    bad_share: NotRequired[Share]  #: share of bad queries, where the verdict rests on it
+    reason: NotRequired[str]  #: why it is inconclusive
+
+
+class StageMachines(TypedDict):
+    """The machines of one stage."""
+
+    name: str
+    machines: int
+    usd_per_h: float | None  #: null: not priced
+    power_w: float | None  #: null: not given
+
+
+class Money(TypedDict):
+    """What a fleet is and costs."""
+
+    machines: int
+    usd_per_h: float | None  #: null: not priced
+    power_w: float | None  #: null: not given
+    usd_per_million_queries: float | None
+    queries_per_joule: float | None
+
+
+class Fleet(Money):
+    """The machines of all stages, and what a query costs of them."""
+
+    stages: list[StageMachines]
+
+
+class Place(TypedDict):
+    """A replica of a shard."""
+
+    shard: int
+    replica: int
+
+
+class Replica(Place):
+    """A replica of a shard of a stage."""
+
+    stage: str
+
+
+class Bottleneck(Replica):
+    """The busiest replica."""
+
+    utilisation: float
+
+
+#: Where a plug-in comes from, and the hash of what stood there.
+PluginSource = TypedDict("PluginSource", {"from": str, "sha256": str})
+
+
+class Plugged(TypedDict, total=False):
+    """The plug-ins that a scenario uses, if it uses any."""
+
+    plugins: dict[str, PluginSource]  #: by kind
+
+
+class Origin(Plugged):
+    """What an answer is of."""
+
+    scenario_sha256: str  #: of the resolved scenario and of the files that it names
+    seed: int
+
+
+class Computed(TypedDict):
+    """What computed it."""
+
+    versions: Versions
+    resolved: Resolved  #: the scenario with everything written out; it is itself a scenario
+
+
+class Provenance(Origin, Computed):
+    """All that it takes to come to an answer again."""

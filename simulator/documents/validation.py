@@ -1,0 +1,22 @@
+"""What a valid scenario is, and what a run of it would take: ``validate``."""
+
+from __future__ import annotations
+
+from simulator.documents import parts
+
+
+class Validation(parts.Head):
+    """A validation."""
+
+    source: str  #: file of the scenario
+    stages: int
+    shards: int  #: over all stages
+    replicas: int
+    replications: int
+    queries: int  #: measured in each replication
+    tasks: int  #: over all replications, warm-up included
+    rate_per_s: float  #: mean load
+    utilisation: float  #: of the busiest replica, by arithmetic
+    saturation_per_s: float | None  #: null: nothing takes time
+    percentile: float  #: the highest among the objectives, in percent
+    enough_queries: int | None  #: that its interval needs, in all; null: at or beyond saturation

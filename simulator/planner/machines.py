@@ -1,0 +1,35 @@
+"""The machines of a replication: how much slower or faster each of them is, by luck."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.core import draws
+from simulator.core.plan import F8
+from simulator.scenario import Scenario
+from simulator.scenario.machines import lost_replica, lost_shards, machine_of
+
+
+def machine_factors(scenario: Scenario, replication: int) -> F8:
+    """Factors of the machines of a replication, by replica: replicas of one machine share its factor.
+
+    A lost replica comes last, and is never asked.
+    """
+    factors: list[float] = []
+    for index, stage in enumerate(scenario.stages):
+        law = stage.variability.machine.law
+        if law.is_constant():
+            factors += [law.quantile(0.5)] * (stage.shards * stage.replicas)
+            continue
+        uniform = [
+            draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, index * draws.PLACES + machine, 0)[0]
+            for machine in range(stage.machines)
+        ]
+        by_machine = law.quantiles(np.array(uniform)).tolist()
+        first_lost, lost = lost_shards(stage)
+        for shard in range(stage.shards):
+            replicas = list(range(stage.replicas))
+            if first_lost <= shard < first_lost + lost:
+                replicas.append(replicas.pop(lost_replica(stage)))
+            factors += [by_machine[machine_of(stage, shard, replica)] for replica in replicas]
+    return np.array(factors)

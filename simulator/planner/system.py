@@ -1,0 +1,72 @@
+"""From a Scenario to its System: names become indices, seconds become nanoseconds, models become tables."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.base.units import NS_PER_S, ns
+from simulator.core import plan, routing
+from simulator.core.assemble import ONE, StageParts, lay_out
+from simulator.core.laws import Law
+from simulator.models import CostModel
+from simulator.planner.load import work_law
+from simulator.scenario import Scenario, Stage
+from simulator.scenario.machines import lost_shards
+from simulator.scenario.stage import Routing
+
+
+def make_system(scenario: Scenario) -> plan.System:
+    """Lay out all of a scenario's plans that is the same in every replication and at every load."""
+    parts = [stage_parts(stage, scenario, index == 0) for index, stage in enumerate(scenario.stages)]
+    return lay_out(parts, work_law(scenario))
+
+
+def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
+    """One stage in nanoseconds and numbers."""
+    model = stage.cost_model(scenario.hardware)
+    timed = model.law
+    candidates = Law.none() if stage.candidates is None else stage.candidates.law
+    if is_first and stage.candidates is None:
+        candidates = ONE  # a model of kind time does not ask
+    pieces = model.pieces()
+    first_lost, lost = lost_shards(stage)
+    knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
+    return StageParts(
+        share=stage.shares,
+        replicas=stage.replicas,
+        first_lost=first_lost,
+        lost=lost,
+        workers=stage.workers,
+        knots=knots or [(0.0, 0.0, 0.0)],
+        time=Law.none() if timed is None else timed.scaled(NS_PER_S),
+        task=_task_factor(stage, model),
+        machine=stage.variability.machine.law,
+        response=_in_ns(stage.network.response.law),
+        candidates=candidates,
+        hashed=stage.split == "hashed",
+        keep=math.inf if stage.keep is None else float(stage.keep),
+        policy=_policy(stage.routing),
+        rule=None if stage.routing.plugin is None else plan.Rule(stage.routing.policy, stage.routing.plugin.thing),
+        balancers=stage.routing.balancers,
+        by_query=stage.routing.by == "query",
+        request_ns=ns(stage.network.request_s),
+        send_ns=ns(stage.network.send_s),
+        merge_ns=ns(stage.merge.time_s),
+        merge_per_response_ns=ns(stage.merge.per_response_s),
+        mergers=stage.merge.workers,
+    )
+
+
+def _policy(stage_routing: Routing) -> int:
+    plugin = stage_routing.plugin
+    return routing.BY_NAME[stage_routing.policy].code if plugin is None else routing.PLUGGED_CODES[plugin.mark.looks_at]
+
+
+def _task_factor(stage: Stage, model: CostModel) -> Law:
+    if model.law is not None:
+        return ONE  # the law has the spread
+    return stage.variability.task.law if model.spread is None else model.spread
+
+
+def _in_ns(law: Law) -> Law:
+    return law if law.is_constant() and law.a == 0.0 else law.scaled(NS_PER_S)

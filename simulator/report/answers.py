@@ -1,0 +1,51 @@
+"""An answer in a format: as a table, as Markdown, CSV or a figure where there is one of its kind, or as JSON.
+
+Where these are goes by the kind of the answer: the table of a ``size`` is ``size_table`` in ``report.size``, its figure
+``size_figure`` in ``report.size_figure``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from simulator.documents.answer import Answer
+from simulator.report.files import to_json
+
+#: What shows an answer as text in another format than a table, by kind and format.
+TEXTS = {("sweep", "csv"): "sweep.sweep_csv", ("compare", "markdown"): "compare.compare_markdown"}
+#: Kinds that have a figure.
+FIGURES = ("capacity", "load", "sensitivity", "size")
+#: What shows more of an answer than its document holds: the arrivals of a load, the cases of a check.
+FROM_ANSWERS = ("catalogue.catalogue_table", "check.check_table", "load_figure.load_figure")
+
+#: Columns that nobody's terminal has: files are as wide.
+WIDTH = 120
+
+
+def table_of(answer: Answer, width: int = WIDTH, color: bool = False) -> str:
+    """An answer as a table."""
+    return str(_shown(answer, f"{answer.kind}.{answer.kind}_table", width, color))
+
+
+def text_of(answer: Answer, format_: str, width: int = WIDTH, color: bool = False) -> str:
+    """An answer as text: ``json``, ``csv`` or ``markdown`` where there is one, else as a table."""
+    if format_ == "json":
+        return to_json(answer.to_dict())
+    if (answer.kind, format_) in TEXTS:
+        return str(_shown(answer, TEXTS[answer.kind, format_]))
+    return table_of(answer, width, color)
+
+
+def figure_of(answer: Answer, format_: str = "png") -> bytes:
+    """An answer as a figure, of those that have one; ``format_``: png, svg or pdf."""
+    assert answer.kind in FIGURES, answer.kind
+    return bytes(_shown(answer, f"{answer.kind}_figure.{answer.kind}_figure", format_))
+
+
+def _shown(answer: Answer, name: str, *more: Any) -> Any:
+    """What a function of this room makes of an answer; its module is loaded when it is needed."""
+    module, _, function = name.partition(".")
+    show: Callable[..., Any] = getattr(importlib.import_module(f"simulator.report.{module}"), function)
+    return show(answer if name in FROM_ANSWERS else answer.to_dict(), *more)

@@ -1,0 +1,50 @@
+"""The table of capacities at several values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simulator.base.units import format_rate
+from simulator.documents import capacity, parts
+from simulator.report.text import DASH, exact_rate, interval, notes, ratio, rendered, table
+
+
+def capacities_table(document: capacity.Capacities, width: int = 120, color: bool = False) -> str:
+    """Capacities at several values (``Capacities.to_dict``): a row each, the values first."""
+    paths, rows = document["over"], document["capacities"]
+    columns = [
+        *paths,
+        *("capacity", "95 % interval", "verdict", "bottleneck", "utilisation", "machines", "USD/h", "USD/M queries"),
+    ]
+    first = rows[0]
+    within = ", ".join(dict.fromkeys(row["slo"] for row in first["curve"]))
+    reasons = [f"{_at(row)}: {row['reason']}" for row in rows if row["reason"]]
+    lines = [f"{_at(row)}: {note}" for row in rows for note in row["notes"]]
+    shown = [
+        parts.title_of(first),
+        f"capacity within {within}, on one luck; the scenario's own load is {format_rate(first['own_per_s'])}",
+        "",
+        table(columns, [_row(row, paths) for row in rows], len(paths)),
+        *notes([*reasons, *lines]),
+    ]
+    return rendered(shown, width, color)
+
+
+def _row(row: capacity.CapacityAt, paths: Sequence[str]) -> list[str]:
+    per_s, fleet = row["capacity_per_s"], row["fleet"]
+    price, each = fleet["usd_per_h"], fleet["usd_per_million_queries"]
+    return [
+        *(str(row["values"][path]) for path in paths),
+        DASH if per_s["value"] is None else exact_rate(per_s["value"]),
+        interval(per_s, exact_rate) or DASH,
+        row["verdict"],
+        row["bottleneck"]["stage"],
+        ratio(row["bottleneck"]["utilisation"]),
+        f"{fleet['machines']:,}",
+        DASH if price is None else f"{price:,.2f}",
+        DASH if each is None else f"{each:,.2f}",
+    ]
+
+
+def _at(row: capacity.CapacityAt) -> str:
+    return " ".join(f"{path}={value}" for path, value in row["values"].items())

@@ -1,0 +1,126 @@
+"""What stands in the directory of an answer, and the files beside it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator.planning import journal
+from simulator.report import answers, files, queries, verify, verify_figures
+from simulator.report import sweep as sweeps
+from simulator.report.sweep_figure import sweep_figures
+from simulator.scenario import to_yaml
+
+if TYPE_CHECKING:
+    from simulator.documents import run, size
+    from simulator.planning.questions import Questions
+    from simulator.planning.sizing_result import Sizing
+    from simulator.planning.sweep import Sweep
+    from simulator.running.run import Result
+    from simulator.verification import Verification
+
+
+def write_run(result: Result, folder: Path, jobs: int) -> None:
+    """Write a run: its summary, its scenario, all queries, its table, and how long it took.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    document = result.to_dict()
+    timing: run.Timing = {"wall_s": result.wall_s, "jobs": jobs}
+    contents: dict[str, files.Content] = {
+        "summary.json": files.to_json(document),
+        "scenario.resolved.yaml": to_yaml(document["provenance"]["resolved"]),
+        "queries.npz": partial(queries.write_queries_npz, result.traces),
+        "table.txt": answers.table_of(result),
+        "timing.json": files.to_json(timing),
+    }
+    files.write_folder(folder, contents)
+
+
+def write_table(result: Result, file: Path) -> None:
+    """Write the table of all queries of a run. Raises OSError if it cannot be written."""
+    names = [stage.name for stage in result.scenario.stages]
+    write = partial(queries.write_queries_csv, result.traces, names, file.name.endswith(".gz"))
+    files.write_new({file: write})
+
+
+def write_sizing(sizing: Sizing, folder: Path) -> None:
+    """Write a sizing: each answer as a scenario that runs, what was found, and the figure.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    document = sizing.to_dict()
+    contents: dict[str, files.Content] = {
+        f"{fleet['rank']:02}_{document['scenario']}.yaml": _comment(document, fleet)
+        + to_yaml(sizing.scenario_of(one).tree.plain())
+        for one, fleet in zip(sizing.answers, document["answers"], strict=True)
+    }
+    contents["size.json"] = files.to_json(document)
+    contents["table.txt"] = answers.table_of(sizing)
+    contents["pareto.png"] = answers.figure_of(sizing)
+    files.write_folder(folder, contents)
+
+
+def _comment(document: size.Size, fleet: size.Fleet) -> str:
+    """What a scenario is, as a comment."""
+    values = ", ".join(f"{path}={value}" for path, value in fleet["values"].items())
+    cost = f"{fleet['cost']:,.6g} {document['unit']}"
+    of = f"of {document['fleets']:,} fleets for {document['load_per_s']:,.6g}/s"
+    return f"# Number {fleet['rank']} {of}: {cost}\n# {values}\n"
+
+
+def begin_sweep(questions: Questions, folder: Path) -> None:
+    """Make the directory of a sweep, whole or not at all: what it is about, and a journal without a line.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    files.write_folder(folder, {journal.ASKED: to_yaml(questions.provenance()), journal.JOURNAL: ""})
+
+
+def open_sweep(questions: Questions, folder: Path) -> journal.Journal:
+    """The journal of a sweep in its directory. Raises UnavailableError where it is not that of these questions."""
+    return journal.Journal(folder, questions)
+
+
+def write_sweep(sweep: Sweep, folder: Path) -> None:
+    """Write the table and the figures of a sweep that is complete, in place of those of an earlier end of it.
+
+    Raises
+    ------
+    OSError
+        If one cannot be written.
+    """
+    document = sweep.to_dict()
+    contents: dict[Path, files.Content] = {folder / "results.csv": sweeps.sweep_csv(document)}
+    try:
+        frame = sweep.to_frame()
+        import pyarrow  # noqa: F401
+    except ImportError:
+        pass  # the extra is not installed, and the table is there as CSV
+    else:
+        contents[folder / "results.parquet"] = partial(frame.to_parquet, index=False)
+    contents |= {folder / name: figure for name, figure in sweep_figures(document).items()}
+    files.write_over(contents)
+
+
+def write_verification(verification: Verification, folder: Path) -> None:
+    """Write the report of a verification, whole or not at all. Raises OSError if it cannot be written."""
+    document = verification.to_dict()
+    figures = verify_figures.verify_figures(document)
+    contents: dict[str, files.Content] = {
+        "report.md": verify.verify_markdown(document, {name: what for name, (_, what) in figures.items()}),
+        "results.csv": verify.verify_csv(document),
+        "results.json": files.to_json(document),
+        **{name: figure for name, (figure, _) in figures.items()},
+    }
+    files.write_folder(folder, contents)

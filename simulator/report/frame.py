@@ -1,0 +1,77 @@
+"""The frame of all figures: size, title, fonts, colours, what lies around the axes, and the bytes of a file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.figure import Figure
+
+#: Kinds of files, by their ending.
+FORMATS = ("png", "svg", "pdf")
+#: Dots per inch of a figure in dots.
+DPI = 140
+#: Letters of a title, and sizes of what is written.
+MOST_LETTERS, TITLE, TEXT, SMALL = 95, 11, 9, 8
+#: Colours: of what is good or simulated, of what is bad or a limit, of what is between.
+BLUE, ORANGE, PALE = "#2171b5", "#d94801", "#9ecae1"
+
+
+def figure_format(path: Path) -> str | None:
+    """The format that a file's name calls for; None if there is no such."""
+    ending = path.suffix.lower().removeprefix(".")
+    return ending if ending in FORMATS else None
+
+
+def new(width: float, height: float, title: str = "", most: int = MOST_LETTERS) -> Figure:
+    """An empty figure, in inches, with its title above the left edge."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        figure.suptitle(shortened(title, most), fontsize=TITLE, x=0.01, ha="left")
+    return figure
+
+
+def around(axes: Any, *, size: int = TEXT, without: Sequence[str] = ("top", "right")) -> None:
+    """What all axes have: small numbers, and no lines where there is nothing to read."""
+    axes.tick_params(labelsize=size)
+    axes.spines[list(without)].set_visible(False)
+
+
+def logarithmic(axis: Any, show: Callable[[float], str], digits: Sequence[float] = (1, 2, 5)) -> None:
+    """Ticks of a logarithmic axis at these digits, as they are to be shown."""
+    from matplotlib import ticker
+
+    axis.set_major_locator(ticker.LogLocator(subs=digits))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: show(value)))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def beside(axes: Any, **more: Any) -> None:
+    """The legend to the right of the axes."""
+    axes.legend(frameon=False, fontsize=TEXT, loc="upper left", **more)
+
+
+def saved(figure: Figure, format_: str = "png") -> bytes:
+    """The bytes of a figure, the same for the same figure."""
+    from matplotlib import rc_context
+
+    out = io.BytesIO()
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with rc_context({"svg.hashsalt": "shardsim"}):
+        figure.savefig(out, format=format_, dpi=DPI, metadata=dates.get(format_))
+    return out.getvalue()
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many letters of a text.
+
+    >>> shortened("a long title", 9)
+    'a long...'
+    """
+    return text if len(text) <= most else text[: most - 3].rstrip() + "..."

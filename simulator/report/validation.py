@@ -1,0 +1,29 @@
+"""What a valid scenario is, in words."""
+
+from __future__ import annotations
+
+from simulator.base.units import format_count, format_rate
+from simulator.documents import validation
+from simulator.report.text import rendered
+
+
+def validation_table(document: validation.Validation, width: int = 120, color: bool = False) -> str:
+    """A validation (``Validation.to_dict``) as text: how large, how busy, and how many queries it needs."""
+    sizes = {"stage": document["stages"], "shard": document["shards"], "replica": document["replicas"]}
+    fleet = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in sizes.items())
+    runs = f"{document['replications']} x {document['queries']:,} queries, {format_count(document['tasks'])} tasks"
+    saturation_per_s = document["saturation_per_s"]
+    limit = "no rate" if saturation_per_s is None else format_rate(saturation_per_s)
+    load = f"utilisation {document['utilisation']:.1%} at {format_rate(document['rate_per_s'])}"
+    lines = [
+        f"{document['source']}: valid. {document['scenario']}: {fleet}; {runs}",
+        f"busiest replica: {load}, saturated at {limit}",
+    ]
+    percentile, enough = document["percentile"], document["enough_queries"]
+    if enough is None:
+        lines.append("beyond saturation latency grows with the length of the run: no percentile means anything")
+    else:
+        there = format_count(document["queries"] * document["replications"])
+        needed = f"an honest p{percentile:g} takes about {format_count(enough)} queries in all"
+        lines.append(f"{needed}; there are {there}")
+    return rendered(lines, width, color)

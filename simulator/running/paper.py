@@ -1,0 +1,175 @@
+"""A scenario on paper: ``estimate`` works out what needs no simulation, ``validate`` what a run of it would take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from simulator import theory
+from simulator.documents import paper as documents
+from simulator.documents import validation
+from simulator.models import CostModel, SumModel, call_s
+from simulator.planner.fleet import fleet
+from simulator.planner.load import Extent
+from simulator.planner.plans import Plans
+from simulator.running.forecast import enough_queries, highest_percentile
+from simulator.scenario import Scenario
+from simulator.scenario.models import SumSpec
+
+
+@dataclass(frozen=True)
+class PaperEstimate:
+    """A scenario worked out on paper, with the operations that its models take."""
+
+    scenario: Scenario
+    paper: theory.Estimate
+    rows: float  #: that the models are trained on
+    epochs: float  #: passes over them
+
+    @property
+    def exit_code(self) -> int:
+        """0: paper judges nothing."""
+        return 0
+
+    kind: ClassVar[str] = "estimate"
+
+    def to_dict(self) -> documents.Estimate:
+        """The estimate as written by ``shardsim estimate --format json``."""
+        scenario = self.scenario
+        paper = self.paper.to_dict([stage.name for stage in scenario.stages])
+        return {
+            "schema": 1,
+            "scenario": scenario.name,
+            "description": scenario.description,
+            "rate_per_s": paper["rate_per_s"],
+            "bottleneck": paper["bottleneck"],
+            "saturation_per_s": paper["saturation_per_s"],
+            "zero_load_s": paper["zero_load_s"],
+            "stages": [self._stage(place, row) for place, row in enumerate(paper["stages"])],
+            "predictions": paper["predictions"],
+            "fleet": fleet(scenario).to_dict(paper["rate_per_s"]),
+            "notes": scenario.notes(),
+            "rows": self.rows,
+            "epochs": self.epochs,
+        }
+
+    def _stage(self, place: int, paper: documents.StageOnPaper) -> documents.StageEstimate:
+        """A stage with its shards and its model."""
+        stage = self.scenario.stages[place]
+        model = stage.cost_model(self.scenario.hardware)
+        candidates = paper["candidates"]
+        items = candidates / stage.shards
+        of_sum: documents.OfSum = {}
+        if isinstance(model, SumModel) and isinstance(stage.model, SumSpec):
+            parts = zip(stage.model.parts, model.parts, strict=True)
+            of_sum = {"parts": [self._costs(spec.kind, part, candidates, items) for spec, part in parts]}
+        costs: documents.Model = {**self._costs(stage.model.kind, model, candidates, items), **of_sum}
+        return {**paper, "shards": stage.shards, "items_per_shard": items, "model": costs}
+
+    def _costs(self, kind: str, model: CostModel, candidates: float, items: float) -> documents.Costs:
+        """What a model does for a query, to be trained, and in one call over ``items`` items."""
+        operations = model.operations(candidates, self.rows, self.epochs)
+        demand = model.demand()
+        seconds, further_s = call_s(model, items)
+        return {
+            "kind": kind,
+            "order": operations.order,
+            "inference": operations.inference,
+            "training_order": operations.training_order,
+            "training": operations.training,
+            "unit": operations.unit,
+            "bound_by": model.bound_by(items),
+            "call": {
+                "items": items,
+                "flop": None if demand is None else demand.flop(items),
+                "moved_bytes": None if demand is None else demand.moved_bytes(items),
+                "seconds": seconds,
+                "seconds_per_further_item": further_s,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a valid scenario is, and what a run of it would take."""
+
+    scenario: Scenario
+    shards: int  #: over all stages
+    replicas: int
+    extent: Extent  #: queries of a replication; of a duration, of the first one
+    paper: theory.Estimate
+
+    @property
+    def tasks(self) -> int:
+        """Over all replications, warm-up included."""
+        return int(self.extent.queries * self.shards * self.scenario.run.replications)
+
+    @property
+    def percentile(self) -> float:
+        """The highest percentile among the objectives, in percent; 99 if there is none."""
+        return highest_percentile(self.scenario)
+
+    @property
+    def enough_queries(self) -> int | None:
+        """Measured queries in all that an honest interval of it takes; None at or beyond saturation."""
+        return enough_queries(self.paper, self.percentile)
+
+    @property
+    def exit_code(self) -> int:
+        """0: an invalid scenario is not loaded."""
+        return 0
+
+    kind: ClassVar[str] = "validation"
+
+    def to_dict(self) -> validation.Validation:
+        """All of it."""
+        saturation_per_s = self.paper.saturation_per_s
+        return {
+            "schema": 1,
+            "scenario": self.scenario.name,
+            "description": self.scenario.description,
+            "source": self.scenario.source,
+            "stages": len(self.scenario.stages),
+            "shards": self.shards,
+            "replicas": self.replicas,
+            "replications": self.scenario.run.replications,
+            "queries": self.extent.measured,
+            "tasks": self.tasks,
+            "rate_per_s": self.paper.rate_per_s,
+            "utilisation": self.paper.utilisation,
+            "saturation_per_s": saturation_per_s if self.paper.utilisation > 0 else None,
+            "percentile": self.percentile,
+            "enough_queries": self.enough_queries,
+        }
+
+
+def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> PaperEstimate:
+    """Work a scenario out on paper, without simulating.
+
+    Parameters
+    ----------
+    scenario
+        As loaded.
+    rows, epochs
+        What its models are trained on, for the operations that this takes.
+
+    Raises
+    ------
+    ScenarioError
+        If no query would be measured, or a count exceeds what a plan can hold.
+    """
+    return PaperEstimate(scenario, validate(scenario).paper, rows, epochs)
+
+
+def validate(scenario: Scenario) -> Validation:
+    """Say what a scenario takes: fleet, queries, tasks, and the queries that its percentiles need.
+
+    Raises
+    ------
+    ScenarioError
+        If no query would be measured, or a count exceeds what a plan can hold.
+    """
+    plans = Plans.of(scenario)
+    extent, outline = plans.extent(), plans.outline()
+    paper = theory.estimate(outline, scenario.is_stationary)
+    return Validation(scenario, outline.shards, outline.replicas, extent, paper)

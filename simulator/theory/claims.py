@@ -1,0 +1,48 @@
+"""The features under which each law of theory holds, one set a law: with any other feature in a stage it is silent.
+
+What a set allows may still be excluded by value: that services are constant, or machines equal, is looked at where the
+law is worked out. Listing what a law allows, not what it excludes, is what keeps it from a false claim about a feature
+that came after it.
+"""
+
+from __future__ import annotations
+
+from simulator.core.features import Feature as F
+from simulator.core.features import Features
+
+#: Whatever is random, there may be as much as the law says by value.
+LUCK: Features = frozenset(
+    {F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE, F.HASHED, F.DRAIN_CUT}
+)
+#: What makes no difference to the only replica of a shard.
+OF_NO_MATTER: Features = frozenset({F.BALANCERS, F.ROUTING_PLUGGED})
+#: Replicas, chosen at random, among which a query's luck says which.
+THINNED: Features = frozenset({F.REPLICAS, F.ROUTING_BY_SHARD, F.LOST_MACHINE})
+#: What a latency has besides a task's wait and service, where that is not one constant for all.
+SURROUNDED: Features = frozenset({F.DRAWN_RESPONSE, F.SENDING, F.MERGERS})
+
+#: A tandem of constant services is one M/D/1 queue; sending one after another if all shards take as long.
+TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}
+#: Mean wait in M/G/1, at replicas of unlike machines, too.
+POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS}
+#: Latency in M/M/1; its mean wait is Pollaczek's.
+EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.MERGERS}
+#: The bounds of a fork and join: every shard has one replica.
+FORK_AND_JOIN: Features = LUCK | OF_NO_MATTER
+#: Mean wait in M/M/c.
+ERLANG: Features = EXPONENTIAL | {F.WORKERS}
+#: Mean wait in GI/M/1: whoever chooses among replicas does not leave the gaps as they are.
+KENDALL: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS}
+
+#: Latency in an empty system, and where it is the same for every query.
+ZERO_LOAD: Features = frozenset(
+    {
+        *LUCK,
+        *OF_NO_MATTER,
+        *THINNED,
+        *SURROUNDED,
+        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS),
+    }
+)
+#: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.
+FLOW: Features = ZERO_LOAD

@@ -1,0 +1,258 @@
+"""Documents: each has a type, from which its JSON Schema follows; what is written obeys it, and nothing else does."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib
+import inspect
+import json
+import typing
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from conftest import ROOT, breaks
+
+import simulator
+from simulator.documents import schemas
+from simulator.documents.answer import Answer
+from simulator.report import answers
+from simulator.report.folders import begin_sweep, open_sweep
+
+ONE = """\
+name: one
+load: {rate: 0.5/s}
+run: {queries: 300, replications: 4, seed: 1}
+slos: [p90 < 20s]
+hardware: {leaf: {price: 1 USD/h, power: 100 W}}
+stages:
+  - {name: only, candidates: 10, model: {kind: time, law: {kind: exponential, mean: 1s}}, hardware: leaf, replicas: 2}
+"""
+
+
+def scenario() -> simulator.Scenario:
+    return simulator.scenario_from_text(ONE)
+
+
+@cache
+def answer_of(kind: str) -> Answer:
+    """A small answer of each kind."""
+    made: dict[str, Any] = {
+        "run": lambda: simulator.simulate(scenario(), percentiles=[50, 99.9]),
+        "capacity": lambda: simulator.capacity(scenario(), tolerance=0.3),
+        "capacities": lambda: simulator.capacities(scenario(), {"stages.only.replicas": [1, 2]}, tolerance=0.3),
+        "size": lambda: simulator.size(scenario(), search={"stages.only.replicas": "1..3"}, top=1),
+        "sensitivity": lambda: simulator.sensitivity(scenario(), tolerance=0.3),
+        "sweep": lambda: simulator.sweep(scenario(), {"stages.only.replicas": [1, 2]}, percentiles=[50]),
+        "compare": lambda: simulator.compare(
+            scenario(), simulator.scenario_from_text(ONE.replace("replicas: 2", "replicas: 3")), limits={"p50": 0.1}
+        ),
+        "estimate": lambda: simulator.estimate(scenario()),
+        "validation": lambda: simulator.validate(scenario()),
+        "load": lambda: simulator.portrait(scenario()),
+        "check": lambda: simulator.check(["random"], profile="quick"),
+        "catalogue": lambda: simulator.catalogue(),
+        "verify": lambda: simulator.verify(["fj_det"]),
+        "doctor": lambda: simulator.examine().at(is_terminal=True, columns=80, has_color=False),
+    }
+    return made[kind]()
+
+
+#: Names of documents that are not those of an answer: files.
+OF_FILES = ("timing", "sweep_questions", "sweep_journal")
+KINDS = [name for name in schemas.DOCUMENTS if name not in OF_FILES]
+
+
+@cache
+def document_of(kind: str) -> dict[str, Any]:
+    """As it is read back from JSON."""
+    return json.loads(json.dumps(answer_of(kind).to_dict()))
+
+
+def parts_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Paths of the maps in a document; of a list, those of its first one."""
+    if isinstance(value, dict):
+        yield path
+        for key, below in value.items():
+            if key != "resolved":
+                yield from parts_of(below, (*path, key))
+    elif isinstance(value, list) and value:
+        yield from parts_of(value[0], (*path, 0))
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        document = document[step]
+    return document
+
+
+@pytest.mark.parametrize("name", schemas.DOCUMENTS)
+def test_every_schema_is_one(name):
+    schema = schemas.document_schema(name)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["title"] and schema["description"] and schema["additionalProperties"] is False
+    every = [schema, *schema.get("$defs", {}).values()]
+    in_seconds = [part["properties"][key] for part in every for key in part["properties"] if key.endswith("_s")]
+    assert all("second" in field["description"] for field in in_seconds)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_obeys_its_schema_and_no_other(kind):
+    assert breaks(kind, document_of(kind)) == []
+    assert all(breaks(other, document_of(kind)) for other in KINDS if other != kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_too_many_or_of_another_type_breaks_a_schema(kind):
+    """In every part of a document, and a key too few where it must be there."""
+    document = document_of(kind)
+    for path in parts_of(document):
+        part = at(document, path)
+        if not part:
+            continue
+        for key in part:
+            changed = copy.deepcopy(document)
+            at(changed, path)[key] = [[{"no such": [None]}]]
+            inside = next((step for step in reversed(path) if isinstance(step, str)), "")
+            is_free = inside == "sets" or (kind, inside, key) in FREE
+            assert bool(breaks(kind, changed)) is not is_free, f"{path}: {key} may be anything"
+    for key in schemas.document_schema(kind)["required"]:
+        shorter = {name: value for name, value in document.items() if name != key}
+        assert breaks(kind, shorter), f"{key} may be missing"
+    assert breaks(kind, {**document, "more": 1})
+
+
+#: Keys whose values are those of a scenario's file, of any type: kind of document, the part that they are in, key.
+FREE = {
+    *(("compare", "differs", side) for side in ("a", "b")),
+    ("catalogue", "figures", "value"),
+    ("catalogue", "parameters", "default"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "keys"),
+    [
+        ("run", ("stages", 0), ("wait_s", "utilisation", "name")),
+        ("run", ("latency_s",), ("mean", "max")),
+        ("run", ("theory", "checks", 0), ("verdict", "stage")),
+        ("run", ("provenance",), ("versions", "replications")),
+        ("capacity", ("bottleneck",), ("saturation_per_s",)),
+        ("capacity", ("curve", 0), ("low_over_bound",)),
+        ("capacities", ("capacities", 0), ("values", "capacity_per_s")),
+        ("size", ("answers", 0), ("values", "stages", "usd_per_h")),
+        ("size", ("seen", 0), ("cost", "verdict")),
+        ("sensitivity", ("knobs", 0), ("capacity_change",)),
+        ("compare", ("figures", 0), ("difference", "word")),
+        ("estimate", ("stages", 0, "model"), ("order", "call")),
+        ("sweep", ("provenance",), ("points_sha256",)),
+        ("verify", ("lines", 0), ("deviation",)),
+        ("check", ("checks", 0), ("well",)),
+        ("doctor", ("machine",), ("cores",)),
+    ],
+)
+def test_a_part_is_closed_and_whole(kind, path, keys):
+    for key in keys:
+        changed = copy.deepcopy(document_of(kind))
+        del at(changed, path)[key]
+        assert breaks(kind, changed), f"{key} may be missing"
+    changed = copy.deepcopy(document_of(kind))
+    at(changed, path)["no such key"] = 1
+    assert breaks(kind, changed)
+
+
+def test_percentiles_and_paths_may_have_their_names_and_no_others():
+    run = copy.deepcopy(document_of("run"))
+    run["latency_s"]["p99.99"] = None
+    assert breaks("run", run) == []
+    run["latency_s"]["q99"] = None
+    assert breaks("run", run)
+    size = copy.deepcopy(document_of("size"))
+    size["seen"][0]["stages.only.workers"] = 2
+    size["seen"][0]["worst_p50_s"] = None
+    assert breaks("size", size) == []
+    size["seen"][0]["latency_p50_s"] = "soon"
+    assert breaks("size", size)
+
+
+def test_the_files_of_a_sweep_obey_their_schemas(tmp_path):
+    from simulator.planning.questions import questions
+    from simulator.scenario.files import read
+
+    asked = questions(scenario(), {"stages.only.replicas": [1, 2]}, [50])
+    begin_sweep(asked, tmp_path / "sweep")
+    journal = open_sweep(asked, tmp_path / "sweep")
+    journal.keep(0, {"rate_per_s": 0.5, "verdict": "stable", "error": None})
+    journal.close()
+    assert breaks("sweep_questions", read(str(tmp_path / "sweep/sweep.yaml")).plain()) == []
+    line = json.loads((tmp_path / "sweep/journal.jsonl").read_text())
+    assert breaks("sweep_journal", line) == []
+    assert breaks("sweep_journal", {**line, "crc32": 1}) and breaks("sweep_journal", {**line, "row": []})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_answer_has_what_an_answer_has(kind):
+    """Its kind, its exit code, its document of the type that the schema is made from, and a table of every width."""
+    answer: Answer = answer_of(kind)
+    assert answer.kind == kind
+    assert answer.exit_code in (0, 98, 99)
+    module, _, document = schemas.DOCUMENTS[kind].partition(".")
+    expected = getattr(importlib.import_module(f"simulator.documents.{module}"), document)
+    to_dict = inspect.unwrap(type(answer).to_dict)
+    names = {**vars(importlib.import_module(type(answer).__module__))}
+    assert typing.get_type_hints(to_dict, names)["return"] is expected
+    assert json.loads(answers.text_of(answer, "json")) == document_of(kind)
+    tables = [answers.table_of(answer, width, color) for width in (60, 80, 120) for color in (False, True)]
+    assert all(table.endswith("\n") for table in tables)
+    if kind not in ("check", "verify", "doctor"):  # these wrap, or are wide
+        assert len({answers.table_of(answer, width) for width in (60, 80, 120)}) == 1, "off a terminal nothing is cut"
+
+
+def test_all_answers_are_known():
+    """Whoever has a kind has a document, and what is drawn is among them."""
+    kinds = {
+        one.kind
+        for name in simulator.__all__
+        if isinstance(one := getattr(simulator, name), type) and isinstance(getattr(one, "kind", None), str)
+    }
+    assert kinds == set(KINDS)
+    assert {kind for kind, _ in answers.TEXTS} | set(answers.FIGURES) <= kinds
+    for kind in answers.FIGURES:
+        assert answers.figure_of(answer_of(kind)).startswith(b"\x89PNG")
+
+
+def test_schema_prints_that_of_a_document(shardsim):
+    code, out, err = shardsim("schema", "run")
+    assert (code, err) == (0, "") and json.loads(out) == schemas.document_schema("run")
+    assert json.loads(out)["$schema"].endswith("2020-12/schema")
+    assert shardsim("schema", "scenario") == shardsim("schema")
+    assert json.loads(shardsim("schema")[1])["title"] == "shardsim scenario"
+    code, out, err = shardsim("schema", "capacty")
+    assert (code, out) == (2, "")
+    assert "no document is called 'capacty'; did you mean 'capacity'? there are scenario, run, " in err
+
+
+CLI = sorted((ROOT / "simulator" / "cli").glob("*.py"))
+#: What is computed with in a command: how far the work is, and where a row of a form goes.
+OF_FORMS = ("progress.py", "form.py")
+
+
+@pytest.mark.parametrize("path", CLI, ids=[path.name for path in CLI])
+def test_commands_compute_nothing(path: Path):
+    """No arithmetic, and no document is taken apart; parameters are few."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        where = f"{path.name}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.BinOp) and path.name not in OF_FORMS:
+            computes = isinstance(node.op, ast.Sub | ast.Mult | ast.Div | ast.FloorDiv | ast.Mod | ast.Pow)
+            is_path = isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant)
+            assert not computes or (is_path and isinstance(node.right.value, str)), f"{where}: a command computes"
+        if isinstance(node, ast.Subscript) and path.name not in OF_FORMS:
+            is_key = isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+            assert not is_key, f"{where}: a command takes a document apart"
+        if isinstance(node, ast.FunctionDef):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            assert len(arguments) <= 12, f"{where}: {node.name} has {len(arguments)} parameters"

@@ -1,0 +1,69 @@
+"""What commands do, from Python: the public functions without a command in between."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import simulator
+
+FUNNEL = simulator.load_scenario("scenarios/paper_funnel.yaml")
+
+
+def test_every_public_name_is_where_it_is_said_to_be():
+    for name in simulator.__all__:
+        assert getattr(simulator, name).__name__ == name
+    assert sorted(simulator._HOME_OF) == simulator.__all__ == sorted(simulator.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'simulated'"):
+        getattr(simulator, "simulated")  # noqa: B009 - not there
+
+
+@pytest.mark.parametrize(
+    ("answer", "command"),
+    [
+        (lambda: simulator.estimate(FUNNEL, rows=2e6, epochs=3).to_dict(), ["estimate", "--rows=2M", "--epochs=3"]),
+        (lambda: simulator.portrait(FUNNEL).to_dict(), ["load"]),
+    ],
+)
+def test_a_command_prints_the_document_of_its_function(answer, command, shardsim):
+    shown = json.loads(shardsim(*command, "scenarios/paper_funnel.yaml", "--format=json")[1])
+    assert json.loads(json.dumps(answer())) == shown
+
+
+def test_the_catalogue_and_the_schema_are_those_of_the_commands(shardsim):
+    assert json.loads(shardsim("catalogue", "--format=json")[1]) == simulator.catalogue().to_dict()
+    assert (
+        json.loads(shardsim("catalogue", "nvidia_l4", "--format=json")[1]) == simulator.catalogue("nvidia_l4").to_dict()
+    )
+    assert json.loads(shardsim("schema")[1]) == simulator.schema()
+
+
+def test_a_validation_says_what_the_command_says(shardsim):
+    valid = simulator.validate(FUNNEL)
+    said = shardsim("validate", "scenarios/paper_funnel.yaml")[1]
+    fleet = f"{len(FUNNEL.stages)} stages, {valid.shards} shards, {valid.replicas} replicas"
+    assert f"{fleet}; {FUNNEL.run.replications} x {valid.extent.measured:,} queries" in said
+    assert f"p{valid.percentile:g}" in said and valid.enough_queries is not None
+    assert valid.tasks == valid.extent.queries * valid.shards * FUNNEL.run.replications
+    assert valid.exit_code == simulator.estimate(FUNNEL).exit_code == 0
+
+
+def test_a_template_stands_where_it_is_wanted(tmp_path):
+    by_name = {template.name: template for template in simulator.templates()}
+    files = by_name["paper_funnel"].files(tmp_path / "mine.yaml")
+    assert list(files) == [tmp_path / "mine.yaml"] and by_name["paper_funnel"].question.endswith("?")
+    with_data = next(template for template in by_name.values() if "data/" in template.text)
+    *data, scenario = with_data.files(tmp_path / "other.yaml").items()
+    assert data and scenario[0] == tmp_path / "other.yaml"
+    for path, text in (*data, scenario):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert simulator.load_scenario(str(scenario[0])).name == with_data.name
+
+
+def test_the_gallery_is_part_of_the_package():
+    from simulator.scenario import gallery
+
+    assert gallery.GALLERY.resolve() == Path("scenarios").resolve()
