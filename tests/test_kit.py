@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kit_wrong import WRONG, Right, RightArrivals, RightFactor, RightLaw, right_rule
 
-from simulator.planner.system import POLICIES
+from simulator.core.routing import BY_NAME
 from simulator.testing import (
     BOOK,
     LawBroken,
@@ -81,7 +81,7 @@ def test_every_law_that_the_kit_asks_is_broken_by_something():
         (check_arrivals, arrivals(("poisson", "constant", "gamma"))),
         (check_arrivals, RightArrivals),
         (check_rule, right_rule),
-        *((check_rule, policy) for policy in POLICIES),
+        *((check_rule, policy) for policy in BY_NAME),
     ],
 )
 def test_what_is_right_passes(check, subject):

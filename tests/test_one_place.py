@@ -1,6 +1,7 @@
 """One place for a thing: what stands in a table of the package stands wherever it should, without being listed there.
 
 A row of ``core.laws.sampling.FAMILIES`` is a family of laws. Its models, strategies, check and reference follow.
+A row of ``core.routing.POLICIES`` is a routing policy. Its schema, plan, strategies, check and reference follow.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from conftest import ROOT
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
+from simulator.core import routing
 from simulator.core.laws import Law, LawTable
 from simulator.core.laws.family import NOT_STATED, Statement
 from simulator.core.laws.sampling import FAMILIES
+from simulator.planner.plans import make_plan
 from simulator.running.doctor import all_that_differs
 from simulator.scenario import json_schema, scenario_from_dict
 from simulator.scenario.laws import BY_HAND, FORMS, MODELS
-from simulator.testing.strategies.plans import factor_laws, laws, stated
-from simulator.testing.strategies.scenarios import duration_laws, factor_law_maps
+from simulator.testing.strategies.plans import factor_laws, laws, plans, stated
+from simulator.testing.strategies.scenarios import duration_laws, factor_law_maps, stages
 
 BY_NAME = {family.name: family for family in FAMILIES if family.name != "none"}
 STATED = [name for name, family in BY_NAME.items() if family.quantity != NOT_STATED]
@@ -129,3 +132,55 @@ def test_doctor_draws_every_family_that_numbers_state():
     laws_there = [law for stage in scenario["stages"] for law in stage["variability"].values()]
     assert {law["kind"] for law in laws_there} >= set(FACTORS_BY_NUMBERS)
     assert scenario_from_dict(scenario)
+
+
+# --- routing policies -------------------------------------------------------------------------------------------------
+
+POLICIES = [policy.name for policy in routing.POLICIES]
+
+
+@pytest.mark.parametrize("policy", routing.POLICIES, ids=POLICIES)
+def test_a_policy_is_drawn_by_the_strategies(policy):
+    plan = find(plans(), lambda plan: policy.code in plan.stages["policy"], settings=SMALLEST)
+    assert plan.queries
+
+    def names(stage):
+        said = stage["routing"]
+        return (said if isinstance(said, str) else said["policy"]) == policy.name
+
+    assert find(stages(), names, settings=SMALLEST)
+
+
+def test_the_schema_takes_every_policy_and_no_other():
+    schema = json.dumps(json_schema())
+    assert json.dumps(POLICIES) in schema
+
+
+@pytest.mark.parametrize("policy", routing.POLICIES, ids=POLICIES)
+def test_a_scenario_that_names_a_policy_has_its_code_in_the_plan(policy):
+    stage = {"name": "one", "model": {"kind": "time", "law": "1ms"}, "replicas": 3, "routing": policy.name}
+    scenario = scenario_from_dict({"name": "x", "load": {"rate": "1/s"}, "run": {"queries": 2}, "stages": [stage]})
+    assert make_plan(scenario).stages[0]["policy"] == policy.code
+
+
+def test_the_chain_of_kernels_knows_every_policy():
+    """Each chooses as its own kernel, not as that of another branch, and looks at what its row says."""
+    outstanding = np.array([3, 1, 2, 1, 5])
+    for policy in routing.POLICIES:
+        for turn, u, v in ((0, 0.1, 0.9), (3, 0.7, 0.2), (8, 0.95, 0.5)):
+            chosen = routing.choose(policy.code, 5, outstanding, 0, turn, u, v)
+            assert chosen == policy.choose(5, outstanding, 0, turn, u, v), policy.name
+        assert bool(routing.is_load_aware(policy.code)) == (policy.looks_at is not None), policy.name
+
+
+def test_the_reference_names_every_policy():
+    text = (ROOT / "README.md").read_text()
+    [keys] = [line for line in text.splitlines() if line.startswith("| `stages[].routing`")]
+    [meaning] = re.findall(r"\*\*Routing\.\*\*(.*?)\n\n", text, re.DOTALL)
+    for name in POLICIES:
+        assert f"`{name}`" in keys and f"`{name}`" in meaning, name
+
+
+def test_doctor_has_a_stage_for_every_policy():
+    said = [stage["routing"] for stage in all_that_differs()["stages"]]
+    assert {one if isinstance(one, str) else one["policy"] for one in said} >= set(POLICIES)

@@ -11,7 +11,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, RANDOM, ROUND_ROBIN, bits_for
 from simulator.testing import plans
 
-POLICIES = [RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO]
+POLICIES = [policy.code for policy in routing.POLICIES]
 LUCK = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
 OUTSTANDING = st.lists(st.integers(0, 3), min_size=1, max_size=6).map(lambda counts: np.array(counts, dtype=np.int64))
 
