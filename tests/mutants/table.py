@@ -107,7 +107,7 @@ ENGINES = (
     ),
     Mutant("warm-up counted", "S5", RECORDER, "if query >= self.first_measured:", "if True:", HOLD),
     Mutant(
-        "a stage is left a nanosecond late", "S4", RECORDER, "gather.query] = now\n", "gather.query] = now + 1\n", HOLD
+        "a stage is left a nanosecond late", "S2", RECORDER, "gather.query] = now\n", "gather.query] = now + 1\n", HOLD
     ),
     Mutant(
         "the first answer is not summed",
@@ -569,9 +569,9 @@ STATISTICS = (
         "T8",
         "stats/figures.py",
         "for first in range(trace.first_measured, len(trace.arrival_ns), AT_A_TIME):\n"
-        "                found = of(trace, slice(first, first + AT_A_TIME))",
+        "                some = of(trace, slice(first, first + AT_A_TIME))",
         "for first in range(0, trace.measured, AT_A_TIME):\n"
-        "                found = of(trace, slice(first, min(first + AT_A_TIME, trace.measured)))",
+        "                some = of(trace, slice(first, min(first + AT_A_TIME, trace.measured)))",
         QUERIES,
     ),
     Mutant(
