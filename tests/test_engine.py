@@ -12,6 +12,7 @@ from walk import Walk
 
 from simulator.core import rules
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.columns import COMPLETE
 from simulator.core.laws import Law
 from simulator.core.plan import (
     LEAST_OUTSTANDING,
@@ -23,7 +24,7 @@ from simulator.core.plan import (
     Plan,
     frozen,
 )
-from simulator.core.trace import COMPLETE, same_trace
+from simulator.core.trace import same_trace
 from simulator.engines.reference import clock as reference_clock
 from simulator.engines.reference import simulate
 from simulator.testing import plans

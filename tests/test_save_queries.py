@@ -8,7 +8,7 @@ import gzip
 import pytest
 
 from simulator import scenario_from_text, simulate
-from simulator.core.trace import COMPLETE
+from simulator.core.columns import COMPLETE
 
 #: Cut a second after the last arrival, so that some queries are not finished; hashed, so that candidates differ.
 CUT = """

@@ -13,11 +13,12 @@ import numpy as np
 
 from simulator.core import draws, routing, rules, service
 from simulator.core import work as work_rules
+from simulator.core.columns import COMPLETE, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT
 from simulator.core.laws import sampling
 from simulator.core.plan import LEAST_WORK, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.split import part
-from simulator.core.trace import COMPLETE, UNFINISHED, TaskGrid, Tasks, Trace
+from simulator.core.trace import Trace
 
 
 class Walk:

@@ -52,18 +52,18 @@ _intrinsic: Any = intrinsic
 
 if _settings.DISABLE_JIT:
 
-    def call_rule(address, replicas, outstanding, first, turn, u, v):  # type: ignore[no-untyped-def]
+    def call_rule(address: int, replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> Any:
         """What the rule at an address answers; arguments as of ``rules.choose``."""
         return _PROTOTYPE(int(address))(replicas, outstanding.ctypes.data + 8 * int(first), int(turn), u, v)
 
 else:  # pragma: no cover (only with the compiler on)
 
     @_intrinsic  # type: ignore[untyped-decorator,unused-ignore]
-    def _call(typing_context, address, replicas, outstanding, first, turn, u, v):  # type: ignore[no-untyped-def]
+    def _call(_: Any, address: Any, replicas: Any, outstanding: Any, first: Any, turn: Any, u: Any, v: Any) -> Any:
         whole, real = types.int64, types.float64
         signature = whole(whole, whole, outstanding, whole, whole, real, real)
 
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             address, replicas, array, first, turn, u, v = arguments
             values = context.make_array(signature.args[2])(context, builder, array).data
             pointer = builder.gep(values, [first])
@@ -74,7 +74,7 @@ else:  # pragma: no cover (only with the compiler on)
         return signature, generate
 
     @formula
-    def call_rule(address, replicas, outstanding, first, turn, u, v):  # type: ignore[no-untyped-def]
+    def call_rule(address: int, replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> Any:
         """What the rule at an address answers; arguments as of ``rules.choose``."""
         return _call(address, replicas, outstanding, first, turn, u, v)
 
@@ -102,7 +102,7 @@ def compiled(function: Callable[..., Any]) -> Compiled:
                 return Compiled(None, 0, f"it gives {overload.signature.return_type}, not always an integer")
 
             @_numba.cfunc(_C_SIGNATURE)  # type: ignore[untyped-decorator,unused-ignore]
-            def call(replicas, pointer, turn, u, v):  # type: ignore[no-untyped-def]
+            def call(replicas: int, pointer: Any, turn: int, u: float, v: float) -> Any:
                 try:
                     return types.int64(rule(replicas, _numba.carray(pointer, (replicas,)), turn, u, v))
                 except Exception:  # noqa: BLE001 (all that numba knows)

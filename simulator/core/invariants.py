@@ -9,13 +9,13 @@ import numpy as np
 
 from simulator.core import copy_states as copies
 from simulator.core import draws, rules
+from simulator.core.columns import COMPLETE, Columns
 from simulator.core.laws import sampling
 from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.trace import COMPLETE, Trace
 from simulator.core.violations import INVARIANTS, Violation
 
 
-def violations(plan: Plan, trace: Trace) -> Iterator[Violation]:
+def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     """Every place at which a trace breaks an invariant: conservation, causality, the breakdown of latency.
 
     With a table of tasks also queues and counters. Nothing is yielded of a trace that is right.
@@ -49,7 +49,7 @@ def _value(column: Any, index: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _funnel(plan: Plan, trace: Trace) -> Iterator[Violation]:
+def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost."""
     query = {"query": np.arange(plan.queries)}
     complete, left = trace.outcome == COMPLETE, trace.completion_ns >= 0
@@ -63,7 +63,7 @@ def _funnel(plan: Plan, trace: Trace) -> Iterator[Violation]:
     yield from _at("I06", trace.candidates[0] < 0, query, candidates=trace.candidates[0])
 
 
-def _instants(trace: Trace, stage: int) -> Iterator[Violation]:
+def _instants(trace: Columns, stage: int) -> Iterator[Violation]:
     """A stage is entered, closes and is left, in this order."""
     enter, close, leave = trace.enter_ns[stage], trace.close_ns[stage], trace.leave_ns[stage]
     where = {"query": np.arange(len(enter)), "stage": stage}
@@ -73,7 +73,7 @@ def _instants(trace: Trace, stage: int) -> Iterator[Violation]:
     yield from _at("I09", (candidates >= 0) != (enter >= 0), where, candidates=candidates, enter_ns=enter)
 
 
-def _breakdown(plan: Plan, trace: Trace, stage: int) -> Iterator[Violation]:
+def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     """Latency of a stage is the critical task's request, wait, service and response, and the merge.
 
     The Trace derives the response from the rest, so it is held against what the task draws.
@@ -136,13 +136,13 @@ class Rows(NamedTuple):
         return {"query": self.query, "stage": self.stage, "shard": self.shard}
 
 
-def _rows(trace: Trace) -> Rows:
+def _rows(trace: Columns) -> Rows:
     table = trace.task_table
     assert table is not None
     return Rows(*(getattr(table, name) for name in Rows._fields))
 
 
-def _task_by_task(plan: Plan, trace: Trace) -> Iterator[Violation]:
+def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
     tasks = _rows(trace)
     yield from _copies(plan, trace, tasks)
     for stage in range(len(plan.stages)):
@@ -176,7 +176,7 @@ def _histories() -> Any:
     return possible
 
 
-def _copies(plan: Plan, trace: Trace, tasks: Rows) -> Iterator[Violation]:
+def _copies(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     """Every copy has one row, in order, and the instants that lead to its state; every shard is sent one."""
     rank = np.lexsort((tasks.copy, tasks.shard, tasks.stage, tasks.query))
     names = np.stack((tasks.query, tasks.stage, tasks.shard, tasks.copy))
@@ -200,7 +200,7 @@ def _copies(plan: Plan, trace: Trace, tasks: Rows) -> Iterator[Violation]:
         yield from _at("I39", sent[stage] != expected, where, copies=sent[stage], shards=expected)
 
 
-def _life(plan: Plan, trace: Trace, tasks: Rows, stage: int) -> Iterator[Violation]:
+def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     """Every task is sent, enqueued, started, finished and answered in that order."""
     row = plan.stages[stage]
     enter, place = trace.enter_ns[stage][tasks.query], tasks.place
@@ -215,7 +215,7 @@ def _life(plan: Plan, trace: Trace, tasks: Rows, stage: int) -> Iterator[Violati
     yield from _at("I20", early, place, finish_ns=finish, answer_ns=answer)
 
 
-def _gathering(plan: Plan, trace: Trace, tasks: Rows, stage: int) -> Iterator[Violation]:
+def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     """A stage closes at the last answer of its tasks, and the critical task is one of them."""
     where = {"query": np.arange(plan.queries), "stage": stage}
     close, closed, answered = trace.close_ns[stage], trace.close_ns[stage] >= 0, tasks.answer_ns >= 0
@@ -277,7 +277,7 @@ def _queue(tasks: Rows, workers: int, replica: int) -> Iterator[Violation]:
     yield from _at("I31", outside, place, worker=worker, workers=workers)
 
 
-def _counters(plan: Plan, trace: Trace, tasks: Rows) -> Iterator[Violation]:
+def _counters(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     """Counters of replicas are sums over the finished tasks of measured queries."""
     inside = (tasks.replica >= 0) & (tasks.replica < plan.replicas)  # else I24 is broken
     done = tasks.some((tasks.finish_ns >= 0) & (tasks.query >= plan.first_measured) & inside)

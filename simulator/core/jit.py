@@ -73,10 +73,10 @@ def kernel(function: F) -> F:
 
 def formula(function: F) -> F:
     """A kernel of a few lines, put into its callers: only then is a loop around it vectorised."""
-    return _compiled(function, forceinline=True)
+    return _compiled(function, inline="always")
 
 
-def _compiled(function: F, **more: bool) -> F:
+def _compiled(function: F, **more: Any) -> F:
     settings: Any = config
     previous = settings.CACHE_DIR
     settings.CACHE_DIR = str(_CACHE or "")

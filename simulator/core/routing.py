@@ -26,9 +26,9 @@ from simulator.core.plan import (
     ROUND_ROBIN,
     Rows,
 )
-from simulator.core.work import ALONE, LOAD, LUCK, MORE_LUCK, NAME, PLACE, POOLED, REPLICA, WHO, draw_block
+from simulator.core.work import ALONE, FEW, LOAD, LUCK, MORE_LUCK, NAME, PLACE, POOLED, REPLICA, WHO, draw_block
 
-#: What a policy may look at, besides its luck and its turn.
+#: What a policy may look at besides luck and turn.
 NOTHING, OUTSTANDING, WORK = None, "outstanding", "work"
 
 
@@ -94,9 +94,8 @@ POLICIES = (
     Policy("power_of_two", POWER_OF_TWO, OUTSTANDING, of_two, "of two at random, the one with fewer outstanding"),
 )
 
-#: Codes of users' rules, by what they look at.
+#: Of users' rules, by what they look at.
 PLUGGED_CODES = {NOTHING: PLUGGED, OUTSTANDING: PLUGGED_OUTSTANDING, WORK: PLUGGED_WORK}
-
 BY_NAME = {policy.name: policy for policy in POLICIES}
 
 
@@ -171,11 +170,13 @@ def draw_routes(stages: Rows, run: Rows, stage: int, queries: int, reals: F8, wh
 @kernel
 def draw_pairs(run: Rows, stage: int, queries: int, shards: int, reals: F8, wholes: I8) -> None:
     """Fill LUCK and MORE_LUCK of a block with both uniforms of ROUTE."""
-    query = wholes[WHO, 0]
     seed, replication = run[0]["seed"], run[0]["replication"]
-    if queries == 1:
+    if queries == 1 or shards > FEW:
         place = stage * draws.PLACES
-        draws.block(seed, replication, draws.ROUTE, query, place, shards, reals[LUCK], reals[MORE_LUCK])
+        for i in range(queries):
+            here = slice(i * shards, (i + 1) * shards)
+            luck, more_luck = reals[LUCK, here], reals[MORE_LUCK, here]
+            draws.block(seed, replication, draws.ROUTE, wholes[WHO, i], place, shards, luck, more_luck)
     else:
         names, places, count = wholes[NAME], wholes[PLACE], queries * shards
         draws.pairs_of_names(seed, replication, draws.ROUTE, names, places, count, reals[LUCK], reals[MORE_LUCK])

@@ -26,6 +26,9 @@ NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WOR
 WHO, ENTER, CLOSES, LANE, POOLED = range(10, 15)
 WHOLES = 15
 
+#: Up to so many shards the luck of a block is drawn in one pass over all its tasks; beyond, query by query.
+FEW = 40
+
 
 @formula
 def cost_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, stage: int, items: float) -> float:
@@ -70,9 +73,9 @@ def candidates_of(
 
 @formula
 def name_tasks(stages: Rows, stage: int, queries: int, wholes: I8) -> None:
-    """Fill NAME and PLACE of the tasks of a block from WHO; where it is one query, they are not looked at."""
+    """Fill NAME and PLACE of the tasks of a block from WHO, where they are looked at."""
     shards = stages[stage]["shards"]
-    if queries == 1:
+    if queries == 1 or shards > FEW:
         return
     place = stage * draws.PLACES
     for i in range(queries):
@@ -85,8 +88,10 @@ def name_tasks(stages: Rows, stage: int, queries: int, wholes: I8) -> None:
 def draw_block(run: Rows, stream: int, stage: int, queries: int, shards: int, wholes: I8, luck: F8) -> None:
     """Fill ``luck`` with the uniform u of each task of a block; its names are in NAME and PLACE."""
     seed, replication = run[0]["seed"], run[0]["replication"]
-    if queries == 1:
-        draws.first_block(seed, replication, stream, wholes[WHO, 0], stage * draws.PLACES, shards, luck)
+    if queries == 1 or shards > FEW:
+        for i in range(queries):
+            here = luck[i * shards : (i + 1) * shards]
+            draws.first_block(seed, replication, stream, wholes[WHO, i], stage * draws.PLACES, shards, here)
     else:
         draws.first_of_names(seed, replication, stream, wholes[NAME], wholes[PLACE], queries * shards, luck)
 

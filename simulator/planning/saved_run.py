@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.core.trace import COMPLETE, COUNTERS, QUERY_COLUMNS, Trace
+from simulator.core.columns import COMPLETE
+from simulator.core.trace import COUNTERS, QUERY_COLUMNS, Trace
 from simulator.documents import run
 from simulator.planning.sides import Side
 from simulator.stats.figures import S_PER_NS

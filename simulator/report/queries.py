@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core.columns import COMPLETE, UNFINISHED
 from simulator.core.plan import F8, I8
-from simulator.core.trace import COMPLETE, COUNTERS, QUERY_COLUMNS, UNFINISHED, Trace
+from simulator.core.trace import COUNTERS, QUERY_COLUMNS, Trace
 
 #: Queries that are turned into text at a time: memory does not depend on how many there are.
 CHUNK = 10_000

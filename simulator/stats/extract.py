@@ -9,9 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
+from simulator.core.columns import COMPLETE
 from simulator.core.plan import F8, Plan
 from simulator.core.stage_view import stage_views
-from simulator.core.trace import COMPLETE, Trace
+from simulator.core.trace import Trace
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.columns import AT_A_TIME, COMPLETE
 from simulator.core.plan import F8, I8
 from simulator.core.stage_view import StageView
-from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
+from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction

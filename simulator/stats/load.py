@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import I8
-from simulator.core.trace import AT_A_TIME, Trace
+from simulator.core.trace import Trace
 from simulator.documents import run
 
 #: Windows, in seconds, over which arrivals are counted.

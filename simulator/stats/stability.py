@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8
-from simulator.core.trace import AT_A_TIME, Trace
+from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.figures import Pool
 from simulator.stats.means import Interval, ratio_interval

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from simulator.core.columns import AT_A_TIME, COMPLETE
 from simulator.core.features import features_of
 from simulator.core.plan import I8, Plan
-from simulator.core.trace import AT_A_TIME, COMPLETE, Trace
+from simulator.core.trace import Trace
 from simulator.documents import paper, parts, run
 from simulator.theory import claims
 from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction

@@ -12,17 +12,7 @@ import numpy as np
 from simulator.core.features import Feature
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, RANDOM, Plan
 from simulator.documents import paper
-from simulator.theory import claims
-from simulator.theory.queues import (
-    MD1,
-    MD1_MOST,
-    gamma_m1_sojourn_s,
-    harmonic,
-    mg1_mean_wait,
-    mm1_quantile,
-    mmc_mean_wait,
-    mmc_quantile,
-)
+from simulator.theory import claims, queues
 from simulator.theory.stages import PaperStage, mean_services_s
 from simulator.theory.zero_load import PERCENTS
 
@@ -85,10 +75,10 @@ def _lockstep(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         slowest_s = max(slowest_s, longest_s)
         fixed_s += longest_s + float(stage.offsets_s().max()) + response.mean() + stage.merge_s()
     utilisation = plan.rate_per_s * slowest_s
-    mean_s = fixed_s + mg1_mean_wait(plan.rate_per_s, slowest_s, slowest_s**2)
+    mean_s = fixed_s + queues.mg1_mean_wait(plan.rate_per_s, slowest_s, slowest_s**2)
     predictions = [Prediction("mean", None, mean_s, EXACT, _TANDEM)]
-    if 0 < utilisation <= MD1_MOST:
-        queue = MD1(utilisation)
+    if 0 < utilisation <= queues.MD1_MOST:
+        queue = queues.MD1(utilisation)
         for percent in PERCENTS:
             wait = queue.wait_quantile(percent / 100)
             testable = abs(queue.wait_cdf(0.0) - percent / 100) > NEAR_ATOM
@@ -117,7 +107,7 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         if moments is None or not math.isfinite(moments[1]):
             return []
         rate_per_s, factors = plan.rate_per_s / left[shard], stage.machine_factor[shard, : left[shard]]
-        each = [mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
+        each = [queues.mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
         waits.append(math.fsum(each) / len(each))
     law = "M/G/1 at every shard (Pollaczek, 1930; Khinchine, 1932)"
     predictions = [Prediction("wait", 0, float(np.mean(waits)), EXACT, law, is_testable)]
@@ -167,13 +157,15 @@ def _exponential(plan: Plan, stages: list[PaperStage], rate_per_s: float) -> lis
         for place in places:
             predictions.append(Prediction("mean", place, fixed_s + sojourn_s, EXACT, law, is_testable))
             for percent in PERCENTS:
-                value_s = fixed_s + mm1_quantile(rate_per_s, mean_s, percent / 100)
+                value_s = fixed_s + queues.mm1_quantile(rate_per_s, mean_s, percent / 100)
                 predictions.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
     elif stage.features <= claims.FORK_AND_JOIN:
         upper = "independent queues bound a fork and join from above (Nelson and Tantawi, 1988)"
         for place in places:
             predictions.append(
-                Prediction("mean", place, fixed_s + harmonic(stage.shards) * sojourn_s, UPPER, upper, is_testable)
+                Prediction(
+                    "mean", place, fixed_s + queues.harmonic(stage.shards) * sojourn_s, UPPER, upper, is_testable
+                )
             )
             for percent in PERCENTS:
                 value_s = fixed_s - math.log1p(-((percent / 100) ** (1 / stage.shards))) * sojourn_s
@@ -192,7 +184,7 @@ def _gamma_gaps(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return []
     law = "GI/M/1 (Kendall, 1953)"
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
-    sojourn_s = gamma_m1_sojourn_s(plan.rate_per_s, mean_s, math.sqrt(plan.arrival_dispersion))
+    sojourn_s = queues.gamma_m1_sojourn_s(plan.rate_per_s, mean_s, math.sqrt(plan.arrival_dispersion))
     is_testable, fixed_s = _is_testable(stage), _plain_network_s(stage)
     predictions = [Prediction("wait", 0, sojourn_s - mean_s, EXACT, law, is_testable)]
     if stage.shards == 1 and fixed_s is not None:
@@ -213,7 +205,7 @@ def _erlang(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     law = "M/M/c (Erlang, 1917)"
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
     left = stage.replicas_left.tolist()
-    waits = {count: mmc_mean_wait(plan.rate_per_s / count, mean_s, stage.workers) for count in set(left)}
+    waits = {count: queues.mmc_mean_wait(plan.rate_per_s / count, mean_s, stage.workers) for count in set(left)}
     wait_s = math.fsum(waits[count] for count in left) / len(left)
     rate_per_s = plan.rate_per_s / left[0]
     is_testable = _is_testable(stage)
@@ -223,6 +215,6 @@ def _erlang(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         for place in [0, None] if len(stages) == 1 else [0]:
             predictions.append(Prediction("mean", place, fixed_s + wait_s + mean_s, EXACT, law, is_testable))
             for percent in PERCENTS:
-                value_s = fixed_s + mmc_quantile(rate_per_s, mean_s, stage.workers, percent / 100)
+                value_s = fixed_s + queues.mmc_quantile(rate_per_s, mean_s, stage.workers, percent / 100)
                 predictions.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
     return predictions

@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.core import draws
 from simulator.core.jit import kernel
+from simulator.core.plan import I8
 from simulator.stats.paired import LeftOut, independent, paired, quantile_left_out
 from simulator.stats.quantiles import Series
 from simulator.stats.share import BLOCKS, Layout
@@ -28,7 +29,7 @@ FURTHER = 1_000_000
 
 
 @kernel
-def lindley(seed, replication, rate, arrival, latency):  # type: ignore[no-untyped-def]
+def lindley(seed: int, replication: int, rate: float, arrival: I8, latency: I8) -> None:
     """M/M/1 by Lindley's recursion over the engine's own draws, in ns; ``arrival`` and ``latency`` (n,) int64."""
     reached = 0.0
     free = 0
@@ -48,7 +49,7 @@ def mm1(seed: int, rate: float, queries: int, replications: int = 8) -> Series:
     arrival, latency = np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
     measured = []
     for replication in range(replications):
-        lindley(seed, replication, rate, arrival, latency)  # type: ignore[no-untyped-call]
+        lindley(seed, replication, rate, arrival, latency)
         measured.append(latency[total - queries :].astype(np.float64))
     return Series(np.concatenate(measured), Layout.of([queries] * replications))
 

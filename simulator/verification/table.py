@@ -10,17 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from simulator.verification.families import (
-    EMPTY,
-    EMPTY_UNIT_S,
-    FAST,
-    FUNNELS,
-    SLOW,
-    paper_funnel,
-    parsed,
-    scenario_of,
-    shards_of,
-)
+from simulator.verification import families
 
 #: Family, parameters, statistic, value: exact values with a relative error below 2e-5, from closed forms or numerical
 #: methods; ``sojourn`` is latency.
@@ -77,9 +67,9 @@ def systems() -> tuple[System, ...]:
 def _statistic(row: dict[str, str]) -> str | None:
     """The name of a row's statistic, None if it is none of a System."""
     if row["family"] == "mm1_timeout":
-        return f"later_{parsed(row['parameters'])['tau']}"
+        return f"later_{families.parsed(row['parameters'])['tau']}"
     if row["family"] == "tailatscale":
-        return f"later_{(FAST + SLOW) / 2 * EMPTY_UNIT_S:g}"
+        return f"later_{(families.FAST + families.SLOW) / 2 * families.EMPTY_UNIT_S:g}"
     name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_batch_last_task")
     name = name.removesuffix("_sojourn")
     name = {"mean_wait": "wait", "service_time_s": "mean"}.get(name, name)
@@ -94,18 +84,18 @@ def _ways(row: dict[str, str]) -> Iterator[str]:
 
 
 def _system(family: str, parameters: str, exact: dict[str, float]) -> System:
-    values = scenario_of(family, parsed(parameters))
-    is_empty, is_funnel = family in EMPTY, family in FUNNELS
+    values = families.scenario_of(family, families.parsed(parameters))
+    is_empty, is_funnel = family in families.EMPTY, family in families.FUNNELS
     if is_funnel or family == "skew":  # of the whole funnel, or of the largest shard
         exact = {name: value for name, value in exact.items() if "wait" not in name}
     if family == "mg1_pareto" or "alpha=1.5" in parameters:
         exact = {name: value for name, value in exact.items() if name in ("p50", "p95", "p99")}
     if is_empty and family != "seed":
-        exact = {name: value if _is_share(name) else value * EMPTY_UNIT_S for name, value in exact.items()}
+        exact = {name: value if _is_share(name) else value * families.EMPTY_UNIT_S for name, value in exact.items()}
     if is_empty:
-        queries = 1_500_000 // (shards_of(values) * 60)
+        queries = 1_500_000 // (families.shards_of(values) * 60)
     else:
-        queries = 25_000 // (1 if is_funnel else min(4, shards_of(values)))
+        queries = 25_000 // (1 if is_funnel else min(4, families.shards_of(values)))
     return System(f"{family} {parameters}", values, exact, max(150, min(25_000, queries)), is_empty)
 
 
@@ -123,7 +113,9 @@ def _paper_systems() -> Iterator[System]:
         for percent in (50, 95, 99, 99.9):
             if abs(queue.wait_cdf(0.0) - percent / 100) > 0.02:  # not at the atom
                 exact[f"p{percent:g}"] = 0.2 + 0.1 * queue.wait_quantile(percent / 100)
-        yield System(f"paper lam={rate};light={light};heavy={heavy}", paper_funnel(float(rate), light, heavy), exact, 0)
+        yield System(
+            f"paper lam={rate};light={light};heavy={heavy}", families.paper_funnel(float(rate), light, heavy), exact, 0
+        )
 
 
 @lru_cache(maxsize=256)

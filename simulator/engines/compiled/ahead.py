@@ -11,9 +11,9 @@ compile what comes out.
 from __future__ import annotations
 
 from simulator.core import rules
+from simulator.core.columns import COMPLETE
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
-from simulator.core.trace import COMPLETE
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
@@ -97,6 +97,29 @@ def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bou
     return queries
 
 
+@formula
+def bound_of(given: Given, clock: Rows) -> int:
+    """Until when nobody enters any stage but those who are under way: the next arrival."""
+    cursor = clock[0]["cursor"]
+    return given.arrival_ns[cursor] if cursor < given.arrival_ns.shape[0] else NEVER_NS
+
+
+@formula
+def merge_closed(
+    given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, free_ns: I8, stage: int, bound: int
+) -> bool:
+    """Give mergers, in the order of closing, what closed by ``bound``; returns whether int64 can tell what follows."""
+    closing = LISTS * stage + CLOSING
+    while lists[closing]["size"] > 0 and next_instant(lists, heap, closing) <= bound:
+        least = lists[closing]["first"]
+        close_ns, query = heap[least, 0], heap[least, 1] >> given.run[0]["shard_bits"]
+        take(lists, heap, closing)
+        clock[0]["events"] += 1
+        if not leave_stage(given, kept, lists, heap, free_ns, stage, query, close_ns):
+            return False
+    return True
+
+
 @kernel
 def advance(
     given: Given,
@@ -123,9 +146,7 @@ def advance(
             while True:
                 if not has_room(given, lists, clock, stage):
                     return FULL
-                cursor = clock[0]["cursor"]
-                bound = given.arrival_ns[cursor] if cursor < arrivals else NEVER_NS
-                queries = next_block(given, clock, lists, heap, stage, bound, wholes)
+                queries = next_block(given, clock, lists, heap, stage, bound_of(given, clock), wholes)
                 if queries == 0:
                     break
                 budget -= queries * shards
@@ -148,16 +169,8 @@ def advance(
                         return OVERFLOW
                 if stage == 0:
                     break
-            cursor = clock[0]["cursor"]
-            bound = given.arrival_ns[cursor] if cursor < arrivals else NEVER_NS
-            closing = LISTS * stage + CLOSING
-            while lists[closing]["size"] > 0 and next_instant(lists, heap, closing) <= bound:
-                least = lists[closing]["first"]
-                close_ns, query = heap[least, 0], heap[least, 1] >> given.run[0]["shard_bits"]
-                take(lists, heap, closing)
-                clock[0]["events"] += 1
-                if not leave_stage(given, kept, lists, heap, free_ns, stage, query, close_ns):
-                    return OVERFLOW
+            if not merge_closed(given, kept, clock, lists, heap, free_ns, stage, bound_of(given, clock)):
+                return OVERFLOW
         clock[0]["stage"] = 0
         if clock[0]["cursor"] == arrivals:
             return DONE

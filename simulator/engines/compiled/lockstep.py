@@ -14,7 +14,7 @@ import numpy as np
 
 from simulator.core.features import features_of, may_lockstep
 from simulator.core.plan import F8, I8, Plan, frozen
-from simulator.engines.compiled.passes import LAST, MEMBERS, SUM
+from simulator.engines.compiled.wide import LAST, MEMBERS, SUM
 
 
 @dataclass(frozen=True)

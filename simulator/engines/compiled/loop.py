@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from simulator.core import rules
 from simulator.core.calling import IS
+from simulator.core.columns import COMPLETE
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
-from simulator.core.trace import COMPLETE
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
@@ -22,6 +22,9 @@ from simulator.engines.compiled.on_finish import on_finish
 from simulator.engines.compiled.on_start import on_start
 from simulator.engines.compiled.passes import TOO_LATE, pass_block, prepare
 from simulator.engines.compiled.records import ANSWERS, LEAVE, LISTS, Given, Kept
+
+#: What came of taking the next event, besides the reasons for coming back: it is taken, or only the list was tidied.
+TAKEN, AGAIN = 10, 11
 
 
 @formula
@@ -70,11 +73,12 @@ def look_ahead(
     fault: I8,
     reals: F8,
     wholes: I8,
-    query: int,
-    stage: int,
+    key: int,
     now: int,
 ) -> bool:
     """A query enters a stage that looks ahead; returns whether int64 can tell all that follows."""
+    stage_bits = given.run[0]["stage_bits"]
+    query, stage = key >> stage_bits, key & ((1 << stage_bits) - 1)
     wholes[WHO, 0] = query
     wholes[ENTER, 0] = now
     prepare(given, kept, stage, rules.ONE, reals, wholes)
@@ -91,6 +95,49 @@ def look_ahead(
     column = (query << given.run[0]["shard_bits"]) | (given.stages[stage]["first_shard"] + lane)
     happen(clock, events, close_ns, rules.ANSWER, column, -1 - stage, records.NO_COPY)
     return True
+
+
+@formula
+def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, lists: Rows, margin: int) -> int:
+    """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, DONE or FULL.
+
+    An arrival only dispatches to the first stage, within its instant. Nothing is taken without room for what follows.
+    """
+    stage_bits = given.run[0]["stage_bits"]
+    cursor, size = clock[0]["cursor"], clock[0]["size"]
+    arrives = cursor < given.arrival_ns.shape[0]
+    if size == 0 and not arrives:
+        return DONE
+    if clock[0]["stale"] > size - clock[0]["stale"]:
+        compact(clock, events, copies)
+        return AGAIN
+    if events.shape[0] - size < margin:
+        clock[0]["short"] = -1
+        return FULL
+    now, order, row = 0, 0, 0
+    if arrives:
+        now = given.arrival_ns[cursor]
+        order = rules.event_order(rules.DISPATCH, cursor << stage_bits)
+        arrives = (
+            size == 0 or now < events[0]["instant"] or (now == events[0]["instant"] and order < events[0]["order"])
+        )
+    if not arrives:
+        if is_stale(events, copies, rules.NOTHING):
+            clock[0]["stale"] -= 1
+            pop(clock, events)
+            return AGAIN
+        now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
+    stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
+    if order >> KEY_BITS == rules.DISPATCH and not has_room(given, clock, events, lists, stage):
+        return FULL
+    if arrives:
+        clock[0]["cursor"] += 1
+    else:
+        pop(clock, events)
+    assert now > clock[0]["now"] or order > clock[0]["order"], "an event creates only later events"
+    clock[0]["now"], clock[0]["order"], clock[0]["row"] = now, order, row
+    clock[0]["events"] += 1
+    return TAKEN
 
 
 @kernel
@@ -116,77 +163,25 @@ def advance(
     stage_bits, shard_bits = given.run[0]["stage_bits"], given.run[0]["shard_bits"]
     margin = 4 + reals.shape[1]
     while budget > 0:
-        cursor, size = clock[0]["cursor"], clock[0]["size"]
-        if size == 0 and cursor == given.arrival_ns.shape[0]:
-            return DONE
-        if clock[0]["stale"] > size - clock[0]["stale"]:
-            compact(clock, events, copies)
+        why = take_next(given, clock, events, copies, lists, margin)
+        if why == AGAIN:
             continue
-        if events.shape[0] - size < margin:
-            clock[0]["short"] = -1
-            return FULL
-        arrives = cursor < given.arrival_ns.shape[0]
-        now, order, row = 0, 0, 0
-        if arrives:  # an arrival only dispatches to the first stage, within its instant
-            now = given.arrival_ns[cursor]
-            order = rules.event_order(rules.DISPATCH, cursor << stage_bits)
-            arrives = (
-                size == 0 or now < events[0]["instant"] or (now == events[0]["instant"] and order < events[0]["order"])
-            )
-        if not arrives:
-            if is_stale(events, copies, rules.NOTHING):
-                clock[0]["stale"] -= 1
-                pop(clock, events)
-                continue
-            now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
+        if why != TAKEN:
+            return why
+        now, order, row = clock[0]["now"], clock[0]["order"], clock[0]["row"]
         kind, key = order >> KEY_BITS, order & ((1 << KEY_BITS) - 1)
-        if kind == rules.DISPATCH and not has_room(given, clock, events, lists, key & ((1 << stage_bits) - 1)):
-            return FULL
-        if arrives:
-            clock[0]["cursor"] += 1
-        else:
-            pop(clock, events)
-        assert now > clock[0]["now"] or order > clock[0]["order"], "an event creates only later events"
-        clock[0]["now"] = now
-        clock[0]["order"] = order
-        clock[0]["events"] += 1
         budget -= 1
         is_in_time = True
         if kind == rules.DISPATCH:
-            query, stage = key >> stage_bits, key & ((1 << stage_bits) - 1)
+            stage = key & ((1 << stage_bits) - 1)
             budget -= given.stages[stage]["shards"]
             if given.modes[stage]["looks_ahead"] == 1:
                 is_in_time = look_ahead(
-                    given,
-                    kept,
-                    clock,
-                    events,
-                    free_ns,
-                    lists,
-                    heap,
-                    outstanding,
-                    fault,
-                    reals,
-                    wholes,
-                    query,
-                    stage,
-                    now,
+                    given, kept, clock, events, free_ns, lists, heap, outstanding, fault, reals, wholes, key, now
                 )
             else:
                 is_in_time = on_dispatch(
-                    given,
-                    kept,
-                    clock,
-                    events,
-                    copies,
-                    gathers,
-                    outstanding,
-                    fault,
-                    reals,
-                    wholes,
-                    query,
-                    stage,
-                    now,
+                    given, kept, clock, events, copies, gathers, outstanding, fault, reals, wholes, key, now
                 )
             if fault[IS] != 0:
                 return FAULT
@@ -199,8 +194,7 @@ def advance(
         else:  # an answer, or the closing one of a stage that looked ahead
             stage = -1 - row if row < 0 else copies[row]["stage"]
             if row < 0 or on_answer(given, kept, clock, copies, gathers, outstanding, row, now):
-                query = key >> shard_bits
-                is_in_time = leave_stage(given, kept, clock, events, free_ns, stage, query, now)
+                is_in_time = leave_stage(given, kept, clock, events, free_ns, stage, key >> shard_bits, now)
         if not is_in_time:
             return OVERFLOW
     return PAUSED

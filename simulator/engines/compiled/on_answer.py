@@ -6,7 +6,7 @@ from simulator.core import copy_states, rules
 from simulator.core.jit import formula
 from simulator.core.plan import I8, Rows
 from simulator.engines.compiled.on_dispatch import free_copy, step
-from simulator.engines.compiled.passes import keep_close
+from simulator.engines.compiled.recorder import keep_close
 from simulator.engines.compiled.records import ANSWER_SUM, LEAVE, T_ANSWER, Given, Kept
 
 

@@ -11,23 +11,12 @@ from simulator.core.jit import formula
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
 from simulator.core.work import ALONE, LOAD, PREVIOUS, REPLICA, SCORED, WHO, work_of_block
+from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
-from simulator.engines.compiled.records import (
-    ANSWER_SUM,
-    T_BATCH,
-    T_COPY,
-    T_QUERY,
-    T_REPLICA,
-    T_SHARD,
-    T_STAGE,
-    T_STATE,
-    Given,
-    Kept,
-)
 
 
 @formula
-def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, replica: int) -> int:
+def new_copy(clock: Rows, copies: Rows, kept: records.Kept, query: int, stage: int, shard: int, replica: int) -> int:
     """Row of a copy that is sent."""
     row = clock[0]["unused"]
     clock[0]["unused"] = copies[row]["next"]
@@ -42,13 +31,13 @@ def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shar
         at = clock[0]["copies"]
         clock[0]["copies"] += 1
         copies[row]["table"] = at
-        kept.table[T_QUERY, at] = query
-        kept.table[T_STAGE, at] = stage
-        kept.table[T_SHARD, at] = shard
-        kept.table[T_COPY, at] = 0
-        kept.table[T_BATCH, at] = 0
-        kept.table[T_REPLICA, at] = replica
-        kept.table[T_STATE, at] = copy_states.SENT
+        kept.table[records.T_QUERY, at] = query
+        kept.table[records.T_STAGE, at] = stage
+        kept.table[records.T_SHARD, at] = shard
+        kept.table[records.T_COPY, at] = 0
+        kept.table[records.T_BATCH, at] = 0
+        kept.table[records.T_REPLICA, at] = replica
+        kept.table[records.T_STATE, at] = copy_states.SENT
     return row  # type: ignore[no-any-return]
 
 
@@ -62,19 +51,19 @@ def free_copy(clock: Rows, copies: Rows, row: int) -> None:
 
 
 @formula
-def step(copies: Rows, kept: Kept, row: int, what: int) -> None:
+def step(copies: Rows, kept: records.Kept, row: int, what: int) -> None:
     """A copy takes a step of its state table; a pair that is not in it is a bug."""
     state = copy_states.next_state(copies[row]["state"], what)
     assert state != copy_states.FORBIDDEN, "a copy's state has this step"
     copies[row]["state"] = state
     if kept.table.shape[1] > 0:
-        kept.table[T_STATE, copies[row]["table"]] = state
+        kept.table[records.T_STATE, copies[row]["table"]] = state
 
 
 @formula
 def on_dispatch(
-    given: Given,
-    kept: Kept,
+    given: records.Given,
+    kept: records.Kept,
     clock: Rows,
     events: Rows,
     copies: Rows,
@@ -83,40 +72,29 @@ def on_dispatch(
     fault: I8,
     reals: F8,
     wholes: I8,
-    query: int,
-    stage: int,
+    key: int,
     now: int,
 ) -> bool:
     """Send a task to one replica of every shard, in shard order; returns whether int64 can tell when they come."""
     stages, run = given.stages, given.run
+    query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     end_ns = run[0]["end_ns"]
     last = kept.candidates.shape[1] - 1
     wholes[WHO, 0] = query
     if stage > 0:
         reals[PREVIOUS, 0] = kept.candidates[stage - 1, min(query, last)]
+    laws, parts, points, share = given.laws, given.parts, given.points, given.share
+    items, ns, slope = given.knot_items, given.knot_ns, given.knot_slope
     work_of_block(
-        stages,
-        run,
-        given.laws,
-        given.parts,
-        given.points,
-        given.share,
-        given.knot_items,
-        given.knot_ns,
-        given.knot_slope,
-        stage,
-        rules.ONE,
-        given.work,
-        reals,
-        wholes,
+        stages, run, laws, parts, points, share, items, ns, slope, stage, rules.ONE, given.work, reals, wholes
     )
     view = view_of(stages, run, query, stage)
     draw_routes(stages, run, stage, rules.ONE, reals, wholes)
     route(stages, run, outstanding, fault, stage, query, view, rules.NOTHING, reals, wholes)
     fill_loads(stages, stage, rules.NOTHING, reals, wholes)
     kept.candidates[stage, min(query, last)] = reals[SCORED, 0]
-    kept.instants[ANSWER_SUM, stage, query] = 0
+    kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
     is_aware = is_load_aware(stages[stage]["policy"])
     enqueue_ns = now + stages[stage]["request_ns"]

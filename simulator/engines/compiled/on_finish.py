@@ -9,7 +9,7 @@ from simulator.core.service import response_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.on_enqueue import start_soon
-from simulator.engines.compiled.passes import count_task
+from simulator.engines.compiled.recorder import count_task
 from simulator.engines.compiled.records import T_FINISH, Given, Kept
 
 

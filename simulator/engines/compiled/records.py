@@ -79,6 +79,7 @@ CLOCK = np.dtype(
         ("stale", np.int64),  # events on it that will be skipped
         ("now", np.int64),  # instant and order of the last event, for the assertion
         ("order", np.int64),
+        ("row", np.int64),  # whom it concerned
         ("events", np.int64),  # that happened
         ("sent", np.int64),  # tasks
         ("copies", np.int64),  # rows of the table of tasks

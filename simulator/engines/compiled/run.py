@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from simulator.core.calling import Calls
+from simulator.core.columns import Tasks
 from simulator.core.features import features_of, may_look_ahead
 from simulator.core.plan import CANDIDATES, CONSTANT, I8, NEVER_NS, NONE, ROLES, Plan, Rows
-from simulator.core.trace import Tasks, Trace
+from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import COLUMNS
@@ -30,8 +31,7 @@ EVENTS_AT_FIRST = 1024
 #: Tasks whose luck is drawn at once: few enough for the fastest cache.
 TASKS_AT_ONCE = 256
 
-#: Up to so many shards, luck is drawn for several queries at once, and a pass does all for a task at once.
-FEW = 40
+#: Up to so many shards a pass does all for a task at once.
 NARROW = 4
 
 #: Room of a list that nothing is added to.
@@ -52,7 +52,7 @@ class Run:
         row = self.calls.stages
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"]).sum())
-        most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE))
+        most = int(max(2 * row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE))
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.machine_factor, plan.arrival_ns, plan.work),
@@ -85,7 +85,7 @@ class Run:
             mode["looks_ahead"] = stage not in slow
             mode["answers"] = self.whole.stages[stage]["shards"]
             mode["in_lanes"] = mode["answers"] > row["shards"]
-            mode["block"] = TASKS_AT_ONCE // int(row["shards"]) if row["shards"] <= FEW else 1
+            mode["block"] = max(2, TASKS_AT_ONCE // int(row["shards"]))
             mode["is_narrow"] = row["shards"] <= NARROW and not mode["in_lanes"] and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger
             worker += int(row["shards"] * row["replicas"] * row["workers"])

@@ -61,8 +61,9 @@ class Model:
     def __init__(self, plan: Plan, tasks: bool) -> None:
         self.plan = plan
         self.clock = Clock(NEVER_NS if plan.drain_ns == NEVER_NS else math.inf)
-        self.record = Recorder(plan, tasks)
+        self.record = Recorder(plan)
         self.sent = 0
+        self.copies: list[Copy] | None = [] if tasks else None  # all that were sent, where their table is asked for
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
         self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
@@ -75,7 +76,8 @@ class Model:
             self.clock.run()
         else:
             self.clock.run(until=self.plan.end_ns + 1)
-        return self.record.trace(self.clock.events)
+        copies = None if self.copies is None else [copy.row() for copy in self.copies]
+        return self.record.trace(self.clock.events, copies)
 
     def arrivals(self) -> Process:
         """Queries arrive at the instants that the plan says."""
@@ -94,7 +96,7 @@ class Model:
             candidates = stage.dispatch(gather, candidates)
             yield gather.closed
             yield from stage.merge(key)
-            record.leave(gather, clock.now)
+            record.leave(stage.index, query, clock.now)
         record.complete(query)
 
 
@@ -128,14 +130,15 @@ class Stage:
         """
         model, clock, now = self.model, self.model.clock, self.model.clock.now
         candidates, view = self.decide(gather.query, previous)
-        model.record.enter(gather, candidates)
+        model.record.enter(self.index, gather.query, candidates)
         loads = self.wholes[LOAD].tolist()
         sent = zip(self.wholes[REPLICA, : self.shards].tolist(), self.reals[ALONE].tolist(), strict=True)
         for shard, (chosen, alone_ns) in enumerate(sent):
             local = shard * self.replicas_per_shard + chosen
             replica = self.replicas[local]
             copy = Copy(gather, shard, replica, alone_ns)
-            model.record.send(copy)
+            if model.copies is not None:
+                model.copies.append(copy)
             if self.is_load_aware:
                 copy.counter, copy.load = view + local, loads[shard]
                 model.outstanding[copy.counter] += copy.load
@@ -185,7 +188,8 @@ class Stage:
         gather.answer_sum_ns += now - gather.enter_ns
         gather.missing -= 1
         if gather.missing == 0:
-            self.model.record.close(copy, now)
+            self.model.record.close(self.index, gather.query, now, gather.answer_sum_ns)
+            self.model.record.critical(self.index, gather.query, copy.shard, *copy.times())
             gather.closed.give()
 
     def merge(self, key: int) -> Process:
@@ -243,6 +247,15 @@ class Copy:
         """Take a step of the table; a pair that is not in it is a bug."""
         self.state = TRANSITIONS[self.state, what]
 
+    def times(self) -> tuple[int, int, int]:
+        """Of a finished one: its enqueue, waiting and service time."""
+        return self.enqueue_ns, self.start_ns - self.enqueue_ns, self.finish_ns - self.start_ns
+
+    def row(self) -> tuple[int, ...]:
+        """Its row in the table of tasks: of the first copy, in a batch of one."""
+        whose = (self.gather.query, self.gather.stage.index, self.shard, 0, int(self.start_ns >= 0), self.replica.index)
+        return *whose, self.worker, self.enqueue_ns, self.start_ns, self.finish_ns, self.answer_ns, self.state
+
 
 class Replica:
     """A FIFO queue before one or more workers."""
@@ -293,7 +306,8 @@ class Replica:
             copy.step(copy_states.FINISHED)
             copy.finish_ns = clock.now
             heappush(self.free, worker)
-            record.finish(copy)
+            _, wait_ns, service_ns = copy.times()
+            record.finish(copy.gather.query, self.index, wait_ns, service_ns)
             answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
             At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)
             self.start_soon()

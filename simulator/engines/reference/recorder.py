@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
+from simulator.core.columns import COMPLETE, UNFINISHED, Tasks
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import MOST_NS
-from simulator.core.trace import COMPLETE, UNFINISHED, Tasks, Trace
-
-if TYPE_CHECKING:
-    from simulator.engines.reference.model import Copy, Gather
+from simulator.core.trace import Trace
 
 
 def _absent(*shape: int) -> I8:
@@ -21,7 +19,7 @@ def _absent(*shape: int) -> I8:
 class Recorder:
     """The columns of one run's Trace; see there for their shapes and meaning."""
 
-    def __init__(self, plan: Plan, tasks: bool) -> None:
+    def __init__(self, plan: Plan) -> None:
         stages, queries = len(plan.stages), plan.queries
         self.plan = plan
         self.first_measured = plan.first_measured
@@ -39,50 +37,43 @@ class Recorder:
         self.busy_ns = [0] * plan.replicas
         self.waiting_ns = [0] * plan.replicas
         self.longest_wait_ns = [0] * plan.replicas
-        self.sent: list[Copy] | None = [] if tasks else None
 
-    def enter(self, gather: Gather, candidates: float) -> None:
+    def enter(self, stage: int, query: int, candidates: float) -> None:
         """A query enters a stage."""
-        self.candidates[gather.stage.index, gather.query] = candidates
+        self.candidates[stage, query] = candidates
 
-    def finish(self, copy: Copy) -> None:
+    def finish(self, query: int, replica: int, wait_ns: int, service_ns: int) -> None:
         """A task's service is finished."""
-        query = copy.gather.query
         if query >= self.first_measured:
-            replica = copy.replica.index
-            wait_ns = copy.start_ns - copy.enqueue_ns
             self.tasks[replica] += 1
-            self.busy_ns[replica] += copy.finish_ns - copy.start_ns
+            self.busy_ns[replica] += service_ns
             self.waiting_ns[replica] += wait_ns
             if wait_ns > self.longest_wait_ns[replica]:
                 self.longest_wait_ns[replica] = wait_ns
 
-    def send(self, copy: Copy) -> None:
-        """A task is sent; its instants are read when the run is over."""
-        if self.sent is not None:
-            self.sent.append(copy)
+    def close(self, stage: int, query: int, now: int, answer_sum_ns: int) -> None:
+        """A stage of a query has all its answers."""
+        self.close_ns[stage, query] = now
+        self.answer_sum_ns[stage, query] = min(answer_sum_ns, MOST_NS)
 
-    def close(self, copy: Copy, now: int) -> None:
-        """The answer of this task has closed its stage: it is the critical one."""
-        gather = copy.gather
-        at = gather.stage.index, gather.query
-        self.close_ns[at] = now
-        self.critical_shard[at] = copy.shard
-        self.critical_enqueue_ns[at] = copy.enqueue_ns
-        self.critical_wait_ns[at] = copy.start_ns - copy.enqueue_ns
-        self.critical_service_ns[at] = copy.finish_ns - copy.start_ns
-        self.answer_sum_ns[at] = min(gather.answer_sum_ns, MOST_NS)
+    def critical(self, stage: int, query: int, shard: int, enqueue_ns: int, wait_ns: int, service_ns: int) -> None:
+        """The answer of this task has closed the stage."""
+        at = stage, query
+        self.critical_shard[at] = shard
+        self.critical_enqueue_ns[at] = enqueue_ns
+        self.critical_wait_ns[at] = wait_ns
+        self.critical_service_ns[at] = service_ns
 
-    def leave(self, gather: Gather, now: int) -> None:
+    def leave(self, stage: int, query: int, now: int) -> None:
         """A query leaves a stage, merged."""
-        self.leave_ns[gather.stage.index, gather.query] = now
+        self.leave_ns[stage, query] = now
 
     def complete(self, query: int) -> None:
         """A query has left the last stage."""
         self.outcome[query] = COMPLETE
 
-    def trace(self, events: int) -> Trace:
-        """The finished Trace."""
+    def trace(self, events: int, copies: Sequence[tuple[int, ...]] | None) -> Trace:
+        """The finished Trace; ``copies``: rows of its table of tasks, in any order, if asked for."""
         plan = self.plan
         counters = (self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns)
         tasks, busy_ns, waiting_ns, longest_wait_ns = (
@@ -107,20 +98,6 @@ class Recorder:
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
             wasted_ns=np.zeros_like(busy_ns),
-            task_table=self.tasks_sent(),
+            task_table=None if copies is None else Tasks.sorted(np.array(copies, dtype=np.int64).T),
             events=events,
         )
-
-    def tasks_sent(self) -> Tasks | None:
-        """The table of all tasks, if asked for."""
-        if self.sent is None:
-            return None
-        rows = [
-            (
-                *(copy.gather.query, copy.gather.stage.index, copy.shard, 0, int(copy.start_ns >= 0)),
-                *(copy.replica.index, copy.worker, copy.enqueue_ns, copy.start_ns, copy.finish_ns, copy.answer_ns),
-                copy.state,
-            )
-            for copy in self.sent
-        ]
-        return Tasks.sorted(np.array(rows, dtype=np.int64).T)

@@ -15,15 +15,7 @@ from simulator.core.plan import NEVER_NS, PLUGGED, RANDOM, ROUND_ROBIN, Plan, fr
 from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
-from simulator.testing.checks.derive import (
-    machines_of,
-    measured,
-    on_whole_ns,
-    one_replica,
-    parts_of,
-    remade,
-    without_luck,
-)
+from simulator.testing.checks import derive
 from simulator.testing.checks.walks import Walk
 from simulator.testing.law_check import Breach, Check
 
@@ -64,7 +56,7 @@ def _times(value: Any, factor: int) -> Any:
 
 def _scales(case: tuple[Walk, int]) -> None:
     walk, factor = case
-    one, two = walk.trace(on_whole_ns(walk.plan)), walk.trace(on_whole_ns(walk.plan, factor))
+    one, two = walk.trace(derive.on_whole_ns(walk.plan)), walk.trace(derive.on_whole_ns(walk.plan, factor))
     for column in TIMES:
         expected = _times(getattr(one, column), factor)
         _differ(walk, f"{column}, all times {factor} times as long", getattr(two, column), expected)
@@ -77,7 +69,7 @@ def _stage(plan: Plan, which: int) -> int:
 
 def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     walk, which, places = case
-    parts, machines = without_luck(walk.plan)
+    parts, machines = derive.without_luck(walk.plan)
     stage = _stage(walk.plan, which)
     shards = len(parts[stage].share)
     order = [place for place in places if place < shards] + list(range(len(places), shards))
@@ -86,7 +78,7 @@ def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     renamed, moved = list(parts), list(machines)
     renamed[stage] = replace(parts[stage], share=[parts[stage].share[place] for place in order])
     moved[stage] = machines[stage][order]
-    plans = remade(walk.plan, parts, machines), remade(walk.plan, renamed, moved)
+    plans = derive.remade(walk.plan, parts, machines), derive.remade(walk.plan, renamed, moved)
     one, two = (walk.trace(plan, tasks=False) for plan in plans)
     change = f"shards of stage {stage} in the order {order[:8]}"
     _differ(walk, f"instants at which stages are left, {change}", two.leave_ns, one.leave_ns)
@@ -97,10 +89,10 @@ def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
 
 
 def _an_empty_stage_adds_nothing(walk: Walk) -> None:
-    parts, machines = parts_of(walk.plan), machines_of(walk.plan)
+    parts, machines = derive.parts_of(walk.plan), derive.machines_of(walk.plan)
     empty = StageParts(candidates=ONE, time=Law.constant(0.0), workers=walk.plan.queries)
-    one = walk.trace(remade(walk.plan, parts, machines))
-    two = walk.trace(remade(walk.plan, [*parts, empty], [*machines, np.ones((1, 1))]))
+    one = walk.trace(derive.remade(walk.plan, parts, machines))
+    two = walk.trace(derive.remade(walk.plan, [*parts, empty], [*machines, np.ones((1, 1))]))
     count = len(parts)
     for column in ("close_ns", "leave_ns", "candidates", "critical_shard", "answer_sum_ns"):
         _differ(walk, f"{column} of the stages before", getattr(two, column)[:count], getattr(one, column))
@@ -108,13 +100,13 @@ def _an_empty_stage_adds_nothing(walk: Walk) -> None:
 
 
 def _replicas_are_alone(walk: Walk) -> None:
-    plan = measured(walk.plan)
+    plan = derive.measured(walk.plan)
     trace = walk.trace(plan)
     assert trace.task_table is not None
     for stage, row in enumerate(plan.stages):
         first = int(row["first_replica"])
         for replica in range(first, first + int(row["shards"] * row["replicas"])):
-            alone = one_replica(plan, trace, stage, replica)
+            alone = derive.one_replica(plan, trace, stage, replica)
             if alone is not None:
                 finishes = walk.trace(alone[0], tasks=False).completion_ns
                 _differ(walk, f"finishes of replica {replica}, of stage {stage}", alone[1], finishes, "found", "alone")
@@ -122,7 +114,7 @@ def _replicas_are_alone(walk: Walk) -> None:
 
 def _equals_are_one(case: tuple[Walk, int, int]) -> None:
     walk, which, count = case
-    parts, machines = without_luck(walk.plan)
+    parts, machines = derive.without_luck(walk.plan)
     stage = _stage(walk.plan, which)
     share = parts[stage].share[0]
     several, one = list(parts), list(parts)
@@ -135,8 +127,8 @@ def _equals_are_one(case: tuple[Walk, int, int]) -> None:
         several[stage] = replace(several[stage], share=[1.0] * count)
         one[stage] = replace(one[stage], share=[1.0])
     several_trace, single_trace = (
-        walk.trace(remade(walk.plan, several, alike)),
-        walk.trace(remade(walk.plan, one, single)),
+        walk.trace(derive.remade(walk.plan, several, alike)),
+        walk.trace(derive.remade(walk.plan, one, single)),
     )
     change = f"{count} equal shards in stage {stage}, and 1"
     _differ(
@@ -186,9 +178,9 @@ def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
     query = which % walk.plan.queries
     work = np.array(walk.plan.work)
     work[query] = work[query] * factor + 1.0
-    heavier = replace(measured(walk.plan), work=frozen(work))
+    heavier = replace(derive.measured(walk.plan), work=frozen(work))
     change = f"query {query} with work {work[query]:g} in place of {walk.plan.work[query]:g}"
-    _not_earlier(walk, change, walk.trace(heavier), walk.trace(measured(walk.plan)))
+    _not_earlier(walk, change, walk.trace(heavier), walk.trace(derive.measured(walk.plan)))
     return None
 
 
@@ -196,9 +188,12 @@ def _workers_help(walk: Walk) -> str | None:
     because = _is_plain(walk.plan)
     if because:
         return because
-    parts, machines = parts_of(walk.plan), machines_of(walk.plan)
+    parts, machines = derive.parts_of(walk.plan), derive.machines_of(walk.plan)
     more = [replace(part, workers=part.workers + 1) for part in parts]
-    one, two = walk.trace(remade(walk.plan, parts, machines)), walk.trace(remade(walk.plan, more, machines))
+    one, two = (
+        walk.trace(derive.remade(walk.plan, parts, machines)),
+        walk.trace(derive.remade(walk.plan, more, machines)),
+    )
     _not_earlier(walk, "one worker less a replica", one, two)
     return None
 
@@ -208,8 +203,8 @@ def _the_future_is_not_known(case: tuple[Walk, int]) -> str | None:
     if walk.plan.queries < 2:
         return "there is one query"
     count = 1 + which % (walk.plan.queries - 1)
-    whole = walk.trace(measured(walk.plan))
-    part = walk.trace(measured(walk.plan.first_queries(count)))
+    whole = walk.trace(derive.measured(walk.plan))
+    part = walk.trace(derive.measured(walk.plan.first_queries(count)))
     next_ns = int(walk.plan.arrival_ns[count])
     for column in ("close_ns", "leave_ns"):
         _same_before(walk, column, getattr(part, column), getattr(whole, column)[:, :count], next_ns, count)
@@ -241,10 +236,10 @@ def _shifts(case: tuple[Walk, int]) -> None:
 
 def _a_cut_only_cuts(case: tuple[Walk, int]) -> None:
     walk, percent = case
-    whole = walk.trace(measured(walk.plan))
+    whole = walk.trace(derive.measured(walk.plan))
     last_ns = int(walk.plan.arrival_ns[-1])
     drain_ns = (int(whole.completion_ns.max()) - last_ns) * percent // 100 if whole.completion_ns.max() > last_ns else 0
-    cut = walk.trace(replace(measured(walk.plan), drain_ns=drain_ns))
+    cut = walk.trace(replace(derive.measured(walk.plan), drain_ns=drain_ns))
     end_ns = last_ns + drain_ns
     assert end_ns < NEVER_NS
     for column in ("close_ns", "leave_ns"):

@@ -1,0 +1,135 @@
+"""The columns of a Trace, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.plan import F8, I8, Plan
+
+#: Outcomes of a query. Only the first two happen today.
+UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED = range(6)
+
+#: Queries of which a column is computed at a time: temporaries stay within the caches.
+AT_A_TIME = 2**16
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Every copy of a task that was sent, a row each, in the order of (query, stage, shard, copy).
+
+    All columns are (copies,) int64; instants are ns, -1 where they did not happen.
+    """
+
+    query: I8
+    stage: I8
+    shard: I8  #: index within its stage
+    copy: I8  #: 0: the first sending
+    batch: I8  #: tasks that were served together with it, itself included; 0: it was not started
+    replica: I8  #: index among all replicas
+    worker: I8  #: index within the replica; -1: it was not started
+    enqueue_ns: I8
+    start_ns: I8
+    finish_ns: I8
+    answer_ns: I8
+    state: I8  #: at the end of the run, of ``copy_states``
+
+    @staticmethod
+    def sorted(rows: I8) -> Tasks:
+        """The table of rows (columns, copies) in any order."""
+        rows = rows[:, np.lexsort((rows[3], rows[2], rows[1], rows[0]))]
+        return Tasks(*np.ascontiguousarray(rows))
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def grid(self, plan: Plan) -> TaskGrid:
+        """The first sending of every task, dense."""
+        rows = np.flatnonzero(self.copy == 0)
+        columns = plan.stages["first_shard"][self.stage[rows]] + self.shard[rows]
+
+        def dense(column: I8) -> I8:
+            made = np.full((plan.queries, plan.shards), -1, dtype=np.int64)
+            made[self.query[rows], columns] = column[rows]
+            return made
+
+        return TaskGrid(*(dense(getattr(self, name)) for name in TaskGrid.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class TaskGrid:
+    """The first sending of every task: row = query, column = shard among all shards of the funnel; -1: not there."""
+
+    replica: I8  #: (queries, shards) index among all replicas; likewise the next
+    worker: I8
+    enqueue_ns: I8
+    start_ns: I8
+    finish_ns: I8
+    answer_ns: I8
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a Trace holds. Instants are int64 ns, -1 where the instant was not reached before the run was cut.
+
+    The critical task of a query and stage is the one whose answer closed the stage; its enqueue, waiting and service
+    time are kept, and its response (network) time follows: latency of a stage = request + critical wait + service +
+    response + merge, to the nanosecond. Counters of replicas count the tasks of measured queries whole, at their
+    finish, wherever it falls.
+    """
+
+    arrival_ns: I8  #: (queries,)
+    outcome: NDArray[np.int8]  #: (queries,) of UNFINISHED, COMPLETE, ...
+    first_measured: int
+    measured: int
+    close_ns: I8  #: (stages, queries) instant of the closing answer
+    leave_ns: I8  #: (stages, queries) after the merge
+    candidates: F8  #: (stages, queries) candidates scored for the query, over all shards; -1: not entered
+    critical_shard: NDArray[np.int32]  #: (stages, queries) index within the stage; -1: not closed
+    critical_enqueue_ns: I8  #: (stages, queries) -1: not closed; likewise the next
+    critical_wait_ns: I8  #: (stages, queries)
+    critical_service_ns: I8  #: (stages, queries)
+    answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
+    stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next four
+    busy_ns: I8  #: (replicas,) sum of service times
+    waiting_ns: I8  #: (replicas,) sum of waiting times
+    longest_wait_ns: I8  #: (replicas,)
+    wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody
+    task_table: Tasks | None  #: only when asked for
+    events: int  #: ordered events that happened; for benchmarks, not part of equality
+
+    @property
+    def completion_ns(self) -> I8:
+        """(queries,) leave of the last stage; a view."""
+        last: I8 = self.leave_ns[-1]
+        return last
+
+    @property
+    def enter_ns(self) -> I8:
+        """(stages, queries): the first stage is entered at arrival, a later one on leaving the one before; a copy."""
+        return np.concatenate((self.arrival_ns[np.newaxis], self.leave_ns[:-1]))
+
+    @property
+    def critical_response_ns(self) -> I8:
+        """(stages, queries) from finish to answer of the critical task; -1: not closed; a copy."""
+        response_ns = np.empty_like(self.close_ns)
+        for stage, row in enumerate(response_ns):
+            for first in range(0, len(row), AT_A_TIME):
+                at = slice(first, first + AT_A_TIME)
+                row[at] = self.response_ns(stage, at)
+        return response_ns
+
+    def entered_ns(self, stage: int) -> I8:
+        """(queries,) one stage of ``enter_ns``; a view."""
+        row: I8 = self.arrival_ns if stage == 0 else self.leave_ns[stage - 1]
+        return row
+
+    def response_ns(self, stage: int, at: slice) -> I8:
+        """Some queries of one stage of ``critical_response_ns``: what is left of the time until it closed."""
+        close_ns = self.close_ns[stage, at]
+        start_ns = self.critical_enqueue_ns[stage, at] + self.critical_wait_ns[stage, at]
+        finish_ns = start_ns + self.critical_service_ns[stage, at]
+        return np.where(close_ns < 0, -1, close_ns - finish_ns)

@@ -1,0 +1,85 @@
+"""What happened, written into the columns of the Trace; nobody else writes there but the instants of leaving."""
+
+from __future__ import annotations
+
+from simulator.core import copy_states, rules
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import I8, Rows
+from simulator.core.work import ANSWERED, FINISHED, REPLICA, WAITED, WORKER
+from simulator.engines.compiled import records
+from simulator.engines.compiled.records import BUSY, LONGEST, TASKS, WAITING, Kept
+
+
+@formula
+def count_task(counters: I8, replica: int, busy_ns: int, waited_ns: int) -> None:
+    """Add one finished task to the counters of its replica."""
+    counters[TASKS, replica] += 1
+    counters[BUSY, replica] = rules.add(counters[BUSY, replica], busy_ns)
+    counters[WAITING, replica] = rules.add(counters[WAITING, replica], waited_ns)
+    counters[LONGEST, replica] = max(counters[LONGEST, replica], waited_ns)
+
+
+@formula
+def keep_close(
+    kept: Kept,
+    stage: int,
+    query: int,
+    close_ns: int,
+    shard: int,
+    enqueue_ns: int,
+    waited: int,
+    service: int,
+    total: int,
+) -> None:
+    """Record that a stage of a query closes, and its critical task."""
+    kept.instants[records.CLOSE, stage, query] = close_ns
+    kept.critical_shard[stage, query] = shard
+    kept.instants[records.CRITICAL_ENQUEUE, stage, query] = enqueue_ns
+    kept.instants[records.CRITICAL_WAIT, stage, query] = waited
+    kept.instants[records.CRITICAL_SERVICE, stage, query] = service
+    kept.instants[records.ANSWER_SUM, stage, query] = total
+
+
+@kernel
+def keep_tasks(
+    table: I8,
+    clock: Rows,
+    query: int,
+    stages: Rows,
+    stage: int,
+    enqueued_ns: int,
+    end_ns: int,
+    first_task: int,
+    wholes: I8,
+) -> None:
+    """Write what a pass found of every task into the table, as far as it happens until ``end_ns``."""
+    send_ns = stages[stage]["send_ns"]
+    for shard in range(stages[stage]["shards"]):
+        task = first_task + shard
+        row = clock[0]["copies"]
+        clock[0]["copies"] += 1
+        enqueue = enqueued_ns + shard * send_ns
+        start = enqueue + wholes[WAITED, task]
+        table[records.T_QUERY, row] = query
+        table[records.T_STAGE, row] = stage
+        table[records.T_SHARD, row] = shard
+        table[records.T_COPY, row] = 0
+        table[records.T_BATCH, row] = 0
+        table[records.T_REPLICA, row] = (
+            stages[stage]["first_replica"] + shard * stages[stage]["replicas"] + wholes[REPLICA, task]
+        )
+        table[records.T_STATE, row] = copy_states.SENT
+        if enqueue <= end_ns:
+            table[records.T_ENQUEUE, row] = enqueue
+            table[records.T_STATE, row] = copy_states.QUEUED
+        if start <= end_ns:
+            table[records.T_START, row] = start
+            table[records.T_WORKER, row] = wholes[WORKER, task]
+            table[records.T_BATCH, row] = 1
+            table[records.T_STATE, row] = copy_states.RUNNING
+        if wholes[FINISHED, task] <= end_ns:
+            table[records.T_FINISH, row] = wholes[FINISHED, task]
+            table[records.T_STATE, row] = copy_states.ANSWERING
+        if wholes[ANSWERED, task] <= end_ns:
+            table[records.T_ANSWER, row] = wholes[ANSWERED, task]
+            table[records.T_STATE, row] = copy_states.DONE

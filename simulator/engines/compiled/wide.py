@@ -1,0 +1,242 @@
+"""The pass where shards are many: a row of short loops over few arrays.
+
+The compiler vectorises only what it can tell apart, so each loop does one thing.
+"""
+
+from __future__ import annotations
+
+from simulator.core import rules
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import F8, I8, NEVER_NS, Rows
+from simulator.core.service import service_ns
+from simulator.core.work import ALONE, ANSWERED, FACTOR, FINISHED, REPLICA, RESPONDING, SERVICE, WAITED, WORKER
+from simulator.engines.compiled.recorder import count_task, keep_close, keep_tasks
+from simulator.engines.compiled.records import BUSY, LONGEST, TASKS, WAITING, Given, Kept
+
+#: Rows of ``lanes``: shards in the class, the highest of their indices in the stage, and the sum of the indices.
+MEMBERS, LAST, SUM = range(3)
+
+
+@formula
+def next_worker(free_ns: I8, first: int, workers: int, enqueue_ns: int) -> int:
+    """Who takes a task: of those free at its start the one of lowest index. Workers stand at ``first`` and after."""
+    start = free_ns[first]
+    for other in range(1, workers):
+        start = min(start, free_ns[first + other])
+    start = max(enqueue_ns, start)
+    chosen = first
+    while free_ns[chosen] > start:
+        chosen += 1
+    return chosen
+
+
+@formula
+def wide(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    free_ns: I8,
+    stage: int,
+    query: int,
+    now: int,
+    first_task: int,
+    reals: F8,
+    wholes: I8,
+) -> tuple[int, int]:
+    """Serve the tasks of a query, a step after another; returns the instant of closing and the critical column."""
+    stages, modes = given.stages, given.modes
+    shards = stages[stage]["shards"]
+    end_ns = given.run[0]["end_ns"]
+    in_lanes = modes[stage]["in_lanes"] == 1
+    enqueued_ns = now + stages[stage]["request_ns"]
+    send_ns = stages[stage]["send_ns"]
+    here = slice(first_task, first_task + shards)
+    replica, service, response_ns = wholes[REPLICA, here], wholes[SERVICE, here], wholes[RESPONDING, here]
+    waited, finished = wholes[WAITED, here], wholes[FINISHED, here]
+    answered, worker = wholes[ANSWERED, here], wholes[WORKER, here]
+    settle(given, stage, reals[ALONE, here], reals[FACTOR, here], replica, service)
+    has_table = kept.table.shape[1] > 0
+    serve(
+        stages,
+        stage,
+        modes[stage]["first_worker"],
+        enqueued_ns,
+        0 if in_lanes else send_ns,
+        replica,
+        service,
+        response_ns,
+        waited,
+        finished,
+        answered,
+        worker,
+        free_ns,
+        has_table or end_ns != NEVER_NS,
+    )
+    if query >= given.run[0]["first_measured"]:
+        count(stages, stage, end_ns, replica, service, waited, finished, kept.counters)
+    if has_table:
+        keep_tasks(kept.table, clock, query, stages, stage, enqueued_ns, end_ns, first_task, wholes)
+    if in_lanes:
+        first_lane = stages[stage]["first_shard"]
+        close_ns, critical, total = close_lanes(given.lanes, first_lane, shards, answered, now, send_ns)
+        lane = 0
+        while given.lanes[LAST, first_lane + lane] != critical:
+            lane += 1
+    else:
+        close_ns, critical = closing(shards, answered)
+        total = sum_since(shards, answered, now, close_ns)
+        lane = critical
+    if close_ns <= end_ns:
+        enqueue_ns = enqueued_ns + critical * send_ns
+        keep_close(kept, stage, query, close_ns, critical, enqueue_ns, waited[lane], service[lane], total)
+    return close_ns, lane
+
+
+@formula
+def settle(given: Given, stage: int, alone_ns: F8, factor: F8, replica: I8, service: I8) -> None:
+    """Fill ``service`` with the service times of a query's tasks."""
+    stages = given.stages
+    shards, replicas, first = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["first_replica"]
+    machines = given.machine_factor[first : first + shards * replicas]
+    if replicas == 1:
+        for shard in range(shards):
+            service[shard] = service_ns(alone_ns[shard], machines[shard], factor[shard])
+    else:
+        for shard in range(shards):
+            slowness = machines[shard * replicas + replica[shard]]
+            service[shard] = service_ns(alone_ns[shard], slowness, factor[shard])
+
+
+@formula
+def serve(
+    stages: Rows,
+    stage: int,
+    first_worker: int,
+    enqueued_ns: int,
+    send_ns: int,
+    replica: I8,
+    service: I8,
+    response_ns: I8,
+    waited: I8,
+    finished: I8,
+    answered: I8,
+    worker: I8,
+    free_ns: I8,
+    has_all_rows: bool,
+) -> None:
+    """Let every replica serve what it is sent.
+
+    Parameters
+    ----------
+    stages, stage
+        Of the Plan.
+    first_worker
+        Of the stage, in ``free_ns``: worker w of replica i of the stage (shard by shard) is i x workers + w beyond.
+    enqueued_ns, send_ns
+        When the task of shard 0 is enqueued, and how much later that of each further shard.
+    replica, service, response_ns
+        (shards,) int64 of each task.
+    waited, finished, answered, worker
+        (shards,) int64, filled.
+    free_ns
+        (workers,) int64: when each worker has served all that was sent to it; moved on. Stops at NEVER_NS.
+    has_all_rows
+        Whether ``finished`` and ``worker`` are needed where there is nothing to choose.
+    """
+    shards, replicas, workers = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["workers"]
+    if replicas == 1 and workers == 1:
+        free = free_ns[first_worker : first_worker + shards]
+        for shard in range(shards):
+            enqueue = enqueued_ns + shard * send_ns
+            start = max(enqueue, free[shard])
+            waited[shard] = start - enqueue
+            free[shard] = min(start + service[shard], NEVER_NS)
+        for shard in range(shards):
+            answered[shard] = min(free[shard] + response_ns[shard], NEVER_NS)
+        if has_all_rows:
+            for shard in range(shards):
+                finished[shard] = free[shard]
+                worker[shard] = 0
+    else:
+        for shard in range(shards):
+            enqueue = enqueued_ns + shard * send_ns
+            first = first_worker + (shard * replicas + replica[shard]) * workers
+            chosen = next_worker(free_ns, first, workers, enqueue)
+            start = max(enqueue, free_ns[chosen])
+            waited[shard] = start - enqueue
+            finished[shard] = min(start + service[shard], NEVER_NS)
+            free_ns[chosen] = finished[shard]
+            answered[shard] = min(finished[shard] + response_ns[shard], NEVER_NS)
+            worker[shard] = chosen - first
+
+
+@formula
+def count(
+    stages: Rows, stage: int, end_ns: int, replica: I8, service: I8, waited: I8, finished: I8, counters: I8
+) -> None:
+    """Add the tasks of a query that finish until ``end_ns`` to the counters of their replicas."""
+    shards, replicas, first = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["first_replica"]
+    if replicas == 1 and end_ns == NEVER_NS:
+        beyond = first + shards
+        tasks, busy_ns = counters[TASKS, first:beyond], counters[BUSY, first:beyond]
+        waiting_ns, longest_wait_ns = counters[WAITING, first:beyond], counters[LONGEST, first:beyond]
+        tasks[0] += 1  # every replica has as many: told to the others when the run is over
+        for shard in range(shards):
+            busy_ns[shard] = rules.add(busy_ns[shard], service[shard])
+        for shard in range(shards):
+            waiting_ns[shard] = rules.add(waiting_ns[shard], waited[shard])
+        for shard in range(shards):
+            longest_wait_ns[shard] = max(longest_wait_ns[shard], waited[shard])
+        return
+    for shard in range(shards):
+        if finished[shard] <= end_ns:
+            count_task(counters, first + shard * replicas + replica[shard], service[shard], waited[shard])
+
+
+@formula
+def closing(shards: int, answered: I8) -> tuple[int, int]:
+    """Instant of the last of ``shards`` answers, and its shard: of simultaneous ones the highest."""
+    last = answered[0]
+    for shard in range(1, shards):
+        last = max(last, answered[shard])
+    shard = shards - 1
+    while answered[shard] != last:
+        shard -= 1
+    return last, shard
+
+
+@formula
+def sum_since(shards: int, answered: I8, enter_ns: int, last_ns: int) -> int:
+    """Sum of answer - enter; ``last_ns`` is the last answer, which says whether the sum may overflow."""
+    if float(last_ns - enter_ns) * shards < rules.MOST_NS / 2:
+        total = -shards * enter_ns
+        for shard in range(shards):
+            total += answered[shard]
+        return total
+    total = answered[0] - enter_ns
+    for shard in range(1, shards):
+        total = rules.add(total, answered[shard] - enter_ns)
+    return total
+
+
+@kernel
+def close_lanes(lanes: I8, first: int, classes: int, answered: I8, enter_ns: int, send_ns: int) -> tuple[int, int, int]:
+    """Last answer, its shard, and the sum of answer - enter, of a stage whose columns are classes in lockstep.
+
+    ``lanes``: see ``lockstep``; ``first``: the stage's in it. ``answered`` (classes,) int64 without the sending.
+    """
+    last = -1
+    shard = -1
+    total = enter_ns - enter_ns
+    for lane in range(classes):
+        there = answered[lane] + lanes[LAST, first + lane] * send_ns
+        if there > last or (there == last and lanes[LAST, first + lane] > shard):
+            last = there
+            shard = lanes[LAST, first + lane]
+        since = answered[lane] - enter_ns
+        sending = lanes[SUM, first + lane] * send_ns
+        if float(since) * lanes[MEMBERS, first + lane] + float(sending) < rules.MOST_NS / 2:
+            total = rules.add(total, since * lanes[MEMBERS, first + lane] + sending)
+        else:
+            total = rules.MOST_NS
+    return last, shard, total
