@@ -1,7 +1,5 @@
 """A piecewise-linear function of items: what every cost law comes down to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -3,8 +3,6 @@
 Parsers raise ValueError with what was given, what is allowed, and how it is spelled.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from fractions import Fraction

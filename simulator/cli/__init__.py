@@ -1,7 +1,5 @@
 """The command ``shardsim``: one module a command, loaded when it is called; the only place that prints."""
 
-from __future__ import annotations
-
 import errno
 import gc
 import importlib

@@ -1,7 +1,5 @@
 """``shardsim catalogue``: figures of hardware and models, each with its source."""
 
-from __future__ import annotations
-
 import click
 
 from simulator.cli import answers, options

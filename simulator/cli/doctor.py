@@ -1,7 +1,5 @@
 """``shardsim doctor``: is this installation sound?"""
 
-from __future__ import annotations
-
 import shutil
 import sys
 

@@ -1,7 +1,5 @@
 """``shardsim estimate``: paper and pencil."""
 
-from __future__ import annotations
-
 import click
 
 from simulator.cli import answers, options

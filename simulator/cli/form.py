@@ -1,7 +1,5 @@
 """The questions of ``shardsim init --ask``, each asked again until its answer can be taken."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """``shardsim load``: what a load is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

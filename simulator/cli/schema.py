@@ -1,7 +1,5 @@
 """``shardsim schema``: the JSON Schema of scenario files, and of what is written."""
 
-from __future__ import annotations
-
 import click
 
 from simulator.cli import options

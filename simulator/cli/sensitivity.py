@@ -1,7 +1,5 @@
 """``shardsim sensitivity``: what turning each knob does."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

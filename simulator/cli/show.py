@@ -1,7 +1,5 @@
 """``shardsim show``: the resolved scenario."""
 
-from __future__ import annotations
-
 import click
 
 from simulator.cli import options

@@ -1,7 +1,5 @@
 """``shardsim size``: the cheapest fleet that meets every objective at a load."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``shardsim validate``: check a scenario without running it."""
 
-from __future__ import annotations
-
 import click
 
 from simulator.cli import answers, options

@@ -1,7 +1,5 @@
 """``shardsim verify``: is this version to be trusted?"""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

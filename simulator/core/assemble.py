@@ -3,8 +3,6 @@
 The planner and the tests' hand-made plans come through here, so an engine never meets a Plan that breaks the rules.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

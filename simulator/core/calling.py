@@ -5,8 +5,6 @@ like ``int64 rule(int64 replicas, int64 *outstanding, int64 turn, double u, doub
 raises. With the JIT off, addresses are called through ctypes.
 """
 
-from __future__ import annotations
-
 import ctypes
 import re
 import warnings

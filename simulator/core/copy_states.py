@@ -4,8 +4,6 @@ Both engines ask the table at every step; ``Trace.verify``, the strategies of pl
 documentation are made from it. A pair that is not in it is a bug of an engine.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from simulator.core.jit import formula

@@ -4,8 +4,6 @@ Among equal keys the task that was enqueued earlier goes first. Where the key is
 list in the order of enqueues; else it is a heap.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

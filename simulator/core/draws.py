@@ -4,8 +4,6 @@ There is no state and no order of drawing. The key is the seed; the counter is (
 replication). One block gives two uniforms. Only this module touches unsigned 64-bit integers.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from simulator.core.jit import formula, kernel

@@ -5,8 +5,6 @@ are FDLIBM's (Sun Microsystems, 1993; error below one unit in the last place), f
 From them follows the quantile of the normal law.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ The default for a feature is no: whoever allows it (a shortcut of an engine, a l
 own. So a feature that nobody has thought about slows a stage down and silences a law, and never makes either wrong.
 """
 
-from __future__ import annotations
-
 from enum import Enum, auto
 
 from simulator.core.laws.sampling import is_drawn

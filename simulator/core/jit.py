@@ -4,8 +4,6 @@ numba's own cache looks only at the file of the function called, so an edit to a
 unnoticed. Here the cache directory's name is a hash of all modules with kernels: any edit starts a new one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sys

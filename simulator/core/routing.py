@@ -4,8 +4,6 @@ What is outstanding at a replica, as a balancer sees it, is a counter: tasks, or
 counters; here they are read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

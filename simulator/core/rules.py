@@ -3,8 +3,6 @@
 Rules are pure, take scalars and arrays, and return scalars; ``stages`` is the (stages,) STAGE array of a Plan.
 """
 
-from __future__ import annotations
-
 import math
 
 from simulator.core.jit import formula

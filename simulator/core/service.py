@@ -4,8 +4,6 @@ An event by event engine asks at the moment; one that looks ahead asks for a blo
 are the same to the bit, for luck has names.
 """
 
-from __future__ import annotations
-
 from simulator.core import draws, rules
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import sampling

@@ -1,7 +1,5 @@
 """How candidates fall on shards by hash: the binomial quantile, by inversion of one uniform."""
 
-from __future__ import annotations
-
 import math
 
 from simulator.core.elementary import normal_quantile

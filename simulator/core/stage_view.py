@@ -1,7 +1,5 @@
 """A stage of a plan by names: what theory, statistics and reports read of it, in place of columns and offsets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ For what a user wrote: nothing is known of it but that it does not decrease. Jum
 floats, and cost two points each.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

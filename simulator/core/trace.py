@@ -1,7 +1,5 @@
 """The Trace: what happened in one replication, column by column. Both engines return it, equal to the bit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

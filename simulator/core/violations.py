@@ -4,8 +4,6 @@ A row of ``INVARIANTS`` is all there is of an invariant but its check (``core/in
 tests go by the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ loop over all their tasks that the compiler vectorises. Task j of a block is tha
 j % shards.
 """
 
-from __future__ import annotations
-
 from simulator.core import draws, rules
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import sampling

@@ -1,7 +1,5 @@
 """What every answer has: ``Answer``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 

@@ -1,7 +1,5 @@
 """The highest load within all objectives: ``shardsim capacity``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, TypedDict
 
 from simulator.documents import parts

@@ -1,7 +1,5 @@
 """Figures of hardware and models, and kinds of plug-ins: ``shardsim catalogue``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from simulator.documents.marks import OneOf

@@ -1,7 +1,5 @@
 """Things held against the laws of their kinds: ``shardsim check``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 from simulator.documents.marks import OneOf

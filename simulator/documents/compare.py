@@ -1,7 +1,5 @@
 """Two scenarios or runs beside each other: ``shardsim compare``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, TypedDict
 
 from simulator.documents import parts, run

@@ -1,7 +1,5 @@
 """Whether an installation is sound: ``shardsim doctor``."""
 
-from __future__ import annotations
-
 from typing import Literal, NotRequired, TypedDict
 
 

@@ -1,7 +1,5 @@
 """What a load is: ``shardsim load``."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 from simulator.documents import parts

@@ -1,7 +1,5 @@
 """Marks of documents whose keys are not all known beforehand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar

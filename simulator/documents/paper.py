@@ -1,7 +1,5 @@
 """What paper and pencil say of a scenario: ``shardsim estimate``, and the theory line of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal, TypedDict, cast
 

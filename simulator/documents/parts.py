@@ -1,7 +1,5 @@
 """Parts that several documents have: figures with intervals, verdicts, fleets, and where an answer comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 

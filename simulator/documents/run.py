@@ -1,7 +1,5 @@
 """A run: ``summary.json``, and how long it took."""
 
-from __future__ import annotations
-
 from typing import Literal, TypedDict
 
 from simulator.documents import paper, parts

@@ -4,8 +4,6 @@ A generator of our own, since pydantic, which could do it, is the scenario's alo
 write a document; and since descriptions are then the comments beside the keys, which it does not read.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect

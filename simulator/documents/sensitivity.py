@@ -1,7 +1,5 @@
 """What turning each knob does: ``shardsim sensitivity``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, TypedDict, cast
 

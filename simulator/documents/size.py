@@ -1,7 +1,5 @@
 """The cheapest fleets that meet every objective: ``shardsim size``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, TypedDict, cast
 

@@ -1,7 +1,5 @@
 """A scenario at many values: ``shardsim sweep``, the files of its directory, and its journal."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, TypedDict
 
 from simulator.documents import parts

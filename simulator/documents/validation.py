@@ -1,7 +1,5 @@
 """What a valid scenario is, and what a run of it would take: ``validate``."""
 
-from __future__ import annotations
-
 from simulator.documents import parts
 
 

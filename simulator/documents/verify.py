@@ -1,7 +1,5 @@
 """A version held against known answers: ``shardsim verify``, and ``results.json`` of its report."""
 
-from __future__ import annotations
-
 from typing import Literal, TypedDict
 
 from simulator.documents import parts

@@ -1,7 +1,5 @@
 """What every cost law offers: its time as a piecewise-linear function of items, and what it asks of the hardware."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Fully connected networks, and others by their FLOP and parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Tables of embeddings: rows read here and there."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from simulator.models.base import Demand, ItemModel, Operations

@@ -1,7 +1,5 @@
 """A law that a user wrote: its quantiles as a table."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import Any

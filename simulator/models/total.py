@@ -1,7 +1,5 @@
 """Several models, one after another in the same task."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Boosted trees and forests."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

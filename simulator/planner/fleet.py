@@ -1,7 +1,5 @@
 """What the fleet of a scenario is: machines, their price and power, and what a query costs of both."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from simulator.documents import parts

@@ -1,7 +1,5 @@
 """The machines of a replication: how much slower or faster each of them is, by luck."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from simulator.core import draws

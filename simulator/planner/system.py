@@ -1,7 +1,5 @@
 """From a Scenario to its System: names become indices, seconds become nanoseconds, models become tables."""
 
-from __future__ import annotations
-
 import math
 
 from simulator.base.units import NS_PER_S, ns

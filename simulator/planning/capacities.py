@@ -1,7 +1,5 @@
 """Capacities at several values of a scenario, on one luck: ``capacities``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

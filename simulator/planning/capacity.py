@@ -3,8 +3,6 @@
 The interval is that of the share of bad queries, inverted: the loads at which its two ends meet the bound.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The answer of a search for the capacity: ``Capacity``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 

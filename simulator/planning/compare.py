@@ -1,7 +1,5 @@
 """One scenario or run beside another, on common luck: ``compare``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

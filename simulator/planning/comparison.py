@@ -1,7 +1,5 @@
 """The answer of a comparison: ``Comparison``, figure by figure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What differs between two scenarios: paths and both values, from their resolved forms."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

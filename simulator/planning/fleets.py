@@ -1,7 +1,5 @@
 """The fleets of a search: what each costs, and what paper says against it before anything is simulated."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence

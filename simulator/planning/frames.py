@@ -1,7 +1,5 @@
 """Rows as a pandas DataFrame, where pandas is installed, and as a small HTML table for notebooks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any

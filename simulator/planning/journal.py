@@ -1,7 +1,5 @@
 """The journal of a sweep: each point as it is finished; a kill at any moment loses at most what was under way."""
 
-from __future__ import annotations
-
 import json
 import os
 import zlib

@@ -1,7 +1,5 @@
 """What can be turned in a scenario: each knob a tenth of the way to the better."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

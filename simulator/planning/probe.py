@@ -1,7 +1,5 @@
 """Readings of a scenario's objectives at other loads, on the luck of its own."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

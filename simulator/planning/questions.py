@@ -1,7 +1,5 @@
 """What a sweep asks: all its points, checked before anything runs."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Refining a search for a capacity: how much is simulated, until the interval is narrow enough."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a sweep says of each point: one tidy row, units in the names, nothing where the sample does not support it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any

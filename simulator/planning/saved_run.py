@@ -1,7 +1,5 @@
 """Reading the directory of a run (``shardsim run -o DIR``) back: what was said of it, and its traces."""
 
-from __future__ import annotations
-
 import json
 import math
 import zipfile

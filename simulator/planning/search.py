@@ -5,8 +5,6 @@ smooth. A *probe* at a load (the logarithm of a factor on it) gives a reading of
 bounds where that line of every reading is below 1.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

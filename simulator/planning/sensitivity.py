@@ -1,7 +1,5 @@
 """Where the next unit of money should go: what a tenth more of each knob does to the tail and to capacity."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

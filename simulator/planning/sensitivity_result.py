@@ -1,7 +1,5 @@
 """What turning the knobs of a scenario does: ``Sensitivity``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 

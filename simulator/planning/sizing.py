@@ -1,7 +1,5 @@
 """The cheapest fleet that meets every objective at a load, with room to spare: ``size``."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence

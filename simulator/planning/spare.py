@@ -1,7 +1,5 @@
 """What a fleet must still do: conditions under which it must meet every objective; and why one fell."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from simulator.base.errors import Problem, ScenarioError

@@ -1,7 +1,5 @@
 """``sweep``: a scenario at all combinations of some values, one row each, on common random numbers."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

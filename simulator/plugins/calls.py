@@ -1,7 +1,5 @@
 """Calling what a user wrote: what it raises, and what it answers that it must not, in words."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from typing import Any

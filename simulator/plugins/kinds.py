@@ -1,7 +1,5 @@
 """What a plug-in offers: a kind of a group, its parameters, and where it comes from."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How a plug-in's file or module is read, hashed and run."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import sys

@@ -1,7 +1,5 @@
 """Decorators that mark what a plug-in offers. They only mark: nothing is registered anywhere."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from dataclasses import fields as fields_of

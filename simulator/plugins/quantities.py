@@ -4,8 +4,6 @@ Inside they are plain numbers in SI units; in a file they are written like every
 these, ``int``, ``float``, ``bool``, ``str``, ``Literal["a", "b"]``, ``tuple[X, ...]`` and ``X | None`` are understood.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

@@ -4,8 +4,6 @@ Where these are goes by the kind of the answer: the table of a ``size`` is ``siz
 ``size_figure`` in ``report.size_figure``.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The table of capacities at several values."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from simulator.base.units import format_rate

@@ -1,7 +1,5 @@
 """The table of a capacity."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator.base.units import format_count

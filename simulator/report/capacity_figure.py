@@ -1,7 +1,5 @@
 """The figure of a capacity: how far each objective is from its bound, by load."""
 
-from __future__ import annotations
-
 import math
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """The table of ``shardsim doctor``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator.documents import doctor

@@ -1,7 +1,5 @@
 """The table of an estimate."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator.base.units import format_count, format_duration, format_rate, format_size

@@ -1,7 +1,5 @@
 """Files that are written: all of them, or none; nothing is overwritten but what is to be."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

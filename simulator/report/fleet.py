@@ -1,7 +1,5 @@
 """The line of a fleet: machines, price, power, and what a query costs of both."""
 
-from __future__ import annotations
-
 from simulator.base.units import format_count
 from simulator.documents import parts
 from simulator.report.text import number

@@ -1,7 +1,5 @@
 """The table of a load."""
 
-from __future__ import annotations
-
 from simulator.base.units import format_duration, format_rate
 from simulator.documents import load, parts
 from simulator.report.text import DASH, number, rendered, table

@@ -1,7 +1,5 @@
 """Every query of a run: as the file that is read back, and as a CSV for other programs."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

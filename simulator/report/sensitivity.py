@@ -1,7 +1,5 @@
 """The table of a sensitivity."""
 
-from __future__ import annotations
-
 from simulator.base.units import format_duration
 from simulator.documents import parts, sensitivity
 from simulator.report.text import DASH, exact_rate, interval, notes, rendered, signed, table

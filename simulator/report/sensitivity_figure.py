@@ -1,7 +1,5 @@
 """The figure of a sensitivity: bars of what each knob does to capacity and to the tail."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator.documents import parts, sensitivity

@@ -1,7 +1,5 @@
 """The tables of a sizing: the cheapest fleets, why cheaper ones fell, and cost against latency."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator.base.units import format_count

@@ -1,7 +1,5 @@
 """The table of a sweep, as text and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

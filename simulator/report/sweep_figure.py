@@ -1,7 +1,5 @@
 """The figures of a sweep: latency against load, or against what was varied; a map of two parameters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What a valid scenario is, in words."""
 
-from __future__ import annotations
-
 from simulator.base.units import format_count, format_rate
 from simulator.documents import validation
 from simulator.report.text import rendered

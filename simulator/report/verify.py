@@ -1,7 +1,5 @@
 """The table of ``shardsim verify``, and its report."""
 
-from __future__ import annotations
-
 import csv
 import io
 from itertools import groupby

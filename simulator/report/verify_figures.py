@@ -1,7 +1,5 @@
 """Figures of a verification: quantiles against exact laws, and how far each figure is from its exact value."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import groupby

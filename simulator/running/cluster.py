@@ -1,7 +1,5 @@
 """A Dask cluster as a pool of workers; imported only when one is asked for."""
 
-from __future__ import annotations
-
 import importlib
 import logging
 import re

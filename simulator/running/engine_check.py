@@ -1,7 +1,5 @@
 """Whether the engines agree on a scenario: both simulate its first queries, task by task."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from simulator.base.errors import ContradictionError

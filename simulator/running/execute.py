@@ -4,8 +4,6 @@ A worker that is lost takes nothing with it: what it was doing is done again. Wh
 was, cannot be seen while several are under way, so those that were are then done one at a time.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Before a long run: how many tasks it will simulate, how long that takes, and what would be enough."""
 
-from __future__ import annotations
-
 import math
 import time
 from dataclasses import dataclass

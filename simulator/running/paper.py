@@ -1,7 +1,5 @@
 """A scenario on paper: ``estimate`` works out what needs no simulation, ``validate`` what a run of it would take."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

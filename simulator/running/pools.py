@@ -1,7 +1,5 @@
 """Pools of workers: what they have in common, and processes of this machine."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -1,7 +1,5 @@
 """What a load is, before anything serves it: its rate, how uneven its gaps are, how it clusters; asked and drawn."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """What it takes to come to a result again: scenario, seed, and versions of what computed it."""
 
-from __future__ import annotations
-
 import platform
 from importlib import metadata
 

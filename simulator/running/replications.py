@@ -4,8 +4,6 @@ The compiled engine holds no lock while it runs, so its replications share one p
 The reference engine is Python, so its replications run on processes.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

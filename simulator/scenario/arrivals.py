@@ -1,7 +1,5 @@
 """Kinds of arrivals as they are written: what the gaps between queries are like, at whatever rate."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """From a tree of nodes to a Scenario, or to all that is wrong with it: where, what was given, how to cure it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

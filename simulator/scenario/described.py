@@ -1,7 +1,5 @@
 """What a scenario can name: the catalogue of hardware and models, kinds of plug-ins, and the schema with them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar

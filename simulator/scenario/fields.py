@@ -1,7 +1,5 @@
 """Types of the fields of a scenario: how each is written, checked, written back exactly, and described to editors."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Files that a scenario names: where they are, reading them, and numbers from columns of a CSV file."""
 
-from __future__ import annotations
-
 import csv
 import math
 import sys

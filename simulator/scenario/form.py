@@ -1,7 +1,5 @@
 """A first scenario of a user's answers: what is asked of a stage, how answers are checked, and the text of the file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The scenarios that come with the package: templates of a first one, each with the question that it answers."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Values of a parameter as they are written: lists, ranges, and loads spread along utilisation."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

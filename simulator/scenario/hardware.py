@@ -1,7 +1,5 @@
 """The ``hardware`` of a scenario: what a worker computes with, and what a machine has, costs and draws."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated
 

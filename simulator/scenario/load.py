@@ -1,7 +1,5 @@
 """Reading scenarios: files, overlays, ``extends`` and overrides, merged and checked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

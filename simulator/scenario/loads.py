@@ -1,7 +1,5 @@
 """The ``load`` and ``run`` of a scenario as they are written: when queries arrive, and how many are simulated."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 

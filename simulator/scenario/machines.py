@@ -1,7 +1,5 @@
 """Which replicas share a machine, what the loss of one means, and what a machine must hold."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Overlays: maps merge, lists of named things merge by name, everything else is replaced."""
 
-from __future__ import annotations
-
 import re
 from difflib import get_close_matches
 from typing import Any

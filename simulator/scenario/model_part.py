@@ -1,7 +1,5 @@
 """What every model of a scenario answers; and the cost models of plug-ins."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator.base.errors import PluginError

@@ -1,7 +1,5 @@
 """The ``model`` of a stage as it is written: linear, tree, deep, embedding, measured, time, or a sum of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Annotated, Any, Literal

@@ -4,8 +4,6 @@ Refused, each with its position: duplicate keys, tabs, nulls, NaN and infinities
 are not text, anchors that contain themselves, and files that nest too deep or expand too far.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Kinds of plug-ins in the JSON Schema of a scenario file, beside the built-in ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

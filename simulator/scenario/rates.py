@@ -1,7 +1,5 @@
 """Rates as they are written: constant, phases, a daily wave, or a profile of counts an interval."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 

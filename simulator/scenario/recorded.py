@@ -1,7 +1,5 @@
 """What was recorded, from CSV files: the instants or counts of a load, a law's values, the times of a model."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Objectives: ``p99 < 1.5s``, ``stage.retrieval.p95 < 900ms``, ``99% within 2s``, ``failed_ratio < 0.1%``."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from fractions import Fraction

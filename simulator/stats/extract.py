@@ -1,7 +1,5 @@
 """What is kept of a replication to judge objectives by: latencies and a few counters, an eighth of its trace."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

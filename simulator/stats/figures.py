@@ -1,7 +1,5 @@
 """The figures of a run: of whole queries and of each stage, in seconds, with intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

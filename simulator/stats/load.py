@@ -1,7 +1,5 @@
 """What a load was: its rate, how uneven its gaps are, and how it clusters."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

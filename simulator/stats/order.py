@@ -6,8 +6,6 @@ intervals are narrow, is small, and one in the middle larger. A cut that the sam
 counts at a cut are counted. A window takes a few passes over the unsorted values.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -4,8 +4,6 @@ What rises with the load is read: shares of bad queries, means, largest values, 
 bounds the load from below.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

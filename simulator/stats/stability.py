@@ -1,7 +1,5 @@
 """Whether a run can be believed: is the load carried, was the warm-up long enough (statistics rules 7 and 6)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final

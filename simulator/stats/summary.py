@@ -1,7 +1,5 @@
 """From traces to what is said of a run: figures with intervals, verdicts, and what the sample cannot support."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field

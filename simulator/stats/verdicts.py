@@ -1,7 +1,5 @@
 """Objectives judged by the interval that is printed beside them (statistics rule 5)."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Protocol

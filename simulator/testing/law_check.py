@@ -1,7 +1,5 @@
 """How a law is held: the smallest case that breaks it is looked for, and told on one screen."""
 
-from __future__ import annotations
-
 import random
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence

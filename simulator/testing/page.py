@@ -1,7 +1,5 @@
 """The page of laws, ``docs/laws.md``: made from the book, and from what the tests know of each law."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The highest rate within an objective, where a closed form of the latency is exact."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from simulator.core.plan import Plan

@@ -1,7 +1,5 @@
 """What a run says of theory: predictions against intervals, and identities that hold on every sample path."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

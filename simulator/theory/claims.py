@@ -5,8 +5,6 @@ law is worked out. Listing what a law allows, not what it excludes, is what keep
 that came after it.
 """
 
-from __future__ import annotations
-
 from simulator.core.features import Feature as F
 from simulator.core.features import Features
 

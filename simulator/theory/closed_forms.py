@@ -1,7 +1,5 @@
 """The closed forms and bounds that hold for a plan at a constant rate."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

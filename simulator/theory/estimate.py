@@ -1,7 +1,5 @@
 """What paper and pencil say of a plan: utilisation, saturation, zero-load latency, and the closed forms that hold."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

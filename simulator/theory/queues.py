@@ -1,7 +1,5 @@
 """Closed forms of single queues, first come first served. Rates per second, durations in seconds."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

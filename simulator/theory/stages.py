@@ -1,7 +1,5 @@
 """What a Plan says of a stage by itself: candidates, service times and utilisation of its replicas."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Latency of a query that meets an empty system: maxima over shards, convolved over stages."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import pairwise

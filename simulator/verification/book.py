@@ -1,7 +1,5 @@
 """Drawn scenarios held against the laws of the book, on both engines."""
 
-from __future__ import annotations
-
 from simulator.verification.lines import AGREES, BROKEN, Line
 from simulator.verification.oracle import Examined
 

@@ -1,7 +1,5 @@
 """Single queries whose instants are plain arithmetic: a burst into constant stages, a server asked too much."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

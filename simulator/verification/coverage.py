@@ -4,8 +4,6 @@ By Lindley's recursion over the engine's own draws, which a test holds equal to 
 takes a hundredth of a second.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

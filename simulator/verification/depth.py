@@ -5,8 +5,6 @@ asked serves as a pilot for a longer one, of luck of its own: whether theory lie
 compared is kept, so that tens of millions of queries fit into memory.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ interval at 95 % is not stretched, since its ends are order statistics. So ``the
 are searched for, to be printed and drawn.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

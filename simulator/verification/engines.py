@@ -1,7 +1,5 @@
 """Drawn plans: the engines held against each other, and the identities that hold on every sample path."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 

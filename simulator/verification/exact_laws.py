@@ -3,8 +3,6 @@
 Tests hold them against the table's percentiles, which come from elsewhere.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

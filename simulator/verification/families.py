@@ -4,8 +4,6 @@ Time unit: the mean service time, here 1 s; where queries are so far apart that 
 ``given``: the parameters of a row of ``oracles.csv``, by name.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A thousand fleets: the cheapest that do, by simulating every one of them in full."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a verification says: one line a figure, its verdict, and how likely a false alarm is."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

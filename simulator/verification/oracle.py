@@ -1,7 +1,5 @@
 """A system held against its exact values: its lines, and its quantiles where its whole law is known."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

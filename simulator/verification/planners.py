@@ -1,7 +1,5 @@
 """What planners are told, on trial: known capacities, how often intervals cover them, a cheapest fleet."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How many queries are in a system where nobody waits: on average, and as a diurnal rate has it late and damped."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Verification as a program: every family of known answers, the engines, the intervals, the planners."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Families of systems with known answers: which this version verifies, by whose result; which it cannot, and why."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """The exact values in ``oracles.csv`` (``sources`` says whose they are), and the systems that have them."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator

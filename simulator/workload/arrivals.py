@@ -4,8 +4,6 @@ The epochs depend on seed and replication only, so two loads share their luck: a
 together.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ In units of the mean rate and of the period, rate(t) = 1 + depth sin(2 pi t) wit
 t + depth / pi sin(pi t)^2. A period cumulates to 1, so only the part of a period matters.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The constant law, and the absence of a law, whose value is 0."""
 
-from __future__ import annotations
-
 from simulator.core.jit import formula
 from simulator.core.laws import family
 from simulator.core.plan import CONSTANT, F8, NONE

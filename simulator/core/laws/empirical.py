@@ -1,7 +1,5 @@
 """What was measured: one of some values, each as likely."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

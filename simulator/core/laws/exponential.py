@@ -1,7 +1,5 @@
 """The exponential law."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

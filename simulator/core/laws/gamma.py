@@ -1,7 +1,5 @@
 """The gamma law: a times a table over logit(u). scipy is imported when a table is made."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from functools import lru_cache

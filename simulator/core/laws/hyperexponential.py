@@ -1,7 +1,5 @@
 """The hyperexponential law: one of two exponentials, each with half the mean."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """The lognormal law: exp(a + b z), z standard normal."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 

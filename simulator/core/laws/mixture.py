@@ -1,7 +1,5 @@
 """A mixture: one of several laws by their weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The Pareto law, bounded or not: a (1 - c u)**b."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

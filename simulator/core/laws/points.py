@@ -1,7 +1,5 @@
 """A distribution function by its points, linear between: a file of values with shares, a plug-in's law."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

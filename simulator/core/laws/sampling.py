@@ -6,8 +6,6 @@ has no closed form, what stands for it in two shared arrays: ``points`` (tables)
 A new family is a file beside this one, a row here, and two branches: numba takes no table of functions.
 """
 
-from __future__ import annotations
-
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import (
     constant,

@@ -1,7 +1,5 @@
 """The Weibull law: a (-log(1 - u))**b."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

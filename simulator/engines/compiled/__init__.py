@@ -6,8 +6,6 @@ stages do, there is no event list at all (``ahead``); else all that is not looke
 is first needed. The Trace is equal to the reference engine's in every column.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 
 from simulator.core import features

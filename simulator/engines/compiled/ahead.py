@@ -8,8 +8,6 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from __future__ import annotations
-
 from simulator.core import rules
 from simulator.core.columns import COMPLETE
 from simulator.core.jit import formula, kernel

@@ -7,8 +7,6 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from __future__ import annotations
-
 from simulator.core import rules
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import I8, Rows

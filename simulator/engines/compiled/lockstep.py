@@ -5,8 +5,6 @@ shares and machines are equal) and all tasks of a query go to the replicas of eq
 shard only shifts one against the other. Then a class of such shards is one column of a smaller Plan.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 

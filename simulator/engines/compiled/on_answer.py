@@ -1,7 +1,5 @@
 """An answer reaches the aggregator; the last one closes the stage."""
 
-from __future__ import annotations
-
 from simulator.core import copy_states, rules
 from simulator.core.jit import formula
 from simulator.core.plan import I8, Rows

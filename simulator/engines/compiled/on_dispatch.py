@@ -4,8 +4,6 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from __future__ import annotations
-
 from simulator.core import copy_states, rules
 from simulator.core.jit import formula
 from simulator.core.plan import F8, I8, NEVER_NS, Rows

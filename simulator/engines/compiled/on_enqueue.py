@@ -1,7 +1,5 @@
 """A copy joins the queue of its replica; what may start does so at the end of the instant."""
 
-from __future__ import annotations
-
 from simulator.core import copy_states, rules
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import Rows

@@ -1,7 +1,5 @@
 """A copy has been served: its worker is free, its answer is on its way."""
 
-from __future__ import annotations
-
 from simulator.core import copy_states, rules
 from simulator.core.jit import formula
 from simulator.core.plan import I8, NEVER_NS, Rows

@@ -1,7 +1,5 @@
 """The end of an instant at a replica: while a worker is free and a task waits, it is taken."""
 
-from __future__ import annotations
-
 from simulator.core import copy_states, rules
 from simulator.core.jit import formula
 from simulator.core.plan import I8, NEVER_NS, Rows

@@ -9,8 +9,6 @@ is a row of short loops over few arrays, for the compiler vectorises only what i
 for a task at once: where shards are few, starting many loops takes longer than what they do.
 """
 
-from __future__ import annotations
-
 from simulator.core import rules, work
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8, NEVER_NS, Rows

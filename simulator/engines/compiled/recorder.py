@@ -1,7 +1,5 @@
 """What happened, written into the columns of the Trace; nobody else writes there but the instants of leaving."""
 
-from __future__ import annotations
-
 from simulator.core import copy_states, rules
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import I8, Rows

@@ -4,8 +4,6 @@ Arrays travel in a few named groups, so nothing is matched by position among doz
 becomes the Trace, the rest is a structured array an owner, one row a thing.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ The loops come back now and then, so that a run can be interrupted and its array
 replications may run on threads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

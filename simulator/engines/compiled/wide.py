@@ -3,8 +3,6 @@
 The compiler vectorises only what it can tell apart, so each loop does one thing.
 """
 
-from __future__ import annotations
-
 from simulator.core import rules
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import F8, I8, NEVER_NS, Rows

@@ -5,8 +5,6 @@ handed to SimPy as the event's priority, never left to the order of insertion. S
 and 1) settles before the next ordered event.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any

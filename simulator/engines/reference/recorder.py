@@ -1,7 +1,5 @@
 """What the reference engine writes down: the columns of a Trace, filled as things happen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

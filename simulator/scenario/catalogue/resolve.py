@@ -1,7 +1,5 @@
 """``from: NAME`` in a scenario's hardware and models, replaced by what the catalogue says."""
 
-from __future__ import annotations
-
 from simulator.base.errors import Problem, ScenarioError
 from simulator.scenario.catalogue.entries import Catalogue, Entry, built_in, read_catalogue
 from simulator.scenario.fields import shown

@@ -4,8 +4,6 @@ A law is cited by its number. Numbers are never given again: a law that is taken
 the end of its group.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from simulator.testing.book.parts import ARRIVALS, LAWS, MODELS, RULES

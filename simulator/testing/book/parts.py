@@ -1,7 +1,5 @@
 """Laws of what a user brings: cost models, laws of probability, arrivals and routing rules."""
 
-from __future__ import annotations
-
 from simulator.testing.book.statement import Statement
 
 MODELS = (

@@ -1,7 +1,5 @@
 """Laws of whole scenarios, of the engines that walk them, of what is read and of what is said."""
 
-from __future__ import annotations
-
 from simulator.testing.book.statement import Statement
 
 SCENARIOS = (

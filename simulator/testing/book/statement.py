@@ -1,7 +1,5 @@
 """A law as it is cited."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

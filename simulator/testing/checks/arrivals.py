@@ -6,8 +6,6 @@ errors of a mean over independent replications, or a t-interval at level 1 - 1e-
 What they see: a rate wrong by some tenths of a percent, an index of dispersion by a sixth.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

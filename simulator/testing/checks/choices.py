@@ -4,8 +4,6 @@ Shares are not sampled. Where a choice changes with ``u`` is found by bisection,
 the middles of 12 cells of ``v``, or of 840.
 """
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

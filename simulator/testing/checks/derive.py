@@ -1,7 +1,5 @@
 """Plans made from a plan: with other stages, on whole nanoseconds, without luck, one replica alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace

@@ -1,7 +1,5 @@
 """What the fields of a model are: drawn, doubled, and put into other units."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import typing

@@ -1,7 +1,5 @@
 """Laws of probability held against the laws L1 .. L11."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

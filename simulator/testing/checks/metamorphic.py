@@ -1,7 +1,5 @@
 """The laws S10 .. S20: what a change of a scenario does to what happens, exactly."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Cost models held against the laws M1 .. M13."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ integral. Cells are even in logit(u), fine where tails are. A law whose uniform 
 values fall.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

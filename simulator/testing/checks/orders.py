@@ -1,7 +1,5 @@
 """Orders of growth: the sizes that the asymptotic law of a cost model names, and the laws M6 and M7 about them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Arrivals at unit rate as a load sees them, whether built in or a plug-in."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ without cause (built-in ones change at multiples of 1/(R - 1), for which both gr
 percent is not seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any

@@ -1,7 +1,5 @@
 """Scenarios and plans held against the laws S1 .. S22 and E1 .. E4, on both engines."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

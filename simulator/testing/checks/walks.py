@@ -1,7 +1,5 @@
 """A scenario, plan or strategy of them as cases to walk: the first queries of a replication, on one of the engines."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache

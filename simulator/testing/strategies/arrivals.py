@@ -1,7 +1,5 @@
 """Built-in arrivals, drawn."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Strategies that draw loads as written in a file: every kind of rates and arrivals; small and short."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

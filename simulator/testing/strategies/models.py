@@ -1,7 +1,5 @@
 """Built-in cost models and hardware, drawn."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Strategies that draw laws, plans with every feature of the schema, and traces; times are small: ties everywhere."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Strategies that draw scenarios, stages and objectives as written in a file: every kind of the schema, small."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
