@@ -157,6 +157,7 @@ class CompiledReplica:
 
     def send(self, instant: int, service_ns: int) -> None:
         self.arrival_ns[self.sent], self.work[self.sent] = instant, service_ns
+        self.run.given.entering_ns[self.sent] = instant
         self.sent += 1
         self.run.given = self.run.given._replace(arrival_ns=frozen(self.arrival_ns), work=frozen(self.work))
 

@@ -45,18 +45,23 @@ def test_a_family_is_drawn_as_a_factor(name):
     assert find(factor_laws(kinds=[name]), lambda law: True, settings=SMALLEST).mean() == pytest.approx(1.0)
 
 
-def kinds_in(strategy):
+def seen_in(strategy, values, most):
+    """All values that ``values`` gives for what is drawn."""
     seen = set()
 
     @settings(
-        max_examples=1500, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=most, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(strategy)
-    def draw(law):
-        seen.add(law["kind"] if isinstance(law, dict) else "constant")
+    def draw(one):
+        seen.update(values(one))
 
     draw()
     return seen
+
+
+def kinds_in(strategy):
+    return seen_in(strategy, lambda law: [law["kind"] if isinstance(law, dict) else "constant"], 1500)
 
 
 def test_families_stated_by_numbers_are_drawn_as_a_scenario_states_them():
@@ -139,16 +144,17 @@ def test_doctor_draws_every_family_that_numbers_state():
 POLICIES = [policy.name for policy in routing.POLICIES]
 
 
-@pytest.mark.parametrize("policy", routing.POLICIES, ids=POLICIES)
-def test_a_policy_is_drawn_by_the_strategies(policy):
-    plan = find(plans(), lambda plan: policy.code in plan.stages["policy"], settings=SMALLEST)
-    assert plan.queries
+def test_every_policy_is_drawn_in_a_plan():
+    codes = seen_in(plans(), lambda plan: plan.stages["policy"].tolist(), 200)
+    assert codes >= {policy.code for policy in routing.POLICIES}
 
+
+def test_every_policy_is_drawn_in_a_scenario():
     def names(stage):
         said = stage["routing"]
-        return (said if isinstance(said, str) else said["policy"]) == policy.name
+        return [said if isinstance(said, str) else said["policy"]]
 
-    assert find(stages(), names, settings=SMALLEST)
+    assert seen_in(stages(), names, 200) >= set(POLICIES)
 
 
 def test_the_schema_takes_every_policy_and_no_other():

@@ -61,7 +61,7 @@ _CACHE = cache_directory()
 
 #: Kernels allocate nothing. Told so, numba leaves out the counting of references to array arguments, atomic
 #: operations that cost 100 ns a call; the option is numba's own, for internal use, so it is used where there is one.
-_OPTIONS = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+_OPTIONS = {"_nrt": False, "no_cfunc_wrapper": True} if hasattr(DefaultOptions, "_nrt") else {}
 
 
 def kernel(function: F) -> F:
@@ -71,6 +71,11 @@ def kernel(function: F) -> F:
 
 def formula(function: F) -> F:
     """A kernel of a few lines, put into its callers: only then is a loop around it vectorised."""
+    return _compiled(function, forceinline=True)
+
+
+def passage(function: F) -> F:
+    """A passage of one kernel that has a name: put into it before types are inferred, it is compiled with it."""
     return _compiled(function, inline="always")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator.core import draws, rules
 from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SEEN, SHARD, STAGE, TURN, U, V, call_rule
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import (
     F8,
     I8,
@@ -152,7 +152,7 @@ def view_of(stages: Rows, run: Rows, query: int, stage: int) -> int:
     return first + int(u * balancers) * stages[stage]["shards"] * stages[stage]["replicas"]  # type: ignore[no-any-return]
 
 
-@formula
+@passage
 def draw_routes(stages: Rows, run: Rows, stage: int, queries: int, reals: F8, wholes: I8) -> None:
     """Draw the luck of a block's choices into LUCK and MORE_LUCK: of each task, where it matters."""
     shards = stages[stage]["shards"]
@@ -180,7 +180,7 @@ def draw_pairs(run: Rows, stage: int, queries: int, shards: int, reals: F8, whol
         draws.pairs_of_names(seed, replication, draws.ROUTE, names, places, count, reals[LUCK], reals[MORE_LUCK])
 
 
-@formula
+@passage
 def route(
     stages: Rows,
     run: Rows,
@@ -324,7 +324,7 @@ def rule_choice(
     return rules.NOTHING
 
 
-@formula
+@passage
 def fill_loads(stages: Rows, stage: int, first_task: int, reals: F8, wholes: I8) -> None:
     """Fill LOAD, what each task of a query counts as outstanding; left alone where no policy looks at it."""
     policy = stages[stage]["policy"]

@@ -5,7 +5,7 @@ are the same to the bit, for luck has names.
 """
 
 from simulator.core import draws, rules
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import formula, kernel, passage
 from simulator.core.laws import sampling
 from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
 from simulator.core.work import FACTOR, LUCK, RESPONDING, draw_block
@@ -31,24 +31,19 @@ def same_factor(laws: Rows, stage: int) -> float:
     return 1.0 if is_timed else laws[stage * ROLES + TASK]["a"]
 
 
-@formula
+@passage
 def fill_factors(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
 ) -> None:
-    """Fill FACTOR of a block of queries; it overwrites LUCK."""
-    shards = stages[stage]["shards"]
-    factor = reals[FACTOR]
+    """Fill FACTOR of a block of queries where each task has its own; it overwrites LUCK."""
     if has_own_factor(laws, stage):
+        shards = stages[stage]["shards"]
         draw_block(run, draws.TASK, stage, queries, shards, wholes, reals[LUCK])
         row = stage * ROLES + TASK
-        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], factor)
-    else:
-        same = same_factor(laws, stage)
-        for task in range(queries * shards):
-            factor[task] = same
+        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
 
 
-@formula
+@passage
 def fill_responses(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
 ) -> None:

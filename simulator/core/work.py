@@ -6,7 +6,7 @@ j % shards.
 """
 
 from simulator.core import draws, rules
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import kernel, passage
 from simulator.core.laws import sampling
 from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME, Rows
 from simulator.core.split import part
@@ -28,7 +28,7 @@ WHOLES = 15
 FEW = 40
 
 
-@formula
+@passage
 def cost_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, stage: int, items: float) -> float:
     """Time alone of a task over ``items`` >= 0 effective items, float64 ns: the stage's piecewise-linear cost."""
     knot = stages[stage]["first_knot"]
@@ -42,7 +42,7 @@ def cost_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, stage: in
     return knot_ns[knot] + (items - knot_items[knot]) * knot_slope[knot]  # type: ignore[no-any-return]
 
 
-@formula
+@passage
 def depends_on_items(stages: Rows, laws: Rows, knot_ns: F8, knot_slope: F8, stage: int) -> bool:
     """Whether a stage's time depends on items: it has no law of a time, or a cost of items besides (in a sum)."""
     knot = stages[stage]["first_knot"]
@@ -50,7 +50,7 @@ def depends_on_items(stages: Rows, laws: Rows, knot_ns: F8, knot_slope: F8, stag
     return has_cost or laws[stage * ROLES + TIME]["kind"] == NONE  # type: ignore[no-any-return]
 
 
-@formula
+@passage
 def candidates_of(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, query: int, stage: int, previous: float
 ) -> float:
@@ -69,7 +69,7 @@ def candidates_of(
     return max(0.0, sampling.quantile(laws, parts, points, row, u))
 
 
-@formula
+@passage
 def name_tasks(stages: Rows, stage: int, queries: int, wholes: I8) -> None:
     """Fill NAME and PLACE of the tasks of a block from WHO, where they are looked at."""
     shards = stages[stage]["shards"]
@@ -117,7 +117,7 @@ def fill_items(stages: Rows, run: Rows, share: F8, query: int, stage: int, candi
         items[shard] = float(fell)
 
 
-@formula
+@kernel
 def work_of_block(
     stages: Rows,
     run: Rows,
@@ -177,38 +177,3 @@ def work_of_block(
             else:
                 for shard in range(shards):
                     alone[shard] = time[shard] * factor
-
-
-@kernel
-def work_of_query(
-    stages: Rows,
-    run: Rows,
-    laws: Rows,
-    parts: Rows,
-    points: F8,
-    share: F8,
-    knot_items: F8,
-    knot_ns: F8,
-    knot_slope: F8,
-    stage: int,
-    factors: F8,
-    reals: F8,
-    wholes: I8,
-) -> None:
-    """``work_of_block`` of the one query that is WHO."""
-    work_of_block(
-        stages,
-        run,
-        laws,
-        parts,
-        points,
-        share,
-        knot_items,
-        knot_ns,
-        knot_slope,
-        stage,
-        rules.ONE,
-        factors,
-        reals,
-        wholes,
-    )

@@ -25,7 +25,7 @@ class Mutant:
 AGREE, WALK, LISTS = "sample_paths.engines_agree", "sample_paths.walks_agree", "sample_paths.a_replica_is_a_list"
 HOLD = "sample_paths.invariants_hold"
 REFERENCE, RECORDER = "engines/reference/model.py", "engines/reference/recorder.py"
-AHEAD, PASSES, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "lockstep"))
+AHEAD, PASSES, WIDE, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "wide", "lockstep"))
 ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
     f"engines/compiled/on_{name}.py" for name in ("enqueue", "start", "finish", "answer")
 )
@@ -100,14 +100,19 @@ ENGINES = (
     Mutant(
         "waiting counted from the arrival",
         "S5",
-        RECORDER,
-        "wait_ns = copy.start_ns - copy.enqueue_ns\n            self",
-        "wait_ns = copy.start_ns - copy.gather.enter_ns\n            self",
+        REFERENCE,
+        "record.finish(copy.gather.query, self.index, wait_ns, service_ns)",
+        "record.finish(copy.gather.query, self.index, copy.start_ns - copy.gather.enter_ns, service_ns)",
         HOLD,
     ),
     Mutant("warm-up counted", "S5", RECORDER, "if query >= self.first_measured:", "if True:", HOLD),
     Mutant(
-        "a stage is left a nanosecond late", "S2", RECORDER, "gather.query] = now\n", "gather.query] = now + 1\n", HOLD
+        "a stage is left a nanosecond late",
+        "S2",
+        RECORDER,
+        "self.leave_ns[stage, query] = now\n",
+        "self.leave_ns[stage, query] = now + 1\n",
+        HOLD,
     ),
     Mutant(
         "the first answer is not summed",
@@ -120,7 +125,7 @@ ENGINES = (
     Mutant(
         "the free worker of highest index, looking ahead",
         "E1",
-        PASSES,
+        WIDE,
         "    chosen = first\n    while free_ns[chosen] > start:\n        chosen += 1\n",
         "    chosen = first + workers - 1\n    while free_ns[chosen] > start:\n        chosen -= 1\n",
         AGREE,
@@ -128,7 +133,7 @@ ENGINES = (
     Mutant(
         "the first of simultaneous answers closes",
         "E1",
-        PASSES,
+        WIDE,
         "    shard = shards - 1\n    while answered[shard] != last:\n        shard -= 1\n",
         "    shard = 0\n    while answered[shard] != last:\n        shard += 1\n",
         AGREE,
@@ -136,7 +141,7 @@ ENGINES = (
     Mutant(
         "the sum of answers starts at one query's arrival",
         "E1",
-        PASSES,
+        WIDE,
         "total = -shards * enter_ns",
         "total = -enter_ns",
         AGREE,
@@ -144,7 +149,7 @@ ENGINES = (
     Mutant(
         "tasks are counted beyond the cut",
         "S20",
-        PASSES,
+        WIDE,
         "        if finished[shard] <= end_ns:",
         "        if True:",
         "sample_paths.a_cut_only_cuts",
@@ -237,7 +242,7 @@ ENGINES = (
     Mutant(
         "a stage that looks ahead forgets the clock's origin",
         "S19",
-        PASSES,
+        WIDE,
         "start = max(enqueue, free[shard])",
         "start = max(enqueue, free[shard], 20)",
         "sample_paths.time_has_no_origin",

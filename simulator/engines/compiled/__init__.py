@@ -54,7 +54,7 @@ def simulate(
         why = run.advance(BUDGET)
         if why == DONE:
             return run.trace()
-        if why == FAULT and run.looks_ahead and sum(rule is not None for rule in plan.rules) > 1:
+        if why == FAULT and run.ahead > 0 and sum(rule is not None for rule in plan.rules) > 1:
             # of several rules, which went wrong first is a matter of the order of events
             return simulate(plan, tasks, event_by_event=range(len(plan.stages)), stopped=stopped)
         run.calls.check()

@@ -1,4 +1,4 @@
-"""The loop of plans in which all stages look ahead: stage after stage, a block of queries at a time.
+"""The loop of the leading stages that look ahead: stage after stage, a block of queries at a time.
 
 No stage depends on a later one, so no event list is needed: a stage takes, in the order of their dispatches, all
 queries that nobody can overtake any more, and hands them on. Until the next arrival, nothing enters any stage but what
@@ -10,7 +10,7 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.columns import COMPLETE
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
@@ -22,7 +22,7 @@ from simulator.engines.compiled.records import ANSWERS, CLOSING, ENTERING, LEAVE
 DONE, PAUSED, FULL, OVERFLOW, FAULT = range(5)
 
 
-@formula
+@passage
 def merged(stages: Rows, stage: int, answers: int, first_merger: int, free_ns: I8, close_ns: int) -> int:
     """Instant at which the merge of a stage that closes now is done: mergers serve in the order of closing."""
     duration_ns = rules.merge_ns(stages, stage, answers)
@@ -38,9 +38,17 @@ def merged(stages: Rows, stage: int, answers: int, first_merger: int, free_ns: I
     return done_ns  # type: ignore[no-any-return]
 
 
-@formula
+@passage
 def leave_stage(
-    given: Given, kept: Kept, lists: Rows, heap: I8, free_ns: I8, stage: int, query: int, close_ns: int
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    lists: Rows,
+    heap: I8,
+    free_ns: I8,
+    stage: int,
+    query: int,
+    close_ns: int,
 ) -> bool:
     """Merge, and go on to the next stage or be complete, if that is before the cut; whether int64 could tell when."""
     stages, modes, end_ns = given.stages, given.modes, given.run[0]["end_ns"]
@@ -53,12 +61,12 @@ def leave_stage(
     kept.instants[LEAVE, stage, query] = done_ns
     if stage + 1 == stages.shape[0]:
         kept.outcome[query] = COMPLETE
-    else:
+    elif stage + 1 < clock[0]["ahead"]:
         put(lists, heap, LISTS * (stage + 1) + ENTERING, done_ns, query, rules.NOTHING)
     return True
 
 
-@formula
+@passage
 def has_room(given: Given, lists: Rows, clock: Rows, stage: int) -> bool:
     """Whether the lists have room for what a block of queries at a stage adds; else ``short`` says which has not."""
     queries, shards = given.modes[stage]["block"], given.stages[stage]["shards"]
@@ -73,7 +81,7 @@ def has_room(given: Given, lists: Rows, clock: Rows, stage: int) -> bool:
     return True
 
 
-@formula
+@passage
 def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bound: int, wholes: I8) -> int:
     """Fill WHO and ENTER with the queries that enter a stage next and by ``bound`` at the latest; returns how many."""
     most, queries = given.modes[stage]["block"], 0
@@ -95,14 +103,14 @@ def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bou
     return queries
 
 
-@formula
+@passage
 def bound_of(given: Given, clock: Rows) -> int:
     """Until when nobody enters any stage but those who are under way: the next arrival."""
     cursor = clock[0]["cursor"]
     return given.arrival_ns[cursor] if cursor < given.arrival_ns.shape[0] else NEVER_NS
 
 
-@formula
+@passage
 def merge_closed(
     given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, free_ns: I8, stage: int, bound: int
 ) -> bool:
@@ -113,7 +121,7 @@ def merge_closed(
         close_ns, query = heap[least, 0], heap[least, 1] >> given.run[0]["shard_bits"]
         take(lists, heap, closing)
         clock[0]["events"] += 1
-        if not leave_stage(given, kept, lists, heap, free_ns, stage, query, close_ns):
+        if not leave_stage(given, kept, clock, lists, heap, free_ns, stage, query, close_ns):
             return False
     return True
 
@@ -132,13 +140,13 @@ def advance(
     wholes: I8,
     budget: int,
 ) -> int:
-    """Let queries go through the funnel until ``budget`` tasks are through, or what else ends it; returns which."""
+    """Take queries through the leading stages until ``budget`` tasks are done, or what else ends it; returns which."""
     stages = given.stages
     arrivals = given.arrival_ns.shape[0]
     while True:
         if clock[0]["stage"] == 0 and budget <= 0:
             return PAUSED
-        for stage in range(clock[0]["stage"], stages.shape[0]):
+        for stage in range(clock[0]["stage"], clock[0]["ahead"]):
             clock[0]["stage"] = stage
             shards = stages[stage]["shards"]
             while True:
@@ -163,7 +171,7 @@ def advance(
                     if stages[stage]["mergers"] > 0:  # its turn among the mergers comes with its closing answer
                         column = (query << given.run[0]["shard_bits"]) | (stages[stage]["first_shard"] + lane)
                         put(lists, heap, LISTS * stage + CLOSING, close_ns, column, query)
-                    elif not leave_stage(given, kept, lists, heap, free_ns, stage, query, close_ns):
+                    elif not leave_stage(given, kept, clock, lists, heap, free_ns, stage, query, close_ns):
                         return OVERFLOW
                 if stage == 0:
                     break

@@ -1,4 +1,6 @@
-"""The loop of all other plans: event after event, on one event list; stages that may look ahead do so here, too.
+"""The loop of all other stages: event after event, on one event list.
+
+No stage depends on a later one: queries enter the first of these when they left the last that looked ahead.
 
 PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
 compile what comes out.
@@ -7,9 +9,8 @@ compile what comes out.
 from simulator.core import rules
 from simulator.core.calling import IS
 from simulator.core.columns import COMPLETE
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
-from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
 from simulator.engines.compiled.events import compact, happen, is_stale, pop
@@ -18,26 +19,13 @@ from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish
 from simulator.engines.compiled.on_start import on_start
-from simulator.engines.compiled.passes import TOO_LATE, pass_block, prepare
-from simulator.engines.compiled.records import ANSWERS, LEAVE, LISTS, Given, Kept
+from simulator.engines.compiled.records import LEAVE, Given, Kept
 
 #: What came of taking the next event, besides the reasons for coming back: it is taken, or only the list was tidied.
 TAKEN, AGAIN = 10, 11
 
 
-@formula
-def has_room(given: Given, clock: Rows, events: Rows, lists: Rows, stage: int) -> bool:
-    """Whether there is room for what a dispatch to a stage may add, and any other event; else ``short`` says where."""
-    shards = given.stages[stage]["shards"]
-    clock[0]["short"] = -1
-    if given.modes[stage]["looks_ahead"] == 0:
-        return clock[0]["unused_count"] >= shards  # type: ignore[no-any-return]
-    answers = LISTS * stage + ANSWERS
-    clock[0]["short"] = answers
-    return lists[answers]["room"] >= lists[answers]["size"] + shards  # type: ignore[no-any-return]
-
-
-@formula
+@passage
 def leave_stage(
     given: Given, kept: Kept, clock: Rows, events: Rows, free_ns: I8, stage: int, query: int, close_ns: int
 ) -> bool:
@@ -58,64 +46,27 @@ def leave_stage(
     return True
 
 
-@formula
-def look_ahead(
-    given: Given,
-    kept: Kept,
-    clock: Rows,
-    events: Rows,
-    free_ns: I8,
-    lists: Rows,
-    heap: I8,
-    outstanding: I8,
-    fault: I8,
-    reals: F8,
-    wholes: I8,
-    key: int,
-    now: int,
-) -> bool:
-    """A query enters a stage that looks ahead; returns whether int64 can tell all that follows."""
-    stage_bits = given.run[0]["stage_bits"]
-    query, stage = key >> stage_bits, key & ((1 << stage_bits) - 1)
-    wholes[WHO, 0] = query
-    wholes[ENTER, 0] = now
-    prepare(given, kept, stage, rules.ONE, reals, wholes)
-    pass_block(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, rules.ONE, reals, wholes)
-    close_ns, lane = wholes[CLOSES, 0], wholes[LANE, 0]
-    clock[0]["sent"] += given.modes[stage]["answers"]
-    if close_ns == TOO_LATE:
-        return False
-    if close_ns < 0:
-        return True
-    if given.stages[stage]["mergers"] == 0:
-        return leave_stage(given, kept, clock, events, free_ns, stage, query, close_ns)
-    # its turn among the mergers comes with its closing answer
-    column = (query << given.run[0]["shard_bits"]) | (given.stages[stage]["first_shard"] + lane)
-    happen(clock, events, close_ns, rules.ANSWER, column, -1 - stage, records.NO_COPY)
-    return True
-
-
-@formula
-def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, lists: Rows, margin: int) -> int:
+@passage
+def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, margin: int) -> int:
     """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, DONE or FULL.
 
-    An arrival only dispatches to the first stage, within its instant. Nothing is taken without room for what follows.
+    Queries that enter the first stage of the loop wait in a row of their own. Nothing is taken without room for what
+    follows.
     """
     stage_bits = given.run[0]["stage_bits"]
     cursor, size = clock[0]["cursor"], clock[0]["size"]
-    arrives = cursor < given.arrival_ns.shape[0]
+    arrives = cursor < given.entering.shape[0]
     if size == 0 and not arrives:
         return DONE
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies)
         return AGAIN
     if events.shape[0] - size < margin:
-        clock[0]["short"] = -1
         return FULL
     now, order, row = 0, 0, 0
     if arrives:
-        now = given.arrival_ns[cursor]
-        order = rules.event_order(rules.DISPATCH, cursor << stage_bits)
+        now = given.entering_ns[cursor]
+        order = rules.event_order(rules.DISPATCH, (given.entering[cursor] << stage_bits) | clock[0]["ahead"])
         arrives = (
             size == 0 or now < events[0]["instant"] or (now == events[0]["instant"] and order < events[0]["order"])
         )
@@ -126,7 +77,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, lists: Rows
             return AGAIN
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
     stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
-    if order >> KEY_BITS == rules.DISPATCH and not has_room(given, clock, events, lists, stage):
+    if order >> KEY_BITS == rules.DISPATCH and clock[0]["unused_count"] < given.stages[stage]["shards"]:
         return FULL
     if arrives:
         clock[0]["cursor"] += 1
@@ -149,8 +100,6 @@ def advance(
     serving: I8,
     gathers: Rows,
     free_ns: I8,
-    lists: Rows,
-    heap: I8,
     outstanding: I8,
     fault: I8,
     reals: F8,
@@ -161,7 +110,7 @@ def advance(
     stage_bits, shard_bits = given.run[0]["stage_bits"], given.run[0]["shard_bits"]
     margin = 4 + reals.shape[1]
     while budget > 0:
-        why = take_next(given, clock, events, copies, lists, margin)
+        why = take_next(given, clock, events, copies, margin)
         if why == AGAIN:
             continue
         if why != TAKEN:
@@ -173,14 +122,9 @@ def advance(
         if kind == rules.DISPATCH:
             stage = key & ((1 << stage_bits) - 1)
             budget -= given.stages[stage]["shards"]
-            if given.modes[stage]["looks_ahead"] == 1:
-                is_in_time = look_ahead(
-                    given, kept, clock, events, free_ns, lists, heap, outstanding, fault, reals, wholes, key, now
-                )
-            else:
-                is_in_time = on_dispatch(
-                    given, kept, clock, events, copies, gathers, outstanding, fault, reals, wholes, key, now
-                )
+            is_in_time = on_dispatch(
+                given, kept, clock, events, copies, gathers, outstanding, fault, reals, wholes, key, now
+            )
             if fault[IS] != 0:
                 return FAULT
         elif kind == rules.ENQUEUE:
@@ -189,9 +133,9 @@ def advance(
             is_in_time = on_start(given, kept, clock, events, copies, replicas, serving, row, now)
         elif kind == rules.FINISH:
             is_in_time = on_finish(given, kept, clock, events, copies, replicas, serving, row, now)
-        else:  # an answer, or the closing one of a stage that looked ahead
-            stage = -1 - row if row < 0 else copies[row]["stage"]
-            if row < 0 or on_answer(given, kept, clock, copies, gathers, outstanding, row, now):
+        else:
+            stage = copies[row]["stage"]
+            if on_answer(given, kept, clock, copies, gathers, outstanding, row, now):
                 is_in_time = leave_stage(given, kept, clock, events, free_ns, stage, key >> shard_bits, now)
         if not is_in_time:
             return OVERFLOW

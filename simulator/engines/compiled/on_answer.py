@@ -1,14 +1,14 @@
 """An answer reaches the aggregator; the last one closes the stage."""
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import formula
+from simulator.core.jit import passage
 from simulator.core.plan import I8, Rows
 from simulator.engines.compiled.on_dispatch import free_copy, step
 from simulator.engines.compiled.recorder import keep_close
 from simulator.engines.compiled.records import ANSWER_SUM, LEAVE, T_ANSWER, Given, Kept
 
 
-@formula
+@passage
 def on_answer(
     given: Given,
     kept: Kept,

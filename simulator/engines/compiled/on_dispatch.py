@@ -5,15 +5,15 @@ compile what comes out.
 """
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import formula
+from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
-from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
+from simulator.core.routing import is_load_aware, route_of_query
 from simulator.core.work import ALONE, LOAD, PREVIOUS, REPLICA, SCORED, WHO, work_of_block
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
 
 
-@formula
+@passage
 def new_copy(clock: Rows, copies: Rows, kept: records.Kept, query: int, stage: int, shard: int, replica: int) -> int:
     """Row of a copy that is sent."""
     row = clock[0]["unused"]
@@ -39,7 +39,7 @@ def new_copy(clock: Rows, copies: Rows, kept: records.Kept, query: int, stage: i
     return row  # type: ignore[no-any-return]
 
 
-@formula
+@passage
 def free_copy(clock: Rows, copies: Rows, row: int) -> None:
     """Give a row back: what is still on the event list for it is stale from now on."""
     copies[row]["generation"] += 1
@@ -48,7 +48,7 @@ def free_copy(clock: Rows, copies: Rows, row: int) -> None:
     clock[0]["unused_count"] += 1
 
 
-@formula
+@passage
 def step(copies: Rows, kept: records.Kept, row: int, what: int) -> None:
     """A copy takes a step of its state table; a pair that is not in it is a bug."""
     state = copy_states.next_state(copies[row]["state"], what)
@@ -58,7 +58,7 @@ def step(copies: Rows, kept: records.Kept, row: int, what: int) -> None:
         kept.table[records.T_STATE, copies[row]["table"]] = state
 
 
-@formula
+@passage
 def on_dispatch(
     given: records.Given,
     kept: records.Kept,
@@ -87,10 +87,7 @@ def on_dispatch(
     work_of_block(
         stages, run, laws, parts, points, share, items, ns, slope, stage, rules.ONE, given.work, reals, wholes
     )
-    view = view_of(stages, run, query, stage)
-    draw_routes(stages, run, stage, rules.ONE, reals, wholes)
-    route(stages, run, outstanding, fault, stage, query, view, rules.NOTHING, reals, wholes)
-    fill_loads(stages, stage, rules.NOTHING, reals, wholes)
+    view = route_of_query(stages, run, outstanding, fault, stage, reals, wholes)
     kept.candidates[stage, min(query, last)] = reals[SCORED, 0]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards

@@ -1,7 +1,7 @@
 """A copy joins the queue of its replica; what may start does so at the end of the instant."""
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
@@ -17,7 +17,7 @@ def start_soon(clock: Rows, events: Rows, replicas: Rows, at: int, now: int) -> 
         happen(clock, events, now, rules.START, at, at, records.NO_COPY)
 
 
-@formula
+@passage
 def on_enqueue(clock: Rows, events: Rows, copies: Rows, replicas: Rows, kept: Kept, row: int, now: int) -> None:
     """First come, first served: a list, each copy with the one behind it."""
     at = copies[row]["replica"]

@@ -1,7 +1,7 @@
 """A copy has been served: its worker is free, its answer is on its way."""
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import formula
+from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import response_of
 from simulator.engines.compiled.events import happen
@@ -11,7 +11,7 @@ from simulator.engines.compiled.recorder import count_task
 from simulator.engines.compiled.records import T_FINISH, Given, Kept
 
 
-@formula
+@passage
 def on_finish(
     given: Given,
     kept: Kept,

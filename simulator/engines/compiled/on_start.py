@@ -1,7 +1,7 @@
 """The end of an instant at a replica: while a worker is free and a task waits, it is taken."""
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import formula
+from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import service_of
 from simulator.engines.compiled.events import happen
@@ -9,7 +9,7 @@ from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Given, Kept
 
 
-@formula
+@passage
 def on_start(
     given: Given,
     kept: Kept,

@@ -10,10 +10,10 @@ for a task at once: where shards are few, starting many loops takes longer than 
 """
 
 from simulator.core import rules, work
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
-from simulator.core.service import fill_factors, fill_responses, service_ns
+from simulator.core.service import fill_factors, fill_responses, has_own_factor, same_factor, service_ns
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
 from simulator.engines.compiled.recorder import count_task, keep_close
 from simulator.engines.compiled.records import (
@@ -118,7 +118,7 @@ def pass_block(
         wholes[work.CLOSES, i] = close_ns if close_ns <= end_ns else CUT
 
 
-@formula
+@passage
 def narrow(
     given: Given,
     kept: Kept,
@@ -139,13 +139,15 @@ def narrow(
     is_counted = query >= given.run[0]["first_measured"]
     enqueue_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
+    is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
     last_ns = total = rules.NOTHING
     critical = critical_enqueue = critical_wait = critical_service = rules.NOTHING
     for shard in range(shards):
         task = first_task + shard
         local = shard * replicas + wholes[work.REPLICA, task]
         replica = first_replica + local
-        service = service_ns(reals[work.ALONE, task], given.machine_factor[replica], reals[work.FACTOR, task])
+        factor = reals[work.FACTOR, task] if is_own else same
+        service = service_ns(reals[work.ALONE, task], given.machine_factor[replica], factor)
         worker = first_worker + local * workers
         if workers > 1:
             worker = next_worker(free_ns, worker, workers, enqueue_ns)

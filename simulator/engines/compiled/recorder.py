@@ -1,14 +1,14 @@
 """What happened, written into the columns of the Trace; nobody else writes there but the instants of leaving."""
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, Rows
 from simulator.core.work import ANSWERED, FINISHED, REPLICA, WAITED, WORKER
 from simulator.engines.compiled import records
 from simulator.engines.compiled.records import BUSY, LONGEST, TASKS, WAITING, Kept
 
 
-@formula
+@passage
 def count_task(counters: I8, replica: int, busy_ns: int, waited_ns: int) -> None:
     """Add one finished task to the counters of its replica."""
     counters[TASKS, replica] += 1
@@ -17,7 +17,7 @@ def count_task(counters: I8, replica: int, busy_ns: int, waited_ns: int) -> None
     counters[LONGEST, replica] = max(counters[LONGEST, replica], waited_ns)
 
 
-@formula
+@passage
 def keep_close(
     kept: Kept,
     stage: int,

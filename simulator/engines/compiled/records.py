@@ -26,6 +26,8 @@ class Given(NamedTuple):
     knot_slope: F8
     machine_factor: F8
     arrival_ns: I8
+    entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order
+    entering: I8  #: who they are
     work: F8
     modes: Rows  #: (stages,) MODE
     lanes: I8  #: (3, classes of shards) of ``lockstep``
@@ -59,7 +61,6 @@ TABLE = 12
 #: What the engine knows of a stage besides the Plan.
 MODE = np.dtype(
     [
-        ("looks_ahead", np.int64),  # 0: event by event
         ("in_lanes", np.int64),  # 1: its shards are classes in lockstep
         ("block", np.int64),  # queries whose luck is drawn at once
         ("is_narrow", np.int64),  # 1: so few shards that one loop does all for a task
@@ -72,7 +73,8 @@ MODE = np.dtype(
 #: The Clock: what happens next, and how far the run is.
 CLOCK = np.dtype(
     [
-        ("cursor", np.int64),  # arrivals so far
+        ("ahead", np.int64),  # leading stages that look ahead
+        ("cursor", np.int64),  # queries that entered the first stage of the loop so far
         ("size", np.int64),  # of the event list
         ("stale", np.int64),  # events on it that will be skipped
         ("now", np.int64),  # instant and order of the last event, for the assertion
@@ -84,7 +86,7 @@ CLOCK = np.dtype(
         ("unused", np.int64),  # first unused row of the copies, -1: none; and how many are unused
         ("unused_count", np.int64),
         ("stage", np.int64),  # where looking ahead goes on
-        ("short", np.int64),  # the list that has no room
+        ("short", np.int64),  # the list of look-ahead that has no room
     ]
 )
 

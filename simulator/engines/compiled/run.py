@@ -27,13 +27,16 @@ BUDGET = 10_000_000
 EVENTS_AT_FIRST = 1024
 
 #: Tasks whose luck is drawn at once: few enough for the fastest cache.
-TASKS_AT_ONCE = 256
+TASKS_AT_ONCE = 2048
 
 #: Up to so many shards a pass does all for a task at once.
 NARROW = 4
 
 #: Room of a list that nothing is added to.
 ENDLESS = 2**62
+
+#: As long as nobody has left the leading stages.
+NOBODY: I8 = np.zeros(0, dtype=np.int64)
 
 
 class Run:
@@ -43,47 +46,61 @@ class Run:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
-        self.lockstep: Lockstep = in_lockstep(plan, range(stages) if tasks else slow)
+        self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
+        self.lockstep: Lockstep = in_lockstep(plan, range(0 if tasks else self.ahead, stages))
         self.plan = plan = self.lockstep.plan
-        self.looks_ahead = not slow
         self.calls = Calls(plan)
         row = self.calls.stages
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"]).sum())
-        most = int(max(2 * row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE))
+        most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE))
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
-            *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.machine_factor, plan.arrival_ns, plan.work),
-            *(self._modes(slow, tasks), self.lockstep.lanes),
+            *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.machine_factor, plan.arrival_ns),
+            *(NOBODY, NOBODY, plan.work, self._modes(tasks), self.lockstep.lanes),
         )
         self.kept = self._kept(tasks)
         self.clock = np.zeros(1, dtype=records.CLOCK)
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
+        self.clock["ahead"] = self.ahead
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
         self.reals = np.zeros((REALS, most))
         self.wholes = np.zeros((WHOLES, most), dtype=np.int64)
         self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
         self.lists, self.heap = self._lists()
-        # what only a run with an event list needs
-        queries = 0 if self.looks_ahead else plan.queries
-        self.events = np.zeros(0 if self.looks_ahead else EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
-        self.copies = np.zeros(0, dtype=records.COPY)
-        self.replicas = np.zeros(0 if self.looks_ahead else plan.replicas, dtype=records.REPLICA)
-        self.serving = np.full(0 if self.looks_ahead else self.workers, -1, dtype=np.int64)
-        self.gathers = np.zeros(queries, dtype=records.GATHER)
-        if not self.looks_ahead:
-            self.replicas["head"] = self.replicas["tail"] = -1
-            self.replicas["free"] = np.repeat(row["workers"], replicas)
-            self._more_copies()
+        self.looks_ahead = True
+        if self.ahead == 0:
+            self._go_event_by_event()
 
-    def _modes(self, slow: Collection[int], tasks: bool) -> Rows:
+    def _go_event_by_event(self) -> None:
+        """Queries that have left the leading stages enter the loop of events."""
+        plan, row = self.plan, self.plan.stages
+        if self.ahead == 0:
+            entering, entering_ns = np.arange(plan.queries), np.array(plan.arrival_ns)
+        else:
+            leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
+            entering = np.argsort(leave_ns, kind="stable")
+            entering = entering[np.count_nonzero(leave_ns < 0) :]
+            entering_ns = leave_ns[entering]
+        self.looks_ahead = False
+        self.given = self.given._replace(entering=entering, entering_ns=entering_ns)
+        self.clock["cursor"] = 0
+        self.events = np.zeros(EVENTS_AT_FIRST + 2 * self.reals.shape[1], dtype=records.EVENT)
+        self.copies = np.zeros(0, dtype=records.COPY)
+        self.replicas = np.zeros(plan.replicas, dtype=records.REPLICA)
+        self.serving = np.full(self.workers, -1, dtype=np.int64)
+        self.gathers = np.zeros(plan.queries, dtype=records.GATHER)
+        self.replicas["head"] = self.replicas["tail"] = -1
+        self.replicas["free"] = np.repeat(row["workers"], row["shards"] * row["replicas"])
+        self._more_copies()
+
+    def _modes(self, tasks: bool) -> Rows:
         modes = np.zeros(len(self.plan.stages), dtype=records.MODE)
         worker, merger = 0, self.workers
-        for stage, (mode, row) in enumerate(zip(modes, self.plan.stages, strict=True)):
-            mode["looks_ahead"] = stage not in slow
-            mode["answers"] = self.whole.stages[stage]["shards"]
+        for mode, row, whole in zip(modes, self.plan.stages, self.whole.stages, strict=True):
+            mode["answers"] = whole["shards"]
             mode["in_lanes"] = mode["answers"] > row["shards"]
-            mode["block"] = max(2, TASKS_AT_ONCE // int(row["shards"]))
+            mode["block"] = max(1, TASKS_AT_ONCE // int(row["shards"]))
             mode["is_narrow"] = row["shards"] <= NARROW and not mode["in_lanes"] and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger
             worker += int(row["shards"] * row["replicas"] * row["workers"])
@@ -117,10 +134,10 @@ class Run:
         lists = np.zeros(records.LISTS * (len(self.plan.stages) + 1), dtype=records.LIST)
         lists["room"] = ENDLESS
         used = []
-        for stage, row in enumerate(self.plan.stages):
+        for stage, row in enumerate(self.plan.stages[: self.ahead]):
             first = records.LISTS * stage
-            used += [first + records.ENTERING] if stage > 0 and self.looks_ahead else []
-            used += [first + records.CLOSING] if row["mergers"] and self.looks_ahead else []
+            used += [first + records.ENTERING] if stage > 0 else []
+            used += [first + records.CLOSING] if row["mergers"] else []
             used += [first + records.ANSWERS] if row["replicas"] > 1 else []
         room = EVENTS_AT_FIRST + TASKS_AT_ONCE + int(self.plan.stages["shards"].max())
         for place, which in enumerate(used):
@@ -129,31 +146,39 @@ class Run:
 
     def advance(self, budget: int) -> int:
         """Let things happen; returns why no more did (``ahead``)."""
-        state = {"given": self.given, "kept": self.kept, "clock": self.clock, "free_ns": self.free_ns}
-        lists = {"lists": self.lists, "heap": self.heap, "outstanding": self.outstanding, "fault": self.calls.fault}
-        more: dict[str, Any] = {**state, **lists, "reals": self.reals, "wholes": self.wholes, "budget": budget}
+        more: dict[str, Any] = {
+            "given": self.given,
+            "kept": self.kept,
+            "clock": self.clock,
+            "free_ns": self.free_ns,
+            "outstanding": self.outstanding,
+            "fault": self.calls.fault,
+            "reals": self.reals,
+            "wholes": self.wholes,
+            "budget": budget,
+        }
         if self.looks_ahead:
             from simulator.engines.compiled import ahead
 
-            return int(ahead.advance(**more))
+            why = int(ahead.advance(lists=self.lists, heap=self.heap, **more))
+            if why != ahead.DONE or self.ahead == len(self.plan.stages):
+                return why
+            self._go_event_by_event()
+            return ahead.PAUSED
         from simulator.engines.compiled import loop
 
-        return int(
-            loop.advance(
-                events=self.events,
-                copies=self.copies,
-                replicas=self.replicas,
-                serving=self.serving,
-                gathers=self.gathers,
-                **more,
-            )
-        )
+        rows: dict[str, Any] = {
+            "copies": self.copies,
+            "replicas": self.replicas,
+            "serving": self.serving,
+            "gathers": self.gathers,
+        }
+        return int(loop.advance(events=self.events, **rows, **more))
 
     def grow(self) -> None:
         """Double what had no room: a list of look-ahead; or the event list and the copies."""
-        short = int(self.clock["short"][0])
-        if self.looks_ahead or short >= 0:
-            self._longer_list(short)
+        if self.looks_ahead:
+            self._longer_list(int(self.clock["short"][0]))
             return
         self.events = np.concatenate([self.events, np.zeros_like(self.events)])
         self._more_copies()

@@ -4,9 +4,9 @@ The compiler vectorises only what it can tell apart, so each loop does one thing
 """
 
 from simulator.core import rules
-from simulator.core.jit import formula, kernel
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
-from simulator.core.service import service_ns
+from simulator.core.service import has_own_factor, same_factor, service_ns
 from simulator.core.work import ALONE, ANSWERED, FACTOR, FINISHED, REPLICA, RESPONDING, SERVICE, WAITED, WORKER
 from simulator.engines.compiled.recorder import count_task, keep_close, keep_tasks
 from simulator.engines.compiled.records import BUSY, LONGEST, TASKS, WAITING, Given, Kept
@@ -15,7 +15,7 @@ from simulator.engines.compiled.records import BUSY, LONGEST, TASKS, WAITING, Gi
 MEMBERS, LAST, SUM = range(3)
 
 
-@formula
+@passage
 def next_worker(free_ns: I8, first: int, workers: int, enqueue_ns: int) -> int:
     """Who takes a task: of those free at its start the one of lowest index. Workers stand at ``first`` and after."""
     start = free_ns[first]
@@ -28,7 +28,7 @@ def next_worker(free_ns: I8, first: int, workers: int, enqueue_ns: int) -> int:
     return chosen
 
 
-@formula
+@passage
 def wide(
     given: Given,
     kept: Kept,
@@ -90,22 +90,26 @@ def wide(
     return close_ns, lane
 
 
-@formula
+@passage
 def settle(given: Given, stage: int, alone_ns: F8, factor: F8, replica: I8, service: I8) -> None:
-    """Fill ``service`` with the service times of a query's tasks."""
+    """Fill ``service`` with the service times of a query's tasks; ``factor`` is looked at where each has its own."""
     stages = given.stages
     shards, replicas, first = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["first_replica"]
     machines = given.machine_factor[first : first + shards * replicas]
-    if replicas == 1:
+    is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
+    if replicas > 1:
+        for shard in range(shards):
+            slowness = machines[shard * replicas + replica[shard]]
+            service[shard] = service_ns(alone_ns[shard], slowness, factor[shard] if is_own else same)
+    elif is_own:
         for shard in range(shards):
             service[shard] = service_ns(alone_ns[shard], machines[shard], factor[shard])
     else:
         for shard in range(shards):
-            slowness = machines[shard * replicas + replica[shard]]
-            service[shard] = service_ns(alone_ns[shard], slowness, factor[shard])
+            service[shard] = service_ns(alone_ns[shard], machines[shard], same)
 
 
-@formula
+@passage
 def serve(
     stages: Rows,
     stage: int,
@@ -168,7 +172,7 @@ def serve(
             worker[shard] = chosen - first
 
 
-@formula
+@passage
 def count(
     stages: Rows, stage: int, end_ns: int, replica: I8, service: I8, waited: I8, finished: I8, counters: I8
 ) -> None:
@@ -191,7 +195,7 @@ def count(
             count_task(counters, first + shard * replicas + replica[shard], service[shard], waited[shard])
 
 
-@formula
+@passage
 def closing(shards: int, answered: I8) -> tuple[int, int]:
     """Instant of the last of ``shards`` answers, and its shard: of simultaneous ones the highest."""
     last = answered[0]
@@ -203,7 +207,7 @@ def closing(shards: int, answered: I8) -> tuple[int, int]:
     return last, shard
 
 
-@formula
+@passage
 def sum_since(shards: int, answered: I8, enter_ns: int, last_ns: int) -> int:
     """Sum of answer - enter; ``last_ns`` is the last answer, which says whether the sum may overflow."""
     if float(last_ns - enter_ns) * shards < rules.MOST_NS / 2:

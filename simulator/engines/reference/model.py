@@ -28,7 +28,7 @@ from simulator.core.routing import is_load_aware, route_of_query
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
 from simulator.core.service import response_of, service_of
 from simulator.core.trace import Trace
-from simulator.core.work import ALONE, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_query
+from simulator.core.work import ALONE, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
 from simulator.engines.reference.recorder import Recorder
 
@@ -152,9 +152,9 @@ class Stage:
         model, plan = self.model, self.model.plan
         laws = plan.laws, plan.law_parts, plan.law_points
         self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = query, previous
-        work_of_query(
+        work_of_block(
             *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
-            *(self.index, plan.work, self.reals, self.wholes),
+            *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
         view = route_of_query(
             *(model.calls.stages, model.run_row, model.outstanding, model.calls.fault),
