@@ -10,12 +10,14 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stale_events import Disturbed
 
 from simulator import ContradictionError, load_scenario, scenario_from_dict, simulate
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.trace import same_trace
 from simulator.engines import chosen, compiled, reference
+from simulator.engines.compiled import run
 from simulator.engines.compiled.lockstep import in_lockstep
 from simulator.planner.plans import make_plan
 from simulator.running.engine_check import check_engines
@@ -25,16 +27,28 @@ from simulator.testing import plans
 EXAMPLES = int(os.environ.get("SHARDSIM_PLANS", "2000"))
 
 
+#: Tasks of a block of queries: so few that a small plan takes several.
+BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
+
+
 @settings(max_examples=EXAMPLES)
-@given(plans(), st.data())
-def test_the_engines_agree_whatever_looks_ahead(plan, data):
+@given(plans(), st.sampled_from(BLOCKS), st.data())
+def test_the_engines_agree_whatever_looks_ahead(plan, block, data):
     expected = reference.simulate(plan, tasks=True)
     stages = list(range(len(plan.stages)))
-    assert same_trace(compiled.simulate(plan, tasks=True), expected) == "", "looking ahead"
-    assert same_trace(compiled.simulate(plan, tasks=True, event_by_event=stages), expected) == "", "event by event"
     some = data.draw(st.sets(st.sampled_from(stages)), label="event by event")
-    mixed = compiled.simulate(plan, event_by_event=some)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "TASKS_AT_ONCE", block)
+        assert same_trace(compiled.simulate(plan, tasks=True), expected) == "", "looking ahead"
+        mixed = compiled.simulate(plan, event_by_event=some)
+    assert same_trace(compiled.simulate(plan, tasks=True, event_by_event=stages), expected) == "", "event by event"
     assert same_trace(mixed, expected, without_tasks=True) == "", "both kinds in one run, shards in lockstep"
+
+
+@settings(max_examples=max(EXAMPLES // 20, 20))
+@given(plans(), st.integers(1, 30))
+def test_events_of_copies_that_are_no_more_change_nothing(plan, most):
+    assert same_trace(Disturbed(plan, most).trace(), reference.simulate(plan, tasks=True)) == ""
 
 
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))

@@ -8,7 +8,9 @@ import math
 import numpy as np
 from held import GENERATE, Broken, law
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
+from stale_events import Disturbed
 from walk import Walk
 
 from simulator.core import draws
@@ -18,16 +20,21 @@ from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, frozen
 from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
+from simulator.engines.compiled import run
 from simulator.testing import plans
 from simulator.verification.engines import difference
+
+#: Tasks of a block: so few that a small plan takes several.
+BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
 
 
 def engines_agree() -> None:
     """test_engines_agree.py: however it is walked, the same sample path."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans())
-    def agree(plan):
+    @given(plans(), st.sampled_from(BLOCKS))
+    def agree(plan, block):
+        run.TASKS_AT_ONCE = block
         with law("E1"):
             column = difference(plan)
             assert column == "", f"the engines differ in {column}"
@@ -71,6 +78,19 @@ def invariants_hold() -> None:
             raise Broken(INVARIANTS[violation.number].law, str(violation))
 
     hold()
+
+
+def what_is_stale_does_not_happen() -> None:
+    """test_engines_agree.py: events of copies that are no more change nothing."""
+
+    @settings(GENERATE, max_examples=60)
+    @given(plans(), st.integers(1, 30))
+    def changes_nothing(plan, most):
+        with law("E9"):
+            column = same_trace(Disturbed(plan, most).trace(), reference.simulate(plan, tasks=True))
+            assert column == "", f"with stale events {column} differs"
+
+    changes_nothing()
 
 
 def a_replica_is_a_list() -> None:

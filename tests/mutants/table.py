@@ -24,11 +24,13 @@ class Mutant:
 
 AGREE, WALK, LISTS = "sample_paths.engines_agree", "sample_paths.walks_agree", "sample_paths.a_replica_is_a_list"
 HOLD = "sample_paths.invariants_hold"
-REFERENCE, RECORDER = "engines/reference/model.py", "engines/reference/recorder.py"
+STALE, SHORT = "sample_paths.what_is_stale_does_not_happen", "sample_paths.shortcuts_agree"
+REFERENCE, NOTES = "engines/reference/model.py", "engines/reference/recorder.py"
 AHEAD, PASSES, WIDE, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "wide", "lockstep"))
-ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
-    f"engines/compiled/on_{name}.py" for name in ("enqueue", "start", "finish", "answer")
+ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
+    f"engines/compiled/on_{name}.py" for name in ("dispatch", "enqueue", "start", "finish", "answer")
 )
+LOOP, RUN, RECORDER = (f"engines/compiled/{name}.py" for name in ("loop", "run", "recorder"))
 EVENTS, ROUTING, SERVICE, WORK = "engines/compiled/events.py", "core/routing.py", "core/service.py", "core/work.py"
 RULES, STATES, FEATURES = "core/rules.py", "core/copy_states.py", "core/features.py"
 
@@ -105,11 +107,11 @@ ENGINES = (
         "record.finish(copy.gather.query, self.index, copy.start_ns - copy.gather.enter_ns, service_ns)",
         HOLD,
     ),
-    Mutant("warm-up counted", "S5", RECORDER, "if query >= self.first_measured:", "if True:", HOLD),
+    Mutant("warm-up counted", "S5", NOTES, "if query >= self.first_measured:", "if True:", HOLD),
     Mutant(
         "a stage is left a nanosecond late",
         "S2",
-        RECORDER,
+        NOTES,
         "self.leave_ns[stage, query] = now\n",
         "self.leave_ns[stage, query] = now + 1\n",
         HOLD,
@@ -623,8 +625,8 @@ STATISTICS = (
         "tasks half as long as drawn",
         "T6",
         WORK,
-        "alone[shard] = time[shard] * factor\n\n\n@kernel",
-        "alone[shard] = time[shard] / 2 * factor\n\n\n@kernel",
+        "alone[shard] = time[shard] * factor",
+        "alone[shard] = time[shard] / 2 * factor",
         "figures.paper_holds",
     ),
     Mutant(
@@ -982,5 +984,171 @@ LOADERS = (
     ),
 )
 
-MUTANTS = {mutant.name: mutant for mutant in (*ENGINES, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS)}
-assert len(MUTANTS) == len(ENGINES + DECISIONS + MODELS + STATISTICS + PLANNER + LOADERS), "names are given once"
+#: Bugs of the rooms of the engine: generations, states, features, and what is decided when.
+ROOMS = (
+    Mutant(
+        "a stale generation is acted on",
+        "E9",
+        EVENTS,
+        "return generation != records.NO_COPY and copies",
+        "return generation != generation and copies",
+        STALE,
+    ),
+    Mutant(
+        "a row that is given back keeps its generation",
+        "E9",
+        ON_DISPATCH,
+        'copies[row]["generation"] += 1',
+        'copies[row]["generation"] += 0',
+        STALE,
+    ),
+    Mutant(
+        "tidying keeps what is stale",
+        "E9",
+        EVENTS,
+        "        if not is_stale(events, copies, at):\n",
+        "        if True:\n",
+        STALE,
+    ),
+    Mutant(
+        "a tidied list is no heap",
+        "E9",
+        EVENTS,
+        "for at in range((live >> 1) - 1, -1, -1):",
+        "for at in range(0):",
+        STALE,
+    ),
+    Mutant(
+        "a list that is never tidied",
+        "E9",
+        LOOP,
+        'if clock[0]["stale"] > size - clock[0]["stale"]:',
+        "if False:",
+        STALE,
+    ),
+    Mutant(
+        "a table of states in which an answer withdraws the copy",
+        "E8",
+        STATES,
+        "(ANSWERING, ANSWERED): DONE",
+        "(ANSWERING, ANSWERED): WITHDRAWN",
+        WALK,
+    ),
+    Mutant(
+        "a table of states in which a copy that waits has answered",
+        "E8",
+        STATES,
+        "(SENT, ENQUEUED): QUEUED,\n    (QUEUED, STARTED): RUNNING,\n    (RUNNING, FINISHED): ANSWERING,",
+        "(SENT, ENQUEUED): ANSWERING,\n    (ANSWERING, STARTED): RUNNING,\n    (RUNNING, FINISHED): ANSWERING,",
+        WALK,
+    ),
+    Mutant(
+        "a copy steps, and its row of the table does not",
+        "E1",
+        ON_DISPATCH,
+        'kept.table[records.T_STATE, copies[row]["table"]] = state',
+        "pass",
+        AGREE,
+    ),
+    Mutant(
+        "drawn times, a feature that nobody declares",
+        "E2",
+        FEATURES,
+        "F.DRAWN_TIME: is_role_drawn(TIME),",
+        "F.DRAWN_TIME: False,",
+        SHORT,
+    ),
+    Mutant(
+        "a cut of the drain, a feature that nobody declares",
+        "E2",
+        FEATURES,
+        "F.DRAIN_CUT: plan.drain_ns != NEVER_NS,",
+        "F.DRAIN_CUT: False,",
+        SHORT,
+    ),
+    Mutant(
+        "a pair that lockstep does not allow, forgotten",
+        "E2",
+        FEATURES,
+        "NOT_IN_LOCKSTEP = (frozenset({F.DRAIN_CUT, F.SENDING}),)",
+        "NOT_IN_LOCKSTEP: tuple[Features, ...] = ()",
+        SHORT,
+    ),
+    Mutant(
+        "tasks start within the instant, not at its end",
+        "E6",
+        ON_ENQUEUE,
+        "happen(clock, events, now, rules.START, at, at, records.NO_COPY)",
+        "happen(clock, events, now, rules.ENQUEUE, at, at, records.NO_COPY)",
+        LISTS,
+    ),
+    Mutant(
+        "service settled early: by the first machine of the stage",
+        "E1",
+        ON_START,
+        '            at,\n            copies[row]["alone_ns"],',
+        '            stages[stage]["first_replica"],\n            copies[row]["alone_ns"],',
+        AGREE,
+    ),
+    Mutant(
+        "a stage takes those who may still be overtaken",
+        "E1",
+        AHEAD,
+        "return given.arrival_ns[cursor] if cursor < given.arrival_ns.shape[0] else NEVER_NS",
+        "return NEVER_NS",
+        AGREE,
+    ),
+    Mutant(
+        "queries leave the leading stages in the order of their arrival",
+        "E1",
+        RUN,
+        'np.argsort(leave_ns, kind="stable")',
+        "np.arange(plan.queries)",
+        AGREE,
+    ),
+    Mutant(
+        "queries that never left the leading stages go on",
+        "E1",
+        RUN,
+        "entering[np.count_nonzero(leave_ns < 0) :]",
+        "entering",
+        AGREE,
+    ),
+    Mutant(
+        "all of a block have the candidates of its first query",
+        "E1",
+        PASSES,
+        "kept.candidates[stage - 1, min(wholes[work.WHO, i], last)]",
+        "kept.candidates[stage - 1, min(wholes[work.WHO, 0], last)]",
+        AGREE,
+    ),
+    Mutant(
+        "all of a block have the work of its first query",
+        "E1",
+        WORK,
+        "            factor = factors[min(wholes[WHO, i], last_factor)]\n            for shard",
+        "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            for shard",
+        AGREE,
+    ),
+    Mutant(
+        "the critical task is enqueued when it starts",
+        "S4",
+        REFERENCE,
+        "return self.enqueue_ns, self.start_ns - self.enqueue_ns",
+        "return self.start_ns, self.start_ns - self.enqueue_ns",
+        HOLD,
+    ),
+    Mutant(
+        "a pass writes down no batch",
+        "E1",
+        RECORDER,
+        "table[records.T_BATCH, row] = 1",
+        "table[records.T_BATCH, row] = 0",
+        AGREE,
+    ),
+)
+
+
+TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS)
+MUTANTS = {mutant.name: mutant for mutant in TABLES}
+assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -165,6 +165,11 @@ ENGINES = (
         "An independent walk from event to event, over plain lists, gives the trace of the reference engine.",
         "Both engines could share a mistake; the walk is written from the definition, not from them.",
     ),
+    Statement(
+        "E9",
+        "What was to happen to a copy of a task that is no more does not happen, and what is left keeps its order.",
+        "A row is given to another copy: an event that still names it would move that one.",
+    ),
 )
 FILES = (
     Statement(
