@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import pickle
+import subprocess
 import sys
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from simulator import ScenarioError, scenario_from_dict
+from simulator import ScenarioError, engines, scenario_from_dict
 from simulator.base.errors import PluginError
 from simulator.core import jit
 from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, lay_out, smallest_plan
@@ -286,6 +287,66 @@ def test_kernels_are_kept_where_they_can_be(tmp_path, monkeypatch):
     what, cold_s = jit.PARTS[jit.AHEAD]
     assert calls == [f"compiling {what}, once for this version and machine: about {cold_s} s", "compiled"]
     assert jit.is_compiled(tmp_path)
+
+
+@pytest.fixture
+def compiling(tmp_path, monkeypatch):
+    """Nothing is compiled yet, and what would be is named in the list that is given."""
+    monkeypatch.setattr(jit, "_CACHE", tmp_path)
+    done = []
+    monkeypatch.setattr(engines, "compile_ahead", lambda say: done.append("ahead"))
+    monkeypatch.setattr(engines, "compile_events", lambda say: done.append("events"))
+    return done
+
+
+def test_a_plan_that_cannot_look_ahead_needs_the_other_loop_too(compiling, monkeypatch):
+    engines.compile_for(smallest_plan())
+    assert compiling == ["ahead"]
+    monkeypatch.setattr("simulator.core.features.may_look_ahead", lambda features: False)
+    engines.compile_for(smallest_plan())
+    assert compiling == ["ahead", "ahead", "events"]
+
+
+class Other:
+    """Another process that compiles."""
+
+    def __init__(self, done, fails):
+        self.done, self.fails = done, fails
+
+    def __call__(self, command, **_):
+        if self.fails == "is not started":
+            raise OSError
+        self.done.append(command[-1].split(";")[-1].strip())
+        return self
+
+    def wait(self, seconds=None):
+        if seconds is not None and self.fails == "has no end":
+            raise subprocess.TimeoutExpired("", seconds)
+
+    def kill(self):
+        self.done.append("ended")
+
+
+@pytest.mark.parametrize("fails", ["", "is not started", "has no end"])
+def test_both_parts_are_compiled_at_once_where_there_are_two_processors(compiling, monkeypatch, fails):
+    monkeypatch.setattr(engines.subprocess, "Popen", Other(compiling, fails))
+    monkeypatch.setattr(engines.os, "cpu_count", lambda: 2)
+    engines.compile_all()
+    other = [] if fails == "is not started" else ["compile_events()", "ended"]
+    assert compiling == [*other[:1], "ahead", *other[1:], "events"]
+
+
+@pytest.mark.parametrize("why", ["one processor", "no cache", "both are there"])
+def test_parts_are_compiled_one_after_the_other_otherwise(compiling, monkeypatch, tmp_path, why):
+    monkeypatch.setattr(engines.subprocess, "Popen", Other(compiling, ""))
+    monkeypatch.setattr(engines.os, "cpu_count", lambda: 1 if why == "one processor" else 2)
+    if why == "no cache":
+        monkeypatch.setattr(jit, "_CACHE", None)
+    if why == "both are there":
+        for part in jit.PARTS:
+            (tmp_path / f"{jit.COMPLETE}-{part}").touch()
+    engines.compile_all()
+    assert compiling == ["ahead", "events"]
 
 
 def test_a_second_process_finds_kernels_compiled(tmp_path, monkeypatch):

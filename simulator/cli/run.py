@@ -70,10 +70,11 @@ def command(
     line = Replications()
     with answers.interruptible(line, "interrupted before the first replication was finished: nothing to report"):
         say, progress = (None, None) if quiet else (answers.say, line.update)
-        run = Run(scenario, Execution.here(jobs=work.jobs, engine=work.engine, progress=progress, say=say))
+        execution = Execution.here(jobs=work.jobs, engine=work.engine, progress=progress, say=say)
+        run = Run(scenario, execution, check_engines)
         if not quiet:
             announce(line, run, time_s)
-        result = run.result(percentiles, time_s, check_engines)
+        result = run.result(percentiles, time_s)
     is_written = report(result, work.jobs, format_, quiet, folder, queries_file)
     return result.exit_code if is_written else 2
 

@@ -96,12 +96,17 @@ COMPLETE = "complete"
 #: The parts that are compiled when they are needed: their words for whoever waits, and the seconds that it took cold
 #: when this was written.
 AHEAD, EVENTS = "ahead", "events"
-PARTS = {AHEAD: ("the engine", 15), EVENTS: ("the engine that goes event by event", 15)}
+PARTS = {AHEAD: ("the engine", 15), EVENTS: ("the loop that goes event by event", 10)}
 
 
 def is_compiled(cache: Path, part: str = AHEAD) -> bool:
     """Whether a cache directory holds all kernels of a part."""
     return (cache / f"{COMPLETE}-{part}").exists()
+
+
+def is_there(part: str) -> bool:
+    """Whether a part need not be compiled any more; without a cache it is compiled by whoever calls it."""
+    return _CACHE is None or is_compiled(_CACHE, part)
 
 
 def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | None = None, part: str = AHEAD) -> None:
@@ -114,7 +119,7 @@ def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | 
     if say is not None:
         what, cold_s = PARTS[part]
         say(f"compiling {what}, once for this version and machine: about {cold_s} s")
-    with _alone(_CACHE / "lock"):
+    with _alone(_CACHE / f"lock-{part}"):
         if not is_compiled(_CACHE, part):
             compile_all()
             (_CACHE / f"{COMPLETE}-{part}").touch()

@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.base.errors import UncoveredError
@@ -89,3 +94,45 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
         compiled.simulate(plan, event_by_event=[0])
 
     jit.compiled_once(compile_all, say, jit.EVENTS)
+
+
+def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
+    """Compile what the compiled engine needs for a plan."""
+    from simulator.core.features import features_of, may_look_ahead
+
+    compile_ahead(say)
+    if not all(may_look_ahead(features_of(plan, stage)) for stage in range(len(plan.stages))):
+        compile_events(say)
+
+
+#: Seconds that are waited for another process that compiles; then it is done here.
+LONGEST_S = 120
+
+
+def compile_all(say: Callable[[str], None] | None = None) -> None:
+    """Compile both parts, at the same time where there are two processors."""
+    from simulator.core import jit
+
+    other = None
+    if not (jit.is_there(jit.AHEAD) or jit.is_there(jit.EVENTS)) and (os.cpu_count() or 1) > 1:
+        paths = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+        code = "from simulator.engines import compile_events; compile_events()"
+        nothing = subprocess.DEVNULL
+        with suppress(OSError):  # then it is done here
+            other = subprocess.Popen(
+                [sys.executable, "-c", code],
+                env={**os.environ, "PYTHONPATH": paths},
+                stdin=nothing,
+                stdout=nothing,
+                stderr=nothing,
+            )
+    try:
+        compile_ahead(say)
+        if other is not None:
+            with suppress(subprocess.TimeoutExpired):
+                other.wait(LONGEST_S)
+    finally:
+        if other is not None:
+            other.kill()
+            other.wait()
+    compile_events(say)

@@ -87,7 +87,7 @@ class Execution:
         """
         name = engines.chosen(self.engine, plan)
         if name == engines.COMPILED:
-            engines.compile_ahead(self.say)
+            engines.compile_for(plan, self.say)
         return replace(self, engine=name)
 
     def alone(self) -> Execution:

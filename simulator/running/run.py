@@ -121,8 +121,8 @@ def simulate(
         If a replication would measure no query.
     """
     began = time.monotonic()
-    run = Run(scenario, Execution.here(**execution))
-    return run.result(percentiles, time_s, compare_engines, began)
+    run = Run(scenario, Execution.here(**execution), compare_engines)
+    return run.result(percentiles, time_s, began)
 
 
 def forecast(scenario: Scenario, **execution: Unpack[Here]) -> Forecast:
@@ -133,16 +133,21 @@ def forecast(scenario: Scenario, **execution: Unpack[Here]) -> Forecast:
 class Run:
     """A scenario that is about to be simulated: its system made, the load of its first replication drawn.
 
+    ``compare_engines``: as of ``simulate``.
+
     Raises
     ------
     ValueError, ScenarioError
         As ``simulate`` does.
     """
 
-    def __init__(self, scenario: Scenario, execution: Execution) -> None:
+    def __init__(self, scenario: Scenario, execution: Execution, compare_engines: bool = False) -> None:
         self.plans = Plans.of(scenario)
         self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
+        self.compare_engines = compare_engines
+        if compare_engines:
+            engines.compile_all(execution.say)
         self.execution = execution.settled(self.outline)
         why = engines.why_reference(execution.engine, self.outline)
         self.notes = [*scenario.notes(), *([why] if why else [])]
@@ -167,12 +172,11 @@ class Run:
         self,
         percentiles: Sequence[float] = PERCENTILES,
         time_s: float | None = None,
-        compare_engines: bool = False,
         began: float | None = None,
     ) -> Result:
         """Simulate it, once; ``began``: on the monotonic clock, now if not given. Raises as ``simulate`` does."""
         began = time.monotonic() if began is None else began
-        compared = self._engines_compared() if compare_engines else None
+        compared = self._engines_compared() if self.compare_engines else None
         percentiles = tuple(percentiles)
         interrupted = self._until_precise(percentiles) if time_s is None else self._extend(None, began + time_s)
         if not self.traces:
@@ -192,7 +196,6 @@ class Run:
     def _engines_compared(self) -> EngineCheck:
         from simulator.running.engine_check import check_engines, most_queries
 
-        engines.compile_ahead(self.execution.say)
         assert self._load is not None
         return check_engines(self.plans.make(0, self._load.head(most_queries(self.plans.system.shards))))
 
