@@ -251,7 +251,7 @@ def test_a_fork_and_join_stays_below_its_upper_bound():
 
 def test_an_upper_bound_that_is_passed_is_noticed(monkeypatch):
     """A seeded bug: the bound of half as many shards."""
-    monkeypatch.setattr(sys.modules["simulator.theory.closed_forms"], "harmonic", lambda count: 0.4)
+    monkeypatch.setattr(sys.modules["simulator.theory.queues"], "harmonic", lambda count: 0.4)
     stage = timed({"kind": "exponential", "mean": "10ms"}, shards=8)
     run = {"queries": 3000, "warmup": 500, "replications": 6}
     with pytest.raises(ContradictionError, match="from above"):

@@ -86,6 +86,9 @@ def pass_block(
     is_aware = is_load_aware(stages[stage]["policy"]) and replicas > 1
     is_narrow = given.modes[stage]["is_narrow"] == 1
     answers = LISTS * stage + ANSWERS
+    if replicas == 1 and (is_narrow or stages[stage]["workers"] > 1 or end_ns != NEVER_NS or kept.table.shape[1] > 0):
+        for task in range(queries * shards):  # elsewhere nobody looks at it
+            wholes[work.REPLICA, task] = 0
     for i in range(queries):
         query, now, first_task = wholes[work.WHO, i], wholes[work.ENTER, i], i * shards
         kept.candidates[stage, min(query, last)] = reals[work.SCORED, i]
@@ -95,10 +98,11 @@ def pass_block(
                 outstanding[heap[least, L_ORDER]] -= heap[least, L_WHAT]
                 take(lists, heap, answers)
         view = view_of(stages, given.run, query, stage)
-        route(stages, given.run, outstanding, fault, stage, query, view, first_task, reals, wholes)
-        if fault[0] != 0:
-            wholes[work.CLOSES, i] = FAULTY
-            return
+        if replicas > 1:
+            route(stages, given.run, outstanding, fault, stage, query, view, first_task, reals, wholes)
+            if fault[0] != 0:
+                wholes[work.CLOSES, i] = FAULTY
+                return
         if is_narrow:
             close_ns, lane = narrow(given, kept, free_ns, stage, query, now, first_task, reals, wholes)
         else:

@@ -29,6 +29,9 @@ EVENTS_AT_FIRST = 1024
 #: Tasks whose luck is drawn at once: few enough for the fastest cache.
 TASKS_AT_ONCE = 2048
 
+#: Added to the length of rows, so that equal places of two rows do not fall into the same set of a cache.
+PADDING = 72
+
 #: Up to so many shards a pass does all for a task at once.
 NARROW = 4
 
@@ -53,7 +56,7 @@ class Run:
         row = self.calls.stages
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"]).sum())
-        most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE))
+        most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.machine_factor, plan.arrival_ns),
