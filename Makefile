@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-REACH := tests/test_engines_agree.py tests/test_engine.py tests/test_replica_machine.py tests/test_reached.py tests/test_plugin_engines.py tests/unit
+REACH := tests/test_engines_agree.py tests/test_engine.py tests/test_replica_machine.py tests/test_reached.py tests/test_plugin_engines.py tests/test_invariants.py tests/unit
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: demo test check answers verify coverage fuzz golden bench clean

@@ -127,6 +127,12 @@ def test_a_run_can_be_stopped_and_grows_as_it_needs(monkeypatch):
         compiled.simulate(burst, stopped=lambda: next(asked))
 
 
+def test_thousands_of_workers_may_start_in_one_instant():
+    stage = StageParts(candidates=Law.constant(1.0), time=Law.constant(3.0), workers=5000)
+    burst = assemble([stage], np.zeros(5000, dtype=int))
+    assert same_trace(compiled.simulate(burst, event_by_event=[0]), reference.simulate(burst)) == ""
+
+
 @pytest.mark.parametrize("way", [(), (0,)], ids=["looking ahead", "event by event"])
 def test_instants_beyond_int64_are_refused_alike(way):
     long = assemble([StageParts(candidates=Law.constant(1.0), time=Law.constant(2.0**60))], np.zeros(9, dtype=int))

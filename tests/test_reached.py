@@ -397,6 +397,24 @@ def test_a_rule_that_goes_wrong_ends_both_engines_alike(plan, rule, place):
     assert said[0] == said[1] == said[2]
 
 
+def late(replicas, outstanding, turn, u, v):
+    return 2 if turn >= 50 else 0
+
+
+@pytest.mark.parametrize("way", [(), (1,), (0, 1)], ids=["looking ahead", "mixed", "event by event"])
+def test_of_two_rules_the_one_that_goes_wrong_first_is_told(way):
+    """Looking ahead, the first stage is through with query 50 before the second begins with query 0."""
+    rules = (Rule("late", late), Rule("third", third))
+    parts = [
+        StageParts(candidates=Law.constant(1.0), time=Law.constant(5.0), replicas=2, policy=PLUGGED, rule=rule)
+        for rule in rules
+    ]
+    plan = assemble(parts, np.arange(60) * 100)
+    for simulate in (reference.simulate, lambda plan: compiled.simulate(plan, event_by_event=way)):
+        with pytest.raises(PluginError, match="third: gives 2 for query 0"):
+            simulate(plan)
+
+
 def event_by_event(plan):
     return compiled.simulate(plan, event_by_event=range(len(plan.stages)))
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from simulator.core.disciplines import BY_CODE
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import (
     ARRIVE_POISSON,
     F8,
+    FIFO,
     I8,
     KEY_BITS,
     NEVER_NS,
@@ -48,6 +50,7 @@ class StageParts:
     first_lost: int = 0  #: so many shards from this one on have one replica less, the last
     lost: int = 0
     workers: int = 1
+    discipline: int = FIFO  #: of the replicas' queues
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -113,6 +116,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["first_knot"], row["knots"] = knot, len(part.knots)
         row["hashed"], row["keep"] = part.hashed, part.keep
         row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
+        row["discipline"] = part.discipline
         row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
         row["mergers"] = part.mergers
@@ -148,6 +152,7 @@ def _check(part: StageParts) -> None:
     assert part.lost == 0 or part.replicas > 1, "every shard has a replica left"
     assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
     assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
+    assert part.discipline in BY_CODE, "a discipline is a row of the table"
 
 
 def complete(

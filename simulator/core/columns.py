@@ -42,9 +42,6 @@ class Tasks:
         rows = rows[:, np.lexsort((rows[3], rows[2], rows[1], rows[0]))]
         return Tasks(*np.ascontiguousarray(rows))
 
-    def __len__(self) -> int:
-        return len(self.query)
-
     def grid(self, plan: Plan) -> TaskGrid:
         """The first sending of every task, dense."""
         rows = np.flatnonzero(self.copy == 0)

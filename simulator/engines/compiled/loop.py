@@ -47,7 +47,7 @@ def leave_stage(
 
 
 @passage
-def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, margin: int) -> int:
+def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
     """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, DONE or FULL.
 
     Queries that enter the first stage of the loop wait in a row of their own. Nothing is taken without room for what
@@ -61,7 +61,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, margin: int
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies)
         return AGAIN
-    if events.shape[0] - size < margin:
+    if events.shape[0] - size < clock[0]["margin"]:
         return FULL
     now, order, row = 0, 0, 0
     if arrives:
@@ -108,9 +108,8 @@ def advance(
 ) -> int:
     """Let events happen until ``budget`` tasks or events are through, or what else ends it; returns which."""
     stage_bits, shard_bits = given.run[0]["stage_bits"], given.run[0]["shard_bits"]
-    margin = 4 + reals.shape[1]
     while budget > 0:
-        why = take_next(given, clock, events, copies, margin)
+        why = take_next(given, clock, events, copies)
         if why == AGAIN:
             continue
         if why != TAKEN:

@@ -76,6 +76,7 @@ CLOCK = np.dtype(
         ("ahead", np.int64),  # leading stages that look ahead
         ("cursor", np.int64),  # queries that entered the first stage of the loop so far
         ("size", np.int64),  # of the event list
+        ("margin", np.int64),  # events that one may add
         ("stale", np.int64),  # events on it that will be skipped
         ("now", np.int64),  # instant and order of the last event, for the assertion
         ("order", np.int64),

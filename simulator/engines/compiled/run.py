@@ -88,7 +88,10 @@ class Run:
         self.looks_ahead = False
         self.given = self.given._replace(entering=entering, entering_ns=entering_ns)
         self.clock["cursor"] = 0
-        self.events = np.zeros(EVENTS_AT_FIRST + 2 * self.reals.shape[1], dtype=records.EVENT)
+        # a dispatch adds an enqueue a shard, a start a finish a worker; any event may add two besides
+        most = int(max(row["shards"].max(), row["workers"].max()))
+        self.clock["margin"] = 4 + most
+        self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
         self.copies = np.zeros(0, dtype=records.COPY)
         self.replicas = np.zeros(plan.replicas, dtype=records.REPLICA)
         self.serving = np.full(self.workers, -1, dtype=np.int64)
@@ -196,7 +199,7 @@ class Run:
 
     def _more_copies(self) -> None:
         first = len(self.copies)
-        more = max(first, 2 * self.reals.shape[1], 64)
+        more = max(first, 2 * int(self.plan.stages["shards"].max()), 64)
         new = np.zeros(more, dtype=records.COPY)
         new["next"] = np.arange(first + 1, first + more + 1)
         new[-1]["next"] = self.clock["unused"][0]
