@@ -101,3 +101,7 @@ def test_another_length_of_a_run_is_of_the_same_system():
     longer = made.with_run(queries=20)
     assert longer.system is made.system
     assert len(longer.make().arrival_ns) == 25
+
+
+def test_the_load_that_is_offered_grows_with_the_scale():
+    assert offered_per_s(plans_of({"rate": "10/s", "scale": 2}).scenario) == pytest.approx(20)

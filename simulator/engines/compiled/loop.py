@@ -61,6 +61,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies)
         return AGAIN
+    clock[0]["short"] = records.OF_EVENTS
     if events.shape[0] - size < clock[0]["margin"]:
         return FULL
     now, order, row = 0, 0, 0
@@ -78,6 +79,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
     stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
     if order >> KEY_BITS == rules.DISPATCH and clock[0]["unused_count"] < given.stages[stage]["shards"]:
+        clock[0]["short"] = records.OF_COPIES
         return FULL
     if arrives:
         clock[0]["cursor"] += 1

@@ -87,9 +87,12 @@ CLOCK = np.dtype(
         ("unused", np.int64),  # first unused row of the copies, -1: none; and how many are unused
         ("unused_count", np.int64),
         ("stage", np.int64),  # where looking ahead goes on
-        ("short", np.int64),  # the list of look-ahead that has no room
+        ("short", np.int64),  # what has no room: a list of look-ahead, OF_EVENTS or OF_COPIES
     ]
 )
+
+#: What is short in the loop of events.
+OF_EVENTS, OF_COPIES = -1, -2
 
 #: An event: what it is stands in its order; whom it concerns in its row, as long as that has this generation.
 #: Generation of an event that concerns no copy. (Kernels take it as an attribute of the module: see ``rules.NOTHING``.)

@@ -182,12 +182,14 @@ class Run:
         return int(loop.advance(events=self.events, **rows, **more))
 
     def grow(self) -> None:
-        """Double what had no room: a list of look-ahead; or the event list and the copies."""
-        if self.looks_ahead:
-            self._longer_list(int(self.clock["short"][0]))
-            return
-        self.events = np.concatenate([self.events, np.zeros_like(self.events)])
-        self._more_copies()
+        """Double what had no room: a list of look-ahead, the event list or the copies."""
+        short = int(self.clock["short"][0])
+        if short == records.OF_COPIES:
+            self._more_copies()
+        elif short == records.OF_EVENTS:
+            self.events = np.concatenate([self.events, np.zeros_like(self.events)])
+        else:
+            self._longer_list(short)
 
     def _longer_list(self, which: int) -> None:
         first, room = int(self.lists[which]["first"]), int(self.lists[which]["room"])
