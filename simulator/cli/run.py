@@ -91,9 +91,9 @@ def report(
     result: Result, jobs: int, format_: str, quiet: bool, folder: Path | None, queries_file: Path | None
 ) -> bool:
     """Print a result, and write its files; returns whether they could be written."""
-    from simulator.report import folders
-
     paths, is_written = [], True
+    if folder is not None or queries_file is not None:
+        from simulator.report import folders  # it knows the files of every answer
     if folder is not None:
         is_written &= answers.save(folder, lambda path: folders.write_run(result, path, jobs))
         paths += [folder] if is_written else []
