@@ -90,6 +90,7 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
         from simulator.engines import compiled, reference
 
         plan = assemble.smallest_plan()
+        reference.compile_routing(plan)  # first: where the other part is compiled at once, it comes to this last
         reference.simulate(plan)
         compiled.simulate(plan, event_by_event=[0])
 

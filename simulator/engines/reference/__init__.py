@@ -4,6 +4,15 @@
 what happens.
 """
 
-from simulator.engines.reference.model import simulate
+from simulator.core.plan import Plan
+from simulator.core.routing import route_of_query
+from simulator.engines.reference.model import Model, simulate
 
-__all__ = ["simulate"]
+__all__ = ["compile_routing", "simulate"]
+
+
+def compile_routing(plan: Plan) -> None:
+    """Ask once whom a query's tasks go to, so that this is compiled before all else."""
+    model = Model(plan, tasks=False)
+    stage, calls = model.stages[0], model.calls
+    route_of_query(calls.stages, model.run_row, model.outstanding, calls.fault, stage.index, stage.reals, stage.wholes)
