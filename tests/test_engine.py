@@ -30,7 +30,7 @@ from simulator.engines.reference import simulate
 from simulator.testing import plans
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(plans())
 def test_the_engine_agrees_with_an_independent_walk(plan):
     trace, walk = simulate(plan, tasks=True), Walk(plan)
@@ -186,7 +186,7 @@ def test_by_query_the_whole_row_is_one_copy():
     assert len(set(table.replica[:, 0].tolist())) == 3
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(plans(), st.integers(2, 5))
 def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     laws = np.array(plan.laws)

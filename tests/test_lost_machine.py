@@ -43,7 +43,7 @@ def columns(table, row, shard):
     return np.stack([table.replica[:, shard] - first, *kept])
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(plans(most_stages=1), st.data())
 def test_a_shard_with_a_replica_less_does_what_it_does_where_all_have_one_less(plan, data):
     """Shards of a stage do not see one another, unless one index serves a whole query."""

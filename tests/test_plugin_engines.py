@@ -101,7 +101,7 @@ def plugged_plans(draw):
     return with_rules(plan, [draw(st.sampled_from([None, *RULES])) for _ in plan.stages])
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(plugged_plans())
 def test_the_engines_agree_on_what_a_rule_says(plan):
     expected = reference.simulate(plan, tasks=True)

@@ -174,6 +174,7 @@ def test_an_outline_is_the_plan_without_its_load(values, replication):
     assert extent.measured == plan.measured
 
 
+@settings(max_examples=100)
 @given(scenarios(most_queries=3), st.integers(0, 3))
 def test_a_plan_is_the_same_from_a_load_that_was_drawn_before(values, replication):
     made = Plans.of(scenario_from_dict(values))
