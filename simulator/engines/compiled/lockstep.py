@@ -24,6 +24,19 @@ class Lockstep:
     replica_of: I8  #: (all replicas of the original plan,) index among those of ``plan``
 
 
+def equal_rows(columns: F8) -> tuple[I8, I8]:
+    """The first row of each class of equal rows, (classes,), and the class of each row, (rows,).
+
+    ``np.unique`` of rows compares structures, and numpy makes a TypeError of an interrupt that comes meanwhile.
+    """
+    order = np.lexsort(columns.T[::-1])
+    ascending = columns[order]
+    is_new = np.append(True, (ascending[1:] != ascending[:-1]).any(axis=1))
+    class_of = np.empty(len(columns), dtype=np.int64)
+    class_of[order] = np.cumsum(is_new) - 1
+    return order[is_new], class_of
+
+
 def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
     """Find the classes; stages where none is found, or in ``except_stages``, have one shard a class."""
     stages = np.array(plan.stages)
@@ -39,9 +52,9 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         representative = class_of = np.arange(shards)
         if stage not in except_stages and shards > 1 and may_lockstep(features_of(plan, stage)):
             columns = np.column_stack([shares, machines])
-            _, chosen, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+            chosen, inverse = equal_rows(columns)
             if len(chosen) < shards:  # else the order of shards stands
-                representative, class_of = chosen, inverse.reshape(shards)
+                representative, class_of = chosen, inverse
         classes, before = len(representative), sum(len(part) for part in machine_factor)
         members = np.bincount(class_of, minlength=classes)
         last = np.zeros(classes, dtype=np.int64)
