@@ -24,7 +24,7 @@ from simulator.running.engine_check import check_engines
 from simulator.testing import plans
 
 #: `make verify` asks for 50,000.
-EXAMPLES = int(os.environ.get("SHARDSIM_PLANS", "500"))
+EXAMPLES = int(os.environ.get("SHARDSIM_PLANS", "400"))
 
 
 #: Tasks of a block of queries: so few that a small plan takes several.

@@ -87,7 +87,7 @@ def test_identities_hold_on_every_sample_path(plan):
     assert {finding.verdict for finding in little([engine(plan)], plan)} == {"agrees"}
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(scenarios())
 def test_an_estimate_can_be_made_of_every_scenario(values):
     scenario = scenario_from_dict(values)
