@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from simulator import ContradictionError
-from simulator.engines import compile_ahead, compiled
+from simulator.engines import compile_all, compiled
 from simulator.report.doctor import doctor_table
 from simulator.running import doctor
 
 
 def test_a_sound_installation_is_well(shardsim):
-    compile_ahead()  # else the command says that it does
+    compile_all()  # else the command says that it does
     code, out, err = shardsim("doctor", "--format", "json")
     assert (code, err) == (0, "")
     found = json.loads(out)

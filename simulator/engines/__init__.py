@@ -115,7 +115,8 @@ def compile_all(say: Callable[[str], None] | None = None) -> None:
     from simulator.core import jit
 
     other = None
-    if not (jit.is_there(jit.AHEAD) or jit.is_there(jit.EVENTS)) and (os.cpu_count() or 1) > 1:
+    is_cold = not (jit.is_there(jit.AHEAD) or jit.is_there(jit.EVENTS))
+    if is_cold and sys.executable and (os.cpu_count() or 1) > 1:
         paths = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
         code = "from simulator.engines import compile_events; compile_events()"
         nothing = subprocess.DEVNULL

@@ -209,12 +209,12 @@ def kernel_cache() -> doctor.Cache:
 
 def self_check(say: Callable[[str], None] | None = None) -> list[doctor.Check]:
     """Both engines on one scenario with every routing policy, and one law that is known exactly."""
-    from simulator.core.jit import AHEAD, PARTS, cache_directory
-    from simulator.engines import compile_ahead
+    from simulator.core.jit import PARTS, cache_directory
+    from simulator.engines import compile_all
 
     if say is not None and cache_directory() is None:
-        say(f"compiling the engine for this command alone: about {PARTS[AHEAD][1]} s")
-    compile_ahead(say)
+        say(f"compiling the engine for this command alone: about {sum(cold_s for _, cold_s in PARTS.values())} s")
+    compile_all(say)
     return [
         _timed("engines", "both engines, every routing policy", engines_agree),
         _timed("mm1", "M/M/1 at utilisation 0.8", mm1_holds),

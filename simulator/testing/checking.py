@@ -102,12 +102,12 @@ def check(
     ScenarioError, PluginError
         If a scenario or a plug-in cannot be loaded.
     """
-    from simulator.engines import compile_ahead
+    from simulator.engines import compile_all
 
     assert profile in PROFILES, profile
     named = [one for thing in things for one in _named(thing, plugins)]
     if any(one.simulates for one in named):
-        compile_ahead(say)
+        compile_all(say)
     checked = []
     for one in named:
         try:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from simulator.base.errors import ContradictionError
 from simulator.documents import verify as documents
+from simulator.engines import compile_all
 from simulator.planning.frames import frame, html
 from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution
@@ -212,6 +213,7 @@ def verify(
     interrupted = False
     try:
         execution = Execution(jobs=jobs, progress=progress, say=say)
+        compile_all(say)  # before any process starts: plans are drawn that go every way
         for index, examined in execute(_look, examinations, execution):
             finished[index] = examined  # noqa: PERF403  (an interruption keeps what is there)
     except KeyboardInterrupt:

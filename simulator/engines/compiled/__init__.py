@@ -36,7 +36,8 @@ def simulate(
     tasks
         Whether to keep every task's instants too.
     event_by_event
-        Stages that do not look ahead even where they could: the same trace, for tests and benchmarks.
+        Stages that do not look ahead even where they could, and with them all behind the first of these: the same
+        trace, for tests and benchmarks.
     stopped
         Asked now and then; the run ends once it says so.
 

@@ -26,7 +26,7 @@ BUDGET = 10_000_000
 #: Rows of the event list, or of a list of look-ahead, at the start; it doubles when they do not do.
 EVENTS_AT_FIRST = 1024
 
-#: Tasks whose luck is drawn at once: few enough for the fastest cache.
+#: Tasks whose luck is drawn at once: so many that going from drawing to serving and back costs little.
 TASKS_AT_ONCE = 2048
 
 #: Added to the length of rows, so that equal places of two rows do not fall into the same set of a cache.
