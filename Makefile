@@ -41,7 +41,7 @@ verify: $(BIN)/shardsim  ## known answers and coverage of intervals at depth, un
 	$(BIN)/shardsim verify --deep
 
 coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 5 minutes on 2 cores
-	NUMBA_DISABLE_JIT=1 SHARDSIM_PLANS=400 $(BIN)/python -m pytest -n $(JOBS) $(REACH) --cov=simulator.core --cov=simulator.engines \
+	NUMBA_DISABLE_JIT=1 SHARDSIM_PROFILE=reach SHARDSIM_PLANS=400 $(BIN)/python -m pytest -n $(JOBS) $(REACH) --cov=simulator.core --cov=simulator.engines \
 	  --cov=simulator.stats --cov=simulator.planner --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 fuzz: $(VENV)/dev  ## read drawn inputs for MINUTES (default 10); what is found is kept in .fuzz/

@@ -18,12 +18,25 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
-# a first call compiles kernels, so a deadline would fail on nothing
-settings.register_profile(
-    "ci", deadline=None, max_examples=200, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("deep", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile(os.environ.get("SHARDSIM_PROFILE", "ci"))
+#: Examples by profile, over those that a property asks for: `make test`, `make coverage`, at leisure.
+EXAMPLES = {"ci": 0.5, "reach": 1.0, "deep": 25.0}
+PROFILE = os.environ.get("SHARDSIM_PROFILE", "ci")
+
+
+def drawn(examples: int, **more: Any) -> settings:
+    """Settings of a property that asks for so many examples; the profile multiplies them."""
+    return settings(max_examples=max(1, round(EXAMPLES[PROFILE] * examples)), **more)
+
+
+for profile, times in EXAMPLES.items():
+    settings.register_profile(
+        profile,
+        deadline=None,  # a first call compiles kernels, so a deadline would fail on nothing
+        max_examples=round(200 * times),
+        derandomize=profile != "deep",
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile(PROFILE)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from walk import Walk
 
@@ -30,7 +31,7 @@ from simulator.engines.reference import simulate
 from simulator.testing import plans
 
 
-@settings(max_examples=400)
+@drawn(400)
 @given(plans())
 def test_the_engine_agrees_with_an_independent_walk(plan):
     trace, walk = simulate(plan, tasks=True), Walk(plan)
@@ -38,7 +39,7 @@ def test_the_engine_agrees_with_an_independent_walk(plan):
     assert np.array_equal(trace.critical_response_ns, walk.critical[3]), "which is derived"
 
 
-@settings(max_examples=300)
+@drawn(300)
 @given(plans(most_queries=30, times=st.integers(0, 2)))
 def test_every_invariant_holds(plan):
     trace = simulate(plan, tasks=True)
@@ -110,7 +111,7 @@ def test_a_second_stage_moves_nothing_in_the_first(plan):
         assert np.array_equal(getattr(alone, column)[0], getattr(both, column)[0]), column
 
 
-@settings(max_examples=50)
+@drawn(50)
 @given(plans(most_stages=1))
 def test_constant_lock_step_does_not_depend_on_the_number_of_shards(plan):
     def funnel(shards: int) -> Plan:
@@ -186,7 +187,7 @@ def test_by_query_the_whole_row_is_one_copy():
     assert len(set(table.replica[:, 0].tolist())) == 3
 
 
-@settings(max_examples=120)
+@drawn(120)
 @given(plans(), st.integers(2, 5))
 def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     laws = np.array(plan.laws)
@@ -223,7 +224,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     assert np.array_equal(simulate(one).completion_ns * factor, simulate(two).completion_ns)
 
 
-@settings(max_examples=200)
+@drawn(200)
 @given(plans(most_stages=1))
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from hypothesis import given, settings
+from conftest import ROOT, drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict
@@ -42,7 +42,7 @@ def profile(tmp_path, counts, **more):
     return {"kind": "profile", "file": str(tmp_path / "counts.csv"), "interval": "1m", **more}
 
 
-@settings(max_examples=100)
+@drawn(100)
 @given(scenarios(), st.integers(2, 5))
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(values, times):
     """Of counted queries after as many that warm up: luck and rate do not depend on how much is drawn."""

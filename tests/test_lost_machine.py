@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from conftest import drawn
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, scenario_from_dict, simulate
@@ -43,7 +44,7 @@ def columns(table, row, shard):
     return np.stack([table.replica[:, shard] - first, *kept])
 
 
-@settings(max_examples=120)
+@drawn(120)
 @given(plans(most_stages=1), st.data())
 def test_a_shard_with_a_replica_less_does_what_it_does_where_all_have_one_less(plan, data):
     """Shards of a stage do not see one another, unless one index serves a whole query."""

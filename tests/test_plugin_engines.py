@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from hypothesis import given, settings
+from conftest import ROOT, drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from plugged import FILE, KINDS, MINE, mine
 
@@ -101,7 +101,7 @@ def plugged_plans(draw):
     return with_rules(plan, [draw(st.sampled_from([None, *RULES])) for _ in plan.stages])
 
 
-@settings(max_examples=200)
+@drawn(200)
 @given(plugged_plans())
 def test_the_engines_agree_on_what_a_rule_says(plan):
     expected = reference.simulate(plan, tasks=True)
@@ -124,7 +124,7 @@ def asked_of(plan):
     return reference.simulate(looking, tasks=True), seen
 
 
-@settings(max_examples=150)
+@drawn(150)
 @given(plans(most_stages=1), st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK]))
 def test_a_rule_is_told_what_it_should_be(plan, policy):
     stages = np.array(plan.stages)
@@ -172,7 +172,7 @@ OURS = {
 }
 
 
-@settings(max_examples=200)
+@drawn(200)
 @given(plans())
 def test_our_policies_written_as_rules_are_our_policies(plan):
     stages = np.array(plan.stages)

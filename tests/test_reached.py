@@ -15,7 +15,8 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from conftest import drawn
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, engines, scenario_from_dict
@@ -100,7 +101,7 @@ def test_an_instant_less_is_told_apart_and_one_more_is_not(late):
             assert found is None or same_trace(found, expected) == ""
 
 
-@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@drawn(50, suppress_health_check=list(HealthCheck))
 @given(scenarios(most_queries=40, most_stages=2), st.booleans())
 def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
     """Figures are finite or absent, percentiles grow, and extracts say what traces say."""
@@ -159,7 +160,7 @@ def test_a_utilisation_over_no_time_meets_no_bound():
     assert read(scenario.slos[0], extracts).value == math.inf
 
 
-@settings(max_examples=100)
+@drawn(100)
 @given(scenarios(most_queries=3), st.integers(0, 3))
 def test_an_outline_is_the_plan_without_its_load(values, replication):
     made = Plans.of(scenario_from_dict(values))
@@ -175,7 +176,7 @@ def test_an_outline_is_the_plan_without_its_load(values, replication):
     assert extent.measured == plan.measured
 
 
-@settings(max_examples=100)
+@drawn(100)
 @given(scenarios(most_queries=3), st.integers(0, 3))
 def test_a_plan_is_the_same_from_a_load_that_was_drawn_before(values, replication):
     made = Plans.of(scenario_from_dict(values))
@@ -381,7 +382,7 @@ def interrupt(replicas, outstanding, turn, u, v):
     raise KeyboardInterrupt
 
 
-@settings(max_examples=60)
+@drawn(60)
 @given(plans(most_queries=4), st.sampled_from([third, text, division, interrupt]), st.integers(0, 2))
 def test_a_rule_that_goes_wrong_ends_both_engines_alike(plan, rule, place):
     """Out of range, not an integer, an exception: with the query and the shard at which it was asked."""

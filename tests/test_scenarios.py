@@ -8,8 +8,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import ROOT
-from hypothesis import given, settings
+from conftest import ROOT, drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text
@@ -71,7 +71,7 @@ def test_the_schema_in_the_gallery_is_ours():
     assert json.loads((ROOT / "scenarios" / "schema.json").read_text()) == json_schema(), "run: shardsim schema"
 
 
-@settings(max_examples=150)
+@drawn(150)
 @given(scenarios())
 def test_drawn_scenarios_are_valid_and_make_plans(values):
     scenario = scenario_from_dict(values)
@@ -160,7 +160,7 @@ def only_scenario_errors(text: str) -> None:
         assert str(error)
 
 
-@settings(max_examples=400)
+@drawn(400)
 @given(st.dictionaries(KEYS, TREES, max_size=6))
 def test_random_trees_never_show_a_traceback(tree):
     import yaml
@@ -168,13 +168,13 @@ def test_random_trees_never_show_a_traceback(tree):
     only_scenario_errors(yaml.safe_dump(tree))
 
 
-@settings(max_examples=400)
+@drawn(400)
 @given(st.text(alphabet="abn:-[]{}&*!|>'\"%#,? \n\t0123/ms.~", max_size=60))
 def test_random_text_never_shows_a_traceback(text):
     only_scenario_errors(text)
 
 
-@settings(max_examples=300)
+@drawn(300)
 @given(st.data())
 def test_a_small_slip_in_a_good_file_never_shows_a_traceback(data):
     text = data.draw(st.sampled_from([path.read_text() for path in GALLERY if "file:" not in path.read_text()]))
@@ -188,7 +188,7 @@ def test_a_small_slip_in_a_good_file_never_shows_a_traceback(data):
         assert all(problem.line for problem in error.problems)
 
 
-@settings(max_examples=300)
+@drawn(300)
 @given(st.text(alphabet="abcdefs._=[]0123 {}:,-", max_size=40))
 def test_random_overrides_never_show_a_traceback(text):
     try:
@@ -327,7 +327,7 @@ def test_warmups():
     assert timed.arrival_ns[timed.first_measured - 1] < 100e9 <= timed.arrival_ns[timed.first_measured]
 
 
-@settings(max_examples=60)
+@drawn(60)
 @given(scenarios(), st.randoms(use_true_random=False))
 def test_the_order_of_keys_changes_nothing(values, random):
     def shuffled(tree):

@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import pytest
 import scipy.stats
-from conftest import ROOT
-from hypothesis import given, settings
+from conftest import ROOT, drawn
+from hypothesis import given
 
 from simulator import ContradictionError, scenario_from_dict
 from simulator.core.features import features_of
@@ -81,13 +81,13 @@ def test_queues_agree_with_each_other():
     assert mean == pytest.approx(0.7 / (2 * 0.3), rel=1e-6)
 
 
-@settings(max_examples=100)
+@drawn(100)
 @given(plans())
 def test_identities_hold_on_every_sample_path(plan):
     assert {finding.verdict for finding in little([engine(plan)], plan)} == {"agrees"}
 
 
-@settings(max_examples=40)
+@drawn(40)
 @given(scenarios())
 def test_an_estimate_can_be_made_of_every_scenario(values):
     scenario = scenario_from_dict(values)
@@ -102,7 +102,7 @@ def test_an_estimate_can_be_made_of_every_scenario(values):
         assert document["saturation_per_s"] == pytest.approx(paper.rate_per_s / paper.utilisation)
 
 
-@settings(max_examples=40)
+@drawn(40)
 @given(scenarios(most_queries=20))
 def test_every_scenario_runs_and_contradicts_no_law(values):
     result = simulate(scenario_from_dict(values), percentiles=[50, 99])
@@ -259,7 +259,7 @@ def test_an_upper_bound_that_is_passed_is_noticed(monkeypatch):
 
 
 @given(plans())
-@settings(max_examples=60)
+@drawn(60)
 def test_a_feature_that_nobody_has_heard_of_silences_every_law(plan):
     """Of each stage, and of the funnel; what is arithmetic on paper stays."""
     trace = engine(plan)

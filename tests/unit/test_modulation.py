@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.core.laws import Law
@@ -74,7 +75,7 @@ BASES = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@drawn(60)
 @given(BASES, st.sampled_from([BURSTS, THREE, Modulation.of([1, 9], [0.01, 0.02])]), st.integers(0, 2**40))
 def test_arrivals_are_in_order_and_the_inverse_undoes_the_product(pieces, states, seed):
     base = Rate(pieces)
