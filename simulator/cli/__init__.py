@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Print the resolved scenario.",
     "catalogue": "Figures of hardware and models, each with its source.",
     "schema": "Print the JSON Schema of scenario files, or of what is written.",
+    "help": "Explain a key of a scenario: what it says, takes and defaults to.",
     "doctor": "Examine the installation, and check both engines and one law.",
     "verify": "Hold this version against known answers: is it to be trusted?",
 }

@@ -194,7 +194,8 @@ _DIGITS = r"[0-9][0-9_]*\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?"
 _DURATION = _text_like(rf"^(\s*({_DIGITS})\s*(ns|us|µs|ms|s|m|h))+\s*$", f"a duration: {units.DURATION_SPELLINGS}")
 _RATE_TEXT = rf"\s*({_DIGITS})\s*[kMGTP]?\s*/\s*(s|min|h)\s*"
 _RATE = _text_like(f"^{_RATE_TEXT}$", "a rate: 1200/s, 1.2k/s, 50k/min")
-_COUNT = _number_or(rf"^\s*({_DIGITS})\s*[kMGTP]?\s*$", "a count: 1000, 1k, 100M, 1_000")
+_COUNT_TEXT = rf"^\s*({_DIGITS})\s*[kMGTP]?\s*$"
+_COUNT = _number_or(_COUNT_TEXT, "a count: 1000, 1k, 100M, 1_000")
 _RATIO = _number_or(rf"^\s*({_DIGITS})\s*%?\s*$", "a ratio: 2% or 0.02")
 
 Duration = Annotated[float, BeforeValidator(units.parse_duration), PlainSerializer(exact_duration), _DURATION]
@@ -222,7 +223,10 @@ Text = Annotated[str, BeforeValidator(text("text")), WithJsonSchema({"type": "st
 
 def whole_type(least: int, most: int) -> Any:
     """The annotated type of a whole number."""
-    return Annotated[int, BeforeValidator(whole(least, most)), _COUNT]
+    number = {"type": "number", "minimum": least, "maximum": most}
+    either = [number, {"type": "string", "pattern": _COUNT_TEXT}]
+    described = WithJsonSchema({"anyOf": either, "description": f"a whole number from {least:,} to {most:,}"})
+    return Annotated[int, BeforeValidator(whole(least, most)), described]
 
 
 def word_type(*choices: str) -> Any:

@@ -17,6 +17,7 @@ from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
+from simulator.scenario.keys.table import with_words
 from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import loss_note, machine_contradictions
 from simulator.scenario.merge import did_you_mean
@@ -259,8 +260,8 @@ def _with_contents(said: Any) -> Any:
     return [_with_contents(item) for item in said] if isinstance(said, list) else said
 
 
-def json_schema(plugins: Plugins | None = None) -> dict[str, Any]:
-    """The JSON Schema of a scenario file, for editors; with the kinds of plug-ins, too."""
+def json_schema(plugins: Plugins | None = None, *, words: bool = True) -> dict[str, Any]:
+    """The JSON Schema of a scenario file, for editors; with the kinds of plug-ins, too, and what each key means."""
     schema = Scenario.model_json_schema(by_alias=True, mode="validation")
     schema["properties"]["extends"] = {"type": "string", "description": "a scenario file that this one changes"}
     schema["properties"]["catalogue"] = {"type": "string", "description": "a catalogue file of your own"}
@@ -276,6 +277,6 @@ def json_schema(plugins: Plugins | None = None) -> dict[str, Any]:
         schema["required"],
         schema["$defs"]["Stage"]["required"],
     )  # a file that extends another, or an overlay, is partial
-    schema = with_plugins(schema, plugins or Plugins())
+    schema = with_plugins(with_words(schema) if words else schema, plugins or Plugins())
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": schema.pop("$schema"), **schema}
