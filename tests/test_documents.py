@@ -7,10 +7,13 @@ import copy
 import importlib
 import inspect
 import json
+import os
+import re
 import typing
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -196,7 +199,7 @@ def test_the_files_of_a_sweep_obey_their_schemas(tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_answer_has_what_an_answer_has(kind):
-    """Its kind, its exit code, its document of the type that the schema is made from, and a table of every width."""
+    """Its kind, its exit code, and its document of the type that the schema is made from."""
     answer: Answer = answer_of(kind)
     assert answer.kind == kind
     assert answer.exit_code in (0, 98, 99)
@@ -206,10 +209,65 @@ def test_every_answer_has_what_an_answer_has(kind):
     names = {**vars(importlib.import_module(type(answer).__module__))}
     assert typing.get_type_hints(to_dict, names)["return"] is expected
     assert json.loads(answers.text_of(answer, "json")) == document_of(kind)
-    tables = [answers.table_of(answer, width, color) for width in (60, 80, 120) for color in (False, True)]
-    assert all(table.endswith("\n") for table in tables)
-    if kind not in ("check", "verify", "doctor"):  # these wrap, or are wide
-        assert len({answers.table_of(answer, width) for width in (60, 80, 120)}) == 1, "off a terminal nothing is cut"
+
+
+def plain(table: str) -> str:
+    """A table without its colours."""
+    return "".join(f"{line.rstrip()}\n" for line in re.sub(r"\x1b\[[0-9;]*m", "", table).splitlines())
+
+
+@pytest.mark.parametrize("long_names", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_loses_nothing_at_any_width(kind, long_names):
+    """No line is longer than the terminal is wide, and every word of the table is still there; in colour or not."""
+    answer, document = answer_of(kind), document_of(kind)
+    if long_names:
+        text = json.dumps(document).replace("only", "a_stage_whose_name_is_rather_long")
+        document = json.loads(text)
+        if f"{kind}.{kind}_table" in answers.FROM_ANSWERS:
+            return
+    shown: Answer = SimpleNamespace(kind=kind, to_dict=lambda: document) if long_names else answer
+    wide = answers.table_of(shown)
+    words = {word.strip(",:") for word in wide.split()}
+    for width in (60, 80, 120, 200):
+        table = answers.table_of(shown, width)
+        assert plain(answers.table_of(shown, width, color=True)) == table
+        assert table.endswith("\n") and max(map(len, table.splitlines())) <= width
+        if kind == "compare":  # B - A is left out where its relative change stands
+            names = [row["figure"] for row in document["figures"]]
+            assert all(name in table for name in names)
+            continue
+        there, joined = {word.strip(",:") for word in table.split()}, "".join(table.split())
+        assert {word for word in words - there if word not in joined} == set()
+
+
+def test_a_table_is_as_wide_as_columns_says(shardsim, monkeypatch):
+    """Off a terminal a table is as wide as it takes, and with COLUMNS as wide as that, everywhere."""
+    commands = [["estimate", "scenarios/web_search.yaml"], ["catalogue"], ["load", "scenarios/mm1.yaml"]]
+    commands += [["validate", "scenarios/mm1.yaml"], ["init", "--list"], ["help"], ["help", "load.rate"]]
+    for args in commands:
+        monkeypatch.delenv("COLUMNS", raising=False)
+        usual = shardsim(*args)[1]
+        for width in (60, 200):
+            monkeypatch.setenv("COLUMNS", str(width))
+            narrow = shardsim(*args)[1]
+            assert max(map(len, narrow.splitlines())) <= width, args
+            assert {word for word in usual.split() if word.strip(",:") not in narrow} == set(), args
+
+
+@pytest.mark.parametrize(("is_terminal", "columns", "width"), [(True, None, 80), (True, "60", 60), (False, "60", 60)])
+def test_the_width_is_that_of_the_terminal_unless_columns_says(monkeypatch, is_terminal, columns, width):
+    from simulator.cli import answers as printed
+
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: is_terminal))
+    monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    monkeypatch.setenv("NO_COLOR", "1")
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert (printed.table_width(), printed.text_width(), printed.wants_color()) == (width, width, False)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: False))
+    assert (printed.table_width(), printed.text_width()) == (None, printed.TEXT_WIDTH)
 
 
 def test_all_answers_are_known():

@@ -22,7 +22,8 @@ def run(line: str, folder: Path) -> str:
     """What a command prints, on both streams."""
     program, *args = line.split()
     module = {"shardsim": ["-m", "simulator"], "pytest": ["-m", "pytest", "-p", "no:cacheprovider"]}[program]
-    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "100", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"COLUMNS": "100"} if program == "pytest" else {}
     found = subprocess.run(
         [sys.executable, *module, *args], capture_output=True, text=True, cwd=folder, env=environment, check=False
     )

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from simulator.cli.progress import Line
     from simulator.documents.answer import Answer
 
+#: Letters of a line of running text where nobody says, and the least that a table is laid out in.
+TEXT_WIDTH, LEAST_WIDTH = 120, 20
+
 
 def say(line: str) -> None:
     """Say something on standard error."""
@@ -112,9 +115,16 @@ def refuse_unwritable(path: Path) -> None:
         raise click.UsageError(f"{path}: cannot be written, {error.strerror}: {above}") from None
 
 
-def table_width() -> int:
-    """Columns to draw tables in: the terminal's, else 120."""
-    return max(80, shutil.get_terminal_size((120, 24)).columns) if sys.stdout.isatty() else 120
+def table_width() -> int | None:
+    """Letters that no line of a table exceeds: those of the terminal, or what COLUMNS says; else there is no limit."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        return None
+    return max(LEAST_WIDTH, shutil.get_terminal_size((TEXT_WIDTH, 24)).columns)
+
+
+def text_width() -> int:
+    """Letters of a line of running text."""
+    return table_width() or TEXT_WIDTH
 
 
 def wants_color() -> bool:

@@ -50,5 +50,5 @@ class _Things:
         self.is_first = True
 
     def show(self, thing: Checked) -> None:
-        click.echo(("" if self.is_first else "\n") + thing.text(answers.table_width()), nl=False)
+        click.echo(("" if self.is_first else "\n") + thing.text(answers.text_width()), nl=False)
         self.is_first = False

@@ -18,13 +18,13 @@ def command(ctx: click.Context, wanted: str | None) -> None:
     from simulator.scenario.keys import explained
 
     if wanted is None:
-        click.echo(keys.listed(explained.all_parts(), answers.table_width()), nl=False)
+        click.echo(keys.listed(explained.all_parts(), answers.text_width()), nl=False)
         return
     found = explained.find_keys(wanted)
     group = ctx.find_root().command
     named = group.get_command(ctx, wanted) if isinstance(group, click.Group) else None
     if found:
-        click.echo(keys.explained(found, answers.table_width()), nl=False)
+        click.echo(keys.explained(found, answers.text_width()), nl=False)
         if named is not None:
             click.echo(f"\nThe command: shardsim {wanted} --help")
     elif named is not None:

@@ -34,7 +34,7 @@ def command(name: str | None, output: Path | None, is_list: bool, ask: bool) -> 
     if is_list:
         if name is not None or output is not None or ask:
             raise click.UsageError("--list goes alone")
-        click.echo(listed(simulator.templates(), answers.table_width()), nl=False)
+        click.echo(listed(simulator.templates(), answers.text_width()), nl=False)
         return
     if ask:
         scenario = _name_checked(name or DEFAULT_NAME)

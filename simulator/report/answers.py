@@ -18,16 +18,13 @@ FIGURES = ("capacity", "load", "sensitivity", "size")
 #: What shows more of an answer than its document holds: the arrivals of a load, the cases of a check.
 FROM_ANSWERS = ("catalogue.catalogue_table", "check.check_table", "load_figure.load_figure")
 
-#: Columns that nobody's terminal has: files are as wide.
-WIDTH = 120
 
-
-def table_of(answer: Answer, width: int = WIDTH, color: bool = False) -> str:
-    """An answer as a table."""
+def table_of(answer: Answer, width: int | None = None, color: bool = False) -> str:
+    """An answer as a table; ``width``: letters that no line exceeds, None: as many as it takes."""
     return str(_shown(answer, f"{answer.kind}.{answer.kind}_table", width, color))
 
 
-def text_of(answer: Answer, format_: str, width: int = WIDTH, color: bool = False) -> str:
+def text_of(answer: Answer, format_: str, width: int | None = None, color: bool = False) -> str:
     """An answer as text: ``json``, ``csv`` or ``markdown`` where there is one, else as a table."""
     if format_ == "json":
         return to_json(answer.to_dict())

@@ -7,7 +7,7 @@ from simulator.documents import capacity, parts
 from simulator.report.text import DASH, exact_rate, interval, notes, ratio, rendered, table
 
 
-def capacities_table(document: capacity.Capacities, width: int = 120, color: bool = False) -> str:
+def capacities_table(document: capacity.Capacities, width: int | None = None, color: bool = False) -> str:
     """Capacities at several values (``Capacities.to_dict``): a row each, the values first."""
     paths, rows = document["over"], document["capacities"]
     columns = [

@@ -9,7 +9,7 @@ from simulator.report.run import slo_row
 from simulator.report.text import exact_rate, interval, ratio, rendered, signed, table
 
 
-def capacity_table(document: capacity.Capacity, width: int = 120, color: bool = False) -> str:
+def capacity_table(document: capacity.Capacity, width: int | None = None, color: bool = False) -> str:
     """A capacity (``Capacity.to_dict``) as text."""
     lines = [parts.title_of(document), _headline(document)]
     if document["reason"]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from simulator.scenario.described import Listing
 
 
-def catalogue_table(listing: Listing, width: int = 120, color: bool = False) -> str:
+def catalogue_table(listing: Listing, width: int | None = None, color: bool = False) -> str:
     """What a scenario can name as text: all of it, or one thing with its figures."""
     document = listing.to_dict()
     parts: list[Any] = []

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from simulator.base.units import format_duration
 from simulator.documents import compare, parts
 from simulator.planning.sides import NOT_PRICED
-from simulator.report.text import DASH, cut, interval, notes, ratio, rendered, table
+from simulator.report.layout import Grid
+from simulator.report.text import DASH, cut, interval, notes, ratio, rendered
 
 #: Differences between scenarios that are listed, at most, and letters of a value.
 MOST_DIFFERENCES, MOST_LETTERS = 20, 40
 
-#: Letters between columns, columns of B - A and its interval, and letters that no line reaches.
-GAP, ABSOLUTE, WIDE = 2, (3, 4), 1000
+#: Columns of B - A and its interval.
+ABSOLUTE = (3, 4)
 
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 _LUCK = {
@@ -26,38 +26,16 @@ _LUCK = {
 }
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """A table; its first columns, ``left`` of them, are flush left."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    left: int = 1
-
-    @property
-    def width(self) -> int:
-        """Letters of a line."""
-        widest = (max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True))
-        return sum(widest) + GAP * (len(self.columns) - 1)
-
-    def without(self, places: Sequence[int]) -> _Grid:
-        """The table without some of its columns."""
-        columns, *rows = (
-            [cell for place, cell in enumerate(row) if place not in places] for row in (self.columns, *self.rows)
-        )
-        return _Grid(columns, rows, self.left)
-
-
-def compare_table(document: compare.Comparison, width: int = 120, color: bool = False) -> str:
+def compare_table(document: compare.Comparison, width: int | None = None, color: bool = False) -> str:
     """A comparison (``Comparison.to_dict``) as text.
 
-    On a terminal that is too narrow for it, B - A is left out beside its relative change; nothing is cut off.
+    Where it is too wide, B - A is left out beside its relative change; nothing is cut off.
     """
     lines: list[Any] = _head(document)
     for grid in _grids(document):
-        shown = grid.without(ABSOLUTE) if color and len(grid.columns) > max(ABSOLUTE) and grid.width > width else grid
-        lines += ["", table(shown.columns, shown.rows, shown.left)]
-    return rendered([*lines, *notes(_notes(document))], WIDE, color)
+        is_too_wide = width is not None and len(grid.columns) > max(ABSOLUTE) and grid.width > width
+        lines += ["", grid.without(ABSOLUTE) if is_too_wide else grid]
+    return rendered([*lines, *notes(_notes(document))], width, color)
 
 
 def compare_markdown(document: compare.Comparison) -> str:
@@ -88,16 +66,16 @@ def _head(document: compare.Comparison) -> list[str]:
     return [*lines, f"{' and '.join(map(str, compared))} replications of each, {_LUCK[document['luck']]}"]
 
 
-def _grids(document: compare.Comparison) -> list[_Grid]:
+def _grids(document: compare.Comparison) -> list[Grid]:
     figures = [row for row in document["figures"] if not _is_unpriced(row)]
-    grids = [_Grid(["differs", "A", "B"], _differing(document["differs"]), 3)]
+    grids = [Grid(["differs", "A", "B"], _differing(document["differs"]), 3)]
     ends = "95 % interval"
-    grids.append(_Grid(["figure", "A", "B", "B - A", ends, "change", ends, ""], [_figure(row) for row in figures]))
+    grids.append(Grid(["figure", "A", "B", "B - A", ends, "change", ends, ""], [_figure(row) for row in figures]))
     slos = _slos(document["a"]["slos"], document["b"]["slos"])
-    grids.append(_Grid(["objective", "A", "B"], slos, 3))
+    grids.append(Grid(["objective", "A", "B"], slos, 3))
     by_name = {row["figure"]: row for row in document["figures"]}
     limits = [_limit(limit, by_name[limit["figure"]]) for limit in document["limits"]]
-    grids.append(_Grid(["limit", "verdict", "change", ends], limits, 2))
+    grids.append(Grid(["limit", "verdict", "change", ends], limits, 2))
     return [grid for grid in grids if grid.rows]
 
 

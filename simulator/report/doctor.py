@@ -6,7 +6,7 @@ from simulator.documents import doctor
 from simulator.report.text import DASH, duration, rendered, table
 
 
-def doctor_table(document: doctor.Doctor, width: int = 120, color: bool = False) -> str:
+def doctor_table(document: doctor.Doctor, width: int | None = None, color: bool = False) -> str:
     """What an installation is, and whether it is sound, as text."""
     rows = [
         [

@@ -8,7 +8,7 @@ from simulator.report.fleet import fleet_line
 from simulator.report.text import DASH, duration, notes, number, rate, ratio, rendered, table
 
 
-def estimate_table(estimate: paper.Estimate, width: int = 120, color: bool = False) -> str:
+def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bool = False) -> str:
     """Paper and pencil (the document of ``shardsim estimate --format json``) as text."""
     rows, costs, calls = [], [], []
     for stage in estimate["stages"]:

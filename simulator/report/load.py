@@ -5,7 +5,7 @@ from simulator.documents import load, parts
 from simulator.report.text import DASH, number, rendered, table
 
 
-def load_table(document: load.Load, width: int = 120, color: bool = False) -> str:
+def load_table(document: load.Load, width: int | None = None, color: bool = False) -> str:
     """A load (the document of ``shardsim load --format json``) as text."""
     each = f"{document['queries'] / document['replications']:,.0f} queries measured"
     lasts = f"the first takes {_long(document['duration_s'])} after a warm-up of {_long(document['warmup_s'])}"

@@ -10,7 +10,7 @@ from simulator.report.fleet import fleet_line
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 
 
-def run_table(result: run.Run, width: int = 120, color: bool = False) -> str:
+def run_table(result: run.Run, width: int | None = None, color: bool = False) -> str:
     """A result (``Result.to_dict``) as text: latency, stages, objectives, theory, notes."""
     shown: list[Any] = [*_head(result), "", _latency(result), "", _stages(result), "", _critical(result)]
     if result["slos"]:

@@ -5,7 +5,7 @@ from simulator.documents import parts, sensitivity
 from simulator.report.text import DASH, exact_rate, interval, notes, rendered, signed, table
 
 
-def sensitivity_table(document: sensitivity.Sensitivity, width: int = 120, color: bool = False) -> str:
+def sensitivity_table(document: sensitivity.Sensitivity, width: int | None = None, color: bool = False) -> str:
     """A sensitivity (``Sensitivity.to_dict``) as text."""
     percentile = document["percentile"]
     tail_s, capacity = sensitivity.tail_s(document), document["capacity_per_s"]

@@ -12,7 +12,7 @@ MOST_ROWS = 12
 MOST_LETTERS = 150
 
 
-def size_table(document: size.Size, width: int = 120, color: bool = False) -> str:
+def size_table(document: size.Size, width: int | None = None, color: bool = False) -> str:
     """A sizing (``Sizing.to_dict``) as text."""
     paths = list(document["provenance"]["search"])
     shown: list[Any] = [parts.title_of(document), _requested(document), _headline(document)]

@@ -27,7 +27,7 @@ def _exact(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def sweep_table(document: sweep.Sweep, width: int = 120, color: bool = False) -> str:
+def sweep_table(document: sweep.Sweep, width: int | None = None, color: bool = False) -> str:
     """A sweep (``Sweep.to_dict``) as text: what was varied, and what a planner asks first."""
     provenance, points = document["provenance"], document["points"]
     head = f"{len(points)} of {provenance['points']}" if document["interrupted"] else str(len(points))

@@ -6,30 +6,31 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from simulator.base.units import format_duration, format_rate
 from simulator.documents import parts
+from simulator.report.layout import Grid, laid_out
 
 DASH = "-"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Table:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Grid:
     """A plain table; the first ``left`` columns are flush left, the others right."""
-    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        grid.add_column(column, justify="left" if place < left else "right", no_wrap=place > 0)
-    for row in rows:
-        grid.add_row(*row)
-    return grid
+    return Grid(columns, rows, left)
 
 
-def rendered(parts: Sequence[Any], width: int, color: bool) -> str:
-    """Tables and lines, one below the other, without blanks at the ends of lines."""
+def rendered(parts: Sequence[Any], width: int | None, color: bool) -> str:
+    """Tables and lines, one below the other, without blanks at the ends of lines.
+
+    ``width``: letters that no line exceeds; None: as many as it takes. A line goes on below its first word.
+    """
     out = io.StringIO()
+    wide = max((part.width for part in parts if isinstance(part, Grid)), default=0)
     console = Console(
         file=out,
-        width=max(width, 1000) if not color else width,  # nothing is cut off
+        width=max(1000, wide) if width is None else width,
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
@@ -37,7 +38,16 @@ def rendered(parts: Sequence[Any], width: int, color: bool) -> str:
         emoji=False,
     )
     for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))
+        for shown in laid_out(part, width) if isinstance(part, Grid) else [part]:
+            if not isinstance(shown, str):
+                console.print(shown)
+            elif width is None or not shown:
+                console.print(shown, soft_wrap=True)
+            else:
+                words = shown.lstrip(" ")
+                console.print(
+                    Padding(Text(words, overflow="fold"), (0, 0, 0, min(len(shown) - len(words), width // 4)))
+                )
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 

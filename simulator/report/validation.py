@@ -5,7 +5,7 @@ from simulator.documents import validation
 from simulator.report.text import rendered
 
 
-def validation_table(document: validation.Validation, width: int = 120, color: bool = False) -> str:
+def validation_table(document: validation.Validation, width: int | None = None, color: bool = False) -> str:
     """A validation (``Validation.to_dict``) as text: how large, how busy, and how many queries it needs."""
     sizes = {"stage": document["stages"], "shard": document["shards"], "replica": document["replicas"]}
     fleet = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in sizes.items())

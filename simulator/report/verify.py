@@ -24,7 +24,7 @@ RULES = (
 )
 
 
-def verify_table(document: verify.Verification, width: int = 120, color: bool = False) -> str:
+def verify_table(document: verify.Verification, width: int | None = None, color: bool = False) -> str:
     """A verification (``Verification.to_dict``) as text; what cannot be expressed is listed where all was asked for."""
     rows = [_cells(line, MOST) for line in document["lines"]]
     parts: list[Any] = [table(COLUMNS, rows, 3), ""] if rows else []

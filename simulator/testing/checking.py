@@ -41,7 +41,7 @@ class Checked:
 
     def text(self, width: int = WIDTH) -> str:
         """In words."""
-        return self.outcome.text(width) if isinstance(self.outcome, Report) else f"{self.outcome}\n"
+        return self.outcome.text(width) if isinstance(self.outcome, Report) else f"{self.outcome.text(width)}\n"
 
 
 @dataclass(frozen=True)

@@ -43,40 +43,43 @@ class LawBroken(AssertionError):
         return {"broken": broken, "others": self.others}
 
     def __str__(self) -> str:
-        law = BOOK[self.number]
-        lines = [f"{self.subject} breaks law {self.number}.", ""]
-        lines += _paragraph("Law", law.says) + _paragraph("Why", law.why)
+        return self.text()
+
+    def text(self, width: int = WIDTH) -> str:
+        """The law, and the smallest case that breaks it, in lines of at most so many letters, and of at most 100."""
+        law, width = BOOK[self.number], min(width, WIDTH)
+        lines = [*textwrap.wrap(f"{self.subject} breaks law {self.number}.", width), ""]
+        lines += _paragraph("Law", law.says, width) + _paragraph("Why", law.why, width)
         if law.unless:
-            lines += _paragraph("Unless", law.unless)
+            lines += _paragraph("Unless", law.unless, width)
         lines += ["", "Smallest case found:"]
         widest = max((len(key) for key in self.case), default=0)
         case_lines: list[str] = []
         for key, value in self.case.items():
-            case_lines += _indented(f"  {key:{widest}}  ", value)
+            case_lines += _indented(f"  {key:{widest}}  ", value, width)
         lines += [*case_lines[:MOST_LINES], *(["  ..."] if len(case_lines) > MOST_LINES else [])]
         lines.append("")
         for verdict, what in (("broken", "Broken, too"), ("held", "Held"), ("not asked", "Not asked")):
             numbers = [number for number, became in self.others.items() if became == verdict]
             if numbers:
-                lines += _paragraph(what, " ".join(numbers))
+                lines += _paragraph(what, " ".join(numbers), width)
         return "\n".join(lines)
 
 
-def _paragraph(title: str, text: str) -> list[str]:
-    return textwrap.wrap(f"{title}: {text}", WIDTH, subsequent_indent="  ")
+def _paragraph(title: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(f"{title}: {text}", width, subsequent_indent="  ")
 
 
-def _indented(key: str, value: str) -> list[str]:
+def _indented(key: str, value: str, width: int) -> list[str]:
     lines: list[str] = []
     for line in value.splitlines() or [""]:
         short = line if len(line) <= MOST_LETTERS else line[:MOST_LETTERS] + " ..."
         lead = key if not lines else " " * len(key)
-        if len(lead) + len(short) <= WIDTH:
+        if len(lead) + len(short) <= width:
             lines.append(lead + short)
         else:
-            lines += textwrap.wrap(
-                short, WIDTH, initial_indent=lead, subsequent_indent=" " * len(key), drop_whitespace=True
-            )
+            below = " " * min(len(key), width // 2)
+            lines += textwrap.wrap(short, width, initial_indent=lead, subsequent_indent=below, drop_whitespace=True)
     return lines
 
 
@@ -115,9 +118,10 @@ class Report:
     def text(self, width: int = WIDTH) -> str:
         """The laws in order, what became of each, and what was tried."""
         held = sum(row.verdict == "held" for row in self.rows)
-        lines = [f"{self.subject}: {held} of {len(self.rows)} laws hold, the others are not asked", ""]
-        if held == len(self.rows):
-            lines[0] = f"{self.subject}: all {held} laws hold"
+        how_many = f"all {held} laws hold"
+        if held < len(self.rows):
+            how_many = f"{held} of {len(self.rows)} laws hold, the others are not asked"
+        lines = [*textwrap.wrap(f"{self.subject}: {how_many}", width), ""]
         for row in self.rows:
             said = f"{row.number:4} {row.verdict:10} {BOOK[row.number].says}"
             lines += textwrap.wrap(said, width, subsequent_indent=" " * 16)
