@@ -28,8 +28,8 @@ def drawn(examples: int, **more: Any) -> settings:
     return settings(max_examples=max(1, round(EXAMPLES[PROFILE] * examples)), **more)
 
 
-# What is printed must not depend on whose terminal the tests run in. Readline, which pytest imports, says it, too, where
-# os.environ does not see it.
+# What is printed must not depend on whose terminal the tests run in; readline, which pytest imports,
+# says how wide it is, too, where os.environ does not see it.
 os.environ.pop("COLUMNS", None)
 os.unsetenv("COLUMNS")
 
