@@ -22,7 +22,6 @@ from simulator.report.load_figure import load_figure
 from simulator.running.forecast import enough_queries
 from simulator.running.portrait import portrait
 from simulator.running.run import simulate
-from simulator.scenario.recorded import read_counts
 from simulator.testing import scenarios
 from simulator.theory import estimate
 from simulator.verification.families import exponential, parsed, stage
@@ -137,7 +136,6 @@ def test_what_a_scenario_means_is_in_its_hash(tmp_path):
 
     first = hashed([600, 1200])
     (tmp_path / "other").mkdir()
-    read_counts.cache_clear()
     assert hashed([600, 1201]) != first
     same = scenario_of({"rate": profile(tmp_path / "other", [600, 1200])}).sha256()
     assert same == first
@@ -278,7 +276,7 @@ def test_world_cup_traffic_is_offered_as_counted(shared):
 @pytest.mark.parametrize(("name", "rate", "cv", "dispersion"), [("conv", 5.53, 1.09, 1.39), ("code", 2.57, 13.2, 13.2)])
 def test_the_language_model_traces_are_as_bursty_as_published(shared, name, rate, cv, dispersion):
     file = shared / "data" / f"azure_llm_2023_{name}.csv"
-    arrivals = {"kind": "trace", "file": str(file), "columns": {"work": "context_tokens"}}
+    arrivals = {"kind": "trace", "file": str(file), "column": "t_s", "columns": {"work": "context_tokens"}}
     scenario = scenario_of({"arrivals": arrivals}, {"warmup": 0})
     drawn = portrait(scenario).to_dict()["drawn"]
     assert drawn["rate_per_s"] == pytest.approx(rate, rel=2e-3)

@@ -357,7 +357,7 @@ def test_an_overlay_may_replay_a_trace_instead(tmp_path):
     (tmp_path / "trace.yaml").write_text(to_yaml(trace))
     base = ROOT / "scenarios" / "ramp.yaml"
     assert load_scenario(base, [tmp_path / "trace.yaml"]).load.arrivals.kind == "trace"
-    inline = "load.arrivals={kind: trace, file: " + str(HERE / "valid" / "trace.csv") + "}"
+    inline = "load.arrivals={kind: trace, file: " + str(HERE / "valid" / "trace.csv") + ", column: first}"
     assert load_scenario(ROOT / "scenarios" / "mm1.yaml", sets=[inline]).load.rate_per_s is None
 
 

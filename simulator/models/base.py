@@ -6,6 +6,7 @@ from typing import Protocol
 from simulator.base.hardware import Hardware
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
+from simulator.models.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class CostModel(Protocol):
         ...
 
     @property
-    def spread(self) -> Law | None:
-        """The law of the task factor where the model brings its own; else None."""
+    def spread(self) -> Spread | None:
+        """How its times vary, where the model says it; else None."""
         ...
 
     @property
@@ -90,7 +91,7 @@ class ItemModel:
         return None
 
     @property
-    def spread(self) -> Law | None:
+    def spread(self) -> Spread | None:
         """None: its times are exact but for what the scenario says."""
         return None
 

@@ -14,6 +14,7 @@ from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.models.base import UNKNOWN, Demand, Operations
+from simulator.models.spread import Spread, hiccups_among
 
 
 @dataclass(frozen=True)
@@ -21,37 +22,41 @@ class MeasuredModel:
     """Mean time by number of items: linear between the sizes measured, last slope beyond, constant below.
 
     Where means fall from one size to the next they are replaced by the nearest ones (in least squares, each size as
-    often as it was measured) that do not; ``changed`` says at which sizes.
+    often as it was measured) that do not; ``changed`` says at which sizes. Hiccups are no part of the means of sizes:
+    what they add on average is added to all.
 
     >>> model = MeasuredModel.of([10.0, 10.0, 20.0, 20.0], [0.9, 1.1, 1.5, 2.5])
     >>> for piece in model.pieces():
     ...     print(piece)
     Piece(items=0.0, seconds=1.0, seconds_per_item=0.0)
     Piece(items=10.0, seconds=1.0, seconds_per_item=0.1)
-    >>> model.spread.points
-    (0.75, 0.9, 1.1, 1.25)
+    >>> sorted(model.spread.factors)
+    [0.75, 0.9, 1.1, 1.25]
     """
 
-    sizes: tuple[float, ...]  #: increasing, at least two
-    means_s: tuple[float, ...]  #: non-decreasing
+    sizes: tuple[float, ...]  #: increasing; one: its time is that of any number of items
+    means_s: tuple[float, ...]  #: non-decreasing, without hiccups
     changed: tuple[float, ...] = ()  #: sizes whose mean was not the one measured
-    spread: Law | None = None  #: times over the mean of their size; None where nothing was measured twice
+    spread: Spread | None = None  #: of times at one size; None where nothing was measured twice
     overhead_s: float = 0.0
     law: Law | None = None
     parameter_bytes: float = 0.0
 
     @staticmethod
-    def of(items: Sequence[float], times_s: Sequence[float], overhead_s: float = 0.0) -> MeasuredModel:
-        """From one row a measurement, in any order; at two sizes or more."""
+    def of(items: Sequence[float] | F8, times_s: Sequence[float] | F8, overhead_s: float = 0.0) -> MeasuredModel:
+        """From one row a measurement, in any order."""
         sizes, place, counts = np.unique(np.array(items), return_inverse=True, return_counts=True)
         times = np.array(times_s)
-        measured_s = np.bincount(place, weights=times) / counts
-        means_s = non_decreasing(measured_s, counts)
+        is_hiccup = hiccups_among(times, place, len(sizes))
+        usual = np.bincount(place[~is_hiccup], minlength=len(sizes))
+        measured_s = np.bincount(place[~is_hiccup], weights=times[~is_hiccup]) / usual
+        means_s = non_decreasing(measured_s, usual)
         changed = sizes[means_s != measured_s]
         spread = None
         if counts.max() > 1:
-            factors = (times / measured_s[place])[counts[place] > 1]
-            spread = Law.empirical((factors / factors.mean()).tolist())
+            factors = (times / measured_s[place])[(counts[place] > 1) & ~is_hiccup]
+            extras_s = (times - measured_s[place])[is_hiccup]
+            spread = Spread(tuple((factors / factors.mean()).tolist()), tuple(extras_s.tolist()))
         return MeasuredModel(
             tuple(sizes.tolist()), tuple(means_s.tolist()), tuple(changed.tolist()), spread, overhead_s
         )
@@ -60,9 +65,11 @@ class MeasuredModel:
         """Time of a call over items."""
         points = list(zip(self.sizes, self.means_s, strict=True))
         slopes = [(two[1] - one[1]) / (two[0] - one[0]) for one, two in pairwise(points)]
-        pieces = [] if self.sizes[0] == 0 else [Piece(0.0, self.overhead_s + self.means_s[0], 0.0)]
+        besides_s = self.overhead_s + (0.0 if self.spread is None else self.spread.mean_extra_s)
+        is_flat = self.sizes[0] > 0 or not slopes
+        pieces = [Piece(0.0, besides_s + self.means_s[0], 0.0)] if is_flat else []
         for (size, mean_s), slope in zip(points, slopes, strict=False):
-            pieces.append(Piece(size, self.overhead_s + mean_s, slope))
+            pieces.append(Piece(size, besides_s + mean_s, slope))
         return tuple(pieces)
 
     def demand(self) -> Demand | None:
@@ -99,7 +106,7 @@ class TimeModel:
     """The whole task's time alone as a law, in seconds."""
 
     law: Law
-    spread: Law | None = None  #: the law has it
+    spread: Spread | None = None  #: the law has it
     parameter_bytes: float = 0.0
 
     def pieces(self) -> tuple[Piece, ...]:

@@ -15,6 +15,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.models.base import UNKNOWN, Demand, Operations
+from simulator.models.spread import Spread
 from simulator.plugins.calls import called, non_decreasing, numbers
 
 #: Items up to which ``service_s`` is tabulated; beyond, its last slope goes on.
@@ -58,7 +59,7 @@ class PluggedModel:
         return None
 
     @property
-    def spread(self) -> Law | None:
+    def spread(self) -> Spread | None:
         """None: the scenario says it."""
         return None
 

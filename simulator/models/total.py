@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.models.base import UNKNOWN, CostModel, Demand, Operations, call_s, seconds_of
+from simulator.models.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class SumModel:
         return next((part.law for part in self.parts if part.law is not None), None)
 
     @property
-    def spread(self) -> Law | None:
+    def spread(self) -> Spread | None:
         """That of the part that has one."""
         return next((part.spread for part in self.parts if part.spread is not None), None)
 

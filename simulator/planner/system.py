@@ -7,6 +7,7 @@ from simulator.core import plan, routing
 from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.laws import Law
 from simulator.models import CostModel
+from simulator.models.base import seconds_of
 from simulator.planner.load import work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import lost_shards
@@ -15,12 +16,16 @@ from simulator.scenario.stage import Routing
 
 def make_system(scenario: Scenario) -> plan.System:
     """Lay out all of a scenario's plans that is the same in every replication and at every load."""
-    parts = [stage_parts(stage, scenario, index == 0) for index, stage in enumerate(scenario.stages)]
+    parts, handed = [], 1.0
+    for index, stage in enumerate(scenario.stages):
+        candidates = handed if stage.candidates is None else stage.candidates.law.mean()
+        parts.append(stage_parts(stage, scenario, index == 0, candidates))
+        handed = min(candidates, math.inf if stage.keep is None else float(stage.keep))
     return lay_out(parts, work_law(scenario))
 
 
-def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
-    """One stage in nanoseconds and numbers."""
+def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidates: float) -> StageParts:
+    """One stage in nanoseconds and numbers; ``mean_candidates``: about how many it is given for a query."""
     model = stage.cost_model(scenario.hardware)
     timed = model.law
     candidates = Law.none() if stage.candidates is None else stage.candidates.law
@@ -37,7 +42,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool) -> StageParts:
         workers=stage.workers,
         knots=knots or [(0.0, 0.0, 0.0)],
         time=Law.none() if timed is None else timed.scaled(NS_PER_S),
-        task=_task_factor(stage, model),
+        task=_task_factor(stage, model, mean_candidates / stage.shards),
         machine=stage.variability.machine.law,
         response=_in_ns(stage.network.response.law),
         candidates=candidates,
@@ -60,10 +65,13 @@ def _policy(stage_routing: Routing) -> int:
     return routing.BY_NAME[stage_routing.policy].code if plugin is None else routing.PLUGGED_CODES[plugin.mark.looks_at]
 
 
-def _task_factor(stage: Stage, model: CostModel) -> Law:
+def _task_factor(stage: Stage, model: CostModel, items: float) -> Law:
+    """Of hiccups, which take as long at any size, over the time of a task of ``items`` items: that of the mean task."""
     if model.law is not None:
         return ONE  # the law has the spread
-    return stage.variability.task.law if model.spread is None else model.spread
+    return (
+        stage.variability.task.law if model.spread is None else model.spread.law(seconds_of(model.pieces(), items)[0])
+    )
 
 
 def _in_ns(law: Law) -> Law:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Unpack
 
-from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioError, UnavailableError
+from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioError
 from simulator.documents import sweep as documents
 from simulator.planning.frames import frame, html
 from simulator.planning.grid import Grid
@@ -15,7 +15,6 @@ from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution, Spread
 from simulator.running.run import simulate
 from simulator.scenario import Scenario
-from simulator.scenario.files import TraceError
 
 
 @dataclass(frozen=True)
@@ -192,8 +191,6 @@ def _answer(item: _Item) -> Row:
         result = simulate(scenario, percentiles=percentiles)
     except (ScenarioError, ContradictionError) as error:
         return error_row(error)
-    except TraceError as error:  # it was there when the points were checked
-        raise UnavailableError(f"{error.file}: {error.message}; workers need the files of a scenario, too") from None
     if result.interrupted:
         raise KeyboardInterrupt  # a point is whole or it is not there
     return row_of(result)

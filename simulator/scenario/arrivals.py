@@ -10,9 +10,10 @@ from simulator.core.laws import gamma
 from simulator.core.plan import F8
 from simulator.plugins import Kind
 from simulator.scenario import fields
-from simulator.scenario.files import TraceError
+from simulator.scenario.held import FileOfNumbers
 from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace
+from simulator.scenario.rows import TraceError
 from simulator.workload.plugged import PluggedGaps
 
 #: States of modulated arrivals, at most.
@@ -99,7 +100,7 @@ class TraceArrivals(fields.Part):
     """A recorded load, replayed."""
 
     kind: Literal["trace"]
-    file: fields.Text
+    file: FileOfNumbers
     column: fields.Text | None = None
     unit: fields.word_type("s", "ms", "us", "ns") = "s"  # type: ignore[valid-type]
     values: fields.word_type(TIMESTAMPS, GAPS) = TIMESTAMPS  # type: ignore[valid-type]
@@ -114,14 +115,14 @@ class TraceArrivals(fields.Part):
         try:
             timestamp_s = self.timestamps()
         except TraceError as error:
-            raise fields.file_problem(error.file, error.line, error.message) from None
+            raise fields.file_problem(error) from None
         if timestamp_s[-1] == timestamp_s[0]:
             yield ("file",), "all rows of the trace have one instant, so it has no rate; it needs rows at two instants"
 
     def trace(self) -> Trace:
         """Its rows."""
         unit_s = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[self.unit]
-        return read_trace(self.file, self.column, unit_s, self.values, self.columns.work)
+        return self.file.read(read_trace, self.column, unit_s, self.values, self.columns.work)
 
     def timestamps(self) -> F8:
         """Instants of its rows, (rows,) float64 seconds."""

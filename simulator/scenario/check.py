@@ -8,9 +8,10 @@ from pydantic import BaseModel, ValidationError
 from simulator.base.errors import Problem, ScenarioError
 from simulator.plugins import Plugins
 from simulator.scenario.fields import FITS, shown
-from simulator.scenario.files import located, short
+from simulator.scenario.files import by_command, short
+from simulator.scenario.held import File
 from simulator.scenario.merge import did_you_mean
-from simulator.scenario.nodes import Node
+from simulator.scenario.nodes import Mark, Node
 from simulator.scenario.plugged import PLUGINS, WRONG_KIND, WRONG_PLUGIN, is_plugged, keys_of
 from simulator.scenario.schema import Scenario
 
@@ -63,8 +64,8 @@ def _with_paths(node: Node, key: str = "") -> Any:
         return {name: _with_paths(child, name) for name, child in node.value.items()}
     if isinstance(node.value, list):
         return [_with_paths(child) for child in node.value]
-    if key == "file" and isinstance(node.value, str):
-        return located(node.value, node.mark.file)
+    if key == "file" and isinstance(node.value, str) and not isinstance(node.value, File):
+        return File.named(node.value, node.mark.file, by_command(node.mark.file))  # of an entry of a catalogue
     return node.value
 
 
@@ -76,7 +77,7 @@ def _problems(root: Node, error: Any, plugins: Plugins) -> Iterator[Problem]:
             at, deeper, missing = _walk(root, (*error["loc"], *field))
             yield at.mark.problem(_dotted([*deeper, *missing]), message)
     elif kind == "trace":
-        yield Problem(short(context["file"]), context["line"], 1 if context["line"] else 0, "", context["message"])
+        yield _in_file(node, path, context)
     elif kind in (WRONG_KIND, WRONG_PLUGIN):
         at = node.value["kind"] if isinstance(node.value, dict) and kind == WRONG_KIND else node
         yield at.mark.problem(_dotted([*path, "kind"] if at is not node else path), context["message"])
@@ -96,6 +97,16 @@ def _problems(root: Node, error: Any, plugins: Plugins) -> Iterator[Problem]:
         yield node.mark.problem(_dotted(path), f"must be {context['expected']}, got {shown(node.plain())}")
     else:
         yield node.mark.problem(_dotted(path), f"{error['msg'][:1].lower()}{error['msg'][1:]}")
+
+
+def _in_file(node: Node, path: list[str | int], context: dict[str, Any]) -> Problem:
+    """A mistake in a file of numbers: at its place there, or, if the file as a whole is wrong, where it is named."""
+    file = short(context["file"])
+    named = node.value.get("file") if isinstance(node.value, dict) else None
+    if context["line"] or named is None:
+        return Problem(file, context["line"], context["column"], "", context["message"])
+    mark: Mark = named.mark
+    return mark.problem(_dotted([*path, "file"]), f"{file}: {context['message']}")
 
 
 def _wrong_kind(node: Node, path: list[str | int], context: dict[str, Any]) -> Problem:

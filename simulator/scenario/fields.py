@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from simulator.base import units
 from simulator.scenario.merge import did_you_mean
+from simulator.scenario.rows import TraceError
 
 Path = tuple[str | int, ...]
 Contradiction = tuple[Path, str]
@@ -52,9 +53,10 @@ class Part(BaseModel):
         return self
 
 
-def file_problem(file: str, line: int, message: str) -> PydanticCustomError:
+def file_problem(error: TraceError) -> PydanticCustomError:
     """A mistake in a file that the scenario names; ``check`` reports it at its place there."""
-    return PydanticCustomError("trace", "trace", {"file": file, "line": line, "message": message})
+    said = {"file": str(error.file), "line": error.line, "column": error.column, "message": error.message}
+    return PydanticCustomError("trace", "trace", said)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,26 +1,124 @@
-"""Files that a scenario names: where they are, reading them, and numbers from columns of a CSV file."""
+"""Files that a scenario names: where they are, opening them without waiting for ever, and reading a scenario's own.
 
-import csv
-import math
+What a file names is a regular file. What the command line names may be a pipe, too, which is given up when no byte
+comes for ten seconds.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import stat
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import MOST_BYTES, Node, compose
 
+#: Seconds without a byte after which a pipe is given up.
+PATIENCE_S = 10.0
 
-def read(file: str) -> Node:
-    """Read a file; ``-`` is standard input. Raises ScenarioError where it cannot be read or is not well-formed."""
+_KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Unreadable(ValueError):
+    """A file is none that is read here."""
+
+
+class _Patient(io.RawIOBase):
+    """Bytes of a pipe, or of standard input, waited for, but not for ever."""
+
+    def __init__(self, descriptor: int, closes: bool) -> None:
+        self.descriptor, self.closes = descriptor, closes
+        self.poll = select.poll()
+        self.poll.register(descriptor, select.POLLIN)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, room: Any) -> int:
+        """What there is. Raises Unreadable where nothing comes."""
+        wait_ms = None if os.isatty(self.descriptor) else PATIENCE_S * 1000
+        if not self.poll.poll(wait_ms):
+            raise Unreadable(f"given up: no byte came for {PATIENCE_S:g} s; is anything written into it?")
+        got = os.read(self.descriptor, len(room))
+        room[: len(got)] = got
+        return len(got)
+
+    def close(self) -> None:
+        """Leave standard input open."""
+        if self.closes and not self.closed:
+            os.close(self.descriptor)
+        super().close()
+
+
+def opened(file: str, may_be_pipe: bool = False) -> BinaryIO:
+    """The bytes of a file; ``-`` is standard input.
+
+    Parameters
+    ----------
+    file
+        Its name.
+    may_be_pipe
+        Whether it may be other than a regular file: because the command line names it.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it cannot be read: ``unreadable`` says why. Of these Unreadable, if it is not such a file; reading from it
+        raises that if nothing comes.
+    """
     if file == "-":
-        return compose(sys.stdin.read(MOST_BYTES + 1), "-")
+        return _standard_input()
+    _refuse_kind(Path(file).stat().st_mode, may_be_pipe)  # unopened: whoever writes into a pipe goes on waiting
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        with Path(file).open("rb") as source:
+        mode = os.fstat(descriptor).st_mode
+        _refuse_kind(mode, may_be_pipe)
+        if stat.S_ISREG(mode):
+            return os.fdopen(descriptor, "rb")
+        return io.BufferedReader(_Patient(descriptor, closes=True))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _refuse_kind(mode: int, may_be_pipe: bool) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode) and not may_be_pipe:
+        kind = next((name for is_one, name in _KINDS if is_one(mode)), "not a file")
+        raise Unreadable(f"{kind}, and not a regular file; give the name of a file")
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None or sys.stdin.closed:
+        raise Unreadable("closed")
+    try:
+        descriptor = sys.stdin.fileno()
+    except (OSError, ValueError):  # not of the system: a notebook, a test
+        return cast(BinaryIO, getattr(sys.stdin, "buffer", None)) or io.BytesIO(sys.stdin.read().encode())
+    return io.BufferedReader(_Patient(descriptor, closes=False))
+
+
+def read(file: str, may_be_pipe: bool = False) -> Node:
+    """Read a file; ``-`` is standard input. Raises ScenarioError where it cannot be read or is not well-formed."""
+    try:
+        with opened(file, may_be_pipe) as source:
             raw = source.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have, too
         raise ScenarioError([Problem(file, 0, 0, "", f"cannot be read: {unreadable(error)}")]) from None
+    if len(raw) > MOST_BYTES:
+        raise ScenarioError([Problem(file, 0, 0, "", f"the file has more than {MOST_BYTES // 10**6} MB")])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -34,11 +132,19 @@ def unreadable(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+def by_command(named_in: str) -> bool:
+    """Whether what is named there is named by the command line, or by a program, and not by a file."""
+    return named_in.startswith(("<", "--"))
+
+
 def located(file: str, named_in: str) -> str:
     """Absolute path of a file named in a scenario; on the command line or standard input, from where we are."""
-    folder = Path() if named_in in ("-", "") or named_in.startswith(("<", "--")) else Path(named_in).parent
+    folder = Path() if named_in in ("-", "") or by_command(named_in) else Path(named_in).parent
     try:
-        return str((folder / Path(file).expanduser()).resolve())
+        path = folder / Path(file).expanduser()
+        resolved = path.resolve()
+        is_pipe = not resolved.exists() and path.exists()  # <(zcat x) is /dev/fd/63, a link to no file
+        return str(path.absolute() if is_pipe else resolved)
     except (OSError, ValueError, RuntimeError):
         return file  # not a path at all: whoever opens it says so
 
@@ -49,110 +155,3 @@ def short(path: str) -> str:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
         return path
-
-
-class TraceError(ValueError):
-    """A file of numbers is wrong; with its line, counted from 1, or 0 for the whole file."""
-
-    def __init__(self, file: str, line: int, message: str) -> None:
-        super().__init__(message)
-        self.file = file
-        self.line = line
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that is wanted."""
-
-    what: str  #: what its cells are: the instant, the count
-    name: str | None = None  #: in the header; None: the first column
-    must_choose: bool = False  #: without a name the file must have no other column
-
-
-def read_numbers(file: str, columns: Sequence[Column]) -> Iterator[tuple[int, list[float]]]:
-    """Lines of a CSV file, counted from 1, with the finite number in each of the columns; blank lines are left out.
-
-    A first line is a header if a column has a name or its first cell is not a number.
-
-    Raises
-    ------
-    TraceError
-        If the file cannot be read, has no such column, or a cell is not a number that is finite and at least 0.
-    """
-    places: list[int] | None = None
-    for line, cells in read_rows(file):
-        if places is None:
-            is_header = any(column.name is not None for column in columns) or not is_number(cells[0])
-            places = [_place(file, line, column, cells, is_header) for column in columns]
-            if is_header:
-                continue
-        yield line, [_number(file, line, cells, *pair) for pair in zip(places, columns, strict=True)]
-
-
-def read_rows(file: str) -> Iterator[tuple[int, list[str]]]:
-    """Lines of a CSV file, counted from 1, with their cells; blank lines are left out.
-
-    Raises
-    ------
-    TraceError
-        If the file cannot be read or is not such a file.
-    """
-    try:
-        path = Path(file)
-        if path.is_char_device() or path.is_block_device():
-            raise TraceError(file, 0, "cannot be read: a device, not a file")
-        with path.open(newline="", encoding="utf-8-sig") as source:
-            rows = csv.reader(source)
-            for cells in rows:
-                if any(cell.strip() for cell in cells):
-                    yield rows.line_num, cells
-    except UnicodeDecodeError:
-        raise TraceError(file, 0, "is not UTF-8 text") from None
-    except csv.Error as error:
-        raise TraceError(file, rows.line_num, f"is not a CSV file: {error}") from None
-    except TraceError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise TraceError(file, 0, f"cannot be read: {unreadable(error)}") from None
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell is a number, finite or not."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _place(file: str, line: int, column: Column, cells: list[str], is_header: bool) -> int:
-    names = [cell.strip() for cell in cells]
-    if column.name is not None:
-        if column.name not in names:
-            raise TraceError(file, line, f"no column {column.name!r}{did_you_mean(column.name, names)}")
-        return names.index(column.name)
-    if column.must_choose and len(names) > 1:
-        which = f" ({', '.join(names)})" if is_header else " and no header"
-        cure = (
-            f"say which is the {column.what}, like column: {names[-1]}"
-            if is_header
-            else "give it a first line with their names"
-        )
-        raise TraceError(file, line, f"{len(names)} columns{which}; {cure}")
-    return 0
-
-
-def _number(file: str, line: int, cells: list[str], place: int, column: Column) -> float:
-    if place >= len(cells):
-        raise TraceError(file, line, f"only {len(cells)} columns here, the {column.what} is in column {place + 1}")
-    cell = cells[place].strip()
-    try:
-        number = float(cell)
-    except ValueError:
-        raise TraceError(file, line, f"{cell!r} is not a number") from None
-    if not math.isfinite(number):
-        raise TraceError(file, line, f"{cell} is not a finite number")
-    if number < 0:
-        raise TraceError(file, line, f"the {column.what} {cell} is negative")
-    return number

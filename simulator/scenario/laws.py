@@ -19,9 +19,10 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.models.plugged_law import law_of
 from simulator.plugins import Kind
 from simulator.scenario import fields
-from simulator.scenario.files import TraceError
+from simulator.scenario.held import FileOfNumbers
 from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.recorded import read_law
+from simulator.scenario.rows import TraceError
 
 #: Seconds of a unit of a column.
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -135,12 +136,12 @@ class LawByValue(LawByNumbers):
 class LawByFile(LawPart):
     """A law by what was measured."""
 
-    file: fields.Text
+    file: FileOfNumbers
 
     @property
     def law(self) -> Law:
         """In seconds, as numbers, or over its mean."""
-        law = read_law(self.file)
+        law = self.file.read(read_law)
         if self.form is FACTOR:
             return law.scaled(1 / law.mean())
         return law.scaled(SECONDS[self.unit]) if self.form is DURATION else law  # type: ignore[attr-defined]
@@ -148,9 +149,9 @@ class LawByFile(LawPart):
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """The file must be one."""
         try:
-            read_law(self.file)
+            self.file.read(read_law)
         except TraceError as error:
-            raise fields.file_problem(error.file, error.line, error.message) from None
+            raise fields.file_problem(error) from None
         return ()
 
 

@@ -9,7 +9,8 @@ from simulator.plugins import Plugins, load_plugins
 from simulator.scenario.catalogue import with_catalogue
 from simulator.scenario.check import check
 from simulator.scenario.fields import shown
-from simulator.scenario.files import located, read, short
+from simulator.scenario.files import by_command, located, read, short
+from simulator.scenario.held import File
 from simulator.scenario.merge import merge, override
 from simulator.scenario.nodes import Mark, Node, compose, node_of
 from simulator.scenario.schema import Scenario
@@ -49,9 +50,9 @@ def load_scenario(
     """
     given = load_plugins(plugins)
     name = str(path)
-    root = _extended(read(name), name, ())
+    root = _extended(read(name, may_be_pipe=True), name, ())
     for overlay in overlays:
-        root = merge(root, _extended(read(str(overlay)), str(overlay), ()))
+        root = merge(root, _extended(read(str(overlay), may_be_pipe=True), str(overlay), ()))
     stem = "scenario" if name == "-" else Path(name).stem
     return _finished(root, _of_set(sets), name, stem, plugins=given)
 
@@ -119,6 +120,7 @@ def _finished(
     if isinstance(root.value, dict) and "name" not in root.value:
         safe = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "_" for letter in stem)
         root = Node({"name": Node(safe, root.mark), **root.value}, root.mark)
+    root = _with_files(root)
     resolved, problems = with_catalogue(root)
     try:
         scenario = check(resolved, source, fits, plugins)
@@ -130,14 +132,25 @@ def _finished(
     return scenario.read_from(_anchored(root))
 
 
-def _anchored(node: Node, key: str = "") -> Node:
-    """A tree in which files are named by absolute paths, so that it means the same wherever it is read again."""
+def _anchored(node: Node) -> Node:
+    """A tree in which the catalogue is named by its absolute path, so that it means the same wherever it is read."""
+    if not isinstance(node.value, dict) or "catalogue" not in node.value:
+        return node
+    named = node.value["catalogue"]
+    if not isinstance(named.value, str):
+        return node
+    return Node({**node.value, "catalogue": Node(located(named.value, named.mark.file), named.mark)}, node.mark)
+
+
+def _with_files(node: Node, key: str = "") -> Node:
+    """A tree in which each ``file`` is one that keeps what is read of it: so it is read once."""
     if isinstance(node.value, dict):
-        return Node({name: _anchored(child, name) for name, child in node.value.items()}, node.mark)
+        return Node({name: _with_files(child, name) for name, child in node.value.items()}, node.mark)
     if isinstance(node.value, list):
-        return Node([_anchored(child) for child in node.value], node.mark)
-    if key in ("file", "catalogue") and isinstance(node.value, str):
-        return Node(located(node.value, node.mark.file), node.mark)
+        return Node([_with_files(child) for child in node.value], node.mark)
+    if key == "file" and isinstance(node.value, str) and not isinstance(node.value, File):
+        named_in = node.mark.file
+        return Node(File.named(node.value, named_in, by_command(named_in)), node.mark)
     return node
 
 

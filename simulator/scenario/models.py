@@ -1,7 +1,7 @@
 """The ``model`` of a stage as it is written: linear, tree, deep, embedding, measured, time, or a sum of them."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -12,11 +12,12 @@ from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.tree import VISIT_S, depth_of
 from simulator.scenario import fields
-from simulator.scenario.files import TraceError
+from simulator.scenario.held import FileOfNumbers
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.model_part import ModelPart, PluggedSpec
 from simulator.scenario.plugged import or_plugged
-from simulator.scenario.recorded import Rows, read_measured
+from simulator.scenario.recorded import Measured, read_measured
+from simulator.scenario.rows import TraceError
 
 #: Units of a column of times, in seconds.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -190,7 +191,7 @@ class MeasuredSpec(ModelPart):
     """Times by number of items, from a CSV file of measurements."""
 
     kind: Literal["measured"]
-    file: fields.Text
+    file: FileOfNumbers
     items: fields.Text | None = None
     time: fields.Text | None = None
     unit: fields.word_type(*UNITS) = "s"  # type: ignore[valid-type]
@@ -201,37 +202,39 @@ class MeasuredSpec(ModelPart):
         try:
             self.rows()
         except TraceError as error:
-            raise fields.file_problem(error.file, error.line, error.message) from None
+            raise fields.file_problem(error) from None
         return ()
 
-    def rows(self) -> Rows:
+    def rows(self) -> Measured:
         """Items and times in seconds of each row."""
-        return read_measured(self.file, self.items, self.time, UNITS[self.unit])
+        return self.file.read(read_measured, self.items, self.time, UNITS[self.unit])
 
     def has_spread(self) -> bool:
         """Whether anything was measured twice."""
         return self.cost_model(None).spread is not None
 
     def notes(self, hardware: Hardware | None) -> list[str]:
-        """That measured means fall, where they do."""
-        changed = self.measured().changed
-        if not changed:
-            return []
-        sizes = ", ".join(f"{size:g}" for size in changed[:5]) + (", ..." if len(changed) > 5 else "")
-        return [f"measured times fall with more items; made non-decreasing at {sizes} items"]
+        """What of the measurements is not taken as it stands."""
+        model, mixed, notes = self.measured(), self.rows().mixed, []
+        if model.changed:
+            sizes = ", ".join(f"{size:g}" for size in model.changed[:5]) + (", ..." if len(model.changed) > 5 else "")
+            notes.append(f"measured times fall with more items; made non-decreasing at {sizes} items")
+        if len(model.sizes) == 1:
+            notes.append(f"times were measured at {model.sizes[0]:g} items only; they are taken for any number")
+        if model.spread is not None and model.spread.extras_s:
+            notes.append(model.spread.note())
+        if mixed:
+            several = "several configurations seem mixed, keep the rows of one"
+            notes.append(f"measured times at one number of items differ by {', '.join(mixed)}: {several}")
+        return notes
 
     def measured(self) -> models.MeasuredModel:
         """The cost law."""
-        return _measured(self.rows(), self.overhead_s)
+        return replace(self.rows().model, overhead_s=self.overhead_s)
 
     def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
         return self.measured()
-
-
-@lru_cache(maxsize=16)
-def _measured(rows: Rows, overhead_s: float) -> models.MeasuredModel:
-    return models.MeasuredModel.of(*rows, overhead_s)
 
 
 _PLUGGED = or_plugged("models", PluggedSpec)

@@ -7,8 +7,9 @@ from pydantic import BeforeValidator, Field, model_serializer
 
 from simulator.core.plan import F8
 from simulator.scenario import fields
-from simulator.scenario.files import TraceError
+from simulator.scenario.held import FileOfNumbers
 from simulator.scenario.recorded import read_counts
+from simulator.scenario.rows import TraceError
 
 
 class ConstantRate(fields.Part):
@@ -63,7 +64,7 @@ class ProfileRate(fields.Part):
     """Counts of queries in equal intervals, from a CSV file."""
 
     kind: Literal["profile"]
-    file: fields.Text
+    file: FileOfNumbers
     column: fields.Text | None = None
     interval_s: fields.PositiveDuration = Field(alias="interval")
     shape: fields.word_type("step", "linear") = "step"  # type: ignore[valid-type]
@@ -73,12 +74,12 @@ class ProfileRate(fields.Part):
         try:
             self.counts()
         except TraceError as error:
-            raise fields.file_problem(error.file, error.line, error.message) from None
+            raise fields.file_problem(error) from None
         return ()
 
     def counts(self) -> F8:
         """Queries in each interval, (rows,)."""
-        return read_counts(self.file, self.column)
+        return self.file.read(read_counts, self.column)
 
     @property
     def is_constant(self) -> bool:

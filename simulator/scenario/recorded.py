@@ -1,41 +1,48 @@
-"""What was recorded, from CSV files: the instants or counts of a load, a law's values, the times of a model."""
+"""What was recorded, from tables: the instants or counts of a load, a law's values, the times of a model."""
 
-import math
+from __future__ import annotations
+
+from array import array
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from simulator.core.laws import Law
 from simulator.core.plan import F8, frozen
-from simulator.scenario.files import Column, TraceError, is_number, read_numbers, read_rows
-from simulator.scenario.merge import did_you_mean
+from simulator.models import MeasuredModel
+from simulator.scenario.cells import Instants, Numbers
+from simulator.scenario.labels import labels_of
+from simulator.scenario.rows import Row, TraceError
+from simulator.scenario.tables import Column, Table
 
 TIMESTAMPS, GAPS = "timestamps", "gaps"
+
+#: Counts, and values of a law, at most: their squares are added up.
+MOST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
     """Queries as they were recorded."""
 
-    timestamp_s: F8  #: (rows,) non-decreasing
+    timestamp_s: F8  #: (rows,) non-decreasing, the first 0 where they are instants
     work: F8 | None  #: (rows,) of mean 1; None: not recorded
 
 
-@lru_cache(maxsize=16)
 def read_trace(
-    file: str, column: str | None, unit_s: float, values: str = TIMESTAMPS, work: str | None = None
+    table: Table, column: str | None, unit_s: float, values: str = TIMESTAMPS, work: str | None = None
 ) -> Trace:
     """Read a trace.
 
     Parameters
     ----------
-    file
-        A CSV file; its first line may be a header.
+    table
+        Its first line may be a header.
     column
-        Name of the column of instants or gaps; None: the first.
+        Name of the column of instants or gaps; None: the only one there is.
     unit_s
-        Seconds of one unit of the column.
+        Seconds of one unit of the column; dates have none.
     values
         TIMESTAMPS, or GAPS: each the time since the row above, so that of the first row does not matter.
     work
@@ -48,28 +55,35 @@ def read_trace(
         above it; or if all the work is 0.
     """
     what = "instant" if values == TIMESTAMPS else "gap"
-    columns = [Column(what, column)] + ([] if work is None else [Column("work", work)])
-    recorded: list[float] = []
-    weights: list[float] = []
-    for line, (value, *rest) in read_numbers(file, columns):
-        if values == TIMESTAMPS and recorded and value < recorded[-1]:
-            above = f"the {what} {value!r} is before {recorded[-1]:g} in the row above"
-            raise TraceError(file, line, f"{above}; sort the rows by time")
-        recorded.append(value)
-        weights += rest
+    place, *others = table.places([Column(what, column)] + ([] if work is None else [Column("work", work)]))
+    instants = Instants(what, place, unit_s) if values == TIMESTAMPS else Numbers(what, place)
+    weights = [Numbers("work", other) for other in others]
+    recorded, weight = array("d"), array("d")
+    for row in table.rows():
+        recorded.append(instants.of(row))
+        for one in weights:
+            weight.append(one.of(row))
+    for numbers in (instants, *weights):
+        numbers.end()
     if not recorded:
-        raise TraceError(file, 0, f"the trace is empty: it has no row of {what}s")
-    timestamp_s = np.array(recorded) * unit_s
+        raise TraceError(table.file, 0, f"the trace is empty: it has no row of {what}s")
+    timestamp_s = np.array(recorded)
     if values == GAPS:
-        timestamp_s = np.cumsum(timestamp_s)
-    if work is not None and not sum(weights) > 0:
-        raise TraceError(file, 0, f"all of column {work!r} is 0: no query has any work")
-    relative = None if work is None else frozen(np.array(weights) / np.mean(weights))
-    return Trace(frozen(timestamp_s), relative)
+        timestamp_s = np.cumsum(timestamp_s * unit_s)
+    if not np.isfinite(timestamp_s[-1]):
+        raise TraceError(table.file, 0, "the trace lasts longer than a number holds")
+    return Trace(frozen(timestamp_s), None if work is None else _relative(table, work, np.array(weight)))
 
 
-@lru_cache(maxsize=16)
-def read_counts(file: str, column: str | None) -> F8:
+def _relative(table: Table, work: str, weight: F8) -> F8:
+    """Weights over their mean; over the largest first, so that no sum overflows."""
+    most = float(weight.max())
+    if not most > 0:
+        raise TraceError(table.file, 0, f"all of column {work!r} is 0: no query has any work")
+    return frozen(weight / most / np.mean(weight / most))
+
+
+def read_counts(table: Table, column: str | None) -> F8:
     """Counts of queries in equal intervals, (rows,).
 
     ``column``: its name; None where the file has only one.
@@ -79,142 +93,123 @@ def read_counts(file: str, column: str | None) -> F8:
     TraceError
         If the file cannot be read, has no row, a count is negative or not a number, or all are 0.
     """
-    counts = [count for _, [count] in read_numbers(file, [Column("count", column, must_choose=True)])]
-    if not counts:
-        raise TraceError(file, 0, "the profile is empty: it has no row of counts")
-    if not sum(counts) > 0:
-        raise TraceError(file, 0, "no query would arrive: all counts are 0")
-    return frozen(np.array(counts))
+    numbers = Numbers("count", table.places([Column("count", column)])[0], MOST)
+    counts = np.array(array("d", map(numbers.of, table.rows())))
+    numbers.end()
+    if not len(counts):
+        raise TraceError(table.file, 0, "the profile is empty: it has no row of counts")
+    if not counts.any():
+        raise TraceError(table.file, 0, "no query would arrive: all counts are 0")
+    return frozen(counts)
 
 
 #: Values of a file, at most: they are part of every plan.
 MOST_VALUES = 1_000_000
 
 
-@lru_cache(maxsize=16)
-def read_law(file: str) -> Law:
-    """The law of a CSV file, in the unit of its values, >= 0.
+def read_law(table: Table) -> Law:
+    """The law of a table, in the unit of its values, >= 0.
 
     One column: values, each as likely. Two: value and the share of values up to it, linear between the rows, both
-    non-decreasing, the last share 1. A first line whose first cell is not a number is a header.
+    non-decreasing, the last share 1. The first line may be a header.
 
     Raises
     ------
     TraceError
         If the file cannot be read, or a row is not as said; with its line.
     """
-    values: list[float] = []
-    shares: list[float] = []
-    for line, cells in read_rows(file):
-        if line > 1 or is_number(cells[0]):
-            _read_row(file, line, cells, values, shares)
+    if table.first is not None and table.width > 2:
+        message = f"{table.width} columns; a law has values, or values and their shares up to there"
+        table.first.fail(f"{message}: leave the others out", 2)
+    value, share = Numbers("value", 0, MOST), Numbers("share", 1)
+    values, shares = array("d"), array("d")
+    for row in table.rows():
+        if len(values) == MOST_VALUES:
+            row.fail(f"more than {MOST_VALUES:,} values; take a sample of them, or shares")
+        values.append(value.of(row))
+        if table.width == 2:
+            shares.append(share.of(row))
+            _check_shares(row, values, shares)
+    value.end()
+    share.end()
     if not values:
-        raise TraceError(file, 0, "the file is empty: it has no row of values")
+        raise TraceError(table.file, 0, "the file is empty: it has no row of values")
     if max(values) == 0:
-        raise TraceError(file, 0, "all values are 0")
+        raise TraceError(table.file, 0, "all values are 0")
     if not shares:
         return Law.empirical(values)
     if abs(shares[-1] - 1.0) > 1e-9:
-        raise TraceError(file, 0, f"the last share is {shares[-1]:g}; the shares of all values end at 1")
+        raise TraceError(table.file, 0, f"the last share is {shares[-1]:g}; the shares of all values end at 1")
     if len(values) < 2:
-        raise TraceError(file, 0, "shares need at least two rows")
-    return Law.empirical_cdf(values, [*shares[:-1], 1.0])
+        raise TraceError(table.file, 0, "shares need at least two rows")
+    return Law.empirical_cdf(values, [*(min(one, 1.0) for one in shares[:-1]), 1.0])
 
 
-def _read_row(file: str, line: int, cells: list[str], values: list[float], shares: list[float]) -> None:
-    """Check a row and append it."""
-    columns = len(cells) if not values else 2 if shares else 1
-    if columns > 2 or len(cells) < columns:
-        raise TraceError(file, line, f"{len(cells)} columns; a law has values, or values and their shares up to there")
-    numbers = []
-    for cell in cells[:columns]:
-        text = cell.strip()
-        if not is_number(text) or not math.isfinite(float(text)):
-            raise TraceError(file, line, f"{text!r} is not a finite number")
-        if float(text) < 0:
-            raise TraceError(file, line, f"{text} is negative")
-        numbers.append(float(text))
-    if columns == 2:
-        if values and numbers[0] < values[-1]:
-            raise TraceError(
-                file, line, f"the value {numbers[0]:g} is below {values[-1]:g} in the row above; sort them"
-            )
-        if numbers[1] > 1 + 1e-9 or (shares and numbers[1] < shares[-1]):
-            raise TraceError(file, line, f"the share {numbers[1]:g} must not fall from row to row, and be at most 1")
-        shares.append(min(numbers[1], 1.0))
-    values.append(numbers[0])
-    if len(values) > MOST_VALUES:
-        raise TraceError(file, line, f"more than {MOST_VALUES:,} values; take a sample of them, or shares")
+def _check_shares(row: Row, values: array[float], shares: array[float]) -> None:
+    """Neither falls from row to row."""
+    if len(values) > 1 and values[-1] < values[-2]:
+        row.fail(f"the value {values[-1]:g} is below {values[-2]:g} in the row above; sort them")
+    if shares[-1] > 1 + 1e-9 or (len(shares) > 1 and shares[-1] < shares[-2]):
+        row.fail(f"the share {shares[-1]:g} must not fall from row to row, and be at most 1", 1)
 
 
 #: Sizes at most: a task's cost is looked up among them one by one.
 MOST_SIZES = 1000
-MOST_ROWS = 1_000_000
-
-Rows = tuple[tuple[float, ...], tuple[float, ...]]
+MOST_TIMES = 1_000_000
 
 
-@lru_cache(maxsize=16)
-def read_measured(file: str, items: str | None, time: str | None, unit_s: float) -> Rows:
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Times by numbers of items, a row a measurement."""
+
+    items: F8  #: (rows,)
+    time_s: F8  #: (rows,) above 0
+    mixed: tuple[str, ...]  #: names of other columns by which the times at one size differ
+
+    @cached_property
+    def model(self) -> MeasuredModel:
+        """The cost law, without an overhead."""
+        return MeasuredModel.of(self.items, self.time_s)
+
+
+def read_measured(table: Table, items: str | None, time: str | None, unit_s: float) -> Measured:
     """Items and times in seconds of each row.
 
     Parameters
     ----------
-    file
-        A CSV file with a header.
+    table
+        Its first line may be a header.
     items, time
-        Names of the columns of the number of items and of the time; None: the first and the second.
+        Names of the columns of the number of items and of the time; None: of two columns the first and the second.
     unit_s
         Seconds of one unit of the times.
 
     Raises
     ------
     TraceError
-        If the file cannot be read, has fewer than two sizes or too many, or a cell is not such a number.
+        If the file cannot be read, has too many sizes or no row, or a cell is not such a number.
     """
-    sizes: list[float] = []
-    times_s: list[float] = []
-    places: tuple[int, int] | None = None
-    for line, cells in read_rows(file):
-        if places is None:
-            places = _places(file, line, [cell.strip() for cell in cells], items, time)
-            continue
-        sizes.append(_number(file, line, cells, places[0], "a number of items"))
-        times_s.append(_number(file, line, cells, places[1], "a time") * unit_s)
+    wanted = [Column("number of items", items), Column("time", time)]
+    size, spent = (
+        Numbers(column.what, place, MOST) for column, place in zip(wanted, table.places(wanted), strict=True)
+    )
+    labels = labels_of(table, (size.place, spent.place))
+    sizes, times_s = array("d"), array("d")
+    for row in table.rows():
+        if len(sizes) == MOST_TIMES:
+            row.fail(f"more than {MOST_TIMES:,} rows")
+        sizes.append(size.of(row))
+        times_s.append(spent.of(row) * unit_s)
         if times_s[-1] <= 0:
-            raise TraceError(file, line, f"the time {cells[places[1]].strip()} is not above 0")
-        if len(sizes) > MOST_ROWS:
-            raise TraceError(file, line, f"more than {MOST_ROWS:,} rows")
+            row.fail(f"the time {row.cells[spent.place]} is not above 0", spent.place)
+        for label in labels:
+            label.add(row)
+    size.end()
+    spent.end()
+    if not sizes:
+        raise TraceError(table.file, 0, "the file is empty: it has no row of times")
     different = len(set(sizes))
-    if different < 2:
-        message = f"times at {different} number{'s' if different != 1 else ''} of items; a cost takes two at least"
-        raise TraceError(file, 0, message)
     if different > MOST_SIZES:
-        raise TraceError(file, 0, f"times at {different} numbers of items; at most {MOST_SIZES}")
-    return tuple(sizes), tuple(times_s)
-
-
-def _places(file: str, line: int, names: list[str], items: str | None, time: str | None) -> tuple[int, int]:
-    """Columns of items and time."""
-    columns = []
-    for default, wanted in enumerate((items, time)):
-        if wanted is None:
-            columns.append(default)
-        elif wanted in names:
-            columns.append(names.index(wanted))
-        else:
-            raise TraceError(file, line, f"no column {wanted!r}{did_you_mean(wanted, names)}")
-    return columns[0], columns[1]
-
-
-def _number(file: str, line: int, cells: list[str], place: int, what: str) -> float:
-    if place >= len(cells):
-        raise TraceError(file, line, f"only {len(cells)} columns here, {what} is in column {place + 1}")
-    cell = cells[place].strip()
-    try:
-        number = float(cell)
-    except ValueError:
-        raise TraceError(file, line, f"{cell!r} is not {what}") from None
-    if not math.isfinite(number) or number < 0:
-        raise TraceError(file, line, f"{cell} is not {what}")
-    return number
+        raise TraceError(table.file, 0, f"times at {different} numbers of items; at most {MOST_SIZES}")
+    items_of, time_s = frozen(np.array(sizes)), frozen(np.array(times_s))
+    return Measured(items_of, time_s, tuple(label.name for label in labels if label.parts(items_of, time_s)))

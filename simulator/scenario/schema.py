@@ -17,6 +17,7 @@ from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
+from simulator.scenario.held import HASHED, SHA256
 from simulator.scenario.keys.table import with_words
 from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import loss_note, machine_contradictions
@@ -244,7 +245,8 @@ class Scenario(fields.Part):
 
         What is to be swept is no part of that.
         """
-        said = _with_contents({key: value for key, value in self.resolved().items() if key != "sweep"})
+        resolved = self.model_dump(mode="json", by_alias=True, exclude_none=True, context={HASHED: True})
+        said = _with_contents({key: value for key, value in resolved.items() if key != "sweep"})
         used = {kind: source["sha256"] for kind, source in self.used_plugins().items()}
         said = {**said, "plugins": used} if used else said
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -253,11 +255,14 @@ class Scenario(fields.Part):
 def _with_contents(said: Any) -> Any:
     """Plain values, each ``file`` by the hash of what it holds."""
     if isinstance(said, dict):
-        return {
-            key: hashlib.sha256(Path(value).read_bytes()).hexdigest() if key == "file" else _with_contents(value)
-            for key, value in said.items()
-        }
+        return {key: _hash_of(value) if key == "file" else _with_contents(value) for key, value in said.items()}
     return [_with_contents(item) for item in said] if isinstance(said, list) else said
+
+
+def _hash_of(file: str) -> str:
+    """Of what was read of a file; of one that a plug-in reads for itself, of what stands there."""
+    was_read = file.startswith(SHA256)
+    return file.removeprefix(SHA256) if was_read else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def json_schema(plugins: Plugins | None = None, *, words: bool = True) -> dict[str, Any]:

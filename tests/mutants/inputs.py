@@ -125,23 +125,26 @@ def quantities_have_units() -> None:
 
 def files_are_read_as_written() -> None:
     """test_loads.py, unit/test_laws.py, unit/test_models.py: columns by name and place, rows all, in their unit."""
+    from simulator.scenario.held import File
     from simulator.scenario.recorded import read_law, read_measured, read_trace
 
     with tempfile.TemporaryDirectory() as folder:
-        trace, law_csv, measured = (str(Path(folder) / name) for name in ("trace.csv", "law.csv", "measured.csv"))
+        names = [str(Path(folder) / name) for name in ("trace.csv", "law.csv", "measured.csv")]
+        trace, law_csv, measured = (File.named(name, "--") for name in names)
         Path(trace).write_text("id,t_ms,work\n7,1,2\n8,3,4\n\n9,6,6\n")
         Path(law_csv).write_text("value,share\n0,0\n2,0.5\n6,1\n")
         Path(measured).write_text("what,items,us\nx,1,10\nx,2,15\n")
         with law("F7"):
-            found = read_trace(trace, "t_ms", 1e-3, "timestamps", "work")
-            assert np.allclose(found.timestamp_s, [0.001, 0.003, 0.006]), f"instants {found.timestamp_s}"
+            found = trace.read(read_trace, "t_ms", 1e-3, "timestamps", "work")
+            assert np.allclose(found.timestamp_s, [0.0, 0.002, 0.005]), f"instants {found.timestamp_s}"
             assert np.allclose(found.work, [0.5, 1.0, 1.5]), f"work {found.work}"
-            gaps = read_trace(trace, "t_ms", 1e-3, "gaps")
+            gaps = trace.read(read_trace, "t_ms", 1e-3, "gaps")
             assert np.allclose(gaps.timestamp_s, [0.001, 0.004, 0.010]), f"gaps {gaps.timestamp_s}"
-            of = read_law(law_csv)
+            of = law_csv.read(read_law)
             assert math.isclose(of.mean(), 2.5), f"a law of mean {of.mean():g}"
-            assert read_measured(measured, "items", "us", 1e-6)[0] == (1.0, 2.0), "sizes measured"
-            assert np.allclose(read_measured(measured, "items", "us", 1e-6)[1], [1e-5, 1.5e-5]), "times measured"
+            rows = measured.read(read_measured, "items", "us", 1e-6)
+            assert rows.items.tolist() == [1.0, 2.0], "sizes measured"
+            assert np.allclose(rows.time_s, [1e-5, 1.5e-5]), "times measured"
 
 
 def documents_obey_their_schemas() -> None:

@@ -93,18 +93,18 @@ def built_in() -> Catalogue:
 
 def catalogue_of(file: str | None) -> Catalogue:
     """The built-in catalogue with a user's own file over it, if there is one."""
-    return built_in() if file is None else read_catalogue(file, built_in())
+    return built_in() if file is None else read_catalogue(file, built_in(), may_be_pipe=True)
 
 
-def read_catalogue(file: str, below: Catalogue) -> Catalogue:
-    """A catalogue file over the entries of another.
+def read_catalogue(file: str, below: Catalogue, may_be_pipe: bool = False) -> Catalogue:
+    """A catalogue file over the entries of another; ``may_be_pipe``: because the command line names it.
 
     Raises
     ------
     ScenarioError
         With every mistake of the file.
     """
-    return _Reader(below).read(read(file))
+    return _Reader(below).read(read(file, may_be_pipe))
 
 
 def entries_named(catalogue: Catalogue, name: str) -> list[Entry]:

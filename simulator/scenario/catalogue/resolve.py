@@ -3,7 +3,7 @@
 from simulator.base.errors import Problem, ScenarioError
 from simulator.scenario.catalogue.entries import Catalogue, Entry, built_in, read_catalogue
 from simulator.scenario.fields import shown
-from simulator.scenario.files import located, short
+from simulator.scenario.files import by_command, located, short
 from simulator.scenario.merge import did_you_mean, merge
 from simulator.scenario.nodes import Node
 
@@ -54,7 +54,7 @@ def catalogue_for(root: Node) -> Catalogue:
         raise ScenarioError([problem])
     file = short(located(named.value, named.mark.file))
     try:
-        return read_catalogue(file, built_in())
+        return read_catalogue(file, built_in(), by_command(named.mark.file))
     except ScenarioError as error:
         if error.problems[0].line == 0:
             message = f"{named.value} {error.problems[0].message}"
