@@ -30,6 +30,7 @@ from simulator.core.trace import same_trace
 from simulator.engines import compile_ahead, compile_events, compiled, reference, why_reference
 from simulator.planner.load import known_extent
 from simulator.planner.plans import Plans, make_plan
+from simulator.scenario import parse_objective
 from simulator.stats import summarise
 from simulator.stats.extract import Extracts, extract
 from simulator.stats.load import most_within
@@ -102,22 +103,24 @@ def test_an_instant_less_is_told_apart_and_one_more_is_not(late):
 
 
 @drawn(50, suppress_health_check=list(HealthCheck))
-@given(scenarios(most_queries=40, most_stages=2), st.booleans())
-def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
+@given(scenarios(most_queries=40, most_stages=2), st.booleans(), st.sampled_from([None, 2.0, 4.0]))
+def test_what_is_said_of_a_sample_hangs_together(values, is_cut, usd_per_h):
     """Figures are finite or absent, percentiles grow, and extracts say what traces say."""
     if is_cut:
         values["run"]["drain"] = "0s"
-    values["slos"] += ["mean < 1s", "max < 1s", "failed_ratio < 0%", "99% within 1s", "goodput > 1/s"]
-    values["slos"] += [f"stage.{values['stages'][0]['name']}.utilisation < 50%"]
+    values["slos"] += ["mean < 1s", "max < 1s", "failed_ratio < 1%", "99% within 1s", "goodput > 1/s"]
+    values["slos"] += ["availability > 99.9%"]
+    values["slos"] += [f"stage.{values['stages'][0]['name']}.{what} < 50%" for what in ("utilisation", "hottest")]
     scenario = scenario_from_dict(values)
+    slos = [*scenario.slos, *map(parse_objective, ("cost < 3 USD/h", "usd_per_million_queries < 1 USD"))]
     planned = [make_plan(scenario, replication) for replication in range(scenario.run.replications)]
     assume(sum(plan.queries for plan in planned) <= 2000)
     traces = [reference.simulate(plan) for plan in planned]
     names = [stage.name for stage in scenario.stages]
     utilisations = [busiest(plan) for plan in planned]
     is_stationary = scenario.is_stationary
-    more = {"utilisations": utilisations, "is_stationary": is_stationary}
-    summary = summarise(traces, planned[0], scenario.slos, [50, 90, 99.9], names, **more)
+    more = {"utilisations": utilisations, "is_stationary": is_stationary, "usd_per_h": usd_per_h}
+    summary = summarise(traces, planned[0], slos, [50, 90, 99.9], names, **more)
     document = summary.to_dict()
     json.dumps(document, allow_nan=False)
     for figure in (summary.latency, *(stage.latency for stage in summary.stages)):
@@ -133,15 +136,16 @@ def test_what_is_said_of_a_sample_hangs_together(values, is_cut):
         return
     asked_of = sorted({names.index(asked.stage) for asked in scenario.slos if asked.stage is not None})
     kept = [extract(plan, trace, asked_of) for plan, trace in zip(planned, traces, strict=True)]
-    extracts = Extracts(kept, names, [stage.workers for stage in scenario.stages], utilisations, is_stationary)
+    workers = [stage.workers for stage in scenario.stages]
+    extracts = Extracts(kept, names, workers, utilisations, is_stationary, usd_per_h)
     assert extracts.stability().verdict == summary.verdict
-    found = extracts.verdicts(scenario.slos, summary.verdict == "saturated")
+    found = extracts.verdicts(slos, summary.verdict == "saturated")
     assert [(one.slo, one.met) for one in found] == [(slo["slo"], slo["met"]) for slo in document["slos"]]
     for one, slo in zip(found, document["slos"], strict=True):
         for name in ("value", "low", "high"):
             mine, other = getattr(one, name), slo[name]
             assert mine == other or mine == pytest.approx(other, rel=1e-9), f"{one.slo}: {name}"
-    for asked in scenario.slos:
+    for asked in slos:
         if is_read(asked):
             reading = read(asked, extracts)
             assert reading.line("low") <= reading.line("value") <= reading.line("high")

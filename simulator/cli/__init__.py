@@ -50,10 +50,10 @@ class LazyGroup(click.Group):
         """Find a command, or say which was meant."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
+            from simulator.base.nearest import nearest, quoted
 
-            near = get_close_matches(name, COMMANDS, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(COMMANDS)}."
+            near = nearest(name, COMMANDS)
+            hint = f"Did you mean {quoted(near)}?" if near else f"Commands: {', '.join(COMMANDS)}."
             raise click.UsageError(f"no command is called {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -98,10 +98,10 @@ def _template(templates: list[Template], name: str) -> Template:
     known = {template.name: template for template in templates}
     if name in known:
         return known[name]
-    from difflib import get_close_matches
+    from simulator.base.nearest import nearest, quoted
 
-    near = get_close_matches(name, known, 1)
-    hint = f"Did you mean {near[0]!r}?" if near else "shardsim init --list shows them."
+    near = nearest(name, known)
+    hint = f"Did you mean {quoted(near)}?" if near else "shardsim init --list shows them."
     raise click.UsageError(f"no template is called {name!r}. {hint}")
 
 

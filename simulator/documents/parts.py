@@ -96,7 +96,7 @@ def percentiles_of(durations: Latency) -> dict[str, Percentile | None]:
 
 
 #: Units of figures that objectives are about.
-Unit = Literal["s", "ratio", "per_s"]
+Unit = Literal["s", "ratio", "per_s", "usd_per_h", "usd"]
 
 
 def interval_of(durations: Latency, name: str) -> Interval | None:

@@ -12,9 +12,9 @@ import textwrap
 import types
 import typing
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints
 
+from simulator.base.nearest import nearest, quoted
 from simulator.documents.marks import Keys, OneOf, open_keys_of
 
 #: By name: the document and the module that has it.
@@ -66,8 +66,8 @@ def document_schema(name: str, known: Sequence[str] = tuple(DOCUMENTS)) -> dict[
         If there is no such document; the message says which there are.
     """
     if name not in DOCUMENTS:
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(name, known)
+        hint = f"did you mean {quoted(near)}? " if near else ""
         raise KeyError(f"no document is called {name!r}; {hint}there are {', '.join(known)}")
     module, _, document = DOCUMENTS[name].partition(".")
     return schema_of(getattr(importlib.import_module(f"simulator.documents.{module}"), document))

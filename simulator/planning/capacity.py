@@ -129,9 +129,11 @@ class _Search:
         ends = (level.low, level.high)
         stable = extracts.stability()
         below = fails_below(self.refinement.looks[0], self.refinement.levels[0].value.within)
-        failed = [one.slo for one in verdicts if one.met is False and one.unit == "per_s"]
+        pairs = zip(self.scenario.slos, verdicts, strict=True)
+        failed = [one for one, verdict in pairs if verdict.met is False and not is_read(one)]
         if failed:
-            return UNREACHABLE, f"{failed[0]} is missed even at the highest load within the others", ends
+            at = "whatever the load" if failed[0].measure == "cost" else "even at the highest load within the others"
+            return UNREACHABLE, f"{failed[0].text} is missed {at}", ends
         if below is not None:
             reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
             return RANGE, reason, (below, level.high)

@@ -11,6 +11,7 @@ from simulator.planning.search import Readings
 from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.stats.means import Interval
+from simulator.stats.readings import is_read
 from simulator.stats.verdicts import Verdict
 
 FOUND, RANGE, INCONCLUSIVE, UNREACHABLE = "found", "range", "inconclusive", "unreachable"
@@ -116,7 +117,7 @@ class Capacity:
 
     def curve(self) -> list[capacity.Probe]:
         """A row a probe and objective: figure over bound, with its interval; null beyond saturation."""
-        slos = [slo.text for slo in self.scenario.slos if slo.measure != "goodput"]
+        slos = [slo.text for slo in self.scenario.slos if is_read(slo)]
         return [
             {
                 "slo": slo,

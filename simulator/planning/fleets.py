@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
-from simulator.planner.fleet import StageFleet, fleet
+from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Setting, varied
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
+from simulator.scenario.slo import Objective
 from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_utilisations
 
 #: What may be searched: what a fleet is made of.
@@ -201,15 +202,37 @@ class Fleets:
                 known = _sum(these)
                 if known is not None and known > slo.bound + ROUNDING_S:
                     return Why(EMPTY, slo.text, "", known / slo.bound, said=format_duration(known))
-            elif slo.measure == "utilisation":
+            elif slo.measure in ("utilisation", "hottest"):
                 at = names.index(slo.stage or "")
                 for condition in reversed(self.conditions):
-                    part = fleet.parts[at]
-                    each = part.mean_lost if condition.lost == at else part.mean
-                    over = condition.rate_per_s * sum(each) / len(each) / slo.bound
+                    busy = _busy(fleet.parts[at], slo, condition.lost == at)
+                    over = condition.rate_per_s * busy / slo.bound
                     if over > 1 + MARGIN:
                         return Why(OBJECTIVE, slo.text, condition.name, over)
+            elif slo.is_priced:
+                over = self._price_over(fleet, slo)
+                if over >= 1:
+                    return Why(OBJECTIVE, slo.text, "", over)
         return None
+
+    def _price_over(self, fleet: Fleet, slo: Objective) -> float:
+        """Price over its bound: that of the machines is exact, a query's is at least that at the rate offered."""
+        assert fleet.usd_per_h is not None, "an objective on a price is refused without prices"
+        if slo.measure == "cost":
+            return fleet.usd_per_h / slo.bound
+        least_per_s = min(condition.rate_per_s for condition in self.conditions)
+        return fleet.usd_per_h / S_PER_H / least_per_s * 1e6 / slo.bound / (1 + MARGIN)
+
+
+def _busy(part: Part, slo: Objective, is_lost: bool) -> float:
+    """Utilisation at one query a second that an objective is about, by arithmetic.
+
+    Where each replication draws its machines, another replica is the hottest in each: then it is the mean one.
+    """
+    mean, busiest = (part.mean_lost, part.busiest_lost) if is_lost else (part.mean, part.busiest)
+    if slo.measure == "hottest" and len(busiest) == 1:
+        return busiest[0]
+    return sum(mean) / len(mean)
 
 
 def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[float, float]]]:

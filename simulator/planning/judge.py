@@ -66,8 +66,7 @@ class Search:
             return [Effort(FEWEST_UNITS, full.queries)] if is_more else []
         wanted = FEWEST_QUERIES
         for one in self.scenario.slos:
-            allowed = 1 - one.p if one.p else one.bound if one.measure == "failed_ratio" else 1.0
-            wanted = max(wanted, math.ceil(FIRST_BAD / max(allowed, 1e-6)))
+            wanted = max(wanted, math.ceil(FIRST_BAD / max(one.allowed or 1.0, 1e-6)))
         efforts: list[Effort] = []
         queries = float(math.ceil(wanted / full.replications))
         while queries <= MOST_LOOKED * full.queries:
@@ -277,7 +276,11 @@ def _over(slo: Objective, verdict: Verdict, seen: Extracts) -> tuple[float | Non
         reading = read(slo, seen)
         ends = (reading.value, reading.low, reading.high)
     else:
-        figures = (verdict.value, verdict.high, verdict.low)
-        ends = tuple(slo.bound / figure if figure else None for figure in figures)
+        figures = (verdict.value, verdict.low, verdict.high)
+        if slo.measure == "goodput":
+            value, low, high = figures
+            ends = tuple(slo.bound / figure if figure else None for figure in (value, high, low))
+        else:
+            ends = tuple(None if figure is None else figure / slo.bound for figure in figures)
     value, low, high = (end if end is None or math.isfinite(end) else None for end in ends)
     return value, low, high

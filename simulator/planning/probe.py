@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from simulator.core.plan import Plan
+from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
 from simulator.planning.search import Readings
 from simulator.running.execution import Execution
@@ -113,6 +114,7 @@ class Prober:
             [stage.workers for stage in self.scenario.stages],
             [utilisation * factor for utilisation in self.utilisations],
             self.scenario.is_stationary,
+            fleet(self.scenario).usd_per_h,
         )
 
     def at(self, load: float) -> Plans:

@@ -103,8 +103,7 @@ class Refinement:
     def _first_effort(self) -> Effort:
         run, wanted = self.scenario.run, FEWEST_QUERIES
         for slo in self.scenario.slos:
-            allowed = 1 - slo.p if slo.p else slo.bound if slo.measure == "failed_ratio" else 1.0
-            wanted = max(wanted, math.ceil(FIRST_BAD / max(allowed, 1e-6)))
+            wanted = max(wanted, math.ceil(FIRST_BAD / max(slo.allowed or 1.0, 1e-6)))
         replications = run.replications
         if self._only_replications_count():
             replications = max(replications, FEWEST_OF_DRAWN)

@@ -25,7 +25,7 @@ from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective, parse_objective
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.paired import LeftOut, paired, quantile_left_out
-from simulator.stats.readings import VALUE, Reading
+from simulator.stats.readings import VALUE, Reading, is_read
 from simulator.stats.share import FEWEST_UNITS
 
 #: The percentile that is looked at where no objective names one.
@@ -118,7 +118,7 @@ def _measurement(scenario: Scenario, tolerance: float, work: Execution) -> tuple
     tails = [slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
     effort = Effort(scenario.run.replications, scenario.queries if scenario.can_lengthen else None)
     only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
-    if all(slo.measure == "goodput" for slo in scenario.slos):
+    if not any(is_read(slo) for slo in scenario.slos):
         return only_tail, ["without an objective there is no capacity; give slos, or --slo"]
     base = capacity(scenario, tolerance=tolerance, jobs=work.jobs, engine=work.engine, say=work.say)
     if base.verdict != FOUND or base.per_s.value is None:

@@ -10,7 +10,7 @@ from simulator.base.units import format_duration
 from simulator.documents import compare, parts
 from simulator.planning.sides import NOT_PRICED
 from simulator.report.layout import Grid
-from simulator.report.text import DASH, cut, interval, notes, ratio, rendered
+from simulator.report.text import DASH, cut, interval, notes, of_unit, ratio, rendered
 
 #: Differences between scenarios that are listed, at most, and letters of a value.
 MOST_DIFFERENCES, MOST_LETTERS = 20, 40
@@ -155,7 +155,10 @@ def _slos(of_a: list[parts.Verdict], of_b: list[parts.Verdict]) -> list[list[str
 def _said(slo: parts.Verdict) -> str:
     """The verdict on an objective, and the figure that it is about."""
     word = _WORDS[slo["met"]]
-    return word if slo["value"] is None else f"{word}, {_FORMATS[slo['unit']](slo['value'])}"
+    if slo["value"] is None:
+        return word
+    show = _FORMATS[slo["unit"]] if slo["unit"] != "usd_per_h" else lambda price: of_unit(price, "usd_per_h")
+    return f"{word}, {show(slo['value'])}"
 
 
 def _limit(limit: compare.Limit, row: compare.Figure) -> list[str]:

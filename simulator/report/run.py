@@ -111,8 +111,10 @@ def slo_row(slo: parts.Verdict) -> list[str]:
             value_late, low_late, high_late = (text.ratio(share[key]) for key in ("value", "low", "high"))
             cells = f"{value_late} late", f"{low_late} .. {high_late} late"
     else:
-        show = text.ratio if slo["unit"] == "ratio" else lambda x: text.DASH if x is None else format_rate(x)
-        cells = show(value), text.interval({"value": value, "low": low, "high": high}, show)
+        ends: parts.Interval = {"value": value, "low": low, "high": high}
+        has_ends = slo["unit"] != "usd_per_h"  # that is arithmetic
+        shown = text.interval(ends, lambda end: text.of_unit(end, slo["unit"])) if has_ends else ""
+        cells = text.of_unit(value, slo["unit"]), shown
     return [slo["slo"], _WORDS[slo["met"]], *cells]
 
 

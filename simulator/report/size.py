@@ -4,7 +4,7 @@ from typing import Any
 
 from simulator.base.units import format_count
 from simulator.documents import parts, size
-from simulator.report.text import DASH, cut, duration, exact_rate, interval, ratio, rendered, table
+from simulator.report.text import DASH, cut, duration, exact_rate, interval, of_unit, ratio, rendered, table
 
 #: Of the front, rows at most: of those that fail, some are left out evenly.
 MOST_ROWS = 12
@@ -116,7 +116,7 @@ def _value(slo: parts.Verdict) -> str:
     value, unit = slo["value"], slo["unit"]
     if value is None:
         return "met" if slo["met"] else DASH
-    return duration(value) if unit == "s" else exact_rate(value) if unit == "per_s" else ratio(value)
+    return exact_rate(value) if unit == "per_s" else of_unit(value, unit)
 
 
 def _fell(one: size.Fell, unit: str) -> list[str]:

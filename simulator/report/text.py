@@ -107,6 +107,24 @@ def ratio(value: float | None) -> str:
     return f"{percent:.{digits}f} %"
 
 
+def of_unit(value: float | None, unit: parts.Unit) -> str:
+    """A figure that an objective is about, or a dash.
+
+    >>> of_unit(0.7, "ratio"), of_unit(38.5, "usd_per_h"), of_unit(None, "s")
+    ('70.0 %', '38.5 USD/h', '-')
+    """
+    if value is None:
+        return DASH
+    shows: dict[parts.Unit, Callable[[float], str]] = {
+        "s": duration,
+        "ratio": ratio,
+        "per_s": format_rate,
+        "usd_per_h": lambda price: f"{number(price)} USD/h",
+        "usd": lambda price: f"{number(price)} USD",
+    }
+    return shows[unit](value)
+
+
 def exact_rate(per_s: float) -> str:
     """A rate with four digits.
 

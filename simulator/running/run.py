@@ -261,6 +261,7 @@ class Run:
             [stage.name for stage in self.scenario.stages],
             utilisations=utilisations,
             is_stationary=self.scenario.is_stationary,
+            usd_per_h=fleet(self.scenario).usd_per_h,
         )
 
     def _theory_line(self, summary: Summary) -> Theory:

@@ -12,6 +12,7 @@ from simulator.scenario.files import by_command, short
 from simulator.scenario.held import File
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node
+from simulator.scenario.not_modelled import not_modelled
 from simulator.scenario.plugged import PLUGINS, WRONG_KIND, WRONG_PLUGIN, is_plugged, keys_of
 from simulator.scenario.schema import Scenario
 
@@ -85,8 +86,12 @@ def _problems(root: Node, error: Any, plugins: Plugins) -> Iterator[Problem]:
         yield node.mark.problem(_dotted([*path, error["loc"][-1]]), "is missing")
     elif kind == "extra_forbidden":
         known = _fields_of_plugin(root, error["loc"], plugins) or _fields_at(path[:-1], error["loc"])
-        near = did_you_mean(str(path[-1]), known)
-        yield node.mark.problem(_dotted(path), f"unknown key{near}")
+        absent = not_modelled(str(path[-1]))
+        if absent:
+            message = f"unknown key: {absent} is not modelled in this version; leave it out"
+            yield node.mark.problem(_dotted(path), message)
+        else:
+            yield node.mark.problem(_dotted(path), f"unknown key{did_you_mean(str(path[-1]), known)}")
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         yield _wrong_kind(node, path, context)
     elif kind == "value_error":

@@ -1,10 +1,10 @@
 """Overlays: maps merge, lists of named things merge by name, everything else is replaced."""
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
 from simulator.base.errors import ScenarioError
+from simulator.base.nearest import nearest, quoted
 from simulator.scenario.nodes import Mark, Node, compose
 
 #: Keys that exclude each other: an overlay that gives one takes the other away.
@@ -149,7 +149,7 @@ def _place(node: Node, step: str | int, path: str, mark: Mark) -> int:
 
 def did_you_mean(given: str, known: list[str] | tuple[str, ...]) -> str:
     """``; did you mean 'x'?``, or the list of what is known where nothing is near."""
-    near = get_close_matches(given, known, 1, 0.65)
+    near = nearest(given, known)
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return f"; did you mean {quoted(near)}?"
     return f"; known: {', '.join(sorted(known))}" if known else ""

@@ -75,6 +75,10 @@ class Scenario(fields.Part):
         for index, objective in enumerate(self.slos):
             if objective.stage is not None and objective.stage not in names:
                 yield ("slos", index), f"no stage is called {objective.stage!r}{did_you_mean(objective.stage, names)}"
+            lacking = [stage.name for stage in self.stages if objective.is_priced and not self._is_priced(stage)]
+            if lacking:
+                cure = "give its hardware a price, like 0.85 USD/h, or leave this objective out"
+                yield ("slos", index), f"{objective.measure} is not known: stage {lacking[0]!r} is not priced; {cure}"
         for path, values in (self.sweep or {}).items():
             try:
                 values_of(path, values)
@@ -115,6 +119,10 @@ class Scenario(fields.Part):
                 yield ("hardware",), f"{stage.hardware!r} has no {lacking}, which {kind} model needs"
         if refusal:
             yield ("model",), refusal
+
+    def _is_priced(self, stage: Stage) -> bool:
+        spec = None if stage.hardware is None else self.hardware.get(stage.hardware)
+        return spec is not None and spec.price is not None
 
     def misfits(self) -> Iterable[fields.Contradiction]:
         """Stages whose machines do not hold or run what they should."""

@@ -1,6 +1,7 @@
-"""Objectives: ``p99 < 1.5s``, ``stage.retrieval.p95 < 900ms``, ``99% within 2s``, ``failed_ratio < 0.1%``."""
+"""Objectives: ``p99 < 1.5s``, ``stage.retrieval.hottest < 80%``, ``99% within 2s``, ``cost < 40 USD/h``."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any
@@ -8,29 +9,110 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.base.nearest import nearest, quoted
 from simulator.scenario.fields import NAME, shown
 
 SPELLINGS = (
     "p99 < 1.5s, mean < 200ms, max < 5s, 99% within 2s, stage.NAME.p95 < 900ms, stage.NAME.utilisation < 90%, "
-    "failed_ratio < 0.1%, goodput > 1k/s"
+    "stage.NAME.hottest < 80%, availability > 99.9%, failed_ratio < 0.1%, goodput > 1k/s, cost < 40 USD/h, "
+    "usd_per_million_queries < 3 USD"
 )
 
 #: Percentiles go up to here.
 MOST_SHARE = Fraction(999_999, 1_000_000)
 
 _WITHIN = re.compile(r"(\S+)\s*%\s+within\s+(.+)")
-_COMPARED = re.compile(rf"(?:stage\.({NAME})\.)?(p[0-9.]+|[a-z_]+)\s*(<=|>=|<|>)\s*(.+)")
+_COMPARED = re.compile(rf"(?:stage\.({NAME})\.)?([A-Za-z_][A-Za-z0-9_.]*)\s*(<=|>=|<|>|=+)\s*(.+)")
+_PERCENTILE = re.compile(r"p[0-9.]+")
+
+
+def _latency(text: str) -> float:
+    bound = units.parse_duration(text)
+    if not bound > 0:
+        raise ValueError(f"an objective needs a duration above 0, got {text!r}")
+    return bound
+
+
+def _part(text: str) -> float:
+    bound = units.parse_ratio(text)
+    if not 0 < bound < 1:
+        raise ValueError(
+            f"the bound is above 0 and below 100 %, got {text!r}, which nothing could meet or nothing miss"
+        )
+    return bound
+
+
+def _above_0(parse: Callable[[Any], float]) -> Callable[[str], float]:
+    def checked(text: str) -> float:
+        bound = parse(text)
+        if not bound > 0:
+            raise ValueError(f"the bound is above 0, got {text!r}, which nothing could meet or nothing miss")
+        return bound
+
+    return checked
+
+
+def _money(text: str) -> float:
+    try:
+        return units.parse_money_rate(f"{text}/h")
+    except ValueError:
+        raise ValueError(f"{text!r} is not an amount of money; write it like 3 USD, $0.85") from None
+
+
+#: What an objective can be of.
+WHOLE, STAGE, EITHER = "the whole query", "a stage", ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What an objective can be about: how it is compared, what it is of, and how its bound is written."""
+
+    sign: str  #: < or >
+    of: str
+    parse: Callable[[str], float]
+    is_priced: bool = False  #: whether it takes the prices of all machines
+
+
+#: Measures by name, besides percentiles.
+MEASURES = {
+    "mean": Measure("<", EITHER, _latency),
+    "max": Measure("<", EITHER, _latency),
+    "utilisation": Measure("<", STAGE, _part),
+    "hottest": Measure("<", STAGE, _part),
+    "availability": Measure(">", WHOLE, _part),
+    "failed_ratio": Measure("<", WHOLE, _part),
+    "goodput": Measure(">", WHOLE, _above_0(units.parse_rate)),
+    "cost": Measure("<", WHOLE, _above_0(units.parse_money_rate), is_priced=True),
+    "usd_per_million_queries": Measure("<", WHOLE, _above_0(_money), is_priced=True),
+}
+
+
+def _meant(part: float) -> Fraction:
+    """A part as the decimal fraction that was meant."""
+    return Fraction(part).limit_denominator(10**9)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One service-level objective; ``bound`` in seconds, a ratio, or queries per second, by measure."""
+    """One service-level objective; ``bound`` in seconds, a ratio, queries per second, USD/h or USD, by measure."""
 
     text: str  #: as written, blanks made single
-    measure: str  #: quantile, share_within, mean, max, utilisation, failed_ratio or goodput
+    measure: str  #: quantile, share_within, or one of MEASURES
     stage: str | None  #: None: of the whole query
     p: float  #: of quantile and share_within, in (0, 1); else 0
     bound: float
+
+    @property
+    def allowed(self) -> float | None:
+        """The share of queries that may be bad; None where it is about something else."""
+        if self.p:
+            return float(1 - _meant(self.p))
+        return {"failed_ratio": self.bound, "availability": float(1 - _meant(self.bound))}.get(self.measure)
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether it is known only of machines that all have a price."""
+        return self.measure in MEASURES and MEASURES[self.measure].is_priced
 
 
 def parse_objective(value: Any) -> Objective:
@@ -46,31 +128,35 @@ def parse_objective(value: Any) -> Objective:
     text = " ".join(value.split())
     within = _WITHIN.fullmatch(text)
     if within is not None:
-        return Objective(text, "share_within", None, _part(within[1], text), _latency(within[2]))
+        return Objective(text, "share_within", None, _percent(within[1], text), _latency(within[2]))
     match = _COMPARED.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an objective; write it like {SPELLINGS}")
     stage, what, sign, bound = match.groups()
-    wanted = ">" if what == "goodput" else "<"
-    if sign != wanted:
-        raise ValueError(f"{text!r}: {what} is compared with {wanted!r}, got {sign!r}")
-    if re.fullmatch(r"p[0-9.]+", what):
-        return Objective(text, "quantile", stage, _part(what[1:], text), _latency(bound))
-    if what in ("mean", "max"):
-        return Objective(text, what, stage, 0.0, _latency(bound))
-    if what == "utilisation":
-        if stage is None:
-            raise ValueError(f"{text!r}: utilisation is of a stage; write stage.NAME.utilisation < 90%")
-        return Objective(text, what, stage, 0.0, units.parse_ratio(bound))
-    if what in ("failed_ratio", "goodput"):
-        if stage is not None:
-            raise ValueError(f"{text!r}: {what} is of the whole query; leave stage.{stage}. out")
-        parsed = units.parse_ratio(bound) if what == "failed_ratio" else units.parse_rate(bound)
-        return Objective(text, what, None, 0.0, parsed)
-    raise ValueError(f"{text!r}: nothing is called {what!r}; write it like {SPELLINGS}")
+    is_percentile = _PERCENTILE.fullmatch(what) is not None
+    if not is_percentile and what not in MEASURES:
+        raise ValueError(f"{text!r}: nothing is called {what!r}{_near(what)} write it like {SPELLINGS}")
+    measure = MEASURES["mean" if is_percentile else what]
+    if sign != measure.sign:
+        raise ValueError(f"{text!r}: {what} is compared with {measure.sign!r}, got {sign!r}")
+    if measure.of == STAGE and stage is None:
+        raise ValueError(f"{text!r}: {what} is of a stage; write stage.NAME.{what} {sign} {bound}")
+    if measure.of == WHOLE and stage is not None:
+        raise ValueError(f"{text!r}: {what} is of the whole query; leave stage.{stage}. out")
+    if is_percentile:
+        return Objective(text, "quantile", stage, _percent(what[1:], text), _latency(bound))
+    try:
+        return Objective(text, what, stage, 0.0, measure.parse(bound))
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
 
 
-def _part(percent: str, text: str) -> float:
+def _near(what: str) -> str:
+    near = nearest(what, [*MEASURES, "p99"])
+    return f"; did you mean {quoted(near)}?" if near else ";"
+
+
+def _percent(percent: str, text: str) -> float:
     try:
         share = units.parse_exact(percent) / 100
     except ValueError:
@@ -80,13 +166,6 @@ def _part(percent: str, text: str) -> float:
     if share > MOST_SHARE:
         raise ValueError(f"{text!r}: a percentile is at most 99.9999, got {percent}; no run supports more")
     return float(share)
-
-
-def _latency(text: str) -> float:
-    bound = units.parse_duration(text)
-    if not bound > 0:
-        raise ValueError(f"an objective needs a duration above 0, got {text!r}")
-    return bound
 
 
 ObjectiveField = Annotated[

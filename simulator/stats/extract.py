@@ -11,13 +11,13 @@ from simulator.core.columns import COMPLETE
 from simulator.core.plan import F8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
-from simulator.stats.figures import S_PER_NS
+from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import InFlight, Stability, mser5, stability
 from simulator.stats.summary import first_on_latency, rates
-from simulator.stats.verdicts import Objective, Verdict, judge
+from simulator.stats.verdicts import Money, Objective, Verdict, judge
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Extract:
     latency: F8  #: (queries,) of whole queries, warm-up included
     stage_latency: dict[int, F8]  #: by stage, of those with an objective: (measured,)
     busy_s: F8  #: (stages,) mean over replicas, those of a lost machine left out
+    replica_busy_s: dict[int, F8]  #: by stage, of those with an objective: (replicas,)
     window_s: float  #: from the first measured arrival to the last
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
@@ -42,20 +43,23 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
     for stage in stages:
         leave_ns, enter_ns = trace.leave_ns[stage, first:], trace.entered_ns(stage)[first:]
         of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
-    busy_s = []
+    busy_s, of_replicas = [], {}
     for view in stage_views(plan):
-        busy_ns = trace.busy_ns[view.replica_slice].sum(dtype=np.float64)
-        busy_s.append(float(busy_ns) / view.replicas_in_all * S_PER_NS)
+        busy_ns = trace.busy_ns[view.replica_slice]
+        busy_s.append(float(busy_ns.sum(dtype=np.float64)) / view.replicas_in_all * S_PER_NS)
+        if view.index in stages:
+            of_replicas[view.index] = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
     window_s = float(trace.arrival_ns[last] - trace.arrival_ns[first]) * S_PER_NS
     in_flight = InFlight(trace)
     grown = in_flight.at(last) - in_flight.at(first)
-    return Extract(first, latency, of_stages, np.array(busy_s), window_s, grown, plan.queries * plan.shards)
+    tasks = plan.queries * plan.shards
+    return Extract(first, latency, of_stages, np.array(busy_s), of_replicas, window_s, grown, tasks)
 
 
 class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
-    ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``.
+    ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``. ``usd_per_h``: None: not priced.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Extracts:
         workers: Sequence[int],
         utilisations: Sequence[float],
         is_stationary: bool,
+        usd_per_h: float | None = None,
     ) -> None:
         assert len(extracts) >= 2, "at least two replications"
         self.extracts = tuple(extracts)
@@ -72,6 +77,7 @@ class Extracts:
         self.workers = workers
         self.utilisations = utilisations
         self.is_stationary = is_stationary
+        self.usd_per_h = usd_per_h
         self.layout = Layout.of([len(one.latency) - one.first_measured for one in extracts])
 
     @cached_property
@@ -93,6 +99,12 @@ class Extracts:
     def busy_s(self, stage: str) -> F8:
         """(replications,) busy time of a replica of the stage, mean over them."""
         return np.array([one.busy_s[self.stage_names.index(stage)] for one in self.extracts])
+
+    def hottest_busy_s(self, stage: str) -> F8:
+        """(replications,) busy time of the replica of the stage that is busiest over all of them."""
+        at = self.stage_names.index(stage)
+        busy_s = np.array([one.replica_busy_s[at] for one in self.extracts])
+        return np.asarray(busy_s[:, hottest_of(busy_s, self.offered_s(stage))[0]])
 
     def offered_s(self, stage: str) -> F8:
         """(replications,) time that its workers had."""
@@ -121,18 +133,23 @@ class Extracts:
 
     def verdicts(self, objectives: Sequence[Objective], is_saturated: bool) -> list[Verdict]:
         """Judge objectives, in order, as a summary does."""
-        goodput = rates(self.layout, self.windows_s(), self.whole, first_on_latency(objectives))[2]
+        _, completed, goodput = rates(self.layout, self.windows_s(), self.whole, first_on_latency(objectives))
+        money = Money(self.usd_per_h, completed)
         verdicts = []
         for objective in objectives:
             series = self.latency(objective.stage)
             failed = Share(0.0, 0.0, 0.0)
-            if objective.measure == "failed_ratio":
+            if objective.measure in ("failed_ratio", "availability"):
                 failed = series.share(math.inf, inclusive=True)
             utilisation: Interval | None = None
-            if objective.measure == "utilisation":
-                assert objective.stage is not None
-                used, offered = self.busy_s(objective.stage), self.offered_s(objective.stage)
-                utilisation = ratio_interval(used, offered).at_least_0()
+            if objective.measure in ("utilisation", "hottest"):
+                utilisation = ratio_interval(*self.used_s(objective)).at_least_0()
             mean = series.mean().scaled(S_PER_NS)
-            verdicts.append(judge(objective, series, utilisation, mean, failed, goodput, is_saturated))
+            verdicts.append(judge(objective, series, utilisation, mean, failed, goodput, is_saturated, money))
         return verdicts
+
+    def used_s(self, objective: Objective) -> tuple[F8, F8]:
+        """(replications,) busy time that an objective on a stage is about, and the time that there was."""
+        assert objective.stage is not None
+        busy_s = self.hottest_busy_s if objective.measure == "hottest" else self.busy_s
+        return busy_s(objective.stage), self.offered_s(objective.stage)

@@ -209,6 +209,21 @@ def utilisation(pool: Pool, stage: StageView) -> Interval:
     return ratio_interval(busy_s.sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers).at_least_0()
 
 
+def hottest_of(busy_s: F8, offered_s: F8) -> tuple[int, Interval]:
+    """The replica that is busiest over all replications, the first of several, and its utilisation.
+
+    ``busy_s``: (replications, replicas). ``offered_s``: (replications,) time that the workers of a replica had.
+    """
+    replica = int(busy_s.sum(axis=0).argmax())
+    return replica, ratio_interval(busy_s[:, replica], offered_s).at_least_0()
+
+
+def hottest(pool: Pool, stage: StageView) -> tuple[int, Interval]:
+    """As ``hottest_of``, of a stage."""
+    busy_s = np.array([trace.busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
+    return hottest_of(busy_s, pool.windows_s() * stage.workers)
+
+
 def _durations(stage: int, shards: int) -> dict[str, Column]:
     """The parts of a stage's latency, in ns; +inf where the stage was not closed, or (merge) not left."""
 
@@ -240,14 +255,13 @@ def _counters(pool: Pool, stage: StageView) -> dict[str, Any]:
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
     waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
     busy = np.array([trace.busy_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
-    hottest = int(busy.sum(axis=0).argmax())
-    total_s = float((pool.windows_s() * stage.workers).sum())
-    shard, replica = divmod(hottest, stage.replicas)
+    place, used = hottest(pool, stage)
+    shard, replica = divmod(place, stage.replicas)
     return {
         "wait": ratio_interval(waiting * S_PER_NS, tasks).at_least_0(),
         "service": ratio_interval(busy.sum(axis=1), tasks).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
-        "hottest": float(busy[:, hottest].sum()) / total_s if total_s > 0 else None,
+        "hottest": used.value,
         "hottest_shard": shard,
         "hottest_replica": replica,
     }

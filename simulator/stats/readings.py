@@ -1,7 +1,7 @@
 """How far an objective is from its bound: the figure over the bound, with the ends of its interval.
 
-What rises with the load is read: shares of bad queries, means, largest values, utilisations. Goodput is not read: it
-bounds the load from below.
+What rises with the load is read: shares of bad queries, means, largest values, utilisations. Goodput and the price of a
+query are not: they bound the load from below. Nor is the cost of the fleet, whatever the load.
 """
 
 import math
@@ -13,12 +13,15 @@ from simulator.core.plan import F8
 from simulator.stats.extract import Extracts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import ratio_interval
-from simulator.stats.quantiles import Series, fraction
+from simulator.stats.quantiles import Series
 from simulator.stats.share import cluster_size, share_ends, tally
 from simulator.stats.verdicts import Objective
 
 #: The lines of a reading that a search follows.
 VALUE, LOW, HIGH = "value", "low", "high"
+
+#: What more load does not break.
+UNREAD = ("goodput", "cost", "usd_per_million_queries")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Reading:
 
 def is_read(objective: Objective) -> bool:
     """Whether the objective bounds the load from above."""
-    return objective.measure != "goodput"
+    return objective.measure not in UNREAD
 
 
 def beyond(replications: int) -> Reading:
@@ -49,9 +52,8 @@ def beyond(replications: int) -> Reading:
 
 def read(objective: Objective, extracts: Extracts) -> Reading:
     """Read one objective."""
-    if objective.measure == "utilisation":
-        assert objective.stage is not None
-        return _of_ratio(extracts.busy_s(objective.stage), extracts.offered_s(objective.stage), objective.bound)
+    if objective.measure in ("utilisation", "hottest"):
+        return _of_ratio(*extracts.used_s(objective), objective.bound)
     return read_series(objective, extracts.latency(objective.stage))
 
 
@@ -78,10 +80,10 @@ def _of_ratio(amounts: F8, weights: F8, bound: float) -> Reading:
 
 
 def _of_share(objective: Objective, series: Series) -> Reading:
-    if objective.measure == "failed_ratio":
-        allowed, bad = objective.bound, ~series.finite
-    else:
-        allowed, bound = float(1 - fraction(objective.p)), round(objective.bound / S_PER_NS)
+    allowed, bad = objective.allowed, ~series.finite
+    assert allowed is not None, "it is about a share"
+    if objective.p:
+        bound = round(objective.bound / S_PER_NS)
         bad = series.values >= bound if objective.measure == "quantile" else series.values > bound
     layout = series.layout
     counted = tally(bad, layout)

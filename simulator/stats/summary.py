@@ -1,7 +1,7 @@
 """From traces to what is said of a run: figures with intervals, verdicts, and what the sample cannot support."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +10,23 @@ from simulator.core.plan import ARRIVE_TRACE, F8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
-from simulator.stats.figures import S_PER_NS, Figure, Pool, StageFigures, figure, part_of, stage_figures, utilisation
+from simulator.stats.figures import (
+    S_PER_NS,
+    Figure,
+    Pool,
+    StageFigures,
+    figure,
+    hottest,
+    part_of,
+    stage_figures,
+    utilisation,
+)
 from simulator.stats.load import describe_load
 from simulator.stats.means import NOTHING, Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import SATURATED, Stability, averaged_batches, growth_of, mser5_of, stability
-from simulator.stats.verdicts import Objective, Verdict, judge
+from simulator.stats.verdicts import Money, Objective, Verdict, judge
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -92,6 +102,7 @@ def summarise(
     *,
     utilisations: Sequence[float],
     is_stationary: bool = True,
+    usd_per_h: float | None = None,
 ) -> Summary:
     """Summarise replications of a plan.
 
@@ -111,6 +122,8 @@ def summarise(
         Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
     is_stationary
         Whether the rate is constant.
+    usd_per_h
+        Price of the fleet; None: not priced.
     """
     pool = Pool(traces)
     stable = stability(
@@ -122,12 +135,14 @@ def summarise(
     )
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles)
-    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, None, whole, is_saturated)
+    money = Money(usd_per_h, whole.completed)
+    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, {}, whole, is_saturated, money)
     stages = []
     for stage, name in zip(stage_views(plan), stage_names, strict=True):
         # one latency at a time is kept: what is said of it is said before the next
         latency, used = figure(pool.latency(stage.index), percentiles), utilisation(pool, stage)
-        judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, used, whole, is_saturated)
+        both = {"utilisation": used, "hottest": hottest(pool, stage)[1]}
+        judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, both, whole, is_saturated, money)
         stages.append(stage_figures(pool, stage, name, latency, used, percentiles))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
@@ -181,17 +196,27 @@ def _judged(
     stage: str | None,
     series: Series,
     mean: Interval,
-    used: Interval | None,
+    used: Mapping[str, Interval],
     whole: _Whole,
     is_saturated: bool,
+    money: Money,
 ) -> dict[int, tuple[Verdict, Quantile | None]]:
     """Verdicts by number of objective, and the percentiles they are about; all on one stage, or on whole queries.
 
-    ``series``, ``mean``, ``used``: its latency in ns, the mean of it in seconds, and its utilisation.
+    ``series``, ``mean``, ``used``: its latency in ns, the mean of it in seconds, and its utilisations by measure.
     """
     return {
         number: (
-            judge(objective, series, used, mean, whole.failed_ratio, whole.goodput, is_saturated),
+            judge(
+                objective,
+                series,
+                used.get(objective.measure),
+                mean,
+                whole.failed_ratio,
+                whole.goodput,
+                is_saturated,
+                money,
+            ),
             series.quantile(objective.p) if objective.measure in ("quantile", "share_within") else None,
         )
         for number, objective in enumerate(objectives)

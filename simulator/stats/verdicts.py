@@ -6,8 +6,8 @@ from typing import Protocol
 
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
-from simulator.stats.means import Interval
-from simulator.stats.quantiles import Series, Share, fraction
+from simulator.stats.means import NOTHING, Interval
+from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import FEWEST_UNITS
 
 
@@ -21,7 +21,7 @@ class Objective(Protocol):
 
     @property
     def measure(self) -> str:
-        """quantile, share_within, mean, max, utilisation, failed_ratio or goodput."""
+        """quantile, share_within, mean, max, utilisation, hottest, availability, failed_ratio, goodput, cost, ..."""
         ...
 
     @property
@@ -36,7 +36,12 @@ class Objective(Protocol):
 
     @property
     def bound(self) -> float:
-        """In seconds, a ratio, or queries per second."""
+        """In seconds, a ratio, queries per second, USD/h or USD."""
+        ...
+
+    @property
+    def allowed(self) -> float | None:
+        """The share of queries that may be bad; None where it is about something else."""
         ...
 
 
@@ -70,6 +75,30 @@ class Verdict:
         return body
 
 
+@dataclass(frozen=True)
+class Money:
+    """What a fleet costs, and the queries that it completes for it."""
+
+    usd_per_h: float | None  #: None: not priced
+    completed: Interval  #: queries a second
+
+    def per_million(self) -> Interval:
+        """USD for a million queries that were completed; the price is exact, so the interval is that of their rate."""
+        usd_per_h = self.usd_per_h
+        low, high = (None if usd_per_h is None or not end else usd_per_h / 3600 / end * 1e6 for end in self._ends())
+        value = self.completed.value
+        return Interval(None if usd_per_h is None or not value else usd_per_h / 3600 / value * 1e6, low, high)
+
+    def _ends(self) -> tuple[float | None, float | None]:
+        return self.completed.high, self.completed.low
+
+
+UNPRICED = Money(None, NOTHING)
+
+#: What is as it is, however long a load that is not carried goes on.
+LASTING = ("utilisation", "hottest", "cost")
+
+
 def judge(
     objective: Objective,
     series: Series,
@@ -78,6 +107,7 @@ def judge(
     failed_ratio: Share,
     goodput: Interval,
     is_saturated: bool,
+    money: Money = UNPRICED,
 ) -> Verdict:
     """Judge one objective.
 
@@ -88,7 +118,7 @@ def judge(
     series
         Latency that it is about, in ns: of the stage or of the whole query.
     utilisation
-        Of its stage, where it is about that.
+        Of its stage, where it is about that: of the mean replica, or of the hottest.
     mean
         Mean of the latency in seconds.
     failed_ratio
@@ -97,9 +127,11 @@ def judge(
         Queries per second within the first objective on latency.
     is_saturated
         Then a latency that is good now will not stay so: at best inconclusive.
+    money
+        What the fleet costs.
     """
     few = series.layout.units < FEWEST_UNITS
-    if objective.measure in ("quantile", "share_within", "failed_ratio"):
+    if objective.allowed is not None:
         verdict = _by_share(objective, series, failed_ratio, few)
     elif objective.measure == "max":
         largest = series.values.max() * S_PER_NS
@@ -109,12 +141,16 @@ def judge(
         unfinished = not bool(series.finite.all())
         reason = "some queries never finished, so the mean is not known" if unfinished else ""
         verdict = _by_mean(objective, mean, "s", few, below=True, reason=reason)
-    elif objective.measure == "utilisation":
+    elif objective.measure in ("utilisation", "hottest"):
         assert utilisation is not None
         verdict = _by_mean(objective, utilisation, "ratio", few, below=True, reason="")
+    elif objective.measure == "cost":
+        verdict = _by_price(objective, money.usd_per_h)
+    elif objective.measure == "usd_per_million_queries":
+        verdict = _by_mean(objective, money.per_million(), "usd", few, below=True, reason="")
     else:
         verdict = _by_mean(objective, goodput, "per_s", few, below=False, reason="")
-    if is_saturated and verdict.met and objective.measure != "utilisation":
+    if is_saturated and verdict.met and objective.measure not in LASTING:
         reason = "the load exceeds what is carried: the longer the run, the later the queries"
         return Verdict(
             objective.text, None, verdict.unit, verdict.value, verdict.low, verdict.high, verdict.bad_share, reason
@@ -126,12 +162,15 @@ def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bo
     """Met if the upper end of the share of bad queries is below the bound, failed if the lower end is above it."""
     unit: parts.Unit = "ratio"
     value, low, high = None, None, None
-    if objective.measure == "failed_ratio":
-        allowed, share = objective.bound, failed_ratio
+    allowed = objective.allowed
+    assert allowed is not None, "it is about a share"
+    if objective.measure in ("failed_ratio", "availability"):
+        share = failed_ratio
         value, low, high = share.value, share.low, share.high
+        if objective.measure == "availability":
+            value, low, high = 1 - share.value, 1 - share.high, 1 - share.low
         met = share.high < allowed
     else:
-        allowed = float(1 - fraction(objective.p))
         share = series.share(round(objective.bound / S_PER_NS), inclusive=objective.measure == "quantile")
         if objective.measure == "quantile":
             unit = "s"
@@ -153,6 +192,13 @@ def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bo
 
 
 _FEW = f"fewer than {FEWEST_UNITS} replications to judge by"
+
+
+def _by_price(objective: Objective, usd_per_h: float | None) -> Verdict:
+    """Arithmetic: it has no interval."""
+    if usd_per_h is None:
+        return Verdict(objective.text, None, "usd_per_h", None, None, None, None, "the fleet is not priced")
+    return Verdict(objective.text, usd_per_h < objective.bound, "usd_per_h", usd_per_h, usd_per_h, usd_per_h, None, "")
 
 
 def _by_mean(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from simulator.base.nearest import nearest, quoted
 from simulator.documents import check as documents
 from simulator.testing.law_check import PROFILES, WIDTH, LawBroken, Report
 
@@ -150,8 +150,8 @@ def _kinds(file: str, name: str) -> Sequence[Kind]:
     chosen = [kind for kind in kinds if not name or name in (kind.mark.name, kind.thing.__name__)]
     if name and not chosen:
         names = [kind.mark.name for kind in kinds]
-        near = get_close_matches(name, names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it offers {', '.join(names)}"
+        near = nearest(name, names)
+        hint = f"did you mean {quoted(near)}?" if near else f"it offers {', '.join(names)}"
         raise UnknownThingError(f"{file}: marks nothing called {name!r}; {hint}")
     return chosen
 

@@ -1,6 +1,9 @@
 """``from: NAME`` in a scenario's hardware and models, replaced by what the catalogue says."""
 
+from collections.abc import Mapping
+
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.nearest import nearest, quoted
 from simulator.scenario.catalogue.entries import Catalogue, Entry, built_in, read_catalogue
 from simulator.scenario.fields import shown
 from simulator.scenario.files import by_command, located, short
@@ -33,7 +36,8 @@ def with_catalogue(root: Node) -> tuple[Node, list[Problem]]:
         machines = {name: resolver.hardware(name, node) for name, node in hardware.value.items()}
         entries["hardware"] = Node(machines, hardware.mark)
     if stages is not None and isinstance(stages.value, list):
-        staged = [resolver.stage(f"stages[{index}]", node) for index, node in enumerate(stages.value)]
+        given = hardware.value if hardware is not None and isinstance(hardware.value, dict) else {}
+        staged = [resolver.stage(f"stages[{index}]", node, given) for index, node in enumerate(stages.value)]
         entries["stages"] = Node(staged, stages.mark)
     return Node(entries, root.mark), resolver.problems
 
@@ -71,8 +75,10 @@ class _Resolver:
         """A machine."""
         return self.resolved("hardware", f"hardware.{name}", node)
 
-    def stage(self, path: str, node: Node) -> Node:
-        """A stage whose model, or a part of it, may come from the catalogue."""
+    def stage(self, path: str, node: Node, hardware: Mapping[str, Node]) -> Node:
+        """A stage whose model, or a part of it, may come from the catalogue; ``hardware``: of the scenario."""
+        if isinstance(node.value, dict) and "hardware" in node.value:
+            self.machine_meant(f"{path}.hardware", node.value["hardware"], hardware)
         if not isinstance(node.value, dict) or "model" not in node.value:
             return node
         path = f"{path}.model"
@@ -85,6 +91,9 @@ class _Resolver:
 
     def resolved(self, section: str, path: str, node: Node) -> Node:
         """A map with ``from`` laid over the entry that it names."""
+        if isinstance(node.value, str) and node.value in self.catalogue.sections[section]:
+            message = f"{node.value!r} is of the catalogue; write {{from: {node.value}}}"
+            self.problems.append(node.mark.problem(path, message))
         if not isinstance(node.value, dict) or "from" not in node.value:
             return node
         own = Node({key: child for key, child in node.value.items() if key != "from"}, node.mark)
@@ -99,6 +108,18 @@ class _Resolver:
         if section == "models" and SHAPES.get(base["kind"].value, set()) & own.value.keys():
             base.pop("per_item", None)
         return Node(merge(Node(base, node.mark), own).value, node.mark)
+
+    def machine_meant(self, path: str, named: Node, hardware: Mapping[str, Node]) -> None:
+        """Say how a machine of the catalogue is taken, where a stage names one that the scenario does not have."""
+        name = named.value
+        if not isinstance(name, str) or name in hardware or nearest(name, hardware):
+            return
+        known = self.catalogue.sections["hardware"]
+        meant = [name] if name in known else nearest(name, known)
+        if meant:
+            there = "the catalogue has it:" if name in known else f"did you mean {quoted(meant)} of the catalogue?"
+            how = f"write hardware: {{{meant[0]}: {{from: {meant[0]}}}}} beside stages, and hardware: {meant[0]} here"
+            self.problems.append(named.mark.problem(path, f"no hardware is called {name!r}; {there} {how}"))
 
     def entry(self, section: str, path: str, named: Node) -> Entry | None:
         """The entry of a name, or a problem."""

@@ -194,7 +194,9 @@ MACHINE = {
 def slos(names: Sequence[str] = ()) -> st.SearchStrategy[str]:
     """Objectives as written in a file: on whole queries, and on the stages of these names."""
     whole = ["p99 < 100ms", "mean < 50ms", "max < 10s", "95% within 80ms", "failed_ratio < 1%", "goodput > 1/s"]
-    ours = [f"stage.{name}.{what}" for name in names for what in ("p50 < 20ms", "utilisation < 80%")]
+    whole.append("availability > 99.9%")
+    of_a_stage = ("p50 < 20ms", "utilisation < 80%", "hottest < 90%")
+    ours = [f"stage.{name}.{what}" for name in names for what in of_a_stage]
     return st.sampled_from(whole + ours)
 
 

@@ -1,0 +1,29 @@
+"""Keys that are known from elsewhere, and what they stand for: this version does not model it, and says so."""
+
+#: What is not modelled, and the names that it goes by.
+_NAMES = {
+    "retrying": "retries retry max_retries retry_policy backoff",
+    "timing out": "timeout timeouts time_out deadline deadlines cancel cancellation",
+    "batching": "batch batching batch_size max_batch max_batch_size batch_timeout max_wait",
+    "hedging": "hedge hedging hedged hedges backup_requests tied_requests speculative",
+    "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
+    "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
+    "failing and repair": "failures failure failure_rate faults mtbf mttr crash crashes outages downtime repair",
+    "a closed load": "users clients think_time concurrency closed closed_loop connections sessions",
+    "a limited queue": "queue queues queue_size queue_limit max_queue max_queue_size backlog capacity",
+    "another order than first come, first served": "discipline priority priorities scheduling scheduler preemption",
+    "shedding load": "admission load_shedding shedding rate_limit throttle circuit_breaker drop_after",
+    "sticky routing": "affinity sticky session_affinity consistent_hashing",
+    "starting cold": "cold_start warmup_time startup_time boot_time",
+    "answers of a part of the shards": "quorum min_answers partial_answers good_enough degrade",
+}
+NOT_MODELLED = {name: what for what, names in _NAMES.items() for name in names.split()}
+
+
+def not_modelled(key: str) -> str:
+    """What a key would mean that this version does not model; empty if nobody has heard of it.
+
+    >>> not_modelled("hedge"), not_modelled("shrads")
+    ('hedging', '')
+    """
+    return NOT_MODELLED.get(key.lower().replace("-", "_"), "")
