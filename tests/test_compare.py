@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -314,6 +316,17 @@ def summary(folder, change):
     (folder / "summary.json").write_text(json.dumps(document))
 
 
+def claimed(folder, rows, in_directory=False):
+    """The arrays of a directory, the last of which says that it has many rows, in the zip too."""
+    name = "replication.npy"
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<i8", "fortran_order": False, "shape": (rows,)})
+    with zipfile.ZipFile(folder / "queries.npz", "w") as archive:
+        archive.writestr(name, head.getvalue())
+        size = archive.getinfo(name)
+        size.file_size += 8 * rows if in_directory else 0  # in the directory at the end
+
+
 BROKEN = {
     "no summary": (lambda at: (at / "summary.json").unlink(), "is not the directory of a run: it has no summary.json"),
     "not json": (lambda at: (at / "summary.json").write_text("{"), "summary.json: is not JSON"),
@@ -352,6 +365,12 @@ BROKEN = {
     "other types": (
         lambda at: rewrite(at, lambda it: {**it, "arrival_ns": it["arrival_ns"].astype(float)}),
         "does not belong to the summary.json beside it",
+    ),
+    "a claim of 80 GB": (lambda at: claimed(at, 10**10), "queries.npz: is broken; run it again"),
+    "80 GB of nothing": (lambda at: claimed(at, 10**10, True), "queries.npz: its arrays would take 80 GB; there are"),
+    "a pipe": (
+        lambda at: ((at / "queries.npz").unlink(), os.mkfifo(at / "queries.npz")),
+        "queries.npz: cannot be read: a pipe, and not a regular file",
     ),
     "objects": (
         lambda at: rewrite(at, lambda it: {**it, "outcome": it["outcome"].astype(object)}),

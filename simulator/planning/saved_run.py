@@ -15,12 +15,17 @@ from simulator.core.columns import COMPLETE
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, Trace
 from simulator.documents import run
 from simulator.planning.sides import Side
+from simulator.running.doctor import memory
+from simulator.scenario.files import Unreadable, opened, unreadable
 from simulator.stats.figures import S_PER_NS
 
 #: The files that are read.
 SUMMARY, QUERIES = "summary.json", "queries.npz"
 #: Columns that have one row, not one a stage.
 OF_WHOLE_QUERIES = ("arrival_ns", "outcome")
+
+#: Bytes of a summary, at most; and how many times smaller deflate makes anything, at most.
+MOST_SUMMARY, MOST_PACKED = 100_000_000, 1032
 
 #: Units of figures, and a count that nothing reaches.
 UNITS, MOST = ("s", "ratio", "per_s"), 2**40
@@ -47,9 +52,15 @@ def read_run(folder: str | Path) -> Side:
 
 def _document(file: Path) -> run.Run:
     try:
-        document = json.loads(file.read_bytes(), parse_constant=_finite, parse_float=_finite)
-    except OSError as error:
-        raise _wrong(file, f"cannot be read: {error.strerror}") from None
+        with opened(str(file)) as source:
+            raw = source.read(MOST_SUMMARY + 1)
+        if len(raw) > MOST_SUMMARY:
+            raise _wrong(file, f"has more than {MOST_SUMMARY // 10**6} MB: no summary of a run is so long")
+        document = json.loads(raw, parse_constant=_finite, parse_float=_finite)
+    except ScenarioError:
+        raise
+    except (OSError, Unreadable) as error:
+        raise _wrong(file, f"cannot be read: {unreadable(error)}") from None
     except (ValueError, RecursionError):
         raise _wrong(file, "is not JSON") from None
     schema = document.get("schema", 1) if isinstance(document, dict) else 1
@@ -112,14 +123,18 @@ def _columns(file: Path, document: run.Run) -> Columns:
     """The arrays, of the shapes that the summary implies."""
     columns: Columns = {}
     try:
-        with zipfile.ZipFile(file) as archive:
+        with opened(str(file)) as source, zipfile.ZipFile(source) as archive:
+            _refuse_large(file, archive)
             for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS):
-                with archive.open(f"{name}.npy") as part:
-                    columns[name] = np.lib.format.read_array(part, allow_pickle=False)
+                columns[name] = _array(archive, name)
     except FileNotFoundError:
         raise _wrong(file, "is missing; run it again") from None
     except KeyError:
         raise _wrong(file, f"has no {name}: it was written by an earlier version of shardsim; run it again") from None
+    except ScenarioError:
+        raise
+    except Unreadable as error:
+        raise _wrong(file, f"cannot be read: {error}") from None
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
         raise _wrong(file, "is broken; run it again") from None
     queries, stages = columns["replication"].size, len(document["stages"])
@@ -134,6 +149,28 @@ def _columns(file: Path, document: run.Run) -> Columns:
         if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
     return columns
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """A member, if it is as long as its header says: no claim takes memory. Raises ValueError where it is not."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as part:
+        if np.lib.format.read_magic(part) != (1, 0):
+            raise ValueError("its header is of another version")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(part)
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize != info.file_size - part.tell():
+            raise ValueError("its header claims another length")
+        if info.file_size > MOST_PACKED * info.compress_size + 1000:
+            raise ValueError("nothing is packed so well")
+    with archive.open(info) as part:
+        return np.asarray(np.lib.format.read_array(part, allow_pickle=False))
+
+
+def _refuse_large(file: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse arrays that are more than all memory."""
+    claimed, there = sum(info.file_size for info in archive.infolist()), memory()["memory_bytes"]
+    if there is not None and claimed > there:
+        raise _wrong(file, f"its arrays would take {claimed / 1e9:,.3g} GB; there are {there / 1e9:.3g} GB of memory")
 
 
 def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]:

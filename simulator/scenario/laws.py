@@ -6,15 +6,18 @@ three forms. What is not stated by numbers, a file or a mixture, stands here by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import BeforeValidator, Field, create_model, model_serializer
+from pydantic import BeforeValidator, ConfigDict, Field, create_model, model_serializer
 
 from simulator.base.errors import PluginError
 from simulator.core.laws import Law
-from simulator.core.laws.family import BY_FILE, BY_PARTS, Argument, Family, Statement
+from simulator.core.laws.family import BY_FILE, BY_PARTS, BY_PERCENTILES, Argument, Family, Statement
 from simulator.core.laws.sampling import FAMILIES
 from simulator.models.plugged_law import law_of
 from simulator.plugins import Kind
@@ -26,6 +29,10 @@ from simulator.scenario.rows import TraceError
 
 #: Seconds of a unit of a column.
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+PERCENTILE = re.compile(r"p[0-9]{1,2}(\.[0-9]{1,9})?")
+#: The highest that a law is stated by; and how much more than that its largest value is, at most.
+MOST_PERCENT, MOST_GROWTH = 99.9999, 1e6
 
 
 class PluggedLaw(PluggedPart):
@@ -155,6 +162,48 @@ class LawByFile(LawPart):
         return ()
 
 
+class LawByPercentiles(LawPart):
+    """A law by what a dashboard gives: keys like ``p99.9``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def percentiles(self) -> dict[str, Any]:
+        """Values as given: in seconds or as numbers."""
+        return dict(self.model_extra or {})
+
+    @property
+    def law(self) -> Law:
+        """In seconds, as numbers, or over its mean."""
+        law = Law.percentiles({float(key[1:]): value for key, value in self.percentiles.items()})
+        return law.scaled(1 / law.mean()) if self.form is FACTOR else law
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """Each key is a percentile, once, and values do not fall."""
+        known: dict[float, str] = {}
+        for key in self.percentiles:
+            percent = float(key[1:]) if PERCENTILE.fullmatch(key) else 0.0
+            if percent in known:
+                yield (key,), f"the same percentile as {known[percent]}"
+            elif not 0 < percent <= MOST_PERCENT:
+                yield (key,), f"unknown key; a percentile is like p50 or p99.9, up to p{MOST_PERCENT:g}"
+            known[percent] = key
+        if len(known) < 2:
+            yield (), "needs at least two percentiles, like {p50: 4ms, p99: 15ms}"
+        elif 0.0 not in known and len(known) == len(self.percentiles):
+            yield from self._falling([known[percent] for percent in sorted(known)])
+
+    def _falling(self, keys: list[str]) -> Iterable[fields.Contradiction]:
+        for low, high in pairwise(keys):
+            if self.percentiles[high] < self.percentiles[low]:
+                yield (high,), f"must be at least {low}"
+                return
+        largest = self.percentiles[keys[-1]] * MOST_GROWTH
+        if not Law.percentiles({float(key[1:]): self.percentiles[key] for key in keys}).quantile(1 - 1e-9) <= largest:
+            grown = "beyond it values grow, as they do from the one before, to more than a million times as much"
+            yield (keys[-1],), f"{grown}; give a higher percentile besides"
+
+
 class LawByParts(LawPart):
     """A mixture."""
 
@@ -225,8 +274,25 @@ def _by_parts(family: Family, form: Form) -> type[LawPart]:
     return _model(LawByParts, family, form, f"One of several {said} by their weights{example}.", parts=parts)
 
 
+def _by_percentiles(family: Family, form: Form) -> type[LawPart]:
+    said = {
+        DURATION: "Durations by percentile, like {p50: 4ms, p99: 15ms}: what a dashboard gives.",
+        COUNT: "Counts by percentile.",
+        FACTOR: "A law by percentile, over its mean.",
+    }[form]
+    given = {
+        "__annotations__": {"__pydantic_extra__": GenericAlias(dict, (str, form.positive))},
+        "__module__": __name__,
+    }
+    return _model(type(f"By{form.name}Percentiles", (LawByPercentiles,), given), family, form, said)
+
+
 #: Families that are stated otherwise than by numbers, and what makes their models.
-BY_HAND: dict[str, Callable[[Family, Form], type[LawPart]]] = {BY_FILE: _by_file, BY_PARTS: _by_parts}
+BY_HAND: dict[str, Callable[[Family, Form], type[LawPart]]] = {
+    BY_FILE: _by_file,
+    BY_PARTS: _by_parts,
+    BY_PERCENTILES: _by_percentiles,
+}
 
 
 def _statement(family: Family, form: Form) -> Statement | str:

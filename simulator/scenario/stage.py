@@ -168,6 +168,7 @@ class Stage(fields.Part):
         """Share of each shard, in sum 1: as given, or by Zipf's law."""
         given = self.shares_given
         weight = np.arange(1.0, self.shards + 1) ** -(self.skew or 0.0) if given is None else np.array(given)
+        weight = np.ldexp(weight, -np.frexp(weight.max())[1])  # exactly, and no sum overflows
         return [float(share) for share in weight / weight.sum()]
 
     def cost_model(self, hardware: dict[str, Any]) -> CostModel:

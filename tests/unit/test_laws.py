@@ -90,6 +90,7 @@ SAMPLED = {
     "gamma": Law.gamma(2.0, 0.7),
     "empirical": Law.empirical([3.0, 1.0, 4.0, 1.0, 5.0]),
     "points": Law.empirical_cdf([1.0, 2.0, 2.0, 6.0], [0.1, 0.3, 0.5, 1.0]),
+    "percentiles": Law.percentiles({20.0: 0.5, 50.0: 2.0, 90.0: 2.0, 99.0: 4.5}),
     "mixture": Law.mixture([(1, Law.constant(1.0)), (2, Law.exponential(3.0)), (1, Law.gamma(2.0, 0.5))]),
     "mixture of files": Law.mixture([(1, Law.empirical([2.0, 7.0])), (3, Law.empirical_cdf([0.0, 9.0], [0.0, 1.0]))]),
 }

@@ -115,4 +115,5 @@ class Family:
 
 
 #: In place of numbers.
-BY_FILE, BY_PARTS, NOT_STATED = "a file of values", "laws with weights", "no scenario states it"
+BY_FILE, BY_PARTS, BY_PERCENTILES = "a file of values", "laws with weights", "values by percentile"
+NOT_STATED = "no scenario states it"

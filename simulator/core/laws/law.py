@@ -19,6 +19,7 @@ from simulator.core.laws import (
     lognormal,
     mixture,
     pareto,
+    percentiles,
     points,
     sampling,
     uniform,
@@ -63,6 +64,7 @@ class Law(Terms):
     empirical = _stated(empirical.terms)
     empirical_cdf = _stated(points.terms)
     mixture = _stated(mixture.terms)
+    percentiles = _stated(percentiles.terms)
 
     @staticmethod
     def of(terms: Terms) -> Law:

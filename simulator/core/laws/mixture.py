@@ -18,8 +18,10 @@ _LEAST = 2.0**-53
 
 def terms(parts: Sequence[tuple[float, Any]]) -> family.Terms:
     """One of several laws (not mixtures), each with a weight > 0."""
-    total = math.fsum(weight for weight, _ in parts)
-    return family.Terms(CODE, parts=tuple((weight / total, law) for weight, law in parts))
+    exponent = math.frexp(max(weight for weight, _ in parts))[1]
+    weights = [math.ldexp(weight, -exponent) for weight, _ in parts]  # exactly, and no sum overflows
+    total = math.fsum(weights)
+    return family.Terms(CODE, parts=tuple((one / total, law) for one, (_, law) in zip(weights, parts, strict=True)))
 
 
 @formula

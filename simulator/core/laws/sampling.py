@@ -16,6 +16,7 @@ from simulator.core.laws import (
     lognormal,
     mixture,
     pareto,
+    percentiles,
     points,
     uniform,
     weibull,
@@ -36,6 +37,7 @@ FAMILIES = (
     empirical.FAMILY,
     points.FAMILY,
     mixture.FAMILY,
+    percentiles.FAMILY,
 )
 assert all(family.code == code for code, family in enumerate(FAMILIES)), "each stands at the place of its code"
 
@@ -69,6 +71,8 @@ def _plain(laws: Rows, table: F8, row: int, u: float) -> float:
         return empirical.quantile(table, first, count, a, u)
     if kind == points.CODE:
         return points.quantile(table, first, count, a, u)
+    if kind == percentiles.CODE:
+        return percentiles.quantile(table, first, count, a, u)
     return 0.0
 
 

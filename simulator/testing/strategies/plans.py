@@ -79,6 +79,17 @@ def _between_values(values: list[int]) -> Law:
     return Law.empirical_cdf([0.0, *sorted(values)], shares)
 
 
+def _percentiles(scale: float) -> st.SearchStrategy[Law]:
+    """Of two to four percentiles, equal ones among them, about ``scale`` times small whole numbers."""
+    percents = st.lists(st.sampled_from([10.0, 50.0, 90.0, 99.0, 99.9]), min_size=2, max_size=4, unique=True)
+    values = st.lists(st.integers(1, 5), min_size=4, max_size=4).map(sorted)
+
+    def law(percent: list[float], value: list[int]) -> Law:
+        return Law.percentiles({at: scale / 3 * one for at, one in zip(sorted(percent), value, strict=False)})
+
+    return st.builds(law, percents, values)
+
+
 def stated(statement: Statement, scale: float = 1.0) -> st.SearchStrategy[dict[str, float]]:
     """Arguments of a law, in each way in which it may be stated; those with a unit are about ``scale`` of it."""
     units = {argument.name for argument in statement.arguments if argument.has_unit}
@@ -103,6 +114,7 @@ def _plain_laws(scale: float) -> dict[str, st.SearchStrategy[Law]]:
         "uniform": st.tuples(TIMES, TIMES).map(lambda ends: Law.uniform(float(min(ends)), float(max(ends)))),
         "empirical": values.map(Law.empirical),
         "points": values.map(_between_values),
+        "percentiles": _percentiles(scale),
     }
     by_numbers = {
         family.name: _by_numbers(family.quantity, scale)
@@ -125,6 +137,7 @@ def factor_laws(*, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Law]
     known = {
         **by_numbers,
         "empirical": values.map(lambda law: law.scaled(1 / law.mean())),
+        "percentiles": _percentiles(1.0).map(lambda law: law.scaled(1 / law.mean())),
         "mixture": st.just(Law.mixture([(1, Law.exponential(1.0)), (3, ONE)])),
     }
     return st.one_of(among(known, kinds, "kind of factor law"))
