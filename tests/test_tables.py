@@ -289,3 +289,38 @@ def test_configurations_that_seem_mixed_are_said(tmp_path):
     assert one_size == "a: times were measured at 8 items only; they are taken for any number"
     assert hiccup.startswith("a: 1 of 4 measured times is a hiccup, above 5 times the median of their size")
     assert hiccup.endswith("each adds what it took beyond others, up to 44 ms, at whatever size")
+
+
+def test_the_noise_of_a_small_calibration_is_in_the_intervals_if_that_is_asked_for(tmp_path):
+    rng = np.random.default_rng(3)
+    file = tmp_path / "calls.csv"
+    times_ms = 10 * rng.lognormal(-0.125, 0.5, 40)
+    file.write_text("items,ms\n" + "".join(f"5,{ms:.4f}\n" for ms in times_ms))
+    model = {"kind": "measured", "file": str(file), "unit": "ms", "sample": True}
+    made = {
+        "name": "t",
+        "load": {"rate": "20/s"},
+        "run": {"queries": 4000, "replications": 8},
+        "stages": [{**STAGE, "model": {"kind": "sum", "parts": [model, {"kind": "linear", "per_item": "1ns"}]}}],
+    }
+    drawn = scenario_from_dict(made)
+    plans = [make_plan(drawn, replication) for replication in range(200)]
+    means_ms = [float(plan.knot_ns[0]) / 1e6 for plan in plans]
+    assert len(set(means_ms)) > 190
+    assert np.std(means_ms) == pytest.approx(times_ms.std() / np.sqrt(40), rel=0.2), "8 sd / sqrt(400) is .2"
+    assert make_plan(drawn, 3).knot_ns.tolist() == plans[3].knot_ns.tolist()
+    sampled, fixed = (simulate(drawn if is_on else scenario_with(drawn, OFF)).to_dict() for is_on in (True, False))
+    width = [one["latency_s"]["mean"]["high"] - one["latency_s"]["mean"]["low"] for one in (sampled, fixed)]
+    assert width[0] > 2 * width[1]
+
+
+OFF = [("stages.a.model.parts[0].sample=false", "--set")]
+
+
+def test_ticks_of_a_trace_are_spread_otherwise_in_each_replication(tmp_path):
+    (tmp_path / "f.csv").write_text("t\n" + "0\n" * 4 + "3\n" * 4 + "9\n" * 2)
+    spread = trace(tmp_path / "f.csv", spread="uniform")
+    one, two = (make_plan(spread, replication).arrival_ns for replication in (0, 1))
+    assert one.tolist() != two.tolist()
+    assert len(set(one.tolist())) == 10 and one[-1] - one[0] < 12e9
+    assert len(set(make_plan(trace(tmp_path / "f.csv")).arrival_ns.tolist())) == 3

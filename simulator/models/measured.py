@@ -85,6 +85,19 @@ class MeasuredModel:
         return UNKNOWN
 
 
+def drawn_again(items: F8, times_s: F8, uniforms: F8) -> tuple[F8, F8]:
+    """As many rows of each size, drawn with replacement from those of that size (Efron, 1979); all (rows,).
+
+    >>> drawn_again(np.array([1.0, 1.0, 2.0]), np.array([5.0, 6.0, 9.0]), np.array([0.7, 0.9, 0.1]))[1].tolist()
+    [6.0, 6.0, 9.0]
+    """
+    order = np.argsort(items, kind="stable")
+    _, first, counts = np.unique(items[order], return_index=True, return_counts=True)
+    start, count = np.repeat(first, counts), np.repeat(counts, counts)
+    chosen = order[start + np.minimum((uniforms * count).astype(np.int64), count - 1)]
+    return items[chosen], times_s[chosen]
+
+
 def non_decreasing(values: F8, weights: NDArray[Any]) -> F8:
     """The nearest non-decreasing values in weighted least squares: pool adjacent violators (Ayer et al., 1955).
 

@@ -68,7 +68,7 @@ def make_load(scenario: Scenario, replication: int) -> Load:
     """
     try:
         if scenario.load.arrivals.kind == "trace":
-            load = _trace_load(scenario)
+            load = _trace_load(scenario, replication)
         elif scenario.queries is not None:
             load = _counted(scenario, replication)
         else:
@@ -288,12 +288,15 @@ def own_rate(timestamp_s: F8) -> float:
     return (len(timestamp_s) - 1) / float(timestamp_s[-1] - timestamp_s[0])
 
 
-def _trace_load(scenario: Scenario) -> Load:
+def _trace_load(scenario: Scenario, replication: int) -> Load:
     run = scenario.run
     assert isinstance(scenario.load.arrivals, scenarios.TraceArrivals)
     trace = scenario.load.arrivals.trace()
     rows = len(trace.timestamp_s)
-    arrival_ns = workload.arrivals_of_trace(trace.timestamp_s, trace_speed(scenario))
+    timestamp_s = trace.timestamp_s
+    if scenario.load.arrivals.spread is not None:
+        timestamp_s = workload.spread_in_ticks(timestamp_s, run.seed, replication)
+    arrival_ns = workload.arrivals_of_trace(timestamp_s, trace_speed(scenario))
     rate_per_s = own_rate(trace.timestamp_s) * trace_speed(scenario)
     if run.duration_s is not None:
         warmup_s = _warmup_s(scenario, run.duration_s)

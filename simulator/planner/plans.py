@@ -85,7 +85,7 @@ class Plans:
         """
         if rate_per_s is None:
             rate_per_s = loads.expected_per_s(self.scenario, replication)
-        return self._completed(replication, np.zeros(1, dtype=np.int64), np.ones(1), 0, rate_per_s)
+        return self._completed(replication, np.zeros(1, dtype=np.int64), np.ones(1), 0, rate_per_s, is_own=False)
 
     def extent(self, replication: int = 0) -> loads.Extent:
         """How many queries a replication has; its load is drawn only where that is the way to know.
@@ -109,12 +109,19 @@ class Plans:
             raise loads.refusal(self.scenario, "", f"{error}; make the scenario smaller") from error
 
     def _completed(
-        self, replication: int, arrival_ns: plan.I8, work: plan.F8, first_measured: int, rate_per_s: float
+        self,
+        replication: int,
+        arrival_ns: plan.I8,
+        work: plan.F8,
+        first_measured: int,
+        rate_per_s: float,
+        is_own: bool = True,
     ) -> plan.Plan:
+        """``is_own``: with the measurements of the replication, where it has its own."""
         self._check(len(arrival_ns))
         run = self.scenario.run
         return complete(
-            self.system,
+            make_system(self.scenario, replication) if self.scenario.samples and is_own else self.system,
             arrival_ns,
             work,
             seed=run.seed,

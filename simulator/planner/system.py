@@ -1,9 +1,12 @@
 """From a Scenario to its System: names become indices, seconds become nanoseconds, models become tables."""
 
 import math
+from functools import partial
+
+import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import plan, routing
+from simulator.core import draws, plan, routing
 from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.laws import Law
 from simulator.models import CostModel
@@ -14,14 +17,26 @@ from simulator.scenario.machines import lost_shards
 from simulator.scenario.stage import Routing
 
 
-def make_system(scenario: Scenario) -> plan.System:
-    """Lay out all of a scenario's plans that is the same in every replication and at every load."""
+def make_system(scenario: Scenario, replication: int | None = None) -> plan.System:
+    """Lay out all of a scenario's plans that is the same in every replication and at every load.
+
+    ``replication``: with the measurements of one, where it has its own.
+    """
     parts, handed = [], 1.0
     for index, stage in enumerate(scenario.stages):
+        if replication is not None:
+            stage = stage.sampled(partial(_uniforms, scenario.run.seed, replication, index))
         candidates = handed if stage.candidates is None else stage.candidates.law.mean()
         parts.append(stage_parts(stage, scenario, index == 0, candidates))
         handed = min(candidates, math.inf if stage.keep is None else float(stage.keep))
     return lay_out(parts, work_law(scenario))
+
+
+def _uniforms(seed: int, replication: int, stage: int, count: int) -> plan.F8:
+    """Luck of a stage's calibration, (count,)."""
+    u = np.empty(count)
+    draws.first_block(seed, replication, draws.CALIBRATION, 0, stage * draws.PLACES, count, u)
+    return u
 
 
 def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidates: float) -> StageParts:

@@ -166,7 +166,7 @@ class Run:
     @cached_property
     def paper(self) -> theory.Estimate:
         """The scenario on paper, as it was given."""
-        return theory.estimate(self.outline, self.scenario.is_stationary)
+        return theory.estimate(self.outline, self.scenario.is_stationary and not self.scenario.samples)
 
     def result(
         self,

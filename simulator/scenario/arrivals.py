@@ -107,6 +107,7 @@ class TraceArrivals(fields.Part):
     speed: fields.PositiveCount | None = None
     rate_per_s: fields.PositiveRate | None = Field(default=None, alias="rate")
     columns: TraceColumns = TraceColumns()
+    spread: fields.word_type("uniform") | None = None  # type: ignore[valid-type]
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """Speed or rate; and the file must be one."""

@@ -24,6 +24,7 @@ _KINDS = {
     "tuple_type": "a list",
     "list_type": "a list",
     "string_type": "text",
+    "bool_type": "true or false",
 }
 
 

@@ -183,14 +183,15 @@ class LawByPercentiles(LawPart):
         known: dict[float, str] = {}
         for key in self.percentiles:
             percent = float(key[1:]) if PERCENTILE.fullmatch(key) else 0.0
-            if percent in known:
+            if not 0 < percent <= MOST_PERCENT:
+                yield (key,), f"unknown key; a percentile is like p50 or p99.9, up to p{MOST_PERCENT}"
+            elif percent in known:
                 yield (key,), f"the same percentile as {known[percent]}"
-            elif not 0 < percent <= MOST_PERCENT:
-                yield (key,), f"unknown key; a percentile is like p50 or p99.9, up to p{MOST_PERCENT:g}"
-            known[percent] = key
+            else:
+                known[percent] = key
         if len(known) < 2:
             yield (), "needs at least two percentiles, like {p50: 4ms, p99: 15ms}"
-        elif 0.0 not in known and len(known) == len(self.percentiles):
+        elif len(known) == len(self.percentiles):
             yield from self._falling([known[percent] for percent in sorted(known)])
 
     def _falling(self, keys: list[str]) -> Iterable[fields.Contradiction]:

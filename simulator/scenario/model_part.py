@@ -1,9 +1,11 @@
 """What every model of a scenario answers; and the cost models of plug-ins."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 from simulator.base.errors import PluginError
 from simulator.base.hardware import GivenHardware, MissingFigure
+from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.models.plugged import PluggedModel
 from simulator.plugins import Kind
@@ -50,6 +52,14 @@ class ModelPart(Part):
     def depends_on_items(self) -> bool:
         """Whether its time depends on how many items there are."""
         return True
+
+    def samples(self) -> bool:
+        """Whether each replication has measurements of its own, drawn again from those there are."""
+        return False
+
+    def sampled(self, uniforms: Callable[[int], F8]) -> Self:
+        """As it is in one replication; ``uniforms``: so many of them."""
+        return self
 
     def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""

@@ -1,15 +1,17 @@
 """The ``model`` of a stage as it is written: linear, tree, deep, embedding, measured, time, or a sum of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr, StrictBool
 
 from simulator import models
 from simulator.base import units
+from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
+from simulator.models.measured import drawn_again
 from simulator.models.tree import VISIT_S, depth_of
 from simulator.scenario import fields
 from simulator.scenario.held import FileOfNumbers
@@ -196,6 +198,9 @@ class MeasuredSpec(ModelPart):
     time: fields.Text | None = None
     unit: fields.word_type(*UNITS) = "s"  # type: ignore[valid-type]
     overhead_s: fields.Duration = Field(default=0.0, alias="overhead")
+    sample: StrictBool = False
+
+    _drawn: models.MeasuredModel | None = PrivateAttr(None)  #: of a replication that has measurements of its own
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """The file must be one."""
@@ -230,7 +235,19 @@ class MeasuredSpec(ModelPart):
 
     def measured(self) -> models.MeasuredModel:
         """The cost law."""
-        return replace(self.rows().model, overhead_s=self.overhead_s)
+        return replace(self._drawn or self.rows().model, overhead_s=self.overhead_s)
+
+    def samples(self) -> bool:
+        """Whether its noise is to be seen in the intervals."""
+        return self.sample
+
+    def sampled(self, uniforms: Callable[[int], F8]) -> Self:
+        """With as many measurements at each size, drawn from those there are (Efron, 1979)."""
+        if not self.sample:
+            return self
+        rows, copy = self.rows(), self.model_copy()
+        copy._drawn = models.MeasuredModel.of(*drawn_again(rows.items, rows.time_s, uniforms(len(rows.items))))
+        return copy
 
     def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
@@ -282,6 +299,14 @@ class SumSpec(ModelPart):
     def has_spread(self) -> bool:
         """Whether a part brings one."""
         return any(part.has_spread() for part in self.parts)
+
+    def samples(self) -> bool:
+        """Whether a part does."""
+        return any(part.samples() for part in self.parts)
+
+    def sampled(self, uniforms: Callable[[int], F8]) -> Self:
+        """With its parts so; one at most is measured."""
+        return self.model_copy(update={"parts": tuple(part.sampled(uniforms) for part in self.parts)})
 
     def has_law(self) -> bool:
         """Whether a part is one."""

@@ -236,6 +236,11 @@ class Scenario(fields.Part):
         tree = Node({**self.tree.value, "stages": Node(stated, self.tree.value["stages"].mark)}, self.tree.mark)
         return self.model_copy(update={"stages": tuple(stages)}).read_from(tree)
 
+    @property
+    def samples(self) -> bool:
+        """Whether each replication has measurements of its own, so that its service times differ from the others'."""
+        return any(stage.model.samples() for stage in self.stages)
+
     def resolved(self) -> dict[str, Any]:
         """Everything it says, defaults included, as plain values that read back as an equal scenario."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
 from simulator.core import routing as core_routing
+from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
@@ -174,6 +175,10 @@ class Stage(fields.Part):
     def cost_model(self, hardware: dict[str, Any]) -> CostModel:
         """The cost law of its model on its hardware, of the scenario's."""
         return self.model.cost_model(self._on(hardware))
+
+    def sampled(self, uniforms: Callable[[int], F8]) -> Stage:
+        """As it is in one replication, if its model draws measurements again; ``uniforms``: so many of them."""
+        return self.model_copy(update={"model": self.model.sampled(uniforms)}) if self.model.samples() else self
 
     def notes(self, hardware: dict[str, Any]) -> list[str]:
         """What was done to what its model was given, on its hardware, of the scenario's."""

@@ -101,6 +101,20 @@ def arrivals_until(gaps: Gaps, seed: int, replication: int, rate: RateFunction) 
     return ns_array(rate.instants(epochs_until(gaps, seed, replication, rate.arrivals)))
 
 
+def spread_in_ticks(timestamp_s: F8, seed: int, replication: int) -> F8:
+    """Instants of a clock that ticks, each moved by luck within its tick, (rows,) non-decreasing.
+
+    A tick is the least gap there is. So many instants in a tick are uniform in it: what is known of Poisson arrivals of
+    which only the count is known. ``timestamp_s``: (rows,) non-decreasing, at two instants or more.
+    """
+    gap_s = np.diff(timestamp_s)
+    tick_s = gap_s[gap_s > 0].min()
+    tick = np.concatenate([[0], np.cumsum(gap_s > 0)])
+    u = draws.series(seed, replication, draws.GAP, len(timestamp_s))
+    spread_s = timestamp_s + tick_s * u[np.lexsort((u, tick))]  # in order within each tick
+    return np.asarray(np.maximum.accumulate(spread_s))
+
+
 def arrivals_of_trace(timestamp_s: F8, speed: float) -> I8:
     """A recorded load as int64 ns: (t_i - t_0) / speed, after half a mean gap.
 

@@ -294,3 +294,23 @@ def test_laws_without_spread_are_constant():
     assert Law.none().is_constant() and Law.none().mean() == 0.0
     assert not Law.mixture([(1, constant), (2, Law.constant(3.0))]).is_constant()
     assert not Law.exponential(1.0).is_constant()
+
+
+def test_a_law_by_percentiles_is_a_line_of_log_value_over_log_share_above():
+    law = Law.percentiles({50.0: 4.0, 90.0: 12.0, 99.0: 36.0})
+    assert [law.percentile(p) for p in (0.1, 0.5, 0.9, 0.99)] == pytest.approx([4.0, 4.0, 12.0, 36.0])
+    assert law.percentile(1 - math.sqrt(0.1 * 0.01)) == pytest.approx(math.sqrt(12 * 36)), "half way, in logs"
+    assert law.percentile(0.999) == pytest.approx(36 * 3), "the last slope: three times a decade"
+    assert law.percentile(1 - 1e-7) == law.percentile(1 - 1e-9) == pytest.approx(36 * 3**4)
+    u = (np.arange(1_000_000) + 0.5) / 1_000_000
+    for power in (1, 2):
+        assert law.moment(power) == pytest.approx(float(np.mean(law.quantiles(u) ** power)), rel=2e-3)
+    assert np.all(np.diff(law.quantiles(u)) >= 0)
+    assert Law.percentiles({50.0: 3.0, 99.0: 3.0}).is_constant()
+    infinite_by_logs = Law.percentiles({50.0: 1.0, 75.0: 2.0})  # doubles as the share above halves: exponent -1
+    assert infinite_by_logs.mean() == pytest.approx(0.5 + 0.5 * math.log(0.5 / 1e-6) + 0.5, rel=1e-9)
+
+
+def test_weights_that_overflow_in_sum_are_shares_like_others():
+    parts = [(1e308, Law.constant(1.0)), (1e308, Law.constant(3.0))]
+    assert Law.mixture(parts).mean() == pytest.approx(2.0)

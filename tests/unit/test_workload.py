@@ -114,3 +114,16 @@ def test_arrivals_do_not_depend_on_how_many_are_made_at_a_time(gaps, monkeypatch
     with pytest.raises(OverflowError) as late:
         arrivals_counted(gaps, 3, 1, Rate([LinearStretch(math.inf, 1e-7, 1e-7)]), 900)
     assert str(early.value) == str(late.value)
+
+
+def test_instants_of_a_clock_that_ticks_are_spread_within_their_ticks():
+    ticks = np.repeat(np.arange(4000) * 3.0, 5)
+    spread = arrivals.spread_in_ticks(ticks, 7, 0)
+    assert np.all(np.diff(spread) >= 0)
+    within = spread - ticks
+    assert within.min() > 0 and within.max() < 3.0
+    assert within.mean() == pytest.approx(1.5, abs=0.03), "4 standard deviations of 20,000 uniforms: .025"
+    assert within.std() == pytest.approx(3 / np.sqrt(12), abs=0.03)
+    assert not np.array_equal(spread, arrivals.spread_in_ticks(ticks, 7, 1)), "each replication has its own luck"
+    lone = arrivals.spread_in_ticks(np.array([0.0, 10.0, 11.0]), 7, 0)
+    assert np.floor(lone).tolist() == [0.0, 10.0, 11.0]
