@@ -324,3 +324,42 @@ def test_ticks_of_a_trace_are_spread_otherwise_in_each_replication(tmp_path):
     assert one.tolist() != two.tolist()
     assert len(set(one.tolist())) == 10 and one[-1] - one[0] < 12e9
     assert len(set(make_plan(trace(tmp_path / "f.csv")).arrival_ns.tolist())) == 3
+
+
+def test_standard_input_that_is_no_text_or_says_nothing_is_refused(tmp_path, monkeypatch):
+    def given(raw):
+        reader, writer = os.pipe()
+        os.write(writer, raw)
+        return reader, writer
+
+    monkeypatch.setattr(files, "PATIENCE_S", 0.05)
+    for raw, is_ended, said in (
+        (b"name: caf\xe9\n", True, "-:1:1: is not UTF-8 text"),
+        (b"", True, "the file is empty"),
+        (b"name: t\n", False, "-: cannot be read: given up: no byte came for 0.05 s"),
+    ):
+        reader, writer = given(raw)
+        if is_ended:
+            os.close(writer)
+        with os.fdopen(reader) as stream:
+            monkeypatch.setattr("sys.stdin", stream)
+            with pytest.raises(ScenarioError) as refused:
+                load_scenario("-")
+            assert said in str(refused.value)
+        if not is_ended:
+            os.close(writer)
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ScenarioError, match="-: cannot be read: closed"):
+        load_scenario("-")
+
+
+@pytest.mark.parametrize(
+    "line", ["extends: secret", "catalogue: secret", "load: {arrivals: {kind: trace, file: secret}}"]
+)
+def test_a_file_that_is_named_by_mistake_is_not_quoted(tmp_path, line):
+    (tmp_path / "secret").write_text("root:x:0:0:root:/bin/sh\nhunter2\n")
+    (tmp_path / "base.yaml").write_text(line + "\nname: t\nstages: [{name: a, model: {kind: time, law: 1ms}}]\n")
+    with pytest.raises(ScenarioError) as refused:
+        load_scenario(tmp_path / "base.yaml")
+    assert "hunter2" not in str(refused.value)
+    assert "root:x" not in str(refused.value)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.plugins import Plugins
-from simulator.scenario.fields import FITS, shown
+from simulator.scenario.fields import FITS, kind_of, shown
 from simulator.scenario.files import by_command, short
 from simulator.scenario.held import File
 from simulator.scenario.merge import did_you_mean
@@ -49,7 +49,7 @@ def check(root: Node, source: str, fits: bool = True, plugins: Plugins | None = 
     """
     given = plugins or Plugins()
     if not isinstance(root.value, dict):
-        raise ScenarioError([root.mark.problem("", f"a scenario is a map of keys, got {shown(root.plain())}")])
+        raise ScenarioError([root.mark.problem("", f"a scenario is a map of keys, got {kind_of(root.plain())}")])
     try:
         scenario = Scenario.model_validate(_with_paths(root), context={FITS: fits, PLUGINS: given})
     except ValidationError as error:

@@ -125,6 +125,13 @@ def shown(value: Any) -> str:
     return said if len(said) <= 60 else said[:57] + "..."
 
 
+def kind_of(value: Any) -> str:
+    """What was given, without a word of it: a file that is not what it should be may be a secret."""
+    if isinstance(value, str):
+        return "text"
+    return "a number" if isinstance(value, (int, float)) and not isinstance(value, bool) else shown(value)
+
+
 def parse_name(value: Any) -> str:
     """Accept a name: letters, digits, _ and -."""
     if not isinstance(value, str) or re.fullmatch(NAME, value) is None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import catalogue
-from simulator.scenario.fields import shown
+from simulator.scenario.fields import kind_of, shown
 from simulator.scenario.files import read
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.merge import did_you_mean, merge
@@ -132,7 +132,7 @@ class _Reader:
     def read(self, root: Node) -> Catalogue:
         if not isinstance(root.value, dict):
             raise ScenarioError(
-                [root.mark.problem("", f"a catalogue has hardware and models, got {shown(root.plain())}")]
+                [root.mark.problem("", f"a catalogue has hardware and models, got {kind_of(root.plain())}")]
             )
         catalogue = Catalogue()
         for section, entries in root.value.items():
