@@ -107,3 +107,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOME_OF:
         return getattr(importlib.import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, whether it was used already or not."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -8,7 +8,9 @@ import importlib
 import inspect
 import json
 import os
+import pickle
 import re
+import sys
 import typing
 from collections.abc import Iterator
 from functools import cache
@@ -281,6 +283,72 @@ def test_all_answers_are_known():
     assert {kind for kind, _ in answers.TEXTS} | set(answers.FIGURES) <= kinds
     for kind in answers.FIGURES:
         assert answers.figure_of(answer_of(kind)).startswith(b"\x89PNG")
+
+
+#: Kinds of answers that people compute with have their rows as a data frame.
+FRAMED = ("run", "capacity", "capacities", "size", "sensitivity", "sweep", "compare", "verify")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_answer_shows_itself_in_python(kind):
+    """In one line; as a table for notebooks and as a frame; as a figure that pyplot knows nothing of, or a mistake."""
+    answer: Any = answer_of(kind)
+    assert repr(answer).startswith(f"<{type(answer).__name__}") and len(repr(answer)) < 120
+    if kind in FRAMED:
+        frame = answer.to_frame()
+        assert len(frame) >= 1 and answer._repr_html_().startswith("<table>")
+    if kind in answers.FIGURES:
+        from matplotlib.figure import Figure
+
+        assert isinstance(answer.plot(), Figure)
+        assert "matplotlib.pyplot" not in sys.modules
+    else:
+        with pytest.raises(simulator.ScenarioError, match=f"there is no figure of a {kind}; there are figures of"):
+            answer.plot()
+
+
+def test_the_frame_of_a_run_has_every_figure_with_its_unit():
+    rows = answer_of("run").to_frame().set_index(["of", "figure"])
+    document = document_of("run")
+    mean = document["latency_s"]["mean"]
+    assert rows.loc[("query", "latency mean"), ["value", "low", "high"]].tolist() == list(mean.values())
+    used = document["stages"][0]["utilisation"]
+    assert rows.loc[("only", "utilisation"), "value"] == used["mean"]["value"]
+    assert rows.loc[("only", "hottest"), "value"] == used["max"]
+    assert set(rows["unit"]) == {"s", "ratio", "per_s"}
+    assert ("query", "latency p99.9") not in rows.index, "what is not supported is not there"
+
+
+def test_dir_lists_what_there_is():
+    assert set(simulator.__all__) <= set(dir(simulator))
+    assert all(name in simulator.__all__ or name.startswith("__") for name in dir(simulator))
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "said"),
+    [
+        (lambda: simulator.simulate(scenario(), engine="fast"), "no engine is called 'fast'"),
+        (lambda: simulator.simulate(scenario(), jobs=0), "jobs is at least 1, got 0"),
+        (lambda: simulator.simulate(scenario(), percentiles=[100]), "percentiles are above 0"),
+        (lambda: simulator.sweep(scenario(), {"load.scale": [1]}, percentiles=[0]), "percentiles are above 0"),
+        (lambda: simulator.capacity(scenario(), slos=["p99 > 1s"]), "p99 is compared with '<'"),
+        (lambda: simulator.size(scenario(), search={"stages.only.replicas": [1]}, slos=["fast"]), "is not an obj"),
+        (lambda: simulator.size(scenario(), search={"stages.only.replicas": [1]}, minimise="time"), "minimise one of"),
+        (lambda: simulator.size(scenario(), search={"stages.only.replicas": [1]}, load="much"), "load: "),
+        (lambda: simulator.size(scenario(), search={"stages.only.replicas": [1]}, top=0), "top is at least 1"),
+        (lambda: simulator.compare(scenario(), scenario(), limits={"p9": 1}), "no figure is called 'p9'"),
+        (lambda: simulator.sensitivity(scenario(), slos=["p99"]), "is not an objective"),
+        (lambda: simulator.verify(["mm9"]), "no family is called 'mm9'"),
+        (lambda: simulator.check(["nothing"]), "no such file"),
+        (lambda: simulator.schema(document="capacty"), "did you mean 'capacity'"),
+        (lambda: simulator.load_scenario("nowhere.yaml"), "nowhere.yaml"),
+        (lambda: simulator.scenario_from_dict([]), "a scenario is a map"),
+    ],
+)
+def test_a_mistake_is_a_scenario_error_everywhere(mistaken, said):
+    with pytest.raises(simulator.ScenarioError, match=said) as caught:
+        mistaken()
+    assert pickle.loads(pickle.dumps(caught.value)).problems == caught.value.problems
 
 
 def test_schema_prints_that_of_a_document(shardsim):

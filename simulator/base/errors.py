@@ -37,6 +37,20 @@ class ScenarioError(ValueError):
         return "\n".join([*lines, f"{count} error{'s' if count > 1 else ''}"])
 
 
+class ArgumentError(ScenarioError):
+    """An argument of a public function is none that it takes: its message alone, without a place in a file."""
+
+    def __init__(self, message: str, argument: str = "") -> None:
+        self.message = message
+        super().__init__([Problem(argument, 0, 0, "", message)])
+
+    def __reduce__(self) -> tuple[type[ArgumentError], tuple[str, str]]:  # type: ignore[override]
+        return type(self), (self.message, self.problems[0].file)
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class UnavailableError(RuntimeError):
     """What a command was told to use is not there, or not of this version: a package, a cluster."""
 

@@ -78,6 +78,13 @@ def refuse_folder(folder: Path | None) -> None:
     refuse_unwritable(folder)
 
 
+def is_figure(path: Path) -> bool:
+    """Whether a file is meant as a figure, by the ending of its name."""
+    from simulator.report import frame
+
+    return frame.figure_format(path) is not None
+
+
 def refuse_figure(file: Path | None) -> None:
     """Likewise a figure, also by the ending of its name."""
     if file is None:

@@ -97,7 +97,12 @@ class Given:
         run = self.run
         try:
             sets = (*self.sets, *(f"{path}={value}" for path, value in run.items()))
-            return simulator.load_scenario(file or self.scenario, self.overlays, sets, self.plugins)
+            scenario = simulator.load_scenario(file or self.scenario, self.overlays, sets, self.plugins)
+            if scenario.sweep:
+                from simulator.planning.questions import refuse_block
+
+                refuse_block(scenario)
+            return scenario
         except simulator.ScenarioError as error:
             problems = [_named_after_option(problem, run) for problem in error.problems]
             raise simulator.ScenarioError(problems) from None

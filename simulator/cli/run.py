@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 @options.engine_option
 @click.option("--check-engines", is_flag=True, help="Run the first queries on both engines and compare everything.")
 @options.jobs_option("Replications")
-@options.folder_option("folder", "Write the run there, as files.")
+@options.folder_option("output", "Write the run there, as files; FILE.png, .svg or .pdf: its figure.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw latency, and load over time, there: .png, .svg or .pdf.",
+)
 @click.option(
     "--save-queries",
     "queries_file",
@@ -47,7 +53,8 @@ def command(
     percentiles: tuple[float, ...],
     time_s: float | None,
     check_engines: bool,
-    folder: Path | None,
+    output: Path | None,
+    figure: Path | None,
     queries_file: Path | None,
     quiet: bool,
     format_: str,
@@ -65,7 +72,11 @@ def command(
         raise click.UsageError(
             "--time decides how many replications there are: leave --precision and --replications out"
         )
+    folder = output
+    if output is not None and answers.is_figure(output):
+        folder, figure = None, _one_of(output, figure)
     answers.refuse_folder(folder)
+    answers.refuse_figure(figure)
     answers.refuse_queries_file(queries_file)
     line = Replications()
     with answers.interruptible(line, "interrupted before the first replication was finished: nothing to report"):
@@ -76,7 +87,15 @@ def command(
             announce(line, run, time_s)
         result = run.result(percentiles, time_s)
     is_written = report(result, work.jobs, format_, quiet, folder, queries_file)
+    answers.draw(result, figure)
     return result.exit_code if is_written else 2
+
+
+def _one_of(output: Path, figure: Path | None) -> Path:
+    """The figure that ``-o`` names."""
+    if figure is not None:
+        raise click.UsageError("-o names a figure, and --figure another: leave one of them out, or give -o a directory")
+    return output
 
 
 def announce(line: Replications, run: Run, time_s: float | None = None) -> None:

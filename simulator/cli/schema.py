@@ -21,6 +21,6 @@ def command(name: str, plugins: tuple[str, ...]) -> None:
 
     try:
         schema = simulator.schema(plugins, document=name)
-    except KeyError as error:
-        raise click.UsageError(str(error.args[0])) from None
+    except simulator.ScenarioError as error:
+        raise click.UsageError(str(error)) from None
     click.echo(to_json(schema), nl=False)

@@ -14,6 +14,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints
 
+from simulator.base.errors import ArgumentError
 from simulator.base.nearest import nearest, quoted
 from simulator.documents.marks import Keys, OneOf, open_keys_of
 
@@ -62,13 +63,13 @@ def document_schema(name: str, known: Sequence[str] = tuple(DOCUMENTS)) -> dict[
 
     Raises
     ------
-    KeyError
+    ScenarioError
         If there is no such document; the message says which there are.
     """
     if name not in DOCUMENTS:
         near = nearest(name, known)
         hint = f"did you mean {quoted(near)}? " if near else ""
-        raise KeyError(f"no document is called {name!r}; {hint}there are {', '.join(known)}")
+        raise ArgumentError(f"no document is called {name!r}; {hint}there are {', '.join(known)}")
     module, _, document = DOCUMENTS[name].partition(".")
     return schema_of(getattr(importlib.import_module(f"simulator.documents.{module}"), document))
 

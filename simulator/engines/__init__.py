@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simulator.base.errors import UncoveredError
+from simulator.base.errors import ArgumentError, UncoveredError
 
 if TYPE_CHECKING:
     from simulator.core.plan import Plan
@@ -43,7 +43,7 @@ def chosen(asked: str, plan: Plan) -> str:
         If ``asked`` is none of CHOICES, or (UncoveredError) an engine that does not cover the plan.
     """
     if asked not in CHOICES:
-        raise ValueError(f"no engine is called {asked!r}; there are {', '.join(CHOICES)}")
+        raise ArgumentError(f"no engine is called {asked!r}; there are {', '.join(CHOICES)}")
     if asked == REFERENCE:
         return REFERENCE
     from simulator.engines.compiled import uncovered

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from simulator.models.base import Demand, ItemModel, Operations
+from simulator.base.demand import Demand
+from simulator.models.base import ItemModel, Operations
 
 
 def weights_of(layers: Sequence[float]) -> float:

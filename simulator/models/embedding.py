@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from simulator.models.base import Demand, ItemModel, Operations
+from simulator.base.demand import Demand
+from simulator.models.base import ItemModel, Operations
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.base.demand import Demand
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
-from simulator.models.base import UNKNOWN, Demand, Operations
+from simulator.models.base import UNKNOWN, Operations
 from simulator.models.spread import Spread, hiccups_among
 
 

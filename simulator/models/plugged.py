@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from simulator.base.demand import Demand
 from simulator.base.errors import PluginError
+from simulator.base.hardware import Hardware
+from simulator.base.nearest import nearest, quoted
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
-from simulator.models.base import UNKNOWN, Demand, Operations
+from simulator.models.base import UNKNOWN, Operations, side_of_roofline
 from simulator.models.spread import Spread
 from simulator.plugins.calls import called, non_decreasing, numbers
 
@@ -68,12 +72,22 @@ class PluggedModel:
         return self.table
 
     def demand(self) -> Demand | None:
-        """Not known."""
-        return None
+        """What it says that a call asks of the hardware; None if it does not. Raises PluginError."""
+        if not callable(getattr(self.thing, "demand", None)):
+            return None
+        stated = called(self.name, "demand()", self.thing.demand)
+        if not isinstance(stated, Demand):
+            raise PluginError(f"{self.name}: demand() gives {type(stated).__name__}; it must give a Demand: correct it")
+        for field in fields(Demand):
+            _at_least_0(self.name, f"demand().{field.name}", getattr(stated, field.name))
+        return stated
 
     def bound_by(self, items: float) -> str:
-        """Not known."""
-        return ""
+        """Side of the roofline of a call, where it states a demand and is given its stage's hardware."""
+        stated, hardware = self.demand(), getattr(self.thing, "hardware", None)
+        if stated is None or not isinstance(hardware, Hardware):
+            return ""
+        return side_of_roofline(hardware, stated, items)
 
     def operations(self, items: float, rows: float, epochs: float) -> Operations:
         """As it says: its order, and operations of a call; of training nothing is known."""
@@ -85,6 +99,29 @@ class PluggedModel:
         return Operations(order, inference, "", None, "operations")
 
 
+#: Words of an asymptotic law that are no sizes.
+_OF_LAWS = ("O", "x", "log", "log2", "sqrt", "items", "n")
+
+
+def _check_order(name: str, thing: Any) -> None:
+    """Refuse an ``order`` that is no law of the model's own sizes. Raises PluginError."""
+    order = getattr(thing, "order", "")
+    if not isinstance(order, str):
+        raise PluginError(f"{name}: order is text like 'O(trees x depth)', got {type(order).__name__}: correct it")
+    if order and re.fullmatch(r"\s*O\(.+\)\s*", order) is None:
+        raise PluginError(f"{name}: order is written like 'O(trees x depth)', got {order!r}: correct it")
+    sizes = list(getattr(type(thing), "__annotations__", {})) + list(getattr(thing, "__dataclass_fields__", {}))
+    for word in re.findall(r"[A-Za-z_]\w*", order):
+        if word not in sizes and word not in _OF_LAWS:
+            near = nearest(word, sizes)
+            cure = (
+                f"did you mean {quoted(near)}?"
+                if near
+                else f"it names parameters of the model, {', '.join(_OF_LAWS[2:])}"
+            )
+            raise PluginError(f"{name}: order {order!r} names {word!r}, which is no parameter; {cure}")
+
+
 def _at_least_0(name: str, call: str, answer: Any) -> float:
     seconds = float(numbers(name, call, answer, 1)[0])
     if not (math.isfinite(seconds) and seconds >= 0):
@@ -94,6 +131,7 @@ def _at_least_0(name: str, call: str, answer: Any) -> float:
 
 @lru_cache(maxsize=64)
 def _worked_out(name: str, thing: Any) -> PluggedModel:
+    _check_order(name, thing)
     answer = called(name, "parameter_bytes", lambda: getattr(thing, "parameter_bytes", 0.0))
     parameter_bytes = _at_least_0(name, "parameter_bytes", answer)
     if callable(getattr(thing, "pieces", None)):

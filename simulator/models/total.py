@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simulator.base.demand import Demand
 from simulator.base.pieces import Piece
 from simulator.core.laws import Law
-from simulator.models.base import UNKNOWN, CostModel, Demand, Operations, call_s, seconds_of
+from simulator.models.base import UNKNOWN, CostModel, Operations, call_s, seconds_of
 from simulator.models.spread import Spread
 
 

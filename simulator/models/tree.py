@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from simulator.base.demand import Demand
 from simulator.base.pieces import Piece
-from simulator.models.base import Demand, ItemModel, Operations
+from simulator.models.base import ItemModel, Operations
 
 #: Time to visit one node: measured with LightGBM on one core of a 2-core x86-64 virtual machine (R2 .965, 48 models).
 VISIT_S = 10e-9

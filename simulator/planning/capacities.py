@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Unpack, overload
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import capacity as documents
+from simulator.documents.shown import Shown, frame, html
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
 from simulator.planning.grid import Grid, Variations, grid_of
@@ -15,8 +16,8 @@ from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
 
 
-@dataclass(frozen=True)
-class Capacities(Sequence[tuple[dict[str, str | int | float], Capacity]]):
+@dataclass(frozen=True, repr=False)
+class Capacities(Shown, Sequence[tuple[dict[str, str | int | float], Capacity]]):
     """The values and the capacity of each combination, in the order of the grid: a sequence of both."""
 
     kind: ClassVar[str] = "capacities"
@@ -45,6 +46,23 @@ class Capacities(Sequence[tuple[dict[str, str | int | float], Capacity]]):
         """As written by ``shardsim capacity --over ... --format json``."""
         rows: list[documents.CapacityAt] = [{"values": values, **one.to_dict()} for values, one in self.pairs]
         return {"schema": 1, "over": list(self.paths), "capacities": rows}
+
+    def to_frame(self) -> Any:
+        """A row a combination of values. Raises ImportError if pandas is not installed."""
+        return frame(self._rows())
+
+    def _repr_html_(self) -> str:
+        return html(f"{self.pairs[0][1].scenario.name}: capacity in queries a second", self._rows())
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            {**values, "capacity_per_s": one.per_s.value, "low": one.per_s.low, "high": one.per_s.high}
+            | {"verdict": one.verdict, "bottleneck": one.bottleneck["stage"]}
+            for values, one in self.pairs
+        ]
+
+    def _summed_up(self) -> str:
+        return f"{len(self.pairs)} values"
 
 
 def capacities(

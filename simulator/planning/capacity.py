@@ -19,7 +19,7 @@ from simulator.planning.refinement import Level, Refinement, half_width
 from simulator.planning.search import Probes, binding, fails_below
 from simulator.running.execution import Execution, Here
 from simulator.scenario import Scenario
-from simulator.scenario.slo import Objective, parse_objective
+from simulator.scenario.slo import Objective
 from simulator.stats.extract import Extracts
 from simulator.stats.figures import key_of
 from simulator.stats.means import NOTHING, Interval
@@ -68,7 +68,7 @@ def capacity(
     """
     began = time.monotonic()
     if slos:
-        scenario = scenario.with_slos([parse_objective(slo) for slo in slos])
+        scenario = scenario.with_slos(slos)
     _check(scenario)
     plans = Plans.of(scenario)
     refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)))

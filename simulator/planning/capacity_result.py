@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simulator.documents import capacity
+from simulator.documents.shown import Shown
 from simulator.planner.fleet import fleet
 from simulator.planning.search import Readings
 from simulator.running.provenance import provenance
@@ -42,8 +43,8 @@ class Theory:
         return {"per_s": self.per_s, "law": self.law, "slo": self.slo, "verdict": self.verdict}
 
 
-@dataclass(frozen=True)
-class Capacity:
+@dataclass(frozen=True, repr=False)
+class Capacity(Shown):
     """The highest load within all objectives, and what it rests on. Rates are means of queries per second."""
 
     kind: ClassVar[str] = "capacity"
@@ -134,12 +135,12 @@ class Capacity:
 
     def to_frame(self) -> Any:
         """The probes as a pandas DataFrame: the rows of ``curve``."""
-        from simulator.planning.frames import frame
+        from simulator.documents.shown import frame
 
         return frame(self.curve())
 
     def _repr_html_(self) -> str:
-        from simulator.planning.frames import html
+        from simulator.documents.shown import html
 
         per_s = self.per_s.to_dict()
         rows = {"capacity_per_s": per_s["value"], "low": per_s["low"], "high": per_s["high"], "verdict": self.verdict}

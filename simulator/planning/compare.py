@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from simulator.base.errors import ArgumentError
 from simulator.base.units import format_duration
 from simulator.planning import comparison
 from simulator.planning.comparison import Compared, Comparison, Limit
@@ -123,10 +124,10 @@ def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence
 
 
 def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:
-    """Raise ValueError where a limit is on a figure that there is not."""
+    """Raise ScenarioError where a limit is on a figure that there is not."""
     for figure in limits:
         if figure not in figures:
-            raise ValueError(f"no figure is called {figure!r}{did_you_mean(figure, list(figures))}")
+            raise ArgumentError(f"no figure is called {figure!r}{did_you_mean(figure, list(figures))}")
 
 
 class _Both:

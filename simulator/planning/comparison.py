@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from simulator.documents import compare
+from simulator.documents.shown import Shown, frame, html
 from simulator.planning.differing import Differing
-from simulator.planning.frames import frame, html
 from simulator.planning.sides import HIGHER, LOWER, Measure, Side
 from simulator.running.provenance import versions
 from simulator.stats.means import NOTHING, Interval
@@ -82,8 +82,8 @@ class Limit:
         return {"figure": self.figure, "most": self.most, "met": self.met, **reason}
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """B beside A."""
 
     kind: ClassVar[str] = "compare"

@@ -198,6 +198,22 @@ def _machine(
     return [], [Problem(option, 0, 0, path, message)]
 
 
+#: What a stage whose time is given does not depend on.
+_OF_ITEMS = ("shards", "skew", "shares", "split", "candidates")
+
+
+def unheeded(scenario: Scenario, grid: Grid) -> list[str]:
+    """What is varied though a stage's time does not depend on it, in words."""
+    notes = []
+    for path in grid.paths:
+        first, _, rest = path.partition(".")
+        name, _, key = rest.partition(".")
+        stage = next((one for one in scenario.stages if one.name == name), None)
+        if first == "stages" and stage is not None and key in _OF_ITEMS and not stage.model.depends_on_items():
+            notes.append(f"{name}: its model is a time, which a task takes whatever {key} is: give it a cost by item")
+    return notes
+
+
 class Variations:
     """A scenario at the points of a grid.
 

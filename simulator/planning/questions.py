@@ -11,11 +11,14 @@ from simulator.documents import parts, sweep
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Setting, Variations, grid_of
 from simulator.running.execute import Standing
+from simulator.running.execution import checked_percentiles
 from simulator.running.provenance import versions
 from simulator.scenario import Scenario
 
 #: Problems of points that are said, at most.
 MOST_PROBLEMS = 20
+#: Values of a parameter of a block that are tried before another command runs.
+MOST_TRIED = 100
 DEFAULT_PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 
@@ -103,7 +106,7 @@ def questions(
         cure = "give --param PATH=VALUES, like stages.ranking.shards=1,2,4, or a sweep block in the file"
         raise ScenarioError([Problem(scenario.source, 0, 0, "sweep", f"nothing to vary; {cure}")])
     own = [100 * slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
-    wanted = tuple(sorted({*percentiles, *(round(percent, 9) for percent in own)}))
+    wanted = tuple(sorted({*checked_percentiles(percentiles), *(round(percent, 9) for percent in own)}))
     variations = Variations(scenario, grid.option)
     values, applied = [], []
     digest = hashlib.sha256()
@@ -126,6 +129,29 @@ def questions(
     if by_problem:
         raise ScenarioError(_each_once(by_problem, grid))
     return Questions(scenario, grid, wanted, tuple(values), tuple(applied), digest.hexdigest())
+
+
+def refuse_block(scenario: Scenario) -> None:
+    """Refuse a ``sweep`` block that could not be run, whatever the command: each value with the first of the others.
+
+    Raises
+    ------
+    ScenarioError
+        With every problem of these points, each once.
+    """
+    if not scenario.sweep:
+        return
+    grid = grid_of(scenario.sweep, f"{scenario.source}: sweep")
+    variations, problems = Variations(scenario, grid.option), dict[Problem, None]()
+    first = {parameter.path: parameter.values[0] for parameter in grid.parameters}
+    for parameter in grid.parameters:
+        for value in parameter.values[:MOST_TRIED]:
+            try:
+                variations.at({**first, parameter.path: value})
+            except ScenarioError as error:
+                problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise ScenarioError(list(problems)[:MOST_PROBLEMS])
 
 
 def _each_once(by_problem: dict[Problem, list[int]], grid: Grid) -> list[Problem]:

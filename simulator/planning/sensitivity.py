@@ -22,7 +22,7 @@ from simulator.planning.sensitivity_result import Effect, Sensitivity
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
-from simulator.scenario.slo import Objective, parse_objective
+from simulator.scenario.slo import Objective
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.paired import LeftOut, paired, quantile_left_out
 from simulator.stats.readings import VALUE, Reading, is_read
@@ -82,7 +82,7 @@ def sensitivity(
         If there are fewer than four replications, or as ``capacity``.
     """
     if slos:
-        scenario = scenario.with_slos([parse_objective(slo) for slo in slos])
+        scenario = scenario.with_slos(slos)
     if scenario.run.replications < FEWEST_UNITS:
         message = f"needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])

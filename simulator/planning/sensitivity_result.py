@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 
 from simulator.documents import parts
 from simulator.documents import sensitivity as documents
-from simulator.planning.frames import frame, html
+from simulator.documents.shown import Shown, frame, html
 from simulator.planning.knobs import CHANGE, Knob
 from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
@@ -64,8 +64,8 @@ def _seen(change: Interval | None, better: int) -> float:
     return change.value if is_seen and change is not None and change.value is not None else 0.0
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False)
+class Sensitivity(Shown):
     """Every knob a tenth to the better: most capacity first."""
 
     kind: ClassVar[str] = "sensitivity"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Unpack
 
-from simulator.base.errors import LostWorkerError, Problem, ScenarioError
+from simulator.base.errors import ArgumentError, LostWorkerError, Problem, ScenarioError
 from simulator.base.units import parse_rate
 from simulator.planner.load import offered_per_s
 from simulator.planner.plans import Plans
@@ -20,7 +20,7 @@ from simulator.planning.spare import Why, conditions_of, order
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
-from simulator.scenario.slo import Objective, parse_objective
+from simulator.scenario.slo import Objective
 from simulator.stats.share import FEWEST_UNITS
 
 #: Fleets that are looked at ahead of their turn, for each worker; and for a cluster, whose workers come and go.
@@ -83,7 +83,7 @@ def size(
     began = time.monotonic()
     _check_arguments(minimise, headroom, survive, top)
     if slos:
-        scenario = scenario.with_slos([parse_objective(slo) for slo in slos])
+        scenario = scenario.with_slos(slos)
     _check(scenario)
     if load is not None:
         scenario = _at(scenario, load)
@@ -113,13 +113,13 @@ def size(
 
 def _check_arguments(minimise: str | None, headroom: float, survive: int, top: int) -> None:
     if minimise is not None and minimise not in UNITS:
-        raise ValueError(f"minimise one of {', '.join(UNITS)}, got {minimise!r}")
+        raise ArgumentError(f"minimise one of {', '.join(UNITS)}, got {minimise!r}")
     if not 0 <= headroom <= 1:
-        raise ValueError(f"headroom is from 0 to 1 (100 % of the load), got {headroom:g}")
+        raise ArgumentError(f"headroom is from 0 to 1 (100 % of the load), got {headroom:g}")
     if survive not in (0, 1):
-        raise ValueError(f"survive the loss of 0 or 1 machine, got {survive}")
+        raise ArgumentError(f"survive the loss of 0 or 1 machine, got {survive}")
     if top < 1:
-        raise ValueError(f"top is at least 1, got {top}")
+        raise ArgumentError(f"top is at least 1, got {top}")
 
 
 def _check(scenario: Scenario) -> None:
@@ -136,9 +136,12 @@ def _check(scenario: Scenario) -> None:
 
 def _at(scenario: Scenario, load: str | float) -> Scenario:
     """The scenario at another mean rate."""
-    per_s = parse_rate(load) if isinstance(load, str) else float(load)
+    try:
+        per_s = parse_rate(load) if isinstance(load, str) else float(load)
+    except ValueError as error:
+        raise ArgumentError(f"load: {error}", "load") from None
     if not 0 < per_s < math.inf:
-        raise ValueError(f"a load is above 0, got {load}")
+        raise ArgumentError(f"a load is above 0, got {load}")
     return scenario.with_scale(float(f"{scenario.load.scale * per_s / offered_per_s(scenario):.15g}"))
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from simulator.documents import size as documents
+from simulator.documents.shown import Shown, frame, html
 from simulator.planner.fleet import fleet as machines_of
 from simulator.planning.fleets import UNITS, Fleet
-from simulator.planning.frames import frame, html
-from simulator.planning.grid import Setting
+from simulator.planning.grid import Setting, unheeded
 from simulator.planning.judge import Judged, Judgement, Look, Search, Tail
 from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
 from simulator.running.provenance import computed, origin
@@ -69,8 +69,8 @@ class Fell:
     nearest_cost: float
 
 
-@dataclass(frozen=True)
-class Sizing:
+@dataclass(frozen=True, repr=False)
+class Sizing(Shown):
     """The cheapest fleets that meet every objective, and why cheaper ones fell."""
 
     kind: ClassVar[str] = "size"
@@ -197,7 +197,7 @@ class Sizing:
         return next((one.bound for one in self.search.scenario.slos if one.stage is None and one.p == p), None)
 
     def _notes(self) -> list[str]:
-        notes = list(self.search.scenario.notes())
+        notes = [*self.search.scenario.notes(), *unheeded(self.search.scenario, self.search.grid)]
         if self.inconclusive and self.answers and self.inconclusive[0].place < self.answers[0].place:
             notes.append("a cheaper fleet could not be told, and counts as not met: more --queries may tell")
         if self.interrupted:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Unpack
 
 from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioError
 from simulator.documents import sweep as documents
-from simulator.planning.frames import frame, html
+from simulator.documents.shown import Shown, frame, html
 from simulator.planning.grid import Grid
 from simulator.planning.questions import DEFAULT_PERCENTILES, Questions, questions
 from simulator.planning.rows import SLO, WHOLE, WORDS, Row, columns_of, error_row, row_of
@@ -17,8 +17,8 @@ from simulator.running.run import simulate
 from simulator.scenario import Scenario
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, repr=False)
+class Sweep(Shown):
     """The rows of a sweep."""
 
     kind: ClassVar[str] = "sweep"

@@ -5,6 +5,7 @@ A plug-in is a Python file or module in which classes and functions are marked. 
 This package imports nothing heavy, so a plug-in's file is cheap to load.
 """
 
+from simulator.base.demand import Demand
 from simulator.base.hardware import Hardware
 from simulator.base.pieces import Piece
 from simulator.plugins.kinds import GROUPS, Kind, Parameter, Source
@@ -15,6 +16,7 @@ from simulator.plugins.registry import Offer, Plugins, find, installed, load_plu
 __all__ = [
     "GROUPS",
     "Count",
+    "Demand",
     "Duration",
     "Hardware",
     "Kind",

@@ -47,8 +47,9 @@ def cost_model(thing: Any = None, *, name: str = "") -> Any:
 
     It has either ``service_s(self, items) -> float``, the mean time in seconds of a call over ``items`` >= 0 items,
     finite and non-decreasing; or ``pieces(self) -> tuple[Piece, ...]``, the same exactly. It may say ``order`` (like
-    ``"O(trees x depth)"``), ``operations(self, items)``, ``parameter_bytes`` and ``batch_economy = False``. A field
-    ``hardware: Hardware`` is given that of the stage; with ``Hardware | None``, None where the stage names none.
+    ``"O(trees x depth)"``, of its parameters), ``demand(self) -> Demand``, ``operations(self, items)``,
+    ``parameter_bytes`` and ``batch_economy = False``. A field ``hardware: Hardware`` is given that of the stage; with
+    ``Hardware | None``, None where the stage names none.
     """
     return _marked(thing, "models", name, one_of=("service_s", "pieces"))
 

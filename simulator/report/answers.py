@@ -8,15 +8,17 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from simulator.base.errors import Problem, ScenarioError
 from simulator.documents.answer import Answer
+from simulator.report import frame
 from simulator.report.files import to_json
 
 #: What shows an answer as text in another format than a table, by kind and format.
 TEXTS = {("sweep", "csv"): "sweep.sweep_csv", ("compare", "markdown"): "compare.compare_markdown"}
 #: Kinds that have a figure.
-FIGURES = ("capacity", "load", "sensitivity", "size")
+FIGURES = ("capacity", "load", "run", "sensitivity", "size", "sweep")
 #: What shows more of an answer than its document holds: the arrivals of a load, the cases of a check.
-FROM_ANSWERS = ("catalogue.catalogue_table", "check.check_table", "load_figure.load_figure")
+FROM_ANSWERS = ("catalogue.catalogue_table", "check.check_table", "load_figure.load_figure", "run_figure.run_figure")
 
 
 def table_of(answer: Answer, width: int | None = None, color: bool = False) -> str:
@@ -37,6 +39,20 @@ def figure_of(answer: Answer, format_: str = "png") -> bytes:
     """An answer as a figure, of those that have one; ``format_``: png, svg or pdf."""
     assert answer.kind in FIGURES, answer.kind
     return bytes(_shown(answer, f"{answer.kind}_figure.{answer.kind}_figure", format_))
+
+
+def plotted(answer: Answer) -> Any:
+    """An answer as a ``matplotlib.figure.Figure``.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no figure of its kind, or nothing to be drawn.
+    """
+    if answer.kind not in FIGURES:
+        message = f"there is no figure of a {answer.kind}; there are figures of {', '.join(FIGURES)}"
+        raise ScenarioError([Problem("plot", 0, 0, "", message)])
+    return _shown(answer, f"{answer.kind}_figure.{answer.kind}_figure", frame.ITSELF)
 
 
 def _shown(answer: Answer, name: str, *more: Any) -> Any:

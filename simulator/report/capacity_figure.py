@@ -14,7 +14,7 @@ LEAST, MOST = 1e-3, 30.0
 NEARBY = 0.15
 
 
-def capacity_figure(document: capacity.Capacity, format_: str = "png") -> bytes:
+def capacity_figure(document: capacity.Capacity, format_: str = "png") -> Any:
     """Draw the probes of a capacity (``Capacity.to_dict``): of each load the one with most queries.
 
     ``format_``: png, svg or pdf.

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Kinds of files, by their ending.
 FORMATS = ("png", "svg", "pdf")
+#: In place of a format: the figure itself, for whoever shows it.
+ITSELF = "figure"
 #: Dots per inch of a figure in dots.
 DPI = 140
 #: Letters of a title, and sizes of what is written.
@@ -57,8 +59,10 @@ def beside(axes: Any, **more: Any) -> None:
     axes.legend(frameon=False, fontsize=TEXT, loc="upper left", **more)
 
 
-def saved(figure: Figure, format_: str = "png") -> bytes:
-    """The bytes of a figure, the same for the same figure."""
+def saved(figure: Figure, format_: str = "png") -> Any:
+    """The bytes of a figure, the same for the same figure; or (``ITSELF``) the figure."""
+    if format_ == ITSELF:
+        return figure
     from matplotlib import rc_context
 
     out = io.BytesIO()

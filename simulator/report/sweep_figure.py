@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import format_duration
 from simulator.documents import parts, sweep
 from simulator.report import frame
@@ -23,7 +24,22 @@ LOADS = ("load.rate", "load.scale")
 
 
 def sweep_figures(document: sweep.Sweep) -> dict[str, bytes]:
-    """Draw a sweep (``Sweep.to_dict``): figures by name of file, none where nothing was varied or answered.
+    """The figures of a sweep (``Sweep.to_dict``) by name of file, as ``sweep_drawn`` draws them."""
+    figures = sweep_drawn(document)
+    return {f"{name}.{kind}": frame.saved(figure, kind) for name, figure in figures.items() for kind in FORMATS}
+
+
+def sweep_figure(document: sweep.Sweep, format_: str = "png") -> Any:
+    """The first of these. Raises ScenarioError if there is none."""
+    figures = sweep_drawn(document)
+    if not figures:
+        problem = "nothing was varied, or nothing could be answered, so there is nothing to draw"
+        raise ScenarioError([Problem("plot", 0, 0, "", problem)])
+    return frame.saved(next(iter(figures.values())), format_)
+
+
+def sweep_drawn(document: sweep.Sweep) -> dict[str, Any]:
+    """Draw a sweep: figures by name, none where nothing was varied or answered.
 
     ``hockey_stick`` where a load was varied, else ``latency``; ``heat_map`` where two numbers were.
     """
@@ -39,7 +55,7 @@ def sweep_figures(document: sweep.Sweep) -> dict[str, bytes]:
     grid = [axis for axis in varied if axis.is_numeric and not axis.differs]
     if len(grid) >= 2:
         figures["heat_map"] = _map(document, rows, grid[0], grid[1], [axis for axis in varied if axis not in grid[:2]])
-    return {f"{name}.{kind}": frame.saved(figure, kind) for name, figure in figures.items() for kind in FORMATS}
+    return figures
 
 
 def _new(document: sweep.Sweep, fixed: Sequence[Axis], height: float) -> tuple[Any, Any]:

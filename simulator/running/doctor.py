@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from simulator.base.errors import ContradictionError
 from simulator.documents import doctor
+from simulator.documents.shown import Shown
 
 PACKAGE = "shardsim"
 
@@ -67,8 +68,8 @@ MM1: dict[str, Any] = {
 MM1_EXACT_S = {"mean": 1 / (1 - 0.8), "p95": math.log(20) / (1 - 0.8)}
 
 
-@dataclass(frozen=True)
-class Examination:
+@dataclass(frozen=True, repr=False)
+class Examination(Shown):
     """What an installation is, and whether it is sound."""
 
     kind: ClassVar[str] = "doctor"

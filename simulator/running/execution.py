@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from simulator import engines
+from simulator.base.errors import ArgumentError
 
 if TYPE_CHECKING:
     from simulator.core.plan import Plan
 
 Say = Callable[[str], None]
+
+
+#: Percentiles go up to here, in percent.
+MOST_PERCENT = 99.9999
+
+
+def checked_percentiles(percentiles: Sequence[float]) -> tuple[float, ...]:
+    """Percentiles in percent, if they are that. Raises ArgumentError."""
+    for percent in percentiles:
+        if not 0 < percent <= MOST_PERCENT:
+            raise ArgumentError(f"percentiles are above 0 and at most {MOST_PERCENT}, got {percent:g}", "percentiles")
+    return tuple(percentiles)
 
 
 class Here(TypedDict, total=False):
@@ -47,6 +60,10 @@ class Execution:
     engine: str = engines.AUTO  #: as requested; COMPILED or REFERENCE once it is settled
     progress: Callable[..., None] | None = None  #: called as the work goes on, with what the function that works says
     say: Say | None = None  #: called with a line when a wait begins: the first run of a version compiles the engine
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise ArgumentError(f"jobs is at least 1, got {self.jobs}", "jobs")
 
     @classmethod
     def here(

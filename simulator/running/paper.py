@@ -6,6 +6,7 @@ from typing import ClassVar
 from simulator import theory
 from simulator.documents import paper as documents
 from simulator.documents import validation
+from simulator.documents.shown import Shown
 from simulator.models import CostModel, SumModel, call_s
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Extent
@@ -15,8 +16,8 @@ from simulator.scenario import Scenario
 from simulator.scenario.models import SumSpec
 
 
-@dataclass(frozen=True)
-class PaperEstimate:
+@dataclass(frozen=True, repr=False)
+class PaperEstimate(Shown):
     """A scenario worked out on paper, with the operations that its models take."""
 
     scenario: Scenario
@@ -87,8 +88,8 @@ class PaperEstimate:
         }
 
 
-@dataclass(frozen=True)
-class Validation:
+@dataclass(frozen=True, repr=False)
+class Validation(Shown):
     """What a valid scenario is, and what a run of it would take."""
 
     scenario: Scenario

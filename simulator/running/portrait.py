@@ -7,6 +7,7 @@ from typing import ClassVar
 from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
 from simulator.documents import load
+from simulator.documents.shown import Shown
 from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces
 from simulator.scenario import Scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
@@ -18,8 +19,8 @@ MOST_REPLICATIONS, MOST_ARRIVALS = 8, 20_000_000
 PEAK_S = 1
 
 
-@dataclass(frozen=True)
-class Portrait:
+@dataclass(frozen=True, repr=False)
+class Portrait(Shown):
     """A load as it is asked for and as it was drawn. The figure shows the first replication."""
 
     kind: ClassVar[str] = "load"

@@ -6,17 +6,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from simulator import engines, theory
 from simulator.base.errors import ContradictionError
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.documents.paper import Theory
+from simulator.documents.shown import Shown, frame, html
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
-from simulator.running.execution import Execution, Here
+from simulator.running.execution import Execution, Here, checked_percentiles
+from simulator.running.figure_rows import rows_of
 from simulator.running.forecast import Forecast, by_pilot
 from simulator.running.provenance import computed, origin
 from simulator.running.replications import Batch, whole_trace
@@ -33,8 +35,8 @@ LOOKS = 4
 PERCENTILES = (50, 90, 95, 99, 99.9)
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Shown):
     """What a run says, and all that is needed to run it again."""
 
     kind: ClassVar[str] = "run"
@@ -70,6 +72,22 @@ class Result:
                 **computed(self.scenario),
             },
         }
+
+    def to_frame(self) -> Any:
+        """A row a figure of the queries and of each stage, as a ``pandas.DataFrame``, with the ends of its interval.
+
+        Raises ImportError if pandas is not installed.
+        """
+        return frame(rows_of(self.summary.figures()))
+
+    def _repr_html_(self) -> str:
+        return html(f"{self.scenario.name}: {self._summed_up()}", rows_of(self.summary.figures()))
+
+    def _summed_up(self) -> str:
+        each = self.summary.queries / self.summary.replications
+        words = f"{self.summary.verdict}, {self.summary.replications} x {each:,.0f} queries"
+        verdicts = [objective.met for objective in self.summary.objectives]
+        return words + (f", {verdicts.count(True)} of {len(verdicts)} objectives met" if verdicts else "")
 
     @property
     def exit_code(self) -> int:
@@ -121,6 +139,7 @@ def simulate(
         If a replication would measure no query.
     """
     began = time.monotonic()
+    percentiles = checked_percentiles(percentiles)
     run = Run(scenario, Execution.here(**execution), compare_engines)
     return run.result(percentiles, time_s, began)
 

@@ -8,14 +8,15 @@ from pydantic_core import PydanticUndefined
 
 from simulator.documents import catalogue as documents
 from simulator.documents import schemas
+from simulator.documents.shown import Shown
 from simulator.plugins import GROUPS, Kind, Offer, Plugins, installed, load_plugins
 from simulator.scenario import catalogue as entries
 from simulator.scenario.plugged import spec_of
 from simulator.scenario.schema import json_schema
 
 
-@dataclass(frozen=True)
-class Listing:
+@dataclass(frozen=True, repr=False)
+class Listing(Shown):
     """What a scenario can name, or one thing of it with its figures."""
 
     kind: ClassVar[str] = "catalogue"

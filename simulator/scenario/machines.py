@@ -97,6 +97,10 @@ def machine_contradictions(stage: Stage, name: str, spec: HardwareSpec) -> Itera
     if spec.cores is not None and busy > spec.cores:
         there = f"{stage.workers} worker{'s' if stage.workers > 1 else ''} x {together} on a machine take {busy} cores"
         cure = "have fewer workers, or fewer per_machine" if together > 1 else "have fewer workers"
+        if spec.cores == 1:  # a GPU of the catalogue
+            cure = (
+                f"its figures are those of one worker that has all of it; {cure}, or say cores and a worker's figures"
+            )
         yield ("workers",), f"{there}; {name!r} has {spec.cores}: {cure}"
     held = memory_of(stage, stage.model.cost_model(spec.hardware()).parameter_bytes)
     if held is None or spec.memory is None or held.total_bytes <= spec.memory:

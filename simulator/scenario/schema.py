@@ -25,7 +25,7 @@ from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
-from simulator.scenario.slo import Objective, ObjectiveField
+from simulator.scenario.slo import Objective, ObjectiveField, parse_objective
 from simulator.scenario.stage import Stage
 
 SweepValues = Annotated[
@@ -157,15 +157,15 @@ class Scenario(fields.Part):
             return int(self.run.queries)
         return None if self.duration_s is not None or self.load.arrivals.kind == "trace" else QUERIES
 
-    def with_slos(self, slos: Iterable[Objective]) -> Scenario:
-        """The scenario with other objectives.
+    def with_slos(self, slos: Iterable[str | Objective]) -> Scenario:
+        """The scenario with other objectives, each as it is or as a file writes it.
 
         Raises
         ------
         ScenarioError
-            If one is on a stage that there is not.
+            If one is none, or on a stage that there is not.
         """
-        given = tuple(slos)
+        given = tuple(map(_objective, slos))
         stated = node_of([objective.text for objective in given], Mark("--slo"))
         tree = Node({**self.tree.value, "slos": stated}, self.tree.mark)
         changed = self.model_copy(update={"slos": given}).read_from(tree)
@@ -263,6 +263,13 @@ class Scenario(fields.Part):
         used = {kind: source["sha256"] for kind, source in self.used_plugins().items()}
         said = {**said, "plugins": used} if used else said
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _objective(slo: str | Objective) -> Objective:
+    try:
+        return parse_objective(slo)
+    except ValueError as error:
+        raise ScenarioError([Problem("--slo", 0, 0, "", str(error))]) from None
 
 
 def _with_contents(said: Any) -> Any:

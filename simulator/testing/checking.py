@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from simulator.base.errors import ArgumentError
 from simulator.base.nearest import nearest, quoted
 from simulator.documents import check as documents
+from simulator.documents.shown import Shown
 from simulator.testing.law_check import PROFILES, WIDTH, LawBroken, Report
 
 if TYPE_CHECKING:
     from simulator.plugins import Kind
 
 
-class UnknownThingError(ValueError):
+class UnknownThingError(ArgumentError):
     """There is nothing to check by that name; the message says what there is."""
 
 
@@ -44,8 +46,8 @@ class Checked:
         return self.outcome.text(width) if isinstance(self.outcome, Report) else f"{self.outcome.text(width)}\n"
 
 
-@dataclass(frozen=True)
-class Checks:
+@dataclass(frozen=True, repr=False)
+class Checks(Shown):
     """What became of all things, in order."""
 
     kind: ClassVar[str] = "check"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from simulator.base.errors import ContradictionError
+from simulator.base.errors import ArgumentError, ContradictionError
 from simulator.documents import verify as documents
+from simulator.documents.shown import Shown, frame, html
 from simulator.engines import compile_all
-from simulator.planning.frames import frame, html
 from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution
 from simulator.running.provenance import versions
@@ -111,8 +111,8 @@ def families_of(deep: bool = False) -> list[str]:
     return [*(name for name in VERIFIED if name in own), *OTHERS, *(OTHERS_DEEP if deep else ())]
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Shown):
     """What a verification found."""
 
     kind: ClassVar[str] = "verify"
@@ -206,7 +206,7 @@ def verify(
     known = families_of(deep)
     unknown = [name for name in families or () if name not in known]
     if unknown:
-        raise ValueError(f"no family is called {unknown[0]!r}; there are {', '.join(known)}")
+        raise ArgumentError(f"no family is called {unknown[0]!r}; there are {', '.join(known)}")
     began = time.monotonic()
     examinations = examinations_of(deep, seed, known if families is None else families)
     finished: dict[int, Examined] = {}
