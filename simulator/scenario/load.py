@@ -199,6 +199,7 @@ def to_yaml(values: Any) -> str:
     Dumper.add_representer(tuple, Dumper.represent_items)
     Dumper.yaml_implicit_resolvers = {}
     Dumper.add_representer(str, _text)
+    Dumper.add_representer(bool, lambda dumper, value: _number(dumper, value, "true" if value else "false"))
     Dumper.add_representer(float, _number)
     Dumper.add_representer(int, _number)
     return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))
@@ -210,8 +211,8 @@ def _text(dumper: Any, value: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
 
 
-def _number(dumper: Any, value: float) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", repr(value))
+def _number(dumper: Any, value: float, text: str = "") -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text or repr(value))
 
 
 def compose_scalar(value: str) -> bool:

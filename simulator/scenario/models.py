@@ -198,7 +198,7 @@ class MeasuredSpec(ModelPart):
     time: fields.Text | None = None
     unit: fields.word_type(*UNITS) = "s"  # type: ignore[valid-type]
     overhead_s: fields.Duration = Field(default=0.0, alias="overhead")
-    sample: StrictBool = False
+    sample: StrictBool | None = None
 
     _drawn: models.MeasuredModel | None = PrivateAttr(None)  #: of a replication that has measurements of its own
 
@@ -239,7 +239,7 @@ class MeasuredSpec(ModelPart):
 
     def samples(self) -> bool:
         """Whether its noise is to be seen in the intervals."""
-        return self.sample
+        return bool(self.sample)
 
     def sampled(self, uniforms: Callable[[int], F8]) -> Self:
         """With as many measurements at each size, drawn from those there are (Efron, 1979)."""
