@@ -20,18 +20,29 @@ from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
 from simulator.theory import stretched, times_wider
-from simulator.verification import book, coverage, families_of, lines, planners, program, verify
+from simulator.verification import book, coverage, families_of, lines, mean_coverage, planners, program, verify
 from simulator.verification.depth import Depth, luck, quantile_of
 from simulator.verification.ends import Ends, mean_ends, quantile_ends, share_ends
 from simulator.verification.engines import agreement
 from simulator.verification.exact_laws import exact_law
-from simulator.verification.lines import AGREES, AT_SECOND, BROKEN, CONTRADICTED, DIFFERS, MISSED, UNSUPPORTED, UNTESTED
+from simulator.verification.lines import (
+    AGREES,
+    AT_SECOND,
+    BROKEN,
+    CONTRADICTED,
+    DIFFERS,
+    MEASURED,
+    MISSED,
+    UNSUPPORTED,
+    UNTESTED,
+)
 from simulator.verification.oracle import Examined, examine
 from simulator.verification.sources import NOT_YET, VERIFIED
 from simulator.verification.table import by_name, rows, systems, typical, utilisation
 
 #: Two families that take little: lockstep shards under load, and an empty fan-out.
 QUICK = ["fj_det", "funnel0"]
+HEAVY = {"kind": "pareto", "minimum": "100ms", "shape": 2.1}
 SHALLOW = Depth(width=0.1, width_far=0.3, pilot_tasks=200_000, most_tasks=20_000_000, most_queries=200_000)
 
 
@@ -318,6 +329,23 @@ def test_intervals_on_trial_in_short():
     assert coverage.twice(look).lines[0].verdict == AT_SECOND
     assert asked == [0, coverage.FURTHER]
     assert coverage.beyond(300, 0.89, 0.98) < 1e-4
+
+
+def test_the_interval_of_a_mean_on_trial_in_short():
+    """Long enough for the light tails, and never for the heavy ones; its coverage is for --deep."""
+    for queue in mean_coverage.QUEUES[4], mean_coverage.QUEUES[-1]:
+        first = mean_coverage.of_a_mean(queue, 0, seeds=8, queries=1000).lines
+        assert [line.verdict for line in first] == (
+            [AGREES, AGREES, MEASURED, MEASURED] if queue.is_printed else [AGREES]
+        )
+        assert first[0].simulated == queue.is_printed
+    assert mean_coverage.of_a_mean(mean_coverage.Queue("one", HEAVY, 0.5), 0, 2, 200).lines[0].verdict == DIFFERS
+    assert mean_coverage._coverage("one", 400, 4, 16).verdict == AGREES
+    assert mean_coverage._coverage("one", 400, 0, 20).verdict == MISSED, "all on one side"
+    assert mean_coverage._coverage("one", 400, 30, 30).verdict == MISSED
+    least, most = mean_coverage.accepted(400)
+    assert 0.88 < least < 0.91
+    assert 0.98 < most <= 1.0
 
 
 @pytest.mark.parametrize(("parameters", "exact"), planners.capacities()[:1])

@@ -114,7 +114,7 @@ class Verdict(TypedDict):
     low: float | None
     high: float | None
     bad_share: NotRequired[Share]  #: share of bad queries, where the verdict rests on it
-    reason: NotRequired[str]  #: why it is inconclusive
+    reason: NotRequired[str]  #: why it is inconclusive, or what decided it in place of the sample
 
 
 class StageMachines(TypedDict):

@@ -113,6 +113,8 @@ class _Search:
         verdicts = extracts.verdicts(self.scenario.slos, False)
         verdict, reason, ends = self._judged(level, extracts, verdicts)
         half = half_width(level)
+        if verdict == FOUND:  # what theory decides, where the sample does not say it
+            self.notes += [f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason]
         if verdict == FOUND and half > self.refinement.tolerance:
             tolerance = f"tolerance {100 * self.refinement.tolerance:.3g} %"
             self.notes.append(f"{tolerance} not reached, half the interval is {100 * half:.2g} %")
@@ -140,6 +142,8 @@ class _Search:
         reason = ""
         if level.is_at_saturation:
             reason = "the objectives hold up to saturation in runs as long as these; they bound no load that is carried"
+        elif level.needed > 0:
+            reason = "; ".join(f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason)
         elif not level.is_supported:
             reason = f"{level.exceedances:.1f} effective bad queries at the crossing, {FEWEST_EXCEEDANCES} are needed"
         elif stable.verdict != STABLE:
@@ -153,6 +157,9 @@ class _Search:
         slo = prober.objectives[place]
         rate = format_rate(prober.plan.rate_per_s * math.exp(lowest))
         reason = f"no load meets {slo.text}: it fails even at {rate}"
+        ahead = prober.ahead(lowest, prober.measured).of(_stage(self.scenario, slo))
+        if slo.measure == "mean" and ahead.exact == math.inf:
+            reason = f"no load meets {slo.text}: it is infinite at any load, by {ahead.law}"
         empty = zero_load(prober.plan)
         known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
         if empty is not None and slo.stage is None and known is not None and known >= slo.bound:
@@ -217,16 +224,21 @@ class _Search:
         """The least of the exact capacities, if the objectives all have one that are about latency."""
         if not self.scenario.is_stationary or per_s.low is None or per_s.high is None:
             return None
-        names = [stage.name for stage in self.scenario.stages]
         known = []
         for slo in prober.objectives:
-            stage = None if slo.stage is None else names.index(slo.stage)
+            stage = _stage(self.scenario, slo)
             exact = exact_capacity(prober.plan, _statistic(slo), stage, slo.bound)
             if exact is None:
                 return None
             known.append((exact.per_s, exact.law, slo.text))
         least, law, text = min(known)
-        return Theory(least, law, text, AGREES if per_s.low <= least <= per_s.high else OUTSIDE)
+        finest = 1 + self.refinement.tolerance / 10  # a crossing is found no finer
+        return Theory(least, law, text, AGREES if per_s.low / finest <= least <= per_s.high * finest else OUTSIDE)
+
+
+def _stage(scenario: Scenario, slo: Objective) -> int | None:
+    """Index of the stage that an objective is on; None: of whole queries."""
+    return None if slo.stage is None else [stage.name for stage in scenario.stages].index(slo.stage)
 
 
 def _statistic(slo: Objective) -> str:

@@ -76,7 +76,8 @@ class Capacity(Shown):
     def headroom(self) -> Interval:
         """How much more than the scenario's own load it is, as a part of that."""
         ends = (self.per_s.value, self.per_s.low, self.per_s.high)
-        return Interval(*(None if end is None else end / self.own_per_s - 1 for end in ends))
+        value, low, high = (None if end is None else end / self.own_per_s - 1 for end in ends)
+        return Interval(value, low, high)
 
     @property
     def exit_code(self) -> int:

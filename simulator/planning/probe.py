@@ -15,7 +15,7 @@ from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extract, Extracts, extract
 from simulator.stats.readings import beyond, is_read, read
-from simulator.theory import FULL, busiest, has_drawn_machines
+from simulator.theory import FULL, MeansAhead, busiest, has_drawn_machines, means_ahead
 
 Kept = TypeVar("Kept")
 
@@ -115,7 +115,14 @@ class Prober:
             [utilisation * factor for utilisation in self.utilisations],
             self.scenario.is_stationary,
             fleet(self.scenario).usd_per_h,
+            self.ahead(load, sum(len(one.latency) - one.first_measured for one in extracts)),
         )
+
+    def ahead(self, load: float, measured: int) -> MeansAhead:
+        """What the plan says of means, where an objective is about one."""
+        if not any(objective.measure in ("mean", "utilisation", "hottest") for objective in self.scenario.slos):
+            return MeansAhead()
+        return means_ahead(self.plan_at(load), measured, self.scenario.is_stationary)
 
     def at(self, load: float) -> Plans:
         """The plans at a load."""

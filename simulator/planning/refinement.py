@@ -65,6 +65,12 @@ class Level:
         return self.exceedances >= FEWEST_EXCEEDANCES
 
     @property
+    def needed(self) -> float:
+        """Measured queries, in all, without which a mean at the crossing has no interval; 0: it has one."""
+        seen = self.probes.seen.get(self.value.within, ())
+        return max((reading.needed for reading in seen), default=0.0)
+
+    @property
     def is_at_saturation(self) -> bool:
         """Whether the objectives hold up to where the busiest replica is always busy, in runs as long as these."""
         return math.isinf(self.probes.seen[self.value.beyond][0].value)
@@ -152,7 +158,8 @@ class Refinement:
 
     def _next_effort(self, level: Level) -> Effort | None:
         """What would reach the tolerance; None if it is reached, or cannot be: then with both ends of the interval."""
-        is_last = len(self.levels) >= LOOKS or self._room(level) < LEAST_GROWTH
+        room = self._room(level)
+        is_last = len(self.levels) >= LOOKS or room < LEAST_GROWTH or level.needed > level.prober.measured * room
         warmer = self._warmer(level)
         growth = max(warmer, self._wanted(level)) if level.is_supported else math.inf
         if level.is_at_saturation and not is_last and (self._at_saturation < MOST_ADDED or self._may_go_on(level)):
@@ -194,8 +201,10 @@ class Refinement:
         """Find the value and both ends of its interval; returns whether the load is carried there."""
         resolution = min(COARSE, max(LEAST_WIDTH, self.tolerance / 10, 2 * level.half))
         level.value = cross(level.probes, VALUE, resolution)
-        level.low = cross(level.probes, HIGH, resolution).at
-        level.high = cross(level.probes, LOW, resolution).at
+        level.low, level.high = -math.inf, math.inf
+        if level.needed == 0:
+            level.low = cross(level.probes, HIGH, resolution).at
+            level.high = cross(level.probes, LOW, resolution).at
         level.half = half_width(level)
         level.exceedances = self._support(level.probes, level.value)
         level.extracts = level.prober.extracts(level.value.at)

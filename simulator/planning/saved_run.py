@@ -83,8 +83,16 @@ SHAPE: dict[str, Any] = {
     **dict.fromkeys(("scenario", "description", "engine", "verdict"), str),
     **dict.fromkeys(("seed", "queries", "replications"), int),
     "notes": [str],
-    "latency_s": {"max": (float, None)},
-    "stages": [{"name": str, "shards": int, "replicas": int, "workers": int}],
+    "latency_s": {"max": (float, None), "mean": {"value": (float, None)}},
+    "stages": [
+        {
+            "name": str,
+            "shards": int,
+            "replicas": int,
+            "workers": int,
+            "utilisation": {"mean": {"value": (float, None)}},
+        }
+    ],
     "slos": [{"slo": str, "met": (bool, None), "unit": str, "value": (int, float, None)}],
     "fleet": {"machines": (int, float), "usd_per_h": (int, float, None)},
     "provenance": {

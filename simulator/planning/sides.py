@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.core.plan import F8
 from simulator.core.trace import Trace
-from simulator.documents import run
+from simulator.documents import parts, run
 from simulator.planner.fleet import S_PER_H
 from simulator.running.run import Result
 from simulator.scenario import parse_objective
@@ -24,6 +24,8 @@ from simulator.stats.summary import first_on_latency
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 
+#: Why a mean is not known.
+CARRIED_BY_FEW = "few queries carry it: the run says how many would do"
 #: Why there is no price, and why there is no rate.
 NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
 
@@ -81,7 +83,7 @@ class Measure:
     @property
     def value(self) -> float | None:
         """What is printed of it; None if it is not known, not supported, or infinite."""
-        unsupported = self.own is not None and self.reason
+        unsupported = self.reason and (self.own is not None or self.reason == CARRIED_BY_FEW)
         return self.figure.value if math.isfinite(self.figure.value) and not unsupported else None
 
     @cached_property
@@ -112,7 +114,8 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
         name = f"stage.{stage['name']}"
         by_name |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.")
         used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"])
-        by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
+        why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
+        by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
     return by_name | _money(side, pool, by_name["completed"].figure)
 
 
@@ -121,7 +124,8 @@ def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Me
     layout, finite = latency.layout, latency.finite
     known = latency.values if finite.all() else np.where(finite, latency.values, 0.0)
     mean = ratio_left_out(_sums(layout, known), _sums(layout, finite)).scaled(S_PER_NS)
-    unfinished = "" if finite.all() else "some queries never finished, so the mean is not known"
+    unsaid = _unsaid(side.document["latency_s"]["mean"], mean)
+    unfinished = unsaid if finite.all() else "some queries never finished, so the mean is not known"
     good = finite
     if side.good is not None:
         bound_ns = round(side.good[0] / S_PER_NS)
@@ -185,6 +189,11 @@ def _money(side: Side, pool: Pool, completed: LeftOut) -> dict[str, Measure]:
 
 def _exact(value: float, pool: Pool) -> LeftOut:
     return LeftOut(float(value), np.full(pool.layout.replications, float(value)))
+
+
+def _unsaid(printed: parts.Interval, figure: LeftOut) -> str:
+    """Why a mean is not compared: the run did not print it either."""
+    return CARRIED_BY_FEW if printed["value"] is None and math.isfinite(figure.value) else ""
 
 
 def _unless_known(figure: LeftOut, reason: str) -> str:

@@ -49,9 +49,10 @@ def _latency(result: run.Run) -> Any:
         figure = parts.interval_of(latency, name)
         check = checks.get(name)
         theory = ["", ""]
-        if check is not None and check["expected"] is not None:
+        if check is not None:
             sign = {"exact": "", "upper bound": "<= ", "lower bound": ">= "}[check["kind"]]
-            theory = [sign + format_duration(check["expected"]), check["verdict"] if figure is not None else ""]
+            expected = "infinite" if check["expected"] is None else format_duration(check["expected"])
+            theory = [sign + expected, check["verdict"] if figure is not None else ""]
         rows.append([name, *text.duration_interval(figure), *theory])
     rows.append(["max", text.duration(latency["max"]), "", "", ""])
     return text.table(["latency", "value", "95 % interval", "theory", ""], rows)

@@ -281,7 +281,13 @@ class Run:
             utilisations=utilisations,
             is_stationary=self.scenario.is_stationary,
             usd_per_h=fleet(self.scenario).usd_per_h,
+            ahead=self._ahead(numbers),
         )
+
+    def _ahead(self, numbers: Sequence[int]) -> theory.MeansAhead:
+        """What the plan says of the means of these replications."""
+        measured = sum(self.traces[number].measured for number in numbers)
+        return theory.means_ahead(self.outline, measured, self.scenario.is_stationary)
 
     def _theory_line(self, summary: Summary) -> Theory:
         """The estimate, and what the run says of it. Raises ContradictionError."""

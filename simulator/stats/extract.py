@@ -16,8 +16,9 @@ from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import InFlight, Stability, mser5, stability
-from simulator.stats.summary import first_on_latency, rates
+from simulator.stats.summary import NOTHING_OF_MEANS, first_on_latency, rates
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
+from simulator.theory import MeansAhead
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
     ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``. ``usd_per_h``: None: not priced.
+    ``ahead``: what the plan says of means.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Extracts:
         utilisations: Sequence[float],
         is_stationary: bool,
         usd_per_h: float | None = None,
+        ahead: MeansAhead = NOTHING_OF_MEANS,
     ) -> None:
         assert len(extracts) >= 2, "at least two replications"
         self.extracts = tuple(extracts)
@@ -78,6 +81,7 @@ class Extracts:
         self.utilisations = utilisations
         self.is_stationary = is_stationary
         self.usd_per_h = usd_per_h
+        self.ahead = ahead
         self.layout = Layout.of([len(one.latency) - one.first_measured for one in extracts])
 
     @cached_property
@@ -109,6 +113,18 @@ class Extracts:
     def offered_s(self, stage: str) -> F8:
         """(replications,) time that its workers had."""
         return self.windows_s() * self.workers[self.stage_names.index(stage)]
+
+    def mean(self, stage: str | None) -> Interval:
+        """Mean latency of a stage that was asked for, or of whole queries, in seconds."""
+        ahead = self.ahead.of(None if stage is None else self.stage_names.index(stage))
+        return self.latency(stage).mean(ahead.over(S_PER_NS)).scaled(S_PER_NS)
+
+    def used(self, objective: Objective) -> Interval:
+        """The utilisation that an objective on a stage is about."""
+        assert objective.stage is not None
+        of_stage = self.ahead.stage(self.stage_names.index(objective.stage))
+        ahead = of_stage.hottest if objective.measure == "hottest" else of_stage.utilisation
+        return ratio_interval(*self.used_s(objective), ahead).at_least_0()
 
     def stability(self) -> Stability:
         """Whether the load is carried."""
@@ -143,8 +159,8 @@ class Extracts:
                 failed = series.share(math.inf, inclusive=True)
             utilisation: Interval | None = None
             if objective.measure in ("utilisation", "hottest"):
-                utilisation = ratio_interval(*self.used_s(objective)).at_least_0()
-            mean = series.mean().scaled(S_PER_NS)
+                utilisation = self.used(objective)
+            mean = self.mean(objective.stage)
             verdicts.append(judge(objective, series, utilisation, mean, failed, goodput, is_saturated, money))
         return verdicts
 

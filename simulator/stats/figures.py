@@ -1,7 +1,7 @@
 """The figures of a run: of whole queries and of each stage, in seconds, with intervals."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout
+from simulator.theory import NOTHING_AHEAD, Ahead, StageAhead
 
 S_PER_NS = 1e-9
 
@@ -50,11 +51,11 @@ class Figure:
         return parts.latency(self.mean.to_dict(), percentiles, self.largest)
 
 
-def figure(series: Series, percentiles: Sequence[float]) -> Figure:
-    """Mean, percentiles (in percent) and largest value of a series in ns."""
+def figure(series: Series, percentiles: Sequence[float], ahead: Ahead = NOTHING_AHEAD) -> Figure:
+    """Mean, percentiles (in percent) and largest value of a series in ns; ``ahead``: of its mean, in seconds."""
     largest = series.largest_finite * S_PER_NS
     return Figure(
-        series.mean().scaled(S_PER_NS),
+        series.mean(ahead.over(S_PER_NS)).scaled(S_PER_NS),
         {key_of(percent): series.quantile(part_of(percent)).scaled(S_PER_NS) for percent in percentiles},
         None if np.isnan(largest) else largest,
     )
@@ -185,11 +186,29 @@ class StageFigures:
 
 
 def stage_figures(
-    pool: Pool, stage: StageView, name: str, latency: Figure, used: Interval, percentiles: Sequence[float]
+    pool: Pool,
+    stage: StageView,
+    name: str,
+    latency: Figure,
+    used: Interval,
+    percentiles: Sequence[float],
+    ahead: StageAhead,
 ) -> StageFigures:
     """The figures of a stage; ``latency`` and ``used``, its utilisation, are known already."""
     parts = _durations(stage.index, stage.shards)
-    figures: dict[str, Any] = {key: figure(pool.series(of), percentiles) for key, of in parts.items()}
+    means = {
+        "critical_wait": ahead.critical_wait,
+        "critical_service": ahead.critical_service,
+        "critical_response": ahead.response,
+        "straggler": replace(ahead.latency, exact=None) if stage.shards > 1 else NOTHING_AHEAD,
+        "network": ahead.response,
+    }
+    figures: dict[str, Any] = {}
+    deviations: dict[str, F8] = {}
+    for key, of in parts.items():
+        series = pool.series(of)
+        figures[key] = figure(series, percentiles, means.get(key, NOTHING_AHEAD))
+        deviations[key] = series.deviations
     return StageFigures(
         name=name,
         shards=stage.shards,
@@ -198,30 +217,32 @@ def stage_figures(
         latency=latency,
         utilisation=used,
         **figures,
-        **_counters(pool, stage),
+        **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
     )
 
 
-def utilisation(pool: Pool, stage: StageView) -> Interval:
-    """Mean over the replicas of a stage that take tasks."""
+def utilisation(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> Interval:
+    """Mean over the replicas of a stage that take tasks; ``ahead``: what is known of it without the sample."""
     busy_s = np.array([trace.busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
-    return ratio_interval(busy_s.sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers).at_least_0()
+    used_s, offered_s = busy_s.sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers
+    return ratio_interval(used_s, offered_s, ahead).at_least_0()
 
 
-def hottest_of(busy_s: F8, offered_s: F8) -> tuple[int, Interval]:
+def hottest_of(busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """The replica that is busiest over all replications, the first of several, and its utilisation.
 
     ``busy_s``: (replications, replicas). ``offered_s``: (replications,) time that the workers of a replica had.
+    ``ahead``: what is known of it without the sample.
     """
     replica = int(busy_s.sum(axis=0).argmax())
-    return replica, ratio_interval(busy_s[:, replica], offered_s).at_least_0()
+    return replica, ratio_interval(busy_s[:, replica], offered_s, ahead).at_least_0()
 
 
-def hottest(pool: Pool, stage: StageView) -> tuple[int, Interval]:
+def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """As ``hottest_of``, of a stage."""
     busy_s = np.array([trace.busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
-    return hottest_of(busy_s, pool.windows_s() * stage.workers)
+    return hottest_of(busy_s, pool.windows_s() * stage.workers, ahead)
 
 
 def _durations(stage: int, shards: int) -> dict[str, Column]:
@@ -249,17 +270,17 @@ def _durations(stage: int, shards: int) -> dict[str, Column]:
     }
 
 
-def _counters(pool: Pool, stage: StageView) -> dict[str, Any]:
-    """Means over all tasks and utilisation, from the counters of replicas."""
+def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mapping[str, F8]) -> dict[str, Any]:
+    """Means over all tasks and utilisation, from the counters of replicas; their shape is that of critical tasks."""
     here = stage.replica_slice
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
     waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
     busy = np.array([trace.busy_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
-    place, used = hottest(pool, stage)
+    place, used = hottest(pool, stage, ahead.hottest)
     shard, replica = divmod(place, stage.replicas)
     return {
-        "wait": ratio_interval(waiting * S_PER_NS, tasks).at_least_0(),
-        "service": ratio_interval(busy.sum(axis=1), tasks).at_least_0(),
+        "wait": ratio_interval(waiting * S_PER_NS, tasks, ahead.wait, deviations["critical_wait"]).at_least_0(),
+        "service": ratio_interval(busy.sum(axis=1), tasks, ahead.service, deviations["critical_service"]).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
         "hottest": used.value,
         "hottest_shard": shard,

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from simulator.core.plan import F8
 from simulator.documents import parts
 from simulator.stats.levels import Levels
-from simulator.stats.means import NOTHING, Interval, ratio_interval
+from simulator.stats.means import NOTHING, Interval, mean_interval
 from simulator.stats.order import Order
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, cluster_size, tally_blocks
+from simulator.theory import NOTHING_AHEAD, Ahead
 
 #: A percentile needs about this many effective exceedances for an honest interval (it is printed from 10 on).
 ENOUGH_EXCEEDANCES = 15
@@ -180,9 +181,20 @@ class Series:
             return self.order.largest
         return float(np.max(self.values, where=self.finite, initial=-math.inf)) if self.finite.any() else math.nan
 
-    def mean(self) -> Interval:
-        """Mean of the finite values over units."""
+    def mean(self, ahead: Ahead = NOTHING_AHEAD) -> Interval:
+        """Mean of the finite values; ``ahead``: what is known of it without them, in their unit."""
         if not self.finite.any():
             return NOTHING
+        return mean_interval(*self._sums, self.layout, ahead).at_least_0()
+
+    @property
+    def deviations(self) -> F8:
+        """(blocks,) of the sums of finite values from what their mean says."""
+        sums, counts = self._sums
+        return sums - float(sums.sum()) / max(1.0, float(counts.sum())) * counts
+
+    @cached_property
+    def _sums(self) -> tuple[F8, F8]:
+        """Sum and number of finite values: (blocks,) each."""
         known = self.values if self.finite.all() else np.where(self.finite, self.values, 0.0)
-        return ratio_interval(self.layout.by_unit(known), self.layout.by_unit(self.finite)).at_least_0()
+        return self.layout.by_block(known), self.layout.by_block(self.finite)

@@ -12,10 +12,11 @@ import numpy as np
 from simulator.core.plan import F8
 from simulator.stats.extract import Extracts
 from simulator.stats.figures import S_PER_NS
-from simulator.stats.means import ratio_interval
+from simulator.stats.means import Interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import cluster_size, share_ends, tally
 from simulator.stats.verdicts import Objective
+from simulator.theory import NOTHING_AHEAD, Ahead
 
 #: The lines of a reading that a search follows.
 VALUE, LOW, HIGH = "value", "low", "high"
@@ -34,6 +35,7 @@ class Reading:
     exceedances: float  #: effective number of bad queries, K; +inf where the figure is no share
     amounts: F8  #: (replications,) what the figure is a ratio of, over the bound: sum amounts / sum weights = value
     weights: F8  #: (replications,)
+    needed: float = 0.0  #: of a mean that few draws carry: measured queries in all that would do; +inf: none would
 
     def line(self, name: str) -> float:
         """``value``, ``low`` or ``high``."""
@@ -53,17 +55,21 @@ def beyond(replications: int) -> Reading:
 def read(objective: Objective, extracts: Extracts) -> Reading:
     """Read one objective."""
     if objective.measure in ("utilisation", "hottest"):
-        return _of_ratio(*extracts.used_s(objective), objective.bound)
-    return read_series(objective, extracts.latency(objective.stage))
+        return _of_ratio(extracts.used(objective), *extracts.used_s(objective), objective.bound)
+    ahead = NOTHING_AHEAD
+    if objective.measure == "mean":
+        ahead = extracts.ahead.of(None if objective.stage is None else extracts.stage_names.index(objective.stage))
+    return read_series(objective, extracts.latency(objective.stage), ahead)
 
 
-def read_series(objective: Objective, series: Series) -> Reading:
-    """Read an objective that is not about utilisation, of these latencies."""
+def read_series(objective: Objective, series: Series, ahead: Ahead = NOTHING_AHEAD) -> Reading:
+    """Read an objective that is not about utilisation, of these latencies; ``ahead``: of their mean, in seconds."""
     if objective.measure == "mean":
         known = np.where(series.finite, series.values, 0.0) * S_PER_NS
         if not series.finite.all():
             return beyond(series.layout.replications)  # those that never ended would take it there
-        return _of_ratio(series.layout.by_unit(known), series.layout.by_unit(series.finite), objective.bound)
+        mean = series.mean(ahead.over(S_PER_NS)).scaled(S_PER_NS)
+        return _of_ratio(mean, series.layout.by_unit(known), series.layout.by_unit(series.finite), objective.bound)
     if objective.measure == "max":
         largest = _largest(series) * S_PER_NS / objective.bound
         most = float(largest.max())
@@ -71,8 +77,16 @@ def read_series(objective: Objective, series: Series) -> Reading:
     return _of_share(objective, series)
 
 
-def _of_ratio(amounts: F8, weights: F8, bound: float) -> Reading:
-    ratio = ratio_interval(amounts, weights)
+def _of_ratio(ratio: Interval, amounts: F8, weights: F8, bound: float) -> Reading:
+    """Of a mean: by theory where the sample does not say it, and where that does not know either, of no support."""
+    exact = ratio.ahead.exact
+    if ratio.reason and exact is not None:
+        known = exact / bound
+        return Reading(known, known, known, math.inf, np.where(weights > 0, known * weights, 0.0), weights)
+    if ratio.reason:
+        seen = float(amounts.sum() / weights.sum()) / bound
+        needed = math.inf if ratio.ahead.needed is None else float(ratio.ahead.needed)
+        return Reading(seen, 0.0, math.inf, 0.0, amounts / bound, weights, needed)
     if ratio.value is None or ratio.low is None or ratio.high is None:
         return beyond(len(weights))
     low = max(0.0, ratio.low)

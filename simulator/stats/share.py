@@ -27,8 +27,8 @@ NONE_BAD = 3.7
 
 
 @lru_cache(maxsize=256)
-def t_quantile(degrees: int) -> float:
-    """97.5th percentile of Student's t with ``degrees`` >= 1 degrees of freedom."""
+def t_quantile(degrees: float) -> float:
+    """97.5th percentile of Student's t with ``degrees`` > 0 degrees of freedom."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.975))

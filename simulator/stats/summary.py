@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from simulator.base.units import format_duration
 from simulator.core.plan import ARRIVE_TRACE, F8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
@@ -22,11 +23,12 @@ from simulator.stats.figures import (
     utilisation,
 )
 from simulator.stats.load import describe_load
-from simulator.stats.means import NOTHING, Interval, ratio_interval
+from simulator.stats.means import NOTHING, Interval, mean_interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import SATURATED, Stability, averaged_batches, growth_of, mser5_of, stability
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
+from simulator.theory import Ahead, MeansAhead
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -34,6 +36,9 @@ DEFAULT_PERCENT = 99.0
 ROUNDING_NS = 2
 
 Ends = tuple[float, float, float]
+
+#: Of means that no plan was asked about.
+NOTHING_OF_MEANS = MeansAhead()
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ def summarise(
     utilisations: Sequence[float],
     is_stationary: bool = True,
     usd_per_h: float | None = None,
+    ahead: MeansAhead = NOTHING_OF_MEANS,
 ) -> Summary:
     """Summarise replications of a plan.
 
@@ -124,6 +130,8 @@ def summarise(
         Whether the rate is constant.
     usd_per_h
         Price of the fleet; None: not priced.
+    ahead
+        What the plan says of the means.
     """
     pool = Pool(traces)
     stable = stability(
@@ -134,16 +142,18 @@ def summarise(
         utilisations,
     )
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
-    whole = _whole(pool, within, percentiles)
+    whole = _whole(pool, within, percentiles, ahead.latency)
     money = Money(usd_per_h, whole.completed)
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, {}, whole, is_saturated, money)
     stages = []
     for stage, name in zip(stage_views(plan), stage_names, strict=True):
         # one latency at a time is kept: what is said of it is said before the next
-        latency, used = figure(pool.latency(stage.index), percentiles), utilisation(pool, stage)
-        both = {"utilisation": used, "hottest": hottest(pool, stage)[1]}
+        of_stage = ahead.stage(stage.index)
+        latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
+        used = utilisation(pool, stage, of_stage.utilisation)
+        both = {"utilisation": used, "hottest": hottest(pool, stage, of_stage.hottest)[1]}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, both, whole, is_saturated, money)
-        stages.append(stage_figures(pool, stage, name, latency, used, percentiles))
+        stages.append(stage_figures(pool, stage, name, latency, used, percentiles, of_stage))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
     tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
@@ -161,7 +171,7 @@ def summarise(
         objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
-        notes=(*stable.notes, *whole.notes),
+        notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
     )
 
@@ -179,9 +189,9 @@ class _Whole:
     notes: list[str]
 
 
-def _whole(pool: Pool, within: Objective | None, percentiles: Sequence[float]) -> _Whole:
+def _whole(pool: Pool, within: Objective | None, percentiles: Sequence[float], ahead: Ahead) -> _Whole:
     latency = pool.latency(None)
-    figures = figure(latency, percentiles)
+    figures = figure(latency, percentiles, ahead)
     return _Whole(
         *rates(pool.layout, pool.windows_s(), latency, within),
         latency.share(math.inf, inclusive=True),
@@ -247,11 +257,14 @@ def rates(
     intervals = []
     for wanted in (latency.finite, good):
         if layout.replications > 1:
-            parts = layout.by_unit(wanted) / layout.unit_sizes
-            intervals.append(ratio_interval(parts * (layout.sizes - 1), window_s).at_least_0())
+            counts = layout.by_block(wanted)
+            parts = layout.sum_blocks(counts) / layout.unit_sizes
+            deviations = counts - float(counts.sum()) / layout.queries * layout.block_sizes
+            intervals.append(ratio_interval(parts * (layout.sizes - 1), window_s, deviations=deviations).at_least_0())
         else:
             assert offered.value is not None
-            intervals.append(ratio_interval(layout.by_unit(wanted), layout.unit_sizes).scaled(offered.value))
+            counts = layout.by_block(wanted)
+            intervals.append(mean_interval(counts, layout.block_sizes, layout).scaled(offered.value))
     return offered, intervals[0], intervals[1]
 
 
@@ -269,6 +282,27 @@ def _unsupported(whole: Figure, latency: Series) -> list[str]:
     missing = latency.layout.queries - int(latency.finite.sum())
     if missing:
         notes.append(f"{missing} of {latency.layout.queries} queries never finished; mean and max leave them out")
+    return notes
+
+
+def _unsaid(whole: Figure, stages: Sequence[StageFigures]) -> list[str]:
+    """Which means are not printed, and why."""
+    notes = []
+    if whole.mean.reason:
+        exact, known = whole.mean.ahead.exact, ""
+        if exact is not None and math.isfinite(exact):
+            known = f"; by {whole.mean.ahead.law} it is {format_duration(exact)}"
+        notes.append(f"mean is not printed: {whole.mean.reason}{known}")
+    for stage in stages:
+        figures = {
+            "latency": stage.latency.mean,
+            "task wait": stage.wait,
+            "task service": stage.service,
+            "utilisation": stage.utilisation,
+        }
+        missing = [name for name, figure in figures.items() if figure.reason]
+        if missing:
+            notes.append(f"stage {stage.name}: the mean of {', '.join(missing)} is not printed, likewise")
     return notes
 
 

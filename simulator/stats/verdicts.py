@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from simulator.base.units import format_duration
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import NOTHING, Interval
@@ -56,7 +57,7 @@ class Verdict:
     low: float | None
     high: float | None
     bad_share: parts.Share | None  #: share of bad queries, where the verdict rests on it
-    reason: str  #: why it is inconclusive; else empty
+    reason: str  #: why it is inconclusive, or what decided it in place of the sample; else empty
 
     def to_dict(self) -> parts.Verdict:
         """As laid out in the README."""
@@ -204,8 +205,19 @@ def _by_price(objective: Objective, usd_per_h: float | None) -> Verdict:
 def _by_mean(
     objective: Objective, figure: Interval, unit: parts.Unit, few: bool, *, below: bool, reason: str
 ) -> Verdict:
+    """By the interval; by theory where the sample does not say; undecided where theory says otherwise."""
     met: bool | None = None
-    if figure.low is None or figure.high is None or few:
+    exact = figure.ahead.exact
+    if few:
+        reason = reason or _FEW
+    elif figure.reason:
+        if exact is not None and not reason:
+            met = exact < objective.bound
+            if math.isfinite(exact):
+                shown = format_duration(exact) if unit == "s" else f"{exact:.4g}"
+                reason = f"it is {shown} by {figure.ahead.law}; of the sample, {figure.reason}"
+        reason = reason or figure.reason
+    elif figure.low is None or figure.high is None:
         reason = reason or _FEW
     elif not reason:
         good, bad = figure.high < objective.bound, figure.low > objective.bound
@@ -213,4 +225,6 @@ def _by_mean(
             good, bad = figure.low > objective.bound, figure.high < objective.bound
         met = good if good or bad else None
         reason = "" if met is not None else "the interval straddles the bound"
+        if met is not None and exact is not None and met != (exact < objective.bound):
+            met, reason = None, f"by {figure.ahead.law} it is {format_duration(exact)}, outside the interval"
     return Verdict(objective.text, met, unit, figure.value, figure.low, figure.high, None, reason)

@@ -11,18 +11,23 @@ from simulator.theory.estimate import (
     relaxation,
     stage_utilisations,
 )
+from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
 from simulator.theory.zero_load import constant_latencies_s, zero_load
 
 __all__ = [
     "AGREES",
     "ALARM",
     "FULL",
+    "NOTHING_AHEAD",
     "OUTSIDE",
     "RELAXATIONS",
+    "Ahead",
     "Estimate",
     "ExactCapacity",
     "Finding",
+    "MeansAhead",
     "Prediction",
+    "StageAhead",
     "busiest",
     "check",
     "constant_latencies_s",
@@ -30,6 +35,7 @@ __all__ = [
     "exact_capacity",
     "has_drawn_machines",
     "little",
+    "means_ahead",
     "relaxation",
     "stage_utilisations",
     "stretched",

@@ -94,7 +94,7 @@ def _compared(
             far = _tail_is_far(prediction, *tail_shares(prediction.stage, prediction.value_s), wider)
             verdict = CONTRADICTED if far else _near(prediction, low, high)
         elif meets and low < high:
-            far = _mean_is_far(prediction, value, low, high, wider)
+            far = prediction.alarms and _mean_is_far(prediction, value, low, high, wider)
             verdict = CONTRADICTED if far else _near(prediction, low, high)
     return Finding(
         prediction.law,

@@ -35,6 +35,7 @@ class Prediction:
     kind: paper.Kind
     law: str  #: its name and source
     testable: bool = True  #: False where a sample may fall on either side by chance: at an atom
+    alarms: bool = True  #: False where a mean is far from normal, so that its interval holds at 95 % at best
 
     def to_dict(self, names: Sequence[str]) -> paper.Prediction:
         """With the stage's name."""
@@ -94,23 +95,32 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return _erlang(plan, stages)
     if not stage.features <= claims.POLLACZEK:
         return []
-    is_testable = _is_testable(stage)
+    tests = _is_testable(stage), _is_nearly_normal(stage)
     known: dict[float, tuple[float, float] | None] = {}
     waits: list[float] = []  #: mean over the tasks of each shard
+    services: list[float] = []
     left = stage.replicas_left.tolist()
     for shard, share in enumerate(stage.share.tolist()):
         if share not in known:
             known[share] = stage.moments_s(shard)
         moments = known[share]
-        if moments is None or not math.isfinite(moments[1]):
+        if moments is None:
             return []
         rate_per_s, factors = plan.rate_per_s / left[shard], stage.machine_factor[shard, : left[shard]]
         each = [queues.mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
         waits.append(math.fsum(each) / len(each))
+        services.append(moments[0] * math.fsum(factors) / len(each))
     law = "M/G/1 at every shard (Pollaczek, 1930; Khinchine, 1932)"
-    predictions = [Prediction("wait", 0, float(np.mean(waits)), EXACT, law, is_testable)]
+    wait_s = math.fsum(waits) / len(waits)
+    predictions = [Prediction("wait", 0, wait_s, EXACT, law, *tests)]
+    if math.isinf(wait_s):  # then so is what a query waits for
+        return [*predictions, *(Prediction("mean", place, wait_s, EXACT, law, *tests) for place in (0, None))]
     if stage.features <= claims.EXPONENTIAL and stage.is_exponential() and np.ptp(mean_services_s(stage)) == 0:
         predictions += _exponential(plan, stages, plan.rate_per_s / left[0])  # of one shard, or with one replica each
+    elif stage.shards == 1 and not stage.features & {Feature.SENDING, Feature.MERGERS}:
+        mean_s = float(stage.offsets_s()[0]) + wait_s + services[0] + stage.response().mean() + stage.merge_s()
+        for place in [0, None] if len(stages) == 1 else [0]:
+            predictions.append(Prediction("mean", place, mean_s, EXACT, law, *tests))
     return predictions
 
 
@@ -121,14 +131,17 @@ MOST_KURTOSIS = 100.0
 
 
 def _is_testable(stage: PaperStage) -> bool:
-    """Whether the t-interval of a mean waiting time can be trusted at a level of one in a million."""
+    """Whether service times are so long that rounding to whole ns does not matter."""
+    return bool(mean_services_s(stage).min() >= LEAST_SERVICE_S)
+
+
+def _is_nearly_normal(stage: PaperStage) -> bool:
+    """Whether the interval of a mean waiting time can be trusted at a level of one in a million."""
     spread, work = stage.spread(), stage.work
     fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
     if stage.depends_on_items:
         fourth, second = fourth * stage.counts.moment(4), second * stage.counts.moment(2)
-    if not math.isfinite(fourth) or fourth > MOST_KURTOSIS * second**2:
-        return False
-    return bool(mean_services_s(stage).min() >= LEAST_SERVICE_S)
+    return math.isfinite(fourth) and fourth <= MOST_KURTOSIS * second**2
 
 
 def _plain_network_s(stage: PaperStage) -> float | None:

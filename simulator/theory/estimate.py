@@ -80,14 +80,14 @@ class Estimate:
 
 def busiest(plan: Plan) -> float:
     """Utilisation of the busiest replica of a plan, by arithmetic."""
-    return max(float(_utilisation(stage, plan.rate_per_s).max()) for stage in stages_of(plan))
+    return max(float(utilisation_of(stage, plan.rate_per_s).max()) for stage in stages_of(plan))
 
 
 def stage_utilisations(plan: Plan) -> list[tuple[float, float]]:
     """Utilisation in each stage, by arithmetic: of its busiest replica, and the mean over those that take tasks."""
     pairs = []
     for stage in stages_of(plan):
-        each = _utilisation(stage, plan.rate_per_s)
+        each = utilisation_of(stage, plan.rate_per_s)
         pairs.append((float(each.max()), float(each.sum()) / stage.replicas_in_all))
     return pairs
 
@@ -104,7 +104,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
         StageEstimate(
             stage.candidates,
             mean_services_s(stage),
-            _utilisation(stage, plan.rate_per_s),
+            utilisation_of(stage, plan.rate_per_s),
             stage.replicas_in_all,
         )
         for stage in stages
@@ -126,7 +126,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
 def relaxation(plan: Plan) -> float:
     """Relaxation time of the busiest queue, in queries: the share of ``estimate`` that says how long to warm up."""
     stages = stages_of(plan)
-    utilisations = [_utilisation(stage, plan.rate_per_s) for stage in stages]
+    utilisations = [utilisation_of(stage, plan.rate_per_s) for stage in stages]
     stage, shard, replica = _busiest_of(utilisations, stages)
     variability = _variability(plan, stages[stage], shard)
     return _relaxation(stages[stage], shard, float(utilisations[stage][shard, replica]), variability)
@@ -155,7 +155,7 @@ def _relaxation(stage: PaperStage, shard: int, utilisation: float, variability: 
     return queries * int(stage.replicas_left[shard]) if stage.policy in (RANDOM, ROUND_ROBIN) else queries
 
 
-def _utilisation(stage: PaperStage, rate_per_s: float) -> F8:
+def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held."""
     service_s = mean_services_s(stage)[:, None] * stage.machine_factor
     is_left = stage.is_left

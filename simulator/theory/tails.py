@@ -1,0 +1,271 @@
+"""How much of a mean is carried by the few largest draws of a run: what no sample can say of itself.
+
+A mean latency is a sum of services, of waits, which go by the squares of services (Pollaczek, 1930; Khinchine, 1932),
+and of responses. Where the largest of N draws carries, on average, a good part of what the ten largest do, one draw
+more or less decides the sample's mean: most samples lack what the mean consists of, and are all the surer of it. What
+is asked is the *plan*, so the answer does not depend on luck, and does not favour lucky runs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from simulator.core.laws import Law
+from simulator.core.plan import F8, RANDOM, RESPONSE, ROUND_ROBIN, Plan
+from simulator.theory.closed_forms import EXACT, closed_forms
+from simulator.theory.estimate import stage_utilisations, utilisation_of
+from simulator.theory.queues import erlang_c
+from simulator.theory.stages import PaperStage, mean_services_s, stages_of
+
+#: A mean is carried by few where the largest draw carries more than this part of what the ten largest do, on average.
+MOST_OF_TEN = 0.4
+FEW = 10
+#: With fewer draws everything is carried by few.
+FEWEST_DRAWS = 100
+#: As long a run is looked for that would do; beyond it none is named.
+MOST_NEEDED = 10**10
+#: Points of the grids on which tails are summed, and the chance at which these end.
+GRID, LEAST_CHANCE = 4096, 1e-13
+#: What the sum over a body, which gives a tail as what is left of 1, may be wrong by.
+BODY_ERROR = 5e-3
+#: Above this utilisation waits are no longer those of a steady state.
+NEARLY_FULL = 0.999
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is known of a mean before the run, in the unit of the mean."""
+
+    one: float = 0.0  #: carried by the largest draw, on average; may be infinite
+    ten: float = 0.0  #: by the ten largest
+    exact: float | None = None  #: the mean itself; may be infinite
+    law: str = ""  #: that says so
+    needed: int | None = None  #: measured queries in all that would do; None: no run that is looked at
+
+    @property
+    def is_carried_by_few(self) -> bool:
+        """Whether the largest draw outweighs the next."""
+        return math.isinf(self.one) or self.one > MOST_OF_TEN * self.ten
+
+    def over(self, weight: float) -> "Ahead":
+        """The same of a mean in another unit: ``weight`` of its own are one of that; ``weight`` > 0."""
+        exact = None if self.exact is None else self.exact / weight
+        return replace(self, one=self.one / weight, ten=self.ten / weight, exact=exact)
+
+
+NOTHING_AHEAD = Ahead()
+
+
+@dataclass(frozen=True)
+class StageAhead:
+    """Of the means of a stage, in seconds; ``wait`` and ``service`` of its tasks, else over queries."""
+
+    latency: Ahead = NOTHING_AHEAD
+    critical_wait: Ahead = NOTHING_AHEAD
+    critical_service: Ahead = NOTHING_AHEAD
+    response: Ahead = NOTHING_AHEAD
+    wait: Ahead = NOTHING_AHEAD
+    service: Ahead = NOTHING_AHEAD
+    utilisation: Ahead = NOTHING_AHEAD  #: a ratio
+
+    @property
+    def hottest(self) -> Ahead:
+        """Of the utilisation of the busiest replica: as of that of all, but not known exactly."""
+        return replace(self.utilisation, exact=None)
+
+
+@dataclass(frozen=True)
+class MeansAhead:
+    """Of the means of a run: of whole queries, and of stages by index."""
+
+    latency: Ahead = NOTHING_AHEAD
+    stages: tuple[StageAhead, ...] = field(default=())
+
+    def of(self, stage: int | None) -> Ahead:
+        """Of the mean latency of a stage, or of whole queries (None)."""
+        return self.latency if stage is None else self.stage(stage).latency
+
+    def stage(self, stage: int) -> StageAhead:
+        """Of the means of a stage; nothing is known of one that was not looked at."""
+        return self.stages[stage] if stage < len(self.stages) else StageAhead()
+
+
+def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansAhead:
+    """What the laws of a plan say of the means of a run.
+
+    Parameters
+    ----------
+    plan
+        At the load of the run.
+    measured
+        Queries, over all replications.
+    is_stationary
+        Whether the rate is constant: else no mean is known exactly.
+    """
+    stages = stages_of(plan)
+    pieces = [_pieces(stage, plan.rate_per_s) for stage in stages]
+    used = stage_utilisations(plan)
+    exact = _exact(plan, stages, max(busiest for busiest, _ in used)) if is_stationary else {}
+    of_stages = []
+    for stage, own, (_, busy) in zip(stages, pieces, used, strict=True):
+        kinds = {kind: [one for one in own if one.kind == kind] for kind in (WAIT, SERVICE, RESPONDING)}
+        shards = float(stage.shards)
+        tasks = _ahead(kinds[SERVICE], measured).over(shards)
+        of_busy = tasks.over(float(mean_services_s(stage).mean()) / busy) if busy > 0 else NOTHING_AHEAD
+        of_stages.append(
+            StageAhead(
+                latency=_known(_ahead(own, measured), exact.get(("mean", stage.index))),
+                critical_wait=_ahead(kinds[WAIT], measured),
+                critical_service=_ahead(kinds[SERVICE], measured),
+                response=_ahead(kinds[RESPONDING], measured),
+                wait=_known(_ahead(kinds[WAIT], measured).over(shards), exact.get(("wait", stage.index))),
+                service=tasks,
+                utilisation=_by_arithmetic(of_busy, None if stage.has_drawn_machines() else busy),
+            )
+        )
+    whole = _ahead([one for own in pieces for one in own], measured)
+    return MeansAhead(_known(whole, exact.get(("mean", None))), tuple(of_stages))
+
+
+WAIT, SERVICE, RESPONDING = "wait", "service", "response"
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of a mean that goes by a power of the values of a law, drawn ``draws`` times a query."""
+
+    kind: str
+    seconds: float  #: what it adds to the mean latency, at most
+    law: Law
+    power: int
+    draws: int
+
+    def carried_s(self, count: int, measured: int) -> float:
+        """By the ``count`` largest draws, on average."""
+        chance = count / (measured * self.draws)
+        share = tail_share(self.law, self.power, min(1.0, chance))
+        return self.seconds * share if share > 0 else 0.0
+
+
+def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
+    """The parts of the latency of a stage that are random: by what is drawn for a task, and for a query."""
+    laws = [(stage.spread(), stage.shards)]
+    if not stage.is_timed or stage.depends_on_items:
+        laws += [(stage.counts.law, 1)] if math.isinf(stage.counts.cap) else []
+    laws = [(law, draws) for law, draws in [*laws, (stage.work, 1)] if not law.is_constant()]
+    services_s = mean_services_s(stage)
+    pieces = []
+    if laws:
+        waits_s, power = _waits_s(stage, rate_per_s, services_s)
+        for law, draws in laws:
+            # what one task draws delays the query as much as what all of them do: they wait for the last
+            each = (waits_s, services_s)
+            wait_s, service_s = (float(part.sum() if draws > 1 else part.max()) for part in each)
+            pieces += [_Piece(WAIT, wait_s, law, power, draws), _Piece(SERVICE, service_s, law, 1, draws)]
+    response = stage.response()
+    if stage.law(RESPONSE).kind and not response.is_constant():
+        pieces.append(_Piece(RESPONDING, response.mean() * stage.shards, response, 1, stage.shards))
+    return pieces
+
+
+def _waits_s(stage: PaperStage, rate_per_s: float, services_s: F8) -> tuple[F8, int]:
+    """(shards,) about how long a task waits at each; and the power of services by which the wait goes.
+
+    The mean wait of M/G/1, times what it is less in M/M/c. Where one worker less carries the load as well, a long
+    service is in nobody's way but takes that worker: the wait goes by the time that it does.
+    """
+    is_apart = stage.policy in (RANDOM, ROUND_ROBIN)
+    busy = np.minimum(utilisation_of(stage, rate_per_s).max(axis=1), NEARLY_FULL)
+    known: dict[tuple[float, float, int], float] = {}
+    power, waits_s = 1, []
+    for shard, (service_s, full) in enumerate(zip(services_s.tolist(), busy.tolist(), strict=True)):
+        servers = stage.workers * (1 if is_apart else int(stage.replicas_left[shard]))
+        key = (service_s, full, servers)
+        is_spare = servers - math.floor(full * servers) >= 2
+        if not is_spare:
+            power = 2
+        if key not in known:
+            square = 2.0 if is_spare else _square(stage, shard, service_s)
+            chance = erlang_c(servers, full * servers) if full > 0 else 0.0
+            known[key] = chance * square * service_s / (2 * servers * (1 - full)) if chance > 0 else 0.0
+        waits_s.append(known[key])
+    return np.array(waits_s), power
+
+
+def _square(stage: PaperStage, shard: int, service_s: float) -> float:
+    """Second moment of a service over the square of its mean; may be infinite."""
+    moments = stage.moments_s(shard)
+    if moments is not None:
+        return moments[1] / moments[0] ** 2 if moments[0] > 0 else 1.0
+    laws = [stage.spread(), stage.work, stage.counts.law]
+    return math.prod(1 + law.cv2() for law in laws)
+
+
+def _ahead(pieces: Sequence[_Piece], measured: int) -> Ahead:
+    """What the largest draws carry of these parts together."""
+    if measured < FEWEST_DRAWS or not pieces:
+        return NOTHING_AHEAD
+
+    def carried(queries: int) -> Ahead:
+        one, ten = (math.fsum(piece.carried_s(count, queries) for piece in pieces) for count in (1, FEW))
+        return Ahead(one, ten)
+
+    here = carried(measured)
+    if not here.is_carried_by_few or math.isinf(here.one):
+        return here
+    needed = measured
+    while needed < MOST_NEEDED:
+        needed *= 2
+        if not carried(needed).is_carried_by_few:
+            return replace(here, needed=needed)
+    return here
+
+
+def _by_arithmetic(ahead: Ahead, busy: float | None) -> Ahead:
+    """A utilisation, known where the sample does not say it; else what is measured is that of the run."""
+    return replace(ahead, exact=busy, law="arithmetic") if ahead.is_carried_by_few and busy is not None else ahead
+
+
+def _known(ahead: Ahead, exact: tuple[float, str] | None) -> Ahead:
+    return ahead if exact is None else replace(ahead, exact=exact[0], law=exact[1])
+
+
+def _exact(plan: Plan, stages: list[PaperStage], busiest: float) -> dict[tuple[str, int | None], tuple[float, str]]:
+    """The means that a closed form gives, by statistic and stage, with its name."""
+    predictions = closed_forms(plan, stages, busiest)
+    wanted = [one for one in predictions if one.kind == EXACT and one.statistic in ("mean", "wait")]
+    return {(one.statistic, one.stage): (one.value_s, one.law) for one in wanted}
+
+
+@lru_cache(maxsize=1024)
+def tail_share(law: Law, power: int, chance: float) -> float:
+    """The part of the mean of value^power that values with at most this chance to be exceeded carry, about.
+
+    1 where that mean is infinite. By what lies beyond the value, summed, and by what is left of the mean without what
+    lies before it: the greater of the two, for the first ends where chances can no longer be told from 0, and the
+    second cannot tell a small part from 0.
+    """
+    whole = law.moment(power)
+    if chance >= 1 or math.isinf(whole):
+        return 1.0
+    if whole == 0:
+        return 0.0
+    edge = law.percentile(1 - chance)
+    last = law.percentile(1 - LEAST_CHANCE)
+    beyond = edge**power * chance + _summed(law, power, edge, last, 1.0)
+    below = 1 - chance
+    first = max(law.least(), edge * 1e-12)
+    before = below * min(first, edge) ** power + _summed(law, power, first, edge, below)
+    return min(1.0, max(beyond / whole, 1 - before / whole - BODY_ERROR, 0.0))
+
+
+def _summed(law: Law, power: int, low: float, high: float, chance: float) -> float:
+    """Integral of power x^(power - 1) (chance - P(value <= x)) over [low, high], on a logarithmic grid."""
+    if not 0 < low < high < math.inf:
+        return 0.0
+    x = np.geomspace(low, high, GRID)
+    values = power * x**power * np.maximum(chance - law.cdf(x), 0.0)
+    return float(((values[1:] + values[:-1]) / 2 * np.diff(np.log(x))).sum())
