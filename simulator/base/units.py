@@ -1,4 +1,4 @@
-"""Text and float seconds to numbers in SI units and integer nanoseconds, and back to text: nowhere else.
+"""Text and float seconds to numbers in SI units and integer nanoseconds (back to text: ``formats``): nowhere else.
 
 Parsers raise ValueError with what was given, what is allowed, and how it is spelled.
 """
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulator.base.formats import shortest
 
 NS_PER_S = 1e9
 
@@ -67,8 +69,8 @@ def parse_duration(value: Any) -> float:
     (5400.0, 0.005)
     """
     if _is_number(value):
-        suggestions = f"'{value:g}ms' or '{value:g}s'"
-        raise ValueError(f"a duration needs a unit, got {value:g}; write {suggestions} ({DURATION_SPELLINGS})")
+        suggestions = f"'{shortest(value)}ms' or '{shortest(value)}s'"
+        raise ValueError(f"a duration needs a unit, got {shortest(value)}; write {suggestions} ({DURATION_SPELLINGS})")
     text = _text(value, "a duration", DURATION_SPELLINGS)
     if re.fullmatch(_NUMBER, text):
         raise ValueError(f"a duration needs a unit, got {text}; write '{text}ms' or '{text}s' ({DURATION_SPELLINGS})")
@@ -92,7 +94,7 @@ def parse_rate(value: Any) -> float:
     """
     spellings = "1200/s, 1.2k/s, 50k/min"
     if _is_number(value):
-        raise ValueError(f"a rate needs a unit, got {value:g}; write '{value:g}/s' ({spellings})")
+        raise ValueError(f"a rate needs a unit, got {shortest(value)}; write '{shortest(value)}/s' ({spellings})")
     text = _text(value, "a rate", spellings)
     head, slash, unit = text.partition("/")
     if not slash or unit.strip() not in _PER:
@@ -112,7 +114,7 @@ def parse_count(value: Any) -> float:
     if _is_number(value):
         number = float(value)
         if not (math.isfinite(number) and number >= 0):
-            raise ValueError(f"a count is a finite number of at least 0, got {value:g}")
+            raise ValueError(f"a count is a finite number of at least 0, got {shortest(value)}")
         return number
     text = _text(value, "a count", "1000, 1k, 100M, 1_000")
     try:
@@ -212,7 +214,7 @@ def spellings_of(unit: str) -> dict[str, float]:
 
 def _with_unit(value: Any, unit: str, what: str, spellings: str) -> float:
     if _is_number(value):
-        raise ValueError(f"{what} needs a unit, got {value:g}; write it like {spellings}")
+        raise ValueError(f"{what} needs a unit, got {shortest(value)}; write it like {spellings}")
     text = _text(value, what, spellings)
     match = _QUANTITY.fullmatch(text)
     factors = {prefix + unit: factor for prefix, factor in spellings_of(unit).items()}
@@ -272,73 +274,3 @@ def ns_array(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     if len(seconds) and float(seconds.max()) * NS_PER_S > MOST_NS:
         raise OverflowError(f"{float(seconds.max()) / 31_557_600:.3g} years; int64 nanoseconds are good for 73")
     return np.floor(seconds * NS_PER_S + 0.5).astype(np.int64)
-
-
-def format_duration(seconds: float) -> str:
-    """A duration for people, three significant digits.
-
-    >>> format_duration(0.61), format_duration(1.2356), format_duration(0), format_duration(float("inf"))
-    ('610 ms', '1.24 s', '0 s', 'inf')
-    """
-    if not math.isfinite(seconds):
-        return "inf" if seconds > 0 else "nan" if math.isnan(seconds) else "-inf"
-    if seconds == 0:
-        return "0 s"
-    size = abs(seconds)
-    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if size >= factor * 0.9995:
-            return f"{_three_figures(seconds / factor)} {unit}"
-    return f"{_three_digits(seconds / 1e-9)} ns"
-
-
-def format_percent(ratio: float) -> str:
-    """A ratio in percent for people.
-
-    >>> format_percent(2.0), format_percent(0.005)
-    ('200 %', '0.5 %')
-    """
-    return f"{100 * ratio:g} %"
-
-
-def format_count(count: float) -> str:
-    """A count for people.
-
-    >>> format_count(1e8), format_count(500), format_count(12345)
-    ('100M', '500', '12.3k')
-    """
-    for suffix, factor in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(count) >= factor * 0.9995 and abs(count) >= 10_000:
-            return f"{_three_digits(count / factor)}{suffix}"
-    return _three_digits(count) if abs(count) < 1000 else f"{count:,.0f}"
-
-
-def format_size(size_bytes: float) -> str:
-    """A size for people.
-
-    >>> format_size(24e9), format_size(500), format_size(1.2345e12)
-    ('24 GB', '500 B', '1.23 TB')
-    """
-    for prefix in ("P", "T", "G", "M", "k"):
-        if size_bytes >= _PREFIXES[prefix] * 0.9995:
-            return f"{_three_digits(size_bytes / _PREFIXES[prefix])} {prefix}B"
-    return f"{_three_digits(size_bytes)} B"
-
-
-def format_rate(rate_per_s: float) -> str:
-    """A rate for people.
-
-    >>> format_rate(7.0)
-    '7/s'
-    """
-    return f"{format_count(rate_per_s)}/s"
-
-
-def _three_digits(value: float) -> str:
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    text = f"{value:.3g}"
-    return text if "e" not in text else f"{value:.3f}"
-
-
-def _three_figures(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 99.95 else f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.2f}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.base import units
+from simulator.base import formats, units
 
 if TYPE_CHECKING:
     from simulator import Scenario
@@ -237,7 +237,7 @@ def figure_option(text: str) -> Callable[[Command], Command]:
 def refuse_tolerance(tolerance: float) -> None:
     """Refuse a tolerance that is none."""
     if not 0 < tolerance < 1:
-        raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {units.format_percent(tolerance)}")
+        raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {formats.format_percent(tolerance)}")
 
 
 def refuse_no_objectives(slos: tuple[str, ...]) -> None:

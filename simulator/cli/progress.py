@@ -64,7 +64,7 @@ class Replications(Line):
 
     def announce(self, forecast: Forecast, jobs: int) -> None:
         """Say what a long run will take, and what would be enough."""
-        from simulator.base.units import format_count, format_duration
+        from simulator.base.formats import format_count, format_duration
 
         if forecast.seconds < LONG_S:
             return
@@ -85,7 +85,7 @@ class Pieces(Line):
 
     def update(self, what: str, standing: Standing) -> None:
         """So many pieces are done, or checked."""
-        from simulator.base.units import format_duration
+        from simulator.base.formats import format_duration
 
         if not self.is_terminal and standing.elapsed_s < LONG_S:
             return

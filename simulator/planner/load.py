@@ -9,7 +9,8 @@ import numpy as np
 
 from simulator import scenario as scenarios
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.units import MOST_NS, NS_PER_S, format_duration, ns
+from simulator.base.formats import apart, format_duration
+from simulator.base.units import MOST_NS, NS_PER_S, ns
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
 from simulator.scenario import Scenario
@@ -224,7 +225,9 @@ def _timed(scenario: Scenario, replication: int) -> Load:
     arrival_ns = workload.arrivals_until(gap_law(scenario), run.seed, replication, rate)
     first = int(np.searchsorted(arrival_ns, ns(warmup_s)))
     if first == len(arrival_ns):
-        message = f"no query arrives in the {duration_s:g} s that are measured; raise the rate or run longer"
+        message = (
+            f"no query arrives in the {format_duration(duration_s)} that are measured; raise the rate or run longer"
+        )
         raise refusal(scenario, "load", message)
     return Load(arrival_ns, first, sum(piece.arrivals for piece in pieces) / duration_s, rate)
 
@@ -301,8 +304,8 @@ def _trace_load(scenario: Scenario, replication: int) -> Load:
     if run.duration_s is not None:
         warmup_s = _warmup_s(scenario, run.duration_s)
         if ns(warmup_s + run.duration_s) > arrival_ns[-1] + ns(1 / rate_per_s):
-            lasts = format_duration(float(arrival_ns[-1]) / NS_PER_S)
-            message = f"warm-up and duration take {format_duration(warmup_s + run.duration_s)}; the trace lasts {lasts}"
+            takes, lasts = apart(format_duration, warmup_s + run.duration_s, float(arrival_ns[-1]) / NS_PER_S)
+            message = f"warm-up and duration take {takes}; the trace lasts {lasts}"
             raise refusal(scenario, "run.duration", message)
         first, end = (int(i) for i in np.searchsorted(arrival_ns, [ns(warmup_s), ns(warmup_s + run.duration_s)]))
     else:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Unpack
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.units import format_duration, format_rate
+from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
 from simulator.planner.plans import Plans
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory

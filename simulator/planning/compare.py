@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from simulator.base.errors import ArgumentError
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration
 from simulator.planning import comparison
 from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Unpack
 
 from simulator.base.errors import ArgumentError, LostWorkerError, Problem, ScenarioError
+from simulator.base.formats import shortest
 from simulator.base.units import parse_rate
 from simulator.planner.load import offered_per_s
 from simulator.planner.plans import Plans
@@ -115,7 +116,7 @@ def _check_arguments(minimise: str | None, headroom: float, survive: int, top: i
     if minimise is not None and minimise not in UNITS:
         raise ArgumentError(f"minimise one of {', '.join(UNITS)}, got {minimise!r}")
     if not 0 <= headroom <= 1:
-        raise ArgumentError(f"headroom is from 0 to 1 (100 % of the load), got {headroom:g}")
+        raise ArgumentError(f"headroom is from 0 to 1 (100 % of the load), got {shortest(headroom)}")
     if survive not in (0, 1):
         raise ArgumentError(f"survive the loss of 0 or 1 machine, got {survive}")
     if top < 1:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from simulator.base.units import format_rate
+from simulator.base.formats import exact_rate, format_rate
 from simulator.documents import capacity, parts
-from simulator.report.text import DASH, exact_rate, interval, notes, ratio, rendered, table
+from simulator.report.text import DASH, interval, money, notes, ratio, rendered, table
 
 
 def capacities_table(document: capacity.Capacities, width: int | None = None, color: bool = False) -> str:
@@ -39,8 +39,8 @@ def _row(row: capacity.CapacityAt, paths: Sequence[str]) -> list[str]:
         row["bottleneck"]["stage"],
         ratio(row["bottleneck"]["utilisation"]),
         f"{fleet['machines']:,}",
-        DASH if price is None else f"{price:,.2f}",
-        DASH if each is None else f"{each:,.2f}",
+        money(price),
+        money(each),
     ]
 
 

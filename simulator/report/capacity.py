@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from simulator.base.units import format_count
+from simulator.base.formats import exact_rate, format_count
 from simulator.documents import capacity, parts
 from simulator.report.fleet import fleet_line
 from simulator.report.run import slo_row
-from simulator.report.text import exact_rate, interval, ratio, rendered, signed, table
+from simulator.report.text import interval, ratio, rendered, signed, table
 
 
 def capacity_table(document: capacity.Capacity, width: int | None = None, color: bool = False) -> str:

@@ -4,9 +4,9 @@ import math
 import re
 from typing import Any
 
+from simulator.base.formats import exact_rate
 from simulator.documents import capacity, parts
 from simulator.report import frame
-from simulator.report.text import exact_rate
 
 #: Figures over their bounds are drawn from here to there.
 LEAST, MOST = 1e-3, 30.0

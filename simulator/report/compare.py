@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration, significant
 from simulator.documents import compare, parts
 from simulator.planning.sides import NOT_PRICED
 from simulator.report.layout import Grid
@@ -125,16 +125,16 @@ def _signed(value: float, show: Callable[[float], str]) -> str:
 def _percent(value: float) -> str:
     """A relative change without its sign: two digits below 1 %."""
     percent = 100 * value
-    return f"{percent:,.0f} %" if percent >= 100 else f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
+    return f"{percent:.1f} %" if 1 <= percent < 100 else f"{significant(percent, 2 if percent < 1 else 3)} %"
 
 
 def _points(value: float) -> str:
     """A difference of ratios, in percentage points."""
-    return f"{100 * value:.3g} pp"
+    return f"{significant(100 * value)} pp"
 
 
 def _four_digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+    return significant(value, 4)
 
 
 _FORMATS: dict[str, Callable[[float], str]] = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.base.units import format_count, format_duration, format_rate, format_size
+from simulator.base.formats import format_count, format_duration, format_rate, format_size
 from simulator.documents import paper, parts
 from simulator.report.fleet import fleet_line
 from simulator.report.text import DASH, duration, notes, number, rate, ratio, rendered, table

@@ -1,8 +1,7 @@
 """The line of a fleet: machines, price, power, and what a query costs of both."""
 
-from simulator.base.units import format_count
+from simulator.base.formats import format_count, significant
 from simulator.documents import parts
-from simulator.report.text import number
 
 
 def fleet_line(fleet: parts.Fleet) -> str:
@@ -34,4 +33,4 @@ def _lacking(stages: list[str], fleet: parts.Fleet) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else number(value) if value < 0.01 else f"{value:.3g}"
+    return significant(value, 4 if value < 0.01 else 3)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulator.base.formats import significant
 from simulator.planning import journal
 from simulator.report import answers, files, queries, verify, verify_figures
 from simulator.report import sweep as sweeps
@@ -71,8 +72,8 @@ def write_sizing(sizing: Sizing, folder: Path) -> None:
 def _comment(document: size.Size, fleet: size.Fleet) -> str:
     """What a scenario is, as a comment."""
     values = ", ".join(f"{path}={value}" for path, value in fleet["values"].items())
-    cost = f"{fleet['cost']:,.6g} {document['unit']}"
-    of = f"of {document['fleets']:,} fleets for {document['load_per_s']:,.6g}/s"
+    cost = f"{significant(fleet['cost'], 6)} {document['unit']}"
+    of = f"of {document['fleets']:,} fleets for {significant(document['load_per_s'], 6)}/s"
     return f"# Number {fleet['rank']} {of}: {cost}\n# {values}\n"
 
 

@@ -1,6 +1,6 @@
 """The table of a load."""
 
-from simulator.base.units import format_duration, format_rate
+from simulator.base.formats import format_duration, format_rate, significant
 from simulator.documents import load, parts
 from simulator.report.text import DASH, number, rendered, table
 
@@ -26,12 +26,12 @@ def load_table(document: load.Load, width: int | None = None, color: bool = Fals
 def _row(name: str, figures: load.Figures) -> list[str]:
     rates = [DASH if each is None else format_rate(each) for each in (figures["rate_per_s"], figures["peak_per_s"])]
     spread = [figures["gap_cv"], *(figures["dispersion"].get(window) for window in ("1s", "10s", "60s", "limit"))]
-    return [name, *rates, *(DASH if value is None else number(round(value, 3)) for value in spread)]
+    return [name, *rates, *(DASH if value is None else number(value) for value in spread)]
 
 
 def _long(seconds: float) -> str:
     """A duration that may be hours or days."""
     for unit, factor in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * factor:
-            return f"{seconds / factor:.3g} {unit}"
+            return f"{significant(seconds / factor)} {unit}"
     return format_duration(seconds)

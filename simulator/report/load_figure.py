@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.base.formats import format_duration, significant
 from simulator.core.plan import F8
 from simulator.documents import parts
 from simulator.report import frame
@@ -128,5 +129,5 @@ def _bin_name(width_s: float) -> str:
     for name, factor in (("day", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if width_s >= factor * 0.999:
             count = width_s / factor
-            return f"{count:.3g} {name}{'s' if name == 'day' and count > 1 else ''}"
-    return f"{width_s:g} s"
+            return f"{significant(count)} {name}{'s' if name == 'day' and count > 1 else ''}"
+    return format_duration(width_s)

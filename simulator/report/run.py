@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.base.units import format_count, format_duration, format_rate
+from simulator.base.formats import format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
 from simulator.report import text
 from simulator.report.fleet import fleet_line

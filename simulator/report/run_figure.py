@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration
 from simulator.core.plan import F8
 from simulator.documents import parts
 from simulator.report import frame

@@ -1,8 +1,8 @@
 """The table of a sensitivity."""
 
-from simulator.base.units import format_duration
+from simulator.base.formats import exact_rate, format_duration
 from simulator.documents import parts, sensitivity
-from simulator.report.text import DASH, exact_rate, interval, notes, rendered, signed, table
+from simulator.report.text import DASH, interval, notes, rendered, signed, table
 
 
 def sensitivity_table(document: sensitivity.Sensitivity, width: int | None = None, color: bool = False) -> str:

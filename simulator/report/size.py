@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from simulator.base.units import format_count
+from simulator.base.formats import exact_rate, format_count, significant
 from simulator.documents import parts, size
-from simulator.report.text import DASH, cut, duration, exact_rate, interval, of_unit, ratio, rendered, table
+from simulator.report.text import DASH, cut, duration, interval, money, of_unit, ratio, rendered, table
 
 #: Of the front, rows at most: of those that fail, some are left out evenly.
 MOST_ROWS = 12
@@ -40,16 +40,9 @@ def short(path: str) -> str:
     return path.removeprefix("stages.")
 
 
-def money(value: float | None) -> str:
-    """A cost with two decimals, or three digits where it is small."""
-    if value is None:
-        return DASH
-    return f"{value:,.2f}" if value >= 0.1 else f"{value:.3g}"
-
-
 def cost(value: float, unit: str) -> str:
     """What is minimised; machines and watts are whole."""
-    return money(value) if unit == "USD/h" else f"{value:,.0f}"
+    return money(value) if unit == "USD/h" else significant(value)
 
 
 def _requested(document: size.Size) -> str:
@@ -157,7 +150,7 @@ def _times(value: float) -> str:
     >>> _times(1.0834), _times(12.3)
     ('1.083 x', '12.3 x')
     """
-    return f"{value:.4g} x" if value < 10 else f"{value:.3g} x"
+    return f"{significant(value, 4 if value < 10 else 3)} x"
 
 
 def _front(document: size.Size, paths: list[str]) -> Any:

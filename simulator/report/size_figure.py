@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration
 from simulator.documents import parts, size
 from simulator.report import frame
 from simulator.report.size import cost, short, tail_name

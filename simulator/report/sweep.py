@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.documents import parts, sweep
 from simulator.report.sweep_values import known, number
-from simulator.report.text import DASH, duration_interval, rate, ratio, rendered, table
+from simulator.report.text import DASH, duration_interval, money, rate, ratio, rendered, table
 
 _WORDS: dict[sweep.Cell, str] = {"met": "met", "failed": "FAILED", "inconclusive": "inconclusive", None: DASH}
 
@@ -68,7 +68,7 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         columns["machines"] = [f"{known(row, 'machines'):,}" for row in rows]
     for column, name in (("USD/h", "usd_per_h"), ("USD/M queries", "usd_per_million_queries")):
         if any(row[name] is not None for row in rows):
-            columns[column] = [DASH if row[name] is None else f"{known(row, name):,.2f}" for row in rows]
+            columns[column] = [DASH if row[name] is None else money(known(row, name)) for row in rows]
     if len(set(columns["bottleneck"])) == 1 and len(rows) > 1:
         del columns["bottleneck"]
     return list(columns), [list(cells) for cells in zip(*columns.values(), strict=True)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration
 from simulator.documents import parts, sweep
 from simulator.report import frame
 from simulator.report.sweep_values import Axis, axes_of, known, number

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from simulator.base.units import format_duration, format_rate
+from simulator.base.formats import format_duration, format_money, format_rate, significant
 from simulator.documents import parts
 from simulator.report.layout import Grid, laid_out
 
@@ -95,16 +95,21 @@ def rate(per_s: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A ratio in percent.
+    """A ratio in percent: one decimal, and as many as tell it from 0 and from 100 %.
 
-    >>> ratio(0.7), ratio(0.99912), ratio(None)
-    ('70.0 %', '99.91 %', '-')
+    >>> ratio(0.7), ratio(0.99912), ratio(0.9999996), ratio(0.0000123), ratio(None)
+    ('70.0 %', '99.91 %', '99.99996 %', '0.0012 %', '-')
     """
     if value is None or math.isnan(value):
         return DASH
     percent = 100 * value
+    if 0 < abs(percent) < 0.01 or abs(percent) >= 10_000:
+        return f"{significant(percent, 2 if abs(percent) < 1 else 5)} %"
+    short_of = 100 - percent
     digits = 2 if 99 < percent < 100 or 0 < percent < 1 else 1
-    return f"{percent:.{digits}f} %"
+    if 0 < short_of < 0.005:
+        digits = -math.floor(math.log10(short_of) + 1e-9)
+    return f"{percent:,.{digits}f} %"
 
 
 def of_unit(value: float | None, unit: parts.Unit) -> str:
@@ -125,15 +130,6 @@ def of_unit(value: float | None, unit: parts.Unit) -> str:
     return shows[unit](value)
 
 
-def exact_rate(per_s: float) -> str:
-    """A rate with four digits.
-
-    >>> exact_rate(53.9482), exact_rate(12345.6)
-    ('53.95/s', '12,346/s')
-    """
-    return f"{per_s:,.0f}/s" if per_s >= 1000 else f"{per_s:.4g}/s"
-
-
 def signed(part: float) -> str:
     """A part in percent with its sign.
 
@@ -146,7 +142,12 @@ def signed(part: float) -> str:
 def number(value: float | None) -> str:
     """A number, four significant digits.
 
-    >>> number(1.23456), number(None)
-    ('1.235', '-')
+    >>> number(1.23456), number(123456), number(None)
+    ('1.235', '123,456', '-')
     """
-    return DASH if value is None else f"{value:.4g}"
+    return DASH if value is None else significant(value, 4)
+
+
+def money(value: float | None) -> str:
+    """US dollars."""
+    return DASH if value is None else format_money(value)

@@ -1,6 +1,6 @@
 """What a valid scenario is, in words."""
 
-from simulator.base.units import format_count, format_rate
+from simulator.base.formats import format_count, format_rate
 from simulator.documents import validation
 from simulator.report.text import rendered
 

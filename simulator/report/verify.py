@@ -5,7 +5,7 @@ import io
 from itertools import groupby
 from typing import Any
 
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration
 from simulator.documents import verify
 from simulator.report.text import DASH, cut, rendered, table
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.base.formats import shortest
 from simulator.core.laws import gamma
 from simulator.core.plan import F8
 from simulator.plugins import Kind
@@ -41,7 +42,7 @@ class GammaArrivals(fields.Part):
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """What the table can hold."""
         if self.cv > gamma.MOST_CV:
-            yield ("cv",), f"must be at most {gamma.MOST_CV}, got {self.cv:g}; for longer bursts use mmpp"
+            yield ("cv",), f"must be at most {gamma.MOST_CV}, got {shortest(self.cv)}; for longer bursts use mmpp"
 
 
 def _relative_rate(value: Any) -> float:

@@ -94,7 +94,7 @@ def exact_duration(seconds: float) -> str:
 
 def exact_rate(per_s: float) -> str:
     """A rate that is read back as the same float."""
-    return _exact(per_s, (("/s", 1.0),), units.parse_rate)
+    return _exact(per_s, (("/s", 1.0), ("/min", 1 / 60), ("/h", 1 / 3600)), units.parse_rate)
 
 
 def plain_number(value: float) -> float | int:

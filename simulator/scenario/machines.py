@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.base.units import format_size
+from simulator.base.formats import apart, format_size
 from simulator.scenario.fields import Contradiction
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.stage import Stage
@@ -111,7 +111,12 @@ def machine_contradictions(stage: Stage, name: str, spec: HardwareSpec) -> Itera
         "overhead": held.overhead_bytes,
     }
     parts = [f"{format_size(value)} of {part}" for part, value in what.items() if value]
-    needs = parts[0] if len(parts) == 1 else f"{format_size(held.total_bytes)} ({' + '.join(parts)})"
+    total, there = apart(format_size, held.total_bytes, spec.memory)
+    needs = (
+        f"{total} of {next(part for part in what if what[part])}"
+        if len(parts) == 1
+        else f"{total} ({' + '.join(parts)})"
+    )
     cure = "have more shards" if held.candidates_bytes else "take a larger machine"
     cure += ", or fewer per_machine" if together > 1 else ""
-    yield ("hardware",), f"a machine must hold {needs}; {name!r} has {format_size(spec.memory)}: {cure}"
+    yield ("hardware",), f"a machine must hold {needs}; {name!r} has {there}: {cure}"

@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, StrictBool
 
 from simulator import models
 from simulator.base import units
+from simulator.base.formats import shortest
 from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
@@ -81,7 +82,7 @@ class TreeSpec(_Scoring):
         if self.depth is not None and self.leaves is not None:
             yield ("leaves",), "give depth or leaves, not both"
         if self.leaves is not None and self.leaves < 2:
-            yield ("leaves",), f"must be at least 2, got {self.leaves:g}"
+            yield ("leaves",), f"must be at least 2, got {shortest(self.leaves)}"
         if (self.trees is None) != (self.depth is None and self.leaves is None):
             yield (), "needs both trees and depth (or leaves)"
 

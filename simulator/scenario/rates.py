@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_serializer
 
+from simulator.base.formats import shortest
 from simulator.core.plan import F8
 from simulator.scenario import fields
 from simulator.scenario.held import FileOfNumbers
@@ -47,7 +48,7 @@ class DiurnalRate(fields.Part):
             why = "a peak is not below the mean"
             if self.peak_to_mean > 2:
                 why = "beyond 2 the rate would be negative for a while; for a sharper peak use phases or a profile"
-            yield ("peak_to_mean",), f"must be from 1 to 2, got {self.peak_to_mean:g}: {why}"
+            yield ("peak_to_mean",), f"must be from 1 to 2, got {shortest(self.peak_to_mean)}: {why}"
 
     @property
     def is_constant(self) -> bool:

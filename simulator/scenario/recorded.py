@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from simulator.base.formats import shortest
 from simulator.core.laws import Law
 from simulator.core.plan import F8, frozen
 from simulator.models import MeasuredModel
@@ -139,7 +140,7 @@ def read_law(table: Table) -> Law:
     if not shares:
         return Law.empirical(values)
     if abs(shares[-1] - 1.0) > 1e-9:
-        raise TraceError(table.file, 0, f"the last share is {shares[-1]:g}; the shares of all values end at 1")
+        raise TraceError(table.file, 0, f"the last share is {shortest(shares[-1])}; the shares of all values end at 1")
     if len(values) < 2:
         raise TraceError(table.file, 0, "shares need at least two rows")
     return Law.empirical_cdf(values, [*(min(one, 1.0) for one in shares[:-1]), 1.0])
@@ -148,9 +149,9 @@ def read_law(table: Table) -> Law:
 def _check_shares(row: Row, values: array[float], shares: array[float]) -> None:
     """Neither falls from row to row."""
     if len(values) > 1 and values[-1] < values[-2]:
-        row.fail(f"the value {values[-1]:g} is below {values[-2]:g} in the row above; sort them")
+        row.fail(f"the value {shortest(values[-1])} is below {shortest(values[-2])} in the row above; sort them")
     if shares[-1] > 1 + 1e-9 or (len(shares) > 1 and shares[-1] < shares[-2]):
-        row.fail(f"the share {shares[-1]:g} must not fall from row to row, and be at most 1", 1)
+        row.fail(f"the share {shortest(shares[-1])} must not fall from row to row, and be at most 1", 1)
 
 
 #: Sizes at most: a task's cost is looked up among them one by one.

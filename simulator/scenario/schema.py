@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.units import format_duration
+from simulator.base.formats import apart, format_duration
 from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
@@ -68,8 +68,8 @@ class Scenario(fields.Part):
             yield ("run", "warmup"), "the run is measured for a time, so warm-up is one, too: like 30s, or 0, or auto"
         most_s, requested_s = self.load.most_s, self.run.duration_s
         if most_s is not None and requested_s is not None and requested_s > most_s:
-            lasts = f"the profile lasts {format_duration(most_s)}"
-            yield ("run", "duration"), f"{lasts}, got {format_duration(requested_s)}; leave it out to run all of it"
+            lasts, requested = apart(format_duration, most_s, requested_s)
+            yield ("run", "duration"), f"the profile lasts {lasts}, got {requested}; leave it out to run all of it"
         yield from self._stage_contradictions()
         names = [stage.name for stage in self.stages]
         for index, objective in enumerate(self.slos):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
+from simulator.base.formats import shortest
 from simulator.core import routing as core_routing
 from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
@@ -126,7 +127,7 @@ class Stage(fields.Part):
             if self.skew is not None:
                 yield ("skew",), "give skew or shares, not both"
         if self.skew is not None and self.skew > 10:
-            yield ("skew",), f"a Zipf exponent of at most 10, got {self.skew:g}"
+            yield ("skew",), f"a Zipf exponent of at most 10, got {shortest(self.skew)}"
         if self.model.has_spread() and self.variability.task != ONE:
             spread = "in its law" if self.model.has_law() else "as measured"
             yield (

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from simulator.base.formats import shortest
 from simulator.core.elementary import log
 from simulator.core.jit import formula
 from simulator.core.laws import constant, family
@@ -72,7 +73,7 @@ def cdf(law: family.Terms, x: F8) -> F8:
 
 def _refusals(cv: float, mean: float) -> Iterable[family.Refusal]:
     if cv > MOST_CV:
-        yield ("cv",), f"must be at most {MOST_CV}, got {cv:g}; hyperexponential and lognormal go further"
+        yield ("cv",), f"must be at most {MOST_CV}, got {shortest(cv)}; hyperexponential and lognormal go further"
 
 
 _BY_MEAN = family.Statement(

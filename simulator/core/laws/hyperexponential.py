@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from simulator.base.formats import shortest
 from simulator.core.jit import formula
 from simulator.core.laws import exponential, family
 from simulator.core.laws.lognormal import MOST_CV
@@ -50,7 +51,7 @@ def ends(law: family.Terms, p: float) -> tuple[float, float]:
 
 def _refusals(cv: float, mean: float) -> Iterable[family.Refusal]:
     if not 1 <= cv <= MOST_CV:
-        yield ("cv",), f"must be from 1 to {MOST_CV}, got {cv:g}; below 1 take gamma"
+        yield ("cv",), f"must be from 1 to {MOST_CV}, got {shortest(cv)}; below 1 take gamma"
 
 
 _BY_MEAN = family.Statement(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from simulator.base.formats import shortest
 from simulator.core.elementary import exp, normal_central, normal_quantile, normal_tail
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import family
@@ -85,16 +86,16 @@ def _refusals(
     cv: float | None = None, mean: float | None = None, p50: float | None = None, p99: float | None = None
 ) -> Iterable[family.Refusal]:
     if cv is not None and cv > MOST_CV:
-        yield ("cv",), f"must be at most {MOST_CV}, got {cv:g}"
+        yield ("cv",), f"must be at most {MOST_CV}, got {shortest(cv)}"
     by_moments, by_quantiles = (mean, cv), (p50, p99)
     if any(x is not None for x in by_moments) and any(x is not None for x in by_quantiles):
         yield (), "give either mean and cv, or p50 and p99"
     elif None in by_moments and None in by_quantiles:
         yield (), "needs mean and cv, or p50 and p99"
     elif p50 is not None and p99 is not None and p99 < p50:
-        yield ("p99",), f"must not be below p50 ({p50:g}), got {p99:g}"
+        yield ("p99",), f"must not be below p50 ({shortest(p50)}), got {shortest(p99)}"
     elif p50 is not None and p99 is not None and p99 > MOST_RATIO * p50:
-        yield ("p99",), f"must be at most {MOST_RATIO:g} times p50 ({p50:g}), got {p99:g}"
+        yield ("p99",), f"must be at most {MOST_RATIO:g} times p50 ({shortest(p50)}), got {shortest(p99)}"
 
 
 def _refusals_of_factor(cv: float) -> Iterable[family.Refusal]:

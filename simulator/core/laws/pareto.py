@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from simulator.base.formats import shortest
 from simulator.core.elementary import power
 from simulator.core.jit import formula
 from simulator.core.laws import family
@@ -44,11 +45,11 @@ def cdf(law: family.Terms, x: F8) -> F8:
 def _refusals(shape: float, minimum: float, maximum: float | None = None) -> Iterable[family.Refusal]:
     most = math.inf if maximum is None else maximum
     if most <= minimum:
-        yield ("maximum",), f"must be above minimum ({minimum:g}), got {most:g}"
+        yield ("maximum",), f"must be above minimum ({shortest(minimum)}), got {shortest(most)}"
     elif math.isfinite(most) and (minimum / most) ** shape < 1e-15:
         yield ("maximum",), "so far above minimum that it is never reached; lower it, or leave it out"
     if math.isinf(most) and shape <= 1:
-        yield ("shape",), f"has an infinite mean at {shape:g}; use a shape above 1, or give a maximum"
+        yield ("shape",), f"has an infinite mean at {shortest(shape)}; use a shape above 1, or give a maximum"
 
 
 def _by_minimum(shape: float, minimum: float, maximum: float | None = None) -> family.Terms:
@@ -72,7 +73,7 @@ def _refusals_of_factor(shape: float, spread: float | None = None) -> Iterable[f
     minimum, maximum = _ends_of_factor(shape, math.inf if spread is None else spread)
     for path, message in _refusals(shape, minimum, maximum):
         if path == ("maximum",):
-            wrong = f"maximum / minimum must be above 1, got {spread:g}"
+            wrong = f"maximum / minimum must be above 1, got {shortest(spread)}"
             yield ("spread",), wrong if maximum <= minimum else message
         else:
             yield path, message.replace("maximum", "spread (maximum / minimum)")

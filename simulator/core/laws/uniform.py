@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from simulator.base.formats import shortest
 from simulator.core.jit import formula
 from simulator.core.laws import family
 from simulator.core.plan import F8
@@ -46,12 +47,12 @@ def is_constant(law: family.Terms) -> bool:
 
 def _refusals(low: float, high: float) -> Iterable[family.Refusal]:
     if high < low:
-        yield ("high",), f"must not be below low ({low:g}), got {high:g}"
+        yield ("high",), f"must not be below low ({shortest(low)}), got {shortest(high)}"
 
 
 def _refusals_of_factor(low: float) -> Iterable[family.Refusal]:
     if low > 1:
-        yield ("low",), f"a factor has mean 1, so low is from 0 to 1, got {low:g}"
+        yield ("low",), f"a factor has mean 1, so low is from 0 to 1, got {shortest(low)}"
 
 
 FAMILY = family.Family(

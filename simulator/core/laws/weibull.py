@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from simulator.base.formats import shortest
 from simulator.core.elementary import log, power
 from simulator.core.jit import formula
 from simulator.core.laws import family
@@ -39,7 +40,7 @@ def cdf(law: family.Terms, x: F8) -> F8:
 
 def _refusals(shape: float, mean: float) -> Iterable[family.Refusal]:
     if shape < LEAST_SHAPE:
-        yield ("shape",), f"must be at least {LEAST_SHAPE}, got {shape:g}"
+        yield ("shape",), f"must be at least {LEAST_SHAPE}, got {shortest(shape)}"
 
 
 _BY_MEAN = family.Statement(
