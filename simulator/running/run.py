@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from simulator import engines, theory
 from simulator.base.errors import ContradictionError
-from simulator.base.formats import format_duration
+from simulator.base.formats import shortest
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.documents.paper import Theory
@@ -202,7 +202,7 @@ class Run:
         if not self.traces:
             raise KeyboardInterrupt
         if time_s is not None:
-            self.notes.append(f"{len(self.traces)} whole replications fitted into {format_duration(time_s)}")
+            self.notes.append(f"{len(self.traces)} whole replications fitted into {shortest(time_s)} s")
         if interrupted:
             self.notes.append(f"interrupted: only the {len(self.traces)} replications that had finished are counted")
         if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:

@@ -70,7 +70,8 @@ def _of_mean_one(shape: float, spread: float | None = None) -> family.Terms:
 
 
 def _refusals_of_factor(shape: float, spread: float | None = None) -> Iterable[family.Refusal]:
-    minimum, maximum = _ends_of_factor(shape, math.inf if spread is None else spread)
+    spread = math.inf if spread is None else spread
+    minimum, maximum = _ends_of_factor(shape, spread)
     for path, message in _refusals(shape, minimum, maximum):
         if path == ("maximum",):
             wrong = f"maximum / minimum must be above 1, got {shortest(spread)}"
