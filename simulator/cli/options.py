@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-MOST_PERCENT = 99.9999
+LEAST_PERCENT, MOST_PERCENT = 1, 99.9999
 #: The largest seed: that of int64.
 MOST_SEED = 9_223_372_036_854_775_807
 DEFAULT_PERCENTILES = "50,90,95,99,99.9"
@@ -174,8 +174,9 @@ def _percentiles(ctx: click.Context, param: click.Parameter, value: str) -> tupl
         percentiles = tuple(sorted({float(part.strip().lstrip("p")) for part in value.split(",")}))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a list like {DEFAULT_PERCENTILES}", ctx, param) from None
-    if not all(0 < percent <= MOST_PERCENT for percent in percentiles):
-        raise click.BadParameter(f"percentiles are above 0 and at most {MOST_PERCENT}", ctx, param)
+    if not all(LEAST_PERCENT <= percent <= MOST_PERCENT for percent in percentiles):
+        said = f"percentiles are in percent, from {LEAST_PERCENT} to {MOST_PERCENT}: 99 is the 99th"
+        raise click.BadParameter(f"{said}; got {value}", ctx, param)
     return percentiles
 
 

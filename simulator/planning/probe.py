@@ -10,6 +10,7 @@ from simulator.core.plan import Plan
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
 from simulator.planning.search import Readings
+from simulator.running import memory
 from simulator.running.execution import Execution
 from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
@@ -62,6 +63,8 @@ class Prober:
         names = [stage.name for stage in self.scenario.stages]
         stages = {names.index(objective.stage) for objective in self.scenario.slos if objective.stage is not None}
         self._stages = tuple(sorted(stages))
+        kept = len(self._stages)
+        memory.refuse(self.plans, self.execution.engine, self.execution.jobs, effort.replications, kept)
         self.extent = self.plans.extent()  #: of a replication, at the scenario's own load
         self.plan = self.plans.outline()  #: for theory
         self.utilisations = [busiest(self.plan)]  #: at the scenario's own load; one, or one a replication

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from simulator import engines
+from simulator.base import room
 from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import parts, sweep
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Setting, Variations, grid_of
+from simulator.running import memory
 from simulator.running.execute import Standing
 from simulator.running.execution import checked_percentiles
 from simulator.running.provenance import versions
@@ -32,6 +35,16 @@ class Questions:
     values: tuple[dict[str, Setting], ...] = field(repr=False)  #: of each point by path, as the table has them
     applied: tuple[dict[str, Setting], ...] = field(repr=False)  #: what is set at each point
     sha256: str  #: of all points' scenarios
+    needs_bytes: tuple[float, ...] = field(repr=False)  #: memory that each point takes
+
+    def refuse_together(self, jobs: int) -> None:
+        """Raise ScenarioError if the largest points do not fit the memory there is, so many at a time."""
+        there = room.room()
+        largest = sum(sorted(self.needs_bytes)[-jobs:]) + jobs * memory.PROCESS
+        why = None if there is None or jobs == 1 else there.refusal(largest)
+        if why is not None:
+            message = f"{jobs} points at a time take up to {why}: have fewer jobs"
+            raise ScenarioError([Problem(self.scenario.source, 0, 0, "sweep", message)])
 
     @property
     def aim(self) -> tuple[float, float | None, str | None]:
@@ -108,7 +121,7 @@ def questions(
     own = [100 * slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
     wanted = tuple(sorted({*checked_percentiles(percentiles), *(round(percent, 9) for percent in own)}))
     variations = Variations(scenario, grid.option)
-    values, applied = [], []
+    values, applied, needs = [], [], []
     digest = hashlib.sha256()
     by_problem: dict[Problem, list[int]] = {}
     began = time.monotonic()
@@ -116,19 +129,22 @@ def questions(
         try:
             shown, settled = variations.settled(point)
             at = variations.with_values(settled)
-            Plans.of(at).extent()  # refuses what could not be simulated
+            plans = Plans.of(at)
+            need = memory.refuse(plans, engines.chosen(engines.AUTO, plans.outline()), 1, at.run.replications)
+            plans.extent()  # refuses what could not be simulated
         except ScenarioError as error:
             for problem in error.problems:
                 by_problem.setdefault(problem, []).append(index)
         else:
             values.append(shown)
             applied.append(settled)
+            needs.append(need.bytes)
             digest.update(at.sha256().encode())
         if progress is not None:
             progress(Standing(index + 1, grid.count, 0, time.monotonic() - began))
     if by_problem:
         raise ScenarioError(_each_once(by_problem, grid))
-    return Questions(scenario, grid, wanted, tuple(values), tuple(applied), digest.hexdigest())
+    return Questions(scenario, grid, wanted, tuple(values), tuple(applied), digest.hexdigest(), tuple(needs))
 
 
 def refuse_block(scenario: Scenario) -> None:

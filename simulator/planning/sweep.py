@@ -134,6 +134,8 @@ def answer(
 
     Raises
     ------
+    ScenarioError
+        If so many points at a time do not fit the memory there is.
     KeyboardInterrupt
         If interrupted before any point was finished.
     LostWorkerError
@@ -143,6 +145,8 @@ def answer(
     rows = dict(known or {})
     before = len(rows)
     todo = [index for index in range(len(points.values)) if index not in rows]
+    if execution.cluster is None and todo:
+        points.refuse_together(min(execution.jobs, len(todo)))
 
     def tell(standing: Standing) -> None:
         execution.tell(replace(standing, before=before))

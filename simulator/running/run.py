@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from simulator import engines, theory
+from simulator.base import room
 from simulator.base.errors import ContradictionError
 from simulator.base.formats import shortest
 from simulator.core.trace import Trace
@@ -18,6 +19,7 @@ from simulator.documents.shown import Shown, frame, html
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
+from simulator.running import memory
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.figure_rows import rows_of
 from simulator.running.forecast import Forecast, by_pilot
@@ -163,8 +165,10 @@ class Run:
 
     def __init__(self, scenario: Scenario, execution: Execution, compare_engines: bool = False) -> None:
         self.plans = Plans.of(scenario)
-        self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
+        name = engines.chosen(execution.engine, self.outline)
+        memory.refuse(self.plans, name, execution.jobs, scenario.run.replications)
+        self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
         self.compare_engines = compare_engines
         if compare_engines:
             engines.compile_all(execution.say)
@@ -198,11 +202,13 @@ class Run:
         began = time.monotonic() if began is None else began
         compared = self._engines_compared() if self.compare_engines else None
         percentiles = tuple(percentiles)
-        interrupted = self._until_precise(percentiles) if time_s is None else self._extend(None, began + time_s)
+        most = memory.affordable(self.plans, self.execution.engine, self.execution.jobs) if time_s is not None else None
+        interrupted = self._until_precise(percentiles) if time_s is None else self._extend(most, began + time_s)
         if not self.traces:
             raise KeyboardInterrupt
         if time_s is not None:
             self.notes.append(f"{len(self.traces)} whole replications fitted into {shortest(time_s)} s")
+            self.notes += ["no more of them fit the memory there is"] if len(self.traces) == most else []
         if interrupted:
             self.notes.append(f"interrupted: only the {len(self.traces)} replications that had finished are counted")
         if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
@@ -241,11 +247,22 @@ class Run:
                     f"precision {100 * run.precision:.3g} % not reached ({tried}); run longer replications"
                 )
                 return False
+            too_much = self._too_much(more, longer)
+            if too_much is not None:
+                self.notes.append(f"precision {100 * run.precision:.3g} % not reached: more would take {too_much}")
+                return False
             if longer > 1:
                 shorter = self.plans, self.traces
                 self._lengthen(longer)
             else:
                 wanted = more
+
+    def _too_much(self, replications: int, longer: int) -> str | None:
+        """Why more or longer replications cannot be held beside those that are there; None: they can."""
+        plans = self.plans if longer == 1 else self.plans.with_run(queries=(self.scenario.queries or 1) * longer)
+        more = replications - len(self.traces) if longer == 1 else replications
+        need, there = memory.needed(plans, self.execution.engine, self.execution.jobs, max(1, more)), room.room()
+        return None if there is None else there.refusal(need.bytes)
 
     def _lengthen(self, longer: int) -> None:
         assert self.scenario.queries is not None
@@ -256,12 +273,13 @@ class Run:
     def _extend(self, wanted: int | None, deadline: float | None) -> bool:
         """Add replications to ``traces`` until ``wanted`` are there or time is up; True if interrupted."""
         load, self._load = self._load, None
+        done = sum(trace.events for trace in self.traces.values())
         batch = Batch(self.plans, self.execution, whole_trace, len(self.traces), wanted, deadline, load)
         del load
         try:
             for replication, trace in batch.results():
                 self.traces[replication] = trace
-                done = sum(trace.events for trace in self.traces.values())
+                done += trace.events
                 self.execution.tell(len(self.traces), wanted or len(self.traces), done)
         except KeyboardInterrupt:
             return True

@@ -18,7 +18,9 @@ SPELLINGS = (
     "usd_per_million_queries < 3 USD"
 )
 
-#: Percentiles go up to here.
+#: Percentiles go from here: below 1 a share was meant (p0.99).
+LEAST_SHARE = Fraction(1, 100)
+#: And up to here.
 MOST_SHARE = Fraction(999_999, 1_000_000)
 
 _WITHIN = re.compile(r"(\S+)\s*%\s+within\s+(.+)")
@@ -163,6 +165,8 @@ def _percent(percent: str, text: str) -> float:
         raise ValueError(f"{text!r}: {percent!r} is not a percentile; write it like p99 or p99.9") from None
     if not 0 < share < 1:
         raise ValueError(f"{text!r}: a percentile is above 0 and below 100, got {percent}")
+    if share < LEAST_SHARE:
+        raise ValueError(f"{text!r}: a percentile is in percent, at least 1: p99 is the 99th, got {percent}")
     if share > MOST_SHARE:
         raise ValueError(f"{text!r}: a percentile is at most 99.9999, got {percent}; no run supports more")
     return float(share)

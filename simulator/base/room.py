@@ -1,0 +1,73 @@
+"""Memory that this process may still take: what the machine has, its control groups and its own limits allow."""
+
+import os
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.base.formats import apart, format_size
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes that are there, and what ends them, in words."""
+
+    there_bytes: float
+    limit: str
+
+    def refusal(self, needed_bytes: float) -> str | None:
+        """Why so much cannot be taken, with both figures; None: it can."""
+        if needed_bytes <= self.there_bytes:
+            return None
+        needed, there = apart(format_size, needed_bytes, self.there_bytes)
+        return f"about {needed} of memory; there are {there} ({self.limit})"
+
+
+def room(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> Room | None:
+    """What is left, of the limits that are known; None where the system says nothing (``proc`` is Linux')."""
+    known = [*_free(proc), *_in_groups(proc, groups), *_own_limits(proc)]
+    return min(known, key=lambda one: one.there_bytes, default=None)
+
+
+def _free(proc: Path) -> Iterator[Room]:
+    for line in _text(proc / "meminfo").splitlines():
+        name, _, amount = line.partition(":")
+        if name == "MemAvailable":
+            yield Room(1024.0 * int(amount.split()[0]), "available on this machine")
+
+
+def _in_groups(proc: Path, groups: Path) -> Iterator[Room]:
+    """The control group of this process and those above it; files in memory that nobody uses are free."""
+    for line in _text(proc / "self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = groups / "memory" if controllers else groups
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        place = Path(path.lstrip("/"))
+        for one in (place, *place.parents):
+            most, used = (_text(root / one / name).strip() for name in names)
+            if most.isdigit() and used.isdigit():
+                yield Room(max(0.0, float(most) - float(used) + _unused(root / one)), "limit of the control group")
+
+
+def _unused(group: Path) -> float:
+    rows = (line.split() for line in _text(group / "memory.stat").splitlines())
+    return next((float(row[1]) for row in rows if row[0] == "inactive_file"), 0.0)
+
+
+def _own_limits(proc: Path) -> Iterator[Room]:
+    """``ulimit -v`` and ``ulimit -d``."""
+    pages = _text(proc / "self/statm").split()
+    for kind, column, name in ((resource.RLIMIT_AS, 0, "ulimit -v"), (resource.RLIMIT_DATA, 5, "ulimit -d")):
+        most = resource.getrlimit(kind)[0]
+        if most != resource.RLIM_INFINITY and pages:
+            yield Room(max(0.0, float(most) - float(pages[column]) * os.sysconf("SC_PAGE_SIZE")), name)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,103 @@
+"""Memory that replications take, worked out before they run: DESIGN.md says how well."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.base import room
+from simulator.base.errors import ScenarioError
+from simulator.core import plan
+from simulator.engines import REFERENCE
+from simulator.planner.extents import about_queries
+from simulator.planner.load import refusal
+from simulator.planner.plans import Plans
+
+#: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
+QUERY, STAGE = 9, 52
+#: Bytes a query and stage where candidates differ.
+CANDIDATES = 8
+#: Bytes a query under way: its luck and work while they are drawn, and its place in the loop of events.
+UNDER_WAY = 48
+#: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
+SERIES = 24
+#: Bytes a replica of each trace: five counters; while it runs, a queue and its machine besides.
+COUNTERS, REPLICA = 40, 80
+#: Bytes a worker while it runs; a process of SimPy that waits.
+WORKER, WORKER_OF_SIMPY = 24, 1250
+#: Bytes a queue as a balancer sees it.
+VIEW = 8
+#: Bytes of a process with all modules and kernels.
+PROCESS = 200_000_000
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes that replications take at their fullest."""
+
+    queries_bytes: float  #: what grows with queries and replications
+    fleet_bytes: float  #: what grows with replicas, workers and balancers
+
+    @property
+    def bytes(self) -> float:
+        """All of it."""
+        return self.queries_bytes + self.fleet_bytes
+
+
+def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages: int | None = None) -> Need:
+    """What so many replications take, so many of them (``jobs``) under way at a time.
+
+    ``kept_stages``: latencies alone are kept of each, of so many stages and of whole queries; None: its whole trace.
+    """
+    scenario, rows = plans.scenario, plans.system.stages
+    queries, measured = about_queries(scenario)
+    stages, jobs = len(rows), min(jobs, replications)
+    is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
+    varies = scenario.run.drain_s is not None or not is_fixed
+    trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0))
+    kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)
+    under_way = jobs * queries * (UNDER_WAY + (0 if kept_stages is None else trace))
+    by_query = replications * queries * kept + max(under_way, replications * measured * SERIES)
+    replicas, views = plans.system.replicas, plans.system.views
+    workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"]).sum())
+    is_simpy = engine == REFERENCE
+    running = REPLICA * replicas + VIEW * views + (WORKER_OF_SIMPY if is_simpy else WORKER) * workers
+    processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
+    return Need(by_query + processes, replications * COUNTERS * replicas + jobs * running)
+
+
+def refuse(plans: Plans, engine: str, jobs: int, replications: int, kept_stages: int | None = None) -> Need:
+    """What they take.
+
+    Raises
+    ------
+    ScenarioError
+        If that is more than there is, with both figures.
+    """
+    need, there = needed(plans, engine, jobs, replications, kept_stages), room.room()
+    why = None if there is None else there.refusal(need.bytes)
+    if why is not None:
+        raise too_much(plans, need, replications, why)
+    return need
+
+
+def too_much(plans: Plans, need: Need, replications: int, why: str) -> ScenarioError:
+    """The mistake of a scenario that takes more memory than there is."""
+    if need.fleet_bytes > need.queries_bytes:
+        message = f"the replicas, workers and balancers of {replications} replications take {why}"
+        return refusal(plans.scenario, "stages", f"{message}: have fewer of them, or fewer jobs at a time")
+    each = about_queries(plans.scenario)[0]
+    message = f"{replications:,} replications of {each:,.0f} queries, warm-up included, take {why}"
+    return refusal(plans.scenario, "run", f"{message}: ask for fewer queries, replications, or jobs at a time")
+
+
+def affordable(plans: Plans, engine: str, jobs: int) -> int | None:
+    """Replications whose whole traces there is room for, at least one; None: nobody knows."""
+    there = room.room()
+    if there is None:
+        return None
+    each = (needed(plans, engine, jobs, 2 * jobs + 2).bytes - needed(plans, engine, jobs, 2 * jobs + 1).bytes) or 1.0
+    most = math.floor(there.there_bytes / each)  # about: what is under way or looked at counts, too
+    while most > 1 and needed(plans, engine, jobs, most).bytes > there.there_bytes:
+        most -= max(1, math.floor(0.01 * most))
+    return max(1, most)

@@ -1,0 +1,101 @@
+"""What a run takes of memory is known before it, and more than there is is refused with both figures."""
+
+import resource
+
+import pytest
+
+from simulator import ScenarioError, load_scenario, simulate, sweep
+from simulator.base import room
+from simulator.planner.plans import Plans
+from simulator.running import memory
+
+MM1 = "scenarios/mm1.yaml"
+HUGE = {
+    "queries": (["run.queries=1000M"], "run: 8 replications of 1,250,000,000 queries"),
+    "replications": (["run.replications=10k", "run.queries=10M"], "run: 10,000 replications"),
+    "workers": (["stages.server.replicas=1M", "stages.server.workers=1000"], "stages: the replicas, workers"),
+    "balancers": (
+        ["stages.server.replicas=1M", "stages.server.routing={policy: least_outstanding, balancers: 100000}"],
+        "stages: the replicas, workers and balancers",
+    ),
+}
+
+
+@pytest.fixture
+def in_8_gb(monkeypatch):
+    monkeypatch.setattr(room, "room", lambda: room.Room(8e9, "a limit"))
+
+
+@pytest.mark.parametrize(("sets", "said"), HUGE.values(), ids=HUGE)
+def test_what_is_too_large_is_refused_with_both_figures(in_8_gb, sets, said):
+    scenario = load_scenario(MM1, (), sets)
+    with pytest.raises(ScenarioError, match=said) as error:
+        simulate(scenario)
+    assert "take about " in str(error.value) and "there are 8 GB (a limit)" in str(error.value)
+    with pytest.raises(ScenarioError, match="there are 8 GB"):
+        sweep(scenario, {"run.seed": [1, 2]}, jobs=1)
+
+
+def test_points_that_fit_alone_may_not_fit_together(in_8_gb):
+    scenario = load_scenario(MM1, (), ["run.queries=6M"])
+    with pytest.raises(ScenarioError, match=r"2 points at a time take up to about .* have fewer jobs"):
+        sweep(scenario, {"run.seed": [1, 2]}, jobs=2)
+
+
+@pytest.mark.parametrize(
+    ("sets", "jobs", "measured_mb"),
+    [  # peak of the process less that of a run of 200 queries, seen on Linux
+        (["run.queries=2M", "run.replications=4"], 1, 795),
+        (["run.queries=2M", "run.replications=1"], 1, 203),
+        (["run.queries=2M", "run.replications=4"], 2, 838),
+    ],
+)
+def test_what_is_expected_is_what_was_measured(sets, jobs, measured_mb):
+    scenario = load_scenario(MM1, (), sets)
+    need = memory.needed(Plans.of(scenario), "compiled", jobs, scenario.run.replications)
+    assert measured_mb <= need.bytes / 1e6 <= 1.4 * measured_mb
+
+
+def test_a_run_for_a_time_holds_what_there_is_room_for(in_8_gb):
+    plans = Plans.of(load_scenario(MM1, (), ["run.queries=2M"]))
+    most = memory.affordable(plans, "compiled", 2)
+    assert memory.needed(plans, "compiled", 2, most).bytes <= 8e9
+    assert memory.needed(plans, "compiled", 2, 2 * most).bytes > 8e9
+
+
+def _machine(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("group", "there"),
+    [
+        ({"memory.max": "3000", "memory.current": "1000"}, 2000),
+        ({"a/memory.max": "max", "a/memory.current": "7", "memory.max": "900", "memory.current": "1000"}, 0),
+        ({"a/b/memory.max": "500", "a/b/memory.current": "100", "a/b/memory.stat": "anon 5\ninactive_file 50\n"}, 450),
+        ({}, 4096),
+    ],
+)
+def test_the_least_of_the_limits_counts(tmp_path, group, there):
+    proc = _machine(tmp_path / "proc", {"meminfo": "MemTotal: 9 kB\nMemAvailable: 4 kB\n", "self/cgroup": "0::/a/b\n"})
+    assert room.room(proc, _machine(tmp_path / "groups", group)).there_bytes == there
+
+
+def test_older_groups_and_limits_of_the_process_count(tmp_path, monkeypatch):
+    files = {"self/cgroup": "5:cpu:/x\n4:memory:/x\n", "self/statm": "1 0 0 0 0 0"}
+    proc = _machine(tmp_path / "proc", files)
+    old = {"memory/x/memory.limit_in_bytes": "70000", "memory/x/memory.usage_in_bytes": "20000"}
+    groups = _machine(tmp_path / "groups", old)
+    assert room.room(proc, groups) == room.Room(50_000, "limit of the control group")
+    limits = {resource.RLIMIT_AS: (2**14, 2**14)}
+    nothing = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits.get(kind, nothing))
+    there = room.room(proc, groups)
+    assert there.limit == "ulimit -v" and there.there_bytes < 2**14
+
+
+def test_where_the_system_says_nothing_nothing_is_refused(tmp_path):
+    assert room.room(tmp_path, tmp_path) is None
