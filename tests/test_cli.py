@@ -78,7 +78,7 @@ def test_a_broken_scenario_exits_with_2_and_no_traceback(shardsim, small):
         (["rum"], "no command is called 'rum'. Did you mean 'run'?"),
         (["run"], "Missing argument 'SCENARIO'"),
         (["run", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
-        (["run", "x.yaml", "--percentiles", "101"], "percentiles are above 0 and at most 99.9999"),
+        (["run", "x.yaml", "--percentiles", "101"], "percentiles are in percent, from 1 to 99.9999: 99 is the 99th"),
         (["run", "x.yaml", "--percentiles", "a,b"], "is not a list like"),
         (["run", "x.yaml", "--time", "10"], "needs a unit"),
         (["run", "x.yaml", "--precision", "200%"], "a ratio is from 0 to 1"),

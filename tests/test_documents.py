@@ -329,8 +329,8 @@ def test_dir_lists_what_there_is():
     [
         (lambda: simulator.simulate(scenario(), engine="fast"), "no engine is called 'fast'"),
         (lambda: simulator.simulate(scenario(), jobs=0), "jobs is at least 1, got 0"),
-        (lambda: simulator.simulate(scenario(), percentiles=[100]), "percentiles are above 0"),
-        (lambda: simulator.sweep(scenario(), {"load.scale": [1]}, percentiles=[0]), "percentiles are above 0"),
+        (lambda: simulator.simulate(scenario(), percentiles=[100]), "percentiles are in percent"),
+        (lambda: simulator.sweep(scenario(), {"load.scale": [1]}, percentiles=[0]), "percentiles are in percent"),
         (lambda: simulator.capacity(scenario(), slos=["p99 > 1s"]), "p99 is compared with '<'"),
         (lambda: simulator.size(scenario(), search={"stages.only.replicas": [1]}, slos=["fast"]), "is not an obj"),
         (lambda: simulator.size(scenario(), search={"stages.only.replicas": [1]}, minimise="time"), "minimise one of"),

@@ -16,14 +16,15 @@ Say = Callable[[str], None]
 
 
 #: Percentiles go up to here, in percent.
-MOST_PERCENT = 99.9999
+LEAST_PERCENT, MOST_PERCENT = 1, 99.9999
 
 
 def checked_percentiles(percentiles: Sequence[float]) -> tuple[float, ...]:
     """Percentiles in percent, if they are that. Raises ArgumentError."""
     for percent in percentiles:
-        if not 0 < percent <= MOST_PERCENT:
-            raise ArgumentError(f"percentiles are above 0 and at most {MOST_PERCENT}, got {percent:g}", "percentiles")
+        if not LEAST_PERCENT <= percent <= MOST_PERCENT:
+            said = f"percentiles are in percent, from {LEAST_PERCENT} to {MOST_PERCENT}: 99 is the 99th"
+            raise ArgumentError(f"{said}; got {percent:g}", "percentiles")
     return tuple(percentiles)
 
 
