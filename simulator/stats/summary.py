@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration
 from simulator.core.plan import ARRIVE_TRACE, F8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace

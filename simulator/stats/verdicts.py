@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulator.base.units import format_duration
+from simulator.base.formats import format_duration
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import NOTHING, Interval
