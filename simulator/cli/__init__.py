@@ -88,6 +88,7 @@ def main() -> None:
     from simulator.base import errors
 
     gc.set_threshold(100_000)  # little is garbage: looking for it as often as usual takes a tenth of a short run
+    _complete_streams()
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
@@ -119,6 +120,16 @@ def main() -> None:
         code = _without_output(2)
     gc.freeze()  # what is left goes with the process: looking for garbage in it takes another tenth
     sys.exit(code)
+
+
+def _complete_streams() -> None:
+    """Have all three standard streams: one that is closed is empty, a letter that one does not know is written out."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: the one that was closed
+            setattr(sys, name, os.fdopen(opened if opened == number else os.dup2(opened, number), mode))
+        elif mode == "w" and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _without_output(code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -73,9 +74,9 @@ def refuse_folder(folder: Path | None) -> None:
     """Refuse, before any work, a directory that could not be written after it."""
     if folder is None:
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise click.UsageError(f"{folder} exists and is not an empty directory; choose another, or remove it")
     refuse_unwritable(folder)
+    if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
+        raise click.UsageError(f"{folder} exists and is not an empty directory; choose another, or remove it")
 
 
 def is_figure(path: Path) -> bool:
@@ -94,6 +95,8 @@ def refuse_figure(file: Path | None) -> None:
     if frame.figure_format(file) is None:
         raise click.UsageError(f"{file}: a figure is a .png, .svg or .pdf file")
     refuse_unwritable(file)
+    if file.is_dir():
+        raise click.UsageError(f"{file} is a directory; choose another name")
 
 
 def refuse_queries_file(file: Path | None) -> None:
@@ -107,16 +110,19 @@ def refuse_queries_file(file: Path | None) -> None:
 
 def refuse_existing(path: Path, cure: str) -> None:
     """Refuse a file that is there already, or could not be made."""
-    if path.exists() or path.is_symlink():
+    refuse_unwritable(path)
+    if os.path.lexists(path):
         what = "is a directory" if path.is_dir() else "exists already"
         raise click.UsageError(f"{path} {what}; {cure}")
-    refuse_unwritable(path)
 
 
 def refuse_unwritable(path: Path) -> None:
     """Refuse a file or directory that could not be made."""
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    above = next(folder for folder in path.absolute().parents if os.access(folder, os.F_OK))  # a name too long is none
     try:
+        for name in path.absolute().parts:
+            if len(os.fsencode(name)) > os.pathconf(above, "PC_NAME_MAX"):
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         Path(tempfile.mkdtemp(prefix=".shardsim-", dir=above)).rmdir()
     except OSError as error:
         raise click.UsageError(f"{path}: cannot be written, {error.strerror}: {above}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,8 +107,8 @@ def opened(questions: Questions, folder: Path, is_new: bool) -> Journal:
     """The journal of a directory, which is made, whole or not at all, if it is to be new."""
     from simulator.report import folders
 
-    if is_new:
-        folders.begin_sweep(questions, folder)
+    if is_new and not answers.save(folder, partial(folders.begin_sweep, questions)):
+        sys.exit(2)
     return folders.open_sweep(questions, folder)
 
 
@@ -133,6 +134,8 @@ def report(sweep: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool
     if folder is not None:
         cure = f"; go on with --resume {folder}"
         is_written = answers.save(folder, lambda path: folders.write_sweep(sweep, path), cure)
+    if quiet and not is_written:
+        answers.show(sweep, "json")  # what was found is not thrown away
     if not quiet:
         answers.show(sweep, format_)
         if is_written and folder is not None and format_ == "table":

@@ -6,10 +6,11 @@ unnoticed. Here the cache directory's name is a hash of all modules with kernels
 
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -36,24 +37,42 @@ def source_hash() -> str:
 def cache_choices() -> list[Path]:
     """Where compiled kernels may be kept, best first: ``$SHARDSIM_CACHE``, the user's cache, a temporary directory."""
     home = os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache"
-    choices = [os.environ.get("SHARDSIM_CACHE"), Path(home) / "shardsim", Path(tempfile.gettempdir()) / "shardsim"]
+    temporary = Path(tempfile.gettempdir()) / f"shardsim-{_user()}"
+    choices = [os.environ.get("SHARDSIM_CACHE"), Path(home) / "shardsim", temporary]
     return [Path(choice) for choice in choices if choice is not None]
 
 
 def cache_directory() -> Path | None:
-    """Where compiled kernels are kept: in the first of the choices that can be written.
+    """Where compiled kernels are kept: in the first of the choices that can be written, and by nobody else.
 
-    None where no directory can be written; then each process compiles for itself.
+    What is read from there is run. So the directory is this user's own and others cannot write it; the one above is
+    this user's or the system's, and others cannot put another in its place.
+
+    None where there is no such directory; then each process compiles for itself.
     """
     for choice in cache_choices():
         folder = choice / f"kernels-{source_hash()}"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            choice.parent.mkdir(parents=True, exist_ok=True)
+            choice.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            is_safe = _is_safe(choice.stat(), (_user(), 0), stat.S_ISVTX) and _is_safe(folder.lstat(), (_user(),))
         except OSError:
             continue
-        if os.access(folder, os.W_OK):
+        if is_safe and os.access(folder, os.W_OK):
             return folder
     return None
+
+
+def _user() -> int:
+    """Number of the user; 0 where users have none, and files neither."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _is_safe(found: os.stat_result, owners: tuple[int, ...], unless: int = 0) -> bool:
+    """Whether a directory is of one of these owners, and others cannot write it, unless it has this mode."""
+    others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.name == "posix"
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in owners and (not others or bool(found.st_mode & unless))
 
 
 _CACHE = cache_directory()
@@ -85,9 +104,47 @@ def _compiled(function: F, **more: Any) -> F:
     settings.CACHE_DIR = str(_CACHE or "")
     try:
         options: Any = {"cache": _CACHE is not None, "nogil": True, "error_model": "numpy", **_OPTIONS, **more}
-        return cast(F, numba.njit(function, **options))
+        compiled = numba.njit(function, **options)
     finally:
         settings.CACHE_DIR = previous
+    if _CACHE is not None and hasattr(compiled, "_cache"):
+        forgiving(compiled._cache)
+    return cast(F, compiled)
+
+
+def forgiving(cache: Any) -> None:
+    """Make a kernel's cache one that cannot fail: what cannot be read is compiled anew, what cannot be kept is not."""
+    load, save = cache.load_overload, cache.save_overload
+
+    def loaded(*asked: Any) -> Any:
+        try:
+            return load(*asked)
+        except Exception as error:  # noqa: BLE001 - a damaged file makes its reader say anything
+            _say_once(f"a file of the cache of compiled kernels is damaged, and is made anew ({type(error).__name__})")
+            with suppress(OSError):
+                cache.flush()
+            return None
+
+    def saved(*given: Any) -> None:
+        try:
+            save(*given)
+        except Exception as error:  # noqa: BLE001 - also one that read a damaged index
+            _say_once(f"compiled kernels cannot be kept, so they are compiled again next time: {error}")
+            with suppress(OSError):
+                cache.flush()
+
+    cache.load_overload, cache.save_overload = loaded, saved
+
+
+#: Whether something was said about the cache in this process.
+_SAID: list[str] = []
+
+
+def _say_once(what: str) -> None:
+    """Say on standard error what is wrong with the cache, the first time."""
+    if not _SAID:
+        _SAID.append(what)
+        sys.stderr.write(f"{what}: {_CACHE}\n")
 
 
 #: A file of the cache: all kernels of a part have been compiled.
@@ -122,7 +179,8 @@ def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | 
     with _alone(_CACHE / f"lock-{part}"):
         if not is_compiled(_CACHE, part):
             compile_all()
-            (_CACHE / f"{COMPLETE}-{part}").touch()
+            with suppress(OSError):  # a full disk: the next process looks again
+                (_CACHE / f"{COMPLETE}-{part}").touch()
 
 
 @contextmanager
@@ -130,9 +188,11 @@ def _alone(path: Path) -> Iterator[None]:
     """Hold a lock that goes with the process; where there are no such locks, others may do the same work twice."""
     try:
         import fcntl
-    except ImportError:
+
+        file = path.open("w")
+    except (ImportError, OSError):
         yield
         return
-    with path.open("w") as file:
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

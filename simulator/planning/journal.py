@@ -4,6 +4,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,6 +42,8 @@ class Journal:
             _lock(self.file, folder)
             self._refuse_another(folder)
             self.rows = dict(self._read())
+            #: Number of points that are on the disk.
+            self.kept = len(self.rows)
         except BaseException:
             self.file.close()
             raise
@@ -87,17 +90,14 @@ class Journal:
         self.file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
-
-    @property
-    def kept(self) -> int:
-        """Number of points that are on the disk."""
-        return self.path.read_bytes().count(b"\n")
+        self.kept += 1
 
     def discard(self) -> None:
         """Remove the directory of a sweep that never began."""
         for name in (ASKED, JOURNAL):
-            (self.path.parent / name).unlink()
-        self.path.parent.rmdir()
+            (self.path.parent / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            self.path.parent.rmdir()
 
     def close(self) -> None:
         """Let others have it."""

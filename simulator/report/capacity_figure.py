@@ -14,6 +14,7 @@ LEAST, MOST = 1e-3, 30.0
 NEARBY = 0.15
 
 
+@frame.own_style()
 def capacity_figure(document: capacity.Capacity, format_: str = "png") -> Any:
     """Draw the probes of a capacity (``Capacity.to_dict``): of each load the one with most queries.
 

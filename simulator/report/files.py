@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
@@ -35,20 +36,32 @@ def write_folder(folder: Path, files: Mapping[str, Content]) -> None:
     OSError
         If it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_dir() and folder.is_symlink():
+        folder = folder.resolve()
+    if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(17, "exists and is not an empty directory", str(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    prepared = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with _beside(folder) as private:
+        prepared = private / "whole"
+        prepared.mkdir()
         for name, content in files.items():
             _put(content, prepared / name)
-        prepared.chmod(0o755)
         if folder.exists():
             folder.rmdir()
         prepared.rename(folder)
-    except BaseException:
-        shutil.rmtree(prepared, ignore_errors=True)
-        raise
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A directory beside a place, of a name nobody knows, which nobody else can enter; it goes with all in it.
+
+    What is made in it has the mode that the user's ``umask`` says.
+    """
+    private = Path(tempfile.mkdtemp(prefix=".shardsim-", dir=path.parent))
+    try:
+        yield private
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
 
 
 #: What a file system says that has no second names for a file.
@@ -72,23 +85,21 @@ def write_new(files: Mapping[Path, Content]) -> None:
     OSError
         If one cannot be written.
     """
-    prepared: dict[Path, Path] = {}
     placed: list[Path] = []
-    try:
+    with ExitStack() as stack:
+        prepared: dict[Path, Path] = {}
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            prepared[path] = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent)) / path.name
+            prepared[path] = stack.enter_context(_beside(path)) / "whole"
             _put(content, prepared[path])
-        for path, complete in prepared.items():
-            _place(complete, path)
-            placed.append(path)
-    except BaseException:
-        for path in placed:
-            path.unlink(missing_ok=True)
-        raise
-    finally:
-        for complete in prepared.values():
-            shutil.rmtree(complete.parent, ignore_errors=True)
+        try:
+            for path, complete in prepared.items():
+                _place(complete, path)
+                placed.append(path)
+        except BaseException:
+            for path in placed:
+                path.unlink(missing_ok=True)
+            raise
 
 
 def write_over(files: Mapping[Path, Content]) -> None:
@@ -100,11 +111,12 @@ def write_over(files: Mapping[Path, Content]) -> None:
         If one cannot be written.
     """
     for path, content in files.items():
-        part = path.with_name(f".{path.name}.part")
-        _put(content, part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        with _beside(path) as private:
+            whole = private / "whole"
+            _put(content, whole)
+            with whole.open("rb+") as file:
+                os.fsync(file.fileno())
+            whole.replace(path)
 
 
 def _put(content: Content, path: Path) -> None:

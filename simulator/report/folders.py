@@ -110,8 +110,8 @@ def write_sweep(sweep: Sweep, folder: Path) -> None:
         pass  # the extra is not installed, and the table is there as CSV
     else:
         contents[folder / "results.parquet"] = partial(frame.to_parquet, index=False)
-    contents |= {folder / name: figure for name, figure in sweep_figures(document).items()}
-    files.write_over(contents)
+    files.write_over(contents)  # first: numbers are there whatever becomes of the figures
+    files.write_over({folder / name: figure for name, figure in sweep_figures(document).items()})
 
 
 def write_verification(verification: Verification, folder: Path) -> None:

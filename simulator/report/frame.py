@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from matplotlib.figure import Figure
 
@@ -27,6 +30,22 @@ def figure_format(path: Path) -> str | None:
     """The format that a file's name calls for; None if there is no such."""
     ending = path.suffix.lower().removeprefix(".")
     return ending if ending in FORMATS else None
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Draw as the drawing library is delivered: no backend, style or file of settings of the user's counts."""
+    chosen = os.environ.get("MPLBACKEND")
+    if chosen is not None and "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"  # a name that it does not know would end its import
+    try:
+        import matplotlib
+    finally:
+        if chosen is not None:
+            os.environ["MPLBACKEND"] = chosen
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def new(width: float, height: float, title: str = "", most: int = MOST_LETTERS) -> Figure:

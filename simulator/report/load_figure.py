@@ -34,6 +34,7 @@ _ROUND_S = [
 _UNITS = (("days", 86400.0, 4), ("hours", 3600.0, 4), ("minutes", 60.0, 4), ("seconds", 1.0, 1), ("ms", 1e-3, 0))
 
 
+@frame.own_style()
 def load_figure(portrait: Portrait, format_: str = "png") -> Any:
     """Draw the first replication of a load, whole and close up.
 

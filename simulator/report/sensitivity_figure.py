@@ -9,6 +9,7 @@ from simulator.report import frame
 MOST = 25
 
 
+@frame.own_style()
 def sensitivity_figure(document: sensitivity.Sensitivity, format_: str = "png") -> Any:
     """Draw a sensitivity (``Sensitivity.to_dict``); ``format_``: png, svg or pdf."""
     percentile = document["percentile"]

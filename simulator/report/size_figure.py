@@ -16,6 +16,7 @@ LOOKS = {"met": (frame.BLUE, "o"), "inconclusive": ("0.55", "D"), "failed": (fra
 MOST = 4.0
 
 
+@frame.own_style()
 def size_figure(document: size.Size, format_: str = "png") -> Any:
     """Draw a sizing (``Sizing.to_dict``); ``format_``: png, svg or pdf."""
     from matplotlib.ticker import FuncFormatter

@@ -23,6 +23,7 @@ MOST_LINES, MOST_PRINTED = 12, 400
 LOADS = ("load.rate", "load.scale")
 
 
+@frame.own_style()
 def sweep_figures(document: sweep.Sweep) -> dict[str, bytes]:
     """The figures of a sweep (``Sweep.to_dict``) by name of file, as ``sweep_drawn`` draws them."""
     figures = sweep_drawn(document)

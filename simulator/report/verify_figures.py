@@ -18,6 +18,7 @@ MARKED = (10, 50, 90, 99, 99.9)
 MOST_LETTERS = 42
 
 
+@frame.own_style()
 def verify_figures(document: verify.Verification) -> dict[str, tuple[bytes, str]]:
     """Draw a verification (``Verification.to_dict``): by name of file, the figure and what it shows."""
     figures = {}

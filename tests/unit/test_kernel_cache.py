@@ -1,0 +1,81 @@
+"""The cache of compiled kernels: nobody else's files are run, and a damaged or full one costs time only."""
+
+import os
+import stat
+
+import pytest
+
+from simulator.core import jit
+
+
+@pytest.fixture
+def choice(tmp_path, monkeypatch):
+    folder = tmp_path / "choice"
+    monkeypatch.setattr(jit, "cache_choices", lambda: [folder])
+    return folder
+
+
+def test_it_is_this_users_alone_whatever_the_mask(choice):
+    before = os.umask(0)
+    try:
+        folder = jit.cache_directory()
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (folder, choice)] == [0o700, 0o700]
+    assert jit.cache_directory() == folder
+
+
+@pytest.mark.parametrize(
+    ("above", "mode", "is_kept"),
+    [(0o700, 0o700, True), (0o1777, 0o700, True), (0o777, 0o700, False), (0o700, 0o777, False), (0o700, 0o720, False)],
+)
+def test_a_directory_that_others_can_write_is_not_read(choice, above, mode, is_kept):
+    folder = choice / f"kernels-{jit.source_hash()}"
+    folder.mkdir(parents=True)
+    folder.chmod(mode)
+    choice.chmod(above)
+    assert (jit.cache_directory() == folder) == is_kept
+
+
+def test_a_directory_of_another_user_is_not_read(choice, monkeypatch):
+    jit.cache_directory()
+    monkeypatch.setattr(jit, "_user", lambda: os.geteuid() + 1)
+    assert jit.cache_directory() is None
+
+
+def test_a_link_is_not_read(choice, tmp_path):
+    choice.mkdir(mode=0o700)
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (choice / f"kernels-{jit.source_hash()}").symlink_to(tmp_path / "elsewhere")
+    assert jit.cache_directory() is None
+
+
+class Cache:
+    """A kernel's cache of which everything fails."""
+
+    flushed = 0
+
+    def load_overload(self, *_):
+        raise EOFError
+
+    def save_overload(self, *_):
+        raise OSError(28, "No space left on device")
+
+    def flush(self):
+        self.flushed += 1
+        raise OSError(28, "No space left on device")
+
+
+def test_what_cannot_be_read_or_kept_is_said_once_and_costs_nothing_else(monkeypatch, capsys):
+    monkeypatch.setattr(jit, "_SAID", [])
+    cache = Cache()
+    jit.forgiving(cache)
+    assert cache.load_overload("signature", None) is None
+    cache.save_overload("signature", None)
+    assert cache.flushed == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_cache_that_cannot_be_locked_is_done_without(tmp_path):
+    with jit._alone(tmp_path / "missing" / "lock"):
+        assert not (tmp_path / "missing").exists()
