@@ -22,6 +22,7 @@ POINTS, WINDOWS = 250, 60
 A_WINDOW, TAIL = 100, 0.95
 
 
+@frame.own_style()
 def run_figure(result: Result, format_: str = "png") -> Any:
     """Draw a run: the share of queries later than any latency with its interval, and the first replication over time.
 
