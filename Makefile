@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REACH := tests/test_engines_agree.py tests/test_engine.py tests/test_replica_machine.py tests/test_reached.py tests/test_plugin_engines.py tests/test_invariants.py tests/unit
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test check answers verify coverage fuzz golden bench clean
+.PHONY: demo test check answers verify coverage fuzz golden docs docs-pages docs-figures bench clean
 
 $(BIN)/shardsim: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -20,6 +20,11 @@ $(VENV)/dev: pyproject.toml
 $(VENV)/bench: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+$(VENV)/docs: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	@touch $@
 
 demo: $(BIN)/shardsim  ## the paper funnel, answered
@@ -37,8 +42,9 @@ check: $(VENV)/dev  ## style, types, import contracts
 answers: $(VENV)/dev  ## whole runs of the gallery and of the README's commands give the stored answers; about 5 minutes on 2 cores
 	$(BIN)/python tests/same_answers.py compare
 
-verify: $(BIN)/shardsim  ## known answers and coverage of intervals at depth, under 60 minutes on 2 cores
+verify: $(BIN)/shardsim $(VENV)/dev  ## known answers and coverage of intervals at depth, and slow pages, under 60 minutes on 2 cores
 	$(BIN)/shardsim verify --deep
+	SHARDSIM_SLOW_PAGES=1 $(BIN)/python -m pytest tests/test_docs.py
 
 coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 5 minutes on 2 cores
 	NUMBA_DISABLE_JIT=1 SHARDSIM_PROFILE=reach SHARDSIM_PLANS=400 $(BIN)/python -m pytest -n $(JOBS) $(REACH) --cov=simulator.core --cov=simulator.engines \
@@ -49,6 +55,16 @@ fuzz: $(VENV)/dev  ## read drawn inputs for MINUTES (default 10); what is found 
 
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate
+
+docs: docs-pages $(VENV)/docs  ## the site, into simulator/site: warnings are errors, links that lead nowhere are warnings
+	$(BIN)/sphinx-build -q -W --keep-going -j auto -d build/doctrees docs simulator/site
+	@echo simulator/site/index.html
+
+docs-pages: $(BIN)/shardsim  ## pages of the reference that are made from the program
+	$(BIN)/python docs/generated.py
+
+docs-figures: $(BIN)/shardsim  ## the figures of the pages; look at them before committing
+	$(BIN)/python docs/figures.py
 
 bench: $(VENV)/bench  ## the engines beside other simulators, their limit and their growth: one run, under 10 minutes
 	$(BIN)/python -m benchmarks

@@ -22,6 +22,7 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.planner.plans import make_plan
 from simulator.running.doctor import all_that_differs
 from simulator.scenario import json_schema, scenario_from_dict
+from simulator.scenario.keys.explained import find_keys
 from simulator.scenario.laws import BY_HAND, FORMS, MODELS
 from simulator.testing.strategies.plans import factor_laws, laws, plans, stated
 from simulator.testing.strategies.scenarios import duration_laws, factor_law_maps, stages
@@ -121,15 +122,15 @@ def test_the_two_chains_of_kernels_know_every_family(name):
 
 
 def test_the_reference_states_every_family():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "reference" / "values.md").read_text()
     of_laws, of_factors = re.search(r"A \*law\* is (.*?)A \*factor law\* has (.*?)\n\n", text, re.DOTALL).groups()
     for name in STATED:
         family = BY_NAME[name]
         for where, way in ((of_laws, family.quantity), (of_factors, family.factor)):
             stands = re.search(rf"`{name}( \{{.*?\}})?`([^,]*`\{{.*?\}}`)?", where)
-            assert stands, f"README does not say how {name} is stated"
+            assert stands, f"the page does not say how {name} is stated"
             for argument in way.arguments if isinstance(way, Statement) else ():
-                assert re.search(rf"\b{argument.name}\b", stands[0]), f"README does not say {argument.name} of {name}"
+                assert re.search(rf"\b{argument.name}\b", stands[0]), f"the page does not say {argument.name} of {name}"
 
 
 def test_doctor_draws_every_family_that_numbers_state():
@@ -180,9 +181,9 @@ def test_the_chain_of_kernels_knows_every_policy():
 
 
 def test_the_reference_names_every_policy():
-    text = (ROOT / "README.md").read_text()
-    [keys] = [line for line in text.splitlines() if line.startswith("| `stages[].routing`")]
-    [meaning] = re.findall(r"\*\*Routing\.\*\*(.*?)\n\n", text, re.DOTALL)
+    text = (ROOT / "docs" / "explanation" / "a-querys-life.md").read_text()
+    [meaning] = re.findall(r"## Routing\n\n(.*?)\n\n", text, re.DOTALL)
+    [keys] = [key.says for key in find_keys("stages.routing.policy")]
     for name in POLICIES:
         assert f"`{name}`" in keys and f"`{name}`" in meaning, name
 

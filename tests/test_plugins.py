@@ -514,10 +514,10 @@ def test_a_rule_that_numba_does_not_know_runs_in_the_reference_engine_and_that_i
     assert again == out
 
 
-def test_the_plug_in_of_the_readme_is_whole(tmp_path, monkeypatch, shardsim):
-    readme = (ROOT / "README.md").read_text()
+def test_the_plug_in_of_the_reference_is_whole(tmp_path, monkeypatch, shardsim):
+    page = (ROOT / "docs" / "reference" / "plug-ins.md").read_text()
     for mark, language, name in (("plug-in", "python", "ours.py"), ("its scenario", "yaml", "ranking.yaml")):
-        found = re.search(rf"<!-- {mark} -->\n```{language}\n(.*?)```", readme, re.DOTALL)
+        found = re.search(rf"<!-- {mark} -->\n```{language}\n(.*?)```", page, re.DOTALL)
         (tmp_path / name).write_text(found[1])
     monkeypatch.chdir(tmp_path)
     code, out, _ = shardsim("run", "ranking.yaml", "--plugin", "ours.py", "--queries", "200", "--check-engines")

@@ -1,4 +1,4 @@
-"""docs/tutorial_testing.md from top to bottom: its files are written, its commands run and print what it shows."""
+"""docs/tutorial/own-model.md from top to bottom: its files are written, its commands run and print what it shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-PAGE = ROOT / "docs" / "tutorial_testing.md"
+PAGE = ROOT / "docs" / "tutorial" / "own-model.md"
 BLOCK = re.compile(r"```(python|console)\n(.*?)```\n", re.DOTALL)
 
 #: Lines of an output that may be left out, where there is one such line.

@@ -25,6 +25,7 @@ COMMANDS = {
     "catalogue": "Figures of hardware and models, each with its source.",
     "schema": "Print the JSON Schema of scenario files, or of what is written.",
     "help": "Explain a key of a scenario: what it says, takes and defaults to.",
+    "docs": "Open the documentation of this version.",
     "doctor": "Examine the installation, and check both engines and one law.",
     "verify": "Hold this version against known answers: is it to be trusted?",
 }

@@ -48,7 +48,7 @@ class Compared:
         return NOTHING if self.gap is None else self.gap.relative
 
     def to_dict(self) -> compare.Figure:
-        """As laid out in the README. A percentile among queries that never finished has ``a_at_least`` beside it."""
+        """The document. A percentile among queries that never finished has ``a_at_least`` beside it."""
         of_a: compare.AtLeastA = {} if self.a.at_least is None else {"a_at_least": self.a.at_least}
         of_b: compare.AtLeastB = {} if self.b.at_least is None else {"b_at_least": self.b.at_least}
         reason: compare.Reason = {"reason": self.reason} if self.reason else {}

@@ -20,7 +20,7 @@ class EngineCheck:
     tasks: int
 
     def to_dict(self) -> run.EngineCheck:
-        """As laid out in the README."""
+        """As the reference of documents lays out."""
         return {"queries": self.queries, "tasks": self.tasks, "equal": True}
 
 

@@ -157,7 +157,7 @@ class StageFigures:
     largest_over_mean_share: float
 
     def to_dict(self) -> run.Stage:
-        """As laid out in the README."""
+        """As the reference of documents lays out."""
         return {
             "name": self.name,
             "shards": self.shards,

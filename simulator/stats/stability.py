@@ -37,7 +37,7 @@ class Stability:
     notes: tuple[str, ...]
 
     def to_dict(self) -> run.Stability:
-        """As laid out in the README."""
+        """As the reference of documents lays out."""
         return {
             "arithmetic_utilisation": self.utilisation,
             "growth": self.growth.to_dict(),

@@ -77,7 +77,7 @@ class Summary:
         return self.stability.verdict
 
     def to_dict(self) -> run.Summary:
-        """As laid out in the README."""
+        """As the reference of documents lays out."""
         return {**self.figures(), "notes": list(self.notes)}
 
     def figures(self) -> run.Figures:

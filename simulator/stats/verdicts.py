@@ -60,7 +60,7 @@ class Verdict:
     reason: str  #: why it is inconclusive, or what decided it in place of the sample; else empty
 
     def to_dict(self) -> parts.Verdict:
-        """As laid out in the README."""
+        """As the reference of documents lays out."""
         body: parts.Verdict = {
             "slo": self.slo,
             "met": self.met,

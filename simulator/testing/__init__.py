@@ -1,6 +1,6 @@
 """The kit: strategies of plans, scenarios and their parts, and checks that hold a model against the book of laws.
 
-Public and stable. ``docs/laws.md`` lists the laws, ``docs/tutorial_testing.md`` shows the way from red to green.
+Public and stable. ``docs/laws.md`` lists the laws, ``docs/tutorial/own-model.md`` shows the way from red to green.
 """
 
 from __future__ import annotations

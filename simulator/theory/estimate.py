@@ -28,7 +28,7 @@ class StageEstimate:
         return float(self.utilisation.sum()) / self.replicas
 
     def to_dict(self, name: str) -> paper.StageOnPaper:
-        """As laid out in the README."""
+        """As the reference of documents lays out."""
         return {
             "name": name,
             "candidates": self.candidates,
@@ -61,7 +61,7 @@ class Estimate:
         return self.rate_per_s / self.utilisation if self.utilisation > 0 else math.inf
 
     def to_dict(self, names: Sequence[str]) -> paper.Paper:
-        """As laid out in the README."""
+        """As the reference of documents lays out."""
         stage, shard, replica = self.bottleneck
         return {
             "rate_per_s": self.rate_per_s,
