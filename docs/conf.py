@@ -3,7 +3,7 @@
 from importlib.metadata import version as version_of
 
 project = "shardsim"
-author = "the shardsim founders"
+author = copyright = "the shardsim founders"
 version = release = version_of("shardsim")
 
 extensions = ["myst_parser", "sphinx_copybutton", "sphinx_design", "sphinx.ext.autodoc", "numpydoc"]
@@ -23,7 +23,8 @@ autodoc_member_order = "bysource"
 
 html_theme = "furo"
 html_title = f"shardsim {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_copy_source = False
 html_show_sourcelink = False
 copybutton_prompt_text = "$ "

@@ -66,7 +66,7 @@ def command(name: str) -> str:
     above = click.Context(group, info_name="shardsim", **group.context_settings)
     found = group.get_command(above, name)
     assert found is not None
-    with click.Context(found, info_name=name, parent=above, terminal_width=100, max_content_width=100) as context:
+    with click.Context(found, info_name=name, parent=above, terminal_width=92, max_content_width=92) as context:
         said = found.get_help(context)
     return "\n".join([MADE, f"# shardsim {name}", "", COMMANDS[name], "", "```text", said, "```", ""])
 
@@ -119,9 +119,9 @@ def _key(key: Key, on_page: Mapping[str, str]) -> Iterator[str]:
     yield key.says
     yield ""
     yield from textwrap.wrap(f"- takes: {_escaped(key.takes)}", 118, subsequent_indent="  ", break_on_hyphens=False)
-    if key.inner:
-        of = [name for name in key.inner if name in on_page][:1]
-        yield from (f"- its keys: {{ref}}`{_title(name)} <{anchor(name)}>`" for name in of)
+    links = [f"{{ref}}`{_title(name)} <{anchor(name)}>`" for name in key.inner if name in on_page]
+    if links:
+        yield "- its keys: " + ",\n  ".join(links)
     if key.is_needed:
         yield "- must be given"
     elif key.default:
@@ -142,7 +142,9 @@ def _key(key: Key, on_page: Mapping[str, str]) -> Iterator[str]:
 
 
 def _title(part: str) -> str:
-    return next((one.where or "the file" for one in all_parts() if one.name == part), part)
+    where = next(one.where for one in all_parts() if one.name == part)
+    kind = re.search(r"\{kind: (\w+)\}$", where)
+    return kind[1] if kind else where
 
 
 def documents() -> str:
