@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from simulator import ContradictionError
-from simulator.cli import COMMANDS
+from simulator.cli import COMMANDS, group
+from simulator.cli.grouped import EXAMPLES
 
 SMALL = """
 name: small
@@ -359,3 +362,17 @@ def test_a_long_run_says_so_and_shows_how_far_it_is(shardsim, small, monkeypatch
     assert code == 0
     assert "tasks, about" in err
     assert 10 <= err.count("replications,") <= 20
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_a_command_is_one(name):
+    """Its options are there, and its files; the help that shows it fits a screen."""
+    program, named, *args = shlex.split(EXAMPLES[name].partition(" > ")[0])
+    command = group.get_command(click.Context(group), name)
+    assert (program, named) == ("shardsim", name)
+    command.make_context(name, list(args))
+    assert all((ROOT / arg).is_file() for arg in args if arg.startswith("scenarios/"))
+    with click.Context(command, info_name=name, terminal_width=80) as context:
+        lines = command.get_help(context).splitlines()
+    assert len(lines) <= 56
+    assert set(EXAMPLES) == set(COMMANDS)

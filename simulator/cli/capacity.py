@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Pieces, Probes
 
 if TYPE_CHECKING:
     from simulator import Scenario
 
 
-@click.command("capacity")
+@grouped.command("capacity")
 @options.scenario_options
 @options.slo_option
 @click.option(

@@ -2,10 +2,10 @@
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 
 
-@click.command("catalogue")
+@grouped.command("catalogue")
 @click.argument("name", required=False)
 @click.option("-c", "--catalogue", "file", metavar="FILE", help="A catalogue file of your own, over the built-in one.")
 @options.plugin_option

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 
 if TYPE_CHECKING:
     from simulator.testing.checking import Checked
 
 
-@click.command("check")
+@grouped.command("check")
 @click.argument("things", metavar="THING...", nargs=-1, required=True)
 @click.option(
     "--profile",

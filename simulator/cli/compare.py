@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.base import errors, units
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Replications
 from simulator.cli.run import announce
 
@@ -33,7 +33,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return limits
 
 
-@click.command("compare")
+@grouped.command("compare")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="[B]", required=False)
 @click.option(

@@ -5,8 +5,10 @@ from importlib.resources import files
 
 import click
 
+from simulator.cli import grouped
 
-@click.command("docs")
+
+@grouped.command("docs")
 @click.option("--where", is_flag=True, help="Print where it is, and open nothing.")
 def command(where: bool) -> None:
     """Open the documentation of this version in a browser; no network is needed.

@@ -3,12 +3,10 @@
 import shutil
 import sys
 
-import click
-
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 
 
-@click.command("doctor")
+@grouped.command("doctor")
 @options.format_option("table", "json")
 def command(format_: str) -> int:
     """Examine the installation: versions, machine, cache; then check both engines and one law, in about 5 s.

@@ -2,10 +2,10 @@
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 
 
-@click.command("estimate")
+@grouped.command("estimate")
 @options.scenario_options
 @click.option(
     "--rows", type=options.COUNT, default="1M", show_default=True, help="Rows that the models are trained on."

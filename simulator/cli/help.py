@@ -2,10 +2,10 @@
 
 import click
 
-from simulator.cli import answers
+from simulator.cli import answers, grouped
 
 
-@click.command("help")
+@grouped.command("help")
 @click.argument("wanted", required=False, metavar="[KEY]")
 @click.pass_context
 def command(ctx: click.Context, wanted: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli import answers
+from simulator.cli import answers, grouped
 
 if TYPE_CHECKING:
     from simulator import Template
@@ -18,7 +18,7 @@ DEFAULT_NAME = "my_funnel"
 OTHER = "choose another file with -o"
 
 
-@click.command("init")
+@grouped.command("init")
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: NAME.yaml.")
 @click.option("--list", "is_list", is_flag=True, help="Show the templates with the questions that they answer.")

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import click
-
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 
 
-@click.command("load")
+@grouped.command("load")
 @options.scenario_options
 @options.figure_option("Draw the rate over time there: .png, .svg or .pdf.")
 @options.format_option("table", "json")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 from simulator.cli.progress import LONG_S, Replications
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simulator.running.run import Run
 
 
-@click.command("run")
+@grouped.command("run")
 @options.scenario_options
 @options.run_options
 @click.option(

@@ -2,10 +2,10 @@
 
 import click
 
-from simulator.cli import options
+from simulator.cli import grouped, options
 
 
-@click.command("schema")
+@grouped.command("schema")
 @click.argument("name", default="scenario", metavar="[NAME]")
 @options.plugin_option
 def command(name: str, plugins: tuple[str, ...]) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Pieces
 
 
-@click.command("sensitivity")
+@grouped.command("sensitivity")
 @options.scenario_options
 @options.slo_option
 @click.option(

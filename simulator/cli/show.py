@@ -2,10 +2,10 @@
 
 import click
 
-from simulator.cli import options
+from simulator.cli import grouped, options
 
 
-@click.command("show")
+@grouped.command("show")
 @options.scenario_options
 @options.format_option("yaml", "json")
 @options.gathered(given=options.Given)

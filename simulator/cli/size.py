@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Fleets
 
 
@@ -22,7 +22,7 @@ class Need:
     slos: tuple[str, ...]
 
 
-@click.command("size")
+@grouped.command("size")
 @options.scenario_options
 @click.option("--load", type=options.RATE, metavar="RATE", help="Mean rate; default: the scenario's own.")
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Pieces
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simulator.planning.questions import Questions
 
 
-@click.command("sweep")
+@grouped.command("sweep")
 @options.scenario_options
 @click.option(
     "--param",

@@ -1,11 +1,9 @@
 """``shardsim validate``: check a scenario without running it."""
 
-import click
-
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 
 
-@click.command("validate")
+@grouped.command("validate")
 @options.scenario_options
 @options.gathered(given=options.Given)
 def command(given: options.Given) -> int:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from simulator.cli import answers, options
+from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Pieces
 
 
-@click.command("verify")
+@grouped.command("verify")
 @click.option(
     "--deep", is_flag=True, help="All configurations, 50,000 plans, coverage of the intervals: under an hour."
 )
