@@ -376,3 +376,24 @@ def test_the_example_of_a_command_is_one(name):
         lines = command.get_help(context).splitlines()
     assert len(lines) <= 56
     assert set(EXAMPLES) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_files_and_keys(shell, monkeypatch, capsys):
+    def completed(words, incomplete):
+        monkeypatch.setenv("_SHARDSIM_COMPLETE", f"{shell}_complete")
+        monkeypatch.setenv("COMP_WORDS", " ".join(["shardsim", *words, incomplete]))
+        monkeypatch.setenv("COMP_CWORD", incomplete if shell == "fish" else str(len(words) + 1))
+        with pytest.raises(SystemExit):
+            group.main(args=[], prog_name="shardsim")
+        return capsys.readouterr().out
+
+    monkeypatch.setenv("_SHARDSIM_COMPLETE", f"{shell}_source")
+    with pytest.raises(SystemExit):
+        group.main(args=[], prog_name="shardsim")
+    assert "_SHARDSIM_COMPLETE=" + f"{shell}_complete" in capsys.readouterr().out
+    offered = completed([], "ca")
+    assert "capacity" in offered and "catalogue" in offered and "run" not in offered
+    assert "file" in completed(["run"], "scen")
+    assert "stages.routing" in completed(["help"], "stages.rou")
+    assert "--seed" in completed(["run"], "--se")

@@ -1,12 +1,20 @@
 """``shardsim help``: a key of a scenario explained, or the help of a command."""
 
 import click
+from click.shell_completion import CompletionItem
 
 from simulator.cli import answers, grouped
 
 
+def _keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from simulator.scenario.keys import explained
+
+    asked = dict.fromkeys(key.asked for part in explained.all_parts() for key in part.keys)
+    return [CompletionItem(key) for key in asked if key.startswith(incomplete)]
+
+
 @grouped.command("help")
-@click.argument("wanted", required=False, metavar="[KEY]")
+@click.argument("wanted", required=False, metavar="[KEY]", shell_complete=_keys)
 @click.pass_context
 def command(ctx: click.Context, wanted: str | None) -> None:
     """Explain a key of a scenario: what it says, takes and defaults to, with an example.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from simulator.base import formats, units
 
@@ -143,11 +144,23 @@ plugin_option = click.option(
     help="Load kinds of your own from FILE.py or a module; it is run.",
 )
 
+
+def _files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete the names of files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 #: SCENARIO, ``-f``, ``--set`` and ``--plugin``.
 scenario_options = options(
-    click.argument("scenario", metavar="SCENARIO"),
+    click.argument("scenario", metavar="SCENARIO", shell_complete=_files),
     click.option(
-        "-f", "--overlay", "overlays", multiple=True, metavar="FILE", help="Lay another file over the scenario."
+        "-f",
+        "--overlay",
+        "overlays",
+        multiple=True,
+        metavar="FILE",
+        shell_complete=_files,
+        help="Lay another file over the scenario.",
     ),
     click.option(
         "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a value: stages.ranking.replicas=4."
