@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -247,7 +247,11 @@ def _load(part_name: str, values: Mapping[str, Any]) -> None:
             (Path(folder) / name).write_text(content, encoding="utf-8")
         file = Path(folder) / "example.yaml"
         file.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
-        load_scenario(str(file))
+        try:
+            load_scenario(str(file))
+        except ScenarioError as error:  # without the directory, which nobody asked for
+            said = [replace(one, message=one.message.replace(f"{folder}/", "")) for one in error.problems]
+            raise ScenarioError(said) from None
 
 
 def _put(tree: Any, into: str, values: dict[str, Any], *, merge: bool) -> None:
