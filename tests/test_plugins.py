@@ -292,7 +292,7 @@ def test_every_annotation_is_checked_as_it_says(tmp_path):
         "widths": [1, 1000],
         "maybe": "3600s",
         "share": 0.05,
-        "rate": "0.05/s",
+        "rate": "3/min",
     }
     for said, message in {
         "copy: 1.5": "copy: must be a whole number, got 1.5",

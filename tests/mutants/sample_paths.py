@@ -31,7 +31,7 @@ BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
 def engines_agree() -> None:
     """test_engines_agree.py: however it is walked, the same sample path."""
 
-    @settings(GENERATE, max_examples=200)
+    @settings(GENERATE, max_examples=600)
     @given(plans(), st.sampled_from(BLOCKS))
     def agree(plan, block):
         run.TASKS_AT_ONCE = block
@@ -45,7 +45,7 @@ def engines_agree() -> None:
 def shortcuts_agree() -> None:
     """test_engines_agree.py: shards in lockstep against one by one, in the compiled engine alone."""
 
-    @settings(GENERATE, max_examples=250)
+    @settings(GENERATE, max_examples=1000)
     @given(plans())
     def agree(plan):
         column = same_trace(compiled.simulate(plan), compiled.simulate(plan, tasks=True), without_tasks=True)

@@ -110,7 +110,7 @@ ENGINES = (
     Mutant("warm-up counted", "S5", NOTES, "if query >= self.first_measured:", "if True:", HOLD),
     Mutant(
         "a stage is left a nanosecond late",
-        "S2",
+        "S4",
         NOTES,
         "self.leave_ns[stage, query] = now\n",
         "self.leave_ns[stage, query] = now + 1\n",
