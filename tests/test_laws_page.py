@@ -127,7 +127,7 @@ CASES = {
     "work, at the second stage": (plans(stages=2, **TURNS), True, heavier),
     "work, where mergers queue": (plans(stages=1, **TURNS), True, heavier),
     "replicas": (plans(stages=1, **TURNS), False, with_a_replica_more),
-    "machines": (plans(stages=2, **TURNS), False, with_faster_machines),
+    "machines": (plans(stages=2, shards=2, replicas=2, **TURNS), False, with_faster_machines),
 }
 
 

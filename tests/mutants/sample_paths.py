@@ -31,8 +31,8 @@ BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
 def engines_agree() -> None:
     """test_engines_agree.py: however it is walked, the same sample path."""
 
-    @settings(GENERATE, max_examples=600)
-    @given(plans(), st.sampled_from(BLOCKS))
+    @settings(GENERATE, max_examples=200)
+    @given(plans() | plans(stages=2, shards=1, replicas=1), st.sampled_from(BLOCKS))
     def agree(plan, block):
         run.TASKS_AT_ONCE = block
         with law("E1"):
@@ -45,8 +45,8 @@ def engines_agree() -> None:
 def shortcuts_agree() -> None:
     """test_engines_agree.py: shards in lockstep against one by one, in the compiled engine alone."""
 
-    @settings(GENERATE, max_examples=1000)
-    @given(plans())
+    @settings(GENERATE, max_examples=600)
+    @given(plans(stages=1, shards=3) | plans(stages=1, shards=3, replicas=1, workers=1, is_cut=True))
     def agree(plan):
         column = same_trace(compiled.simulate(plan), compiled.simulate(plan, tasks=True), without_tasks=True)
         with law("E2"):
