@@ -33,6 +33,10 @@ def drawn(examples: int, **more: Any) -> settings:
 os.environ.pop("COLUMNS", None)
 os.unsetenv("COLUMNS")
 
+#: What takes more than ten seconds and seldom changes runs where it is asked for: ``make verify``.
+SLOW = bool(os.environ.get("SHARDSIM_SLOW"))
+slow = pytest.mark.skipif(not SLOW, reason="slow: make verify runs it")
+
 for profile, times in EXAMPLES.items():
     settings.register_profile(
         profile,

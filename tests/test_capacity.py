@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
 from simulator.planner.plans import Plans, make_plan
@@ -58,7 +58,7 @@ EXACT = {
 OUTSIDE, DRAWN_OUT = {"funnel p95"}, 3.29 / 1.96
 
 
-@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[slow] * (name == "M/M/4 p99.9")) for name in EXACT])
 def test_the_interval_holds_the_exact_value_and_is_as_narrow_as_asked(name):
     make, tolerance, exact = EXACT[name]
     found = capacity(make(), tolerance=tolerance, jobs=2)

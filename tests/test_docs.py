@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shlex
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SLOW
 
 from simulator import Scenario, load_scenario, scenario_from_text
 from simulator.cli import COMMANDS
@@ -23,8 +22,6 @@ PAGES = [ROOT / "README.md", *(page for page in PAGES if page.stem != "own-model
 BLOCK = re.compile(r"^(<!-- slow -->\n)?```(yaml|python|console)\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
 NAMED = re.compile(r"# ([\w./-]+\.(?:yaml|py))\n")
 
-#: Whether commands that take more than five seconds run, too: ``make verify``.
-SLOW = bool(os.environ.get("SHARDSIM_SLOW_PAGES"))
 #: Lines of an output that may be left out, where there is one such line.
 LEFT_OUT = "..."
 #: Lines of an output that is cut when it is written anew.

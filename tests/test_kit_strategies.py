@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 from hypothesis import HealthCheck, find, given, settings
 
 from simulator.core.laws import mixture, weibull
@@ -34,12 +34,14 @@ def smallest(strategy, condition=lambda _: True):
     return find(strategy, condition, settings=settings(max_examples=50, derandomize=True, database=None))
 
 
+@slow
 def test_plans_shrink_to_one_query_at_one_server():
     plan = smallest(plans())
     assert (plan.queries, len(plan.stages), plan.shards, plan.replicas) == (1, 1, 1, 1)
     assert plan.arrival_ns.tolist() == [0]
 
 
+@slow
 def test_what_a_plan_needs_is_all_that_is_left_of_it():
     plan = smallest(plans(), lambda plan: plan.stages[0]["workers"] == 2 and plan.queries >= 3)
     assert (plan.queries, len(plan.stages), plan.shards, plan.replicas) == (3, 1, 1, 1)
@@ -47,6 +49,7 @@ def test_what_a_plan_needs_is_all_that_is_left_of_it():
     assert set(plan.laws["kind"].tolist()) <= {NONE, CONSTANT}
 
 
+@slow
 def test_scenarios_shrink_to_one_plain_stage():
     values = smallest(scenarios())
     assert len(values["stages"]) == 1
@@ -62,7 +65,7 @@ def test_scenarios_shrink_to_one_plain_stage():
         (models(), 150),
         (arrivals(), 120),
         (slos(), 20),
-        (stages(kinds=["tree"]), 400),
+        pytest.param(stages(kinds=["tree"]), 400, marks=slow),
     ],
     ids=["laws", "factor_laws", "models", "arrivals", "slos", "stages"],
 )

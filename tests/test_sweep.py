@@ -280,11 +280,11 @@ def test_a_directory_holds_the_table_its_provenance_and_figures(tiny, shardsim, 
 def test_files_that_cannot_be_written_are_said_and_the_points_kept(begun, shardsim):
     folder, resume = begun
     (folder / "results.csv").unlink()
-    (folder / ".results.csv.part").mkdir()
+    (folder / "results.csv").mkdir()
     code, _, err = shardsim(*resume)
     assert code == 2
     assert err == f"{folder}: cannot be written: Is a directory; go on with --resume {folder}\n"
-    (folder / ".results.csv.part").rmdir()
+    (folder / "results.csv").rmdir()
     assert shardsim(*resume) == (0, "", "")
     assert (folder / "results.csv").exists()
 

@@ -11,6 +11,7 @@ from itertools import takewhile
 
 import numpy as np
 import pytest
+from conftest import slow
 
 from simulator import scenario_from_dict
 from simulator.engines import compiled
@@ -365,6 +366,7 @@ def test_a_run_that_contradicts_a_law_by_itself_is_a_failure():
     assert program._look(program.Examination("capacity", "one", lambda: Examined(()))).lines == ()
 
 
+@slow
 def test_laws_of_the_book_are_lines(monkeypatch):
     found = book.drawn_scenarios("quick").lines
     assert {line.verdict for line in found} == {AGREES}
