@@ -42,8 +42,7 @@ class Journal:
             _lock(self.file, folder)
             self._refuse_another(folder)
             self.rows = dict(self._read())
-            #: Number of points that are on the disk.
-            self.kept = len(self.rows)
+            self.written = len(self.rows)
         except BaseException:
             self.file.close()
             raise
@@ -90,7 +89,15 @@ class Journal:
         self.file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
-        self.kept += 1
+        self.written += 1
+
+    @property
+    def kept(self) -> int:
+        """Number of points that are on the disk: an interrupt may come between a line and its count."""
+        try:
+            return self.path.read_bytes().count(b"\n")
+        except FileNotFoundError:  # its directory was removed meanwhile
+            return self.written
 
     def discard(self) -> None:
         """Remove the directory of a sweep that never began."""
