@@ -309,9 +309,11 @@ def test_the_noise_of_a_small_calibration_is_in_the_intervals_if_that_is_asked_f
     assert len(set(means_ms)) > 190
     assert np.std(means_ms) == pytest.approx(times_ms.std() / np.sqrt(40), rel=0.2), "8 sd / sqrt(400) is .2"
     assert make_plan(drawn, 3).knot_ns.tolist() == plans[3].knot_ns.tolist()
-    sampled, fixed = (simulate(drawn if is_on else scenario_with(drawn, OFF)).to_dict() for is_on in (True, False))
-    width = [one["latency_s"]["mean"]["high"] - one["latency_s"]["mean"]["low"] for one in (sampled, fixed)]
+    runs = [simulate(scenario) for scenario in (drawn, scenario_with(drawn, OFF))]
+    means = [run.summary.latency.mean for run in runs]
+    width = [mean.high - mean.low for mean in means]
     assert width[0] > 2 * width[1]
+    assert [mean.ahead.exact is None for mean in means] == [True, False], "closed forms are of a calibration that stays"
 
 
 OFF = [("stages.a.model.parts[0].sample=false", "--set")]

@@ -54,6 +54,8 @@ def cache_directory() -> Path | None:
         folder = choice / f"kernels-{source_hash()}"
         try:
             choice.parent.mkdir(parents=True, exist_ok=True)
+            choice = choice.resolve()  # a link of somebody else's could lead elsewhere once it was looked at
+            folder = choice / folder.name
             choice.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
             is_safe = _is_safe(choice.stat(), (_user(), 0), stat.S_ISVTX) and _is_safe(folder.lstat(), (_user(),))

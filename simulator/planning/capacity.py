@@ -175,7 +175,7 @@ class _Search:
     def _result(
         self, prober: Prober, at: float, verdict: str, reason: str, per_s: Interval, verdicts: Sequence[Verdict]
     ) -> Capacity:
-        paper = estimate(prober.plan_at(at), self.scenario.is_stationary)
+        paper = estimate(prober.plan_at(at), self.scenario.may_be_exact)
         stage, shard, replica = paper.bottleneck
         bottleneck: documents.Bottleneck = {
             "stage": self.scenario.stages[stage].name,

@@ -125,7 +125,7 @@ class Prober:
         """What the plan says of means, where an objective is about one."""
         if not any(objective.measure in ("mean", "utilisation", "hottest") for objective in self.scenario.slos):
             return MeansAhead()
-        return means_ahead(self.plan_at(load), measured, self.scenario.is_stationary)
+        return means_ahead(self.plan_at(load), measured, self.scenario.may_be_exact)
 
     def at(self, load: float) -> Plans:
         """The plans at a load."""

@@ -190,7 +190,7 @@ class Run:
     @cached_property
     def paper(self) -> theory.Estimate:
         """The scenario on paper, as it was given."""
-        return theory.estimate(self.outline, self.scenario.is_stationary and not self.scenario.samples)
+        return theory.estimate(self.outline, self.scenario.may_be_exact)
 
     def result(
         self,
@@ -306,7 +306,7 @@ class Run:
     def _ahead(self, numbers: Sequence[int]) -> theory.MeansAhead:
         """What the plan says of the means of these replications."""
         measured = sum(self.traces[number].measured for number in numbers)
-        return theory.means_ahead(self.outline, measured, self.scenario.is_stationary)
+        return theory.means_ahead(self.outline, measured, self.scenario.may_be_exact)
 
     def _theory_line(self, summary: Summary) -> Theory:
         """The estimate, and what the run says of it. Raises ContradictionError."""

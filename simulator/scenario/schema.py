@@ -195,6 +195,11 @@ class Scenario(fields.Part):
         """Whether the rate is constant: no trace, and no phases, wave or profile of different rates."""
         return self.load.is_constant
 
+    @property
+    def may_be_exact(self) -> bool:
+        """Whether closed forms may be claimed: the rate is constant, and no calibration is drawn anew."""
+        return self.is_stationary and not self.samples
+
     def with_run(self, **changes: Any) -> Scenario:
         """The scenario with other fields of ``run``; a number of queries takes the place of a duration."""
         if "queries" in changes:

@@ -50,6 +50,16 @@ def test_a_link_is_not_read(choice, tmp_path):
     assert jit.cache_directory() is None
 
 
+def test_a_link_to_the_whole_is_followed_once(choice, tmp_path):
+    """What was looked at is what is read, wherever the link leads afterwards."""
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    choice.symlink_to(tmp_path / "elsewhere")
+    folder = jit.cache_directory()
+    assert folder == (tmp_path / "elsewhere").resolve() / f"kernels-{jit.source_hash()}"
+    choice.unlink()
+    assert folder.is_dir()
+
+
 class Cache:
     """A kernel's cache of which everything fails."""
 
