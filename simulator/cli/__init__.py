@@ -87,6 +87,7 @@ def group() -> None:
 def main() -> None:
     """Entry point of the command: every way out has its code."""
     from simulator.base import errors
+    from simulator.base.foreign import escaped
 
     gc.set_threshold(100_000)  # little is garbage: looking for it as often as usual takes a tenth of a short run
     _complete_streams()
@@ -95,12 +96,12 @@ def main() -> None:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
         sys.stdout.flush()
     except (errors.ScenarioError, errors.UnavailableError, errors.UncoveredError) as error:
-        click.echo(str(error), err=True)
+        click.echo(escaped(str(error), keep="\n"), err=True)
         code = 2
     except errors.LostWorkerError as error:
-        click.echo(str(error), err=True)
+        click.echo(escaped(str(error), keep="\n"), err=True)
     except errors.ContradictionError as error:
-        click.echo(str(error), err=True)
+        click.echo(escaped(str(error), keep="\n"), err=True)
         code = 99
     except click.ClickException as error:
         error.show()

@@ -24,7 +24,9 @@ TEXT_WIDTH, LEAST_WIDTH = 120, 20
 
 def say(line: str) -> None:
     """Say something on standard error."""
-    click.echo(line, err=True)
+    from simulator.base.foreign import escaped
+
+    click.echo(escaped(line, keep="\n"), err=True)
 
 
 def show(answer: Answer, format_: str = "table") -> int:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from simulator.base.foreign import escaped
 from simulator.base.formats import format_duration, format_money, format_rate, significant
 from simulator.documents import parts
 from simulator.report.layout import Grid, laid_out
@@ -18,7 +19,7 @@ DASH = "-"
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Grid:
     """A plain table; the first ``left`` columns are flush left, the others right."""
-    return Grid(columns, rows, left)
+    return Grid([escaped(name) for name in columns], [[escaped(cell) for cell in row] for row in rows], left)
 
 
 def rendered(parts: Sequence[Any], width: int | None, color: bool) -> str:
@@ -38,7 +39,7 @@ def rendered(parts: Sequence[Any], width: int | None, color: bool) -> str:
         emoji=False,
     )
     for part in parts:
-        for shown in laid_out(part, width) if isinstance(part, Grid) else [part]:
+        for shown in laid_out(part, width) if isinstance(part, Grid) else [escaped(part)]:
             if not isinstance(shown, str):
                 console.print(shown)
             elif width is None or not shown:

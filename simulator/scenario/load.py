@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.foreign import escaped
 from simulator.plugins import Plugins, load_plugins
 from simulator.scenario.catalogue import with_catalogue
 from simulator.scenario.check import check
@@ -202,7 +203,12 @@ def to_yaml(values: Any) -> str:
     Dumper.add_representer(bool, lambda dumper, value: _number(dumper, value, "true" if value else "false"))
     Dumper.add_representer(float, _number)
     Dumper.add_representer(int, _number)
-    return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+    def dumped(allow_unicode: bool) -> str:
+        return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=allow_unicode, width=110))
+
+    said = dumped(True)
+    return said if escaped(said, keep="\n") == said else dumped(False)  # letters that a terminal obeys, as escapes
 
 
 def _text(dumper: Any, value: str) -> Any:
