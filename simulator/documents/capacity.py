@@ -21,7 +21,7 @@ class Theory(TypedDict):
     per_s: float
     law: str
     slo: str
-    verdict: Annotated[str, OneOf("agrees", "outside 95 %")]
+    verdict: Annotated[str, OneOf("agrees", "outside 95 %", "decides")]  #: decides: of a mean that no sample says
 
 
 class Probe(TypedDict):

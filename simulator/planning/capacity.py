@@ -5,7 +5,7 @@ The interval is that of the share of bad queries, inverted: the loads at which i
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Unpack
 
@@ -27,7 +27,7 @@ from simulator.stats.readings import is_read
 from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS
 from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict
-from simulator.theory import AGREES, OUTSIDE, estimate, exact_capacity, zero_load
+from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, zero_load
 
 
 def capacity(
@@ -208,7 +208,7 @@ class _Search:
             bottleneck=bottleneck,
             verdicts=tuple(verdicts),
             binding=prober.objectives[self._binding(at)].text,
-            theory=self._theory(prober, per_s),
+            theory=self._theory(prober, per_s, {one.slo for one in verdicts if _by_theory(one)}),
             points=tuple(points),
             queries=sum(one.queries for one in self.refinement.probers),
             notes=tuple(self.notes),
@@ -220,9 +220,12 @@ class _Search:
         seen = next(probes.seen for probes in reversed(self.refinement.looks) if probes.seen)
         return binding(seen[min(seen, key=lambda load: abs(load - at))])
 
-    def _theory(self, prober: Prober, per_s: Interval) -> Theory | None:
-        """The least of the exact capacities, if the objectives all have one that are about latency."""
-        if not self.scenario.is_stationary or per_s.low is None or per_s.high is None:
+    def _theory(self, prober: Prober, per_s: Interval, decided: Collection[str]) -> Theory | None:
+        """The least of the exact capacities, if the objectives all have one that are about latency.
+
+        ``decided``: objectives that theory decided in place of the sample; with itself it is not compared.
+        """
+        if not self.scenario.may_be_exact or per_s.low is None or per_s.high is None:
             return None
         known = []
         for slo in prober.objectives:
@@ -232,8 +235,14 @@ class _Search:
                 return None
             known.append((exact.per_s, exact.law, slo.text))
         least, law, text = min(known)
-        finest = 1 + self.refinement.tolerance / 10  # a crossing is found no finer
-        return Theory(least, law, text, AGREES if per_s.low / finest <= least <= per_s.high * finest else OUTSIDE)
+        if text in decided:
+            return Theory(least, law, text, DECIDES)
+        return Theory(least, law, text, AGREES if per_s.low <= least <= per_s.high else OUTSIDE)
+
+
+def _by_theory(verdict: Verdict) -> bool:
+    """Whether a mean that no sample says was decided by an exact law."""
+    return verdict.met is not None and verdict.value is None and verdict.bad_share is None
 
 
 def _stage(scenario: Scenario, slo: Objective) -> int | None:

@@ -36,7 +36,7 @@ class Theory:
     per_s: float
     law: str
     slo: str
-    verdict: str  #: agrees, or outside 95 %
+    verdict: str  #: agrees, outside 95 %, or decides: in place of a sample that does not say it
 
     def to_dict(self) -> capacity.Theory:
         """By name."""

@@ -1,7 +1,18 @@
 """Closed forms and bounds, worked out from a Plan and printed beside what was simulated."""
 
 from simulator.theory.capacity import ExactCapacity, exact_capacity
-from simulator.theory.check import AGREES, ALARM, OUTSIDE, RELAXATIONS, Finding, check, little, stretched, times_wider
+from simulator.theory.check import (
+    AGREES,
+    ALARM,
+    DECIDES,
+    OUTSIDE,
+    RELAXATIONS,
+    Finding,
+    check,
+    little,
+    stretched,
+    times_wider,
+)
 from simulator.theory.closed_forms import FULL, Prediction
 from simulator.theory.estimate import (
     Estimate,
@@ -17,6 +28,7 @@ from simulator.theory.zero_load import constant_latencies_s, zero_load
 __all__ = [
     "AGREES",
     "ALARM",
+    "DECIDES",
     "FULL",
     "NOTHING_AHEAD",
     "OUTSIDE",

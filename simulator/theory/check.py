@@ -27,6 +27,8 @@ FEWEST_MEETINGS = 50
 
 AGREES: Final = "agrees"
 OUTSIDE: Final = "outside 95 %"
+#: In place of a sample that does not say it.
+DECIDES: Final = "decides"
 CONTRADICTED: Final = "contradicted"
 NOT_CHECKED: Final = "not checked"
 

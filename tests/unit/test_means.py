@@ -103,7 +103,7 @@ def test_means_that_neither_run_prints_are_not_compared():
 def test_a_capacity_by_a_mean_that_no_sample_says():
     run = {"run": {"replications": 8}}
     exact = capacity(scenario_from_dict({**system(HEAVY, "mean < 500ms").resolved(), **run}), tolerance=0.05)
-    assert (exact.verdict, exact.theory.verdict) == ("found", "agrees")
+    assert (exact.verdict, exact.theory.verdict) == ("found", "decides")
     assert exact.per_s.value == pytest.approx(1.8846, rel=2e-3)
     assert "Pollaczek" in exact.notes[-1]
     unknown = capacity(system(HEAVY, "mean < 600ms", shards=2), tolerance=0.05)
