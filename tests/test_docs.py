@@ -136,6 +136,21 @@ def test_no_line_of_a_page_is_too_long_to_read(page):
     assert not long
 
 
+#: Pages of the design that hold no decisions.
+PLAIN = ("index", "not-there", "measurements")
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("design/*.md")), ids=lambda page: page.stem)
+def test_a_decision_has_its_date_context_choice_and_price(page):
+    decisions = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)[1:]
+    assert bool(decisions) or page.stem in PLAIN
+    for decision in decisions:
+        title, _, rest = decision.partition("\n")
+        assert re.match(r"\*20\d\d-\d\d-\d\d", rest), title
+        parts = re.findall(r"^\*\*(Context|Choice|Price)\.\*\*", rest, flags=re.MULTILINE)
+        assert page.stem in PLAIN or parts == ["Context", "Choice", "Price"], title
+
+
 def test_the_readme_fits_a_screen_or_two():
     text = (ROOT / "README.md").read_text()
     assert 600 <= len(text.split()) <= 800

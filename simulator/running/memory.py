@@ -1,4 +1,4 @@
-"""Memory that replications take, worked out before they run: ``docs/design/memory.md`` says how well."""
+"""Memory that replications take, worked out before they run: ``docs/design/measurements.md`` says how well."""
 
 import math
 from dataclasses import dataclass
