@@ -125,6 +125,7 @@ def test_every_command_key_field_and_code_has_its_entry(generated):
         schema = schemas.document_schema(document)
         for body in (schema, *schema.get("$defs", {}).values()):
             assert all(f"| `{field}` |" in text[f"documents/{document}.md"] for field in body.get("properties", {}))
+        assert "|  |\n" not in text[f"documents/{document}.md"], "a field of which nothing is said"
 
 
 @pytest.mark.parametrize(

@@ -18,22 +18,22 @@ class Bottleneck(parts.Bottleneck):
 class Theory(TypedDict):
     """The capacity by a closed form."""
 
-    per_s: float
-    law: str
-    slo: str
+    per_s: float  #: queries per second
+    law: str  #: its name and source
+    slo: str  #: the objective that it is of
     verdict: Annotated[str, OneOf("agrees", "outside 95 %", "decides")]  #: decides: of a mean that no sample says
 
 
 class Probe(TypedDict):
     """One objective at one load that was tried."""
 
-    slo: str
-    rate_per_s: float
-    replications: int
+    slo: str  #: the objective
+    rate_per_s: float  #: the load that was tried
+    replications: int  #: simulated at it
     queries: int  #: measured in all
     value_over_bound: float | None  #: figure over its bound; null: beyond saturation
-    low_over_bound: float | None
-    high_over_bound: float | None
+    low_over_bound: float | None  #: lower end of the bad share, as a part of what is allowed
+    high_over_bound: float | None  #: upper end of it
 
 
 class Figures(parts.Simulated):
@@ -41,23 +41,23 @@ class Figures(parts.Simulated):
 
     arrivals: str  #: kind of arrivals
     rate: str  #: kind of rate
-    capacity_per_s: parts.Interval
-    verdict: Verdict
+    capacity_per_s: parts.Interval  #: the most queries per second within all objectives
+    verdict: Verdict  #: found; inconclusive; or no load meets them
     reason: str  #: why it is not found; else empty
     tolerance: float  #: of half the interval over the value
     half_width: float | None  #: half the interval over the value
     own_per_s: float  #: the scenario's own load
     headroom: parts.Interval  #: over the scenario's own load, as a part of it
     binding_slo: str  #: the objective that sets it, or is farthest from being met
-    bottleneck: Bottleneck
+    bottleneck: Bottleneck  #: the busiest replica at the capacity
     slos: list[parts.Verdict]  #: at the capacity
     theory: Theory | None  #: null: there is no closed form
-    fleet: parts.Fleet
-    probes: int
+    fleet: parts.Fleet  #: machines and money, at the capacity
+    probes: int  #: loads that were tried
     queries: int  #: simulated over all probes, warm-up included
-    curve: list[Probe]
-    notes: list[str]
-    provenance: parts.Provenance
+    curve: list[Probe]  #: all that was tried, by load
+    notes: list[str]  #: what a reader should know besides
+    provenance: parts.Provenance  #: where the answer comes from
 
 
 class Capacity(Figures):
@@ -67,12 +67,12 @@ class Capacity(Figures):
 class CapacityAt(Figures):
     """A capacity at some values."""
 
-    values: parts.Values
+    values: parts.Values  #: what was varied, by path
 
 
 class Capacities(TypedDict):
     """Capacities at several values: ``shardsim capacity --over ... --format json``."""
 
-    schema: Literal[1]
+    schema: Literal[1]  #: of the document
     over: list[str]  #: paths of the values
-    capacities: list[CapacityAt]
+    capacities: list[CapacityAt]  #: one for each combination of values

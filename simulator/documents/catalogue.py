@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from simulator.documents.marks import OneOf
+from simulator.documents.marks import OneOf, Says
 
 
 class Figure(TypedDict):
@@ -11,30 +11,30 @@ class Figure(TypedDict):
     key: str  #: dotted
     value: Any  #: as a scenario has it
     confidence: str  #: measured, published or assumed
-    source: str
+    source: str  #: where the figure is from
 
 
 class OfKind(TypedDict, total=False):
     """What a model has and a machine has not."""
 
-    kind: str
+    kind: str  #: of the model
 
 
 class Entry(OfKind):
     """A machine or a model."""
 
-    name: str
-    section: Annotated[str, OneOf("hardware", "models")]
-    description: str
-    figures: list[Figure]
+    name: str  #: as `from` names it
+    section: Annotated[str, OneOf("hardware", "models")]  #: what it is
+    description: str  #: in a sentence
+    figures: list[Figure]  #: each with its source
 
 
 class Parameter(TypedDict):
     """What a plug-in takes."""
 
-    key: str
-    what: str
-    required: bool
+    key: str  #: in a scenario
+    what: str  #: its annotation
+    required: bool  #: has no default
     default: Any  #: empty: there is none
 
 
@@ -42,14 +42,14 @@ class Parameter(TypedDict):
 Plugin = TypedDict(
     "Plugin",
     {
-        "kind": str,
-        "group": Annotated[str, OneOf("models", "laws", "arrivals", "rules")],
-        "is": str,
-        "from": str,
-        "sha256": NotRequired[str],
-        "description": str,
-        "hardware": Annotated[str, OneOf("needed", "used", "")],
-        "parameters": list[Parameter],
+        "kind": Annotated[str, Says("as a scenario names it")],
+        "group": Annotated[str, OneOf("models", "laws", "arrivals", "rules"), Says("where it may stand")],
+        "is": Annotated[str, Says("what it is, in words")],
+        "from": Annotated[str, Says("file, module or entry point")],
+        "sha256": NotRequired[Annotated[str, Says("of the file, if it is loaded")]],
+        "description": Annotated[str, Says("of its author; may be empty")],
+        "hardware": Annotated[str, OneOf("needed", "used", ""), Says("whether it takes the stage's hardware")],
+        "parameters": Annotated[list[Parameter], Says("that it takes")],
     },
 )
 
@@ -57,6 +57,6 @@ Plugin = TypedDict(
 class Catalogue(TypedDict):
     """What the catalogue has: ``shardsim catalogue --format json``."""
 
-    schema: Literal[1]
-    entries: list[Entry]
-    plugins: NotRequired[list[Plugin]]
+    schema: Literal[1]  #: of the document
+    entries: list[Entry]  #: machines and models
+    plugins: NotRequired[list[Plugin]]  #: kinds that plug-ins bring

@@ -9,45 +9,45 @@ class Law(TypedDict):
     """What became of one law."""
 
     law: str  #: its number
-    verdict: Annotated[str, OneOf("held", "broken", "not asked")]
+    verdict: Annotated[str, OneOf("held", "broken", "not asked")]  #: what became of it
     tried: str  #: what was tried, or why it was not asked
-    says: str
+    says: str  #: its statement
 
 
 class Laws(TypedDict):
     """What became of all laws."""
 
-    laws: list[Law]
+    laws: list[Law]  #: all that were asked for
 
 
 class Broken(TypedDict):
     """A law that does not hold, and the smallest case."""
 
     law: str  #: its number
-    says: str
+    says: str  #: its statement
     case: dict[str, str]  #: what was given and what came out, in words
 
 
 class Breach(TypedDict):
     """The first law that is broken, and what became of the others."""
 
-    broken: Broken
+    broken: Broken  #: the law, and the smallest case
     others: dict[str, str]  #: verdicts by number of the law
 
 
 class Thing(TypedDict):
     """What was checked: with ``laws`` where all hold, else with ``broken`` and ``others``."""
 
-    subject: str
-    well: bool
-    laws: NotRequired[list[Law]]
-    broken: NotRequired[Broken]
+    subject: str  #: what was checked
+    well: bool  #: all laws hold
+    laws: NotRequired[list[Law]]  #: where all hold
+    broken: NotRequired[Broken]  #: where one does not hold
     others: NotRequired[dict[str, str]]  #: verdicts by number of the law
 
 
 class Check(TypedDict):
     """A check: ``shardsim check --format json``."""
 
-    schema: Literal[1]
-    profile: Annotated[str, OneOf("quick", "default", "deep")]
-    checks: list[Thing]
+    schema: Literal[1]  #: of the document
+    profile: Annotated[str, OneOf("quick", "default", "deep")]  #: how much was drawn
+    checks: list[Thing]  #: one for each thing

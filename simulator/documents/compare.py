@@ -10,20 +10,20 @@ class Side(parts.Subject, parts.Engine):
     """A run that is compared."""
 
     source: str  #: the file or directory that it came from
-    verdict: run.StabilityVerdict
-    replications: int
+    verdict: run.StabilityVerdict  #: stable, saturated or inconclusive
+    replications: int  #: of the run
     queries: int  #: measured, over all replications
-    slos: list[parts.Verdict]
-    fleet: parts.Fleet
-    compared_replications: int
+    slos: list[parts.Verdict]  #: objectives, as they are judged
+    fleet: parts.Fleet  #: machines and money
+    compared_replications: int  #: those that both sides have
 
 
 class Differing(TypedDict):
     """A path at which the scenarios differ."""
 
-    path: str
+    path: str  #: in the scenario
     a: Any  #: null: A does not say
-    b: Any
+    b: Any  #: null: B does not say
 
 
 class AtLeastA(TypedDict, total=False):
@@ -47,20 +47,20 @@ class Reason(TypedDict, total=False):
 class Figure(AtLeastA, AtLeastB, Reason):
     """One figure of both sides, and B - A."""
 
-    figure: str
-    unit: Annotated[str, OneOf("s", "ratio", "per_s", "machines", "usd_per_h", "usd")]
-    better: Annotated[str, OneOf("lower", "higher", "neither")]
-    a: float | None
-    b: float | None
-    difference: parts.Interval
+    figure: str  #: its name
+    unit: Annotated[str, OneOf("s", "ratio", "per_s", "machines", "usd_per_h", "usd")]  #: of a, b and the difference
+    better: Annotated[str, OneOf("lower", "higher", "neither")]  #: which way is better
+    a: float | None  #: null: not known
+    b: float | None  #: null: not known
+    difference: parts.Interval  #: B - A
     relative: parts.Interval  #: (B - A) / A
-    word: str
+    word: str  #: what is said of it
 
 
 class Limit(Reason):
     """How much worse a figure may be, and whether it is within that."""
 
-    figure: str
+    figure: str  #: its name
     most: float  #: as a part of A
     met: bool | None  #: null: inconclusive
 
@@ -68,20 +68,20 @@ class Limit(Reason):
 class Provenance(TypedDict):
     """Where both sides come from."""
 
-    versions: parts.Versions
-    a: run.Provenance
-    b: run.Provenance
+    versions: parts.Versions  #: of the packages that computed it
+    a: run.Provenance  #: of A
+    b: run.Provenance  #: of B
 
 
 class Comparison(TypedDict):
     """B beside A: ``shardsim compare --format json``."""
 
-    schema: Literal[1]
-    a: Side
-    b: Side
-    luck: Annotated[str, OneOf("common", "partly common", "independent")]
-    differs: list[Differing]
-    figures: list[Figure]
-    limits: list[Limit]
-    notes: list[str]
-    provenance: Provenance
+    schema: Literal[1]  #: of the document
+    a: Side  #: the first
+    b: Side  #: the second
+    luck: Annotated[str, OneOf("common", "partly common", "independent")]  #: whether both saw the same random numbers
+    differs: list[Differing]  #: what the scenarios do not have in common
+    figures: list[Figure]  #: each on both sides
+    limits: list[Limit]  #: of `--max-regression`
+    notes: list[str]  #: what a reader should know besides
+    provenance: Provenance  #: where the answer comes from

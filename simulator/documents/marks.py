@@ -27,6 +27,13 @@ class OneOf:
         object.__setattr__(self, "words", words)
 
 
+@dataclass(frozen=True)
+class Says:
+    """In ``Annotated[X, Says(...)]``: what a key is that no comment can stand beside (a pattern, a word of Python)."""
+
+    text: str
+
+
 def open_keys(patterns: Mapping[str, Any]) -> Callable[[type[Document]], type[Document]]:
     """Mark the type of a document that has other keys, too: kinds of their values by pattern (a regular expression)."""
 

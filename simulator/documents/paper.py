@@ -1,10 +1,10 @@
 """What paper and pencil say of a scenario: ``shardsim estimate``, and the theory line of a run."""
 
 from collections.abc import Mapping
-from typing import Literal, TypedDict, cast
+from typing import Annotated, Literal, TypedDict, cast
 
 from simulator.documents import parts
-from simulator.documents.marks import open_keys
+from simulator.documents.marks import Says, open_keys
 
 #: How a prediction is meant.
 Kind = Literal["exact", "upper bound", "lower bound"]
@@ -16,15 +16,15 @@ Verdict = Literal["agrees", "outside 95 %", "contradicted", "not checked"]
 class MeanAndMax(TypedDict):
     """Of the shards or replicas of a stage."""
 
-    mean: float
-    max: float
+    mean: float  #: over them
+    max: float  #: of the largest
 
 
-@open_keys({r"^p[0-9.e+-]+$": float})
+@open_keys({r"^p[0-9.e+-]+$": Annotated[float, Says("percentile of that name, seconds")]})
 class ZeroLoad(TypedDict):
     """Latency of an empty system in seconds: mean, and percentiles by name."""
 
-    mean: float
+    mean: float  #: seconds
     kind: str  #: exact; or numeric, and what it takes for granted
 
 
@@ -41,7 +41,7 @@ def zero_load_percentiles(latency_s: ZeroLoad) -> dict[str, float]:
 class StageOnPaper(TypedDict):
     """One stage, by arithmetic."""
 
-    name: str
+    name: str  #: of the stage
     candidates: float  #: scored for a query, over all shards
     service_s: MeanAndMax  #: mean service time of the shards
     utilisation: MeanAndMax  #: of the replicas
@@ -53,7 +53,7 @@ class Prediction(TypedDict):
     statistic: str  #: mean, p95, ... of latency; wait: mean waiting time of tasks
     stage: str | None  #: null: of the whole query
     value_s: float | None  #: null: infinite
-    kind: Kind
+    kind: Kind  #: how it is meant
     law: str  #: its name and source
 
 
@@ -61,65 +61,65 @@ class Arithmetic(TypedDict):
     """What arithmetic says of the whole scenario."""
 
     rate_per_s: float  #: mean load
-    bottleneck: parts.Bottleneck
+    bottleneck: parts.Bottleneck  #: the busiest of all
     saturation_per_s: float | None  #: the load at which the busiest replica is always busy; null: nothing takes time
-    zero_load_s: ZeroLoad | None
-    predictions: list[Prediction]
+    zero_load_s: ZeroLoad | None  #: null: not known
+    predictions: list[Prediction]  #: what closed forms say
 
 
 class Paper(Arithmetic):
     """A scenario, by arithmetic."""
 
-    stages: list[StageOnPaper]
+    stages: list[StageOnPaper]  #: in the order in which a query meets them
 
 
 class Finding(TypedDict):
     """A prediction or an identity, and what was seen of it."""
 
-    law: str
-    statistic: str
+    law: str  #: its name and source
+    statistic: str  #: mean, p95, ... of latency; wait
     stage: str | None  #: null: of the whole query
-    kind: str
+    kind: str  #: exact, a bound, or an identity
     expected: float | None  #: null: infinite
-    observed: float | None
-    low: float | None
-    high: float | None
-    verdict: Verdict
+    observed: float | None  #: null: the sample does not say it
+    low: float | None  #: of the interval of what was seen
+    high: float | None  #: of the interval of what was seen
+    verdict: Verdict  #: what the run says
 
 
 class Theory(Paper):
     """A scenario, by arithmetic, and what a run says of it."""
 
-    checks: list[Finding]
+    checks: list[Finding]  #: predictions and identities, held against the run
 
 
 class Call(TypedDict):
     """One call of a model."""
 
-    items: float
+    items: float  #: that are scored
     flop: float | None  #: null: the model does not say
-    moved_bytes: float | None
-    seconds: float
+    moved_bytes: float | None  #: null: the model does not say
+    seconds: float  #: that it takes
     seconds_per_further_item: float | None  #: null: the model does not say
 
 
 class Costs(TypedDict):
     """What a model does for a query, to be trained, and in one call."""
 
-    kind: str
+    kind: str  #: of the model
     order: str  #: of scoring, asymptotically
     inference: float | None  #: operations for a query
-    training_order: str
+    training_order: str  #: of training, asymptotically
     training: float | None  #: operations in all
     unit: str  #: of operations
     bound_by: str | None  #: side of the roofline; null: not known
-    call: Call
+    call: Call  #: one call at one shard
 
 
 class OfSum(TypedDict, total=False):
     """What a sum of models has besides."""
 
-    parts: list[Costs]
+    parts: list[Costs]  #: each of the models
 
 
 class Model(Costs, OfSum):
@@ -129,16 +129,16 @@ class Model(Costs, OfSum):
 class StageEstimate(StageOnPaper):
     """One stage, by arithmetic, and what its model does."""
 
-    shards: int
-    items_per_shard: float
-    model: Model
+    shards: int  #: of the stage
+    items_per_shard: float  #: of one query
+    model: Model  #: what it does and takes
 
 
 class Estimate(parts.Head, Arithmetic):
     """Paper and pencil: ``shardsim estimate --format json``."""
 
-    stages: list[StageEstimate]
-    fleet: parts.Fleet
-    notes: list[str]
+    stages: list[StageEstimate]  #: in the order in which a query meets them
+    fleet: parts.Fleet  #: machines and money
+    notes: list[str]  #: what a reader should know besides
     rows: float  #: that the models are trained on
     epochs: float  #: passes over the rows

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 
-from simulator.documents.marks import Keys, OneOf, open_keys
+from simulator.documents.marks import Keys, OneOf, Says, open_keys
 
 #: A value that a scenario's file has at a path.
 Value = str | int | float
@@ -24,8 +24,8 @@ Resolved = dict[str, Any]
 class Subject(TypedDict):
     """The scenario that is meant."""
 
-    scenario: str
-    description: str
+    scenario: str  #: its name
+    description: str  #: what the scenario says of itself; may be empty
 
 
 def title_of(subject: Subject) -> str:
@@ -46,8 +46,8 @@ EngineName = Annotated[str, OneOf("compiled", "reference")]
 class Engine(TypedDict):
     """What simulated."""
 
-    engine: EngineName
-    seed: int
+    engine: EngineName  #: which
+    seed: int  #: of all random numbers
 
 
 class Simulated(Head, Engine):
@@ -57,17 +57,17 @@ class Simulated(Head, Engine):
 class Interval(TypedDict):
     """A figure and the ends of its 95 % interval."""
 
-    value: float | None
-    low: float | None
-    high: float | None
+    value: float | None  #: null: not known
+    low: float | None  #: lower end; null: not known
+    high: float | None  #: upper end; null: not known
 
 
 class Share(TypedDict):
     """A share of queries and its 95 % interval."""
 
-    value: float
-    low: float
-    high: float
+    value: float  #: from 0 to 1
+    low: float  #: lower end
+    high: float  #: upper end
 
 
 class Percentile(Interval):
@@ -77,12 +77,12 @@ class Percentile(Interval):
     largest_finite: NotRequired[float | None]  #: that bound
 
 
-@open_keys({r"^p[0-9.e+-]+$": Percentile | None})
+@open_keys({r"^p[0-9.e+-]+$": Annotated[Percentile | None, Says("null: the sample does not support it")]})
 class Latency(TypedDict):
     """A duration over queries, in seconds: mean, percentiles by name (``p99``; null: not supported), and maximum."""
 
-    mean: Interval
-    max: float | None
+    mean: Interval  #: null where few draws carry it
+    max: float | None  #: the largest that was seen
 
 
 def latency(mean: Interval, percentiles: Mapping[str, Percentile | None], largest: float | None) -> Latency:
@@ -107,12 +107,12 @@ def interval_of(durations: Latency, name: str) -> Interval | None:
 class Verdict(TypedDict):
     """An objective, and whether it is met."""
 
-    slo: str
+    slo: str  #: as it was written
     met: bool | None  #: null: inconclusive
     unit: Unit  #: of value, low and high
-    value: float | None
-    low: float | None
-    high: float | None
+    value: float | None  #: the figure; null: not known
+    low: float | None  #: lower end
+    high: float | None  #: upper end
     bad_share: NotRequired[Share]  #: share of bad queries, where the verdict rests on it
     reason: NotRequired[str]  #: why it is inconclusive, or what decided it in place of the sample
 
@@ -120,8 +120,8 @@ class Verdict(TypedDict):
 class StageMachines(TypedDict):
     """The machines of one stage."""
 
-    name: str
-    machines: int
+    name: str  #: of the stage
+    machines: int  #: of the stage
     usd_per_h: float | None  #: null: not priced
     power_w: float | None  #: null: not given
 
@@ -129,40 +129,46 @@ class StageMachines(TypedDict):
 class Money(TypedDict):
     """What a fleet is and costs."""
 
-    machines: int
+    machines: int  #: in all
     usd_per_h: float | None  #: null: not priced
     power_w: float | None  #: null: not given
-    usd_per_million_queries: float | None
-    queries_per_joule: float | None
+    usd_per_million_queries: float | None  #: null: a price is missing
+    queries_per_joule: float | None  #: null: a power is missing
 
 
 class Fleet(Money):
     """The machines of all stages, and what a query costs of them."""
 
-    stages: list[StageMachines]
+    stages: list[StageMachines]  #: machines of each
 
 
 class Place(TypedDict):
     """A replica of a shard."""
 
-    shard: int
-    replica: int
+    shard: int  #: from 0
+    replica: int  #: from 0
 
 
 class Replica(Place):
     """A replica of a shard of a stage."""
 
-    stage: str
+    stage: str  #: its name
 
 
 class Bottleneck(Replica):
     """The busiest replica."""
 
-    utilisation: float
+    utilisation: float  #: by arithmetic
 
 
 #: Where a plug-in comes from, and the hash of what stood there.
-PluginSource = TypedDict("PluginSource", {"from": str, "sha256": str})
+PluginSource = TypedDict(
+    "PluginSource",
+    {
+        "from": Annotated[str, Says("file, module or entry point")],
+        "sha256": Annotated[str, Says("of what stood there")],
+    },
+)
 
 
 class Plugged(TypedDict, total=False):
@@ -175,13 +181,13 @@ class Origin(Plugged):
     """What an answer is of."""
 
     scenario_sha256: str  #: of the resolved scenario and of the files that it names
-    seed: int
+    seed: int  #: of all random numbers
 
 
 class Computed(TypedDict):
     """What computed it."""
 
-    versions: Versions
+    versions: Versions  #: of the packages that computed it
     resolved: Resolved  #: the scenario with everything written out; it is itself a scenario
 
 

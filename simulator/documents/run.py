@@ -1,8 +1,9 @@
 """A run: ``summary.json``, and how long it took."""
 
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from simulator.documents import paper, parts
+from simulator.documents.marks import Says
 
 #: What is said of a run as a whole.
 StabilityVerdict = Literal["stable", "saturated", "inconclusive"]
@@ -20,9 +21,9 @@ class Stability(TypedDict):
 class Load(TypedDict):
     """A load as it came."""
 
-    rate_per_s: float | None
+    rate_per_s: float | None  #: of measured arrivals
     gap_cv: float | None  #: coefficient of variation of gaps
-    dispersion: parts.Dispersion
+    dispersion: parts.Dispersion  #: how bursty counts are
 
 
 class Goodput(parts.Interval):
@@ -34,78 +35,84 @@ class Goodput(parts.Interval):
 class Critical(TypedDict):
     """Of the task whose answer closed the stage."""
 
-    wait_s: parts.Latency
-    service_s: parts.Latency
-    response_s: parts.Latency
+    wait_s: parts.Latency  #: for a worker
+    service_s: parts.Latency  #: on a worker
+    response_s: parts.Latency  #: wait and service
 
 
 class Utilisation(TypedDict):
     """Of the replicas of a stage."""
 
-    mean: parts.Interval
+    mean: parts.Interval  #: over all replicas
     max: float | None  #: of the busiest; null: no time passed
-    max_at: parts.Place
+    max_at: parts.Place  #: where that one is
 
 
 #: Candidates of a query that come into a stage, and that it hands on.
-Candidates = TypedDict("Candidates", {"in": parts.Interval, "out": parts.Interval})
+Candidates = TypedDict(
+    "Candidates",
+    {
+        "in": Annotated[parts.Interval, Says("mean number that a query brings")],
+        "out": Annotated[parts.Interval, Says("mean number that it takes along")],
+    },
+)
 
 
 class Stage(TypedDict):
     """What happened in one stage."""
 
-    name: str
-    shards: int
+    name: str  #: of the stage
+    shards: int  #: of the stage
     replicas: int  #: of every shard
     workers: int  #: of every replica
-    latency_s: parts.Latency
-    critical: Critical
+    latency_s: parts.Latency  #: from entering the stage to leaving it
+    critical: Critical  #: the task that closed it
     straggler_s: parts.Latency  #: what the last answer took more than the mean one
-    network_s: parts.Latency
-    merge_s: parts.Latency
+    network_s: parts.Latency  #: of the critical task, both ways
+    merge_s: parts.Latency  #: waiting for a merger, and merging
     wait_s: parts.Interval  #: mean over all tasks
     service_s: parts.Interval  #: mean over all tasks
-    longest_wait_s: float
-    utilisation: Utilisation
-    candidates: Candidates
-    largest_over_mean_share: float
+    longest_wait_s: float  #: of any task
+    utilisation: Utilisation  #: busy time of workers
+    candidates: Candidates  #: of a query
+    largest_over_mean_share: float  #: of the shards; 1: an even split
 
 
 class Figures(TypedDict):
     """Everything that is said of measured queries."""
 
-    replications: int
+    replications: int  #: independent ones
     queries: int  #: measured, over all replications
-    verdict: StabilityVerdict
-    stability: Stability
-    load: Load
-    offered_per_s: float | None
-    completed_per_s: parts.Interval
-    goodput_per_s: Goodput
-    failed_ratio: parts.Share
-    latency_s: parts.Latency
-    stages: list[Stage]
-    slos: list[parts.Verdict]
+    verdict: StabilityVerdict  #: on the run as a whole
+    stability: Stability  #: what that rests on
+    load: Load  #: as it came
+    offered_per_s: float | None  #: measured arrivals
+    completed_per_s: parts.Interval  #: measured queries that ended
+    goodput_per_s: Goodput  #: those that ended in time
+    failed_ratio: parts.Share  #: of measured queries
+    latency_s: parts.Latency  #: of the whole query
+    stages: list[Stage]  #: in the order in which a query meets them
+    slos: list[parts.Verdict]  #: objectives, as they are judged
 
 
 class Summary(Figures):
     """Everything that is said of measured queries, with what the sample cannot support."""
 
-    notes: list[str]
+    notes: list[str]  #: what a reader should know besides
 
 
 class EngineCheck(TypedDict):
     """The first queries on both engines."""
 
-    queries: int
-    tasks: int
-    equal: Literal[True]
+    queries: int  #: that both simulated
+    tasks: int  #: of these
+    equal: Literal[True]  #: every instant; else the run ends with an error
 
 
 class Checked(TypedDict, total=False):
     """What is there if it was asked for."""
 
-    engine_check: EngineCheck
+    engine_check: EngineCheck  #: with `--check-engines`
 
 
 class Provenance(parts.Origin, parts.Computed):
@@ -117,14 +124,14 @@ class Provenance(parts.Origin, parts.Computed):
 class Run(parts.Simulated, Figures, Checked):
     """A run: ``summary.json`` and ``shardsim run --format json``."""
 
-    fleet: parts.Fleet
-    theory: paper.Theory
-    notes: list[str]
-    provenance: Provenance
+    fleet: parts.Fleet  #: machines and money
+    theory: paper.Theory  #: by arithmetic, and what the run says of it
+    notes: list[str]  #: what a reader should know besides
+    provenance: Provenance  #: where the answer comes from
 
 
 class Timing(TypedDict):
     """How long a run took: ``timing.json``."""
 
-    wall_s: float
+    wall_s: float  #: seconds on the clock
     jobs: int  #: replications at a time

@@ -16,7 +16,7 @@ from typing import Any, NotRequired, get_args, get_origin, get_type_hints
 
 from simulator.base.errors import ArgumentError
 from simulator.base.nearest import nearest, quoted
-from simulator.documents.marks import Keys, OneOf, open_keys_of
+from simulator.documents.marks import Keys, OneOf, Says, open_keys_of
 
 #: By name: the document and the module that has it.
 DOCUMENTS = {
@@ -102,8 +102,9 @@ def _object(document: type, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     needed: frozenset[str] = getattr(document, "__required_keys__")  # noqa: B009 (what annotations do not say)
     properties = {}
     for key, kind in kinds.items():
-        said = "; ".join(part for part in (comments.get(key, ""), unit_of(key)) if part)
-        properties[key] = {**_schema(kind, parts), **({"description": said} if said else {})}
+        schema = _schema(kind, parts)
+        said = "; ".join(part for part in (comments.get(key, schema.pop("description", "")), unit_of(key)) if part)
+        properties[key] = {**schema, **({"description": said} if said else {})}
     open_keys = {pattern: _schema(kind, parts) for pattern, kind in open_keys_of(document).items()}
     doc = inspect.cleandoc(document.__doc__ or "")
     return {
@@ -133,6 +134,7 @@ def _schema(kind: Any, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
         for mark in arguments[1:]:
             schema |= {"enum": list(mark.words)} if isinstance(mark, OneOf) else {}
             schema |= {"propertyNames": {"pattern": mark.pattern}} if isinstance(mark, Keys) else {}
+            schema |= {"description": mark.text} if isinstance(mark, Says) else {}
         return schema
     if origin is typing.Literal:
         return {"const": arguments[0]} if len(arguments) == 1 else {"enum": list(arguments)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, TypedDict, cast
 
 from simulator.documents import parts
-from simulator.documents.marks import OneOf, open_keys
+from simulator.documents.marks import OneOf, Says, open_keys
 
 #: What is said of a change.
 Word = Annotated[str, OneOf("better", "worse", "no difference seen", "not known")]
@@ -16,35 +16,35 @@ class OfTail(TypedDict):
 
 @open_keys(
     {
-        r"^latency_p[0-9.e+-]+_s$": float | None,
-        r"^p[0-9.e+-]+_change$": parts.Interval | None,
-        r"^p[0-9.e+-]+_word$": Word,
+        r"^latency_p[0-9.e+-]+_s$": Annotated[float | None, Says("that percentile; null: not supported")],
+        r"^p[0-9.e+-]+_change$": Annotated[parts.Interval | None, Says("of that percentile")],
+        r"^p[0-9.e+-]+_word$": Annotated[Word, Says("what is said of that")],
     }
 )
 class Knob(OfTail):
     """What one knob does; changes are parts of what was before. With those of the percentile by its name."""
 
-    knob: str
-    change: str
+    knob: str  #: in words
+    change: str  #: from what to what
     sets: dict[str, Any]  #: values by path
-    capacity_per_s: float | None
-    capacity_change: parts.Interval | None
-    capacity_word: Word
-    machines_more: int
-    usd_per_h_more: float | None
+    capacity_per_s: float | None  #: with the change; null: not known
+    capacity_change: parts.Interval | None  #: of the capacity
+    capacity_word: Word  #: what is said of that
+    machines_more: int  #: than before
+    usd_per_h_more: float | None  #: than before; null: a price is missing
 
 
-@open_keys({r"^latency_p[0-9.e+-]+_s$": float | None})
+@open_keys({r"^latency_p[0-9.e+-]+_s$": Annotated[float | None, Says("that percentile; null: not supported")]})
 class Sensitivity(parts.Simulated, OfTail):
     """A sensitivity: ``shardsim sensitivity --format json``. With the scenario's own percentile by its name."""
 
     change: float  #: of every knob, as a part of it
-    percentile: str
-    capacity_per_s: float | None
-    slos: list[str]
-    knobs: list[Knob]
-    notes: list[str]
-    provenance: parts.Provenance
+    percentile: str  #: the one that is shown, by name
+    capacity_per_s: float | None  #: as it is; null: not known
+    slos: list[str]  #: as they were written
+    knobs: list[Knob]  #: in order of what they do
+    notes: list[str]  #: what a reader should know besides
+    provenance: parts.Provenance  #: where the answer comes from
 
 
 def tail(percentile: str, latency_s: float | None) -> OfTail:

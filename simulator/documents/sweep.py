@@ -16,7 +16,7 @@ Row = Annotated[dict[str, Cell], Keys(r"^(slo: .+|[^\s=]+)$")]
 class Aim(TypedDict):
     """The percentile that matters, and its bound."""
 
-    percentile: str
+    percentile: str  #: by name
     bound_s: float | None  #: null: there is none
     slo: str | None  #: the objective that says so
 
@@ -24,33 +24,33 @@ class Aim(TypedDict):
 class Questions(parts.Plugged):
     """All that decides what comes out of a sweep: ``sweep.yaml``, and its provenance."""
 
-    schema: Literal[1]
-    scenario_sha256: str
+    schema: Literal[1]  #: of the document
+    scenario_sha256: str  #: of the scenario
     points_sha256: str  #: of the scenarios of all points
-    points: int
+    points: int  #: how many
     parameters: dict[str, list[parts.Value]]  #: values by path, as they were given
-    percentiles: list[float]
-    seed: int
-    versions: parts.Versions
-    resolved: parts.Resolved
+    percentiles: list[float]  #: that are shown
+    seed: int  #: of all random numbers
+    versions: parts.Versions  #: of the packages that computed it
+    resolved: parts.Resolved  #: the scenario, with everything resolved
 
 
 class Sweep(parts.Head):
     """A sweep: ``shardsim sweep --format json``."""
 
-    seed: int
-    aim: Aim
-    interrupted: bool
-    points: list[Row]
-    provenance: Questions
+    seed: int  #: of all random numbers
+    aim: Aim  #: the percentile that matters
+    interrupted: bool  #: ended before all was done
+    points: list[Row]  #: in order of their number
+    provenance: Questions  #: all that decides what comes out
 
 
 class Answered(TypedDict):
     """A point of a sweep that has its answer."""
 
-    point: int
-    values: parts.Values
-    row: Row
+    point: int  #: from 0
+    values: parts.Values  #: what was varied, by path
+    row: Row  #: of the table
 
 
 class Journaled(Answered):

@@ -7,10 +7,10 @@ class Validation(parts.Head):
     """A validation."""
 
     source: str  #: file of the scenario
-    stages: int
+    stages: int  #: how many
     shards: int  #: over all stages
-    replicas: int
-    replications: int
+    replicas: int  #: of all shards of all stages
+    replications: int  #: independent ones
     queries: int  #: measured in each replication
     tasks: int  #: over all replications, warm-up included
     rate_per_s: float  #: mean load
