@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REACH := tests/test_engines_agree.py tests/test_engine.py tests/test_replica_machine.py tests/test_reached.py tests/test_plugin_engines.py tests/test_invariants.py tests/unit
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test check answers verify coverage fuzz golden docs docs-pages docs-figures bench clean
+.PHONY: demo test check answers verify coverage fuzz golden docs docs-pages docs-tables docs-figures bench clean
 
 $(BIN)/shardsim: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,7 +43,8 @@ answers: $(VENV)/dev  ## whole runs of the gallery and of the README's commands 
 	$(BIN)/python tests/same_answers.py compare
 
 verify: $(BIN)/shardsim $(VENV)/dev  ## known answers and coverage of intervals at depth, and slow pages, under 60 minutes on 2 cores
-	$(BIN)/shardsim verify --deep
+	rm -rf build/verify
+	$(BIN)/shardsim verify --deep -o build/verify
 	SHARDSIM_SLOW=1 $(BIN)/python -m pytest -n $(JOBS) tests/test_docs.py tests/test_kit_strategies.py tests/test_capacity.py tests/test_verification.py
 
 coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 5 minutes on 2 cores
@@ -63,11 +64,14 @@ docs: docs-pages $(VENV)/docs  ## the site, into simulator/site: warnings are er
 docs-pages: $(BIN)/shardsim  ## pages of the reference that are made from the program
 	$(BIN)/python docs/generated.py
 
+docs-tables: $(BIN)/shardsim  ## the tables of accuracy and speed, from what the last `make verify` and `make bench` wrote
+	$(BIN)/python docs/tables.py build/verify/results.json build/bench.txt
+
 docs-figures: $(BIN)/shardsim  ## the figures of the pages; look at them before committing
 	$(BIN)/python docs/figures.py
 
 bench: $(VENV)/bench  ## the engines beside other simulators, their limit and their growth: one run, under 10 minutes
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks -o build/bench.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

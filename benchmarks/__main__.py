@@ -6,10 +6,14 @@ One command, one run, one machine. Goals stand beside the figures.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import platform
 import sys
 import time
 from importlib import metadata
+from pathlib import Path
+from typing import TextIO
 
 from benchmarks import growth
 from benchmarks.measure import BOUND, Goal, Measurement, figure, measure
@@ -189,7 +193,31 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="measurements of each, of which the median")
     parser.add_argument("--scale", type=float, default=1.0, help="times the queries of each measurement")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write what is printed to a file, too")
     arguments = parser.parse_args()
+    if arguments.output is None:
+        return measure_all(arguments)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    with arguments.output.open("w") as file, contextlib.redirect_stdout(Both(sys.stdout, file)):
+        return measure_all(arguments)
+
+
+class Both(io.TextIOBase):
+    """Text that goes to two places."""
+
+    def __init__(self, *places: TextIO) -> None:
+        self.places = places
+
+    def write(self, text: str) -> int:
+        """Write to both."""
+        for place in self.places:
+            place.write(text)
+            place.flush()
+        return len(text)
+
+
+def measure_all(arguments: argparse.Namespace) -> int:
+    """Print the tables that were asked for."""
     register()
     compile_ahead(print)
     began = time.perf_counter()
