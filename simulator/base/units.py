@@ -24,7 +24,7 @@ MOST_SECONDS = 1e9
 #: No quantity is written with more characters; reading much longer ones would take long.
 MOST_CHARACTERS = 1000
 
-_NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})\s*(.*?)\s*")
 _DURATIONS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PART = re.compile(rf"\s*({_NUMBER})\s*(ns|us|µs|ms|s|m|h)")

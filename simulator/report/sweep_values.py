@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simulator.documents import parts, sweep
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\D*)")
+_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(\D*)")
 
 
 @dataclass(frozen=True)
