@@ -17,7 +17,7 @@ from simulator.running.run import PERCENTILES, Result, Run
 from simulator.scenario import Scenario, load_scenario
 from simulator.scenario.merge import did_you_mean
 from simulator.stats.paired import independent, paired
-from simulator.stats.stability import SATURATED
+from simulator.stats.stability import SATURATED, STABLE
 
 #: What can be compared: a scenario, a run, or the path of a scenario file or of a run directory.
 Comparable = Scenario | Result | Side | str | Path
@@ -164,7 +164,7 @@ def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[
         replications=(len(of_a), len(of_b)),
         differing=differing(*resolved),
         figures=tuple(figures.values()),
-        limits=tuple(judged(figures[name], most, b) for name, most in limits.items()),
+        limits=tuple(judged(figures[name], most, a, b) for name, most in limits.items()),
         notes=(*notes, *_notes(a, b)),
     )
 
@@ -200,11 +200,16 @@ def _said(good: tuple[float, bool] | None) -> str:
     return "at any latency" if good is None else f"within {format_duration(good[0])}"
 
 
-def judged(figure: Compared, most: float, b: Side) -> Limit:
+def judged(figure: Compared, most: float, a: Side, b: Side) -> Limit:
     """Whether a figure is at most so much worse, as a part of A; one that has no better or worse, so much higher.
 
     As with objectives, no limit on latency is called met where B is saturated.
+    Where A is stable it is exceeded: latencies of B grow with the length of the run, beyond any limit.
     """
+    if figure.unit == "s" and (a.document["verdict"], b.document["verdict"]) == (STABLE, SATURATED):
+        return Limit(
+            figure.figure, most, False, "A is stable, B is saturated: the longer the run, the later its queries"
+        )
     met: bool | None = None
     reason = figure.reason
     if figure.gap is None:

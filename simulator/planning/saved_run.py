@@ -5,7 +5,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simulator.base.errors import Problem, ScenarioError
 from simulator.core.columns import COMPLETE
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, Trace
-from simulator.documents import run
+from simulator.documents import parts, run
 from simulator.planning.sides import Side
 from simulator.running.doctor import memory
 from simulator.scenario.files import Unreadable, opened, unreadable
@@ -27,8 +27,8 @@ OF_WHOLE_QUERIES = ("arrival_ns", "outcome")
 #: Bytes of a summary, at most; and how many times smaller deflate makes anything, at most.
 MOST_SUMMARY, MOST_PACKED = 100_000_000, 1032
 
-#: Units of figures, and a count that nothing reaches.
-UNITS, MOST = ("s", "ratio", "per_s"), 2**40
+#: Units of objectives, and a count that nothing reaches.
+UNITS, MOST = get_args(parts.Unit), 2**40
 
 Columns = dict[str, NDArray[Any]]
 
