@@ -439,6 +439,38 @@ def test_the_result_is_a_frozen_value():
     assert list(frame.columns)[:4] == [*KNOBS, "cost"]
 
 
+PRICED = {"box": {"price": "1 USD/h"}}
+
+
+@pytest.mark.parametrize(
+    ("shards", "slos", "note"),
+    [
+        (
+            "2..4",
+            ["p90 < 900ms"],
+            "stages.server.shards=2 is the least that was searched: a cheaper fleet may lie below",
+        ),
+        ("1..4", ["p90 < 900ms"], None),
+        ("1,2", ["p90 < 900ms", "cost < 0.5 USD/h"], "cost < 0.5 USD/h rules fleets out: --slo sets other objectives"),
+    ],
+)
+def test_the_end_of_a_search_and_an_objective_that_rules_all_out_are_told(shards, slos, note):
+    values = {"name": "s", "load": {"rate": "1/s"}, "run": {"queries": 500}, "hardware": PRICED, "slos": slos}
+    stage = {"name": "server", "candidates": 1, "model": {"kind": "deep", "per_item": "100ms"}, "hardware": "box"}
+    found = size(scenario_from_dict({**values, "stages": [stage]}), search={"stages.server.shards": shards}, top=1)
+    assert [one for one in found.to_dict()["notes"] if "searched" in one or "rules" in one] == [note] * (
+        note is not None
+    )
+
+
+def test_a_fleet_is_asked_for_by_its_rate_where_that_is_all_there_is():
+    found = size(one_stage("100/s"), search=REPLICAS_UP, load="123/s", top=1)
+    assert found.scenario_of(found.answers[0]).resolved()["load"]["rate"] == "123/s"
+    scaled = varied(one_stage("100/s"), {"load.scale": 2})
+    twice = size(scaled, search=REPLICAS_UP, load="123/s", top=1)
+    assert twice.scenario_of(twice.answers[0]).resolved()["load"]["scale"] == pytest.approx(1.23)
+
+
 def test_the_front_is_of_ever_less_latency_for_ever_more_money():
     found = of_a_thousand()
     front = found.front()

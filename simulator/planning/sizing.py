@@ -13,7 +13,7 @@ from simulator.base.units import parse_rate
 from simulator.planner.load import offered_per_s
 from simulator.planner.plans import Plans
 from simulator.planning.fleets import UNITS, Fleet, Fleets, unpriced
-from simulator.planning.grid import Grid, grid_of
+from simulator.planning.grid import Grid, grid_of, varied
 from simulator.planning.judge import Judgement, Look, Search, judge, look
 from simulator.planning.probe import prepared
 from simulator.planning.sizing_result import Simulated, Sizing
@@ -143,7 +143,18 @@ def _at(scenario: Scenario, load: str | float) -> Scenario:
         raise ArgumentError(f"load: {error}", "load") from None
     if not 0 < per_s < math.inf:
         raise ArgumentError(f"a load is above 0, got {load}")
+    if scenario.load.scale == 1.0 and _is_plain(scenario):
+        return varied(scenario, {"load.rate": f"{shortest(per_s)}/s"}, "--load")
     return scenario.with_scale(float(f"{scenario.load.scale * per_s / offered_per_s(scenario):.15g}"))
+
+
+def _is_plain(scenario: Scenario) -> bool:
+    """Whether its load is a rate, and nothing that varies about it."""
+    said = scenario.tree.value["load"].value.get("rate")
+    try:
+        return said is not None and parse_rate(said.plain()) == offered_per_s(scenario)
+    except ValueError:
+        return False
 
 
 def _minimised(every: Sequence[Fleet], minimise: str | None, scenario: Scenario) -> str:

@@ -200,10 +200,28 @@ class Sizing(Shown):
         notes = [*self.search.scenario.notes(), *unheeded(self.search.scenario, self.search.grid)]
         if self.inconclusive and self.answers and self.inconclusive[0].place < self.answers[0].place:
             notes.append("a cheaper fleet could not be told, and counts as not met: more --queries may tell")
+        notes += self._edges()
+        ruled_out = {one.what for one in self.cheaper()} & {
+            slo.text for slo in self.search.scenario.slos if slo.is_priced
+        }
+        if not self.answers and ruled_out:
+            notes.append(f"{', '.join(sorted(ruled_out))} rules fleets out: --slo sets other objectives")
         if self.interrupted:
             notes.append("interrupted: of fleets that cost more than those looked at nothing is known")
         if self.search.scenario.load.arrivals.kind == "trace":
             notes.append("replications share the trace and redraw the rest: intervals are given this trace")
+        return notes
+
+    def _edges(self) -> list[str]:
+        """Where the cheapest fleet lies on an end of what was searched, beyond which a cheaper one may lie."""
+        notes = []
+        for one in self.search.grid.parameters if self.answers else ():
+            numbers = [value for value in one.values if isinstance(value, (int, float))]
+            value = self.answers[0].values[one.path]
+            if len(numbers) == len(one.values) > 1 and value in (min(numbers), max(numbers)) and value != 1:
+                end, beyond = ("least", "below") if value == min(numbers) else ("greatest", "above")
+                searched = f"{one.path}={value} is the {end} that was searched"
+                notes.append(f"{searched}: a cheaper fleet may lie {beyond}")
         return notes
 
     def rows(self) -> list[documents.Seen]:

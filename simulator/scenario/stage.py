@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
-from simulator.base.formats import shortest
+from simulator.base.formats import format_size, shortest
 from simulator.core import routing as core_routing
 from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
@@ -182,8 +182,18 @@ class Stage(fields.Part):
         return self.model_copy(update={"model": self.model.sampled(uniforms)}) if self.model.samples() else self
 
     def notes(self, hardware: dict[str, Any]) -> list[str]:
-        """What was done to what its model was given, on its hardware, of the scenario's."""
-        return self.model.notes(self._on(hardware))
+        """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
+        on = self._on(hardware)
+        return [*self.model.notes(on), *self._shared_bandwidth(on)]
+
+    def _shared_bandwidth(self, hardware: Hardware | None) -> list[str]:
+        """A machine whose workers together read faster than one: its whole bandwidth may have been given to each."""
+        at_once = int(self.workers) * int(self.per_machine)
+        speed = 0.0 if hardware is None else hardware.memory_bandwidth_bytes_per_s
+        if at_once == 1 or not speed or {self.model.cost_model(hardware).bound_by(n) for n in (1.0, 1e9)} != {"memory"}:
+            return []
+        all_of_them = f"{at_once} tasks at once read {format_size(at_once * speed)}/s of one machine"
+        return [f"memory_bandwidth is that of a worker: {all_of_them}; if it has less, give each worker its part"]
 
     def _on(self, hardware: dict[str, Any]) -> Hardware | None:
         return None if self.hardware is None else hardware[self.hardware].hardware()

@@ -105,3 +105,29 @@ def test_a_fleet_that_is_priced_in_part_says_which_part_is_not():
     values["stages"].append({"name": "two", "model": {"kind": "tree", "per_item": "1us"}})
     line = fleet_line(fleet(scenario_from_dict(values)).to_dict(1.0))
     assert line == "fleet: 11 machines; not priced (lacking for two); power not given"
+
+
+@pytest.mark.parametrize(
+    ("stage", "hardware", "said"),
+    [
+        ({"workers": 16}, {"memory_bandwidth": "150 GB/s"}, "16 tasks at once read 2.4 TB/s of one machine"),
+        ({"workers": 2, "per_machine": 2}, {"memory_bandwidth": "10 GB/s"}, "4 tasks at once read 40 GB/s"),
+        ({"workers": 1}, {"memory_bandwidth": "150 GB/s"}, ""),
+        ({"workers": 16}, {"flops": "1 GFLOP/s"}, ""),
+        ({"workers": 16}, {"flops": "1 GFLOP/s", "memory_bandwidth": "150 GB/s"}, ""),
+    ],
+)
+def test_workers_that_each_have_the_bandwidth_are_told(stage, hardware, said):
+    scan = {"name": "scan", "candidates": "1M", "shards": 4, "model": {"kind": "linear", "features": 64}}
+    machine = {"cores": 16, **hardware}
+    scenario = scenario_from_dict(
+        {
+            "name": "s",
+            "load": {"rate": "1/s"},
+            "hardware": {"m": machine},
+            "stages": [{**scan, "hardware": "m", **stage}],
+        }
+    )
+    notes = [note for note in scenario.notes() if "at once" in note]
+    assert len(notes) == bool(said)
+    assert not said or said in notes[0]
