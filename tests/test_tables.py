@@ -65,6 +65,23 @@ COMMAS = "arrival_s\n0,000\n0,111\n0,573\n"
 
 #: What it is, the reader, its arguments, the file, and the values or a part of the refusal.
 FILES = [
+    (
+        "another unit in the name",
+        instants,
+        {"column": "t_ms"},
+        "id,t_ms\n1,0\n2,5\n",
+        "says ms, and its unit is s; write unit: ms, or call",
+    ),
+    (
+        "another unit of times",
+        measured,
+        {},
+        "n,latency (us)\n10,5\n",
+        ":1:3: the column's name says us, and its unit is ms",
+    ),
+    ("the unit in the name", instants, {"unit": "ms"}, "Milliseconds\n0\n5\n", [0.0, 0.005]),
+    ("dates under a unit", instants, {}, "time_ms\n2024-01-01T00:00:00\n2024-01-01T00:00:01\n", [0.0, 1.0]),
+    ("no unit at all", instants, {}, "arms\n0\n5\n", [0.0, 5.0]),
     ("ids beside instants", instants, {}, IDS, ":1:1: 2 columns (request_id, arrival_s); say which is the instant"),
     ("ids and a named column", instants, {"column": "arrival_s"}, IDS, [0.0, 0.05, 0.1]),
     ("an index of pandas", instants, {}, INDEX, "column: tokens"),

@@ -15,6 +15,9 @@ from simulator.base.formats import shortest
 
 NS_PER_S = 1e9
 
+#: Seconds of the units that a column of a file may have.
+COLUMN_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
 #: The last instant at which anything may begin: half of what int64 holds is left for what follows.
 MOST_NS = 2.0**61
 

@@ -103,7 +103,7 @@ class TraceArrivals(fields.Part):
     kind: Literal["trace"]
     file: FileOfNumbers
     column: fields.Text | None = None
-    unit: fields.word_type("s", "ms", "us", "ns") = "s"  # type: ignore[valid-type]
+    unit: fields.word_type(*units.COLUMN_UNITS) = "s"  # type: ignore[valid-type]
     values: fields.word_type(TIMESTAMPS, GAPS) = TIMESTAMPS  # type: ignore[valid-type]
     speed: fields.PositiveCount | None = None
     rate_per_s: fields.PositiveRate | None = Field(default=None, alias="rate")
@@ -123,7 +123,7 @@ class TraceArrivals(fields.Part):
 
     def trace(self) -> Trace:
         """Its rows."""
-        unit_s = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[self.unit]
+        unit_s = units.COLUMN_UNITS[self.unit]
         return self.file.read(read_trace, self.column, unit_s, self.values, self.columns.work)
 
     def timestamps(self) -> F8:

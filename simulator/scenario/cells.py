@@ -30,6 +30,11 @@ def is_value(cell: str | None) -> bool:
     return bool(cell) and any(form.fullmatch(cell or "") for form in (_NUMBER, _DECIMAL_COMMA, _DATE, _NO_NUMBER))
 
 
+def is_date(cell: str | None) -> bool:
+    """Whether a cell is a date of ISO 8601."""
+    return bool(cell) and _DATE.fullmatch(cell or "") is not None
+
+
 class Numbers:
     """The numbers of one column: finite, at least 0, all written in one way."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 from pydantic import BeforeValidator, ConfigDict, Field, create_model, model_serializer
 
 from simulator.base.errors import PluginError
+from simulator.base.units import COLUMN_UNITS
 from simulator.core.laws import Law
 from simulator.core.laws.family import BY_FILE, BY_PARTS, BY_PERCENTILES, Argument, Family, Statement
 from simulator.core.laws.sampling import FAMILIES
@@ -26,9 +27,6 @@ from simulator.scenario.held import FileOfNumbers
 from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.recorded import read_law
 from simulator.scenario.rows import TraceError
-
-#: Seconds of a unit of a column.
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 PERCENTILE = re.compile(r"p[0-9]{1,2}(\.[0-9]{1,9})?")
 #: The highest that a law is stated by; and how much more than that its largest value is, at most.
@@ -151,7 +149,7 @@ class LawByFile(LawPart):
         law = self.file.read(read_law)
         if self.form is FACTOR:
             return law.scaled(1 / law.mean())
-        return law.scaled(SECONDS[self.unit]) if self.form is DURATION else law  # type: ignore[attr-defined]
+        return law.scaled(COLUMN_UNITS[self.unit]) if self.form is DURATION else law  # type: ignore[attr-defined]
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """The file must be one."""
@@ -254,7 +252,7 @@ def _by_file(family: Family, form: Form) -> type[LawPart]:
         COUNT: "Counts as measured.",
         FACTOR: "What was measured, over its mean.",
     }[form]
-    units: dict[str, Any] = {"unit": (fields.word_type(*SECONDS), ...)} if form is DURATION else {}
+    units: dict[str, Any] = {"unit": (fields.word_type(*COLUMN_UNITS), ...)} if form is DURATION else {}
     return _model(LawByFile, family, form, said, **units)
 
 

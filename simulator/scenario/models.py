@@ -22,9 +22,6 @@ from simulator.scenario.plugged import or_plugged
 from simulator.scenario.recorded import Measured, read_measured
 from simulator.scenario.rows import TraceError
 
-#: Units of a column of times, in seconds.
-UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-
 Flop = fields.quantity_type(units.parse_flop, "FLOP", "an amount of work: 1.2 GFLOP")
 
 
@@ -197,7 +194,7 @@ class MeasuredSpec(ModelPart):
     file: FileOfNumbers
     items: fields.Text | None = None
     time: fields.Text | None = None
-    unit: fields.word_type(*UNITS) = "s"  # type: ignore[valid-type]
+    unit: fields.word_type(*units.COLUMN_UNITS) = "s"  # type: ignore[valid-type]
     overhead_s: fields.Duration = Field(default=0.0, alias="overhead")
     sample: StrictBool | None = None
 
@@ -213,7 +210,7 @@ class MeasuredSpec(ModelPart):
 
     def rows(self) -> Measured:
         """Items and times in seconds of each row."""
-        return self.file.read(read_measured, self.items, self.time, UNITS[self.unit])
+        return self.file.read(read_measured, self.items, self.time, units.COLUMN_UNITS[self.unit])
 
     def has_spread(self) -> bool:
         """Whether anything was measured twice."""

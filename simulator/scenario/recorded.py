@@ -57,6 +57,7 @@ def read_trace(
     """
     what = "instant" if values == TIMESTAMPS else "gap"
     place, *others = table.places([Column(what, column)] + ([] if work is None else [Column("work", work)]))
+    table.hold_to(place, unit_s)
     instants = Instants(what, place, unit_s) if values == TIMESTAMPS else Numbers(what, place)
     weights = [Numbers("work", other) for other in others]
     recorded, weight = array("d"), array("d")
@@ -194,6 +195,7 @@ def read_measured(table: Table, items: str | None, time: str | None, unit_s: flo
     size, spent = (
         Numbers(column.what, place, MOST) for column, place in zip(wanted, table.places(wanted), strict=True)
     )
+    table.hold_to(spent.place, unit_s)
     labels = labels_of(table, (size.place, spent.place))
     sizes, times_s = array("d"), array("d")
     for row in table.rows():

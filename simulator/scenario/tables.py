@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
-from simulator.scenario.cells import is_value
+from simulator.base.units import COLUMN_UNITS
+from simulator.scenario.cells import is_date, is_value
 from simulator.scenario.files import opened, unreadable
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.rows import Format, Row, TraceError
@@ -29,6 +30,16 @@ MOST_ROWS = 100_000_000
 _FORMATS = {b"PAR1": "parquet", b"PK\x03\x04": "xlsx or zip", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 _CONTROL = re.compile("[\0\r]")
+
+#: How the name of a column says its unit, at its end: ``latency_ms``, ``time (us)``, ``seconds``.
+_UNITS = {
+    "s": "sec secs second seconds",
+    "ms": "msec msecs millis millisecond milliseconds",
+    "us": "µs usec usecs micros microsecond microseconds",
+    "ns": "nsec nsecs nanos nanosecond nanoseconds",
+}
+_WORDS = "|".join(word for unit, words in _UNITS.items() for word in (unit, *words.split()))
+_UNIT = re.compile(rf"(?:^|[_ .(\[])({_WORDS})[)\]]?$", re.IGNORECASE)
 
 Read = TypeVar("Read")
 
@@ -82,6 +93,17 @@ class Table:
         """Names of its columns, for messages; none of a file that is no table, whose first line may be a secret."""
         is_table = self.ahead and any(map(is_value, self.ahead[0].cells))
         return ", ".join(name or "''" for name in self.names or ()) if is_table else ""
+
+    def hold_to(self, place: int, unit_s: float) -> None:
+        """Refuse a column of numbers whose name has another unit than is asked for. Raises TraceError."""
+        said = _UNIT.search((self.names or [""] * self.width)[place]) if self.first is not None else None
+        if said is None or self.first is None or not self.ahead or is_date(self.ahead[0].cells[place]):
+            return
+        meant = next(unit for unit, words in _UNITS.items() if said[1].lower() in (unit, *words.split()))
+        if COLUMN_UNITS[meant] != unit_s:
+            asked = next(unit for unit, seconds in COLUMN_UNITS.items() if seconds == unit_s)
+            cure = f"write unit: {meant}, or call it otherwise"
+            self.first.fail(f"the column's name says {meant}, and its unit is {asked}; {cure}", place)
 
     def _first(self) -> Row | None:
         for line, text in self.lines:
