@@ -57,7 +57,21 @@ class Prediction(TypedDict):
     law: str  #: its name and source
 
 
-class Arithmetic(TypedDict):
+class Peak(TypedDict):
+    """The highest rate of a load that changes over time."""
+
+    rate_per_s: float  #: the highest
+    utilisation: float  #: of the busiest replica at that rate
+    above_saturation_s: float  #: of each replication: so long the rate is above saturation
+
+
+class Changing(TypedDict, total=False):
+    """What is said besides of a load that changes over time."""
+
+    peak: Peak  #: its highest rate
+
+
+class Arithmetic(Changing):
     """What arithmetic says of the whole scenario."""
 
     rate_per_s: float  #: mean load

@@ -6,7 +6,7 @@ from simulator.documents import paper, parts
 from simulator.documents.marks import Says
 
 #: What is said of a run as a whole.
-StabilityVerdict = Literal["stable", "saturated", "inconclusive"]
+StabilityVerdict = Literal["stable", "saturated", "saturated at its peak", "inconclusive"]
 
 
 class Stability(TypedDict):

@@ -1,9 +1,9 @@
 """What a valid scenario is, and what a run of it would take: ``validate``."""
 
-from simulator.documents import parts
+from simulator.documents import paper, parts
 
 
-class Validation(parts.Head):
+class Validation(parts.Head, paper.Changing):
     """A validation."""
 
     source: str  #: file of the scenario
@@ -11,10 +11,10 @@ class Validation(parts.Head):
     shards: int  #: over all stages
     replicas: int  #: of all shards of all stages
     replications: int  #: independent ones
-    queries: int  #: measured in each replication
+    queries: int  #: measured in each replication; of more than a million expected, not drawn
     tasks: int  #: over all replications, warm-up included
     rate_per_s: float  #: mean load
     utilisation: float  #: of the busiest replica, by arithmetic
     saturation_per_s: float | None  #: null: nothing takes time
     percentile: float  #: the highest among the objectives, in percent
-    enough_queries: int | None  #: that its interval needs, in all; null: at or beyond saturation
+    enough_queries: int | None  #: that its interval needs, in all; null: at or beyond saturation, at any time

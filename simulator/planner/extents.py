@@ -1,8 +1,21 @@
-"""How many queries a replication has, about, without drawing its load."""
+"""How many queries a replication has, about, and how high its rate goes, without drawing its load."""
 
+import math
+
+import numpy as np
+
+from simulator.base.formats import format_duration
+from simulator.base.units import MOST_NS, NS_PER_S
 from simulator.planner import load as loads
 from simulator.scenario import Scenario
 from simulator.scenario import arrivals as scenarios
+from simulator.theory import Peak
+from simulator.workload.modulation import MOST_DWELLS
+from simulator.workload.rates import Rate, first_stretches
+
+#: A load of more queries than these is told by arithmetic: to draw it takes seconds and memory, and luck is a part in
+#: a thousand.
+MOST_DRAWN = 1_000_000
 
 
 def about_queries(scenario: Scenario) -> tuple[float, float]:
@@ -21,5 +34,62 @@ def about_queries(scenario: Scenario) -> tuple[float, float]:
     pieces = loads.rate_pieces(scenario)
     measured = sum(piece.arrivals for piece in pieces)
     lasts_s = sum(piece.duration_s for piece in pieces)
-    warmup_s = lasts_s / loads.WARMUP if run.warmup_s is None else run.warmup_s
-    return measured + pieces[0].start_per_s * warmup_s, measured
+    return measured + pieces[0].start_per_s * loads.warmup_s(scenario, lasts_s), measured
+
+
+def extent_of(scenario: Scenario) -> loads.Extent:
+    """How many queries a replication has: as it is known, of the first one as it is drawn, or of a long one expected.
+
+    Raises
+    ------
+    ScenarioError
+        As ``make_load`` does; of a long one, if that is to be expected.
+    """
+    known = loads.known_extent(scenario)
+    if known is not None:
+        return known
+    queries, measured = about_queries(scenario)
+    if queries <= MOST_DRAWN or scenario.load.arrivals.kind == "trace":  # the rows of a trace are there
+        drawn = loads.make_load(scenario, 0)
+        return loads.Extent(drawn.first_measured, len(drawn.arrival_ns))
+    _refuse_unlikely(scenario, queries)
+    return loads.Extent(round(queries - measured), round(queries))
+
+
+def _refuse_unlikely(scenario: Scenario, queries: float) -> None:
+    """Refuse a long load that would be refused when it is drawn, but for luck."""
+    lasts_s = _lasts_s(scenario, queries)
+    if lasts_s * NS_PER_S > MOST_NS:
+        message = f"a replication would last {format_duration(lasts_s)}; raise the rate or run fewer"
+        raise loads.refusal(scenario, "load", message)
+    base, states = Rate(loads.rate_pieces(scenario)), loads.modulation(scenario)
+    if scenario.queries is not None and queries > base.arrivals:
+        offers = f"the {base.arrivals:,.0f} that the profile offers"
+        message = f"{queries:,.0f} queries, warm-up included, are more than {offers}"
+        raise loads.refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to run all of it")
+    dwells = 0.0 if states is None else lasts_s * len(states.dwells_s) / math.fsum(states.dwells_s)
+    if dwells > MOST_DWELLS:
+        raise loads.too_many_dwells(scenario, f"{dwells:.3g}")
+
+
+def _lasts_s(scenario: Scenario, queries: float) -> float:
+    """How long a replication lasts, expected, of so many queries; warm-up included."""
+    base = Rate(loads.rate_pieces(scenario))
+    if scenario.queries is not None:
+        return float(base.instants(np.array([min(queries, base.arrivals)]))[0])
+    return base.duration_s + loads.warmup_s(scenario, base.duration_s)
+
+
+def peak_of(scenario: Scenario, saturation_per_s: float) -> Peak | None:
+    """The peak of a load whose rate changes over time, and how long it is beyond saturation; None: it does not.
+
+    Of a trace no rate is known over time. States of modulated arrivals are luck: the rate is that of their mean.
+    """
+    if scenario.is_stationary or scenario.load.arrivals.kind == "trace":
+        return None
+    pieces, queries = loads.rate_pieces(scenario), about_queries(scenario)[0]
+    if scenario.queries is not None:
+        pieces = first_stretches(pieces, _lasts_s(scenario, queries))
+    peak_per_s = max(piece.peak_per_s for piece in pieces)
+    above_s = math.fsum(piece.seconds_above(saturation_per_s) for piece in pieces)
+    return Peak(peak_per_s, peak_per_s / saturation_per_s, above_s)

@@ -135,8 +135,13 @@ def _modulated(scenario: Scenario, replication: int, base: Rate, until_s: float,
     try:
         return modulated(states, scenario.run.seed, replication, base, until_s, arrivals)
     except TooManyDwells as error:
-        cure = "such a load cannot be told from poisson: use that, or a longer dwell"
-        raise refusal(scenario, "load.arrivals.dwell", f"{error} changes of state in a replication; {cure}") from None
+        raise too_many_dwells(scenario, str(error)) from None
+
+
+def too_many_dwells(scenario: Scenario, dwells: str) -> ScenarioError:
+    """The mistake of modulated arrivals whose states change so often in a replication."""
+    cure = "such a load cannot be told from poisson: use that, or a longer dwell"
+    return refusal(scenario, "load.arrivals.dwell", f"{dwells} changes of state in a replication; {cure}")
 
 
 def known_extent(scenario: Scenario) -> Extent | None:
@@ -217,13 +222,13 @@ def _timed(scenario: Scenario, replication: int) -> Load:
     """All queries of a duration, after a warm-up at the rate with which it begins."""
     run, pieces = scenario.run, rate_pieces(scenario)
     duration_s = sum(piece.duration_s for piece in pieces)
-    warmup_s = _warmup_s(scenario, duration_s)
+    warm_s = warmup_s(scenario, duration_s)
     start_per_s = pieces[0].start_per_s
-    before: list[rates.Stretch] = [rates.LinearStretch(warmup_s, start_per_s, start_per_s)] if warmup_s > 0 else []
+    before: list[rates.Stretch] = [rates.LinearStretch(warm_s, start_per_s, start_per_s)] if warm_s > 0 else []
     base = Rate([*before, *pieces])
     rate = _modulated(scenario, replication, base, base.duration_s)
     arrival_ns = workload.arrivals_until(gap_law(scenario), run.seed, replication, rate)
-    first = int(np.searchsorted(arrival_ns, ns(warmup_s)))
+    first = int(np.searchsorted(arrival_ns, ns(warm_s)))
     if first == len(arrival_ns):
         message = (
             f"no query arrives in the {format_duration(duration_s)} that are measured; raise the rate or run longer"
@@ -232,7 +237,7 @@ def _timed(scenario: Scenario, replication: int) -> Load:
     return Load(arrival_ns, first, sum(piece.arrivals for piece in pieces) / duration_s, rate)
 
 
-def _warmup_s(scenario: Scenario, duration_s: float) -> float:
+def warmup_s(scenario: Scenario, duration_s: float) -> float:
     """Warm-up of a run that is measured for a duration: as said, which may be none, or a part of the duration."""
     run = scenario.run
     if run.warmup_s is not None:
@@ -302,12 +307,12 @@ def _trace_load(scenario: Scenario, replication: int) -> Load:
     arrival_ns = workload.arrivals_of_trace(timestamp_s, trace_speed(scenario))
     rate_per_s = own_rate(trace.timestamp_s) * trace_speed(scenario)
     if run.duration_s is not None:
-        warmup_s = _warmup_s(scenario, run.duration_s)
-        if ns(warmup_s + run.duration_s) > arrival_ns[-1] + ns(1 / rate_per_s):
-            takes, lasts = apart(format_duration, warmup_s + run.duration_s, float(arrival_ns[-1]) / NS_PER_S)
+        warm_s = warmup_s(scenario, run.duration_s)
+        if ns(warm_s + run.duration_s) > arrival_ns[-1] + ns(1 / rate_per_s):
+            takes, lasts = apart(format_duration, warm_s + run.duration_s, float(arrival_ns[-1]) / NS_PER_S)
             message = f"warm-up and duration take {takes}; the trace lasts {lasts}"
             raise refusal(scenario, "run.duration", message)
-        first, end = (int(i) for i in np.searchsorted(arrival_ns, [ns(warmup_s), ns(warmup_s + run.duration_s)]))
+        first, end = (int(i) for i in np.searchsorted(arrival_ns, [ns(warm_s), ns(warm_s + run.duration_s)]))
     else:
         if run.warmup_s is not None:
             first = int(np.searchsorted(arrival_ns, ns(run.warmup_s)))

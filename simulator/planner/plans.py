@@ -12,6 +12,7 @@ from simulator.core import draws, plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
 from simulator.planner import load as loads
 from simulator.planner import machines
+from simulator.planner.extents import extent_of
 from simulator.planner.system import make_system
 from simulator.scenario import Scenario
 
@@ -87,18 +88,15 @@ class Plans:
             rate_per_s = loads.expected_per_s(self.scenario, replication)
         return self._completed(replication, np.zeros(1, dtype=np.int64), np.ones(1), 0, rate_per_s, is_own=False)
 
-    def extent(self, replication: int = 0) -> loads.Extent:
-        """How many queries a replication has; its load is drawn only where that is the way to know.
+    def extent(self) -> loads.Extent:
+        """How many queries a replication has, ``extents.extent_of``.
 
         Raises
         ------
         ScenarioError
             As ``make`` does.
         """
-        extent = loads.known_extent(self.scenario)
-        if extent is None:
-            arrivals = self.load(replication)
-            extent = loads.Extent(arrivals.first_measured, len(arrivals.arrival_ns))
+        extent = extent_of(self.scenario)
         self._check(extent.queries)
         return extent
 

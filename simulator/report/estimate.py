@@ -5,6 +5,7 @@ from typing import Any
 from simulator.base.formats import format_count, format_duration, format_rate, format_size
 from simulator.documents import paper, parts
 from simulator.report.fleet import fleet_line
+from simulator.report.peak import peak_lines
 from simulator.report.text import DASH, duration, notes, number, rate, ratio, rendered, table
 
 
@@ -35,6 +36,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         parts.title_of(estimate),
         f"at {format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}; bottleneck: "
         f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}",
+        *peak_lines(estimate),
         "",
         table(columns, rows),
         "",

@@ -6,6 +6,7 @@ from simulator.base.formats import format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
 from simulator.report import text
 from simulator.report.fleet import fleet_line
+from simulator.report.peak import peak_lines
 
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 
@@ -130,6 +131,7 @@ def _theory(theory: paper.Theory) -> list[str]:
         f"theory: bottleneck {where} at utilisation {text.ratio(bottleneck['utilisation'])}; "
         f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
+    lines += [f"        {line}" for line in peak_lines(theory)]
     zero = theory["zero_load_s"]
     if zero is not None:
         percentiles = paper.zero_load_percentiles(zero)

@@ -2,6 +2,7 @@
 
 from simulator.base.formats import format_count, format_rate
 from simulator.documents import validation
+from simulator.report.peak import peak_lines
 from simulator.report.text import rendered
 
 
@@ -16,9 +17,12 @@ def validation_table(document: validation.Validation, width: int | None = None, 
     lines = [
         f"{document['source']}: valid. {document['scenario']}: {fleet}; {runs}",
         f"busiest replica: {load}, saturated at {limit}",
+        *peak_lines(document),
     ]
     percentile, enough = document["percentile"], document["enough_queries"]
-    if enough is None:
+    if enough is None and document["utilisation"] < 1:
+        lines.append("beyond saturation a backlog decides latency: replications, not queries, make percentiles precise")
+    elif enough is None:
         lines.append("beyond saturation latency grows with the length of the run: no percentile means anything")
     else:
         there = format_count(document["queries"] * document["replications"])

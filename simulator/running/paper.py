@@ -1,13 +1,15 @@
 """A scenario on paper: ``estimate`` works out what needs no simulation, ``validate`` what a run of it would take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from simulator import theory
+from simulator.core.plan import Plan
 from simulator.documents import paper as documents
 from simulator.documents import validation
 from simulator.documents.shown import Shown
 from simulator.models import CostModel, SumModel, call_s
+from simulator.planner.extents import peak_of
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Extent
 from simulator.planner.plans import Plans
@@ -36,7 +38,9 @@ class PaperEstimate(Shown):
         """The estimate as written by ``shardsim estimate --format json``."""
         scenario = self.scenario
         paper = self.paper.to_dict([stage.name for stage in scenario.stages])
+        changing: documents.Changing = {} if self.paper.peak is None else {"peak": self.paper.peak.to_dict()}
         return {
+            **changing,
             "schema": 1,
             "scenario": scenario.name,
             "description": scenario.description,
@@ -110,7 +114,9 @@ class Validation(Shown):
 
     @property
     def enough_queries(self) -> int | None:
-        """Measured queries in all that an honest interval of it takes; None at or beyond saturation."""
+        """Measured queries in all that an honest interval of it takes; None at or beyond saturation, at any time."""
+        if self.paper.peak is not None and self.paper.peak.above_s > 0:
+            return None
         return enough_queries(self.paper, self.percentile)
 
     @property
@@ -122,8 +128,10 @@ class Validation(Shown):
 
     def to_dict(self) -> validation.Validation:
         """All of it."""
-        saturation_per_s = self.paper.saturation_per_s
+        saturation_per_s, peak = self.paper.saturation_per_s, self.paper.peak
+        changing: documents.Changing = {} if peak is None else {"peak": peak.to_dict()}
         return {
+            **changing,
             "schema": 1,
             "scenario": self.scenario.name,
             "description": self.scenario.description,
@@ -140,6 +148,12 @@ class Validation(Shown):
             "percentile": self.percentile,
             "enough_queries": self.enough_queries,
         }
+
+
+def on_paper(scenario: Scenario, outline: Plan, is_stationary: bool) -> theory.Estimate:
+    """A scenario's outline on paper, with the peak of its load; ``is_stationary``: as of ``theory.estimate``."""
+    paper = theory.estimate(outline, is_stationary)
+    return replace(paper, peak=peak_of(scenario, paper.saturation_per_s))
 
 
 def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> PaperEstimate:
@@ -170,5 +184,5 @@ def validate(scenario: Scenario) -> Validation:
     """
     plans = Plans.of(scenario)
     extent, outline = plans.extent(), plans.outline()
-    paper = theory.estimate(outline, scenario.is_stationary)
+    paper = on_paper(scenario, outline, scenario.is_stationary)
     return Validation(scenario, outline.shards, outline.replicas, extent, paper)

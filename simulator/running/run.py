@@ -23,6 +23,7 @@ from simulator.running import memory
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.figure_rows import rows_of
 from simulator.running.forecast import Forecast, by_pilot
+from simulator.running.paper import on_paper
 from simulator.running.provenance import computed, origin
 from simulator.running.replications import Batch, whole_trace
 from simulator.scenario import Scenario
@@ -190,7 +191,7 @@ class Run:
     @cached_property
     def paper(self) -> theory.Estimate:
         """The scenario on paper, as it was given."""
-        return theory.estimate(self.outline, self.scenario.may_be_exact)
+        return on_paper(self.scenario, self.outline, self.scenario.may_be_exact)
 
     def result(
         self,
@@ -298,6 +299,7 @@ class Run:
             percentiles,
             [stage.name for stage in self.scenario.stages],
             utilisations=utilisations,
+            peak=self.paper.peak,
             is_stationary=self.scenario.is_stationary,
             usd_per_h=fleet(self.scenario).usd_per_h,
             ahead=self._ahead(numbers),

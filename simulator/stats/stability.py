@@ -6,15 +6,18 @@ from typing import Final
 
 import numpy as np
 
+from simulator.base.formats import format_duration, format_rate
 from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.figures import Pool
 from simulator.stats.means import Interval, ratio_interval
+from simulator.theory import Peak
 
 STABLE: Final = "stable"
 SATURATED: Final = "saturated"
+AT_PEAK: Final = "saturated at its peak"
 INCONCLUSIVE: Final = "inconclusive"
 
 #: Queries in flight may grow by this part of the queries that arrive.
@@ -47,7 +50,12 @@ class Stability:
 
 
 def stability(
-    growth: Interval, warmup: float, suggested: int | None, queries: int, utilisations: Sequence[float]
+    growth: Interval,
+    warmup: float,
+    suggested: int | None,
+    queries: int,
+    utilisations: Sequence[float],
+    peak: Peak | None = None,
 ) -> Stability:
     """Judge a run.
 
@@ -63,6 +71,8 @@ def stability(
         Measured, in all.
     utilisations
         Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
+    peak
+        Of a load that changes over time: beyond saturation for a while, its run is not called stable.
     """
     notes = []
     verdict: run.StabilityVerdict
@@ -85,6 +95,10 @@ def stability(
     if suggested is not None and suggested > warmup:
         notes.append(f"warm-up too short: {warmup:.0f} queries, MSER-5 would cut {suggested}; run longer")
         verdict = verdict if beyond == len(utilisations) else INCONCLUSIVE  # the growth may be that of the start
+    if peak is not None and peak.above_s > 0 and verdict != SATURATED:
+        verdict = AT_PEAK
+        asked = f"at the peak of {format_rate(peak.rate_per_s)} the busiest replica is asked for {peak.utilisation:.0%}"
+        notes.append(f"beyond saturation for {format_duration(peak.above_s)} by arithmetic: {asked} of its time")
     return Stability(verdict, max(utilisations), growth, warmup, suggested, tuple(notes))
 
 

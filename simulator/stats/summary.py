@@ -28,7 +28,7 @@ from simulator.stats.quantiles import Quantile, Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import SATURATED, Stability, averaged_batches, growth_of, mser5_of, stability
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
-from simulator.theory import Ahead, MeansAhead
+from simulator.theory import Ahead, MeansAhead, Peak
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -106,6 +106,7 @@ def summarise(
     stage_names: Sequence[str],
     *,
     utilisations: Sequence[float],
+    peak: Peak | None = None,
     is_stationary: bool = True,
     usd_per_h: float | None = None,
     ahead: MeansAhead = NOTHING_OF_MEANS,
@@ -126,6 +127,8 @@ def summarise(
         In order.
     utilisations
         Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
+    peak
+        Of a load that changes over time.
     is_stationary
         Whether the rate is constant.
     usd_per_h
@@ -140,6 +143,7 @@ def summarise(
         mser5_of(averaged_batches(traces)) if is_stationary else None,
         pool.layout.queries,
         utilisations,
+        peak,
     )
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from simulator.base.formats import format_duration
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
@@ -96,6 +98,9 @@ class Money:
 
 UNPRICED = Money(None, NOTHING)
 
+#: An objective that is met is called missed by few replications at most once in so many runs: 2.5 %.
+MISSED = 40
+
 #: What is as it is, however long a load that is not carried goes on.
 LASTING = ("utilisation", "hottest", "cost")
 
@@ -185,11 +190,31 @@ def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bo
     missed = share.low > allowed
     decided = None if few or not (met or missed) else met
     reason = ""
-    if decided is None:
+    if few and _is_missed_however_few(objective, series, allowed):
+        decided = False
+        reason = f"{_FEW}, but were it met they would see so much in one case of {MISSED} (Markov's inequality)"
+    elif decided is None:
         reason = (
             _FEW if few else f"the share of bad queries, {share.low:.3g} to {share.high:.3g}, straddles {allowed:.3g}"
         )
     return Verdict(objective.text, decided, unit, value, low, high, share.to_dict(), reason)
+
+
+def _is_missed_however_few(objective: Objective, series: Series, allowed: float) -> bool:
+    """Whether a few replications say that more are bad than may be, whatever the law of their shares is.
+
+    Where at most ``allowed`` of the queries are bad on average, the share in a replication over that has a mean of at
+    most 1; so has the product over independent replications, and by Markov's inequality it is ``MISSED`` or more at
+    most once in so many runs (e-values: Vovk and Wang, 2021).
+    """
+    if objective.measure in ("failed_ratio", "availability"):
+        bad = ~series.finite
+    else:
+        bound = round(objective.bound / S_PER_NS)
+        bad = series.values >= bound if objective.measure == "quantile" else series.values > bound
+    ends = np.cumsum(series.layout.sizes)
+    shares = np.add.reduceat(bad, ends - series.layout.sizes, dtype=np.int64) / series.layout.sizes
+    return bool(bad.any() and np.prod(shares) >= MISSED * allowed ** len(shares))
 
 
 _FEW = f"fewer than {FEWEST_UNITS} replications to judge by"

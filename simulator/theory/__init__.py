@@ -22,6 +22,7 @@ from simulator.theory.estimate import (
     relaxation,
     stage_utilisations,
 )
+from simulator.theory.peak import Peak
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
 from simulator.theory.zero_load import constant_latencies_s, zero_load
 
@@ -38,6 +39,7 @@ __all__ = [
     "ExactCapacity",
     "Finding",
     "MeansAhead",
+    "Peak",
     "Prediction",
     "StageAhead",
     "busiest",

@@ -9,6 +9,7 @@ import numpy as np
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
+from simulator.theory.peak import Peak
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
@@ -48,6 +49,7 @@ class Estimate:
     predictions: tuple[Prediction, ...]
     relaxation: float  #: relaxation time of the busiest queue, in queries
     variability: float  #: dispersion of arrivals, and squared coefficient of variation of services at the bottleneck
+    peak: Peak | None = None  #: of a load that changes over time
 
     @property
     def utilisation(self) -> float:
@@ -63,7 +65,9 @@ class Estimate:
     def to_dict(self, names: Sequence[str]) -> paper.Paper:
         """As the reference of documents lays out."""
         stage, shard, replica = self.bottleneck
+        changing: paper.Changing = {} if self.peak is None else {"peak": self.peak.to_dict()}
         return {
+            **changing,
             "rate_per_s": self.rate_per_s,
             "bottleneck": {
                 "stage": names[stage],

@@ -55,6 +55,13 @@ class LinearStretch:
         """The highest rate."""
         return max(self.start_per_s, self.end_per_s)
 
+    def seconds_above(self, rate_per_s: float) -> float:
+        """How long the rate is above another one."""
+        low, high = sorted((self.start_per_s, self.end_per_s))
+        if low > rate_per_s:
+            return self.duration_s
+        return self.duration_s * (high - rate_per_s) / (high - low) if high > rate_per_s else 0.0
+
     def first(self, duration_s: float) -> LinearStretch:
         """The piece cut after a time."""
         part = duration_s / self.duration_s
@@ -86,6 +93,17 @@ class WaveStretch:
         """The highest rate."""
         reached = self.peak_to_mean if self.duration_s >= self.period_s / 4 else float(self._relative(self.duration_s))
         return self.mean_per_s * reached
+
+    def seconds_above(self, rate_per_s: float) -> float:
+        """How long the rate is above another one."""
+        depth, over = self.peak_to_mean - 1, rate_per_s / self.mean_per_s - 1
+        if over >= depth or over < -depth:
+            return self.duration_s if over < -depth else 0.0
+        rises = math.asin(over / depth) / (2 * math.pi)  # in periods; it falls half a period after -rises
+        whole, part = divmod(self.duration_s / self.period_s, 1.0)
+        spans = ((rises, 0.5 - rises), (1 + rises, 1.0)) if rises < 0 else ((rises, 0.5 - rises),)
+        inside = sum(max(0.0, min(part, end) - max(0.0, start)) for start, end in spans)
+        return self.period_s * (whole * (0.5 - 2 * rises) + inside)
 
     def first(self, duration_s: float) -> WaveStretch:
         """The piece cut after a time."""

@@ -195,13 +195,14 @@ def test_verdict_and_interval_cannot_disagree(groups, p, bound_s):
     asked = parse_objective(f"p{100 * p:g} < {bound_s:.9f}s")
     verdict = judge(asked, series, None, Interval(None), Share(0.0, 0.0, 0.0), Interval(None), False)
     bound = round(asked.bound * 1e9) / 1e9
-    if series.layout.units < 4:
-        assert verdict.met is None
+    if series.layout.units < 4:  # these may miss beyond doubt whatever the interval (test_peaks.py)
+        assert verdict.met is not True
+        return
     if verdict.met is True:
         assert found.high < bound * (1 + 1e-12) + 1e-12
     if verdict.met is False:
         assert found.low >= bound * (1 - 1e-12) - 1e-12
-    if verdict.met is None and series.layout.units >= 4:
+    if verdict.met is None:
         assert found.low <= bound * (1 + 1e-12)
         assert found.high >= bound * (1 - 1e-12)
 
