@@ -17,13 +17,17 @@ from typing import Any
 import click
 
 import simulator
+from simulator import testing
 from simulator.base.exit_codes import EXIT_CODES
 from simulator.cli import COMMANDS, group
+from simulator.core.columns import Columns
 from simulator.documents import schemas
 from simulator.scenario.described import catalogue
 from simulator.scenario.keys.explained import Key, Part, all_parts
 
 REFERENCE = Path(__file__).parent / "reference"
+#: What stands before the functions of the kit.
+KIT = "Strategies of [Hypothesis](https://hypothesis.readthedocs.io), and checks; pytest finds its plugin by itself."
 MADE = "<!-- made by docs/generated.py: make docs-pages -->\n"
 
 #: Pages of keys: name, title, and how the places begin that are on it.
@@ -236,7 +240,30 @@ def python() -> str:
         thing = getattr(simulator, name)
         kind = "autofunction" if inspect.isfunction(thing) else "autoclass"
         lines += [f".. {kind}:: simulator.{name}", *(["   :members:"] if kind == "autoclass" else []), ""]
+    lines += ["```", "", "## What happened to every query", ""]
+    lines += ["`Result.traces` has a trace a replication, by number:", "", "```{eval-rst}"]
+    lines += [".. autoclass:: simulator.core.trace.Trace", "   :members:", ""]
+    lines += ["```", "", "Its columns:", "", "| column | shape and meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {_escaped(said)} |" for name, said in commented(Columns).items()]
+    lines += [
+        "",
+        "## The kit: `simulator.testing`",
+        "",
+        "Strategies of [Hypothesis](https://hypothesis.readthedocs.io), and checks; pytest finds its plugin by itself.",
+        "",
+    ]
+    lines += ["```{eval-rst}"]
+    for name in testing.__all__:
+        kind = "autofunction" if inspect.isfunction(getattr(testing, name)) else "autoclass"
+        if name != "BOOK":
+            lines += [f".. {kind}:: simulator.testing.{name}", ""]
     return "\n".join([*lines, "```", ""])
+
+
+def commented(columns: type) -> dict[str, str]:
+    """The fields of a class by name, with the comment beside each."""
+    rows = (line.partition("#:") for line in inspect.getsource(columns).splitlines())
+    return {row.partition(":")[0].strip(): re.sub("; likewise.*", "", said.strip()) for row, mark, said in rows if mark}
 
 
 def anchor(name: str) -> str:
