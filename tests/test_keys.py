@@ -9,7 +9,9 @@ from click.testing import CliRunner
 from simulator.cli import group
 from simulator.report import keys as report
 from simulator.scenario import json_schema
-from simulator.scenario.keys.explained import all_parts, find_keys
+from simulator.scenario.keys.explained import OTHERS_SAY, all_parts, find_keys
+from simulator.scenario.not_modelled import NOT_MODELLED
+from simulator.scenario.slo import MEASURES
 
 PARTS = all_parts()
 KEYS = [key for part in PARTS for key in part.keys]
@@ -50,6 +52,23 @@ def test_a_key_is_found_as_it_is_asked_for():
     )
     assert find_keys("stages[2].routing.policy") == find_keys("stages.routing.policy") == find_keys("POLICY")
     assert find_keys("nothing") == []
+    assert find_keys("stages.ranking.routing.policy") == find_keys("stages.routing.policy")
+    assert [key.asked for key in find_keys("hardware.gpu.flops")] == ["hardware.name.flops"]
+    assert [key.asked for key in find_keys("lognormal.mean")] == ["lognormal.mean"]
+    for word in (*MEASURES, "p99", "p99.9", "stage.ranking.hottest", "SLO"):
+        assert find_keys(word)[-1].asked == "slos", word
+
+
+@pytest.mark.parametrize("word", OTHERS_SAY)
+def test_a_word_that_others_have_finds_the_key(word, shardsim):
+    assert find_keys(word)
+    assert shardsim("help", word)[0] == 0
+    assert word not in NOT_MODELLED
+
+
+def test_help_says_what_is_not_modelled(shardsim):
+    code, _, err = shardsim("help", "timeout")
+    assert (code, "timing out is not modelled in this version" in err) == (2, True)
 
 
 def test_editors_read_what_a_key_means():
@@ -78,7 +97,7 @@ def test_no_line_is_wider_than_the_terminal(width):
             0,
             ["which replica", "takes", "{policy: power_of_two, balancers: 20}", "refused"],
         ),
-        (["mean"], 0, ["6 keys are called 'mean'", "lognormal.mean"]),
+        (["mean"], 0, ["7 keys are called 'mean'", "lognormal.mean"]),
         (["run"], 0, ["run: {queries: 20k", "shardsim run --help"]),
         (["capacity"], 0, ["Usage: shardsim capacity"]),
         (["stages.rooting"], 2, ["no key is called 'stages.rooting'", "stages.routing"]),

@@ -24,6 +24,7 @@ def command(ctx: click.Context, wanted: str | None) -> None:
     """
     from simulator.report import keys
     from simulator.scenario.keys import explained
+    from simulator.scenario.not_modelled import not_modelled
 
     if wanted is None:
         click.echo(keys.listed(explained.all_parts(), answers.text_width()), nl=False)
@@ -38,6 +39,8 @@ def command(ctx: click.Context, wanted: str | None) -> None:
     elif named is not None:
         with click.Context(named, info_name=wanted, parent=ctx.find_root()) as of_command:
             click.echo(named.get_help(of_command))
+    elif not_modelled(wanted):
+        raise click.UsageError(f"{not_modelled(wanted)} is not modelled in this version: {wanted!r} is no key")
     else:
         near = explained.near_keys(wanted)
         hint = f"Did you mean {', '.join(near)}?" if near else "'shardsim help' lists all keys."

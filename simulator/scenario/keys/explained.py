@@ -17,6 +17,7 @@ from simulator.scenario.fields import exact_duration, plain_number
 from simulator.scenario.keys.table import TOP, base, rows
 from simulator.scenario.load import load_scenario
 from simulator.scenario.schema import json_schema
+from simulator.scenario.slo import MEASURES
 
 
 @dataclass(frozen=True)
@@ -94,21 +95,47 @@ class Part:
     keys: tuple[Key, ...]
 
 
+#: Words that others have for a key.
+OTHERS_SAY = {
+    **dict.fromkeys(("qps", "rps", "tps", "throughput", "request_rate", "arrival_rate"), "load.rate"),
+    **dict.fromkeys(("slo", "objective", "objectives", "sla", "targets"), "slos"),
+    **dict.fromkeys(("threads", "parallelism", "slots", "servers"), "stages.workers"),
+    **dict.fromkeys(("partitions", "fanout", "fan_out", "splits"), "stages.shards"),
+    **dict.fromkeys(("copies", "instances", "pods", "nodes"), "stages.replicas"),
+    **dict.fromkeys(("load_balancing", "load_balancer", "balancing", "policy"), "stages.routing"),
+    **dict.fromkeys(("top_k", "topk", "limit"), "stages.keep"),
+}
+
+
 def all_parts() -> tuple[Part, ...]:
     """All maps of a scenario file, from the outside inwards."""
     return tuple(_table().values())
 
 
 def find_keys(wanted: str) -> list[Key]:
-    """The keys that are meant: by place (``stages.routing``, ``load.rate``), by kind (``tree.trees``), or by name.
+    """The keys that are meant: by place (``stages.routing``, ``stages.ranking.routing``), kind (``tree.trees``), name.
+
+    What an objective may be of means ``slos``.
 
     >>> [key.place for key in find_keys("stages.routing.policy")]
     ['stages[].routing.policy']
     """
     plain = re.sub(r"\[[^]]*\]|\.\d+(?=\.|$)", "", wanted.strip()).casefold()
+    found = _found(plain) or _found(OTHERS_SAY.get(plain, ""))
+    measure = plain.rpartition(".")[2]
+    is_objective = measure in MEASURES or re.fullmatch(r"p\d[\d.]*", measure) is not None
+    if is_objective and plain not in [key.asked.casefold() for key in found]:
+        return found + _found("slos")
+    return found
+
+
+def _found(plain: str) -> list[Key]:
+    """By place or kind; else by place with the name of a stage or machine in it, by the end of a place, or by name."""
+    named = re.sub(r"^stages\.[^.]+\.", "stages.", re.sub(r"^hardware\.[^.]+", "hardware.name", plain))
     keys = [key for part in all_parts() for key in part.keys]
     for matches in (
         lambda key: plain in (key.asked.casefold(), _spoken(key.place)),
+        lambda key: named == _spoken(key.place),
         lambda key: _spoken(key.place).endswith(f".{plain}"),
         lambda key: key.name == plain,
     ):
