@@ -11,6 +11,7 @@ event in ``Lists``, and what each engine does for it.
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ WORKER, ENQUEUED, STARTED, FINISHED, ANSWERED = range(5)
 class Lists:
     """A replica as lists: the definition, slow and plain."""
 
-    def __init__(self, workers: int, response_ns: int, first_measured: int) -> None:
+    def __init__(self, workers: int, response_ns: int, first_measured: int, window_ns: tuple[int, int]) -> None:
         self.response_ns = response_ns
         self.first_measured = first_measured
         self.now = 0
@@ -47,6 +48,7 @@ class Lists:
         self.to_come: list[tuple[int, int, int]] = []  # (instant, kind, task or worker)
         self.kind = -1  # of the last event
         self.seen: list[list[int]] = []  # (tasks,) of WORKER to ANSWERED
+        self.window_ns = window_ns
         self.tasks = self.busy_ns = self.waiting_ns = self.longest_wait_ns = 0
 
     def send(self, instant: int, service_ns: int) -> None:
@@ -100,6 +102,12 @@ class Lists:
     def counters(self) -> tuple[int, int, int, int]:
         return self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns
 
+    def window_busy_ns(self, until_ns: int = LATE_NS) -> int:
+        """Nanoseconds of the window, one by one, in which workers serve those that have started."""
+        spans = [(seen[STARTED], seen[STARTED] + ns) for seen, ns in zip(self.seen, self.service_ns, strict=True)]
+        instants = range(self.window_ns[0], min(self.window_ns[1], until_ns))
+        return sum(0 <= start <= now < finish for now in instants for start, finish in spans)
+
 
 class ReferenceReplica:
     """The reference engine's Replica and its Clock, without the rest of a run."""
@@ -144,6 +152,10 @@ class ReferenceReplica:
     def counters(self) -> tuple[int, int, int, int]:
         record = self.model.record
         return record.tasks[0], record.busy_ns[0], record.waiting_ns[0], record.longest_wait_ns[0]
+
+    @property
+    def window_busy_ns(self) -> int:
+        return self.model.record.window_busy_ns[0]
 
 
 class CompiledReplica:
@@ -194,17 +206,32 @@ class CompiledReplica:
 
     @property
     def counters(self) -> tuple[int, int, int, int]:
-        return tuple(self.run.kept.counters[:, 0].tolist())
+        tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, _ = self.run.kept.counters[:, 0].tolist()
+        return tasks, inside_ns + across_ns, waiting_ns, longest_wait_ns
+
+    @property
+    def window_busy_ns(self) -> int:
+        counters = self.run.kept.counters[:, 0]
+        return int(counters[records.INSIDE] + counters[records.PARTLY])
 
 
-def plan_of(workers: int, response_ns: int, first_measured: int, arrival_ns: Any, service_ns: Any, **more: Any) -> Plan:
+def plan_of(
+    workers: int,
+    response_ns: int,
+    first_measured: int,
+    window_ns: tuple[int, int],
+    arrival_ns: Any,
+    service_ns: Any,
+    **more: Any,
+) -> Plan:
     """Tasks of one replica: a task's service time is its query's work, in ns."""
     part = StageParts(
         candidates=Law.constant(1.0), time=Law.constant(1.0), workers=workers, response=Law.constant(float(response_ns))
     )
     first_measured = min(first_measured, len(arrival_ns) - 1)
     arrivals, work = np.array(arrival_ns, dtype=np.int64), np.array(service_ns, dtype=np.float64)
-    return assemble([part], arrivals, work, first_measured=first_measured, **more)
+    plan = assemble([part], arrivals, work, first_measured=first_measured, **more)
+    return dataclasses.replace(plan, window_begin_ns=window_ns[0], window_end_ns=window_ns[1])
 
 
 class ReplicaMachine(RuleBasedStateMachine):
@@ -212,9 +239,15 @@ class ReplicaMachine(RuleBasedStateMachine):
 
     lists: Lists
 
-    @initialize(workers=st.integers(1, 3), response_ns=st.integers(0, 2), first_measured=st.integers(0, 2))
-    def begin(self, workers: int, response_ns: int, first_measured: int) -> None:
-        self.same = (workers, response_ns, first_measured)
+    @initialize(
+        workers=st.integers(1, 3),
+        response_ns=st.integers(0, 2),
+        first_measured=st.integers(0, 2),
+        begin_ns=st.integers(0, 4),
+        length_ns=st.integers(0, 12),
+    )
+    def begin(self, workers: int, response_ns: int, first_measured: int, begin_ns: int, length_ns: int) -> None:
+        self.same = (workers, response_ns, first_measured, (begin_ns, begin_ns + length_ns))
         self.arrival_ns: list[int] = []
         capacity = plan_of(*self.same, [LATE_NS] * MOST_TASKS, [1] * MOST_TASKS)
         self.lists = Lists(*self.same)
@@ -229,8 +262,10 @@ class ReplicaMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.arrival_ns) + 3 <= MOST_TASKS)
     @rule(gap_ns=st.integers(0, 3), services_ns=st.lists(st.integers(1, 4), min_size=1, max_size=3))
     def send(self, gap_ns: int, services_ns: list[int]) -> None:
-        """Tasks are sent at one instant, now or soon."""
+        """Tasks are sent at one instant, now or soon; those that are measured not before the window."""
         instant = self.earliest_ns + gap_ns
+        if len(self.arrival_ns) + len(services_ns) > self.lists.first_measured:
+            instant = max(instant, self.lists.window_ns[0])
         for service_ns in services_ns:
             self.arrival_ns.append(instant)
             for one in (self.lists, *self.engines):
@@ -264,6 +299,8 @@ class ReplicaMachine(RuleBasedStateMachine):
         assert engine.served == self.lists.served, f"{name}: who is served by which worker"
         assert engine.seen == self.lists.seen, f"{name}: workers and instants of tasks"
         assert engine.counters == self.lists.counters, f"{name}: counters"
+        if not any(worker is not None for worker in engine.served):  # what runs is counted when it starts or finishes
+            assert engine.window_busy_ns == self.lists.window_busy_ns(), f"{name}: busy time inside the window"
 
     @invariant()
     def looking_ahead_finds_the_same(self) -> None:
@@ -288,3 +325,5 @@ class ReplicaMachine(RuleBasedStateMachine):
         if plan.first_measured == expected.first_measured:
             found = (trace.tasks[0], trace.busy_ns[0], trace.waiting_ns[0], trace.longest_wait_ns[0])
             assert found == expected.counters, "looking ahead: counters"
+            inside_ns = expected.window_busy_ns(plan.end_ns)
+            assert trace.window_busy_ns[0] == inside_ns, "looking ahead: busy time inside the window"

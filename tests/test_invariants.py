@@ -133,6 +133,9 @@ TAMPERED = {
     "I39": (without_row(10), {"query": 3, "stage": 0, "copies": 1, "shards": 2}),
     "I40": (column("critical_enqueue_ns", (1, 3), more(1)), {"query": 3, "stage": 1}),
     "I41": (of_tasks("state", (3, 1), RUNNING), {"query": 3, "stage": 0, "shard": 1, "state": RUNNING}),
+    "I42": (lambda trace: dataclasses.replace(trace, window_end_ns=99), {"window_ns": (3, 99), "of_the_plan": (3, 24)}),
+    "I43": (column("window_busy_ns", 4, 22), {"replica": 4, "window_busy_ns": 22, "workers": 1, "watched_ns": 21}),
+    "I44": (column("window_busy_ns", 4, more(-1)), {"replica": 4}),
 }
 
 

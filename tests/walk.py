@@ -216,6 +216,7 @@ class Walk:
         done[: plan.first_measured] = False
         wait, busy = (table.start_ns - table.enqueue_ns), (table.finish_ns - table.start_ns)
         columns = np.zeros((4, plan.replicas), dtype=np.int64)
+        inside = self.inside()
         for query, column in np.argwhere(done):
             replica = table.replica[query, column]
             columns[0, replica] += 1
@@ -228,6 +229,8 @@ class Walk:
             np.where(completion >= 0, COMPLETE, UNFINISHED).astype(np.int8),
             plan.first_measured,
             plan.measured,
+            plan.window_begin_ns,
+            plan.window_end_ns,
             self.close,
             self.leave,
             self.given,
@@ -238,9 +241,26 @@ class Walk:
             np.zeros((0, plan.queries), dtype=np.int8),
             *columns,
             np.zeros(plan.replicas, dtype=np.int64),
+            inside,
             self.rows(),
             0,
         )
+
+    def inside(self) -> Any:
+        """(replicas,) time served in the window: the area below the number of tasks in service, step by step."""
+        plan, table = self.plan, self.table
+        busy = np.zeros(plan.replicas, dtype=np.int64)
+        last = min(plan.window_end_ns, int(plan.arrival_ns[-1]) + plan.drain_ns)
+        for replica in range(plan.replicas):
+            mine = (table.replica == replica) & (table.start_ns >= 0)
+            finish = np.where(table.finish_ns < 0, last, table.finish_ns)[mine].tolist()
+            steps = sorted([(at, 1) for at in table.start_ns[mine].tolist()] + [(at, -1) for at in finish])
+            serving, since = 0, plan.window_begin_ns
+            for at, step in [*steps, (last, 0)]:
+                until = min(max(at, since), max(last, since))
+                busy[replica] += serving * (until - since)
+                serving, since = serving + step, until
+        return busy
 
     def rows(self) -> Tasks:
         """The table, a row a task that was sent."""

@@ -26,6 +26,7 @@ from simulator.core.plan import (
     System,
     bits_for,
     frozen,
+    window_of,
 )
 
 ONE = Law.constant(1.0)
@@ -85,7 +86,10 @@ def assemble(
     work_law: Law = ONE,
     machine_factor: F8 | None = None,
 ) -> Plan:
-    """Return the Plan of these stages and queries; the parameters are those of ``lay_out`` and ``complete``."""
+    """Return the Plan of these stages and queries; the parameters are those of ``lay_out`` and ``complete``.
+
+    The window is that of a number of queries.
+    """
     return complete(
         lay_out(parts, work_law),
         arrival_ns,
@@ -163,6 +167,7 @@ def complete(
     seed: int = 0,
     replication: int = 0,
     first_measured: int = 0,
+    window_ns: tuple[int, int] | None = None,
     drain_ns: int = NEVER_NS,
     arrival_kind: int = ARRIVE_POISSON,
     arrival_dispersion: float = 1.0,
@@ -171,7 +176,8 @@ def complete(
 ) -> Plan:
     """Return the Plan of a system with the queries of a replication; all from ``first_measured`` on are measured.
 
-    ``machine_factor``: (all replicas,) float64; all ones if not given.
+    ``machine_factor``: (all replicas,) float64; all ones if not given. ``window_ns``: begin and end of the window, of
+    a run of a duration; else that of a number of queries.
 
     Raises
     ------
@@ -182,6 +188,8 @@ def complete(
     assert 0 <= first_measured < queries, "at least one query is measured"
     assert arrival_ns[0] >= 0 and bool(np.all(arrival_ns[1:] >= arrival_ns[:-1])), "arrivals are sorted"
     check_sizes(system, queries)
+    begin_ns, until_ns = window_of(arrival_ns, first_measured) if window_ns is None else window_ns
+    assert 0 <= begin_ns <= min(until_ns, arrival_ns[first_measured]), "what is measured arrives inside the window"
     return Plan(
         **{field.name: getattr(system, field.name) for field in fields(System)},
         seed=seed,
@@ -192,6 +200,8 @@ def complete(
         rate_per_s=rate_per_s,
         first_measured=first_measured,
         measured=queries - first_measured,
+        window_begin_ns=begin_ns,
+        window_end_ns=until_ns,
         drain_ns=drain_ns,
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),

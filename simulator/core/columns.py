@@ -74,13 +74,15 @@ class Columns:
     The critical task of a query and stage is the one whose answer closed the stage; its enqueue, waiting and service
     time are kept, and its response (network) time follows: latency of a stage = request + critical wait + service +
     response + merge, to the nanosecond. Counters of replicas count the tasks of measured queries whole, at their
-    finish, wherever it falls.
+    finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each as long as it is served inside the window.
     """
 
     arrival_ns: I8  #: (queries,)
     outcome: NDArray[np.int8]  #: (queries,) of UNFINISHED, COMPLETE, ...
     first_measured: int
     measured: int
+    window_begin_ns: int
+    window_end_ns: int
     close_ns: I8  #: (stages, queries) instant of the closing answer
     leave_ns: I8  #: (stages, queries) after the merge
     candidates: F8  #: (stages, queries) candidates scored for the query, over all shards; -1: not entered
@@ -95,6 +97,7 @@ class Columns:
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
     wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody
+    window_busy_ns: I8  #: (replicas,) time that workers served anybody inside the window, whoever's task it was
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
 

@@ -26,6 +26,14 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     if (trace.first_measured, trace.measured) != (plan.first_measured, plan.measured):
         case = {"first measured": trace.first_measured, "measured": trace.measured}
         yield _violation("I02", {**case, "of the plan": (plan.first_measured, plan.measured)})
+    window_ns, of_plan = (trace.window_begin_ns, trace.window_end_ns), (plan.window_begin_ns, plan.window_end_ns)
+    if window_ns != of_plan:
+        yield _violation("I42", {"window_ns": window_ns, "of_the_plan": of_plan})
+    watched_ns = max(0, plan.watched_until_ns - plan.window_begin_ns)
+    workers = np.repeat(plan.stages["workers"], plan.stages["shards"] * plan.stages["replicas"])
+    busy, place = trace.window_busy_ns, {"replica": np.arange(plan.replicas)}
+    wrong = (busy < 0) | (busy > workers * watched_ns)
+    yield from _at("I43", wrong, place, window_busy_ns=busy, workers=workers, watched_ns=np.full_like(busy, watched_ns))
     yield from _funnel(plan, trace)
     for stage in range(len(plan.stages)):
         yield from _instants(trace, stage)
@@ -282,6 +290,12 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     inside = (tasks.replica >= 0) & (tasks.replica < plan.replicas)  # else I24 is broken
     done = tasks.some((tasks.finish_ns >= 0) & (tasks.query >= plan.first_measured) & inside)
     busy, wait = done.finish_ns - done.start_ns, done.start_ns - done.enqueue_ns
+    started = tasks.some((tasks.start_ns >= 0) & (tasks.replica >= 0) & (tasks.replica < plan.replicas))
+    ends = np.where(started.finish_ns < 0, plan.watched_until_ns, started.finish_ns)
+    served = np.minimum(ends, plan.watched_until_ns) - np.maximum(started.start_ns, plan.window_begin_ns)
+    inside_ns = np.zeros(plan.replicas, dtype=np.int64)
+    np.add.at(inside_ns, started.replica, np.maximum(served, 0))
+    counted_ns = trace.window_busy_ns
     place = {"replica": np.arange(plan.replicas)}
     for number, name, put, values in (
         ("I32", "tasks", np.add, np.ones_like(busy)),
@@ -292,3 +306,4 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
         expected, counted = np.zeros(plan.replicas, dtype=np.int64), getattr(trace, name)
         put.at(expected, done.replica, values)
         yield from _at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
+    yield from _at("I44", counted_ns != inside_ns, place, counted=counted_ns, of_its_tasks=inside_ns)

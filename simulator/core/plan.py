@@ -87,6 +87,8 @@ RUN = np.dtype(
         ("replication", np.int64),
         ("first_measured", np.int64),
         ("end_ns", np.int64),  # what would happen later does not
+        ("window_begin_ns", np.int64),
+        ("watched_until_ns", np.int64),  # end of the window, or of the run if that is earlier
         ("stage_bits", np.int64),
         ("shard_bits", np.int64),
         ("worker_bits", np.int64),
@@ -163,6 +165,8 @@ class Plan(System):
     rate_per_s: float  #: mean rate of the load while it is measured; a trace's own
     first_measured: int  #: index of the first measured query; those before warm up
     measured: int  #: number of measured queries; those after ``first_measured + measured`` do not exist
+    window_begin_ns: int  #: the window, [begin, end): utilisation and rates are of it; not after the first measured
+    window_end_ns: int  #: equal to its begin: nothing is said of rates
     drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
     arrival_ns: I8  #: (queries,) non-decreasing, >= 0
     work: F8  #: (queries,) work factor, >= 0
@@ -179,6 +183,11 @@ class Plan(System):
         """Last instant of the run: what would happen later does not."""
         return min(NEVER_NS, int(self.arrival_ns[-1]) + self.drain_ns)
 
+    @property
+    def watched_until_ns(self) -> int:
+        """Until when a worker may be busy in the window."""
+        return min(self.window_end_ns, self.end_ns)
+
     def run_row(self) -> Rows:
         """Return (1,) RUN: the numbers of the plan that kernels take."""
         row = np.zeros(1, dtype=RUN)
@@ -190,7 +199,23 @@ class Plan(System):
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
         arrival_ns, work = frozen(self.arrival_ns[:count]), frozen(self.work[:count])
-        return replace(self, arrival_ns=arrival_ns, work=work, first_measured=0, measured=count)
+        return replace(self, arrival_ns=arrival_ns, work=work).measured_from(0)
+
+    def measured_from(self, first: int) -> Plan:
+        """The plan with all queries from this one on measured, in their window."""
+        begin_ns, end_ns = window_of(self.arrival_ns, first)
+        measured = self.queries - first
+        return replace(self, first_measured=first, measured=measured, window_begin_ns=begin_ns, window_end_ns=end_ns)
+
+
+def window_of(arrival_ns: I8, first_measured: int) -> tuple[int, int]:
+    """The window of a number of queries: from the first measured arrival, as long as that many mean gaps.
+
+    >>> window_of(np.array([3, 10, 12, 18]), 1)
+    (10, 22)
+    """
+    first_ns, last_ns, measured = int(arrival_ns[first_measured]), int(arrival_ns[-1]), len(arrival_ns) - first_measured
+    return first_ns, first_ns + (last_ns - first_ns) * measured // max(1, measured - 1)
 
 
 def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:

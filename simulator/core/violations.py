@@ -62,6 +62,9 @@ INVARIANTS = {
         Invariant("I39", "S1", "a stage that is entered sends a copy to each of its shards"),
         Invariant("I40", "S4", "the critical task is enqueued a request latency after its sending"),
         Invariant("I41", "S1", "without a cut of the drain every copy is in a state that nothing leaves"),
+        Invariant("I42", "S1", "the window is the plan's"),
+        Invariant("I43", "S5", "workers are never busier than the window is long"),
+        Invariant("I44", "S5", "busy time inside the window is that of all tasks, whoever's"),
     )
 }
 

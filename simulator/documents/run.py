@@ -41,7 +41,7 @@ class Critical(TypedDict):
 
 
 class Utilisation(TypedDict):
-    """Of the replicas of a stage."""
+    """Of the replicas of a stage: the part of the window in which their workers are busy, with anybody's tasks."""
 
     mean: parts.Interval  #: over all replicas
     max: float | None  #: of the busiest; null: no time passed
@@ -74,6 +74,7 @@ class Stage(TypedDict):
     service_s: parts.Interval  #: mean over all tasks
     longest_wait_s: float  #: of any task
     utilisation: Utilisation  #: busy time of workers
+    demand: paper.MeanAndMax  #: work of the load's mean rate over what workers can do, by arithmetic; may exceed 1
     candidates: Candidates  #: of a query
     largest_over_mean_share: float  #: of the shards; 1: an even split
 

@@ -38,11 +38,12 @@ class Load:
     rate_per_s: float  #: mean rate while measured, expected; a trace's own
     rate: RateFunction | None  #: over time, warm-up included, of this replication; None: a trace has none
     work: F8 | None = None  #: of each query, where a trace says it
+    window_ns: tuple[int, int] | None = None  #: of a duration, its begin and end; None: that of a number of queries
 
     def head(self, count: int) -> Load:
         """The first arrivals, all of them measured."""
         work = None if self.work is None else self.work[:count]
-        return replace(self, arrival_ns=self.arrival_ns[:count], work=work, first_measured=0)
+        return replace(self, arrival_ns=self.arrival_ns[:count], work=work, first_measured=0, window_ns=None)
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,8 @@ def _timed(scenario: Scenario, replication: int) -> Load:
             f"no query arrives in the {format_duration(duration_s)} that are measured; raise the rate or run longer"
         )
         raise refusal(scenario, "load", message)
-    return Load(arrival_ns, first, sum(piece.arrivals for piece in pieces) / duration_s, rate)
+    window_ns = ns(warm_s), ns(warm_s + duration_s)
+    return Load(arrival_ns, first, sum(piece.arrivals for piece in pieces) / duration_s, rate, window_ns=window_ns)
 
 
 def warmup_s(scenario: Scenario, duration_s: float) -> float:
@@ -297,7 +299,7 @@ def own_rate(timestamp_s: F8) -> float:
 
 
 def _trace_load(scenario: Scenario, replication: int) -> Load:
-    run = scenario.run
+    run, window_ns = scenario.run, None
     assert isinstance(scenario.load.arrivals, scenarios.TraceArrivals)
     trace = scenario.load.arrivals.trace()
     rows = len(trace.timestamp_s)
@@ -312,7 +314,8 @@ def _trace_load(scenario: Scenario, replication: int) -> Load:
             takes, lasts = apart(format_duration, warm_s + run.duration_s, float(arrival_ns[-1]) / NS_PER_S)
             message = f"warm-up and duration take {takes}; the trace lasts {lasts}"
             raise refusal(scenario, "run.duration", message)
-        first, end = (int(i) for i in np.searchsorted(arrival_ns, [ns(warm_s), ns(warm_s + run.duration_s)]))
+        window_ns = ns(warm_s), ns(warm_s + run.duration_s)
+        first, end = (int(i) for i in np.searchsorted(arrival_ns, window_ns))
     else:
         if run.warmup_s is not None:
             first = int(np.searchsorted(arrival_ns, ns(run.warmup_s)))
@@ -328,7 +331,7 @@ def _trace_load(scenario: Scenario, replication: int) -> Load:
         message = f"no row of the trace ({rows} rows) is left to measure after {first} of warm-up"
         raise refusal(scenario, "run", f"{message}. Shorten the warm-up, or replay a longer trace")
     work = None if trace.work is None else trace.work[:end]
-    return Load(arrival_ns[:end], first, rate_per_s, None, work)
+    return Load(arrival_ns[:end], first, rate_per_s, None, work, window_ns)
 
 
 def refusal(scenario: Scenario, path: str, message: str) -> ScenarioError:

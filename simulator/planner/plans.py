@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class Plans:
             else:
                 work = law.quantiles(draws.series(seed, replication, draws.WORK, queries))
             work.flags.writeable = False
-        return self._completed(replication, arrivals.arrival_ns, work, arrivals.first_measured, arrivals.rate_per_s)
+        return self._completed(replication, replace(arrivals, work=work))
 
     def load(self, replication: int = 0) -> loads.Load:
         """The load of a replication, drawn. Raises as ``make_load`` does."""
@@ -86,7 +86,8 @@ class Plans:
         """
         if rate_per_s is None:
             rate_per_s = loads.expected_per_s(self.scenario, replication)
-        return self._completed(replication, np.zeros(1, dtype=np.int64), np.ones(1), 0, rate_per_s, is_own=False)
+        one = loads.Load(np.zeros(1, dtype=np.int64), 0, rate_per_s, None, np.ones(1))
+        return self._completed(replication, one, is_own=False)
 
     def extent(self) -> loads.Extent:
         """How many queries a replication has, ``extents.extent_of``.
@@ -106,29 +107,22 @@ class Plans:
         except PlanTooLarge as error:
             raise loads.refusal(self.scenario, "", f"{error}; make the scenario smaller") from error
 
-    def _completed(
-        self,
-        replication: int,
-        arrival_ns: plan.I8,
-        work: plan.F8,
-        first_measured: int,
-        rate_per_s: float,
-        is_own: bool = True,
-    ) -> plan.Plan:
+    def _completed(self, replication: int, load: loads.Load, is_own: bool = True) -> plan.Plan:
         """``is_own``: with the measurements of the replication, where it has its own."""
-        self._check(len(arrival_ns))
+        self._check(len(load.arrival_ns))
         run = self.scenario.run
         return complete(
             make_system(self.scenario, replication) if self.scenario.samples and is_own else self.system,
-            arrival_ns,
-            work,
+            load.arrival_ns,
+            load.work,
             seed=run.seed,
             replication=replication,
-            first_measured=first_measured,
+            first_measured=load.first_measured,
+            window_ns=load.window_ns,
             drain_ns=plan.NEVER_NS if run.drain_s is None else ns(run.drain_s),
             arrival_kind=ARRIVALS.get(self.scenario.load.arrivals.kind, plan.ARRIVE_PLUGGED),
             arrival_dispersion=loads.dispersion(self.scenario),
-            rate_per_s=rate_per_s,
+            rate_per_s=load.rate_per_s,
             machine_factor=machines.machine_factors(self.scenario, replication),
         )
 

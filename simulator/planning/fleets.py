@@ -14,7 +14,7 @@ from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED,
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 from simulator.scenario.slo import Objective
-from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_utilisations
+from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_demands
 
 #: What may be searched: what a fleet is made of.
 SEARCHED = ("stages", "hardware", "catalogue")
@@ -237,7 +237,7 @@ def _busy(part: Part, slo: Objective, is_lost: bool) -> float:
 
 def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[float, float]]]:
     """At one query a second, by replication and stage: of the busiest replica, and the mean."""
-    return [stage_utilisations(plans.outline(replication, 1.0)) for replication in replications]
+    return [stage_demands(plans.outline(replication, 1.0)) for replication in replications]
 
 
 def _setting(value: object) -> Setting:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.core.columns import COMPLETE
-from simulator.core.trace import COUNTERS, QUERY_COLUMNS, Trace
+from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 from simulator.documents import parts, run
 from simulator.planning.sides import Side
 from simulator.running.doctor import memory
@@ -133,7 +133,7 @@ def _columns(file: Path, document: run.Run) -> Columns:
     try:
         with opened(str(file)) as source, zipfile.ZipFile(source) as archive:
             _refuse_large(file, archive)
-            for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS):
+            for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS, *WINDOW):
                 columns[name] = _array(archive, name)
     except FileNotFoundError:
         raise _wrong(file, "is missing; run it again") from None
@@ -147,10 +147,14 @@ def _columns(file: Path, document: run.Run) -> Columns:
         raise _wrong(file, "is broken; run it again") from None
     queries, stages = columns["replication"].size, len(document["stages"])
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
+    if np.any(columns["window_begin_ns"] < 0) or np.any(columns["window_end_ns"] < columns["window_begin_ns"]):
+        raise _wrong(file, _FOREIGN)
     for name, column in columns.items():
         shape: tuple[int, ...] = (queries,)
         if name in COUNTERS:
             shape = (len(document["provenance"]["replications"]), replicas)
+        elif name in WINDOW:
+            shape = (len(document["provenance"]["replications"]),)
         elif name in QUERY_COLUMNS and name not in OF_WHOLE_QUERIES:
             shape = (stages, queries)
         kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
@@ -195,6 +199,8 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             raise _wrong(file, _FOREIGN)
         traces[int(number[first])] = Trace(
             first_measured=warmup,
+            window_begin_ns=int(columns["window_begin_ns"][row]),
+            window_end_ns=int(columns["window_end_ns"][row]),
             measured=len(measured) - warmup,
             stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),
             task_table=None,

@@ -16,7 +16,7 @@ from simulator.documents import parts, run
 from simulator.planner.fleet import S_PER_H
 from simulator.running.run import Result
 from simulator.scenario import parse_objective
-from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
+from simulator.stats.figures import S_PER_NS, Pool, Within, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
@@ -109,11 +109,11 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
     first = 0
     for at, stage in enumerate(side.document["stages"]):
         replicas = stage["shards"] * stage["replicas"]
-        busy_ns = np.array([trace.busy_ns[first : first + replicas].sum() for trace in pool.traces])
+        busy_ns = np.array([trace.window_busy_ns[first : first + replicas].sum() for trace in pool.traces])
         first += replicas
         name = f"stage.{stage['name']}"
         by_name |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.")
-        used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"])
+        used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"]).at_most_1()
         why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
         by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
     return by_name | _money(side, pool, by_name["completed"].figure)
@@ -126,11 +126,8 @@ def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Me
     mean = ratio_left_out(_sums(layout, known), _sums(layout, finite)).scaled(S_PER_NS)
     unsaid = _unsaid(side.document["latency_s"]["mean"], mean)
     unfinished = unsaid if finite.all() else "some queries never finished, so the mean is not known"
-    good = finite
-    if side.good is not None:
-        bound_ns = round(side.good[0] / S_PER_NS)
-        good = latency.values <= bound_ns if side.good[1] else latency.values < bound_ns
-    rates = {"completed": _rate(pool, finite), "goodput": _rate(pool, good)}
+    good = None if side.good is None else (round(side.good[0] / S_PER_NS), side.good[1])
+    rates = {"completed": _rate(pool, None), "goodput": _rate(pool, good)}
     return {
         "mean": Measure("s", LOWER, mean, reason=unfinished),
         **_percentiles(pool, latency, None, percentiles, ""),
@@ -159,16 +156,19 @@ def _percentiles(
     return by_name
 
 
-def _rate(pool: Pool, wanted: Any) -> LeftOut:
-    """Queries per second, of those wanted: (queries,) bool."""
-    sizes = pool.layout.sizes
-    return ratio_left_out(_sums(pool.layout, wanted) / sizes * (sizes - 1), pool.windows_s())
+def _rate(pool: Pool, within: Within | None) -> LeftOut:
+    """Queries per second, of those that are complete inside the window and within a latency."""
+    return ratio_left_out(_by_replication(pool.layout, pool.completed(within)), pool.windows_s())
 
 
 def _sums(layout: Layout, amounts: Any) -> F8:
     """(replications,) sums of amounts a query."""
-    sums = layout.by_unit(amounts)
-    return sums if layout.replications > 1 else sums.sum(keepdims=True)
+    return _by_replication(layout, layout.by_block(amounts))
+
+
+def _by_replication(layout: Layout, of_blocks: F8) -> F8:
+    """(replications,) sums of amounts a block."""
+    return layout.sum_blocks(of_blocks) if layout.replications > 1 else of_blocks.sum(keepdims=True)
 
 
 def _money(side: Side, pool: Pool, completed: LeftOut) -> dict[str, Measure]:

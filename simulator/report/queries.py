@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.core.columns import COMPLETE, UNFINISHED
 from simulator.core.plan import F8, I8
-from simulator.core.trace import COUNTERS, QUERY_COLUMNS, Trace
+from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 
 #: Queries that are turned into text at a time: memory does not depend on how many there are.
 CHUNK = 10_000
@@ -32,8 +32,8 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
     """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
     ``replication`` and ``measured`` (queries,); the columns of the Trace, (queries,) or (stages, queries), in ns;
-    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), and what the plan says
-    of requests, (stages,).
+    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), the window,
+    (replications,), and what the plan says of requests, (stages,).
     """
     ordered = [traces[replication] for replication in sorted(traces)]
 
@@ -43,6 +43,8 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         if name == "measured":
             return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
         columns = [getattr(trace, name) for trace in ordered]
+        if name in WINDOW:
+            return np.array(columns, dtype=np.int64)
         if name in COUNTERS:
             return np.stack(columns)
         if len(columns) == 1:
@@ -50,7 +52,7 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS):
+        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS, *WINDOW):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
 

@@ -77,10 +77,11 @@ def _stages(result: run.Run) -> Any:
                 text.duration(stage["service_s"]["value"]),
                 text.ratio(use["mean"]["value"]),
                 text.ratio(use["max"]),
+                text.ratio(stage["demand"]["max"]),
             ]
         )
     columns = ["stage", "shards x replicas x workers", "candidates", "latency", tail, "task wait", "task service"]
-    return text.table([*columns, "utilisation", "hottest"], rows)
+    return text.table([*columns, "utilisation", "hottest", "demand"], rows)
 
 
 def _critical(result: run.Run) -> Any:
@@ -128,7 +129,7 @@ def _theory(theory: paper.Theory) -> list[str]:
     bottleneck = theory["bottleneck"]
     where = f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
     lines = [
-        f"theory: bottleneck {where} at utilisation {text.ratio(bottleneck['utilisation'])}; "
+        f"theory: bottleneck {where} at demand {text.ratio(bottleneck['utilisation'])}; "
         f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
     lines += [f"        {line}" for line in peak_lines(theory)]

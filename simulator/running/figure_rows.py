@@ -29,6 +29,7 @@ def _figures(document: run.Figures) -> Iterator[tuple[str, str, parts.Unit, part
         yield name, "service mean", "s", stage["service_s"]
         yield name, "utilisation", "ratio", used["mean"]
         yield name, "hottest", "ratio", {"value": used["max"], "low": None, "high": None}
+        yield name, "demand", "ratio", {"value": stage["demand"]["max"], "low": None, "high": None}
 
 
 def _latency(of: str, what: str, durations: parts.Latency) -> Iterator[tuple[str, str, parts.Unit, parts.Interval]]:

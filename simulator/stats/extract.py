@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core.columns import COMPLETE
 from simulator.core.plan import F8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
-from simulator.stats.figures import S_PER_NS, hottest_of
+from simulator.stats.figures import S_PER_NS, completed_in, count_completed, hottest_of, is_within
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import InFlight, Stability, mser5, stability
-from simulator.stats.summary import NOTHING_OF_MEANS, first_on_latency, rates
+from simulator.stats.summary import NOTHING_OF_MEANS, first_on_latency, rates, within_ns
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
 from simulator.theory import MeansAhead
 
@@ -30,7 +31,8 @@ class Extract:
     stage_latency: dict[int, F8]  #: by stage, of those with an objective: (measured,)
     busy_s: F8  #: (stages,) mean over replicas, those of a lost machine left out
     replica_busy_s: dict[int, F8]  #: by stage, of those with an objective: (replicas,)
-    window_s: float  #: from the first measured arrival to the last
+    window_s: float  #: length of the window, inside which busy times and rates are counted
+    completed: NDArray[np.int8]  #: (queries,) as ``completed_in``
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
 
@@ -46,15 +48,16 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
         of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
     busy_s, of_replicas = [], {}
     for view in stage_views(plan):
-        busy_ns = trace.busy_ns[view.replica_slice]
+        busy_ns = trace.window_busy_ns[view.replica_slice]
         busy_s.append(float(busy_ns.sum(dtype=np.float64)) / view.replicas_in_all * S_PER_NS)
         if view.index in stages:
             of_replicas[view.index] = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
-    window_s = float(trace.arrival_ns[last] - trace.arrival_ns[first]) * S_PER_NS
+    window_s = (trace.window_end_ns - trace.window_begin_ns) * S_PER_NS
     in_flight = InFlight(trace)
     grown = in_flight.at(last) - in_flight.at(first)
     tasks = plan.queries * plan.shards
-    return Extract(first, latency, of_stages, np.array(busy_s), of_replicas, window_s, grown, tasks)
+    completed = completed_in(trace)
+    return Extract(first, latency, of_stages, np.array(busy_s), of_replicas, window_s, completed, grown, tasks)
 
 
 class Extracts:
@@ -97,7 +100,7 @@ class Extracts:
         return Series(np.concatenate([one.stage_latency[at] for one in self.extracts]), self.layout)
 
     def windows_s(self) -> F8:
-        """(replications,) seconds from the first measured arrival to the last."""
+        """(replications,) length of the window in seconds."""
         return np.array([one.window_s for one in self.extracts])
 
     def busy_s(self, stage: str) -> F8:
@@ -124,7 +127,7 @@ class Extracts:
         assert objective.stage is not None
         of_stage = self.ahead.stage(self.stage_names.index(objective.stage))
         ahead = of_stage.hottest if objective.measure == "hottest" else of_stage.utilisation
-        return ratio_interval(*self.used_s(objective), ahead).at_least_0()
+        return ratio_interval(*self.used_s(objective), ahead).within_0_and_1()
 
     def stability(self) -> Stability:
         """Whether the load is carried."""
@@ -149,7 +152,7 @@ class Extracts:
 
     def verdicts(self, objectives: Sequence[Objective], is_saturated: bool) -> list[Verdict]:
         """Judge objectives, in order, as a summary does."""
-        _, completed, goodput = rates(self.layout, self.windows_s(), self.whole, first_on_latency(objectives))
+        _, completed, goodput = self._rates(first_on_latency(objectives))
         money = Money(self.usd_per_h, completed)
         verdicts = []
         for objective in objectives:
@@ -163,6 +166,18 @@ class Extracts:
             mean = self.mean(objective.stage)
             verdicts.append(judge(objective, series, utilisation, mean, failed, goodput, is_saturated, money))
         return verdicts
+
+    def _rates(self, within: Objective | None) -> tuple[Interval, Interval, Interval]:
+        """Offered, completed and good queries per second."""
+        completed, bound = self._counts([one.completed for one in self.extracts]), within_ns(within)
+        good = completed
+        if bound is not None:
+            good = self._counts([one.completed[is_within(one.latency, bound)] for one in self.extracts])
+        return rates(self.layout, self.windows_s(), completed, good)
+
+    def _counts(self, completed: Sequence[NDArray[np.int8]]) -> F8:
+        parts = [count_completed(some, int(size)) for some, size in zip(completed, self.layout.sizes, strict=True)]
+        return np.concatenate(parts)
 
     def used_s(self, objective: Objective) -> tuple[F8, F8]:
         """(replications,) busy time that an objective on a stage is about, and the time that there was."""

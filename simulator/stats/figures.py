@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
-from simulator.stats.share import Layout
+from simulator.stats.share import BLOCKS, Layout
 from simulator.theory import NOTHING_AHEAD, Ahead, StageAhead
 
 S_PER_NS = 1e-9
@@ -59,6 +60,33 @@ def figure(series: Series, percentiles: Sequence[float], ahead: Ahead = NOTHING_
         {key_of(percent): series.quantile(part_of(percent)).scaled(S_PER_NS) for percent in percentiles},
         None if np.isnan(largest) else largest,
     )
+
+
+#: A latency in ns, and whether it may be reached.
+Within = tuple[int, bool]
+
+
+def completed_in(trace: Trace) -> NDArray[np.int8]:
+    """(queries,) in which of the window's equal parts, as many as blocks, a query is completed; BLOCKS: in none."""
+    begin_ns, end_ns, parts = trace.window_begin_ns, trace.window_end_ns, min(BLOCKS, trace.measured)
+    per_ns, completed = parts / max(1, end_ns - begin_ns), np.empty(len(trace.arrival_ns), dtype=np.int8)
+    for first in range(0, len(completed), AT_A_TIME):
+        at = slice(first, first + AT_A_TIME)
+        done_ns = trace.completion_ns[at]
+        inside = (trace.outcome[at] == COMPLETE) & (done_ns >= begin_ns) & (done_ns < end_ns)
+        completed[at] = np.where(inside, np.minimum((done_ns - begin_ns) * per_ns, parts - 1), BLOCKS)
+    return completed
+
+
+def count_completed(completed: NDArray[np.int8], measured: int) -> F8:
+    """(blocks of one replication,) how many queries, of ``completed_in`` or of some of it, each part has."""
+    return np.bincount(completed, minlength=BLOCKS)[: min(BLOCKS, measured)].astype(np.float64)
+
+
+def is_within(latency_ns: NDArray[Any], within: Within) -> NDArray[np.bool_]:
+    """Which latencies are good."""
+    bound_ns, may_reach = within
+    return np.asarray(latency_ns <= bound_ns if may_reach else latency_ns < bound_ns)
 
 
 class Pool:
@@ -112,9 +140,21 @@ class Pool:
         return series
 
     def windows_s(self) -> F8:
-        """(replications,) seconds from the first measured arrival to the last."""
-        ends = [(trace.arrival_ns[-1] - trace.arrival_ns[trace.first_measured]) for trace in self.traces]
-        return np.array(ends, dtype=np.float64) * S_PER_NS
+        """(replications,) length of the window in seconds."""
+        return np.array([trace.window_end_ns - trace.window_begin_ns for trace in self.traces]) * S_PER_NS
+
+    @cached_property
+    def _completed_in(self) -> list[NDArray[np.int8]]:
+        return [completed_in(trace) for trace in self.traces]
+
+    def completed(self, within: Within | None) -> F8:
+        """(blocks,) queries, whoever's, completed in equal parts of each window; ``within`` a latency, if given."""
+        counts = []
+        for trace, completed in zip(self.traces, self._completed_in, strict=True):
+            if within is not None:
+                completed = completed[is_within(trace.completion_ns - trace.arrival_ns, within)]
+            counts.append(count_completed(completed, trace.measured))
+        return np.concatenate(counts)
 
 
 def _latency_of(stage: int | None) -> Column:
@@ -150,6 +190,7 @@ class StageFigures:
     longest_wait_s: float
     utilisation: Interval  #: mean over replicas, those of a lost machine left out
     hottest: float | None  #: utilisation of the replica that was busiest over all replications
+    demand: tuple[float, float]  #: mean over replicas and of the busiest, by arithmetic; may exceed 1
     hottest_shard: int
     hottest_replica: int
     candidates_in: Interval
@@ -180,6 +221,7 @@ class StageFigures:
                 "max": self.hottest,
                 "max_at": {"shard": self.hottest_shard, "replica": self.hottest_replica},
             },
+            "demand": {"mean": self.demand[0], "max": self.demand[1]},
             "candidates": {"in": self.candidates_in.to_dict(), "out": self.candidates_out.to_dict()},
             "largest_over_mean_share": self.largest_over_mean_share,
         }
@@ -191,10 +233,11 @@ def stage_figures(
     name: str,
     latency: Figure,
     used: Interval,
+    demand: tuple[float, float],
     percentiles: Sequence[float],
     ahead: StageAhead,
 ) -> StageFigures:
-    """The figures of a stage; ``latency`` and ``used``, its utilisation, are known already."""
+    """The figures of a stage; ``latency``, ``used``, its utilisation, and ``demand`` are known already."""
     parts = _durations(stage.index, stage.shards)
     means = {
         "critical_wait": ahead.critical_wait,
@@ -216,6 +259,7 @@ def stage_figures(
         workers=stage.workers,
         latency=latency,
         utilisation=used,
+        demand=demand,
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
@@ -224,9 +268,13 @@ def stage_figures(
 
 def utilisation(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> Interval:
     """Mean over the replicas of a stage that take tasks; ``ahead``: what is known of it without the sample."""
-    busy_s = np.array([trace.busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
-    used_s, offered_s = busy_s.sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers
-    return ratio_interval(used_s, offered_s, ahead).at_least_0()
+    used_s, offered_s = _busy_s(pool, stage).sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers
+    return ratio_interval(used_s, offered_s, ahead).within_0_and_1()
+
+
+def _busy_s(pool: Pool, stage: StageView) -> F8:
+    """(replications, replicas) busy time inside the window."""
+    return np.array([trace.window_busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
 
 
 def hottest_of(busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
@@ -236,13 +284,12 @@ def hottest_of(busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD) -> tuple
     ``ahead``: what is known of it without the sample.
     """
     replica = int(busy_s.sum(axis=0).argmax())
-    return replica, ratio_interval(busy_s[:, replica], offered_s, ahead).at_least_0()
+    return replica, ratio_interval(busy_s[:, replica], offered_s, ahead).within_0_and_1()
 
 
 def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """As ``hottest_of``, of a stage."""
-    busy_s = np.array([trace.busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
-    return hottest_of(busy_s, pool.windows_s() * stage.workers, ahead)
+    return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers, ahead)
 
 
 def _durations(stage: int, shards: int) -> dict[str, Column]:

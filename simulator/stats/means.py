@@ -41,6 +41,11 @@ class Interval:
         """The interval of what cannot be negative."""
         return self if self.low is None else replace(self, low=max(0.0, self.low))
 
+    def within_0_and_1(self) -> Interval:
+        """The interval of a share, which is neither negative nor above 1."""
+        value, low, high = (None if x is None else min(1.0, max(0.0, x)) for x in (self.value, self.low, self.high))
+        return replace(self, value=value, low=low, high=high)
+
     def scaled(self, factor: float) -> Interval:
         """The interval in another unit; ``factor`` > 0."""
         value, low, high = (None if x is None else x * factor for x in (self.value, self.low, self.high))

@@ -54,6 +54,10 @@ class LeftOut:
         """The figure in another unit; ``factor`` > 0."""
         return LeftOut(self.value * factor, self.without * factor)
 
+    def at_most_1(self) -> LeftOut:
+        """The figure of a share: rounding takes it no further than 1."""
+        return LeftOut(float(np.minimum(self.value, 1.0)), np.minimum(self.without, 1.0))
+
     @property
     def spread(self) -> F8:
         """(replications,) deviations whose squares sum up to the jackknife's variance."""

@@ -99,6 +99,11 @@ class Layout:
         """Sum ``counts`` (blocks,) over each unit: (units,)."""
         return self.sum_blocks(counts).astype(np.int64)
 
+    def in_blocks(self, amounts: F8) -> F8:
+        """Share ``amounts`` (replications,) out to the blocks of each, equally: (blocks,)."""
+        blocks = np.minimum(BLOCKS, self.sizes)
+        return np.repeat(amounts / blocks, blocks)
+
     def sum_blocks(self, sums: NDArray[np.generic]) -> F8:
         """Sum ``sums`` (blocks,) over each unit: (units,) float64."""
         return np.bincount(self.unit_of_block, sums, minlength=self.units).astype(np.float64)

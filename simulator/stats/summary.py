@@ -16,6 +16,7 @@ from simulator.stats.figures import (
     Figure,
     Pool,
     StageFigures,
+    Within,
     figure,
     hottest,
     part_of,
@@ -28,7 +29,7 @@ from simulator.stats.quantiles import Quantile, Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import SATURATED, Stability, averaged_batches, growth_of, mser5_of, stability
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
-from simulator.theory import Ahead, MeansAhead, Peak
+from simulator.theory import Ahead, MeansAhead, Peak, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -150,14 +151,14 @@ def summarise(
     money = Money(usd_per_h, whole.completed)
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, {}, whole, is_saturated, money)
     stages = []
-    for stage, name in zip(stage_views(plan), stage_names, strict=True):
+    for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
         # one latency at a time is kept: what is said of it is said before the next
         of_stage = ahead.stage(stage.index)
         latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
         used = utilisation(pool, stage, of_stage.utilisation)
         both = {"utilisation": used, "hottest": hottest(pool, stage, of_stage.hottest)[1]}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, both, whole, is_saturated, money)
-        stages.append(stage_figures(pool, stage, name, latency, used, percentiles, of_stage))
+        stages.append(stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
     tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
@@ -197,7 +198,7 @@ def _whole(pool: Pool, within: Objective | None, percentiles: Sequence[float], a
     latency = pool.latency(None)
     figures = figure(latency, percentiles, ahead)
     return _Whole(
-        *rates(pool.layout, pool.windows_s(), latency, within),
+        *rates(pool.layout, pool.windows_s(), pool.completed(None), pool.completed(within_ns(within))),
         latency.share(math.inf, inclusive=True),
         figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
@@ -244,32 +245,22 @@ def first_on_latency(objectives: Sequence[Objective]) -> Objective | None:
     return next((one for one in objectives if one.stage is None and one.measure in on), None)
 
 
-def rates(
-    layout: Layout, window_s: F8, latency: Series, within: Objective | None
-) -> tuple[Interval, Interval, Interval]:
-    """Offered, completed and good queries per second: (n - 1) / window, times the share of them.
+def within_ns(within: Objective | None) -> Within | None:
+    """What good output is within, by the objective on it."""
+    return None if within is None else (round(within.bound / S_PER_NS), within.measure == "share_within")
 
-    ``window_s``: (replications,). Good is what ends within the bound of an objective on latency.
+
+def rates(layout: Layout, windows_s: F8, completed: F8, good: F8) -> tuple[Interval, Interval, Interval]:
+    """Offered, completed and good queries per second: what is counted inside the window, over its length.
+
+    ``windows_s``: (replications,) seconds. ``completed``, ``good``: (blocks,) counts, of equal parts of each window.
     """
-    if window_s.sum() <= 0:
+    if windows_s.sum() <= 0:
         return NOTHING, NOTHING, NOTHING
-    offered = ratio_interval(layout.sizes - 1, window_s)
-    good = latency.finite
-    if within is not None:
-        bound_ns = round(within.bound / S_PER_NS)
-        good = latency.values <= bound_ns if within.measure == "share_within" else latency.values < bound_ns
-    intervals = []
-    for wanted in (latency.finite, good):
-        if layout.replications > 1:
-            counts = layout.by_block(wanted)
-            parts = layout.sum_blocks(counts) / layout.unit_sizes
-            deviations = counts - float(counts.sum()) / layout.queries * layout.block_sizes
-            intervals.append(ratio_interval(parts * (layout.sizes - 1), window_s, deviations=deviations).at_least_0())
-        else:
-            assert offered.value is not None
-            counts = layout.by_block(wanted)
-            intervals.append(mean_interval(counts, layout.block_sizes, layout).scaled(offered.value))
-    return offered, intervals[0], intervals[1]
+    offered = ratio_interval(layout.sizes, windows_s)
+    lengths_s = layout.in_blocks(windows_s)
+    done, well = (mean_interval(counts, lengths_s, layout).at_least_0() for counts in (completed, good))
+    return offered, done, well
 
 
 def _unsupported(whole: Figure, latency: Series) -> list[str]:

@@ -20,7 +20,7 @@ from simulator.theory.estimate import (
     estimate,
     has_drawn_machines,
     relaxation,
-    stage_utilisations,
+    stage_demands,
 )
 from simulator.theory.peak import Peak
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
@@ -51,7 +51,7 @@ __all__ = [
     "little",
     "means_ahead",
     "relaxation",
-    "stage_utilisations",
+    "stage_demands",
     "stretched",
     "times_wider",
     "zero_load",

@@ -87,8 +87,8 @@ def busiest(plan: Plan) -> float:
     return max(float(utilisation_of(stage, plan.rate_per_s).max()) for stage in stages_of(plan))
 
 
-def stage_utilisations(plan: Plan) -> list[tuple[float, float]]:
-    """Utilisation in each stage, by arithmetic: of its busiest replica, and the mean over those that take tasks."""
+def stage_demands(plan: Plan) -> list[tuple[float, float]]:
+    """Demand in each stage, which may exceed 1: of its busiest replica, and the mean over those that take tasks."""
     pairs = []
     for stage in stages_of(plan):
         each = utilisation_of(stage, plan.rate_per_s)

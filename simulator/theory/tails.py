@@ -16,7 +16,7 @@ import numpy as np
 from simulator.core.laws import Law
 from simulator.core.plan import F8, RANDOM, RESPONSE, ROUND_ROBIN, Plan
 from simulator.theory.closed_forms import EXACT, closed_forms
-from simulator.theory.estimate import stage_utilisations, utilisation_of
+from simulator.theory.estimate import stage_demands, utilisation_of
 from simulator.theory.queues import erlang_c
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
 
@@ -107,7 +107,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     """
     stages = stages_of(plan)
     pieces = [_pieces(stage, plan.rate_per_s) for stage in stages]
-    used = stage_utilisations(plan)
+    used = stage_demands(plan)
     exact = _exact(plan, stages, max(busiest for busiest, _ in used)) if is_stationary else {}
     of_stages = []
     for stage, own, (_, busy) in zip(stages, pieces, used, strict=True):
@@ -226,7 +226,11 @@ def _ahead(pieces: Sequence[_Piece], measured: int) -> Ahead:
 
 def _by_arithmetic(ahead: Ahead, busy: float | None) -> Ahead:
     """A utilisation, known where the sample does not say it; else what is measured is that of the run."""
-    return replace(ahead, exact=busy, law="arithmetic") if ahead.is_carried_by_few and busy is not None else ahead
+    return (
+        replace(ahead, exact=min(1.0, busy), law="arithmetic")
+        if ahead.is_carried_by_few and busy is not None
+        else ahead
+    )
 
 
 def _known(ahead: Ahead, exact: tuple[float, str] | None) -> Ahead:

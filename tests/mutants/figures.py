@@ -80,6 +80,26 @@ def percentiles_are_of_many_queries() -> None:
         assert later == np.mean(values > np.median(values)), "the share of later queries"
 
 
+def rates_are_of_the_window() -> None:
+    """unit/test_window.py: what is served and completed inside the window, of a busy and of an overloaded server."""
+    for rate in (0.9, 1.6):
+        traces, plan = _traces(rate, NEVER_NS)
+        served_ns = completed = length_ns = 0
+        for trace in traces:
+            first_ns, last_ns = int(trace.arrival_ns[25]), int(trace.arrival_ns[-1])
+            end_ns = first_ns + (last_ns - first_ns) * 100 // 99
+            length_ns += end_ns - first_ns
+            for done_ns, time_ns in zip(trace.close_ns[0].tolist(), trace.critical_service_ns[0].tolist(), strict=True):
+                served_ns += max(0, min(end_ns, done_ns) - max(first_ns, done_ns - time_ns))
+                completed += first_ns <= done_ns < end_ns
+        found = summarise(traces, plan, [], [50], ["one"], utilisations=[rate])
+        per_s, used = found.completed_per_s.value, found.stages[0].utilisation.value
+        with law("T9"):
+            assert per_s is not None and math.isclose(per_s, completed / length_ns * 1e9), f"{per_s:.4g}/s completed"
+            assert used is not None and math.isclose(used, served_ns / length_ns), f"{used:.3g} utilised"
+            assert found.stages[0].hottest == used, f"the one replica is {found.stages[0].hottest:.3g} utilised"
+
+
 def verdicts_are_the_intervals() -> None:
     """unit/test_stats.py: a bound beyond the interval is decided, one within it is not."""
     rng = np.random.default_rng(4)

@@ -1,8 +1,8 @@
 """Shards in lockstep are simulated once: an exact shortcut.
 
 Two shards of a stage do everything at the same time if their tasks take the same time (nothing is drawn a task, their
-shares and machines are equal) and all tasks of a query go to the replicas of equal index. The sending to shard after
-shard only shifts one against the other. Then a class of such shards is one column of a smaller Plan.
+shares and machines are equal) and all tasks of a query go to the replicas of equal index. Then a class of such shards
+is one column of a smaller Plan.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.core.features import features_of, may_lockstep
 from simulator.core.plan import F8, I8, Plan, frozen
-from simulator.engines.compiled.wide import LAST, MEMBERS, SUM
+from simulator.engines.compiled.wide import LAST, MEMBERS
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Lockstep:
     """A Plan of classes of shards, and what it takes to say of every shard what was seen of its class."""
 
     plan: Plan  #: with one shard a class
-    lanes: I8  #: (3, classes of all stages) MEMBERS, LAST, SUM
+    lanes: I8  #: (2, classes of all stages) MEMBERS, LAST
     replica_of: I8  #: (all replicas of the original plan,) index among those of ``plan``
 
 
@@ -59,9 +59,7 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         members = np.bincount(class_of, minlength=classes)
         last = np.zeros(classes, dtype=np.int64)
         np.maximum.at(last, class_of, np.arange(shards))
-        index_sum = np.zeros(classes, dtype=np.int64)
-        np.add.at(index_sum, class_of, np.arange(shards))
-        lanes.append(np.stack([members, last, index_sum]))
+        lanes.append(np.stack([members, last]))
         row["first_shard"] = sum(len(part) for part in share)
         row["first_replica"] = before
         row["shards"] = classes
@@ -77,5 +75,5 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         share=frozen(np.concatenate(share)),
         machine_factor=frozen(np.concatenate(machine_factor)),
     )
-    assert (MEMBERS, LAST, SUM) == (0, 1, 2)
+    assert (MEMBERS, LAST) == (0, 1)
     return Lockstep(smaller, frozen(np.concatenate(lanes, axis=1), np.int64), np.concatenate(replica_of))

@@ -8,7 +8,7 @@ from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.recorder import count_task
-from simulator.engines.compiled.records import T_FINISH, Given, Kept
+from simulator.engines.compiled.records import ACROSS, INSIDE, T_FINISH, Given, Kept
 
 
 @passage
@@ -35,7 +35,8 @@ def on_finish(
     copies[row]["finish_ns"] = now
     if query >= run[0]["first_measured"]:
         start_ns = copies[row]["start_ns"]
-        count_task(kept.counters, at, now - start_ns, start_ns - copies[row]["enqueue_ns"])
+        where = INSIDE if now <= run[0]["watched_until_ns"] else ACROSS
+        count_task(kept.counters, where, at, now - start_ns, start_ns - copies[row]["enqueue_ns"])
     if kept.table.shape[1] > 0:
         kept.table[T_FINISH, copies[row]["table"]] = now
     answer_ns = now + response_of(run, given.laws, given.parts, given.points, stage, query, shard)

@@ -6,6 +6,7 @@ from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import service_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
+from simulator.engines.compiled.recorder import count_part
 from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Given, Kept
 
 
@@ -60,6 +61,8 @@ def on_start(
         )
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
+        if copies[row]["query"] < run[0]["first_measured"] or finish_ns > run[0]["watched_until_ns"]:
+            count_part(kept.counters, run, at, now, finish_ns)
         if finish_ns <= end_ns:
             key = (at << run[0]["worker_bits"]) | worker
             happen(clock, events, finish_ns, rules.FINISH, key, row, copies[row]["generation"])

@@ -15,9 +15,11 @@ from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
 from simulator.core.service import fill_factors, fill_responses, has_own_factor, same_factor, service_ns
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
-from simulator.engines.compiled.recorder import count_task, keep_close
+from simulator.engines.compiled.recorder import count_part, count_task, keep_close
 from simulator.engines.compiled.records import (
+    ACROSS,
     ANSWERS,
+    INSIDE,
     LISTS,
     Given,
     Kept,
@@ -139,7 +141,7 @@ def narrow(
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     workers = stages[stage]["workers"]
     first_replica, first_worker = stages[stage]["first_replica"], given.modes[stage]["first_worker"]
-    end_ns = given.run[0]["end_ns"]
+    end_ns, until_ns = given.run[0]["end_ns"], given.run[0]["watched_until_ns"]
     is_counted = query >= given.run[0]["first_measured"]
     enqueue_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
@@ -161,8 +163,12 @@ def narrow(
         answer_ns = min(finish_ns + wholes[work.RESPONDING, task], NEVER_NS)
         wholes[work.ANSWERED, task] = answer_ns
         waited = start_ns - enqueue_ns
-        if is_counted and finish_ns <= end_ns:
-            count_task(kept.counters, replica, service, waited)
+        if is_counted and finish_ns <= until_ns:
+            count_task(kept.counters, INSIDE, replica, service, waited)
+        else:
+            count_part(kept.counters, given.run, replica, start_ns, finish_ns)
+            if is_counted and finish_ns <= end_ns:
+                count_task(kept.counters, ACROSS, replica, service, waited)
         total = rules.add(total, answer_ns - now)
         if answer_ns >= last_ns:
             last_ns = answer_ns

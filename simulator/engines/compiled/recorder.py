@@ -5,16 +5,24 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, Rows
 from simulator.core.work import ANSWERED, FINISHED, REPLICA, WAITED, WORKER
 from simulator.engines.compiled import records
-from simulator.engines.compiled.records import BUSY, LONGEST, TASKS, WAITING, Kept
+from simulator.engines.compiled.records import LONGEST, PARTLY, TASKS, WAITING, Kept
 
 
 @passage
-def count_task(counters: I8, replica: int, busy_ns: int, waited_ns: int) -> None:
-    """Add one finished task to the counters of its replica."""
+def count_task(counters: I8, where: int, replica: int, service_ns: int, waited_ns: int) -> None:
+    """Add one finished task of a measured query to the counters of its replica; ``where``: INSIDE or ACROSS."""
     counters[TASKS, replica] += 1
-    counters[BUSY, replica] = rules.add(counters[BUSY, replica], busy_ns)
+    counters[where, replica] = rules.add(counters[where, replica], service_ns)
     counters[WAITING, replica] = rules.add(counters[WAITING, replica], waited_ns)
     counters[LONGEST, replica] = max(counters[LONGEST, replica], waited_ns)
+
+
+@passage
+def count_part(counters: I8, run: Rows, replica: int, start_ns: int, finish_ns: int) -> None:
+    """Add what a started task is served inside the window; not of one that is in INSIDE."""
+    served_ns = min(finish_ns, run[0]["watched_until_ns"]) - max(start_ns, run[0]["window_begin_ns"])
+    if served_ns > 0:
+        counters[PARTLY, replica] = rules.add(counters[PARTLY, replica], served_ns)
 
 
 @passage

@@ -30,7 +30,7 @@ class Given(NamedTuple):
     entering: I8  #: who they are
     work: F8
     modes: Rows  #: (stages,) MODE
-    lanes: I8  #: (3, classes of shards) of ``lockstep``
+    lanes: I8  #: (2, classes of shards) of ``lockstep``
 
 
 class Kept(NamedTuple):
@@ -48,9 +48,12 @@ class Kept(NamedTuple):
 CLOSE, LEAVE, CRITICAL_ENQUEUE, CRITICAL_WAIT, CRITICAL_SERVICE, ANSWER_SUM = range(6)
 INSTANTS = 6
 
-#: Rows of ``Kept.counters``, as in a Trace; ``wasted_ns`` of today's plans is 0.
-TASKS, BUSY, WAITING, LONGEST = range(4)
-COUNTERS = 4
+#: Rows of ``Kept.counters``. A service time of a measured query that is wholly inside the window is in INSIDE; of
+#: another, in ACROSS; of all but the first, what is inside the window is in PARTLY. So what happens to most tasks is
+#: counted once: INSIDE + ACROSS are the measured ones, INSIDE + PARTLY is all that is inside the window. ``wasted_ns``
+#: of today's plans is 0.
+TASKS, WAITING, LONGEST, INSIDE, ACROSS, PARTLY = range(6)
+COUNTERS = 6
 
 #: Rows of ``Kept.table``, as in ``Tasks``.
 (T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER, T_ENQUEUE, T_START, T_FINISH, T_ANSWER, T_STATE) = (

@@ -13,6 +13,7 @@ from simulator.core.calling import Calls
 from simulator.core.columns import Tasks
 from simulator.core.features import features_of, may_look_ahead
 from simulator.core.plan import CANDIDATES, CONSTANT, I8, NEVER_NS, NONE, ROLES, Plan, Rows
+from simulator.core.rules import MOST_NS
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
@@ -223,12 +224,16 @@ class Run:
                     kept.counters[records.TASKS, first : first + int(row["shards"])] = kept.counters[
                         records.TASKS, first
                     ]
-        tasks, busy_ns, waiting_ns, longest_wait_ns = kept.counters[:, self.lockstep.replica_of]
+        counters = kept.counters[:, self.lockstep.replica_of]
+        tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = counters
+        busy_ns = inside_ns + np.minimum(across_ns, MOST_NS - inside_ns)
         return Trace(
             arrival_ns=plan.arrival_ns,
             outcome=kept.outcome,
             first_measured=plan.first_measured,
             measured=plan.measured,
+            window_begin_ns=plan.window_begin_ns,
+            window_end_ns=plan.window_end_ns,
             close_ns=instants[records.CLOSE],
             leave_ns=instants[records.LEAVE],
             candidates=np.broadcast_to(kept.candidates, shape),
@@ -243,6 +248,7 @@ class Run:
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
             wasted_ns=np.zeros_like(busy_ns),
+            window_busy_ns=inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns),
             task_table=Tasks.sorted(kept.table[:, : int(self.clock["copies"][0])]) if kept.table.size else None,
             events=int(self.clock["events"][0]),
         )

@@ -8,11 +8,11 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.service import has_own_factor, same_factor, service_ns
 from simulator.core.work import ALONE, ANSWERED, FACTOR, FINISHED, REPLICA, RESPONDING, SERVICE, WAITED, WORKER
-from simulator.engines.compiled.recorder import count_task, keep_close, keep_tasks
-from simulator.engines.compiled.records import BUSY, LONGEST, TASKS, WAITING, Given, Kept
+from simulator.engines.compiled.recorder import count_part, count_task, keep_close, keep_tasks
+from simulator.engines.compiled.records import ACROSS, INSIDE, LONGEST, TASKS, WAITING, Given, Kept
 
-#: Rows of ``lanes``: shards in the class, the highest of their indices in the stage, and the sum of the indices.
-MEMBERS, LAST, SUM = range(3)
+#: Rows of ``lanes``: shards in the class, and the highest of their indices in the stage.
+MEMBERS, LAST = range(2)
 
 
 @passage
@@ -59,7 +59,7 @@ def wide(
         stage,
         modes[stage]["first_worker"],
         enqueued_ns,
-        0 if in_lanes else send_ns,
+        send_ns,
         replica,
         service,
         response_ns,
@@ -70,13 +70,11 @@ def wide(
         free_ns,
         has_table or end_ns != NEVER_NS,
     )
-    if query >= given.run[0]["first_measured"]:
-        count(stages, stage, end_ns, replica, service, waited, finished, kept.counters)
     if has_table:
         keep_tasks(kept.table, clock, query, stages, stage, enqueued_ns, end_ns, first_task, wholes)
     if in_lanes:
         first_lane = stages[stage]["first_shard"]
-        close_ns, critical, total = close_lanes(given.lanes, first_lane, shards, answered, now, send_ns)
+        close_ns, critical, total = close_lanes(given.lanes, first_lane, shards, answered, now)
         lane = 0
         while given.lanes[LAST, first_lane + lane] != critical:
             lane += 1
@@ -84,6 +82,7 @@ def wide(
         close_ns, critical = closing(shards, answered)
         total = sum_since(shards, answered, now, close_ns)
         lane = critical
+    count(given, kept, stage, query, enqueued_ns, close_ns, replica, service, waited)
     if close_ns <= end_ns:
         enqueue_ns = enqueued_ns + critical * send_ns
         keep_close(kept, stage, query, close_ns, critical, enqueue_ns, waited[lane], service[lane], total)
@@ -174,25 +173,45 @@ def serve(
 
 @passage
 def count(
-    stages: Rows, stage: int, end_ns: int, replica: I8, service: I8, waited: I8, finished: I8, counters: I8
+    given: Given,
+    kept: Kept,
+    stage: int,
+    query: int,
+    enqueued_ns: int,
+    close_ns: int,
+    replica: I8,
+    service: I8,
+    waited: I8,
 ) -> None:
-    """Add the tasks of a query that finish until ``end_ns`` to the counters of their replicas."""
-    shards, replicas, first = stages[stage]["shards"], stages[stage]["replicas"], stages[stage]["first_replica"]
+    """Add the tasks of a query to the counters of their replicas: as measured, and as far as inside the window."""
+    run, counters, row = given.run, kept.counters, given.stages[stage]
+    shards, replicas, send_ns = row["shards"], row["replicas"], row["send_ns"]
+    first, beyond, end_ns = row["first_replica"], row["first_replica"] + shards, run[0]["end_ns"]
+    is_counted, is_across = query >= run[0]["first_measured"], close_ns > run[0]["watched_until_ns"]
+    if not is_counted or is_across:
+        if close_ns > run[0]["window_begin_ns"] and enqueued_ns < run[0]["watched_until_ns"]:
+            for shard in range(shards):
+                at = first + shard * replicas + (replica[shard] if replicas > 1 else 0)
+                start_ns = enqueued_ns + shard * send_ns + waited[shard]
+                count_part(counters, run, at, start_ns, start_ns + service[shard])
+        if not is_counted:
+            return
+    where = ACROSS if is_across else INSIDE
     if replicas == 1 and end_ns == NEVER_NS:
-        beyond = first + shards
-        tasks, busy_ns = counters[TASKS, first:beyond], counters[BUSY, first:beyond]
+        tasks, service_ns = counters[TASKS, first:beyond], counters[where, first:beyond]
         waiting_ns, longest_wait_ns = counters[WAITING, first:beyond], counters[LONGEST, first:beyond]
         tasks[0] += 1  # every replica has as many: told to the others when the run is over
         for shard in range(shards):
-            busy_ns[shard] = rules.add(busy_ns[shard], service[shard])
+            service_ns[shard] = rules.add(service_ns[shard], service[shard])
         for shard in range(shards):
             waiting_ns[shard] = rules.add(waiting_ns[shard], waited[shard])
         for shard in range(shards):
             longest_wait_ns[shard] = max(longest_wait_ns[shard], waited[shard])
         return
     for shard in range(shards):
-        if finished[shard] <= end_ns:
-            count_task(counters, first + shard * replicas + replica[shard], service[shard], waited[shard])
+        if enqueued_ns + shard * send_ns + waited[shard] + service[shard] <= end_ns:
+            at = first + shard * replicas + (replica[shard] if replicas > 1 else 0)
+            count_task(counters, where, at, service[shard], waited[shard])
 
 
 @passage
@@ -222,23 +241,19 @@ def sum_since(shards: int, answered: I8, enter_ns: int, last_ns: int) -> int:
 
 
 @kernel
-def close_lanes(lanes: I8, first: int, classes: int, answered: I8, enter_ns: int, send_ns: int) -> tuple[int, int, int]:
+def close_lanes(lanes: I8, first: int, classes: int, answered: I8, enter_ns: int) -> tuple[int, int, int]:
     """Last answer, its shard, and the sum of answer - enter, of a stage whose columns are classes in lockstep.
 
-    ``lanes``: see ``lockstep``; ``first``: the stage's in it. ``answered`` (classes,) int64 without the sending.
+    ``lanes``: see ``lockstep``; ``first``: the stage's in it. ``answered``: (classes,) int64.
     """
     last = -1
     shard = -1
     total = enter_ns - enter_ns
     for lane in range(classes):
-        there = answered[lane] + lanes[LAST, first + lane] * send_ns
-        if there > last or (there == last and lanes[LAST, first + lane] > shard):
-            last = there
+        if answered[lane] > last or (answered[lane] == last and lanes[LAST, first + lane] > shard):
+            last = answered[lane]
             shard = lanes[LAST, first + lane]
-        since = answered[lane] - enter_ns
-        sending = lanes[SUM, first + lane] * send_ns
-        if float(since) * lanes[MEMBERS, first + lane] + float(sending) < rules.MOST_NS / 2:
-            total = rules.add(total, since * lanes[MEMBERS, first + lane] + sending)
-        else:
-            total = rules.MOST_NS
+        since, members = answered[lane] - enter_ns, lanes[MEMBERS, first + lane]
+        is_known = float(since) * members < rules.MOST_NS / 2
+        total = rules.add(total, since * members) if is_known else rules.MOST_NS
     return last, shard, total

@@ -302,11 +302,13 @@ class Replica:
             stage = copy.gather.stage
             copy.step(copy_states.STARTED)
             copy.worker, copy.start_ns = worker, clock.now
-            yield At(clock, clock.now + stage.service_ns(copy), FINISH, key)
+            service_ns = stage.service_ns(copy)
+            record.start(self.index, clock.now, service_ns)
+            yield At(clock, clock.now + service_ns, FINISH, key)
             copy.step(copy_states.FINISHED)
             copy.finish_ns = clock.now
             heappush(self.free, worker)
-            _, wait_ns, service_ns = copy.times()
+            _, wait_ns, _ = copy.times()
             record.finish(copy.gather.query, self.index, wait_ns, service_ns)
             answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
             At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)

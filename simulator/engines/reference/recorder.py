@@ -21,6 +21,7 @@ class Recorder:
         stages, queries = len(plan.stages), plan.queries
         self.plan = plan
         self.first_measured = plan.first_measured
+        self.begin_ns, self.until_ns = plan.window_begin_ns, plan.watched_until_ns
         self.outcome = np.full(queries, UNFINISHED, dtype=np.int8)
         self.close_ns = _absent(stages, queries)
         self.leave_ns = _absent(stages, queries)
@@ -35,10 +36,17 @@ class Recorder:
         self.busy_ns = [0] * plan.replicas
         self.waiting_ns = [0] * plan.replicas
         self.longest_wait_ns = [0] * plan.replicas
+        self.window_busy_ns = [0] * plan.replicas
 
     def enter(self, stage: int, query: int, candidates: float) -> None:
         """A query enters a stage."""
         self.candidates[stage, query] = candidates
+
+    def start(self, replica: int, now: int, service_ns: int) -> None:
+        """A service begins, of any task: it keeps a worker busy, as far as inside the window."""
+        served_ns = min(now + service_ns, self.until_ns) - max(now, self.begin_ns)
+        if served_ns > 0:
+            self.window_busy_ns[replica] += served_ns
 
     def finish(self, query: int, replica: int, wait_ns: int, service_ns: int) -> None:
         """A task's service is finished."""
@@ -73,8 +81,8 @@ class Recorder:
     def trace(self, events: int, copies: Sequence[tuple[int, ...]] | None) -> Trace:
         """The finished Trace; ``copies``: rows of its table of tasks, in any order, if asked for."""
         plan = self.plan
-        counters = (self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns)
-        tasks, busy_ns, waiting_ns, longest_wait_ns = (
+        counters = (self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns, self.window_busy_ns)
+        tasks, busy_ns, waiting_ns, longest_wait_ns, window_busy_ns = (
             np.array([min(count, MOST_NS) for count in column], dtype=np.int64) for column in counters
         )
         return Trace(
@@ -82,6 +90,8 @@ class Recorder:
             outcome=self.outcome,
             first_measured=plan.first_measured,
             measured=plan.measured,
+            window_begin_ns=plan.window_begin_ns,
+            window_end_ns=plan.window_end_ns,
             close_ns=self.close_ns,
             leave_ns=self.leave_ns,
             candidates=self.candidates,
@@ -96,6 +106,7 @@ class Recorder:
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
             wasted_ns=np.zeros_like(busy_ns),
+            window_busy_ns=window_busy_ns,
             task_table=None if copies is None else Tasks.sorted(np.array(copies, dtype=np.int64).T),
             events=events,
         )

@@ -248,4 +248,9 @@ STATISTICS = (
         "Warm-up is left out of every figure, and nothing else is.",
         "An empty system flatters; a query left out because it was slow flatters more.",
     ),
+    Statement(
+        "T9",
+        "Utilisation, throughput and goodput are what happened inside the window, whoever's it was, over its length.",
+        "Work that is done after the window is no output of it: so counted, a saturated server serves any load.",
+    ),
 )

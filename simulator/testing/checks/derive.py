@@ -97,7 +97,7 @@ def remade(
 
 def measured(plan: Plan, first: int = 0, drain_ns: int = NEVER_NS) -> Plan:
     """The plan as it is, measured from another query on, and cut or not."""
-    return replace(plan, first_measured=first, measured=plan.queries - first, drain_ns=drain_ns)
+    return replace(plan, drain_ns=drain_ns).measured_from(first)
 
 
 def on_whole_ns(plan: Plan, times: int = 1) -> Plan:

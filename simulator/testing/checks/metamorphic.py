@@ -224,11 +224,13 @@ def _same_before(walk: Walk, column: str, part: Any, whole: Any, end_ns: int, co
 def _shifts(case: tuple[Walk, int]) -> None:
     walk, later_ns = case
     one = walk.trace()
-    two = walk.trace(replace(walk.plan, arrival_ns=frozen(walk.plan.arrival_ns + later_ns)))
+    begin_ns, end_ns = walk.plan.window_begin_ns + later_ns, walk.plan.window_end_ns + later_ns
+    later = replace(walk.plan, arrival_ns=frozen(walk.plan.arrival_ns + later_ns))
+    two = walk.trace(replace(later, window_begin_ns=begin_ns, window_end_ns=end_ns))
     for column in ("close_ns", "leave_ns"):
         expected = np.where(getattr(one, column) < 0, -1, getattr(one, column) + later_ns)
         _differ(walk, f"{column}, all arrivals {later_ns} ns later", getattr(two, column), expected)
-    for column in ("busy_ns", "waiting_ns", "critical_wait_ns", "critical_service_ns"):
+    for column in ("busy_ns", "window_busy_ns", "waiting_ns", "critical_wait_ns", "critical_service_ns"):
         _differ(walk, f"{column}, all arrivals {later_ns} ns later", getattr(two, column), getattr(one, column))
 
 

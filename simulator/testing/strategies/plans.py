@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from simulator.core import routing
-from simulator.core.assemble import ONE, ZERO, StageParts, assemble
+from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
@@ -256,16 +256,24 @@ def plans(
     factors = draw(st.lists(factor, min_size=machines, max_size=machines))
     work = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0]), min_size=count, max_size=count))
     cuts = {None: [NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10], True: [0, 3, 10], False: [NEVER_NS]}
-    return assemble(
-        parts,
-        np.cumsum(np.array(gaps, dtype=np.int64)),
+    arrival_ns, first = np.cumsum(np.array(gaps, dtype=np.int64)), draw(st.integers(0, count - 1))
+    return complete(
+        lay_out(parts),
+        arrival_ns,
         np.array(work),
         seed=draw(st.integers(0, 2**63 - 1)),
         replication=draw(st.integers(0, 3)),
-        first_measured=draw(st.integers(0, count - 1)),
+        first_measured=first,
+        window_ns=draw(st.none() | windows(int(arrival_ns[first]), int(arrival_ns[-1]))),
         drain_ns=draw(st.sampled_from(cuts[is_cut])),
         machine_factor=np.array(factors),
     )
+
+
+def windows(first_ns: int, last_ns: int) -> st.SearchStrategy[tuple[int, int]]:
+    """Windows of a duration: they begin before what is measured arrives, and end after it."""
+    before, after = st.integers(0, min(9, first_ns)), st.integers(1, 9)
+    return st.tuples(before.map(lambda ns: first_ns - ns), after.map(lambda ns: last_ns + ns))
 
 
 def traces(*, tasks: bool = True, **narrowed: Any) -> st.SearchStrategy[tuple[Plan, Trace]]:
