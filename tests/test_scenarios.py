@@ -353,7 +353,11 @@ def test_a_duration_beyond_the_trace_is_refused():
 
 
 def test_an_overlay_may_replay_a_trace_instead(tmp_path):
-    trace = {"load": {"arrivals": {"kind": "trace", "file": str(HERE / "valid" / "trace.csv"), "column": "t_ms"}}}
+    trace = {
+        "load": {
+            "arrivals": {"kind": "trace", "file": str(HERE / "valid" / "trace.csv"), "column": "t_ms", "unit": "ms"}
+        }
+    }
     (tmp_path / "trace.yaml").write_text(to_yaml(trace))
     base = ROOT / "scenarios" / "ramp.yaml"
     assert load_scenario(base, [tmp_path / "trace.yaml"]).load.arrivals.kind == "trace"

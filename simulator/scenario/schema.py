@@ -75,7 +75,8 @@ class Scenario(fields.Part):
         for index, objective in enumerate(self.slos):
             if objective.stage is not None and objective.stage not in names:
                 yield ("slos", index), f"no stage is called {objective.stage!r}{did_you_mean(objective.stage, names)}"
-            lacking = [stage.name for stage in self.stages if objective.is_priced and not self._is_priced(stage)]
+            known = [stage for stage in self.stages if not any(self._hardware_contradictions(stage))]
+            lacking = [stage.name for stage in known if objective.is_priced and not self._is_priced(stage)]
             if lacking:
                 cure = "give its hardware a price, like 0.85 USD/h, or leave this objective out"
                 yield ("slos", index), f"{objective.measure} is not known: stage {lacking[0]!r} is not priced; {cure}"
