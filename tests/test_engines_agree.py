@@ -137,7 +137,7 @@ def test_thousands_of_workers_may_start_in_one_instant():
 def test_instants_beyond_int64_are_refused_alike(way):
     long = assemble([StageParts(candidates=Law.constant(1.0), time=Law.constant(2.0**60))], np.zeros(9, dtype=int))
     for simulate_it in (reference.simulate, lambda plan: compiled.simulate(plan, event_by_event=way)):
-        with pytest.raises(OverflowError, match="beyond all that a run can tell apart"):
+        with pytest.raises(OverflowError, match="beyond the 146 years"):
             simulate_it(long)
     stage = StageParts(candidates=Law.constant(1.0), time=Law.constant(2.0**60))
     cut = assemble([stage], np.zeros(9, dtype=int), drain_ns=2**61)

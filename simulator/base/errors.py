@@ -76,5 +76,12 @@ class LostWorkerError(RuntimeError):
         return str(self.args[1])
 
 
+class BeyondTimeError(OverflowError):
+    """A run came to an instant beyond all that int64 nanoseconds hold."""
+
+    def __init__(self) -> None:
+        super().__init__("an instant beyond the 146 years that int64 nanoseconds hold")
+
+
 class ContradictionError(RuntimeError):
     """A run contradicts a law that holds exactly: the answer must not be trusted, and the fault is ours."""

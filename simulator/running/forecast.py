@@ -4,10 +4,12 @@ import math
 import time
 from dataclasses import dataclass
 
+from simulator.core.plan import Plan
 from simulator.engines import COMPILED, REFERENCE, engine
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution
+from simulator.running.replications import within_time
 from simulator.scenario import Scenario
 from simulator.theory import FULL, Estimate
 
@@ -32,7 +34,12 @@ def by_pilot(plans: Plans, load: Load, paper: Estimate, execution: Execution) ->
 
     ``load``: of the first replication; ``paper``: the scenario's estimate.
     """
-    run = engine(execution.engine).simulate
+    simulate = engine(execution.engine).simulate
+
+    def run(plan: Plan) -> None:
+        with within_time(plans.scenario):
+            simulate(plan)
+
     queries, shards = len(load.arrival_ns), plans.system.shards
     replications = plans.scenario.run.replications
     run(plans.make(0, load.head(1)))  # compile first

@@ -8,18 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from simulator.base.errors import Problem, ScenarioError
+from simulator.base.errors import BeyondTimeError, LostWorkerError, Problem, ScenarioError
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import COMPILED, engine
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution
+from simulator.scenario import Scenario
 
 Kept = TypeVar("Kept")
 Keep = Callable[[Plan, Trace], Kept]
@@ -70,6 +72,13 @@ class Batch(Generic[Kept]):
             replication += 1
 
     def _parallel(self) -> Iterator[tuple[int, Kept]]:
+        try:
+            yield from self._on_workers()
+        except BrokenProcessPool:
+            why = "a process that simulated a replication ended without an exception, most likely for want of memory"
+            raise LostWorkerError(self.first, f"{why}; take fewer --jobs, or fewer queries") from None
+
+    def _on_workers(self) -> Iterator[tuple[int, Kept]]:
         jobs = self.execution.jobs
         began: dict[futures.Future[Kept], tuple[int, float]] = {}
         following, longest_s = self.first, 0.0
@@ -93,11 +102,18 @@ def replicate(
 ) -> Kept:
     """Simulate one replication on the engine of that name, and keep of it what ``keep`` makes of plan and trace."""
     plan = plans.make(replication, load)
-    try:
+    with within_time(plans.scenario):
         return keep(plan, engine(name).simulate(plan, stopped=stopped))
-    except OverflowError:
+
+
+@contextmanager
+def within_time(scenario: Scenario) -> Iterator[None]:
+    """Simulate a scenario; of one that goes beyond all time say so. Raises ScenarioError."""
+    try:
+        yield
+    except BeyondTimeError:
         message = "the backlog grows beyond 146 years, all that int64 nanoseconds hold; lower the rate or the times"
-        raise ScenarioError([Problem(plans.scenario.source, 0, 0, "load", message)]) from None
+        raise ScenarioError([Problem(scenario.source, 0, 0, "load", message)]) from None
 
 
 def _workers(execution: Execution) -> AbstractContextManager[tuple[futures.Executor, Stopped]]:

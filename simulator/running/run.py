@@ -25,7 +25,7 @@ from simulator.running.figure_rows import rows_of
 from simulator.running.forecast import Forecast, by_pilot
 from simulator.running.paper import on_paper
 from simulator.running.provenance import computed, origin
-from simulator.running.replications import Batch, whole_trace
+from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.scenario import Scenario
 from simulator.stats import Summary, next_step, summarise
 
@@ -224,7 +224,9 @@ class Run:
         from simulator.running.engine_check import check_engines, most_queries
 
         assert self._load is not None
-        return check_engines(self.plans.make(0, self._load.head(most_queries(self.plans.system.shards))))
+        plan = self.plans.make(0, self._load.head(most_queries(self.plans.system.shards)))
+        with within_time(self.scenario):
+            return check_engines(plan)
 
     def _until_precise(self, percentiles: Sequence[float]) -> bool:
         """Add replications, or begin again with longer ones, until the precision is reached; True if interrupted."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from simulator.base.errors import ScenarioError
 from simulator.base.nearest import nearest, quoted
-from simulator.scenario.nodes import Mark, Node, compose
+from simulator.scenario.nodes import MOST_DEPTH, Mark, Node, compose
 
 #: Keys that exclude each other: an overlay that gives one takes the other away.
 EXCLUSIVE = (("rate", "phases"), ("queries", "duration"), ("skew", "shares"), ("speed", "rate"), ("leaves", "depth"))
@@ -97,6 +97,8 @@ def override(root: Node, assignment: str, option: str = "--set") -> Node:
     for step in path.strip().split("."):
         match = _INDEX.fullmatch(step)
         steps += [step] if match is None else [match[1], int(match[2])]
+    if len(steps) > MOST_DEPTH:
+        raise ScenarioError([mark.problem("", f"a path of {len(steps)} steps; there are at most {MOST_DEPTH}")])
     if "" in steps:
         raise ScenarioError([mark.problem("", f"{path!r} is not a path, like stages.ranking.replicas")])
     return _assigned(root, steps, value, path.strip(), mark)

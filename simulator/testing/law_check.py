@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.base.errors import BeyondTimeError
 from simulator.documents import check
 from simulator.testing.book import BOOK
 
@@ -279,6 +280,9 @@ def breach_of(law: Law, case: Any, seen: Seen) -> Breach | None:
         return breach
     except HypothesisException:
         raise
+    except BeyondTimeError as error:  # no fault of the scenario's, nor of the engine's
+        seen.because = str(error)
+        return None
     except Exception as error:  # noqa: BLE001 (whatever a stranger's model raises breaks the law that asked it)
         facts = getattr(case, "facts", None)
         shown = facts if isinstance(facts, dict) else {"case": _shown(case)}

@@ -146,7 +146,7 @@ def _variability(plan: Plan, stage: PaperStage, shard: int) -> float:
     """Dispersion of arrivals, and squared coefficient of variation of services at a shard."""
     moments = stage.moments_s(shard)
     service_cv2 = 1.0
-    if moments is not None and moments[0] > 0 and math.isfinite(moments[1]):
+    if moments is not None and moments[0] ** 2 > 0 and math.isfinite(moments[1]):
         service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
     return service_cv2 + plan.arrival_dispersion
 

@@ -199,7 +199,7 @@ def _square(stage: PaperStage, shard: int, service_s: float) -> float:
     """Second moment of a service over the square of its mean; may be infinite."""
     moments = stage.moments_s(shard)
     if moments is not None:
-        return moments[1] / moments[0] ** 2 if moments[0] > 0 else 1.0
+        return moments[1] / moments[0] ** 2 if moments[0] ** 2 > 0 else 1.0
     laws = [stage.spread(), stage.work, stage.counts.law]
     return math.prod(1 + law.cv2() for law in laws)
 

@@ -8,6 +8,7 @@ is first needed. The Trace is equal to the reference engine's in every column.
 
 from collections.abc import Callable, Collection
 
+from simulator.base.errors import BeyondTimeError
 from simulator.core import features
 from simulator.core.calling import why_not_compiled
 from simulator.core.plan import Plan
@@ -43,7 +44,7 @@ def simulate(
 
     Raises
     ------
-    OverflowError
+    BeyondTimeError
         If an instant lies beyond 2**62 ns.
     PluginError
         If a user's rule goes wrong.
@@ -60,7 +61,7 @@ def simulate(
             return simulate(plan, tasks, event_by_event=range(len(plan.stages)), stopped=stopped)
         run.calls.check()
         if why == OVERFLOW:
-            raise OverflowError("an instant beyond all that a run can tell apart")
+            raise BeyondTimeError
         if why == FULL:
             run.grow()
         if stopped is not None and stopped():

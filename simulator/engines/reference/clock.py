@@ -11,6 +11,7 @@ from typing import Any
 
 import simpy
 
+from simulator.base.errors import BeyondTimeError
 from simulator.core.plan import KEY_BITS, NEVER_NS
 
 Callback = Callable[["At"], None]
@@ -64,7 +65,7 @@ class At(simpy.Event):
         order = FIRST_PRIORITY + ((kind << KEY_BITS) | key)  # rules.event_order, without the call
         assert instant > clock._now or order > clock.order, "an event creates only later events"
         if instant >= clock.latest_ns:
-            raise OverflowError("an instant beyond all that a run can tell apart")
+            raise BeyondTimeError
         entry: Any = (instant, order, next(clock._eid), self)
         heappush(clock._queue, entry)  # clock.schedule, without the call
 
