@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -127,11 +128,14 @@ def shardsim(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["shardsim", *args])
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        handler = signal.getsignal(signal.SIGINT)
         try:
             main()
             code = 0
         except SystemExit as stop:
             code = stop.code or 0
+        finally:
+            signal.signal(signal.SIGINT, handler)
         out, err = capsys.readouterr()
         if args:
             obeys_schemas(args, code, out)

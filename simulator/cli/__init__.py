@@ -4,6 +4,7 @@ import errno
 import gc
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -88,9 +89,12 @@ def main() -> None:
     """Entry point of the command: every way out has its code."""
     from simulator.base import errors
     from simulator.base.foreign import escaped
+    from simulator.base.interrupts import Interrupts
 
     gc.set_threshold(100_000)  # little is garbage: looking for it as often as usual takes a tenth of a short run
     _complete_streams()
+    interrupts = Interrupts()
+    signal.signal(signal.SIGINT, interrupts)
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
@@ -120,6 +124,8 @@ def main() -> None:
             raise
         click.echo(f"cannot write the output: {error.strerror}", err=True)
         code = _without_output(2)
+    if interrupts.first_s is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter ends undisturbed, too
     gc.freeze()  # what is left goes with the process: looking for garbage in it takes another tenth
     sys.exit(code)
 

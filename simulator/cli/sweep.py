@@ -132,7 +132,7 @@ def report(sweep: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool
 
     is_written = True
     if folder is not None:
-        cure = f"; go on with --resume {folder}"
+        cure = f"; go on with --resume {folder}" if folder.is_dir() else ""
         is_written = answers.save(folder, lambda path: folders.write_sweep(sweep, path), cure)
     if quiet and not is_written:
         answers.show(sweep, "json")  # what was found is not thrown away

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.documents import parts, sweep
+from simulator.report.spreadsheet import cell
 from simulator.report.sweep_values import known, number
 from simulator.report.text import DASH, duration_interval, money, rate, ratio, rendered, table
 
@@ -18,13 +19,9 @@ def sweep_csv(document: sweep.Sweep) -> str:
     writer = csv.writer(out, lineterminator="\n")
     points = document["points"]
     if points:
-        writer.writerow(points[0])
-        writer.writerows(["" if value is None else _exact(value) for value in row.values()] for row in points)
+        writer.writerow(map(cell, points[0]))
+        writer.writerows(map(cell, row.values()) for row in points)
     return out.getvalue()
-
-
-def _exact(value: Any) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def sweep_table(document: sweep.Sweep, width: int | None = None, color: bool = False) -> str:

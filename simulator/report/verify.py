@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.base.formats import format_duration
 from simulator.documents import verify
+from simulator.report.spreadsheet import cell
 from simulator.report.text import DASH, cut, rendered, table
 
 COLUMNS = ("family", "configuration", "statistic", "exact", "simulated", "99.9 % interval", "verdict")
@@ -109,7 +110,7 @@ def verify_csv(document: verify.Verification) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(list(document["lines"][0]) if document["lines"] else [])
-    writer.writerows(["" if value is None else value for value in line.values()] for line in document["lines"])
+    writer.writerows(map(cell, line.values()) for line in document["lines"])
     return out.getvalue()
 
 

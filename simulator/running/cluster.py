@@ -1,6 +1,6 @@
 """A Dask cluster as a pool of workers; imported only when one is asked for."""
 
-import importlib
+import importlib.util
 import logging
 import re
 import time
@@ -17,8 +17,8 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://([^\s:/]+|\[[^\s/]+\]):\d+")
-#: Seconds to wait for the scheduler; and for a worker, at first or when all are gone.
-CONNECT_S, WORKERS_S = 10.0, 60.0
+#: Seconds to wait for the scheduler; for a worker, at first or when all are gone; until one has loaded us.
+CONNECT_S, WORKERS_S, LOAD_S = 10.0, 60.0, 60.0
 
 
 @lru_cache(maxsize=1)
@@ -73,8 +73,8 @@ class _Cluster:
         if now < self.look_s:
             return
         try:
-            workers = self.client.nthreads()
-        except OSError:
+            workers = self.client.nthreads(callback_timeout=CONNECT_S)
+        except OSError:  # a time-out is one, too
             raise UnavailableError(f"{self.address}: the cluster went away; what was finished before is kept") from None
         self.gone += len(self.workers.keys() - workers.keys())
         self.workers, self.look_s = workers, now + LOOK_S
@@ -107,6 +107,8 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     distributed = _distributed()
     if _ADDRESS.fullmatch(address) is None:
         raise UnavailableError(f"{address!r} is not the address of a Dask scheduler; {cure}")
+    if address.startswith("ucx://") and importlib.util.find_spec("distributed_ucxx") is None:
+        raise UnavailableError(f"{address}: ucx takes the package distributed-ucxx; install it, or use tcp")
     try:
         client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
     except OSError as error:
@@ -137,9 +139,12 @@ def _check(client: Any, address: str) -> None:
         raise UnavailableError(message) from None
     probe = client.submit(on_cluster(_nothing), None, pure=False)
     try:
-        probe.result()
+        probe.result(timeout=LOAD_S)
     except UnavailableError:
         raise
     except Exception as error:
         message = f"{address}: its scheduler and workers need shardsim {versions()['shardsim']} installed"
-        raise UnavailableError(f"{message} ({type(error).__name__}: {error})") from error
+        why = f"{type(error).__name__}: {error}"
+        if isinstance(error, TimeoutError):
+            why = f"none of them answered in {LOAD_S:.0f} s, which is how long a lack of it may look"
+        raise UnavailableError(f"{message} ({why})") from error

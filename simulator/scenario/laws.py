@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 from pydantic import BeforeValidator, ConfigDict, Field, create_model, model_serializer
 
 from simulator.base.errors import PluginError
+from simulator.base.formats import shortest
 from simulator.base.units import COLUMN_UNITS
 from simulator.core.laws import Law
 from simulator.core.laws.family import BY_FILE, BY_PARTS, BY_PERCENTILES, Argument, Family, Statement
@@ -127,7 +128,16 @@ class LawByNumbers(LawPart):
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """What the arguments say against each other."""
-        return self.statement.refusals(**self.arguments)
+        shown = {name: self._shown(name, value) for name, value in self.arguments.items()}
+        for path, message in self.statement.refusals(**self.arguments):
+            yield path, message.format(**shown)
+
+    def _shown(self, name: str, value: float | None) -> str:
+        """An argument with its unit."""
+        if value is None:
+            return "none"
+        has_unit = any(argument.name == name and argument.has_unit for argument in self.statement.arguments)
+        return fields.exact_duration(value) if has_unit and self.form is DURATION else shortest(value)
 
 
 class LawByValue(LawByNumbers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.formats import apart, format_duration
+from simulator.base.formats import apart, format_duration, significant
 from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
@@ -256,8 +257,21 @@ class Scenario(fields.Part):
         of_models = [f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)]
         return [
             *of_models,
+            *self._parts_of_items(),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
+
+    def _parts_of_items(self) -> Iterable[str]:
+        """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""
+        candidates = 1.0
+        for stage in self.stages:
+            candidates = candidates if stage.candidates is None else stage.candidates.law.mean()
+            each = candidates / stage.shards
+            if each < 1 and stage.split == "even" and stage.model.depends_on_items():
+                of_one = f"{significant(each, 3)} of an item"
+                part = f"{stage.shards} shards have {of_one} each, and take that part of its time"
+                yield f"{stage.name}: {part}: have fewer shards, or split: hashed, where items are whole"
+            candidates = min(candidates, math.inf if stage.keep is None else float(stage.keep))
 
     def sha256(self) -> str:
         """Hash of what a run of it means: the resolved form, with what files and plug-ins hold in place of their names.

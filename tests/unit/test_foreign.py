@@ -1,5 +1,7 @@
 """Text of others reaches a terminal spelled out: descriptions, keys, catalogues, files of other people's runs."""
 
+import csv
+import io
 import json
 import unicodedata
 
@@ -7,6 +9,7 @@ import pytest
 import yaml
 
 from simulator.base.foreign import escaped
+from simulator.report.sweep import sweep_csv
 
 #: Clears the screen, sets the clipboard, turns the direction of letters, forges a line.
 EVIL = "x\x1b[2J\x1b]52;c;aGk=\x07\u202e\u2028\np99 < 1s  met"
@@ -69,3 +72,11 @@ def test_nor_what_another_run_says_of_itself(written, shardsim):
     file.write_text(json.dumps({**said, "scenario": EVIL, "description": EVIL}))
     _, out, err = shardsim("compare", "theirs", "evil.yaml")
     assert out and obeyed(out + err) == set()
+
+
+@pytest.mark.parametrize("value", ["=cmd|'/c calc'!A0", "+1+cmd", "-2+3", "@SUM(1)"])
+def test_a_spreadsheet_runs_nothing(value):
+    """Of values, errors and names of columns alike; numbers stay numbers."""
+    points = [{"point": 0, "a": value, value: -1.5, "error": "\t=1\r", "rate": "4/s"}]
+    rows = list(csv.reader(io.StringIO(sweep_csv({"points": points}), newline="")))
+    assert rows == [["point", "a", f"'{value}", "error", "rate"], ["0", f"'{value}", "-1.5", r"\t=1\r", "4/s"]]

@@ -125,3 +125,24 @@ def test_run_draws_itself(shardsim, tmp_path):
     assert code == 2 and "leave one of them out" in err and not (tmp_path / "a.png").exists()
     code, _, err = shardsim("run", str(file), "--figure", str(tmp_path / "s.txt"))
     assert code == 2 and "a figure is a .png, .svg or .pdf file" in err
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_said"),
+    [
+        ({"candidates": 100, "shards": 200}, True),
+        ({"candidates": 200, "shards": 200}, False),
+        ({"candidates": 100, "shards": 200, "split": "hashed"}, False),
+        ({"candidates": 100, "shards": 200, "model": {"kind": "time", "law": "1ms"}}, False),
+        ({"candidates": 1000, "shards": 200, "keep": 3}, False),
+    ],
+)
+def test_a_shard_with_a_part_of_an_item_is_told(stage, is_said):
+    deep = {"kind": "deep", "per_item": "1ms"}
+    told = "a: 200 shards have 0.5 of an item each, and take that part of its time"
+    assert any(note.startswith(told) for note in scenario({"model": deep, **stage}).notes()) == is_said
+    handed = {"name": "b", "model": deep, "shards": 4}
+    two = scenario_from_dict(
+        {"name": "s", "load": {"rate": "1/s"}, "stages": [{**STAGE, "model": deep, **stage}, handed]}
+    )
+    assert any(note.startswith("b: 4 shards have 0.75 of an item") for note in two.notes()) == ("keep" in stage)

@@ -38,7 +38,8 @@ class Argument:
     is_optional: bool = False
 
 
-#: What arguments say against each other: (the argument, or none, and what is wrong).
+#: What arguments say against each other: (the argument, or none, and what is wrong, in which ``{mean}`` stands for the
+#: mean as it is shown in its unit).
 Refusal = tuple[tuple[str, ...], str]
 #: Arguments to draw: a number, or the ends between which it lies; those with a unit in multiples of it.
 Way = Mapping[str, float | tuple[float, float]]

@@ -93,9 +93,9 @@ def _refusals(
     elif None in by_moments and None in by_quantiles:
         yield (), "needs mean and cv, or p50 and p99"
     elif p50 is not None and p99 is not None and p99 < p50:
-        yield ("p99",), f"must not be below p50 ({shortest(p50)}), got {shortest(p99)}"
+        yield ("p99",), "must not be below p50 ({p50}), got {p99}"
     elif p50 is not None and p99 is not None and p99 > MOST_RATIO * p50:
-        yield ("p99",), f"must be at most {MOST_RATIO:g} times p50 ({shortest(p50)}), got {shortest(p99)}"
+        yield ("p99",), f"must be at most {MOST_RATIO:g} times p50 ({{p50}}), got {{p99}}"
 
 
 def _refusals_of_factor(cv: float) -> Iterable[family.Refusal]:

@@ -45,7 +45,7 @@ def cdf(law: family.Terms, x: F8) -> F8:
 def _refusals(shape: float, minimum: float, maximum: float | None = None) -> Iterable[family.Refusal]:
     most = math.inf if maximum is None else maximum
     if most <= minimum:
-        yield ("maximum",), f"must be above minimum ({shortest(minimum)}), got {shortest(most)}"
+        yield ("maximum",), "must be above minimum ({minimum}), got {maximum}"
     elif math.isfinite(most) and (minimum / most) ** shape < 1e-15:
         yield ("maximum",), "so far above minimum that it is never reached; lower it, or leave it out"
     if math.isinf(most) and shape <= 1:

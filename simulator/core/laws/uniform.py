@@ -47,7 +47,7 @@ def is_constant(law: family.Terms) -> bool:
 
 def _refusals(low: float, high: float) -> Iterable[family.Refusal]:
     if high < low:
-        yield ("high",), f"must not be below low ({shortest(low)}), got {shortest(high)}"
+        yield ("high",), "must not be below low ({low}), got {high}"
 
 
 def _refusals_of_factor(low: float) -> Iterable[family.Refusal]:
