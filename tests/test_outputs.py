@@ -1,16 +1,22 @@
 """What is written: under names nobody knows, whole, with the mode of the mask; what cannot be is refused first."""
 
+import io
+import json
 import os
+import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import click
 import pytest
 
-from simulator.cli import answers
-from simulator.report import files
+import simulator
+from simulator.cli import answers, main, run
+from simulator.planning.questions import questions
+from simulator.report import files, folders
 
 WRITERS = {
     "folder": (lambda path, content: files.write_folder(path, {"a": content}), lambda path: path / "a"),
@@ -102,3 +108,50 @@ assert "matplotlib.pyplot" not in sys.modules
 def test_closed_streams_are_empty_ones(closed):
     command = f"{sys.executable} -m simulator --version {closed}"
     assert subprocess.run(["sh", "-c", command], check=False, stderr=subprocess.PIPE).stderr == b""
+
+
+def test_an_answer_outlives_a_folder_that_appears_meanwhile(tmp_path, monkeypatch, capsys):
+    """It is printed, and the folder is said not to be written; an interrupt of the writing loses no answer, either."""
+    scenario = simulator.scenario_from_dict(
+        {
+            "name": "s",
+            "load": {"rate": "9/s"},
+            "run": {"queries": 50, "replications": 4},
+            "stages": [{"name": "a", "model": {"kind": "time", "law": "1ms"}}],
+        }
+    )
+    result = simulator.simulate(scenario)
+    (tmp_path / "file").write_text("mine")
+    assert not run.report(result, 1, "table", False, tmp_path / "file", None)
+    out, err = capsys.readouterr()
+    assert "4 x 50 queries" in out
+    assert f"{tmp_path / 'file'}: cannot be written: exists" in err
+    monkeypatch.setattr("simulator.report.folders.write_run", mock.Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr("sys.argv", ["shardsim", "run", "-", "-q", "-o", str(tmp_path / "new")])
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(scenario.resolved())))
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    signal.signal(signal.SIGINT, handler)
+    out, err = capsys.readouterr()
+    assert (stop.value.code, json.loads(out)["queries"]) == (130, 200)
+    assert "interrupted while files were written" in err
+
+
+def test_a_journal_keeps_its_lock_while_its_lines_are_counted(tmp_path):
+    """To close any other handle of the file would give back what fcntl holds: another process asks for it."""
+    asked = questions(
+        simulator.scenario_from_dict(
+            {"name": "s", "load": {"rate": "9/s"}, "stages": [{"name": "a", "model": {"kind": "time", "law": "1ms"}}]}
+        ),
+        {"load.scale": [1, 2]},
+        [50],
+    )
+    folders.begin_sweep(asked, tmp_path / "sweep")
+    journal = folders.open_sweep(asked, tmp_path / "sweep")
+    assert journal.kept == 0
+    ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    other = subprocess.run([sys.executable, "-c", ask, journal.path], capture_output=True, check=False)
+    assert b"BlockingIOError" in other.stderr
+    journal.close()
+    assert journal.kept == 0

@@ -1,7 +1,6 @@
 """Memory that this process may still take: what the machine has, its control groups and its own limits allow."""
 
 import os
-import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,11 @@ def _unused(group: Path) -> float:
 
 
 def _own_limits(proc: Path) -> Iterator[Room]:
-    """``ulimit -v`` and ``ulimit -d``."""
+    """``ulimit -v`` and ``ulimit -d``, where a system has them."""
+    try:
+        import resource
+    except ImportError:
+        return
     pages = _text(proc / "self/statm").split()
     for kind, column, name in ((resource.RLIMIT_AS, 0, "ulimit -v"), (resource.RLIMIT_DATA, 5, "ulimit -d")):
         most = resource.getrlimit(kind)[0]

@@ -86,7 +86,12 @@ def command(
         if not quiet:
             announce(line, run, time_s)
         result = run.result(percentiles, time_s)
-    is_written = report(result, work.jobs, format_, quiet, folder, queries_file)
+    try:
+        is_written = report(result, work.jobs, format_, quiet, folder, queries_file)
+    except KeyboardInterrupt:  # a finished run is not thrown away
+        answers.say("interrupted while files were written: none is left half-written")
+        answers.show(result, "json" if quiet else format_)
+        return 130
     answers.draw(result, figure)
     return result.exit_code if is_written else 2
 

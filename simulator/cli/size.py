@@ -101,10 +101,11 @@ def command(
             progress=line.fleet,
             say=line.say,
         )
-    code = answers.show(sizing, format_)
+    code, is_written = answers.show(sizing, format_), True
     answers.say(f"searched for {sizing.wall_s:.1f} s")
     if folder is not None:
-        folders.write_sizing(sizing, folder)
-        answers.say(f"written to {folder}")
+        is_written = answers.save(folder, lambda path: folders.write_sizing(sizing, path))
+        if is_written:
+            answers.say(f"written to {folder}")
     answers.draw(sizing, figure)
-    return code
+    return code if is_written else 2

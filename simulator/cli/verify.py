@@ -45,6 +45,7 @@ def command(deep: bool, families: str | None, seed: int, jobs: int, folder: Path
         line.clear()
     code = answers.show(verification, format_)
     if folder is not None:
-        folders.write_verification(verification, folder)
+        if not answers.save(folder, lambda path: folders.write_verification(verification, path)):
+            return 2
         answers.say(f"report in {folder}")
     return code

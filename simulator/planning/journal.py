@@ -40,6 +40,8 @@ class Journal:
         self.file: IO[bytes] = self.path.open("r+b")
         try:
             _lock(self.file, folder)
+            if not self.path.exists() or not os.path.samestat(os.fstat(self.file.fileno()), self.path.stat()):
+                raise UnavailableError(f"{folder}: another process removed this sweep; begin it again with -o {folder}")
             self._refuse_another(folder)
             self.rows = dict(self._read())
             self.written = len(self.rows)
@@ -94,6 +96,8 @@ class Journal:
     @property
     def kept(self) -> int:
         """Number of points that are on the disk: an interrupt may come between a line and its count."""
+        if not self.file.closed:  # to open and close it once more would give the lock back
+            return os.pread(self.file.fileno(), os.fstat(self.file.fileno()).st_size, 0).count(b"\n")
         try:
             return self.path.read_bytes().count(b"\n")
         except FileNotFoundError:  # its directory was removed meanwhile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def new(width: float, height: float, title: str = "", most: int = MOST_LETTERS) 
 
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(shortened(title, most), fontsize=TITLE, x=0.01, ha="left")
+        figure.suptitle(textwrap.fill(title, most, max_lines=2, placeholder="..."), fontsize=TITLE, x=0.01, ha="left")
     return figure
 
 
@@ -89,12 +90,3 @@ def saved(figure: Figure, format_: str = "png") -> Any:
     with rc_context({"svg.hashsalt": "shardsim"}):
         figure.savefig(out, format=format_, dpi=DPI, metadata=dates.get(format_))
     return out.getvalue()
-
-
-def shortened(text: str, most: int) -> str:
-    """At most so many letters of a text.
-
-    >>> shortened("a long title", 9)
-    'a long...'
-    """
-    return text if len(text) <= most else text[: most - 3].rstrip() + "..."
