@@ -44,7 +44,7 @@ def recorded_loads() -> st.SearchStrategy[dict[str, Any]]:
             }
         }
     )
-    columns = st.sampled_from([{"column": "t_ms"}, {"column": "gap_ms", "values": "gaps"}])
+    columns = st.sampled_from([{"column": "t"}, {"column": "gap", "values": "gaps"}])
     traces = st.tuples(
         columns, st.sampled_from([{}, {"columns": {"work": "weight"}}]), st.sampled_from(["ms", "us"])
     ).map(lambda parts: {"arrivals": {"kind": "trace", "file": RECORDED, "unit": parts[2], **parts[0], **parts[1]}})
