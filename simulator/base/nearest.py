@@ -8,7 +8,7 @@ MOST, LEAST_LETTERS, ALIKE = 3, 3, 0.65
 
 
 def nearest(given: str, known: Iterable[str]) -> list[str]:
-    """Names like the one that was given: those that begin so, the most alike, those that have it as a part, or begin it.
+    """Names like the one that was given: those that begin so, the most alike, those that have it as a part or begin it.
 
     >>> nearest("nvidia_h100", ["nvidia_h100_pcie", "nvidia_h100_sxm", "nvidia_l4"])
     ['nvidia_h100_pcie', 'nvidia_h100_sxm']
