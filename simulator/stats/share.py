@@ -13,6 +13,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.elementary import exp
+from simulator.core.jit import kernel
 from simulator.core.plan import F8, I8
 
 #: Blocks of equal length that a replication is cut into.
@@ -182,10 +184,24 @@ def share_ends(tallies: Tallies, layout: Layout, clustering: float) -> tuple[F8,
     exponent = t_quantile(units - 1) * deviation / (some * units**0.5)
     exponent = np.where(effective < FEWEST_EXCEEDANCES, WIDENED * exponent, exponent)
     none = rare == 0
-    low = np.where(none, 0.0, share * np.exp(-exponent))
-    high = np.where(none, NONE_BAD * clustering / queries, share * np.exp(np.minimum(exponent, 700.0)))
+    low = np.where(none, 0.0, share * _exp(-exponent))
+    high = np.where(none, NONE_BAD * clustering / queries, share * _exp(np.minimum(exponent, 700.0)))
     high = np.minimum(1.0, high)
     return np.where(flipped, 1 - high, low), np.where(flipped, 1 - low, high)
+
+
+@kernel
+def exponentials(x: F8) -> None:
+    """Put e to each ``x`` (n,) in its place."""
+    for i in range(x.shape[0]):
+        x[i] = exp(x[i])
+
+
+def _exp(x: F8) -> F8:
+    """The same on every processor, to the last bit: numpy's is not."""
+    flat = np.array(x, dtype=np.float64).ravel()
+    exponentials(flat)
+    return flat.reshape(np.shape(x))
 
 
 def cluster_size(above_median: I8, layout: Layout) -> float:

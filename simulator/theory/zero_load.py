@@ -43,8 +43,16 @@ class ZeroLoad:
     kind: str  #: exact; or numeric (on grids), and what it takes for granted
 
     def to_dict(self) -> paper.ZeroLoad:
-        """``{"mean": ..., "p50": ..., ..., "kind": ...}``."""
-        return paper.zero_load(self.mean_s, self.percentiles_s, self.kind)
+        """``{"mean": ..., "p50": ..., ..., "kind": ...}``; numeric ones to the digits that grids are good for."""
+        if self.kind == EXACT:
+            return paper.zero_load(self.mean_s, self.percentiles_s, self.kind)
+        meant = {name: _meant(value) for name, value in self.percentiles_s.items()}
+        return paper.zero_load(_meant(self.mean_s), meant, self.kind)
+
+
+def _meant(value_s: float) -> float:
+    """To nine significant digits: those after it depend on how a processor's logarithm rounds."""
+    return float(f"{value_s:.9g}")
 
 
 @dataclass(frozen=True)
