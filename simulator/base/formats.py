@@ -137,6 +137,17 @@ def format_money(amount: float) -> str:
     return f"{amount:,.0f}" if 1 <= size < 1e9 else significant(amount)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in the singular where it is one.
+
+    >>> counted(1, "fleet"), counted(1200, "query"), counted(0, "probe")
+    ('1 fleet', '1,200 queries', '0 probes')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{number:,} {noun}s"
+
+
 def _prefixed(value: float, digits: int, blank: str = "", least: float = 0.0) -> str:
     """A number with a prefix from ``least`` on; without one where it is beyond all of them."""
     size = abs(value)

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 @click.option(
     "--over", multiple=True, metavar="PATH=VALUES", help="At each of these values: stages.ranking.replicas=1,2,4."
 )
+@options.time_option
+@click.option(
+    "--queries",
+    "most_queries",
+    type=options.COUNT,
+    metavar="N",
+    help="End before more are simulated in all, with what is known by then.",
+)
 @options.seed_option
 @options.replications_option
 @options.engine_option
@@ -43,6 +51,8 @@ def command(
     slos: tuple[str, ...],
     tolerance: float,
     over: tuple[str, ...],
+    time_s: float | None,
+    most_queries: float | None,
     figure: Path | None,
     format_: str,
 ) -> int:
@@ -59,20 +69,25 @@ def command(
     if over:
         if figure is not None:
             raise click.UsageError("-o draws the probes of one search: leave --over out")
+        if time_s is not None or most_queries is not None:
+            raise click.UsageError("--time and --queries end one search: leave --over out")
         return several(scenario, over, slos, tolerance, work, format_)
     if work.cluster is not None:
         raise click.UsageError("--cluster shares the values of --over; one search runs here, on --jobs threads")
     answers.refuse_figure(figure)
+    options.refuse_no_budget(time_s, most_queries)
     line = Probes()
     with answers.interruptible(line, "interrupted before there was an answer: nothing to report"):
         capacity = simulator.capacity(
             scenario,
             slos=slos,
             tolerance=tolerance,
+            time_s=time_s,
+            queries=None if most_queries is None else int(most_queries),
             jobs=work.jobs,
             engine=work.engine,
             progress=line.probe,
-            say=answers.say,
+            say=line.say,
         )
     code = answers.show(capacity, format_)
     answers.say(f"searched for {capacity.wall_s:.1f} s")
@@ -93,15 +108,15 @@ def several(
     from simulator.planning.grid import parse_grid
 
     line = Pieces("searches")
-    capacities = simulator.capacities(
-        scenario,
-        parse_grid(over, "--over"),
-        slos=slos,
-        tolerance=tolerance,
-        jobs=work.jobs,
-        cluster=work.cluster,
-        engine=work.engine,
-        progress=line.standing,
-    )
-    line.clear()
+    with answers.interruptible(line, "interrupted before the first search had ended: nothing to report"):
+        capacities = simulator.capacities(
+            scenario,
+            parse_grid(over, "--over"),
+            slos=slos,
+            tolerance=tolerance,
+            jobs=work.jobs,
+            cluster=work.cluster,
+            engine=work.engine,
+            progress=line.standing,
+        )
     return answers.show(capacities, format_)

@@ -10,7 +10,7 @@ import click
 #: What options are about, by the name of their parameter; what is in no group is the question of the command.
 GROUPS = {
     "The scenario": ("overlays", "sets", "plugins"),
-    "How much is simulated": ("seed", "queries", "replications", "precision", "time_s", "tolerance"),
+    "How much is simulated": ("seed", "queries", "most_queries", "replications", "precision", "time_s", "tolerance"),
     "How it is worked out": ("engine", "check_engines", "jobs", "cluster"),
     "What is written": ("folder", "figure", "output", "queries_file", "quiet", "format_", "md"),
 }

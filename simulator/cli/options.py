@@ -242,6 +242,12 @@ def folder_option(name: str, text: str) -> Callable[[Command], Command]:
     return click.option("-o", "--output", name, type=click.Path(path_type=Path), metavar="DIR", help=text)
 
 
+#: What a search may take; what is known by then is answered.
+time_option = click.option(
+    "--time", "time_s", type=DURATION, metavar="DURATION", help="End after that long, with what is known by then."
+)
+
+
 def figure_option(text: str) -> Callable[[Command], Command]:
     """``-o``: a figure that is to be drawn."""
     path = click.Path(path_type=Path, dir_okay=False)
@@ -252,6 +258,14 @@ def refuse_tolerance(tolerance: float) -> None:
     """Refuse a tolerance that is none."""
     if not 0 < tolerance < 1:
         raise click.UsageError(f"--tolerance is above 0 and below 100 %, got {formats.format_percent(tolerance)}")
+
+
+def refuse_no_budget(time_s: float | None, queries: float | None = None) -> None:
+    """Refuse a budget in which nothing can be done."""
+    if time_s is not None and not time_s > 0:
+        raise click.UsageError("--time is above 0")
+    if queries is not None and queries < 1:
+        raise click.UsageError("--queries is at least 1")
 
 
 def refuse_no_objectives(slos: tuple[str, ...]) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
+
+from simulator.base.foreign import escaped
+from simulator.base.formats import counted, format_count, format_duration
 
 if TYPE_CHECKING:
     from simulator.planning.search import Readings
@@ -42,7 +46,7 @@ class Line:
     def say(self, line: str) -> None:
         """Say what a wait is for, on a line of its own."""
         self.clear()
-        click.echo(line, err=True)
+        click.echo(escaped(line, keep="\n"), err=True)
 
     def clear(self) -> None:
         """Take the line away."""
@@ -64,8 +68,6 @@ class Replications(Line):
 
     def announce(self, forecast: Forecast, jobs: int) -> None:
         """Say what a long run will take, and what would be enough."""
-        from simulator.base.formats import format_count, format_duration
-
         if forecast.seconds < LONG_S:
             return
         self.enabled = True
@@ -85,12 +87,10 @@ class Pieces(Line):
 
     def update(self, what: str, standing: Standing) -> None:
         """So many pieces are done, or checked."""
-        from simulator.base.formats import format_duration
-
         if not self.is_terminal and standing.elapsed_s < LONG_S:
             return
         done, total = standing.before + standing.done, standing.before + standing.total
-        lost = f", {standing.lost} worker{'s' if standing.lost > 1 else ''} lost" if standing.lost else ""
+        lost = f", {counted(standing.lost, 'worker')} lost" if standing.lost else ""
         left = f", about {format_duration(standing.left_s)} left" if standing.left_s else ""
         self.show(f"{done} of {total} {self.name} {what}{left}{lost}", done, total)
 
@@ -99,29 +99,37 @@ class Pieces(Line):
         self.update("done", standing)
 
 
-class Fleets(Line):
-    """How far a search for fleets is, on a terminal."""
+class Steps(Line):
+    """How far a search of unknown length is; off a terminal once it takes long, and each time it took twice as long."""
 
     def __init__(self) -> None:
-        is_terminal = sys.stderr.isatty()
-        super().__init__(enabled=is_terminal, is_terminal=is_terminal)
+        super().__init__(enabled=True, is_terminal=sys.stderr.isatty())
+        self.began, self.following_s = time.monotonic(), LONG_S
+        self.steps = 0
+
+    def step(self, line: str) -> None:
+        """One step more is done."""
+        self.steps += 1
+        if self.is_terminal:
+            self.show(line, self.steps, self.steps)
+        elif time.monotonic() - self.began >= self.following_s:
+            self.following_s *= 2
+            self.say(line)
+
+
+class Fleets(Steps):
+    """How far a search for fleets is."""
 
     def fleet(self, simulated: int, cost: float, answers: int) -> None:
         """One fleet more is simulated, at its turn."""
-        self.show(f"{simulated:,} fleets simulated, up to a cost of {cost:,.4g}; {answers} found", simulated, simulated)
+        self.step(f"{counted(simulated, 'fleet')} simulated, up to a cost of {cost:,.4g}; {answers} found")
 
 
-class Probes(Line):
-    """How far a search is, on a terminal."""
-
-    def __init__(self) -> None:
-        is_terminal = sys.stderr.isatty()
-        super().__init__(enabled=is_terminal, is_terminal=is_terminal)
-        self.probes = 0
+class Probes(Steps):
+    """How far a search for a capacity is."""
 
     def probe(self, factor: float, queries: int, readings: Readings) -> None:
         """One probe is done."""
-        self.probes += 1
         worst = max(reading.value for reading in readings)
-        line = f"probe {self.probes}: {factor:.4g} x the load, {queries:,} queries: {worst:.3g} of the bound"
-        self.show(line, self.probes, self.probes)
+        place = f"{factor:.4g} x the load, {queries:,} queries: {worst:.3g} of the bound"
+        self.step(f"probe {self.steps + 1}: {place}")

@@ -18,6 +18,7 @@ from simulator.cli.progress import Pieces
     show_default=True,
     help="Half the interval of the scenario's own capacity.",
 )
+@options.time_option
 @options.seed_option
 @options.queries_option("Queries measured in each replication, at the scenario's own load.")
 @options.replications_option
@@ -32,6 +33,7 @@ def command(
     work: options.Work,
     slos: tuple[str, ...],
     tolerance: float,
+    time_s: float | None,
     figure: Path | None,
     format_: str,
 ) -> int:
@@ -46,18 +48,20 @@ def command(
     options.refuse_tolerance(tolerance)
     options.refuse_no_objectives(slos)
     answers.refuse_figure(figure)
+    options.refuse_no_budget(time_s)
     line = Pieces("knobs")
-    sensitivity = simulator.sensitivity(
-        scenario,
-        slos=slos,
-        tolerance=tolerance,
-        jobs=work.jobs,
-        cluster=work.cluster,
-        engine=work.engine,
-        progress=line.standing,
-        say=line.say,
-    )
-    line.clear()
+    with answers.interruptible(line, "interrupted before the first knob was turned: nothing to report"):
+        sensitivity = simulator.sensitivity(
+            scenario,
+            slos=slos,
+            tolerance=tolerance,
+            time_s=time_s,
+            jobs=work.jobs,
+            cluster=work.cluster,
+            engine=work.engine,
+            progress=line.standing,
+            say=line.say,
+        )
     code = answers.show(sensitivity, format_)
     answers.draw(sensitivity, figure)
     return code

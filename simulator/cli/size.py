@@ -20,6 +20,7 @@ class Need:
     survive: int
     top: int
     slos: tuple[str, ...]
+    time_s: float | None
 
 
 @grouped.command("size")
@@ -49,6 +50,7 @@ class Need:
 )
 @click.option("--top", type=click.IntRange(1, 100), default=3, show_default=True, help="Fleets to find.")
 @options.slo_option
+@options.time_option
 @options.seed_option
 @options.queries_option("Queries measured in each replication of a fleet that may be good.")
 @options.replications_option
@@ -83,6 +85,7 @@ def command(
     if need.load is not None and not need.load > 0:
         raise click.UsageError("--load is above 0")
     answers.refuse_figure(figure)
+    options.refuse_no_budget(need.time_s)
     answers.refuse_folder(folder)
     line = Fleets()
     with answers.interruptible(line, "interrupted before any fleet was simulated: nothing to report"):
@@ -95,6 +98,7 @@ def command(
             survive=need.survive,
             top=need.top,
             slos=need.slos,
+            time_s=need.time_s,
             jobs=work.jobs,
             cluster=work.cluster,
             engine=work.engine,

@@ -31,6 +31,8 @@ class Probe(TypedDict):
     rate_per_s: float  #: the load that was tried
     replications: int  #: simulated at it
     queries: int  #: measured in all
+    figure: float | None  #: seconds, or a ratio: the percentile, mean, share; null: not known
+    bound: float  #: of the figure
     value_over_bound: float | None  #: figure over its bound; null: beyond saturation
     low_over_bound: float | None  #: lower end of the bad share, as a part of what is allowed
     high_over_bound: float | None  #: upper end of it

@@ -24,6 +24,7 @@ class Capacities(Shown, Sequence[tuple[dict[str, str | int | float], Capacity]])
 
     paths: tuple[str, ...]  #: of the values
     pairs: tuple[tuple[dict[str, str | int | float], Capacity], ...]
+    interrupted: bool = False
 
     @overload
     def __getitem__(self, place: int) -> tuple[dict[str, str | int | float], Capacity]: ...
@@ -40,6 +41,8 @@ class Capacities(Shown, Sequence[tuple[dict[str, str | int | float], Capacity]])
     @property
     def exit_code(self) -> int:
         """The worst of all but 99: a value that no load suits is an answer, too, unless none suits."""
+        if self.interrupted:
+            return 130
         return max({one.exit_code for _, one in self.pairs} - {99}, default=99)
 
     def to_dict(self) -> documents.Capacities:
@@ -86,7 +89,7 @@ def capacities(
 
     Returns
     -------
-    The values and the capacity of each combination, in the order of the grid.
+    The values and the capacity of each combination, in the order of the grid; if interrupted, of those that had ended.
 
     Raises
     ------
@@ -106,6 +109,15 @@ def capacities(
         raise ScenarioError(list(dict.fromkeys(problems)))
     work = Execution(**execution)
     search = partial(capacity, slos=tuple(slos), tolerance=tolerance, engine=work.engine)
-    by_number = dict(execute(search, [one for _, one in varied], work))
-    pairs = tuple((values, by_number[number]) for number, (values, _) in enumerate(varied))
-    return Capacities(grid.paths, pairs)
+    by_number: dict[int, Capacity] = {}
+    try:
+        for number, found in execute(search, [one for _, one in varied], work):
+            by_number[number] = found
+            if found.interrupted:
+                break
+    except KeyboardInterrupt:
+        if not by_number:
+            raise
+    pairs = tuple((values, by_number[number]) for number, (values, _) in enumerate(varied) if number in by_number)
+    interrupted = len(pairs) < len(varied) or any(found.interrupted for _, found in pairs)
+    return Capacities(grid.paths, pairs, interrupted)

@@ -13,6 +13,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
 from simulator.planner.plans import Plans
+from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
 from simulator.planning.probe import Prober, prepared
 from simulator.planning.refinement import Level, Refinement, half_width
@@ -35,6 +36,8 @@ def capacity(
     *,
     slos: Sequence[str | Objective] = (),
     tolerance: float = 0.01,
+    time_s: float | None = None,
+    queries: int | None = None,
     **execution: Unpack[Here],
 ) -> Capacity:
     """Search for the highest load within all objectives.
@@ -52,6 +55,9 @@ def capacity(
     tolerance
         Queries, or replications where a run cannot be lengthened, are added until half the interval is at most this
         part of the capacity.
+    time_s, queries
+        The search ends when it has taken so many seconds, or simulated so many queries, and says what is known by then.
+        With ``time_s`` the answer depends on the machine.
     jobs, engine, say
         As of ``simulate``; the answer does not depend on ``jobs``.
     progress
@@ -71,7 +77,7 @@ def capacity(
         scenario = scenario.with_slos(slos)
     _check(scenario)
     plans = Plans.of(scenario)
-    refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)))
+    refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)), Budget(time_s, queries))
     return replace(_Search(refinement).capacity(), wall_s=time.monotonic() - began)
 
 
@@ -97,14 +103,20 @@ class _Search:
         if math.isinf(self.refinement.probers[0].saturation):
             message = "nothing takes time, so there is no load that it does not carry"
             raise ScenarioError([Problem(self.scenario.source, 0, 0, "stages", message)])
-        if not self.refinement.first_look():
-            return self._unreachable(self.refinement.probers[0], self.refinement.looks[0])
         try:
+            if not self.refinement.first_look():
+                return self._unreachable(self.refinement.probers[0], self.refinement.looks[0])
             return self._answer(self.refinement.climb())
         except KeyboardInterrupt:
             if not self.refinement.levels:
                 raise
-            return self._interrupted(self.refinement.levels[-1])
+            return replace(self._so_far("interrupted"), interrupted=True)
+        except BudgetSpentError as spent:
+            if not any(probes.seen for probes in self.refinement.looks):
+                prober = self.refinement.probers[0]
+                message = f"{spent} before the first probe, which takes {prober.measured:,} queries and a warm-up"
+                raise ScenarioError([Problem(self.scenario.source, 0, 0, "run", message)]) from None
+            return self._so_far(str(spent))
 
     def _answer(self, level: Level) -> Capacity:
         """All of it, at the value of the last level."""
@@ -140,15 +152,27 @@ class _Search:
             reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
             return RANGE, reason, (below, level.high)
         reason = ""
+        if level.is_bounded:
+            return FOUND, reason, ends
         if level.is_at_saturation:
             reason = "the objectives hold up to saturation in runs as long as these; they bound no load that is carried"
+            reason += "" if self.scenario.can_lengthen else f"; {self._longer()}"
         elif level.needed > 0:
             reason = "; ".join(f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason)
         elif not level.is_supported:
             reason = f"{level.exceedances:.1f} effective bad queries at the crossing, {FEWEST_EXCEEDANCES} are needed"
         elif stable.verdict != STABLE:
-            reason = f"at the crossing the load is {stable.verdict}: " + "; ".join(stable.notes)
+            notes: Sequence[str] = stable.notes
+            if not self.scenario.can_lengthen:
+                notes = [note.removesuffix("run longer").rstrip("; :") for note in notes]
+                notes += [self._longer()]
+            reason = f"at the crossing the load is {stable.verdict}: " + "; ".join(notes)
         return INCONCLUSIVE if reason else FOUND, reason, ends
+
+    def _longer(self) -> str:
+        """What would tell whether a load is carried that has its own length, and so cannot run longer."""
+        what = "trace" if self.scenario.load.arrivals.kind == "trace" else "duration"
+        return f"a longer {what} would tell, or a wider --tolerance"
 
     def _unreachable(self, prober: Prober, probes: Probes) -> Capacity:
         """No load is within the objectives: what an empty system takes says why."""
@@ -167,10 +191,15 @@ class _Search:
             reason = f"no load meets {slo.text}, because even an empty system takes {format_duration(known)}{what}"
         return self._result(prober, lowest, UNREACHABLE, reason, NOTHING, ())
 
-    def _interrupted(self, level: Level) -> Capacity:
-        value = Interval(level.prober.plan.rate_per_s * math.exp(level.value.at))
-        so_far = self._result(level.prober, level.value.at, INCONCLUSIVE, "interrupted", value, ())
-        return replace(so_far, interrupted=True)
+    def _so_far(self, reason: str) -> Capacity:
+        """What is known where the search ends early: the last value, and the loads between which it certainly is."""
+        prober, own = self.refinement.probers[0], self.refinement.probers[0].plan.rate_per_s
+        low, high = self.refinement.known()
+        at = self.refinement.levels[-1].value.at if self.refinement.levels else low if math.isfinite(low) else high
+        value = own * math.exp(at) if self.refinement.levels else None
+        below, above = (own * math.exp(end) if math.isfinite(end) else None for end in (low, high))
+        at = at if math.isfinite(at) else min(self.refinement.looks[0].seen)
+        return self._result(prober, at, INCONCLUSIVE, reason, Interval(value, below, above), ())
 
     def _result(
         self, prober: Prober, at: float, verdict: str, reason: str, per_s: Interval, verdicts: Sequence[Verdict]

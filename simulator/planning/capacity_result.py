@@ -119,13 +119,15 @@ class Capacity(Shown):
 
     def curve(self) -> list[capacity.Probe]:
         """A row a probe and objective: figure over bound, with its interval; null beyond saturation."""
-        slos = [slo.text for slo in self.scenario.slos if is_read(slo)]
+        slos = [slo for slo in self.scenario.slos if is_read(slo)]
         return [
             {
-                "slo": slo,
+                "slo": slo.text,
                 "rate_per_s": point.rate_per_s,
                 "replications": point.replications,
                 "queries": point.queries,
+                "figure": reading.figure,
+                "bound": slo.bound if slo.allowed is None or slo.p else slo.allowed,
                 "value_over_bound": _finite(reading.line("value")),
                 "low_over_bound": _finite(reading.line("low")),
                 "high_over_bound": _finite(reading.line("high")),

@@ -1,6 +1,7 @@
 """Readings of a scenario's objectives at other loads, on the luck of its own."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TypeVar
 from simulator.core.plan import Plan
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
+from simulator.planning.budget import Budget
 from simulator.planning.search import Readings
 from simulator.running import memory
 from simulator.running.execution import Execution
@@ -52,13 +54,14 @@ class Prober:
     """Simulates a scenario at other loads, each replication with its luck.
 
     ``execution``: with the engine settled; ``jobs``: replications at a time. ``progress`` is called after each probe:
-    factor on the load, measured queries in all, readings.
+    factor on the load, measured queries in all, readings. ``budget``: asked before each simulation, which counts there.
     """
 
-    def __init__(self, plans: Plans, effort: Effort, execution: Execution) -> None:
+    def __init__(self, plans: Plans, effort: Effort, execution: Execution, budget: Budget | None = None) -> None:
         self.plans, self.effort, self.execution = effort.on(plans), effort, execution
         self.scenario: Scenario = self.plans.scenario
         self.objectives = [objective for objective in self.scenario.slos if is_read(objective)]
+        self.budget = budget
         self.queries = 0  #: simulated so far, warm-up included, over all probes
         names = [stage.name for stage in self.scenario.stages]
         stages = {names.index(objective.stage) for objective in self.scenario.slos if objective.stage is not None}
@@ -85,11 +88,16 @@ class Prober:
 
     def __call__(self, load: float) -> Readings:
         """The readings at a load: logarithm of the factor on the scenario's own."""
-        if all(utilisation * math.exp(load) >= FULL for utilisation in self.utilisations):
-            readings = tuple(beyond(self.effort.replications) for _ in self.objectives)
-        else:
-            extracts = self.extracts(load)
-            readings = tuple(read(objective, extracts) for objective in self.objectives)
+        if any(utilisation * math.exp(load) < FULL for utilisation in self.utilisations):
+            return self.look(load)[0]
+        return self._told(load, tuple(beyond(self.effort.replications) for _ in self.objectives))
+
+    def look(self, load: float) -> tuple[Readings, Extracts]:
+        """The readings at a load, and what they are read from."""
+        extracts = self.extracts(load)
+        return self._told(load, tuple(read(objective, extracts) for objective in self.objectives)), extracts
+
+    def _told(self, load: float, readings: Readings) -> Readings:
         self.execution.tell(math.exp(load), self.measured, readings)
         return readings
 
@@ -104,7 +112,13 @@ class Prober:
 
     def kept(self, load: float, keep: Keep[Kept]) -> list[Kept]:
         """What ``keep`` makes of each replication at a load, in order."""
+        queries = (self.extent.first_measured + self.extent.measured) * self.effort.replications
+        if self.budget is not None:
+            self.budget.ask(queries)
+        began = time.monotonic()
         by_number = dict(Batch(self.at(load), self.execution, keep, wanted=self.effort.replications).results())
+        if self.budget is not None:
+            self.budget.took(queries, time.monotonic() - began)
         return [by_number[number] for number in sorted(by_number)]
 
     def gathered(self, extracts: Sequence[Extract], load: float) -> Extracts:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.base.formats import format_duration, format_rate
 from simulator.engines import COMPILED
 from simulator.planner.plans import Plans
+from simulator.planning.budget import Budget
 from simulator.planning.probe import Effort, Prober
 from simulator.planning.search import Crossing, Probes, binding, cross, first_look
 from simulator.running.execution import Execution
@@ -15,7 +17,7 @@ from simulator.stats.extract import Extracts
 from simulator.stats.readings import HIGH, LOW, VALUE
 from simulator.stats.share import FEWEST_EXCEEDANCES
 from simulator.stats.stability import STABLE
-from simulator.theory import RELAXATIONS, relaxation
+from simulator.theory import FULL, RELAXATIONS, relaxation
 
 #: Of the first look: loads, and the parts of the theoretical limit between which they lie.
 LOADS, LEAST, MOST = 8, 0.05, 1.2
@@ -42,6 +44,10 @@ MOST_QUERIES, MOST_TASKS = 32_000_000, 20_000_000_000
 COARSE = 0.05
 #: At a bracket of this width that ends at saturation, the objectives hold up to there.
 FINEST = 1e-4
+#: A wait that is longer is announced, in seconds; a level takes about so many probes.
+LONG_S, PROBES = 10.0, 6
+#: Part of the tolerance that the loads take between which a capacity next to saturation lies.
+NEXT_TO = 0.95
 #: No bracket is made narrower, whatever tolerance is asked for.
 LEAST_WIDTH = 1e-7
 
@@ -57,7 +63,12 @@ class Level:
     exceedances: float
     low: float = -math.inf
     high: float = math.inf
-    extracts: Extracts | None = None  #: at the value
+    extracts: Extracts | None = None  #: at the value; where it is only bounded, at the lower end
+    is_bounded: bool = False  #: the objectives hold at the lower end, and none beyond the upper one is an answer
+
+    def rate(self, load: float) -> str:
+        """The rate of a load, in words."""
+        return format_rate(self.prober.plan.rate_per_s * math.exp(load))
 
     @property
     def is_supported(self) -> bool:
@@ -79,7 +90,8 @@ class Level:
 class Refinement:
     """Levels of a search, one after another on one luck; ``execution``: with the engine settled."""
 
-    def __init__(self, plans: Plans, tolerance: float, execution: Execution) -> None:
+    def __init__(self, plans: Plans, tolerance: float, execution: Execution, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self.plans, self.tolerance, self.execution = plans, tolerance, execution
         self.scenario: Scenario = plans.scenario
         self.levels: list[Level] = []
@@ -102,6 +114,7 @@ class Refinement:
             if effort is None:
                 return level
             self._begin(effort)
+            self._announce(level)
             self.looks[-1].steepness = level.probes.slope(VALUE, level.value.at)
             self.looks[-1].at(min(level.value.at, self.probers[-1].saturation - 1e-3))
             level = self._level()
@@ -128,7 +141,7 @@ class Refinement:
         return any(not stage.variability.machine.law.is_constant() for stage in self.scenario.stages)
 
     def _begin(self, effort: Effort) -> None:
-        prober = Prober(self.plans, effort, self.execution)
+        prober = Prober(self.plans, effort, self.execution, self.budget)
         probes = Probes(prober, prober.saturation + math.log(LOWEST), prober.saturation)
         self.probers.append(prober)
         self.looks.append(probes)
@@ -158,6 +171,8 @@ class Refinement:
 
     def _next_effort(self, level: Level) -> Effort | None:
         """What would reach the tolerance; None if it is reached, or cannot be: then with both ends of the interval."""
+        if self._is_next_to_saturation(level):
+            return None
         room = self._room(level)
         is_last = len(self.levels) >= LOOKS or room < LEAST_GROWTH or level.needed > level.prober.measured * room
         warmer = self._warmer(level)
@@ -166,19 +181,88 @@ class Refinement:
             self._at_saturation += 1  # perhaps a longer run meets the bound before that
             growth = CAUTIOUS_GROWTH
         elif level.is_at_saturation or is_last or growth <= LEAST_GROWTH:
-            is_stable = self._finish(level)
+            is_sure = self._finish(level) and level.is_supported
             growth = max(warmer, self._wanted(level)) if level.is_supported else math.inf
             if is_last or level.is_at_saturation:
+                if not is_sure:
+                    self._is_missed_near_by(level)
                 return None
-            if is_stable and level.is_supported and level.half <= self.tolerance:
+            if level.half <= self.tolerance and (is_sure or self._is_missed_near_by(level)):
                 return None
             if growth <= LEAST_GROWTH:
                 if self._added == MOST_ADDED:
                     return None
                 self._added += 1
-                growth = CAUTIOUS_GROWTH
+                warmer = max(warmer, self._cut_later(level))
+                growth = max(warmer, LEAST_GROWTH) if warmer > 1 else CAUTIOUS_GROWTH
         most = min(self._room(level), MOST_GROWTH if level.exceedances >= FEW else CAUTIOUS_GROWTH)
         return _grown(level, min(most, max(LEAST_GROWTH, growth)), warmer)
+
+    def _is_next_to_saturation(self, level: Level) -> bool:
+        """Whether the objectives hold so near to saturation, beyond which no load is carried, that no more is asked."""
+        if len(level.prober.utilisations) > 1:
+            return False  # luckier machines than those that were drawn saturate later
+        most = level.probes.highest
+        return self._holds_below(level, most, f"beyond {level.rate(most)} no load is carried, by arithmetic")
+
+    def _is_missed_near_by(self, level: Level) -> bool:
+        """Likewise to a load at which the objectives are certainly missed; whatever the crossing itself is like."""
+        if math.isinf(level.high) or level.half > self.tolerance:
+            return False
+        return self._holds_below(level, level.high, f"at {level.rate(level.high)} they do not")
+
+    def _holds_below(self, level: Level, high: float, why: str) -> bool:
+        """Whether the objectives certainly hold, and the load is carried, within the tolerance below an upper end.
+
+        If so the interval is from there to the upper end: that its ends are what they are is known, of what is between
+        nothing is claimed. The lower end is chosen for the tolerance and looked at once a level, so more is asked of it
+        than of an interval.
+        """
+        prober, probes = level.prober, level.probes
+        apart = NEXT_TO * 2 * self.tolerance / (1 + self.tolerance)
+        if apart >= 1:
+            return False
+        low = high + math.log1p(-apart)
+        if level.value.at < low or math.exp(low - probes.highest) >= FULL or self._warmer(level, low) > 1:
+            return False
+        probes.seen[low], extracts = prober.look(low)
+        if not probes.is_well_within(low) or extracts.stability().verdict != STABLE:
+            return False
+        middle = high + math.log1p(-apart / 2)
+        level.value = Crossing(low, high, min(high, max(level.value.at, middle)))
+        level.low, level.high, level.extracts, level.is_bounded = low, high, extracts, True
+        level.half = half_width(level)
+        self.notes.append(f"at {level.rate(low)} the objectives hold, with the figures above, and {why}")
+        return True
+
+    def known(self) -> tuple[float, float]:
+        """The highest load that is certainly within and the lowest that certainly is not, as far as was seen.
+
+        Logarithms; of the last effort that knows. Infinite where none does.
+        """
+        low, high = -math.inf, math.inf
+        for probes in reversed(self.looks):
+            beyond = [load for load in probes.seen if not probes.is_within(load, LOW)]
+            within = [load for load in probes.seen if probes.is_within(load, HIGH)]
+            if math.isinf(high):
+                high = min((load for load in beyond if load > low), default=math.inf)
+            if math.isinf(low):
+                low = max((load for load in within if load < high), default=-math.inf)
+        return low, high
+
+    def _announce(self, level: Level) -> None:
+        """Say what is asked for, how far it is, and when the next look will have ended, if that is long."""
+        prober = self.probers[-1]
+        takes_s = self.budget.expected_s(
+            PROBES * (prober.extent.first_measured * prober.effort.replications + prober.measured)
+        )
+        if self.execution.say is None or max(takes_s, self.budget.elapsed_s()) < LONG_S:
+            return
+        reached = f"{100 * level.half:.2g} %" if math.isfinite(level.half) else "none yet"
+        self.execution.say(
+            f"tolerance {100 * self.tolerance:.3g} %, reached {reached} after "
+            f"{format_duration(self.budget.elapsed_s())}; the next look takes about {format_duration(takes_s)}"
+        )
 
     def _may_go_on(self, level: Level) -> bool:
         """Whether still longer runs are tried, where the objectives hold up to saturation: they help, and are cheap."""
@@ -191,11 +275,24 @@ class Refinement:
         """How many times as much would reach the tolerance."""
         return MARGIN * (level.half / self.tolerance) ** 2
 
-    def _warmer(self, level: Level) -> float:
-        """How many times as long a replication should be for its warm-up to be long enough."""
+    def _warmer(self, level: Level, at: float | None = None) -> float:
+        """How many times as long a replication should be for its warm-up to be long enough; at the value if None."""
         if not self.scenario.can_lengthen or self.scenario.run.warmup != "auto" or len(level.prober.utilisations) > 1:
             return 0.0
-        return RELAXATIONS * relaxation(level.prober.plan_at(level.value.at)) / level.prober.extent.first_measured
+        return (
+            RELAXATIONS
+            * relaxation(level.prober.plan_at(level.value.at if at is None else at))
+            / level.prober.extent.first_measured
+        )
+
+    def _cut_later(self, level: Level) -> float:
+        """How many times as long a replication should be for its warm-up to be what MSER-5 would cut; 0: it is."""
+        assert level.extracts is not None
+        stable = level.extracts.stability()
+        if not self.scenario.can_lengthen or self.scenario.run.warmup != "auto" or not stable.suggested_queries:
+            return 0.0
+        asked = stable.suggested_queries / stable.warmup_queries
+        return MARGIN * asked if asked > 1 else 0.0
 
     def _finish(self, level: Level) -> bool:
         """Find the value and both ends of its interval; returns whether the load is carried there."""
@@ -220,11 +317,15 @@ class Refinement:
 def _grown(level: Level, growth: float, longer: float) -> Effort:
     """The effort times ``growth``: runs ``longer`` by as much, then more of them, then longer ones.
 
-    Only more of them where more queries do not help, or there are none.
+    Where machines differ between runs, more queries of each help no further than that.
     """
     effort = level.prober.effort
-    if effort.queries is None or len(level.prober.utilisations) > 1:
-        return Effort(math.ceil(effort.replications * growth), effort.queries)
+    if effort.queries is None:
+        return Effort(math.ceil(effort.replications * growth), None)
+    if len(level.prober.utilisations) > 1:
+        longer = max(1.0, longer)
+        more = max(1.0, growth / longer)
+        return Effort(math.ceil(effort.replications * more), math.ceil(effort.queries * longer))
     more = growth / min(growth, max(1.0, longer))
     replications = min(max(SETTLED, effort.replications), math.ceil(effort.replications * more))
     longer = max(1.0, growth * effort.replications / replications)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from simulator.stats.readings import HIGH, LOW, VALUE, Reading
+from simulator.stats.share import WIDENED
 
 Readings = tuple[Reading, ...]
 
@@ -56,6 +57,10 @@ class Probes:
         """Whether this line of every objective is below its bound."""
         return all(reading.line(line) < 1 for reading in self.seen[load])
 
+    def is_well_within(self, load: float) -> bool:
+        """Whether every objective would be, were its interval so much wider as one of little support."""
+        return all(_widened(reading) < 1 for reading in self.seen[load])
+
     def bracket(self, line: str) -> tuple[float, float]:
         """The highest load that is within, and the next one seen; infinite where there is none."""
         within = [load for load in self.seen if self.is_within(load, line)]
@@ -70,6 +75,12 @@ class Probes:
             return self.steepness
         rise = self.worst(loads[-1], line) - self.worst(loads[0], line)
         return max(LEAST_SLOPE, rise / (loads[-1] - loads[0]))
+
+
+def _widened(reading: Reading) -> float:
+    if reading.value <= 0:
+        return WIDENED * reading.high
+    return reading.value * (reading.high / reading.value) ** WIDENED if reading.high < math.inf else math.inf
 
 
 def _cut(ratio: float) -> float:

@@ -1,7 +1,8 @@
 """Where the next unit of money should go: what a tenth more of each knob does to the tail and to capacity."""
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Unpack
@@ -11,8 +12,9 @@ import numpy as np
 from simulator.base.errors import Problem, ScenarioError
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
+from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity import capacity
-from simulator.planning.capacity_result import FOUND
+from simulator.planning.capacity_result import FOUND, INCONCLUSIVE
 from simulator.planning.grid import varied
 from simulator.planning.knobs import Knob, knobs_of
 from simulator.planning.probe import Effort, Prober, prepared
@@ -28,6 +30,8 @@ from simulator.stats.paired import LeftOut, paired, quantile_left_out
 from simulator.stats.readings import VALUE, Reading, is_read
 from simulator.stats.share import FEWEST_UNITS
 
+#: Nearer to saturation than this, in logarithms, what holds up to there is said to hold up to saturation.
+NEAR_SATURATION = 0.005
 #: The percentile that is looked at where no objective names one.
 USUAL = 0.99
 
@@ -39,6 +43,7 @@ class _Reached:
     tail: LeftOut  #: seconds
     exceedances: float  #: effective, at the percentile
     capacity: LeftOut | None  #: queries a second; None: no load is within the objectives
+    is_saturation: bool = False  #: nothing is missed up to saturation: it is the capacity
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def sensitivity(
     *,
     slos: Sequence[str | Objective] = (),
     tolerance: float = 0.02,
+    time_s: float | None = None,
     **execution: Unpack[Anywhere],
 ) -> Sensitivity:
     """Turn every knob of a scenario a tenth to the better, one at a time, on the luck of the scenario itself.
@@ -73,6 +79,9 @@ def sensitivity(
         As of ``capacity``. Without any objective only the tail is looked at.
     tolerance
         Of the capacity of the scenario itself; those beside it take as many queries.
+    time_s
+        No knob is begun that would not end within so many seconds, as far as those before it tell; the search for the
+        scenario's own capacity has half of them. With it the answer depends on the machine.
     jobs, cluster, progress
         As of ``execute``: a knob is one piece of work.
 
@@ -80,14 +89,16 @@ def sensitivity(
     ------
     ScenarioError
         If there are fewer than four replications, or as ``capacity``.
+    KeyboardInterrupt
+        If interrupted before the first knob was turned.
     """
     if slos:
         scenario = scenario.with_slos(slos)
     if scenario.run.replications < FEWEST_UNITS:
         message = f"needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
-    work = Execution(**execution)
-    measurement, notes = _measurement(scenario, tolerance, work)
+    work, began = Execution(**execution), time.monotonic()
+    measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 2, work)
     own = _measured(measurement, scenario)
     turned: list[Knob] = []
     scenarios: list[Scenario] = []
@@ -99,8 +110,13 @@ def sensitivity(
         else:
             turned.append(knob)
     alone = replace(measurement, execution=measurement.execution.alone())
-    reached = dict(execute(partial(_measured, alone), scenarios, work))
-    effects = [_effect(scenario, knob, own, reached[place]) for place, knob in enumerate(turned)]
+    reached, interrupted = _turned(partial(_measured, alone), scenarios, work, Budget(time_s, began=began), notes)
+    effects = [_effect(scenario, turned[place], own, one) for place, one in sorted(reached.items())]
+    notes += [
+        f"{turned[place].name}, {turned[place].change}: nothing is missed up to saturation, which is its capacity"
+        for place, one in sorted(reached.items())
+        if one.is_saturation and not turned[place].is_load
+    ]
     return Sensitivity(
         scenario=scenario,
         percentile=measurement.percentile,
@@ -109,10 +125,41 @@ def sensitivity(
         effects=tuple(sorted(effects, key=Effect.rank)),
         notes=tuple(notes),
         engine=measurement.execution.engine,
+        interrupted=interrupted,
     )
 
 
-def _measurement(scenario: Scenario, tolerance: float, work: Execution) -> tuple[_Measurement, list[str]]:
+def _turned(
+    measure: Callable[[Scenario], _Reached],
+    scenarios: Sequence[Scenario],
+    work: Execution,
+    budget: Budget,
+    notes: list[str],
+) -> tuple[dict[int, _Reached], bool]:
+    """What the scenarios reach, by place, and whether that was interrupted: notes say so, or that time was up."""
+    reached: dict[int, _Reached] = {}
+    began, longest_s = time.monotonic(), 0.0
+    interrupted = False
+    try:
+        for place, one in execute(measure, scenarios, work):
+            reached[place] = one
+            now = time.monotonic()
+            longest_s, began = max(longest_s, now - began), now
+            if len(reached) < len(scenarios):
+                budget.ask_s(longest_s)
+    except BudgetSpentError as spent:
+        notes.append(f"{spent}: {len(reached)} of {len(scenarios)} knobs are turned")
+    except KeyboardInterrupt:
+        if not reached:
+            raise
+        interrupted = True
+        notes.append(f"interrupted: {len(reached)} of {len(scenarios)} knobs are turned")
+    return reached, interrupted
+
+
+def _measurement(
+    scenario: Scenario, tolerance: float, time_s: float | None, work: Execution
+) -> tuple[_Measurement, list[str]]:
     """How all are measured, after a search for the capacity of the scenario itself; and what is to be said of it."""
     settled = replace(prepared(Plans.of(scenario), work), cluster=None, progress=None)
     tails = [slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
@@ -120,9 +167,12 @@ def _measurement(scenario: Scenario, tolerance: float, work: Execution) -> tuple
     only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
     if not any(is_read(slo) for slo in scenario.slos):
         return only_tail, ["without an objective there is no capacity; give slos, or --slo"]
-    base = capacity(scenario, tolerance=tolerance, jobs=work.jobs, engine=work.engine, say=work.say)
-    if base.verdict != FOUND or base.per_s.value is None:
+    base = capacity(scenario, tolerance=tolerance, time_s=time_s, jobs=work.jobs, engine=work.engine, say=work.say)
+    if base.interrupted:
+        raise KeyboardInterrupt
+    if base.verdict not in (FOUND, INCONCLUSIVE) or base.per_s.value is None:
         return only_tail, [f"capacity is {base.verdict}, so only the tail is looked at: {base.reason}"]
+    notes = [] if base.verdict == FOUND else [f"the scenario's own capacity is inconclusive: {base.reason}"]
     last = base.points[-1]
     each = last.queries // last.replications if scenario.can_lengthen else None
     with_capacity = replace(
@@ -131,7 +181,7 @@ def _measurement(scenario: Scenario, tolerance: float, work: Execution) -> tuple
         guess=math.log(base.per_s.value / base.own_per_s),
         resolution=min(COARSE, max(tolerance, 2 * (base.half_width or 0.0))),
     )
-    return with_capacity, []
+    return with_capacity, notes
 
 
 def _measured(measurement: _Measurement, scenario: Scenario) -> _Reached:
@@ -142,29 +192,35 @@ def _measured(measurement: _Measurement, scenario: Scenario) -> _Reached:
     parts = np.split(series.values * S_PER_NS, np.cumsum(series.layout.sizes)[:-1])
     tail = quantile_left_out([np.sort(part) for part in parts], measurement.percentile)
     exceedances = series.quantile(measurement.percentile).exceedances
-    return _Reached(tail, exceedances, _capacity(measurement, plans))
+    return _Reached(tail, exceedances, *_capacity(measurement, plans))
 
 
-def _capacity(measurement: _Measurement, plans: Plans) -> LeftOut | None:
-    """Where the pooled figure of the strictest objective meets its bound, and where without each replication."""
+def _capacity(measurement: _Measurement, plans: Plans) -> tuple[LeftOut | None, bool]:
+    """Where the pooled figure of the strictest objective meets its bound, and where without each replication.
+
+    And whether that is at saturation, with nothing missed up to there.
+    """
     if measurement.search is None:
-        return None
+        return None, False
     prober = Prober(plans, measurement.search, measurement.execution)
     if math.isinf(prober.saturation):
-        return None
+        return None, False
     probes = Probes(prober, prober.saturation + math.log(LOWEST), prober.saturation)
     probes.at(min(measurement.guess, prober.saturation - COARSE))
     crossing = cross(probes, VALUE, measurement.resolution)
+    if crossing.beyond >= probes.highest:  # is it at saturation, or only near?
+        crossing = cross(probes, VALUE, min(measurement.resolution, NEAR_SATURATION))
     if math.isinf(crossing.at):
-        return None
+        return None, False
+    own = prober.plan.rate_per_s
     below, above = probes.seen[crossing.within], probes.seen[crossing.beyond]
     if any(math.isinf(reading.value) for reading in above):
-        return None  # up to saturation nothing is missed
+        saturation = own * math.exp(probes.highest)
+        return LeftOut(saturation, np.full(measurement.search.replications, saturation)), True
     both = zip(below, above, strict=True)
     roots = [_roots(one, other, crossing.within, crossing.beyond) for one, other in both]
-    own = prober.plan.rate_per_s
     strictest = np.min(np.stack(roots), axis=0)
-    return LeftOut(own * math.exp(crossing.at), own * np.exp(strictest))
+    return LeftOut(own * math.exp(crossing.at), own * np.exp(strictest)), False
 
 
 def _roots(below: Reading, above: Reading, within: float, beyond: float) -> Any:

@@ -77,6 +77,7 @@ class Sensitivity(Shown):
     effects: tuple[Effect, ...]
     notes: tuple[str, ...]
     engine: str
+    interrupted: bool = False
 
     @property
     def percentile_key(self) -> str:
@@ -85,8 +86,8 @@ class Sensitivity(Shown):
 
     @property
     def exit_code(self) -> int:
-        """0: what knobs do is judged by nothing."""
-        return 0
+        """0: what knobs do is judged by nothing; 130: interrupted."""
+        return 130 if self.interrupted else 0
 
     def rows(self) -> list[documents.Knob]:
         """A row a knob."""

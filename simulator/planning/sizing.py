@@ -12,6 +12,7 @@ from simulator.base.formats import shortest
 from simulator.base.units import parse_rate
 from simulator.planner.load import offered_per_s
 from simulator.planner.plans import Plans
+from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.fleets import UNITS, Fleet, Fleets, unpriced
 from simulator.planning.grid import Grid, grid_of, varied
 from simulator.planning.judge import Judgement, Look, Search, judge, look
@@ -38,6 +39,7 @@ def size(
     survive: int = 0,
     top: int = 3,
     slos: Sequence[str | Objective] = (),
+    time_s: float | None = None,
     **execution: Unpack[Anywhere],
 ) -> Sizing:
     """Find the cheapest fleets that meet every objective.
@@ -65,6 +67,9 @@ def size(
         The search ends when so many are found.
     slos
         Objectives in place of the scenario's.
+    time_s
+        No fleet is begun that would not end within so many seconds, as far as those before it tell. With it the answer
+        depends on the machine.
     jobs, cluster
         As of ``execute``; the answer does not depend on them.
     engine, say
@@ -95,7 +100,7 @@ def size(
     minimise = _minimised(every, minimise, scenario)
     work = prepared(Plans.of(scenario), Execution(**execution))
     sought = Search(scenario, grid, conditions, replace(work, cluster=None, progress=None))
-    walk = _Walk(sought, fleets, every, minimise, top, work)
+    walk = _Walk(sought, fleets, every, minimise, top, work, Budget(time_s))
     interrupted = walk.run()
     return Sizing(
         search=sought,
@@ -108,6 +113,7 @@ def size(
         seen=tuple(walk.seen),
         fell=tuple(walk.fell),
         interrupted=interrupted,
+        spent=walk.spent,
         wall_s=time.monotonic() - began,
     )
 
@@ -187,11 +193,13 @@ class _Walk:
     minimise: str
     top: int
     execution: Execution
+    budget: Budget
 
     def __post_init__(self) -> None:
         self.ordered = sorted(self.every, key=lambda fleet: order(self.cost(fleet), fleet.index))
         self.seen: list[Simulated] = []
         self.fell: list[tuple[int, Fleet, Why]] = []  #: without having been simulated, with their places in the order
+        self.spent = ""  #: of what there is no more, where that ended it
         self.good = 0  #: fleets that meet everything
         self.failed: dict[tuple[Any, ...], Why] = {}  #: first stages that fail whatever is behind them
 
@@ -204,13 +212,20 @@ class _Walk:
     def run(self) -> bool:
         """Go; returns whether that was interrupted."""
         try:
-            waiting = enumerate(self.ordered)
+            waiting, longest_s = enumerate(self.ordered), 0.0
             while self.good < self.top:
                 batch = self._next(waiting)
                 if not batch:
                     return False
+                began = time.monotonic()
                 self._through(batch)
+                longest_s = max(longest_s, time.monotonic() - began)
+                if self.good < self.top:
+                    self.budget.ask_s(longest_s)
             self.fell = [one for one in self.fell if one[0] < self.seen[-1].place]
+        except BudgetSpentError as spent:
+            self.spent = str(spent)
+            self.fell = [one for one in self.fell if not self.seen or one[0] < self.seen[-1].place]
         except KeyboardInterrupt:
             if not self.seen:
                 raise

@@ -86,6 +86,7 @@ class Sizing(Shown):
     fell: tuple[tuple[int, Fleet, Why], ...] = field(repr=False)  #: without having been simulated
     interrupted: bool
     wall_s: float = field(compare=False)
+    spent: str = ""  #: that a budget was reached, if it was
 
     @property
     def answers(self) -> tuple[Simulated, ...]:
@@ -100,7 +101,13 @@ class Sizing(Shown):
     @property
     def verdict(self) -> str:
         """Found; inconclusive: none is, and some could not be told; or unreachable."""
-        return FOUND if self.answers else INCONCLUSIVE if self.inconclusive or self.interrupted else UNREACHABLE
+        return (
+            FOUND
+            if self.answers
+            else INCONCLUSIVE
+            if self.inconclusive or self.interrupted or self.spent
+            else UNREACHABLE
+        )
 
     @property
     def exit_code(self) -> int:
@@ -208,6 +215,8 @@ class Sizing(Shown):
             notes.append(f"{', '.join(sorted(ruled_out))} rules fleets out: --slo sets other objectives")
         if self.interrupted:
             notes.append("interrupted: of fleets that cost more than those looked at nothing is known")
+        if self.spent:
+            notes.append(f"{self.spent}: of fleets that cost more than those looked at nothing is known")
         if self.search.scenario.load.arrivals.kind == "trace":
             notes.append("replications share the trace and redraw the rest: intervals are given this trace")
         return notes

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.base.formats import exact_rate, format_count
+from simulator.base.formats import counted, exact_rate, format_count
 from simulator.documents import capacity, parts
 from simulator.report.fleet import fleet_line
 from simulator.report.run import slo_row
@@ -31,7 +31,7 @@ def capacity_table(document: capacity.Capacity, width: int | None = None, color:
     shown += [
         "",
         fleet_line(document["fleet"]),
-        f"{document['probes']} probes, {format_count(document['queries'])} queries simulated",
+        f"{counted(document['probes'], 'probe')}, {format_count(document['queries'])} queries simulated",
     ]
     shown += [f"note: {note}" for note in document["notes"]]
     return rendered(shown, width, color)

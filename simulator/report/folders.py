@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.base.formats import significant
+from simulator.base.formats import counted, significant
 from simulator.planning import journal
 from simulator.report import answers, files, queries, verify, verify_figures
 from simulator.report import sweep as sweeps
@@ -73,7 +73,7 @@ def _comment(document: size.Size, fleet: size.Fleet) -> str:
     """What a scenario is, as a comment."""
     values = ", ".join(f"{path}={value}" for path, value in fleet["values"].items())
     cost = f"{significant(fleet['cost'], 6)} {document['unit']}"
-    of = f"of {document['fleets']:,} fleets for {significant(document['load_per_s'], 6)}/s"
+    of = f"of {counted(document['fleets'], 'fleet')} for {significant(document['load_per_s'], 6)}/s"
     return f"# Number {fleet['rank']} {of}: {cost}\n# {values}\n"
 
 

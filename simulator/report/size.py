@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.base.formats import exact_rate, format_count, significant
+from simulator.base.formats import counted, exact_rate, format_count, significant
 from simulator.documents import parts, size
 from simulator.report.text import DASH, cut, duration, interval, money, of_unit, ratio, rendered, table
 
@@ -26,7 +26,7 @@ def size_table(document: size.Size, width: int | None = None, color: bool = Fals
         shown += ["", table(columns, [_fell(one, document["unit"]) for one in document["cheaper"]], 2)]
     if len(document["front"]) > 1:
         shown += ["", _front(document, paths)]
-    shown += ["", f"{document['simulated']:,} fleets, {format_count(document['queries'])} queries simulated"]
+    shown += ["", f"{counted(document['simulated'], 'fleet')}, {format_count(document['queries'])} queries simulated"]
     shown += [f"note: {note}" for note in document["notes"]]
     return rendered(shown, width, color)
 
@@ -60,13 +60,14 @@ def _requested(document: size.Size) -> str:
 def _headline(document: size.Size) -> str:
     if document["answers"]:
         best = document["answers"][0]
-        said = (
-            f"{cost(best['cost'], document['unit'])} {document['unit']} is the least of {document['fleets']:,} fleets"
-        )
+        every = counted(document["fleets"], "fleet")
+        said = f"{cost(best['cost'], document['unit'])} {document['unit']} is the least of {every}"
         return said if document["minimise"] == "machines" else f"{said}: {best['machines']:,} machines"
     if document["interrupted"]:
         return "interrupted before a fleet was found"
     unsure = "" if document["verdict"] == "unreachable" else ", but some could not be told"
+    if document["fleets"] == 1:
+        return f"the only fleet does not meet every objective{unsure}"
     return f"none of the {document['fleets']:,} fleets meets every objective{unsure}"
 
 

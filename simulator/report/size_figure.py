@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.base.formats import format_duration
+from simulator.base.formats import counted, format_duration
 from simulator.documents import parts, size
 from simulator.report import frame
 from simulator.report.size import cost, short, tail_name
@@ -54,7 +54,7 @@ def size_figure(document: size.Size, format_: str = "png") -> Any:
 
 
 def _searched(document: size.Size) -> str:
-    fleets = f"{document['simulated']:,} of {document['fleets']:,} fleets simulated"
+    fleets = f"{document['simulated']:,} of {counted(document['fleets'], 'fleet')} simulated"
     spare = [f"{100 * document['headroom']:.4g} % headroom"] if document["headroom"] else []
     spare += ["any one machine gone"] if document["survive"] else []
     also = f"; objectives are to hold also with {' and '.join(spare)}" if spare else ""

@@ -36,6 +36,7 @@ class Reading:
     amounts: F8  #: (replications,) what the figure is a ratio of, over the bound: sum amounts / sum weights = value
     weights: F8  #: (replications,)
     needed: float = 0.0  #: of a mean that few draws carry: measured queries in all that would do; +inf: none would
+    figure: float | None = None  #: itself, pooled: seconds, or a ratio; None: beyond saturation, or few draws carry it
 
     def line(self, name: str) -> float:
         """``value``, ``low`` or ``high``."""
@@ -73,7 +74,7 @@ def read_series(objective: Objective, series: Series, ahead: Ahead = NOTHING_AHE
     if objective.measure == "max":
         largest = _largest(series) * S_PER_NS / objective.bound
         most = float(largest.max())
-        return Reading(most, most, most, math.inf, largest, np.ones(len(largest)))
+        return Reading(most, most, most, math.inf, largest, np.ones(len(largest)), figure=most * objective.bound)
     return _of_share(objective, series)
 
 
@@ -82,7 +83,8 @@ def _of_ratio(ratio: Interval, amounts: F8, weights: F8, bound: float) -> Readin
     exact = ratio.ahead.exact
     if ratio.reason and exact is not None:
         known = exact / bound
-        return Reading(known, known, known, math.inf, np.where(weights > 0, known * weights, 0.0), weights)
+        amounts = np.where(weights > 0, known * weights, 0.0)
+        return Reading(known, known, known, math.inf, amounts, weights, figure=exact)
     if ratio.reason:
         seen = float(amounts.sum() / weights.sum()) / bound
         needed = math.inf if ratio.ahead.needed is None else float(ratio.ahead.needed)
@@ -90,7 +92,8 @@ def _of_ratio(ratio: Interval, amounts: F8, weights: F8, bound: float) -> Readin
     if ratio.value is None or ratio.low is None or ratio.high is None:
         return beyond(len(weights))
     low = max(0.0, ratio.low)
-    return Reading(ratio.value / bound, low / bound, ratio.high / bound, math.inf, amounts / bound, weights)
+    value, high = ratio.value / bound, ratio.high / bound
+    return Reading(value, low / bound, high, math.inf, amounts / bound, weights, figure=ratio.value)
 
 
 def _of_share(objective: Objective, series: Series) -> Reading:
@@ -112,7 +115,17 @@ def _of_share(objective: Objective, series: Series) -> Reading:
         exceedances=float(counted.effective()[0]),
         amounts=np.array([_over(count, allowed) for count in layout.by_unit(bad)]),
         weights=layout.unit_sizes.astype(np.float64),
+        figure=_figure(objective, series, float(counted.bad[0]) / layout.queries),
     )
+
+
+def _figure(objective: Objective, series: Series, share: float) -> float | None:
+    """The percentile of the objective in seconds, None among unfinished queries; the share where it is about none."""
+    if not objective.p:
+        return share
+    place = min(len(series.values), max(1, math.ceil(round(objective.p * len(series.values), 6)))) - 1
+    figure = float(np.partition(series.values, place)[place]) * S_PER_NS
+    return figure if math.isfinite(figure) else None
 
 
 def _over(share: float, allowed: float) -> float:
