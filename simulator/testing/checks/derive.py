@@ -24,6 +24,7 @@ from simulator.core.plan import (
     TIME,
     Plan,
     frozen,
+    window_of,
 )
 from simulator.core.trace import Trace
 from simulator.core.work import cost_ns as task_cost_ns
@@ -103,7 +104,8 @@ def measured(plan: Plan, first: int = 0, drain_ns: int = NEVER_NS) -> Plan:
 def on_whole_ns(plan: Plan, times: int = 1) -> Plan:
     """The plan with its times on a grid where nothing is rounded, all of them ``times`` times as long."""
     parts = [_part_on_grid(plan, stage, part, times) for stage, part in enumerate(parts_of(plan))]
-    return remade(
+    begin_ns, end_ns = window_of(plan.arrival_ns, 0)  # its end is rounded, so it is stretched like the rest
+    made = remade(
         plan,
         parts,
         [_quarters(factor) for factor in machines_of(plan)],
@@ -111,6 +113,7 @@ def on_whole_ns(plan: Plan, times: int = 1) -> Plan:
         work=_quarters(plan.work),
         drain_ns=plan.drain_ns if plan.drain_ns == NEVER_NS else plan.drain_ns * times,
     )
+    return replace(made, window_begin_ns=begin_ns * times, window_end_ns=end_ns * times)
 
 
 def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> StageParts:

@@ -83,8 +83,8 @@ def _first_queries(draw: st.DrawFn, scenario: Scenario, planned: Callable[[int],
     most = min(whole.queries, QUERIES, max(1, TASKS // whole.shards))
     count, pressed = draw(st.integers(1, most)), draw(st.sampled_from(PRESSED))
     first = draw(st.integers(0, count - 1))
-    plan = measured(whole.first_queries(count), first, whole.drain_ns)
-    plan = replace(plan, arrival_ns=frozen(plan.arrival_ns // pressed))
+    part = whole.first_queries(count)
+    plan = measured(replace(part, arrival_ns=frozen(part.arrival_ns // pressed)), first, whole.drain_ns)
     engine = draw(st.sampled_from(_engines(plan)))
     queries = f"the first {count} of replication {replication}"
     queries += f", arriving {pressed} times as fast" if pressed > 1 else ""
