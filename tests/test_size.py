@@ -76,7 +76,7 @@ def test_paper_says_what_the_plan_says_whatever_the_other_stages_are():
     for fleet in fleets.all()[::5]:
         own = fleets.scenario_of(fleet.index)
         for condition in conditions:
-            (found, stage), *others = fleet.bottlenecks(condition)
+            (found, stage, _), *others = fleet.bottlenecks(condition)
             assert not others
             plan = make_plan(condition.applied(own))
             assert found == pytest.approx(busiest(plan), rel=1e-12)

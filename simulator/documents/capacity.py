@@ -10,7 +10,7 @@ Verdict = Annotated[str, OneOf("found", "range", "inconclusive", "unreachable")]
 
 
 class Bottleneck(parts.Bottleneck):
-    """The busiest replica at the capacity."""
+    """The busiest station at the capacity."""
 
     saturation_per_s: float  #: the load at which it is always busy
 
@@ -51,7 +51,7 @@ class Figures(parts.Simulated):
     own_per_s: float  #: the scenario's own load
     headroom: parts.Interval  #: over the scenario's own load, as a part of it
     binding_slo: str  #: the objective that sets it, or is farthest from being met
-    bottleneck: Bottleneck  #: the busiest replica at the capacity
+    bottleneck: Bottleneck  #: the busiest station at the capacity
     slos: list[parts.Verdict]  #: at the capacity
     theory: Theory | None  #: null: there is no closed form
     fleet: parts.Fleet  #: machines and money, at the capacity

@@ -38,7 +38,21 @@ def zero_load_percentiles(latency_s: ZeroLoad) -> dict[str, float]:
     return {name: cast(float, value) for name, value in latency_s.items() if name != "kind"}
 
 
-class StageOnPaper(TypedDict):
+class Mergers(TypedDict):
+    """The mergers of a stage, for which queries queue, by arithmetic."""
+
+    count: int  #: of them
+    service_s: float  #: one merge
+    demand: float  #: work of the mean load over what they can do; may exceed 1
+
+
+class Merging(TypedDict, total=False):
+    """What a stage has where mergers queue."""
+
+    mergers: Mergers  #: its mergers
+
+
+class StageOnPaper(Merging):
     """One stage, by arithmetic."""
 
     name: str  #: of the stage
@@ -61,7 +75,7 @@ class Peak(TypedDict):
     """The highest rate of a load that changes over time."""
 
     rate_per_s: float  #: the highest
-    utilisation: float  #: of the busiest replica at that rate
+    utilisation: float  #: of the busiest station at that rate
     above_saturation_s: float  #: of each replication: so long the rate is above saturation
 
 
@@ -76,7 +90,7 @@ class Arithmetic(Changing):
 
     rate_per_s: float  #: mean load
     bottleneck: parts.Bottleneck  #: the busiest of all
-    saturation_per_s: float | None  #: the load at which the busiest replica is always busy; null: nothing takes time
+    saturation_per_s: float | None  #: the load at which the busiest station is always busy; null: nothing takes time
     zero_load_s: ZeroLoad | None  #: null: not known
     predictions: list[Prediction]  #: what closed forms say
 

@@ -155,10 +155,21 @@ class Replica(Place):
     stage: str  #: its name
 
 
-class Bottleneck(Replica):
-    """The busiest replica."""
+class Bottleneck(TypedDict):
+    """The busiest station: a replica, or the mergers of a stage."""
 
-    utilisation: float  #: by arithmetic
+    stage: str  #: its name
+    station: Annotated[str, OneOf("replica", "mergers")]  #: what queries queue for
+    shard: int | None  #: null: the mergers
+    replica: int | None  #: null: the mergers
+    utilisation: float  #: by arithmetic: demand, which may exceed 1
+
+
+def station_of(bottleneck: Bottleneck) -> str:
+    """As in ``ranking, shard 0, replica 1`` or ``ranking, mergers``."""
+    if bottleneck["shard"] is None:
+        return f"{bottleneck['stage']}, mergers"
+    return f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
 
 
 #: Where a plug-in comes from, and the hash of what stood there.

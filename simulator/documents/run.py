@@ -12,7 +12,7 @@ StabilityVerdict = Literal["stable", "saturated", "saturated at its peak", "inco
 class Stability(TypedDict):
     """What the verdict on a run rests on."""
 
-    arithmetic_utilisation: float  #: of the busiest replica
+    arithmetic_utilisation: float  #: of the busiest station: demand, which may exceed 1
     growth: parts.Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     mser5_queries: int | None  #: cut that MSER-5 suggests; null where the load changes over time
@@ -58,7 +58,22 @@ Candidates = TypedDict(
 )
 
 
-class Stage(TypedDict):
+class Mergers(TypedDict):
+    """The mergers of a stage, for which queries queue."""
+
+    count: int  #: of them
+    service_s: float  #: one merge
+    utilisation: parts.Interval  #: the part of the window in which they are busy, mean over them
+    demand: float  #: work of the load's mean rate over what they can do, by arithmetic; may exceed 1
+
+
+class Merging(TypedDict, total=False):
+    """What a stage has where mergers queue."""
+
+    mergers: Mergers  #: its mergers
+
+
+class Stage(Merging):
     """What happened in one stage."""
 
     name: str  #: of the stage

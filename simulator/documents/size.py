@@ -20,9 +20,10 @@ class Machines(parts.StageMachines):
 
 
 class Busiest(TypedDict):
-    """The busiest stage, by arithmetic."""
+    """The busiest station: a replica, or the mergers of a stage."""
 
     stage: str  #: its name
+    station: Annotated[str, OneOf("replica", "mergers")]  #: what queries queue for
     utilisation: float  #: by arithmetic
 
 
@@ -43,7 +44,7 @@ class Fleet(parts.Money):
     values: parts.Values  #: by path of the scenario
     cost: float  #: in the unit of the document
     stages: list[Machines]  #: machines of each
-    bottleneck: Busiest  #: its busiest stage
+    bottleneck: Busiest  #: its busiest station
     latency_s: Tails  #: at the load, as it is
     worst_s: Tails  #: under the hardest condition
     conditions: list[Condition]  #: all of them

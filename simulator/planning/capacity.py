@@ -208,6 +208,7 @@ class _Search:
         stage, shard, replica = paper.bottleneck
         bottleneck: documents.Bottleneck = {
             "stage": self.scenario.stages[stage].name,
+            "station": "mergers" if shard is None else "replica",
             "shard": shard,
             "replica": replica,
             "utilisation": paper.utilisation,

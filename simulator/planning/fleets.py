@@ -14,7 +14,7 @@ from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED,
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 from simulator.scenario.slo import Objective
-from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, stage_demands
+from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, merger_demands, stage_demands
 
 #: What may be searched: what a fleet is made of.
 SEARCHED = ("stages", "hardware", "catalogue")
@@ -45,6 +45,7 @@ class Part:
     mean: tuple[float, ...]  #: over replicas
     busiest_lost: tuple[float, ...]  #: with its heaviest machine gone; empty: it cannot lose one
     mean_lost: tuple[float, ...]
+    merging: float  #: of its mergers; 0 where merging is a mere delay
     constant_s: float | None  #: latency in an empty system, where it is the same for every query
 
 
@@ -75,13 +76,16 @@ class Fleet:
         """What is minimised; None: not known."""
         return {"money": self.usd_per_h, "energy": self.power_w}.get(minimise, float(self.machines))
 
-    def bottlenecks(self, condition: Condition) -> list[tuple[float, int]]:
-        """Utilisation of the busiest replica, by arithmetic, and its stage: one, or one a replication."""
+    def bottlenecks(self, condition: Condition) -> list[tuple[float, int, bool]]:
+        """Demand on the busiest station, its stage, and whether it is the mergers: one, or one a replication."""
         each = [part.busiest_lost if condition.lost == stage else part.busiest for stage, part in enumerate(self.parts)]
-        return [
-            (condition.rate_per_s * max(one), one.index(max(one)))  # of stages as busy, the first
-            for one in zip(*_alike(each), strict=True)
-        ]
+        merging = [part.merging for part in self.parts]
+        found = []
+        for replicas in zip(*_alike(each), strict=True):
+            demands = [*replicas, *merging]
+            which, at = divmod(demands.index(max(demands)), len(self.parts))  # of stations as busy, the first
+            found.append((condition.rate_per_s * max(demands), at, which == 1))
+        return found
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
@@ -163,6 +167,7 @@ class Fleets:
         own = plans.outline(rate_per_s=1.0)
         replications = range(scenario.run.replications if has_drawn_machines(own) else 1)
         whole = _utilisations(plans, replications)
+        merging = merger_demands(own)
         less = _utilisations(Plans.of(scenario.with_lost(lost)), replications) if self._can_lose else []
         stages = zip(fleet(scenario).stages, constant_latencies_s(own), strict=True)
         return [
@@ -173,6 +178,7 @@ class Fleets:
                 mean=tuple(one[at][1] for one in whole),
                 busiest_lost=tuple(one[at][0] for one in less if at in lost),
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
+                merging=merging[at],
                 constant_s=constant_s,
             )
             for at, (machines, constant_s) in enumerate(stages)
@@ -188,9 +194,9 @@ class Fleets:
             if condition.lost is not None and not fleet.parts[condition.lost].busiest_lost:
                 return Why(REPLICAS, names[condition.lost], condition.name)
         for condition in reversed(self.conditions):  # the hardest first
-            least, stage = min(fleet.bottlenecks(condition))
+            least, stage, is_merging = min(fleet.bottlenecks(condition))
             if least >= FULL:
-                return Why(SATURATED, names[stage], condition.name, least)
+                return Why(SATURATED, f"{names[stage]}{' mergers' * is_merging}", condition.name, least)
         return self._beyond(fleet, names)
 
     def _beyond(self, fleet: Fleet, names: Sequence[str]) -> Why | None:

@@ -261,7 +261,7 @@ class Variations:
         return shown, {**given, "load.scale": scale * wanted_per_s / rate_per_s}
 
     def _load(self, given: dict[str, Setting]) -> tuple[float, float, float]:
-        """Mean rate, utilisation of the busiest replica by arithmetic, and scale, at the scenario's own load."""
+        """Mean rate, utilisation of the busiest station by arithmetic, and scale, at the scenario's own load."""
         key = tuple(given.values())
         if key not in self._loads:
             others = self.with_values(given)

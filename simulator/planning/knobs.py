@@ -68,6 +68,9 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         narrower = _narrower(f"{path}.model.law", stage["model"]["law"])
         if narrower is not None:
             yield Knob(f"{name}: spread of times", *narrower)
+    if stage["merge"]["workers"]:
+        now = int(stage["merge"]["workers"])
+        yield Knob(f"{name}: mergers", f"{now} -> {now + 1}", ((f"{path}.merge.workers", now + 1),))
     for part, keys in (("network", ("request", "send", "response")), ("merge", ("time", "per_response"))):
         parts = [(f"{path}.{part}.{key}", _scaled_law(stage[part][key], 1 - CHANGE)) for key in keys]
         sets = tuple((where, _text(value)) for where, value in parts if value is not None)

@@ -82,7 +82,7 @@ class Prober:
 
     @property
     def saturation(self) -> float:
-        """Logarithm of the factor on the load at which the busiest replica is always busy; +inf: it never is."""
+        """Logarithm of the factor on the load at which the busiest station is always busy; +inf: it never is."""
         least = min(self.utilisations)  # of the luckiest machines
         return -math.log(least) if least > 0 else math.inf
 

@@ -83,7 +83,7 @@ class Level:
 
     @property
     def is_at_saturation(self) -> bool:
-        """Whether the objectives hold up to where the busiest replica is always busy, in runs as long as these."""
+        """Whether the objectives hold up to where the busiest station is always busy, in runs as long as these."""
         return math.isinf(self.probes.seen[self.value.beyond][0].value)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from simulator.documents import parts
+from simulator.documents import parts, run
 from simulator.planner.fleet import fleet
 from simulator.running.run import Result
 
@@ -27,7 +27,7 @@ def row_of(result: Result) -> Row:
         "rate_per_s": theory["rate_per_s"],
         "bottleneck": bottleneck["stage"],
         "bottleneck_utilisation": bottleneck["utilisation"],
-        "hottest_utilisation": _hottest([stage["utilisation"]["max"] for stage in said["stages"]]),
+        "hottest_utilisation": _hottest([used for stage in said["stages"] for used in _stations(stage)]),
         "verdict": said["verdict"],
         "offered_per_s": said["offered_per_s"],
     }
@@ -46,6 +46,12 @@ def row_of(result: Result) -> Row:
     row |= {"replications": said["replications"], "queries": said["queries"], "engine": result.engine}
     row |= {"notes": len(result.notes) + len(said["notes"]), "error": None}
     return {name: _plain(value) for name, value in row.items()}
+
+
+def _stations(stage: run.Stage) -> list[float | None]:
+    """Utilisation of its busiest replica, and of its mergers if these queue."""
+    mergers = [stage["mergers"]["utilisation"]["value"]] if "mergers" in stage else []
+    return [stage["utilisation"]["max"], *mergers]
 
 
 def _hottest(utilisations: Sequence[float | None]) -> float | None:

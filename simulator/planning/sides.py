@@ -16,11 +16,12 @@ from simulator.documents import parts, run
 from simulator.planner.fleet import S_PER_H
 from simulator.running.run import Result
 from simulator.scenario import parse_objective
-from simulator.stats.figures import S_PER_NS, Pool, Within, key_of, part_of
+from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
 from simulator.stats.summary import first_on_latency
+from simulator.stats.window import Within
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 

@@ -256,7 +256,7 @@ class Sizing(Shown):
 
     def _answer(self, rank: int, one: Simulated) -> documents.Fleet:
         scenario = self.scenario_of(one)
-        busy, at = one.fleet.bottlenecks(self.search.conditions[0])[0]
+        busy, at, is_merging = one.fleet.bottlenecks(self.search.conditions[0])[0]
         money = machines_of(scenario).to_dict(self.load_per_s)
         machines: list[documents.Machines] = [
             {
@@ -278,7 +278,11 @@ class Sizing(Shown):
             "usd_per_million_queries": money["usd_per_million_queries"],
             "queries_per_joule": money["queries_per_joule"],
             "stages": machines,
-            "bottleneck": {"stage": scenario.stages[at].name, "utilisation": busy},
+            "bottleneck": {
+                "stage": scenario.stages[at].name,
+                "station": "mergers" if is_merging else "replica",
+                "utilisation": busy,
+            },
             "latency_s": {self.percentile: one.tail.to_dict()},
             "worst_s": {self.percentile: one.worst.to_dict()},
             "conditions": [

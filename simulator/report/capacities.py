@@ -36,7 +36,7 @@ def _row(row: capacity.CapacityAt, paths: Sequence[str]) -> list[str]:
         DASH if per_s["value"] is None else exact_rate(per_s["value"]),
         interval(per_s, exact_rate) or DASH,
         row["verdict"],
-        row["bottleneck"]["stage"],
+        f"{row['bottleneck']['stage']}{' mergers' if row['bottleneck']['shard'] is None else ''}",
         ratio(row["bottleneck"]["utilisation"]),
         f"{fleet['machines']:,}",
         money(price),

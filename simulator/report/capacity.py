@@ -59,8 +59,8 @@ def _headline(document: capacity.Figures) -> str:
 
 def _bottleneck(document: capacity.Figures) -> str:
     bottleneck = document["bottleneck"]
-    where = f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
     saturated = f"saturated at {exact_rate(bottleneck['saturation_per_s'])}"
+    where = parts.station_of(bottleneck)
     return f"bottleneck: {where} at utilisation {ratio(bottleneck['utilisation'])} there; {saturated}"
 
 

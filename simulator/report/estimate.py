@@ -25,6 +25,9 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
                 ratio(stage["utilisation"]["max"]),
             ]
         )
+        if "mergers" in stage:
+            service, demand = duration(stage["mergers"]["service_s"]), ratio(stage["mergers"]["demand"])
+            rows.append([f"{stage['name']} mergers", str(stage["mergers"]["count"]), "", "", service, "", demand, ""])
         costs.append(_costs(stage["name"], stage["model"]))
         calls.append(_call(stage["name"], stage["model"]))
         calls += [_call(f"  {part['kind']}", part) for part in stage["model"].get("parts", [])]
@@ -35,7 +38,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
     shown: list[Any] = [
         parts.title_of(estimate),
         f"at {format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}; bottleneck: "
-        f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}",
+        f"{parts.station_of(bottleneck)}",
         *peak_lines(estimate),
         "",
         table(columns, rows),

@@ -1,4 +1,4 @@
-"""The line of a load's peak: what it asks of the busiest replica, and how long that is too much."""
+"""The line of a load's peak: what it asks of the busiest station, and how long that is too much."""
 
 from simulator.base.formats import format_duration, format_rate
 from simulator.documents import paper

@@ -80,6 +80,11 @@ def _stages(result: run.Run) -> Any:
                 text.ratio(stage["demand"]["max"]),
             ]
         )
+        if "mergers" in stage:
+            mergers = stage["mergers"]
+            service, used = text.duration(mergers["service_s"]), text.ratio(mergers["utilisation"]["value"])
+            name, demand = f"{stage['name']} mergers", text.ratio(mergers["demand"])
+            rows.append([name, str(mergers["count"]), "", "", "", "", service, used, "", demand])
     columns = ["stage", "shards x replicas x workers", "candidates", "latency", tail, "task wait", "task service"]
     return text.table([*columns, "utilisation", "hottest", "demand"], rows)
 
@@ -127,9 +132,8 @@ def _reasons(slos: list[parts.Verdict]) -> list[str]:
 
 def _theory(theory: paper.Theory) -> list[str]:
     bottleneck = theory["bottleneck"]
-    where = f"{bottleneck['stage']}, shard {bottleneck['shard']}, replica {bottleneck['replica']}"
     lines = [
-        f"theory: bottleneck {where} at demand {text.ratio(bottleneck['utilisation'])}; "
+        f"theory: bottleneck {parts.station_of(bottleneck)} at demand {text.ratio(bottleneck['utilisation'])}; "
         f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
     lines += [f"        {line}" for line in peak_lines(theory)]

@@ -89,7 +89,7 @@ def _answers(document: size.Size, paths: list[str]) -> Any:
                 money(one["usd_per_million_queries"]),
                 *([f"{one['power_w']:,.0f}"] if document["minimise"] == "energy" else []),
                 ratio(busy["utilisation"]),
-                busy["stage"],
+                f"{busy['stage']}{' mergers' * (busy['station'] == 'mergers')}",
                 duration(tail["value"]),
                 interval(tail, duration),
             ]

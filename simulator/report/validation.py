@@ -16,7 +16,7 @@ def validation_table(document: validation.Validation, width: int | None = None, 
     load = f"utilisation {document['utilisation']:.1%} at {format_rate(document['rate_per_s'])}"
     lines = [
         f"{document['source']}: valid. {document['scenario']}: {fleet}; {runs}",
-        f"busiest replica: {load}, saturated at {limit}",
+        f"bottleneck: {load}, saturated at {limit}",
         *peak_lines(document),
     ]
     percentile, enough = document["percentile"], document["enough_queries"]

@@ -30,6 +30,9 @@ def _figures(document: run.Figures) -> Iterator[tuple[str, str, parts.Unit, part
         yield name, "utilisation", "ratio", used["mean"]
         yield name, "hottest", "ratio", {"value": used["max"], "low": None, "high": None}
         yield name, "demand", "ratio", {"value": stage["demand"]["max"], "low": None, "high": None}
+        if "mergers" in stage:
+            yield name, "mergers utilisation", "ratio", stage["mergers"]["utilisation"]
+            yield name, "mergers demand", "ratio", {"value": stage["mergers"]["demand"], "low": None, "high": None}
 
 
 def _latency(of: str, what: str, durations: parts.Latency) -> Iterator[tuple[str, str, parts.Unit, parts.Interval]]:

@@ -20,7 +20,7 @@ SPELLINGS = "a list like 1,2,4 or a range like 1..9*5 (five values from 1 to 9)"
 
 @dataclass(frozen=True)
 class Utilisation:
-    """A load, by the utilisation of the busiest replica that it means by arithmetic."""
+    """A load, by the utilisation of the busiest station that it means by arithmetic."""
 
     value: float
 

@@ -12,13 +12,14 @@ from simulator.core.columns import COMPLETE
 from simulator.core.plan import F8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
-from simulator.stats.figures import S_PER_NS, completed_in, count_completed, hottest_of, is_within
+from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import InFlight, Stability, mser5, stability
 from simulator.stats.summary import NOTHING_OF_MEANS, first_on_latency, rates, within_ns
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
+from simulator.stats.window import completed_in, count_completed, is_within
 from simulator.theory import MeansAhead
 
 

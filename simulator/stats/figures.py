@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from simulator.core.columns import AT_A_TIME, COMPLETE
 from simulator.core.plan import F8, I8
+from simulator.core.rules import merge_ns
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
-from simulator.stats.share import BLOCKS, Layout
+from simulator.stats.share import Layout
+from simulator.stats.window import Within, completed_in, count_completed, is_within, merging_ns
 from simulator.theory import NOTHING_AHEAD, Ahead, StageAhead
 
 S_PER_NS = 1e-9
@@ -60,33 +62,6 @@ def figure(series: Series, percentiles: Sequence[float], ahead: Ahead = NOTHING_
         {key_of(percent): series.quantile(part_of(percent)).scaled(S_PER_NS) for percent in percentiles},
         None if np.isnan(largest) else largest,
     )
-
-
-#: A latency in ns, and whether it may be reached.
-Within = tuple[int, bool]
-
-
-def completed_in(trace: Trace) -> NDArray[np.int8]:
-    """(queries,) in which of the window's equal parts, as many as blocks, a query is completed; BLOCKS: in none."""
-    begin_ns, end_ns, parts = trace.window_begin_ns, trace.window_end_ns, min(BLOCKS, trace.measured)
-    per_ns, completed = parts / max(1, end_ns - begin_ns), np.empty(len(trace.arrival_ns), dtype=np.int8)
-    for first in range(0, len(completed), AT_A_TIME):
-        at = slice(first, first + AT_A_TIME)
-        done_ns = trace.completion_ns[at]
-        inside = (trace.outcome[at] == COMPLETE) & (done_ns >= begin_ns) & (done_ns < end_ns)
-        completed[at] = np.where(inside, np.minimum((done_ns - begin_ns) * per_ns, parts - 1), BLOCKS)
-    return completed
-
-
-def count_completed(completed: NDArray[np.int8], measured: int) -> F8:
-    """(blocks of one replication,) how many queries, of ``completed_in`` or of some of it, each part has."""
-    return np.bincount(completed, minlength=BLOCKS)[: min(BLOCKS, measured)].astype(np.float64)
-
-
-def is_within(latency_ns: NDArray[Any], within: Within) -> NDArray[np.bool_]:
-    """Which latencies are good."""
-    bound_ns, may_reach = within
-    return np.asarray(latency_ns <= bound_ns if may_reach else latency_ns < bound_ns)
 
 
 class Pool:
@@ -191,6 +166,7 @@ class StageFigures:
     utilisation: Interval  #: mean over replicas, those of a lost machine left out
     hottest: float | None  #: utilisation of the replica that was busiest over all replications
     demand: tuple[float, float]  #: mean over replicas and of the busiest, by arithmetic; may exceed 1
+    mergers: run.Mergers | None  #: None: merging is a mere delay
     hottest_shard: int
     hottest_replica: int
     candidates_in: Interval
@@ -199,7 +175,9 @@ class StageFigures:
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
+        merging: run.Merging = {} if self.mergers is None else {"mergers": self.mergers}
         return {
+            **merging,
             "name": self.name,
             "shards": self.shards,
             "replicas": self.replicas,
@@ -260,6 +238,7 @@ def stage_figures(
         latency=latency,
         utilisation=used,
         demand=demand,
+        mergers=mergers(pool, stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
@@ -290,6 +269,18 @@ def hottest_of(busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD) -> tuple
 def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """As ``hottest_of``, of a stage."""
     return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers, ahead)
+
+
+def mergers(pool: Pool, stage: StageView) -> run.Mergers | None:
+    """What the mergers of a stage did and were asked for; None where merging is a mere delay."""
+    count = stage.mergers
+    if not count:
+        return None
+    busy_s = np.array([merging_ns(trace, stage) for trace in pool.traces]) * S_PER_NS
+    used = ratio_interval(busy_s, pool.windows_s() * count).within_0_and_1()
+    service_s = int(merge_ns(stage.plan.stages, stage.index, stage.shards)) * S_PER_NS
+    demand = stage.plan.rate_per_s * service_s / count
+    return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
 
 
 def _durations(stage: int, shards: int) -> dict[str, Column]:

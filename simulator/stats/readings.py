@@ -49,7 +49,7 @@ def is_read(objective: Objective) -> bool:
 
 
 def beyond(replications: int) -> Reading:
-    """What is read where the busiest replica is asked for more than all its time: no objective is met for long."""
+    """What is read where the busiest station is asked for more than all its time: no objective is met for long."""
     return Reading(math.inf, math.inf, math.inf, math.inf, np.full(replications, math.inf), np.ones(replications))
 
 

@@ -33,7 +33,7 @@ class Stability:
     """The verdict, and what it rests on."""
 
     verdict: run.StabilityVerdict
-    utilisation: float  #: of the busiest replica of all replications, by arithmetic, at the load's mean rate
+    utilisation: float  #: of the busiest station of all replications, by arithmetic, at the load's mean rate
     growth: Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     suggested_queries: int | None  #: cut that MSER-5 suggests; None where the load changes over time
@@ -70,7 +70,7 @@ def stability(
     queries
         Measured, in all.
     utilisations
-        Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
+        Of the busiest station, by arithmetic: one, or one a replication where machines differ.
     peak
         Of a load that changes over time: beyond saturation for a while, its run is not called stable.
     """
@@ -79,7 +79,7 @@ def stability(
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
     if beyond == len(utilisations):
         verdict = SATURATED
-        notes.append(f"saturated by arithmetic: the busiest replica is asked for {max(utilisations):.0%} of its time")
+        notes.append(f"saturated by arithmetic: the bottleneck is asked for {max(utilisations):.0%} of its time")
     elif beyond:
         verdict = INCONCLUSIVE
         notes.append(f"with the machines of {beyond} of {len(utilisations)} replications some replica is saturated")
@@ -97,7 +97,7 @@ def stability(
         verdict = verdict if beyond == len(utilisations) else INCONCLUSIVE  # the growth may be that of the start
     if peak is not None and peak.above_s > 0 and verdict != SATURATED:
         verdict = AT_PEAK
-        asked = f"at the peak of {format_rate(peak.rate_per_s)} the busiest replica is asked for {peak.utilisation:.0%}"
+        asked = f"at the peak of {format_rate(peak.rate_per_s)} the bottleneck is asked for {peak.utilisation:.0%}"
         notes.append(f"beyond saturation for {format_duration(peak.above_s)} by arithmetic: {asked} of its time")
     return Stability(verdict, max(utilisations), growth, warmup, suggested, tuple(notes))
 

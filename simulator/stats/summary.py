@@ -16,7 +16,6 @@ from simulator.stats.figures import (
     Figure,
     Pool,
     StageFigures,
-    Within,
     figure,
     hottest,
     part_of,
@@ -29,6 +28,7 @@ from simulator.stats.quantiles import Quantile, Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.stability import SATURATED, Stability, averaged_batches, growth_of, mser5_of, stability
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
+from simulator.stats.window import Within
 from simulator.theory import Ahead, MeansAhead, Peak, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
@@ -127,7 +127,7 @@ def summarise(
     stage_names
         In order.
     utilisations
-        Of the busiest replica, by arithmetic: one, or one a replication where machines differ.
+        Of the busiest station, by arithmetic: one, or one a replication where machines differ.
     peak
         Of a load that changes over time.
     is_stationary

@@ -19,6 +19,7 @@ from simulator.theory.estimate import (
     busiest,
     estimate,
     has_drawn_machines,
+    merger_demands,
     relaxation,
     stage_demands,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "has_drawn_machines",
     "little",
     "means_ahead",
+    "merger_demands",
     "relaxation",
     "stage_demands",
     "stretched",

@@ -49,7 +49,7 @@ class Prediction:
 
 
 def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> list[Prediction]:
-    """What theory knows at a constant rate; ``utilisation`` is that of the busiest replica."""
+    """What theory knows at a constant rate; ``utilisation`` is that of the busiest station."""
     if any(stage.has_drawn_machines() for stage in stages) or not 0 < utilisation < FULL:
         return []
     if plan.arrival_kind == ARRIVE_POISSON:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,14 @@ from simulator.theory.stages import PaperStage, mean_services_s, stages_of
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
+class Station(NamedTuple):
+    """What queries queue for: a replica of a shard, or the mergers of a stage."""
+
+    stage: int
+    shard: int | None  #: None: the mergers
+    replica: int | None
+
+
 @dataclass(frozen=True)
 class StageEstimate:
     """One stage on paper."""
@@ -22,6 +31,9 @@ class StageEstimate:
     service_s: F8  #: (shards,) mean service time of each
     utilisation: F8  #: (shards, replicas); 0 of one that a lost machine held
     replicas: int  #: that take tasks, over all shards
+    mergers: int  #: 0: merging is a mere delay
+    merge_s: float
+    merger_demand: float  #: work of the mergers over what they can do; 0 where merging is a mere delay
 
     @property
     def mean_utilisation(self) -> float:
@@ -30,7 +42,11 @@ class StageEstimate:
 
     def to_dict(self, name: str) -> paper.StageOnPaper:
         """As the reference of documents lays out."""
+        merging: paper.Merging = {}
+        if self.mergers:
+            merging = {"mergers": {"count": self.mergers, "service_s": self.merge_s, "demand": self.merger_demand}}
         return {
+            **merging,
             "name": name,
             "candidates": self.candidates,
             "service_s": {"mean": float(self.service_s.mean()), "max": float(self.service_s.max())},
@@ -44,7 +60,7 @@ class Estimate:
 
     rate_per_s: float
     stages: tuple[StageEstimate, ...]
-    bottleneck: tuple[int, int, int]  #: stage, shard, replica
+    bottleneck: Station
     zero_load: ZeroLoad | None  #: None: unknown
     predictions: tuple[Prediction, ...]
     relaxation: float  #: relaxation time of the busiest queue, in queries
@@ -53,13 +69,15 @@ class Estimate:
 
     @property
     def utilisation(self) -> float:
-        """Of the busiest replica."""
+        """Of the busiest station, by arithmetic: demand, which may exceed 1."""
         stage, shard, replica = self.bottleneck
+        if shard is None:
+            return self.stages[stage].merger_demand
         return float(self.stages[stage].utilisation[shard, replica])
 
     @property
     def saturation_per_s(self) -> float:
-        """The rate at which the busiest replica is always busy; infinite where nothing takes time."""
+        """The rate at which the busiest station is always busy; infinite where nothing takes time."""
         return self.rate_per_s / self.utilisation if self.utilisation > 0 else math.inf
 
     def to_dict(self, names: Sequence[str]) -> paper.Paper:
@@ -71,6 +89,7 @@ class Estimate:
             "rate_per_s": self.rate_per_s,
             "bottleneck": {
                 "stage": names[stage],
+                "station": "mergers" if shard is None else "replica",
                 "shard": shard,
                 "replica": replica,
                 "utilisation": self.utilisation,
@@ -83,8 +102,14 @@ class Estimate:
 
 
 def busiest(plan: Plan) -> float:
-    """Utilisation of the busiest replica of a plan, by arithmetic."""
-    return max(float(utilisation_of(stage, plan.rate_per_s).max()) for stage in stages_of(plan))
+    """Utilisation of the busiest station of a plan, replica or mergers, by arithmetic: demand, which may exceed 1."""
+    stages = stages_of(plan)
+    return _demand_at(stages, plan.rate_per_s, busiest_station(stages, plan.rate_per_s))
+
+
+def merger_demands(plan: Plan) -> list[float]:
+    """Demand on the mergers of each stage, which may exceed 1; 0 where merging is a mere delay."""
+    return [stage.merger_demand(plan.rate_per_s) for stage in stages_of(plan)]
 
 
 def stage_demands(plan: Plan) -> list[tuple[float, float]]:
@@ -110,19 +135,22 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
             mean_services_s(stage),
             utilisation_of(stage, plan.rate_per_s),
             stage.replicas_in_all,
+            stage.mergers,
+            stage.merge_s(),
+            stage.merger_demand(plan.rate_per_s),
         )
         for stage in stages
     )
-    place = _busiest_of([part.utilisation for part in parts], stages)
-    utilisation = float(parts[place[0]].utilisation[place[1:]])
-    variability = _variability(plan, stages[place[0]], place[1])
+    place = busiest_station(stages, plan.rate_per_s)
+    utilisation = _demand_at(stages, plan.rate_per_s, place)
+    variability = _variability(plan, stages[place.stage], place.shard)
     return Estimate(
         rate_per_s=plan.rate_per_s,
         stages=parts,
         bottleneck=place,
         zero_load=zero_load(plan),
         predictions=tuple(closed_forms(plan, stages, utilisation) if is_stationary else []),
-        relaxation=_relaxation(stages[place[0]], place[1], utilisation, variability),
+        relaxation=_relaxation(stages[place.stage], place.shard, utilisation, variability),
         variability=variability,
     )
 
@@ -130,20 +158,34 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
 def relaxation(plan: Plan) -> float:
     """Relaxation time of the busiest queue, in queries: the share of ``estimate`` that says how long to warm up."""
     stages = stages_of(plan)
-    utilisations = [utilisation_of(stage, plan.rate_per_s) for stage in stages]
-    stage, shard, replica = _busiest_of(utilisations, stages)
-    variability = _variability(plan, stages[stage], shard)
-    return _relaxation(stages[stage], shard, float(utilisations[stage][shard, replica]), variability)
+    place = busiest_station(stages, plan.rate_per_s)
+    variability = _variability(plan, stages[place.stage], place.shard)
+    return _relaxation(stages[place.stage], place.shard, _demand_at(stages, plan.rate_per_s, place), variability)
 
 
-def _busiest_of(utilisations: list[F8], stages: list[PaperStage]) -> tuple[int, int, int]:
-    """Stage, shard and replica of the busiest replica; ``utilisations`` (shards, replicas) of each stage."""
-    stage = int(np.argmax([float(utilisation.max()) for utilisation in utilisations]))
-    return stage, *divmod(int(utilisations[stage].argmax()), stages[stage].replicas)
+def busiest_station(stages: Sequence[PaperStage], rate_per_s: float) -> Station:
+    """The station that saturates first; of several, the first: mergers come after the replicas of their stage."""
+    most, found = -1.0, Station(0, 0, 0)
+    for stage in stages:
+        demands = utilisation_of(stage, rate_per_s)
+        if float(demands.max()) > most:
+            most, found = float(demands.max()), Station(stage.index, *divmod(int(demands.argmax()), stage.replicas))
+        if stage.merger_demand(rate_per_s) > most:
+            most, found = stage.merger_demand(rate_per_s), Station(stage.index, None, None)
+    return found
 
 
-def _variability(plan: Plan, stage: PaperStage, shard: int) -> float:
-    """Dispersion of arrivals, and squared coefficient of variation of services at a shard."""
+def _demand_at(stages: Sequence[PaperStage], rate_per_s: float, place: Station) -> float:
+    stage, shard, replica = place
+    if shard is None:
+        return stages[stage].merger_demand(rate_per_s)
+    return float(utilisation_of(stages[stage], rate_per_s)[shard, replica])
+
+
+def _variability(plan: Plan, stage: PaperStage, shard: int | None) -> float:
+    """Dispersion of arrivals, and squared coefficient of variation of services at a shard; merges take one time."""
+    if shard is None:
+        return plan.arrival_dispersion
     moments = stage.moments_s(shard)
     service_cv2 = 1.0
     if moments is not None and moments[0] ** 2 > 0 and math.isfinite(moments[1]):
@@ -151,12 +193,13 @@ def _variability(plan: Plan, stage: PaperStage, shard: int) -> float:
     return service_cv2 + plan.arrival_dispersion
 
 
-def _relaxation(stage: PaperStage, shard: int, utilisation: float, variability: float) -> float:
+def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variability: float) -> float:
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
     # of replicas that do not look at the load, each sees only its part of the queries
-    return queries * int(stage.replicas_left[shard]) if stage.policy in (RANDOM, ROUND_ROBIN) else queries
+    is_apart = shard is not None and stage.policy in (RANDOM, ROUND_ROBIN)
+    return queries * int(stage.replicas_left[shard]) if is_apart else queries
 
 
 def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:

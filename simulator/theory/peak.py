@@ -1,4 +1,4 @@
-"""The peak of a load that changes over time, beside what the busiest replica can do."""
+"""The peak of a load that changes over time, beside what the busiest station can do."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Peak:
     """The highest rate of a load, and how long its rate is beyond saturation: by arithmetic."""
 
     rate_per_s: float
-    utilisation: float  #: of the busiest replica at that rate
+    utilisation: float  #: of the busiest station at that rate
     above_s: float  #: of each replication: so long the rate is above saturation
 
     def to_dict(self) -> paper.Peak:

@@ -215,6 +215,10 @@ class PaperStage(StageView):
         """Duration of the merge."""
         return float(rules.merge_ns(self.plan.stages, self.index, self.shards)) * S_PER_NS
 
+    def merger_demand(self, rate_per_s: float) -> float:
+        """Work of the mergers over what they can do; 0 where merging is a mere delay."""
+        return rate_per_s * self.merge_s() / self.mergers if self.mergers else 0.0
+
 
 def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:
     """``value(shard)`` of every shard, computed once for equal shares."""

@@ -16,7 +16,7 @@ import numpy as np
 from simulator.core.laws import Law
 from simulator.core.plan import F8, RANDOM, RESPONSE, ROUND_ROBIN, Plan
 from simulator.theory.closed_forms import EXACT, closed_forms
-from simulator.theory.estimate import stage_demands, utilisation_of
+from simulator.theory.estimate import busiest, stage_demands, utilisation_of
 from simulator.theory.queues import erlang_c
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
 
@@ -108,7 +108,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     stages = stages_of(plan)
     pieces = [_pieces(stage, plan.rate_per_s) for stage in stages]
     used = stage_demands(plan)
-    exact = _exact(plan, stages, max(busiest for busiest, _ in used)) if is_stationary else {}
+    exact = _exact(plan, stages, busiest(plan)) if is_stationary else {}
     of_stages = []
     for stage, own, (_, busy) in zip(stages, pieces, used, strict=True):
         kinds = {kind: [one for one in own if one.kind == kind] for kind in (WAIT, SERVICE, RESPONDING)}
@@ -237,9 +237,9 @@ def _known(ahead: Ahead, exact: tuple[float, str] | None) -> Ahead:
     return ahead if exact is None else replace(ahead, exact=exact[0], law=exact[1])
 
 
-def _exact(plan: Plan, stages: list[PaperStage], busiest: float) -> dict[tuple[str, int | None], tuple[float, str]]:
+def _exact(plan: Plan, stages: list[PaperStage], utilisation: float) -> dict[tuple[str, int | None], tuple[float, str]]:
     """The means that a closed form gives, by statistic and stage, with its name."""
-    predictions = closed_forms(plan, stages, busiest)
+    predictions = closed_forms(plan, stages, utilisation)
     wanted = [one for one in predictions if one.kind == EXACT and one.statistic in ("mean", "wait")]
     return {(one.statistic, one.stage): (one.value_s, one.law) for one in wanted}
 

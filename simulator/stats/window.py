@@ -1,0 +1,59 @@
+"""What is counted inside the window of a run: completions, and the busy time of mergers."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.columns import AT_A_TIME, COMPLETE
+from simulator.core.plan import F8
+from simulator.core.rules import merge_ns
+from simulator.core.stage_view import StageView
+from simulator.core.trace import Trace
+from simulator.stats.share import BLOCKS
+
+#: A latency in ns, and whether it may be reached.
+Within = tuple[int, bool]
+
+
+def completed_in(trace: Trace) -> NDArray[np.int8]:
+    """(queries,) in which of the window's equal parts, as many as blocks, a query is completed; BLOCKS: in none."""
+    begin_ns, end_ns, parts = trace.window_begin_ns, trace.window_end_ns, min(BLOCKS, trace.measured)
+    per_ns, completed = parts / max(1, end_ns - begin_ns), np.empty(len(trace.arrival_ns), dtype=np.int8)
+    for first in range(0, len(completed), AT_A_TIME):
+        at = slice(first, first + AT_A_TIME)
+        done_ns = trace.completion_ns[at]
+        inside = (trace.outcome[at] == COMPLETE) & (done_ns >= begin_ns) & (done_ns < end_ns)
+        completed[at] = np.where(inside, np.minimum((done_ns - begin_ns) * per_ns, parts - 1), BLOCKS)
+    return completed
+
+
+def count_completed(completed: NDArray[np.int8], measured: int) -> F8:
+    """(blocks of one replication,) how many queries, of ``completed_in`` or of some of it, each part has."""
+    return np.bincount(completed, minlength=BLOCKS)[: min(BLOCKS, measured)].astype(np.float64)
+
+
+def is_within(latency_ns: NDArray[Any], within: Within) -> NDArray[np.bool_]:
+    """Which latencies are good."""
+    bound_ns, may_reach = within
+    return np.asarray(latency_ns <= bound_ns if may_reach else latency_ns < bound_ns)
+
+
+def merging_ns(trace: Trace, stage: StageView) -> int:
+    """How long the mergers of a stage are busy inside the window, together: merges of anybody.
+
+    Merges take one time and begin in the order in which stages close, so they end in that order, too. Of a run that is
+    cut, those under way began when the stage had closed and a merger was free.
+    """
+    takes_ns = int(merge_ns(stage.plan.stages, stage.index, stage.shards))
+    close_ns, leave_ns = trace.close_ns[stage.index], trace.leave_ns[stage.index]
+    starts_ns = leave_ns[leave_ns >= 0] - takes_ns
+    under_way = np.sort(close_ns[(close_ns >= 0) & (leave_ns < 0)])[: stage.mergers]
+    if under_way.size:
+        free_ns = np.sort(starts_ns)[-stage.mergers :] + takes_ns
+        idle_ns = np.zeros(stage.mergers - free_ns.size, dtype=np.int64)  # mergers that did nothing yet
+        free_ns = np.sort(np.concatenate([idle_ns, free_ns]))[: under_way.size]
+        starts_ns = np.concatenate([starts_ns, np.maximum(under_way, free_ns)])
+    until_ns = min(trace.window_end_ns, stage.plan.end_ns)
+    served_ns = np.minimum(starts_ns + takes_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)
+    return int(np.maximum(served_ns, 0).sum())
