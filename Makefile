@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REACH := tests/test_engines_agree.py tests/test_engine.py tests/test_replica_machine.py tests/test_reached.py tests/test_plugin_engines.py tests/test_invariants.py tests/unit
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test check answers verify coverage fuzz golden docs docs-pages docs-tables docs-figures bench clean
+.PHONY: demo test check answers verify coverage fuzz golden docs docs-pages docs-tables docs-intervals docs-figures bench clean
 
 $(BIN)/shardsim: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -66,6 +66,9 @@ docs-pages: $(BIN)/shardsim  ## pages of the reference that are made from the pr
 
 docs-tables: $(BIN)/shardsim  ## the tables of accuracy and speed, from what the last `make verify` and `make bench` wrote
 	$(BIN)/python docs/tables.py build/verify/results.json build/bench.txt
+
+docs-intervals: $(BIN)/shardsim  ## the table of intervals in docs/statistics.md, measured anew; about 3 minutes
+	$(BIN)/python docs/intervals.py
 
 docs-figures: $(BIN)/shardsim  ## the figures of the pages; look at them before committing
 	$(BIN)/python docs/figures.py

@@ -7,7 +7,9 @@ import dataclasses
 import json
 import math
 import re
+from dataclasses import replace
 from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +23,18 @@ from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
 from simulator.theory import stretched, times_wider
-from simulator.verification import book, coverage, families_of, lines, mean_coverage, planners, program, verify
+from simulator.verification import (
+    book,
+    coverage,
+    families_of,
+    lines,
+    mean_coverage,
+    percentile_coverage,
+    planners,
+    program,
+    trial_queues,
+    verify,
+)
 from simulator.verification.depth import Depth, luck, quantile_of
 from simulator.verification.ends import Ends, mean_ends, quantile_ends, share_ends
 from simulator.verification.engines import agreement
@@ -347,6 +360,56 @@ def test_the_interval_of_a_mean_on_trial_in_short():
     least, most = mean_coverage.accepted(400)
     assert 0.88 < least < 0.91
     assert 0.98 < most <= 1.0
+
+
+def test_the_percentiles_on_trial_are_exact():
+    """By inversion of a transform, against what the table of known answers says, and against closed forms."""
+    h2 = trial_queues.Queue("h2", trial_queues.hyperexponential(2), 0.8)
+    assert h2.percentiles_s([0.5, 0.99, 0.999]) == pytest.approx([6.00212247, 61.2103211, 93.7098782], rel=2e-5)
+    exponential, constant = percentile_coverage.QUEUES[1], percentile_coverage.QUEUES[3]
+    closed = exponential.percentiles_s([0.5, 0.99])
+    assert closed == pytest.approx([-math.log(0.5) / 0.2, -math.log(0.01) / 0.2])
+    assert trial_queues.mg1_percentiles_s(exponential.services, 0.8, [0.5, 0.99]) == pytest.approx(closed, rel=1e-5)
+    assert constant.percentiles_s([0.5, 0.999]) == pytest.approx([2.27593987, 16.7002682])
+
+
+def test_several_workers_on_trial_are_the_engine():
+    """The median of M/M/4 and of ten shards, over 160,000 queries."""
+    for queue in percentile_coverage.QUEUES[4:6]:
+        found = np.median(queue.latencies_s(1, 8, 20_000))
+        assert found == pytest.approx(queue.percentiles_s([0.5])[0], rel=0.03)
+
+
+def test_the_interval_of_a_percentile_on_trial_in_short():
+    """Printed at every seed or at none; its coverage is for --deep."""
+    found = percentile_coverage.cells(percentile_coverage.QUEUES[0], 2000, 0, seeds=6)
+    assert [cell.printed for cell in found] == [6, 6, 6, 0]
+    assert all(0 < cell.lower_arm < cell.upper_arm < 5 for cell in found[1:3])
+    said = [cell.line() for cell in found]
+    assert all("printed at 100% of 6 seeds" in line.note and line.exact == 0.95 for line in said[:3])
+    assert said[3].verdict == MEASURED
+    good = percentile_coverage.Cell("one", 20_000, 0.99, 400, 0.1, 400, 12, 8, 0.01, 0.8, 1.5)
+    assert good.shortfalls == []
+    worse = {"below": 40, "above": 22, "bias": -0.05, "upper_arm": 2.6}
+    for changed, aim in zip(worse, ("misses", "coverage", "bias", "arm"), strict=True):
+        bad = replace(good, above=0 if aim == "misses" else 30, **{changed: worse[changed]})
+        assert aim in bad.shortfalls
+        assert bad.line().verdict == MISSED
+    few = replace(good, printed=39)
+    assert few.line().verdict == MEASURED
+    assert percentile_coverage.table([good, few]).count("\n") == 2
+    known = replace(good, queue="hyperexponential, cv 4, at .7", queries=5_000, p=0.5, bias=0.2)
+    assert known.line().verdict == MEASURED
+
+
+@slow
+def test_the_table_of_intervals_is_what_is_measured():
+    """Two systems of it, anew; the others are held to their aims by ``verify --deep``."""
+    page = (Path(__file__).parents[1] / "docs" / "statistics.md").read_text()
+    for queue in percentile_coverage.QUEUES[:4:3]:
+        found = percentile_coverage.cells(queue, 5_000, percentile_coverage.base_of(queue, 5_000, 0))
+        for row in percentile_coverage.table(found).splitlines()[2:]:
+            assert row in page
 
 
 @pytest.mark.parametrize(("parameters", "exact"), planners.capacities()[:1])

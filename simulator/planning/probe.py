@@ -18,7 +18,7 @@ from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extract, Extracts, extract
 from simulator.stats.readings import beyond, is_read, read
-from simulator.theory import FULL, MeansAhead, busiest, has_drawn_machines, means_ahead
+from simulator.theory import FULL, MeansAhead, busiest, clusters_of, has_drawn_machines, means_ahead
 
 Kept = TypeVar("Kept")
 
@@ -133,6 +133,7 @@ class Prober:
             self.scenario.is_stationary,
             fleet(self.scenario).usd_per_h,
             self.ahead(load, sum(len(one.latency) - one.first_measured for one in extracts)),
+            clusters_of(self.plan_at(load), self.scenario.is_stationary),
         )
 
     def ahead(self, load: float, measured: int) -> MeansAhead:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from simulator.stats.readings import HIGH, LOW, VALUE, Reading
-from simulator.stats.share import WIDENED
 
 Readings = tuple[Reading, ...]
 
+#: How much longer the arms are taken of a reading that is to hold by itself.
+WIDENED = 1.5
 #: Logarithms of figure over bound are cut here: what is farther from the bound says nothing about the crossing.
 FARTHEST = 3.0
 #: Part of the resolution by which a probe is put beside the place where the crossing is expected.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,8 @@ LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 
 #: Why a mean is not known.
 CARRIED_BY_FEW = "few queries carry it: the run says how many would do"
+#: Why a percentile is not.
+TOO_FEW = "effective exceedances are too few"
 #: Why there is no price, and why there is no rate.
 NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
 
@@ -113,7 +115,7 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
         busy_ns = np.array([trace.window_busy_ns[first : first + replicas].sum() for trace in pool.traces])
         first += replicas
         name = f"stage.{stage['name']}"
-        by_name |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.")
+        by_name |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.", stage["latency_s"])
         used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"]).at_most_1()
         why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
         by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
@@ -131,29 +133,37 @@ def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Me
     rates = {"completed": _rate(pool, None), "goodput": _rate(pool, good)}
     return {
         "mean": Measure("s", LOWER, mean, reason=unfinished),
-        **_percentiles(pool, latency, None, percentiles, ""),
+        **_percentiles(pool, latency, None, percentiles, "", side.document["latency_s"]),
         **{name: Measure("per_s", HIGHER, rate, reason=_unless_known(rate, NO_TIME)) for name, rate in rates.items()},
         "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),
     }
 
 
 def _percentiles(
-    pool: Pool, latency: Series, stage: int | None, percentiles: Sequence[float], prefix: str
+    pool: Pool,
+    latency: Series,
+    stage: int | None,
+    percentiles: Sequence[float],
+    prefix: str,
+    printed: Mapping[str, object],
 ) -> dict[str, Measure]:
+    """``printed``: what the run says of the latency."""
     ends = np.cumsum(latency.layout.sizes)
     ascending = [np.sort(part) for part in np.split(latency.values, ends[:-1])]
     by_name = {}
     for percent in percentiles:
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
-        seen, reason = latency.exceedances(p, left_out.value), ""
-        if math.isfinite(left_out.value) and seen < FEWEST_EXCEEDANCES:
-            reason = f"{seen:.1f} effective exceedances are too few"
+        name = key_of(percent)
+        is_printed = printed[name] is not None if name in printed else None
+        if is_printed is None:  # the run was not asked for it, so its plan was not either
+            is_printed = latency.exceedances(p, left_out.value) >= FEWEST_EXCEEDANCES
+        reason = TOO_FEW if math.isfinite(left_out.value) and not is_printed else ""
 
         def own(p: float = p) -> Quantile:
             return pool.latency(stage).quantile(p).scaled(S_PER_NS)
 
-        by_name[prefix + key_of(percent)] = Measure("s", LOWER, left_out.scaled(S_PER_NS), reason=reason, own=own)
+        by_name[prefix + name] = Measure("s", LOWER, left_out.scaled(S_PER_NS), reason=reason, own=own)
     return by_name
 
 

@@ -1,7 +1,7 @@
 """What is kept of a replication to judge objectives by: latencies and a few counters, an eighth of its trace."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,12 +15,12 @@ from simulator.core.trace import Trace
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
-from simulator.stats.share import Layout
-from simulator.stats.stability import InFlight, Stability, mser5, stability
+from simulator.stats.share import Layout, are_shared, arrivals_mark
+from simulator.stats.stability import InFlight, Stability, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS, first_on_latency, rates, within_ns
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
 from simulator.stats.window import completed_in, count_completed, is_within
-from simulator.theory import MeansAhead
+from simulator.theory import NOTHING_OF_CLUSTERS, Clusters, MeansAhead
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Extract:
     completed: NDArray[np.int8]  #: (queries,) as ``completed_in``
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
+    arrivals: int | None  #: see ``arrivals_mark``
 
 
 def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
@@ -56,16 +57,16 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
     window_s = (trace.window_end_ns - trace.window_begin_ns) * S_PER_NS
     in_flight = InFlight(trace)
     grown = in_flight.at(last) - in_flight.at(first)
-    tasks = plan.queries * plan.shards
+    tasks, mark = plan.queries * plan.shards, arrivals_mark(trace.arrival_ns)
     completed = completed_in(trace)
-    return Extract(first, latency, of_stages, np.array(busy_s), of_replicas, window_s, completed, grown, tasks)
+    return Extract(first, latency, of_stages, np.array(busy_s), of_replicas, window_s, completed, grown, tasks, mark)
 
 
 class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
     ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``. ``usd_per_h``: None: not priced.
-    ``ahead``: what the plan says of means.
+    ``ahead``, ``clusters``: what the plan says of means, and of how late queries come together.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Extracts:
         is_stationary: bool,
         usd_per_h: float | None = None,
         ahead: MeansAhead = NOTHING_OF_MEANS,
+        clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS,
     ) -> None:
         assert len(extracts) >= 2, "at least two replications"
         self.extracts = tuple(extracts)
@@ -86,19 +88,23 @@ class Extracts:
         self.is_stationary = is_stationary
         self.usd_per_h = usd_per_h
         self.ahead = ahead
-        self.layout = Layout.of([len(one.latency) - one.first_measured for one in extracts])
+        self.clusters = clusters
+        is_shared = are_shared([one.arrivals for one in extracts])
+        self.layout = Layout.of([len(one.latency) - one.first_measured for one in extracts], is_shared=is_shared)
 
     @cached_property
     def whole(self) -> Series:
         """Latency of whole queries."""
-        return Series(np.concatenate([one.latency[one.first_measured :] for one in self.extracts]), self.layout)
+        values = np.concatenate([one.latency[one.first_measured :] for one in self.extracts])
+        return Series(values, self.layout, self.clusters.get(None))
 
     def latency(self, stage: str | None) -> Series:
         """Latency of a stage that was asked for, or of whole queries."""
         if stage is None:
             return self.whole
         at = self.stage_names.index(stage)
-        return Series(np.concatenate([one.stage_latency[at] for one in self.extracts]), self.layout)
+        values = np.concatenate([one.stage_latency[at] for one in self.extracts])
+        return Series(values, self.layout, self.clusters.get(at))
 
     def windows_s(self) -> F8:
         """(replications,) length of the window in seconds."""
@@ -132,10 +138,12 @@ class Extracts:
 
     def stability(self) -> Stability:
         """Whether the load is carried."""
+        warmups = [one.first_measured for one in self.extracts]
+        cut = mser5(self._averaged_latency()) if self.is_stationary else None
         return stability(
             ratio_interval([one.grown for one in self.extracts], self.layout.unit_sizes),
-            float(np.mean([one.first_measured for one in self.extracts])),
-            mser5(self._averaged_latency()) if self.is_stationary else None,
+            float(np.mean(warmups)),
+            of_the_start((one.latency for one in self.extracts), warmups, cut),
             self.layout.queries,
             self.utilisations,
         )

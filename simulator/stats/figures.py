@@ -16,9 +16,9 @@ from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
-from simulator.stats.share import Layout
+from simulator.stats.share import Layout, are_shared, arrivals_mark
 from simulator.stats.window import Within, completed_in, count_completed, is_within, merging_ns
-from simulator.theory import NOTHING_AHEAD, Ahead, StageAhead
+from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
 
 S_PER_NS = 1e-9
 
@@ -70,10 +70,12 @@ class Pool:
     Columns of traces are not put together: what is wanted of a query is computed from its trace, some at a time.
     """
 
-    def __init__(self, traces: Sequence[Trace]) -> None:
+    def __init__(self, traces: Sequence[Trace], clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS) -> None:
         assert traces, "at least one replication"
         self.traces = traces
-        self.layout = Layout.of([trace.measured for trace in traces])
+        self.clusters = clusters  #: what the plan says, by stage; of whole queries by None
+        is_shared = are_shared([arrivals_mark(trace.arrival_ns) for trace in traces])
+        self.layout = Layout.of([trace.measured for trace in traces], is_shared=is_shared)
         self._latest: tuple[int | None, Series] | None = None
 
     def gather(self, of: Column) -> F8:
@@ -87,10 +89,10 @@ class Pool:
         assert filled == self.layout.queries
         return values
 
-    def series(self, of: Column) -> Series:
+    def series(self, of: Column, clusters: Clusters | None = None) -> Series:
         """A series of one value a measured query; the latency that is kept goes: one series at a time."""
         self._latest = None
-        return Series(self.gather(of), self.layout)
+        return Series(self.gather(of), self.layout, clusters)
 
     def sums(self, of: Column) -> F8:
         """(units,) sums over measured queries of what ``of`` says of each, one replication at a time."""
@@ -110,7 +112,7 @@ class Pool:
         self._latest = None
         values = self.gather(_latency_of(stage))
         is_same = before is not None and np.array_equal(values, before.values)
-        series = before if before is not None and is_same else Series(values, self.layout)
+        series = before if before is not None and is_same else Series(values, self.layout, self.clusters.get(stage))
         self._latest = stage, series
         return series
 
@@ -227,7 +229,7 @@ def stage_figures(
     figures: dict[str, Any] = {}
     deviations: dict[str, F8] = {}
     for key, of in parts.items():
-        series = pool.series(of)
+        series = pool.series(of, pool.clusters.get(stage.index) if key == "critical_wait" else None)
         figures[key] = figure(series, percentiles, means.get(key, NOTHING_AHEAD))
         deviations[key] = series.deviations
     return StageFigures(

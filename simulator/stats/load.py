@@ -61,29 +61,43 @@ def most_within(arrivals: Sequence[I8], window_ns: int) -> int:
 def dispersion(arrivals: Sequence[I8], window_s: float) -> float | None:
     """Variance over mean of the number of arrivals in windows of this length; 1 for a Poisson process.
 
+    Windows begin right after the first arrival, which is not counted: that one would be there under any law. The
+    variance is that within replications: where a replication ends with its n-th arrival, its total says nothing.
+    None with fewer than ``FEWEST_WINDOWS - 1`` degrees of freedom.
+
     ``arrivals``: instants, ascending, of each replication.
     """
-    windows = total = squares = 0
+    degrees = total = windows = 0
+    spread = 0.0
     for arrival_ns in arrivals:
-        whole = int((arrival_ns[-1] - arrival_ns[0]) * 1e-9 // window_s)
-        windows += whole
-        window, inside = -1, 0  # the last one seen, and its arrivals so far
-        for first in range(0, len(arrival_ns), AT_A_TIME):
-            place = _window(arrival_ns[first : first + AT_A_TIME] - arrival_ns[0], window_s)
-            place = place[place < whole]
-            if len(place) == 0:
-                break
-            edges = np.flatnonzero(place[1:] != place[:-1]) + 1  # most windows of a sparse load are empty
-            counts = np.diff(edges, prepend=0, append=len(place))
-            if place[0] == window:
-                squares -= inside**2
-                counts[0] += inside
-            total, squares = total + len(place), squares + int((counts**2).sum())
-            window, inside = int(place[-1]), int(counts[-1])
-    if windows < FEWEST_WINDOWS or total == 0:
+        whole, inside, squares = _counted(arrival_ns, window_s)
+        if whole:
+            degrees, windows, total = degrees + whole - 1, windows + whole, total + inside
+            spread += squares - inside**2 / whole
+    if degrees < FEWEST_WINDOWS - 1 or total == 0:
         return None
-    mean = total / windows
-    return (squares - windows * mean**2) / (windows - 1) / mean
+    return spread / degrees / (total / windows)
+
+
+def _counted(arrival_ns: I8, window_s: float) -> tuple[int, int, int]:
+    """Whole windows, the arrivals in them, and the sum of the squares of their counts."""
+    whole = int((arrival_ns[-1] - arrival_ns[0]) * 1e-9 // window_s)
+    total = squares = 0
+    window, inside = -1, 0  # the last one seen, and its arrivals so far
+    for first in range(0, len(arrival_ns), AT_A_TIME):
+        since_ns = arrival_ns[first : first + AT_A_TIME] - arrival_ns[0]
+        place = _window(since_ns[since_ns > 0] - 1, window_s)
+        place = place[place < whole]
+        if len(place) == 0:
+            continue
+        edges = np.flatnonzero(place[1:] != place[:-1]) + 1  # most windows of a sparse load are empty
+        counts = np.diff(edges, prepend=0, append=len(place))
+        if place[0] == window:
+            squares -= inside**2
+            counts[0] += inside
+        total, squares = total + len(place), squares + int((counts**2).sum())
+        window, inside = int(place[-1]), int(counts[-1])
+    return whole, total, squares
 
 
 def _window(since_ns: I8, window_s: float) -> I8:

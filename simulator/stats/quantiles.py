@@ -22,8 +22,8 @@ from simulator.documents import parts
 from simulator.stats.levels import Levels
 from simulator.stats.means import NOTHING, Interval, mean_interval
 from simulator.stats.order import Order
-from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, cluster_size, tally_blocks
-from simulator.theory import NOTHING_AHEAD, Ahead
+from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, cluster_size, effective_exceedances
+from simulator.theory import NOTHING_AHEAD, Ahead, Clusters
 
 #: A percentile needs about this many effective exceedances for an honest interval (it is printed from 10 on).
 ENOUGH_EXCEEDANCES = 15
@@ -55,7 +55,7 @@ class Quantile:
     pooled: float  #: the ceil(pN)-th of all N values; may be infinite
     low: float  #: at least 0
     high: float  #: may be infinite
-    exceedances: float  #: effective number (K) at the pooled quantile
+    exceedances: float  #: effective number at the pooled quantile
     queries: int  #: N
     largest_finite: float  #: nan if no value is finite
 
@@ -107,12 +107,15 @@ class Series:
         (queries,) float64 >= 0 in order of replication and arrival; +inf where a query never got that far.
     layout
         How the queries fall on replications and blocks.
+    clusters
+        What the plan says of how late queries come together; None: nothing.
     """
 
-    def __init__(self, values: F8, layout: Layout) -> None:
+    def __init__(self, values: F8, layout: Layout, clusters: Clusters | None = None) -> None:
         assert len(values) == layout.queries
         self.values = values
         self.layout = layout
+        self.clusters = clusters
 
     @cached_property
     def order(self) -> Order:
@@ -126,8 +129,14 @@ class Series:
     @cached_property
     def clustering(self) -> float:
         """Queries worth one independent query (``share.cluster_size``)."""
-        median = self.order.by_block(self.order_statistic(0.5))
-        return cluster_size(self.layout.block_sizes - median, self.layout)
+        middle = math.ceil(self.layout.queries / 2) - 1
+        median = np.partition(self.values, middle)[middle]  # far less than their order
+        return cluster_size(self.layout.count_by_block(self.values > median), self.layout)
+
+    def worth_one(self, p: float) -> float:
+        """Queries worth one independent exceedance of the ``p``-quantile: by the plan, if the run does not deny it."""
+        seen = 1.0 if self.layout.is_shared else self.clustering  # how the arrivals of a trace cluster is given
+        return seen if self.clusters is None else self.clusters.worth_one(p, int(self.layout.sizes.max()), seen)
 
     def exceedances(self, p: float, pooled: float) -> float:
         """Effective number of exceedances at the pooled ``p``-quantile, of earlier queries where p is below a half.
@@ -136,12 +145,16 @@ class Series:
         is better known than its percentiles.
         """
         order, sizes = self.order, self.layout.block_sizes
-        at_or_below = order.by_block(pooled)
-        if p < 0.5:
-            return float(tally_blocks(at_or_below, self.layout).effective()[0])
-        below = order.by_block(pooled, below=True)
-        tied = below.sum() == 0 or at_or_below.sum() - below.sum() > 1
-        return float(tally_blocks(sizes - (below if tied else at_or_below), self.layout).effective()[0])
+        rare = at_or_below = order.by_block(pooled)
+        if p >= 0.5:
+            below = order.by_block(pooled, below=True)
+            tied = below.sum() == 0 or at_or_below.sum() - below.sum() > 1
+            rare = sizes - (below if tied else at_or_below)
+        return effective_exceedances(rare, self.layout, self.worth_one(p))
+
+    def is_supported(self, p: float) -> bool:
+        """Whether the ``p``-quantile is printed, without its ends."""
+        return self.exceedances(p, self.order_statistic(p)) >= FEWEST_EXCEEDANCES
 
     @cached_property
     def _levels(self) -> Levels:

@@ -8,13 +8,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core.plan import F8
 from simulator.stats.extract import Extracts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import Series
-from simulator.stats.share import cluster_size, share_ends, tally
+from simulator.stats.share import effective_exceedances, share_ends, tally_blocks
 from simulator.stats.verdicts import Objective
 from simulator.theory import NOTHING_AHEAD, Ahead
 
@@ -32,7 +33,7 @@ class Reading:
     value: float  #: figure / bound, pooled over replications; +inf: beyond saturation
     low: float
     high: float
-    exceedances: float  #: effective number of bad queries, K; +inf where the figure is no share
+    exceedances: float  #: effective number of bad queries; +inf where the figure is no share
     amounts: F8  #: (replications,) what the figure is a ratio of, over the bound: sum amounts / sum weights = value
     weights: F8  #: (replications,)
     needed: float = 0.0  #: of a mean that few draws carry: measured queries in all that would do; +inf: none would
@@ -102,17 +103,20 @@ def _of_share(objective: Objective, series: Series) -> Reading:
     if objective.p:
         bound = round(objective.bound / S_PER_NS)
         bad = series.values >= bound if objective.measure == "quantile" else series.values > bound
+    return _of_bad(objective, series, bad, allowed)
+
+
+def _of_bad(objective: Objective, series: Series, bad: NDArray[np.bool_], allowed: float) -> Reading:
+    """Read the share of ``bad`` (queries,) over what is allowed."""
     layout = series.layout
-    counted = tally(bad, layout)
-    clustering = 1.0
-    if counted.bad[0] == 0:  # else it does not matter
-        clustering = cluster_size(layout.count_by_block(series.values > np.median(series.values)), layout)
-    low, high = share_ends(counted, layout, clustering)
+    in_block = layout.count_by_block(bad)
+    counted = tally_blocks(in_block, layout)
+    low, high = share_ends(counted, layout, series.clustering)
     return Reading(
         value=_over(float(counted.bad[0]) / layout.queries, allowed),
         low=_over(float(low[0]), allowed),
         high=_over(float(high[0]), allowed),
-        exceedances=float(counted.effective()[0]),
+        exceedances=effective_exceedances(in_block, layout, series.worth_one(1 - allowed)),
         amounts=np.array([_over(count, allowed) for count in layout.by_unit(bad)]),
         weights=layout.unit_sizes.astype(np.float64),
         figure=_figure(objective, series, float(counted.bad[0]) / layout.queries),

@@ -6,6 +6,7 @@ other, so the interval rests on the differences between replications; with one r
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,7 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.elementary import exp
+from simulator.core.elementary import exp, log
 from simulator.core.jit import kernel
 from simulator.core.plan import F8, I8
 
@@ -21,9 +22,16 @@ from simulator.core.plan import F8, I8
 BLOCKS = 20
 #: An objective is judged only on as many replications, or blocks of a single one.
 FEWEST_UNITS = 4
-#: Below as many effective exceedances the interval is widened, and a percentile is not printed.
+#: Below as many effective exceedances a percentile is not printed.
 FEWEST_EXCEEDANCES = 10
-WIDENED = 1.5
+#: They are at most as many times the blocks over which the exceedances spread (K).
+MOST_A_BLOCK = 4
+#: 97.5th percentile of the normal distribution, and how Student's t with n degrees of freedom exceeds it, times n.
+Z, Z_EXCESS = 1.96, 1.21
+#: How much shorter the lower arm of a share is, and longer its upper one, by its relative error over blocks, at most.
+SHORTER, LONGER, MOST_UNEVEN = 0.5, 0.4, 0.3
+#: Arrivals by which evenly spaced ones are told.
+EVEN = 1000
 #: -log(.025): with none bad among n independent queries, the share is below this / n with 97.5 % confidence.
 NONE_BAD = 3.7
 
@@ -34,6 +42,19 @@ def t_quantile(degrees: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.975))
+
+
+def arrivals_mark(arrival_ns: I8) -> int | None:
+    """A number by which equal series of arrivals are told; None where the first are evenly spaced, without luck."""
+    first = arrival_ns[:EVEN]
+    if abs(first - np.linspace(first[0], first[-1], len(first))).max() <= 1:
+        return None
+    return zlib.crc32(np.ascontiguousarray(arrival_ns).data)
+
+
+def are_shared(marks: Sequence[int | None]) -> bool:
+    """Whether all replications have the same arrivals, and those some luck (``arrivals_mark`` of each)."""
+    return marks[0] is not None and all(mark == marks[0] for mark in marks)
 
 
 @dataclass(frozen=True)
@@ -47,9 +68,10 @@ class Layout:
     block_sizes: I8  #: (blocks,) at most BLOCKS a replication, equal to within one query
     unit_of_block: I8  #: (blocks,)
     unit_sizes: I8  #: (units,)
+    is_shared: bool = False  #: whether all replications replay one series of arrivals, of which there is one luck only
 
     @staticmethod
-    def of(sizes: Sequence[int]) -> Layout:
+    def of(sizes: Sequence[int], *, is_shared: bool = False) -> Layout:
         """The layout of replications with these numbers of measured queries, each at least 1."""
         assert len(sizes) > 0 and min(sizes) >= 1, "a replication measures at least one query"
         parts = [np.diff(np.arange(k + 1) * size // k) for size in sizes for k in [min(BLOCKS, size)]]
@@ -59,7 +81,8 @@ class Layout:
         else:
             unit_of_block = np.repeat(np.arange(len(sizes)), [len(part) for part in parts])
             unit_sizes = np.array(sizes, dtype=np.int64)
-        return Layout(np.array(sizes, dtype=np.int64), block_sizes, unit_of_block, unit_sizes)
+        shared = is_shared and len(sizes) > 1 and min(sizes) == max(sizes)
+        return Layout(np.array(sizes, dtype=np.int64), block_sizes, unit_of_block, unit_sizes, shared)
 
     @property
     def replications(self) -> int:
@@ -121,10 +144,6 @@ class Tallies:
     block_squares: I8  #: likewise over blocks
     block_products: I8
 
-    def effective(self) -> F8:
-        """Effective number of exceedances: (sum c)^2 / sum c^2 over blocks, c = bad queries in a block; 0 if none."""
-        return _effective(self.bad, self.block_squares)
-
     def rest(self, layout: Layout) -> Tallies:
         """The same of the queries that are not bad."""
         units, blocks = layout.unit_sizes, layout.block_sizes
@@ -135,10 +154,6 @@ class Tallies:
             (blocks**2).sum() - 2 * self.block_products + self.block_squares,
             (blocks**2).sum() - self.block_products,
         )
-
-
-def _effective(total: I8, squares: I8) -> F8:
-    return np.asarray(total.astype(np.float64) ** 2 / np.maximum(squares, 1))
 
 
 def tally(bad: NDArray[np.bool_], layout: Layout) -> Tallies:
@@ -162,30 +177,27 @@ def tally_blocks(in_block: I8, layout: Layout) -> Tallies:
 def share_ends(tallies: Tallies, layout: Layout, clustering: float) -> tuple[F8, F8]:
     """Ends of the 95 % interval of the share of bad queries, for each bound of ``tallies``.
 
-    With m and s the mean and standard deviation over units, h = t s / (m sqrt units): [m e^-h, min(1, m e^h)]. Above
-    a half the same is applied to the queries that are not bad. Units of unlike size count by their size, as in a ratio
-    estimator. ``clustering`` is the number of queries that are worth one independent query (``cluster_size``).
-    With fewer than two units nothing is known: [0, 1].
+    Every share x with (m - x)^2 <= h^2 m x: m is the share seen, h its relative error (``_errors``), and the variance
+    goes with the share that is tried, as in Wilson's interval (JASA 22, 1927). That is [m e^-g, m e^g] with
+    g = 2 arsinh(h / 2). A run that is quiet by chance shows too little spread, too: so g is times e^(-.5 b) below and
+    times e^(.4 b) above, b the relative standard error over blocks, at most .3, and misses are about as many on both
+    sides. Above a half the same is applied to the queries that are not bad. ``clustering`` is the number of queries
+    that are worth one independent query (``cluster_size``). With fewer than two units nothing is known: [0, 1].
     """
     if layout.units < 2:
         return np.zeros(tallies.bad.shape), np.ones(tallies.bad.shape)
-    queries, units = layout.queries, layout.units
-    mean = tallies.bad / queries
-    squares = tallies.unit_squares - 2 * mean * tallies.unit_products + mean**2 * float((layout.unit_sizes**2).sum())
-    # equal shares in all units leave only the rounding of the difference above: that is no spread
-    squares = np.where(squares > 1e-12 * tallies.unit_squares, squares, 0.0)
-    deviation = np.sqrt(squares / (units - 1)) * units / queries
+    queries = layout.queries
     flipped = 2 * tallies.bad > queries
-    rest = tallies.rest(layout)
-    rare = np.where(flipped, rest.bad, tallies.bad)
-    effective = np.where(flipped, rest.effective(), tallies.effective())
+    rare = np.where(flipped, queries - tallies.bad, tallies.bad)
     share = rare / queries
-    some = np.maximum(share, 1 / queries)  # no division by zero: where none is rare the line below `none` decides
-    exponent = t_quantile(units - 1) * deviation / (some * units**0.5)
-    exponent = np.where(effective < FEWEST_EXCEEDANCES, WIDENED * exponent, exponent)
     none = rare == 0
-    low = np.where(none, 0.0, share * _exp(-exponent))
-    high = np.where(none, NONE_BAD * clustering / queries, share * _exp(np.minimum(exponent, 700.0)))
+    error, of_blocks = _errors(tallies, layout, np.maximum(share, 1 / queries))
+    exponent = 2 * _log(error / 2 + np.sqrt(error**2 / 4 + 1))  # 2 arsinh(h / 2)
+    uneven = np.minimum(of_blocks, MOST_UNEVEN)
+    low = np.where(none, 0.0, share * _exp(-exponent * _exp(-SHORTER * uneven)))
+    high = np.where(
+        none, NONE_BAD * clustering / queries, share * _exp(np.minimum(exponent * _exp(LONGER * uneven), 700.0))
+    )
     high = np.minimum(1.0, high)
     return np.where(flipped, 1 - high, low), np.where(flipped, 1 - low, high)
 
@@ -197,11 +209,71 @@ def exponentials(x: F8) -> None:
         x[i] = exp(x[i])
 
 
+@kernel
+def logarithms(x: F8) -> None:
+    """Put the logarithm of each ``x`` (n,) > 0 in its place."""
+    for i in range(x.shape[0]):
+        x[i] = log(x[i])
+
+
 def _exp(x: F8) -> F8:
     """The same on every processor, to the last bit: numpy's is not."""
     flat = np.array(x, dtype=np.float64).ravel()
     exponentials(flat)
     return flat.reshape(np.shape(x))
+
+
+def _log(x: F8) -> F8:
+    """Likewise."""
+    flat = np.array(x, dtype=np.float64).ravel()
+    logarithms(flat)
+    return flat.reshape(np.shape(x))
+
+
+def _errors(tallies: Tallies, layout: Layout, share: F8) -> tuple[F8, F8]:
+    """Half-width h of the interval of ``share`` > 0, relative: the larger of two estimates; and b of the second.
+
+    That over units, t s / (m sqrt units). And that over blocks, b = s / (m sqrt blocks), by the t of the 1 / b^2
+    independent exceedances which so many blocks show (to first order: z (1 + (z^2 + 1) / 4 n), Fisher, 1926): few
+    replications may look alike by chance, of a share made by a few bursts.
+    """
+    units = _deviation(tallies.bad, tallies.unit_squares, tallies.unit_products, layout.unit_sizes) / share
+    blocks = _deviation(tallies.bad, tallies.block_squares, tallies.block_products, layout.block_sizes) / share
+    error: F8 = np.maximum(t_quantile(layout.units - 1) * units, Z * (1 + Z_EXCESS * blocks**2) * blocks)
+    return error, blocks
+
+
+def _deviation(bad: I8, squares: I8, products: I8, sizes: I8) -> F8:
+    """Standard error of the share of bad queries, from groups of these sizes as in a ratio estimator."""
+    groups, queries = len(sizes), int(sizes.sum())
+    mean = bad / queries
+    spread = squares - 2 * mean * products + mean**2 * float((sizes**2).sum())
+    # equal shares in all groups leave only the rounding of the difference above: that is no spread
+    spread = np.where(spread > 1e-12 * squares, spread, 0.0)
+    error: F8 = np.sqrt(spread / (groups - 1) * groups) / queries
+    return error
+
+
+def effective_exceedances(in_block: I8, layout: Layout, worth_one: float) -> float:
+    """Bad queries over the number that is worth one, at most ``MOST_A_BLOCK`` for each block that they spread over.
+
+    Statistics rule 3. The number of blocks is K = (sum c)^2 / sum c^2. Where all replications replay the same arrivals,
+    they bear witness once: the blocks at one place are one, and so are the queries.
+
+    Parameters
+    ----------
+    in_block
+        (blocks,) bad queries.
+    layout
+        Of the blocks.
+    worth_one
+        Queries that are worth one independent query, at least 1.
+    """
+    replays = layout.replications if layout.is_shared else 1
+    in_place = in_block.reshape(replays, -1).sum(axis=0)
+    bad = int(in_place.sum())
+    spread = bad**2 / max(1, int((in_place**2).sum()))
+    return min(bad / replays / worth_one, MOST_A_BLOCK * spread)
 
 
 def cluster_size(above_median: I8, layout: Layout) -> float:

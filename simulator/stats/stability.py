@@ -1,6 +1,6 @@
 """Whether a run can be believed: is the load carried, was the warm-up long enough (statistics rules 7 and 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.figures import Pool
 from simulator.stats.means import Interval, ratio_interval
+from simulator.stats.share import BLOCKS, FEWEST_UNITS, t_quantile
 from simulator.theory import Peak
 
 STABLE: Final = "stable"
@@ -138,6 +139,47 @@ class InFlight:
         return int(late) + int(np.count_nonzero(trace.completion_ns[self.first_never : here] < 0))
 
 
+def of_the_start(latencies: Iterable[F8], warmups: Sequence[int], cut: int | None) -> int | None:
+    """The ``cut`` that MSER-5 suggests, or the warm-up where the measured queries before it are like the rest.
+
+    MSER-5 cuts after any rare late query, too: where almost nobody waits, that is anywhere. Like the rest: the mean
+    before the cut less that after it may be 0, by a t-interval over replications; with fewer than four, by Welch's over
+    blocks of a twentieth.
+
+    Parameters
+    ----------
+    latencies
+        Of each replication, (queries,) with the warm-up; not finite or below 0 where a query never finished.
+    warmups
+        Of each replication.
+    cut
+        In queries; None: there is none.
+    """
+    if cut is None or cut <= np.mean(warmups):
+        return cut
+    early, late, gaps = [], [], []
+    for latency, warmup in zip(latencies, warmups, strict=True):
+        known = np.isfinite(latency) & (latency >= 0)
+        values = np.where(known, latency, latency[known].max(initial=0.0))
+        ends, size = (values[warmup:cut], values[cut:]), max(1, (len(values) - warmup) // BLOCKS)
+        blocks = [[part[at : at + size].mean() for at in range(0, len(part) - size + 1, size)] for part in ends]
+        early += blocks[0]
+        late += blocks[1]
+        if len(ends[0]):
+            gaps.append(ends[0].mean() - ends[1].mean())
+    if len(warmups) >= FEWEST_UNITS:
+        gap, error, degrees = float(np.mean(gaps)), float(np.var(gaps, ddof=1)) / len(gaps), len(gaps) - 1
+    elif len(early) < 2 or len(late) < 2:
+        return round(float(np.mean(warmups)))
+    else:
+        of_early, of_late = float(np.var(early, ddof=1)) / len(early), float(np.var(late, ddof=1)) / len(late)
+        parts = of_early**2 / (len(early) - 1) + of_late**2 / (len(late) - 1)
+        gap, error = float(np.mean(early) - np.mean(late)), of_early + of_late
+        degrees = max(1, int(error**2 / parts)) if parts > 0 else 1
+    differs = abs(gap) > t_quantile(degrees) * error**0.5
+    return cut if differs else round(float(np.mean(warmups)))
+
+
 def averaged_batches(traces: Sequence[Trace]) -> F8:
     """Latency by number of arrival from the start on, averaged over replications; cut at the shortest.
 
@@ -155,6 +197,12 @@ def averaged_batches(traces: Sequence[Trace]) -> F8:
         averaged /= len(traces)
         some[:] = batch_means(averaged)
     return means
+
+
+def whole_latencies(traces: Sequence[Trace]) -> Iterator[F8]:
+    """(queries,) latency of each trace, in ns, warm-up included; -1 where a query never finished."""
+    for trace in traces:
+        yield _latency_ns(trace, slice(0, len(trace.arrival_ns))).astype(np.float64)
 
 
 def _slices(queries: int) -> list[slice]:

@@ -24,12 +24,21 @@ from simulator.stats.figures import (
 )
 from simulator.stats.load import describe_load
 from simulator.stats.means import NOTHING, Interval, mean_interval, ratio_interval
-from simulator.stats.quantiles import Quantile, Series, Share
+from simulator.stats.quantiles import ENOUGH_EXCEEDANCES, Quantile, Series, Share
 from simulator.stats.share import Layout
-from simulator.stats.stability import SATURATED, Stability, averaged_batches, growth_of, mser5_of, stability
+from simulator.stats.stability import (
+    SATURATED,
+    Stability,
+    averaged_batches,
+    growth_of,
+    mser5_of,
+    of_the_start,
+    stability,
+    whole_latencies,
+)
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
 from simulator.stats.window import Within
-from simulator.theory import Ahead, MeansAhead, Peak, stage_demands
+from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -137,11 +146,12 @@ def summarise(
     ahead
         What the plan says of the means.
     """
-    pool = Pool(traces)
+    pool = Pool(traces, clusters_of(plan, is_stationary))
+    warmups = [trace.first_measured for trace in traces]
     stable = stability(
         growth_of(pool),
-        float(np.mean([trace.first_measured for trace in traces])),
-        mser5_of(averaged_batches(traces)) if is_stationary else None,
+        float(np.mean(warmups)),
+        of_the_start(whole_latencies(traces), warmups, mser5_of(averaged_batches(traces)) if is_stationary else None),
         pool.layout.queries,
         utilisations,
         peak,
@@ -313,7 +323,7 @@ def next_step(summary: Summary, precision: float) -> tuple[int, int]:
         if per_replication < 1:
             return there, min(4, max(2, math.ceil(2 / max(per_replication, 0.1))))
         if not target.supported:
-            wanted = max(wanted, math.ceil(there * 15 / target.exceedances))
+            wanted = max(wanted, math.ceil(there * ENOUGH_EXCEEDANCES / target.exceedances))
         elif target.infinite or math.isinf(target.high) or target.pooled <= 0:
             wanted = 4 * there
         else:

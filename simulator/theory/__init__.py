@@ -14,6 +14,7 @@ from simulator.theory.check import (
     times_wider,
 )
 from simulator.theory.closed_forms import FULL, Prediction
+from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_of
 from simulator.theory.estimate import (
     Estimate,
     busiest,
@@ -33,9 +34,11 @@ __all__ = [
     "DECIDES",
     "FULL",
     "NOTHING_AHEAD",
+    "NOTHING_OF_CLUSTERS",
     "OUTSIDE",
     "RELAXATIONS",
     "Ahead",
+    "Clusters",
     "Estimate",
     "ExactCapacity",
     "Finding",
@@ -45,6 +48,7 @@ __all__ = [
     "StageAhead",
     "busiest",
     "check",
+    "clusters_of",
     "constant_latencies_s",
     "estimate",
     "exact_capacity",

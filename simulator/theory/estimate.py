@@ -143,7 +143,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
     )
     place = busiest_station(stages, plan.rate_per_s)
     utilisation = _demand_at(stages, plan.rate_per_s, place)
-    variability = _variability(plan, stages[place.stage], place.shard)
+    variability = variability_of(plan, stages[place.stage], place.shard)
     return Estimate(
         rate_per_s=plan.rate_per_s,
         stages=parts,
@@ -159,7 +159,7 @@ def relaxation(plan: Plan) -> float:
     """Relaxation time of the busiest queue, in queries: the share of ``estimate`` that says how long to warm up."""
     stages = stages_of(plan)
     place = busiest_station(stages, plan.rate_per_s)
-    variability = _variability(plan, stages[place.stage], place.shard)
+    variability = variability_of(plan, stages[place.stage], place.shard)
     return _relaxation(stages[place.stage], place.shard, _demand_at(stages, plan.rate_per_s, place), variability)
 
 
@@ -182,7 +182,7 @@ def _demand_at(stages: Sequence[PaperStage], rate_per_s: float, place: Station) 
     return float(utilisation_of(stages[stage], rate_per_s)[shard, replica])
 
 
-def _variability(plan: Plan, stage: PaperStage, shard: int | None) -> float:
+def variability_of(plan: Plan, stage: PaperStage, shard: int | None) -> float:
     """Dispersion of arrivals, and squared coefficient of variation of services at a shard; merges take one time."""
     if shard is None:
         return plan.arrival_dispersion

@@ -14,7 +14,16 @@ from simulator.engines import compile_all
 from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution
 from simulator.running.provenance import versions
-from simulator.verification import book, bursts, coverage, engines, mean_coverage, planners, population
+from simulator.verification import (
+    book,
+    bursts,
+    coverage,
+    engines,
+    mean_coverage,
+    percentile_coverage,
+    planners,
+    population,
+)
 from simulator.verification.depth import AT_DEPTH
 from simulator.verification.lines import CONTRADICTED, FAILURES, Line, budget
 from simulator.verification.oracle import Examined, Quantiles, examine
@@ -78,6 +87,10 @@ def coverage_examinations(deep: bool, seed: int, families: Collection[str]) -> I
         for utilisation in (0.5, 0.8):
             look = partial(coverage.of_a_difference, utilisation, seed)
             yield Examination("intervals", f"difference of p99 at {utilisation}", look)
+        for on_trial in percentile_coverage.QUEUES:
+            for queries in percentile_coverage.QUERIES:
+                look = partial(percentile_coverage.of_percentiles, on_trial, queries, seed)
+                yield Examination("intervals", f"percentiles of {on_trial.name}, {queries}", look)
         for queue in mean_coverage.QUEUES:
             yield Examination("intervals", f"mean of {queue.name}", partial(mean_coverage.of_a_mean, queue, seed))
 

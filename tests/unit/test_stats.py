@@ -22,8 +22,8 @@ from simulator.stats import figures, load, next_step, order, stability, summaris
 from simulator.stats.load import dispersion
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share, fraction
-from simulator.stats.share import BLOCKS, Layout, share_ends, t_quantile, tally
-from simulator.stats.stability import InFlight, averaged_batches, batch_means, mser5
+from simulator.stats.share import BLOCKS, Layout, are_shared, arrivals_mark, share_ends, t_quantile, tally
+from simulator.stats.stability import InFlight, averaged_batches, batch_means, mser5, of_the_start
 from simulator.stats.verdicts import judge
 
 
@@ -32,24 +32,33 @@ def series_of(groups: list[list[float]]) -> Series:
 
 
 def share_slowly(bad: list[list[bool]], clustering: float) -> tuple[float, float]:
-    """Rule 1 to the letter, for replications of equal length."""
-    shares = np.array([np.mean(group) for group in bad])
+    """Rule 1 to the letter."""
     total = sum(len(group) for group in bad)
-    m = shares.mean()
+    m = sum(map(sum, bad)) / total
     if m > 0.5:
         low, high = share_slowly([[not x for x in group] for group in bad], clustering)
         return 1 - high, 1 - low
     if m == 0:
         return 0.0, min(1.0, 3.7 * clustering / total)
-    h = scipy.stats.t.ppf(0.975, len(bad) - 1) * shares.std(ddof=1) / (m * math.sqrt(len(bad)))
-    counts = []
+
+    def relative(counts: list[int], sizes: list[int]) -> float:
+        off = sum((count - m * size) ** 2 for count, size in zip(counts, sizes, strict=True))
+        return math.sqrt(off / (len(sizes) - 1) * len(sizes)) / total / m
+
+    error = scipy.stats.t.ppf(0.975, len(bad) - 1) * relative([sum(group) for group in bad], [len(g) for g in bad])
+    counts, sizes = [], []
     for group in bad:
         blocks = min(BLOCKS, len(group))
         edges = np.arange(blocks + 1) * len(group) // blocks
         counts += [sum(group[a:b]) for a, b in pairwise(edges)]
-    effective = sum(counts) ** 2 / sum(c * c for c in counts)
-    h = 1.5 * h if effective < 10 else h
-    return m * math.exp(-h), min(1.0, m * math.exp(h))
+        sizes += np.diff(edges).tolist()
+    b = relative(counts, sizes)
+    h = max(error, 1.96 * (1 + 1.21 * b * b) * b)
+    # the two roots x of (m - x)^2 = h^2 m x
+    half = h * math.sqrt(1 + h * h / 4)
+    assert math.isclose((1 + h * h / 2 - half) * (1 + h * h / 2 + half), 1, rel_tol=1e-9)
+    g = math.log(1 + h * h / 2 + half)
+    return m * math.exp(-g * math.exp(-0.5 * min(b, 0.3))), min(1.0, m * math.exp(g * math.exp(0.4 * min(b, 0.3))))
 
 
 equal_groups = st.integers(1, 30).flatmap(
@@ -125,7 +134,10 @@ def quantile_slowly(series: Series, p: float) -> tuple[float, float, float]:
 def support_slowly(series: Series, p: float, pooled: float) -> float:
     tied = pooled == series.values.min() or np.count_nonzero(series.values == pooled) > 1
     later = series.values >= pooled if tied else series.values > pooled
-    return tally(series.values <= pooled if p < 0.5 else later, series.layout).effective()[0]
+    rare = series.values <= pooled if p < 0.5 else later
+    counts = series.layout.by_block(rare)
+    spread = counts.sum() ** 2 / max(1, (counts**2).sum())
+    return min(counts.sum() / series.worth_one(p), 4 * spread)
 
 
 @st.composite
@@ -272,15 +284,66 @@ def test_dispersion_of_known_processes():
 @given(st.lists(st.integers(0, 3_000_000_000), min_size=2, max_size=60), st.sampled_from([1, 3, 7, 2**16]))
 def test_dispersion_is_of_the_counts_in_whole_windows(gaps, at_a_time):
     arrival = np.cumsum(gaps)
-    second = np.floor((arrival - arrival[0]) * 1e-9).astype(int)
-    whole = second[-1]
-    counts = np.bincount(second[second < whole], minlength=whole)
+    later = arrival[arrival > arrival[0]] - arrival[0]
+    whole = int((arrival[-1] - arrival[0]) // 10**9)
+    counts = np.histogram(later, np.arange(whole + 1) * 10**9 + 0.5)[0] if whole else np.zeros(0)
     with mock.patch.object(load, "AT_A_TIME", at_a_time):
         found = dispersion([arrival], 1)
     if whole < load.FEWEST_WINDOWS or counts.sum() == 0:
         assert found is None
     else:
         assert found == pytest.approx(counts.var(ddof=1) / counts.mean())
+
+
+@pytest.mark.parametrize("windows", [1.7, 2.5, 4.2])
+def test_short_replications_of_a_poisson_process_have_dispersion_1(windows):
+    """Each ends with its last arrival: what it has in all says nothing. 2,000 of them; .26 to .37 once."""
+    rng = np.random.default_rng(4)
+    short = [np.cumsum(rng.exponential(1e8, int(windows * 10))).astype(np.int64) for _ in range(2000)]
+    degrees = sum(max(0, int((one[-1] - one[0]) // 10**9) - 1) for one in short)
+    found = dispersion(short, 1)
+    assert found == pytest.approx(1.0, abs=5 * math.sqrt(2 / degrees))
+    assert dispersion(short[:3], 1) is None
+
+
+@pytest.mark.parametrize(("late", "is_supported"), [(np.arange(700, 715), False), (np.arange(50, 1500, 97), True)])
+def test_late_queries_of_a_trace_count_once(late, is_supported):
+    """15 of 1,500 in eight replays alike: in one burst they say as little as in one replay; all over they are 15."""
+    values = np.linspace(1.0, 1.5, 1500)
+    values[late] += 100.0
+    eight = Series(np.tile(values, 8), Layout.of([1500] * 8, is_shared=True))
+    found = eight.quantile(0.99)
+    assert found.exceedances <= 16  # the first of them ties with itself
+    assert found.supported == is_supported
+    assert found.low < found.pooled < found.high
+
+
+def test_arrivals_are_the_same_only_where_there_is_luck_in_them():
+    rng = np.random.default_rng(7)
+    one, other = (np.cumsum(rng.exponential(1e9, 50)).astype(np.int64) for _ in range(2))
+    assert are_shared([arrivals_mark(one), arrivals_mark(one.copy())])
+    assert not are_shared([arrivals_mark(one), arrivals_mark(other)])
+    assert arrivals_mark(np.arange(50) * 1_000_003) is None
+    assert not are_shared([None, None])
+
+
+@pytest.mark.parametrize("replications", [1, 2, 8])
+def test_a_rare_late_query_is_no_start(replications):
+    """MSER-5 cuts after it, wherever it is; a ramp that goes on into the measured queries is one."""
+    rng = np.random.default_rng(9)
+    quiet = [np.where(rng.random(2000) < 0.002, 50.0, 1.0) for _ in range(replications)]
+    ramp = [np.minimum(np.arange(2000.0), 800) + rng.exponential(9.0, 2000) for _ in range(replications)]
+    ramp[0][1999] = -1.0  # never finished
+    warmups = [400] * replications
+    assert [of_the_start(quiet, warmups, cut) for cut in (None, 300, 900)] == [None, 300, 400]
+    assert of_the_start(ramp, warmups, 800) == 800
+    assert of_the_start(ramp, warmups, 410) == (410 if replications == 8 else 400)
+
+
+def test_blocks_alike_differ_or_not_by_their_means():
+    steps = [np.repeat([1.0, 2.0], [1000, 1000])]
+    assert of_the_start(steps, [400], 1000) == 1000
+    assert of_the_start([np.ones(2000)], [400], 1000) == 400
 
 
 @given(st.lists(st.integers(0, 2**53), max_size=30), st.sampled_from(load.WINDOWS_S), st.integers(0, 10**7))
@@ -404,8 +467,6 @@ def test_duration_runs_of_unequal_length_use_the_ratio_estimator():
     bad = np.zeros(60, dtype=bool)
     bad[[0, 12, 13, 14, 45]] = True
     low, high = share_ends(tally(bad, layout), layout, 1.0)
-    counts, sizes = np.array([1, 3, 1]), np.array([10, 30, 20])
-    m = 5 / 60
-    s = math.sqrt(((counts - m * sizes) ** 2).sum() / (2 * 20**2))
-    h = 1.5 * t_quantile(2) * s / (m * math.sqrt(3))  # fewer than 10 effective exceedances
-    assert (low[0], high[0]) == pytest.approx((m * math.exp(-h), min(1.0, m * math.exp(h))))
+    groups = [part.tolist() for part in np.split(bad, [10, 40])]
+    assert (low[0], high[0]) == pytest.approx(share_slowly(groups, 1.0))
+    assert low[0] < 5 / 60 < high[0]

@@ -1,0 +1,133 @@
+"""How late queries come together, by the plan: how many of them are worth one that is late on its own.
+
+Late queries come in clusters, so a percentile needs far more of them than independent values would. A run shows its
+clusters itself, but a quiet one shows few, and its percentiles are low: whoever prints those that look well supported
+prints the low ones. The plan has no luck.
+
+Of a queue near its limits the deviation of a share of late queries goes with 1.5 (ca^2 + cs^2) / (1 - utilisation)^2
+queries to one (Whitt, Planning queueing simulations, Management Science 35, 1989; measured here for tails of M/M/1,
+M/D/1, M/M/4, hyperexponential services and fan-outs: within a third). A block of queries, seen at its median, shows a
+third of that. And a single service of s delays all who come before its work is done: lambda (s - x) / (1 - utilisation)
+of them by more than x (Asmussen, Applied Probability and Queues, section X.9). Where tails are heavy that is most.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from simulator.core.laws import Law
+from simulator.core.plan import RANDOM, ROUND_ROBIN, Plan
+from simulator.theory.closed_forms import FULL
+from simulator.theory.estimate import busiest, has_drawn_machines, utilisation_of, variability_of
+from simulator.theory.stages import PaperStage, stages_of
+
+#: The part of what a tail's clusters are worth that blocks show at the median.
+AT_MEDIAN = 1 / 3
+#: The plan is believed where the run shows from one part in so many of what it says, to so many times as much.
+APART = 2.0
+#: Points of the grid on which a law is summed.
+GRID = 512
+
+
+@dataclass(frozen=True)
+class Jumps:
+    """Services that delay others, of one law, at one stage; times in mean services."""
+
+    law: Law  #: of mean 1
+    draws: int  #: a query
+    late: float  #: queries that come until a service of 1 is over, and what piled up behind it is done
+    scale: float  #: of the tail of waits, in services that are as long
+
+    def squares(self, p: float, queries: int) -> float:
+        """Mean, over queries, of the square of how many a service delays beyond about the ``p``-quantile of waits.
+
+        At most ``queries``, all of a replication.
+        """
+        x = -self.scale * math.log1p(-p)
+        longest = queries / self.late
+        y = np.geomspace(min(1e-4, longest * 1e-4), longest, GRID)
+        values = 2 * y * y * (1 - self.law.cdf(x + y))
+        mean = float(((values[1:] + values[:-1]) / 2 * np.diff(np.log(y))).sum())
+        return self.draws * self.late**2 * mean
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Of late queries, of a stage or of the whole."""
+
+    queue: float | None  #: queries that are worth one, at the median; 0: none wait; None: the plan does not say
+    jumps: tuple[Jumps, ...] = ()
+
+    def worth_one(self, p: float, queries: int, seen: float) -> float:
+        """Queries that are worth one exceedance of the ``p``-quantile.
+
+        Parameters
+        ----------
+        p
+            In [0, 1].
+        queries
+            Of a replication.
+        seen
+            What the run shows, at its median: the plan is believed within a factor ``APART`` of it.
+        """
+        queue = seen if self.queue is None else min(max(self.queue, seen / APART), seen * APART)
+        rare = min(p, 1 - p)
+        jumps = sum(one.squares(p, queries) for one in self.jumps)
+        return max(1.0, queue) + (AT_MEDIAN * jumps / rare if rare > 0 else 0.0)
+
+
+#: Where no plan was asked.
+NOTHING_OF_CLUSTERS: Mapping[int | None, Clusters] = MappingProxyType({})
+
+
+def clusters_of(plan: Plan, is_stationary: bool = True) -> Mapping[int | None, Clusters]:
+    """Of each stage, by index, and of whole queries (None); empty at saturation.
+
+    How a queue clusters is not said of a rate that changes, nor of machines that are drawn.
+    """
+    stages = stages_of(plan)
+    if busiest(plan) >= FULL:
+        return {}
+    own: dict[int | None, Clusters] = {stage.index: _of_stage(plan, stage) for stage in stages}
+    longest = max(one.queue or 0.0 for one in own.values())
+    own[None] = Clusters(longest, tuple(jumps for one in own.values() for jumps in one.jumps))
+    if is_stationary and not has_drawn_machines(plan):
+        return own
+    return {place: replace(one, queue=None) for place, one in own.items()}
+
+
+def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
+    """By its busiest replica."""
+    used = utilisation_of(stage, plan.rate_per_s)
+    shard, replica = divmod(int(used.argmax()), stage.replicas)
+    busy = float(used[shard, replica])
+    of_mergers = stage.merger_demand(plan.rate_per_s)
+    merging = _queue(plan.arrival_dispersion, of_mergers) if of_mergers > 0 else 0.0
+    if busy <= 0:
+        return Clusters(merging)
+    varied = variability_of(plan, stage, shard)
+    servers = stage.workers
+    if stage.policy not in (RANDOM, ROUND_ROBIN):  # whoever looks at the load makes one queue of them
+        servers *= int(stage.replicas_left[shard])
+    jumps = []
+    # a long service takes its worker: work piles up if the others cannot do it all, and is done by all of them after it
+    piled = busy * servers - (servers - 1)
+    if piled > 0:
+        late = busy * servers * (1.0 if servers == 1 else 1 - busy + piled / servers) / (1 - busy)
+        scale = varied / 2 / (1 - busy) / servers / (1.0 if servers == 1 else piled / servers)
+        laws = [(stage.spread(), stage.shards), (stage.work, 1)]
+        if (not stage.is_timed or stage.depends_on_items) and math.isinf(stage.counts.cap):
+            laws.append((stage.counts.law, 1))
+        for law, draws in laws:
+            mean = 0.0 if law.is_constant() else law.mean()
+            if mean > 0:
+                jumps.append(Jumps(law.scaled(1 / mean), draws, late, scale))
+    return Clusters(max(_queue(varied, busy), merging), tuple(jumps))
+
+
+def _queue(varied: float, busy: float) -> float:
+    """Queries worth one, at the median: by the variability of a queue and its utilisation."""
+    return AT_MEDIAN * 1.5 * varied / (1 - busy) ** 2
