@@ -152,7 +152,7 @@ ENGINES = (
         "tasks are counted beyond the cut",
         "S20",
         WIDE,
-        "        if finished[shard] <= end_ns:",
+        "        if enqueued_ns + shard * send_ns + waited[shard] + service[shard] <= end_ns:",
         "        if True:",
         "sample_paths.a_cut_only_cuts",
     ),
@@ -236,9 +236,8 @@ ENGINES = (
         "random shards taken for lockstep",
         "E2",
         FEATURES,
-        "*(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS),\n    }\n)\n#: Pairs",
-        "*(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS, F.DRAWN_TIME, F.DRAWN_TASK),\n"
-        "    }\n)\n#: Pairs",
+        "*(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),",
+        "*(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS, F.DRAWN_TIME, F.DRAWN_TASK),",
         "sample_paths.shortcuts_agree",
     ),
     Mutant(
@@ -959,8 +958,8 @@ LOADERS = (
         "a run read back with its warm-up",
         "F7",
         "planning/saved_run.py",
-        "first_measured=warmup,\n            measured=len(measured) - warmup",
-        "first_measured=0,\n            measured=len(measured)",
+        "            first_measured=warmup,\n",
+        "            first_measured=0,\n",
         "inputs.runs_are_read_as_written",
     ),
     Mutant(
@@ -1077,14 +1076,6 @@ ROOMS = (
         FEATURES,
         "F.DRAWN_TIME: is_role_drawn(TIME),",
         "F.DRAWN_TIME: False,",
-        SHORT,
-    ),
-    Mutant(
-        "a cut of the drain, a feature that nobody declares",
-        "E2",
-        FEATURES,
-        "F.DRAIN_CUT: plan.drain_ns != NEVER_NS,",
-        "F.DRAIN_CUT: False,",
         SHORT,
     ),
     Mutant(
