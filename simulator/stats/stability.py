@@ -80,7 +80,10 @@ def stability(
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
     if beyond == len(utilisations):
         verdict = SATURATED
-        notes.append(f"saturated by arithmetic: the bottleneck is asked for {max(utilisations):.0%} of its time")
+        asked = f"the bottleneck is asked for {max(utilisations):.0%} of its time"
+        notes.append(
+            f"saturated by arithmetic: {asked}; latency is that of a run this long: lower the load, or add to it"
+        )
     elif beyond:
         verdict = INCONCLUSIVE
         notes.append(f"with the machines of {beyond} of {len(utilisations)} replications some replica is saturated")
@@ -93,9 +96,9 @@ def stability(
         verdict = SATURATED if growth.low > MOST_GROWTH else INCONCLUSIVE
         seen = f"queries in flight grew by {growth.low:.1%} to {growth.high:.1%} of those that arrived"
         notes.append(f"{seen}; stable is at most {MOST_GROWTH:.1%}" + ("" if verdict == SATURATED else ": run longer"))
-    if suggested is not None and suggested > warmup:
+    if suggested is not None and suggested > warmup and beyond < len(utilisations):
         notes.append(f"warm-up too short: {warmup:.0f} queries, MSER-5 would cut {suggested}; run longer")
-        verdict = verdict if beyond == len(utilisations) else INCONCLUSIVE  # the growth may be that of the start
+        verdict = INCONCLUSIVE  # the growth may be that of the start
     if peak is not None and peak.above_s > 0 and verdict != SATURATED:
         verdict = AT_PEAK
         asked = f"at the peak of {format_rate(peak.rate_per_s)} the bottleneck is asked for {peak.utilisation:.0%}"

@@ -157,7 +157,7 @@ def summarise(
         peak,
     )
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
-    whole = _whole(pool, within, percentiles, ahead.latency)
+    whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, {}, whole, is_saturated, money)
     stages = []
@@ -204,7 +204,9 @@ class _Whole:
     notes: list[str]
 
 
-def _whole(pool: Pool, within: Objective | None, percentiles: Sequence[float], ahead: Ahead) -> _Whole:
+def _whole(
+    pool: Pool, within: Objective | None, percentiles: Sequence[float], ahead: Ahead, is_saturated: bool
+) -> _Whole:
     latency = pool.latency(None)
     figures = figure(latency, percentiles, ahead)
     return _Whole(
@@ -212,7 +214,7 @@ def _whole(pool: Pool, within: Objective | None, percentiles: Sequence[float], a
         latency.share(math.inf, inclusive=True),
         figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
-        _unsupported(figures, latency),
+        _unsupported(figures, latency, is_saturated),
     )
 
 
@@ -273,7 +275,7 @@ def rates(layout: Layout, windows_s: F8, completed: F8, good: F8) -> tuple[Inter
     return offered, done, well
 
 
-def _unsupported(whole: Figure, latency: Series) -> list[str]:
+def _unsupported(whole: Figure, latency: Series, is_saturated: bool) -> list[str]:
     """What is left out, why, and what would be enough."""
     notes = []
     for name, quantile in whole.percentiles.items():
@@ -281,9 +283,8 @@ def _unsupported(whole: Figure, latency: Series) -> list[str]:
             notes.append(f"{name} falls among queries that never finished: it is at least the largest latency seen")
         elif not quantile.supported:
             seen = f"{quantile.exceedances:.1f} effective exceedances"
-            notes.append(
-                f"{name} is not printed: {seen} are too few; it needs about {quantile.needed:,} queries in all"
-            )
+            cure = "" if is_saturated else f"; it needs about {quantile.needed:,} queries in all"
+            notes.append(f"{name} is not printed: {seen} are too few{cure}")
     missing = latency.layout.queries - int(latency.finite.sum())
     if missing:
         notes.append(f"{missing} of {latency.layout.queries} queries never finished; mean and max leave them out")

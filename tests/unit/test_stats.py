@@ -414,6 +414,7 @@ def test_overload_is_saturated_and_no_latency_objective_is_met():
     assert [objective.met for objective in summary.objectives] == [None, False, False]
     assert "the longer the run, the later the queries" in summary.objectives[0].reason
     assert any(note.startswith("saturated by arithmetic") for note in summary.notes)
+    assert not any("needs about" in note or "longer" in note for note in summary.notes), "no run is long enough"
 
 
 def test_overload_is_seen_in_flight_without_arithmetic():
