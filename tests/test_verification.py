@@ -390,9 +390,9 @@ def test_the_interval_of_a_percentile_on_trial_in_short():
     assert said[3].verdict == MEASURED
     good = percentile_coverage.Cell("one", 20_000, 0.99, 400, 0.1, 400, 12, 8, 0.01, 0.8, 1.5)
     assert good.shortfalls == []
-    worse = {"below": 40, "above": 22, "bias": -0.05, "upper_arm": 2.6}
-    for changed, aim in zip(worse, ("misses", "coverage", "bias", "arm"), strict=True):
-        bad = replace(good, above=0 if aim == "misses" else 30, **{changed: worse[changed]})
+    worse = {"misses": {"below": 40, "above": 0}, "coverage": {"below": 30, "above": 30}}
+    for aim, changed in {**worse, "bias": {"bias": -0.05}, "arm": {"upper_arm": 2.6}}.items():
+        bad = replace(good, **changed)
         assert aim in bad.shortfalls
         assert bad.line().verdict == MISSED
     few = replace(good, printed=39)

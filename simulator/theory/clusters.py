@@ -28,6 +28,8 @@ from simulator.theory.stages import PaperStage, stages_of
 AT_MEDIAN = 1 / 3
 #: The plan is believed where the run shows from one part in so many of what it says, to so many times as much.
 APART = 2.0
+#: With fewer queries in a mean service nobody is delayed.
+FEWEST_LATE = 1e-6
 #: Points of the grid on which a law is summed.
 GRID = 512
 
@@ -123,7 +125,7 @@ def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
             laws.append((stage.counts.law, 1))
         for law, draws in laws:
             mean = 0.0 if law.is_constant() else law.mean()
-            if mean > 0:
+            if mean > 0 and late >= FEWEST_LATE:
                 jumps.append(Jumps(law.scaled(1 / mean), draws, late, scale))
     return Clusters(max(_queue(varied, busy), merging), tuple(jumps))
 
