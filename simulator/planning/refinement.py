@@ -14,7 +14,7 @@ from simulator.planning.search import Crossing, Probes, binding, cross, first_lo
 from simulator.running.execution import Execution
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extracts
-from simulator.stats.readings import HIGH, LOW, VALUE
+from simulator.stats.readings import HIGH, LOW, VALUE, is_read
 from simulator.stats.share import FEWEST_EXCEEDANCES
 from simulator.stats.stability import STABLE
 from simulator.theory import FULL, RELAXATIONS, relaxation
@@ -228,6 +228,9 @@ class Refinement:
         probes.seen[low], extracts = prober.look(low)
         if not probes.is_well_within(low) or extracts.stability().verdict != STABLE:
             return False
+        pairs = zip(self.scenario.slos, extracts.verdicts(self.scenario.slos, False), strict=True)
+        if any(verdict.met is False for slo, verdict in pairs if not is_read(slo)):
+            return False  # what asks for load may be met at the crossing
         middle = high + math.log1p(-apart / 2)
         level.value = Crossing(low, high, min(high, max(level.value.at, middle)))
         level.low, level.high, level.extracts, level.is_bounded = low, high, extracts, True
