@@ -96,6 +96,7 @@ def test_a_capacity_close_to_saturation_is_found(slo, workers, seed):
     assert last.is_bounded or last.exceedances == refinement.Refinement._support(last.probes, last.value) >= 10
 
 
+@slow
 def test_an_objective_that_holds_up_to_saturation_is_not_looked_at_for_long():
     """Where longer runs cannot help: a load of given length; and where the tolerance is below any that makes sense."""
     short = system(["p99 < 10s"], run={"duration": "2s"})

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 from hypothesis import HealthCheck, find, settings
 from kit_wrong import WRONG
 
@@ -135,7 +135,11 @@ def test_every_claim_has_an_example():
     assert list(CASES) == [place.name for place in UNORDERED]
 
 
-@pytest.mark.parametrize("name", CASES)
+#: Those whose example takes long to find.
+LONG = ("machines", "work, at the second stage", "work, where routing looks at load")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[slow] * (name in LONG)) for name in CASES])
 def test_what_is_said_not_to_be_ordered_is_not(name):
     strategy, is_worse, change = CASES[name]
 

@@ -146,7 +146,7 @@ POLICIES = [policy.name for policy in routing.POLICIES]
 
 
 def test_every_policy_is_drawn_in_a_plan():
-    codes = seen_in(plans(), lambda plan: plan.stages["policy"].tolist(), 200)
+    codes = seen_in(plans(), lambda plan: plan.stages["policy"].tolist(), 100)
     assert codes >= {policy.code for policy in routing.POLICIES}
 
 
@@ -155,7 +155,7 @@ def test_every_policy_is_drawn_in_a_scenario():
         said = stage["routing"]
         return [said if isinstance(said, str) else said["policy"]]
 
-    assert seen_in(stages(), names, 200) >= set(POLICIES)
+    assert seen_in(stages(), names, 100) >= set(POLICIES)
 
 
 def test_the_schema_takes_every_policy_and_no_other():

@@ -165,7 +165,7 @@ def time_has_no_origin() -> None:
     """All arrivals later by d, everything later by d."""
 
     @GENERATE
-    @given(plans())
+    @given(plans() | plans(stages=1, shards=6, replicas=1, workers=1))
     def hold(plan):
         late = dataclasses.replace(plan, arrival_ns=frozen(plan.arrival_ns + 1_000_003))
         for simulate in (reference.simulate, compiled.simulate):

@@ -245,7 +245,7 @@ ENGINES = (
         "S19",
         WIDE,
         "start = max(enqueue, free[shard])",
-        "start = max(enqueue, free[shard], 20)",
+        "start = max(enqueue, free[shard], 1000)",
         "sample_paths.time_has_no_origin",
     ),
     Mutant(
@@ -583,7 +583,7 @@ STATISTICS = (
     Mutant(
         "queries completed in the window are those that arrive in it",
         "T9",
-        "stats/figures.py",
+        "stats/window.py",
         "done_ns = trace.completion_ns[at]",
         "done_ns = trace.arrival_ns[at]",
         "figures.rates_are_of_the_window",
@@ -624,16 +624,16 @@ STATISTICS = (
         "queries taken for independent",
         "T4",
         "stats/share.py",
-        "deviation = np.sqrt(squares / (units - 1)) * units / queries\n",
-        "deviation = np.sqrt(mean * (1 - mean) * units / queries)\n",
+        "error: F8 = np.sqrt(spread / (groups - 1) * groups) / queries\n",
+        "error: F8 = np.sqrt(mean * (1 - mean) / queries)\n",
         "figures.intervals_cover",
     ),
     Mutant(
         "exceedances of one busy period count one by one",
         "T7",
         "stats/share.py",
-        "        (in_block**2).sum(),\n",
-        "        in_block.sum(),\n",
+        "spread = bad**2 / max(1, int((in_place**2).sum()))",
+        "spread = bad**2 / max(1, int(in_place.sum()))",
         "figures.what_is_not_supported_is_not_printed",
     ),
     Mutant(

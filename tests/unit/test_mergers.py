@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import capacity, estimate, scenario_from_text, simulate, size
@@ -74,7 +75,7 @@ def test_capacity_sensitivity_and_size_know_the_merger():
     assert [one["values"]["stages.s1.merge.workers"] for one in sized["answers"]] == [2]
 
 
-@settings(max_examples=200, deadline=None)
+@drawn(100, deadline=None)
 @given(plans())
 def test_saturation_is_the_least_over_all_stations(plan):
     demands = [most for most, _ in stage_demands(plan)]
@@ -89,7 +90,7 @@ def test_saturation_is_the_least_over_all_stations(plan):
         assert paper.saturation_per_s == pytest.approx(min(plan.rate_per_s / one for one in demands if one > 0))
 
 
-@settings(max_examples=300, deadline=None)
+@drawn(150, deadline=None)
 @given(plans() | plans(is_cut=True, stages=1), st.booleans())
 def test_busy_time_of_mergers_is_that_of_a_queue_for_them(plan, tasks):
     """First closed, first merged, by a heap of when mergers are free; as far as inside the window."""

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 
 from simulator import scenario_from_text, simulate
 from simulator.core.plan import window_of
@@ -105,7 +106,7 @@ def test_rounding_takes_no_share_beyond_1():
     assert math.isnan(found.without[1])
 
 
-@settings(max_examples=100, deadline=None)
+@drawn(100, deadline=None)
 @given(plans())
 def test_nobody_is_busier_than_always(plan):
     """Whatever is drawn: utilisation, of all and of the hottest, is at most 1, and so are its ends."""
