@@ -73,8 +73,10 @@ def _shown(document: capacity.Figures) -> list[str]:
 
 def _panel(axes: Any, document: capacity.Figures, slo: str) -> None:
     """One objective: its figure by load, its bound, the capacity, and where the busiest replica is always busy."""
+    measure = re.split(r"[\s<>]", slo, maxsplit=1)[0].split(".")[-1]  # a stage may be called max
+    is_ratio = measure in RATIOS  # from 0: nothing failed is a figure, too
     rows = [row for row in document["curve"] if row["slo"] == slo]
-    known = [row for row in rows if row["figure"] is not None and row["figure"] > 0]
+    known = [row for row in rows if row["figure"] is not None and (is_ratio or row["figure"] > 0)]
     points = sorted((row for row in known if not _is_outdone(row, known)), key=lambda row: row["rate_per_s"])
     bound = rows[0]["bound"]
     axes.plot(
@@ -92,13 +94,18 @@ def _panel(axes: Any, document: capacity.Figures, slo: str) -> None:
         axes.plot(beyond, [0.97] * len(beyond), "x", color=frame.ORANGE, transform=top, label="saturated: no figure")
     if bound > 0:
         axes.axhline(bound, color="0.3", lw=1.2, label="objective")
-        axes.set_yscale("log")
         figures = [row["figure"] / bound for row in points if row["figure"] is not None]
-        least, most = min([0.5, *figures]), max([2.0, *figures])
-        axes.set_ylim(max(LEAST, 0.8 * least) * bound, min(MOST, 1.25 * most) * bound)
+        least, most = min([0.5, *figures]), min(MOST, 1.25 * max([1.25, *figures])) * bound
+        if is_ratio:
+            axes.set_ylim(-0.03 * most, most)
+        else:
+            axes.set_yscale("log")
+            axes.set_ylim(max(LEAST, 0.8 * least) * bound, max(most, 2.5 * bound))
     _loads(axes, document)
-    measure = re.split(r"[\s<>]", slo, maxsplit=1)[0].split(".")[-1]  # a stage may be called max
-    frame.logarithmic(axes.yaxis, ratio if measure in RATIOS else format_duration)
+    if is_ratio:
+        axes.yaxis.set_major_formatter(lambda value, _: ratio(value))
+    else:
+        frame.logarithmic(axes.yaxis, format_duration)
     axes.set_ylabel(f"{slo} (share failed)" if measure == "availability" else slo, fontsize=frame.TEXT)
 
 

@@ -6,7 +6,7 @@ from simulator.base.foreign import escaped
 
 #: How a formula begins, in one spreadsheet or another; what begins so and is a number is one.
 _FORMULA = re.compile(r"[=+\-@]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf")
+_NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?inf")
 
 
 def cell(value: object) -> str:

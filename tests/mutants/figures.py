@@ -23,6 +23,7 @@ from simulator.stats.means import Interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.verdicts import judge
+from simulator.stats.window import merging_ns
 from simulator.theory import queues
 
 
@@ -98,6 +99,22 @@ def rates_are_of_the_window() -> None:
             assert per_s is not None and math.isclose(per_s, completed / length_ns * 1e9), f"{per_s:.4g}/s completed"
             assert used is not None and math.isclose(used, served_ns / length_ns), f"{used:.3g} utilised"
             assert found.stages[0].hottest == used, f"the one replica is {found.stages[0].hottest:.3g} utilised"
+
+
+def mergers_are_busy_in_the_window() -> None:
+    """unit/test_mergers.py: first closed, first merged; one merger that is asked for nine tenths of its time."""
+    arrival_ns = np.cumsum(np.random.default_rng(1).exponential(1e9 / 0.9, 125)).astype(np.int64)
+    part = StageParts(candidates=Law.constant(1.0), time=Law.exponential(1e8), merge_ns=10**9, mergers=1)
+    plan = assemble([part], arrival_ns, first_measured=25, replication=0)
+    trace = reference.simulate(plan)
+    free_ns = busy_ns = 0
+    for close_ns in sorted(trace.close_ns[0].tolist()):
+        starts_ns = max(free_ns, close_ns)
+        free_ns = starts_ns + 10**9
+        busy_ns += max(0, min(free_ns, plan.window_end_ns) - max(starts_ns, plan.window_begin_ns))
+    found_ns = merging_ns(trace, next(iter(stage_views(plan))))
+    with law("T9"):
+        assert found_ns == busy_ns, f"{found_ns} of {busy_ns} ns merging"
 
 
 def verdicts_are_the_intervals() -> None:

@@ -589,6 +589,14 @@ STATISTICS = (
         "figures.rates_are_of_the_window",
     ),
     Mutant(
+        "mergers that are busy before the window, too",
+        "T9",
+        "stats/window.py",
+        "until_ns) - np.maximum(starts_ns, trace.window_begin_ns)",
+        "until_ns) - starts_ns",
+        "figures.mergers_are_busy_in_the_window",
+    ),
+    Mutant(
         "work of measured queries, wherever it falls, counted as utilisation",
         "T9",
         "stats/figures.py",
