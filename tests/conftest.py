@@ -38,6 +38,9 @@ os.unsetenv("COLUMNS")
 SLOW = bool(os.environ.get("SHARDSIM_SLOW"))
 slow = pytest.mark.skipif(not SLOW, reason="slow: make verify runs it")
 
+#: What simulates long says nothing of branches that a short run does not reach: `make coverage` has no compiler.
+long_run = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="takes minutes without the compiler")
+
 for profile, times in EXAMPLES.items():
     settings.register_profile(
         profile,

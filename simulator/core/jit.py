@@ -110,7 +110,7 @@ def _compiled(function: F, **more: Any) -> F:
     finally:
         settings.CACHE_DIR = previous
     if _CACHE is not None and hasattr(compiled, "_cache"):
-        forgiving(compiled._cache)
+        forgiving(compiled._cache)  # pragma: no cover (only with the compiler on)
     return cast(F, compiled)
 
 

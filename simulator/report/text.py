@@ -104,7 +104,7 @@ def ratio(value: float | None) -> str:
     if value is None or math.isnan(value):
         return DASH
     percent = 100 * value
-    if 0 < abs(percent) < 0.01 or abs(percent) >= 10_000:
+    if 0 < abs(percent) < 0.1 or abs(percent) >= 10_000:
         return f"{significant(percent, 2 if abs(percent) < 1 else 5)} %"
     short_of = 100 - percent
     digits = 2 if 99 < percent < 100 or 0 < percent < 1 else 1

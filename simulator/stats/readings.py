@@ -113,11 +113,11 @@ def _of_bad(objective: Objective, series: Series, bad: NDArray[np.bool_], allowe
     counted = tally_blocks(in_block, layout)
     low, high = share_ends(counted, layout, series.clustering)
     return Reading(
-        value=_over(float(counted.bad[0]) / layout.queries, allowed),
-        low=_over(float(low[0]), allowed),
-        high=_over(float(high[0]), allowed),
+        value=float(counted.bad[0]) / layout.queries / allowed,
+        low=float(low[0]) / allowed,
+        high=float(high[0]) / allowed,
         exceedances=effective_exceedances(in_block, layout, series.worth_one(1 - allowed)),
-        amounts=np.array([_over(count, allowed) for count in layout.by_unit(bad)]),
+        amounts=np.array([count / allowed for count in layout.by_unit(bad)]),
         weights=layout.unit_sizes.astype(np.float64),
         figure=_figure(objective, series, float(counted.bad[0]) / layout.queries),
     )
@@ -130,12 +130,6 @@ def _figure(objective: Objective, series: Series, share: float) -> float | None:
     place = min(len(series.values), max(1, math.ceil(round(objective.p * len(series.values), 6)))) - 1
     figure = float(np.partition(series.values, place)[place]) * S_PER_NS
     return figure if math.isfinite(figure) else None
-
-
-def _over(share: float, allowed: float) -> float:
-    if allowed > 0:
-        return share / allowed
-    return math.inf  # below nothing is nothing
 
 
 def _largest(series: Series) -> F8:

@@ -43,6 +43,7 @@ EDGES = [
 
 @pytest.mark.parametrize("kind", SHOWN)
 @given(exponent=st.floats(-12, 15), edge=st.sampled_from([None, *EDGES]))
+@example(exponent=-3.5, edge=None)
 def test_what_is_shown_is_short_not_nothing_and_read_back(kind, exponent, edge):
     value = 10**exponent if edge is None else edge
     if kind == "duration":

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from conftest import long_run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +101,7 @@ def test_means_that_neither_run_prints_are_not_compared():
     assert found["p50"].word == "worse"
 
 
+@long_run
 def test_a_capacity_by_a_mean_that_no_sample_says():
     run = {"run": {"replications": 8}}
     exact = capacity(scenario_from_dict({**system(HEAVY, "mean < 500ms").resolved(), **run}), tolerance=0.05)

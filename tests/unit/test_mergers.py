@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 
 import pytest
-from conftest import drawn
+from conftest import drawn, long_run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +64,7 @@ def test_more_mergers_move_the_bottleneck():
     assert "mergers" not in without["stages"][0]
 
 
+@long_run
 def test_capacity_sensitivity_and_size_know_the_merger():
     found = capacity(of_merger(), tolerance=0.05).to_dict()
     assert found["bottleneck"]["station"] == "mergers"
@@ -75,6 +76,7 @@ def test_capacity_sensitivity_and_size_know_the_merger():
     assert [one["values"]["stages.s1.merge.workers"] for one in sized["answers"]] == [2]
 
 
+@long_run
 @drawn(100, deadline=None)
 @given(plans())
 def test_saturation_is_the_least_over_all_stations(plan):
@@ -125,6 +127,7 @@ stages:
 """
 
 
+@long_run
 @pytest.mark.parametrize("routing", ["random", "least_outstanding"])
 def test_stations_are_as_busy_as_they_are_asked_for(routing):
     """Of a load that is carried, each station's utilisation is rate x service / count, within noise."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import drawn, slow
+from conftest import drawn, long_run, slow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,6 +151,7 @@ def test_counts_have_the_dispersion_that_is_stated(states, window_s):
     assert abs(counts.mean() - 6.0 * window_s) < 5 * counts.std() / math.sqrt(len(counts))
 
 
+@long_run
 @pytest.mark.parametrize("cv", [0.25, pytest.param(0.5**0.5, marks=slow), pytest.param(2.0, marks=slow)])
 def test_counts_of_gamma_gaps_have_the_dispersion_of_the_renewal_process(cv):
     """P(n or more until t) = P(gamma of shape n / cv^2 <= t / cv^2); 20,000 windows of 8 mean gaps, five errors."""

@@ -4,6 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from conftest import long_run
 
 from simulator import estimate, scenario_from_dict, validate
 from simulator.base.errors import ScenarioError
@@ -55,6 +56,7 @@ def test_a_peak_beyond_saturation_is_said_and_not_called_stable(profile):
     assert "peak" not in validate(scenario("9/s")).to_dict()
 
 
+@long_run
 @pytest.mark.parametrize(
     ("load_of", "run"),
     [

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import scipy.stats
+from conftest import long_run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -247,6 +248,7 @@ def test_a_percentile_is_refused_below_ten_effective_exceedances():
     assert series_of(clustered).quantile(0.99).exceedances < 10
 
 
+@long_run
 def test_the_interval_of_a_percentile_covers_it_for_independent_queries():
     """Of 300 samples the nominal 95 % covers between 90 and 99 %: a false alarm in a thousand."""
     rng = np.random.default_rng(5)
@@ -344,6 +346,8 @@ def test_blocks_alike_differ_or_not_by_their_means():
     steps = [np.repeat([1.0, 2.0], [1000, 1000])]
     assert of_the_start(steps, [400], 1000) == 1000
     assert of_the_start([np.ones(2000)], [400], 1000) == 400
+    one_is_warm_later = steps * 2, [400, 1200]
+    assert of_the_start(*one_is_warm_later, 1000) == 1000, "that one has nothing before the cut"
 
 
 @given(st.lists(st.integers(0, 2**53), max_size=30), st.sampled_from(load.WINDOWS_S), st.integers(0, 10**7))
@@ -370,7 +374,7 @@ def traces_of(rate: float, replications: int, queries: int, drain_ns: int | None
 def summary_of(rate: float, replications: int = 4, queries: int = 400, drain_ns: int | None = None, **more: object):
     traces, plan = traces_of(rate, replications, queries, drain_ns)
     slos = [parse_objective(text) for text in more.pop("slos", [])]
-    return summarise(traces, plan, slos, [50, 99], ["one"], utilisations=[rate], **more)
+    return summarise(traces, plan, slos, [50, 99], ["one"], **{"utilisations": [rate], **more})
 
 
 def test_the_series_that_mser5_sees_is_the_mean_over_replications():
@@ -424,6 +428,20 @@ def test_overload_is_seen_in_flight_without_arithmetic():
 
 def test_a_light_load_is_stable():
     assert summary_of(0.2, queries=2000).verdict == "stable"
+
+
+def test_a_run_whose_machines_are_saturated_now_and_then_is_neither():
+    summary = summary_of(0.2, queries=2000, utilisations=[0.2, 0.2, 1.1, 0.2])
+    assert summary.verdict == "inconclusive"
+    assert "with the machines of 1 of 4 replications some replica is saturated" in summary.notes
+
+
+def test_a_start_that_goes_on_into_the_measured_queries_is_told():
+    steady = dataclasses.replace(summary_of(0.2).stability.growth, value=0.0, low=0.0, high=0.001)
+    for suggested, verdict in ((None, "stable"), (100, "stable"), (101, "inconclusive")):
+        found = stability.stability(steady, 100.0, suggested, 10_000, [0.2])
+        assert found.verdict == verdict
+        assert any("MSER-5 would cut 101" in note for note in found.notes) == (verdict == "inconclusive")
 
 
 def test_unfinished_queries_stay_in_every_denominator():

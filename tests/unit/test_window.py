@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, long_run
 from hypothesis import given
 
 from simulator import scenario_from_text, simulate
@@ -106,6 +106,7 @@ def test_rounding_takes_no_share_beyond_1():
     assert math.isnan(found.without[1])
 
 
+@long_run
 @drawn(100, deadline=None)
 @given(plans())
 def test_nobody_is_busier_than_always(plan):

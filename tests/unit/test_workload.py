@@ -4,8 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from conftest import long_run
 
+from simulator import scenario_from_dict
 from simulator.core.laws import Law
+from simulator.planner.extents import about_queries
+from simulator.planner.plans import make_plan
 from simulator.workload import arrivals
 from simulator.workload.arrivals import (
     CONSTANT_GAPS,
@@ -81,6 +85,7 @@ def test_nothing_arrives_while_the_rate_is_zero():
     assert instants.max() < 8.0
 
 
+@long_run
 def test_a_ramp_offers_the_load_that_was_asked():
     rate = Rate([LinearStretch(1000.0, 0.0, 100.0)])
     counts = [len(arrivals_until(POISSON_GAPS, seed, 0, rate)) for seed in range(20)]
@@ -127,3 +132,32 @@ def test_instants_of_a_clock_that_ticks_are_spread_within_their_ticks():
     assert not np.array_equal(spread, arrivals.spread_in_ticks(ticks, 7, 1)), "each replication has its own luck"
     lone = arrivals.spread_in_ticks(np.array([0.0, 10.0, 11.0]), 7, 0)
     assert np.floor(lone).tolist() == [0.0, 10.0, 11.0]
+
+
+def test_what_was_recorded_is_drawn_anew_where_that_is_asked_for(tmp_path):
+    """Ticks of a trace and the noise of a calibration: otherwise in each replication, and the same in the same one."""
+    (tmp_path / "ticks.csv").write_text("t\n" + "0\n" * 4 + "3\n" * 4 + "9\n" * 2)
+    (tmp_path / "calls.csv").write_text("items,ms\n5,8\n5,9\n5,13\n")
+    arrivals = {"kind": "trace", "file": str(tmp_path / "ticks.csv")}
+    model = {"kind": "measured", "file": str(tmp_path / "calls.csv"), "unit": "ms"}
+
+    def plans(**more):
+        made = {
+            "name": "t",
+            "load": {"arrivals": arrivals | ({"spread": "uniform"} if more else {})},
+            "run": {"warmup": 0},
+            "stages": [{"name": "a", "candidates": 5, "model": model | more}],
+        }
+        scenario = scenario_from_dict(made)
+        assert about_queries(scenario) == (10, 10)
+        later = scenario_from_dict(made | {"load": {"rate": "4/s"}, "run": {"queries": 100, "warmup": "5s"}})
+        assert about_queries(later) == (120, 100)
+        return [make_plan(scenario, replication) for replication in (0, 1, 1)]
+
+    one, two, again = plans(sample=True)
+    for named in ("arrival_ns", "knot_ns"):
+        first, second, third = (getattr(plan, named).tolist() for plan in (one, two, again))
+        assert first != second and second == third
+    assert len(set(one.arrival_ns.tolist())) == 10 and one.arrival_ns[-1] - one.arrival_ns[0] < 12e9
+    one, two, _ = plans()
+    assert one.knot_ns.tolist() == two.knot_ns.tolist() and len(set(one.arrival_ns.tolist())) == 3
