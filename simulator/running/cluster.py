@@ -1,10 +1,13 @@
 """A Dask cluster as a pool of workers; imported only when one is asked for."""
 
+import asyncio
 import importlib.util
 import logging
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -109,13 +112,37 @@ def cluster_pool(address: str) -> Iterator[Pool]:
         raise UnavailableError(f"{address!r} is not the address of a Dask scheduler; {cure}")
     if address.startswith("ucx://") and importlib.util.find_spec("distributed_ucxx") is None:
         raise UnavailableError(f"{address}: ucx takes the package distributed-ucxx; install it, or use tcp")
+    _answers(distributed, address, cure)
     try:
-        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-    except OSError as error:
-        raise UnavailableError(f"{address}: no Dask scheduler answers there; {cure} ({error})") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # other versions are refused by name, where they matter: _checked
+            client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ImportError) as error:
+        raise UnavailableError(f"{address}: no Dask scheduler answers there; {cure} ({_line(error)})") from None
     with _quiet("distributed.client"), _quiet("distributed.utils"), client:
         _check(client, address)
         yield _Cluster(client, address)
+
+
+def _answers(distributed: Any, address: str, cure: str) -> None:
+    """Refuse an address where nobody greets as Dask does: the client would wait for ever, or believe what it hears."""
+
+    async def greeted() -> None:
+        ours = distributed.Security().get_connection_args("client")
+        connection = distributed.comm.connect(address, timeout=CONNECT_S, **ours)
+        (await asyncio.wait_for(connection, CONNECT_S + 1)).abort()  # its own time-out does not see the greeting
+
+    try:
+        with ThreadPoolExecutor(1) as apart:  # a notebook has a loop of its own in this thread
+            apart.submit(asyncio.run, greeted()).result()
+    except Exception as error:  # whatever a stranger says, as a message of Dask
+        raise UnavailableError(f"{address}: no Dask scheduler answers there; {cure} ({_line(error)})") from error
+
+
+def _line(error: BaseException) -> str:
+    """An error in a line: its own words, or its name."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:200]}" if words else type(error).__name__
 
 
 @contextmanager
@@ -144,7 +171,7 @@ def _check(client: Any, address: str) -> None:
         raise
     except Exception as error:
         message = f"{address}: its scheduler and workers need shardsim {versions()['shardsim']} installed"
-        why = f"{type(error).__name__}: {error}"
+        why = _line(error)
         if isinstance(error, TimeoutError):
             why = f"none of them answered in {LOAD_S:.0f} s, which is how long a lack of it may look"
         raise UnavailableError(f"{message} ({why})") from error

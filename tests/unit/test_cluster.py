@@ -1,6 +1,8 @@
 """A cluster that does not answer, cannot be spoken to, or lacks the package: told in time, with a cure."""
 
+import socket
 from contextlib import nullcontext
+from threading import Thread
 from unittest import mock
 
 import pytest
@@ -44,6 +46,14 @@ class Client:
             raise self.fails[what]
 
 
+def greeting():
+    """The package, and a scheduler that greets as it should."""
+    distributed = mock.Mock()
+    distributed.Security().get_connection_args.return_value = {}
+    distributed.comm.connect = mock.AsyncMock(return_value=mock.Mock())
+    return distributed
+
+
 @pytest.mark.parametrize(
     ("fails", "said"),
     [
@@ -58,7 +68,7 @@ class Client:
     ],
 )
 def test_every_wait_for_a_cluster_has_an_end(fails, said):
-    distributed = mock.Mock()
+    distributed = greeting()
     distributed.KilledWorker = RuntimeError
     distributed.Client = (
         mock.Mock(side_effect=fails["connect"]) if "connect" in fails else lambda *_, **__: Client(fails)
@@ -72,7 +82,7 @@ def test_every_wait_for_a_cluster_has_an_end(fails, said):
 
 
 def test_a_cluster_that_answers_is_a_pool():
-    distributed = mock.Mock()
+    distributed = greeting()
     distributed.Client = lambda *_, **__: Client()
     known = mock.patch.object(cluster, "_distributed", return_value=distributed)
     with known, cluster.cluster_pool("tcp://10.0.0.5:8786") as pool:
@@ -85,3 +95,38 @@ def test_a_protocol_that_is_not_installed_is_refused():
     lacking = mock.patch("importlib.util.find_spec", return_value=None)
     with known, lacking, pytest.raises(UnavailableError, match="ucx takes the package distributed-ucxx; install it"):
         cluster.cluster_pool("ucx://10.0.0.5:8786").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("says", "heard"),
+    [
+        (b"", "TimeoutError"),  # it takes the connection, and is silent
+        (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", r"\w+Error.*"),  # sizes of 3 EiB, to Dask
+    ],
+)
+def test_who_is_no_scheduler_is_not_waited_for(monkeypatch, says, heard):
+    """The client would wait for its greeting without an end, and take what it hears for sizes of memory."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(says)
+                peer.settimeout(5)
+                while peer.recv(4096):
+                    pass
+
+        stranger = Thread(target=answer)
+        stranger.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UnavailableError, match=rf"no Dask scheduler answers there; give the .* \({heard}\)"):
+            cluster.cluster_pool(address).__enter__()
+        stranger.join(5)
+
+
+def test_tls_without_certificates_says_so():
+    pytest.importorskip("distributed")
+    with pytest.raises(UnavailableError, match="no Dask scheduler answers there.*TLS expects"):
+        cluster.cluster_pool("tls://127.0.0.1:9").__enter__()
