@@ -128,5 +128,5 @@ def test_who_is_no_scheduler_is_not_waited_for(monkeypatch, says, heard):
 
 def test_tls_without_certificates_says_so():
     pytest.importorskip("distributed")
-    with pytest.raises(UnavailableError, match="no Dask scheduler answers there.*TLS expects"):
+    with pytest.raises(UnavailableError, match=r"no Dask scheduler answers there.*TLS expects"):
         cluster.cluster_pool("tls://127.0.0.1:9").__enter__()
