@@ -336,6 +336,15 @@ def test_output_into_a_full_disk_exits_with_2(small):
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_a_disk_cuts_short_exits_with_2(tmp_path, unbuffered):
+    """Where it is unbuffered, a write that is cut short raises nothing: the half was a success."""
+    command = f"ulimit -f 8; exec {sys.executable} -m simulator schema > {tmp_path}/schema.json"
+    theirs = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    found = subprocess.run(["sh", "-c", command], env=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    assert (found.returncode, found.stderr) == (2, "cannot write the output: File too large\n")
+
+
 def test_a_reader_that_goes_away_is_no_crash(small):
     reader, writer = os.pipe()
     os.close(reader)

@@ -3,6 +3,7 @@
 import errno
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -131,13 +132,20 @@ def main() -> None:
 
 
 def _complete_streams() -> None:
-    """Have all three standard streams: one that is closed is empty, a letter that one does not know is written out."""
+    """Have all three standard streams: one that is closed is empty, a letter that one does not know is written out.
+
+    With PYTHONUNBUFFERED, what is written has no buffer below it, and a write that the disk cuts short is told to
+    nobody: it is given one, which is flushed after each echo.
+    """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: the one that was closed
             setattr(sys, name, os.fdopen(opened if opened == number else os.dup2(opened, number), mode))
-        elif mode == "w" and hasattr(getattr(sys, name), "reconfigure"):
-            getattr(sys, name).reconfigure(errors="backslashreplace")
+        elif mode == "w" and isinstance(getattr(stream, "buffer", None), io.FileIO):
+            setattr(sys, name, open(number, mode, encoding=stream.encoding, errors="backslashreplace", closefd=False))
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _without_output(code: int) -> int:

@@ -91,7 +91,8 @@ def _write(files: dict[Path, str]) -> None:
     except FileExistsError as error:
         raise click.UsageError(f"{error.filename2 or error.filename} exists already; {OTHER}") from None
     except OSError as error:
-        raise click.UsageError(f"{error.filename}: cannot be written: {error.strerror}") from None
+        place = error.filename or ", ".join(str(path) for path in files)  # a disk that is full names none
+        raise click.UsageError(f"{place}: cannot be written: {error.strerror}") from None
 
 
 def _template(templates: list[Template], name: str) -> Template:
