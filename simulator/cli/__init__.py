@@ -96,6 +96,7 @@ def main() -> None:
     _complete_streams()
     interrupts = Interrupts()
     signal.signal(signal.SIGINT, interrupts)
+    sys.unraisablehook = interrupts.swallowed
     code = 1
     try:
         code = group(prog_name="shardsim", standalone_mode=False) or 0
@@ -143,7 +144,8 @@ def _complete_streams() -> None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: the one that was closed
             setattr(sys, name, os.fdopen(opened if opened == number else os.dup2(opened, number), mode))
         elif mode == "w" and isinstance(getattr(stream, "buffer", None), io.FileIO):
-            setattr(sys, name, open(number, mode, encoding=stream.encoding, errors="backslashreplace", closefd=False))
+            buffered = io.BufferedWriter(io.FileIO(number, mode, closefd=False))
+            setattr(sys, name, io.TextIOWrapper(buffered, encoding=stream.encoding, errors="backslashreplace"))
         elif mode == "w" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 

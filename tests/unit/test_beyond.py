@@ -1,6 +1,8 @@
 """What goes beyond all time, size or patience is told as that, and is no traceback."""
 
 import signal
+import sys
+import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
@@ -74,6 +76,25 @@ def test_a_lost_process_is_told_as_that():
         pytest.raises(LostWorkerError, match="memory"),
     ):
         simulate(scenario, engine="reference", jobs=2)
+
+
+def test_an_interrupt_that_is_swallowed_comes_again(monkeypatch):
+    """What is raised in __del__, or while a process forks, reaches nobody; the next interrupts changed nothing."""
+    interrupts = Interrupts()
+    monkeypatch.setattr(sys, "unraisablehook", interrupts.swallowed)
+
+    class Deaf:
+        def __del__(self):
+            interrupts(signal.SIGINT, None)
+
+    before = signal.signal(signal.SIGINT, interrupts)
+    try:
+        deaf = Deaf()
+        with pytest.raises(KeyboardInterrupt):
+            del deaf
+            time.sleep(5)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_one_interrupt_ends_the_work_and_more_of_them_change_nothing():
