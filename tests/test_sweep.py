@@ -26,7 +26,7 @@ from simulator.base.errors import LostWorkerError, Problem
 from simulator.planning.journal import checksum
 from simulator.planning.rows import columns_of
 from simulator.report.sweep import sweep_csv
-from simulator.report.sweep_figure import sweep_figures
+from simulator.report.sweep_figure import sweep_drawn, sweep_figures
 
 TINY = """
 name: tiny
@@ -351,6 +351,28 @@ def test_a_figure_has_its_lines_intervals_and_objective(tiny):
     for text in ("p90 &lt; 60ms", "p90, stages.a.shards", "mean load, queries a second"):
         assert text in drawn
     assert sweep_figures(found)["hockey_stick.svg"].decode() == drawn, "the same bytes for the same sweep"
+
+
+def test_a_figure_marks_what_has_no_figure(tiny):
+    """Points that failed, saturated ones, and those with too few queries are not left out without a word."""
+    values = {"load.rate": ["5/s", "10/s", "1000/s"], "stages.a.shards": [1, 2]}
+    found = sweep(load_scenario(tiny), values, percentiles=[50]).to_dict()
+    [lost, few] = [row for row in found["points"] if row["load.rate"] == "10/s"]
+    for column in list(lost):
+        if column not in (*values, "index"):
+            del lost[column]
+    lost["error"] = "ScenarioError: does not fit"
+    few |= {"latency_p90_s": None, "latency_p90_s_low": None, "latency_p90_s_high": None}
+    [axes, *_] = sweep_drawn(found)["hockey_stick"].axes
+    assert "no p90: failed, too few, saturated" in axes.get_legend_handles_labels()[1]
+    marked = [line.get_xdata().tolist() for line in axes.lines if line.get_marker() == "x" and len(line.get_xdata())]
+    assert marked == [[10, 1000], [10, 1000]]
+    for row in found["points"]:
+        row["load.scale"] = row.pop("load.rate").removesuffix("/s")
+    found["provenance"]["parameters"] = {"load.scale": [], "stages.a.shards": []}
+    [axes, bar] = sweep_drawn(found)["heat_map"].axes
+    assert [text.get_text().split("\n")[0] for text in axes.texts].count("failed") == 1
+    assert bar.get_yticks().size
 
 
 def test_a_sweep_that_is_killed_three_times_is_the_same_sweep(tiny, tmp_path, table):

@@ -3,12 +3,22 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+#: Names of ours, and what others call them.
+_OTHERS = {
+    "round_robin": "rr rotation",
+    "least_outstanding": "least_loaded least_connections least_connection least_conn leastconn least_request "
+    "least_requests least_busy least_queue jsq join_shortest_queue shortest_queue lor",
+    "least_work": "least_work_left lwl least_time least_response_time shortest_work",
+    "power_of_two": "p2c po2 po2c pow2 two_choices best_of_two random_two",
+    "random": "uniform rand",
+}
+_OURS = {other: name for name, others in _OTHERS.items() for other in others.split()}
 #: Names that are offered at most, letters that a beginning has at least, and how alike two names are at least.
 MOST, LEAST_LETTERS, ALIKE = 3, 3, 0.65
 
 
 def nearest(given: str, known: Iterable[str]) -> list[str]:
-    """Names like the one that was given: those that begin so, the most alike, those that have it as a part or begin it.
+    """Names like the one that was given: ours for another's, or those that begin so, are alike, or have it as a part.
 
     >>> nearest("nvidia_h100", ["nvidia_h100_pcie", "nvidia_h100_sxm", "nvidia_l4"])
     ['nvidia_h100_pcie', 'nvidia_h100_sxm']
@@ -16,9 +26,14 @@ def nearest(given: str, known: Iterable[str]) -> list[str]:
     (['shards'], ['replicas'], [])
     >>> nearest("A100", ["nvidia_a100_40", "nvidia_a100_80", "nvidia_l4"]), nearest("l4", ["nvidia_l4"])
     (['nvidia_a100_40', 'nvidia_a100_80'], ['nvidia_l4'])
+    >>> nearest("Least-Conn", ["least_work", "least_outstanding"])
+    ['least_outstanding']
     """
     by_letters = {name.lower(): name for name in known}
     asked = given.lower()
+    ours = _OURS.get(asked.replace("-", "_").replace(" ", "_"))
+    if ours in by_letters:
+        return [by_letters[ours]]
     longer = [name for letters, name in by_letters.items() if letters.startswith(asked)]
     if asked in by_letters:
         return [by_letters[asked]]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.formats import shortest
+from simulator.base.spellings import offered
 
 NS_PER_S = 1e9
 
@@ -81,7 +82,7 @@ def parse_duration(value: Any) -> float:
     while position < len(text):
         match = _DURATION_PART.match(text, position)
         if match is None:
-            raise ValueError(f"{text!r} is not a duration; write it like {DURATION_SPELLINGS}")
+            raise _other(text, "s", "a duration", DURATION_SPELLINGS)
         total += parse_number(match[1]) * _DURATIONS[match[2]]
         position = match.end()
     if not 0 <= total <= MOST_SECONDS:
@@ -101,11 +102,11 @@ def parse_rate(value: Any) -> float:
     text = _text(value, "a rate", spellings)
     head, slash, unit = text.partition("/")
     if not slash or unit.strip() not in _PER:
-        raise ValueError(f"{text!r} is not a rate; write it like {spellings}")
+        raise _other(text, "/s", "a rate", spellings)
     try:
         return _count(head) / _PER[unit.strip()]
     except ValueError:
-        raise ValueError(f"{text!r} is not a rate; write it like {spellings}") from None
+        raise _other(text, "/s", "a rate", spellings) from None
 
 
 def parse_count(value: Any) -> float:
@@ -222,13 +223,20 @@ def _with_unit(value: Any, unit: str, what: str, spellings: str) -> float:
     match = _QUANTITY.fullmatch(text)
     factors = {prefix + unit: factor for prefix, factor in spellings_of(unit).items()}
     if match is None or match[2] not in factors:
-        raise ValueError(f"{text!r} is not {what}; write it like {spellings}")
+        raise _other(text, unit, what, spellings)
     number = parse_number(match[1]) * factors[match[2]]
     if not math.isfinite(number):
         raise ValueError(f"{text!r} is too large for a number")
     if number < 0:
         raise ValueError(f"{what} is at least 0, got {text!r}")
     return number
+
+
+def _other(text: str, unit: str, what: str, spellings: str) -> ValueError:
+    """What is not spelled as it should be: with the right spelling, where it can be guessed."""
+    guess = offered(text, unit)
+    cure = f"write '{guess}' ({spellings})" if guess else f"write it like {spellings}"
+    return ValueError(f"{text!r} is not {what}; {cure}")
 
 
 def _count(text: str) -> float:

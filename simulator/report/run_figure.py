@@ -108,4 +108,5 @@ def _timeline(axes: Any, trace: Trace) -> None:
     late.set_ylabel("latency (s)", fontsize=frame.TEXT)
     frame.around(late, without=("top",))
     (lines, names), (more, others) = axes.get_legend_handles_labels(), late.get_legend_handles_labels()
-    axes.legend(lines + more, names + others, frameon=False, fontsize=frame.TEXT, loc="upper left", ncols=4)
+    above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2, "ncols": 4}
+    axes.legend(lines + more, names + others, frameon=False, fontsize=frame.TEXT, **above)

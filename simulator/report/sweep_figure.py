@@ -44,9 +44,9 @@ def sweep_drawn(document: sweep.Sweep) -> dict[str, Any]:
 
     ``hockey_stick`` where a load was varied, else ``latency``; ``heat_map`` where two numbers were.
     """
-    rows = [row for row in document["points"] if row["error"] is None]
+    rows = document["points"]
     varied = [axis for axis in axes_of(document["provenance"]["parameters"], rows) if len(axis.values) > 1]
-    if not rows or not varied:
+    if not _answered(rows) or not varied:
         return {}
     figures = {}
     load = next((axis for axis in varied if axis.path in LOADS), None)
@@ -59,26 +59,33 @@ def sweep_drawn(document: sweep.Sweep) -> dict[str, Any]:
     return figures
 
 
+def _answered(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["error"] is None]
+
+
 def _new(document: sweep.Sweep, fixed: Sequence[Axis], height: float) -> tuple[Any, Any]:
     """A figure with its title, in which values that are not drawn are said."""
     figure = frame.new(9, height, parts.title_of(document))
     axes = figure.subplots()
     if fixed:
-        axes.set_title(
-            "at " + ", ".join(f"{axis.path}={axis.values[0]}" for axis in fixed), fontsize=frame.TEXT, loc="left"
-        )
+        drawn = _answered(document["points"])[0]
+        values = ", ".join(f"{axis.path}={drawn[axis.path]}" for axis in fixed)
+        axes.set_title(f"at {values}", fontsize=frame.TEXT, loc="left")
     axes.tick_params(labelsize=frame.TEXT)
     return figure, axes
 
 
 def _at_first(rows: Sequence[Row], fixed: Sequence[Axis]) -> list[Row]:
-    return [row for row in rows if all(row[axis.path] == axis.values[0] for axis in fixed)]
+    """Rows that have, of what is not drawn, the values of the first that has an answer."""
+    drawn = _answered(rows)[0]
+    return [row for row in rows if all(row[axis.path] == drawn[axis.path] for axis in fixed)]
 
 
 def _lines(document: sweep.Sweep, rows: list[Row], first: Axis, others: list[Axis]) -> Any:
     """Latency against the first axis: several percentiles, or one of them for each value of a second axis."""
     figure, axes = _new(document, others[1:], 4.8)
-    rows = _at_first(rows, others[1:])
+    every = _at_first(rows, others[1:])
+    rows = _answered(every)
     aim, is_load = document["aim"], first.path in LOADS
     names = [name for name in dict.fromkeys((*SHOWN, aim["percentile"])) if f"latency_{name}_s" in rows[0]]
     if others:
@@ -87,13 +94,16 @@ def _lines(document: sweep.Sweep, rows: list[Row], first: Axis, others: list[Axi
         for value, color in zip(values, colors, strict=True):
             of_value = [row for row in rows if row[others[0].path] == value]
             _line(axes, of_value, first, aim["percentile"], color, f"{value}", is_one_of_several=True)
+            of_value = [row for row in every if row[others[0].path] == value]
+            _without(axes, of_value, first, aim["percentile"], color)
         title = f"{aim['percentile']}, {others[0].path}"
     else:
         for name, color in zip(names, _colors(len(names), is_numeric=True), strict=True):
             _line(axes, rows, first, name, color, name, is_one_of_several=False)
+        _without(axes, every, first, aim["percentile"], "0.3")
         title = None
     percentiles = [aim["percentile"]] if others else names
-    _axes(axes, rows, percentiles, first, is_load, aim["bound_s"])
+    _axes(axes, every, percentiles, first, is_load, aim["bound_s"])
     if aim["bound_s"] is not None:
         axes.axhline(aim["bound_s"], color=frame.ORANGE, lw=1.2)
         where = {"xy": (0.005, aim["bound_s"]), "xycoords": ("axes fraction", "data"), "va": "bottom"}
@@ -101,6 +111,9 @@ def _lines(document: sweep.Sweep, rows: list[Row], first: Axis, others: list[Axi
     drawable = [row for row in rows if any(row[f"latency_{name}_s"] is not None for name in percentiles)]
     if any(row["verdict"] != "stable" for row in drawable):
         axes.plot([], [], "o", mfc="white", color="0.3", ms=5, label="hollow: not stable")
+    whys = dict.fromkeys(why for row in every if (why := _why(row, aim["percentile"])))
+    if whys:
+        axes.plot([], [], "x", color="0.3", ms=5, label=f"no {aim['percentile']}: {', '.join(whys)}")
     axes.set_ylabel("latency, 95 % interval" if others else "latency, 95 % intervals", fontsize=frame.TEXT)
     frame.beside(axes, title=title, title_fontsize=frame.TEXT, bbox_to_anchor=(1.01, 1))
     return figure
@@ -140,17 +153,40 @@ def _line(
         axes.axvline(max(saturated), color=color if is_one_of_several else "0.4", lw=1, ls=":")
 
 
+def _why(row: Row, name: str) -> str:
+    """Why a point has no figure of a percentile; nothing if it has one."""
+    if row["error"] is not None:
+        return "failed"
+    if row[f"latency_{name}_s"] is not None:
+        return ""
+    return "saturated" if row["verdict"] == "saturated" else "too few"
+
+
+def _without(axes: Any, rows: list[Row], first: Axis, name: str, color: Any) -> None:
+    """Mark, at the upper edge, the points that have no figure of a percentile."""
+    x = [_x(row, first, first.path in LOADS) for row in rows if _why(row, name)]
+    axes.plot(x, [0.98] * len(x), "x", ms=5, color=color, transform=axes.get_xaxis_transform(), clip_on=False)
+
+
 def _above(value: float, high: float) -> float:
     """The upper end of an interval; of one that has none, far above."""
     return value * 1e3 if math.isnan(high) and not math.isnan(value) else high
 
 
 def _x(row: Row, first: Axis, is_load: bool) -> float:
-    return known(row, "rate_per_s") if is_load else first.position(row[first.path])
+    """Where a row is; nowhere if it failed, and its mean load is not known from its value alone."""
+    if not is_load:
+        return first.position(row[first.path])
+    rate_per_s = number(row, "rate_per_s")
+    if rate_per_s is None:
+        return first.position(row[first.path]) if first.unit == "/s" else math.nan
+    return rate_per_s
 
 
 def _axes(axes: Any, rows: list[Row], names: Sequence[str], first: Axis, is_load: bool, bound_s: float | None) -> None:
     """Scales and labels."""
+    from matplotlib import ticker
+
     latencies = [*(number(row, f"latency_{name}_s") for row in rows for name in names), bound_s]
     limits = [latency_s for latency_s in latencies if latency_s is not None]
     axes.set_yscale("log")
@@ -159,10 +195,12 @@ def _axes(axes: Any, rows: list[Row], names: Sequence[str], first: Axis, is_load
     frame.logarithmic(axes.yaxis, _tick)
     axes.grid(axis="y", color="0.9", lw=0.8)
     if is_load:
-        axes.set_xlim(0, 1.08 * max(known(row, "rate_per_s") for row in rows))
+        axes.set_xlim(0, 1.08 * np.nanmax([_x(row, first, is_load) for row in rows]))
         axes.set_xlabel("mean load, queries a second (dotted: saturation)", fontsize=frame.TEXT)
     else:
         axes.set_xlabel(first.label, fontsize=frame.TEXT)
+        if first.numbers is not None and all(value == round(value) for value in first.numbers):
+            axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         if not first.is_numeric:
             axes.set_xticks(range(len(first.values)), [str(value) for value in first.values])
             axes.set_xlim(-0.5, len(first.values) - 0.5)
@@ -213,10 +251,8 @@ def _print(axes: Any, cells: dict[tuple[int, int], Row], values: Any, name: str)
     middle = math.sqrt(float(np.nanmin(values)) * float(np.nanmax(values))) if np.isfinite(values).any() else 1.0
     for (i, j), row in cells.items():
         value = number(row, f"latency_{name}_s")
-        text = (
-            ("saturated" if row["verdict"] == "saturated" else "too few") if value is None else format_duration(value)
-        )
-        if row["slos_met"] is not None:
+        text = _why(row, name) if value is None else format_duration(value)
+        if row.get("slos_met") is not None:
             text += {"met": "\nmet", "failed": "\nFAILED"}.get(str(row["slos_met"]), "\ninconclusive")
         color = "white" if value is not None and value > middle else "black"
         axes.text(j, i, text, ha="center", va="center", fontsize=frame.SMALL, color=color)

@@ -12,7 +12,7 @@ from simulator.scenario.files import by_command, short
 from simulator.scenario.held import File
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node
-from simulator.scenario.not_modelled import not_modelled
+from simulator.scenario.not_modelled import not_modelled, said_of
 from simulator.scenario.plugged import PLUGINS, WRONG_KIND, WRONG_PLUGIN, is_plugged, keys_of
 from simulator.scenario.schema import Scenario
 
@@ -123,7 +123,8 @@ def _wrong_kind(node: Node, path: list[str | int], context: dict[str, Any]) -> P
         allowed = f" ({', '.join(choices)})"
         return at.mark.problem(_dotted([*path, "kind"]), f"no kind is called {context['tag']!r}{near}{allowed}")
     if "tag" in context:
-        near = did_you_mean(str(context["tag"]), choices).split("; known")[0]
+        tag = str(context["tag"])
+        near = did_you_mean(tag, choices).split("; known")[0] or said_of(tag)
         return node.mark.problem(_dotted(path), f"must be one of {', '.join(choices)}, got {shown(node.plain())}{near}")
     if isinstance(node.value, dict):
         return node.mark.problem(_dotted(path), "needs a kind, like {kind: " + (choices or ["tree"])[0] + ", ...}")

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from simulator.base import units
 from simulator.scenario.merge import did_you_mean
+from simulator.scenario.not_modelled import said_of
 from simulator.scenario.rows import TraceError
 
 Path = tuple[str | int, ...]
@@ -183,8 +184,8 @@ def one_of(*choices: str) -> Callable[[Any], str]:
 
     def parse(value: Any) -> str:
         if value not in choices:
-            given = did_you_mean(value, choices) if isinstance(value, str) else ""
-            raise ValueError(f"must be one of {', '.join(choices)}, got {shown(value)}{given.split('; known')[0]}")
+            given = did_you_mean(value, choices).split("; known")[0] or said_of(value) if isinstance(value, str) else ""
+            raise ValueError(f"must be one of {', '.join(choices)}, got {shown(value)}{given}")
         return str(value)
 
     return parse

@@ -13,7 +13,8 @@ _NAMES = {
     "a limited queue": "queue queues queue_size queue_limit max_queue max_queue_size backlog capacity",
     "another order than first come, first served": "discipline priority priorities scheduling scheduler preemption",
     "shedding load": "admission load_shedding shedding rate_limit throttle circuit_breaker drop_after",
-    "sticky routing": "affinity sticky session_affinity consistent_hashing",
+    "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",
+    "routing by latencies seen": "ewma peak_ewma latency_aware least_latency",
     "starting cold": "cold_start warmup_time startup_time boot_time",
     "answers of a part of the shards": "quorum min_answers partial_answers good_enough degrade",
 }
@@ -27,3 +28,13 @@ def not_modelled(key: str) -> str:
     ('hedging', '')
     """
     return NOT_MODELLED.get(key.lower().replace("-", "_"), "")
+
+
+def said_of(given: str) -> str:
+    """What is added to an error about a value or key that means something which is not modelled.
+
+    >>> said_of("maglev"), said_of("shrads")
+    ('; sticky routing is not modelled in this version', '')
+    """
+    absent = not_modelled(given)
+    return f"; {absent} is not modelled in this version" if absent else ""
