@@ -113,11 +113,14 @@ def test_a_narrower_law_has_the_same_mean_and_a_tenth_less_cv():
 
 def test_a_knob_without_room_is_left_with_its_reason():
     scenario = load_scenario(
-        ROOT / "scenarios" / "recommendation.yaml", sets=["run.queries=300", "run.replications=4", "slos=[]"]
+        ROOT / "scenarios" / "recommendation.yaml",
+        sets=["run.queries=300", "run.replications=4", "slos=[]", "hardware.gpu.cores=2"],
     )
     found = sensitivity(scenario)
     assert any("light_ranking: workers, 4 -> 5" in note and "have fewer" in note for note in found.notes)
     assert any("without an objective" in note for note in found.notes)
+    [brings] = [note for note in found.notes if "one more brings its own" in note]
+    assert brings.startswith("deep_ranking: workers: flops and bandwidths of gpu are those of one worker")
     assert found.capacity_per_s is None
     assert all(effect.capacity is None for effect in found.effects)
     rows = found.to_dict()["knobs"]

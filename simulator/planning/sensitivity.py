@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Unpack
@@ -117,6 +117,7 @@ def sensitivity(
         for place, one in sorted(reached.items())
         if one.is_saturation and not turned[place].is_load
     ]
+    notes += _of_workers(scenario, turned)
     return Sensitivity(
         scenario=scenario,
         percentile=measurement.percentile,
@@ -127,6 +128,15 @@ def sensitivity(
         engine=measurement.execution.engine,
         interrupted=interrupted,
     )
+
+
+def _of_workers(scenario: Scenario, turned: Sequence[Knob]) -> Iterator[str]:
+    """What another worker brings with it, where what it computes with is that of the hardware."""
+    names = {knob.name for knob in turned}
+    for stage in scenario.resolved()["stages"]:
+        if stage.get("hardware") and f"{stage['name']}: workers" in names:
+            theirs = f"{stage['name']}: workers: flops and bandwidths of {stage['hardware']} are those of one worker"
+            yield f"{theirs}, so one more brings its own; where workers share a machine's, lower them as well"
 
 
 def _turned(
