@@ -79,7 +79,7 @@ def test_the_interval_holds_the_exact_value_and_is_as_narrow_as_asked(name):
         assert found.theory.per_s == pytest.approx(exact, rel=1e-6)
         assert found.theory.verdict == ("outside 95 %" if name in OUTSIDE else "agrees")
     assert found.exit_code == 0
-    assert found.bottleneck["utilisation"] == pytest.approx(found.per_s.value / found.bottleneck["saturation_per_s"])
+    assert found.bottleneck["demand"] == pytest.approx(found.per_s.value / found.bottleneck["saturation_per_s"])
 
 
 @pytest.mark.parametrize(("slo", "workers", "seed"), [("3s", 1, 2), ("3s", 1, 5), ("200ms", 10, 3), ("200ms", 10, 5)])

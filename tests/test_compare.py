@@ -27,6 +27,7 @@ from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import Side
 from simulator.report.compare import compare_table
+from simulator.report.folders import write_run
 from simulator.running.run import Run
 from simulator.scenario.slo import MEASURES, STAGE
 from simulator.testing import scenarios
@@ -102,6 +103,28 @@ def test_figures_are_those_of_a_run_and_words_follow_their_direction():
     ]
 
 
+MERGING = ("stages.one.merge.time=5ms", "stages.one.merge.workers=1", "run.queries=300")
+LOSING = ("stages.one.replicas=2", "stages.one.lost_machine=5", "run.queries=300")
+
+
+@pytest.mark.parametrize("sets", [MERGING, (*MERGING, "run.drain=1s", "load.rate=250/s"), LOSING])
+def test_stations_are_as_busy_as_in_a_run_beside_it_and_read_back(sets, tmp_path):
+    """Mergers, also of a run that is cut; and replicas without those of a lost machine."""
+    result = simulate(small(*sets))
+    write_run(result, tmp_path / "run", 1)
+    one, run = "stage.one.", result.to_dict()["stages"][0]
+    for side in (Side.of(result), read_run(tmp_path / "run")):
+        found = beside(side, Side.of(result), {}, (50,))
+        assert found[f"{one}utilisation"].a.value == pytest.approx(run["utilisation"]["mean"]["value"], rel=1e-12)
+        names = [figure.figure for figure in found.figures]
+        assert (f"{one}mergers_utilisation" in names) == ("mergers" in run)
+        if "mergers" in run:
+            used = run["mergers"]["utilisation"]["value"]
+            assert found[f"{one}mergers_utilisation"].a.value == pytest.approx(used, rel=1e-12)
+            assert used == pytest.approx(min(1, run["mergers"]["demand"]), rel=0.1)
+    assert run["replicas_left"] == (7 if sets == LOSING else 4)
+
+
 def test_a_change_of_5_percent_is_seen_on_common_luck_and_not_without():
     """Without common luck it would take 27 times as many queries for an interval as narrow."""
     slower = "stages.one.model.per_item=105us"
@@ -157,10 +180,14 @@ def test_other_seeds_are_independent_and_other_lengths_are_still_pairs():
 
 
 def test_what_the_sample_does_not_support_is_not_compared():
-    found = compare(small("run.queries=60"), small("run.queries=60", "load.rate=50/s"))
+    found = compare(small("run.queries=60"), small("run.queries=60", "load.rate=80/s"))
     far = found["p99.9"]
     assert (far.word, far.a.value, far.difference.value) == ("not known", None, None)
-    assert "effective exceedances are too few" in far.reason
+    seen = simulate(small("run.queries=60")).to_dict()["unsupported"]
+    assert seen[-1]["stage"] == "two", "of the whole query first, then of its stages"
+    one = next(one for one in seen if (one["stage"], one["percentile"]) == (None, "p99"))
+    said = compare(small("run.queries=60"), small("run.queries=60"), percentiles=(99,))["p99"].reason
+    assert said == f"{one['exceedances']:.1f} effective exceedances are too few, 10 are needed"
     found = compare(small("run.replications=3"), small("run.replications=3", "load.rate=50/s"), limits={"p50": 0.5})
     assert found["p50"].word == "not known"
     assert found["p50"].reason == "fewer than 4 replications to judge by"

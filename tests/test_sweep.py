@@ -102,7 +102,7 @@ def test_a_row_says_what_a_run_of_the_point_says(tiny):
     row = found.rows[2]
     said = simulate(load_scenario(tiny, sets=["load.rate=80/s"])).to_dict()
     assert row["rate_per_s"] == 80
-    assert row["bottleneck_utilisation"] == pytest.approx(0.8)
+    assert row["bottleneck_demand"] == pytest.approx(0.8)
     assert row["hottest_utilisation"] == said["stages"][0]["utilisation"]["max"]
     for name in ("value", "low", "high"):
         end = "" if name == "value" else f"_{name}"
@@ -590,7 +590,7 @@ def test_an_interrupted_sweep_keeps_its_points(tiny, tmp_path, jobs):
 
 def test_rates_of_auto_are_of_each_point(tiny):
     found = sweep(load_scenario(tiny), {"load.rate": "auto*3", "stages.a.shards": [1, 2]}, percentiles=[50])
-    used = [row["bottleneck_utilisation"] for row in found.rows]
+    used = [row["bottleneck_demand"] for row in found.rows]
     assert used == pytest.approx([0.1, 0.1, 0.836, 0.836, 0.97, 0.97], rel=1e-3)
     assert [row["load.rate"] for row in found.rows][:2] == ["10/s", "20/s"]
     assert all(math.isclose(row["rate_per_s"], float(str(row["load.rate"])[:-2])) for row in found.rows)

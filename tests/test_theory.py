@@ -316,7 +316,7 @@ def test_candidates_that_vary_are_kept_at_most():
     expected = 1000 * (1 - math.exp(-1))  # E min(X, 1000)
     assert document["theory"]["stages"][1]["candidates"] == pytest.approx(expected, rel=1e-3)
     assert document["stages"][1]["candidates"]["in"]["value"] == pytest.approx(expected, rel=0.05)
-    assert document["theory"]["bottleneck"]["utilisation"] == pytest.approx(1.2 * expected / 1000, rel=1e-3)
+    assert document["theory"]["bottleneck"]["demand"] == pytest.approx(1.2 * expected / 1000, rel=1e-3)
     assert document["verdict"] != "saturated"
 
 

@@ -58,7 +58,7 @@ class StageOnPaper(Merging):
     name: str  #: of the stage
     candidates: float  #: scored for a query, over all shards
     service_s: MeanAndMax  #: mean service time of the shards
-    utilisation: MeanAndMax  #: of the replicas
+    demand: MeanAndMax  #: on the replicas: offered load over what their workers can do; may exceed 1
 
 
 class Prediction(TypedDict):
@@ -75,7 +75,7 @@ class Peak(TypedDict):
     """The highest rate of a load that changes over time."""
 
     rate_per_s: float  #: the highest
-    utilisation: float  #: of the busiest station at that rate
+    demand: float  #: on the busiest station at that rate; may exceed 1
     above_saturation_s: float  #: of each replication: so long the rate is above saturation
 
 

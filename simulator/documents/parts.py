@@ -162,7 +162,7 @@ class Bottleneck(TypedDict):
     station: Annotated[str, OneOf("replica", "mergers")]  #: what queries queue for
     shard: int | None  #: null: the mergers
     replica: int | None  #: null: the mergers
-    utilisation: float  #: by arithmetic: demand, which may exceed 1
+    demand: float  #: by arithmetic; may exceed 1
 
 
 def station_of(bottleneck: Bottleneck) -> str:

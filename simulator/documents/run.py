@@ -12,7 +12,7 @@ StabilityVerdict = Literal["stable", "saturated", "saturated at its peak", "inco
 class Stability(TypedDict):
     """What the verdict on a run rests on."""
 
-    arithmetic_utilisation: float  #: of the busiest station: demand, which may exceed 1
+    demand: float  #: on the busiest station, by arithmetic; may exceed 1
     growth: parts.Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     mser5_queries: int | None  #: cut that MSER-5 suggests; null where the load changes over time
@@ -79,6 +79,7 @@ class Stage(Merging):
     name: str  #: of the stage
     shards: int  #: of the stage
     replicas: int  #: of every shard
+    replicas_left: int  #: over all shards, those that take tasks: one that a lost machine held does not
     workers: int  #: of every replica
     latency_s: parts.Latency  #: from entering the stage to leaving it
     critical: Critical  #: the task that closed it
@@ -94,6 +95,15 @@ class Stage(Merging):
     largest_over_mean_share: float  #: of the shards; 1: an even split
 
 
+class Unsupported(TypedDict):
+    """A percentile of a latency that the sample does not support."""
+
+    stage: str | None  #: null: of the whole query
+    percentile: str  #: as in `p99`
+    exceedances: float  #: effective ones, later than it; 10 are needed
+    queries_needed: int | None  #: in all, about; null: no number would do, since the load is saturated
+
+
 class Figures(TypedDict):
     """Everything that is said of measured queries."""
 
@@ -107,6 +117,7 @@ class Figures(TypedDict):
     goodput_per_s: Goodput  #: those that ended in time
     failed_ratio: parts.Share  #: of measured queries
     latency_s: parts.Latency  #: of the whole query
+    unsupported: list[Unsupported]  #: percentiles of latency that are not printed, of the query and of its stages
     stages: list[Stage]  #: in the order in which a query meets them
     slos: list[parts.Verdict]  #: objectives, as they are judged
 

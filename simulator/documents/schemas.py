@@ -51,6 +51,7 @@ UNITS = {
     "_s": "seconds",
     "_ratio": "a ratio, from 0 to 1",
     "utilisation": "a ratio: 1 is always busy",
+    "demand": "a ratio: 1 is all that can be done",
     "_sha256": "SHA-256 in hexadecimal digits",
 }
 

@@ -24,7 +24,7 @@ class Busiest(TypedDict):
 
     stage: str  #: its name
     station: Annotated[str, OneOf("replica", "mergers")]  #: what queries queue for
-    utilisation: float  #: by arithmetic
+    demand: float  #: by arithmetic; may exceed 1
 
 
 class Condition(TypedDict):
@@ -64,7 +64,7 @@ class Why(TypedDict):
     ]  #: in two words
     what: str  #: the objective, the stage, or what does not fit
     condition: str  #: empty: as it is
-    over_bound: parts.Interval  #: figure over bound; of one that is saturated, utilisation
+    over_bound: parts.Interval  #: figure over bound; of one that is saturated, demand
     said: str  #: what the figures do not say
 
 
@@ -107,7 +107,7 @@ class Seen(AtValues, OfTails):
     machines: int  #: in all
     usd_per_h: float | None  #: price of all machines; null: a price is missing
     power_w: float | None  #: of all machines; null: a figure is missing
-    utilisation: float  #: of its busiest stage, by arithmetic
+    demand: float  #: on its busiest stage, by arithmetic; may exceed 1
     verdict: Annotated[str, OneOf("met", "failed", "inconclusive")]  #: what became of it
     queries: int  #: measured
     in_full: bool  #: with all queries, not only a first look

@@ -14,7 +14,7 @@ class Validation(parts.Head, paper.Changing):
     queries: int  #: measured in each replication; of more than a million expected, not drawn
     tasks: int  #: over all replications, warm-up included
     rate_per_s: float  #: mean load
-    utilisation: float  #: of the busiest station, by arithmetic
+    demand: float  #: on the busiest station, by arithmetic; may exceed 1
     saturation_per_s: float | None  #: null: nothing takes time
     percentile: float  #: the highest among the objectives, in percent
     enough_queries: int | None  #: that its interval needs, in all; null: at or beyond saturation, at any time

@@ -211,7 +211,7 @@ class _Search:
             "station": "mergers" if shard is None else "replica",
             "shard": shard,
             "replica": replica,
-            "utilisation": paper.utilisation,
+            "demand": paper.utilisation,
             "saturation_per_s": paper.saturation_per_s,
         }
         own = prober.plan.rate_per_s

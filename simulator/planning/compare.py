@@ -120,7 +120,11 @@ def mean_the_same(a: Scenario | Side, b: Scenario | Side) -> bool:
 def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence[float]) -> list[str]:
     """Names of the figures that both have."""
     one, two = (side.stages if isinstance(side, Side) else [stage.name for stage in side.stages] for side in (a, b))
-    return figure_names([name for name in one if name in two], percentiles)
+    merging = [
+        side.merging if isinstance(side, Side) else [stage.name for stage in side.stages if stage.merge.workers]
+        for side in (a, b)
+    ]
+    return figure_names([name for name in one if name in two], {*merging[0]} & {*merging[1]}, percentiles)
 
 
 def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:

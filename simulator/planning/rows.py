@@ -26,7 +26,7 @@ def row_of(result: Result) -> Row:
     row: Row = {
         "rate_per_s": theory["rate_per_s"],
         "bottleneck": bottleneck["stage"],
-        "bottleneck_utilisation": bottleneck["utilisation"],
+        "bottleneck_demand": bottleneck["demand"],
         "hottest_utilisation": _hottest([used for stage in said["stages"] for used in _stations(stage)]),
         "verdict": said["verdict"],
         "offered_per_s": said["offered_per_s"],

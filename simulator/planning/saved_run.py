@@ -89,19 +89,23 @@ SHAPE: dict[str, Any] = {
             "name": str,
             "shards": int,
             "replicas": int,
+            "replicas_left": int,
             "workers": int,
             "utilisation": {"mean": {"value": (float, None)}},
         }
     ],
+    "unsupported": [{"stage": (str, None), "percentile": str, "exceedances": float}],
     "slos": [{"slo": str, "met": (bool, None), "unit": str, "value": (int, float, None)}],
     "fleet": {"machines": (int, float), "usd_per_h": (int, float, None)},
     "provenance": {
         "scenario_sha256": str,
         "versions": {},
         "replications": [int],
-        "resolved": {"stages": [{"name": str}], "slos": [str]},
+        "resolved": {"stages": [{"name": str}], "slos": [str], "run": {}},
     },
 }
+#: And of the mergers of a stage, where it has any.
+MERGERS: dict[str, Any] = {"count": int, "service_s": (int, float)}
 
 
 def _is_of(shape: Any, value: Any) -> bool:
@@ -116,11 +120,15 @@ def _is_of(shape: Any, value: Any) -> bool:
 
 def _is_readable(document: run.Run) -> bool:
     """Whether its numbers of things are such, and its objectives are objectives."""
-    counts = [stage[key] for stage in document["stages"] for key in ("shards", "replicas", "workers")]
+    counts = [stage[key] for stage in document["stages"] for key in ("shards", "replicas", "replicas_left", "workers")]
+    merging = [stage["mergers"] for stage in document["stages"] if "mergers" in stage]
+    if not all(_is_of(MERGERS, mergers) for mergers in merging):
+        return False
+    counts += [mergers["count"] for mergers in merging]
     counts += [document["queries"], document["replications"]]
     names = [stage["name"] for stage in document["stages"]]
     try:
-        _ = Side("", document, {}).good
+        _ = Side("", document, {}).good, Side("", document, {}).drain_ns
     except ValueError:
         return False
     known = all(slo["unit"] in UNITS for slo in document["slos"])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from simulator.core.plan import F8
+from simulator.base.units import ns, parse_duration
+from simulator.core.plan import F8, NEVER_NS
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.planner.fleet import S_PER_H
@@ -18,19 +19,20 @@ from simulator.running.run import Result
 from simulator.scenario import parse_objective
 from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
-from simulator.stats.quantiles import Quantile, Series
+from simulator.stats.quantiles import Quantile
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
 from simulator.stats.summary import first_on_latency
-from simulator.stats.window import Within
+from simulator.stats.window import Mergers, Within, merging_ns
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 
 #: Why a mean is not known.
 CARRIED_BY_FEW = "few queries carry it: the run says how many would do"
-#: Why a percentile is not.
-TOO_FEW = "effective exceedances are too few"
 #: Why there is no price, and why there is no rate.
 NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
+
+#: The figure of a stage whose mergers queries queue for.
+MERGERS = "mergers_utilisation"
 
 #: Of the latency of a stage, in percent.
 STAGE_PERCENTILES = (50.0, 99.0)
@@ -67,6 +69,29 @@ class Side:
         within = first_on_latency(slos)
         return None if within is None else (within.bound, within.measure == "share_within")
 
+    @property
+    def drain_ns(self) -> int:
+        """How long after its last arrival a replication was cut. Raises ValueError if its scenario does not say."""
+        drain = self.document["provenance"]["resolved"]["run"].get("drain")
+        return NEVER_NS if drain is None else ns(parse_duration(drain))
+
+    def mergers(self, at: int) -> Mergers | None:
+        """The mergers of a stage, by index; None: it has none that queries queue for."""
+        said = self.document["stages"][at].get("mergers")
+        if said is None:
+            return None
+        return Mergers(at, said["count"], round(said["service_s"] / S_PER_NS), self.drain_ns)
+
+    @property
+    def merging(self) -> list[str]:
+        """Names of the stages that have mergers."""
+        return [stage["name"] for stage in self.document["stages"] if "mergers" in stage]
+
+    def exceedances(self, stage: str | None, percentile: str) -> float | None:
+        """Of a percentile that was not printed, the effective number; None: it was, or was not asked for."""
+        of = (one for one in self.document["unsupported"] if (one["stage"], one["percentile"]) == (stage, percentile))
+        return next((one["exceedances"] for one in of), None)
+
     def lengths(self, replications: Sequence[int]) -> list[tuple[int, int]]:
         """Queries of warm-up and measured ones of replications."""
         return [(self.traces[number].first_measured, self.traces[number].measured) for number in replications]
@@ -98,10 +123,13 @@ class Measure:
         return None if math.isnan(largest) else largest
 
 
-def figure_names(stages: Sequence[str], percentiles: Sequence[float]) -> list[str]:
-    """Names of all figures, in the order of ``measures``."""
+def figure_names(stages: Sequence[str], merging: Collection[str], percentiles: Sequence[float]) -> list[str]:
+    """Names of all figures, in the order of ``measures``; ``merging``: the stages with mergers."""
     whole = ["mean", *map(key_of, percentiles), "completed", "goodput", "failed_ratio"]
-    each = [f"stage.{name}.{what}" for name in stages for what in (*map(key_of, STAGE_PERCENTILES), "utilisation")]
+    each = []
+    for name in stages:
+        what = [*map(key_of, STAGE_PERCENTILES), "utilisation", *([MERGERS] if name in merging else [])]
+        each += [f"stage.{name}.{one}" for one in what]
     return [*whole, *each, "machines", "usd_per_h", "usd_per_million_queries"]
 
 
@@ -111,14 +139,19 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
     by_name = _whole(side, pool, percentiles)
     first = 0
     for at, stage in enumerate(side.document["stages"]):
-        replicas = stage["shards"] * stage["replicas"]
+        replicas, left = stage["shards"] * stage["replicas"], stage["replicas_left"]
         busy_ns = np.array([trace.window_busy_ns[first : first + replicas].sum() for trace in pool.traces])
         first += replicas
         name = f"stage.{stage['name']}"
-        by_name |= _percentiles(pool, pool.latency(at), at, STAGE_PERCENTILES, f"{name}.", stage["latency_s"])
-        used = ratio_left_out(busy_ns * S_PER_NS / replicas, pool.windows_s() * stage["workers"]).at_most_1()
+        by_name |= _percentiles(side, pool, at, STAGE_PERCENTILES)
+        used = ratio_left_out(busy_ns * S_PER_NS / left, pool.windows_s() * stage["workers"]).at_most_1()
         why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
         by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
+        mergers = side.mergers(at)
+        if mergers is not None:
+            merging_s = np.array([merging_ns(trace, mergers) for trace in pool.traces]) * S_PER_NS
+            used = ratio_left_out(merging_s, pool.windows_s() * mergers.count).at_most_1()
+            by_name[f"{name}.{MERGERS}"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
     return by_name | _money(side, pool, by_name["completed"].figure)
 
 
@@ -133,21 +166,18 @@ def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Me
     rates = {"completed": _rate(pool, None), "goodput": _rate(pool, good)}
     return {
         "mean": Measure("s", LOWER, mean, reason=unfinished),
-        **_percentiles(pool, latency, None, percentiles, "", side.document["latency_s"]),
+        **_percentiles(side, pool, None, percentiles),
         **{name: Measure("per_s", HIGHER, rate, reason=_unless_known(rate, NO_TIME)) for name, rate in rates.items()},
         "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),
     }
 
 
-def _percentiles(
-    pool: Pool,
-    latency: Series,
-    stage: int | None,
-    percentiles: Sequence[float],
-    prefix: str,
-    printed: Mapping[str, object],
-) -> dict[str, Measure]:
-    """``printed``: what the run says of the latency."""
+def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequence[float]) -> dict[str, Measure]:
+    """Of a stage, by index, or of the whole."""
+    latency, of_stage = pool.latency(stage), None if stage is None else side.document["stages"][stage]
+    name_of_stage = None if of_stage is None else of_stage["name"]
+    prefix = "" if of_stage is None else f"stage.{name_of_stage}."
+    printed: Mapping[str, object] = side.document["latency_s"] if of_stage is None else of_stage["latency_s"]
     ends = np.cumsum(latency.layout.sizes)
     ascending = [np.sort(part) for part in np.split(latency.values, ends[:-1])]
     by_name = {}
@@ -155,16 +185,21 @@ def _percentiles(
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
         name = key_of(percent)
-        is_printed = printed[name] is not None if name in printed else None
-        if is_printed is None:  # the run was not asked for it, so its plan was not either
-            is_printed = latency.exceedances(p, left_out.value) >= FEWEST_EXCEEDANCES
-        reason = TOO_FEW if math.isfinite(left_out.value) and not is_printed else ""
+        seen = side.exceedances(name_of_stage, name)
+        if name not in printed and math.isfinite(left_out.value):  # the run was not asked, so its plan was not either
+            seen = latency.exceedances(p, left_out.value)
+        reason = "" if seen is None or seen >= FEWEST_EXCEEDANCES else too_few(seen)
 
         def own(p: float = p) -> Quantile:
             return pool.latency(stage).quantile(p).scaled(S_PER_NS)
 
         by_name[prefix + name] = Measure("s", LOWER, left_out.scaled(S_PER_NS), reason=reason, own=own)
     return by_name
+
+
+def too_few(exceedances: float) -> str:
+    """Why a percentile is not known."""
+    return f"{exceedances:.1f} effective exceedances are too few, {FEWEST_EXCEEDANCES} are needed"
 
 
 def _rate(pool: Pool, within: Within | None) -> LeftOut:

@@ -242,7 +242,7 @@ class Sizing(Shown):
                 "machines": one.fleet.machines,
                 "usd_per_h": one.fleet.usd_per_h,
                 "power_w": one.fleet.power_w,
-                "utilisation": one.fleet.bottlenecks(self.search.conditions[0])[0][0],
+                "demand": one.fleet.bottlenecks(self.search.conditions[0])[0][0],
                 "verdict": one.verdict,
                 **documents.tails(self.percentile, one.tail.to_dict(), one.worst.to_dict()),
                 "queries": one.measured,
@@ -281,7 +281,7 @@ class Sizing(Shown):
             "bottleneck": {
                 "stage": scenario.stages[at].name,
                 "station": "mergers" if is_merging else "replica",
-                "utilisation": busy,
+                "demand": busy,
             },
             "latency_s": {self.percentile: one.tail.to_dict()},
             "worst_s": {self.percentile: one.worst.to_dict()},
@@ -302,7 +302,7 @@ class Sizing(Shown):
         return frame(self.rows())
 
     def _repr_html_(self) -> str:
-        kept = (*self.search.grid.paths, "cost", "machines", "utilisation", f"latency_{self.percentile}_s")
+        kept = (*self.search.grid.paths, "cost", "machines", "demand", f"latency_{self.percentile}_s")
         met = [dict(row) for row in self.rows() if row["verdict"] == MET]
         rows = [{key: row[key] for key in kept} for row in met]
         return html(f"{self.search.scenario.name}: {self.verdict}", rows)

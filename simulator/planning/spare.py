@@ -70,7 +70,7 @@ class Why:
     reason: str
     what: str  #: the objective, the stage, or what does not fit
     condition: str = ""
-    over: float | None = None  #: figure over bound; of one that is saturated, utilisation
+    over: float | None = None  #: figure over bound; of one that is saturated, demand
     low: float | None = None  #: ends of its interval, where it was simulated
     high: float | None = None
     said: str = ""  #: in words, what the figures do not say

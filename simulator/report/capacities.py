@@ -37,7 +37,7 @@ def _row(row: capacity.CapacityAt, paths: Sequence[str]) -> list[str]:
         interval(per_s, exact_rate) or DASH,
         row["verdict"],
         f"{row['bottleneck']['stage']}{' mergers' if row['bottleneck']['shard'] is None else ''}",
-        ratio(row["bottleneck"]["utilisation"]),
+        ratio(row["bottleneck"]["demand"]),
         f"{fleet['machines']:,}",
         money(price),
         money(each),

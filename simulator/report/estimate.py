@@ -21,8 +21,8 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
                 format_count(stage["items_per_shard"]),
                 duration(stage["service_s"]["mean"]),
                 duration(stage["service_s"]["max"]),
-                ratio(stage["utilisation"]["mean"]),
-                ratio(stage["utilisation"]["max"]),
+                ratio(stage["demand"]["mean"]),
+                ratio(stage["demand"]["max"]),
             ]
         )
         if "mergers" in stage:

@@ -12,4 +12,4 @@ def peak_lines(document: paper.Changing) -> list[str]:
         return []
     above_s = peak["above_saturation_s"]
     how_long = f"beyond saturation for {format_duration(above_s)}" if above_s else "never beyond saturation"
-    return [f"at its peak, {format_rate(peak['rate_per_s'])}, demand {ratio(peak['utilisation'])}: {how_long}"]
+    return [f"at its peak, {format_rate(peak['rate_per_s'])}, demand {ratio(peak['demand'])}: {how_long}"]

@@ -133,7 +133,7 @@ def _reasons(slos: list[parts.Verdict]) -> list[str]:
 def _theory(theory: paper.Theory) -> list[str]:
     bottleneck = theory["bottleneck"]
     lines = [
-        f"theory: bottleneck {parts.station_of(bottleneck)} at demand {text.ratio(bottleneck['utilisation'])}; "
+        f"theory: bottleneck {parts.station_of(bottleneck)} at demand {text.ratio(bottleneck['demand'])}; "
         f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
     lines += [f"        {line}" for line in peak_lines(theory)]

@@ -88,7 +88,7 @@ def _answers(document: size.Size, paths: list[str]) -> Any:
                 money(one["usd_per_h"]),
                 money(one["usd_per_million_queries"]),
                 *([f"{one['power_w']:,.0f}"] if document["minimise"] == "energy" else []),
-                ratio(busy["utilisation"]),
+                ratio(busy["demand"]),
                 f"{busy['stage']}{' mergers' * (busy['station'] == 'mergers')}",
                 duration(tail["value"]),
                 interval(tail, duration),

@@ -51,7 +51,7 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
     columns: dict[str, list[str]] = {path: [str(row[path]) for row in rows] for path in paths}
     if "load.rate" not in paths:
         columns["load"] = [rate(number(row, "rate_per_s")) for row in rows]
-    columns["demand"] = [ratio(number(row, "bottleneck_utilisation")) for row in rows]
+    columns["demand"] = [ratio(number(row, "bottleneck_demand")) for row in rows]
     columns["bottleneck"] = [str(row["bottleneck"]) for row in rows]
     for name in ("mean", *names):
         both = [duration_interval(_duration(row, name)) for row in rows]

@@ -147,7 +147,7 @@ def _line(
     for is_stable, face in ((True, color), (False, "white")):
         here = [place for place, row in enumerate(ordered) if (row["verdict"] == "stable") is is_stable]
         axes.plot([x[i] for i in here], [value[i] for i in here], "o", ms=4.5, color=color, mfc=face)
-    busy = [(known(row, "rate_per_s"), known(row, "bottleneck_utilisation")) for row in rows]
+    busy = [(known(row, "rate_per_s"), known(row, "bottleneck_demand")) for row in rows]
     saturated = {rate_per_s / utilisation for rate_per_s, utilisation in busy if utilisation}
     if is_load and saturated:
         axes.axvline(max(saturated), color=color if is_one_of_several else "0.4", lw=1, ls=":")

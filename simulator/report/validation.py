@@ -13,14 +13,14 @@ def validation_table(document: validation.Validation, width: int | None = None, 
     runs = f"{document['replications']} x {document['queries']:,} queries, {format_count(document['tasks'])} tasks"
     saturation_per_s = document["saturation_per_s"]
     limit = "no rate" if saturation_per_s is None else format_rate(saturation_per_s)
-    load = f"utilisation {document['utilisation']:.1%} at {format_rate(document['rate_per_s'])}"
+    load = f"demand {document['demand']:.1%} at {format_rate(document['rate_per_s'])}"
     lines = [
         f"{document['source']}: valid. {document['scenario']}: {fleet}; {runs}",
         f"bottleneck: {load}, saturated at {limit}",
         *peak_lines(document),
     ]
     percentile, enough = document["percentile"], document["enough_queries"]
-    if enough is None and document["utilisation"] < 1:
+    if enough is None and document["demand"] < 1:
         lines.append("beyond saturation a backlog decides latency: replications, not queries, make percentiles precise")
     elif enough is None:
         lines.append("beyond saturation latency grows with the length of the run: no percentile means anything")

@@ -2,21 +2,24 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.core.plan import Plan
+from simulator.core.trace import Trace
 from simulator.engines import COMPILED, REFERENCE, engine
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution
 from simulator.running.replications import within_time
 from simulator.scenario import Scenario
-from simulator.theory import FULL, Estimate
+from simulator.stats import queries_needed
+from simulator.theory import Estimate, worth_one_ahead
 
-#: Tasks simulated to measure an engine's speed on the scenario itself.
+#: Tasks simulated to measure an engine's speed on the scenario itself, at least.
 PILOT_TASKS = {COMPILED: 200_000, REFERENCE: 5_000}
-#: Effective exceedances that an honest 95 % interval of a percentile needs (15 to 20).
-EXCEEDANCES = 20
+#: Pilots grow so many times, as long as all of them take less than this part of what they foretell, or so many seconds.
+LONGER, MOST_PART, LITTLE_S = 4, 0.05, 0.1
 
 
 @dataclass(frozen=True)
@@ -29,31 +32,58 @@ class Forecast:
     percentile: float  #: in percent, the highest among the objectives (99 if there is none)
 
 
-def by_pilot(plans: Plans, load: Load, paper: Estimate, execution: Execution) -> Forecast:
-    """Time a pilot of the first replication on the engine that is settled, and scale it up.
+@dataclass(frozen=True)
+class Took:
+    """Seconds."""
 
-    ``load``: of the first replication; ``paper``: the scenario's estimate.
+    simulating: float
+    telling: float
+
+    @property
+    def all(self) -> float:
+        """Of both."""
+        return self.simulating + self.telling
+
+    def of(self, queries: int, once: "Took", many: int) -> "Took":
+        """Of ``many`` queries, if these are of ``queries`` and ``once`` is of one: what grows with them, grows."""
+        times = (many - 1) / max(1, queries - 1)
+        return Took(
+            once.simulating + times * max(0.0, self.simulating - once.simulating),
+            once.telling + times * max(0.0, self.telling - once.telling),
+        )
+
+
+def seconds_of(plans: Plans, load: Load, drawn_s: float, work: Execution, tell: Callable[[Trace], object]) -> float:
+    """Time a pilot of the first replication on the engine that is settled, and scale it up to the run.
+
+    ``load`` is of the first replication, and took ``drawn_s`` seconds to draw. ``tell`` is what is done with all traces
+    together when they are there: here it is done with that of the pilot.
     """
-    simulate = engine(execution.engine).simulate
+    simulate = engine(work.engine).simulate
 
-    def run(plan: Plan) -> None:
+    def took(queries: int) -> Took:
+        began = time.perf_counter()
         with within_time(plans.scenario):
-            simulate(plan)
+            trace = simulate(plans.make(0, load.head(queries)))
+        simulated = time.perf_counter()
+        tell(trace)
+        return Took(simulated - began, time.perf_counter() - simulated)
 
-    queries, shards = len(load.arrival_ns), plans.system.shards
+    took(1)  # compile first
+    once, queries, shards = took(1), len(load.arrival_ns), int(plans.system.shards)
     replications = plans.scenario.run.replications
-    run(plans.make(0, load.head(1)))  # compile first
-    began = time.perf_counter()
-    run(plans.make(0, load.head(1)))
-    each_s = time.perf_counter() - began  # what a replication takes besides its tasks
-    pilot = plans.make(0, load.head(max(1, PILOT_TASKS[execution.engine] // shards)))
-    began = time.perf_counter()
-    run(pilot)
-    rate_per_s = pilot.queries * shards / (time.perf_counter() - began)
-    waves = math.ceil(replications / execution.jobs)
-    seconds = waves * (queries * shards / rate_per_s + each_s)
-    percentile = highest_percentile(plans.scenario)
-    return Forecast(queries * shards * replications, seconds, enough_queries(paper, percentile), percentile)
+    waves = math.ceil(replications / work.jobs)
+    pilot, spent_s = min(queries, max(1, PILOT_TASKS[work.engine] // shards)), 0.0
+    while True:
+        seen, longer = took(pilot), min(queries, LONGER * pilot)
+        simulating = seen.of(pilot, once, queries).simulating
+        seconds: float = (
+            (waves - 1) * drawn_s + waves * simulating + seen.of(pilot, once, queries * replications).telling
+        )
+        spent_s += seen.all
+        if pilot == queries or spent_s + seen.of(pilot, once, longer).all > max(LITTLE_S, MOST_PART * seconds):
+            return seconds
+        pilot = longer
 
 
 def highest_percentile(scenario: Scenario) -> float:
@@ -62,13 +92,13 @@ def highest_percentile(scenario: Scenario) -> float:
     return round(100 * max(tails, default=0.99), 9)
 
 
-def enough_queries(paper: Estimate, percentile: float) -> int | None:
-    """Measured queries in all that an honest interval of a percentile takes; None at or beyond saturation.
+def enough_queries(scenario: Scenario, outline: Plan, paper: Estimate, queries: int) -> int | None:
+    """Measured queries in all that the highest percentile of the objectives takes, in replications of ``queries``.
 
-    K x design effect / (1 - p), with the design effect of a percentile in a queue, queries per independent one, about
-    1.5 (ca^2 + cs^2) / (1 - utilisation)^2, and at least 1.
+    As a run says of a percentile that it does not print (statistics rule 3), but that nothing was seen yet. None where
+    the load is at saturation or beyond it, at any time.
     """
-    if paper.utilisation >= FULL:
-        return None
-    effect = max(1.0, 1.5 * paper.variability / (1 - paper.utilisation) ** 2)
-    return math.ceil(EXCEEDANCES * effect / (1 - percentile / 100))
+    p = highest_percentile(scenario) / 100
+    is_above = paper.peak is not None and paper.peak.above_s > 0
+    worth_one = None if is_above else worth_one_ahead(outline, p, queries)
+    return None if worth_one is None else queries_needed(p, worth_one)

@@ -101,6 +101,9 @@ class Validation(Shown):
     replicas: int
     extent: Extent  #: queries of a replication; of a duration, of the first one
     paper: theory.Estimate
+    enough_queries: (
+        int | None
+    )  #: measured ones in all that ``percentile`` takes; None: at or beyond saturation, at any time
 
     @property
     def tasks(self) -> int:
@@ -111,13 +114,6 @@ class Validation(Shown):
     def percentile(self) -> float:
         """The highest percentile among the objectives, in percent; 99 if there is none."""
         return highest_percentile(self.scenario)
-
-    @property
-    def enough_queries(self) -> int | None:
-        """Measured queries in all that an honest interval of it takes; None at or beyond saturation, at any time."""
-        if self.paper.peak is not None and self.paper.peak.above_s > 0:
-            return None
-        return enough_queries(self.paper, self.percentile)
 
     @property
     def exit_code(self) -> int:
@@ -143,7 +139,7 @@ class Validation(Shown):
             "queries": self.extent.measured,
             "tasks": self.tasks,
             "rate_per_s": self.paper.rate_per_s,
-            "utilisation": self.paper.utilisation,
+            "demand": self.paper.utilisation,
             "saturation_per_s": saturation_per_s if self.paper.utilisation > 0 else None,
             "percentile": self.percentile,
             "enough_queries": self.enough_queries,
@@ -185,4 +181,5 @@ def validate(scenario: Scenario) -> Validation:
     plans = Plans.of(scenario)
     extent, outline = plans.extent(), plans.outline()
     paper = on_paper(scenario, outline, scenario.is_stationary)
-    return Validation(scenario, outline.shards, outline.replicas, extent, paper)
+    enough = enough_queries(scenario, outline, paper, extent.measured)
+    return Validation(scenario, outline.shards, outline.replicas, extent, paper, enough)

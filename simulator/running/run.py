@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
@@ -22,7 +22,7 @@ from simulator.planner.plans import Plans
 from simulator.running import memory
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.figure_rows import rows_of
-from simulator.running.forecast import Forecast, by_pilot
+from simulator.running.forecast import Forecast, enough_queries, highest_percentile, seconds_of
 from simulator.running.paper import on_paper
 from simulator.running.provenance import computed, origin
 from simulator.running.replications import Batch, whole_trace, within_time
@@ -169,7 +169,9 @@ class Run:
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
         name = engines.chosen(execution.engine, self.outline)
         memory.refuse(self.plans, name, execution.jobs, scenario.run.replications)
+        began = time.perf_counter()
         self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
+        self._drawn_s = time.perf_counter() - began
         self.compare_engines = compare_engines
         if compare_engines:
             engines.compile_all(execution.say)
@@ -186,7 +188,17 @@ class Run:
     def forecast(self) -> Forecast:
         """How long it will take, by a pilot; before ``result``."""
         assert self._load is not None, "a run that is over is not forecast"
-        return by_pilot(self.plans, self._load, self.paper, self.execution)
+
+        def tell(trace: Trace) -> None:
+            self._summary(PERCENTILES, {0: trace})
+
+        scenario, queries, measured = self.scenario, len(self._load.arrival_ns), self.plans.extent().measured
+        return Forecast(
+            tasks=queries * self.plans.system.shards * scenario.run.replications,
+            seconds=seconds_of(self.plans, self._load, self._drawn_s, self.execution, tell),
+            enough_queries=enough_queries(scenario, self.outline, self.paper, measured),
+            percentile=highest_percentile(scenario),
+        )
 
     @cached_property
     def paper(self) -> theory.Estimate:
@@ -214,7 +226,7 @@ class Run:
             self.notes.append(f"interrupted: only the {len(self.traces)} replications that had finished are counted")
         if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
             self.notes.append("replications share the trace and redraw the rest: intervals are given this trace")
-        summary = self._summary(percentiles)
+        summary = self._summary(percentiles, self.traces)
         line = self._theory_line(summary)
         wall_s = time.monotonic() - began
         engine, notes = self.execution.engine, tuple(self.notes)
@@ -241,7 +253,7 @@ class Run:
             if interrupted or run.precision is None or not self.traces:
                 return interrupted
             looks += 1
-            more, longer = next_step(self._summary(percentiles), run.precision)
+            more, longer = next_step(self._summary(percentiles, self.traces), run.precision)
             if more <= wanted and longer == 1:
                 return False
             if looks == LOOKS or (longer > 1 and not self.scenario.can_lengthen):
@@ -288,14 +300,14 @@ class Run:
             return True
         return False
 
-    def _summary(self, percentiles: Sequence[float]) -> Summary:
-        """What the replications so far say."""
-        numbers = sorted(self.traces)
+    def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:
+        """What replications say."""
+        numbers = sorted(traces)
         utilisations = [self.paper.utilisation]
         if theory.has_drawn_machines(self.outline):
             utilisations = [theory.busiest(self.plans.outline(replication)) for replication in numbers]
         return summarise(
-            [self.traces[replication] for replication in numbers],
+            [traces[replication] for replication in numbers],
             self.outline,
             self.scenario.slos,
             percentiles,
@@ -304,13 +316,10 @@ class Run:
             peak=self.paper.peak,
             is_stationary=self.scenario.is_stationary,
             usd_per_h=fleet(self.scenario).usd_per_h,
-            ahead=self._ahead(numbers),
+            ahead=theory.means_ahead(
+                self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
+            ),
         )
-
-    def _ahead(self, numbers: Sequence[int]) -> theory.MeansAhead:
-        """What the plan says of the means of these replications."""
-        measured = sum(self.traces[number].measured for number in numbers)
-        return theory.means_ahead(self.outline, measured, self.scenario.may_be_exact)
 
     def _theory_line(self, summary: Summary) -> Theory:
         """The estimate, and what the run says of it. Raises ContradictionError."""

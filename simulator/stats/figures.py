@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from simulator.core.columns import AT_A_TIME, COMPLETE
 from simulator.core.plan import F8, I8
-from simulator.core.rules import merge_ns
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout, are_shared, arrivals_mark
-from simulator.stats.window import Within, completed_in, count_completed, is_within, merging_ns
+from simulator.stats.window import Mergers, Within, completed_in, count_completed, is_within, merging_ns
 from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
 
 S_PER_NS = 1e-9
@@ -154,6 +153,7 @@ class StageFigures:
     name: str
     shards: int
     replicas: int  #: of every shard
+    replicas_left: int  #: over all shards, those that take tasks
     workers: int
     latency: Figure
     critical_wait: Figure
@@ -183,6 +183,7 @@ class StageFigures:
             "name": self.name,
             "shards": self.shards,
             "replicas": self.replicas,
+            "replicas_left": self.replicas_left,
             "workers": self.workers,
             "latency_s": self.latency.to_dict(),
             "critical": {
@@ -236,6 +237,7 @@ def stage_figures(
         name=name,
         shards=stage.shards,
         replicas=stage.replicas,
+        replicas_left=stage.replicas_in_all,
         workers=stage.workers,
         latency=latency,
         utilisation=used,
@@ -275,12 +277,12 @@ def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple
 
 def mergers(pool: Pool, stage: StageView) -> run.Mergers | None:
     """What the mergers of a stage did and were asked for; None where merging is a mere delay."""
-    count = stage.mergers
+    own, count = Mergers.of(stage), stage.mergers
     if not count:
         return None
-    busy_s = np.array([merging_ns(trace, stage) for trace in pool.traces]) * S_PER_NS
+    busy_s = np.array([merging_ns(trace, own) for trace in pool.traces]) * S_PER_NS
     used = ratio_interval(busy_s, pool.windows_s() * count).within_0_and_1()
-    service_s = int(merge_ns(stage.plan.stages, stage.index, stage.shards)) * S_PER_NS
+    service_s = own.takes_ns * S_PER_NS
     demand = stage.plan.rate_per_s * service_s / count
     return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
 

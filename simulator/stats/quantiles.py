@@ -10,7 +10,7 @@ and interval are all read from these two lines, and so cannot disagree.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -32,6 +32,16 @@ ENOUGH_EXCEEDANCES = 15
 def fraction(p: float) -> Fraction:
     """``p`` as the decimal fraction that was meant: .999 is 999/1000, not the binary number nearest to it."""
     return Fraction(p).limit_denominator(10**9)
+
+
+def queries_needed(p: float, worth_one: float) -> int:
+    """About how many, in all, support the ``p``-quantile where ``worth_one`` are worth one exceedance, at least 1.
+
+    Two significant digits, rounded up.
+    """
+    needed = ENOUGH_EXCEEDANCES * max(1.0, worth_one) / min(p, 1 - p)
+    unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
+    return int(math.ceil(round(needed / unit, 9)) * unit)
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class Quantile:
     low: float  #: at least 0
     high: float  #: may be infinite
     exceedances: float  #: effective number at the pooled quantile
+    worth_one: float  #: queries that are worth one exceedance, by the plan where that says more than so short a run
     queries: int  #: N
     largest_finite: float  #: nan if no value is finite
 
@@ -71,16 +82,15 @@ class Quantile:
 
     @property
     def needed(self) -> int:
-        """About how many queries, over all replications, would support it; two significant digits, rounded up."""
-        rare = min(self.p, 1 - self.p)
-        needed = max(ENOUGH_EXCEEDANCES * self.queries / max(self.exceedances, 1.0), ENOUGH_EXCEEDANCES / rare)
-        unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
-        return int(math.ceil(needed / unit) * unit)
+        """About how many queries, over all replications, would support it: ``queries_needed``."""
+        seen = min(self.p, 1 - self.p) * self.queries / max(self.exceedances, 1.0)
+        return queries_needed(self.p, max(self.worth_one, seen))
 
     def scaled(self, factor: float) -> Quantile:
         """The quantile in another unit; ``factor`` > 0."""
         pooled, low, high = self.pooled * factor, self.low * factor, self.high * factor
-        return Quantile(self.p, pooled, low, high, self.exceedances, self.queries, self.largest_finite * factor)
+        largest = self.largest_finite * factor
+        return replace(self, pooled=pooled, low=low, high=high, largest_finite=largest)
 
     def to_dict(self) -> parts.Percentile | None:
         """``{"value", "low", "high"}``; None if not supported.
@@ -138,6 +148,11 @@ class Series:
         seen = 1.0 if self.layout.is_shared else self.clustering  # how the arrivals of a trace cluster is given
         return seen if self.clusters is None else self.clusters.worth_one(p, int(self.layout.sizes.max()), seen)
 
+    def _worth_ahead(self, p: float) -> float:
+        """The same of a run that is long enough to show how queries cluster."""
+        here = self.worth_one(p)
+        return here if self.clusters is None else max(here, self.clusters.ahead(p, int(self.layout.sizes.max())))
+
     def exceedances(self, p: float, pooled: float) -> float:
         """Effective number of exceedances at the pooled ``p``-quantile, of earlier queries where p is below a half.
 
@@ -180,7 +195,8 @@ class Series:
         low = 0.0 if above is None else order.value(above + 1)
         below = levels.first_high_below(bound, order.below(pooled))
         high = math.inf if below is None else order.value(below)
-        return Quantile(p, pooled, low, high, self.exceedances(p, pooled), self.layout.queries, self.largest_finite)
+        exceedances, queries = self.exceedances(p, pooled), self.layout.queries
+        return Quantile(p, pooled, low, high, exceedances, self._worth_ahead(p), queries, self.largest_finite)
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:

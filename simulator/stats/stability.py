@@ -43,7 +43,7 @@ class Stability:
     def to_dict(self) -> run.Stability:
         """As the reference of documents lays out."""
         return {
-            "arithmetic_utilisation": self.utilisation,
+            "demand": self.utilisation,
             "growth": self.growth.to_dict(),
             "warmup_queries": self.warmup_queries,
             "mser5_queries": self.suggested_queries,

@@ -1,7 +1,7 @@
 """From traces to what is said of a run: figures with intervals, verdicts, and what the sample cannot support."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,6 +86,19 @@ class Summary:
         """Stable, saturated or inconclusive."""
         return self.stability.verdict
 
+    def _unsupported(self) -> Iterator[run.Unsupported]:
+        is_saturated = self.verdict == SATURATED
+        for stage, latency in ((None, self.latency), *((stage.name, stage.latency) for stage in self.stages)):
+            for name, quantile in latency.percentiles.items():
+                if not (quantile.supported or quantile.infinite):
+                    needed = None if is_saturated else quantile.needed
+                    yield {
+                        "stage": stage,
+                        "percentile": name,
+                        "exceedances": quantile.exceedances,
+                        "queries_needed": needed,
+                    }
+
     def to_dict(self) -> run.Summary:
         """As the reference of documents lays out."""
         return {**self.figures(), "notes": list(self.notes)}
@@ -103,6 +116,7 @@ class Summary:
             "goodput_per_s": {**self.goodput_per_s.to_dict(), "within_s": self.goodput_within_s},
             "failed_ratio": self.failed_ratio.to_dict(),
             "latency_s": self.latency.to_dict(),
+            "unsupported": [*self._unsupported()],
             "stages": [stage.to_dict() for stage in self.stages],
             "slos": [objective.to_dict() for objective in self.objectives],
         }

@@ -1,5 +1,6 @@
 """What is counted inside the window of a run: completions, and the busy time of mergers."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,21 +40,37 @@ def is_within(latency_ns: NDArray[Any], within: Within) -> NDArray[np.bool_]:
     return np.asarray(latency_ns <= bound_ns if may_reach else latency_ns < bound_ns)
 
 
-def merging_ns(trace: Trace, stage: StageView) -> int:
+@dataclass(frozen=True)
+class Mergers:
+    """What queries of a stage queue for when it has closed."""
+
+    stage: int
+    count: int
+    takes_ns: int  #: one merge
+    drain_ns: int  #: the run is cut this long after its last arrival
+
+    @staticmethod
+    def of(stage: StageView) -> "Mergers":
+        """Those of a stage, whatever the arrivals of the view's plan."""
+        takes_ns = int(merge_ns(stage.plan.stages, stage.index, stage.shards))
+        return Mergers(stage.index, stage.mergers, takes_ns, stage.plan.drain_ns)
+
+
+def merging_ns(trace: Trace, mergers: Mergers) -> int:
     """How long the mergers of a stage are busy inside the window, together: merges of anybody.
 
     Merges take one time and begin in the order in which stages close, so they end in that order, too. Of a run that is
     cut, those under way began when the stage had closed and a merger was free.
     """
-    takes_ns = int(merge_ns(stage.plan.stages, stage.index, stage.shards))
-    close_ns, leave_ns = trace.close_ns[stage.index], trace.leave_ns[stage.index]
+    takes_ns = mergers.takes_ns
+    close_ns, leave_ns = trace.close_ns[mergers.stage], trace.leave_ns[mergers.stage]
     starts_ns = leave_ns[leave_ns >= 0] - takes_ns
-    under_way = np.sort(close_ns[(close_ns >= 0) & (leave_ns < 0)])[: stage.mergers]
+    under_way = np.sort(close_ns[(close_ns >= 0) & (leave_ns < 0)])[: mergers.count]
     if under_way.size:
-        free_ns = np.sort(starts_ns)[-stage.mergers :] + takes_ns
-        idle_ns = np.zeros(stage.mergers - free_ns.size, dtype=np.int64)  # mergers that did nothing yet
+        free_ns = np.sort(starts_ns)[-mergers.count :] + takes_ns
+        idle_ns = np.zeros(mergers.count - free_ns.size, dtype=np.int64)  # mergers that did nothing yet
         free_ns = np.sort(np.concatenate([idle_ns, free_ns]))[: under_way.size]
         starts_ns = np.concatenate([starts_ns, np.maximum(under_way, free_ns)])
-    until_ns = min(trace.window_end_ns, stage.plan.end_ns)
+    until_ns = min(trace.window_end_ns, int(trace.arrival_ns[-1]) + mergers.drain_ns)
     served_ns = np.minimum(starts_ns + takes_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)
     return int(np.maximum(served_ns, 0).sum())

@@ -14,7 +14,7 @@ from simulator.theory.check import (
     times_wider,
 )
 from simulator.theory.closed_forms import FULL, Prediction
-from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_of
+from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_of, worth_one_ahead
 from simulator.theory.estimate import (
     Estimate,
     busiest,
@@ -60,5 +60,6 @@ __all__ = [
     "stage_demands",
     "stretched",
     "times_wider",
+    "worth_one_ahead",
     "zero_load",
 ]

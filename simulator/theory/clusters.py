@@ -80,6 +80,10 @@ class Clusters:
         jumps = sum(one.squares(p, queries) for one in self.jumps)
         return max(1.0, queue) + (AT_MEDIAN * jumps / rare if rare > 0 else 0.0)
 
+    def ahead(self, p: float, queries: int) -> float:
+        """The same before any run; where the plan does not say how queues cluster, what it says of long services."""
+        return self.worth_one(p, queries, self.queue or 1.0)
+
 
 #: Where no plan was asked.
 NOTHING_OF_CLUSTERS: Mapping[int | None, Clusters] = MappingProxyType({})
@@ -90,15 +94,29 @@ def clusters_of(plan: Plan, is_stationary: bool = True) -> Mapping[int | None, C
 
     How a queue clusters is not said of a rate that changes, nor of machines that are drawn.
     """
-    stages = stages_of(plan)
-    if busiest(plan) >= FULL:
-        return {}
-    own: dict[int | None, Clusters] = {stage.index: _of_stage(plan, stage) for stage in stages}
-    longest = max(one.queue or 0.0 for one in own.values())
-    own[None] = Clusters(longest, tuple(jumps for one in own.values() for jumps in one.jumps))
+    own = _by_plan(plan)
     if is_stationary and not has_drawn_machines(plan):
         return own
     return {place: replace(one, queue=None) for place, one in own.items()}
+
+
+def worth_one_ahead(plan: Plan, p: float, queries: int) -> float | None:
+    """Queries, of ``queries`` a replication, that are worth one beyond the ``p``-quantile of the whole, before any run.
+
+    None at saturation. At the mean rate of a load that changes, and on the machines of this replication.
+    """
+    whole = _by_plan(plan).get(None)
+    return None if whole is None else whole.ahead(p, queries)
+
+
+def _by_plan(plan: Plan) -> dict[int | None, Clusters]:
+    """Of each stage and of the whole, as if nothing changed; empty at saturation."""
+    if busiest(plan) >= FULL:
+        return {}
+    own: dict[int | None, Clusters] = {stage.index: _of_stage(plan, stage) for stage in stages_of(plan)}
+    longest = max(one.queue or 0.0 for one in own.values())
+    own[None] = Clusters(longest, tuple(jumps for one in own.values() for jumps in one.jumps))
+    return own
 
 
 def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:

@@ -50,7 +50,7 @@ class StageEstimate:
             "name": name,
             "candidates": self.candidates,
             "service_s": {"mean": float(self.service_s.mean()), "max": float(self.service_s.max())},
-            "utilisation": {"mean": self.mean_utilisation, "max": float(self.utilisation.max())},
+            "demand": {"mean": self.mean_utilisation, "max": float(self.utilisation.max())},
         }
 
 
@@ -92,7 +92,7 @@ class Estimate:
                 "station": "mergers" if shard is None else "replica",
                 "shard": shard,
                 "replica": replica,
-                "utilisation": self.utilisation,
+                "demand": self.utilisation,
             },
             "saturation_per_s": self.saturation_per_s if math.isfinite(self.saturation_per_s) else None,
             "zero_load_s": None if self.zero_load is None else self.zero_load.to_dict(),

@@ -17,6 +17,6 @@ class Peak:
         """As the reference of documents lays out."""
         return {
             "rate_per_s": self.rate_per_s,
-            "utilisation": self.utilisation,
+            "demand": self.utilisation,
             "above_saturation_s": self.above_s,
         }

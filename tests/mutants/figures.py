@@ -23,7 +23,7 @@ from simulator.stats.means import Interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.verdicts import judge
-from simulator.stats.window import merging_ns
+from simulator.stats.window import Mergers, merging_ns
 from simulator.theory import queues
 
 
@@ -112,7 +112,7 @@ def mergers_are_busy_in_the_window() -> None:
         starts_ns = max(free_ns, close_ns)
         free_ns = starts_ns + 10**9
         busy_ns += max(0, min(free_ns, plan.window_end_ns) - max(starts_ns, plan.window_begin_ns))
-    found_ns = merging_ns(trace, next(iter(stage_views(plan))))
+    found_ns = merging_ns(trace, Mergers.of(next(iter(stage_views(plan)))))
     with law("T9"):
         assert found_ns == busy_ns, f"{found_ns} of {busy_ns} ns merging"
 

@@ -52,7 +52,7 @@ def test_no_law_is_broken_by_a_scenario_that_goes_beyond_all_time():
 def test_times_below_all_that_a_clock_shows_are_worked_out(seconds, law):
     model = "{kind: time, law: " + law.format(seconds) + "}"
     scenario = scenario_from_text(TEXT.format(candidates=1, model=model))
-    assert 0 < estimate(scenario).to_dict()["bottleneck"]["utilisation"] < 1e-10
+    assert 0 < estimate(scenario).to_dict()["bottleneck"]["demand"] < 1e-10
     assert simulate(scenario).exit_code == 0
 
 

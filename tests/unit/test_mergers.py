@@ -15,7 +15,7 @@ from simulator.core.stage_view import stage_views
 from simulator.engines import compiled
 from simulator.planning.knobs import knobs_of
 from simulator.report.run import run_table
-from simulator.stats.window import merging_ns
+from simulator.stats.window import Mergers, merging_ns
 from simulator.testing import plans
 from simulator.theory import busiest, stage_demands
 from simulator.theory import estimate as on_paper
@@ -39,7 +39,7 @@ def test_a_merger_that_saturates_first_is_the_bottleneck():
     paper = estimate(of_merger()).to_dict()
     where = {"stage": "s1", "station": "mergers", "shard": None, "replica": None}
     assert paper["saturation_per_s"] == pytest.approx(1 / 1.34e-3)
-    assert paper["bottleneck"] == {**where, "utilisation": pytest.approx(60 * 1.34e-3)}
+    assert paper["bottleneck"] == {**where, "demand": pytest.approx(60 * 1.34e-3)}
     assert paper["stages"][0]["mergers"] == {
         "count": 1,
         "service_s": pytest.approx(1.34e-3),
@@ -107,7 +107,7 @@ def test_busy_time_of_mergers_is_that_of_a_queue_for_them(plan, tasks):
             heapq.heappush(free, start_ns + takes_ns)
             until_ns = min(start_ns + takes_ns, plan.watched_until_ns)
             busy += max(0, until_ns - max(start_ns, plan.window_begin_ns))
-        assert merging_ns(trace, view) == busy
+        assert merging_ns(trace, Mergers.of(view)) == busy
 
 
 FUNNEL = """

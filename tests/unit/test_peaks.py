@@ -49,7 +49,7 @@ def test_a_peak_beyond_saturation_is_said_and_not_called_stable(profile):
     busy = scenario(profile())
     with mock.patch.object(load, "make_load", side_effect=AssertionError):
         for said, table in ((validate(busy).to_dict(), validation_table), (estimate(busy).to_dict(), estimate_table)):
-            assert said["peak"] == {"rate_per_s": 3000, "utilisation": pytest.approx(3), "above_saturation_s": 108_000}
+            assert said["peak"] == {"rate_per_s": 3000, "demand": pytest.approx(3), "above_saturation_s": 108_000}
             assert "at its peak, 3,000/s, demand 300.0 %: beyond saturation for 30 h" in table(said)
     assert validate(busy).to_dict()["queries"] == 30 * 10_800_000 + 170 * 360_000
     assert validate(busy).to_dict()["enough_queries"] is None
