@@ -22,9 +22,10 @@ from simulator.report.verify_figures import verify_figures
 from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
-from simulator.theory import stretched, times_wider
+from simulator.theory import exact_capacity, stretched, times_wider
 from simulator.verification import (
     book,
+    capacity_coverage,
     coverage,
     families_of,
     lines,
@@ -332,8 +333,6 @@ def test_intervals_on_trial_in_short():
     assert len(gaps) == 4
     assert all(0 <= line.simulated <= 1 for line in gaps[:3])
     assert gaps[3].simulated > 3
-    found = planners.coverage_of_a_capacity(0, seeds=2).lines
-    assert found[1].verdict == AGREES
     asked = []
 
     def look(first):
@@ -343,6 +342,36 @@ def test_intervals_on_trial_in_short():
     assert coverage.twice(look).lines[0].verdict == AT_SECOND
     assert asked == [0, coverage.FURTHER]
     assert coverage.beyond(300, 0.89, 0.98) < 1e-4
+
+
+def test_the_interval_of_a_capacity_on_trial_in_short():
+    """What it says of searches that were made; its coverage is for --deep."""
+    trial = capacity_coverage.TRIALS[1]
+    found = capacity_coverage.found(trial, 0.1, 7, seeds=2)
+    assert (found.seeds, found.wide, len(found.values)) == (2, 0, 2)
+    assert 0 < found.half <= 0.1 and abs(found.bias) < 0.1
+    exact = exact_capacity(make_plan(trial.scenario(1)), "p99", None, trial.bound_s)
+    assert exact is not None and exact.per_s == pytest.approx(trial.queue.rate_per_s, rel=1e-6)
+    table = capacity_coverage.table([found, capacity_coverage.together([found, found])])
+    assert "| p99 of M/D/1 at .8 | 10% | 2 |" in table and "| all of them | 10% | 4 |" in table
+
+
+@pytest.mark.parametrize(
+    ("changes", "short"),
+    [
+        ({}, []),
+        ({"below": 25, "above": 15}, ["coverage"]),
+        ({"below": 0, "above": 18}, ["misses"]),
+        ({"values": (1.011,) * 199 + (1.012,)}, ["bias"]),
+        ({"wide": 1}, ["tolerance"]),
+    ],
+)
+def test_a_capacity_falls_short_of_an_aim(changes, short):
+    given = {"values": (0.99, 1.01) * 100, "below": 6, "above": 6, "half": 0.03, "wide": 0, **changes}
+    found = capacity_coverage.Found("one", 0.05, **given)
+    assert found.shortfalls == short
+    assert found.line().verdict == (MISSED if short else AGREES)
+    assert all(aim in found.line().note for aim in short)
 
 
 def test_the_interval_of_a_mean_on_trial_in_short():

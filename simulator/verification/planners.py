@@ -1,22 +1,19 @@
-"""What planners are told, on trial: known capacities, how often intervals cover them, a cheapest fleet."""
+"""What planners are told, on trial: known capacities, and a cheapest fleet."""
 
 import math
 import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from simulator.planning.capacity import capacity
 from simulator.planning.sizing import size
 from simulator.scenario import Scenario, scenario_from_dict
 from simulator.theory import times_wider
-from simulator.verification.coverage import beyond, twice
 from simulator.verification.depth import luck
 from simulator.verification.ends import MISS, Ends
 from simulator.verification.families import exponential, paper_funnel, parsed, scenario, stage
 from simulator.verification.fleets import THOUSAND, THREE, by_force
-from simulator.verification.lines import AGREES, DIFFERS, UNSUPPORTED, UNTESTED, Line, final_verdict, held, within
+from simulator.verification.lines import AGREES, DIFFERS, UNSUPPORTED, UNTESTED, Line, final_verdict, held
 from simulator.verification.oracle import Examined
 from simulator.verification.table import rows
 
@@ -24,11 +21,6 @@ FAMILY = "capacity"
 
 #: Half the interval of a capacity over its value, as asked for.
 TOLERANCE = 0.01
-
-#: p99 < 100 ms of M/M/1 with a mean of 10 ms, queries a second: 100 - ln(100) / 0.1.
-CAPACITY_PER_S = 100 - math.log(100) / 0.1
-#: Coverage of its interval, and its bias, that are accepted over so many seeds.
-SEEDS, LEAST, MOST, BIAS = 200, 0.88, 0.98, 0.01
 
 
 def capacities() -> list[tuple[str, float]]:
@@ -76,35 +68,6 @@ def known_capacity(parameters: str, exact: float, seed: int, tolerance: float = 
     answer = looks[-1](MISS)
     verdict = UNTESTED if verdict == UNSUPPORTED else verdict
     return Examined((held(FAMILY, parameters, "capacity", exact, answer, verdict, runs=runs),))
-
-
-def _mm1(seed: int) -> Scenario:
-    server = {"name": "server", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "10ms"}}}
-    values = {"name": "mm1", "load": {"rate": "50/s"}, "stages": [server], "slos": ["p99 < 100ms"]}
-    return scenario_from_dict({**values, "run": {"seed": seed}})
-
-
-def coverage_of_a_capacity(seed: int, seeds: int = SEEDS) -> Examined:
-    """Over so many seeds at a tolerance of 3 % its interval covers the exact capacity of M/M/1, nominally in 95 %."""
-    base = luck(seed, "coverage of a capacity")
-
-    def look(first: int) -> tuple[Line, ...]:
-        answers = [capacity(_mm1(base + first + one), tolerance=0.03) for one in range(seeds)]
-        name = "capacity of M/M/1, p99 < 10 services"
-        wide = sum(one.verdict != "found" or one.half_width is None or one.half_width > 0.03 for one in answers)
-        values = [one.per_s for one in answers if one.verdict == "found"]
-        covered = sum(bool(one.low and one.high and one.low <= CAPACITY_PER_S <= one.high) for one in values) / seeds
-        bias = float(np.mean([one.value for one in values])) / CAPACITY_PER_S - 1 if values else math.nan
-        chance = beyond(seeds, LEAST, MOST)
-        return (
-            within(
-                "coverage of a capacity", name, f"share of {seeds} seeds", 0.95, covered, LEAST, MOST, chance=chance
-            ),
-            within("intervals", name, "bias, relative", 0.0, bias, -BIAS, BIAS),
-            within("intervals", name, "wider than asked for", 0.0, float(wide), 0.0, 0.0),
-        )
-
-    return twice(look)
 
 
 def cheapest_of_a_thousand() -> Examined:

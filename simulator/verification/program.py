@@ -17,6 +17,7 @@ from simulator.running.provenance import versions
 from simulator.verification import (
     book,
     bursts,
+    capacity_coverage,
     coverage,
     engines,
     mean_coverage,
@@ -69,10 +70,9 @@ def engine_examinations(deep: bool, seed: int, families: Collection[str]) -> Ite
 
 
 def planner_examinations(deep: bool, seed: int, families: Collection[str]) -> Iterator[Examination]:
-    """Capacities that are known; in depth, how often their intervals cover them, and a cheapest fleet."""
+    """Capacities that are known; in depth, a cheapest fleet."""
     if deep:
         yield Examination("sizing", "a thousand fleets", planners.cheapest_of_a_thousand)
-        yield Examination("intervals", "capacity", partial(planners.coverage_of_a_capacity, seed))
     known = planners.capacities()
     for parameters, exact in known if deep else known[:1]:
         look = partial(planners.known_capacity, parameters, exact, seed)
@@ -82,6 +82,10 @@ def planner_examinations(deep: bool, seed: int, families: Collection[str]) -> It
 def coverage_examinations(deep: bool, seed: int, families: Collection[str]) -> Iterator[Examination]:
     """The intervals on trial; in depth only."""
     if deep:
+        for tolerance, seeds in capacity_coverage.EFFORTS:
+            for trial in capacity_coverage.TRIALS:
+                look = partial(capacity_coverage.of_a_capacity, trial, tolerance, seeds, seed)
+                yield Examination("intervals", f"capacity by {trial.name}, {tolerance:.0%}", look)
         for utilisation in (0.8, 0.9):
             yield Examination("intervals", f"p99 at {utilisation}", partial(coverage.of_p99, utilisation, seed))
         for utilisation in (0.5, 0.8):

@@ -14,10 +14,13 @@ from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario
 from simulator.base import units
 from simulator.base.errors import UnavailableError
 from simulator.core.laws import Law
+from simulator.planner.extents import peak_of
+from simulator.planner.load import rate_pieces
 from simulator.planner.machines import machine_factors
 from simulator.planner.plans import Plans, make_plan
 from simulator.planner.system import stage_parts
 from simulator.scenario import to_yaml
+from simulator.workload.rates import Rate
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +35,9 @@ slos: [p90 < 60ms]
 """
 
 
+SERVER = {"name": "one", "model": {"kind": "time", "law": "10ms"}}
+
+
 def resolved_is_resolved() -> None:
     """test_scenarios.py: what `show` prints is the same scenario; numbers with many digits, too."""
     for more in ([], ["stages.b.model.law.mean=0.123456789012345ms", "load.rate=1234.56789/s"]):
@@ -44,6 +50,23 @@ def resolved_is_resolved() -> None:
             assert again.resolved() == scenario.resolved(), "read again it says something else"
             assert (again.load, again.stages, again.run) == (scenario.load, scenario.stages, scenario.run), "in figures"
             assert again.sha256() == scenario.sha256(), "read again it has another hash"
+
+
+def hours_above_saturation_are_those_of_the_rate() -> None:
+    """unit/test_peaks.py: counted where more queries are expected in a thousandth of the load than can be served."""
+    wave = {"kind": "diurnal", "mean": "10/s", "peak_to_mean": 1.8, "period": "1m"}
+    ramp = [{"duration": "1m", "rate": "2/s .. 20/s"}, {"duration": "2m", "rate": "20/s"}]
+    for load, lasts_s in (({"rate": wave}, 200.0), ({"phases": ramp}, 180.0)):
+        run = {"duration": "200s"} if "rate" in load else {}
+        scenario = scenario_from_dict({"name": "s", "load": load, "run": run, "stages": [SERVER]})
+        reached = Rate(rate_pieces(scenario)).cumulated(np.linspace(0.0, lasts_s, 1001))
+        per_s = np.diff(reached) / (lasts_s / 1000)
+        peak = peak_of(scenario, 14.0)
+        assert peak is not None
+        with law("A9"):
+            assert math.isclose(peak.rate_per_s, per_s.max(), rel_tol=0.01), f"peak {peak.rate_per_s:.3g}/s"
+            above_s = float((per_s > 14).mean()) * lasts_s
+            assert abs(peak.above_s - above_s) < 0.01 * lasts_s, f"{peak.above_s:.3g} of {above_s:.3g} s above 14/s"
 
 
 def what_was_found_once_is_refused() -> None:
