@@ -110,6 +110,17 @@ def test_an_objective_that_holds_up_to_saturation_is_not_looked_at_for_long():
             assert max(point.queries for point in found.points) < 20_000
 
 
+@pytest.mark.parametrize("other", ["failed_ratio < 0.5%", "max < 1h", "stage.server.utilisation < 99%"])
+def test_an_objective_that_is_never_missed_costs_nothing(other):
+    """A share of none has no lower end: it was taken for an interval without one, and all queries there are for it."""
+    run = {"queries": 1000}
+    alone, both = (
+        capacity(system(slos, run=run), tolerance=0.05) for slos in (["p95 < 100ms"], ["p95 < 100ms", other])
+    )
+    assert both.per_s == alone.per_s
+    assert both.queries == alone.queries
+
+
 def test_closed_forms_are_inverted_only_where_they_hold():
     plan = make_plan(system(["p99 < 100ms"], run={"queries": 10}))
     assert exact_capacity(plan, "p99", None, 0.1).per_s == pytest.approx(100 - math.log(100) / 0.1)

@@ -10,7 +10,7 @@ from simulator.engines import COMPILED
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget
 from simulator.planning.probe import Effort, Prober
-from simulator.planning.search import Crossing, Probes, binding, cross, first_look
+from simulator.planning.search import FARTHEST, Crossing, Probes, binding, cross, first_look
 from simulator.running.execution import Execution
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extracts
@@ -155,8 +155,8 @@ class Refinement:
         nearest = min(probes.seen, key=lambda load: abs(load - value.at))
         width = probes.worst(nearest, HIGH) - probes.worst(nearest, LOW)
         half = width / 2 / probes.slope(VALUE, value.at)
-        if not all(reading.low > 0 for reading in probes.seen[nearest]):
-            half = math.inf
+        if probes.worst(nearest, LOW) <= -FARTHEST:
+            half = math.inf  # no objective has a lower end; of one that is far from its bound none is asked
         level = Level(prober, probes, value, half, self._support(probes, value))
         self.levels.append(level)
         return level
