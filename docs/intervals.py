@@ -14,7 +14,7 @@ BEGIN, END = "<!-- made by docs/intervals.py -->", "<!-- end -->"
 BEGIN_OF_CAPACITIES = "<!-- of capacities, made by docs/intervals.py -->"
 
 #: Of capacities: tolerances, how many seeds of each, and the first.
-EFFORTS, BASE = ((0.05, 240), (0.01, 100)), 5_000
+EFFORTS, BASE = ((0.05, 240), (0.01, 60)), 5_000
 
 
 def measured(place: int, queries: int) -> list[Cell]:
