@@ -91,11 +91,11 @@ def _lines(document: sweep.Sweep, rows: list[Row], first: Axis, others: list[Axi
     if others:
         values = others[0].values[:: math.ceil(len(others[0].values) / MOST_LINES)]
         colors = _colors(len(values), others[0].is_numeric)
-        for value, color in zip(values, colors, strict=True):
+        for place, (value, color) in enumerate(zip(values, colors, strict=True)):
             of_value = [row for row in rows if row[others[0].path] == value]
             _line(axes, of_value, first, aim["percentile"], color, f"{value}", is_one_of_several=True)
             of_value = [row for row in every if row[others[0].path] == value]
-            _without(axes, of_value, first, aim["percentile"], color)
+            _without(axes, of_value, first, aim["percentile"], color, place)
         title = f"{aim['percentile']}, {others[0].path}"
     else:
         for name, color in zip(names, _colors(len(names), is_numeric=True), strict=True):
@@ -162,10 +162,11 @@ def _why(row: Row, name: str) -> str:
     return "saturated" if row["verdict"] == "saturated" else "too few"
 
 
-def _without(axes: Any, rows: list[Row], first: Axis, name: str, color: Any) -> None:
-    """Mark, at the upper edge, the points that have no figure of a percentile."""
+def _without(axes: Any, rows: list[Row], first: Axis, name: str, color: Any, place: int = 0) -> None:
+    """Mark, at the upper edge, the points that have no figure of a percentile; lines below each other."""
     x = [_x(row, first, first.path in LOADS) for row in rows if _why(row, name)]
-    axes.plot(x, [0.98] * len(x), "x", ms=5, color=color, transform=axes.get_xaxis_transform(), clip_on=False)
+    at_the_edge = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+    axes.plot(x, [0.98 - 0.02 * place] * len(x), "x", ms=5, color=color, **at_the_edge)
 
 
 def _above(value: float, high: float) -> float:
