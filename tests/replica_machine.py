@@ -163,6 +163,7 @@ class CompiledReplica:
 
     def __init__(self, plan: Plan) -> None:
         self.run = Run(plan, True, [0])
+        self.run.given.modes["block"] = 1  # luck is drawn when a task is sent, for it is not known before
         self.arrival_ns = np.array(plan.arrival_ns)
         self.work = np.array(plan.work)
         self.sent = 0

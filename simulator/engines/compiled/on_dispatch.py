@@ -7,10 +7,12 @@ compile what comes out.
 from simulator.core import copy_states, rules
 from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
-from simulator.core.routing import is_load_aware, route_of_query
-from simulator.core.work import ALONE, LOAD, PREVIOUS, REPLICA, SCORED, WHO, work_of_block
+from simulator.core.routing import fill_loads, is_load_aware, route, view_of
+from simulator.core.service import has_own_factor, same_factor
+from simulator.core.work import ALONE, FACTOR, LOAD, REPLICA, RESPONDING, SCORED, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.passes import prepare
 
 
 @passage
@@ -59,6 +61,29 @@ def step(copies: Rows, kept: records.Kept, row: int, what: int) -> None:
 
 
 @passage
+def prepared(
+    given: records.Given, kept: records.Kept, clock: Rows, stage: int, query: int, reals: F8, wholes: I8
+) -> int:
+    """Draw the luck of a query that enters a stage, unless that was done; returns its place in the block.
+
+    Who enters the first stage of the loop, and in which order, is known, so luck is drawn there for a block of queries.
+    """
+    if stage > clock[0]["ahead"]:
+        wholes[WHO, 0] = query
+        prepare(given, kept, stage, rules.ONE, reals, wholes)
+        return 0
+    place = clock[0]["cursor"] - 1
+    if place == clock[0]["prepared"]:
+        queries = min(given.modes[stage]["block"], given.entering.shape[0] - place)
+        for i in range(queries):
+            wholes[WHO, i] = given.entering[place + i]
+        prepare(given, kept, stage, queries, reals, wholes)
+        clock[0]["block"] = place
+        clock[0]["prepared"] = place + queries
+    return place - clock[0]["block"]  # type: ignore[no-any-return]
+
+
+@passage
 def on_dispatch(
     given: records.Given,
     kept: records.Kept,
@@ -74,32 +99,32 @@ def on_dispatch(
     now: int,
 ) -> bool:
     """Send a task to one replica of every shard, in shard order; returns whether int64 can tell when they come."""
-    stages, run = given.stages, given.run
+    stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
-    end_ns = run[0]["end_ns"]
-    last = kept.candidates.shape[1] - 1
-    wholes[WHO, 0] = query
-    if stage > 0:
-        reals[PREVIOUS, 0] = kept.candidates[stage - 1, min(query, last)]
-    laws, parts, points, share = given.laws, given.parts, given.points, given.share
-    items, ns, slope = given.knot_items, given.knot_ns, given.knot_slope
-    work_of_block(
-        stages, run, laws, parts, points, share, items, ns, slope, stage, rules.ONE, given.work, reals, wholes
-    )
-    view = route_of_query(stages, run, outstanding, fault, stage, reals, wholes)
-    kept.candidates[stage, min(query, last)] = reals[SCORED, 0]
+    scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
+    luck, whole = reals[scratch], wholes[scratch]
+    place = prepared(given, kept, clock, stage, query, luck, whole)
+    first_task = place * shards
+    view = view_of(stages, run, query, stage)
+    route(stages, run, outstanding, fault, stage, query, view, first_task, luck, whole)
+    fill_loads(stages, stage, first_task, luck, whole)
+    kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
     is_aware = is_load_aware(stages[stage]["policy"])
+    is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
     for shard in range(shards):
-        local = shard * replicas + wholes[REPLICA, shard]
+        task = first_task + shard
+        local = shard * replicas + whole[REPLICA, task]
         replica = stages[stage]["first_replica"] + local
         row = new_copy(clock, copies, kept, query, stage, shard, replica)
-        copies[row]["alone_ns"] = reals[ALONE, shard]
+        copies[row]["alone_ns"] = luck[ALONE, task]
+        copies[row]["factor"] = luck[FACTOR, task] if is_own else same
+        copies[row]["response_ns"] = whole[RESPONDING, task]
         copies[row]["counter"] = view + local
-        copies[row]["load"] = wholes[LOAD, shard] if is_aware else 0
+        copies[row]["load"] = whole[LOAD, task] if is_aware else 0
         outstanding[view + local] += copies[row]["load"]
         if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
             return False

@@ -1,7 +1,7 @@
 """A copy joins the queue of its replica; what may start does so at the end of the instant."""
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import kernel, passage
+from simulator.core.jit import passage
 from simulator.core.plan import Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
@@ -9,7 +9,7 @@ from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.records import T_ENQUEUE, Kept
 
 
-@kernel
+@passage
 def start_soon(clock: Rows, events: Rows, replicas: Rows, at: int, now: int) -> None:
     """At the end of this instant, start what may start at a replica. Once an instant is enough."""
     if replicas[at]["free"] > 0 and replicas[at]["head"] >= 0 and replicas[at]["is_starting"] == 0:

@@ -3,7 +3,6 @@
 from simulator.core import copy_states, rules
 from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
-from simulator.core.service import response_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.on_enqueue import start_soon
@@ -39,7 +38,7 @@ def on_finish(
         count_task(kept.counters, where, at, now - start_ns, start_ns - copies[row]["enqueue_ns"])
     if kept.table.shape[1] > 0:
         kept.table[T_FINISH, copies[row]["table"]] = now
-    answer_ns = now + response_of(run, given.laws, given.parts, given.points, stage, query, shard)
+    answer_ns = now + copies[row]["response_ns"]
     if end_ns == NEVER_NS and answer_ns >= NEVER_NS:
         return False
     if answer_ns <= end_ns:

@@ -3,7 +3,7 @@
 from simulator.core import copy_states, rules
 from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
-from simulator.core.service import service_of
+from simulator.core.service import service_ns
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.recorder import count_part
@@ -47,18 +47,7 @@ def on_start(
             kept.table[T_START, copies[row]["table"]] = now
             kept.table[T_WORKER, copies[row]["table"]] = worker
             kept.table[T_BATCH, copies[row]["table"]] = 1
-        finish_ns = now + service_of(
-            run,
-            given.laws,
-            given.parts,
-            given.points,
-            given.machine_factor,
-            stage,
-            copies[row]["query"],
-            copies[row]["shard"],
-            at,
-            copies[row]["alone_ns"],
-        )
+        finish_ns = now + service_ns(copies[row]["alone_ns"], given.machine_factor[at], copies[row]["factor"])
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
         if copies[row]["query"] < run[0]["first_measured"] or finish_ns > run[0]["watched_until_ns"]:

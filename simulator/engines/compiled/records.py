@@ -78,6 +78,8 @@ CLOCK = np.dtype(
     [
         ("ahead", np.int64),  # leading stages that look ahead
         ("cursor", np.int64),  # queries that entered the first stage of the loop so far
+        ("prepared", np.int64),  # up to which of them luck is drawn
+        ("block", np.int64),  # the first of those that it was drawn for at once
         ("size", np.int64),  # of the event list
         ("margin", np.int64),  # events that one may add
         ("stale", np.int64),  # events on it that will be skipped
@@ -93,6 +95,10 @@ CLOCK = np.dtype(
         ("short", np.int64),  # what has no room: a list of look-ahead, OF_EVENTS or OF_COPIES
     ]
 )
+
+#: Scratch of the loop of events: of a block of queries that enter its first stage, and of one that enters a later one.
+BLOCK, SINGLE = range(2)
+SCRATCHES = 2
 
 #: What is short in the loop of events.
 OF_EVENTS, OF_COPIES = -1, -2
@@ -116,19 +122,20 @@ LISTS = 3
 COPY = np.dtype(
     [
         ("query", np.int64),
-        ("stage", np.int64),
-        ("shard", np.int64),
-        ("copy", np.int64),
+        ("stage", np.int32),
+        ("shard", np.int32),
         ("replica", np.int64),  # among all
-        ("state", np.int64),  # of ``copy_states``
+        ("state", np.int32),  # of ``copy_states``
+        ("worker", np.int32),
         ("generation", np.int64),
         ("alone_ns", np.float64),
+        ("factor", np.float64),  # its luck, of service and response: drawn with many others, used when its time comes
+        ("response_ns", np.int64),
         ("counter", np.int64),  # where and how much it is outstanding
         ("load", np.int64),
         ("enqueue_ns", np.int64),
         ("start_ns", np.int64),
         ("finish_ns", np.int64),
-        ("worker", np.int64),
         ("table", np.int64),  # its row there
         ("next", np.int64),  # behind it in the queue, or in the list of unused rows
     ]

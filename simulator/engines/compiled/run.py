@@ -19,7 +19,7 @@ from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import COLUMNS
 from simulator.engines.compiled.lockstep import Lockstep, in_lockstep
-from simulator.engines.compiled.records import Given, Kept
+from simulator.engines.compiled.records import SCRATCHES, Given, Kept
 
 #: Tasks or events between two looks at ``stopped``: a tenth of a second or so.
 BUDGET = 10_000_000
@@ -68,8 +68,8 @@ class Run:
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
-        self.reals = np.zeros((REALS, most))
-        self.wholes = np.zeros((WHOLES, most), dtype=np.int64)
+        self.reals = np.zeros((SCRATCHES, REALS, most))
+        self.wholes = np.zeros((SCRATCHES, WHOLES, most), dtype=np.int64)
         self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
         self.lists, self.heap = self._lists()
         self.looks_ahead = True
@@ -160,8 +160,8 @@ class Run:
             "free_ns": self.free_ns,
             "outstanding": self.outstanding,
             "fault": self.calls.fault,
-            "reals": self.reals,
-            "wholes": self.wholes,
+            "reals": self.reals[records.BLOCK] if self.looks_ahead else self.reals,
+            "wholes": self.wholes[records.BLOCK] if self.looks_ahead else self.wholes,
             "budget": budget,
         }
         if self.looks_ahead:
