@@ -67,3 +67,22 @@ def test_the_gallery_is_part_of_the_package():
     from simulator.scenario import gallery
 
     assert gallery.GALLERY.resolve() == Path("scenarios").resolve()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["simulate", "capacity", "capacities", "sensitivity", "size", "sweep", "estimate", "validate", "portrait"],
+)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("mm1.yaml", "got 'mm1.yaml'; load it first: load_scenario(...)"),
+        (Path("mm1.yaml"), "; load it first: load_scenario(...)"),
+        ({"name": "mm1"}, "got a map; load it first: scenario_from_dict(...)"),
+        (None, "expected a Scenario, got None"),
+    ],
+)
+def test_what_is_no_scenario_is_told(name, given, said):
+    with pytest.raises(simulator.ScenarioError) as caught:
+        getattr(simulator, name)(given, **({"over": {}} if name == "capacities" else {}))
+    assert str(caught.value).endswith(said)

@@ -14,6 +14,7 @@ from simulator.planning.grid import Grid, Variations, grid_of
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,6 +69,7 @@ class Capacities(Shown, Sequence[tuple[dict[str, str | int | float], Capacity]])
         return f"{len(self.pairs)} values"
 
 
+@takes_scenario
 def capacities(
     scenario: Scenario,
     over: Grid | Mapping[str, str | Sequence[Any]],

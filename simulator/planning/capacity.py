@@ -20,6 +20,7 @@ from simulator.planning.refinement import Level, Refinement, half_width
 from simulator.planning.search import Probes, binding, fails_below
 from simulator.running.execution import Execution, Here
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
 from simulator.stats.extract import Extracts
 from simulator.stats.figures import key_of
@@ -31,6 +32,7 @@ from simulator.stats.verdicts import Verdict
 from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, zero_load
 
 
+@takes_scenario
 def capacity(
     scenario: Scenario,
     *,

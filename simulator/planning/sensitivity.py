@@ -24,6 +24,7 @@ from simulator.planning.sensitivity_result import Effect, Sensitivity
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.paired import LeftOut, paired, quantile_left_out
@@ -58,6 +59,7 @@ class _Measurement:
     resolution: float = COARSE
 
 
+@takes_scenario
 def sensitivity(
     scenario: Scenario,
     *,

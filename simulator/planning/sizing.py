@@ -22,6 +22,7 @@ from simulator.planning.spare import Why, conditions_of, order
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
 from simulator.stats.share import FEWEST_UNITS
 
@@ -29,6 +30,7 @@ from simulator.stats.share import FEWEST_UNITS
 AHEAD, AHEAD_ON_CLUSTER = 4, 32
 
 
+@takes_scenario
 def size(
     scenario: Scenario,
     *,

@@ -15,6 +15,7 @@ from simulator.running.execute import Standing, execute
 from simulator.running.execution import Execution, Spread
 from simulator.running.run import simulate
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,6 +80,7 @@ class Sweep(Shown):
         return html(f"{self.questions.scenario.name}: {len(rows)} points", rows)
 
 
+@takes_scenario
 def sweep(
     scenario: Scenario,
     parameters: Mapping[str, Any] | Grid | None = None,

@@ -15,6 +15,7 @@ from simulator.planner.load import Extent
 from simulator.planner.plans import Plans
 from simulator.running.forecast import enough_queries, highest_percentile
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 from simulator.scenario.models import SumSpec
 
 
@@ -152,6 +153,7 @@ def on_paper(scenario: Scenario, outline: Plan, is_stationary: bool) -> theory.E
     return replace(paper, peak=peak_of(scenario, paper.saturation_per_s))
 
 
+@takes_scenario
 def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> PaperEstimate:
     """Work a scenario out on paper, without simulating.
 
@@ -170,6 +172,7 @@ def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> Pape
     return PaperEstimate(scenario, validate(scenario).paper, rows, epochs)
 
 
+@takes_scenario
 def validate(scenario: Scenario) -> Validation:
     """Say what a scenario takes: fleet, queries, tasks, and the queries that its percentiles need.
 

@@ -10,6 +10,7 @@ from simulator.documents import load
 from simulator.documents.shown import Shown
 from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
 
 #: Replications that are drawn, at most, and arrivals of all of them: enough to see a load by.
@@ -57,6 +58,7 @@ class Portrait(Shown):
         }
 
 
+@takes_scenario
 def portrait(scenario: Scenario) -> Portrait:
     """Draw a load.
 

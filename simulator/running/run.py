@@ -27,6 +27,7 @@ from simulator.running.paper import on_paper
 from simulator.running.provenance import computed, origin
 from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
 from simulator.stats import Summary, next_step, summarise
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Result(Shown):
         return 98 if None in verdicts else 0
 
 
+@takes_scenario
 def simulate(
     scenario: Scenario,
     *,
