@@ -122,8 +122,8 @@ LISTS = 3
 COPY = np.dtype(
     [
         ("query", np.int64),
-        ("stage", np.int32),
-        ("shard", np.int32),
+        ("stage", np.int64),
+        ("shard", np.int64),
         ("replica", np.int64),  # among all
         ("state", np.int32),  # of ``copy_states``
         ("worker", np.int32),
