@@ -95,7 +95,7 @@ class Summary:
                     yield {
                         "stage": stage,
                         "percentile": name,
-                        "exceedances": quantile.exceedances,
+                        "exceedances": float(f"{quantile.exceedances:.4g}"),  # more digits depend on the processor
                         "queries_needed": needed,
                     }
 

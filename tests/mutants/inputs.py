@@ -185,7 +185,7 @@ def documents_obey_their_schemas() -> None:
         with law("F9"):
             broken = [f"{list(error.absolute_path)}: {error.message[:80]}" for error in schema.iter_errors(document)]
             assert not broken, broken[0]
-            for key in ("name", "utilisation", "candidates"):
+            for key in ("name", "demand", "candidates"):
                 value = place.pop(key)
                 assert not schema.is_valid(document), f"{kind}: {key} of a stage may be missing"
                 place[key] = ["no", "such"]
