@@ -4,6 +4,8 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
+import numpy as np
+
 from simulator.core import copy_states, rules
 from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
@@ -53,7 +55,7 @@ def free_copy(clock: Rows, copies: Rows, row: int) -> None:
 @passage
 def step(copies: Rows, kept: records.Kept, row: int, what: int) -> None:
     """A copy takes a step of its state table; a pair that is not in it is a bug."""
-    state = copy_states.next_state(copies[row]["state"], what)
+    state = copy_states.next_state(np.int64(copies[row]["state"]), what)  # type: ignore[arg-type]
     assert state != copy_states.FORBIDDEN, "a copy's state has this step"
     copies[row]["state"] = state
     if kept.table.shape[1] > 0:
