@@ -345,6 +345,15 @@ def test_output_that_a_disk_cuts_short_exits_with_2(tmp_path, unbuffered):
     assert (found.returncode, found.stderr) == (2, "cannot write the output: File too large\n")
 
 
+def test_a_line_is_seen_at_once_where_that_is_asked_for():
+    """An exit without a goodbye loses no line that was written before."""
+    code = "import os, sys; from simulator.cli import _complete_streams; _complete_streams(); "
+    code += "sys.stdout.write('out\\n'); sys.stderr.write('err\\n'); os._exit(0)"
+    theirs = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    found = subprocess.run([sys.executable, "-c", code], env=theirs, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("out\n", "err\n")
+
+
 def test_a_reader_that_goes_away_is_no_crash(small):
     reader, writer = os.pipe()
     os.close(reader)

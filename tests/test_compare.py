@@ -25,7 +25,7 @@ from simulator.planning import compare as module
 from simulator.planning.compare import beside
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
-from simulator.planning.sides import Side
+from simulator.planning.sides import Side, measures
 from simulator.report.compare import compare_table
 from simulator.report.folders import write_run
 from simulator.running.run import Run
@@ -194,6 +194,16 @@ def test_what_the_sample_does_not_support_is_not_compared():
     assert found["p50"].difference.value < 0
     assert found.limits[0].met is None
     assert found.exit_code == 98
+
+
+def test_what_a_run_does_not_print_is_not_compared_however_near_to_enough():
+    """A document rounds: 9.99996 exceedances stand there as 10, and the run has no figure all the same."""
+    near = Side.of(simulate(small("run.queries=60")))
+    for one in near.document["unsupported"]:
+        one["exceedances"] = 10.0
+    withheld = {one["percentile"] for one in near.document["unsupported"] if one["stage"] is None}
+    found = measures(near, [50.0, 99.9], range(len(near.traces)))
+    assert "p99.9" in withheld and found["p99.9"].reason == "10.0 effective exceedances are too few, 10 are needed"
 
 
 def test_of_one_replication_only_arithmetic_is_compared():

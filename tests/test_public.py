@@ -86,3 +86,9 @@ def test_what_is_no_scenario_is_told(name, given, said):
     with pytest.raises(simulator.ScenarioError) as caught:
         getattr(simulator, name)(given, **({"over": {}} if name == "capacities" else {}))
     assert str(caught.value).endswith(said)
+
+
+def test_what_cannot_be_compared_is_told():
+    for a, b in ((None, FUNNEL), (FUNNEL, 3)):
+        with pytest.raises(simulator.ScenarioError, match="expected a Scenario, got"):
+            simulator.compare(a, b)

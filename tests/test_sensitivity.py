@@ -13,8 +13,8 @@ from conftest import ROOT
 from simulator import ScenarioError, load_scenario, scenario_from_dict, theory
 from simulator.planner.plans import make_plan
 from simulator.planning.grid import varied
-from simulator.planning.knobs import knobs_of
-from simulator.planning.sensitivity import sensitivity
+from simulator.planning.knobs import Knob, knobs_of
+from simulator.planning.sensitivity import _of_workers, sensitivity
 from simulator.planning.sensitivity_result import word
 from simulator.stats.means import Interval
 
@@ -126,6 +126,16 @@ def test_a_knob_without_room_is_left_with_its_reason():
     rows = found.to_dict()["knobs"]
     (row,) = (row for row in rows if row["knob"] == "deep_ranking: replicas")
     assert row["usd_per_h_more"] == pytest.approx(0.8048)
+
+
+def test_a_worker_brings_nothing_where_the_model_does_not_look_at_the_machine():
+    stage = {"name": "s", "candidates": 9, "workers": 2, "hardware": "leaf"}
+    leaf = {"cores": 8, "flops": "1 GFLOP/s", "memory_bandwidth": "1 GB/s"}
+    knobs = [Knob("s: workers", "2 -> 3", ())]
+    for model, notes in (({"kind": "linear", "per_item": "1ms"}, 0), ({"kind": "linear", "features": 100}, 1)):
+        values = {"name": "t", "load": {"rate": "1/s"}, "hardware": {"leaf": leaf}}
+        scenario = scenario_from_dict({**values, "stages": [stage | {"model": model}]})
+        assert len([*_of_workers(scenario, knobs)]) == notes
 
 
 def test_an_unreachable_objective_leaves_the_tail():

@@ -136,7 +136,7 @@ def _complete_streams() -> None:
     """Have all three standard streams: one that is closed is empty, a letter that one does not know is written out.
 
     With PYTHONUNBUFFERED, what is written has no buffer below it, and a write that the disk cuts short is told to
-    nobody: it is given one, which is flushed after each echo.
+    nobody: it is given one, which is flushed after each line and each echo.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         stream = getattr(sys, name)
@@ -145,7 +145,8 @@ def _complete_streams() -> None:
             setattr(sys, name, os.fdopen(opened if opened == number else os.dup2(opened, number), mode))
         elif mode == "w" and isinstance(getattr(stream, "buffer", None), io.FileIO):
             buffered = io.BufferedWriter(io.FileIO(number, mode, closefd=False))
-            setattr(sys, name, io.TextIOWrapper(buffered, encoding=stream.encoding, errors="backslashreplace"))
+            how = {"encoding": stream.encoding, "errors": "backslashreplace", "line_buffering": True}
+            setattr(sys, name, io.TextIOWrapper(buffered, **how))
         elif mode == "w" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 

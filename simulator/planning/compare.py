@@ -15,6 +15,7 @@ from simulator.planning.sides import HIGHER, Side, figure_names, measures
 from simulator.running.execution import Execution, Here
 from simulator.running.run import PERCENTILES, Result, Run
 from simulator.scenario import Scenario, load_scenario
+from simulator.scenario.given import checked_scenario
 from simulator.scenario.merge import did_you_mean
 from simulator.stats.paired import independent, paired
 from simulator.stats.stability import SATURATED, STABLE
@@ -109,7 +110,7 @@ def opened(given: Comparable) -> Scenario | Side:
         return Side.of(given)
     if isinstance(given, str | Path):
         return read_run(given) if Path(given).is_dir() else load_scenario(given)
-    return given
+    return given if isinstance(given, Side) else checked_scenario(given)
 
 
 def mean_the_same(a: Scenario | Side, b: Scenario | Side) -> bool:

@@ -135,9 +135,9 @@ def sensitivity(
 def _of_workers(scenario: Scenario, turned: Sequence[Knob]) -> Iterator[str]:
     """What another worker brings with it, where what it computes with is that of the hardware."""
     names = {knob.name for knob in turned}
-    for stage in scenario.resolved()["stages"]:
-        if stage.get("hardware") and f"{stage['name']}: workers" in names:
-            theirs = f"{stage['name']}: workers: flops and bandwidths of {stage['hardware']} are those of one worker"
+    for stage in scenario.stages:
+        if stage.hardware and stage.model.depends_on_hardware() and f"{stage.name}: workers" in names:
+            theirs = f"{stage.name}: workers: flops and bandwidths of {stage.hardware} are those of one worker"
             yield f"{theirs}, so one more brings its own; where workers share a machine's, lower them as well"
 
 

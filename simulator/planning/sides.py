@@ -185,10 +185,11 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
         name = key_of(percent)
-        seen = side.exceedances(name_of_stage, name)
-        if name not in printed and math.isfinite(left_out.value):  # the run was not asked, so its plan was not either
-            seen = latency.exceedances(p, left_out.value)
-        reason = "" if seen is None or seen >= FEWEST_EXCEEDANCES else too_few(seen)
+        seen = side.exceedances(name_of_stage, name)  # of one that the run does not print
+        if name not in printed and math.isfinite(left_out.value):  # it was not asked, so its plan was not either
+            own_count = latency.exceedances(p, left_out.value)
+            seen = own_count if own_count < FEWEST_EXCEEDANCES else None
+        reason = "" if seen is None else too_few(seen)
 
         def own(p: float = p) -> Quantile:
             return pool.latency(stage).quantile(p).scaled(S_PER_NS)

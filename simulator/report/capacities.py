@@ -12,7 +12,7 @@ def capacities_table(document: capacity.Capacities, width: int | None = None, co
     paths, rows = document["over"], document["capacities"]
     columns = [
         *paths,
-        *("capacity", "95 % interval", "verdict", "bottleneck", "utilisation", "machines", "USD/h", "USD/M queries"),
+        *("capacity", "95 % interval", "verdict", "bottleneck", "demand", "machines", "USD/h", "USD/M queries"),
     ]
     first = rows[0]
     within = ", ".join(dict.fromkeys(row["slo"] for row in first["curve"]))

@@ -61,7 +61,7 @@ def _bottleneck(document: capacity.Figures) -> str:
     bottleneck = document["bottleneck"]
     saturated = f"saturated at {exact_rate(bottleneck['saturation_per_s'])}"
     where = parts.station_of(bottleneck)
-    return f"bottleneck: {where} at utilisation {ratio(bottleneck['demand'])} there; {saturated}"
+    return f"bottleneck: {where} at demand {ratio(bottleneck['demand'])} there; {saturated}"
 
 
 def _slo(slo: parts.Verdict, binding: str) -> list[str]:

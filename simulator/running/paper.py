@@ -102,9 +102,7 @@ class Validation(Shown):
     replicas: int
     extent: Extent  #: queries of a replication; of a duration, of the first one
     paper: theory.Estimate
-    enough_queries: (
-        int | None
-    )  #: measured ones in all that ``percentile`` takes; None: at or beyond saturation, at any time
+    enough_queries: int | None  #: measured ones in all that ``percentile`` takes; None: saturated, at any time
 
     @property
     def tasks(self) -> int:

@@ -16,11 +16,16 @@ def takes_scenario(function: F) -> F:
 
     @wraps(function)
     def checked(scenario: Any, *rest: Any, **more: Any) -> Any:
-        if not isinstance(scenario, Scenario):
-            raise ArgumentError(_instead(scenario))
-        return function(scenario, *rest, **more)
+        return function(checked_scenario(scenario), *rest, **more)
 
     return cast(F, checked)
+
+
+def checked_scenario(given: Any) -> Scenario:
+    """What was given, if it is a scenario. Raises ScenarioError, with what would make it one."""
+    if not isinstance(given, Scenario):
+        raise ArgumentError(_instead(given))
+    return given
 
 
 def _instead(given: Any) -> str:

@@ -29,7 +29,7 @@ from simulator.verification.trial_queues import (
 )
 
 #: Half the interval over the capacity, as asked for, and seeds: that of 1 % takes five times as long as that of 5 %.
-EFFORTS = ((0.05, 100), (0.01, 16))
+EFFORTS = ((0.05, 200), (0.01, 16))
 #: The scenario's own load, as a part of its capacity.
 OWN = 0.7
 #: A bias, as a part of the tolerance.

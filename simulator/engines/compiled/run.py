@@ -68,8 +68,9 @@ class Run:
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
-        self.reals = np.zeros((SCRATCHES, REALS, most))
-        self.wholes = np.zeros((SCRATCHES, WHOLES, most), dtype=np.int64)
+        scratches = SCRATCHES if self.ahead + 1 < stages else 1  # nobody enters a later stage of the loop of events
+        self.reals = np.zeros((scratches, REALS, most))
+        self.wholes = np.zeros((scratches, WHOLES, most), dtype=np.int64)
         self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
         self.lists, self.heap = self._lists()
         self.looks_ahead = True
