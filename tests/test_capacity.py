@@ -20,6 +20,7 @@ from simulator.planning.capacities import capacities
 from simulator.planning.capacity import capacity
 from simulator.planning.probe import Effort, Prober
 from simulator.planning.search import Probes
+from simulator.report.capacity import capacity_table
 from simulator.report.capacity_figure import said
 from simulator.running.execution import Execution
 from simulator.running.replications import Batch, whole_trace
@@ -218,6 +219,26 @@ def test_no_load_meets_what_an_empty_system_misses():
     assert found.exit_code == 99
     assert "even an empty system takes 46.0 ms" in found.reason or "even an empty system takes 46.1 ms" in found.reason
     assert found.to_dict()["capacity_per_s"] == {"value": None, "low": None, "high": None}
+
+
+@pytest.mark.parametrize(
+    ("bound_s", "verdict", "said"),
+    [
+        (440, "unreachable", "even an empty system takes 460 s"),
+        (461, "inconclusive", "the lowest load that was looked at, but perhaps by luck"),
+        (500, "found", ""),
+    ],
+)
+def test_loads_so_low_that_a_run_would_last_longer_than_instants_tell_are_not_looked_at(bound_s, verdict, said):
+    """Exponential services of 100 s: p99 is 460.5 s where nobody waits; 461 s would be met at 1e-5/s, by theory."""
+    slow = {"kind": "time", "law": {"kind": "exponential", "mean": "100s"}}
+    stages = [{"name": "one", "model": slow}]
+    load, slos = {"rate": "0.005/s"}, [f"p99 < {bound_s}s"]
+    found = capacity(scenario_from_dict({"name": "slow", "load": load, "stages": stages, "slos": slos}), tolerance=0.2)
+    assert (found.verdict, said in found.reason) == (verdict, True)
+    text = capacity_table(found.to_dict())
+    assert {"unreachable": ": none;", "inconclusive": ": not known;", "found": ": 7"}[verdict] in text.splitlines()[1]
+    assert (found.per_s.value is not None) == (verdict == "found")
 
 
 def test_goodput_asks_for_load_instead_of_bounding_it():

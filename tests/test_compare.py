@@ -89,8 +89,9 @@ def test_figures_are_those_of_a_run_and_words_follow_their_direction():
         assert value["usd_per_h"] == run["fleet"]["usd_per_h"]
         cost = run["fleet"]["usd_per_million_queries"]
         assert value["usd_per_million_queries"] == pytest.approx(cost, rel=1e-12)
-        used = run["stages"][1]["utilisation"]["mean"]["value"]
-        assert value["stage.two.utilisation"] == pytest.approx(used, rel=1e-12)
+        used = run["stages"][1]["utilisation"]
+        assert value["stage.two.utilisation"] == pytest.approx(used["mean"]["value"], rel=1e-12)
+        assert value["stage.two.hottest"] == pytest.approx(used["max"], rel=1e-12)
     words = {figure.figure: figure.word for figure in found.figures}
     assert words["p99"] == words["stage.two.p50"] == "better"
     assert words["completed"] == words["goodput"] == "worse"
@@ -116,6 +117,7 @@ def test_stations_are_as_busy_as_in_a_run_beside_it_and_read_back(sets, tmp_path
     for side in (Side.of(result), read_run(tmp_path / "run")):
         found = beside(side, Side.of(result), {}, (50,))
         assert found[f"{one}utilisation"].a.value == pytest.approx(run["utilisation"]["mean"]["value"], rel=1e-12)
+        assert found[f"{one}hottest"].a.value == pytest.approx(run["utilisation"]["max"], rel=1e-12)
         names = [figure.figure for figure in found.figures]
         assert (f"{one}mergers_utilisation" in names) == ("mergers" in run)
         if "mergers" in run:
@@ -261,6 +263,30 @@ def test_limits(change, limits, met):
     assert [limit.met for limit in found.limits] == met
     assert found.exit_code == (99 if False in met else 98 if None in met else 0)
     assert all(bool(limit.reason) for limit in found.limits if limit.met is None)
+
+
+def test_a_limit_on_any_figure_is_judged_by_its_interval():
+    """Of all figures: below what was seen, interval and all, it is exceeded, above it met, in either direction."""
+    merging = ("stages.one.merge.time=1ms", "stages.one.merge.workers=2")
+    light, heavy = small(*merging), small(*merging, "load.rate=90/s", "stages.one.shards=8", "stages.two.shards=2")
+    sides = [Side.of(simulate(scenario)) for scenario in (light, heavy)]
+    exceeded, met = set(), set()
+    for a, b in (sides, sides[::-1]):
+        limits = {}
+        for figure in beside(a, b, {}, module.PERCENTILES).figures:
+            if figure.relative.value is None:
+                continue
+            worse = figure.relative.value * (-1 if figure.a.better == "higher" else 1)
+            margin = 1e-6 + figure.relative.high - figure.relative.low
+            limits[figure.figure] = (worse - margin, max(0.0, worse + margin))
+        for at, verdict, judged in ((0, False, exceeded), (1, True, met)):
+            asked = {name: both[at] for name, both in limits.items() if both[at] >= 0}
+            for limit in beside(a, b, asked, module.PERCENTILES).limits:
+                assert limit.met is verdict, limit
+                judged.add(limit.figure)
+    figures = {figure.figure for figure in beside(*sides, {}, module.PERCENTILES).figures}
+    assert met == figures - {"p99.9"}, "which is not supported"
+    assert exceeded == met - {"failed_ratio"}, "nothing failed"
 
 
 def test_no_limit_on_latency_is_met_where_b_is_saturated():

@@ -108,7 +108,10 @@ class _Search:
         try:
             if not self.refinement.first_look():
                 return self._unreachable(self.refinement.probers[0], self.refinement.looks[0])
-            return self._answer(self.refinement.climb())
+            level = self.refinement.climb()
+            if math.isinf(level.value.at):
+                return self._unreachable(level.prober, level.probes)
+            return self._answer(level)
         except KeyboardInterrupt:
             if not self.refinement.levels:
                 raise
@@ -177,21 +180,25 @@ class _Search:
         return f"a longer {what} would tell, or a wider --tolerance"
 
     def _unreachable(self, prober: Prober, probes: Probes) -> Capacity:
-        """No load is within the objectives: what an empty system takes says why."""
+        """No load is within the objectives, or none that is looked at: what an empty system takes says why."""
         lowest = min(probes.seen)
         place = binding(probes.seen[lowest])
-        slo = prober.objectives[place]
+        slo, reading = prober.objectives[place], probes.seen[lowest][place]
         rate = format_rate(prober.plan.rate_per_s * math.exp(lowest))
-        reason = f"no load meets {slo.text}: it fails even at {rate}"
+        verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it fails even at {rate}"
+        if reading.low < 1:
+            verdict = INCONCLUSIVE
+            reason = f"{slo.text} is missed at {rate}, the lowest load that was looked at, but perhaps by luck"
         ahead = prober.ahead(lowest, prober.measured).of(_stage(self.scenario, slo))
         if slo.measure == "mean" and ahead.exact == math.inf:
-            reason = f"no load meets {slo.text}: it is infinite at any load, by {ahead.law}"
+            verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it is infinite at any load, by {ahead.law}"
         empty = zero_load(prober.plan)
         known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
         if empty is not None and slo.stage is None and known is not None and known >= slo.bound:
             what = "" if empty.kind == "exact" else f" ({empty.kind})"
+            verdict = UNREACHABLE
             reason = f"no load meets {slo.text}, because even an empty system takes {format_duration(known)}{what}"
-        return self._result(prober, lowest, UNREACHABLE, reason, NOTHING, ())
+        return self._result(prober, lowest, verdict, reason, NOTHING, ())
 
     def _so_far(self, reason: str) -> Capacity:
         """What is known where the search ends early: the last value, and the loads between which it certainly is."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from simulator.base.units import MOST_NS, NS_PER_S
 from simulator.core.plan import Plan
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
@@ -21,6 +22,11 @@ from simulator.stats.readings import beyond, is_read, read
 from simulator.theory import FULL, MeansAhead, busiest, clusters_of, has_drawn_machines, means_ahead
 
 Kept = TypeVar("Kept")
+
+#: No load is looked at below this part of saturation.
+LOWEST = 1e-5
+#: How much longer than expected a replication may last by luck.
+SPARE = 2.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,22 @@ class Prober:
         """Logarithm of the factor on the load at which the busiest station is always busy; +inf: it never is."""
         least = min(self.utilisations)  # of the luckiest machines
         return -math.log(least) if least > 0 else math.inf
+
+    @property
+    def lowest(self) -> float:
+        """Logarithm of the factor on the load below which none is looked at.
+
+        It is a small part of saturation, or what makes a replication last as long as instants can tell.
+        """
+        lasts_ns = SPARE * self.extent.queries / self.plan.rate_per_s * NS_PER_S if self.scenario.can_lengthen else 0.0
+        return max(self.saturation + math.log(LOWEST), math.log(lasts_ns / MOST_NS) if lasts_ns > 0 else -math.inf)
+
+    def queries_at(self, load: float) -> float:
+        """Queries, at most, of a replication that is to be looked at down to a load, and to half of it."""
+        if not self.scenario.can_lengthen:
+            return math.inf
+        share = self.extent.measured / self.extent.queries
+        return share * self.plan.rate_per_s * math.exp(load) * MOST_NS / NS_PER_S / SPARE / 2
 
     def __call__(self, load: float) -> Readings:
         """The readings at a load: logarithm of the factor on the scenario's own."""

@@ -21,8 +21,6 @@ from simulator.theory import FULL, RELAXATIONS, relaxation
 
 #: Of the first look: loads, and the parts of the theoretical limit between which they lie.
 LOADS, LEAST, MOST = 8, 0.05, 1.2
-#: No load is looked at below this part of the limit.
-LOWEST = 1e-5
 #: Queries of the first look, in all; and bad ones that should be among them at the bound.
 FEWEST_QUERIES, FIRST_BAD = 8_000, 40
 #: Replications where machines differ between them: only their number counts.
@@ -103,13 +101,19 @@ class Refinement:
 
     def first_look(self) -> bool:
         """See loads all over the range; returns whether any is within the objectives."""
-        loads = self.probers[0].saturation + np.log(np.geomspace(LEAST, MOST, LOADS))
-        return first_look(self.looks[0], loads.tolist())
+        prober = self.probers[0]
+        loads = prober.saturation + np.log(np.geomspace(LEAST, MOST, LOADS))
+        return first_look(self.looks[0], loads[loads >= prober.lowest].tolist())
 
     def climb(self) -> Level:
-        """Go from level to level, until the tolerance is reached or cannot be; returns the last one, finished."""
+        """Go from level to level, until the tolerance is reached or cannot be; returns the last one, finished.
+
+        At one that is not even within the objectives at the lowest load it ends, too.
+        """
         level = self._level()
         while True:
+            if math.isinf(level.value.at):
+                return level
             effort = self._next_effort(level)
             if effort is None:
                 return level
@@ -142,7 +146,7 @@ class Refinement:
 
     def _begin(self, effort: Effort) -> None:
         prober = Prober(self.plans, effort, self.execution, self.budget)
-        probes = Probes(prober, prober.saturation + math.log(LOWEST), prober.saturation)
+        probes = Probes(prober, prober.lowest, prober.saturation)
         self.probers.append(prober)
         self.looks.append(probes)
 
@@ -320,7 +324,8 @@ class Refinement:
 def _grown(level: Level, growth: float, longer: float) -> Effort:
     """The effort times ``growth``: runs ``longer`` by as much, then more of them, then longer ones.
 
-    Where machines differ between runs, more queries of each help no further than that.
+    Where machines differ between runs, more queries of each help no further than that. And no run is longer than can
+    be told at the value.
     """
     effort = level.prober.effort
     if effort.queries is None:
@@ -332,7 +337,9 @@ def _grown(level: Level, growth: float, longer: float) -> Effort:
     more = growth / min(growth, max(1.0, longer))
     replications = min(max(SETTLED, effort.replications), math.ceil(effort.replications * more))
     longer = max(1.0, growth * effort.replications / replications)
-    return Effort(replications, math.ceil(effort.queries * longer))
+    each = math.ceil(min(effort.queries * longer, max(effort.queries, level.prober.queries_at(level.value.at))))
+    more = effort.queries * longer / each
+    return Effort(math.ceil(replications * more), each)
 
 
 def half_width(level: Level) -> float:

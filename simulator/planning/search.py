@@ -93,10 +93,10 @@ def first_look(probes: Probes, loads: Iterable[float]) -> bool:
     for load in loads:
         probes.at(load)
     while probes.bracket(VALUE)[0] == -math.inf:
-        further = min(probes.seen) - math.log(10)
-        if further < probes.lowest:
+        lowest = min(probes.seen)
+        if lowest <= probes.lowest:
             return False
-        probes.at(further)
+        probes.at(max(lowest - math.log(10), probes.lowest))
     return True
 
 

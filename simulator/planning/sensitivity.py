@@ -18,7 +18,7 @@ from simulator.planning.capacity_result import FOUND, INCONCLUSIVE
 from simulator.planning.grid import varied
 from simulator.planning.knobs import Knob, knobs_of
 from simulator.planning.probe import Effort, Prober, prepared
-from simulator.planning.refinement import COARSE, LOWEST
+from simulator.planning.refinement import COARSE
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
 from simulator.running.execute import execute
@@ -217,7 +217,7 @@ def _capacity(measurement: _Measurement, plans: Plans) -> tuple[LeftOut | None, 
     prober = Prober(plans, measurement.search, measurement.execution)
     if math.isinf(prober.saturation):
         return None, False
-    probes = Probes(prober, prober.saturation + math.log(LOWEST), prober.saturation)
+    probes = Probes(prober, prober.lowest, prober.saturation)
     probes.at(min(measurement.guess, prober.saturation - COARSE))
     crossing = cross(probes, VALUE, measurement.resolution)
     if crossing.beyond >= probes.highest:  # is it at saturation, or only near?

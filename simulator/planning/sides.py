@@ -17,7 +17,7 @@ from simulator.documents import parts, run
 from simulator.planner.fleet import S_PER_H
 from simulator.running.run import Result
 from simulator.scenario import parse_objective
-from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
+from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
@@ -128,7 +128,7 @@ def figure_names(stages: Sequence[str], merging: Collection[str], percentiles: S
     whole = ["mean", *map(key_of, percentiles), "completed", "goodput", "failed_ratio"]
     each = []
     for name in stages:
-        what = [*map(key_of, STAGE_PERCENTILES), "utilisation", *([MERGERS] if name in merging else [])]
+        what = [*map(key_of, STAGE_PERCENTILES), "utilisation", "hottest", *([MERGERS] if name in merging else [])]
         each += [f"stage.{name}.{one}" for one in what]
     return [*whole, *each, "machines", "usd_per_h", "usd_per_million_queries"]
 
@@ -140,13 +140,17 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
     first = 0
     for at, stage in enumerate(side.document["stages"]):
         replicas, left = stage["shards"] * stage["replicas"], stage["replicas_left"]
-        busy_ns = np.array([trace.window_busy_ns[first : first + replicas].sum() for trace in pool.traces])
+        busy_s = np.array([trace.window_busy_ns[first : first + replicas] for trace in pool.traces]) * S_PER_NS
+        offered_s = pool.windows_s() * stage["workers"]
         first += replicas
         name = f"stage.{stage['name']}"
         by_name |= _percentiles(side, pool, at, STAGE_PERCENTILES)
-        used = ratio_left_out(busy_ns * S_PER_NS / left, pool.windows_s() * stage["workers"]).at_most_1()
+        used = ratio_left_out(busy_s.sum(axis=1) / left, offered_s).at_most_1()
+        hottest = ratio_left_out(busy_s[:, hottest_of(busy_s, offered_s)[0]], offered_s).at_most_1()
         why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
         by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
+        why = _unless_known(hottest, NO_TIME) or (CARRIED_BY_FEW if stage["utilisation"]["max"] is None else "")
+        by_name[f"{name}.hottest"] = Measure("ratio", NEITHER, hottest, reason=why)
         mergers = side.mergers(at)
         if mergers is not None:
             merging_s = np.array([merging_ns(trace, mergers) for trace in pool.traces]) * S_PER_NS

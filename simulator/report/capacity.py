@@ -49,7 +49,8 @@ def _headline(document: capacity.Figures) -> str:
     per_s = document["capacity_per_s"]
     value, ends = per_s["value"], interval(per_s, exact_rate)
     if value is None:
-        said = f"between {ends}" if ends else "none"
+        unknown = "not known" if document["verdict"] == "inconclusive" else "none"
+        said = f"between {ends}" if ends else unknown
         return f"capacity within {within}: {said}; {arrivals}"
     half = "" if document["half_width"] is None else f" (half of it: {100 * document['half_width']:.2g} %)"
     about = "" if document["verdict"] == "found" else "about "
