@@ -121,7 +121,7 @@ class ReferenceReplica:
     def send(self, instant: int, service_ns: int) -> None:
         query = len(self.tasks)
         gather = reference_model.Gather(self.stage, query)
-        task = reference_model.Copy(gather, 0, self.replica, float(service_ns))
+        task = reference_model.Copy(gather, 0, self.replica, float(service_ns), 0.0)
         self.tasks.append(task)
         reference_clock.At(self.model.clock, instant, ENQUEUE, query, self.replica.enqueue, task)
 
@@ -135,7 +135,7 @@ class ReferenceReplica:
 
     @property
     def queue(self) -> list[int]:
-        return [task.gather.query for task in self.replica.queue]
+        return [task.gather.query for task in self.replica.queue.waiting]
 
     @property
     def served(self) -> list[int | None]:

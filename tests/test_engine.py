@@ -26,6 +26,7 @@ from simulator.core.plan import (
     frozen,
 )
 from simulator.core.trace import same_trace
+from simulator.engines import compiled
 from simulator.engines.reference import clock as reference_clock
 from simulator.engines.reference import simulate
 from simulator.testing import plans
@@ -72,9 +73,12 @@ def test_the_drain_only_cuts(plan):
     assert np.array_equal(cut.completion_ns, np.where(whole.completion_ns <= end, whole.completion_ns, -1))
 
 
-@given(plans(), st.integers(1, 3))
+@given(plans(batches=1), st.integers(1, 3))
 def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
-    """Holds for constant routing only: with join-shortest-queue more work can help (so it is not asked there)."""
+    """Holds for constant routing only: with join-shortest-queue more work can help (so it is not asked there).
+
+    Nor does it hold for batches: who comes while others are served goes with more of its like.
+    """
     stages = np.array(plan.stages)
     stages["policy"] = ROUND_ROBIN
     stages["mergers"] = 0  # mergers serve in the order of closing, which may change
@@ -211,7 +215,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     bigger = np.array(laws)
     bigger["a"][times] *= factor
     slower = np.array(stages)
-    for column in ("request_ns", "send_ns", "merge_ns", "merge_per_response_ns"):
+    for column in ("request_ns", "send_ns", "merge_ns", "merge_per_response_ns", "max_wait_ns"):
         slower[column] *= factor
     two = replaced(
         one,
@@ -275,3 +279,49 @@ def test_a_query_without_candidates_is_dispatched_like_any_other():
     trace = simulate(plan)
     assert trace.completion_ns.tolist() == [5]
     assert trace.tasks.tolist() == [1, 1]
+
+
+def batched(max_size: int, **more: object) -> StageParts:
+    """A call takes 4 ns, and 1 ns for each of the two items of a task."""
+    part = {"candidates": Law.constant(2.0), "knots": [(0.0, 4.0, 1.0)], "max_size": max_size}
+    return StageParts(**{**part, **more})
+
+
+#: How tasks are batched, when they arrive, and when they are complete.
+BATCHED = {
+    "what waits goes at once": (batched(8), [0, 1, 2, 3], [6, 16, 16, 16]),
+    "a full batch goes, an unfull one waits": (batched(2, max_wait_ns=9), [0, 1, 2], [9, 9, 17]),
+    "the timer runs from the oldest": (batched(8, max_wait_ns=5), [0, 3, 6], [13, 13, 19]),
+    "a worker that is free later finds it due": (batched(2, max_wait_ns=3), [0, 0, 1], [8, 8, 14]),
+    "a preferred size does not wait": (batched(8, max_wait_ns=9, preferred=[2]), [0, 1, 2], [9, 9, 17]),
+    "items fill a batch, too": (batched(8, max_wait_ns=9, max_items=4.0), [0, 1, 2], [10, 10, 17]),
+    "the first goes however large": (batched(8, max_items=1.0), [0, 0], [6, 12]),
+    "a batch is padded": (batched(3, sizes=[3.0, 8.0]), [0, 0, 0], [12, 12, 12]),
+    "and so is a task alone": (batched(1, sizes=[3.0]), [0, 9], [7, 16]),
+    "beyond the largest size it is as large as it is": (batched(3, sizes=[3.0]), [0, 0], [8, 8]),
+    "two workers take a batch each": (batched(2, workers=2), [0, 0, 0, 0, 0], [8, 8, 8, 8, 14]),
+}
+
+
+@pytest.mark.parametrize("case", BATCHED)
+def test_tasks_are_served_together_as_is_said(case):
+    part, arrival_ns, complete_ns = BATCHED[case]
+    plan = assemble([part], np.array(arrival_ns))
+    trace = simulate(plan, tasks=True)
+    assert trace.completion_ns.tolist() == complete_ns
+    assert same_trace(trace, Walk(plan).trace()) == "" == same_trace(trace, compiled.simulate(plan, tasks=True))
+
+
+def test_batches_of_one_are_no_batches():
+    """Neutral: the same plan, with words about batches that hold one task each."""
+    plain = batched(1, task=Law.exponential(1.0), workers=2, replicas=2)
+    same = dataclasses.replace(plain, max_wait_ns=7, max_items=9.0, preferred=[1])
+    arrival_ns = np.arange(40) * 3
+    one, two = (simulate(assemble([part], arrival_ns), tasks=True) for part in (plain, same))
+    assert same_trace(one, two) == ""
+
+
+def test_busy_time_of_a_batch_is_that_of_a_worker():
+    plan = assemble([batched(3, knots=[(0.0, 5.0, 0.0)])], np.array([0, 0, 0]), first_measured=1)
+    trace = simulate(plan)
+    assert (trace.busy_ns.tolist(), trace.tasks.tolist(), trace.batches.tolist()) == ([2], [2], [0, 0, 1])

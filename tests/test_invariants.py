@@ -39,8 +39,20 @@ def plan_of(arrival_ns=EIGHT):
     return assemble([first, second], arrival_ns, seed=4, first_measured=1)
 
 
+def batching_plan():
+    """Batches of up to three, preferably two, at one worker; two queries warm up."""
+    part = StageParts(
+        candidates=Law.constant(1.0), knots=[(0.0, 4.0, 1.0)], max_size=3, max_wait_ns=5, preferred=[2], workers=1
+    )
+    return assemble([part], np.array([0, 0, 0, 1, 9, 20, 21, 40]), first_measured=2)
+
+
 PLAN = plan_of()
 RIGHT = reference.simulate(PLAN, tasks=True)
+BATCHING = batching_plan()
+SERVED = reference.simulate(BATCHING, tasks=True)
+#: The plan and the trace that an invariant is broken of, where it is about batches.
+OF_BATCHES = dict.fromkeys(("I45", "I46", "I47"), (BATCHING, SERVED))
 
 
 def column(name: str, at, value: Callable | int) -> Callable:
@@ -61,6 +73,17 @@ def of_tasks(name: str, at, value: Callable | int) -> Callable:
     def edit(trace):
         changed = getattr(trace.task_table, name).copy()
         changed[at] = value(changed[at]) if callable(value) else value
+        return dataclasses.replace(trace, task_table=dataclasses.replace(trace.task_table, **{name: changed}))
+
+    return edit
+
+
+def column_of_tasks(name: str, row: int, value: Callable | int) -> Callable:
+    """A trace with another value in a row of the table of tasks."""
+
+    def edit(trace):
+        changed = getattr(trace.task_table, name).copy()
+        changed[row] = value(changed[row]) if callable(value) else value
         return dataclasses.replace(trace, task_table=dataclasses.replace(trace.task_table, **{name: changed}))
 
     return edit
@@ -136,6 +159,9 @@ TAMPERED = {
     "I42": (lambda trace: dataclasses.replace(trace, window_end_ns=99), {"window_ns": (3, 99), "of_the_plan": (3, 24)}),
     "I43": (column("window_busy_ns", 4, 22), {"replica": 4, "window_busy_ns": 22, "workers": 1, "watched_ns": 21}),
     "I44": (column("window_busy_ns", 4, more(-1)), {"replica": 4}),
+    "I45": (column_of_tasks("batch", 0, 2), {"query": 0, "batch": 2, "served_together": 3}),
+    "I46": (column_of_tasks("enqueue_ns", 7, more(1)), {"query": 7, "batch": 1, "waited_ns": 4, "max_wait_ns": 5}),
+    "I47": (column("batches", 0, more(1)), {"place": 0}),
 }
 
 
@@ -150,13 +176,16 @@ def test_every_invariant_is_part_of_a_law_of_scenarios():
 
 def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(RIGHT.verify(PLAN)) == []
+    assert list(SERVED.verify(BATCHING)) == []
+    assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 
 
 @pytest.mark.parametrize("number", TAMPERED)
 def test_a_trace_that_was_tampered_with_is_told(number):
     edit, place = TAMPERED[number]
-    told = [violation for violation in edit(RIGHT).verify(PLAN) if violation.number == number]
-    assert told, sorted({violation.number for violation in edit(RIGHT).verify(PLAN)})
+    plan, right = OF_BATCHES.get(number, (PLAN, RIGHT))
+    told = [violation for violation in edit(right).verify(plan) if violation.number == number]
+    assert told, sorted({violation.number for violation in edit(right).verify(plan)})
     assert {violation.words for violation in told} == {INVARIANTS[number].words}
     assert any(place.items() <= violation.case.items() for violation in told), [str(violation) for violation in told]
     assert str(told[0]).startswith(f"{number}: {INVARIANTS[number].words} (")

@@ -155,7 +155,7 @@ def test_every_policy_is_drawn_in_a_scenario():
         said = stage["routing"]
         return [said if isinstance(said, str) else said["policy"]]
 
-    assert seen_in(stages(), names, 100) >= set(POLICIES)
+    assert seen_in(stages(), names, 200) >= set(POLICIES)
 
 
 def test_the_schema_takes_every_policy_and_no_other():

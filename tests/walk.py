@@ -29,7 +29,7 @@ class Walk:
         self.plan = plan
         self.events: list[tuple[int, int, int, Any]] = []
         self.waiting: list[list[tuple[int, int, int]]] = [[] for _ in range(plan.replicas)]  # (query, stage, shard)
-        self.busy: list[dict[int, tuple[int, int, int]]] = [{} for _ in range(plan.replicas)]
+        self.busy: list[dict[int, list[tuple[int, int, int]]]] = [{} for _ in range(plan.replicas)]
         self.starting: set[tuple[int, int]] = set()
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
         self.merging: list[list[int]] = [[] for _ in range(stages)]
@@ -45,6 +45,9 @@ class Walk:
         self.table = TaskGrid(*(np.full(shape, -1) for _ in range(6)))
         self.service = np.zeros(shape, dtype=np.int64)
         self.response = np.zeros(shape, dtype=np.int64)
+        self.items = np.zeros(shape)
+        self.together: dict[tuple[int, int, int], tuple[int, bool]] = {}  # of a task: batch's size, whether it leads
+        self.batches = [0] * plan.batch_sizes
         self.weight = np.zeros(shape, dtype=np.int64)
         self.counter = np.zeros(shape, dtype=np.int64)
 
@@ -115,11 +118,12 @@ class Walk:
             else:
                 u, v = self.uniform(draws.ROUTE, query, stage, shard)
                 chosen = routing.choose(row["policy"], there, seen[shard], 0, query + shard, u, v)
-            decided.append((shard, int(chosen), *self.durations(query, stage, shard, int(chosen), items)))
-        for shard, chosen, alone_ns, service_ns, response_ns in decided:
+            decided.append((shard, int(chosen), items * plan.work[query]))
+        for shard, chosen, items in decided:
             at = query, self.column(stage, shard)
             replica = int(row["first_replica"]) + shard * replicas + chosen
-            self.table.replica[at], self.service[at], self.response[at] = replica, service_ns, response_ns
+            self.items[at], self.table.replica[at] = items, replica
+            alone_ns, self.service[at], self.response[at] = self.durations(query, stage, shard, chosen, items)
             if routing.is_load_aware(row["policy"]):
                 self.weight[at] = alone_ns if row["policy"] == LEAST_WORK else 1
                 self.counter[at] = view + shard * replicas + chosen
@@ -132,7 +136,7 @@ class Walk:
         plan, row = self.plan, self.plan.stages[stage]
         luck, _ = self.uniform(draws.TASK, query, stage, shard)
         work = plan.work[query]
-        alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items * work)
+        alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
         if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
             time = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TIME, luck)
             alone, factor = alone + time * work, 1.0
@@ -159,22 +163,73 @@ class Walk:
     def start(self, now: int, replica: int) -> None:
         if not self.waiting[replica]:
             return
-        workers = int(self.plan.stages[self.waiting[replica][0][1]]["workers"])
-        while self.waiting[replica] and len(self.busy[replica]) < workers:
+        stage = self.waiting[replica][0][1]
+        workers = int(self.plan.stages[stage]["workers"])
+        while len(self.busy[replica]) < workers:
+            tasks = self.first_batch(now, stage, self.waiting[replica])
+            if not tasks:
+                break
             worker = min(set(range(workers)) - set(self.busy[replica]))
-            query, stage, shard = task = self.waiting[replica].pop(0)
-            at = query, self.column(stage, shard)
-            self.busy[replica][worker] = task
-            self.table.worker[at], self.table.start_ns[at] = worker, now
+            self.busy[replica][worker] = tasks
+            del self.waiting[replica][: len(tasks)]
+            for query, _, shard in tasks:
+                at = query, self.column(stage, shard)
+                self.table.worker[at], self.table.start_ns[at] = worker, now
             key = (replica << self.plan.worker_bits) | worker
-            self.push(now + self.service[at], rules.FINISH, key, (replica, worker))
+            self.push(now + self.together_ns(tasks, replica), rules.FINISH, key, (replica, worker))
+        if len(self.busy[replica]) < workers and self.waiting[replica]:
+            query, _, shard = self.waiting[replica][0]
+            due = int(self.table.enqueue_ns[query, self.column(stage, shard)] + self.plan.stages[stage]["max_wait_ns"])
+            self.start_soon(due, replica)
+
+    def first_batch(self, now: int, stage: int, waiting: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """The longest run of tasks from the head on that may go together, if it may go now; else a preferred one."""
+        row = self.plan.stages[stage]
+        if not waiting:
+            return []
+        places = [(query, self.column(stage, shard)) for query, _, shard in waiting]
+        room = 1
+        while room < min(len(waiting), row["max_size"]):
+            if sum(self.items[at] for at in places[: room + 1]) > row["max_items"]:
+                break
+            room += 1
+        waited = now - min(self.table.enqueue_ns[at] for at in places)
+        if waited < row["max_wait_ns"] and room == len(waiting) and room < row["max_size"]:
+            first = int(row["first_preferred"])
+            preferred = self.plan.batch_points[first : first + int(row["preferred"])].tolist()
+            room = int(max((size for size in preferred if size <= room), default=0))
+        return waiting[:room]
+
+    def together_ns(self, tasks: list[tuple[int, int, int]], replica: int) -> int:
+        """How long they take together, on what it says of each."""
+        plan, (query, stage, shard) = self.plan, tasks[0]
+        for number, (other, _, its_shard) in enumerate(tasks):
+            self.together[other, stage, its_shard] = (len(tasks), number == 0)
+        row, at = plan.stages[stage], (query, self.column(stage, shard))
+        if row["max_size"] == 1 and row["sizes"] == 0:
+            return int(self.service[at])
+        items = 0.0
+        for other, _, its_shard in tasks:
+            items += self.items[other, self.column(stage, its_shard)]
+        first = int(row["first_size"])
+        compiled = plan.batch_points[first : first + int(row["sizes"])].tolist()
+        items = min((size for size in compiled if size >= items), default=items)
+        alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
+        luck, _ = self.uniform(draws.TASK, query, stage, shard)
+        factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
+        return int(service.service_ns(alone, plan.machine_factor[replica], factor))
 
     def finish(self, now: int, replica: int, worker: int) -> None:
-        query, stage, shard = self.busy[replica].pop(worker)
-        at = query, self.column(stage, shard)
-        self.table.finish_ns[at] = now
-        key = (query << self.plan.shard_bits) | at[1]
-        self.push(now + self.response[at], rules.ANSWER, key, (query, stage, shard))
+        tasks = self.busy[replica].pop(worker)
+        for query, stage, shard in tasks:
+            at = query, self.column(stage, shard)
+            self.table.finish_ns[at] = now
+            key = (query << self.plan.shard_bits) | at[1]
+            self.push(now + self.response[at], rules.ANSWER, key, (query, stage, shard))
+        row = self.plan.stages[tasks[0][1]]
+        is_measured = any(query >= self.plan.first_measured for query, _, _ in tasks)
+        if is_measured and (row["max_size"] > 1 or row["sizes"] > 0):
+            self.batches[int(row["first_batch"]) + len(tasks) - 1] += 1
         self.start_soon(now, replica)
 
     def answer(self, now: int, query: int, stage: int, shard: int) -> None:
@@ -220,7 +275,9 @@ class Walk:
         for query, column in np.argwhere(done):
             replica = table.replica[query, column]
             columns[0, replica] += 1
-            columns[1, replica] += busy[query, column]
+            stage = int(np.searchsorted(plan.stages["first_shard"], column, side="right")) - 1
+            size, leads = self.together[query, stage, int(column - plan.stages["first_shard"][stage])]
+            columns[1, replica] += busy[query, column] // size + leads * (busy[query, column] % size)
             columns[2, replica] += wait[query, column]
             columns[3, replica] = max(columns[3, replica], wait[query, column])
         completion = self.leave[-1]
@@ -242,6 +299,7 @@ class Walk:
             *columns,
             np.zeros(plan.replicas, dtype=np.int64),
             inside,
+            np.array(self.batches, dtype=np.int64),
             self.rows(),
             0,
         )
@@ -253,8 +311,10 @@ class Walk:
         last = min(plan.window_end_ns, int(plan.arrival_ns[-1]) + plan.drain_ns)
         for replica in range(plan.replicas):
             mine = (table.replica == replica) & (table.start_ns >= 0)
-            finish = np.where(table.finish_ns < 0, last, table.finish_ns)[mine].tolist()
-            steps = sorted([(at, 1) for at in table.start_ns[mine].tolist()] + [(at, -1) for at in finish])
+            finish = np.where(table.finish_ns < 0, last, table.finish_ns)
+            columns = table.start_ns, table.worker, finish
+            served = {tuple(int(of[at]) for of in columns) for at in map(tuple, np.argwhere(mine))}  # each batch once
+            steps = sorted([(at, 1) for at, _, _ in served] + [(at, -1) for _, _, at in served])
             serving, since = 0, plan.window_begin_ns
             for at, step in [*steps, (last, 0)]:
                 until = min(max(at, since), max(last, since))
@@ -271,7 +331,7 @@ class Walk:
             at = query, column
             instants = [int(one[at]) for one in (table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns)]
             state = (SENT, QUEUED, RUNNING, ANSWERING, DONE)[sum(instant >= 0 for instant in instants)]
-            batch = int(instants[1] >= 0)
+            batch, _ = self.together.get((query, stage, shard), (0, False))
             rows.append(
                 (query, stage, shard, 0, batch, int(table.replica[at]), int(table.worker[at]), *instants, state)
             )

@@ -6,6 +6,7 @@ The planner and the tests' hand-made plans come through here, so an engine never
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from simulator.core.plan import (
     I8,
     KEY_BITS,
     NEVER_NS,
+    NONE,
     PLUGGED,
     RANDOM,
     STAGE,
@@ -36,6 +38,8 @@ ABSENT = Law.none()
 #: What the counters of the draws and SimPy's integers can hold.
 MOST_QUERIES = 2**32
 MOST_PLACES = 2**24
+#: A batch that waits a year is a mistake; instants stay far from what int64 can tell.
+MOST_WAIT_NS = 2**55
 
 
 class PlanTooLarge(ValueError):
@@ -52,6 +56,11 @@ class StageParts:
     lost: int = 0
     workers: int = 1
     discipline: int = FIFO  #: of the replicas' queues
+    max_size: int = 1  #: tasks of a batch, at most
+    max_wait_ns: int = 0
+    max_items: float = math.inf  #: effective items of a batch, at most
+    preferred: Sequence[int] = ()  #: sizes of batches that need not wait
+    sizes: Sequence[float] = ()  #: items that a batch is padded to, growing
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -69,6 +78,11 @@ class StageParts:
     merge_ns: int = 0
     merge_per_response_ns: int = 0
     mergers: int = 0
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether a task's service depends on what is served together with it."""
+        return self.max_size > 1 or len(self.sizes) > 0
 
 
 def assemble(
@@ -110,7 +124,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     assert parts, "a plan has at least one stage"
     assert parts[0].candidates.kind, "the first stage states its candidates"
     stages = np.zeros(len(parts), dtype=STAGE)
-    shard = replica = view = knot = 0
+    shard = replica = view = knot = point = batch = 0
     for row, part in zip(stages, parts, strict=True):
         _check(part)
         count = len(part.share)
@@ -121,6 +135,10 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["hashed"], row["keep"] = part.hashed, part.keep
         row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
         row["discipline"] = part.discipline
+        row["max_size"], row["max_wait_ns"], row["max_items"] = part.max_size, part.max_wait_ns, part.max_items
+        row["first_preferred"], row["preferred"] = point, len(part.preferred)
+        row["first_size"], row["sizes"] = point + len(part.preferred), len(part.sizes)
+        row["first_batch"] = batch
         row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
         row["mergers"] = part.mergers
@@ -128,6 +146,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         replica += count * part.replicas
         view += count * part.replicas * part.balancers
         knot += len(part.knots)
+        point += len(part.preferred) + len(part.sizes)
+        batch += part.max_size if part.is_batched else 0
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [law for part in parts for law in (part.candidates, part.time, part.task, part.response, part.machine)]
     table = LawTable.of([*laws, work_law])
@@ -141,6 +161,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot_items=frozen(knots[:, 0]),
         knot_ns=frozen(knots[:, 1]),
         knot_slope=frozen(knots[:, 2]),
+        batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
         rules=tuple(part.rule for part in parts),
         stage_bits=bits_for(len(parts)),
         shard_bits=bits_for(shard),
@@ -157,6 +178,11 @@ def _check(part: StageParts) -> None:
     assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
     assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
+    assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
+    assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
+    assert part.time.kind == NONE or not part.is_batched, "of a batch the time follows from its items"
+    assert all(1 <= size <= part.max_size for size in part.preferred), "a preferred size is one that a batch may have"
+    assert all(one < two for one, two in pairwise((0.0, *part.sizes))), "compiled sizes grow"
 
 
 def complete(
@@ -233,6 +259,6 @@ def check_sizes(system: System, queries: int) -> None:
             )
 
 
-def smallest_plan() -> Plan:
+def smallest_plan(max_size: int = 1) -> Plan:
     """One query at one server: to compile an engine with."""
-    return assemble([StageParts(candidates=ONE)], np.zeros(1, dtype=np.int64))
+    return assemble([StageParts(candidates=ONE, max_size=max_size)], np.zeros(1, dtype=np.int64))

@@ -98,6 +98,7 @@ class Columns:
     longest_wait_ns: I8  #: (replicas,)
     wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody
     window_busy_ns: I8  #: (replicas,) time that workers served anybody inside the window, whoever's task it was
+    batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
 

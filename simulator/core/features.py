@@ -31,6 +31,7 @@ class Feature(Enum):
     LOST_MACHINE = auto()
     WORKERS = auto()  #: a replica serves several tasks at once
     MERGERS = auto()  #: merges queue for a few
+    BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
 
 
 Features = frozenset[Feature]
@@ -87,6 +88,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.LOST_MACHINE: row["lost"] > 0,
         F.WORKERS: row["workers"] > 1,
         F.MERGERS: row["mergers"] > 0,
+        F.BATCHING: bool(plan.is_batched[stage]),
     }
     return frozenset(feature for feature, is_used in uses.items() if is_used)
 

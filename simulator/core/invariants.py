@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from simulator.core import copy_states as copies
 from simulator.core import draws, rules
 from simulator.core.columns import COMPLETE, Columns
 from simulator.core.laws import sampling
-from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.violations import INVARIANTS, Violation
+from simulator.core.plan import NEVER_NS, RESPONSE, ROLES, Plan
+from simulator.core.served import batches, of_batch, queue
+from simulator.core.violations import Rows, Violation, at, violation
 
 
 def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
@@ -21,19 +22,19 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     With a table of tasks also queues and counters. Nothing is yielded of a trace that is right.
     """
     if not np.array_equal(trace.arrival_ns, plan.arrival_ns):
-        yield _violation("I01", {"arrivals": trace.arrival_ns.tolist(), "of the plan": plan.arrival_ns.tolist()})
+        yield violation("I01", {"arrivals": trace.arrival_ns.tolist(), "of the plan": plan.arrival_ns.tolist()})
         return
     if (trace.first_measured, trace.measured) != (plan.first_measured, plan.measured):
         case = {"first measured": trace.first_measured, "measured": trace.measured}
-        yield _violation("I02", {**case, "of the plan": (plan.first_measured, plan.measured)})
+        yield violation("I02", {**case, "of the plan": (plan.first_measured, plan.measured)})
     window_ns, of_plan = (trace.window_begin_ns, trace.window_end_ns), (plan.window_begin_ns, plan.window_end_ns)
     if window_ns != of_plan:
-        yield _violation("I42", {"window_ns": window_ns, "of_the_plan": of_plan})
+        yield violation("I42", {"window_ns": window_ns, "of_the_plan": of_plan})
     watched_ns = max(0, plan.watched_until_ns - plan.window_begin_ns)
     workers = np.repeat(plan.stages["workers"], plan.stages["shards"] * plan.stages["replicas"])
     busy, place = trace.window_busy_ns, {"replica": np.arange(plan.replicas)}
     wrong = (busy < 0) | (busy > workers * watched_ns)
-    yield from _at("I43", wrong, place, window_busy_ns=busy, workers=workers, watched_ns=np.full_like(busy, watched_ns))
+    yield from at("I43", wrong, place, window_busy_ns=busy, workers=workers, watched_ns=np.full_like(busy, watched_ns))
     yield from _funnel(plan, trace)
     for stage in range(len(plan.stages)):
         yield from _instants(trace, stage)
@@ -42,43 +43,28 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
         yield from _task_by_task(plan, trace)
 
 
-def _violation(number: str, case: Mapping[str, Any]) -> Violation:
-    return Violation(number, INVARIANTS[number].words, dict(case))
-
-
-def _at(number: str, broken: Any, where: Mapping[str, Any], **values: Any) -> Iterator[Violation]:
-    """A violation for each True of (n,) ``broken``: its place and the values there, arrays (n,) or the same for all."""
-    for index in np.flatnonzero(broken):
-        yield _violation(number, {name: _value(column, index) for name, column in {**where, **values}.items()})
-
-
-def _value(column: Any, index: Any) -> Any:
-    value = column[index] if isinstance(column, np.ndarray) else column
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost."""
     query = {"query": np.arange(plan.queries)}
     complete, left = trace.outcome == COMPLETE, trace.completion_ns >= 0
-    yield from _at("I03", complete != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
+    yield from at("I03", complete != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
     if plan.drain_ns == NEVER_NS:
-        yield from _at("I04", ~complete, query, outcome=trace.outcome)
+        yield from at("I04", ~complete, query, outcome=trace.outcome)
     for stage in range(1, len(plan.stages)):
         candidates, leave_ns = trace.candidates[stage], trace.leave_ns[stage - 1]
         entered = (candidates >= 0) != (leave_ns >= 0)
-        yield from _at("I05", entered, {**query, "stage": stage}, candidates=candidates, left_before_ns=leave_ns)
-    yield from _at("I06", trace.candidates[0] < 0, query, candidates=trace.candidates[0])
+        yield from at("I05", entered, {**query, "stage": stage}, candidates=candidates, left_before_ns=leave_ns)
+    yield from at("I06", trace.candidates[0] < 0, query, candidates=trace.candidates[0])
 
 
 def _instants(trace: Columns, stage: int) -> Iterator[Violation]:
     """A stage is entered, closes and is left, in this order."""
     enter, close, leave = trace.enter_ns[stage], trace.close_ns[stage], trace.leave_ns[stage]
     where = {"query": np.arange(len(enter)), "stage": stage}
-    yield from _at("I07", (close >= 0) & (close < enter), where, enter_ns=enter, close_ns=close)
-    yield from _at("I08", (leave >= 0) & ((leave < close) | (close < 0)), where, close_ns=close, leave_ns=leave)
+    yield from at("I07", (close >= 0) & (close < enter), where, enter_ns=enter, close_ns=close)
+    yield from at("I08", (leave >= 0) & ((leave < close) | (close < 0)), where, close_ns=close, leave_ns=leave)
     candidates = trace.candidates[stage]
-    yield from _at("I09", (candidates >= 0) != (enter >= 0), where, candidates=candidates, enter_ns=enter)
+    yield from at("I09", (candidates >= 0) != (enter >= 0), where, candidates=candidates, enter_ns=enter)
 
 
 def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
@@ -89,23 +75,23 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
     close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
     closed = close >= 0
-    yield from _at("I10", closed != (shard >= 0), where, close_ns=close, critical_shard=shard)
-    yield from _at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
+    yield from at("I10", closed != (shard >= 0), where, close_ns=close, critical_shard=shard)
+    yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
     expected = trace.enter_ns[stage] + row["request_ns"] + shard * row["send_ns"]
-    yield from _at("I40", closed & (enqueue != expected), where, enqueue_ns=enqueue, expected_ns=expected)
+    yield from at("I40", closed & (enqueue != expected), where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
     drawn = np.full(plan.queries, -1)
     for query in np.flatnonzero(closed & (shard >= 0)):
         drawn[query] = _response_ns(plan, stage, int(query), int(shard[query]))
-    yield from _at("I12", closed & (response != drawn), where, response_ns=response, response_drawn_ns=drawn)
+    yield from at("I12", closed & (response != drawn), where, response_ns=response, response_drawn_ns=drawn)
     service = trace.critical_service_ns[stage]
-    yield from _at("I13", closed & (service < 1), where, service_ns=service)
+    yield from at("I13", closed & (service < 1), where, service_ns=service)
     merge_ns, merged = rules.merge_ns(plan.stages, stage, int(row["shards"])), leave - close
     wrong = merged < merge_ns if row["mergers"] else merged != merge_ns
-    yield from _at("I14", (leave >= 0) & wrong, where, merged_in_ns=merged, merge_ns=int(merge_ns))
+    yield from at("I14", (leave >= 0) & wrong, where, merged_in_ns=merged, merge_ns=int(merge_ns))
     total, most = trace.answer_sum_ns[stage], row["shards"] * (close - trace.enter_ns[stage])
-    yield from _at("I15", closed & (total > most), where, answer_sum_ns=total, at_most_ns=most)
+    yield from at("I15", closed & (total > most), where, answer_sum_ns=total, at_most_ns=most)
 
 
 def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
@@ -116,32 +102,6 @@ def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
-
-
-class Rows(NamedTuple):
-    """Tasks that were sent, a row each; columns (n,)."""
-
-    query: I8
-    stage: I8
-    shard: I8
-    replica: I8
-    worker: I8
-    enqueue_ns: I8
-    start_ns: I8
-    finish_ns: I8
-    answer_ns: I8
-    copy: I8
-    batch: I8
-    state: I8
-
-    def some(self, mask: Any) -> Rows:
-        """Those under a mask."""
-        return Rows(*(column[mask] for column in self))
-
-    @property
-    def place(self) -> dict[str, I8]:
-        """What each is a task of."""
-        return {"query": self.query, "stage": self.stage, "shard": self.shard}
 
 
 def _rows(trace: Columns) -> Rows:
@@ -161,10 +121,11 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
     workers = np.repeat(plan.stages["workers"], plan.stages["shards"] * plan.stages["replicas"])
     for replica in range(plan.replicas):
         mine = tasks.some((tasks.replica == replica) & (tasks.enqueue_ns >= 0))
-        yield from _queue(mine, int(workers[replica]), replica)
+        yield from queue(mine, int(workers[replica]), replica)
+        yield from batches(plan, mine, replica)
     yield from _counters(plan, trace, tasks)
     place = {"replica": np.arange(plan.replicas)}
-    yield from _at("I38", trace.wasted_ns != 0, place, wasted_ns=trace.wasted_ns)
+    yield from at("I38", trace.wasted_ns != 0, place, wasted_ns=trace.wasted_ns)
 
 
 #: Instants of a copy, in order, and what happens to it then.
@@ -190,22 +151,22 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     names = np.stack((tasks.query, tasks.stage, tasks.shard, tasks.copy))
     again = np.zeros(len(rank), dtype=bool)
     again[1:] = (names[:, 1:] == names[:, :-1]).all(axis=0)
-    yield from _at("I37", (rank != np.arange(len(rank))) | again, tasks.place, copy=tasks.copy)
+    yield from at("I37", (rank != np.arange(len(rank))) | again, tasks.place, copy=tasks.copy)
     state, known = tasks.state, (tasks.state >= 0) & (tasks.state < len(copies.STATES))
     instants = {name: getattr(tasks, name) for name in INSTANTS}
     reached = sum((instant >= 0).astype(np.int64) << bit for bit, instant in enumerate(instants.values()))
     is_started = tasks.start_ns >= 0
     wrong = ~known | ~_histories()[np.where(known, state, 0), reached]
-    wrong |= (tasks.batch != is_started) | ((tasks.worker >= 0) != is_started)
-    yield from _at("I36", wrong, tasks.place, state=state, batch=tasks.batch, worker=tasks.worker, **instants)
+    wrong |= ((tasks.batch > 0) != is_started) | (tasks.batch < 0) | ((tasks.worker >= 0) != is_started)
+    yield from at("I36", wrong, tasks.place, state=state, batch=tasks.batch, worker=tasks.worker, **instants)
     if plan.drain_ns == NEVER_NS:
-        yield from _at("I41", ~np.isin(state, copies.FINAL), tasks.place, state=state)
+        yield from at("I41", ~np.isin(state, copies.FINAL), tasks.place, state=state)
     sent = np.zeros((len(plan.stages), plan.queries), dtype=np.int64)
     np.add.at(sent, (tasks.stage, tasks.query), tasks.copy == 0)
     for stage, row in enumerate(plan.stages):
         where = {"query": np.arange(plan.queries), "stage": stage}
         expected = np.where(trace.candidates[stage] >= 0, row["shards"], 0)
-        yield from _at("I39", sent[stage] != expected, where, copies=sent[stage], shards=expected)
+        yield from at("I39", sent[stage] != expected, where, copies=sent[stage], shards=expected)
 
 
 def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
@@ -214,13 +175,13 @@ def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viola
     enter, place = trace.enter_ns[stage][tasks.query], tasks.place
     enqueue, start, finish, answer = tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns
     expected, there = enter + row["request_ns"] + tasks.shard * row["send_ns"], enqueue >= 0
-    yield from _at("I16", there & (enqueue != expected), place, enqueue_ns=enqueue, expected_ns=expected)
-    yield from _at("I17", there & (enter < 0), place, enqueue_ns=enqueue)
+    yield from at("I16", there & (enqueue != expected), place, enqueue_ns=enqueue, expected_ns=expected)
+    yield from at("I17", there & (enter < 0), place, enqueue_ns=enqueue)
     early = (start >= 0) & ((start < enqueue) | ~there)
-    yield from _at("I18", early, place, enqueue_ns=enqueue, start_ns=start)
-    yield from _at("I19", (finish >= 0) & ((finish <= start) | (start < 0)), place, start_ns=start, finish_ns=finish)
+    yield from at("I18", early, place, enqueue_ns=enqueue, start_ns=start)
+    yield from at("I19", (finish >= 0) & ((finish <= start) | (start < 0)), place, start_ns=start, finish_ns=finish)
     early = (answer >= 0) & ((answer < finish) | (finish < 0))
-    yield from _at("I20", early, place, finish_ns=finish, answer_ns=answer)
+    yield from at("I20", early, place, finish_ns=finish, answer_ns=answer)
 
 
 def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
@@ -232,9 +193,9 @@ def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[
     np.maximum.at(last, tasks.query, tasks.answer_ns)
     np.add.at(total, tasks.query, tasks.answer_ns - trace.enter_ns[stage][tasks.query])
     shards, recorded = int(plan.stages[stage]["shards"]), trace.answer_sum_ns[stage]
-    yield from _at("I21", closed & (answers < shards), where, answers=answers, shards=shards)
-    yield from _at("I22", closed & (last != close), where, last_answer_ns=last, close_ns=close)
-    yield from _at("I23", closed & (total != recorded), where, sum_ns=total, answer_sum_ns=recorded)
+    yield from at("I21", closed & (answers < shards), where, answers=answers, shards=shards)
+    yield from at("I22", closed & (last != close), where, last_answer_ns=last, close_ns=close)
+    yield from at("I23", closed & (total != recorded), where, sum_ns=total, answer_sum_ns=recorded)
     critical = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
     for name, column, of_task in (
         ("enqueue", trace.critical_enqueue_ns, critical.enqueue_ns),
@@ -243,7 +204,7 @@ def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[
         ("answer", trace.close_ns, critical.answer_ns),
     ):
         kept = column[stage][critical.query]
-        yield from _at("I35", kept != of_task, critical.place, of=name, recorded_ns=kept, of_task_ns=of_task)
+        yield from at("I35", kept != of_task, critical.place, of=name, recorded_ns=kept, of_task_ns=of_task)
 
 
 def _routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
@@ -252,45 +213,31 @@ def _routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
     index = tasks.replica - (row["first_replica"] + tasks.shard * row["replicas"])
     is_less = (tasks.shard >= row["first_lost"]) & (tasks.shard < row["first_lost"] + row["lost"])
     there = row["replicas"] - is_less
-    yield from _at("I24", (index < 0) | (index >= there), tasks.place, index=index, replicas=there)
+    yield from at("I24", (index < 0) | (index >= there), tasks.place, index=index, replicas=there)
     if row["by_query"]:
         first = np.zeros(plan.queries, dtype=np.int64)
         first[tasks.query[::-1]] = index[::-1]
         expected = first[tasks.query]
-        yield from _at("I25", index != expected, tasks.place, index=index, of_the_first_shard=expected)
-
-
-def _queue(tasks: Rows, workers: int, replica: int) -> Iterator[Violation]:
-    """At a replica: first come first served, never idle while a task waits, a worker serves one task at a time."""
-    place = {**tasks.place, "replica": replica}
-    enqueue, start, worker = tasks.enqueue_ns, tasks.start_ns, tasks.worker
-    end = np.where(tasks.finish_ns < 0, np.iinfo(np.int64).max, tasks.finish_ns)
-    started = np.flatnonzero(start >= 0)
-    order = started[np.argsort(enqueue[started], kind="stable")]
-    broken = np.zeros((5, len(start)), dtype=bool)
-    broken[0, order[1:]] = np.diff(start[order]) < 0
-    if len(started):
-        broken[1] = (start < 0) & (enqueue < enqueue[started].max())
-    for task in started:
-        under_way = (start >= 0) & (start <= start[task]) & (end > start[task])
-        same = under_way & (worker == worker[task])
-        same[task] = False
-        just_before = (start >= 0) & (start < start[task]) & (end >= start[task])
-        broken[2, task] = under_way.sum() > workers
-        broken[3, task] = same.any()
-        broken[4, task] = start[task] > enqueue[task] and just_before.sum() < workers
-    for number, each in zip(("I26", "I27", "I28", "I29", "I30"), broken, strict=True):
-        yield from _at(number, each, place, enqueue_ns=enqueue, start_ns=start, worker=worker)
-    outside = (start >= 0) & ((worker < 0) | (worker >= workers))
-    yield from _at("I31", outside, place, worker=worker, workers=workers)
+        yield from at("I25", index != expected, tasks.place, index=index, of_the_first_shard=expected)
 
 
 def _counters(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     """Counters of replicas are sums over the finished tasks of measured queries."""
     inside = (tasks.replica >= 0) & (tasks.replica < plan.replicas)  # else I24 is broken
     done = tasks.some((tasks.finish_ns >= 0) & (tasks.query >= plan.first_measured) & inside)
-    busy, wait = done.finish_ns - done.start_ns, done.start_ns - done.enqueue_ns
-    started = tasks.some((tasks.start_ns >= 0) & (tasks.replica >= 0) & (tasks.replica < plan.replicas))
+    wait = done.start_ns - done.enqueue_ns
+    started = tasks.some(((tasks.start_ns >= 0) | (tasks.finish_ns >= 0)) & inside)
+    of, heads = of_batch(started)
+    is_done, count = (started.finish_ns >= 0) & (started.query >= plan.first_measured), np.bincount(of)
+    whole, rest = np.divmod(started.finish_ns - started.start_ns, count[of])
+    busy = (whole + np.where(heads[of] == np.arange(len(of)), rest, 0))[is_done]
+    sizes = np.zeros(plan.batch_sizes, dtype=np.int64)
+    for batch in np.unique(of[is_done & plan.is_batched[started.stage]]):
+        row = plan.stages[started.stage[heads[batch]]]
+        sizes[row["first_batch"] + min(count[batch], row["max_size"]) - 1] += 1
+    yield from at("I47", trace.batches != sizes, {"place": np.arange(len(sizes))}, batches=trace.batches, found=sizes)
+    started = started.some(heads)  # each batch keeps a worker busy once
+    started = started.some(started.start_ns >= 0)
     ends = np.where(started.finish_ns < 0, plan.watched_until_ns, started.finish_ns)
     served = np.minimum(ends, plan.watched_until_ns) - np.maximum(started.start_ns, plan.window_begin_ns)
     inside_ns = np.zeros(plan.replicas, dtype=np.int64)
@@ -305,5 +252,5 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     ):
         expected, counted = np.zeros(plan.replicas, dtype=np.int64), getattr(trace, name)
         put.at(expected, done.replica, values)
-        yield from _at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
-    yield from _at("I44", counted_ns != inside_ns, place, counted=counted_ns, of_its_tasks=inside_ns)
+        yield from at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
+    yield from at("I44", counted_ns != inside_ns, place, counted=counted_ns, of_its_tasks=inside_ns)

@@ -76,6 +76,14 @@ STAGE = np.dtype(
         ("merge_per_response_ns", np.int64),
         ("mergers", np.int64),  # 0: merging is a mere delay
         ("discipline", np.int64),  # of the replicas' queues
+        ("max_size", np.int64),  # tasks that a worker serves at once, at most; 1: no batches
+        ("max_wait_ns", np.int64),  # after which those that wait are a batch
+        ("max_items", np.float64),  # effective items of a batch, at most; inf: any
+        ("first_preferred", np.int64),  # of this stage's preferred sizes (tasks) in batch_points; and how many
+        ("preferred", np.int64),
+        ("first_size", np.int64),  # of its compiled sizes (items), growing; and how many; 0: a batch costs its items
+        ("sizes", np.int64),
+        ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
     ]
 )
@@ -121,6 +129,7 @@ class System:
     knot_items: F8  #: (all knots,) first knot of each stage is at 0
     knot_ns: F8  #: (all knots,) time alone at the knot, overhead included
     knot_slope: F8  #: (all knots,) ns an item from this knot to the next, and beyond the last
+    batch_points: F8  #: (preferred and compiled sizes of all stages,)
     rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
     stage_bits: int  #: widths of the packed event keys, checked by the planner
     shard_bits: int
@@ -143,6 +152,16 @@ class System:
     def replicas(self) -> int:
         """Number of replicas over all stages and shards."""
         return int((self.stages["shards"] * self.stages["replicas"]).sum())
+
+    @property
+    def batch_sizes(self) -> int:
+        """Number of sizes that batches may have, over all stages that make some."""
+        return int(self.stages["max_size"][self.is_batched].sum())
+
+    @property
+    def is_batched(self) -> NDArray[np.bool_]:
+        """(stages,) whether a task's service depends on what is served together with it."""
+        return (self.stages["max_size"] > 1) | (self.stages["sizes"] > 0)
 
     @property
     def views(self) -> int:

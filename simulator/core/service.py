@@ -5,10 +5,11 @@ are the same to the bit, for luck has names.
 """
 
 from simulator.core import draws, rules
+from simulator.core.batching import padded
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.laws import sampling
 from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
-from simulator.core.work import FACTOR, LUCK, RESPONDING, draw_block
+from simulator.core.work import FACTOR, LUCK, RESPONDING, cost_ns, draw_block
 
 
 @formula
@@ -72,6 +73,12 @@ def draw_one(
     return sampling.quantile(laws, parts, points, row, u)
 
 
+@passage
+def batch_ns(stages: Rows, knot_items: F8, knot_ns: F8, knot_slope: F8, points: F8, stage: int, items: float) -> float:
+    """Time alone of a batch of so many effective items in all, float64 ns; ``points``: ``batch_points``."""
+    return cost_ns(stages, knot_items, knot_ns, knot_slope, stage, padded(stages, points, stage, items))
+
+
 @formula
 def service_of(
     run: Rows,
@@ -85,7 +92,10 @@ def service_of(
     replica: int,
     alone_ns: float,
 ) -> int:
-    """Service time in ns of a batch of one at its start; ``replica``: index among all."""
+    """Service time in ns of what takes ``alone_ns`` alone, at its start, with the luck of this task.
+
+    ``replica``: index among all.
+    """
     factor = same_factor(laws, stage)
     if has_own_factor(laws, stage):
         factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard)

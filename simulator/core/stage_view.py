@@ -80,6 +80,38 @@ class StageView:
         return self._number("mergers")
 
     @property
+    def is_batched(self) -> bool:
+        """Whether a task's service depends on what is served together with it."""
+        return bool(self.plan.is_batched[self.index])
+
+    @property
+    def max_size(self) -> int:
+        """Tasks that a worker serves at once, at most."""
+        return self._number("max_size")
+
+    @property
+    def max_items(self) -> float:
+        """Effective items of a batch, at most."""
+        return float(self.plan.stages[self.index]["max_items"])
+
+    @property
+    def max_wait_ns(self) -> int:
+        """After which those that wait are a batch."""
+        return self._number("max_wait_ns")
+
+    @property
+    def preferred(self) -> tuple[int, ...]:
+        """Sizes of batches that need not wait."""
+        first = self._number("first_preferred")
+        return tuple(int(size) for size in self.plan.batch_points[first : first + self._number("preferred")])
+
+    @property
+    def batch_slice(self) -> slice:
+        """Its counts of batches by size among those of all stages; none where it makes no batches."""
+        first = self._number("first_batch")
+        return slice(first, first + self.max_size * self.is_batched)
+
+    @property
     def shard_slice(self) -> slice:
         """The stage's shards among all shards of the funnel."""
         first = self._number("first_shard")

@@ -55,5 +55,5 @@ COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("tas
 COUNTERS = ("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "wasted_ns", "window_busy_ns")
 #: And those with one value a run.
 WINDOW = ("window_begin_ns", "window_end_ns")
-NOT_SAVED = ("first_measured", "measured", "stage_outcome")
+NOT_SAVED = ("first_measured", "measured", "stage_outcome", "batches")
 QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *WINDOW, *NOT_SAVED))

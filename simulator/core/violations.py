@@ -4,9 +4,15 @@ A row of ``INVARIANTS`` is all there is of an invariant but its check (``core/in
 tests go by the table.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from simulator.core.plan import I8
 
 
 class Invariant(NamedTuple):
@@ -48,9 +54,9 @@ INVARIANTS = {
         Invariant("I25", "S6", "by query, one index serves all shards"),
         Invariant("I26", "S3", "first come, first served"),
         Invariant("I27", "S3", "nobody overtakes those who still wait"),
-        Invariant("I28", "S3", "no more tasks at once than workers"),
-        Invariant("I29", "S3", "a worker serves one task at a time"),
-        Invariant("I30", "S3", "nobody waits while a worker is idle"),
+        Invariant("I28", "S3", "no more batches at once than workers"),
+        Invariant("I29", "S3", "a worker serves one batch at a time"),
+        Invariant("I30", "S3", "no batch that is ready waits while a worker is idle"),
         Invariant("I31", "S3", "the worker is one of the replica's"),
         Invariant("I32", "S5", "the tasks of a replica are counted"),
         Invariant("I33", "S5", "busy and waiting times are summed"),
@@ -65,6 +71,9 @@ INVARIANTS = {
         Invariant("I42", "S1", "the window is the plan's"),
         Invariant("I43", "S5", "workers are never busier than the window is long"),
         Invariant("I44", "S5", "busy time inside the window is that of all tasks, whoever's"),
+        Invariant("I45", "S3", "tasks that are served together start and finish together, as many as they say"),
+        Invariant("I46", "S3", "a batch is full, of a preferred size, or has waited long enough"),
+        Invariant("I47", "S5", "batches are counted by their size"),
     )
 }
 
@@ -84,3 +93,45 @@ class Violation:
     def __str__(self) -> str:
         """One line."""
         return f"{self.number}: {self.words} ({self.place()})"
+
+
+def violation(number: str, case: Mapping[str, Any]) -> Violation:
+    """Of this number."""
+    return Violation(number, INVARIANTS[number].words, dict(case))
+
+
+def at(number: str, broken: Any, where: Mapping[str, Any], **values: Any) -> Iterator[Violation]:
+    """A violation for each True of (n,) ``broken``: its place and the values there, arrays (n,) or the same for all."""
+    for index in np.flatnonzero(broken):
+        yield violation(number, {name: _value(column, index) for name, column in {**where, **values}.items()})
+
+
+def _value(column: Any, index: Any) -> Any:
+    value = column[index] if isinstance(column, np.ndarray) else column
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class Rows(NamedTuple):
+    """Tasks that were sent, a row each; columns (n,)."""
+
+    query: I8
+    stage: I8
+    shard: I8
+    replica: I8
+    worker: I8
+    enqueue_ns: I8
+    start_ns: I8
+    finish_ns: I8
+    answer_ns: I8
+    copy: I8
+    batch: I8
+    state: I8
+
+    def some(self, mask: Any) -> Rows:
+        """Those under a mask."""
+        return Rows(*(column[mask] for column in self))
+
+    @property
+    def place(self) -> dict[str, I8]:
+        """What each is a task of."""
+        return {"query": self.query, "stage": self.stage, "shard": self.shard}

@@ -6,15 +6,17 @@ j % shards.
 """
 
 from simulator.core import draws, rules
+from simulator.core.batching import is_batched
 from simulator.core.jit import kernel, passage
 from simulator.core.laws import sampling
 from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME, Rows
 from simulator.core.split import part
 
 #: Rows of scratch, (REALS, tasks of a block) float64: uniforms; the time alone in ns; the task factor; and, with an
-#: entry a query, the candidates that the stage before was given, and those scored here.
-LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED = range(6)
-REALS = 6
+#: entry a query, the candidates that the stage before was given, and those scored here. And the effective items of each
+#: task, where batches are made.
+LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED, ITEMS = range(7)
+REALS = 7
 
 #: Rows of what goes with a block, (WHOLES, tasks) int64. Of each task: its query and place, the names of its luck;
 #: replica within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of
@@ -134,7 +136,7 @@ def work_of_block(
     reals: F8,
     wholes: I8,
 ) -> None:
-    """Fill SCORED and ALONE of a block of queries.
+    """Fill SCORED and ALONE of a block of queries, and ITEMS where batches are made.
 
     Parameters
     ----------
@@ -161,6 +163,9 @@ def work_of_block(
             items = alone_ns[here : here + shards]
             fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
             factor = factors[min(wholes[WHO, i], last_factor)]
+            if is_batched(stages, stage):
+                for shard in range(shards):
+                    reals[ITEMS, here + shard] = items[shard] * factor
             for shard in range(shards):
                 items[shard] = cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items[shard] * factor)
     if is_timed:

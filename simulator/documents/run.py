@@ -67,10 +67,26 @@ class Mergers(TypedDict):
     demand: float  #: work of the load's mean rate over what they can do, by arithmetic; may exceed 1
 
 
+class OfSize(TypedDict):
+    """Batches of one size."""
+
+    size: int  #: tasks
+    share: float  #: of all batches
+
+
+class Batches(TypedDict):
+    """The batches of a stage that served a measured query, over all replications."""
+
+    count: int  #: of them
+    mean_size: parts.Interval  #: tasks a batch; null where none was served
+    sizes: list[OfSize]  #: those that there were, growing
+
+
 class Merging(TypedDict, total=False):
-    """What a stage has where mergers queue."""
+    """What a stage has where mergers queue, or tasks are served in batches."""
 
     mergers: Mergers  #: its mergers
+    batches: Batches  #: its batches
 
 
 class Stage(Merging):

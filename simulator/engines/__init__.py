@@ -91,7 +91,7 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
 
         plan = assemble.smallest_plan()
         reference.compile_routing(plan)  # first: where the other part is compiled at once, it comes to this last
-        reference.simulate(plan)
+        reference.simulate(assemble.smallest_plan(max_size=2))
         compiled.simulate(plan, event_by_event=[0])
 
     jit.compiled_once(compile_all, say, jit.EVENTS)

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from simulator.models import CostModel
 from simulator.models.base import seconds_of
 from simulator.planner.load import work_law
 from simulator.scenario import Scenario, Stage
+from simulator.scenario.batching import Batching
 from simulator.scenario.machines import lost_shards
 from simulator.scenario.stage import Routing
 
@@ -72,7 +74,20 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         merge_ns=ns(stage.merge.time_s),
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
+        **_batching(stage.batching),
     )
+
+
+def _batching(batching: Batching | None) -> dict[str, Any]:
+    if batching is None:
+        return {}
+    return {
+        "max_size": batching.max_size,
+        "max_wait_ns": ns(batching.max_wait_s),
+        "max_items": math.inf if batching.max_items is None else float(batching.max_items),
+        "preferred": batching.preferred,
+        "sizes": [float(size) for size in batching.sizes],
+    }
 
 
 def _policy(stage_routing: Routing) -> int:

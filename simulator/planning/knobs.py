@@ -68,6 +68,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         narrower = _narrower(f"{path}.model.law", stage["model"]["law"])
         if narrower is not None:
             yield Knob(f"{name}: spread of times", *narrower)
+    if "batching" in stage:
+        yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if stage["merge"]["workers"]:
         now = int(stage["merge"]["workers"])
         yield Knob(f"{name}: mergers", f"{now} -> {now + 1}", ((f"{path}.merge.workers", now + 1),))
@@ -76,6 +78,17 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         sets = tuple((where, _text(value)) for where, value in parts if value is not None)
         if sets:
             yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
+
+
+def _of_batches(name: str, path: str, batching: Mapping[str, Any]) -> Iterator[Knob]:
+    """Larger batches, unless what is compiled holds no more, and a shorter wait for them."""
+    now = int(batching["max_size"])
+    if not batching.get("sizes"):
+        more = max(now + 1, round(now * (1 + CHANGE)))
+        yield Knob(f"{name} size", f"{now:,} -> {more:,}", ((f"{path}.max_size", more),))
+    shorter = _scaled(batching["max_wait"], 1 - CHANGE)
+    if shorter is not None:
+        yield Knob(f"{name} wait", f"{batching['max_wait']} -> {shorter}", ((f"{path}.max_wait", shorter),))
 
 
 #: What an item costs, by the key that says it.

@@ -13,7 +13,16 @@ _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 
 def run_table(result: run.Run, width: int | None = None, color: bool = False) -> str:
     """A result (``Result.to_dict``) as text: latency, stages, objectives, theory, notes."""
-    shown: list[Any] = [*_head(result), "", _latency(result), "", _stages(result), "", _critical(result)]
+    shown: list[Any] = [
+        *_head(result),
+        "",
+        _latency(result),
+        "",
+        _stages(result),
+        *_batches(result),
+        "",
+        _critical(result),
+    ]
     if result["slos"]:
         shown += [
             "",
@@ -87,6 +96,20 @@ def _stages(result: run.Run) -> Any:
             rows.append([name, str(mergers["count"]), "", "", "", "", service, used, "", demand])
     columns = ["stage", "shards x replicas x workers", "candidates", "latency", tail, "task wait", "task service"]
     return text.table([*columns, "utilisation", "hottest", "demand"], rows)
+
+
+def _batches(result: run.Run) -> list[str]:
+    """A line for each stage that serves several tasks at once: how many, and how often one alone and the most."""
+    lines = []
+    for stage in result["stages"]:
+        if "batches" not in stage or not stage["batches"]["sizes"]:
+            continue
+        sizes = stage["batches"]["sizes"]
+        ends = [sizes[0], sizes[-1]] if len(sizes) > 1 else sizes
+        shares = ", ".join(f"{end['size']} in {text.ratio(end['share'])}" for end in ends)
+        mean = text.number(stage["batches"]["mean_size"]["value"])
+        lines.append(f"{stage['name']} serves {mean} tasks at once on average: {shares} of its batches")
+    return lines
 
 
 def _critical(result: run.Run) -> Any:

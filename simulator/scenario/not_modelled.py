@@ -4,7 +4,6 @@
 _NAMES = {
     "retrying": "retries retry max_retries retry_policy backoff",
     "timing out": "timeout timeouts time_out deadline deadlines cancel cancellation",
-    "batching": "batch batching batch_size max_batch max_batch_size batch_timeout max_wait",
     "hedging": "hedge hedging hedged hedges backup_requests tied_requests speculative",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",

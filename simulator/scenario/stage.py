@@ -15,6 +15,7 @@ from simulator.models import CostModel, Hardware
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
 from simulator.scenario import fields
+from simulator.scenario.batching import Batching
 from simulator.scenario.hardware import Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
@@ -107,6 +108,7 @@ class Stage(fields.Part):
     variability: Variability = Variability()
     network: Network = Network()
     merge: Merge = Merge()
+    batching: Batching | None = None
     routing: Annotated[
         Routing,
         BeforeValidator(lambda value: {"policy": value} if isinstance(value, str) else value),
@@ -137,6 +139,7 @@ class Stage(fields.Part):
         if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
+        yield from self._batching_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
             message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
             yield ("bytes_per_candidate",), message
@@ -147,6 +150,23 @@ class Stage(fields.Part):
                 yield ("lost_machine",), f"there are {self.machines} machines, counted from 0, got {self.lost_machine}"
             elif self.replicas == 1:
                 yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
+
+    def _batching_contradictions(self) -> Iterable[fields.Contradiction]:
+        """A batch takes as long as its items do, and what is compiled for sizes takes every batch."""
+        batching = self.batching
+        if batching is None:
+            return
+        if self.model.has_law():
+            yield (
+                ("batching",),
+                "a law of times does not say how long several tasks take: use a model that counts items",
+            )
+        counts = None if self.candidates is None else self.candidates.law
+        if batching.sizes and counts is not None and counts.is_constant():
+            items, largest = batching.largest_items(counts.mean() * max(self.shares)), batching.sizes[-1]
+            if items > largest * (1 + 1e-9):
+                cure = "add a size, or limit max_items"
+                yield ("batching", "sizes"), f"the largest takes {shortest(largest)} items of {items:g}: {cure}"
 
     @property
     def shards(self) -> int:

@@ -16,7 +16,7 @@ from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout, are_shared, arrivals_mark
-from simulator.stats.window import Mergers, Within, completed_in, count_completed, is_within, merging_ns
+from simulator.stats.window import Within, batches, completed_in, count_completed, is_within, mergers
 from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
 
 S_PER_NS = 1e-9
@@ -169,6 +169,7 @@ class StageFigures:
     hottest: float | None  #: utilisation of the replica that was busiest over all replications
     demand: tuple[float, float]  #: mean over replicas and of the busiest, by arithmetic; may exceed 1
     mergers: run.Mergers | None  #: None: merging is a mere delay
+    batches: run.Batches | None  #: None: tasks are served one by one
     hottest_shard: int
     hottest_replica: int
     candidates_in: Interval
@@ -178,6 +179,8 @@ class StageFigures:
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
         merging: run.Merging = {} if self.mergers is None else {"mergers": self.mergers}
+        if self.batches is not None:
+            merging["batches"] = self.batches
         return {
             **merging,
             "name": self.name,
@@ -242,7 +245,8 @@ def stage_figures(
         latency=latency,
         utilisation=used,
         demand=demand,
-        mergers=mergers(pool, stage),
+        mergers=mergers(pool.traces, pool.windows_s(), stage),
+        batches=batches(pool.traces, stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
@@ -273,18 +277,6 @@ def hottest_of(busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD) -> tuple
 def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """As ``hottest_of``, of a stage."""
     return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers, ahead)
-
-
-def mergers(pool: Pool, stage: StageView) -> run.Mergers | None:
-    """What the mergers of a stage did and were asked for; None where merging is a mere delay."""
-    own, count = Mergers.of(stage), stage.mergers
-    if not count:
-        return None
-    busy_s = np.array([merging_ns(trace, own) for trace in pool.traces]) * S_PER_NS
-    used = ratio_interval(busy_s, pool.windows_s() * count).within_0_and_1()
-    service_s = own.takes_ns * S_PER_NS
-    demand = stage.plan.rate_per_s * service_s / count
-    return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
 
 
 def _durations(stage: int, shards: int) -> dict[str, Column]:

@@ -1,5 +1,6 @@
-"""What is counted inside the window of a run: completions, and the busy time of mergers."""
+"""What is counted of a run: completions, the busy time of mergers, and how many tasks were served at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,11 @@ from simulator.core.plan import F8
 from simulator.core.rules import merge_ns
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
+from simulator.documents import run
+from simulator.stats.means import ratio_interval
 from simulator.stats.share import BLOCKS
+
+S_PER_NS = 1e-9
 
 #: A latency in ns, and whether it may be reached.
 Within = tuple[int, bool]
@@ -74,3 +79,34 @@ def merging_ns(trace: Trace, mergers: Mergers) -> int:
     until_ns = min(trace.window_end_ns, int(trace.arrival_ns[-1]) + mergers.drain_ns)
     served_ns = np.minimum(starts_ns + takes_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)
     return int(np.maximum(served_ns, 0).sum())
+
+
+def mergers(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Mergers | None:
+    """What the mergers of a stage did and were asked for; None where merging is a mere delay.
+
+    ``windows_s``: (replications,) length of the window of each.
+    """
+    own, count = Mergers.of(stage), stage.mergers
+    if not count:
+        return None
+    busy_s = np.array([merging_ns(trace, own) for trace in traces]) * S_PER_NS
+    used = ratio_interval(busy_s, windows_s * count).within_0_and_1()
+    service_s = own.takes_ns * S_PER_NS
+    demand = stage.plan.rate_per_s * service_s / count
+    return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
+
+
+def batches(traces: Sequence[Trace], stage: StageView) -> run.Batches | None:
+    """How many tasks were served together; None where each is served alone."""
+    if not stage.is_batched:
+        return None
+    seen = np.array([trace.batches[stage.batch_slice] for trace in traces])  # (replications, sizes)
+    size = np.arange(1, stage.max_size + 1)
+    mean = ratio_interval(seen @ size, seen.sum(axis=1))
+    count, of_size = int(seen.sum()), seen.sum(axis=0)
+    shares: list[run.OfSize] = [
+        {"size": int(tasks), "share": float(number / count)}
+        for tasks, number in zip(size, of_size, strict=True)
+        if number > 0
+    ]
+    return {"count": count, "mean_size": mean.to_dict(), "sizes": shares}

@@ -32,6 +32,9 @@ ERLANG: Features = EXPONENTIAL | {F.WORKERS}
 #: Mean wait in GI/M/1: whoever chooses among replicas does not leave the gaps as they are.
 KENDALL: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS}
 
+#: Waits for a server of batches of any size at the same exponential time.
+BULK: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS, F.BATCHING}
+
 #: Latency in an empty system, and where it is the same for every query.
 ZERO_LOAD: Features = frozenset(
     {
@@ -39,7 +42,7 @@ ZERO_LOAD: Features = frozenset(
         *OF_NO_MATTER,
         *THINNED,
         *SURROUNDED,
-        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS),
+        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING),
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.

@@ -89,6 +89,8 @@ def _lockstep(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
 def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     """The first stage sees Poisson arrivals: each of its replicas is an M/G/1 queue if its tasks do not choose."""
     stage = stages[0]
+    if stage.is_batched:
+        return _bulk(plan, stages)
     if stage.replicas > 1 and stage.policy != RANDOM:
         return []  # who gets a task depends on who got the one before
     if stage.workers > 1:
@@ -184,6 +186,27 @@ def _exponential(plan: Plan, stages: list[PaperStage], rate_per_s: float) -> lis
             lower_s = math.fsum(1 / (k / mean_s - rate_per_s) for k in range(1, stage.shards + 1))
             lower = "queues that drain one by one bound a fork and join from below (Varki et al., in Thomasian, 2014)"
             predictions.append(Prediction("mean", place, fixed_s + lower_s, LOWER, lower, is_testable))
+    return predictions
+
+
+def _bulk(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
+    """M/M[1,b]/1 in the first stage: whatever waits, up to b tasks, is served at once in the same exponential time."""
+    stage = stages[0]
+    costs = {stage.cost_s(shard, tasks=tasks) for shard in range(stage.shards) for tasks in (1, stage.max_size)}
+    is_plain = stage.max_wait_ns == 0 and math.isinf(stage.max_items) and len(costs) == 1
+    if not stage.features <= claims.BULK or not is_plain or not stage.is_exponential():
+        return []
+    mean_s = costs.pop() * float(stage.machine_factor[0, 0])
+    queue = queues.BulkService(plan.rate_per_s, mean_s, stage.max_size)
+    law = "M/M[1,b]/1 (Bailey, 1954; Chaudhry and Templeton, 1983, chapter 4)"
+    fixed_s, is_testable = _plain_network_s(stage), _is_testable(stage)
+    predictions = [Prediction("wait", 0, queue.mean_wait_s, EXACT, law, is_testable)]
+    if stage.shards == 1 and fixed_s is not None:
+        for place in [0, None] if len(stages) == 1 else [0]:
+            predictions.append(Prediction("mean", place, fixed_s + queue.mean_wait_s + mean_s, EXACT, law, is_testable))
+            for percent in PERCENTS:
+                value_s = fixed_s + queue.sojourn_quantile(percent / 100)
+                predictions.append(Prediction(f"p{percent:g}", place, value_s, EXACT, law, is_testable))
     return predictions
 
 

@@ -11,7 +11,7 @@ from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
 from simulator.theory.peak import Peak
-from simulator.theory.stages import PaperStage, mean_services_s, stages_of
+from simulator.theory.stages import PaperStage, busy_services_s, mean_services_s, stages_of
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -203,8 +203,11 @@ def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variab
 
 
 def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
-    """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held."""
-    service_s = mean_services_s(stage)[:, None] * stage.machine_factor
+    """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held.
+
+    Where tasks are served in batches it is that of full ones: the least that the load takes.
+    """
+    service_s = busy_services_s(stage)[:, None] * stage.machine_factor
     is_left = stage.is_left
     if stage.policy in (RANDOM, ROUND_ROBIN):
         return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)

@@ -141,3 +141,44 @@ def gamma_m1_sojourn_s(rate_per_s: float, mean_s: float, cv: float) -> float:
         if step < 1e-15:
             break
     return mean_s / (1 - sigma)
+
+
+class BulkService:
+    """M/M[1,b]/1: a server takes all that wait, b at most, for an exponential time that does not depend on how many.
+
+    While it serves, n wait with a chance in proportion to r**n, r the root in (0, 1) of
+    mu r**(b + 1) - (lambda + mu) r + lambda = 0 (Bailey, 1954; Chaudhry and Templeton, A First Course in Bulk Queues,
+    1983, chapter 4). So the batches ahead of an arrival are geometric, and its wait is exponential if there is one.
+
+    >>> queue = BulkService(3.2, 1.0, 4)
+    >>> round(queue.mean_wait_s, 6), round(queue.sojourn_quantile(0.99), 6)
+    (3.180619, 16.152688)
+    """
+
+    def __init__(self, rate_per_s: float, mean_s: float, most: int) -> None:
+        offered = rate_per_s * mean_s
+
+        def excess(r: float) -> float:
+            """Above 0 below the root: the polynomial without its root at 1, which is offered less r + ... + r**b."""
+            return offered - r * (1 - r**most) / (1 - r) if r < 1 else offered - most
+
+        root = 1.0 - bisect(lambda left: float(excess(1 - left) > 0), 1.0, 0.5)
+        busy = 1 / (1 - root)
+        self.waits = busy / (1 / offered + busy)  #: chance that an arrival waits
+        self.mean_s = mean_s
+        self.wait_s = mean_s / (1 - root**most)  #: mean of a wait that is one
+
+    @property
+    def mean_wait_s(self) -> float:
+        """Mean wait of a task."""
+        return self.waits * self.wait_s
+
+    def sojourn_later(self, time_s: float) -> float:
+        """Chance that a task takes longer, wait and service together."""
+        service = math.exp(-time_s / self.mean_s)
+        both = (self.wait_s * math.exp(-time_s / self.wait_s) - self.mean_s * service) / (self.wait_s - self.mean_s)
+        return (1 - self.waits) * service + self.waits * both
+
+    def sojourn_quantile(self, p: float) -> float:
+        """Quantile of wait and service together."""
+        return bisect(lambda time_s: 1 - self.sojourn_later(time_s), p, self.wait_s)

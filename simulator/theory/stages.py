@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from simulator.core import rules
+from simulator.core.batching import padded
 from simulator.core.features import Features, features_of
 from simulator.core.laws import Law, LawTable, exponential
 from simulator.core.plan import CANDIDATES, CONSTANT, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
@@ -103,12 +104,34 @@ class PaperStage(StageView):
         """Whether a task's time is a law's besides the cost of its items: a sum with such a part."""
         return self.is_timed and self.depends_on_items
 
-    def cost_s(self, shard: int, work: float = 1.0) -> float:
-        """Cost of the mean number of candidates."""
+    def cost_s(self, shard: int, work: float = 1.0, tasks: int = 1) -> float:
+        """Cost of the mean number of candidates; of so many tasks together."""
         plan = self.plan
-        items = self.candidates * float(self.share[shard]) * work
+        items = padded(plan.stages, plan.batch_points, self.index, self._items(shard) * work * tasks)
         cost_ns = task_cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, self.index, items)
         return float(cost_ns) * S_PER_NS
+
+    def _items(self, shard: int) -> float:
+        return self.candidates * float(self.share[shard])
+
+    def full_batch(self, shard: int) -> int:
+        """Tasks of a batch when many wait, at the mean number of candidates and the mean work."""
+        items = self._items(shard) * self.work.mean()
+        fitting = self.max_items / items if items > 0 else math.inf
+        return max(1, min(self.max_size, math.floor(min(fitting, self.max_size))))
+
+    def busy_service_s(self, shard: int) -> float:
+        """Mean time that a task takes of a worker at factor 1, when many wait: its part of a full batch."""
+        if not self.is_batched:
+            return self.mean_service_s(shard)
+        tasks = self.full_batch(shard)
+        return self.cost_s(shard, self.work.mean(), tasks) * self.spread().mean() / tasks
+
+    @property
+    def alone_wait_s(self) -> float:
+        """How long a task waits for others that do not come."""
+        is_ready = self.max_size == 1 or 1 in self.preferred
+        return 0.0 if is_ready else float(self.max_wait_ns) * S_PER_NS
 
     def alone_s(self, shard: int, work: float = 1.0) -> float:
         """Time alone of a task at the mean number of candidates, at factor 1 and the mean of a ``time`` law."""
@@ -202,9 +225,9 @@ class PaperStage(StageView):
         return np.asarray(rounded * S_PER_NS, dtype=np.float64)
 
     def offsets_s(self) -> F8:
-        """(shards,) request latency of each shard, sending included."""
+        """(shards,) from entering the stage to the start at each shard, in an empty system: network, and batching."""
         sent_ns = np.arange(self.shards, dtype=np.float64) * float(self.send_ns)
-        return np.asarray((float(self.request_ns) + sent_ns) * S_PER_NS, dtype=np.float64)
+        return np.asarray((float(self.request_ns) + sent_ns) * S_PER_NS + self.alone_wait_s, dtype=np.float64)
 
     def response(self) -> Law:
         """Response latency in seconds."""
@@ -232,8 +255,13 @@ def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:
 
 
 def mean_services_s(stage: PaperStage) -> F8:
-    """(shards,) mean service time of each shard at factor 1."""
+    """(shards,) mean service time of each shard at factor 1; of a task alone, where tasks are served in batches."""
     return np.array(_by_share(stage, stage.mean_service_s))
+
+
+def busy_services_s(stage: PaperStage) -> F8:
+    """(shards,) mean time that a task takes of a worker of each shard at factor 1, when many wait."""
+    return np.array(_by_share(stage, stage.busy_service_s))
 
 
 def stages_of(plan: Plan) -> list[PaperStage]:

@@ -26,6 +26,7 @@ AGREE, WALK, LISTS = "sample_paths.engines_agree", "sample_paths.walks_agree", "
 HOLD = "sample_paths.invariants_hold"
 STALE, SHORT = "sample_paths.what_is_stale_does_not_happen", "sample_paths.shortcuts_agree"
 REFERENCE, NOTES = "engines/reference/model.py", "engines/reference/recorder.py"
+QUEUE, BATCHING = "engines/reference/queue.py", "core/batching.py"
 AHEAD, PASSES, WIDE, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "wide", "lockstep"))
 ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
     f"engines/compiled/on_{name}.py" for name in ("dispatch", "enqueue", "start", "finish", "answer")
@@ -38,9 +39,9 @@ ENGINES = (
     Mutant(
         "last come, first served",
         "S3",
-        REFERENCE,
-        "self.given[worker].give(self.queue.popleft())",
-        "self.given[worker].give(self.queue.pop())",
+        QUEUE,
+        "self.waiting.popleft()",
+        "self.waiting.pop()",
         HOLD,
     ),
     Mutant(
@@ -95,16 +96,16 @@ ENGINES = (
         "the free worker of highest index, in the reference engine",
         "E6",
         REFERENCE,
-        "worker = heappop(self.free)",
-        "worker = self.free.pop(self.free.index(max(self.free)))",
+        "heappop(self.free)",
+        "self.free.pop(self.free.index(max(self.free)))",
         LISTS,
     ),
     Mutant(
         "waiting counted from the arrival",
         "S5",
         REFERENCE,
-        "record.finish(copy.gather.query, self.index, wait_ns, service_ns)",
-        "record.finish(copy.gather.query, self.index, copy.start_ns - copy.gather.enter_ns, service_ns)",
+        "record.finish(copy.gather.query, self.index, wait_ns, busy_ns)",
+        "record.finish(copy.gather.query, self.index, copy.start_ns - copy.gather.enter_ns, busy_ns)",
         HOLD,
     ),
     Mutant("warm-up counted", "S5", NOTES, "if query >= self.first_measured:", "if True:", HOLD),
@@ -1175,6 +1176,78 @@ ROOMS = (
         AGREE,
     ),
     Mutant(
+        "a batch that is full waits for its time",
+        "S3",
+        BATCHING,
+        'is_full = fitting == stages[stage]["max_size"] or fitting < waiting',
+        "is_full = fitting < waiting",
+        HOLD,
+    ),
+    Mutant(
+        "a batch goes before its time",
+        "S3",
+        BATCHING,
+        'now - oldest_ns >= stages[stage]["max_wait_ns"]',
+        'now - oldest_ns + 1 >= stages[stage]["max_wait_ns"]',
+        HOLD,
+    ),
+    Mutant(
+        "one task too many in a batch",
+        "S3",
+        BATCHING,
+        'count < stages[stage]["max_size"]',
+        'count <= stages[stage]["max_size"]',
+        HOLD,
+    ),
+    Mutant(
+        "no size is preferred",
+        "E1",
+        QUEUE,
+        "points = self.plan.batch_points",
+        "points = self.plan.batch_points * 0 + 99",
+        AGREE,
+    ),
+    Mutant(
+        "a batch has the luck of its last",
+        "E1",
+        REFERENCE,
+        "model, plan, head = self.model, self.model.plan, batch[0]",
+        "model, plan, head = self.model, self.model.plan, batch[-1]",
+        AGREE,
+    ),
+    Mutant(
+        "every task of a batch is busy for all of it",
+        "S5",
+        BATCHING,
+        "return service_ns // count + (service_ns % count if is_head else 0)",
+        "return service_ns",
+        HOLD,
+    ),
+    Mutant(
+        "what is left over of a batch is nobody's",
+        "S5",
+        BATCHING,
+        "(service_ns % count if is_head else 0)",
+        "0",
+        HOLD,
+    ),
+    Mutant(
+        "a timer is not set where one has run out",
+        "E1",
+        ON_START,
+        '        replicas[at]["timer_ns"] = -1\n    while',
+        '        replicas[at]["timer_ns"] = now\n    while',
+        AGREE,
+    ),
+    Mutant(
+        "batches of warm-up are counted",
+        "S5",
+        NOTES,
+        "if self.plan.is_batched[stage] and query >= self.first_measured:",
+        "if self.plan.is_batched[stage]:",
+        HOLD,
+    ),
+    Mutant(
         "a stage takes those who may still be overtaken",
         "E1",
         AHEAD,
@@ -1210,8 +1283,8 @@ ROOMS = (
         "all of a block have the work of its first query",
         "E1",
         WORK,
-        "            factor = factors[min(wholes[WHO, i], last_factor)]\n            for shard",
-        "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            for shard",
+        "            factor = factors[min(wholes[WHO, i], last_factor)]\n            if is_batched",
+        "            factor = factors[min(wholes[WHO, 0], last_factor)]\n            if is_batched",
         AGREE,
     ),
     Mutant(

@@ -11,7 +11,7 @@ from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import fill_loads, is_load_aware, route, view_of
 from simulator.core.service import has_own_factor, same_factor
-from simulator.core.work import ALONE, FACTOR, LOAD, REPLICA, RESPONDING, SCORED, WHO
+from simulator.core.work import ALONE, FACTOR, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.passes import prepare
@@ -123,6 +123,7 @@ def on_dispatch(
         replica = stages[stage]["first_replica"] + local
         row = new_copy(clock, copies, kept, query, stage, shard, replica)
         copies[row]["alone_ns"] = luck[ALONE, task]
+        copies[row]["items"] = luck[ITEMS, task]
         copies[row]["factor"] = luck[FACTOR, task] if is_own else same
         copies[row]["response_ns"] = whole[RESPONDING, task]
         copies[row]["counter"] = view + local

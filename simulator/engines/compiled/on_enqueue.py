@@ -12,7 +12,8 @@ from simulator.engines.compiled.records import T_ENQUEUE, Kept
 @passage
 def start_soon(clock: Rows, events: Rows, replicas: Rows, at: int, now: int) -> None:
     """At the end of this instant, start what may start at a replica. Once an instant is enough."""
-    if replicas[at]["free"] > 0 and replicas[at]["head"] >= 0 and replicas[at]["is_starting"] == 0:
+    is_to_start = replicas[at]["is_starting"] == 0 and replicas[at]["timer_ns"] != now
+    if replicas[at]["free"] > 0 and replicas[at]["head"] >= 0 and is_to_start:
         replicas[at]["is_starting"] = 1
         happen(clock, events, now, rules.START, at, at, records.NO_COPY)
 
@@ -30,4 +31,5 @@ def on_enqueue(clock: Rows, events: Rows, copies: Rows, replicas: Rows, kept: Ke
     else:
         copies[replicas[at]["tail"]]["next"] = row
     replicas[at]["tail"] = row
+    replicas[at]["waiting"] += 1
     start_soon(clock, events, replicas, at, now)

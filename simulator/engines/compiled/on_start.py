@@ -1,13 +1,65 @@
-"""The end of an instant at a replica: while a worker is free and a task waits, it is taken."""
+"""The end of an instant at a replica: while a worker is free and a batch is ready, it is taken."""
 
 from simulator.core import copy_states, rules
+from simulator.core.batching import fits, is_batched, ready
 from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
-from simulator.core.service import service_ns
+from simulator.core.service import batch_ns, service_ns
+from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.recorder import count_part
 from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Given, Kept
+
+
+@passage
+def ready_at(given: Given, copies: Rows, replicas: Rows, at: int, stage: int, now: int) -> int:
+    """How many of the first in the queue make a batch that is ready; 0: none is."""
+    waiting, row = replicas[at]["waiting"], replicas[at]["head"]
+    if not is_batched(given.stages, stage):
+        return min(1, waiting)  # type: ignore[no-any-return]
+    fitting, items = 0, 0.0
+    oldest_ns = copies[row]["enqueue_ns"]
+    while row >= 0 and fits(given.stages, stage, fitting, items, copies[row]["items"]):
+        fitting += 1
+        items += copies[row]["items"]
+        row = copies[row]["next"]
+    return ready(given.stages, given.batch_points, stage, waiting, fitting, oldest_ns, now)
+
+
+@passage
+def start_batch(
+    given: Given, kept: Kept, copies: Rows, replicas: Rows, at: int, stage: int, worker: int, count: int, now: int
+) -> float:
+    """Take so many tasks from the head of the queue, linked as they were; returns the effective items of all."""
+    items, row, last = 0.0, replicas[at]["head"], -1
+    for _ in range(count):
+        step(copies, kept, row, copy_states.STARTED)
+        copies[row]["start_ns"] = now
+        copies[row]["worker"] = worker
+        if kept.table.shape[1] > 0:
+            kept.table[T_START, copies[row]["table"]] = now
+            kept.table[T_WORKER, copies[row]["table"]] = worker
+            kept.table[T_BATCH, copies[row]["table"]] = count
+        items += copies[row]["items"]
+        last, row = row, copies[row]["next"]
+    copies[last]["next"] = -1
+    replicas[at]["head"] = row
+    replicas[at]["waiting"] -= count
+    return items
+
+
+@passage
+def is_inside(given: Given, copies: Rows, head: int, finish_ns: int) -> bool:
+    """Whether all tasks of a batch are of measured queries, and it is served wholly inside the window."""
+    if finish_ns > given.run[0]["watched_until_ns"]:
+        return False
+    row = head
+    while row >= 0:
+        if copies[row]["query"] < given.run[0]["first_measured"]:
+            return False
+        row = copies[row]["next"]
+    return True
 
 
 @passage
@@ -22,37 +74,46 @@ def on_start(
     at: int,
     now: int,
 ) -> bool:
-    """The free worker of lowest index takes the first in the queue, again and again.
+    """The free worker of lowest index takes the first batch in the queue, again and again.
 
-    How long it takes is decided now. Returns whether int64 can tell when it ends.
+    How long it takes is decided now. What is not ready is looked at again when it has waited long enough. Returns
+    whether int64 can tell when it ends.
     """
     stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
     replicas[at]["is_starting"] = 0
+    if replicas[at]["timer_ns"] == now:
+        replicas[at]["timer_ns"] = -1
     while replicas[at]["free"] > 0 and replicas[at]["head"] >= 0:
-        row = replicas[at]["head"]
-        replicas[at]["head"] = copies[row]["next"]
-        copies[row]["next"] = -1
-        stage = copies[row]["stage"]
+        head = replicas[at]["head"]
+        stage = copies[head]["stage"]
+        count = ready_at(given, copies, replicas, at, stage, now)
+        if count == 0:
+            if replicas[at]["timer_ns"] < 0:
+                due_ns = copies[head]["enqueue_ns"] + stages[stage]["max_wait_ns"]
+                if end_ns == NEVER_NS and due_ns >= NEVER_NS:
+                    return False
+                if due_ns <= end_ns:
+                    replicas[at]["timer_ns"] = due_ns
+                    happen(clock, events, due_ns, rules.START, at, at, records.NO_COPY)
+            break
         first = given.modes[stage]["first_worker"]
         first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
         worker = 0
         while serving[first + worker] >= 0:
             worker += 1
-        serving[first + worker] = row
+        serving[first + worker] = head
         replicas[at]["free"] -= 1
-        step(copies, kept, row, copy_states.STARTED)
-        copies[row]["start_ns"] = now
-        copies[row]["worker"] = worker
-        if kept.table.shape[1] > 0:
-            kept.table[T_START, copies[row]["table"]] = now
-            kept.table[T_WORKER, copies[row]["table"]] = worker
-            kept.table[T_BATCH, copies[row]["table"]] = 1
-        finish_ns = now + service_ns(copies[row]["alone_ns"], given.machine_factor[at], copies[row]["factor"])
+        items = start_batch(given, kept, copies, replicas, at, stage, worker, count, now)
+        alone_ns = copies[head]["alone_ns"]
+        if is_batched(stages, stage):
+            costs = given.knot_items, given.knot_ns, given.knot_slope
+            alone_ns = batch_ns(stages, costs[0], costs[1], costs[2], given.batch_points, stage, items)
+        finish_ns = now + service_ns(alone_ns, given.machine_factor[at], copies[head]["factor"])
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
-        if copies[row]["query"] < run[0]["first_measured"] or finish_ns > run[0]["watched_until_ns"]:
+        if not is_inside(given, copies, head, finish_ns):
             count_part(kept.counters, run, at, now, finish_ns)
         if finish_ns <= end_ns:
             key = (at << run[0]["worker_bits"]) | worker
-            happen(clock, events, finish_ns, rules.FINISH, key, row, copies[row]["generation"])
+            happen(clock, events, finish_ns, rules.FINISH, key, head, copies[head]["generation"])
     return True

@@ -24,6 +24,7 @@ class Given(NamedTuple):
     knot_items: F8
     knot_ns: F8
     knot_slope: F8
+    batch_points: F8
     machine_factor: F8
     arrival_ns: I8
     entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order
@@ -41,6 +42,7 @@ class Kept(NamedTuple):
     critical_shard: NDArray[np.int32]  #: (stages, queries)
     outcome: NDArray[np.int8]  #: (queries,)
     counters: I8  #: (COUNTERS, replicas)
+    batches: I8  #: (sizes of batches,)
     table: I8  #: (columns of Tasks, copies); none unless asked for
 
 
@@ -129,6 +131,7 @@ COPY = np.dtype(
         ("worker", np.int32),
         ("generation", np.int64),
         ("alone_ns", np.float64),
+        ("items", np.float64),  # effective ones, where batches are made
         ("factor", np.float64),  # its luck, of service and response: drawn with many others, used when its time comes
         ("response_ns", np.int64),
         ("counter", np.int64),  # where and how much it is outstanding
@@ -137,12 +140,21 @@ COPY = np.dtype(
         ("start_ns", np.int64),
         ("finish_ns", np.int64),
         ("table", np.int64),  # its row there
-        ("next", np.int64),  # behind it in the queue, or in the list of unused rows
+        ("next", np.int64),  # behind it in the queue or in its batch, or in the list of unused rows
     ]
 )
 
-#: A replica: its queue, its free workers, and whether it starts tasks at the end of this instant.
-REPLICA = np.dtype([("head", np.int64), ("tail", np.int64), ("free", np.int64), ("is_starting", np.int64)])
+#: A replica: its queue, its free workers, and when it starts tasks.
+REPLICA = np.dtype(
+    [
+        ("head", np.int64),
+        ("tail", np.int64),
+        ("waiting", np.int64),  # tasks in the queue
+        ("free", np.int64),
+        ("is_starting", np.int64),  # 1: at the end of this instant
+        ("timer_ns", np.int64),  # when what waits is looked at again; -1: not
+    ]
+)
 
 #: The answers of a query in its stage, while they come in; ``missing``: shards.
 GATHER = np.dtype([("missing", np.int64)])

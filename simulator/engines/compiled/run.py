@@ -60,7 +60,7 @@ class Run:
         most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
-            *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.machine_factor, plan.arrival_ns),
+            *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.batch_points, plan.machine_factor, plan.arrival_ns),
             *(NOBODY, NOBODY, plan.work, self._modes(tasks), self.lockstep.lanes),
         )
         self.kept = self._kept(tasks)
@@ -90,15 +90,15 @@ class Run:
         self.looks_ahead = False
         self.given = self.given._replace(entering=entering, entering_ns=entering_ns)
         self.clock["cursor"] = 0
-        # a dispatch adds an enqueue a shard, a start a finish a worker; any event may add two besides
-        most = int(max(row["shards"].max(), row["workers"].max()))
+        # a dispatch adds an enqueue a shard, a start a finish a worker, a finish an answer a task; and two besides
+        most = int(max(row["shards"].max(), row["workers"].max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
         self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
         self.copies = np.zeros(0, dtype=records.COPY)
         self.replicas = np.zeros(plan.replicas, dtype=records.REPLICA)
         self.serving = np.full(self.workers, -1, dtype=np.int64)
         self.gathers = np.zeros(plan.queries, dtype=records.GATHER)
-        self.replicas["head"] = self.replicas["tail"] = -1
+        self.replicas["head"] = self.replicas["tail"] = self.replicas["timer_ns"] = -1
         self.replicas["free"] = np.repeat(row["workers"], row["shards"] * row["replicas"])
         self._more_copies()
 
@@ -134,6 +134,7 @@ class Run:
             critical_shard=critical_shard,
             outcome=np.zeros(queries, dtype=np.int8),
             counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
+            batches=np.zeros(plan.batch_sizes, dtype=np.int64),
             table=np.full((records.TABLE, queries * plan.shards * tasks), -1, dtype=np.int64),
         )
 
@@ -250,6 +251,7 @@ class Run:
             longest_wait_ns=longest_wait_ns,
             wasted_ns=np.zeros_like(busy_ns),
             window_busy_ns=inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns),
+            batches=kept.batches,
             task_table=Tasks.sorted(kept.table[:, : int(self.clock["copies"][0])]) if kept.table.size else None,
             events=int(self.clock["events"][0]),
         )

@@ -1,7 +1,8 @@
 """The reference engine's story: what a query, a stage and a replica do, as SimPy processes. Read this file first.
 
 A *query* is a process: it arrives and, stage by stage, sends a task to one replica of every shard, waits for the last
-answer, and merges. A replica is a FIFO queue before one or more *workers*, each a process that serves task after task.
+answer, and merges. A replica is a queue before one or more *workers*, each a process that serves batch after batch; a
+batch is of one task, unless the stage says otherwise (``queue``).
 Between the two, plain callbacks carry a copy of a task along: enqueued, started, answered; the steps it may take stand
 in one table (``copy_states``).
 
@@ -22,14 +23,16 @@ import numpy as np
 import simpy
 
 from simulator.core import copy_states, rules
+from simulator.core.batching import part_of
 from simulator.core.calling import Calls
 from simulator.core.plan import NEVER_NS, Plan
 from simulator.core.routing import is_load_aware, route_of_query
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
-from simulator.core.service import response_of, service_of
+from simulator.core.service import batch_ns, response_of, service_of
 from simulator.core.trace import Trace
-from simulator.core.work import ALONE, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
+from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
+from simulator.engines.reference.queue import Queue
 from simulator.engines.reference.recorder import Recorder
 
 Process = Generator[simpy.Event, Any, None]
@@ -116,7 +119,8 @@ class Stage:
         self.is_load_aware = bool(is_load_aware(row["policy"]))
         first = int(row["first_replica"])
         count = self.shards * self.replicas_per_shard
-        self.replicas = [Replica(model, first + i, int(row["workers"])) for i in range(count)]
+        self.replicas = [Replica(model, index, first + i, int(row["workers"])) for i in range(count)]
+        self.is_batched = bool(plan.is_batched[index])
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
@@ -132,11 +136,12 @@ class Stage:
         candidates, view = self.decide(gather.query, previous)
         model.record.enter(self.index, gather.query, candidates)
         loads = self.wholes[LOAD].tolist()
-        sent = zip(self.wholes[REPLICA, : self.shards].tolist(), self.reals[ALONE].tolist(), strict=True)
-        for shard, (chosen, alone_ns) in enumerate(sent):
+        how_much = self.reals[[ALONE, ITEMS]].tolist()
+        sent = zip(self.wholes[REPLICA, : self.shards].tolist(), *how_much, strict=True)
+        for shard, (chosen, alone_ns, items) in enumerate(sent):
             local = shard * self.replicas_per_shard + chosen
             replica = self.replicas[local]
-            copy = Copy(gather, shard, replica, alone_ns)
+            copy = Copy(gather, shard, replica, alone_ns, items)
             if model.copies is not None:
                 model.copies.append(copy)
             if self.is_load_aware:
@@ -148,7 +153,7 @@ class Stage:
         return candidates
 
     def decide(self, query: int, previous: float) -> tuple[float, int]:
-        """How much and whom, for all shards: ALONE, REPLICA and LOAD; returns candidates and the balancer's view."""
+        """How much and whom, for all shards, into scratch; returns candidates and the balancer's view."""
         model, plan = self.model, self.model.plan
         laws = plan.laws, plan.law_parts, plan.law_points
         self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = query, previous
@@ -163,12 +168,19 @@ class Stage:
         model.calls.check()
         return float(self.reals[SCORED, 0]), int(view)
 
-    def service_ns(self, copy: Copy) -> int:
-        """How long a task takes that starts now."""
-        model, plan = self.model, self.model.plan
+    def service_ns(self, batch: list[Copy]) -> int:
+        """How long the tasks take that start now: that of all their items together, with the luck of the first."""
+        model, plan, head = self.model, self.model.plan, batch[0]
+        alone_ns = head.alone_ns
+        if self.is_batched:
+            costs = plan.knot_items, plan.knot_ns, plan.knot_slope
+            items = 0.0
+            for copy in batch:
+                items += copy.items
+            alone_ns = batch_ns(plan.stages, *costs, plan.batch_points, self.index, items)
         return service_of(
             *(model.run_row, plan.laws, plan.law_parts, plan.law_points, plan.machine_factor),
-            *(self.index, copy.gather.query, copy.shard, copy.replica.index, copy.alone_ns),
+            *(self.index, head.gather.query, head.shard, head.replica.index, alone_ns),
         )
 
     def response_ns(self, copy: Copy) -> int:
@@ -229,15 +241,17 @@ class Copy:
     """One query's work at one shard, sent to one replica."""
 
     __slots__ = (
-        *("alone_ns", "answer_ns", "counter", "enqueue_ns", "finish_ns", "gather", "load", "replica"),
-        *("shard", "start_ns", "state", "worker"),
+        *("alone_ns", "answer_ns", "batch", "counter", "enqueue_ns", "finish_ns", "gather", "items", "load"),
+        *("replica", "shard", "start_ns", "state", "worker"),
     )
 
-    def __init__(self, gather: Gather, shard: int, replica: Replica, alone_ns: float) -> None:
+    def __init__(self, gather: Gather, shard: int, replica: Replica, alone_ns: float, items: float) -> None:
         self.gather = gather
         self.shard = shard
         self.replica = replica
         self.alone_ns = alone_ns
+        self.items = items
+        self.batch = 0  # tasks that are served together
         self.state = copy_states.SENT
         self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
         self.counter: int  # where and how much it is outstanding, if the routing looks at that
@@ -252,20 +266,21 @@ class Copy:
         return self.enqueue_ns, self.start_ns - self.enqueue_ns, self.finish_ns - self.start_ns
 
     def row(self) -> tuple[int, ...]:
-        """Its row in the table of tasks: of the first copy, in a batch of one."""
-        whose = (self.gather.query, self.gather.stage.index, self.shard, 0, int(self.start_ns >= 0), self.replica.index)
+        """Its row in the table of tasks: of the first copy."""
+        whose = (self.gather.query, self.gather.stage.index, self.shard, 0, self.batch, self.replica.index)
         return *whose, self.worker, self.enqueue_ns, self.start_ns, self.finish_ns, self.answer_ns, self.state
 
 
 class Replica:
-    """A FIFO queue before one or more workers."""
+    """A queue before one or more workers."""
 
-    def __init__(self, model: Model, index: int, workers: int) -> None:
+    def __init__(self, model: Model, stage: int, index: int, workers: int) -> None:
         self.model = model
         self.index = index
-        self.queue: deque[Copy] = deque()
+        self.queue: Queue[Copy] = Queue(model.plan, stage)
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
+        self.timer_ns = -1  # when what waits is looked at again; -1: not
         self.given = [Handover(model.clock) for _ in range(workers)]
         for worker in range(workers):
             model.clock.process(self.serve(worker))
@@ -275,7 +290,7 @@ class Replica:
         copy: Copy = at._value
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now
-        self.queue.append(copy)
+        self.queue.join(copy)
         self.start_soon()
 
     def start_soon(self) -> None:
@@ -285,31 +300,40 @@ class Replica:
             At(self.model.clock, self.model.clock.now, START, self.index, self.start)
 
     def start(self, _: At) -> None:
-        """While a worker is free and a task waits, the free worker of lowest index takes the first in the queue."""
+        """While a worker is free and a batch is ready, the free worker of lowest index takes the first in the queue."""
+        now = self.model.clock.now
         self.is_starting = False
-        while self.free and self.queue:
-            worker = heappop(self.free)
-            self.given[worker].give(self.queue.popleft())
+        if self.timer_ns == now:
+            self.timer_ns = -1
+        while self.free and (batch := self.queue.take(now)):
+            self.given[heappop(self.free)].give(batch)
+        if self.free and self.queue and self.timer_ns < 0:
+            self.timer_ns = self.queue.due_ns()
+            At(self.model.clock, self.timer_ns, START, self.index, self.start)
 
     def serve(self, worker: int) -> Process:
-        """A worker's life: take a task, serve it, send its answer on its way."""
+        """A worker's life: take a batch of tasks, serve them, send their answers on their way."""
         clock, record = self.model.clock, self.model.record
         shard_bits = self.model.plan.shard_bits
         key = (self.index << self.model.plan.worker_bits) | worker
         given = self.given[worker]
         while True:
-            copy: Copy = yield given
-            stage = copy.gather.stage
-            copy.step(copy_states.STARTED)
-            copy.worker, copy.start_ns = worker, clock.now
-            service_ns = stage.service_ns(copy)
+            batch: list[Copy] = yield given
+            stage, count = batch[0].gather.stage, len(batch)
+            for copy in batch:
+                copy.step(copy_states.STARTED)
+                copy.worker, copy.start_ns, copy.batch = worker, clock.now, count
+            service_ns = stage.service_ns(batch)
             record.start(self.index, clock.now, service_ns)
             yield At(clock, clock.now + service_ns, FINISH, key)
-            copy.step(copy_states.FINISHED)
-            copy.finish_ns = clock.now
             heappush(self.free, worker)
-            _, wait_ns, _ = copy.times()
-            record.finish(copy.gather.query, self.index, wait_ns, service_ns)
-            answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
-            At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)
+            record.batch(stage.index, max(copy.gather.query for copy in batch), count)
+            for copy in batch:
+                copy.step(copy_states.FINISHED)
+                copy.finish_ns = clock.now
+                _, wait_ns, _ = copy.times()
+                busy_ns = part_of(service_ns, count, copy is batch[0])
+                record.finish(copy.gather.query, self.index, wait_ns, busy_ns)
+                answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
+                At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)
             self.start_soon()

@@ -37,6 +37,7 @@ class Recorder:
         self.waiting_ns = [0] * plan.replicas
         self.longest_wait_ns = [0] * plan.replicas
         self.window_busy_ns = [0] * plan.replicas
+        self.batches = np.zeros(plan.batch_sizes, dtype=np.int64)
 
     def enter(self, stage: int, query: int, candidates: float) -> None:
         """A query enters a stage."""
@@ -47,6 +48,11 @@ class Recorder:
         served_ns = min(now + service_ns, self.until_ns) - max(now, self.begin_ns)
         if served_ns > 0:
             self.window_busy_ns[replica] += served_ns
+
+    def batch(self, stage: int, query: int, count: int) -> None:
+        """So many tasks were served together; ``query``: the last of theirs."""
+        if self.plan.is_batched[stage] and query >= self.first_measured:
+            self.batches[self.plan.stages[stage]["first_batch"] + count - 1] += 1
 
     def finish(self, query: int, replica: int, wait_ns: int, service_ns: int) -> None:
         """A task's service is finished."""
@@ -107,6 +113,7 @@ class Recorder:
             longest_wait_ns=longest_wait_ns,
             wasted_ns=np.zeros_like(busy_ns),
             window_busy_ns=window_busy_ns,
+            batches=self.batches,
             task_table=None if copies is None else Tasks.sorted(np.array(copies, dtype=np.int64).T),
             events=events,
         )

@@ -50,6 +50,8 @@ def parts_of(plan: Plan) -> list[StageParts]:
             plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
         )
         given: dict[str, Any] = {"share": plan.share[shards].tolist(), "knots": list(points), **laws}
+        given["preferred"] = [int(size) for size in plan.batch_points[_span(row, "first_preferred", "preferred")]]
+        given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
         flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
@@ -126,6 +128,7 @@ def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> Stage
         response=_values(part.response, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
         request_ns=part.request_ns * times,
         send_ns=part.send_ns * times,
+        max_wait_ns=part.max_wait_ns * times,
         merge_ns=merge_ns * times,
         merge_per_response_ns=part.merge_per_response_ns * times,
     )

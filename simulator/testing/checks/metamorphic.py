@@ -97,17 +97,22 @@ def _an_empty_stage_adds_nothing(walk: Walk) -> None:
     _differ(walk, "instants at which queries are complete", two.completion_ns, one.completion_ns + 1)
 
 
-def _replicas_are_alone(walk: Walk) -> None:
+def _replicas_are_alone(walk: Walk) -> str | None:
     plan = derive.measured(walk.plan)
+    if plan.is_batched.all():
+        return "tasks are served in batches: what one takes depends on the others"
     trace = walk.trace(plan)
     assert trace.task_table is not None
     for stage, row in enumerate(plan.stages):
         first = int(row["first_replica"])
+        if plan.is_batched[stage]:
+            continue
         for replica in range(first, first + int(row["shards"] * row["replicas"])):
             alone = derive.one_replica(plan, trace, stage, replica)
             if alone is not None:
                 finishes = walk.trace(alone[0], tasks=False).completion_ns
                 _differ(walk, f"finishes of replica {replica}, of stage {stage}", alone[1], finishes, "found", "alone")
+    return None
 
 
 def _equals_are_one(case: tuple[Walk, int, int]) -> None:
@@ -155,6 +160,8 @@ def _defaults_are_absent(walk: Walk) -> str | None:
 def _is_plain(plan: Plan) -> str:
     """Why a pathwise order cannot be asked of the first stage; empty if it can."""
     row = plan.stages[0]
+    if plan.is_batched[0]:
+        return "tasks are served in batches in the first stage"
     if row["policy"] not in (RANDOM, ROUND_ROBIN, PLUGGED) and row["replicas"] > 1:
         return "routing looks at load in the first stage"
     return "mergers queue in the first stage" if row["mergers"] else ""

@@ -1,5 +1,6 @@
 """Strategies that draw laws, plans with every feature of the schema, and traces; times are small: ties everywhere."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -172,6 +173,23 @@ def losses(draw: st.DrawFn, shards: int, by_query: bool) -> tuple[int, int]:
 
 
 @st.composite
+def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
+    """Of a stage: how tasks are served together, at most so many."""
+    max_size = draw(sized(most, st.integers(1, 4)))
+    preferred = draw(st.lists(st.integers(1, max_size), max_size=2, unique=True)) if draw(st.booleans()) else []
+    sizes = (
+        draw(st.lists(st.sampled_from([0.5, 1.0, 3.0, 8.0]), max_size=3, unique=True)) if draw(st.booleans()) else []
+    )
+    return {
+        "max_size": max_size,
+        "max_wait_ns": draw(st.sampled_from([0, 0, 1, 2, 5])),
+        "max_items": draw(st.sampled_from([math.inf, math.inf, 1.0, 4.0])),
+        "preferred": preferred,
+        "sizes": sorted(sizes),
+    }
+
+
+@st.composite
 def stage_parts(
     draw: st.DrawFn,
     is_first: bool,
@@ -180,6 +198,7 @@ def stage_parts(
     replicas: Size = None,
     workers: Size = None,
     policies: Sequence[str] | None = None,
+    batches: Size = None,
 ) -> StageParts:
     """One stage with anything that the schema knows."""
     own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
@@ -188,7 +207,10 @@ def stage_parts(
     constants = times.map(lambda ns: Law.constant(float(ns)))
     share, count, by_query = draw(shares(shards)), draw(sized(replicas, st.integers(1, 3))), draw(st.booleans())
     first_lost, lost = draw(losses(len(share), by_query)) if count > 1 else (0, 0)
+    is_batched = batches is not None or draw(st.sampled_from([False, False, True]))
+    batching = draw(batchings(batches)) if is_batched and not is_timed else {}
     return StageParts(
+        **batching,
         share=share,
         replicas=count,
         first_lost=first_lost,
@@ -226,6 +248,7 @@ def plans(
     replicas: Size = None,
     workers: Size = None,
     policies: Sequence[str] | None = None,
+    batches: Size = None,
     is_cut: bool | None = None,
 ) -> Plan:
     """Plans of a few queries, stages, shards, replicas and workers, full of simultaneous events.
@@ -242,12 +265,14 @@ def plans(
         A size, or a strategy of sizes: of the plan, of each stage, of each shard, of each replica. Unless said, small.
     policies
         Names of the routing policies among which is chosen.
+    batches
+        Tasks that a worker serves at once, at most; 1: no batches.
     is_cut
         Whether the run is cut before all queries are complete; None: either.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))
-    of_stage = (times, shards, replicas, workers, policies)
+    of_stage = (times, shards, replicas, workers, policies, batches)
     parts = [
         draw(stage_parts(stage == 0, *of_stage)) for stage in range(draw(sized(stages, st.integers(1, most_stages))))
     ]

@@ -93,6 +93,16 @@ def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
     return st.sampled_from(chosen)
 
 
+#: Ways to serve several tasks at once, as written; most stages do not.
+BATCHINGS: list[dict[str, Any] | None] = [
+    None,
+    None,
+    None,
+    {"max_size": 4},
+    {"max_size": 3, "max_wait": "2ms", "preferred": [2]},
+    {"max_size": 8, "max_wait": "100us", "max_items": 60},
+    {"max_size": 2, "max_wait": "1ms", "sizes": [30, "1M"]},
+]
 #: Ways to merge, as written.
 MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
 
@@ -155,6 +165,7 @@ def stages(
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
     merge: dict[str, Any] = draw(st.sampled_from(MERGES))
+    batching = draw(st.sampled_from(BATCHINGS))
     routing = draw(_routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
@@ -175,6 +186,7 @@ def stages(
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
             "merge": merge,
+            "batching": None if "time" in kinds or is_plugged else batching,
             "routing": routing,
         }
     )

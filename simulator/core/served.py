@@ -1,0 +1,66 @@
+"""What a table of tasks shows of the queue and the workers of a replica, held against the plan."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from simulator.core.plan import I8, Plan
+from simulator.core.violations import Rows, Violation, at
+
+
+def queue(tasks: Rows, workers: int, replica: int) -> Iterator[Violation]:
+    """At a replica: first come first served, and a worker serves one batch at a time."""
+    place = {**tasks.place, "replica": replica}
+    enqueue, start, worker = tasks.enqueue_ns, tasks.start_ns, tasks.worker
+    end = np.where(tasks.finish_ns < 0, np.iinfo(np.int64).max, tasks.finish_ns)
+    started = np.flatnonzero(start >= 0)
+    order = started[np.argsort(enqueue[started], kind="stable")]
+    broken = np.zeros((4, len(start)), dtype=bool)
+    broken[0, order[1:]] = np.diff(start[order]) < 0
+    if len(started):
+        broken[1] = (start < 0) & (enqueue < enqueue[started].max())
+    for task in started:
+        under_way = (start >= 0) & (start <= start[task]) & (end > start[task])
+        broken[2, task] = np.unique(np.stack((worker, start))[:, under_way], axis=1).shape[1] > workers
+        broken[3, task] = (under_way & (worker == worker[task]) & (start != start[task])).any()
+    for number, each in zip(("I26", "I27", "I28", "I29"), broken, strict=True):
+        yield from at(number, each, place, enqueue_ns=enqueue, start_ns=start, worker=worker)
+    outside = (start >= 0) & ((worker < 0) | (worker >= workers))
+    yield from at("I31", outside, place, worker=worker, workers=workers)
+
+
+def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
+    """At a replica: what is served together is a batch that may be, and is not kept waiting."""
+    started = tasks.some(tasks.start_ns >= 0)
+    if not len(started.start_ns):
+        return
+    row = plan.stages[int(started.stage[0])]
+    workers, max_size, max_wait_ns = int(row["workers"]), int(row["max_size"]), int(row["max_wait_ns"])
+    first = int(row["first_preferred"])
+    preferred = plan.batch_points[first : first + int(row["preferred"])]
+    of, heads = of_batch(started)
+    count = np.bincount(of)
+    start, finish = started.start_ns[heads], started.finish_ns[heads]
+    waited = start - started.enqueue_ns[heads]
+    last = np.zeros(len(heads), dtype=np.int64)
+    np.maximum.at(last, of, started.enqueue_ns)
+    wrong = (started.batch != count[of]) | (started.batch > max_size) | (started.finish_ns != finish[of])
+    place = {**started.place, "replica": replica}
+    yield from at("I45", wrong, place, batch=started.batch, served_together=count[of], finish_ns=started.finish_ns)
+    known = {**{name: column[heads] for name, column in started.place.items()}, "replica": replica}
+    early = (count < max_size) & (waited < max_wait_ns) & ~np.isin(count, preferred) & np.isinf(row["max_items"])
+    yield from at("I46", early, known, batch=count, waited_ns=waited, max_wait_ns=max_wait_ns)
+    end = np.where(finish < 0, np.iinfo(np.int64).max, finish)
+    busy = ((start < start[:, np.newaxis]) & (end >= start[:, np.newaxis])).sum(axis=1)
+    since = np.where(count == max_size, np.minimum(last, start - waited + max_wait_ns), start - waited + max_wait_ns)
+    yield from at("I30", (start > since) & (busy < workers), known, start_ns=start, ready_ns=since, busy_workers=busy)
+
+
+def of_batch(started: Rows) -> tuple[I8, I8]:
+    """(tasks,) batch of each, and (batches,) the task at the head of each: the first in the queue."""
+    names = np.stack((started.replica, started.worker, started.start_ns))
+    order = np.lexsort((started.query, started.enqueue_ns))
+    _, first, of = np.unique(names[:, order], axis=1, return_index=True, return_inverse=True)
+    batch = np.empty(len(order), dtype=np.int64)
+    batch[order] = of.ravel()
+    return batch, order[first]
