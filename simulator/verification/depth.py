@@ -59,6 +59,7 @@ class Sample:
     latency: Series  #: ns
     wait: Series  #: of the critical tasks of the first stage, ns
     task_wait_s: Interval  #: mean over its tasks
+    batch: Interval  #: mean over its batches of their tasks
 
     @property
     def queries(self) -> int:
@@ -73,6 +74,8 @@ class Sample:
             return mean_ends(self.latency.mean().scaled(1e-9), REPLICATIONS, alarm)
         if statistic == "wait":
             return mean_ends(self.task_wait_s, REPLICATIONS, alarm)
+        if statistic == "mean_batch_size":
+            return mean_ends(self.batch, REPLICATIONS, alarm)
         series = self.wait if statistic.endswith("_wait") else self.latency
         ends = quantile_ends(series, quantile_of(statistic), alarm)
         return None if ends is None else Ends(ends.value * 1e-9, ends.low * 1e-9, ends.high * 1e-9)
@@ -114,20 +117,24 @@ def sample(system: System, queries: int, seed: int) -> Sample:
         paper = estimate(make_plan(scenario_from_dict({**system.scenario, "run": {"queries": 2}})))
         warmup = max(warmup, math.ceil(RELAXATIONS * paper.relaxation))
     scenario = scenario_from_dict({**system.scenario, "run": {**run, "warmup": warmup}})
-    latencies, waits, waited_s, tasks = [], [], [], []
+    latencies, waits, waited_s, tasks, together = [], [], [], [], []
     for replication in range(REPLICATIONS):
         plan = make_plan(scenario, replication)
         trace = compiled.simulate(plan)
-        first, here = plan.first_measured, stage_views(plan)[0].replica_slice
+        stage = stage_views(plan)[0]
+        first, here = plan.first_measured, stage.replica_slice
         latencies.append((trace.completion_ns[first:] - trace.arrival_ns[first:]).astype(np.float64))
         if any(name.endswith("_wait") for name in system.exact):
             waits.append(trace.critical_wait_ns[0, first:].astype(np.float64))
         waited_s.append(trace.waiting_ns[here].sum(dtype=np.float64) * 1e-9)
         tasks.append(trace.tasks[here].sum())
+        together.append(trace.batches[stage.batch_slice])
     layout = Layout.of([queries] * REPLICATIONS)
     latency = Series(np.concatenate(latencies), layout)
     wait = Series(np.concatenate(waits), layout) if waits else latency
-    return Sample(warmup, latency, wait, ratio_interval(waited_s, tasks))
+    sizes = np.array(together)  # (replications, sizes); no sizes where tasks are served one by one
+    batch = ratio_interval(sizes @ np.arange(1, sizes.shape[1] + 1), sizes.sum(axis=1))
+    return Sample(warmup, latency, wait, ratio_interval(waited_s, tasks), batch)
 
 
 def width_asked(system: System, statistic: str, depth: Depth) -> float:

@@ -6,7 +6,7 @@ Tests hold them against the table's percentiles, which come from elsewhere.
 import math
 from collections.abc import Callable
 
-from simulator.theory.queues import MD1, bisect, gamma_m1_sojourn_s, mm1_quantile, mmc_quantile
+from simulator.theory.queues import MD1, BulkService, bisect, gamma_m1_sojourn_s, mm1_quantile, mmc_quantile
 from simulator.verification.families import EMPTY_UNIT_S, numbers, parsed
 from simulator.verification.table import System
 
@@ -23,6 +23,8 @@ def exact_law(system: System) -> QuantileLaw | None:
         return _exponential(family, given)
     if family in ("tandem", "seed_contrast"):
         return _erlang(family, given)
+    if family == "mmbulk":
+        return BulkService(float(given["lam"]), 1.0, int(given["b"])).sojourn_quantile
     lockstep = _lockstep(family, given)
     return None if lockstep is None else _md1(*lockstep)
 

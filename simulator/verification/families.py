@@ -11,7 +11,10 @@ from typing import Any
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "funnel0", "tailatscale", "seed")
+BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
+#: Tasks of a batch, at most, where there is no limit.
+MANY = 100_000
 #: Time of a fast and of a slow shard of ``tailatscale``, in EMPTY_UNIT_S; its queries are slow beyond the middle.
 FAST, SLOW = 1.0, 3.0
 
@@ -20,6 +23,8 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
     """The scenario of a row, without its ``run``."""
     if family in EMPTY:
         return empty_system(family, given)
+    if family in BATCHED:
+        return batched(family, given)
     return several_stages(family, given) if family in FUNNELS else one_stage(family, given)
 
 
@@ -132,6 +137,25 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family != "skew":
         raise ValueError(f"no family of one stage is called {family!r}")
     return skewed(given, rate)
+
+
+def batched(family: str, given: dict[str, str]) -> dict[str, Any]:
+    """A server of batches, or as many workers as batches ever need, whose services take no time."""
+    cost = {"per_item": "1ns"}
+    most = given["bmax"] if family == "dynbatch" else given["b"]
+    batching: dict[str, Any] = {"max_size": MANY if most == "inf" else int(most)}
+    more: dict[str, Any] = {}
+    if family == "mmbulk":
+        cost["overhead"], more["variability"] = "1s", {"task": {"kind": "exponential"}}
+    elif family == "mdbulk":
+        cost["overhead"] = f"{given['D']}s"
+    elif family == "dynbatch":
+        cost = {"per_item": f"{given['alpha']}s", "overhead": f"{given['tau0']}s"}
+    else:
+        more["workers"] = 100
+        batching["max_wait"] = f"{given['tau']}s" if family == "batchtimeout" else "1000s"
+    one = {"name": "one", "candidates": 1, "model": {"kind": "linear", **cost}, "batching": batching, **more}
+    return scenario(float(given["lam"]), one)
 
 
 def skewed(given: dict[str, str], rate: float) -> dict[str, Any]:

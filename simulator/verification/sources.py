@@ -24,6 +24,11 @@ VERIFIED: dict[str, Known] = {
     "mmc": Known("M/M/c", "Erlang (1917); Gross and Harris (1998), section 2.3"),
     "mdc": Known("M/D/c", "Crommelin (1932); Franx (2001)"),
     "mh2c": Known("M/H2/c", "truncated Markov chain; Seelen, Tijms and van Hoorn (1985)"),
+    "mmbulk": Known("batches, exponential service whatever the size", "Bailey (1954); Chaudhry and Templeton (1983)"),
+    "mdbulk": Known("batches, constant service whatever the size", "Bailey (1954); Neuts (1967)"),
+    "dynbatch": Known("batches whose time grows with their size", "Inoue (2021)"),
+    "batchtimeout": Known("batches that wait for others, up to a limit", "renewal argument"),
+    "batchfill": Known("batches that wait until they are full", "Erlang"),
     "mginf": Known("M/M/inf: the number in the system", "Takacs (1962)"),
     "mtminf": Known("M_t/M/inf: the number in the system follows a diurnal rate", "Eick, Massey and Whitt (1993)"),
     "rr": Known("replicas: random, round robin, one queue", "Kleinrock (1975), chapter 6; Wolff (1977)"),
@@ -51,7 +56,6 @@ VERIFIED: dict[str, Known] = {
     "laws": Known("drawn scenarios against the book of laws, Little's law among them", "Little (1961); Stidham (1974)"),
 }
 
-_BATCHING = "batching of queries"
 _QUORUM = "answers of some of the shards: quorum, deadline"
 _CANCEL = "copies of a task and their cancellation"
 _BOUNDED = "bounded queues"
@@ -92,11 +96,6 @@ NOT_YET: dict[str, str] = {
     "skew_random": "queries of one shard, by key",
     "lld": "least work of some sampled replicas",
     "sqd": "no feature: infinitely many replicas; sqd_n has a thousand",
-    "mmbulk": _BATCHING,
-    "mdbulk": _BATCHING,
-    "dynbatch": _BATCHING,
-    "batchtimeout": _BATCHING,
-    "batchfill": _BATCHING,
     "lru": "caches",
     "fj_approx": _NO_EXACT,
     "fj_simref": "no feature: simulated values, not exact ones",

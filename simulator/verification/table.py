@@ -23,7 +23,7 @@ class System:
     """One system: its name, its scenario, and the exact values of its statistics.
 
     Statistics: ``mean``, ``p50``, ... of latency in seconds; ``wait``, ``p95_wait``, ... of tasks of the first stage;
-    ``later_X``: the share of queries later than X seconds.
+    ``later_X``: the share of queries later than X seconds; ``mean_batch_size``: tasks served together.
     """
 
     name: str  #: family and parameters
@@ -70,8 +70,8 @@ def _statistic(row: dict[str, str]) -> str | None:
         return f"later_{(families.FAST + families.SLOW) / 2 * families.EMPTY_UNIT_S:g}"
     name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_batch_last_task")
     name = name.removesuffix("_sojourn")
-    name = {"mean_wait": "wait", "service_time_s": "mean"}.get(name, name)
-    return name if re.fullmatch(r"mean|wait|p[\d.]+(_wait)?", name) else None
+    name = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean"}.get(name, name)
+    return name if re.fullmatch(r"mean|wait|mean_batch_size|p[\d.]+(_wait)?", name) else None
 
 
 def _ways(row: dict[str, str]) -> Iterator[str]:
