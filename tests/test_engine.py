@@ -14,6 +14,7 @@ from walk import Walk
 from simulator.core import rules
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.columns import COMPLETE
+from simulator.core.disciplines import BY_NAME
 from simulator.core.laws import Law
 from simulator.core.plan import (
     LEAST_OUTSTANDING,
@@ -318,6 +319,37 @@ def test_batches_of_one_are_no_batches():
     same = dataclasses.replace(plain, max_wait_ns=7, max_items=9.0, preferred=[1])
     arrival_ns = np.arange(40) * 3
     one, two = (simulate(assemble([part], arrival_ns), tasks=True) for part in (plain, same))
+    assert same_trace(one, two) == ""
+
+
+#: By discipline: services by query, of arrivals every ns from 0 on, and when they are complete.
+RANKED = {
+    "fifo": ([9, 5, 1, 3], [9, 14, 15, 18]),
+    "lifo": ([9, 5, 1, 3], [9, 18, 13, 12]),
+    "shortest": ([9, 5, 1, 3], [9, 18, 10, 13]),
+}
+
+
+@pytest.mark.parametrize("name", RANKED)
+def test_who_waits_is_served_as_the_discipline_says(name):
+    """Nobody who is served is interrupted, and the luck of a task is not known before."""
+    services, complete_ns = RANKED[name]
+    part = StageParts(candidates=Law.constant(1.0), time=Law.constant(1.0), discipline=BY_NAME[name].code)
+    plan = assemble([part], np.arange(4), np.array(services, dtype=np.float64))
+    trace = simulate(plan, tasks=True)
+    assert trace.completion_ns.tolist() == complete_ns
+    assert list(trace.verify(plan)) == []
+    assert same_trace(trace, Walk(plan).trace()) == "" == same_trace(trace, compiled.simulate(plan, tasks=True))
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_nobody_is_overtaken_where_nobody_waits(name):
+    """Neutral: as many workers as queries, or all of one length and kind."""
+    fifo, other = (
+        StageParts(candidates=Law.constant(1.0), knots=[(0.0, 5.0, 0.0)], discipline=code, workers=40, replicas=2)
+        for code in (0, BY_NAME[name].code)
+    )
+    one, two = (simulate(assemble([part], np.arange(40) * 3), tasks=True) for part in (fifo, other))
     assert same_trace(one, two) == ""
 
 

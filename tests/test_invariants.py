@@ -14,6 +14,7 @@ from conftest import ROOT
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.laws import Law
+from simulator.core.plan import LIFO
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -53,6 +54,11 @@ BATCHING = batching_plan()
 SERVED = reference.simulate(BATCHING, tasks=True)
 #: The plan and the trace that an invariant is broken of, where it is about batches.
 OF_BATCHES = dict.fromkeys(("I45", "I46", "I47"), (BATCHING, SERVED))
+#: The same where it is about who is served next: last come, first served.
+RANKED = assemble(
+    [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 5.0, 0.0)], discipline=LIFO)], np.arange(4, dtype=np.int64)
+)
+OF_OTHERS = {**OF_BATCHES, "I48": (RANKED, reference.simulate(RANKED, tasks=True))}
 
 
 def column(name: str, at, value: Callable | int) -> Callable:
@@ -162,6 +168,7 @@ TAMPERED = {
     "I45": (column_of_tasks("batch", 0, 2), {"query": 0, "batch": 2, "served_together": 3}),
     "I46": (column_of_tasks("enqueue_ns", 7, more(1)), {"query": 7, "batch": 1, "waited_ns": 4, "max_wait_ns": 5}),
     "I47": (column("batches", 0, more(1)), {"place": 0}),
+    "I48": (column_of_tasks("start_ns", 1, 5), {"query": 1, "start_ns": 5}),
 }
 
 
@@ -177,13 +184,14 @@ def test_every_invariant_is_part_of_a_law_of_scenarios():
 def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(RIGHT.verify(PLAN)) == []
     assert list(SERVED.verify(BATCHING)) == []
+    assert list(OF_OTHERS["I48"][1].verify(RANKED)) == []
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 
 
 @pytest.mark.parametrize("number", TAMPERED)
 def test_a_trace_that_was_tampered_with_is_told(number):
     edit, place = TAMPERED[number]
-    plan, right = OF_BATCHES.get(number, (PLAN, RIGHT))
+    plan, right = OF_OTHERS.get(number, (PLAN, RIGHT))
     told = [violation for violation in edit(right).verify(plan) if violation.number == number]
     assert told, sorted({violation.number for violation in edit(right).verify(plan)})
     assert {violation.words for violation in told} == {INVARIANTS[number].words}

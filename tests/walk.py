@@ -16,7 +16,7 @@ from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT
 from simulator.core.laws import sampling
-from simulator.core.plan import LEAST_WORK, NONE, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.plan import LEAST_WORK, LIFO, NONE, RESPONSE, ROLES, SHORTEST, TASK, TIME, Plan
 from simulator.core.split import part
 from simulator.core.trace import Trace
 
@@ -31,6 +31,7 @@ class Walk:
         self.waiting: list[list[tuple[int, int, int]]] = [[] for _ in range(plan.replicas)]  # (query, stage, shard)
         self.busy: list[dict[int, list[tuple[int, int, int]]]] = [{} for _ in range(plan.replicas)]
         self.starting: set[tuple[int, int]] = set()
+        self.came: dict[tuple[int, int, int], int] = {}  # of a task: how many were enqueued before, anywhere
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
         self.merging: list[list[int]] = [[] for _ in range(stages)]
         self.merges = [0] * stages
@@ -46,6 +47,7 @@ class Walk:
         self.service = np.zeros(shape, dtype=np.int64)
         self.response = np.zeros(shape, dtype=np.int64)
         self.items = np.zeros(shape)
+        self.alone = np.zeros(shape)
         self.together: dict[tuple[int, int, int], tuple[int, bool]] = {}  # of a task: batch's size, whether it leads
         self.batches = [0] * plan.batch_sizes
         self.weight = np.zeros(shape, dtype=np.int64)
@@ -123,16 +125,16 @@ class Walk:
             at = query, self.column(stage, shard)
             replica = int(row["first_replica"]) + shard * replicas + chosen
             self.items[at], self.table.replica[at] = items, replica
-            alone_ns, self.service[at], self.response[at] = self.durations(query, stage, shard, chosen, items)
+            self.alone[at], self.service[at], self.response[at] = self.durations(query, stage, shard, chosen, items)
             if routing.is_load_aware(row["policy"]):
-                self.weight[at] = alone_ns if row["policy"] == LEAST_WORK else 1
+                self.weight[at] = rules.round_ns(self.alone[at]) if row["policy"] == LEAST_WORK else 1
                 self.counter[at] = view + shard * replicas + chosen
                 self.outstanding[self.counter[at]] += self.weight[at]
             arrives = now + int(row["request_ns"]) + shard * int(row["send_ns"])
             self.push(arrives, rules.ENQUEUE, (replica << plan.send_bits) | self.sent, (query, stage, shard))
             self.sent += 1
 
-    def durations(self, query: int, stage: int, shard: int, chosen: int, items: float) -> tuple[int, int, int]:
+    def durations(self, query: int, stage: int, shard: int, chosen: int, items: float) -> tuple[float, int, int]:
         plan, row = self.plan, self.plan.stages[stage]
         luck, _ = self.uniform(draws.TASK, query, stage, shard)
         work = plan.work[query]
@@ -147,12 +149,13 @@ class Walk:
         response = rules.round_ns(
             sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + RESPONSE, luck)
         )
-        return rules.round_ns(alone), service.service_ns(alone, machine, factor), response
+        return alone, service.service_ns(alone, machine, factor), response
 
     def enqueue(self, now: int, query: int, stage: int, shard: int) -> None:
         at = query, self.column(stage, shard)
         self.table.enqueue_ns[at] = now
         self.waiting[self.table.replica[at]].append((query, stage, shard))
+        self.came[query, stage, shard] = len(self.came)
         self.start_soon(now, int(self.table.replica[at]))
 
     def start_soon(self, now: int, replica: int) -> None:
@@ -166,12 +169,12 @@ class Walk:
         stage = self.waiting[replica][0][1]
         workers = int(self.plan.stages[stage]["workers"])
         while len(self.busy[replica]) < workers:
-            tasks = self.first_batch(now, stage, self.waiting[replica])
+            tasks = self.first_batch(now, stage, self.in_order(stage, self.waiting[replica]))
             if not tasks:
                 break
             worker = min(set(range(workers)) - set(self.busy[replica]))
             self.busy[replica][worker] = tasks
-            del self.waiting[replica][: len(tasks)]
+            self.waiting[replica] = [task for task in self.waiting[replica] if task not in tasks]
             for query, _, shard in tasks:
                 at = query, self.column(stage, shard)
                 self.table.worker[at], self.table.start_ns[at] = worker, now
@@ -181,6 +184,15 @@ class Walk:
             query, _, shard = self.waiting[replica][0]
             due = int(self.table.enqueue_ns[query, self.column(stage, shard)] + self.plan.stages[stage]["max_wait_ns"])
             self.start_soon(due, replica)
+
+    def in_order(self, stage: int, waiting: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """Who is served first, by the discipline; earlier ones first among equals."""
+        discipline = self.plan.stages[stage]["discipline"]
+        if discipline == LIFO:
+            return waiting[::-1]
+        if discipline == SHORTEST:
+            return sorted(waiting, key=lambda task: (self.alone[task[0], self.column(stage, task[2])], self.came[task]))
+        return waiting
 
     def first_batch(self, now: int, stage: int, waiting: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
         """The longest run of tasks from the head on that may go together, if it may go now; else a preferred one."""

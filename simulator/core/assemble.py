@@ -178,6 +178,7 @@ def _check(part: StageParts) -> None:
     assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
     assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
+    assert part.discipline == FIFO or not part.is_batched, "batches are made in the order of arrival"
     assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
     assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
     assert part.time.kind == NONE or not part.is_batched, "of a batch the time follows from its items"
@@ -259,6 +260,7 @@ def check_sizes(system: System, queries: int) -> None:
             )
 
 
-def smallest_plan(max_size: int = 1) -> Plan:
+def smallest_plan(max_size: int = 1, discipline: int = FIFO) -> Plan:
     """One query at one server: to compile an engine with."""
-    return assemble([StageParts(candidates=ONE, max_size=max_size)], np.zeros(1, dtype=np.int64))
+    part = StageParts(candidates=ONE, max_size=max_size, discipline=discipline)
+    return assemble([part], np.zeros(1, dtype=np.int64))

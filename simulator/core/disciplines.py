@@ -1,18 +1,13 @@
 """Who is next in a queue: a discipline is a row of ``DISCIPLINES`` and its key; the least key is served first.
 
-Among equal keys the task that was enqueued earlier goes first. Where the key is the same for all tasks, the queue is a
-list in the order of enqueues; else it is a heap.
+Among equal keys the task that was enqueued earlier goes first. Whoever is served is not interrupted. First come, first
+served is a list in both engines; the others are heaps of keys.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.core.plan import FIFO
-
-
-def in_order(number: int) -> int:
-    """First come, first served."""
-    return 0
+from simulator.core.jit import formula
+from simulator.core.plan import FIFO, LIFO, SHORTEST
 
 
 @dataclass(frozen=True)
@@ -21,11 +16,33 @@ class Discipline:
 
     name: str  #: as users write it
     code: int  #: in a Plan
-    queue_key: Callable[[int], int]  #: of the enqueue's number at its replica
     words: str
 
 
 #: All disciplines.
-DISCIPLINES = (Discipline("fifo", FIFO, in_order, "first come, first served"),)
+DISCIPLINES = (
+    Discipline("fifo", FIFO, "first come, first served"),
+    Discipline("lifo", LIFO, "last come, first served"),
+    Discipline("shortest", SHORTEST, "the least time alone first, without the luck of machine and task"),
+)
 
 BY_CODE = {discipline.code: discipline for discipline in DISCIPLINES}
+BY_NAME = {discipline.name: discipline for discipline in DISCIPLINES}
+
+
+@formula
+def queue_key(discipline: int, number: int, alone_ns: float) -> float:
+    """The key of a task, less than those of all that are served after it.
+
+    Parameters
+    ----------
+    discipline
+        Its code.
+    number
+        How many were enqueued at the replica before.
+    alone_ns
+        Time alone, without the factors of machine and task.
+    """
+    if discipline == LIFO:
+        return -float(number)
+    return alone_ns if discipline == SHORTEST else 0.0

@@ -7,7 +7,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 from enum import Enum, auto
 
 from simulator.core.laws.sampling import is_drawn
-from simulator.core.plan import NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.plan import FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
 
 
@@ -32,6 +32,7 @@ class Feature(Enum):
     WORKERS = auto()  #: a replica serves several tasks at once
     MERGERS = auto()  #: merges queue for a few
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
+    DISCIPLINE = auto()  #: a queue is not served in the order of arrival
 
 
 Features = frozenset[Feature]
@@ -89,6 +90,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.WORKERS: row["workers"] > 1,
         F.MERGERS: row["mergers"] > 0,
         F.BATCHING: bool(plan.is_batched[stage]),
+        F.DISCIPLINE: row["discipline"] != FIFO,
     }
     return frozenset(feature for feature, is_used in uses.items() if is_used)
 

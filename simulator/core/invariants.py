@@ -12,7 +12,7 @@ from simulator.core import draws, rules
 from simulator.core.columns import COMPLETE, Columns
 from simulator.core.laws import sampling
 from simulator.core.plan import NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.served import batches, of_batch, queue
+from simulator.core.served import batches, of_batch, queue, ranks, times_alone
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -118,10 +118,12 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         yield from _life(plan, trace, here, stage)
         yield from _gathering(plan, trace, here, stage)
         yield from _routing(plan, here, stage)
-    workers = np.repeat(plan.stages["workers"], plan.stages["shards"] * plan.stages["replicas"])
-    for replica in range(plan.replicas):
+    alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
+    stages = np.repeat(np.arange(len(plan.stages)), plan.stages["shards"] * plan.stages["replicas"])
+    for replica, stage in enumerate(stages.tolist()):
         mine = tasks.some((tasks.replica == replica) & (tasks.enqueue_ns >= 0))
-        yield from queue(mine, int(workers[replica]), replica)
+        rank = ranks(plan, mine, stage, alone_ns[stage])
+        yield from queue(mine, int(plan.stages[stage]["workers"]), replica, rank)
         yield from batches(plan, mine, replica)
     yield from _counters(plan, trace, tasks)
     place = {"replica": np.arange(plan.replicas)}

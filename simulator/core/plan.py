@@ -33,7 +33,7 @@ RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)
 PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK = range(5, 8)
 
 #: Disciplines of a queue.
-FIFO = 0
+FIFO, LIFO, SHORTEST = range(3)
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
 ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED = range(6)

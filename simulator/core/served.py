@@ -4,29 +4,76 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulator.core.plan import I8, Plan
+from simulator.core import rules
+from simulator.core.columns import Columns
+from simulator.core.disciplines import queue_key
+from simulator.core.plan import F8, FIFO, I8, SHORTEST, Plan
 from simulator.core.violations import Rows, Violation, at
+from simulator.core.work import ALONE, PREVIOUS, REALS, WHO, WHOLES, work_of_block
 
 
-def queue(tasks: Rows, workers: int, replica: int) -> Iterator[Violation]:
-    """At a replica: first come first served, and a worker serves one batch at a time."""
+def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[Violation]:
+    """At a replica: who is first is served first, and a worker serves one batch at a time.
+
+    ``rank``: (tasks,) by the discipline, least first; None: first come, first served.
+    """
     place = {**tasks.place, "replica": replica}
     enqueue, start, worker = tasks.enqueue_ns, tasks.start_ns, tasks.worker
     end = np.where(tasks.finish_ns < 0, np.iinfo(np.int64).max, tasks.finish_ns)
     started = np.flatnonzero(start >= 0)
     order = started[np.argsort(enqueue[started], kind="stable")]
-    broken = np.zeros((4, len(start)), dtype=bool)
-    broken[0, order[1:]] = np.diff(start[order]) < 0
-    if len(started):
-        broken[1] = (start < 0) & (enqueue < enqueue[started].max())
+    broken = np.zeros((5, len(start)), dtype=bool)
+    if rank is None:
+        broken[0, order[1:]] = np.diff(start[order]) < 0
+        if len(started):
+            broken[1] = (start < 0) & (enqueue < enqueue[started].max())
     for task in started:
+        if rank is not None:
+            waiting = (enqueue <= start[task]) & ((start < 0) | (start > start[task]))
+            broken[4, task] = (rank[waiting] < rank[task]).any()
         under_way = (start >= 0) & (start <= start[task]) & (end > start[task])
         broken[2, task] = np.unique(np.stack((worker, start))[:, under_way], axis=1).shape[1] > workers
         broken[3, task] = (under_way & (worker == worker[task]) & (start != start[task])).any()
-    for number, each in zip(("I26", "I27", "I28", "I29"), broken, strict=True):
+    for number, each in zip(("I26", "I27", "I28", "I29", "I48"), broken, strict=True):
         yield from at(number, each, place, enqueue_ns=enqueue, start_ns=start, worker=worker)
     outside = (start >= 0) & ((worker < 0) | (worker >= workers))
     yield from at("I31", outside, place, worker=worker, workers=workers)
+
+
+def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None:
+    """(tasks,) of a replica of a stage: who is served before whom; None: first come, first served.
+
+    ``alone_ns``: as ``times_alone`` gives them.
+    """
+    discipline = int(plan.stages[stage]["discipline"])
+    if discipline == FIFO:
+        return None
+    count = len(tasks.query)
+    number = np.empty(count, dtype=np.int64)
+    number[np.lexsort((tasks.query, tasks.enqueue_ns))] = np.arange(count)
+    times = np.zeros(count) if alone_ns is None else alone_ns[tasks.query, tasks.shard]
+    keys = [queue_key(discipline, *of) for of in zip(number.tolist(), times.tolist(), strict=True)]
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.lexsort((number, np.array(keys)))] = np.arange(count)
+    return rank
+
+
+def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
+    """(queries, shards) time alone of each task of a stage, in ns; None where its queues do not look at that."""
+    row = plan.stages[stage]
+    if row["discipline"] != SHORTEST:
+        return None
+    shards = int(row["shards"])
+    alone_ns = np.zeros((plan.queries, shards))
+    reals, wholes = np.zeros((REALS, shards)), np.zeros((WHOLES, shards), dtype=np.int64)
+    for query in np.flatnonzero(trace.candidates[stage] >= 0):
+        wholes[WHO, 0] = query
+        reals[PREVIOUS, 0] = trace.candidates[stage - 1][query] if stage else 0.0
+        given = plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share
+        costs = plan.knot_items, plan.knot_ns, plan.knot_slope
+        work_of_block(*given, *costs, stage, rules.ONE, plan.work, reals, wholes)
+        alone_ns[query] = reals[ALONE]
+    return alone_ns
 
 
 def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:

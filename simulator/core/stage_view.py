@@ -80,6 +80,11 @@ class StageView:
         return self._number("mergers")
 
     @property
+    def discipline(self) -> int:
+        """Of its queues: its code."""
+        return self._number("discipline")
+
+    @property
     def is_batched(self) -> bool:
         """Whether a task's service depends on what is served together with it."""
         return bool(self.plan.is_batched[self.index])

@@ -52,7 +52,7 @@ INVARIANTS = {
         Invariant("I23", "S4", "answers sum to what is recorded"),
         Invariant("I24", "S6", "a task goes to a replica of its shard that is there"),
         Invariant("I25", "S6", "by query, one index serves all shards"),
-        Invariant("I26", "S3", "first come, first served"),
+        Invariant("I26", "S3", "where the discipline says so, first come, first served"),
         Invariant("I27", "S3", "nobody overtakes those who still wait"),
         Invariant("I28", "S3", "no more batches at once than workers"),
         Invariant("I29", "S3", "a worker serves one batch at a time"),
@@ -74,6 +74,7 @@ INVARIANTS = {
         Invariant("I45", "S3", "tasks that are served together start and finish together, as many as they say"),
         Invariant("I46", "S3", "a batch is full, of a preferred size, or has waited long enough"),
         Invariant("I47", "S5", "batches are counted by their size"),
+        Invariant("I48", "S3", "whoever starts is the first of those that wait, by the discipline"),
     )
 }
 

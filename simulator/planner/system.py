@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import draws, plan, routing
+from simulator.core import disciplines, draws, plan, routing
 from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.laws import Law
 from simulator.models import CostModel
@@ -74,6 +74,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         merge_ns=ns(stage.merge.time_s),
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
+        discipline=disciplines.BY_NAME["fifo" if stage.queue is None else stage.queue.discipline].code,
         **_batching(stage.batching),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
 from simulator.base.formats import format_size, shortest
+from simulator.core import disciplines
 from simulator.core import routing as core_routing
 from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
@@ -52,7 +53,7 @@ class Merge(fields.Part):
             yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
 
 
-POLICIES = tuple(core_routing.BY_NAME)
+POLICIES, DISCIPLINES = tuple(core_routing.BY_NAME), tuple(disciplines.BY_NAME)
 
 
 def _policy(value: Any, said: ValidationInfo) -> str:
@@ -87,6 +88,12 @@ class Routing(fields.Part):
         return self._plugin
 
 
+class Queue(fields.Part):
+    """Who is next of those that wait at a replica."""
+
+    discipline: fields.word_type(*DISCIPLINES) = "fifo"  # type: ignore[valid-type]
+
+
 class Stage(fields.Part):
     """One stage of the funnel."""
 
@@ -108,6 +115,11 @@ class Stage(fields.Part):
     variability: Variability = Variability()
     network: Network = Network()
     merge: Merge = Merge()
+    queue: Annotated[
+        Queue | None,
+        BeforeValidator(lambda value: {"discipline": value} if isinstance(value, str) else value),
+        fields.OrBare({"type": "string", "description": "the discipline alone"}),
+    ] = None
     batching: Batching | None = None
     routing: Annotated[
         Routing,
@@ -161,6 +173,8 @@ class Stage(fields.Part):
                 ("batching",),
                 "a law of times does not say how long several tasks take: use a model that counts items",
             )
+        if self.queue is not None and self.queue.discipline != "fifo":
+            yield ("batching",), f"batches are made in the order of arrival: leave queue {self.queue.discipline!r} out"
         counts = None if self.candidates is None else self.candidates.law
         if batching.sizes and counts is not None and counts.is_constant():
             items, largest = batching.largest_items(counts.mean() * max(self.shares)), batching.sizes[-1]

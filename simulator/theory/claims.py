@@ -23,6 +23,8 @@ SURROUNDED: Features = frozenset({F.DRAWN_RESPONSE, F.SENDING, F.MERGERS})
 TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}
 #: Mean wait in M/G/1, at replicas of unlike machines, too.
 POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS}
+#: Mean wait in M/G/1 that is not served in the order of arrival.
+RANKED: Features = POLLACZEK | {F.DISCIPLINE}
 #: Latency in M/M/1; its mean wait is Pollaczek's.
 EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.MERGERS}
 #: The bounds of a fork and join: every shard has one replica.
@@ -42,7 +44,7 @@ ZERO_LOAD: Features = frozenset(
         *OF_NO_MATTER,
         *THINNED,
         *SURROUNDED,
-        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING),
+        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE),
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.

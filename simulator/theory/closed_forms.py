@@ -1,14 +1,14 @@
 """The closed forms and bounds that hold for a plan at a constant rate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from simulator.core.features import Feature
-from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, RANDOM, Plan
+from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, RANDOM, Plan
 from simulator.documents import paper
 from simulator.theory import claims, queues
 from simulator.theory.stages import PaperStage, mean_services_s
@@ -91,12 +91,35 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     stage = stages[0]
     if stage.is_batched:
         return _bulk(plan, stages)
+    if Feature.DISCIPLINE in stage.features:
+        return _ranked(plan, stages)
     if stage.replicas > 1 and stage.policy != RANDOM:
         return []  # who gets a task depends on who got the one before
     if stage.workers > 1:
         return _erlang(plan, stages)
     if not stage.features <= claims.POLLACZEK:
         return []
+    predictions = _mean_waits(plan, stages, queues.mg1_mean_wait, _POLLACZEK)
+    is_exponential = stage.features <= claims.EXPONENTIAL and stage.is_exponential()
+    if not is_exponential or np.ptp(mean_services_s(stage)) > 0:
+        return predictions
+    if any(math.isinf(one.value_s) for one in predictions):
+        return predictions
+    rate_per_s = plan.rate_per_s / float(stage.replicas_left[0])  # of one shard, or with one replica each
+    return [*predictions[:1], *_exponential(plan, stages, rate_per_s)]
+
+
+_POLLACZEK = "M/G/1 at every shard (Pollaczek, 1930; Khinchine, 1932)"
+
+
+def _mean_waits(
+    plan: Plan, stages: list[PaperStage], wait_of: Callable[[float, float, float], float], law: str
+) -> list[Prediction]:
+    """The mean wait at the first stage, each of whose replicas is a queue; of one shard the mean latency, too.
+
+    ``wait_of``: mean wait in seconds, of a rate per second and the first two moments of a service.
+    """
+    stage = stages[0]
     tests = _is_testable(stage), _is_nearly_normal(stage)
     known: dict[float, tuple[float, float] | None] = {}
     waits: list[float] = []  #: mean over the tasks of each shard
@@ -109,21 +132,32 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         if moments is None:
             return []
         rate_per_s, factors = plan.rate_per_s / left[shard], stage.machine_factor[shard, : left[shard]]
-        each = [queues.mg1_mean_wait(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
+        each = [wait_of(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
         waits.append(math.fsum(each) / len(each))
         services.append(moments[0] * math.fsum(factors) / len(each))
-    law = "M/G/1 at every shard (Pollaczek, 1930; Khinchine, 1932)"
     wait_s = math.fsum(waits) / len(waits)
     predictions = [Prediction("wait", 0, wait_s, EXACT, law, *tests)]
     if math.isinf(wait_s):  # then so is what a query waits for
         return [*predictions, *(Prediction("mean", place, wait_s, EXACT, law, *tests) for place in (0, None))]
-    if stage.features <= claims.EXPONENTIAL and stage.is_exponential() and np.ptp(mean_services_s(stage)) == 0:
-        predictions += _exponential(plan, stages, plan.rate_per_s / left[0])  # of one shard, or with one replica each
-    elif stage.shards == 1 and not stage.features & {Feature.SENDING, Feature.MERGERS}:
+    if stage.shards == 1 and not stage.features & {Feature.SENDING, Feature.MERGERS}:
         mean_s = float(stage.offsets_s()[0]) + wait_s + services[0] + stage.response().mean() + stage.merge_s()
-        for place in [0, None] if len(stages) == 1 else [0]:
-            predictions.append(Prediction("mean", place, mean_s, EXACT, law, *tests))
+        places: list[int | None] = [0, None] if len(stages) == 1 else [0]
+        predictions += [Prediction("mean", place, mean_s, EXACT, law, *tests) for place in places]
     return predictions
+
+
+def _ranked(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
+    """Mean waits where queues are not served in the order of arrival."""
+    stage = stages[0]
+    if stage.workers > 1 or not stage.features <= claims.RANKED:
+        return []
+    if stage.discipline == LIFO:
+        law = "M/G/1 in an order that does not look at sizes: the mean of first come, first served (Kingman, 1962)"
+        return _mean_waits(plan, stages, queues.mg1_mean_wait, law)
+    if not (stage.is_timed and stage.is_exponential() and stage.shards == 1):
+        return []  # who is shorter is known of a time; of an exponential one there is a formula
+    law = "M/M/1, the shortest first (Phipps, 1956)"
+    return _mean_waits(plan, stages, lambda rate, mean, _: queues.shortest_mm1_mean_wait(rate, mean), law)
 
 
 #: Service times below it, in seconds, are rounded so much that continuous laws hold only about.

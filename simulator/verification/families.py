@@ -134,6 +134,8 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family == "mh2c":
         hyper: Any = {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}  # balanced means, cv2 = 4
         return scenario(rate, stage("one", hyper, workers=int(given["c"])))
+    if family == "sjf":
+        return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
     if family != "skew":
         raise ValueError(f"no family of one stage is called {family!r}")
     return skewed(given, rate)

@@ -69,7 +69,7 @@ def _statistic(row: dict[str, str]) -> str | None:
     if row["family"] == "tailatscale":
         return f"later_{(families.FAST + families.SLOW) / 2 * families.EMPTY_UNIT_S:g}"
     name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_batch_last_task")
-    name = name.removesuffix("_sojourn")
+    name = name.removesuffix("_SJF").removesuffix("_sojourn")
     name = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean"}.get(name, name)
     return name if re.fullmatch(r"mean|wait|mean_batch_size|p[\d.]+(_wait)?", name) else None
 

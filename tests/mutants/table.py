@@ -26,7 +26,8 @@ AGREE, WALK, LISTS = "sample_paths.engines_agree", "sample_paths.walks_agree", "
 HOLD = "sample_paths.invariants_hold"
 STALE, SHORT = "sample_paths.what_is_stale_does_not_happen", "sample_paths.shortcuts_agree"
 REFERENCE, NOTES = "engines/reference/model.py", "engines/reference/recorder.py"
-QUEUE, BATCHING = "engines/reference/queue.py", "core/batching.py"
+QUEUE, BATCHING, DISCIPLINES = "engines/reference/queue.py", "core/batching.py", "core/disciplines.py"
+HEAP = "engines/compiled/queue.py"
 AHEAD, PASSES, WIDE, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "wide", "lockstep"))
 ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
     f"engines/compiled/on_{name}.py" for name in ("dispatch", "enqueue", "start", "finish", "answer")
@@ -184,13 +185,13 @@ ENGINES = (
     Mutant(
         "last come, first served, in the compiled loop",
         "E6",
-        ON_ENQUEUE,
-        '    if replicas[at]["head"] < 0:\n'
-        '        replicas[at]["head"] = row\n'
-        "    else:\n"
-        '        copies[replicas[at]["tail"]]["next"] = row\n'
-        '    replicas[at]["tail"] = row\n',
-        '    copies[row]["next"] = replicas[at]["head"]\n    replicas[at]["head"] = row\n',
+        HEAP,
+        "        if head < 0:\n"
+        '            replicas[at]["head"] = row\n'
+        "        else:\n"
+        '            copies[replicas[at]["tail"]]["next"] = row\n'
+        '        replicas[at]["tail"] = row\n',
+        '        copies[row]["next"] = head\n        replicas[at]["head"] = row\n',
         LISTS,
     ),
     Mutant(
@@ -1237,6 +1238,46 @@ ROOMS = (
         ON_START,
         '        replicas[at]["timer_ns"] = -1\n    while',
         '        replicas[at]["timer_ns"] = now\n    while',
+        AGREE,
+    ),
+    Mutant(
+        "last come is first come",
+        "E8",
+        DISCIPLINES,
+        "return -float(number)",
+        "return float(number)",
+        WALK,
+    ),
+    Mutant(
+        "the shortest is served last",
+        "E8",
+        DISCIPLINES,
+        "return alone_ns if discipline",
+        "return -alone_ns if discipline",
+        WALK,
+    ),
+    Mutant(
+        "among equals the later goes first",
+        "E1",
+        HEAP,
+        'ranks[one]["number"] < ranks[other]["number"]',
+        'ranks[one]["number"] > ranks[other]["number"]',
+        AGREE,
+    ),
+    Mutant(
+        "half of the queue is lost when its first goes",
+        "E1",
+        HEAP,
+        '            after = ranks[row]["beside"]\n            heap',
+        "            after = -1\n            heap",
+        AGREE,
+    ),
+    Mutant(
+        "the number of a shard makes its tasks longer",
+        "E1",
+        QUEUE,
+        "self.joined, copy.alone_ns), self.joined, copy",
+        "self.joined, copy.alone_ns + copy.shard), self.joined, copy",
         AGREE,
     ),
     Mutant(

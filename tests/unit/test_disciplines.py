@@ -6,20 +6,61 @@ import numpy as np
 import pytest
 
 from simulator.core.assemble import StageParts, assemble
-from simulator.core.disciplines import DISCIPLINES
+from simulator.core.disciplines import DISCIPLINES, queue_key
 from simulator.core.laws import Law
-from simulator.engines import reference
+from simulator.core.plan import FIFO, LIFO, SHORTEST
+from simulator.engines import compiled, reference
+from simulator.engines.compiled.queue import after_first, join
+from simulator.engines.compiled.records import COPY, RANK, REPLICA
+
+#: Nine tasks at one instant, of so much work; and who is served when.
+WORK = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 1.0]
+ORDERS = {
+    FIFO: [0, 1, 2, 3, 4, 5, 6, 7, 8],
+    LIFO: [8, 7, 6, 5, 4, 3, 2, 1, 0],
+    SHORTEST: [1, 3, 8, 6, 0, 2, 4, 7, 5],
+}
 
 
 @pytest.mark.parametrize("discipline", DISCIPLINES, ids=lambda one: one.name)
-def test_a_discipline_can_be_laid_out_and_serves_in_the_order_of_its_keys(discipline):
+@pytest.mark.parametrize("engine", [reference, compiled], ids=["reference", "compiled"])
+def test_a_discipline_serves_in_the_order_of_its_keys(engine, discipline):
     stage = StageParts(candidates=Law.constant(1.0), time=Law.constant(5.0), discipline=discipline.code)
-    plan = assemble([stage], np.zeros(9, dtype=np.int64))
-    start_ns = reference.simulate(plan, tasks=True).task_table.start_ns
-    queue = sorted(range(9), key=lambda number: (discipline.queue_key(number), number))
-    assert np.argsort(start_ns, kind="stable").tolist() == queue
+    plan = assemble([stage], np.zeros(9, dtype=np.int64), np.array(WORK))
+    start_ns = engine.simulate(plan, tasks=True).task_table.start_ns
+    assert np.argsort(start_ns, kind="stable").tolist() == ORDERS[discipline.code]
+    keys = [(queue_key(discipline.code, number, 5 * work), number) for number, work in enumerate(WORK)]
+    assert sorted(range(9), key=keys.__getitem__) == ORDERS[discipline.code]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_queue_that_grows_and_shrinks_is_always_in_order(seed):
+    """Against a sorted list: 300 steps of joining and leaving, equal keys among them."""
+    draw = np.random.default_rng(seed)
+    stages = np.zeros(1, dtype=[("discipline", np.int64)])
+    stages["discipline"] = SHORTEST
+    copies, ranks, replicas = np.zeros(300, dtype=COPY), np.zeros(300, dtype=RANK), np.zeros(1, dtype=REPLICA)
+    replicas["head"] = replicas["tail"] = -1
+    waiting = []
+    for row in range(300):
+        copies[row]["alone_ns"] = draw.integers(0, 20)
+        join(stages, copies, ranks, replicas, 0, row)
+        waiting.append((copies[row]["alone_ns"], row))
+        for _ in range(min(len(waiting), max(0, int(draw.integers(-1, 3))))):
+            first = min(waiting)
+            waiting.remove(first)
+            head = int(replicas[0]["head"])
+            assert head == first[1]
+            replicas[0]["head"] = after_first(stages, copies, ranks, head)
+    assert replicas[0]["joined"] == 300
+    assert len(waiting) > 20
 
 
 def test_a_plan_of_an_unknown_discipline_is_refused():
     with pytest.raises(AssertionError, match="a row of the table"):
         assemble([StageParts(candidates=Law.constant(1.0), discipline=99)], np.zeros(1, dtype=np.int64))
+
+
+def test_batches_are_made_in_the_order_of_arrival_alone():
+    with pytest.raises(AssertionError, match="in the order of arrival"):
+        assemble([StageParts(candidates=Law.constant(1.0), discipline=LIFO, max_size=2)], np.zeros(1, dtype=np.int64))

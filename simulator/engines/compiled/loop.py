@@ -98,6 +98,7 @@ def advance(
     clock: Rows,
     events: Rows,
     copies: Rows,
+    ranks: Rows,
     replicas: Rows,
     serving: I8,
     gathers: Rows,
@@ -129,9 +130,9 @@ def advance(
             if fault[IS] != 0:
                 return FAULT
         elif kind == rules.ENQUEUE:
-            on_enqueue(clock, events, copies, replicas, kept, row, now)
+            on_enqueue(given, kept, clock, events, copies, ranks, replicas, row, now)
         elif kind == rules.START:
-            is_in_time = on_start(given, kept, clock, events, copies, replicas, serving, row, now)
+            is_in_time = on_start(given, kept, clock, events, copies, ranks, replicas, serving, row, now)
         elif kind == rules.FINISH:
             is_in_time = on_finish(given, kept, clock, events, copies, replicas, serving, row, now)
         else:

@@ -6,7 +6,8 @@ from simulator.core.plan import Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
-from simulator.engines.compiled.records import T_ENQUEUE, Kept
+from simulator.engines.compiled.queue import join
+from simulator.engines.compiled.records import T_ENQUEUE, Given, Kept
 
 
 @passage
@@ -19,17 +20,22 @@ def start_soon(clock: Rows, events: Rows, replicas: Rows, at: int, now: int) -> 
 
 
 @passage
-def on_enqueue(clock: Rows, events: Rows, copies: Rows, replicas: Rows, kept: Kept, row: int, now: int) -> None:
-    """First come, first served: a list, each copy with the one behind it."""
+def on_enqueue(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    ranks: Rows,
+    replicas: Rows,
+    row: int,
+    now: int,
+) -> None:
+    """The copy is enqueued, and looked at with the others."""
     at = copies[row]["replica"]
     step(copies, kept, row, copy_states.ENQUEUED)
     copies[row]["enqueue_ns"] = now
     if kept.table.shape[1] > 0:
         kept.table[T_ENQUEUE, copies[row]["table"]] = now
-    if replicas[at]["head"] < 0:
-        replicas[at]["head"] = row
-    else:
-        copies[replicas[at]["tail"]]["next"] = row
-    replicas[at]["tail"] = row
-    replicas[at]["waiting"] += 1
+    join(given.stages, copies, ranks, replicas, at, row)
     start_soon(clock, events, replicas, at, now)

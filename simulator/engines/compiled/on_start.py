@@ -8,6 +8,7 @@ from simulator.core.service import batch_ns, service_ns
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_dispatch import step
+from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part
 from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Given, Kept
 
@@ -29,7 +30,7 @@ def ready_at(given: Given, copies: Rows, replicas: Rows, at: int, stage: int, no
 
 @passage
 def start_batch(
-    given: Given, kept: Kept, copies: Rows, replicas: Rows, at: int, stage: int, worker: int, count: int, now: int
+    given: Given, kept: Kept, copies: Rows, ranks: Rows, replicas: Rows, at: int, worker: int, count: int, now: int
 ) -> float:
     """Take so many tasks from the head of the queue, linked as they were; returns the effective items of all."""
     items, row, last = 0.0, replicas[at]["head"], -1
@@ -42,7 +43,7 @@ def start_batch(
             kept.table[T_WORKER, copies[row]["table"]] = worker
             kept.table[T_BATCH, copies[row]["table"]] = count
         items += copies[row]["items"]
-        last, row = row, copies[row]["next"]
+        last, row = row, after_first(given.stages, copies, ranks, row)
     copies[last]["next"] = -1
     replicas[at]["head"] = row
     replicas[at]["waiting"] -= count
@@ -69,6 +70,7 @@ def on_start(
     clock: Rows,
     events: Rows,
     copies: Rows,
+    ranks: Rows,
     replicas: Rows,
     serving: I8,
     at: int,
@@ -103,7 +105,7 @@ def on_start(
             worker += 1
         serving[first + worker] = head
         replicas[at]["free"] -= 1
-        items = start_batch(given, kept, copies, replicas, at, stage, worker, count, now)
+        items = start_batch(given, kept, copies, ranks, replicas, at, worker, count, now)
         alone_ns = copies[head]["alone_ns"]
         if is_batched(stages, stage):
             costs = given.knot_items, given.knot_ns, given.knot_slope

@@ -150,9 +150,20 @@ REPLICA = np.dtype(
         ("head", np.int64),
         ("tail", np.int64),
         ("waiting", np.int64),  # tasks in the queue
+        ("joined", np.int64),  # tasks that were enqueued
         ("free", np.int64),
         ("is_starting", np.int64),  # 1: at the end of this instant
         ("timer_ns", np.int64),  # when what waits is looked at again; -1: not
+    ]
+)
+
+#: A copy in a queue that is not served in the order of arrival: its place in the heap, in the row of the copy.
+RANK = np.dtype(
+    [
+        ("key", np.float64),
+        ("number", np.int64),  # of its enqueue at the replica
+        ("child", np.int64),  # the first of those behind it; -1: none
+        ("beside", np.int64),  # the next of those behind the same
     ]
 )
 

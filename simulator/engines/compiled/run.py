@@ -12,7 +12,7 @@ import numpy as np
 from simulator.core.calling import Calls
 from simulator.core.columns import Tasks
 from simulator.core.features import features_of, may_look_ahead
-from simulator.core.plan import CANDIDATES, CONSTANT, I8, NEVER_NS, NONE, ROLES, Plan, Rows
+from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
@@ -95,6 +95,7 @@ class Run:
         self.clock["margin"] = 4 + most
         self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
         self.copies = np.zeros(0, dtype=records.COPY)
+        self.ranks = np.zeros(0, dtype=records.RANK)
         self.replicas = np.zeros(plan.replicas, dtype=records.REPLICA)
         self.serving = np.full(self.workers, -1, dtype=np.int64)
         self.gathers = np.zeros(plan.queries, dtype=records.GATHER)
@@ -178,6 +179,7 @@ class Run:
 
         rows: dict[str, Any] = {
             "copies": self.copies,
+            "ranks": self.ranks,
             "replicas": self.replicas,
             "serving": self.serving,
             "gathers": self.gathers,
@@ -209,6 +211,8 @@ class Run:
         new["next"] = np.arange(first + 1, first + more + 1)
         new[-1]["next"] = self.clock["unused"][0]
         self.copies = np.concatenate([self.copies, new])
+        if bool((self.plan.stages["discipline"] != FIFO).any()):
+            self.ranks = np.concatenate([self.ranks, np.zeros(more, dtype=records.RANK)])
         self.clock["unused"] = first
         self.clock["unused_count"] += more
 

@@ -32,7 +32,7 @@ from simulator.core.service import batch_ns, response_of, service_of
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
-from simulator.engines.reference.queue import Queue
+from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
 
 Process = Generator[simpy.Event, Any, None]
@@ -277,7 +277,7 @@ class Replica:
     def __init__(self, model: Model, stage: int, index: int, workers: int) -> None:
         self.model = model
         self.index = index
-        self.queue: Queue[Copy] = Queue(model.plan, stage)
+        self.queue: Queue[Copy] = queue_of(model.plan, stage)
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
         self.timer_ns = -1  # when what waits is looked at again; -1: not

@@ -1,20 +1,28 @@
 """A replica's queue: who waits, and whom a free worker takes."""
 
 from collections import deque
+from heapq import heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
 from simulator.core import batching
-from simulator.core.plan import Plan
+from simulator.core.disciplines import queue_key
+from simulator.core.plan import FIFO, Plan
 
 
 class Waiting(Protocol):
     """What a queue looks at of those in it."""
 
+    alone_ns: float
     items: float
     enqueue_ns: int
 
 
 Copy = TypeVar("Copy", bound=Waiting)
+
+
+def queue_of(plan: Plan, stage: int) -> "Queue[Copy]":
+    """An empty queue of a replica of a stage."""
+    return Queue(plan, stage) if plan.stages[stage]["discipline"] == FIFO else Ranked(plan, stage)
 
 
 class Queue(Generic[Copy]):
@@ -54,3 +62,26 @@ class Queue(Generic[Copy]):
         oldest_ns = self.waiting[0].enqueue_ns
         points = self.plan.batch_points
         return int(batching.ready(stages, points, stage, len(self.waiting), fitting, oldest_ns, now))
+
+
+class Ranked(Queue[Copy]):
+    """In the order of a discipline's keys, one at a time: whoever was enqueued earlier first among equal ones."""
+
+    def __init__(self, plan: Plan, stage: int) -> None:
+        super().__init__(plan, stage)
+        self.discipline = int(plan.stages[stage]["discipline"])
+        self.joined = 0
+        self.heap: list[tuple[float, int, Copy]] = []
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self.heap)
+
+    def join(self, copy: Copy) -> None:
+        """A task joins the queue."""
+        heappush(self.heap, (queue_key(self.discipline, self.joined, copy.alone_ns), self.joined, copy))
+        self.joined += 1
+
+    def take(self, now: int) -> list[Copy]:
+        """The task that a worker takes now; none if nobody waits."""
+        return [heappop(self.heap)[2]] if self.heap else []

@@ -18,7 +18,7 @@ SCENARIOS = (
     ),
     Statement(
         "S3",
-        "No idling: at each replica tasks are served first come, first served, by no more workers than there are, and "
+        "No idling: at each replica tasks are served in the order of its queue, by no more workers than there are, and "
         "none waits while a worker is free.",
         "It is the queue that every figure is about.",
     ),

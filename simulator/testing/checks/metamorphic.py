@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.core.assemble import ONE, StageParts
 from simulator.core.laws import Law
-from simulator.core.plan import NEVER_NS, PLUGGED, RANDOM, ROUND_ROBIN, Plan, frozen
+from simulator.core.plan import FIFO, NEVER_NS, PLUGGED, RANDOM, ROUND_ROBIN, Plan, frozen
 from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
@@ -99,13 +99,14 @@ def _an_empty_stage_adds_nothing(walk: Walk) -> None:
 
 def _replicas_are_alone(walk: Walk) -> str | None:
     plan = derive.measured(walk.plan)
-    if plan.is_batched.all():
-        return "tasks are served in batches: what one takes depends on the others"
+    others = plan.is_batched | (plan.stages["discipline"] != FIFO)
+    if others.all():
+        return "no stage serves task after task in the order of arrival"
     trace = walk.trace(plan)
     assert trace.task_table is not None
     for stage, row in enumerate(plan.stages):
         first = int(row["first_replica"])
-        if plan.is_batched[stage]:
+        if others[stage]:
             continue
         for replica in range(first, first + int(row["shards"] * row["replicas"])):
             alone = derive.one_replica(plan, trace, stage, replica)
@@ -162,6 +163,8 @@ def _is_plain(plan: Plan) -> str:
     row = plan.stages[0]
     if plan.is_batched[0]:
         return "tasks are served in batches in the first stage"
+    if row["discipline"] != FIFO:
+        return "tasks are not served in the order of arrival in the first stage"
     if row["policy"] not in (RANDOM, ROUND_ROBIN, PLUGGED) and row["replicas"] > 1:
         return "routing looks at load in the first stage"
     return "mergers queue in the first stage" if row["mergers"] else ""

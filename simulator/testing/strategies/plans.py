@@ -9,18 +9,17 @@ from hypothesis import strategies as st
 
 from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
+from simulator.core.disciplines import BY_NAME
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
-from simulator.core.plan import (
-    NEVER_NS,
-    Plan,
-)
+from simulator.core.plan import FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
 POLICIES = {name: policy.code for name, policy in routing.BY_NAME.items()}
+DISCIPLINES = {name: discipline.code for name, discipline in BY_NAME.items()}
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
 
@@ -199,6 +198,7 @@ def stage_parts(
     workers: Size = None,
     policies: Sequence[str] | None = None,
     batches: Size = None,
+    disciplines: Sequence[str] | None = None,
 ) -> StageParts:
     """One stage with anything that the schema knows."""
     own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
@@ -209,8 +209,10 @@ def stage_parts(
     first_lost, lost = draw(losses(len(share), by_query)) if count > 1 else (0, 0)
     is_batched = batches is not None or draw(st.sampled_from([False, False, True]))
     batching = draw(batchings(batches)) if is_batched and not is_timed else {}
+    order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
     return StageParts(
         **batching,
+        discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,
         first_lost=first_lost,
@@ -249,6 +251,7 @@ def plans(
     workers: Size = None,
     policies: Sequence[str] | None = None,
     batches: Size = None,
+    disciplines: Sequence[str] | None = None,
     is_cut: bool | None = None,
 ) -> Plan:
     """Plans of a few queries, stages, shards, replicas and workers, full of simultaneous events.
@@ -267,12 +270,14 @@ def plans(
         Names of the routing policies among which is chosen.
     batches
         Tasks that a worker serves at once, at most; 1: no batches.
+    disciplines
+        Names of the disciplines of queues among which is chosen.
     is_cut
         Whether the run is cut before all queries are complete; None: either.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))
-    of_stage = (times, shards, replicas, workers, policies, batches)
+    of_stage = (times, shards, replicas, workers, policies, batches, disciplines)
     parts = [
         draw(stage_parts(stage == 0, *of_stage)) for stage in range(draw(sized(stages, st.integers(1, most_stages))))
     ]

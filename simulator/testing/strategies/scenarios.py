@@ -93,6 +93,8 @@ def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
     return st.sampled_from(chosen)
 
 
+#: Orders of queues, as written; most stages say none.
+QUEUES: list[Any] = [None, None, None, "fifo", "lifo", {"discipline": "shortest"}]
 #: Ways to serve several tasks at once, as written; most stages do not.
 BATCHINGS: list[dict[str, Any] | None] = [
     None,
@@ -165,7 +167,8 @@ def stages(
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
     merge: dict[str, Any] = draw(st.sampled_from(MERGES))
-    batching = draw(st.sampled_from(BATCHINGS))
+    batching = None if "time" in kinds or is_plugged else draw(st.sampled_from(BATCHINGS))
+    queue = None if batching else draw(st.sampled_from(QUEUES))
     routing = draw(_routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
@@ -186,7 +189,8 @@ def stages(
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
             "merge": merge,
-            "batching": None if "time" in kinds or is_plugged else batching,
+            "batching": batching,
+            "queue": queue,
             "routing": routing,
         }
     )
