@@ -211,6 +211,7 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             window_end_ns=int(columns["window_end_ns"][row]),
             measured=len(measured) - warmup,
             stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),
+            batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone
             task_table=None,
             events=0,
             **{name: columns[name][..., here] for name in QUERY_COLUMNS},

@@ -9,7 +9,7 @@ _NAMES = {
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
     "failing and repair": "failures failure failure_rate faults mtbf mttr crash crashes outages downtime repair",
     "a closed load": "users clients think_time concurrency closed closed_loop connections sessions",
-    "a limited queue": "limit when_full queue_size queue_limit max_queue max_queue_size backlog capacity",
+    "a limited queue": "when_full queue_size queue_limit max_queue max_queue_size backlog capacity",
     "serving by priority": "priority priorities edf earliest_deadline scheduling scheduler preemption preemptive",
     "shedding load": "admission load_shedding shedding rate_limit throttle circuit_breaker drop_after",
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",

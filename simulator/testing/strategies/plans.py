@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from hypothesis import strategies as st
@@ -22,6 +22,17 @@ POLICIES = {name: policy.code for name, policy in routing.BY_NAME.items()}
 DISCIPLINES = {name: discipline.code for name, discipline in BY_NAME.items()}
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
+
+
+class Narrowed(TypedDict, total=False):
+    """What each stage of a plan is narrowed to; what is not said is drawn."""
+
+    shards: Size  #: of a stage, a number or a strategy
+    replicas: Size  #: of a shard
+    workers: Size  #: of a replica
+    policies: Sequence[str] | None  #: names of the routing policies among which is chosen
+    batches: Size  #: tasks that a worker serves at once, at most; 1: no batches
+    disciplines: Sequence[str] | None  #: names of the disciplines of queues among which is chosen
 
 
 def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
@@ -193,19 +204,19 @@ def stage_parts(
     draw: st.DrawFn,
     is_first: bool,
     times: st.SearchStrategy[int] = TIMES,
-    shards: Size = None,
-    replicas: Size = None,
-    workers: Size = None,
-    policies: Sequence[str] | None = None,
-    batches: Size = None,
-    disciplines: Sequence[str] | None = None,
+    **narrowed: Unpack[Narrowed],
 ) -> StageParts:
     """One stage with anything that the schema knows."""
+    batches, disciplines = narrowed.get("batches"), narrowed.get("disciplines")
     own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
     is_timed = draw(st.booleans())
     is_constant = draw(st.integers(0, 3)) == 0  # nothing random a task: shards may be in lockstep
     constants = times.map(lambda ns: Law.constant(float(ns)))
-    share, count, by_query = draw(shares(shards)), draw(sized(replicas, st.integers(1, 3))), draw(st.booleans())
+    share, count, by_query = (
+        draw(shares(narrowed.get("shards"))),
+        draw(sized(narrowed.get("replicas"), st.integers(1, 3))),
+        draw(st.booleans()),
+    )
     first_lost, lost = draw(losses(len(share), by_query)) if count > 1 else (0, 0)
     is_batched = batches is not None or draw(st.sampled_from([False, False, True]))
     batching = draw(batchings(batches)) if is_batched and not is_timed else {}
@@ -217,7 +228,7 @@ def stage_parts(
         replicas=count,
         first_lost=first_lost,
         lost=lost,
-        workers=draw(sized(workers, st.integers(1, 3))),
+        workers=draw(sized(narrowed.get("workers"), st.integers(1, 3))),
         knots=draw(st.one_of(st.just([(0.0, 0.0, 0.0)]), knots())) if is_timed else draw(knots()),
         time=draw(constants if is_constant else laws()) if is_timed else Law.none(),
         task=ONE if is_timed or is_constant else draw(factor_laws()),
@@ -226,7 +237,7 @@ def stage_parts(
         candidates=draw(own if is_first else st.one_of(st.just(Law.none()), own)),
         hashed=False if is_constant else draw(st.booleans()),
         keep=float(draw(st.integers(0, 10))),
-        policy=draw(st.sampled_from(among(POLICIES, policies, "policy"))),
+        policy=draw(st.sampled_from(among(POLICIES, narrowed.get("policies"), "policy"))),
         balancers=draw(st.integers(1, 2)),
         by_query=by_query,
         request_ns=draw(times),
@@ -246,13 +257,8 @@ def plans(
     *,
     queries: Size = None,
     stages: Size = None,
-    shards: Size = None,
-    replicas: Size = None,
-    workers: Size = None,
-    policies: Sequence[str] | None = None,
-    batches: Size = None,
-    disciplines: Sequence[str] | None = None,
     is_cut: bool | None = None,
+    **narrowed: Unpack[Narrowed],
 ) -> Plan:
     """Plans of a few queries, stages, shards, replicas and workers, full of simultaneous events.
 
@@ -264,22 +270,18 @@ def plans(
         Sizes, at most.
     times
         Gaps between arrivals and fixed durations, in ns.
-    queries, stages, shards, replicas, workers
-        A size, or a strategy of sizes: of the plan, of each stage, of each shard, of each replica. Unless said, small.
-    policies
-        Names of the routing policies among which is chosen.
-    batches
-        Tasks that a worker serves at once, at most; 1: no batches.
-    disciplines
-        Names of the disciplines of queues among which is chosen.
+    queries, stages
+        A size, or a strategy of sizes. Unless said, small.
     is_cut
         Whether the run is cut before all queries are complete; None: either.
+    **narrowed
+        Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))
-    of_stage = (times, shards, replicas, workers, policies, batches, disciplines)
     parts = [
-        draw(stage_parts(stage == 0, *of_stage)) for stage in range(draw(sized(stages, st.integers(1, most_stages))))
+        draw(stage_parts(stage == 0, times, **narrowed))
+        for stage in range(draw(sized(stages, st.integers(1, most_stages))))
     ]
     machines = sum(len(part.share) * part.replicas for part in parts)
     factor = st.just(1.0) if draw(st.booleans()) else st.sampled_from([1.0, 1.0, 0.5, 1.5])
