@@ -17,7 +17,7 @@ def command(where: bool) -> None:
     """
     site = files("simulator") / "site" / "index.html"
     if not site.is_file():
-        cure = "in a checkout, 'make docs' builds it; its pages can be read as they are in docs/"
+        cure = "in a clone of the project 'make docs' builds it, and 'pip install .' then brings it along"
         raise click.UsageError(f"this installation was made without its site: {cure}")
     click.echo(str(site))
     if not where and sys.stdout.isatty():

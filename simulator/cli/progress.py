@@ -131,5 +131,5 @@ class Probes(Steps):
     def probe(self, factor: float, queries: int, readings: Readings) -> None:
         """One probe is done."""
         worst = max(reading.value for reading in readings)
-        place = f"{factor:.4g} x the load, {queries:,} queries: {worst:.3g} of the bound"
+        place = f"{factor:.4g} x the load, {queries:,} queries: {worst:.3g} x the bound of the objective nearest to it"
         self.step(f"probe {self.steps + 1}: {place}")

@@ -26,7 +26,7 @@ from simulator.stats.extract import Extracts
 from simulator.stats.figures import key_of
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.readings import is_read
-from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS
+from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, shown_exceedances
 from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict
 from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, zero_load
@@ -165,7 +165,8 @@ class _Search:
         elif level.needed > 0:
             reason = "; ".join(f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason)
         elif not level.is_supported:
-            reason = f"{level.exceedances:.1f} effective bad queries at the crossing, {FEWEST_EXCEEDANCES} are needed"
+            seen = f"{shown_exceedances(level.exceedances)} effective bad queries at the crossing"
+            reason = f"{seen}, {FEWEST_EXCEEDANCES} are needed"
         elif stable.verdict != STABLE:
             notes: Sequence[str] = stable.notes
             if not self.scenario.can_lengthen:

@@ -52,22 +52,24 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
             now = int(stage[key])
             more = max(now + 1, round(now * (1 + CHANGE)))
             yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{key}", more),))
-    for key in ("keep", "skew"):
+    for key in ("candidates", "keep", "skew"):
         if stage.get(key):
-            less = _scaled(stage[key], 1 - CHANGE)
+            less = _scaled_law(stage[key], 1 - CHANGE)
             if less is not None:
-                yield Knob(f"{name}: {key}", f"{stage[key]:,} -> {less}", ((f"{path}.{key}", less),))
+                said = f"x {1 - CHANGE:g}" if isinstance(less, Mapping) else f"{stage[key]:,} -> {less}"
+                yield Knob(f"{name}: {key}", said, ((f"{path}.{key}", _text(less)),))
     sets, change = _cheaper(f"{path}.model", stage["model"])
     if sets:
         yield Knob(f"{name}: {change[0]}", change[1], sets)
-    for role, what in (("task", "spread of tasks"), ("machine", "spread of machines")):
-        narrower = _narrower(f"{path}.variability.{role}", stage["variability"][role])
+    spreads = {
+        "candidates": (f"{path}.candidates", stage.get("candidates")),
+        **{f"{role}s": (f"{path}.variability.{role}", stage["variability"][role]) for role in ("task", "machine")},
+        "times": (f"{path}.model.law", stage["model"].get("law") if stage["model"]["kind"] == "time" else None),
+    }
+    for what, (where, law) in spreads.items():
+        narrower = _narrower(where, law)
         if narrower is not None:
-            yield Knob(f"{name}: {what}", *narrower)
-    if stage["model"]["kind"] == "time":
-        narrower = _narrower(f"{path}.model.law", stage["model"]["law"])
-        if narrower is not None:
-            yield Knob(f"{name}: spread of times", *narrower)
+            yield Knob(f"{name}: spread of {what}", *narrower)
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if stage["merge"]["workers"]:

@@ -66,6 +66,7 @@ def sensitivity(
     slos: Sequence[str | Objective] = (),
     tolerance: float = 0.02,
     time_s: float | None = None,
+    tail_only: bool = False,
     **execution: Unpack[Anywhere],
 ) -> Sensitivity:
     """Turn every knob of a scenario a tenth to the better, one at a time, on the luck of the scenario itself.
@@ -84,6 +85,8 @@ def sensitivity(
     time_s
         No knob is begun that would not end within so many seconds, as far as those before it tell; the search for the
         scenario's own capacity has half of them. With it the answer depends on the machine.
+    tail_only
+        Whether the capacity, which takes most of the time, is left out.
     jobs, cluster, progress
         As of ``execute``: a knob is one piece of work.
 
@@ -100,7 +103,7 @@ def sensitivity(
         message = f"needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
     work, began = Execution(**execution), time.monotonic()
-    measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 2, work)
+    measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 2, work, tail_only)
     own = _measured(measurement, scenario)
     turned: list[Knob] = []
     scenarios: list[Scenario] = []
@@ -126,6 +129,7 @@ def sensitivity(
         tail_s=own.tail.value if own.exceedances >= 10 else None,
         capacity_per_s=None if own.capacity is None else own.capacity.value,
         effects=tuple(sorted(effects, key=Effect.rank)),
+        unturned=len(turned) - len(reached),
         notes=tuple(notes),
         engine=measurement.execution.engine,
         interrupted=interrupted,
@@ -170,13 +174,15 @@ def _turned(
 
 
 def _measurement(
-    scenario: Scenario, tolerance: float, time_s: float | None, work: Execution
+    scenario: Scenario, tolerance: float, time_s: float | None, work: Execution, tail_only: bool
 ) -> tuple[_Measurement, list[str]]:
     """How all are measured, after a search for the capacity of the scenario itself; and what is to be said of it."""
     settled = replace(prepared(Plans.of(scenario), work), cluster=None, progress=None)
     tails = [slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
     effort = Effort(scenario.run.replications, scenario.queries if scenario.can_lengthen else None)
     only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
+    if tail_only:
+        return only_tail, []
     if not any(is_read(slo) for slo in scenario.slos):
         return only_tail, ["without an objective there is no capacity; give slos, or --slo"]
     base = capacity(scenario, tolerance=tolerance, time_s=time_s, jobs=work.jobs, engine=work.engine, say=work.say)

@@ -78,6 +78,7 @@ class Sensitivity(Shown):
     notes: tuple[str, ...]
     engine: str
     interrupted: bool = False
+    unturned: int = 0  #: knobs for which there was no time
 
     @property
     def percentile_key(self) -> str:
@@ -86,8 +87,8 @@ class Sensitivity(Shown):
 
     @property
     def exit_code(self) -> int:
-        """0: what knobs do is judged by nothing; 130: interrupted."""
-        return 130 if self.interrupted else 0
+        """0: all knobs are turned, and judged by nothing; 98: there was no time for some; 130: interrupted."""
+        return 130 if self.interrupted else 98 if self.unturned else 0
 
     def rows(self) -> list[documents.Knob]:
         """A row a knob."""

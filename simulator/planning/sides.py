@@ -20,7 +20,7 @@ from simulator.scenario import parse_objective
 from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile
-from simulator.stats.share import FEWEST_EXCEEDANCES, Layout
+from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, shown_exceedances
 from simulator.stats.summary import first_on_latency
 from simulator.stats.window import Mergers, Within, merging_ns
 
@@ -204,7 +204,7 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
 
 def too_few(exceedances: float) -> str:
     """Why a percentile is not known."""
-    return f"{exceedances:.1f} effective exceedances are too few, {FEWEST_EXCEEDANCES} are needed"
+    return f"{shown_exceedances(exceedances)} effective exceedances are too few, {FEWEST_EXCEEDANCES} are needed"
 
 
 def _rate(pool: Pool, within: Within | None) -> LeftOut:

@@ -203,10 +203,15 @@ class Sizing(Shown):
         p = self.search.percentile
         return next((one.bound for one in self.search.scenario.slos if one.stage is None and one.p == p), None)
 
+    def _more(self) -> str:
+        """What tells more: where machines are drawn for each replication, their number."""
+        drawn = any(not stage.variability.machine.law.is_constant() for stage in self.search.scenario.stages)
+        return "--replications (machines differ between them)" if drawn else "--queries"
+
     def _notes(self) -> list[str]:
         notes = [*self.search.scenario.notes(), *unheeded(self.search.scenario, self.search.grid)]
         if self.inconclusive and self.answers and self.inconclusive[0].place < self.answers[0].place:
-            notes.append("a cheaper fleet could not be told, and counts as not met: more --queries may tell")
+            notes.append(f"a cheaper fleet could not be told, and counts as not met: more {self._more()} may tell")
         notes += self._edges()
         ruled_out = {one.what for one in self.cheaper()} & {
             slo.text for slo in self.search.scenario.slos if slo.is_priced

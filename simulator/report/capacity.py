@@ -50,7 +50,8 @@ def _headline(document: capacity.Figures) -> str:
     value, ends = per_s["value"], interval(per_s, exact_rate)
     if value is None:
         unknown = "not known" if document["verdict"] == "inconclusive" else "none"
-        said = f"between {ends}" if ends else unknown
+        is_between = per_s["low"] is not None and per_s["high"] is not None
+        said = f"{'between ' * is_between}{ends}" if ends else unknown
         return f"capacity within {within}: {said}; {arrivals}"
     half = "" if document["half_width"] is None else f" (half of it: {100 * document['half_width']:.2g} %)"
     about = "" if document["verdict"] == "found" else "about "

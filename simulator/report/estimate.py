@@ -31,7 +31,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         costs.append(_costs(stage["name"], stage["model"]))
         calls.append(_call(stage["name"], stage["model"]))
         calls += [_call(f"  {part['kind']}", part) for part in stage["model"].get("parts", [])]
-    columns = ["stage", "shards", "candidates", "items/shard", "service", "slowest shard", "demand", "hottest"]
+    columns = ["stage", "shards", "candidates", "items/shard", "service", "slowest shard", "mean demand", "demand"]
     order = ["stage", "model", "inference", "a query", "training", "once"]
     call = ["one call", "items", "FLOP", "bytes", "bound by", "takes", "each further item"]
     bottleneck, zero = estimate["bottleneck"], estimate["zero_load_s"]

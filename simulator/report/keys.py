@@ -20,7 +20,9 @@ WIDEST = 100
 def explained(keys: Sequence[Key], width: int) -> str:
     """What the keys mean, one below the other; of many that have one name, where each stands."""
     if len(keys) > MOST:
-        lines = [f"{len(keys)} keys are called {keys[0].name!r}; ask for one of them:", ""]
+        is_one_name = len({key.name for key in keys}) == 1
+        what = f"are called {keys[0].name!r}" if is_one_name else f"are of kind {keys[0].asked.partition('.')[0]!r}"
+        lines = [f"{len(keys)} keys {what}; ask for one of them:", ""]
         longest = max(len(key.asked) for key in keys)
         return "\n".join([*lines, *(f"  {key.asked:<{longest}}  {_of(key)}" for key in keys)]) + "\n"
     return "\n".join(_one(key, min(width, WIDEST)) for key in keys)

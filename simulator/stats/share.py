@@ -6,6 +6,7 @@ other, so the interval rests on the differences between replications; with one r
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -252,6 +253,15 @@ def _deviation(bad: I8, squares: I8, products: I8, sizes: I8) -> F8:
     spread = np.where(spread > 1e-12 * squares, spread, 0.0)
     error: F8 = np.sqrt(spread / (groups - 1) * groups) / queries
     return error
+
+
+def shown_exceedances(exceedances: float) -> str:
+    """A number that is too small, to a tenth, never rounded up to one that would do.
+
+    >>> shown_exceedances(9.97), shown_exceedances(3.24)
+    ('9.9', '3.2')
+    """
+    return f"{math.floor(10 * exceedances) / 10:.1f}"
 
 
 def effective_exceedances(in_block: I8, layout: Layout, worth_one: float) -> float:

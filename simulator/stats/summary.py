@@ -25,7 +25,7 @@ from simulator.stats.figures import (
 from simulator.stats.load import describe_load
 from simulator.stats.means import NOTHING, Interval, mean_interval, ratio_interval
 from simulator.stats.quantiles import ENOUGH_EXCEEDANCES, Quantile, Series, Share
-from simulator.stats.share import Layout
+from simulator.stats.share import Layout, shown_exceedances
 from simulator.stats.stability import (
     SATURATED,
     Stability,
@@ -296,7 +296,7 @@ def _unsupported(whole: Figure, latency: Series, is_saturated: bool) -> list[str
         if quantile.infinite:
             notes.append(f"{name} falls among queries that never finished: it is at least the largest latency seen")
         elif not quantile.supported:
-            seen = f"{quantile.exceedances:.1f} effective exceedances"
+            seen = f"{shown_exceedances(quantile.exceedances)} effective exceedances"
             cure = "" if is_saturated else f"; it needs about {quantile.needed:,} queries in all"
             notes.append(f"{name} is not printed: {seen} are too few{cure}")
     missing = latency.layout.queries - int(latency.finite.sum())

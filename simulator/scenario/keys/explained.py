@@ -113,7 +113,7 @@ def all_parts() -> tuple[Part, ...]:
 
 
 def find_keys(wanted: str) -> list[Key]:
-    """The keys that are meant: by place (``stages.routing``, ``stages.ranking.routing``), kind (``tree.trees``), name.
+    """The keys that are meant: by place (``stages.routing``, ``stages.ranking.routing``), kind (``tree``), name.
 
     What an objective may be of means ``slos``.
 
@@ -131,6 +131,7 @@ def find_keys(wanted: str) -> list[Key]:
 
 def _found(plain: str) -> list[Key]:
     """By place or kind; else by place with the name of a stage or machine in it, by the end of a place, or by name."""
+    is_kind = re.fullmatch(r"\w+", plain) is not None
     named = re.sub(r"^stages\.[^.]+\.", "stages.", re.sub(r"^hardware\.[^.]+", "hardware.name", plain))
     keys = [key for part in all_parts() for key in part.keys]
     for matches in (
@@ -138,6 +139,7 @@ def _found(plain: str) -> list[Key]:
         lambda key: named == _spoken(key.place),
         lambda key: _spoken(key.place).endswith(f".{plain}"),
         lambda key: key.name == plain,
+        lambda key: is_kind and key.asked.casefold().startswith(f"{plain}."),
     ):
         found = [key for key in keys if matches(key)]
         if found:

@@ -76,7 +76,7 @@ def grows_as_its_order(case: tuple[Any, int]) -> str | None:
     model, which = case
     names = sizes_of(model)
     if not names or not is_product(model) or has_no_time(model):
-        return "it declares no order that is a product of its fields"
+        return "it declares no order that is a product of its fields, like O(trees x depth)"
     name = names[which % len(names)]
     large = next((larger for times in TIMES_AS_LARGE if (larger := _times(model, name, times)) is not None), None)
     twice = None if large is None else _times(large, name, 2.0)
