@@ -120,7 +120,7 @@ def _part(part: Part, on_page: Mapping[str, str]) -> Iterator[str]:
 def _key(key: Key, on_page: Mapping[str, str]) -> Iterator[str]:
     yield f"### `{key.asked}`"
     yield ""
-    yield key.says
+    yield from textwrap.wrap(key.says, 118, break_on_hyphens=False)
     yield ""
     yield from textwrap.wrap(f"- takes: {_escaped(key.takes)}", 118, subsequent_indent="  ", break_on_hyphens=False)
     links = [f"{{ref}}`{_title(name)} <{anchor(name)}>`" for name in key.inner if name in on_page]

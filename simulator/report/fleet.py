@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simulator.base.formats import format_count, significant
+from simulator.base.formats import counted, format_count, significant
 from simulator.documents import parts
 
 #: Of more stages than these, the sum alone is said.
@@ -11,18 +11,18 @@ MOST_STAGES = 5
 
 def fleet_line(fleet: parts.Fleet) -> str:
     """As in ``fleet: 12 machines; 8.57 USD/h, 1.19 USD per million queries; 1,800 W, 1.11 queries per joule``."""
-    count = f"{machines(fleet['machines'], fleet['stages'])} machine{'s' if fleet['machines'] > 1 else ''}"
+    count = counted(fleet["machines"], "machine") + by_stage(fleet["stages"])
     return "fleet: " + "; ".join([count, _money(fleet), _power(fleet)])
 
 
-def machines(count: int, stages: Sequence[parts.StageMachines]) -> str:
-    """How many machines, and of several stages how many each has, in their order.
+def by_stage(stages: Sequence[parts.StageMachines]) -> str:
+    """Of several stages, how many machines each has, in their order; empty of one, or of many.
 
-    >>> machines(1200, [{"name": "one", "machines": 1000}, {"name": "two", "machines": 200}])
-    '1,200 (1,000 + 200)'
+    >>> by_stage([{"name": "one", "machines": 1000}, {"name": "two", "machines": 200}])
+    ' (1,000 + 200)'
     """
     each = [f"{stage['machines']:,}" for stage in stages]
-    return f"{count:,} ({' + '.join(each)})" if 1 < len(each) <= MOST_STAGES else f"{count:,}"
+    return f" ({' + '.join(each)})" if 1 < len(each) <= MOST_STAGES else ""
 
 
 def _money(fleet: parts.Fleet) -> str:

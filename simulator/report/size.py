@@ -4,7 +4,7 @@ from typing import Any
 
 from simulator.base.formats import counted, exact_rate, format_count, significant
 from simulator.documents import parts, size
-from simulator.report.fleet import machines
+from simulator.report.fleet import by_stage
 from simulator.report.text import DASH, cut, duration, interval, money, of_unit, ratio, rendered, table
 
 #: Of the front, rows at most: of those that fail, some are left out evenly.
@@ -65,8 +65,8 @@ def _headline(document: size.Size) -> str:
         is_untold = any(one["reason"] == "inconclusive" for one in document["cheaper"])
         least = "the least that is known" if is_untold else "the least"
         said = f"{cost(best['cost'], document['unit'])} {document['unit']} is {least} of {every}"
-        count = machines(best["machines"], best["stages"])
-        return said if document["minimise"] == "machines" else f"{said}: {count} machines"
+        count = f"{best['machines']:,} machines{by_stage(best['stages'])}"
+        return said if document["minimise"] == "machines" else f"{said}: {count}"
     if document["interrupted"]:
         return "interrupted before a fleet was found"
     unsure = "" if document["verdict"] == "unreachable" else ", but some could not be told"
@@ -88,7 +88,7 @@ def _answers(document: size.Size, paths: list[str]) -> Any:
             [
                 f"{one['rank']}.",
                 *(str(one["values"][path]) for path in paths),
-                machines(one["machines"], one["stages"]),
+                f"{one['machines']:,}{by_stage(one['stages'])}",
                 money(one["usd_per_h"]),
                 money(one["usd_per_million_queries"]),
                 *([f"{one['power_w']:,.0f}"] if document["minimise"] == "energy" else []),

@@ -94,7 +94,12 @@ def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
 
 
 #: Orders of queues, as written; most stages say none.
-QUEUES: list[Any] = [None, None, None, "fifo", "lifo", {"discipline": "shortest"}]
+QUEUES: list[tuple[str, Any]] = [
+    *[("fifo", None)] * 3,
+    ("fifo", "fifo"),
+    ("lifo", "lifo"),
+    ("shortest", {"discipline": "shortest"}),
+]
 #: Ways to serve several tasks at once, as written; most stages do not.
 BATCHINGS: list[dict[str, Any] | None] = [
     None,
@@ -127,6 +132,8 @@ def stages(
     shards: Size = None,
     replicas: Size = None,
     workers: Size = None,
+    batches: int | None = None,
+    disciplines: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """A stage as written in a file; hardware, if named, is ``leaf``.
 
@@ -144,6 +151,10 @@ def stages(
         Routing policies among which is chosen, a plug-in's rule (``mine:least_of_three``) among them.
     shards, replicas, workers
         A size, or a strategy of sizes; unless said, small.
+    batches
+        Tasks that a worker serves at once, at most; 1: no batches.
+    disciplines
+        Names of the disciplines of queues among which is chosen.
     """
     maybe = st.none
     counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
@@ -167,8 +178,10 @@ def stages(
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
     merge: dict[str, Any] = draw(st.sampled_from(MERGES))
-    batching = None if "time" in kinds or is_plugged else draw(st.sampled_from(BATCHINGS))
-    queue = None if batching else draw(st.sampled_from(QUEUES))
+    together = [one for one in BATCHINGS if one is None or batches is None or one["max_size"] <= batches]
+    orders = [one for name, one in QUEUES if disciplines is None or name in disciplines]
+    batching = None if "time" in kinds or is_plugged else draw(st.sampled_from(together))
+    queue = None if batching else draw(st.sampled_from(orders))
     routing = draw(_routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
@@ -236,7 +249,7 @@ def scenarios(
     stages
         How many, or a strategy of how many.
     **narrowed
-        As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers.
+        As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
