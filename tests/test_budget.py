@@ -42,7 +42,7 @@ def test_what_is_next_is_begun_only_if_it_will_end_within_the_budget():
     ("ended", "code", "note"),
     [
         (KeyboardInterrupt(), 130, r"interrupted: 2 of \d+ knobs are turned"),
-        (BudgetSpentError("time is up"), 0, r"time is up: 2 of \d+ knobs are turned"),
+        (BudgetSpentError("time is up"), 98, r"time is up: 2 of \d+ knobs are turned"),
     ],
 )
 def test_a_sensitivity_that_ends_early_tells_what_is_known(monkeypatch, ended, code, note):
@@ -95,4 +95,4 @@ def test_off_a_terminal_a_long_search_is_told_ever_more_seldom(monkeypatch, caps
         line.probe(0.8, 1000, (SimpleNamespace(value=0.5),))
     told = capsys.readouterr().err.splitlines()
     assert [int(re.match(r"probe (\d+):", one)[1]) for one in told] == [10, 20, 40, 80]
-    assert told[0] == "probe 10: 0.8 x the load, 1,000 queries: 0.5 of the bound"
+    assert told[0] == "probe 10: 0.8 x the load, 1,000 queries: 0.5 x the bound of the objective nearest to it"

@@ -59,6 +59,13 @@ def test_a_key_is_found_as_it_is_asked_for():
         assert find_keys(word)[-1].asked == "slos", word
 
 
+@pytest.mark.parametrize(("kind", "name"), [("tree", "visit"), ("lognormal", "cv"), ("mmpp", "dwell")])
+def test_a_kind_has_its_keys(kind, name):
+    found = [key.asked for key in find_keys(kind)]
+    assert f"{kind}.{name}" in found
+    assert all(asked.startswith(f"{kind}.") for asked in found)
+
+
 @pytest.mark.parametrize("word", OTHERS_SAY)
 def test_a_word_that_others_have_finds_the_key(word, shardsim):
     assert find_keys(word)

@@ -6,18 +6,22 @@ import json
 import math
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from conftest import ROOT
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, theory
 from simulator.planner.plans import make_plan
+from simulator.planning import sensitivity as module
 from simulator.planning.grid import varied
 from simulator.planning.knobs import Knob, knobs_of
 from simulator.planning.sensitivity import _of_workers, sensitivity
 from simulator.planning.sensitivity_result import word
 from simulator.stats.means import Interval
 
+LINEAR = {"kind": "linear", "per_item": "50us"}
+SPREAD = "spread of candidates"
 SHORT = {"queries": 20_000, "replications": 8}
 
 
@@ -142,6 +146,36 @@ def test_an_unreachable_objective_leaves_the_tail():
     found = sensitivity(mm1(slos=["p95 < 20ms"], run={"queries": 1000, "replications": 4}))
     assert any("capacity is unreachable" in note for note in found.notes)
     assert effects_of(found)["server: service time"].tail is not None
+
+
+def test_candidates_are_a_knob_and_so_is_their_spread():
+    stage = {"name": "one", "candidates": {"kind": "gamma", "mean": "200", "cv": 0.5}, "model": LINEAR}
+    scenario = mm1(stages=[stage, {"name": "two", "model": LINEAR}], slos=[])
+    knobs = {knob.name: knob for knob in knobs_of(scenario)}
+    assert {"one: candidates", "one: spread of candidates"} <= set(knobs)
+    assert not any(name.startswith("two: candidates") for name in knobs), "they are what the first hands on"
+    fewer, narrower = (varied(scenario, knobs[f"one: {name}"].values, "knob") for name in ("candidates", SPREAD))
+    laws = [one.stages[0].candidates.law for one in (scenario, fewer, narrower)]
+    assert [law.mean() for law in laws] == pytest.approx([200, 180, 200])
+    assert [law.cv2() ** 0.5 for law in laws] == pytest.approx([0.5, 0.5, 0.45])
+    found = effects_of(sensitivity(mm1(stages=[stage], slos=[]), tail_only=True))
+    assert found["one: candidates"].tail.high < 0 < -found["one: spread of candidates"].tail.high
+
+
+def test_the_tail_alone_takes_no_search():
+    with mock.patch.object(module, "capacity") as searched:
+        found = sensitivity(mm1(), tail_only=True)
+    searched.assert_not_called()
+    assert found.capacity_per_s is None
+    assert all(effect.capacity is None and effect.tail is not None for effect in found.effects)
+    assert (found.notes, found.exit_code) == ((), 0)
+
+
+def test_knobs_for_which_there_is_no_time_are_said_and_make_it_inconclusive():
+    found = sensitivity(mm1(), time_s=1e-3, tail_only=True)
+    assert len(found.effects) == 1
+    assert (found.unturned, found.exit_code) == (len(knobs_of(mm1())) - 1, 98)
+    assert f"1 of {len(knobs_of(mm1()))} knobs are turned" in found.notes[0]
 
 
 def test_the_answer_does_not_depend_on_jobs():

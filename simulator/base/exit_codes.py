@@ -8,8 +8,9 @@ EXIT_CODES = {
         "The message says where and how to cure it. Nothing was simulated, or what was is kept.",
     ),
     98: (
-        "An objective is inconclusive: its interval holds the bound, or the sample cannot support it.",
-        "Simulate more: `--replications`, `--queries`, `--precision`.",
+        "An objective is inconclusive: its interval holds the bound, or the sample cannot support it. "
+        "Of `sensitivity`: there was no time for all knobs.",
+        "Simulate more: `--replications`, `--queries`, `--precision`, `--time`.",
     ),
     99: (
         "An objective failed, a law does not hold, or a comparison found a regression.",

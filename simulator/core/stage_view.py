@@ -90,6 +90,17 @@ class StageView:
         return bool(self.plan.is_batched[self.index])
 
     @property
+    def is_padded(self) -> bool:
+        """Whether what is served costs what a compiled size does."""
+        return self._number("sizes") > 0
+
+    @property
+    def sizes(self) -> F8:
+        """(sizes,) items that what is served is padded to, growing."""
+        first = self._number("first_size")
+        return self.plan.batch_points[first : first + self._number("sizes")]
+
+    @property
     def max_size(self) -> int:
         """Tasks that a worker serves at once, at most."""
         return self._number("max_size")

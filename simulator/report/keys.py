@@ -20,8 +20,8 @@ WIDEST = 100
 def explained(keys: Sequence[Key], width: int) -> str:
     """What the keys mean, one below the other; of many that have one name, where each stands."""
     if len(keys) > MOST:
-        is_one_name = len({key.name for key in keys}) == 1
-        what = f"are called {keys[0].name!r}" if is_one_name else f"are of kind {keys[0].asked.partition('.')[0]!r}"
+        kinds = {key.asked.partition(".")[0] for key in keys}
+        what = f"are of kind {kinds.pop()!r}" if len(kinds) == 1 else f"are called {keys[0].name!r}"
         lines = [f"{len(keys)} keys {what}; ask for one of them:", ""]
         longest = max(len(key.asked) for key in keys)
         return "\n".join([*lines, *(f"  {key.asked:<{longest}}  {_of(key)}" for key in keys)]) + "\n"

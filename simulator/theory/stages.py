@@ -162,6 +162,8 @@ class PaperStage(StageView):
             longer, square = mean * task.mean(), mean**2 * task.second_moment()
             return shift + longer, shift**2 + 2 * shift * longer + square
         knots = self.knot_slice
+        if self.is_padded and not self.has_fixed_items:
+            return None
         if self.is_timed or self.has_fixed_items:
             mean = self.alone_s(shard)
             first, second = mean, mean**2
@@ -200,8 +202,13 @@ class PaperStage(StageView):
         factors = work.quantiles(midpoints(1 if work.is_constant() else side))
         share = float(self.share[shard])
         items = np.outer(counts, factors).ravel() * share
+        if self.is_padded:
+            place = np.searchsorted(self.sizes, items)
+            items = np.where(place < len(self.sizes), self.sizes[np.minimum(place, len(self.sizes) - 1)], items)
         piece = np.searchsorted(knot, items, side="right") - 1
         cost_ns = start[piece] + (items - knot[piece]) * slope[piece]
+        if self.is_padded:
+            return float(cost_ns.mean() * S_PER_NS * self.spread().mean())
         mean_ns = self.counts.moment(1) * work.mean() * share * slope[-1] + float((cost_ns - items * slope[-1]).mean())
         if self.has_both:
             return float((mean_ns + self.law(TIME).mean() * work.mean()) * S_PER_NS)

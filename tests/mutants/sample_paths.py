@@ -24,6 +24,8 @@ from simulator.engines.compiled import run
 from simulator.testing import plans
 from simulator.verification.engines import difference
 
+#: Stages that serve task after task in the order of arrival.
+PLAIN = {"batches": 1, "disciplines": ["fifo"]}
 #: Tasks of a block: so few that a small plan takes several.
 BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
 
@@ -42,11 +44,49 @@ def engines_agree() -> None:
     agree()
 
 
+def batches_agree() -> None:
+    """test_engines_agree.py: the same, where tasks are served together."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4)))
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def batches_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where tasks are served together."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4)))
+    def hold(plan):
+        for violation in reference.simulate(plan, tasks=True).verify(plan):
+            raise Broken(INVARIANTS[violation.number].law, str(violation))
+
+    hold()
+
+
+def orders_agree() -> None:
+    """test_engines_agree.py: the same, where queues are not served in the order of arrival."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"]))
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
 def shortcuts_agree() -> None:
     """test_engines_agree.py: shards in lockstep against one by one, in the compiled engine alone."""
 
     @settings(GENERATE, max_examples=600)
-    @given(plans(stages=1, shards=3) | plans(stages=1, shards=3, replicas=1, workers=1, is_cut=True))
+    @given(plans(stages=1, shards=3, **PLAIN) | plans(stages=1, shards=3, replicas=1, workers=1, is_cut=True, **PLAIN))
     def agree(plan):
         column = same_trace(compiled.simulate(plan), compiled.simulate(plan, tasks=True), without_tasks=True)
         with law("E2"):
@@ -127,7 +167,7 @@ def service_times_are_worked_out_anew() -> None:
     """The service time of every task from its items, its machine and its luck, in plain numbers."""
 
     @settings(GENERATE, max_examples=100)
-    @given(plans())
+    @given(plans(**PLAIN))
     def hold(plan):
         table = reference.simulate(plan, tasks=True).task_table.grid(plan)
         trace = reference.simulate(plan)

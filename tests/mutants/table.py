@@ -24,6 +24,8 @@ class Mutant:
 
 AGREE, WALK, LISTS = "sample_paths.engines_agree", "sample_paths.walks_agree", "sample_paths.a_replica_is_a_list"
 HOLD = "sample_paths.invariants_hold"
+BATCHES_AGREE, BATCHES_HOLD = "sample_paths.batches_agree", "sample_paths.batches_hold"
+ORDERS_AGREE = "sample_paths.orders_agree"
 STALE, SHORT = "sample_paths.what_is_stale_does_not_happen", "sample_paths.shortcuts_agree"
 REFERENCE, NOTES = "engines/reference/model.py", "engines/reference/recorder.py"
 QUEUE, BATCHING, DISCIPLINES = "engines/reference/queue.py", "core/batching.py", "core/disciplines.py"
@@ -1182,7 +1184,7 @@ ROOMS = (
         BATCHING,
         'is_full = fitting == stages[stage]["max_size"] or fitting < waiting',
         "is_full = fitting < waiting",
-        HOLD,
+        BATCHES_HOLD,
     ),
     Mutant(
         "a batch goes before its time",
@@ -1190,7 +1192,7 @@ ROOMS = (
         BATCHING,
         'now - oldest_ns >= stages[stage]["max_wait_ns"]',
         'now - oldest_ns + 1 >= stages[stage]["max_wait_ns"]',
-        HOLD,
+        BATCHES_HOLD,
     ),
     Mutant(
         "one task too many in a batch",
@@ -1198,7 +1200,7 @@ ROOMS = (
         BATCHING,
         'count < stages[stage]["max_size"]',
         'count <= stages[stage]["max_size"]',
-        HOLD,
+        BATCHES_HOLD,
     ),
     Mutant(
         "no size is preferred",
@@ -1206,7 +1208,7 @@ ROOMS = (
         QUEUE,
         "points = self.plan.batch_points",
         "points = self.plan.batch_points * 0 + 99",
-        AGREE,
+        BATCHES_AGREE,
     ),
     Mutant(
         "a batch has the luck of its last",
@@ -1214,7 +1216,7 @@ ROOMS = (
         REFERENCE,
         "model, plan, head = self.model, self.model.plan, batch[0]",
         "model, plan, head = self.model, self.model.plan, batch[-1]",
-        AGREE,
+        BATCHES_AGREE,
     ),
     Mutant(
         "every task of a batch is busy for all of it",
@@ -1222,7 +1224,7 @@ ROOMS = (
         BATCHING,
         "return service_ns // count + (service_ns % count if is_head else 0)",
         "return service_ns",
-        HOLD,
+        BATCHES_HOLD,
     ),
     Mutant(
         "what is left over of a batch is nobody's",
@@ -1230,7 +1232,7 @@ ROOMS = (
         BATCHING,
         "(service_ns % count if is_head else 0)",
         "0",
-        HOLD,
+        BATCHES_HOLD,
     ),
     Mutant(
         "a timer is not set where one has run out",
@@ -1238,7 +1240,7 @@ ROOMS = (
         ON_START,
         '        replicas[at]["timer_ns"] = -1\n    while',
         '        replicas[at]["timer_ns"] = now\n    while',
-        AGREE,
+        BATCHES_AGREE,
     ),
     Mutant(
         "last come is first come",
@@ -1262,7 +1264,7 @@ ROOMS = (
         HEAP,
         'ranks[one]["number"] < ranks[other]["number"]',
         'ranks[one]["number"] > ranks[other]["number"]',
-        AGREE,
+        ORDERS_AGREE,
     ),
     Mutant(
         "half of the queue is lost when its first goes",
@@ -1270,15 +1272,15 @@ ROOMS = (
         HEAP,
         '            after = ranks[row]["beside"]\n            heap',
         "            after = -1\n            heap",
-        AGREE,
+        ORDERS_AGREE,
     ),
     Mutant(
-        "the number of a shard makes its tasks longer",
+        "a later query counts as longer",
         "E1",
         QUEUE,
         "self.joined, copy.alone_ns), self.joined, copy",
-        "self.joined, copy.alone_ns + copy.shard), self.joined, copy",
-        AGREE,
+        "self.joined, copy.alone_ns + copy.gather.query), self.joined, copy",
+        ORDERS_AGREE,
     ),
     Mutant(
         "batches of warm-up are counted",
@@ -1286,7 +1288,7 @@ ROOMS = (
         NOTES,
         "if self.plan.is_batched[stage] and query >= self.first_measured:",
         "if self.plan.is_batched[stage]:",
-        HOLD,
+        BATCHES_HOLD,
     ),
     Mutant(
         "a stage takes those who may still be overtaken",

@@ -104,7 +104,7 @@ def test_a_fleet_that_is_priced_in_part_says_which_part_is_not():
     values = scenario(None, {"price": "0.5 USD/h"}).resolved()
     values["stages"].append({"name": "two", "model": {"kind": "tree", "per_item": "1us"}})
     line = fleet_line(fleet(scenario_from_dict(values)).to_dict(1.0))
-    assert line == "fleet: 11 machines; not priced (lacking for two); power not given"
+    assert line == "fleet: 11 machines (10 + 1); not priced (lacking for two); power not given"
 
 
 @pytest.mark.parametrize(

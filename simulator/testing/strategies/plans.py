@@ -218,7 +218,7 @@ def stage_parts(
         draw(st.booleans()),
     )
     first_lost, lost = draw(losses(len(share), by_query)) if count > 1 else (0, 0)
-    is_batched = batches is not None or draw(st.sampled_from([False, False, True]))
+    is_batched = draw(st.sampled_from([False, False, True])) if batches is None else batches != 1
     batching = draw(batchings(batches)) if is_batched and not is_timed else {}
     order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
     return StageParts(
