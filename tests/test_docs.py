@@ -13,6 +13,7 @@ from conftest import ROOT, SLOW
 
 from simulator import Scenario, load_scenario, scenario_from_text
 from simulator.cli import COMMANDS
+from simulator.verification import families_of
 
 DOCS = ROOT / "docs"
 #: Folders whose pages are executed.
@@ -156,3 +157,8 @@ def test_the_readme_fits_a_screen_or_two():
     text = (ROOT / "README.md").read_text()
     assert 600 <= len(text.split()) <= 800
     assert len(text.splitlines()) <= 120
+
+
+def test_the_page_of_accuracy_has_a_row_for_every_family():
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "explanation" / "how-accurate.md").read_text(), re.MULTILINE)
+    assert rows == families_of(deep=True)
