@@ -155,7 +155,8 @@ def batched(family: str, given: dict[str, str]) -> dict[str, Any]:
         cost = {"per_item": f"{given['alpha']}s", "overhead": f"{given['tau0']}s"}
     else:
         more["workers"] = 100
-        batching["max_wait"] = f"{given['tau']}s" if family == "batchtimeout" else "1000s"
+        full_s = int(most) / float(given["lam"])  # a batch that nobody fills waits no longer: none is, but the last
+        batching["max_wait"] = f"{given['tau']}s" if family == "batchtimeout" else f"{8 * full_s!r}s"
     one = {"name": "one", "candidates": 1, "model": {"kind": "linear", **cost}, "batching": batching, **more}
     return scenario(float(given["lam"]), one)
 
