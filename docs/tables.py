@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from simulator.documents.verify import Line, Verification
+from simulator.verification import families_of
 from simulator.verification.lines import AGREES, AT_SECOND, MEASURED
 
 PAGES = Path(__file__).parent / "explanation"
@@ -24,13 +25,12 @@ OTHERS = {
 def accuracy(document: Verification) -> str:
     """The page of a verification: a row for each family."""
     held = sum(line["exact"] is not None for line in document["lines"])
-    minutes = document["wall_s"] / 60
     return "\n".join(
         [
             "# How accurate it is",
             "<!-- made by docs/tables.py: make docs-tables -->",
             "",
-            f"`make verify` wrote in {minutes:.0f} minutes (shardsim {version('shardsim')}, seed {document['seed']}):",
+            f"`make verify` wrote (shardsim {version('shardsim')}, seed {document['seed']}):",
             f"{document['failed']} of {len(document['lines'])} lines failed;",
             f"{held} of them stand beside an exact value.",
             "A line is held against its own interval at 99.9 %.",
@@ -63,7 +63,7 @@ def together(documents: list[Verification]) -> Verification:
 def families(document: Verification) -> Iterator[str]:
     """Rows of the table."""
     known = document["verified"]
-    order = [*known, *(name for name in OTHERS if name not in known)]
+    order = families_of(deep=True)
     lines_of = sorted(document["lines"], key=lambda line: order.index(line["family"]))
     for family, lines in groupby(lines_of, key=lambda line: line["family"]):
         of_it: list[Line] = list(lines)
