@@ -43,8 +43,8 @@ ENGINES = (
         "last come, first served",
         "S3",
         QUEUE,
-        "self.waiting.popleft()",
-        "self.waiting.pop()",
+        "return [self.waiting.popleft()] if self.waiting else []",
+        "return [self.waiting.pop()] if self.waiting else []",
         HOLD,
     ),
     Mutant(

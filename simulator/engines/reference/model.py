@@ -295,7 +295,7 @@ class Replica:
 
     def start_soon(self) -> None:
         """At the end of this instant, start what may start. Once an instant is enough."""
-        if self.free and self.queue and not self.is_starting:
+        if self.free and self.queue.everybody and not self.is_starting:
             self.is_starting = True
             At(self.model.clock, self.model.clock.now, START, self.index, self.start)
 
@@ -305,9 +305,10 @@ class Replica:
         self.is_starting = False
         if self.timer_ns == now:
             self.timer_ns = -1
-        while self.free and (batch := self.queue.take(now)):
+        queue = self.queue
+        while self.free and queue.everybody and (batch := queue.take(now)):
             self.given[heappop(self.free)].give(batch)
-        if self.free and self.queue and self.timer_ns < 0:
+        if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()
             At(self.model.clock, self.timer_ns, START, self.index, self.start)
 
@@ -327,12 +328,13 @@ class Replica:
             record.start(self.index, clock.now, service_ns)
             yield At(clock, clock.now + service_ns, FINISH, key)
             heappush(self.free, worker)
-            record.batch(stage.index, max(copy.gather.query for copy in batch), count)
+            if stage.is_batched:
+                record.batch(stage.index, max(copy.gather.query for copy in batch), count)
             for copy in batch:
                 copy.step(copy_states.FINISHED)
                 copy.finish_ns = clock.now
                 _, wait_ns, _ = copy.times()
-                busy_ns = part_of(service_ns, count, copy is batch[0])
+                busy_ns = service_ns if count == 1 else part_of(service_ns, count, copy is batch[0])
                 record.finish(copy.gather.query, self.index, wait_ns, busy_ns)
                 answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
                 At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)

@@ -1,6 +1,7 @@
 """A replica's queue: who waits, and whom a free worker takes."""
 
 from collections import deque
+from collections.abc import Collection
 from heapq import heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
@@ -33,10 +34,7 @@ class Queue(Generic[Copy]):
         self.stage = stage
         self.is_batched = bool(plan.is_batched[stage])
         self.waiting: deque[Copy] = deque()
-
-    def __len__(self) -> int:
-        """How many wait."""
-        return len(self.waiting)
+        self.everybody: Collection[object] = self.waiting  #: who waits, one for one, in any form
 
     def join(self, copy: Copy) -> None:
         """A task joins the queue."""
@@ -44,6 +42,8 @@ class Queue(Generic[Copy]):
 
     def take(self, now: int) -> list[Copy]:
         """The tasks that a worker takes now, in order; none if no batch is ready."""
+        if not self.is_batched:
+            return [self.waiting.popleft()] if self.waiting else []
         return [self.waiting.popleft() for _ in range(self._ready(now))]
 
     def due_ns(self) -> int:
@@ -52,8 +52,8 @@ class Queue(Generic[Copy]):
 
     def _ready(self, now: int) -> int:
         stages, stage = self.plan.stages, self.stage
-        if not self.waiting or not self.is_batched:
-            return min(1, len(self.waiting))
+        if not self.waiting:
+            return 0
         fitting, items = 0, 0.0
         for copy in self.waiting:
             if not batching.fits(stages, stage, fitting, items, copy.items):
@@ -72,10 +72,7 @@ class Ranked(Queue[Copy]):
         self.discipline = int(plan.stages[stage]["discipline"])
         self.joined = 0
         self.heap: list[tuple[float, int, Copy]] = []
-
-    def __len__(self) -> int:
-        """How many wait."""
-        return len(self.heap)
+        self.everybody = self.heap
 
     def join(self, copy: Copy) -> None:
         """A task joins the queue."""
