@@ -43,8 +43,8 @@ ENGINES = (
         "last come, first served",
         "S3",
         QUEUE,
-        "return [self.waiting.popleft()] if self.waiting else []",
-        "return [self.waiting.pop()] if self.waiting else []",
+        "return [self.waiting.popleft()]\n",
+        "return [self.waiting.pop()]\n",
         HOLD,
     ),
     Mutant(

@@ -10,7 +10,7 @@ from hypothesis import given
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.features import Feature, features_of, may_lockstep, may_look_ahead
 from simulator.core.laws import Law
-from simulator.core.plan import CANDIDATES, LEAST_WORK, RESPONSE
+from simulator.core.plan import CANDIDATES, FIFO, LEAST_WORK, LIFO, RESPONSE
 from simulator.core.stage_view import stage_views
 from simulator.testing import plans
 
@@ -69,3 +69,16 @@ def test_slices_part_the_shards_the_replicas_and_the_knots(plan):
     for view in views:
         assert view.machine_factor.shape == view.is_left.shape == (view.shards, view.replicas)
         assert view.replicas_left.sum() == view.replicas_in_all
+
+
+def test_a_view_says_how_a_stage_serves():
+    batched = StageParts(
+        candidates=Law.constant(1.0), max_size=3, max_wait_ns=5, max_items=9.0, preferred=[2], sizes=[4.0, 8.0]
+    )
+    ranked = StageParts(candidates=Law.constant(1.0), discipline=LIFO)
+    one, two, three = stage_views(assemble([batched, ranked, batched], np.zeros(1, dtype=np.int64)))
+    assert (one.is_batched, one.is_padded, one.max_size, one.max_wait_ns, one.max_items) == (True, True, 3, 5, 9.0)
+    assert (one.preferred, one.sizes.tolist(), one.discipline) == ((2,), [4.0, 8.0], FIFO)
+    assert (two.is_batched, two.is_padded, two.sizes.tolist(), two.discipline) == (False, False, [], LIFO)
+    assert (one.batch_slice, two.batch_slice, three.batch_slice) == (slice(0, 3), slice(3, 3), slice(3, 6))
+    assert three.preferred == (2,)

@@ -41,9 +41,9 @@ class Queue(Generic[Copy]):
         self.waiting.append(copy)
 
     def take(self, now: int) -> list[Copy]:
-        """The tasks that a worker takes now, in order; none if no batch is ready."""
+        """The tasks that a worker takes now, in order; none if no batch is ready. Somebody waits."""
         if not self.is_batched:
-            return [self.waiting.popleft()] if self.waiting else []
+            return [self.waiting.popleft()]
         return [self.waiting.popleft() for _ in range(self._ready(now))]
 
     def due_ns(self) -> int:
@@ -52,8 +52,6 @@ class Queue(Generic[Copy]):
 
     def _ready(self, now: int) -> int:
         stages, stage = self.plan.stages, self.stage
-        if not self.waiting:
-            return 0
         fitting, items = 0, 0.0
         for copy in self.waiting:
             if not batching.fits(stages, stage, fitting, items, copy.items):
@@ -80,5 +78,5 @@ class Ranked(Queue[Copy]):
         self.joined += 1
 
     def take(self, now: int) -> list[Copy]:
-        """The task that a worker takes now; none if nobody waits."""
-        return [heappop(self.heap)[2]] if self.heap else []
+        """The task that a worker takes now; somebody waits."""
+        return [heappop(self.heap)[2]]
