@@ -29,7 +29,7 @@ from simulator.stats.readings import is_read
 from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, shown_exceedances
 from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict
-from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, zero_load
+from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, is_fastest_empty, zero_load
 
 
 @takes_scenario
@@ -187,7 +187,10 @@ class _Search:
         slo, reading = prober.objectives[place], probes.seen[lowest][place]
         rate = format_rate(prober.plan.rate_per_s * math.exp(lowest))
         verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it fails even at {rate}"
-        if reading.low < 1:
+        is_fastest = is_fastest_empty(prober.plan)
+        if not is_fastest and all(any(one.low >= 1 for one in seen) for seen in probes.seen.values()):
+            reason = f"no load meets {slo.text}: it fails at each of {len(probes.seen)}, down to {rate}"
+        elif not is_fastest or reading.low < 1:
             verdict = INCONCLUSIVE
             reason = f"{slo.text} is missed at {rate}, the lowest load that was looked at, but perhaps by luck"
         ahead = prober.ahead(lowest, prober.measured).of(_stage(self.scenario, slo))
@@ -195,7 +198,7 @@ class _Search:
             verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it is infinite at any load, by {ahead.law}"
         empty = zero_load(prober.plan)
         known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
-        if empty is not None and slo.stage is None and known is not None and known >= slo.bound:
+        if empty is not None and is_fastest and slo.stage is None and known is not None and known >= slo.bound:
             what = "" if empty.kind == "exact" else f" ({empty.kind})"
             verdict = UNREACHABLE
             reason = f"no load meets {slo.text}, because even an empty system takes {format_duration(known)}{what}"

@@ -46,7 +46,8 @@ class Part:
     busiest_lost: tuple[float, ...]  #: with its heaviest machine gone; empty: it cannot lose one
     mean_lost: tuple[float, ...]
     merging: float  #: of its mergers; 0 where merging is a mere delay
-    constant_s: float | None  #: latency in an empty system, where it is the same for every query
+    constant_s: float | None  #: latency that no query is below, where it is the same for every query
+    is_batched: bool  #: then its utilisation is not what arithmetic says: batches are not always full
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ class Fleets:
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
                 merging=merging[at],
                 constant_s=constant_s,
+                is_batched=scenario.stages[at].batching is not None,
             )
             for at, (machines, constant_s) in enumerate(stages)
         ]
@@ -210,6 +212,8 @@ class Fleets:
                     return Why(EMPTY, slo.text, "", known / slo.bound, said=format_duration(known))
             elif slo.measure in ("utilisation", "hottest"):
                 at = names.index(slo.stage or "")
+                if fleet.parts[at].is_batched:
+                    continue
                 for condition in reversed(self.conditions):
                     busy = _busy(fleet.parts[at], slo, condition.lost == at)
                     over = condition.rate_per_s * busy / slo.bound

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
+
+from simulator.base.errors import Problem, ScenarioError
 from simulator.base.units import MOST_NS, NS_PER_S
-from simulator.core.plan import Plan
+from simulator.core.plan import F8, Plan
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget
@@ -100,6 +103,15 @@ class Prober:
         """
         lasts_ns = SPARE * self.extent.queries / self.plan.rate_per_s * NS_PER_S if self.scenario.can_lengthen else 0.0
         return max(self.saturation + math.log(LOWEST), math.log(lasts_ns / MOST_NS) if lasts_ns > 0 else -math.inf)
+
+    def loads(self, parts: F8) -> list[float]:
+        """Loads at these parts of saturation, those that can be looked at. Raises ScenarioError if none can."""
+        loads = self.saturation + np.log(parts)
+        loads = loads[loads >= self.lowest]
+        if not len(loads):
+            message = "even at saturation a replication would last longer than instants tell: have more replications"
+            raise ScenarioError([Problem(self.scenario.source, 0, 0, "run.replications", message)])
+        return [float(load) for load in loads]
 
     def queries_at(self, load: float) -> float:
         """Queries, at most, of a replication that is to be looked at down to a load, and to half of it."""

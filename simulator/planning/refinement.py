@@ -101,9 +101,7 @@ class Refinement:
 
     def first_look(self) -> bool:
         """See loads all over the range; returns whether any is within the objectives."""
-        prober = self.probers[0]
-        loads = prober.saturation + np.log(np.geomspace(LEAST, MOST, LOADS))
-        return first_look(self.looks[0], loads[loads >= prober.lowest].tolist())
+        return first_look(self.looks[0], self.probers[0].loads(np.geomspace(LEAST, MOST, LOADS)))
 
     def climb(self) -> Level:
         """Go from level to level, until the tolerance is reached or cannot be; returns the last one, finished.

@@ -26,7 +26,7 @@ from simulator.theory.estimate import (
 )
 from simulator.theory.peak import Peak
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
-from simulator.theory.zero_load import constant_latencies_s, zero_load
+from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
 
 __all__ = [
     "AGREES",
@@ -53,6 +53,7 @@ __all__ = [
     "estimate",
     "exact_capacity",
     "has_drawn_machines",
+    "is_fastest_empty",
     "little",
     "means_ahead",
     "merger_demands",

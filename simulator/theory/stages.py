@@ -15,6 +15,7 @@ from simulator.core.plan import CANDIDATES, CONSTANT, F8, MACHINE, NONE, RESPONS
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
+from simulator.theory.batches import least_part, most_tasks
 
 S_PER_NS = 1e-9
 
@@ -114,18 +115,37 @@ class PaperStage(StageView):
     def _items(self, shard: int) -> float:
         return self.candidates * float(self.share[shard])
 
-    def full_batch(self, shard: int) -> int:
-        """Tasks of a batch when many wait, at the mean number of candidates and the mean work."""
-        items = self._items(shard) * self.work.mean()
-        fitting = self.max_items / items if items > 0 else math.inf
-        return max(1, min(self.max_size, math.floor(min(fitting, self.max_size))))
-
     def busy_service_s(self, shard: int) -> float:
-        """Mean time that a task takes of a worker at factor 1, when many wait: its part of a full batch."""
+        """Mean time that a task takes of a worker at factor 1, when many wait: its part of a full batch.
+
+        Where items vary it is a bound from below: what is asked for more than its time is saturated, whatever they are.
+        """
         if not self.is_batched:
             return self.mean_service_s(shard)
-        tasks = self.full_batch(shard)
-        return self.cost_s(shard, self.work.mean(), tasks) * self.spread().mean() / tasks
+        mean = self._items(shard) * self.work.mean()
+        if self.has_fixed_items:
+            fitting = self.max_items / mean if mean > 0 else math.inf
+            tasks = max(1, math.floor(min(fitting, self.max_size)))
+            return self.cost_s(shard, self.work.mean(), tasks) * self.spread().mean() / tasks
+        most = least = float(self.max_size)
+        if math.isfinite(self.max_items):
+            least = 1.0
+            if not self.is_hashed:
+                most = most_tasks(self._items_drawn(shard), self.max_size, self.max_items)
+        at, cost, slope = (column[self.knot_slice] for column in self._knots)
+        return least_part(at, cost, float(slope[-1]), mean, least, most) * S_PER_NS * self.spread().mean()
+
+    @property
+    def _knots(self) -> tuple[F8, F8, F8]:
+        return self.plan.knot_items, self.plan.knot_ns, self.plan.knot_slope
+
+    def _items_drawn(self, shard: int) -> F8:
+        """(n,) effective items of a shard over the laws of candidates and work, equally likely."""
+        work = self.work
+        side = POINTS if self.fixed_candidates or work.is_constant() else 64
+        counts = self.counts.at(midpoints(1 if self.fixed_candidates else side))
+        factors = work.quantiles(midpoints(1 if work.is_constant() else side))
+        return np.outer(counts, factors).ravel() * float(self.share[shard])
 
     @property
     def alone_wait_s(self) -> float:
@@ -194,14 +214,8 @@ class PaperStage(StageView):
         moments = self.moments_s(shard)
         if moments is not None:
             return moments[0]
-        knots = (self.plan.knot_items, self.plan.knot_ns, self.plan.knot_slope)
-        knot, start, slope = (column[self.knot_slice] for column in knots)
-        work = self.work
-        side = POINTS if self.fixed_candidates or work.is_constant() else 64
-        counts = self.counts.at(midpoints(1 if self.fixed_candidates else side))
-        factors = work.quantiles(midpoints(1 if work.is_constant() else side))
-        share = float(self.share[shard])
-        items = np.outer(counts, factors).ravel() * share
+        knot, start, slope = (column[self.knot_slice] for column in self._knots)
+        work, share, items = self.work, float(self.share[shard]), self._items_drawn(shard)
         if self.is_padded:
             place = np.searchsorted(self.sizes, items)
             items = np.where(place < len(self.sizes), self.sizes[np.minimum(place, len(self.sizes) - 1)], items)

@@ -139,14 +139,23 @@ def zero_load(plan: Plan) -> ZeroLoad | None:
     return ZeroLoad(mean_s, percentiles_s, NUMERIC + guess)
 
 
+def is_fastest_empty(plan: Plan) -> bool:
+    """Whether no query is faster than one that meets an empty system: it need not wait for a batch to fill."""
+    return all(view.alone_wait_s == 0 for view in stages_of(plan))
+
+
 def constant_latencies_s(plan: Plan) -> list[float | None]:
-    """Of each stage, how long it takes in an empty system, where that is the same for every query; else None."""
+    """Of each stage, what no query is faster than: how long it takes in an empty system, if that is the same for all.
+
+    None where it is not. A wait for a batch to fill is left out: the more come, the shorter it is.
+    """
     latencies_s: list[float | None] = []
     for view in stages_of(plan):
         varies = view.depends_on_items and not view.has_fixed_items
         is_constant = view.work.is_constant() and not varies and not view.has_drawn_machines()
         is_known = is_constant and view.features <= claims.ZERO_LOAD
-        latencies_s.append(_constant_s(_Stage(view), 1.0) if is_known else None)
+        constant_s = _constant_s(_Stage(view), 1.0) if is_known else None
+        latencies_s.append(None if constant_s is None else constant_s - view.alone_wait_s)
     return latencies_s
 
 

@@ -103,6 +103,8 @@ OTHERS_SAY = {
     **dict.fromkeys(("partitions", "fanout", "fan_out", "splits"), "stages.shards"),
     **dict.fromkeys(("copies", "instances", "pods", "nodes"), "stages.replicas"),
     **dict.fromkeys(("load_balancing", "load_balancer", "balancing", "policy"), "stages.routing"),
+    **dict.fromkeys(("batch", "batch_size", "max_batch", "max_batch_size"), "stages.batching.max_size"),
+    **dict.fromkeys(("batch_timeout", "batch_wait", "max_queue_delay", "linger"), "stages.batching.max_wait"),
     **dict.fromkeys(("top_k", "topk", "limit"), "stages.keep"),
 }
 

@@ -121,6 +121,15 @@ def _routings(policies: list[str]) -> st.SearchStrategy[Any]:
 
 
 @st.composite
+def _servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] | None) -> dict[str, Any]:
+    """How those that wait are served, in batches of so many at most, or in some order."""
+    together = [one for one in BATCHINGS if one is None or batches is None or 1 < one["max_size"] <= batches]
+    orders = [one for name, one in QUEUES if disciplines is None or name in disciplines]
+    batching = draw(st.sampled_from(together))
+    return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
+
+
+@st.composite
 def stages(
     draw: st.DrawFn,
     name: str = "stage",
@@ -178,10 +187,8 @@ def stages(
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
     merge: dict[str, Any] = draw(st.sampled_from(MERGES))
-    together = [one for one in BATCHINGS if one is None or batches is None or one["max_size"] <= batches]
-    orders = [one for name, one in QUEUES if disciplines is None or name in disciplines]
-    batching = None if "time" in kinds or is_plugged else draw(st.sampled_from(together))
-    queue = None if batching else draw(st.sampled_from(orders))
+    most = 1 if "time" in kinds or is_plugged else batches
+    served = draw(_servings(most, disciplines))
     routing = draw(_routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
@@ -202,8 +209,7 @@ def stages(
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
             "merge": merge,
-            "batching": batching,
-            "queue": queue,
+            **served,
             "routing": routing,
         }
     )
