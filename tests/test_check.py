@@ -6,8 +6,9 @@ import json
 
 import pytest
 from conftest import ROOT
+from hypothesis import strategies as st
 
-from simulator.testing import BOOK, check_scenario
+from simulator.testing import BOOK, check_scenario, plans
 
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))
 
@@ -104,6 +105,17 @@ def test_the_gallery_obeys_the_laws(path):
     some = laws[GALLERY.index(path) % 3 :: 3]
     report = check_scenario(path, profile="quick", only=some)
     assert [row.number for row in report.rows] == some
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [{"batches": st.integers(2, 4)}, {"batches": 1, "disciplines": ["lifo", "shortest"]}],
+    ids=["batches", "orders"],
+)
+def test_ways_to_serve_obey_the_laws(narrowed):
+    """Rare among drawn plans: a law that does not know them would cry wolf to who uses them."""
+    report = check_scenario(plans(**narrowed), profile="quick")
+    assert {row.number for row in report.rows if row.verdict == "held"} >= {"S3", "S5", "S7", "S8", "S18", "E1", "E2"}
 
 
 def test_the_plug_ins_of_the_gallery_obey_the_laws(shardsim):

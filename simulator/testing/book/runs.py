@@ -36,7 +36,7 @@ SCENARIOS = (
     Statement(
         "S7",
         "Little: the answers of a stage take together what its replicas count as waiting and service, and the network "
-        "draws.",
+        "draws; each task of a batch takes the service of the whole.",
         "Time spent there is the integral of the number there. Summed over one table of tasks that is an identity "
         "which "
         "no bug can break; here three records that are kept apart are compared.",

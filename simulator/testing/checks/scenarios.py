@@ -1,20 +1,16 @@
 """Scenarios and plans held against the laws S1 .. S22 and E1 .. E4, on both engines."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from simulator.base.units import parse_duration
-from simulator.core import draws, rules
-from simulator.core.laws import Law, LawTable, sampling
-from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
-from simulator.testing.checks import metamorphic
-from simulator.testing.checks.derive import machines_of, measured, parts_of
+from simulator.testing.checks import anew, metamorphic
+from simulator.testing.checks.derive import machines_of, measured
 from simulator.testing.checks.walks import Walk, name_of, walks_of
 from simulator.testing.law_check import Breach, Check, Report
 
@@ -78,13 +74,18 @@ def _little(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"
     plan = measured(walk.plan)
-    trace = walk.trace(plan, tasks=False)
+    trace = walk.trace(plan, tasks=bool(plan.is_batched.any()))
     for stage, row in enumerate(plan.stages):
         first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
         here = slice(first, first + count)
         answers = int(trace.answer_sum_ns[stage].sum())
-        inside = int(trace.waiting_ns[here].sum() + trace.busy_ns[here].sum())
-        network = _network_ns(plan, stage)
+        served = int(trace.busy_ns[here].sum())
+        if plan.is_batched[stage]:  # a worker is busy once for all tasks of a batch, and each takes as long
+            assert trace.task_table is not None
+            mine = trace.task_table.stage == stage
+            served = int((trace.task_table.finish_ns - trace.task_table.start_ns)[mine].sum())
+        inside = int(trace.waiting_ns[here].sum()) + served
+        network = anew.network_ns(plan, stage)
         if answers != inside + network:
             facts = {
                 f"answers of stage {stage} take together": f"{answers} ns",
@@ -95,35 +96,18 @@ def _little(walk: Walk) -> str | None:
     return None
 
 
-def _network_ns(plan: Plan, stage: int) -> int:
-    """Request, sending and response latencies of all tasks of a stage, drawn anew."""
-    row = plan.stages[stage]
-    shards = int(row["shards"])
-    total = plan.queries * (shards * int(row["request_ns"]) + int(row["send_ns"]) * shards * (shards - 1) // 2)
-    law = stage * ROLES + RESPONSE
-    for query in range(plan.queries):
-        for shard in range(shards):
-            u = _luck(plan, draws.RESPONSE, query, stage, shard)
-            total += rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, u))
-    return int(total)
-
-
-def _luck(plan: Plan, stream: int, query: int, stage: int, shard: int) -> float:
-    place = stage * draws.PLACES + shard
-    return float(draws.uniforms(plan.seed, plan.replication, stream, query, place, draws.FIRST_COPY)[0])
-
-
 def _utilisation(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"
     plan = measured(walk.plan)
     trace = walk.trace(plan)
     assert trace.task_table is not None
-    replica = trace.task_table.grid(plan).replica
+    grid = trace.task_table.grid(plan)
+    replica = grid.replica
     expected = np.zeros(plan.replicas)
     slack = np.zeros(plan.replicas)
     for stage in range(len(plan.stages)):
-        service_ns = _service_ns(plan, stage, trace.candidates[stage], replica)
+        service_ns = anew.service_ns(plan, stage, trace.candidates[stage], grid)
         columns = slice(
             int(plan.stages[stage]["first_shard"]), int(plan.stages[stage]["first_shard"]) + service_ns.shape[1]
         )
@@ -138,52 +122,6 @@ def _utilisation(walk: Walk) -> str | None:
         }
         raise Breach(**walk.facts, **facts)
     return None
-
-
-def _service_ns(plan: Plan, stage: int, candidates: F8, replica: I8) -> F8:
-    """Service times of all tasks of a stage by their definition, (queries, shards): formulas of our own, no rule."""
-    part, row = parts_of(plan)[stage], plan.stages[stage]
-    table = LawTable(plan.laws, plan.law_parts, plan.law_points)
-    time, task = table.law(stage * ROLES + TIME), table.law(stage * ROLES + TASK)
-    first, shards = int(row["first_shard"]), int(row["shards"])
-    service_ns = np.empty((plan.queries, shards))
-    for query in range(plan.queries):
-        items = _items(plan, stage, float(candidates[query]), query) * plan.work[query]
-        for shard in range(shards):
-            u = _luck(plan, draws.TASK, query, stage, shard)
-            alone = _cost_ns(part.knots, float(items[shard]))
-            if time.kind != NONE:
-                alone += time.quantile(u) * plan.work[query]
-            luck = 1.0 if time.kind != NONE else _value(task, u)
-            alone *= plan.machine_factor[replica[query, first + shard]] * luck
-            service_ns[query, shard] = max(1.0, math.floor(min(alone, rules.LONGEST_NS) + 0.5))
-    return service_ns
-
-
-def _value(law: Law, u: float) -> float:
-    return law.a if law.is_constant() else law.quantile(u)
-
-
-def _items(plan: Plan, stage: int, candidates: float, query: int) -> F8:
-    row = plan.stages[stage]
-    share = plan.share[int(row["first_shard"]) : int(row["first_shard"] + row["shards"])]
-    if not row["hashed"]:
-        return np.asarray(candidates * share)
-    from simulator.core.split import part
-
-    items, left, share_left = np.empty(len(share)), math.floor(candidates + 0.5), 1.0
-    for shard, own in enumerate(share.tolist()):
-        is_last = shard + 1 == len(share)
-        chance = own / share_left if share_left > 0 else 0.0
-        items[shard] = left if is_last else part(left, chance, _luck(plan, draws.SPLIT, query, stage, shard))
-        left, share_left = left - int(items[shard]), share_left - own
-    return items
-
-
-def _cost_ns(knots: Any, items: float) -> float:
-    """The piecewise-linear cost."""
-    place, ns, slope = [knot for knot in knots if knot[0] <= items][-1]
-    return float(ns + (items - place) * slope)
 
 
 def _flow_balance(walk: Walk) -> str | None:
