@@ -103,7 +103,7 @@ class Stage(Merging):
     network_s: parts.Latency  #: of the critical task, both ways
     merge_s: parts.Latency  #: waiting for a merger, and merging
     wait_s: parts.Interval  #: mean over all tasks
-    service_s: parts.Interval  #: mean over all tasks
+    service_s: parts.Interval  #: mean over all tasks; each of a batch has its part
     longest_wait_s: float  #: of any task
     utilisation: Utilisation  #: busy time of workers
     demand: paper.MeanAndMax  #: work of the load's mean rate over what workers can do, by arithmetic; may exceed 1
