@@ -120,7 +120,7 @@ class ReferenceReplica:
 
     def send(self, instant: int, service_ns: int) -> None:
         query = len(self.tasks)
-        gather = reference_model.Gather(self.stage, query)
+        gather = self.stage.gather(query)
         task = reference_model.Copy(gather, 0, self.replica, float(service_ns), 0.0)
         self.tasks.append(task)
         reference_clock.At(self.model.clock, instant, ENQUEUE, query, self.replica.enqueue, task)
@@ -202,7 +202,7 @@ class CompiledReplica:
 
     @property
     def seen(self) -> list[list[int]]:
-        rows = self.run.kept.table[records.T_WORKER : records.T_STATE, : self.sent]
+        rows = self.run.kept.table[records.T_WORKER : records.T_WITHDRAWN, : self.sent]
         return rows.T.tolist()  # type: ignore[no-any-return]
 
     @property

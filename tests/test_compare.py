@@ -371,7 +371,14 @@ def test_a_run_is_read_back_whole(folders):
 
 def test_a_run_with_every_kind_of_objective_is_read_back(tmp_path, shardsim):
     bounds = {"<": "1000h", ">": "1/s"}
-    bounds_of = {"utilisation": "99%", "hottest": "99%", "availability": "1%", "failed_ratio": "99%"}
+    bounds_of = {
+        "utilisation": "99%",
+        "hottest": "99%",
+        "availability": "1%",
+        "failed_ratio": "99%",
+        "partial_ratio": "99%",
+        "coverage.mean": "1%",
+    }
     bounds_of |= {"cost": "99 USD/h", "usd_per_million_queries": "9999 USD"}
     slos = ["p50 < 9s", "50% within 9s"]
     for name, measure in MEASURES.items():

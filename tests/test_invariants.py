@@ -14,7 +14,7 @@ from conftest import ROOT
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.laws import Law
-from simulator.core.plan import LIFO
+from simulator.core.plan import CANCEL_RUNNING, LIFO
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -48,6 +48,20 @@ def batching_plan():
     return assemble([part], np.array([0, 0, 0, 1, 9, 20, 21, 40]), first_measured=2)
 
 
+def gathering_plan():
+    """Three shards of 1, 2 and 7 ns, of which two are waited for; what runs is stopped 1 ns later."""
+    part = StageParts(
+        candidates=Law.constant(10.0),
+        share=[0.1, 0.2, 0.7],
+        knots=[(0.0, 0.0, 1.0)],
+        wait_for=2,
+        timeout_ns=40,
+        cancels=CANCEL_RUNNING,
+        cancel_ns=2,
+    )
+    return assemble([part], EIGHT, first_measured=1)
+
+
 PLAN = plan_of()
 RIGHT = reference.simulate(PLAN, tasks=True)
 BATCHING = batching_plan()
@@ -58,7 +72,13 @@ OF_BATCHES = dict.fromkeys(("I45", "I46", "I47"), (BATCHING, SERVED))
 RANKED = assemble(
     [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 5.0, 0.0)], discipline=LIFO)], np.arange(4, dtype=np.int64)
 )
-OF_OTHERS = {**OF_BATCHES, "I48": (RANKED, reference.simulate(RANKED, tasks=True))}
+GATHERING = gathering_plan()
+GATHERED = reference.simulate(GATHERING, tasks=True)
+OF_OTHERS = {
+    **OF_BATCHES,
+    "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
+    **dict.fromkeys(("I49", "I50", "I51"), (GATHERING, GATHERED)),
+}
 
 
 def column(name: str, at, value: Callable | int) -> Callable:
@@ -158,7 +178,7 @@ TAMPERED = {
     "I35": (column("critical_wait_ns", (0, 3), more(1)), {"query": 3, "stage": 0, "of": "waiting"}),
     "I36": (of_tasks("state", (3, 1), RUNNING), {"query": 3, "stage": 0, "shard": 1, "state": RUNNING}),
     "I37": (of_tasks("shard", (3, 1), 0), {"query": 3, "stage": 0, "shard": 0, "copy": 0}),
-    "I38": (column("wasted_ns", 4, 9), {"replica": 4, "wasted_ns": 9}),
+    "I38": (column("wasted_ns", 4, 9), {"replica": 4, "counter": "wasted_ns", "counted": 9, "of_its_tasks": 0}),
     "I39": (without_row(10), {"query": 3, "stage": 0, "copies": 1, "shards": 2}),
     "I40": (column("critical_enqueue_ns", (1, 3), more(1)), {"query": 3, "stage": 1}),
     "I41": (of_tasks("state", (3, 1), RUNNING), {"query": 3, "stage": 0, "shard": 1, "state": RUNNING}),
@@ -169,6 +189,9 @@ TAMPERED = {
     "I46": (column_of_tasks("enqueue_ns", 7, more(1)), {"query": 7, "batch": 1, "waited_ns": 4, "max_wait_ns": 5}),
     "I47": (column("batches", 0, more(1)), {"place": 0}),
     "I48": (column_of_tasks("start_ns", 1, 5), {"query": 1, "start_ns": 5}),
+    "I49": (column("close_ns", (0, 3), more(1)), {"query": 3, "stage": 0, "of": "close_ns"}),
+    "I50": (column("coverage", (0, 3), 0.5), {"query": 3, "stage": 0, "of": "coverage", "recorded": 0.5}),
+    "I51": (column_of_tasks("withdrawn_ns", 2, more(1)), {"query": 0, "stage": 0, "shard": 2}),
 }
 
 
@@ -185,6 +208,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(RIGHT.verify(PLAN)) == []
     assert list(SERVED.verify(BATCHING)) == []
     assert list(OF_OTHERS["I48"][1].verify(RANKED)) == []
+    assert list(GATHERED.verify(GATHERING)) == []
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 
 

@@ -74,8 +74,11 @@ def test_a_word_that_others_have_finds_the_key(word, shardsim):
 
 
 def test_help_says_what_is_not_modelled(shardsim):
-    code, _, err = shardsim("help", "timeout")
-    assert (code, "timing out is not modelled in this version" in err) == (2, True)
+    code, _, err = shardsim("help", "hedge")
+    assert (
+        code,
+        "hedging is not modelled in this version" in err,
+    ) == (2, True)
 
 
 def test_editors_read_what_a_key_means():

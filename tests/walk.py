@@ -13,12 +13,26 @@ import numpy as np
 
 from simulator.core import draws, routing, rules, service
 from simulator.core import work as work_rules
-from simulator.core.columns import COMPLETE, UNFINISHED, TaskGrid, Tasks
-from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
+from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT, WITHDRAWN
+from simulator.core.gathering import may_be_partial
 from simulator.core.laws import sampling
-from simulator.core.plan import LEAST_WORK, LIFO, NONE, RESPONSE, ROLES, SHORTEST, TASK, TIME, Plan
+from simulator.core.plan import (
+    CANCEL_NOTHING,
+    CANCEL_RUNNING,
+    LEAST_WORK,
+    LIFO,
+    NEVER_NS,
+    NONE,
+    RESPONSE,
+    ROLES,
+    SHORTEST,
+    TASK,
+    TIME,
+    Plan,
+)
 from simulator.core.split import part
-from simulator.core.trace import Trace
+from simulator.core.trace import COUNTERS, Trace
 
 
 class Walk:
@@ -41,7 +55,6 @@ class Walk:
         self.critical_enqueue = np.full((stages, queries), -1)
         self.critical = np.full((4, stages, queries), -1)  # shard; waiting, service and response time
         self.answers = np.zeros((stages, queries), dtype=np.int64)
-        self.missing = np.zeros((stages, queries), dtype=np.int64)
         shape = (queries, plan.shards)
         self.table = TaskGrid(*(np.full(shape, -1) for _ in range(6)))
         self.service = np.zeros(shape, dtype=np.int64)
@@ -50,6 +63,15 @@ class Walk:
         self.alone = np.zeros(shape)
         self.together: dict[tuple[int, int, int], tuple[int, bool]] = {}  # of a task: batch's size, whether it leads
         self.batches = [0] * plan.batch_sizes
+        self.answered: dict[tuple[int, int], list[int]] = {}  # of a stage of a query that waits: shards, as they came
+        self.deadline: dict[tuple[int, int], int] = {}
+        self.withdrawn_ns = np.full(shape, -1)
+        self.over_ns = np.full(shape, -1)  # when the service that a task was part of was over
+        self.late = np.zeros(shape, dtype=bool)
+        self.outcome = np.full((stages, queries), UNFINISHED)
+        self.count = np.full((stages, queries), -1)
+        self.coverage = np.full((stages, queries), -1.0)
+        self.ended = np.full(queries, UNFINISHED)
         self.weight = np.zeros(shape, dtype=np.int64)
         self.counter = np.zeros(shape, dtype=np.int64)
 
@@ -68,6 +90,8 @@ class Walk:
             rules.START: self.start,
             rules.FINISH: self.finish,
             rules.ANSWER: self.answer,
+            rules.TIMEOUT: self.timeout,
+            rules.WITHDRAW: self.withdraw,
             rules.MERGED: self.merged,
         }
         before = (-1, -1, -1)
@@ -90,14 +114,16 @@ class Walk:
 
     def dispatch(self, now: int, query: int, stage: int) -> None:
         plan, row = self.plan, self.plan.stages[stage]
-        previous = self.given[stage - 1, query] if stage else 0.0
+        previous = self.given[stage - 1, query] * self.coverage[stage - 1, query] if stage else 0.0
         candidates = work_rules.candidates_of(
             plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, query, stage, previous
         )
         view = routing.view_of(plan.stages, plan.run_row(), query, stage)
         self.enter[stage, query] = now
         self.given[stage, query] = candidates
-        self.missing[stage, query] = row["shards"]
+        self.answered[stage, query] = []
+        if row["timeout_ns"] < NEVER_NS:
+            self.wait_until(now + int(row["timeout_ns"]), query, stage)
         shards, replicas = int(row["shards"]), int(row["replicas"])
         # everybody is chosen by what is outstanding before this dispatch
         seen = self.outstanding[view : view + shards * replicas].reshape(shards, replicas).copy()
@@ -153,6 +179,8 @@ class Walk:
 
     def enqueue(self, now: int, query: int, stage: int, shard: int) -> None:
         at = query, self.column(stage, shard)
+        if self.withdrawn_ns[at] >= 0:
+            return
         self.table.enqueue_ns[at] = now
         self.waiting[self.table.replica[at]].append((query, stage, shard))
         self.came[query, stage, shard] = len(self.came)
@@ -235,6 +263,9 @@ class Walk:
         tasks = self.busy[replica].pop(worker)
         for query, stage, shard in tasks:
             at = query, self.column(stage, shard)
+            self.over_ns[at] = now
+            if self.withdrawn_ns[at] >= 0:
+                continue
             self.table.finish_ns[at] = now
             key = (query << self.plan.shard_bits) | at[1]
             self.push(now + self.response[at], rules.ANSWER, key, (query, stage, shard))
@@ -250,23 +281,58 @@ class Walk:
         self.table.answer_ns[at] = now
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
-        self.missing[stage, query] -= 1
-        if self.missing[stage, query]:
+        if self.close[stage, query] >= 0:
+            self.late[at] = True
             return
-        self.close[stage, query] = now
-        mine = slice(int(row["first_shard"]), int(row["first_shard"] + row["shards"]))
-        self.answers[stage, query] = (self.table.answer_ns[query, mine] - self.enter[stage, query]).sum()
+        answered = self.answered[stage, query]
+        answered.append(shard)
+        left = int(row["shards"]) - len(answered)
+        if left and len(answered) != row["wait_for"]:
+            return
+        if left and row["then"] >= 0:
+            rest = int(row["then"] * (self.deadline[stage, query] - now))
+            self.wait_until(now + max(1, rest), query, stage)
+            return
         start, finish = self.table.start_ns[at], self.table.finish_ns[at]
         self.critical_enqueue[stage, query] = self.table.enqueue_ns[at]
         self.critical[:, stage, query] = (shard, start - self.table.enqueue_ns[at], finish - start, now - finish)
-        if row["mergers"] and self.merges[stage] == row["mergers"]:
+        self.closed(now, query, stage)
+
+    def wait_until(self, instant: int, query: int, stage: int) -> None:
+        if self.deadline.get((stage, query)) != instant:
+            self.deadline[stage, query] = instant
+            self.push(instant, rules.TIMEOUT, (query << self.plan.stage_bits) | stage, (query, stage))
+
+    def timeout(self, now: int, query: int, stage: int) -> None:
+        if self.close[stage, query] < 0 and self.deadline[stage, query] == now:
+            self.closed(now, query, stage)
+
+    def closed(self, now: int, query: int, stage: int) -> None:
+        row, answered = self.plan.stages[stage], self.answered[stage, query]
+        self.close[stage, query] = now
+        columns = [self.column(stage, shard) for shard in answered]
+        self.answers[stage, query] = (self.table.answer_ns[query, columns] - self.enter[stage, query]).sum()
+        covered = 0.0
+        for column in columns:
+            covered += self.plan.share[column]
+        self.count[stage, query] = len(answered)
+        self.coverage[stage, query] = 1.0 if len(answered) == row["shards"] else covered
+        outcome = COMPLETE if len(answered) >= row["wait_for"] else PARTIAL if answered else FAILED
+        self.outcome[stage, query] = outcome
+        for shard in range(int(row["shards"])):
+            if row["cancels"] != CANCEL_NOTHING and shard not in answered:
+                key = (query << self.plan.shard_bits) | self.column(stage, shard)
+                self.push(now + int(row["cancel_ns"]), rules.WITHDRAW, key, (query, stage, shard))
+        if outcome == FAILED:
+            self.ended[query] = FAILED
+        elif row["mergers"] and self.merges[stage] == row["mergers"]:
             self.merging[stage].append(query)
         else:
             self.merge(now, query, stage)
 
     def merge(self, now: int, query: int, stage: int) -> None:
         self.merges[stage] += 1
-        duration = rules.merge_ns(self.plan.stages, stage, int(self.plan.stages[stage]["shards"]))
+        duration = rules.merge_ns(self.plan.stages, stage, len(self.answered[stage, query]))
         self.push(now + duration, rules.MERGED, (query << self.plan.stage_bits) | stage, (query, stage))
 
     def merged(self, now: int, query: int, stage: int) -> None:
@@ -274,28 +340,65 @@ class Walk:
         if self.merging[stage]:
             self.merge(now, self.merging[stage].pop(0), stage)
         self.leave[stage, query] = now
+        if stage + 1 == len(self.plan.stages):
+            self.ended[query] = PARTIAL if (self.outcome[:, query] == PARTIAL).any() else COMPLETE
         if stage + 1 < len(self.plan.stages):
             self.push(now, rules.DISPATCH, (query << self.plan.stage_bits) | (stage + 1), (query, stage + 1))
 
+    def withdraw(self, now: int, query: int, stage: int, shard: int) -> None:
+        """It has not started and never does; or it runs, and its worker is free if nobody else needs it."""
+        row, at = self.plan.stages[stage], (query, self.column(stage, shard))
+        is_running = self.table.start_ns[at] >= 0
+        if self.table.finish_ns[at] >= 0 or (is_running and row["cancels"] != CANCEL_RUNNING):
+            return
+        self.withdrawn_ns[at] = now
+        replica, worker = int(self.table.replica[at]), int(self.table.worker[at])
+        if routing.is_load_aware(row["policy"]):
+            self.outstanding[self.counter[at]] -= self.weight[at]
+        if not is_running:
+            self.waiting[replica] = [task for task in self.waiting[replica] if task != (query, stage, shard)]
+            return
+        tasks = self.busy[replica][worker]
+        places = [(other, self.column(stage, its_shard)) for other, _, its_shard in tasks]
+        if all(self.withdrawn_ns[place] >= 0 for place in places):
+            del self.busy[replica][worker]
+            self.events = [event for event in self.events if event[1:] != (rules.FINISH, event[2], (replica, worker))]
+            heapq.heapify(self.events)
+            for place in places:
+                self.over_ns[place] = now
+            self.start_soon(now, replica)
+
     def written(self) -> Trace:
         plan, table = self.plan, self.table
-        done = table.finish_ns >= 0
-        done[: plan.first_measured] = False
-        wait, busy = (table.start_ns - table.enqueue_ns), (table.finish_ns - table.start_ns)
-        columns = np.zeros((4, plan.replicas), dtype=np.int64)
-        inside = self.inside()
-        for query, column in np.argwhere(done):
-            replica = table.replica[query, column]
-            columns[0, replica] += 1
+        wait, busy = (table.start_ns - table.enqueue_ns), (self.over_ns - table.start_ns)
+        columns = {name: np.zeros(plan.replicas, dtype=np.int64) for name in COUNTERS}
+        columns["window_busy_ns"] = self.inside()
+        for query, column in np.argwhere(table.replica >= 0).tolist():
+            at, replica = (query, column), table.replica[query, column]
+            if query < plan.first_measured:
+                continue
+            if self.withdrawn_ns[at] >= 0 and table.start_ns[at] < 0:
+                columns["withdrawn"][replica] += 1
+            if self.over_ns[at] < 0:
+                continue
             stage = int(np.searchsorted(plan.stages["first_shard"], column, side="right")) - 1
             size, leads = self.together[query, stage, int(column - plan.stages["first_shard"][stage])]
-            columns[1, replica] += busy[query, column] // size + leads * (busy[query, column] % size)
-            columns[2, replica] += wait[query, column]
-            columns[3, replica] = max(columns[3, replica], wait[query, column])
-        completion = self.leave[-1]
+            spent = busy[at] // size + leads * (busy[at] % size)
+            columns["busy_ns"][replica] += spent
+            if self.withdrawn_ns[at] >= 0:
+                columns["stopped"][replica] += 1
+                columns["stopped_ns"][replica] += spent
+                columns["wasted_ns"][replica] += spent
+                continue
+            columns["tasks"][replica] += 1
+            columns["waiting_ns"][replica] += wait[at]
+            columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait[at])
+            columns["late"][replica] += self.late[at]
+            columns["wasted_ns"][replica] += spent * self.late[at]
+        rows = len(plan.stages) if may_be_partial(plan) else 0
         return Trace(
             plan.arrival_ns,
-            np.where(completion >= 0, COMPLETE, UNFINISHED).astype(np.int8),
+            self.ended.astype(np.int8),
             plan.first_measured,
             plan.measured,
             plan.window_begin_ns,
@@ -307,13 +410,13 @@ class Walk:
             self.critical_enqueue,
             *self.critical[1:3],
             self.answers,
-            np.zeros((0, plan.queries), dtype=np.int8),
-            *columns,
-            np.zeros(plan.replicas, dtype=np.int64),
-            inside,
-            np.array(self.batches, dtype=np.int64),
-            self.rows(),
-            0,
+            self.outcome[:rows].astype(np.int8),
+            self.count[:rows],
+            self.coverage[:rows],
+            batches=np.array(self.batches, dtype=np.int64),
+            task_table=self.rows(),
+            events=0,
+            **columns,
         )
 
     def inside(self) -> Any:
@@ -323,7 +426,7 @@ class Walk:
         last = min(plan.window_end_ns, int(plan.arrival_ns[-1]) + plan.drain_ns)
         for replica in range(plan.replicas):
             mine = (table.replica == replica) & (table.start_ns >= 0)
-            finish = np.where(table.finish_ns < 0, last, table.finish_ns)
+            finish = np.where(self.over_ns < 0, last, self.over_ns)
             columns = table.start_ns, table.worker, finish
             served = {tuple(int(of[at]) for of in columns) for at in map(tuple, np.argwhere(mine))}  # each batch once
             steps = sorted([(at, 1) for at, _, _ in served] + [(at, -1) for _, _, at in served])
@@ -343,8 +446,10 @@ class Walk:
             at = query, column
             instants = [int(one[at]) for one in (table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns)]
             state = (SENT, QUEUED, RUNNING, ANSWERING, DONE)[sum(instant >= 0 for instant in instants)]
+            gone = int(self.withdrawn_ns[at])
+            state = WITHDRAWN if gone >= 0 else state
             batch, _ = self.together.get((query, stage, shard), (0, False))
             rows.append(
-                (query, stage, shard, 0, batch, int(table.replica[at]), int(table.worker[at]), *instants, state)
+                (query, stage, shard, 0, batch, int(table.replica[at]), int(table.worker[at]), *instants, gone, state)
             )
         return Tasks.sorted(np.array(rows, dtype=np.int64).T)

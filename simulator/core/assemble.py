@@ -7,13 +7,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from simulator.core.disciplines import BY_CODE
+from simulator.core.gathering import AT_ONCE
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import (
     ARRIVE_POISSON,
+    CANCEL_NOTHING,
+    CANCEL_QUEUED,
+    CANCEL_RUNNING,
     F8,
     FIFO,
     I8,
@@ -61,6 +66,11 @@ class StageParts:
     max_items: float = math.inf  #: effective items of a batch, at most
     preferred: Sequence[int] = ()  #: sizes of batches that need not wait
     sizes: Sequence[float] = ()  #: items that a batch is padded to, growing
+    wait_for: int | None = None  #: answers that close the stage; None: all
+    timeout_ns: int = NEVER_NS  #: after its entering it closes with what is there
+    then: float = AT_ONCE  #: with enough answers it waits for this share of the time left
+    cancels: int = CANCEL_NOTHING  #: what is withdrawn when it has closed
+    cancel_ns: int = 1  #: until a withdrawal is at a replica
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -138,6 +148,9 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["max_size"], row["max_wait_ns"], row["max_items"] = part.max_size, part.max_wait_ns, part.max_items
         row["first_preferred"], row["preferred"] = point, len(part.preferred)
         row["first_size"], row["sizes"] = point + len(part.preferred), len(part.sizes)
+        row["wait_for"] = count if part.wait_for is None else part.wait_for
+        row["timeout_ns"], row["then"] = part.timeout_ns, part.then
+        row["cancels"], row["cancel_ns"] = part.cancels, part.cancel_ns
         row["first_batch"] = batch
         row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
@@ -184,6 +197,12 @@ def _check(part: StageParts) -> None:
     assert part.time.kind == NONE or not part.is_batched, "of a batch the time follows from its items"
     assert all(1 <= size <= part.max_size for size in part.preferred), "a preferred size is one that a batch may have"
     assert all(one < two for one, two in pairwise((0.0, *part.sizes))), "compiled sizes grow"
+    assert part.wait_for is None or 1 <= part.wait_for <= count, "a stage waits for some of its shards"
+    assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == NEVER_NS, "a time-out is a time"
+    is_patient = part.timeout_ns < NEVER_NS and 0 <= part.then <= 1
+    assert part.then == AT_ONCE or is_patient, "it waits on for a share of what the time-out leaves"
+    assert part.cancels in (CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING), "it says what is withdrawn"
+    assert 1 <= part.cancel_ns <= MOST_WAIT_NS, "a withdrawal takes time"
 
 
 def complete(
@@ -260,7 +279,7 @@ def check_sizes(system: System, queries: int) -> None:
             )
 
 
-def smallest_plan(max_size: int = 1, discipline: int = FIFO) -> Plan:
-    """One query at one server: to compile an engine with."""
-    part = StageParts(candidates=ONE, max_size=max_size, discipline=discipline)
+def smallest_plan(**parts: Any) -> Plan:
+    """One query at one server, but for what is said of its ``StageParts``: to compile an engine with."""
+    part = StageParts(**{"candidates": ONE, **parts})
     return assemble([part], np.zeros(1, dtype=np.int64))

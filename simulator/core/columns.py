@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.core.plan import F8, I8, Plan
 
-#: Outcomes of a query. Only the first two happen today.
+#: Outcomes of a query, and of a stage of it. Nobody is shed or timed out today.
 UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED = range(6)
 
 #: Queries of which a column is computed at a time: temporaries stay within the caches.
@@ -34,6 +34,7 @@ class Tasks:
     start_ns: I8
     finish_ns: I8
     answer_ns: I8
+    withdrawn_ns: I8  #: when it was told that nobody needs it, if that ended it
     state: I8  #: at the end of the run, of ``copy_states``
 
     @staticmethod
@@ -71,10 +72,11 @@ class TaskGrid:
 class Columns:
     """What a Trace holds. Instants are int64 ns, -1 where the instant was not reached before the run was cut.
 
-    The critical task of a query and stage is the one whose answer closed the stage; its enqueue, waiting and service
-    time are kept, and its response (network) time follows: latency of a stage = request + critical wait + service +
-    response + merge, to the nanosecond. Counters of replicas count the tasks of measured queries whole, at their
-    finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each as long as it is served inside the window.
+    The critical task of a query and stage is the one whose answer closed the stage; a time-out has none. Its enqueue,
+    waiting and service time are kept, and its response (network) time follows: latency of a stage = request + critical
+    wait + service + response + merge, to the nanosecond. Counters of replicas count the tasks of measured queries
+    whole, at their finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each as long as it is served
+    inside the window.
     """
 
     arrival_ns: I8  #: (queries,)
@@ -92,11 +94,17 @@ class Columns:
     critical_service_ns: I8  #: (stages, queries)
     answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
     stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
-    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next four
-    busy_ns: I8  #: (replicas,) sum of service times
+    answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
+    coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next eight
+    busy_ns: I8  #: (replicas,) sum of service times; of those that were stopped, as far as they came
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
-    wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody
+    wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody: answers that came too late, and what was stopped
+    stopped_ns: I8  #: (replicas,) part of wasted_ns of those that were stopped
+    late: I8  #: (replicas,) answers that came too late
+    stopped: I8  #: (replicas,) tasks that were withdrawn while they ran
+    withdrawn: I8  #: (replicas,) tasks that were withdrawn before they started
     window_busy_ns: I8  #: (replicas,) time that workers served anybody inside the window, whoever's task it was
     batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size
     task_table: Tasks | None  #: only when asked for
@@ -107,6 +115,19 @@ class Columns:
         """(queries,) leave of the last stage; a view."""
         last: I8 = self.leave_ns[-1]
         return last
+
+    def is_answered(self, at: slice) -> NDArray[np.bool_]:
+        """Which of some queries have an answer, of all shards or a part of them."""
+        outcome = self.outcome[at]
+        return np.asarray((outcome == COMPLETE) | (outcome == PARTIAL))
+
+    def ended_ns(self, at: slice) -> I8:
+        """When some queries are over, with an answer or without: -1 where they are not."""
+        ended_ns = self.completion_ns[at]
+        if len(self.stage_outcome):
+            for stage, outcome in enumerate(self.stage_outcome[:, at]):
+                ended_ns = np.where(outcome == FAILED, self.close_ns[stage, at], ended_ns)
+        return ended_ns
 
     @property
     def enter_ns(self) -> I8:
@@ -133,4 +154,4 @@ class Columns:
         close_ns = self.close_ns[stage, at]
         start_ns = self.critical_enqueue_ns[stage, at] + self.critical_wait_ns[stage, at]
         finish_ns = start_ns + self.critical_service_ns[stage, at]
-        return np.where(close_ns < 0, -1, close_ns - finish_ns)
+        return np.where(self.critical_enqueue_ns[stage, at] < 0, -1, close_ns - finish_ns)

@@ -6,6 +6,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 
 from enum import Enum, auto
 
+from simulator.core.gathering import is_partial
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.plan import FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
@@ -33,6 +34,7 @@ class Feature(Enum):
     MERGERS = auto()  #: merges queue for a few
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
     DISCIPLINE = auto()  #: a queue is not served in the order of arrival
+    GATHER = auto()  #: the stage may close without all of its answers
 
 
 Features = frozenset[Feature]
@@ -74,7 +76,8 @@ def features_of(plan: Plan, stage: int) -> Features:
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
-        F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1)),
+        F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
+        or any(is_partial(plan.stages, before) for before in range(stage)),  # what it is given depends on the answers
         F.DRAWN_TIME: is_role_drawn(TIME),
         F.DRAWN_TASK: is_role_drawn(TASK),
         F.DRAWN_RESPONSE: is_role_drawn(RESPONSE),
@@ -91,6 +94,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.MERGERS: row["mergers"] > 0,
         F.BATCHING: bool(plan.is_batched[stage]),
         F.DISCIPLINE: row["discipline"] != FIFO,
+        F.GATHER: bool(is_partial(plan.stages, stage)),
     }
     return frozenset(feature for feature, is_used in uses.items() if is_used)
 

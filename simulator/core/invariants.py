@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core import copy_states as copies
 from simulator.core import draws, rules
-from simulator.core.columns import COMPLETE, Columns
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns
+from simulator.core.gathered import closing, withdrawals
+from simulator.core.gathering import is_partial
 from simulator.core.laws import sampling
-from simulator.core.plan import NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.served import batches, of_batch, queue, ranks, times_alone
+from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
+from simulator.core.served import NEVER, batches, of_batch, over, queue, ranks, times_alone
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -46,10 +49,16 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
 def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost."""
     query = {"query": np.arange(plan.queries)}
-    complete, left = trace.outcome == COMPLETE, trace.completion_ns >= 0
-    yield from at("I03", complete != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
+    answered, left = np.isin(trace.outcome, (COMPLETE, PARTIAL)), trace.completion_ns >= 0
+    yield from at("I03", answered != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
+    if len(trace.stage_outcome):
+        ways = [(trace.stage_outcome == outcome).any(axis=0) for outcome in (FAILED, PARTIAL)]
+        expected = np.where(ways[0], FAILED, np.where(left, np.where(ways[1], PARTIAL, COMPLETE), UNFINISHED))
+        yield from at("I50", trace.outcome != expected, query, outcome=trace.outcome, of_its_stages=expected)
+    else:
+        yield from at("I50", trace.outcome > COMPLETE, query, outcome=trace.outcome)
     if plan.drain_ns == NEVER_NS:
-        yield from at("I04", ~complete, query, outcome=trace.outcome)
+        yield from at("I04", trace.outcome == UNFINISHED, query, outcome=trace.outcome)
     for stage in range(1, len(plan.stages)):
         candidates, leave_ns = trace.candidates[stage], trace.leave_ns[stage - 1]
         entered = (candidates >= 0) != (leave_ns >= 0)
@@ -74,24 +83,28 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     """
     row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
     close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
-    closed = close >= 0
-    yield from at("I10", closed != (shard >= 0), where, close_ns=close, critical_shard=shard)
+    partial, closed = bool(is_partial(plan.stages, stage)), close >= 0
+    until_ns = trace.enter_ns[stage] + np.minimum(row["timeout_ns"], NEVER_NS // 2)
+    timed_out = partial & closed & (shard < 0) & ((close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)))
+    yield from at("I10", closed != ((shard >= 0) | timed_out), where, close_ns=close, critical_shard=shard)
+    closed &= shard >= 0
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
     expected = trace.enter_ns[stage] + row["request_ns"] + shard * row["send_ns"]
     yield from at("I40", closed & (enqueue != expected), where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
     drawn = np.full(plan.queries, -1)
-    for query in np.flatnonzero(closed & (shard >= 0)):
+    for query in np.flatnonzero(closed):
         drawn[query] = _response_ns(plan, stage, int(query), int(shard[query]))
     yield from at("I12", closed & (response != drawn), where, response_ns=response, response_drawn_ns=drawn)
     service = trace.critical_service_ns[stage]
     yield from at("I13", closed & (service < 1), where, service_ns=service)
-    merge_ns, merged = rules.merge_ns(plan.stages, stage, int(row["shards"])), leave - close
-    wrong = merged < merge_ns if row["mergers"] else merged != merge_ns
+    answers = 1 if partial else int(row["shards"])  # at least
+    merge_ns, merged = rules.merge_ns(plan.stages, stage, answers), leave - close
+    wrong = merged < merge_ns if row["mergers"] or partial else merged != merge_ns
     yield from at("I14", (leave >= 0) & wrong, where, merged_in_ns=merged, merge_ns=int(merge_ns))
     total, most = trace.answer_sum_ns[stage], row["shards"] * (close - trace.enter_ns[stage])
-    yield from at("I15", closed & (total > most), where, answer_sum_ns=total, at_most_ns=most)
+    yield from at("I15", (close >= 0) & (total > most), where, answer_sum_ns=total, at_most_ns=most)
 
 
 def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
@@ -112,11 +125,18 @@ def _rows(trace: Columns) -> Rows:
 
 def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
     tasks = _rows(trace)
+    is_late = np.zeros(len(tasks.query), dtype=bool)
     yield from _copies(plan, trace, tasks)
     for stage in range(len(plan.stages)):
         here = tasks.some(tasks.stage == stage)
         yield from _life(plan, trace, here, stage)
-        yield from _gathering(plan, trace, here, stage)
+        yield from withdrawals(plan, trace, here, stage)
+        if is_partial(plan.stages, stage):
+            broken, is_late[tasks.stage == stage] = closing(plan, trace, here, stage)
+            yield from broken
+        else:
+            yield from _gathering(plan, trace, here, stage)
+        yield from _critical(trace, here, stage)
         yield from _routing(plan, here, stage)
     alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
     stages = np.repeat(np.arange(len(plan.stages)), plan.stages["shards"] * plan.stages["replicas"])
@@ -125,9 +145,7 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         rank = ranks(plan, mine, stage, alone_ns[stage])
         yield from queue(mine, int(plan.stages[stage]["workers"]), replica, rank)
         yield from batches(plan, mine, replica)
-    yield from _counters(plan, trace, tasks)
-    place = {"replica": np.arange(plan.replicas)}
-    yield from at("I38", trace.wasted_ns != 0, place, wasted_ns=trace.wasted_ns)
+    yield from _counters(plan, trace, tasks, is_late)
 
 
 #: Instants of a copy, in order, and what happens to it then.
@@ -187,7 +205,7 @@ def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viola
 
 
 def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
-    """A stage closes at the last answer of its tasks, and the critical task is one of them."""
+    """A stage closes at the last answer of its tasks."""
     where = {"query": np.arange(plan.queries), "stage": stage}
     close, closed, answered = trace.close_ns[stage], trace.close_ns[stage] >= 0, tasks.answer_ns >= 0
     answers, last, total = np.zeros(plan.queries, np.int64), np.full(plan.queries, -1), np.zeros(plan.queries, np.int64)
@@ -198,6 +216,11 @@ def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[
     yield from at("I21", closed & (answers < shards), where, answers=answers, shards=shards)
     yield from at("I22", closed & (last != close), where, last_answer_ns=last, close_ns=close)
     yield from at("I23", closed & (total != recorded), where, sum_ns=total, answer_sum_ns=recorded)
+
+
+def _critical(trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
+    """The critical task of a stage is one of its tasks."""
+    closed = trace.close_ns[stage] >= 0
     critical = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
     for name, column, of_task in (
         ("enqueue", trace.critical_enqueue_ns, critical.enqueue_ns),
@@ -223,36 +246,52 @@ def _routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
         yield from at("I25", index != expected, tasks.place, index=index, of_the_first_shard=expected)
 
 
-def _counters(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
-    """Counters of replicas are sums over the finished tasks of measured queries."""
-    inside = (tasks.replica >= 0) & (tasks.replica < plan.replicas)  # else I24 is broken
-    done = tasks.some((tasks.finish_ns >= 0) & (tasks.query >= plan.first_measured) & inside)
-    wait = done.start_ns - done.enqueue_ns
-    started = tasks.some(((tasks.start_ns >= 0) | (tasks.finish_ns >= 0)) & inside)
+def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_]) -> Iterator[Violation]:
+    """Counters of replicas are sums over the tasks of measured queries that were served, late, stopped or withdrawn."""
+    there = (tasks.replica >= 0) & (tasks.replica < plan.replicas)  # else I24 is broken
+    is_started = ((tasks.start_ns >= 0) | (tasks.finish_ns >= 0)) & there
+    started, is_late = tasks.some(is_started), is_late[is_started]
     of, heads = of_batch(started)
-    is_done, count = (started.finish_ns >= 0) & (started.query >= plan.first_measured), np.bincount(of)
-    whole, rest = np.divmod(started.finish_ns - started.start_ns, count[of])
-    busy = (whole + np.where(heads[of] == np.arange(len(of)), rest, 0))[is_done]
+    ends, count = over(started), np.bincount(of)
+    is_measured = started.query >= plan.first_measured
+    whole, rest = np.divmod(ends - started.start_ns, count[of])
+    busy = whole + np.where(heads[of] == np.arange(len(of)), rest, 0)
+    is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
+    is_stopped, wait = is_over & (started.withdrawn_ns >= 0), started.start_ns - started.enqueue_ns
     sizes = np.zeros(plan.batch_sizes, dtype=np.int64)
-    for batch in np.unique(of[is_done & plan.is_batched[started.stage]]):
+    is_served = np.zeros(len(heads), dtype=bool)
+    is_served[of[started.finish_ns >= 0]] = True
+    for batch in np.unique(of[is_measured & is_served[of] & plan.is_batched[started.stage]]):
         row = plan.stages[started.stage[heads[batch]]]
         sizes[row["first_batch"] + min(count[batch], row["max_size"]) - 1] += 1
     yield from at("I47", trace.batches != sizes, {"place": np.arange(len(sizes))}, batches=trace.batches, found=sizes)
-    started = started.some(heads)  # each batch keeps a worker busy once
-    started = started.some(started.start_ns >= 0)
-    ends = np.where(started.finish_ns < 0, plan.watched_until_ns, started.finish_ns)
-    served = np.minimum(ends, plan.watched_until_ns) - np.maximum(started.start_ns, plan.window_begin_ns)
-    inside_ns = np.zeros(plan.replicas, dtype=np.int64)
-    np.add.at(inside_ns, started.replica, np.maximum(served, 0))
-    counted_ns = trace.window_busy_ns
+    one = np.ones_like(busy)
     place = {"replica": np.arange(plan.replicas)}
-    for number, name, put, values in (
-        ("I32", "tasks", np.add, np.ones_like(busy)),
-        ("I33", "busy_ns", np.add, busy),
-        ("I33", "waiting_ns", np.add, wait),
-        ("I34", "longest_wait_ns", np.maximum, wait),
+    for number, name, put, which, values in (
+        ("I32", "tasks", np.add, is_done, one),
+        ("I33", "busy_ns", np.add, is_over, busy),
+        ("I33", "waiting_ns", np.add, is_done, wait),
+        ("I34", "longest_wait_ns", np.maximum, is_done, wait),
+        ("I38", "wasted_ns", np.add, is_stopped | (is_late & is_over), busy),
+        ("I38", "stopped_ns", np.add, is_stopped, busy),
+        ("I38", "late", np.add, is_late & is_over, one),
+        ("I38", "stopped", np.add, is_stopped, one),
     ):
         expected, counted = np.zeros(plan.replicas, dtype=np.int64), getattr(trace, name)
-        put.at(expected, done.replica, values)
+        put.at(expected, started.replica[which], values[which])
         yield from at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
+    gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & (tasks.query >= plan.first_measured) & there
+    expected = np.bincount(tasks.replica[gone], minlength=plan.replicas)
+    yield from at("I38", trace.withdrawn != expected, place, withdrawn=trace.withdrawn, of_its_tasks=expected)
+    yield from _window(plan, trace, started.some(heads), ends[heads])
+
+
+def _window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8) -> Iterator[Violation]:
+    """Each batch keeps a worker busy once, as far as it is served inside the window."""
+    there = batches.start_ns >= 0
+    batches, ends_ns = batches.some(there), np.minimum(ends_ns[there], plan.watched_until_ns)
+    served = ends_ns - np.maximum(batches.start_ns, plan.window_begin_ns)
+    inside_ns, counted_ns = np.zeros(plan.replicas, dtype=np.int64), trace.window_busy_ns
+    np.add.at(inside_ns, batches.replica, np.maximum(served, 0))
+    place = {"replica": np.arange(plan.replicas)}
     yield from at("I44", counted_ns != inside_ns, place, counted=counted_ns, of_its_tasks=inside_ns)

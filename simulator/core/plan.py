@@ -35,6 +35,9 @@ PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK = range(5, 8)
 #: Disciplines of a queue.
 FIFO, LIFO, SHORTEST = range(3)
 
+#: What is withdrawn of tasks whose answers are no longer needed: nothing; those that have not started; all.
+CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING = range(3)
+
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
 ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED = range(6)
 
@@ -83,6 +86,11 @@ STAGE = np.dtype(
         ("preferred", np.int64),
         ("first_size", np.int64),  # of its compiled sizes (items), growing; and how many; 0: a batch costs its items
         ("sizes", np.int64),
+        ("wait_for", np.int64),  # answers that close the stage, 1 .. shards
+        ("timeout_ns", np.int64),  # after its entering it closes with those that are there; NEVER_NS: it does not
+        ("then", np.float64),  # with enough answers it waits for this share of the time left; -1: it closes
+        ("cancels", np.int64),  # what is withdrawn when it has closed
+        ("cancel_ns", np.int64),  # until a withdrawal is at a replica
         ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
     ]

@@ -11,6 +11,9 @@ from simulator.core.plan import F8, FIFO, I8, SHORTEST, Plan
 from simulator.core.violations import Rows, Violation, at
 from simulator.core.work import ALONE, PREVIOUS, REALS, WHO, WHOLES, work_of_block
 
+#: Later than any instant.
+NEVER = np.iinfo(np.int64).max
+
 
 def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[Violation]:
     """At a replica: who is first is served first, and a worker serves one batch at a time.
@@ -19,17 +22,18 @@ def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[
     """
     place = {**tasks.place, "replica": replica}
     enqueue, start, worker = tasks.enqueue_ns, tasks.start_ns, tasks.worker
-    end = np.where(tasks.finish_ns < 0, np.iinfo(np.int64).max, tasks.finish_ns)
+    end = over(tasks)
+    until = np.where(start >= 0, start, np.where(tasks.withdrawn_ns >= 0, tasks.withdrawn_ns, NEVER))  # it waits
     started = np.flatnonzero(start >= 0)
     order = started[np.argsort(enqueue[started], kind="stable")]
     broken = np.zeros((5, len(start)), dtype=bool)
     if rank is None:
         broken[0, order[1:]] = np.diff(start[order]) < 0
-        if len(started):
-            broken[1] = (start < 0) & (enqueue < enqueue[started].max())
     for task in started:
-        if rank is not None:
-            waiting = (enqueue <= start[task]) & ((start < 0) | (start > start[task]))
+        if rank is None:
+            broken[1] |= (start < 0) & (enqueue < enqueue[task]) & (until > start[task])
+        else:
+            waiting = (enqueue <= start[task]) & (until > start[task])
             broken[4, task] = (rank[waiting] < rank[task]).any()
         under_way = (start >= 0) & (start <= start[task]) & (end > start[task])
         broken[2, task] = np.unique(np.stack((worker, start))[:, under_way], axis=1).shape[1] > workers
@@ -68,12 +72,18 @@ def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
     reals, wholes = np.zeros((REALS, shards)), np.zeros((WHOLES, shards), dtype=np.int64)
     for query in np.flatnonzero(trace.candidates[stage] >= 0):
         wholes[WHO, 0] = query
-        reals[PREVIOUS, 0] = trace.candidates[stage - 1][query] if stage else 0.0
+        reals[PREVIOUS, 0] = _handed(trace, stage - 1, int(query)) if stage else 0.0
         given = plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         work_of_block(*given, *costs, stage, rules.ONE, plan.work, reals, wholes)
         alone_ns[query] = reals[ALONE]
     return alone_ns
+
+
+def _handed(trace: Columns, stage: int, query: int) -> float:
+    """Candidates of a stage whose answers count."""
+    covered = float(trace.coverage[stage, query]) if len(trace.coverage) else 1.0
+    return float(trace.candidates[stage][query]) * covered
 
 
 def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
@@ -87,20 +97,34 @@ def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
     preferred = plan.batch_points[first : first + int(row["preferred"])]
     of, heads = of_batch(started)
     count = np.bincount(of)
-    start, finish = started.start_ns[heads], started.finish_ns[heads]
+    start, ends = started.start_ns[heads], over(started)[heads]
     waited = start - started.enqueue_ns[heads]
     last = np.zeros(len(heads), dtype=np.int64)
     np.maximum.at(last, of, started.enqueue_ns)
-    wrong = (started.batch != count[of]) | (started.batch > max_size) | (started.finish_ns != finish[of])
+    kept = np.where(started.withdrawn_ns >= 0, -1, started.finish_ns)
+    wrong = (started.batch != count[of]) | (started.batch > max_size) | ((kept >= 0) & (kept != ends[of]))
+    wrong |= (kept < 0) & (started.withdrawn_ns < 0) & (ends[of] < NEVER)
     place = {**started.place, "replica": replica}
     yield from at("I45", wrong, place, batch=started.batch, served_together=count[of], finish_ns=started.finish_ns)
     known = {**{name: column[heads] for name, column in started.place.items()}, "replica": replica}
     early = (count < max_size) & (waited < max_wait_ns) & ~np.isin(count, preferred) & np.isinf(row["max_items"])
     yield from at("I46", early, known, batch=count, waited_ns=waited, max_wait_ns=max_wait_ns)
-    end = np.where(finish < 0, np.iinfo(np.int64).max, finish)
-    busy = ((start < start[:, np.newaxis]) & (end >= start[:, np.newaxis])).sum(axis=1)
+    # who ends at an instant is busy in it, and who is stopped in it, too: what starts then does so at its end
+    busy = ((start < start[:, np.newaxis]) & (ends >= start[:, np.newaxis])).sum(axis=1)
     since = np.where(count == max_size, np.minimum(last, start - waited + max_wait_ns), start - waited + max_wait_ns)
     yield from at("I30", (start > since) & (busy < workers), known, start_ns=start, ready_ns=since, busy_workers=busy)
+
+
+def over(tasks: Rows) -> I8:
+    """(tasks,) when the service of each one's batch ends, all tasks of one replica at least; NEVER: it has not.
+
+    A batch is stopped with the last of its tasks that is withdrawn.
+    """
+    of, heads = of_batch(tasks)
+    finish, gone = np.full(len(heads), -1), np.full(len(heads), -1)
+    np.maximum.at(finish, of, tasks.finish_ns)
+    np.maximum.at(gone, of, np.where(tasks.withdrawn_ns < 0, NEVER, tasks.withdrawn_ns))
+    return np.asarray(np.where(finish >= 0, finish, gone)[of])
 
 
 def of_batch(started: Rows) -> tuple[I8, I8]:

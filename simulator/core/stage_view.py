@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.gathering import cancels, is_partial, times_out
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import F8, I8, ROLES, Plan
 
@@ -78,6 +79,26 @@ class StageView:
     def mergers(self) -> int:
         """Mergers that queries queue for; 0: merging is a mere delay."""
         return self._number("mergers")
+
+    @property
+    def wait_for(self) -> int:
+        """Answers that close it."""
+        return self._number("wait_for")
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may close without all of its answers."""
+        return bool(is_partial(self.plan.stages, self.index))
+
+    @property
+    def may_time_out(self) -> bool:
+        """Whether it closes after a time with what is there."""
+        return bool(times_out(self.plan.stages, self.index))
+
+    @property
+    def cancels(self) -> bool:
+        """Whether tasks whose answers are no longer needed are withdrawn."""
+        return bool(cancels(self.plan.stages, self.index))
 
     @property
     def discipline(self) -> int:

@@ -52,8 +52,11 @@ def _same(one: Any, two: Any) -> bool:
 #: The columns of a Trace that two engines must agree on.
 COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("task_table", "events"))
 #: Of them, those with an entry a replica; those that files of a run do not hold; and those with an entry a query.
-COUNTERS = ("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "wasted_ns", "window_busy_ns")
+COUNTERS = (
+    *("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "window_busy_ns"),
+    *("wasted_ns", "stopped_ns", "late", "stopped", "withdrawn"),
+)
 #: And those with one value a run.
 WINDOW = ("window_begin_ns", "window_end_ns")
-NOT_SAVED = ("first_measured", "measured", "stage_outcome", "batches")
+NOT_SAVED = ("first_measured", "measured", "stage_outcome", "answers", "coverage", "batches")
 QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *WINDOW, *NOT_SAVED))

@@ -29,14 +29,14 @@ INVARIANTS = {
     for row in (
         Invariant("I01", "S1", "the trace has the plan's arrivals"),
         Invariant("I02", "S1", "the queries are measured that the plan says"),
-        Invariant("I03", "S1", "a query is complete if and only if it has left"),
-        Invariant("I04", "S1", "without a cut of the drain every query is complete"),
+        Invariant("I03", "S1", "a query has an answer if and only if it has left"),
+        Invariant("I04", "S1", "without a cut of the drain every query has an outcome"),
         Invariant("I05", "S1", "a stage is entered on leaving another"),
         Invariant("I06", "S1", "every query enters the first stage"),
         Invariant("I07", "S2", "a stage closes after it was entered"),
         Invariant("I08", "S2", "a stage is left after it closed"),
         Invariant("I09", "S1", "candidates are known of entered stages"),
-        Invariant("I10", "S4", "a closed stage has a critical task"),
+        Invariant("I10", "S4", "a stage that an answer has closed has a critical task"),
         Invariant("I11", "S4", "the critical shard is one of the stage"),
         Invariant("I12", "S4", "the critical task explains when a stage closes"),
         Invariant("I13", "S4", "a service takes at least 1 ns"),
@@ -47,8 +47,8 @@ INVARIANTS = {
         Invariant("I18", "S2", "a task starts when it is there"),
         Invariant("I19", "S2", "a service takes time"),
         Invariant("I20", "S2", "an answer follows its finish"),
-        Invariant("I21", "S2", "a stage closes when all answers are there"),
-        Invariant("I22", "S2", "a stage closes at the last of its answers"),
+        Invariant("I21", "S2", "a stage that waits for all answers closes when they are there"),
+        Invariant("I22", "S2", "a stage that waits for all answers closes at the last of them"),
         Invariant("I23", "S4", "answers sum to what is recorded"),
         Invariant("I24", "S6", "a task goes to a replica of its shard that is there"),
         Invariant("I25", "S6", "by query, one index serves all shards"),
@@ -64,7 +64,7 @@ INVARIANTS = {
         Invariant("I35", "S4", "the critical task's enqueue, waiting, service and answer are those of the task"),
         Invariant("I36", "S2", "what happened to a copy is what its state says"),
         Invariant("I37", "S1", "a copy has one row, and rows are in the order of query, stage, shard and copy"),
-        Invariant("I38", "S5", "no work is wasted where every answer counts"),
+        Invariant("I38", "S5", "wasted is the work for late answers and for what was stopped, and no other"),
         Invariant("I39", "S1", "a stage that is entered sends a copy to each of its shards"),
         Invariant("I40", "S4", "the critical task is enqueued a request latency after its sending"),
         Invariant("I41", "S1", "without a cut of the drain every copy is in a state that nothing leaves"),
@@ -75,6 +75,9 @@ INVARIANTS = {
         Invariant("I46", "S3", "a batch is full, of a preferred size, or has waited long enough"),
         Invariant("I47", "S5", "batches are counted by their size"),
         Invariant("I48", "S3", "whoever starts is the first of those that wait, by the discipline"),
+        Invariant("I49", "S2", "a stage closes with the answers that it waits for, or when its time is up"),
+        Invariant("I50", "S1", "coverage and outcome of a stage are those of the answers that count"),
+        Invariant("I51", "S2", "a task is withdrawn when nobody needs it, where the stage says so, and else never"),
     )
 }
 
@@ -124,6 +127,7 @@ class Rows(NamedTuple):
     start_ns: I8
     finish_ns: I8
     answer_ns: I8
+    withdrawn_ns: I8
     copy: I8
     batch: I8
     state: I8

@@ -82,11 +82,24 @@ class Batches(TypedDict):
     sizes: list[OfSize]  #: those that there were, growing
 
 
+class Gathering(TypedDict):
+    """Of a stage that does not wait for all of its answers, over measured queries."""
+
+    coverage: parts.Interval  #: mean share of the candidates whose answers count
+    partial_ratio: parts.Interval  #: of queries, those that it closed for with fewer answers than it waits for
+    failed_ratio: parts.Interval  #: of queries, those that it closed for without any answer
+    late_ratio: parts.Interval  #: of tasks, those that were served in vain: their answers came too late
+    withdrawn_ratio: parts.Interval  #: of tasks, those that never started
+    stopped_ratio: parts.Interval  #: of tasks, those that were stopped while they were served
+    wasted_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were late or stopped
+
+
 class Merging(TypedDict, total=False):
-    """What a stage has where mergers queue, or tasks are served in batches."""
+    """What a stage has where mergers queue, tasks are served in batches, or not all answers are waited for."""
 
     mergers: Mergers  #: its mergers
     batches: Batches  #: its batches
+    gather: Gathering  #: its answers
 
 
 class Stage(Merging):
@@ -99,7 +112,7 @@ class Stage(Merging):
     workers: int  #: of every replica
     latency_s: parts.Latency  #: from entering the stage to leaving it
     critical: Critical  #: the task that closed it
-    straggler_s: parts.Latency  #: what the last answer took more than the mean one
+    straggler_s: parts.Latency  #: what the closing answer took more than the mean one of those that count
     network_s: parts.Latency  #: of the critical task, both ways
     merge_s: parts.Latency  #: waiting for a merger, and merging
     wait_s: parts.Interval  #: mean over all tasks
@@ -120,7 +133,20 @@ class Unsupported(TypedDict):
     queries_needed: int | None  #: in all, about; null: no number would do, since the load is saturated
 
 
-class Figures(TypedDict):
+class Gathered(TypedDict):
+    """Of whole queries, where some stage does not wait for all of its answers."""
+
+    coverage: parts.Interval  #: mean share of the candidates whose answers count: the product over stages
+    partial_ratio: parts.Share  #: of measured queries, those with fewer answers in some stage than it waits for
+
+
+class MayGather(TypedDict, total=False):
+    """What is there where some stage does not wait for all of its answers."""
+
+    gather: Gathered  #: of whole queries
+
+
+class Figures(MayGather):
     """Everything that is said of measured queries."""
 
     replications: int  #: independent ones
@@ -129,9 +155,9 @@ class Figures(TypedDict):
     stability: Stability  #: what that rests on
     load: Load  #: as it came
     offered_per_s: float | None  #: measured arrivals
-    completed_per_s: parts.Interval  #: measured queries that ended
-    goodput_per_s: Goodput  #: those that ended in time
-    failed_ratio: parts.Share  #: of measured queries
+    completed_per_s: parts.Interval  #: queries that were answered
+    goodput_per_s: Goodput  #: those that were in time, and not with a part of the answers only
+    failed_ratio: parts.Share  #: of measured queries, those without an answer
     latency_s: parts.Latency  #: of the whole query
     unsupported: list[Unsupported]  #: percentiles of latency that are not printed, of the query and of its stages
     stages: list[Stage]  #: in the order in which a query meets them

@@ -9,12 +9,14 @@ import numpy as np
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import disciplines, draws, plan, routing
 from simulator.core.assemble import ONE, StageParts, lay_out
+from simulator.core.gathering import AT_ONCE
 from simulator.core.laws import Law
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
 from simulator.planner.load import work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
+from simulator.scenario.gather import Cancel
 from simulator.scenario.machines import lost_shards
 from simulator.scenario.stage import Routing
 
@@ -76,7 +78,28 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME["fifo" if stage.queue is None else stage.queue.discipline].code,
         **_batching(stage.batching),
+        **_gathering(stage),
     )
+
+
+#: What is withdrawn, by the word for it.
+CANCELS = {"none": plan.CANCEL_NOTHING, "queued": plan.CANCEL_QUEUED, "running": plan.CANCEL_RUNNING}
+
+
+def _gathering(stage: Stage) -> dict[str, Any]:
+    """Unless said otherwise, what waits is withdrawn, as fast as tasks are sent."""
+    gather = stage.gather
+    if gather is None:
+        return {}
+    cancel = Cancel() if stage.cancel is None else stage.cancel
+    delay_s = stage.network.request_s if cancel.delay_s is None else cancel.delay_s
+    return {
+        "wait_for": gather.answers(stage.shards),
+        "timeout_ns": plan.NEVER_NS if gather.timeout_s is None else max(1, ns(gather.timeout_s)),
+        "then": AT_ONCE if gather.then is None else float(gather.then),
+        "cancels": CANCELS[cancel.what],
+        "cancel_ns": max(1, ns(delay_s)),
+    }
 
 
 def _batching(batching: Batching | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.scenario import Scenario
+from simulator.scenario.gather import Gather
 
 #: A change of a knob, as a part of what it is.
 CHANGE = 0.1
@@ -72,6 +73,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
             yield Knob(f"{name}: spread of {what}", *narrower)
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
+    if "gather" in stage:
+        yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
     if stage["merge"]["workers"]:
         now = int(stage["merge"]["workers"])
         yield Knob(f"{name}: mergers", f"{now} -> {now + 1}", ((f"{path}.merge.workers", now + 1),))
@@ -91,6 +94,19 @@ def _of_batches(name: str, path: str, batching: Mapping[str, Any]) -> Iterator[K
     shorter = _scaled(batching["max_wait"], 1 - CHANGE)
     if shorter is not None:
         yield Knob(f"{name} wait", f"{batching['max_wait']} -> {shorter}", ((f"{path}.max_wait", shorter),))
+
+
+def _of_gathering(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
+    """Fewer answers, and a shorter wait for them."""
+    gather = stage["gather"]
+    shards = int(stage.get("shards", len(stage.get("shares", [0]))))
+    now = Gather.model_validate(gather).answers(shards)
+    fewer = max(1, min(now - 1, round(now * (1 - CHANGE))))
+    if fewer < now:
+        yield Knob(f"{name}answers", f"{now:,} -> {fewer:,}", ((f"{path}.wait_for", fewer),))
+    shorter = _scaled(gather["timeout"], 1 - CHANGE) if "timeout" in gather else None
+    if shorter is not None:
+        yield Knob(f"{name}timeout", f"{gather['timeout']} -> {shorter}", ((f"{path}.timeout", shorter),))
 
 
 #: What an item costs, by the key that says it.

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from simulator.documents import parts, run
 from simulator.planner.fleet import fleet
 from simulator.running.run import Result
@@ -34,6 +36,11 @@ def row_of(result: Result) -> Row:
     row |= _ends("completed_per_s", said["completed_per_s"])
     row |= _ends("goodput_per_s", said["goodput_per_s"])
     row |= _ends("failed_ratio", said["failed_ratio"])
+    if any(stage.gather is not None for stage in result.scenario.stages):  # the same columns at every point of a sweep
+        gathered = said.get("gather")
+        row |= _ends("partial_ratio", gathered["partial_ratio"] if gathered else _NONE_PARTIAL)
+        row |= _ends("coverage", gathered["coverage"] if gathered else _ALL_COVERED)
+        row |= {"wasted_ratio": _wasted(result)}
     latency = said["latency_s"]
     row |= _ends("latency_mean_s", latency["mean"])
     for name, percentile in parts.percentiles_of(latency).items():
@@ -46,6 +53,19 @@ def row_of(result: Result) -> Row:
     row |= {"replications": said["replications"], "queries": said["queries"], "engine": result.engine}
     row |= {"notes": len(result.notes) + len(said["notes"]), "error": None}
     return {name: _plain(value) for name, value in row.items()}
+
+
+#: Where every stage waits for all of its answers.
+_NONE_PARTIAL: parts.Share = {"value": 0.0, "low": 0.0, "high": 0.0}
+_ALL_COVERED: parts.Interval = {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def _wasted(result: Result) -> float | None:
+    """Part of the busy time of all workers that served nobody."""
+    traces = result.summary.pool.traces
+    busy_ns = sum(float(trace.busy_ns.sum(dtype=np.float64)) for trace in traces)
+    wasted_ns = sum(float(trace.wasted_ns.sum(dtype=np.float64)) for trace in traces)
+    return wasted_ns / busy_ns if busy_ns > 0 else None
 
 
 def _stations(stage: run.Stage) -> list[float | None]:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.errors import Problem, ScenarioError
-from simulator.core.columns import COMPLETE
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 from simulator.documents import parts, run
 from simulator.planning.sides import Side
@@ -210,7 +209,9 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             window_begin_ns=int(columns["window_begin_ns"][row]),
             window_end_ns=int(columns["window_end_ns"][row]),
             measured=len(measured) - warmup,
-            stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),
+            stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),  # nor does it keep what a stage has gathered
+            answers=np.zeros((0, len(measured)), dtype=np.int64),
+            coverage=np.zeros((0, len(measured))),
             batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone
             task_table=None,
             events=0,
@@ -227,7 +228,7 @@ def _seen(traces: dict[int, Trace]) -> tuple[int, float | None]:
     largest = -1
     for trace in traces.values():
         here = slice(trace.first_measured, None)
-        spent = (trace.completion_ns[here] - trace.arrival_ns[here])[trace.outcome[here] == COMPLETE]
+        spent = (trace.completion_ns[here] - trace.arrival_ns[here])[trace.is_answered(here)]
         largest = max(largest, int(spent.max(initial=-1)))
     queries = sum(trace.measured for trace in traces.values())
     return queries, None if largest < 0 else float(largest) * S_PER_NS

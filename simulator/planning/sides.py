@@ -20,8 +20,8 @@ from simulator.scenario import parse_objective
 from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile
+from simulator.stats.rates import first_on_latency
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, shown_exceedances
-from simulator.stats.summary import first_on_latency
 from simulator.stats.window import Mergers, Within, merging_ns
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
@@ -76,16 +76,18 @@ class Side:
         return NEVER_NS if drain is None else ns(parse_duration(drain))
 
     def mergers(self, at: int) -> Mergers | None:
-        """The mergers of a stage, by index; None: it has none that queries queue for."""
-        said = self.document["stages"][at].get("mergers")
-        if said is None:
+        """The mergers of a stage, by index; None: it has none that queries queue for, or merges differ in length."""
+        stage = self.document["stages"][at]
+        said = stage.get("mergers")
+        if said is None or "gather" in stage:
             return None
-        return Mergers(at, said["count"], round(said["service_s"] / S_PER_NS), self.drain_ns)
+        takes_ns = round(said["service_s"] / S_PER_NS)
+        return Mergers(at, said["count"], takes_ns, takes_ns, 0, False, self.drain_ns)
 
     @property
     def merging(self) -> list[str]:
-        """Names of the stages that have mergers."""
-        return [stage["name"] for stage in self.document["stages"] if "mergers" in stage]
+        """Names of the stages that have mergers, whose merges all take as long."""
+        return [stage["name"] for stage in self.document["stages"] if "mergers" in stage and "gather" not in stage]
 
     def exceedances(self, stage: str | None, percentile: str) -> float | None:
         """Of a percentile that was not printed, the effective number; None: it was, or was not asked for."""
@@ -209,7 +211,7 @@ def too_few(exceedances: float) -> str:
 
 def _rate(pool: Pool, within: Within | None) -> LeftOut:
     """Queries per second, of those that are complete inside the window and within a latency."""
-    return ratio_left_out(_by_replication(pool.layout, pool.completed(within)), pool.windows_s())
+    return ratio_left_out(_by_replication(pool.layout, pool.good(within)), pool.windows_s())
 
 
 def _sums(layout: Layout, amounts: Any) -> F8:

@@ -20,6 +20,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         "",
         _stages(result),
         *_batches(result),
+        *_gathered(result),
         "",
         _critical(result),
     ]
@@ -109,6 +110,27 @@ def _batches(result: run.Run) -> list[str]:
         shares = ", ".join(f"{end['size']} in {text.ratio(end['share'])}" for end in ends)
         mean = text.number(stage["batches"]["mean_size"]["value"])
         lines.append(f"{stage['name']} serves {mean} tasks at once on average: {shares} of its batches")
+    return lines
+
+
+def _gathered(result: run.Run) -> list[str]:
+    """A line for each stage that does not wait for all answers: what it goes on with, and what becomes of others."""
+    lines = []
+    for stage in result["stages"]:
+        if "gather" not in stage:
+            continue
+        said = stage["gather"]
+        seen = {"partial": said["partial_ratio"]["value"], "failed": said["failed_ratio"]["value"]}
+        parts_of = [f"{name} {text.ratio(value)}" for name, value in seen.items() if value]
+        fate = [
+            ("withdrawn", said["withdrawn_ratio"]["value"]),
+            ("stopped", said["stopped_ratio"]["value"]),
+            ("late", said["late_ratio"]["value"]),
+        ]
+        tasks = [f"{text.ratio(value)} {name}" for name, value in fate if value]
+        outcome = f"; queries: {', '.join(parts_of)}" if parts_of else ""
+        spare = f"; tasks: {', '.join(tasks)}; work wasted {text.ratio(said['wasted_ratio']['value'])}" if tasks else ""
+        lines.append(f"{stage['name']} covers {text.ratio(said['coverage']['value'])}{outcome}{spare}")
     return lines
 
 

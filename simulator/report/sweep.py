@@ -58,6 +58,9 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         columns[name] = [value for value, _ in both]
         if name == document["aim"]["percentile"]:
             columns["95 % interval"] = [interval for _, interval in both]
+    for column, name in (("coverage", "coverage"), ("partial", "partial_ratio"), ("wasted work", "wasted_ratio")):
+        if any(row.get(name) is not None for row in rows):
+            columns[column] = [ratio(number(row, name)) for row in rows]
     columns["verdict"] = [str(row["verdict"]) for row in rows]
     if any(row["slos_met"] is not None for row in rows):
         columns["objectives"] = [_WORDS[row["slos_met"]] for row in rows]

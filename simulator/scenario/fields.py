@@ -225,6 +225,7 @@ PositiveCount = Annotated[
 PositiveRatio = Annotated[
     float, BeforeValidator(positive(units.parse_ratio, "a ratio here")), PlainSerializer(plain_number), _RATIO
 ]
+Ratio = Annotated[float, BeforeValidator(units.parse_ratio), PlainSerializer(plain_number), _RATIO]
 Name = Annotated[str, BeforeValidator(parse_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"})]
 
 

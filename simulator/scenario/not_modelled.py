@@ -3,7 +3,7 @@
 #: What is not modelled, and the names that it goes by.
 _NAMES = {
     "retrying": "retries retry max_retries retry_policy backoff",
-    "timing out": "timeout timeouts time_out deadline deadlines cancel cancellation",
+    "timing out of clients (that of a stage is gather.timeout)": "timeout timeouts time_out deadline deadlines",
     "hedging": "hedge hedging hedged hedges backup_requests tied_requests speculative",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
@@ -15,7 +15,6 @@ _NAMES = {
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",
     "routing by latencies seen": "ewma peak_ewma latency_aware least_latency",
     "starting cold": "cold_start warmup_time startup_time boot_time",
-    "answers of a part of the shards": "quorum min_answers partial_answers good_enough degrade",
 }
 NOT_MODELLED = {name: what for what, names in _NAMES.items() for name in names.split()}
 

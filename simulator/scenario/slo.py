@@ -14,7 +14,8 @@ from simulator.scenario.fields import NAME, shown
 
 SPELLINGS = (
     "p99 < 1.5s, mean < 200ms, max < 5s, 99% within 2s, stage.NAME.p95 < 900ms, stage.NAME.utilisation < 90%, "
-    "stage.NAME.hottest < 80%, availability > 99.9%, failed_ratio < 0.1%, goodput > 1k/s, cost < 40 USD/h, "
+    "stage.NAME.hottest < 80%, availability > 99.9%, failed_ratio < 0.1%, partial_ratio < 1%, "
+    "coverage.mean > 99%, goodput > 1k/s, cost < 40 USD/h, "
     "usd_per_million_queries < 3 USD"
 )
 
@@ -83,6 +84,8 @@ MEASURES = {
     "hottest": Measure("<", STAGE, _part),
     "availability": Measure(">", WHOLE, _part),
     "failed_ratio": Measure("<", WHOLE, _part),
+    "partial_ratio": Measure("<", WHOLE, _part),
+    "coverage.mean": Measure(">", EITHER, _part),
     "goodput": Measure(">", WHOLE, _above_0(units.parse_rate)),
     "cost": Measure("<", WHOLE, _above_0(units.parse_money_rate), is_priced=True),
     "usd_per_million_queries": Measure("<", WHOLE, _above_0(_money), is_priced=True),
@@ -109,7 +112,11 @@ class Objective:
         """The share of queries that may be bad; None where it is about something else."""
         if self.p:
             return float(1 - _meant(self.p))
-        return {"failed_ratio": self.bound, "availability": float(1 - _meant(self.bound))}.get(self.measure)
+        return {
+            "failed_ratio": self.bound,
+            "partial_ratio": self.bound,
+            "availability": float(1 - _meant(self.bound)),
+        }.get(self.measure)
 
     @property
     def is_priced(self) -> bool:

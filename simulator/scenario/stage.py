@@ -17,6 +17,7 @@ from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
 from simulator.scenario import fields
 from simulator.scenario.batching import Batching
+from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
@@ -121,6 +122,12 @@ class Stage(fields.Part):
         fields.OrBare({"type": "string", "description": "the discipline alone"}),
     ] = None
     batching: Batching | None = None
+    gather: Gather | None = None
+    cancel: Annotated[
+        Cancel | None,
+        BeforeValidator(lambda value: {"what": value} if isinstance(value, str) else value),
+        fields.OrBare({"type": "string", "description": "what is withdrawn, alone"}),
+    ] = None
     routing: Annotated[
         Routing,
         BeforeValidator(lambda value: {"policy": value} if isinstance(value, str) else value),
@@ -152,6 +159,7 @@ class Stage(fields.Part):
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
         yield from self._batching_contradictions()
+        yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
             message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
             yield ("bytes_per_candidate",), message
@@ -181,6 +189,13 @@ class Stage(fields.Part):
             if items > largest * (1 + 1e-9):
                 cure = "add a size, or limit max_items"
                 yield ("batching", "sizes"), f"the largest takes {shortest(largest)} items of {items:g}: {cure}"
+
+    def _gather_contradictions(self) -> Iterable[fields.Contradiction]:
+        """A stage waits for answers that there are, and withdraws what it does not wait for."""
+        if self.gather is not None and self.gather.answers(self.shards) > self.shards:
+            yield ("gather", "wait_for"), f"there are {self.shards} shards, got {self.gather.wait_for}"
+        if self.cancel is not None and self.gather is None:
+            yield ("cancel",), "every answer is waited for: nothing is withdrawn; give gather wait_for or timeout"
 
     @property
     def shards(self) -> int:

@@ -8,18 +8,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.columns import COMPLETE
 from simulator.core.plan import F8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
+from simulator.stats import gathering
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
+from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import Layout, are_shared, arrivals_mark
 from simulator.stats.stability import InFlight, Stability, mser5, of_the_start, stability
-from simulator.stats.summary import NOTHING_OF_MEANS, first_on_latency, rates, within_ns
+from simulator.stats.summary import NOTHING_OF_MEANS
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
-from simulator.stats.window import completed_in, count_completed, is_within
+from simulator.stats.window import completed_in, count_completed, good_of, is_within
 from simulator.theory import NOTHING_OF_CLUSTERS, Clusters, MeansAhead
 
 
@@ -34,6 +35,9 @@ class Extract:
     replica_busy_s: dict[int, F8]  #: by stage, of those with an objective: (replicas,)
     window_s: float  #: length of the window, inside which busy times and rates are counted
     completed: NDArray[np.int8]  #: (queries,) as ``completed_in``
+    good: NDArray[np.int8]  #: (queries,) as ``good_of``
+    partial: NDArray[np.bool_]  #: (measured,) as ``gathering.is_partial``
+    covered: dict[int | None, tuple[float, int]]  #: as ``gathering.covered``, of whole queries and those stages
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
     arrivals: int | None  #: see ``arrivals_mark``
@@ -43,7 +47,7 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
     """Keep of a replication what objectives on whole queries and on these ``stages`` are judged by."""
     first, last = trace.first_measured, len(trace.arrival_ns) - 1
     latency = (trace.completion_ns - trace.arrival_ns).astype(np.float64)
-    latency[trace.outcome != COMPLETE] = math.inf
+    latency[~trace.is_answered(slice(None))] = math.inf
     of_stages = {}
     for stage in stages:
         leave_ns, enter_ns = trace.leave_ns[stage, first:], trace.entered_ns(stage)[first:]
@@ -59,7 +63,12 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
     grown = in_flight.at(last) - in_flight.at(first)
     tasks, mark = plan.queries * plan.shards, arrivals_mark(trace.arrival_ns)
     completed = completed_in(trace)
-    return Extract(first, latency, of_stages, np.array(busy_s), of_replicas, window_s, completed, grown, tasks, mark)
+    return Extract(
+        *(first, latency, of_stages, np.array(busy_s), of_replicas, window_s),
+        *(completed, good_of(trace, completed), gathering.is_partial(trace)),
+        {stage: gathering.covered(trace, stage) for stage in (None, *stages)},
+        *(grown, tasks, mark),
+    )
 
 
 class Extracts:
@@ -129,6 +138,15 @@ class Extracts:
         ahead = self.ahead.of(None if stage is None else self.stage_names.index(stage))
         return self.latency(stage).mean(ahead.over(S_PER_NS)).scaled(S_PER_NS)
 
+    def coverage(self, stage: str | None) -> Interval:
+        """Mean coverage of a stage that was asked for, or of whole queries."""
+        return gathering.coverage_of(self.covered(stage))
+
+    def covered(self, stage: str | None) -> list[tuple[float, int]]:
+        """Of each replication, as ``gathering.covered``."""
+        at = None if stage is None else self.stage_names.index(stage)
+        return [one.covered[at] for one in self.extracts]
+
     def used(self, objective: Objective) -> Interval:
         """The utilisation that an objective on a stage is about."""
         assert objective.stage is not None
@@ -169,20 +187,23 @@ class Extracts:
             failed = Share(0.0, 0.0, 0.0)
             if objective.measure in ("failed_ratio", "availability"):
                 failed = series.share(math.inf, inclusive=True)
+            if objective.measure == "partial_ratio":
+                failed = gathering.partial_ratio([one.partial for one in self.extracts], self.layout)
+            least = goodput if objective.measure != "coverage.mean" else self.coverage(objective.stage)
             utilisation: Interval | None = None
             if objective.measure in ("utilisation", "hottest"):
                 utilisation = self.used(objective)
             mean = self.mean(objective.stage)
-            verdicts.append(judge(objective, series, utilisation, mean, failed, goodput, is_saturated, money))
+            verdicts.append(judge(objective, series, utilisation, mean, failed, least, is_saturated, money))
         return verdicts
 
     def _rates(self, within: Objective | None) -> tuple[Interval, Interval, Interval]:
         """Offered, completed and good queries per second."""
         completed, bound = self._counts([one.completed for one in self.extracts]), within_ns(within)
-        good = completed
+        good = [one.good for one in self.extracts]
         if bound is not None:
-            good = self._counts([one.completed[is_within(one.latency, bound)] for one in self.extracts])
-        return rates(self.layout, self.windows_s(), completed, good)
+            good = [one.good[is_within(one.latency, bound)] for one in self.extracts]
+        return rates(self.layout, self.windows_s(), completed, self._counts(good))
 
     def _counts(self, completed: Sequence[NDArray[np.int8]]) -> F8:
         parts = [count_completed(some, int(size)) for some, size in zip(completed, self.layout.sizes, strict=True)]

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.columns import AT_A_TIME, COMPLETE
+from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
+from simulator.stats import gathering
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout, are_shared, arrivals_mark
-from simulator.stats.window import Within, batches, completed_in, count_completed, is_within, mergers
+from simulator.stats.window import Within, batches, completed_in, count_completed, good_of, is_within, mergers
 from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
 
 S_PER_NS = 1e-9
@@ -123,13 +124,19 @@ class Pool:
     def _completed_in(self) -> list[NDArray[np.int8]]:
         return [completed_in(trace) for trace in self.traces]
 
-    def completed(self, within: Within | None) -> F8:
-        """(blocks,) queries, whoever's, completed in equal parts of each window; ``within`` a latency, if given."""
+    def completed(self) -> F8:
+        """(blocks,) queries, whoever's, answered in equal parts of each window."""
+        both = zip(self.traces, self._completed_in, strict=True)
+        return np.concatenate([count_completed(completed, trace.measured) for trace, completed in both])
+
+    def good(self, within: Within | None) -> F8:
+        """(blocks,) of them, those with all answers that were waited for, ``within`` a latency, if given."""
         counts = []
         for trace, completed in zip(self.traces, self._completed_in, strict=True):
+            good = good_of(trace, completed)
             if within is not None:
-                completed = completed[is_within(trace.completion_ns - trace.arrival_ns, within)]
-            counts.append(count_completed(completed, trace.measured))
+                good = good[is_within(trace.completion_ns - trace.arrival_ns, within)]
+            counts.append(count_completed(good, trace.measured))
         return np.concatenate(counts)
 
 
@@ -137,7 +144,7 @@ def _latency_of(stage: int | None) -> Column:
     if stage is not None:
         return lambda trace, at: _from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at])
     return lambda trace, at: np.where(
-        trace.outcome[at] == COMPLETE, _from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
+        trace.is_answered(at), _from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
     )
 
 
@@ -170,6 +177,7 @@ class StageFigures:
     demand: tuple[float, float]  #: mean over replicas and of the busiest, by arithmetic; may exceed 1
     mergers: run.Mergers | None  #: None: merging is a mere delay
     batches: run.Batches | None  #: None: tasks are served one by one
+    gather: run.Gathering | None  #: None: all answers are waited for
     hottest_shard: int
     hottest_replica: int
     candidates_in: Interval
@@ -181,6 +189,8 @@ class StageFigures:
         merging: run.Merging = {} if self.mergers is None else {"mergers": self.mergers}
         if self.batches is not None:
             merging["batches"] = self.batches
+        if self.gather is not None:
+            merging["gather"] = self.gather
         return {
             **merging,
             "name": self.name,
@@ -247,6 +257,7 @@ def stage_figures(
         demand=demand,
         mergers=mergers(pool.traces, pool.windows_s(), stage),
         batches=batches(pool.traces, stage),
+        gather=gathering.of_stage(pool.traces, stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
@@ -280,14 +291,15 @@ def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple
 
 
 def _durations(stage: int, shards: int) -> dict[str, Column]:
-    """The parts of a stage's latency, in ns; +inf where the stage was not closed, or (merge) not left."""
+    """The parts of a stage's latency, in ns; +inf where no answer has closed the stage, or (merge) it was not left."""
 
     def closed(of: Column) -> Column:
-        return lambda trace, at: np.where(trace.close_ns[stage][at] < 0, np.inf, of(trace, at))
+        return lambda trace, at: np.where(trace.critical_shard[stage][at] < 0, np.inf, of(trace, at))
 
     def straggler(trace: Trace, at: slice) -> NDArray[np.generic]:
         answer = trace.close_ns[stage][at] - trace.entered_ns(stage)[at]
-        mean_answer = trace.answer_sum_ns[stage][at] / shards
+        answers = np.maximum(trace.answers[stage][at], 1) if len(trace.answers) else shards
+        mean_answer = trace.answer_sum_ns[stage][at] / answers
         return np.asarray(np.maximum(answer - mean_answer, 0.0))  # of one answer, the mean may round above it
 
     def network(trace: Trace, at: slice) -> NDArray[np.generic]:

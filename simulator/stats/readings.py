@@ -58,6 +58,11 @@ def read(objective: Objective, extracts: Extracts) -> Reading:
     """Read one objective."""
     if objective.measure in ("utilisation", "hottest"):
         return _of_ratio(extracts.used(objective), *extracts.used_s(objective), objective.bound)
+    if objective.measure == "coverage.mean":
+        return _of_uncovered(extracts.coverage(objective.stage), extracts.covered(objective.stage), objective.bound)
+    if objective.measure == "partial_ratio":
+        partial = np.concatenate([one.partial for one in extracts.extracts])
+        return _of_bad(objective, extracts.latency(None), partial, objective.bound)
     ahead = NOTHING_AHEAD
     if objective.measure == "mean":
         ahead = extracts.ahead.of(None if objective.stage is None else extracts.stage_names.index(objective.stage))
@@ -95,6 +100,15 @@ def _of_ratio(ratio: Interval, amounts: F8, weights: F8, bound: float) -> Readin
     low = max(0.0, ratio.low)
     value, high = ratio.value / bound, ratio.high / bound
     return Reading(value, low / bound, high, math.inf, amounts / bound, weights, figure=ratio.value)
+
+
+def _of_uncovered(coverage: Interval, covered: list[tuple[float, int]], bound: float) -> Reading:
+    """Of mean coverage: what is missing of it, over what may be; it is read as coverage."""
+    total, count = (np.array(column, dtype=np.float64) for column in zip(*covered, strict=True))
+    if coverage.value is None or coverage.low is None or coverage.high is None:
+        return beyond(len(total))
+    value, low, high = ((1 - end) / (1 - bound) for end in (coverage.value, coverage.high, coverage.low))
+    return Reading(value, low, high, math.inf, (count - total) / (1 - bound), count, figure=coverage.value)
 
 
 def _of_share(objective: Objective, series: Series) -> Reading:

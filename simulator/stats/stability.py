@@ -128,7 +128,8 @@ class InFlight:
         self.longest_ns = 0  #: who arrived longer ago has finished, or never will
         self.first_never = len(trace.arrival_ns)  #: the first query that never finished
         for at in _slices(len(trace.arrival_ns)):
-            latency_ns = _latency_ns(trace, at)
+            ended_ns = trace.ended_ns(at)
+            latency_ns = np.where(ended_ns < 0, -1, ended_ns - trace.arrival_ns[at])
             self.longest_ns = max(self.longest_ns, int(latency_ns.max()))
             if self.first_never == len(trace.arrival_ns) and latency_ns.min() < 0:
                 self.first_never = at.start + int(np.argmax(latency_ns < 0))
@@ -138,8 +139,8 @@ class InFlight:
         trace, instant = self.trace, self.trace.arrival_ns[query]
         here = int(np.searchsorted(trace.arrival_ns, instant, side="right"))
         first = int(np.searchsorted(trace.arrival_ns, instant - self.longest_ns))
-        late = np.count_nonzero(trace.completion_ns[first:here] > instant)
-        return int(late) + int(np.count_nonzero(trace.completion_ns[self.first_never : here] < 0))
+        late = np.count_nonzero(trace.ended_ns(slice(first, here)) > instant)
+        return int(late) + int(np.count_nonzero(trace.ended_ns(slice(self.first_never, here)) < 0))
 
 
 def of_the_start(latencies: Iterable[F8], warmups: Sequence[int], cut: int | None) -> int | None:

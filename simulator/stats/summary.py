@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulator.base.formats import format_duration
-from simulator.core.plan import ARRIVE_TRACE, F8, Plan
+from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
+from simulator.stats import gathering
 from simulator.stats.figures import (
     S_PER_NS,
     Figure,
@@ -23,9 +24,10 @@ from simulator.stats.figures import (
     utilisation,
 )
 from simulator.stats.load import describe_load
-from simulator.stats.means import NOTHING, Interval, mean_interval, ratio_interval
+from simulator.stats.means import Interval
 from simulator.stats.quantiles import ENOUGH_EXCEEDANCES, Quantile, Series, Share
-from simulator.stats.share import Layout, shown_exceedances
+from simulator.stats.rates import first_on_latency, rates, within_ns
+from simulator.stats.share import shown_exceedances
 from simulator.stats.stability import (
     SATURATED,
     Stability,
@@ -37,7 +39,6 @@ from simulator.stats.stability import (
     whole_latencies,
 )
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
-from simulator.stats.window import Within
 from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
@@ -63,6 +64,7 @@ class Summary:
     goodput_per_s: Interval
     goodput_within_s: float | None  #: the bound of goodput: of the first objective on latency; None: any latency
     failed_ratio: Share
+    gather: run.Gathered | None  #: None: every stage waits for all of its answers
     latency: Figure
     stages: tuple[StageFigures, ...]
     objectives: tuple[Verdict, ...]
@@ -105,7 +107,9 @@ class Summary:
 
     def figures(self) -> run.Figures:
         """The same without the notes."""
+        gathered: run.MayGather = {} if self.gather is None else {"gather": self.gather}
         return {
+            **gathered,
             "replications": self.replications,
             "queries": self.queries,
             "verdict": self.verdict,
@@ -173,7 +177,8 @@ def summarise(
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
-    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, {}, whole, is_saturated, money)
+    coverage = gathering.coverage_of([gathering.covered(trace, None) for trace in traces])
+    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, {}, coverage, whole, is_saturated, money)
     stages = []
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
         # one latency at a time is kept: what is said of it is said before the next
@@ -181,7 +186,9 @@ def summarise(
         latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
         used = utilisation(pool, stage, of_stage.utilisation)
         both = {"utilisation": used, "hottest": hottest(pool, stage, of_stage.hottest)[1]}
-        judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, both, whole, is_saturated, money)
+        coverage = gathering.coverage_of([gathering.covered(trace, stage.index) for trace in traces])
+        series = pool.latency(stage.index)
+        judged |= _judged(objectives, name, series, latency.mean, both, coverage, whole, is_saturated, money)
         stages.append(stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
@@ -195,6 +202,7 @@ def summarise(
         goodput_per_s=whole.goodput,
         goodput_within_s=None if within is None else within.bound,
         failed_ratio=whole.failed_ratio,
+        gather=gathering.whole(traces, pool.layout),
         latency=whole.latency,
         stages=tuple(stages),
         objectives=tuple(verdict for verdict, _ in verdicts),
@@ -213,6 +221,7 @@ class _Whole:
     completed: Interval
     goodput: Interval
     failed_ratio: Share
+    partial_ratio: Share
     latency: Figure
     usual: Quantile  #: in ns, the percentile whose precision counts where no objective names one
     notes: list[str]
@@ -224,8 +233,9 @@ def _whole(
     latency = pool.latency(None)
     figures = figure(latency, percentiles, ahead)
     return _Whole(
-        *rates(pool.layout, pool.windows_s(), pool.completed(None), pool.completed(within_ns(within))),
+        *rates(pool.layout, pool.windows_s(), pool.completed(), pool.good(within_ns(within))),
         latency.share(math.inf, inclusive=True),
+        gathering.partial_ratio([gathering.is_partial(trace) for trace in pool.traces], pool.layout),
         figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
         _unsupported(figures, latency, is_saturated),
@@ -238,6 +248,7 @@ def _judged(
     series: Series,
     mean: Interval,
     used: Mapping[str, Interval],
+    coverage: Interval,
     whole: _Whole,
     is_saturated: bool,
     money: Money,
@@ -245,6 +256,7 @@ def _judged(
     """Verdicts by number of objective, and the percentiles they are about; all on one stage, or on whole queries.
 
     ``series``, ``mean``, ``used``: its latency in ns, the mean of it in seconds, and its utilisations by measure.
+    ``coverage``: mean share of the candidates whose answers count.
     """
     return {
         number: (
@@ -253,8 +265,8 @@ def _judged(
                 series,
                 used.get(objective.measure),
                 mean,
-                whole.failed_ratio,
-                whole.goodput,
+                whole.failed_ratio if objective.measure != "partial_ratio" else whole.partial_ratio,
+                coverage if objective.measure == "coverage.mean" else whole.goodput,
                 is_saturated,
                 money,
             ),
@@ -263,30 +275,6 @@ def _judged(
         for number, objective in enumerate(objectives)
         if objective.stage == stage
     }
-
-
-def first_on_latency(objectives: Sequence[Objective]) -> Objective | None:
-    """The first objective on the latency of whole queries, within which output is good."""
-    on = ("quantile", "share_within", "mean", "max")
-    return next((one for one in objectives if one.stage is None and one.measure in on), None)
-
-
-def within_ns(within: Objective | None) -> Within | None:
-    """What good output is within, by the objective on it."""
-    return None if within is None else (round(within.bound / S_PER_NS), within.measure == "share_within")
-
-
-def rates(layout: Layout, windows_s: F8, completed: F8, good: F8) -> tuple[Interval, Interval, Interval]:
-    """Offered, completed and good queries per second: what is counted inside the window, over its length.
-
-    ``windows_s``: (replications,) seconds. ``completed``, ``good``: (blocks,) counts, of equal parts of each window.
-    """
-    if windows_s.sum() <= 0:
-        return NOTHING, NOTHING, NOTHING
-    offered = ratio_interval(layout.sizes, windows_s)
-    lengths_s = layout.in_blocks(windows_s)
-    done, well = (mean_interval(counts, lengths_s, layout).at_least_0() for counts in (completed, good))
-    return offered, done, well
 
 
 def _unsupported(whole: Figure, latency: Series, is_saturated: bool) -> list[str]:

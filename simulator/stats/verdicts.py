@@ -128,9 +128,9 @@ def judge(
     mean
         Mean of the latency in seconds.
     failed_ratio
-        Share of queries that failed.
+        Share of queries that failed, or whose answers are partial, where it is about that.
     goodput
-        Queries per second within the first objective on latency.
+        Queries per second within the first objective on latency, or mean coverage, where it is about that.
     is_saturated
         Then a latency that is good now will not stay so: at best inconclusive.
     money
@@ -154,6 +154,8 @@ def judge(
         verdict = _by_price(objective, money.usd_per_h)
     elif objective.measure == "usd_per_million_queries":
         verdict = _by_mean(objective, money.per_million(), "usd", few, below=True, reason="")
+    elif objective.measure == "coverage.mean":
+        verdict = _by_mean(objective, goodput, "ratio", few, below=False, reason="")
     else:
         verdict = _by_mean(objective, goodput, "per_s", few, below=False, reason="")
     if is_saturated and verdict.met and objective.measure not in LASTING:
@@ -170,7 +172,7 @@ def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bo
     value, low, high = None, None, None
     allowed = objective.allowed
     assert allowed is not None, "it is about a share"
-    if objective.measure in ("failed_ratio", "availability"):
+    if objective.measure in ("failed_ratio", "availability", "partial_ratio"):
         share = failed_ratio
         value, low, high = share.value, share.low, share.high
         if objective.measure == "availability":
@@ -190,7 +192,7 @@ def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bo
     missed = share.low > allowed
     decided = None if few or not (met or missed) else met
     reason = ""
-    if few and _is_missed_however_few(objective, series, allowed):
+    if few and objective.measure != "partial_ratio" and _is_missed_however_few(objective, series, allowed):
         decided = False
         reason = f"{_FEW}, but were it met they would see so much in one case of {MISSED} (Markov's inequality)"
     elif decided is None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.columns import AT_A_TIME, COMPLETE
-from simulator.core.plan import F8
+from simulator.core.columns import AT_A_TIME, PARTIAL
+from simulator.core.plan import F8, I8
 from simulator.core.rules import merge_ns
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
@@ -23,15 +24,20 @@ Within = tuple[int, bool]
 
 
 def completed_in(trace: Trace) -> NDArray[np.int8]:
-    """(queries,) in which of the window's equal parts, as many as blocks, a query is completed; BLOCKS: in none."""
+    """(queries,) in which of the window's equal parts, as many as blocks, a query is answered; BLOCKS: in none."""
     begin_ns, end_ns, parts = trace.window_begin_ns, trace.window_end_ns, min(BLOCKS, trace.measured)
     per_ns, completed = parts / max(1, end_ns - begin_ns), np.empty(len(trace.arrival_ns), dtype=np.int8)
     for first in range(0, len(completed), AT_A_TIME):
         at = slice(first, first + AT_A_TIME)
         done_ns = trace.completion_ns[at]
-        inside = (trace.outcome[at] == COMPLETE) & (done_ns >= begin_ns) & (done_ns < end_ns)
+        inside = trace.is_answered(at) & (done_ns >= begin_ns) & (done_ns < end_ns)
         completed[at] = np.where(inside, np.minimum((done_ns - begin_ns) * per_ns, parts - 1), BLOCKS)
     return completed
+
+
+def good_of(trace: Trace, completed: NDArray[np.int8]) -> NDArray[np.int8]:
+    """(queries,) of ``completed_in``, without those whose answer is partial: the same array where there are none."""
+    return np.where(trace.outcome == PARTIAL, BLOCKS, completed) if len(trace.stage_outcome) else completed
 
 
 def count_completed(completed: NDArray[np.int8], measured: int) -> F8:
@@ -51,14 +57,37 @@ class Mergers:
 
     stage: int
     count: int
-    takes_ns: int  #: one merge
+    takes_ns: int  #: one merge; the longest, where the number of answers differs
+    fixed_ns: int  #: of a merge without its answers
+    per_answer_ns: int
+    is_partial: bool  #: whether the number of answers differs
     drain_ns: int  #: the run is cut this long after its last arrival
 
     @staticmethod
     def of(stage: StageView) -> "Mergers":
         """Those of a stage, whatever the arrivals of the view's plan."""
         takes_ns = int(merge_ns(stage.plan.stages, stage.index, stage.shards))
-        return Mergers(stage.index, stage.mergers, takes_ns, stage.plan.drain_ns)
+        row = stage.plan.stages[stage.index]
+        parts_ns = int(row["merge_ns"]), int(row["merge_per_response_ns"])
+        return Mergers(stage.index, stage.mergers, takes_ns, *parts_ns, stage.is_partial, stage.plan.drain_ns)
+
+
+def _merges(trace: Trace, mergers: Mergers) -> tuple[I8, I8]:
+    """When merges begin, and how long each takes, of stages that close with some of their answers.
+
+    First closed, first merged: at one instant, answers close stages before their time is up, in the order of queries.
+    """
+    close_ns, answers = trace.close_ns[mergers.stage], trace.answers[mergers.stage]
+    merged = np.flatnonzero((close_ns >= 0) & (answers > 0))
+    is_late = trace.critical_shard[mergers.stage, merged] < 0
+    merged = merged[np.lexsort((merged, is_late, close_ns[merged]))]
+    each_ns = np.maximum(1, mergers.fixed_ns + mergers.per_answer_ns * answers[merged])
+    free_ns, starts_ns = [0] * mergers.count, np.empty(len(merged), dtype=np.int64)
+    for at, (closed_ns, lasts_ns) in enumerate(zip(close_ns[merged].tolist(), each_ns.tolist(), strict=True)):
+        start_ns = max(closed_ns, free_ns[0])
+        heapreplace(free_ns, start_ns + lasts_ns)
+        starts_ns[at] = start_ns
+    return starts_ns, each_ns
 
 
 def merging_ns(trace: Trace, mergers: Mergers) -> int:
@@ -69,6 +98,11 @@ def merging_ns(trace: Trace, mergers: Mergers) -> int:
     """
     takes_ns = mergers.takes_ns
     close_ns, leave_ns = trace.close_ns[mergers.stage], trace.leave_ns[mergers.stage]
+    until_ns = min(trace.window_end_ns, int(trace.arrival_ns[-1]) + mergers.drain_ns)
+    if mergers.is_partial:
+        starts_ns, each_ns = _merges(trace, mergers)
+        served_ns = np.minimum(starts_ns + each_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)
+        return int(np.maximum(served_ns, 0).sum())
     starts_ns = leave_ns[leave_ns >= 0] - takes_ns
     under_way = np.sort(close_ns[(close_ns >= 0) & (leave_ns < 0)])[: mergers.count]
     if under_way.size:
@@ -76,7 +110,6 @@ def merging_ns(trace: Trace, mergers: Mergers) -> int:
         idle_ns = np.zeros(mergers.count - free_ns.size, dtype=np.int64)  # mergers that did nothing yet
         free_ns = np.sort(np.concatenate([idle_ns, free_ns]))[: under_way.size]
         starts_ns = np.concatenate([starts_ns, np.maximum(under_way, free_ns)])
-    until_ns = min(trace.window_end_ns, int(trace.arrival_ns[-1]) + mergers.drain_ns)
     served_ns = np.minimum(starts_ns + takes_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)
     return int(np.maximum(served_ns, 0).sum())
 

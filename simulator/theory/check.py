@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from simulator.core.columns import AT_A_TIME, COMPLETE
+from simulator.core.columns import AT_A_TIME
 from simulator.core.features import features_of
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
@@ -195,7 +195,7 @@ def _flow(trace: Trace, stage: int, at: slice) -> tuple[int, int, int]:
     """Area under the number in a stage, sum of the latencies, and queries that were lost or left too early."""
     leave_ns, is_last = trace.leave_ns[stage, at], stage + 1 == len(trace.leave_ns)
     done = leave_ns >= 0
-    went_on = trace.outcome[at] == COMPLETE if is_last else trace.candidates[stage + 1, at] >= 0
+    went_on = trace.is_answered(at) if is_last else trace.candidates[stage + 1, at] >= 0
     lost = int(np.count_nonzero(went_on != done))
     enter_ns, leave_ns = trace.entered_ns(stage)[at][done], leave_ns[done]
     lost += int(np.count_nonzero((enter_ns < 0) | (leave_ns < enter_ns)))

@@ -205,10 +205,14 @@ def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variab
 def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held.
 
-    Where tasks are served in batches it is that of full ones: the least that the load takes.
+    Where tasks are served in batches it is that of full ones: the least that the load takes. Where tasks are withdrawn
+    that nobody needs, it is the least that queries take whose answers are all there that are waited for, on average.
     """
-    service_s = busy_services_s(stage)[:, None] * stage.machine_factor
     is_left = stage.is_left
+    if stage.cancels:
+        needed_s = float(np.sort(busy_services_s(stage))[: stage.wait_for].sum()) * float(stage.machine_factor.min())
+        return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
+    service_s = busy_services_s(stage)[:, None] * stage.machine_factor
     if stage.policy in (RANDOM, ROUND_ROBIN):
         return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)
     # whoever looks at the load evens it out: the replicas of a shard are about equally busy

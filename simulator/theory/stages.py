@@ -205,6 +205,10 @@ class PaperStage(StageView):
         """Whether machines differ by luck, so that this plan's are those of one replication only."""
         return not self.law(MACHINE).is_constant()
 
+    def is_busy_by_luck(self) -> bool:
+        """Whether demand does not say how busy its workers are: machines are drawn, or it is a bound."""
+        return self.has_drawn_machines() or self.is_batched or self.cancels
+
     def mean_service_s(self, shard: int) -> float:
         """Mean service time at factor 1.
 
@@ -256,8 +260,9 @@ class PaperStage(StageView):
         return law.scaled(S_PER_NS) if law.kind != CONSTANT or law.a > 0 else law
 
     def merge_s(self) -> float:
-        """Duration of the merge."""
-        return float(rules.merge_ns(self.plan.stages, self.index, self.shards)) * S_PER_NS
+        """Duration of the merge; the least, where the number of answers differs."""
+        answers = 1 if self.may_time_out else self.wait_for
+        return float(rules.merge_ns(self.plan.stages, self.index, answers)) * S_PER_NS
 
     def merger_demand(self, rate_per_s: float) -> float:
         """Work of the mergers over what they can do; 0 where merging is a mere delay."""

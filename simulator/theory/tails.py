@@ -123,7 +123,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
                 response=_ahead(kinds[RESPONDING], measured),
                 wait=_known(_ahead(kinds[WAIT], measured).over(shards), exact.get(("wait", stage.index))),
                 service=tasks,
-                utilisation=_by_arithmetic(of_busy, None if stage.has_drawn_machines() or stage.is_batched else busy),
+                utilisation=_by_arithmetic(of_busy, None if stage.is_busy_by_luck() else busy),
             )
         )
     whole = _ahead([one for own in pieces for one in own], measured)

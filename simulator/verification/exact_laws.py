@@ -19,6 +19,8 @@ def exact_law(system: System) -> QuantileLaw | None:
     family, given = system.family, parsed(system.parameters)
     if family in ("fanout0", "fanout0_het"):
         return _empty(family, given)
+    if family == "kofn0":
+        return _first_of(given)
     if family in ("mm1", "mm1_timeout", "mmc", "gm1", "rr"):
         return _exponential(family, given)
     if family in ("tandem", "seed_contrast"):
@@ -95,6 +97,20 @@ def _erlang(family: str, given: dict[str, str]) -> QuantileLaw | None:
             return None
         stages, spare_per_s = len(rates), rates[0] - rate_per_s
     return lambda p: float(gammaincinv(stages, p)) / spare_per_s
+
+
+def _first_of(given: dict[str, str]) -> QuantileLaw:
+    """The k-th of n independent answers: a uniform order statistic is a beta variable (David and Nagaraja, 2003)."""
+    from scipy.special import betaincinv, ndtri
+
+    count, wanted = int(given["n"]), int(given["k"])
+
+    def quantile(p: float) -> float:
+        u = float(betaincinv(wanted, count - wanted + 1, p))
+        unit = -math.log1p(-u) if given["dist"] == "exponential" else math.exp(float(given["sigma"]) * float(ndtri(u)))
+        return unit * EMPTY_UNIT_S
+
+    return quantile
 
 
 def _empty(family: str, given: dict[str, str]) -> QuantileLaw:

@@ -10,7 +10,7 @@ from typing import Any
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
-EMPTY = ("fanout0", "fanout0_het", "funnel0", "tailatscale", "seed")
+EMPTY = ("fanout0", "fanout0_het", "kofn0", "funnel0", "tailatscale", "seed")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -73,7 +73,9 @@ def service_law(name: str) -> Any:
 
 
 def fan_out_law(given: dict[str, str]) -> dict[str, Any]:
-    """The law of a shard of ``fanout0``."""
+    """The law of a shard of ``fanout0`` and ``kofn0``."""
+    if given["dist"] == "exponential":
+        return {"kind": "exponential", "mean": "1ms"}
     if given["dist"] == "lognormal":
         p99 = 2.718281828459045 ** (2.3263478740408408 * float(given["sigma"]))
         return {"kind": "lognormal", "p50": "1ms", "p99": f"{p99!r}ms"}
@@ -134,6 +136,12 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family == "mh2c":
         hyper: Any = {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}  # balanced means, cv2 = 4
         return scenario(rate, stage("one", hyper, workers=int(given["c"])))
+    if family == "nk":  # who is not needed is stopped, wherever it is: the least delay is 1 ns
+        more = {"gather": {"wait_for": int(given["k"])}, "cancel": {"what": "running", "delay": "0s"}}
+        return scenario(rate, stage("one", exponential(1.0), shards=int(given["n"]), **more))
+    if family == "deadline":
+        more = {"gather": {"timeout": f"{given['tau']}s"}, "cancel": {"what": given["cancel"], "delay": "0s"}}
+        return scenario(rate, stage("one", exponential(1.0), **more))
     if family == "sjf":
         return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
     if family != "skew":
@@ -214,6 +222,9 @@ def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
         p, unit = float(given["p"]), 1e6 * EMPTY_UNIT_S
         parts = [{"weight": w, "law": f"{x * unit!r}us"} for w, x in ((p, SLOW), (1 - p, FAST))]
         stages = [stage("one", {"kind": "mixture", "parts": parts}, shards=int(given["N"]))]
+    elif family == "kofn0":
+        gather = {"wait_for": int(given["k"])}
+        stages = [stage("one", fan_out_law(given), shards=int(given["n"]), gather=gather)]
     elif family == "fanout0":
         stages = [stage("one", fan_out_law(given), shards=int(given["N"]))]
     elif family == "fanout0_het":

@@ -30,6 +30,11 @@ VERIFIED: dict[str, Known] = {
     "batchtimeout": Known("batches that wait for others, up to a limit", "renewal argument"),
     "batchfill": Known("batches that wait until they are full", "Erlang"),
     "sjf": Known("M/M/1, the shortest first", "Phipps (1956); Kleinrock (1976), section 3.7"),
+    "kofn0": Known("the first k of n answers of an empty fleet", "Renyi (1953); David and Nagaraja (2003)"),
+    "nk": Known(
+        "the first k of n answers, the rest cancelled", "Joshi, Liu and Soljanin (2014); truncated Markov chain"
+    ),
+    "deadline": Known("M/M/1 that is left after a time", "Barrer (1957); Gnedenko and Kovalenko (1968)"),
     "mginf": Known("M/M/inf: the number in the system", "Takacs (1962)"),
     "mtminf": Known("M_t/M/inf: the number in the system follows a diurnal rate", "Eick, Massey and Whitt (1993)"),
     "rr": Known("replicas: random, round robin, one queue", "Kleinrock (1975), chapter 6; Wolff (1977)"),
@@ -82,10 +87,8 @@ NOT_YET: dict[str, str] = {
     "avail": _FAILURES,
     "vacation": "background work",
     "setup": "cold starts",
-    "kofn0": _QUORUM,
     "deadline0": _QUORUM,
     "coverage": _QUORUM,
-    "nk": _QUORUM,
     "hedge0": _CANCEL,
     "tailatscale_hedge": _CANCEL,
     "cos": _CANCEL,

@@ -82,6 +82,44 @@ def orders_agree() -> None:
     agree()
 
 
+def parts_agree() -> None:
+    """test_engines_agree.py: the same, where stages do not wait for all of their answers."""
+
+    @settings(GENERATE, max_examples=400)
+    @given(plans(most_stages=2, shards=st.integers(2, 4), gathers=True))
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def parts_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where stages do not wait for all of their answers."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True))
+    def hold(plan):
+        for violation in reference.simulate(plan, tasks=True).verify(plan):
+            raise Broken(INVARIANTS[violation.number].law, str(violation))
+
+    hold()
+
+
+def parts_walk() -> None:
+    """test_engine.py: the walk agrees, where stages do not wait for all of their answers."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True))
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
 def shortcuts_agree() -> None:
     """test_engines_agree.py: shards in lockstep against one by one, in the compiled engine alone."""
 

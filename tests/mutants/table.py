@@ -29,7 +29,10 @@ ORDERS_AGREE = "sample_paths.orders_agree"
 STALE, SHORT = "sample_paths.what_is_stale_does_not_happen", "sample_paths.shortcuts_agree"
 REFERENCE, NOTES = "engines/reference/model.py", "engines/reference/recorder.py"
 QUEUE, BATCHING, DISCIPLINES = "engines/reference/queue.py", "core/batching.py", "core/disciplines.py"
-HEAP = "engines/compiled/queue.py"
+HEAP, COPIES, GATHER = "engines/compiled/queue.py", "engines/compiled/copies.py", "engines/reference/gather.py"
+ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_withdraw.py"
+GATHERING = "core/gathering.py"
+PARTS_AGREE, PARTS_HOLD, PARTS_WALK = (f"sample_paths.parts_{name}" for name in ("agree", "hold", "walk"))
 AHEAD, PASSES, WIDE, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "wide", "lockstep"))
 ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
     f"engines/compiled/on_{name}.py" for name in ("dispatch", "enqueue", "start", "finish", "answer")
@@ -51,24 +54,24 @@ ENGINES = (
         "a queue is left when a worker is free",
         "S1",
         REFERENCE,
-        "stage.answer, copy)\n            self.start_soon()",
-        "stage.answer, copy)",
+        "                    self.answer(copy)\n            self.start_soon()",
+        "                    self.answer(copy)",
         "sample_paths.invariants_hold",
     ),
     Mutant(
         "a stage closes at the first answer",
         "S2",
-        REFERENCE,
-        "if gather.missing == 0:",
-        "if gather.missing == self.shards - 1:",
+        GATHER,
+        "return self.missing == 0",
+        "return self.missing == self.answers - 1",
         HOLD,
     ),
     Mutant(
         "outstanding is never taken back, in the reference engine",
         "E8",
         REFERENCE,
-        "self.model.outstanding[copy.counter] -= copy.load",
-        "pass",
+        "self.model.outstanding[copy.counter] -= copy.load\n        copy.answer_ns",
+        "pass\n        copy.answer_ns",
         WALK,
     ),
     Mutant(
@@ -107,11 +110,18 @@ ENGINES = (
         "waiting counted from the arrival",
         "S5",
         REFERENCE,
-        "record.finish(copy.gather.query, self.index, wait_ns, busy_ns)",
-        "record.finish(copy.gather.query, self.index, copy.start_ns - copy.gather.enter_ns, busy_ns)",
+        "self.index, copy.start_ns - copy.enqueue_ns, copy.busy_ns)",
+        "self.index, copy.start_ns - copy.gather.enter_ns, copy.busy_ns)",
         HOLD,
     ),
-    Mutant("warm-up counted", "S5", NOTES, "if query >= self.first_measured:", "if True:", HOLD),
+    Mutant(
+        "warm-up counted",
+        "S5",
+        NOTES,
+        "if query >= self.first_measured:\n            self.tasks",
+        "if True:\n            self.tasks",
+        HOLD,
+    ),
     Mutant(
         "a stage is left a nanosecond late",
         "S4",
@@ -123,9 +133,9 @@ ENGINES = (
     Mutant(
         "the first answer is not summed",
         "S7",
-        REFERENCE,
-        "gather.answer_sum_ns += now - gather.enter_ns",
-        "gather.answer_sum_ns += (now - gather.enter_ns) * (gather.missing < self.shards)",
+        GATHER,
+        "self.answer_sum_ns += now - self.enter_ns\n        self.missing",
+        "self.answer_sum_ns += (now - self.enter_ns) * (self.missing < self.answers)\n        self.missing",
         "sample_paths.time_in_a_stage_adds_up",
     ),
     Mutant(
@@ -620,8 +630,8 @@ STATISTICS = (
         "mergers that are busy before the window, too",
         "T9",
         "stats/window.py",
-        "until_ns) - np.maximum(starts_ns, trace.window_begin_ns)",
-        "until_ns) - starts_ns",
+        "+ takes_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)",
+        "+ takes_ns, until_ns) - starts_ns",
         "figures.mergers_are_busy_in_the_window",
     ),
     Mutant(
@@ -1053,7 +1063,7 @@ ROOMS = (
     Mutant(
         "a row that is given back keeps its generation",
         "E9",
-        ON_DISPATCH,
+        COPIES,
         'copies[row]["generation"] += 1',
         'copies[row]["generation"] += 0',
         STALE,
@@ -1101,8 +1111,8 @@ ROOMS = (
     Mutant(
         "a copy steps, and its row of the table does not",
         "E1",
-        ON_DISPATCH,
-        'kept.table[records.T_STATE, copies[row]["table"]] = state',
+        COPIES,
+        'kept.table[T_STATE, copies[row]["table"]] = state',
         "pass",
         AGREE,
     ),
@@ -1318,8 +1328,8 @@ ROOMS = (
         "all of a block have the candidates of its first query",
         "E1",
         PASSES,
-        "kept.candidates[stage - 1, min(wholes[work.WHO, i], last)]",
-        "kept.candidates[stage - 1, min(wholes[work.WHO, 0], last)]",
+        "            query = wholes[work.WHO, i]\n            reals",
+        "            query = wholes[work.WHO, 0]\n            reals",
         AGREE,
     ),
     Mutant(
@@ -1333,7 +1343,7 @@ ROOMS = (
     Mutant(
         "the critical task is enqueued when it starts",
         "S4",
-        REFERENCE,
+        GATHER,
         "return self.enqueue_ns, self.start_ns - self.enqueue_ns",
         "return self.start_ns, self.start_ns - self.enqueue_ns",
         HOLD,
@@ -1348,7 +1358,114 @@ ROOMS = (
     ),
 )
 
+GATHERS = (
+    Mutant(
+        "a stage closes at a time that it waits beyond",
+        "E1",
+        ON_CLOSE,
+        ' or waits[query]["deadline_ns"] != now:',
+        ":",
+        PARTS_AGREE,
+    ),
+    Mutant(
+        "a withdrawal that comes too late is not counted as stale",
+        "E9",
+        ON_CLOSE,
+        '        clock[0]["stale"] += awaited.bonds[row]["is_called"]\n',
+        "",
+        STALE,
+    ),
+    Mutant(
+        "a batch is stopped while somebody needs it",
+        "E1",
+        ON_WITHDRAW,
+        '["needed"] == 0:',
+        '["needed"] <= 1:',
+        PARTS_AGREE,
+    ),
+    Mutant(
+        "what is withdrawn stays outstanding",
+        "E1",
+        ON_WITHDRAW,
+        'outstanding[copies[row]["counter"]] -= copies[row]["load"]',
+        "pass",
+        PARTS_AGREE,
+    ),
+    Mutant(
+        "what is stopped stays busy in the window",
+        "E1",
+        ON_WITHDRAW,
+        "uncount_part(kept.counters, run, at, now, finish_ns)",
+        "pass",
+        PARTS_AGREE,
+    ),
+    Mutant(
+        "a heap loses whom it stands beside",
+        "E1",
+        HEAP,
+        '        ranks[back]["beside"] = beside\n',
+        '        ranks[back]["beside"] = -1\n',
+        PARTS_AGREE,
+    ),
+    Mutant(
+        "a list keeps the tail that has left",
+        "E1",
+        HEAP,
+        '        replicas[at]["tail"] = before\n',
+        '        replicas[at]["tail"] = row\n',
+        PARTS_AGREE,
+    ),
+    Mutant(
+        "candidates that nobody answered for are handed on",
+        "E1",
+        PASSES,
+        "reals[work.PREVIOUS, i] *= kept.coverage[stage - 1, query]",
+        "pass",
+        PARTS_AGREE,
+    ),
+    Mutant(
+        "what is withdrawn is served",
+        "S2",
+        REFERENCE,
+        "            self.queue.leave(copy)\n",
+        "            pass\n",
+        PARTS_HOLD,
+    ),
+    Mutant(
+        "a late answer wastes nothing",
+        "S5",
+        NOTES,
+        "self.late_ns[replica] += busy_ns",
+        "self.late_ns[replica] += 0",
+        PARTS_HOLD,
+    ),
+    Mutant(
+        "an answer covers the shard before",
+        "S1",
+        GATHER,
+        'self.plan.share[stages[stage]["first_shard"] + copy.shard]',
+        'self.plan.share[stages[stage]["first_shard"] + max(0, copy.shard - 1)]',
+        PARTS_HOLD,
+    ),
+    Mutant(
+        "a stage with one answer has failed",
+        "E8",
+        GATHERING,
+        "if answers == 0",
+        "if answers <= 1",
+        PARTS_WALK,
+    ),
+    Mutant(
+        "it waits on for as long as it was entered ago",
+        "E8",
+        GATHERING,
+        "(deadline_ns - now)",
+        "now",
+        PARTS_WALK,
+    ),
+)
 
-TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS)
+
+TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS)
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -10,8 +10,8 @@ from simulator.core.disciplines import DISCIPLINES, queue_key
 from simulator.core.laws import Law
 from simulator.core.plan import FIFO, LIFO, SHORTEST
 from simulator.engines import compiled, reference
-from simulator.engines.compiled.queue import after_first, join
-from simulator.engines.compiled.records import COPY, RANK, REPLICA
+from simulator.engines.compiled.queue import after_first, join, leave
+from simulator.engines.compiled.records import BOND, COPY, RANK, REPLICA
 
 #: Nine tasks at one instant, of so much work; and who is served when.
 WORK = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 1.0]
@@ -33,27 +33,37 @@ def test_a_discipline_serves_in_the_order_of_its_keys(engine, discipline):
     assert sorted(range(9), key=keys.__getitem__) == ORDERS[discipline.code]
 
 
+@pytest.mark.parametrize("discipline", DISCIPLINES, ids=lambda one: one.name)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_queue_that_grows_and_shrinks_is_always_in_order(seed):
-    """Against a sorted list: 300 steps of joining and leaving, equal keys among them."""
+def test_a_queue_that_grows_and_shrinks_is_always_in_order(seed, discipline):
+    """Against a sorted list: 300 steps of joining, of leaving in turn and before it; equal keys among them."""
     draw = np.random.default_rng(seed)
     stages = np.zeros(1, dtype=[("discipline", np.int64)])
-    stages["discipline"] = SHORTEST
+    stages["discipline"] = discipline.code
     copies, ranks, replicas = np.zeros(300, dtype=COPY), np.zeros(300, dtype=RANK), np.zeros(1, dtype=REPLICA)
-    replicas["head"] = replicas["tail"] = -1
-    waiting = []
+    copies["next"] = replicas["head"] = replicas["tail"] = -1
+    bonds, waiting, gone = np.zeros(300, dtype=BOND), [], 0
     for row in range(300):
         copies[row]["alone_ns"] = draw.integers(0, 20)
-        join(stages, copies, ranks, replicas, 0, row)
-        waiting.append((copies[row]["alone_ns"], row))
+        join(stages, copies, ranks, bonds, replicas, 0, row)
+        waiting.append((queue_key(discipline.code, row, copies[row]["alone_ns"]), row))
         for _ in range(min(len(waiting), max(0, int(draw.integers(-1, 3))))):
             first = min(waiting)
+            if draw.random() < 0.3:
+                other = waiting.pop(int(draw.integers(len(waiting))))
+                leave(stages, copies, ranks, bonds, replicas, 0, other[1])
+                gone += 1
+                continue
             waiting.remove(first)
             head = int(replicas[0]["head"])
             assert head == first[1]
             replicas[0]["head"] = after_first(stages, copies, ranks, head)
+            replicas[0]["waiting"] -= 1
+        assert replicas[0]["waiting"] == len(waiting)
+        assert int(replicas[0]["head"]) == (min(waiting)[1] if waiting else -1)
     assert replicas[0]["joined"] == 300
     assert len(waiting) > 20
+    assert gone > 20
 
 
 def test_a_plan_of_an_unknown_discipline_is_refused():

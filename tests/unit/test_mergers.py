@@ -76,13 +76,17 @@ def test_capacity_sensitivity_and_size_know_the_merger():
     assert [one["values"]["stages.s1.merge.workers"] for one in sized["answers"]] == [2]
 
 
+def least_answers(view):
+    return 1 if view.may_time_out else view.wait_for
+
+
 @long_run
 @drawn(100, deadline=None)
 @given(plans())
 def test_saturation_is_the_least_over_all_stations(plan):
     demands = [most for most, _ in stage_demands(plan)]
     demands += [
-        plan.rate_per_s * merge_ns(plan.stages, view.index, view.shards) * 1e-9 / view.mergers
+        plan.rate_per_s * merge_ns(plan.stages, view.index, least_answers(view)) * 1e-9 / view.mergers
         for view in stage_views(plan)
         if view.mergers
     ]
@@ -100,10 +104,14 @@ def test_busy_time_of_mergers_is_that_of_a_queue_for_them(plan, tasks):
     for view in stage_views(plan):
         if not view.mergers:
             continue
-        takes_ns = int(merge_ns(plan.stages, view.index, view.shards))
         free, busy = [0] * view.mergers, 0
-        for close_ns in sorted(instant for instant in trace.close_ns[view.index].tolist() if instant >= 0):
-            start_ns = max(close_ns, heapq.heappop(free))
+        close_ns, is_timed_out = trace.close_ns[view.index].tolist(), (trace.critical_shard[view.index] < 0).tolist()
+        answers = trace.answers[view.index].tolist() if len(trace.answers) else [view.shards] * plan.queries
+        for closed_ns, _, _, count in sorted(zip(close_ns, is_timed_out, range(plan.queries), answers, strict=True)):
+            if closed_ns < 0 or count == 0:
+                continue
+            takes_ns = int(merge_ns(plan.stages, view.index, count))
+            start_ns = max(closed_ns, heapq.heappop(free))
             heapq.heappush(free, start_ns + takes_ns)
             until_ns = min(start_ns + takes_ns, plan.watched_until_ns)
             busy += max(0, until_ns - max(start_ns, plan.window_begin_ns))

@@ -57,10 +57,12 @@ def test_events_are_ordered_by_kind_then_key(kind, key, other_kind, other_key):
 
 
 def test_kinds_are_in_the_order_of_the_definition():
-    assert tuple(range(7)) == (
+    assert tuple(range(9)) == (
         rules.FINISH,
         rules.ANSWER,
+        rules.TIMEOUT,
         rules.MERGED,
+        rules.WITHDRAW,
         rules.ARRIVE,
         rules.DISPATCH,
         rules.ENQUEUE,

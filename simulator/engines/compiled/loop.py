@@ -8,18 +8,21 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.calling import IS
-from simulator.core.columns import COMPLETE
+from simulator.core.columns import COMPLETE, PARTIAL
+from simulator.core.gathering import is_partial
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
 from simulator.engines.compiled.events import compact, happen, is_stale, pop
-from simulator.engines.compiled.on_answer import on_answer
+from simulator.engines.compiled.on_answer import answered, on_answer
+from simulator.engines.compiled.on_close import on_timeout, take_answer
 from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish
 from simulator.engines.compiled.on_start import on_start
-from simulator.engines.compiled.records import LEAVE, Given, Kept
+from simulator.engines.compiled.on_withdraw import on_withdraw
+from simulator.engines.compiled.records import LEAVE, Awaited, Given, Kept
 
 #: What came of taking the next event, besides the reasons for coming back: it is taken, or only the list was tidied.
 TAKEN, AGAIN = 10, 11
@@ -27,11 +30,22 @@ TAKEN, AGAIN = 10, 11
 
 @passage
 def leave_stage(
-    given: Given, kept: Kept, clock: Rows, events: Rows, free_ns: I8, stage: int, query: int, close_ns: int
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    free_ns: I8,
+    stage: int,
+    query: int,
+    answers: int,
+    close_ns: int,
 ) -> bool:
-    """Merge, and go on to the next stage or be complete, if that is before the cut; whether int64 could tell when."""
+    """Merge so many answers, and go on to the next stage or be complete, if that is before the cut.
+
+    Returns whether int64 could tell when.
+    """
     end_ns = given.run[0]["end_ns"]
-    answers, first_merger = given.modes[stage]["answers"], given.modes[stage]["first_merger"]
+    first_merger = given.modes[stage]["first_merger"]
     done_ns = merged(given.stages, stage, answers, first_merger, free_ns, close_ns)
     if done_ns >= NEVER_NS:
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
@@ -39,11 +53,59 @@ def leave_stage(
         return True
     kept.instants[LEAVE, stage, query] = done_ns
     if stage + 1 == given.stages.shape[0]:
-        kept.outcome[query] = COMPLETE
+        kept.outcome[query] = PARTIAL if is_any_partial(kept, query) else COMPLETE
     else:
         key = (query << given.run[0]["stage_bits"]) | (stage + 1)
         happen(clock, events, done_ns, rules.DISPATCH, key, rules.NOTHING, records.NO_COPY)
     return True
+
+
+@passage
+def is_any_partial(kept: Kept, query: int) -> bool:
+    """Whether a stage of a query has closed with fewer answers than it waits for."""
+    found = False
+    for stage in range(kept.stage_outcome.shape[0]):
+        found = found or kept.stage_outcome[stage, query] == PARTIAL
+    return found
+
+
+@passage
+def gather(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    gathers: Rows,
+    awaited: Awaited,
+    free_ns: I8,
+    row: int,
+    key: int,
+    now: int,
+) -> bool:
+    """An answer is there, and may close its stage; whether int64 can tell what follows."""
+    query, stage = key >> given.run[0]["shard_bits"], copies[row]["stage"]
+    if not is_partial(given.stages, stage):
+        answers = given.modes[stage]["answers"]
+        is_last = on_answer(given, kept, clock, copies, gathers, row, now)
+        return not is_last or leave_stage(given, kept, clock, events, free_ns, stage, query, answers, now)
+    closes = take_answer(given, kept, clock, events, copies, awaited, row, now)
+    if closes < 1:
+        return closes == 0
+    return leave_stage(given, kept, clock, events, free_ns, stage, query, awaited.waits[query]["answers"], now)
+
+
+@passage
+def give_up(
+    given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, free_ns: I8, key: int, now: int
+) -> bool:
+    """A stage waits no longer, if it still waits; whether int64 can tell what follows."""
+    stage_bits = given.run[0]["stage_bits"]
+    query, stage = key >> stage_bits, key & ((1 << stage_bits) - 1)
+    closes = on_timeout(given, kept, clock, events, copies, awaited, key, now)
+    if closes < 1:
+        return closes == 0
+    return leave_stage(given, kept, clock, events, free_ns, stage, query, awaited.waits[query]["answers"], now)
 
 
 @passage
@@ -102,6 +164,7 @@ def advance(
     replicas: Rows,
     serving: I8,
     gathers: Rows,
+    awaited: Awaited,
     free_ns: I8,
     outstanding: I8,
     fault: I8,
@@ -110,7 +173,7 @@ def advance(
     budget: int,
 ) -> int:
     """Let events happen until ``budget`` tasks or events are through, or what else ends it; returns which."""
-    stage_bits, shard_bits = given.run[0]["stage_bits"], given.run[0]["shard_bits"]
+    stage_bits = given.run[0]["stage_bits"]
     while budget > 0:
         why = take_next(given, clock, events, copies)
         if why == AGAIN:
@@ -125,20 +188,23 @@ def advance(
             stage = key & ((1 << stage_bits) - 1)
             budget -= given.stages[stage]["shards"]
             is_in_time = on_dispatch(
-                given, kept, clock, events, copies, gathers, outstanding, fault, reals, wholes, key, now
+                given, kept, clock, events, copies, gathers, awaited, outstanding, fault, reals, wholes, key, now
             )
             if fault[IS] != 0:
                 return FAULT
         elif kind == rules.ENQUEUE:
-            on_enqueue(given, kept, clock, events, copies, ranks, replicas, row, now)
+            on_enqueue(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
         elif kind == rules.START:
-            is_in_time = on_start(given, kept, clock, events, copies, ranks, replicas, serving, row, now)
+            is_in_time = on_start(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.FINISH:
-            is_in_time = on_finish(given, kept, clock, events, copies, replicas, serving, row, now)
+            is_in_time = on_finish(given, kept, clock, events, copies, awaited, replicas, serving, row, now)
+        elif kind == rules.ANSWER:
+            answered(kept, copies, outstanding, row, now)
+            is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, row, key, now)
+        elif kind == rules.TIMEOUT:
+            is_in_time = give_up(given, kept, clock, events, copies, awaited, free_ns, key, now)
         else:
-            stage = copies[row]["stage"]
-            if on_answer(given, kept, clock, copies, gathers, outstanding, row, now):
-                is_in_time = leave_stage(given, kept, clock, events, free_ns, stage, key >> shard_bits, now)
+            on_withdraw(given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now)
         if not is_in_time:
             return OVERFLOW
     return PAUSED

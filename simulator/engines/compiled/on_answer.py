@@ -3,28 +3,24 @@
 from simulator.core import copy_states, rules
 from simulator.core.jit import passage
 from simulator.core.plan import I8, Rows
-from simulator.engines.compiled.on_dispatch import free_copy, step
+from simulator.engines.compiled.copies import free_copy, step
 from simulator.engines.compiled.recorder import keep_close
 from simulator.engines.compiled.records import ANSWER_SUM, LEAVE, T_ANSWER, Given, Kept
 
 
 @passage
-def on_answer(
-    given: Given,
-    kept: Kept,
-    clock: Rows,
-    copies: Rows,
-    gathers: Rows,
-    outstanding: I8,
-    row: int,
-    now: int,
-) -> bool:
-    """Count an answer; returns whether it closes its stage."""
-    query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
+def answered(kept: Kept, copies: Rows, outstanding: I8, row: int, now: int) -> None:
+    """A copy's answer is there."""
     step(copies, kept, row, copy_states.ANSWERED)
     outstanding[copies[row]["counter"]] -= copies[row]["load"]
     if kept.table.shape[1] > 0:
         kept.table[T_ANSWER, copies[row]["table"]] = now
+
+
+@passage
+def on_answer(given: Given, kept: Kept, clock: Rows, copies: Rows, gathers: Rows, row: int, now: int) -> bool:
+    """Count an answer of a stage that waits for all of them; returns whether it closes its stage."""
+    query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
     enter_ns = given.arrival_ns[query] if stage == 0 else kept.instants[LEAVE, stage - 1, query]
     total = rules.add(kept.instants[ANSWER_SUM, stage, query], now - enter_ns)
     kept.instants[ANSWER_SUM, stage, query] = total

@@ -4,62 +4,18 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-import numpy as np
-
-from simulator.core import copy_states, rules
+from simulator.core import rules
+from simulator.core.gathering import cancels, is_partial
 from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import fill_loads, is_load_aware, route, view_of
 from simulator.core.service import has_own_factor, same_factor
 from simulator.core.work import ALONE, FACTOR, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
 from simulator.engines.compiled import records
+from simulator.engines.compiled.copies import new_copy
 from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.on_close import begin_waiting, wait_for_copy
 from simulator.engines.compiled.passes import prepare
-
-
-@passage
-def new_copy(clock: Rows, copies: Rows, kept: records.Kept, query: int, stage: int, shard: int, replica: int) -> int:
-    """Row of a copy that is sent."""
-    row = clock[0]["unused"]
-    clock[0]["unused"] = copies[row]["next"]
-    clock[0]["unused_count"] -= 1
-    copies[row]["query"] = query
-    copies[row]["stage"] = stage
-    copies[row]["shard"] = shard
-    copies[row]["replica"] = replica
-    copies[row]["state"] = copy_states.SENT
-    copies[row]["next"] = -1
-    if kept.table.shape[1] > 0:
-        at = clock[0]["copies"]
-        clock[0]["copies"] += 1
-        copies[row]["table"] = at
-        kept.table[records.T_QUERY, at] = query
-        kept.table[records.T_STAGE, at] = stage
-        kept.table[records.T_SHARD, at] = shard
-        kept.table[records.T_COPY, at] = 0
-        kept.table[records.T_BATCH, at] = 0
-        kept.table[records.T_REPLICA, at] = replica
-        kept.table[records.T_STATE, at] = copy_states.SENT
-    return row  # type: ignore[no-any-return]
-
-
-@passage
-def free_copy(clock: Rows, copies: Rows, row: int) -> None:
-    """Give a row back: what is still on the event list for it is stale from now on."""
-    copies[row]["generation"] += 1
-    copies[row]["next"] = clock[0]["unused"]
-    clock[0]["unused"] = row
-    clock[0]["unused_count"] += 1
-
-
-@passage
-def step(copies: Rows, kept: records.Kept, row: int, what: int) -> None:
-    """A copy takes a step of its state table; a pair that is not in it is a bug."""
-    state = copy_states.next_state(np.int64(copies[row]["state"]), what)  # type: ignore[arg-type]
-    assert state != copy_states.FORBIDDEN, "a copy's state has this step"
-    copies[row]["state"] = state
-    if kept.table.shape[1] > 0:
-        kept.table[records.T_STATE, copies[row]["table"]] = state
 
 
 @passage
@@ -93,6 +49,7 @@ def on_dispatch(
     events: Rows,
     copies: Rows,
     gathers: Rows,
+    awaited: records.Awaited,
     outstanding: I8,
     fault: I8,
     reals: F8,
@@ -114,6 +71,9 @@ def on_dispatch(
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
+    is_cancelling, is_partly = cancels(stages, stage), is_partial(stages, stage)
+    if is_partly and not begin_waiting(given, clock, events, awaited, stage, query, now):
+        return False
     is_aware = is_load_aware(stages[stage]["policy"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
@@ -122,6 +82,8 @@ def on_dispatch(
         local = shard * replicas + whole[REPLICA, task]
         replica = stages[stage]["first_replica"] + local
         row = new_copy(clock, copies, kept, query, stage, shard, replica)
+        if is_partly:
+            wait_for_copy(awaited, query, row)
         copies[row]["alone_ns"] = luck[ALONE, task]
         copies[row]["items"] = luck[ITEMS, task]
         copies[row]["factor"] = luck[FACTOR, task] if is_own else same
@@ -129,6 +91,8 @@ def on_dispatch(
         copies[row]["counter"] = view + local
         copies[row]["load"] = whole[LOAD, task] if is_aware else 0
         outstanding[view + local] += copies[row]["load"]
+        if is_cancelling:
+            copies[row]["enqueue_ns"] = enqueue_ns
         if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
             return False
         if enqueue_ns <= end_ns:

@@ -4,10 +4,10 @@ from simulator.core import copy_states, rules
 from simulator.core.jit import passage
 from simulator.core.plan import Rows
 from simulator.engines.compiled import records
+from simulator.engines.compiled.copies import step
 from simulator.engines.compiled.events import happen
-from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.queue import join
-from simulator.engines.compiled.records import T_ENQUEUE, Given, Kept
+from simulator.engines.compiled.records import T_ENQUEUE, Awaited, Given, Kept
 
 
 @passage
@@ -27,6 +27,7 @@ def on_enqueue(
     events: Rows,
     copies: Rows,
     ranks: Rows,
+    awaited: Awaited,
     replicas: Rows,
     row: int,
     now: int,
@@ -37,5 +38,5 @@ def on_enqueue(
     copies[row]["enqueue_ns"] = now
     if kept.table.shape[1] > 0:
         kept.table[T_ENQUEUE, copies[row]["table"]] = now
-    join(given.stages, copies, ranks, replicas, at, row)
+    join(given.stages, copies, ranks, awaited.bonds, replicas, at, row)
     start_soon(clock, events, replicas, at, now)

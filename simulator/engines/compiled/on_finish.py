@@ -4,17 +4,17 @@ from simulator.core import copy_states, rules
 from simulator.core.batching import is_batched, part_of
 from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
+from simulator.engines.compiled.copies import free_copy, step
 from simulator.engines.compiled.events import happen
-from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_start import is_inside
-from simulator.engines.compiled.recorder import count_task
-from simulator.engines.compiled.records import ACROSS, INSIDE, T_FINISH, Given, Kept
+from simulator.engines.compiled.recorder import count_busy, count_spared, count_task
+from simulator.engines.compiled.records import ACROSS, INSIDE, STOPPED, STOPPED_NS, T_FINISH, Awaited, Given, Kept
 
 
 @passage
-def count_batch(given: Given, kept: Kept, copies: Rows, head: int, now: int) -> None:
-    """Count a served batch and its tasks of measured queries."""
+def count_batch(given: Given, kept: Kept, copies: Rows, bonds: Rows, head: int, now: int) -> None:
+    """Count a served batch and its tasks of measured queries, those apart that nobody needs any more."""
     run, row, count, last = given.run, head, 0, 0
     while row >= 0:
         count += 1
@@ -28,9 +28,15 @@ def count_batch(given: Given, kept: Kept, copies: Rows, head: int, now: int) -> 
     where = INSIDE if is_inside(given, copies, head, now) else ACROSS
     row = head
     while row >= 0:
+        busy_ns = part_of(now - start_ns, count, row == head)
+        if bonds.shape[0] > 0:
+            bonds[row]["busy_ns"] = busy_ns
         if copies[row]["query"] >= run[0]["first_measured"]:
-            busy_ns = part_of(now - start_ns, count, row == head)
-            count_task(kept.counters, where, at, busy_ns, start_ns - copies[row]["enqueue_ns"])
+            if copies[row]["state"] == copy_states.WITHDRAWN:
+                count_busy(kept.counters, where, at, busy_ns)
+                count_spared(kept, STOPPED, STOPPED_NS, at, busy_ns)
+            else:
+                count_task(kept.counters, where, at, busy_ns, start_ns - copies[row]["enqueue_ns"])
         row = copies[row]["next"]
 
 
@@ -41,6 +47,7 @@ def on_finish(
     clock: Rows,
     events: Rows,
     copies: Rows,
+    awaited: Awaited,
     replicas: Rows,
     serving: I8,
     head: int,
@@ -53,10 +60,14 @@ def on_finish(
     first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
     serving[first + copies[head]["worker"]] = -1
     replicas[at]["free"] += 1
-    count_batch(given, kept, copies, head, now)
+    count_batch(given, kept, copies, awaited.bonds, head, now)
     row = head
     while row >= 0:
-        query, shard = copies[row]["query"], copies[row]["shard"]
+        query, shard, after = copies[row]["query"], copies[row]["shard"], copies[row]["next"]
+        if copies[row]["state"] == copy_states.WITHDRAWN:
+            free_copy(clock, copies, row)
+            row = after
+            continue
         step(copies, kept, row, copy_states.FINISHED)
         copies[row]["finish_ns"] = now
         if kept.table.shape[1] > 0:
@@ -67,6 +78,6 @@ def on_finish(
         if answer_ns <= end_ns:
             key = (query << run[0]["shard_bits"]) | (stages[stage]["first_shard"] + shard)
             happen(clock, events, answer_ns, rules.ANSWER, key, row, copies[row]["generation"])
-        row = copies[row]["next"]
+        row = after
     start_soon(clock, events, replicas, at, now)
     return True

@@ -6,11 +6,11 @@ from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
 from simulator.engines.compiled import records
+from simulator.engines.compiled.copies import step
 from simulator.engines.compiled.events import happen
-from simulator.engines.compiled.on_dispatch import step
 from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part
-from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Given, Kept
+from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Awaited, Given, Kept
 
 
 @passage
@@ -71,6 +71,7 @@ def on_start(
     events: Rows,
     copies: Rows,
     ranks: Rows,
+    awaited: Awaited,
     replicas: Rows,
     serving: I8,
     at: int,
@@ -113,6 +114,8 @@ def on_start(
         finish_ns = now + service_ns(alone_ns, given.machine_factor[at], copies[head]["factor"])
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
+        if awaited.bonds.shape[0] > 0:
+            awaited.bonds[head]["needed"], awaited.bonds[head]["finish_ns"] = count, finish_ns
         if not is_inside(given, copies, head, finish_ns):
             count_part(kept.counters, run, at, now, finish_ns)
         if finish_ns <= end_ns:

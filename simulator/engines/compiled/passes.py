@@ -10,6 +10,7 @@ for a task at once: where shards are few, starting many loops takes longer than 
 """
 
 from simulator.core import rules, work
+from simulator.core.gathering import is_partial
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
@@ -37,8 +38,12 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
     stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
     last = kept.candidates.shape[1] - 1
     if stage > 0:
+        is_partly = is_partial(stages, stage - 1)
         for i in range(queries):
-            reals[work.PREVIOUS, i] = kept.candidates[stage - 1, min(wholes[work.WHO, i], last)]
+            query = wholes[work.WHO, i]
+            reals[work.PREVIOUS, i] = kept.candidates[stage - 1, min(query, last)]
+            if is_partly:
+                reals[work.PREVIOUS, i] *= kept.coverage[stage - 1, query]
     work.name_tasks(stages, stage, queries, wholes)
     work.work_of_block(
         stages,

@@ -23,7 +23,11 @@ def melded(ranks: Rows, one: int, other: int) -> int:
     first, second = one, other
     if is_before(ranks, other, one):
         first, second = other, one
-    ranks[second]["beside"] = ranks[first]["child"]
+    child = ranks[first]["child"]
+    if child >= 0:
+        ranks[child]["back"] = second
+    ranks[second]["beside"] = child
+    ranks[second]["back"] = first
     ranks[first]["child"] = second
     return first
 
@@ -51,10 +55,12 @@ def behind(ranks: Rows, first: int) -> int:
 
 
 @passage
-def join(stages: Rows, copies: Rows, ranks: Rows, replicas: Rows, at: int, row: int) -> None:
+def join(stages: Rows, copies: Rows, ranks: Rows, bonds: Rows, replicas: Rows, at: int, row: int) -> None:
     """A copy joins the queue of its replica."""
     discipline, head = stages[copies[row]["stage"]]["discipline"], replicas[at]["head"]
     if discipline == FIFO:
+        if bonds.shape[0] > 0:
+            bonds[row]["before"] = -1 if head < 0 else replicas[at]["tail"]
         if head < 0:
             replicas[at]["head"] = row
         else:
@@ -63,10 +69,52 @@ def join(stages: Rows, copies: Rows, ranks: Rows, replicas: Rows, at: int, row: 
     else:
         ranks[row]["key"] = queue_key(discipline, replicas[at]["joined"], copies[row]["alone_ns"])
         ranks[row]["number"] = replicas[at]["joined"]
-        ranks[row]["child"] = ranks[row]["beside"] = -1
+        ranks[row]["child"] = ranks[row]["beside"] = ranks[row]["back"] = -1
         replicas[at]["head"] = row if head < 0 else melded(ranks, head, row)
     replicas[at]["joined"] += 1
     replicas[at]["waiting"] += 1
+
+
+@passage
+def leave_list(copies: Rows, bonds: Rows, replicas: Rows, at: int, row: int) -> None:
+    """A copy is taken out of a queue in the order of arrival, wherever it is."""
+    before, after = bonds[row]["before"], copies[row]["next"]
+    if row == replicas[at]["head"]:
+        replicas[at]["head"] = after
+    else:
+        copies[before]["next"] = after
+    if after >= 0:
+        bonds[after]["before"] = before
+    else:
+        replicas[at]["tail"] = before
+
+
+@passage
+def leave_heap(ranks: Rows, replicas: Rows, at: int, row: int) -> None:
+    """A copy is taken out of a heap, wherever it is."""
+    if row == replicas[at]["head"]:
+        replicas[at]["head"] = behind(ranks, row)
+        return
+    back, beside = ranks[row]["back"], ranks[row]["beside"]
+    if ranks[back]["child"] == row:
+        ranks[back]["child"] = beside
+    else:
+        ranks[back]["beside"] = beside
+    if beside >= 0:
+        ranks[beside]["back"] = back
+    rest = behind(ranks, row)
+    if rest >= 0:
+        replicas[at]["head"] = melded(ranks, replicas[at]["head"], rest)
+
+
+@passage
+def leave(stages: Rows, copies: Rows, ranks: Rows, bonds: Rows, replicas: Rows, at: int, row: int) -> None:
+    """A copy leaves the queue of its replica before its turn."""
+    if stages[copies[row]["stage"]]["discipline"] == FIFO:
+        leave_list(copies, bonds, replicas, at, row)
+    else:
+        leave_heap(ranks, replicas, at, row)
+    replicas[at]["waiting"] -= 1
 
 
 @passage

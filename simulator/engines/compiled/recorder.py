@@ -26,6 +26,27 @@ def count_part(counters: I8, run: Rows, replica: int, start_ns: int, finish_ns: 
 
 
 @passage
+def uncount_part(counters: I8, run: Rows, replica: int, stopped_ns: int, finish_ns: int) -> None:
+    """Take back what a task that is stopped is not served inside the window, of what ``count_part`` has added."""
+    served_ns = min(finish_ns, run[0]["watched_until_ns"]) - max(stopped_ns, run[0]["window_begin_ns"])
+    if served_ns > 0:
+        counters[PARTLY, replica] -= served_ns
+
+
+@passage
+def count_busy(counters: I8, where: int, replica: int, busy_ns: int) -> None:
+    """Add what a worker was kept busy by a task of a measured query that is not finished."""
+    counters[where, replica] = rules.add(counters[where, replica], busy_ns)
+
+
+@passage
+def count_spared(kept: Kept, what: int, how_long: int, replica: int, busy_ns: int) -> None:
+    """Add a task of a measured query that nobody needed to the counters of its replica."""
+    kept.spared[what, replica] += 1
+    kept.spared[how_long, replica] = rules.add(kept.spared[how_long, replica], busy_ns)
+
+
+@passage
 def keep_close(
     kept: Kept,
     stage: int,

@@ -44,6 +44,17 @@ class Kept(NamedTuple):
     counters: I8  #: (COUNTERS, replicas)
     batches: I8  #: (sizes of batches,)
     table: I8  #: (columns of Tasks, copies); none unless asked for
+    stage_outcome: NDArray[np.int8]  #: (stages, queries), where a stage may be partial; likewise the next
+    answers: I8
+    coverage: F8
+    spared: I8  #: (SPARED, replicas)
+
+
+class Awaited(NamedTuple):
+    """What only stages have that may close without all of their answers; no rows where there are none."""
+
+    waits: Rows  #: (queries,) WAIT
+    bonds: Rows  #: (copies,) BOND
 
 
 #: Rows of ``Kept.instants``.
@@ -52,16 +63,19 @@ INSTANTS = 6
 
 #: Rows of ``Kept.counters``. A service time of a measured query that is wholly inside the window is in INSIDE; of
 #: another, in ACROSS; of all but the first, what is inside the window is in PARTLY. So what happens to most tasks is
-#: counted once: INSIDE + ACROSS are the measured ones, INSIDE + PARTLY is all that is inside the window. ``wasted_ns``
-#: of today's plans is 0.
+#: counted once: INSIDE + ACROSS are the measured ones, INSIDE + PARTLY is all that is inside the window.
 TASKS, WAITING, LONGEST, INSIDE, ACROSS, PARTLY = range(6)
 COUNTERS = 6
 
+#: Rows of ``Kept.spared``, of measured queries: busy time of answers that came too late, and of what was stopped; how
+#: many these were, and how many were withdrawn before they started (NO_TIME stays 0).
+LATE_NS, STOPPED_NS, LATE, STOPPED, WITHDRAWN, NO_TIME = range(6)
+SPARED = 6
+
 #: Rows of ``Kept.table``, as in ``Tasks``.
-(T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER, T_ENQUEUE, T_START, T_FINISH, T_ANSWER, T_STATE) = (
-    range(12)
-)
-TABLE = 12
+T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER = range(7)
+T_ENQUEUE, T_START, T_FINISH, T_ANSWER, T_WITHDRAWN, T_STATE = range(7, 13)
+TABLE = 13
 
 #: What the engine knows of a stage besides the Plan.
 MODE = np.dtype(
@@ -164,8 +178,35 @@ RANK = np.dtype(
         ("number", np.int64),  # of its enqueue at the replica
         ("child", np.int64),  # the first of those behind it; -1: none
         ("beside", np.int64),  # the next of those behind the same
+        ("back", np.int64),  # whom it is the first behind, or the next beside; -1: nobody
     ]
 )
 
 #: The answers of a query in its stage, while they come in; ``missing``: shards.
 GATHER = np.dtype([("missing", np.int64)])
+
+#: Of a query: what it waits for in a stage that may close without all answers.
+WAIT = np.dtype(
+    [
+        ("stage", np.int64),  # -1: in none
+        ("answers", np.int64),  # that are there
+        ("total_ns", np.int64),  # sum of answer - enter over them
+        ("covered", np.float64),  # sum of the shares of their shards
+        ("deadline_ns", np.int64),  # when it closes with what is there; NEVER_NS: it does not
+        ("first", np.int64),  # row of the first of its copies without an answer, in the order of sending; -1: none
+        ("last", np.int64),
+    ]
+)
+
+#: Of a copy at such a stage, in the row of the copy.
+BOND = np.dtype(
+    [
+        ("sooner", np.int64),  # the copies of its query without an answer that were sent before and after it; -1: none
+        ("later", np.int64),
+        ("before", np.int64),  # it in a queue in the order of arrival; -1: nobody
+        ("is_called", np.int64),  # 1: a withdrawal is on its way
+        ("needed", np.int64),  # of the head of a batch that is served: tasks that are not withdrawn
+        ("finish_ns", np.int64),  # of the head: when it will be served
+        ("busy_ns", np.int64),  # its part of the busy time of its batch, when that is over
+    ]
+)

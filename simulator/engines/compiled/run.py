@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from simulator.core.calling import Calls
-from simulator.core.columns import Tasks
+from simulator.core.columns import UNFINISHED, Tasks
 from simulator.core.features import features_of, may_look_ahead
+from simulator.core.gathering import may_be_partial, with_whole_stages
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
 from simulator.core.trace import Trace
@@ -19,7 +20,7 @@ from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import COLUMNS
 from simulator.engines.compiled.lockstep import Lockstep, in_lockstep
-from simulator.engines.compiled.records import SCRATCHES, Given, Kept
+from simulator.engines.compiled.records import SCRATCHES, Awaited, Given, Kept
 
 #: Tasks or events between two looks at ``stopped``: a tenth of a second or so.
 BUDGET = 10_000_000
@@ -50,6 +51,7 @@ class Run:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
+        self.is_partial = may_be_partial(plan)
         self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
         self.lockstep: Lockstep = in_lockstep(plan, range(0 if tasks else self.ahead, stages))
         self.plan = plan = self.lockstep.plan
@@ -99,6 +101,10 @@ class Run:
         self.replicas = np.zeros(plan.replicas, dtype=records.REPLICA)
         self.serving = np.full(self.workers, -1, dtype=np.int64)
         self.gathers = np.zeros(plan.queries, dtype=records.GATHER)
+        self.awaited = Awaited(
+            np.zeros(plan.queries * self.is_partial, dtype=records.WAIT), np.zeros(0, dtype=records.BOND)
+        )
+        self.awaited.waits["stage"] = -1
         self.replicas["head"] = self.replicas["tail"] = self.replicas["timer_ns"] = -1
         self.replicas["free"] = np.repeat(row["workers"], row["shards"] * row["replicas"])
         self._more_copies()
@@ -122,8 +128,8 @@ class Run:
         stages, queries = len(plan.stages), plan.queries
         is_endless = plan.drain_ns == NEVER_NS
         kinds = plan.laws["kind"][CANDIDATES::ROLES]
-        columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) else queries
-        if is_endless:
+        columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not self.is_partial else queries
+        if is_endless and not self.is_partial:
             instants = np.empty((records.INSTANTS, stages, queries), dtype=np.int64)
             critical_shard = np.empty((stages, queries), dtype=np.int32)
         else:
@@ -137,6 +143,10 @@ class Run:
             counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
             batches=np.zeros(plan.batch_sizes, dtype=np.int64),
             table=np.full((records.TABLE, queries * plan.shards * tasks), -1, dtype=np.int64),
+            stage_outcome=np.full((stages * self.is_partial, queries), UNFINISHED, dtype=np.int8),
+            answers=np.full((stages * self.is_partial, queries), -1, dtype=np.int64),
+            coverage=np.full((stages * self.is_partial, queries), -1.0),
+            spared=np.zeros((records.SPARED, plan.replicas * self.is_partial), dtype=np.int64),
         )
 
     def _lists(self) -> tuple[Rows, I8]:
@@ -183,6 +193,7 @@ class Run:
             "replicas": self.replicas,
             "serving": self.serving,
             "gathers": self.gathers,
+            "awaited": self.awaited,
         }
         return int(loop.advance(events=self.events, **rows, **more))
 
@@ -213,6 +224,10 @@ class Run:
         self.copies = np.concatenate([self.copies, new])
         if bool((self.plan.stages["discipline"] != FIFO).any()):
             self.ranks = np.concatenate([self.ranks, np.zeros(more, dtype=records.RANK)])
+        if self.is_partial:
+            self.awaited = Awaited(
+                self.awaited.waits, np.concatenate([self.awaited.bonds, np.zeros(more, dtype=records.BOND)])
+            )
         self.clock["unused"] = first
         self.clock["unused_count"] += more
 
@@ -221,10 +236,11 @@ class Run:
         plan, kept = self.whole, self.kept
         instants, shape = kept.instants, (len(plan.stages), plan.queries)
         sums = instants[records.ANSWER_SUM]
-        if plan.drain_ns != NEVER_NS:
+        if plan.drain_ns != NEVER_NS or self.is_partial:
             sums[instants[records.CLOSE] < 0] = 0
-        else:
-            for row in self.plan.stages:  # tasks of a stage with one replica a shard were counted at its first
+        if plan.drain_ns == NEVER_NS:
+            # looking ahead, tasks of a stage with one replica a shard were counted at its first
+            for row in self.plan.stages[: self.ahead]:
                 if row["replicas"] == 1:
                     first = int(row["first_replica"])
                     kept.counters[records.TASKS, first : first + int(row["shards"])] = kept.counters[
@@ -233,6 +249,10 @@ class Run:
         counters = kept.counters[:, self.lockstep.replica_of]
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = counters
         busy_ns = inside_ns + np.minimum(across_ns, MOST_NS - inside_ns)
+        spared = kept.spared if self.is_partial else np.zeros((records.SPARED, self.plan.replicas), dtype=np.int64)
+        late_ns, stopped_ns, late, stopped, withdrawn, _ = spared[:, self.lockstep.replica_of]
+        gathered = kept.stage_outcome, kept.answers, kept.coverage
+        stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
         return Trace(
             arrival_ns=plan.arrival_ns,
             outcome=kept.outcome,
@@ -248,12 +268,18 @@ class Run:
             critical_wait_ns=instants[records.CRITICAL_WAIT],
             critical_service_ns=instants[records.CRITICAL_SERVICE],
             answer_sum_ns=sums,
-            stage_outcome=np.zeros((0, plan.queries), dtype=np.int8),
+            stage_outcome=stage_outcome,
+            answers=answers,
+            coverage=coverage,
             tasks=tasks,
             busy_ns=busy_ns,
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
-            wasted_ns=np.zeros_like(busy_ns),
+            wasted_ns=late_ns + np.minimum(stopped_ns, MOST_NS - late_ns),
+            stopped_ns=stopped_ns,
+            late=late,
+            stopped=stopped,
+            withdrawn=withdrawn,
             window_busy_ns=inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns),
             batches=kept.batches,
             task_table=Tasks.sorted(kept.table[:, : int(self.clock["copies"][0])]) if kept.table.size else None,

@@ -25,13 +25,16 @@ import simpy
 from simulator.core import copy_states, rules
 from simulator.core.batching import part_of
 from simulator.core.calling import Calls
-from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.columns import COMPLETE, FAILED
+from simulator.core.gathering import is_partial
+from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
 from simulator.core.routing import is_load_aware, route_of_query
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
 from simulator.core.service import batch_ns, response_of, service_of
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
+from simulator.engines.reference.gather import Copy, Gather, PartialGather
 from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
 
@@ -52,10 +55,6 @@ def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | N
     finally:
         if was_collecting:
             gc.enable()
-
-
-#: What a copy may do, by state and step.
-TRANSITIONS = copy_states.TRANSITIONS
 
 
 class Model:
@@ -91,16 +90,21 @@ class Model:
     def query(self, query: int) -> Process:
         """A query's life: for each stage, fan out, wait for the answers, merge; then it is complete."""
         clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
-        candidates = 0.0
+        candidates, outcome = 0.0, COMPLETE
         for stage in self.stages:
             key = (query << stage_bits) | stage.index
             yield At(clock, clock.now, DISPATCH, key)
-            gather = Gather(stage, query)
+            gather = stage.gather(query)
             candidates = stage.dispatch(gather, candidates)
             yield gather.closed
-            yield from stage.merge(key)
+            if gather.outcome != COMPLETE:
+                outcome = gather.outcome
+            if outcome == FAILED:
+                break
+            yield from stage.merge(key, gather)
             record.leave(stage.index, query, clock.now)
-        record.complete(query)
+            candidates *= gather.coverage
+        record.end(query, outcome)
 
 
 class Stage:
@@ -119,18 +123,28 @@ class Stage:
         self.is_load_aware = bool(is_load_aware(row["policy"]))
         first = int(row["first_replica"])
         count = self.shards * self.replicas_per_shard
-        self.replicas = [Replica(model, index, first + i, int(row["workers"])) for i in range(count)]
+        self.replicas = [Replica(self, first + i, int(row["workers"])) for i in range(count)]
         self.is_batched = bool(plan.is_batched[index])
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
+        self.is_partial = bool(is_partial(plan.stages, index))
+        self.stops = self.is_partial and bool(row["cancels"] == CANCEL_RUNNING)
         self.reals = np.zeros((REALS, self.shards))
         self.wholes = np.zeros((WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
+
+    def gather(self, query: int) -> Gather:
+        """What a query that enters waits for."""
+        if not self.is_partial:
+            return Gather(self.model.clock, self.model.plan, self.index, query)
+        gather = PartialGather(self.model.clock, self.model.plan, self.index, query)
+        gather.on_timeout = self.close
+        return gather
 
     def dispatch(self, gather: Gather, previous: float) -> float:
         """Send a task to one replica of every shard, in shard order; return the candidates scored here.
 
-        ``previous``: candidates given to the previous stage.
+        ``previous``: candidates given to the previous stage whose answers count.
         """
         model, clock, now = self.model, self.model.clock, self.model.clock.now
         candidates, view = self.decide(gather.query, previous)
@@ -142,6 +156,8 @@ class Stage:
             local = shard * self.replicas_per_shard + chosen
             replica = self.replicas[local]
             copy = Copy(gather, shard, replica, alone_ns, items)
+            if isinstance(gather, PartialGather):
+                gather.awaited[shard] = copy
             if model.copies is not None:
                 model.copies.append(copy)
             if self.is_load_aware:
@@ -190,23 +206,29 @@ class Stage:
         return response_of(self.model.run_row, *laws, self.index, copy.gather.query, copy.shard)
 
     def answer(self, at: At) -> None:
-        """A task's answer reaches the aggregator; the last one closes the stage."""
+        """A task's answer reaches the aggregator; the last one that is waited for closes the stage."""
         copy: Copy = at._value
         copy.step(copy_states.ANSWERED)
         gather = copy.gather
         if self.is_load_aware:
             self.model.outstanding[copy.counter] -= copy.load
         copy.answer_ns = now = self.model.clock.now
-        gather.answer_sum_ns += now - gather.enter_ns
-        gather.missing -= 1
-        if gather.missing == 0:
-            self.model.record.close(self.index, gather.query, now, gather.answer_sum_ns)
+        if self.is_partial and not gather.is_open:
+            self.model.record.late(gather.query, copy.replica.index, copy.busy_ns)
+        elif gather.take(copy, now):
             self.model.record.critical(self.index, gather.query, copy.shard, *copy.times())
-            gather.closed.give()
+            self.close(gather)
 
-    def merge(self, key: int) -> Process:
+    def close(self, gather: Gather) -> None:
+        """Enough answers are there, or it is late enough: the query goes on."""
+        self.model.record.close(gather, self.model.clock.now)
+        gather.closed.give()
+
+    def merge(self, key: int, gather: Gather) -> Process:
         """Merge the answers: a mere delay, or work for one of a few mergers, first come first served."""
-        clock = self.model.clock
+        clock, merge_ns = self.model.clock, self.merge_ns
+        if isinstance(gather, PartialGather):
+            merge_ns = int(rules.merge_ns(self.model.plan.stages, self.index, gather.answers))
         is_limited = self.model.plan.stages[self.index]["mergers"] > 0
         if is_limited:
             if self.free_mergers == 0:
@@ -215,7 +237,7 @@ class Stage:
                 yield turn
             else:
                 self.free_mergers -= 1
-        yield At(clock, clock.now + self.merge_ns, MERGED, key)
+        yield At(clock, clock.now + merge_ns, MERGED, key)
         if is_limited:
             if self.merging:
                 self.merging.popleft().give()
@@ -223,75 +245,49 @@ class Stage:
                 self.free_mergers += 1
 
 
-class Gather:
-    """The answers of one query in one stage, while they come in."""
-
-    __slots__ = ("answer_sum_ns", "closed", "enter_ns", "missing", "query", "stage")
-
-    def __init__(self, stage: Stage, query: int) -> None:
-        self.stage = stage
-        self.query = query
-        self.enter_ns = stage.model.clock.now
-        self.missing = stage.shards
-        self.answer_sum_ns = 0
-        self.closed = Handover(stage.model.clock)
-
-
-class Copy:
-    """One query's work at one shard, sent to one replica."""
-
-    __slots__ = (
-        *("alone_ns", "answer_ns", "batch", "counter", "enqueue_ns", "finish_ns", "gather", "items", "load"),
-        *("replica", "shard", "start_ns", "state", "worker"),
-    )
-
-    def __init__(self, gather: Gather, shard: int, replica: Replica, alone_ns: float, items: float) -> None:
-        self.gather = gather
-        self.shard = shard
-        self.replica = replica
-        self.alone_ns = alone_ns
-        self.items = items
-        self.batch = 0  # tasks that are served together
-        self.state = copy_states.SENT
-        self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
-        self.counter: int  # where and how much it is outstanding, if the routing looks at that
-        self.load: int
-
-    def step(self, what: int) -> None:
-        """Take a step of the table; a pair that is not in it is a bug."""
-        self.state = TRANSITIONS[self.state, what]
-
-    def times(self) -> tuple[int, int, int]:
-        """Of a finished one: its enqueue, waiting and service time."""
-        return self.enqueue_ns, self.start_ns - self.enqueue_ns, self.finish_ns - self.start_ns
-
-    def row(self) -> tuple[int, ...]:
-        """Its row in the table of tasks: of the first copy."""
-        whose = (self.gather.query, self.gather.stage.index, self.shard, 0, self.batch, self.replica.index)
-        return *whose, self.worker, self.enqueue_ns, self.start_ns, self.finish_ns, self.answer_ns, self.state
-
-
 class Replica:
     """A queue before one or more workers."""
 
-    def __init__(self, model: Model, stage: int, index: int, workers: int) -> None:
-        self.model = model
+    def __init__(self, stage: Stage, index: int, workers: int) -> None:
+        self.model = model = stage.model
+        self.stage = stage
         self.index = index
-        self.queue: Queue[Copy] = queue_of(model.plan, stage)
+        self.queue: Queue[Copy] = queue_of(model.plan, stage.index)
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
         self.timer_ns = -1  # when what waits is looked at again; -1: not
         self.given = [Handover(model.clock) for _ in range(workers)]
-        for worker in range(workers):
-            model.clock.process(self.serve(worker))
+        self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
+        self.workers = [model.clock.process(self.serve(worker)) for worker in range(workers)]
 
     def enqueue(self, at: At) -> None:
-        """A task joins the queue."""
+        """A task joins the queue, unless it was withdrawn on its way."""
         copy: Copy = at._value
+        if copy.state == copy_states.WITHDRAWN:
+            return
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now
         self.queue.join(copy)
         self.start_soon()
+
+    def withdraw(self, at: At) -> None:
+        """Nobody needs a task any more: it never starts, or it is stopped with the last of its batch, if it may be."""
+        copy: Copy = at._value
+        is_running = copy.state == copy_states.RUNNING
+        if copy.state not in (copy_states.SENT, copy_states.QUEUED) and not (is_running and self.stage.stops):
+            return
+        if copy.state == copy_states.QUEUED:
+            self.queue.leave(copy)
+        copy.step(copy_states.WITHDRAWAL)
+        copy.withdrawn_ns = self.model.clock.now
+        if self.stage.is_load_aware:
+            self.model.outstanding[copy.counter] -= copy.load
+        if not is_running:
+            self.model.record.withdraw(copy.gather.query, self.index)
+            return
+        self.serving[copy.worker].remove(copy)
+        if not self.serving[copy.worker]:
+            self.workers[copy.worker].interrupt()
 
     def start_soon(self) -> None:
         """At the end of this instant, start what may start. Once an instant is enough."""
@@ -314,28 +310,41 @@ class Replica:
 
     def serve(self, worker: int) -> Process:
         """A worker's life: take a batch of tasks, serve them, send their answers on their way."""
-        clock, record = self.model.clock, self.model.record
-        shard_bits = self.model.plan.shard_bits
+        clock, record, stage = self.model.clock, self.model.record, self.stage
         key = (self.index << self.model.plan.worker_bits) | worker
         given = self.given[worker]
         while True:
             batch: list[Copy] = yield given
-            stage, count = batch[0].gather.stage, len(batch)
+            count = len(batch)
             for copy in batch:
                 copy.step(copy_states.STARTED)
                 copy.worker, copy.start_ns, copy.batch = worker, clock.now, count
             service_ns = stage.service_ns(batch)
             record.start(self.index, clock.now, service_ns)
-            yield At(clock, clock.now + service_ns, FINISH, key)
+            is_stopped = False
+            self.serving[worker] = batch.copy() if stage.stops else batch
+            try:
+                yield At(clock, clock.now + service_ns, FINISH, key)
+            except simpy.Interrupt:  # nobody needs any of them
+                is_stopped = True
+                record.stop(self.index, clock.now, batch[0].start_ns + service_ns)
+                service_ns = clock.now - batch[0].start_ns
             heappush(self.free, worker)
-            if stage.is_batched:
+            if stage.is_batched and not is_stopped:
                 record.batch(stage.index, max(copy.gather.query for copy in batch), count)
             for copy in batch:
-                copy.step(copy_states.FINISHED)
-                copy.finish_ns = clock.now
-                _, wait_ns, _ = copy.times()
-                busy_ns = service_ns if count == 1 else part_of(service_ns, count, copy is batch[0])
-                record.finish(copy.gather.query, self.index, wait_ns, busy_ns)
-                answer_key = (copy.gather.query << shard_bits) | (stage.first_shard + copy.shard)
-                At(clock, clock.now + stage.response_ns(copy), ANSWER, answer_key, stage.answer, copy)
+                copy.busy_ns = service_ns if count == 1 else part_of(service_ns, count, copy is batch[0])
+                if copy.state == copy_states.WITHDRAWN:
+                    record.stopped(copy.gather.query, self.index, copy.busy_ns)
+                else:
+                    self.answer(copy)
             self.start_soon()
+
+    def answer(self, copy: Copy) -> None:
+        """A task is served: its answer leaves."""
+        model, stage, clock = self.model, self.stage, self.model.clock
+        copy.step(copy_states.FINISHED)
+        copy.finish_ns = clock.now
+        model.record.finish(copy.gather.query, self.index, copy.start_ns - copy.enqueue_ns, copy.busy_ns)
+        key = (copy.gather.query << model.plan.shard_bits) | (stage.first_shard + copy.shard)
+        At(clock, clock.now + stage.response_ns(copy), ANSWER, key, stage.answer, copy)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
 from simulator.core import batching
@@ -46,6 +46,10 @@ class Queue(Generic[Copy]):
             return [self.waiting.popleft()]
         return [self.waiting.popleft() for _ in range(self._ready(now))]
 
+    def leave(self, copy: Copy) -> None:
+        """A task leaves before its turn."""
+        self.waiting.remove(copy)
+
     def due_ns(self) -> int:
         """When those that wait are a batch, however few they are."""
         return self.waiting[0].enqueue_ns + int(self.plan.stages[self.stage]["max_wait_ns"])
@@ -76,6 +80,11 @@ class Ranked(Queue[Copy]):
         """A task joins the queue."""
         heappush(self.heap, (queue_key(self.discipline, self.joined, copy.alone_ns), self.joined, copy))
         self.joined += 1
+
+    def leave(self, copy: Copy) -> None:
+        """A task leaves before its turn."""
+        self.heap[:] = [entry for entry in self.heap if entry[2] is not copy]
+        heapify(self.heap)
 
     def take(self, now: int) -> list[Copy]:
         """The task that a worker takes now; somebody waits."""

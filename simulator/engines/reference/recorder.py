@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.core.columns import COMPLETE, UNFINISHED, Tasks
+from simulator.core.columns import UNFINISHED, Tasks
+from simulator.core.gathering import may_be_partial
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import MOST_NS
 from simulator.core.trace import Trace
+from simulator.engines.reference.gather import Gather
 
 
 def _absent(*shape: int) -> I8:
@@ -38,6 +40,14 @@ class Recorder:
         self.longest_wait_ns = [0] * plan.replicas
         self.window_busy_ns = [0] * plan.replicas
         self.batches = np.zeros(plan.batch_sizes, dtype=np.int64)
+        partial = stages if may_be_partial(plan) else 0
+        self.stage_outcome = np.full((partial, queries), UNFINISHED, dtype=np.int8)
+        self.answers = np.full((partial, queries), -1, dtype=np.int64)
+        self.coverage = np.full((partial, queries), -1.0)
+        self.late_ns, self.stopped_ns = [0] * plan.replicas, [0] * plan.replicas
+        self.late_answers, self.stopped_tasks, self.withdrawn = (
+            np.zeros(plan.replicas, dtype=np.int64) for _ in range(3)
+        )
 
     def enter(self, stage: int, query: int, candidates: float) -> None:
         """A query enters a stage."""
@@ -63,10 +73,38 @@ class Recorder:
             if wait_ns > self.longest_wait_ns[replica]:
                 self.longest_wait_ns[replica] = wait_ns
 
-    def close(self, stage: int, query: int, now: int, answer_sum_ns: int) -> None:
-        """A stage of a query has all its answers."""
-        self.close_ns[stage, query] = now
-        self.answer_sum_ns[stage, query] = min(answer_sum_ns, MOST_NS)
+    def stop(self, replica: int, now: int, finish_ns: int) -> None:
+        """A service ends before its time: the rest of it keeps nobody busy."""
+        spared_ns = min(finish_ns, self.until_ns) - max(now, self.begin_ns)
+        if spared_ns > 0:
+            self.window_busy_ns[replica] -= spared_ns
+
+    def stopped(self, query: int, replica: int, busy_ns: int) -> None:
+        """A task was served that nobody needs, to its end or not."""
+        if query >= self.first_measured:
+            self.stopped_tasks[replica] += 1
+            self.busy_ns[replica] += busy_ns
+            self.stopped_ns[replica] += busy_ns
+
+    def withdraw(self, query: int, replica: int) -> None:
+        """A task will never start."""
+        if query >= self.first_measured:
+            self.withdrawn[replica] += 1
+
+    def late(self, query: int, replica: int, busy_ns: int) -> None:
+        """An answer comes when nobody waits for it any more."""
+        if query >= self.first_measured:
+            self.late_answers[replica] += 1
+            self.late_ns[replica] += busy_ns
+
+    def close(self, gather: Gather, now: int) -> None:
+        """A stage of a query has the answers that it goes on with."""
+        at = gather.stage, gather.query
+        self.close_ns[at] = now
+        self.answer_sum_ns[at] = min(gather.answer_sum_ns, MOST_NS)
+        if len(self.coverage):
+            self.stage_outcome[at], self.coverage[at] = gather.outcome, gather.coverage
+            self.answers[at] = gather.answers
 
     def critical(self, stage: int, query: int, shard: int, enqueue_ns: int, wait_ns: int, service_ns: int) -> None:
         """The answer of this task has closed the stage."""
@@ -80,15 +118,18 @@ class Recorder:
         """A query leaves a stage, merged."""
         self.leave_ns[stage, query] = now
 
-    def complete(self, query: int) -> None:
-        """A query has left the last stage."""
-        self.outcome[query] = COMPLETE
+    def end(self, query: int, outcome: int) -> None:
+        """A query has left the last stage, or goes no further."""
+        self.outcome[query] = outcome
 
     def trace(self, events: int, copies: Sequence[tuple[int, ...]] | None) -> Trace:
         """The finished Trace; ``copies``: rows of its table of tasks, in any order, if asked for."""
         plan = self.plan
-        counters = (self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns, self.window_busy_ns)
-        tasks, busy_ns, waiting_ns, longest_wait_ns, window_busy_ns = (
+        counters = (
+            *(self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns, self.window_busy_ns),
+            *(self.late_ns, self.stopped_ns),
+        )
+        tasks, busy_ns, waiting_ns, longest_wait_ns, window_busy_ns, late_ns, stopped_ns = (
             np.array([min(count, MOST_NS) for count in column], dtype=np.int64) for column in counters
         )
         return Trace(
@@ -106,13 +147,19 @@ class Recorder:
             critical_wait_ns=self.critical_wait_ns,
             critical_service_ns=self.critical_service_ns,
             answer_sum_ns=self.answer_sum_ns,
-            stage_outcome=np.zeros((0, plan.queries), dtype=np.int8),
+            stage_outcome=self.stage_outcome,
+            answers=self.answers,
+            coverage=self.coverage,
             tasks=tasks,
             busy_ns=busy_ns,
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
-            wasted_ns=np.zeros_like(busy_ns),
             window_busy_ns=window_busy_ns,
+            wasted_ns=late_ns + np.minimum(stopped_ns, MOST_NS - late_ns),
+            stopped_ns=stopped_ns,
+            late=self.late_answers,
+            stopped=self.stopped_tasks,
+            withdrawn=self.withdrawn,
             batches=self.batches,
             task_table=None if copies is None else Tasks.sorted(np.array(copies, dtype=np.int64).T),
             events=events,

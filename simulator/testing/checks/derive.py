@@ -54,6 +54,8 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
+        if row["wait_for"] == row["shards"]:
+            given["wait_for"] = None  # all, however many there will be
         flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
         parts.append(StageParts(**{**given, **flags, "rule": plan.rules[stage]}))
     return parts

@@ -14,7 +14,7 @@ from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing.checks import derive
-from simulator.testing.checks.walks import Walk
+from simulator.testing.checks.walks import Walk, of_all_answers
 from simulator.testing.law_check import Breach, Check
 
 #: Columns of a Trace that are instants or durations.
@@ -52,19 +52,22 @@ def _times(value: Any, factor: int) -> Any:
     return np.where(value < 0, value, value * factor)
 
 
-def _scales(case: tuple[Walk, int]) -> None:
+@of_all_answers
+def _scales(case: tuple[Walk, int]) -> str | None:
     walk, factor = case
     one, two = walk.trace(derive.on_whole_ns(walk.plan)), walk.trace(derive.on_whole_ns(walk.plan, factor))
     for column in TIMES:
         expected = _times(getattr(one, column), factor)
         _differ(walk, f"{column}, all times {factor} times as long", getattr(two, column), expected)
     _differ(walk, f"tasks of replicas, all times {factor} times as long", two.tasks, one.tasks)
+    return None
 
 
 def _stage(plan: Plan, which: int) -> int:
     return which % len(plan.stages)
 
 
+@of_all_answers
 def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     walk, which, places = case
     parts, machines = derive.without_luck(walk.plan)
@@ -86,6 +89,7 @@ def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     return None
 
 
+@of_all_answers
 def _an_empty_stage_adds_nothing(walk: Walk) -> None:
     parts, machines = derive.parts_of(walk.plan), derive.machines_of(walk.plan)
     empty = StageParts(candidates=ONE, time=Law.constant(0.0), workers=walk.plan.queries)
@@ -97,6 +101,7 @@ def _an_empty_stage_adds_nothing(walk: Walk) -> None:
     _differ(walk, "instants at which queries are complete", two.completion_ns, one.completion_ns + 1)
 
 
+@of_all_answers
 def _replicas_are_alone(walk: Walk) -> str | None:
     plan = derive.measured(walk.plan)
     others = plan.is_batched | (plan.stages["discipline"] != FIFO)
@@ -116,6 +121,7 @@ def _replicas_are_alone(walk: Walk) -> str | None:
     return None
 
 
+@of_all_answers
 def _equals_are_one(case: tuple[Walk, int, int]) -> None:
     walk, which, count = case
     parts, machines = derive.without_luck(walk.plan)
@@ -178,6 +184,7 @@ def _not_earlier(walk: Walk, what: str, later: Trace, earlier: Trace) -> None:
         raise Breach(**walk.facts, change=what, **{"query that gains": query}, **facts)
 
 
+@of_all_answers
 def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
     walk, which, factor = case
     because = _is_plain(walk.plan)
@@ -192,6 +199,7 @@ def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
     return None
 
 
+@of_all_answers
 def _workers_help(walk: Walk) -> str | None:
     because = _is_plain(walk.plan)
     if because:

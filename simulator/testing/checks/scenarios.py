@@ -11,7 +11,7 @@ from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
 from simulator.testing.checks import anew, metamorphic
 from simulator.testing.checks.derive import machines_of, measured
-from simulator.testing.checks.walks import Walk, name_of, walks_of
+from simulator.testing.checks.walks import Walk, name_of, of_all_answers, walks_of
 from simulator.testing.law_check import Breach, Check, Report
 
 
@@ -70,6 +70,7 @@ def _invariants_hold(walk: Walk) -> None:
         raise Breach(**walk.facts, **facts)
 
 
+@of_all_answers
 def _little(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"
@@ -96,6 +97,7 @@ def _little(walk: Walk) -> str | None:
     return None
 
 
+@of_all_answers
 def _utilisation(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"
@@ -124,6 +126,7 @@ def _utilisation(walk: Walk) -> str | None:
     return None
 
 
+@of_all_answers
 def _flow_balance(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"

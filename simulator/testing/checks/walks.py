@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from simulator.core.gathering import may_be_partial
 from simulator.core.plan import NEVER_NS, Plan, frozen
 from simulator.core.trace import Trace
 from simulator.engines import Engine, compiled, reference
@@ -40,6 +41,23 @@ class Walk:
     def is_cut(self) -> bool:
         """Whether the run ends before all queries are complete."""
         return self.plan.drain_ns != NEVER_NS
+
+
+Law = Callable[[Any], str | None]
+
+
+def of_all_answers(law: Law) -> Law:
+    """A law that is not asked where a stage may close without all of its answers."""
+
+    def asked(case: Any) -> str | None:
+        walk = case[0] if isinstance(case, tuple) else case
+        return SOME_ANSWERS if may_be_partial(walk.plan) else law(case)
+
+    return asked
+
+
+#: Why it is not.
+SOME_ANSWERS = "a stage does not wait for all of its answers"
 
 
 def walks_of(subject: Any) -> st.SearchStrategy[Walk]:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
 from simulator.core.disciplines import BY_NAME
+from simulator.core.gathering import AT_ONCE
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
-from simulator.core.plan import FIFO, NEVER_NS, Plan
+from simulator.core.plan import CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING, FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
 
 #: Durations in ns, small so that events coincide.
@@ -33,6 +34,7 @@ class Narrowed(TypedDict, total=False):
     policies: Sequence[str] | None  #: names of the routing policies among which is chosen
     batches: Size  #: tasks that a worker serves at once, at most; 1: no batches
     disciplines: Sequence[str] | None  #: names of the disciplines of queues among which is chosen
+    gathers: bool | None  #: whether it may close without all of its answers; None: either
 
 
 def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
@@ -200,6 +202,19 @@ def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
 
 
 @st.composite
+def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
+    """Of a stage: how many answers it waits for, how long, and what becomes of the other tasks."""
+    timeout_ns = draw(st.sampled_from([NEVER_NS, 3, 8, 20]))
+    return {
+        "wait_for": draw(st.integers(1, shards)),
+        "timeout_ns": timeout_ns,
+        "then": AT_ONCE if timeout_ns == NEVER_NS else draw(st.sampled_from([AT_ONCE, AT_ONCE, 0.0, 0.5, 1.0])),
+        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
+        "cancel_ns": draw(st.integers(1, 5)),
+    }
+
+
+@st.composite
 def stage_parts(
     draw: st.DrawFn,
     is_first: bool,
@@ -221,8 +236,11 @@ def stage_parts(
     is_batched = draw(st.sampled_from([False, False, True])) if batches is None else batches != 1
     batching = draw(batchings(batches)) if is_batched and not is_timed else {}
     order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
+    gathers = narrowed.get("gathers")
+    is_partial = draw(st.sampled_from([False, False, True])) if gathers is None else gathers
     return StageParts(
         **batching,
+        **(draw(gatherings(len(share))) if is_partial else {}),
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,
@@ -275,7 +293,7 @@ def plans(
     is_cut
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
-        Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines.
+        Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))

@@ -110,6 +110,16 @@ BATCHINGS: list[dict[str, Any] | None] = [
     {"max_size": 8, "max_wait": "100us", "max_items": 60},
     {"max_size": 2, "max_wait": "1ms", "sizes": [30, "1M"]},
 ]
+#: Ways to wait for answers, as written; most stages wait for all of them.
+GATHERS: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"gather": {"wait_for": "60%"}},
+    {"gather": {"timeout": "9ms"}, "cancel": "running"},
+    {"gather": {"wait_for": 1, "timeout": "20ms", "then": "50%"}, "cancel": {"what": "none"}},
+    {"gather": {"wait_for": "50%", "timeout": "4ms"}, "cancel": {"what": "queued", "delay": "100us"}},
+]
 #: Ways to merge, as written.
 MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
 
@@ -143,6 +153,7 @@ def stages(
     workers: Size = None,
     batches: int | None = None,
     disciplines: Sequence[str] | None = None,
+    gathers: bool = True,
 ) -> dict[str, Any]:
     """A stage as written in a file; hardware, if named, is ``leaf``.
 
@@ -164,6 +175,8 @@ def stages(
         Tasks that a worker serves at once, at most; 1: no batches.
     disciplines
         Names of the disciplines of queues among which is chosen.
+    gathers
+        Whether it may close without all of its answers.
     """
     maybe = st.none
     counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
@@ -187,6 +200,7 @@ def stages(
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
     merge: dict[str, Any] = draw(st.sampled_from(MERGES))
+    gathered: dict[str, Any] = draw(st.sampled_from(GATHERS if gathers else GATHERS[:1]))
     most = 1 if "time" in kinds or is_plugged else batches
     served = draw(_servings(most, disciplines))
     routing = draw(_routings(list(POLICIES if policies is None else policies)))
@@ -209,6 +223,7 @@ def stages(
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
             "merge": merge,
+            **gathered,
             **served,
             "routing": routing,
         }
@@ -255,7 +270,8 @@ def scenarios(
     stages
         How many, or a strategy of how many.
     **narrowed
-        As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines.
+        As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
+        gathers.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())

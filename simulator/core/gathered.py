@@ -1,0 +1,101 @@
+"""What a table of tasks shows of stages that close without all of their answers, held against the plan."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core import copy_states, rules
+from simulator.core.columns import UNFINISHED, Columns
+from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
+from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
+from simulator.core.violations import Rows, Violation, at
+
+
+class Found(NamedTuple):
+    """How a stage of a query should have closed, by its answers."""
+
+    close_ns: int  #: -1: not
+    critical: int  #: shard whose answer closed it; -1: a time-out did
+    counted: list[int]  #: shards whose answers count, in the order in which they came
+
+
+def found(plan: Plan, stage: int, enter_ns: int, answers: list[tuple[int, int]]) -> Found:
+    """Replay the answers of a query, (instant, shard) in the order in which they come."""
+    row = plan.stages[stage]
+    until_ns = enter_ns + int(row["timeout_ns"]) if times_out(plan.stages, stage) else NEVER_NS
+    counted: list[int] = []
+    for instant, shard in answers:
+        if instant > until_ns:
+            break
+        counted.append(shard)
+        if len(counted) == row["shards"] or (len(counted) == row["wait_for"] and row["then"] == AT_ONCE):
+            return Found(instant, shard, counted)
+        if len(counted) == row["wait_for"]:
+            until_ns = instant + int(patience_ns(plan.stages, stage, until_ns, instant))
+    return Found(until_ns if until_ns <= plan.end_ns else -1, -1, counted)
+
+
+def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[Violation], NDArray[np.bool_]]:
+    """Of a stage: what its closings break; and (tasks,) whether each answer came too late to count."""
+    row, queries = plan.stages[stage], plan.queries
+    enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
+    is_late = np.zeros(len(tasks.query), dtype=np.bool_)
+    expected = np.full(queries, -1), np.full(queries, -1), np.zeros(queries, dtype=np.int64)
+    covered, outcome = np.full(queries, -1.0), np.full(queries, UNFINISHED)
+    counts = np.full(queries, -1)
+    merge_ns = np.zeros(queries, dtype=np.int64)
+    answered = np.flatnonzero(tasks.answer_ns >= 0)
+    order = answered[np.lexsort((tasks.shard[answered], tasks.answer_ns[answered], tasks.query[answered]))]
+    bounds = np.searchsorted(tasks.query[order], np.arange(queries + 1))
+    for query in np.flatnonzero(enter_ns >= 0):
+        mine = order[bounds[query] : bounds[query + 1]]
+        came = list(zip(tasks.answer_ns[mine].tolist(), tasks.shard[mine].tolist(), strict=True))
+        one = found(plan, stage, int(enter_ns[query]), came)
+        if one.close_ns < 0:
+            continue
+        count = len(one.counted)
+        is_late[mine[count:]] = True
+        share = 0.0
+        for shard in one.counted:
+            share += plan.share[row["first_shard"] + shard]
+        counts[query] = count
+        expected[0][query], expected[1][query] = one.close_ns, one.critical
+        expected[2][query] = sum(instant - int(enter_ns[query]) for instant, _ in came[:count])
+        covered[query] = coverage_of(plan.stages, stage, count, share)
+        outcome[query] = outcome_of(plan.stages, stage, count)
+        merge_ns[query] = rules.merge_ns(plan.stages, stage, count)
+    where = {"query": np.arange(queries), "stage": stage}
+    broken: list[Violation] = []
+    for number, name, recorded, value in (
+        ("I49", "close_ns", close_ns, expected[0]),
+        ("I49", "critical_shard", trace.critical_shard[stage], expected[1]),
+        ("I23", "answer_sum_ns", trace.answer_sum_ns[stage], expected[2]),
+        ("I50", "coverage", trace.coverage[stage], covered),
+        ("I50", "answers", trace.answers[stage], counts),
+        ("I50", "stage_outcome", trace.stage_outcome[stage], outcome),
+    ):
+        broken += at(number, recorded != value, where, of=name, recorded=recorded, by_its_answers=value)
+    leave_ns, took_ns = trace.leave_ns[stage], trace.leave_ns[stage] - close_ns
+    wrong = took_ns < merge_ns if row["mergers"] else took_ns != merge_ns
+    broken += at("I14", (leave_ns >= 0) & wrong, where, merged_in_ns=took_ns, merge_ns=merge_ns)
+    return broken, is_late
+
+
+def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
+    """Of a stage: what is not needed is withdrawn when it says so, and nothing else is."""
+    row, gone = plan.stages[stage], tasks.withdrawn_ns >= 0
+    is_withdrawn = tasks.state == copy_states.WITHDRAWN
+    yield from at("I36", gone != is_withdrawn, tasks.place, withdrawn_ns=tasks.withdrawn_ns, state=tasks.state)
+    close_ns = trace.close_ns[stage][tasks.query]
+    due_ns = np.where(close_ns < 0, NEVER_NS, close_ns + row["cancel_ns"])
+    is_served = (tasks.finish_ns >= 0) & (tasks.finish_ns <= due_ns)
+    started = (tasks.start_ns >= 0) & (tasks.start_ns < due_ns)
+    is_due = (due_ns <= plan.end_ns) & ~is_served
+    if row["cancels"] != CANCEL_RUNNING:
+        is_due &= ~started
+    is_due &= bool(cancels(plan.stages, stage))
+    yield from at("I51", is_due != gone, tasks.place, withdrawn_ns=tasks.withdrawn_ns, due_ns=due_ns)
+    wrong = gone & (tasks.withdrawn_ns != due_ns)
+    yield from at("I51", wrong, tasks.place, withdrawn_ns=tasks.withdrawn_ns, due_ns=due_ns)

@@ -1,0 +1,74 @@
+"""When a stage closes, and what becomes of tasks that it does not wait for: the rules of gathering and cancelling.
+
+A stage closes at the ``wait_for``-th answer, or ``timeout_ns`` after it was entered with what is there; with ``then``
+it waits on after that answer, for a share of the time that is left. ``stages`` is the (stages,) STAGE array of a Plan.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
+from simulator.core.jit import formula
+from simulator.core.plan import CANCEL_NOTHING, F8, I8, NEVER_NS, Plan, Rows
+
+#: What ``then`` says where nothing is waited for after enough answers.
+AT_ONCE = -1.0
+
+
+@formula
+def is_partial(stages: Rows, stage: int) -> bool:
+    """Whether a stage may close without all of its answers."""
+    return stages[stage]["wait_for"] < stages[stage]["shards"] or stages[stage]["timeout_ns"] < NEVER_NS  # type: ignore[no-any-return]
+
+
+@formula
+def cancels(stages: Rows, stage: int) -> bool:
+    """Whether tasks whose answers are no longer needed are withdrawn."""
+    return is_partial(stages, stage) and stages[stage]["cancels"] != CANCEL_NOTHING
+
+
+@formula
+def times_out(stages: Rows, stage: int) -> bool:
+    """Whether a stage waits for a time only."""
+    return stages[stage]["timeout_ns"] < NEVER_NS  # type: ignore[no-any-return]
+
+
+@formula
+def patience_ns(stages: Rows, stage: int, deadline_ns: int, now: int) -> int:
+    """How long a stage waits on with ``then``, when enough answers are there; at least 1 ns."""
+    return max(1, int(stages[stage]["then"] * (deadline_ns - now)))
+
+
+@formula
+def outcome_of(stages: Rows, stage: int, answers: int) -> int:
+    """What a stage is that closes with so many answers: COMPLETE, PARTIAL or FAILED."""
+    if answers >= stages[stage]["wait_for"]:
+        return COMPLETE
+    return FAILED if answers == 0 else PARTIAL
+
+
+@formula
+def coverage_of(stages: Rows, stage: int, answers: int, covered: float) -> float:
+    """Share of the candidates whose answers are there: the sum of shards' shares, exactly 1 where all are."""
+    return 1.0 if answers == stages[stage]["shards"] else covered
+
+
+def may_be_partial(plan: Plan) -> bool:
+    """Whether some stage of a plan may close without all of its answers."""
+    return any(bool(is_partial(plan.stages, stage)) for stage in range(len(plan.stages)))
+
+
+def with_whole_stages(
+    plan: Plan, outcome: NDArray[np.int8], answers: I8, coverage: F8, close_ns: I8
+) -> tuple[NDArray[np.int8], I8, F8]:
+    """(stages, queries) outcome, answers and coverage of stages that have closed, with those that wait for all answers.
+
+    They are written by an engine for the others alone, and have no rows where there are none of these.
+    """
+    for stage in range(len(outcome)):
+        if not is_partial(plan.stages, stage):
+            closed = close_ns[stage] >= 0
+            outcome[stage] = np.where(closed, COMPLETE, UNFINISHED)
+            answers[stage] = np.where(closed, plan.stages[stage]["shards"], -1)
+            coverage[stage] = np.where(closed, 1.0, -1.0)
+    return outcome, answers, coverage

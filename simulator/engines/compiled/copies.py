@@ -1,0 +1,57 @@
+"""Copies of tasks under way: rows that are taken, given back, and step through the table of states.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+import numpy as np
+
+from simulator.core import copy_states
+from simulator.core.jit import passage
+from simulator.core.plan import Rows
+from simulator.engines.compiled.records import T_BATCH, T_COPY, T_QUERY, T_REPLICA, T_SHARD, T_STAGE, T_STATE, Kept
+
+
+@passage
+def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, replica: int) -> int:
+    """Row of a copy that is sent."""
+    row = clock[0]["unused"]
+    clock[0]["unused"] = copies[row]["next"]
+    clock[0]["unused_count"] -= 1
+    copies[row]["query"] = query
+    copies[row]["stage"] = stage
+    copies[row]["shard"] = shard
+    copies[row]["replica"] = replica
+    copies[row]["state"] = copy_states.SENT
+    copies[row]["next"] = -1
+    if kept.table.shape[1] > 0:
+        at = clock[0]["copies"]
+        clock[0]["copies"] += 1
+        copies[row]["table"] = at
+        kept.table[T_QUERY, at] = query
+        kept.table[T_STAGE, at] = stage
+        kept.table[T_SHARD, at] = shard
+        kept.table[T_COPY, at] = 0
+        kept.table[T_BATCH, at] = 0
+        kept.table[T_REPLICA, at] = replica
+        kept.table[T_STATE, at] = copy_states.SENT
+    return row  # type: ignore[no-any-return]
+
+
+@passage
+def free_copy(clock: Rows, copies: Rows, row: int) -> None:
+    """Give a row back: what is still on the event list for it is stale from now on."""
+    copies[row]["generation"] += 1
+    copies[row]["next"] = clock[0]["unused"]
+    clock[0]["unused"] = row
+    clock[0]["unused_count"] += 1
+
+
+@passage
+def step(copies: Rows, kept: Kept, row: int, what: int) -> None:
+    """A copy takes a step of its state table; a pair that is not in it is a bug."""
+    state = copy_states.next_state(np.int64(copies[row]["state"]), what)  # type: ignore[arg-type]
+    assert state != copy_states.FORBIDDEN, "a copy's state has this step"
+    copies[row]["state"] = state
+    if kept.table.shape[1] > 0:
+        kept.table[T_STATE, copies[row]["table"]] = state

@@ -1,0 +1,157 @@
+"""A stage that may close without all of its answers: what is waited for, when it closes, what is withdrawn then.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from simulator.core import rules
+from simulator.core.columns import FAILED
+from simulator.core.gathering import cancels, coverage_of, outcome_of, patience_ns, times_out
+from simulator.core.jit import passage
+from simulator.core.plan import NEVER_NS, Rows
+from simulator.engines.compiled import records
+from simulator.engines.compiled.copies import free_copy
+from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.recorder import count_spared, keep_close
+from simulator.engines.compiled.records import LATE, LATE_NS, LEAVE, Awaited, Given, Kept
+
+
+@passage
+def time_out(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: int, query: int, at_ns: int) -> bool:
+    """The stage of a query will close at an instant, unless it does before; whether int64 can tell when."""
+    end_ns = given.run[0]["end_ns"]
+    awaited.waits[query]["deadline_ns"] = at_ns
+    if at_ns >= NEVER_NS:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    if at_ns <= end_ns:
+        key = (query << given.run[0]["stage_bits"]) | stage
+        happen(clock, events, at_ns, rules.TIMEOUT, key, query, records.NO_COPY)
+    return True
+
+
+@passage
+def begin_waiting(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: int, query: int, now: int) -> bool:
+    """A query begins to wait for answers; whether int64 can tell until when."""
+    waits = awaited.waits
+    waits[query]["stage"] = stage
+    waits[query]["answers"] = waits[query]["total_ns"] = 0
+    waits[query]["covered"] = 0.0
+    waits[query]["first"] = waits[query]["last"] = -1
+    waits[query]["deadline_ns"] = NEVER_NS
+    until_ns = now + given.stages[stage]["timeout_ns"]
+    return not times_out(given.stages, stage) or time_out(given, clock, events, awaited, stage, query, until_ns)
+
+
+@passage
+def wait_for_copy(awaited: Awaited, query: int, row: int) -> None:
+    """Its query waits for the answer of a copy that is sent now."""
+    waits, bonds = awaited.waits, awaited.bonds
+    last = waits[query]["last"]
+    bonds[row]["sooner"], bonds[row]["later"], bonds[row]["is_called"] = last, -1, 0
+    if last >= 0:
+        bonds[last]["later"] = row
+    else:
+        waits[query]["first"] = row
+    waits[query]["last"] = row
+
+
+@passage
+def is_here(awaited: Awaited, query: int, row: int) -> None:
+    """Its query waits for this copy no longer."""
+    waits, bonds = awaited.waits, awaited.bonds
+    sooner, later = bonds[row]["sooner"], bonds[row]["later"]
+    if sooner >= 0:
+        bonds[sooner]["later"] = later
+    else:
+        waits[query]["first"] = later
+    if later >= 0:
+        bonds[later]["sooner"] = sooner
+    else:
+        waits[query]["last"] = sooner
+
+
+@passage
+def call_back(
+    given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, stage: int, query: int, now: int
+) -> bool:
+    """Withdraw what a query waits for no longer; whether int64 can tell when that is at the replicas."""
+    stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
+    at_ns = now + stages[stage]["cancel_ns"]
+    row = awaited.waits[query]["first"]
+    if row >= 0 and end_ns == NEVER_NS and at_ns >= NEVER_NS:
+        return False
+    while row >= 0 and at_ns <= end_ns:
+        key = (query << run[0]["shard_bits"]) | (stages[stage]["first_shard"] + copies[row]["shard"])
+        awaited.bonds[row]["is_called"] = 1
+        happen(clock, events, at_ns, rules.WITHDRAW, key, row, copies[row]["generation"])
+        row = awaited.bonds[row]["later"]
+    return True
+
+
+@passage
+def closed(
+    given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, query: int, now: int
+) -> bool:
+    """The stage of a query has closed with what is there; whether int64 can tell what follows."""
+    waits = awaited.waits
+    stage, answers = waits[query]["stage"], waits[query]["answers"]
+    outcome = outcome_of(given.stages, stage, answers)
+    kept.stage_outcome[stage, query] = outcome
+    kept.answers[stage, query] = answers
+    kept.coverage[stage, query] = coverage_of(given.stages, stage, answers, waits[query]["covered"])
+    if outcome == FAILED:
+        kept.outcome[query] = FAILED
+    waits[query]["stage"] = -1
+    return not cancels(given.stages, stage) or call_back(given, clock, events, copies, awaited, stage, query, now)
+
+
+@passage
+def take_answer(
+    given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, row: int, now: int
+) -> int:
+    """Count an answer, or ignore one that is late; the copy is no more afterwards.
+
+    Returns 1 where it closes its stage, 0 where not, -1 where int64 cannot tell what follows.
+    """
+    stages, waits = given.stages, awaited.waits
+    query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
+    enqueue_ns, start_ns = copies[row]["enqueue_ns"], copies[row]["start_ns"]
+    service = copies[row]["finish_ns"] - start_ns
+    if waits[query]["stage"] != stage:
+        if query >= given.run[0]["first_measured"]:
+            count_spared(kept, LATE, LATE_NS, copies[row]["replica"], awaited.bonds[row]["busy_ns"])
+        clock[0]["stale"] += awaited.bonds[row]["is_called"]
+        free_copy(clock, copies, row)
+        return 0
+    is_here(awaited, query, row)
+    free_copy(clock, copies, row)
+    enter_ns = given.arrival_ns[query] if stage == 0 else kept.instants[LEAVE, stage - 1, query]
+    waits[query]["answers"] += 1
+    waits[query]["total_ns"] = rules.add(waits[query]["total_ns"], now - enter_ns)
+    waits[query]["covered"] += given.share[stages[stage]["first_shard"] + shard]
+    answers = waits[query]["answers"]
+    if answers < stages[stage]["shards"]:
+        if answers != stages[stage]["wait_for"]:
+            return 0
+        if stages[stage]["then"] >= 0.0:
+            until_ns = now + patience_ns(stages, stage, waits[query]["deadline_ns"], now)
+            is_set = until_ns == waits[query]["deadline_ns"]
+            return 0 if is_set or time_out(given, clock, events, awaited, stage, query, until_ns) else -1
+    total = waits[query]["total_ns"]
+    keep_close(kept, stage, query, now, shard, enqueue_ns, start_ns - enqueue_ns, service, total)
+    return 1 if closed(given, kept, clock, events, copies, awaited, query, now) else -1
+
+
+@passage
+def on_timeout(
+    given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, key: int, now: int
+) -> int:
+    """A stage closes with what is there, if it waits until now: 1 where it goes on, 0 where not, -1 as above."""
+    waits, stage_bits = awaited.waits, given.run[0]["stage_bits"]
+    query, stage = key >> stage_bits, key & ((1 << stage_bits) - 1)
+    if waits[query]["stage"] != stage or waits[query]["deadline_ns"] != now:
+        return 0
+    keep_close(kept, stage, query, now, -1, -1, -1, -1, waits[query]["total_ns"])
+    if not closed(given, kept, clock, events, copies, awaited, query, now):
+        return -1
+    return 0 if waits[query]["answers"] == 0 else 1

@@ -1,0 +1,108 @@
+"""A replica is told that nobody needs a task any more.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from simulator.core import copy_states
+from simulator.core.batching import part_of
+from simulator.core.jit import passage
+from simulator.core.plan import CANCEL_RUNNING, I8, Rows
+from simulator.engines.compiled.copies import free_copy, step
+from simulator.engines.compiled.on_enqueue import start_soon
+from simulator.engines.compiled.on_start import is_inside
+from simulator.engines.compiled.queue import leave
+from simulator.engines.compiled.recorder import count_busy, count_part, count_spared, uncount_part
+from simulator.engines.compiled.records import (
+    ACROSS,
+    NO_TIME,
+    STOPPED,
+    STOPPED_NS,
+    T_WITHDRAWN,
+    WITHDRAWN,
+    Awaited,
+    Given,
+    Kept,
+)
+
+
+@passage
+def stop(
+    given: Given, kept: Kept, clock: Rows, copies: Rows, bonds: Rows, replicas: Rows, serving: I8, head: int, now: int
+) -> None:
+    """Nobody needs any task of a batch that is served: its worker is free."""
+    stages, run, at, stage = given.stages, given.run, copies[head]["replica"], copies[head]["stage"]
+    first = given.modes[stage]["first_worker"]
+    first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
+    serving[first + copies[head]["worker"]] = -1
+    replicas[at]["free"] += 1
+    start_ns, finish_ns = copies[head]["start_ns"], bonds[head]["finish_ns"]
+    if is_inside(given, copies, head, finish_ns):  # it would have been counted at its finish
+        count_part(kept.counters, run, at, start_ns, now)
+    else:
+        uncount_part(kept.counters, run, at, now, finish_ns)
+    if finish_ns <= run[0]["end_ns"]:
+        clock[0]["stale"] += 1
+    count, row = 0, head
+    while row >= 0:
+        count += 1
+        row = copies[row]["next"]
+    row = head
+    while row >= 0:
+        after = copies[row]["next"]
+        if copies[row]["query"] >= run[0]["first_measured"]:
+            busy_ns = part_of(now - start_ns, count, row == head)
+            count_busy(kept.counters, ACROSS, at, busy_ns)
+            count_spared(kept, STOPPED, STOPPED_NS, at, busy_ns)
+        free_copy(clock, copies, row)
+        row = after
+
+
+@passage
+def withdraw(copies: Rows, kept: Kept, outstanding: I8, row: int, now: int) -> None:
+    """A copy is withdrawn."""
+    step(copies, kept, row, copy_states.WITHDRAWAL)
+    outstanding[copies[row]["counter"]] -= copies[row]["load"]
+    if kept.table.shape[1] > 0:
+        kept.table[T_WITHDRAWN, copies[row]["table"]] = now
+
+
+@passage
+def on_withdraw(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    ranks: Rows,
+    awaited: Awaited,
+    replicas: Rows,
+    serving: I8,
+    outstanding: I8,
+    row: int,
+    now: int,
+) -> None:
+    """A task that has not started never does; one that runs is stopped with the last of its batch, if it is to be."""
+    stages, bonds, state = given.stages, awaited.bonds, copies[row]["state"]
+    at, stage = copies[row]["replica"], copies[row]["stage"]
+    bonds[row]["is_called"] = 0
+    if state == copy_states.RUNNING:
+        if stages[stage]["cancels"] != CANCEL_RUNNING:
+            return
+        withdraw(copies, kept, outstanding, row, now)
+        first = given.modes[stage]["first_worker"]
+        first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
+        head = serving[first + copies[row]["worker"]]
+        bonds[head]["needed"] -= 1
+        if bonds[head]["needed"] == 0:
+            stop(given, kept, clock, copies, bonds, replicas, serving, head, now)
+            start_soon(clock, events, replicas, at, now)
+    elif state == copy_states.SENT or state == copy_states.QUEUED:
+        if state == copy_states.QUEUED:
+            leave(stages, copies, ranks, bonds, replicas, at, row)
+        elif copies[row]["enqueue_ns"] <= given.run[0]["end_ns"]:
+            clock[0]["stale"] += 1
+        withdraw(copies, kept, outstanding, row, now)
+        if copies[row]["query"] >= given.run[0]["first_measured"]:
+            count_spared(kept, WITHDRAWN, NO_TIME, at, 0)
+        free_copy(clock, copies, row)

@@ -1,0 +1,141 @@
+"""What a query waits for in a stage: a copy of a task a shard, all of whose answers count, or only some."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from simulator.core import copy_states
+from simulator.core.columns import COMPLETE
+from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
+from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.rules import TIMEOUT, WITHDRAW
+from simulator.engines.reference.clock import At, Clock, Handover
+
+#: What a copy may do, by state and step.
+TRANSITIONS = copy_states.TRANSITIONS
+
+
+class Place(Protocol):
+    """Where a copy is sent: a replica."""
+
+    index: int
+
+    def withdraw(self, at: At) -> None:
+        """Nobody needs a copy any more."""
+
+
+class Gather:
+    """The answers of one query in one stage, while they come in."""
+
+    __slots__ = ("answer_sum_ns", "answers", "closed", "enter_ns", "missing", "query", "stage")
+
+    is_open = True  #: whether answers still count
+    outcome, coverage = COMPLETE, 1.0  #: when it has closed
+
+    def __init__(self, clock: Clock, plan: Plan, stage: int, query: int) -> None:
+        self.stage = stage
+        self.query = query
+        self.enter_ns = clock.now
+        self.missing = self.answers = int(plan.stages[stage]["shards"])
+        self.answer_sum_ns = 0
+        self.closed = Handover(clock)
+
+    def take(self, copy: Copy, now: int) -> bool:
+        """An answer is there; whether the stage closes with it."""
+        self.answer_sum_ns += now - self.enter_ns
+        self.missing -= 1
+        return self.missing == 0
+
+
+class PartialGather(Gather):
+    """Of a stage that may close without all of its answers."""
+
+    def __init__(self, clock: Clock, plan: Plan, stage: int, query: int) -> None:
+        super().__init__(clock, plan, stage, query)
+        self.clock = clock
+        self.plan = plan
+        self.awaited: dict[int, Copy] = {}  # by shard, in the order of sending
+        self.answers = 0
+        self.covered = 0.0
+        self.deadline_ns = NEVER_NS
+        self.on_timeout: Any = None  #: what is called where it closes without an answer
+        if times_out(plan.stages, stage):
+            self.time_out(clock.now + int(plan.stages[stage]["timeout_ns"]))
+
+    def time_out(self, at_ns: int) -> None:
+        """The stage will close at an instant, unless it does before."""
+        self.deadline_ns = at_ns
+        At(self.clock, at_ns, TIMEOUT, (self.query << self.plan.stage_bits) | self.stage, self.end)
+
+    def end(self, at: At) -> None:
+        """Close with what is there, if it is waited until now."""
+        if self.is_open and self.deadline_ns == self.clock.now:
+            self.close()
+            self.on_timeout(self)
+
+    def take(self, copy: Copy, now: int) -> bool:
+        """An answer is there, and the stage is open; whether it closes with it."""
+        stages, stage = self.plan.stages, self.stage
+        del self.awaited[copy.shard]
+        self.answers += 1
+        self.answer_sum_ns += now - self.enter_ns
+        self.covered += self.plan.share[stages[stage]["first_shard"] + copy.shard]
+        if self.awaited:
+            if self.answers != stages[stage]["wait_for"]:
+                return False
+            if stages[stage]["then"] != AT_ONCE:
+                until_ns = now + int(patience_ns(stages, stage, self.deadline_ns, now))
+                if until_ns != self.deadline_ns:
+                    self.time_out(until_ns)
+                return False
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """It has closed with what is there: the rest is withdrawn, if the stage says so."""
+        stages, stage, plan = self.plan.stages, self.stage, self.plan
+        self.is_open = False
+        self.outcome = int(outcome_of(stages, stage, self.answers))
+        self.coverage = float(coverage_of(stages, stage, self.answers, self.covered))
+        if cancels(stages, stage):
+            at_ns = self.clock.now + int(stages[stage]["cancel_ns"])
+            for shard, copy in self.awaited.items():
+                key = (self.query << plan.shard_bits) | int(stages[stage]["first_shard"] + shard)
+                At(self.clock, at_ns, WITHDRAW, key, copy.replica.withdraw, copy)
+
+
+class Copy:
+    """One query's work at one shard, sent to one replica."""
+
+    __slots__ = (
+        *("alone_ns", "answer_ns", "batch", "busy_ns", "counter", "enqueue_ns", "finish_ns", "gather", "items", "load"),
+        *("replica", "shard", "start_ns", "state", "withdrawn_ns", "worker"),
+    )
+
+    def __init__(self, gather: Gather, shard: int, replica: Place, alone_ns: float, items: float) -> None:
+        self.gather = gather
+        self.shard = shard
+        self.replica = replica
+        self.alone_ns = alone_ns
+        self.items = items
+        self.batch = 0  # tasks that are served together
+        self.state = copy_states.SENT
+        self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
+        self.withdrawn_ns = -1
+        self.busy_ns: int  # its part of the busy time of its batch
+        self.counter: int  # where and how much it is outstanding, if the routing looks at that
+        self.load: int
+
+    def step(self, what: int) -> None:
+        """Take a step of the table; a pair that is not in it is a bug."""
+        self.state = TRANSITIONS[self.state, what]
+
+    def times(self) -> tuple[int, int, int]:
+        """Of a finished one: its enqueue, waiting and service time."""
+        return self.enqueue_ns, self.start_ns - self.enqueue_ns, self.finish_ns - self.start_ns
+
+    def row(self) -> tuple[int, ...]:
+        """Its row in the table of tasks: of the first copy."""
+        whose = (self.gather.query, self.gather.stage, self.shard, 0, self.batch, self.replica.index)
+        instants = (self.enqueue_ns, self.start_ns, self.finish_ns, self.answer_ns, self.withdrawn_ns)
+        return *whose, self.worker, *instants, self.state

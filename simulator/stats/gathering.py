@@ -1,0 +1,85 @@
+"""What came of stages that do not wait for all of their answers: coverage, partial answers, work that served nobody."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.columns import FAILED, PARTIAL
+from simulator.core.plan import F8
+from simulator.core.stage_view import StageView
+from simulator.core.trace import Trace
+from simulator.documents import parts, run
+from simulator.stats.means import Interval, ratio_interval
+from simulator.stats.quantiles import Series, Share
+from simulator.stats.share import Layout
+
+
+def covered(trace: Trace, stage: int | None) -> tuple[float, int]:
+    """Sum of coverage over measured queries that are over in a stage, or whole ones (None), and how many these are.
+
+    Coverage of a query is the product over its stages; of one that has failed it is 0.
+    """
+    first = trace.first_measured
+    if stage is not None:
+        coverage = trace.coverage[stage, first:] if len(trace.coverage) else np.ones(trace.measured)
+        closed = trace.close_ns[stage, first:] >= 0
+        return float(coverage[closed].sum()), int(np.count_nonzero(closed))
+    answered, failed = trace.is_answered(slice(first, None)), trace.outcome[first:] == FAILED
+    ended = int(np.count_nonzero(answered | failed))
+    if not len(trace.coverage):
+        return float(np.count_nonzero(answered)), ended
+    return float(trace.coverage[:, first:].prod(axis=0)[answered].sum()), ended
+
+
+def coverage_of(sums: Sequence[tuple[float, int]]) -> Interval:
+    """Mean coverage, of what ``covered`` says of each replication."""
+    total, count = zip(*sums, strict=True)
+    return ratio_interval(total, count).within_0_and_1()
+
+
+def is_partial(trace: Trace) -> NDArray[np.bool_]:
+    """(measured,) whether the answer of a query is partial."""
+    return np.asarray(trace.outcome[trace.first_measured :] == PARTIAL)
+
+
+def partial_ratio(partial: Sequence[NDArray[np.bool_]], layout: Layout) -> Share:
+    """Share of measured queries whose answer is partial; ``partial``: of each replication."""
+    return Series(np.concatenate(partial).astype(np.float64), layout).share(0.5, inclusive=True)
+
+
+def whole(traces: Sequence[Trace], layout: Layout) -> run.Gathered | None:
+    """What is said of whole queries; None where every stage waits for all of its answers."""
+    if not len(traces[0].coverage):
+        return None
+    return {
+        "coverage": coverage_of([covered(trace, None) for trace in traces]).to_dict(),
+        "partial_ratio": partial_ratio([is_partial(trace) for trace in traces], layout).to_dict(),
+    }
+
+
+def of_stage(traces: Sequence[Trace], stage: StageView) -> run.Gathering | None:
+    """What is said of a stage; None where it waits for all of its answers."""
+    if not stage.is_partial:
+        return None
+    outcomes = [trace.stage_outcome[stage.index, trace.first_measured :] for trace in traces]
+    entered = [int(np.count_nonzero(trace.candidates[stage.index, trace.first_measured :] >= 0)) for trace in traces]
+    sent = np.array(entered) * stage.shards
+
+    def per(counts: Any, of: Any) -> parts.Interval:
+        return ratio_interval(counts, of).within_0_and_1().to_dict()
+
+    def counted(name: str) -> F8:
+        return np.array([getattr(trace, name)[stage.replica_slice].sum(dtype=np.float64) for trace in traces])
+
+    said: run.Gathering = {
+        "coverage": coverage_of([covered(trace, stage.index) for trace in traces]).to_dict(),
+        "partial_ratio": per([np.count_nonzero(outcome == PARTIAL) for outcome in outcomes], entered),
+        "failed_ratio": per([np.count_nonzero(outcome == FAILED) for outcome in outcomes], entered),
+        "late_ratio": per(counted("late"), sent),
+        "withdrawn_ratio": per(counted("withdrawn"), sent),
+        "stopped_ratio": per(counted("stopped"), sent),
+        "wasted_ratio": per(counted("wasted_ns"), counted("busy_ns")),
+    }
+    return said

@@ -1,0 +1,34 @@
+"""Queries per second: offered, completed, and good by the first objective on latency."""
+
+from collections.abc import Sequence
+
+from simulator.core.plan import F8
+from simulator.stats.figures import S_PER_NS
+from simulator.stats.means import NOTHING, Interval, mean_interval, ratio_interval
+from simulator.stats.share import Layout
+from simulator.stats.verdicts import Objective
+from simulator.stats.window import Within
+
+
+def first_on_latency(objectives: Sequence[Objective]) -> Objective | None:
+    """The first objective on the latency of whole queries, within which output is good."""
+    on = ("quantile", "share_within", "mean", "max")
+    return next((one for one in objectives if one.stage is None and one.measure in on), None)
+
+
+def within_ns(within: Objective | None) -> Within | None:
+    """What good output is within, by the objective on it."""
+    return None if within is None else (round(within.bound / S_PER_NS), within.measure == "share_within")
+
+
+def rates(layout: Layout, windows_s: F8, completed: F8, good: F8) -> tuple[Interval, Interval, Interval]:
+    """Offered, completed and good queries per second: what is counted inside the window, over its length.
+
+    ``windows_s``: (replications,) seconds. ``completed``, ``good``: (blocks,) counts, of equal parts of each window.
+    """
+    if windows_s.sum() <= 0:
+        return NOTHING, NOTHING, NOTHING
+    offered = ratio_interval(layout.sizes, windows_s)
+    lengths_s = layout.in_blocks(windows_s)
+    done, well = (mean_interval(counts, lengths_s, layout).at_least_0() for counts in (completed, good))
+    return offered, done, well
