@@ -195,11 +195,22 @@ def test_validate_show_schema_estimate(shardsim, small):
 
 def test_help_names_every_command(shardsim):
     code, out, _ = shardsim("--help")
-    assert code == 0
+    assert code == 0 and "Example:" in out and len(out.splitlines()) <= 56
     for command in COMMANDS:
         assert command in out
         assert shardsim(command, "--help")[0] == 0
     assert shardsim("--version")[1].startswith("shardsim 0.")
+
+
+def test_docs_says_where_the_site_is_or_how_it_is_made(shardsim, monkeypatch, tmp_path):
+    monkeypatch.setattr("simulator.cli.docs.files", lambda _: tmp_path)
+    code, _, err = shardsim("docs")
+    assert code == 2 and "'make docs' builds it" in err
+    page = tmp_path / "site" / "index.html"
+    page.parent.mkdir()
+    page.touch()
+    for args in (["docs"], ["docs", "--where"]):
+        assert shardsim(*args) == (0, f"{page}\n", "")
 
 
 HELP = """

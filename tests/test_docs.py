@@ -54,9 +54,11 @@ def same(shown: str, printed: str) -> bool:
     return re.fullmatch(pattern, printed) is not None
 
 
-def cut(printed: str, most: int = MOST, last: int = 0) -> str:
-    """An output of which a page shows the beginning, and the last lines."""
-    lines = printed.splitlines()
+def cut(printed: str, shown: str, most: int = MOST, last: int = 0) -> str:
+    """An output of which a page shows the beginning, and the last lines; all of it where nothing was left out."""
+    before, is_cut, after = shown.partition(f"{LEFT_OUT}\n")
+    lines, last = printed.splitlines(), max(last, len(after.splitlines()))
+    most = max(most, len(before.splitlines())) if before and not is_cut else most + len(after.splitlines())
     return "\n".join(
         lines if len(lines) <= most else [*lines[: most - 1 - last], LEFT_OUT, *lines[len(lines) - last :]]
     )
@@ -79,7 +81,7 @@ def test_a_page_prints_what_it_shows(page, tmp_path, monkeypatch, request, shard
             if not same(shown, printed):
                 assert request.config.getoption("--regenerate"), printed
                 most, last = 15 if page.stem == "README" else MOST, 5 if "echo" in command else 0
-                new = f"{command}\n{cut(printed, most, last)}".rstrip("\n")
+                new = f"{command}\n{cut(printed, shown, most, last)}".rstrip("\n")
                 written = written.replace(f"```console\n{block}```\n", f"```console\n{new}\n```\n", 1)
         elif named and named[1].startswith("scenarios/"):
             assert scenario_from_text(block).resolved() == without_words(load_scenario(ROOT / named[1]))
@@ -118,23 +120,31 @@ def test_every_command_key_field_and_code_has_its_entry(generated):
     from simulator.scenario.keys.explained import all_parts
 
     text = {name: (generated.REFERENCE / name).read_text() for name in generated.pages()}
-    assert all(f"# shardsim {command}\n" in text[f"commands/{command}.md"] for command in COMMANDS)
-    keys = "".join(page for name, page in text.items() if name.startswith("scenario/"))
-    assert all(f"### `{key.asked}`\n" in keys for part in all_parts() for key in part.keys)
-    assert all(f"| `{code}` |" in text["exit_codes.md"] for code in EXIT_CODES)
+
+    def entries(pattern: str, folder: str) -> set[str]:
+        pages = "".join(page for name, page in text.items() if name.startswith(folder))
+        return set(re.findall(pattern, pages, re.MULTILINE))
+
+    assert entries(r"^# shardsim (.+)$", "commands/") == set(COMMANDS)
+    assert entries(r"^### `(.+)`$", "scenario/") == {key.asked for part in all_parts() for key in part.keys}
+    assert entries(r"^\| `(\d+)` \|", "exit_codes.md") == set(map(str, EXIT_CODES))
     for document in schemas.DOCUMENTS:
         schema = schemas.document_schema(document)
-        for body in (schema, *schema.get("$defs", {}).values()):
-            assert all(f"| `{field}` |" in text[f"documents/{document}.md"] for field in body.get("properties", {}))
+        bodies = (schema, *schema.get("$defs", {}).values())
+        fields = {field for body in bodies for field in body.get("properties", {})}
+        named = {field for field in entries(r"^\| `(.+?)` \|", f"documents/{document}.md") if field[0] != "/"}
+        assert named == fields
         assert "|  |\n" not in text[f"documents/{document}.md"], "a field of which nothing is said"
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: str(page.relative_to(ROOT))
+    "page",
+    [*sorted(ROOT.glob("*.md")), ROOT / "tests" / "README.md", *sorted(DOCS.rglob("*.md"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_no_line_of_a_page_is_too_long_to_read(page):
     text = re.sub(r"^```.*?^```\n", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    long = [line for line in text.splitlines() if len(line) > 200 and not line.startswith(("|", "    |"))]
+    long = [line for line in text.splitlines() if len(line) > 200 and not line.lstrip().startswith("|")]
     assert not long
 
 

@@ -32,6 +32,9 @@ COMMANDS = {
     "verify": "Hold this version against known answers: is it to be trusted?",
 }
 
+#: Two lines to copy, as one.
+EXAMPLE = "shardsim init && shardsim run paper_funnel.yaml"
+
 
 class LazyGroup(click.Group):
     """Commands by name, each imported when it is called."""
@@ -64,6 +67,11 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """An example, which works anywhere."""
+        with formatter.section("Example"):
+            formatter.write(f"{'':{formatter.current_indent}}{EXAMPLE}\n")
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
