@@ -20,8 +20,9 @@ from simulator.planning.capacities import capacities
 from simulator.planning.capacity import capacity
 from simulator.planning.probe import Effort, Prober
 from simulator.planning.search import Probes
+from simulator.report import frame
 from simulator.report.capacity import capacity_table
-from simulator.report.capacity_figure import said
+from simulator.report.capacity_figure import capacity_figure, said
 from simulator.running.execution import Execution
 from simulator.running.replications import Batch, whole_trace
 from simulator.stats import readings
@@ -395,6 +396,16 @@ UNKNOWN = {"value": None, "low": None, "high": None}
 )
 def test_the_title_of_the_figure_tells_the_verdict(verdict, per_s, title):
     assert said({"verdict": verdict, "capacity_per_s": per_s, "reason": "why"}) == title
+
+
+def test_no_figure_is_beyond_what_there_can_be():
+    """An axis of utilisations ends at 100 %; a long objective stands in two lines, its measure whole."""
+    document = capacity(system(["stage.server.hottest < 90%"]), tolerance=0.3).to_dict()
+    slo, stage = "stage.server.hottest < 90%", "a_stage_whose_name_is_rather_long"
+    long = json.loads(json.dumps(document).replace(slo, slo.replace("server", stage)))
+    [axes] = capacity_figure(long, frame.ITSELF).axes
+    assert 0.9 < axes.get_ylim()[1] <= 1.05
+    assert axes.get_ylabel() == f"stage.{stage}\n.hottest < 90%"
 
 
 def test_a_budget_of_queries_is_kept_and_what_is_known_is_answered():

@@ -92,8 +92,24 @@ with frame.own_style():
     figure = frame.new(2, 2, "a_b & 5 %")
     figure.add_subplot().plot([1, 2])
     print(hashlib.sha256(frame.saved(figure)).hexdigest())
-import sys
+import os, sys
 assert "matplotlib.pyplot" not in sys.modules
+if "MPLBACKEND" not in os.environ:
+    sys.exit()
+import simulator
+from simulator.report import answers
+mm1 = simulator.load_scenario("scenarios/mm1.yaml").with_run(queries=500, replications=4)
+drawn = {
+    "run": simulator.simulate(mm1),
+    "load": simulator.portrait(mm1),
+    "capacity": simulator.capacity(mm1, slos=["p50 < 5s"], tolerance=0.3),
+    "sensitivity": simulator.sensitivity(mm1, tail_only=True),
+    "size": simulator.size(mm1, search={"stages.server.replicas": [1, 2]}, slos=["p90 < 20s"]),
+    "sweep": simulator.sweep(mm1, {"load.rate": ["0.4/s", "0.5/s"]}),
+}
+assert set(drawn) == set(answers.FIGURES)
+for kind, answer in drawn.items():
+    frame.saved(answer.plot())  # in the user's style: what was made in ours stays so
 """
     plain = {key: value for key, value in os.environ.items() if key not in ("MPLBACKEND", "MATPLOTLIBRC")}
     theirs = {**plain, "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": str(rc)}

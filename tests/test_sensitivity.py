@@ -18,6 +18,8 @@ from simulator.planning.grid import varied
 from simulator.planning.knobs import Knob, knobs_of
 from simulator.planning.sensitivity import _of_workers, sensitivity
 from simulator.planning.sensitivity_result import word
+from simulator.report import frame
+from simulator.report.sensitivity_figure import sensitivity_figure
 from simulator.stats.means import Interval
 
 LINEAR = {"kind": "linear", "per_item": "50us"}
@@ -33,6 +35,18 @@ def mm1(**more):
 
 def effects_of(found):
     return {effect.knob.name: effect for effect in found.effects}
+
+
+def test_a_figure_says_where_there_is_no_figure():
+    """A bar of no height is a change of nothing; what has no figure is not drawn as that. Each colour is named."""
+    found = sensitivity(mm1(run={"queries": 500, "replications": 4}), tail_only=True).to_dict()
+    first, *others = found["knobs"]
+    first[f"{found['percentile']}_change"] = None
+    figure = sensitivity_figure(found, frame.ITSELF)
+    [axes] = figure.axes
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [("no figure", (0, len(others)))]
+    assert len(axes.patches) == len(others)
+    assert all(color in axes.get_xlabel() for color in ("blue", "orange", "grey"))
 
 
 def test_changes_of_a_queue_are_the_exact_ones():

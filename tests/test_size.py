@@ -20,6 +20,7 @@ from simulator.planning.judge import Search, is_beyond, is_within, look
 from simulator.planning.sizing import size
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, conditions_of
 from simulator.report.size import size_table
+from simulator.report.size_figure import said as title_of
 from simulator.report.size_figure import size_figure
 from simulator.running.execution import Execution
 from simulator.stats.readings import Reading
@@ -509,6 +510,24 @@ def test_answers_are_scenarios_that_run(shardsim, tmp_path):
     again, _, err = shardsim(*ARGS, "-o", str(folder))
     assert again == 2
     assert "not an empty directory" in err
+
+
+def test_the_title_of_the_figure_tells_the_verdict():
+    """As the table does: the least, whether it is sure, that there is none, or that it is not known."""
+    answer = {"cost": 3.0, "machines": 3, "stages": []}
+    usual = {"answers": [answer], "unit": "machines", "minimise": "machines", "fleets": 9, "simulated": 4}
+    usual |= {"cheaper": [], "interrupted": False, "verdict": "found", "headroom": 0.1, "survive": 0}
+    untold = {"answers": [], "verdict": "inconclusive"}
+    for changed, title in (
+        ({}, "3 machines is the least of 9 fleets"),
+        ({"cheaper": [{"reason": "inconclusive"}]}, "3 machines is the least that is known of 9 fleets"),
+        ({"answers": [], "verdict": "unreachable"}, "none of the 9 fleets meets every objective"),
+        (untold, "none of the 9 fleets meets every objective, but some could not be told"),
+        ({**untold, "interrupted": True}, "interrupted before a fleet was found"),
+    ):
+        first, second = title_of({**usual, **changed}).split("\n")
+        assert (first, second) == (title, "4 of 9 fleets simulated; objectives are to hold also with 10 % headroom")
+    assert "\ninterrupted; 4 of 9" in title_of({**usual, "interrupted": True})
 
 
 def test_json_and_a_figure(shardsim, tmp_path):

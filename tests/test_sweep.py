@@ -375,6 +375,30 @@ def test_a_figure_marks_what_has_no_figure(tiny):
     assert bar.get_yticks().size
 
 
+@pytest.mark.parametrize(("loads", "is_shown"), [(("5/s", "60/s"), False), (("5/s", "80/s"), True)])
+def test_saturation_is_in_the_figure_where_its_label_says_so(tiny, loads, is_shown):
+    """It is 100/s here."""
+    found = sweep(load_scenario(tiny), {"load.rate": loads}, percentiles=[50]).to_dict()
+    [axes] = sweep_drawn(found)["hockey_stick"].axes
+    dotted = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+    assert set(dotted) == {100.0}
+    assert (dotted[0] < axes.get_xlim()[1], "dotted" in axes.get_xlabel()) == (is_shown, is_shown)
+
+
+def test_colours_of_a_map_have_ticks_that_differ(tiny):
+    found = sweep(load_scenario(tiny), {"load.rate": ["5/s", "6/s"], "stages.a.shards": [1, 2]}, percentiles=[50])
+    document = found.to_dict()
+    for row in document["points"]:
+        row["latency_p90_s"] = 0.371  # all alike
+    [_, bar] = sweep_drawn(document)["heat_map"].axes
+    bar.figure.draw_without_rendering()
+    low, high = bar.get_ylim()
+    told = [
+        text.get_text() for text, at in zip(bar.get_yticklabels(), bar.get_yticks(), strict=True) if low <= at <= high
+    ]
+    assert len(told) == len(set(told)) > 1
+
+
 def test_a_sweep_that_is_killed_three_times_is_the_same_sweep(tiny, tmp_path, table):
     """Killed with its workers, wherever it happens to be; between two kills it may be anywhere in a point."""
     folder = tmp_path / "out"

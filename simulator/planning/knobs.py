@@ -57,7 +57,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         if stage.get(key):
             less = _scaled_law(stage[key], 1 - CHANGE)
             if less is not None:
-                said = f"x {1 - CHANGE:g}" if isinstance(less, Mapping) else f"{stage[key]:,} -> {less}"
+                said = f"x {1 - CHANGE:g}" if isinstance(less, Mapping) else f"{stage[key]:,} -> {_grouped(less)}"
                 yield Knob(f"{name}: {key}", said, ((f"{path}.{key}", _text(less)),))
     sets, change = _cheaper(f"{path}.model", stage["model"])
     if sets:
@@ -83,6 +83,11 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         sets = tuple((where, _text(value)) for where, value in parts if value is not None)
         if sets:
             yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
+
+
+def _grouped(less: Any) -> str:
+    """A number as the one before it is said: by thousands, if it is whole."""
+    return f"{int(less):,}" if str(less).isdecimal() else f"{less}"
 
 
 def _of_batches(name: str, path: str, batching: Mapping[str, Any]) -> Iterator[Knob]:

@@ -12,6 +12,8 @@ from simulator.report.text import ratio
 
 #: Letters of a line of what is said above.
 MOST_LETTERS = 100
+#: Letters beside a panel in one line; what is longer has its measure below the stage.
+MOST_OF_LABEL = 34
 #: Panels, at most: of the objectives that come first, and of the one that binds.
 MOST_PANELS = 4
 #: What is drawn lies between these parts of the bound.
@@ -97,6 +99,7 @@ def _panel(axes: Any, document: capacity.Figures, slo: str) -> None:
         figures = [row["figure"] / bound for row in points if row["figure"] is not None]
         least, most = min([0.5, *figures]), min(MOST, 1.25 * max([1.25, *figures])) * bound
         if is_ratio:
+            most = min(most, 1.03)  # nobody is busier than always
             axes.set_ylim(-0.03 * most, most)
         else:
             axes.set_yscale("log")
@@ -106,7 +109,10 @@ def _panel(axes: Any, document: capacity.Figures, slo: str) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: ratio(value))
     else:
         frame.logarithmic(axes.yaxis, format_duration)
-    axes.set_ylabel(f"{slo} (share failed)" if measure == "availability" else slo, fontsize=frame.TEXT)
+    label = f"{slo} (share failed)" if measure == "availability" else slo
+    if len(label) > MOST_OF_LABEL:
+        label = label.replace(f".{measure}", f"\n.{measure}", 1)
+    axes.set_ylabel(label, fontsize=frame.TEXT)
 
 
 def _loads(axes: Any, document: capacity.Figures) -> None:

@@ -1,6 +1,6 @@
 """How a table is laid out in the columns that there are: as it is, else wrapped, else below itself, else row by row.
 
-The first column names its row: it is never left out and never cut.
+The first column names its row, or the first few do where rows share it: they are never left out and never cut.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class Grid:
 
         return [max(map(cell_len, column)) for column in zip(self.columns, *self.rows, strict=True)]
 
+    @cached_property
+    def keys(self) -> int:
+        """How many of the first columns tell the rows apart: one, unless rows share what stands there."""
+        for keys in range(1, self.left):
+            if len({tuple(row[:keys]) for row in self.rows}) == len(self.rows):
+                return keys
+        return max(1, self.left)
+
     @property
     def width(self) -> int:
         """Letters of a line."""
@@ -68,11 +76,11 @@ def laid_out(grid: Grid, width: int | None) -> list[Any]:
     wrapped = _wrapped(grid, width)
     if wrapped is not None:
         return [drawn(grid, wrapped)]
-    for keys in dict.fromkeys((grid.left, 1)):
+    for keys in dict.fromkeys((grid.left, grid.keys)):
         pages = _pages(grid, keys, width)
         if pages:
             return [part for page in pages for part in ("", drawn(page, page.widths))][1:]
-    return list(_records(grid))
+    return list(_records(grid, width))
 
 
 def drawn(grid: Grid, widths: Sequence[int]) -> Table:
@@ -109,7 +117,7 @@ def _wrapped(grid: Grid, width: int) -> list[int] | None:
 def _pages(grid: Grid, keys: int, width: int) -> list[Grid]:
     """Tables below each other, each with the first ``keys`` columns; none if some column does not fit beside them."""
     first = list(range(keys))
-    if grid.only(first).width > width // 2:
+    if grid.only(first).width > (width // 2 if keys == 1 else 3 * width // 5):
         return []
     pages: list[list[int]] = []
     for group in grid.groups(keys):
@@ -122,15 +130,29 @@ def _pages(grid: Grid, keys: int, width: int) -> list[Grid]:
     return [grid.only([*first, *page]) for page in pages]
 
 
-def _records(grid: Grid) -> Iterator[str]:
-    """A row as lines: what it is of, and below it each figure by its heading."""
+def _records(grid: Grid, width: int) -> Iterator[str]:
+    """A row as lines: what it is of, and below it each figure by its heading, as many in a line as it holds."""
+    from rich.cells import cell_len
+
     for number, row in enumerate(grid.rows):
         if number:
             yield ""
-        yield f"{grid.columns[0]}: {row[0]}" if grid.columns[0] else row[0]
-        for group in grid.groups(1):
-            first, *others = [(grid.columns[place], row[place]) for place in group]
-            cells = [f"{first[0]}: {first[1]}" if first[0] else first[1]] if first[1] else []
-            cells += [f"{heading} {cell}".lstrip() for heading, cell in others if cell]
-            if cells:
-                yield f"  {', '.join(cells)}"
+        yield ", ".join(_told(grid, row, [place]) for place in range(grid.keys))
+        told = [_told(grid, row, group) for group in grid.groups(grid.keys)]
+        line = ""
+        for cells in filter(None, told):  # a line that does not fit even alone is wrapped where it is printed
+            longer = f"{line}; {cells}" if line else f"  {cells}"
+            if line and cell_len(longer) > width:
+                yield line
+                longer = f"  {cells}"
+            line = longer
+        if line:
+            yield line
+
+
+def _told(grid: Grid, row: Sequence[str], group: Sequence[int]) -> str:
+    """Figures of a row that belong together, by their headings; nothing where there are none."""
+    first, *others = [(grid.columns[place], row[place]) for place in group]
+    cells = [f"{first[0]}: {first[1]}" if first[0] else first[1]] if first[1] else []
+    cells += [f"{heading} {cell}".lstrip() for heading, cell in others if cell]
+    return ", ".join(cells)

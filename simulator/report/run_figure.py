@@ -46,7 +46,8 @@ def _distribution(axes: Any, result: Result) -> None:
     series = result.summary.pool.latency(None)
     known = series.values[series.finite]
     least, most = float(known.min(initial=np.inf)), float(known.max(initial=0.0))
-    axes.set_title(f"latency of {series.layout.queries:,} queries", fontsize=frame.TEXT, loc="left")
+    queries = f"{series.layout.queries:,} queries: {result.summary.verdict}"
+    axes.set_title(f"latency of {queries}", fontsize=frame.TEXT, loc="left")
     axes.set_ylabel("share that is later", fontsize=frame.TEXT)
     axes.set_xlabel("latency", fontsize=frame.TEXT)
     frame.around(axes)

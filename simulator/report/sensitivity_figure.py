@@ -29,9 +29,11 @@ def sensitivity_figure(document: sensitivity.Sensitivity, format_: str = "png") 
 
 
 def _bars(axis: Any, changes: list[parts.Interval | None], better: int) -> None:
-    """A bar a knob, in percent, with its interval; grey where no difference was seen."""
+    """A bar a knob, in percent, with its interval; grey where no difference was seen, words where there is none."""
     for place, change in enumerate(changes):
         if change is None or change["value"] is None:
+            beside = {"textcoords": "offset points", "va": "center", "fontsize": frame.SMALL, "color": "0.4"}
+            axis.annotate("no figure", (0, place), (4, 0), **beside)
             continue
         value, low, high = change["value"], change["low"], change["high"]
         color = "0.75"
@@ -41,6 +43,6 @@ def _bars(axis: Any, changes: list[parts.Interval | None], better: int) -> None:
         if low is not None and high is not None:
             axis.plot([100 * low, 100 * high], [place, place], color="0.2", lw=1.2, solid_capstyle="butt")
     axis.axvline(0, color="0.3", lw=0.8)
-    axis.set_xlabel("percent (blue: better, grey: no difference seen)", fontsize=frame.TEXT)
+    axis.set_xlabel("percent (blue: better, orange: worse, grey: no difference seen)", fontsize=frame.TEXT)
     frame.around(axis, without=("top", "right", "left"))
     axis.tick_params(axis="y", length=0)

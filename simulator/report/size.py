@@ -16,7 +16,7 @@ MOST_LETTERS = 150
 def size_table(document: size.Size, width: int | None = None, color: bool = False) -> str:
     """A sizing (``Sizing.to_dict``) as text."""
     paths = list(document["provenance"]["search"])
-    shown: list[Any] = [parts.title_of(document), _requested(document), _headline(document)]
+    shown: list[Any] = [parts.title_of(document), _requested(document), headline(document)]
     if document["answers"]:
         shown += ["", _answers(document, paths)]
         spare = [row for answer in document["answers"][:1] for row in _conditions(answer)]
@@ -58,7 +58,8 @@ def _requested(document: size.Size) -> str:
     )
 
 
-def _headline(document: size.Size) -> str:
+def headline(document: size.Size) -> str:
+    """The verdict: the cheapest fleet, or why there is none."""
     if document["answers"]:
         best = document["answers"][0]
         every = counted(document["fleets"], "fleet")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 from simulator.base.formats import counted, format_duration
 from simulator.documents import parts, size
 from simulator.report import frame
-from simulator.report.size import cost, short, tail_name
+from simulator.report.size import cost, headline, short, tail_name
 
 #: By verdict: colour, marker.
 LOOKS = {"met": (frame.BLUE, "o"), "inconclusive": ("0.55", "D"), "failed": (frame.ORANGE, "x")}
@@ -46,11 +47,18 @@ def size_figure(document: size.Size, format_: str = "png") -> Any:
         axes.axhline(document["bound_s"], color="0.3", lw=1, ls="--", label=bound)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: format_duration(seconds) if seconds > 0 else "0"))
     axes.set_xlabel(document["unit"], fontsize=frame.TEXT)
-    axes.set_ylabel(tail_name(document), fontsize=frame.TEXT)
-    axes.set_title(_searched(document), fontsize=frame.TEXT, loc="left")
+    axes.set_ylabel(f"{tail_name(document)}, 95 % interval", fontsize=frame.TEXT)
+    axes.set_title(said(document), fontsize=frame.TEXT, loc="left")
     figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=frame.TEXT)
     frame.around(axes)
     return frame.saved(figure, format_)
+
+
+def said(document: size.Size) -> str:
+    """The verdict, and what it stands on, as the title has it."""
+    ended = "interrupted; " if document["interrupted"] and document["answers"] else ""
+    verdict = textwrap.fill(headline(document), frame.MOST_LETTERS, max_lines=2, placeholder="...")
+    return f"{verdict}\n{ended}{_searched(document)}"
 
 
 def _searched(document: size.Size) -> str:

@@ -19,6 +19,8 @@ FORMATS = ("png", "svg")
 SHOWN = ("p50", "p95", "p99")
 #: Lines of a figure, and cells of a map whose values are printed, at most.
 MOST_LINES, MOST_PRINTED = 12, 400
+#: Saturation is in the figure up to so many times the highest load, and a map's colours span at least this ratio.
+MOST_BEYOND, LEAST_SPAN = 1.5, 1.05
 #: Paths whose values are loads: latency is drawn against the mean rate.
 LOADS = ("load.rate", "load.scale")
 
@@ -30,6 +32,7 @@ def sweep_figures(document: sweep.Sweep) -> dict[str, bytes]:
     return {f"{name}.{kind}": frame.saved(figure, kind) for name, figure in figures.items() for kind in FORMATS}
 
 
+@frame.own_style()
 def sweep_figure(document: sweep.Sweep, format_: str = "png") -> Any:
     """The first of these. Raises ScenarioError if there is none."""
     figures = sweep_drawn(document)
@@ -147,10 +150,15 @@ def _line(
     for is_stable, face in ((True, color), (False, "white")):
         here = [place for place, row in enumerate(ordered) if (row["verdict"] == "stable") is is_stable]
         axes.plot([x[i] for i in here], [value[i] for i in here], "o", ms=4.5, color=color, mfc=face)
-    busy = [(known(row, "rate_per_s"), known(row, "bottleneck_demand")) for row in rows]
-    saturated = {rate_per_s / utilisation for rate_per_s, utilisation in busy if utilisation}
-    if is_load and saturated:
+    saturated = _saturated(rows) if is_load else []
+    if saturated:
         axes.axvline(max(saturated), color=color if is_one_of_several else "0.4", lw=1, ls=":")
+
+
+def _saturated(rows: Sequence[Row]) -> list[float]:
+    """The loads at which the rows saturate, by arithmetic."""
+    busy = [(known(row, "rate_per_s"), known(row, "bottleneck_demand")) for row in rows if row["error"] is None]
+    return [rate_per_s / demand for rate_per_s, demand in busy if demand]
 
 
 def _why(row: Row, name: str) -> str:
@@ -196,8 +204,11 @@ def _axes(axes: Any, rows: list[Row], names: Sequence[str], first: Axis, is_load
     frame.logarithmic(axes.yaxis, _tick)
     axes.grid(axis="y", color="0.9", lw=0.8)
     if is_load:
-        axes.set_xlim(0, 1.08 * np.nanmax([_x(row, first, is_load) for row in rows]))
-        axes.set_xlabel("mean load, queries a second (dotted: saturation)", fontsize=frame.TEXT)
+        most = float(np.nanmax([_x(row, first, is_load) for row in rows]))
+        inside = [per_s for per_s in _saturated(rows) if per_s <= MOST_BEYOND * most]
+        axes.set_xlim(0, 1.08 * max([most, *inside]))
+        dotted = " (dotted: saturation)" if inside else ""
+        axes.set_xlabel(f"mean load, queries a second{dotted}", fontsize=frame.TEXT)
     else:
         axes.set_xlabel(first.label, fontsize=frame.TEXT)
         if first.numbers is not None and all(value == round(value) for value in first.numbers):
@@ -233,10 +244,12 @@ def _map(document: sweep.Sweep, rows: list[Row], down: Axis, across: Axis, fixed
     axes.set_facecolor("0.9")
     if np.isfinite(values).any():
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        norm = LogNorm(low, high if high > low else low * 1.01)
+        wider = max(1.0, LEAST_SPAN * low / high) ** 0.5  # or its ticks would all read alike
+        norm = LogNorm(low / wider, high * wider)
         image = axes.imshow(values, cmap="viridis_r", norm=norm, aspect="auto", origin="lower")
         bar = figure.colorbar(image, ax=axes, pad=0.01)
         bar.set_label(f"{name} of latency", fontsize=frame.TEXT)
+        bar.ax.tick_params(labelsize=frame.TEXT)
         frame.logarithmic(bar.ax.yaxis, _tick)
     if values.size <= MOST_PRINTED:
         _print(axes, cells, values, name)

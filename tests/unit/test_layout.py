@@ -60,3 +60,32 @@ def test_an_interval_stays_beside_its_figure():
     pages = [part for part in laid_out(figures, 60) if part != ""]
     headings = [[column.header for column in page.columns] for page in pages]
     assert headings == [["stage", *["p50", "95 % interval"] * 2]] * 2
+
+
+def test_rows_that_share_their_first_name_have_all_of_it_on_every_page():
+    """A grid of two parameters is no table of its first: on each page, and in each record, both stand."""
+    rows = [[str(shards), f"{rate}/s", *["1.5 ms"] * 4] for shards in (5, 10) for rate in (20, 40)]
+    points = Grid(["stages.retrieval.shards", "load.rate", "mean", "p50", "p90", "p99"], rows, 2)
+    pages = [part for part in laid_out(points, 60) if part != ""]
+    assert len(pages) == 2
+    assert all(
+        [column.header for column in page.columns[:2]] == ["stages.retrieval.shards", "load.rate"] for page in pages
+    )
+    assert rendered([points], 44, False).splitlines()[:3] == [
+        "stages.retrieval.shards: 5, load.rate: 20/s",
+        "  mean: 1.5 ms; p50: 1.5 ms; p90: 1.5 ms",
+        "  p99: 1.5 ms",
+    ]
+    alone = Grid(points.columns, [[row[1], row[0], *row[2:]] for row in rows[:2]], 2)
+    assert (points.keys, alone.keys) == (2, 1), "where the first tells them apart it is enough"
+
+
+def test_a_record_fills_its_lines():
+    figure = Grid(
+        ["figure", "A", "B", "change", "95 % interval"], [["a" * 30, "1 ms", "2 ms", "+100 %", "98 % .. 102 %"]]
+    )
+    assert rendered([figure], 55, False).splitlines() == [
+        f"figure: {'a' * 30}",
+        "  A: 1 ms; B: 2 ms",
+        "  change: +100 %, 95 % interval 98 % .. 102 %",
+    ]
