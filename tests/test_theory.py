@@ -487,3 +487,21 @@ def test_mean_service_of_a_time_besides_the_cost_of_items_where_the_work_varies(
     assert not paper.predictions, "no closed form for what work does to both"
     fixed = estimate(make_plan(time_and_items("1/s", law="1ms"))).zero_load
     assert (fixed.kind, fixed.mean_s) == ("exact", pytest.approx(1.8e-3))
+
+
+def test_zero_load_of_very_many_machines_costs_no_more_than_of_some(monkeypatch):
+    """Machines of one speed are one; of very many speeds all but the slowest are taken with their likes."""
+    stage = {"name": "a", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}}
+
+    def empty(**more):
+        values = {"name": "machines", "load": {"rate": "1/s"}, "stages": [{**stage, **more}]}
+        return estimate(make_plan(scenario_from_dict(values))).zero_load
+
+    assert empty(replicas=20_000) == empty(replicas=1)
+    stage |= {"replicas": 2000, "variability": {"machine": {"kind": "lognormal", "cv": 0.5}}}
+    lumped = empty()
+    monkeypatch.setattr(importlib.import_module("simulator.theory.zero_load"), "MOST_SPEEDS", 2000)
+    exact = empty()
+    assert lumped != exact
+    assert lumped.mean_s == pytest.approx(exact.mean_s, rel=1e-5)
+    assert lumped.percentiles_s == pytest.approx(exact.percentiles_s, rel=1e-4)

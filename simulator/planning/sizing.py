@@ -21,6 +21,7 @@ from simulator.planning.sizing_result import Simulated, Sizing
 from simulator.planning.spare import Why, conditions_of, order
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
+from simulator.running.memory import refuse_in_full
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
@@ -102,6 +103,7 @@ def size(
     minimise = _minimised(every, minimise, scenario)
     work = prepared(Plans.of(scenario), Execution(**execution))
     sought = Search(scenario, grid, conditions, replace(work, cluster=None, progress=None))
+    refuse_in_full(Plans.of(scenario), work, len({slo.stage for slo in scenario.slos if slo.stage is not None}))
     walk = _Walk(sought, fleets, every, minimise, top, work, Budget(time_s))
     interrupted = walk.run()
     return Sizing(

@@ -1,19 +1,19 @@
 """What a valid scenario is, in words."""
 
-from simulator.base.formats import format_count, format_rate
+from simulator.base.formats import counted, format_count, format_rate
 from simulator.documents import validation
 from simulator.report.peak import peak_lines
-from simulator.report.text import rendered
+from simulator.report.text import ratio, rendered
 
 
 def validation_table(document: validation.Validation, width: int | None = None, color: bool = False) -> str:
     """A validation (``Validation.to_dict``) as text: how large, how busy, and how many queries it needs."""
     sizes = {"stage": document["stages"], "shard": document["shards"], "replica": document["replicas"]}
-    fleet = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in sizes.items())
-    runs = f"{document['replications']} x {document['queries']:,} queries, {format_count(document['tasks'])} tasks"
+    fleet = ", ".join(counted(count, what) for what, count in sizes.items())
+    runs = f"{document['replications']:,} x {document['queries']:,} queries, {format_count(document['tasks'])} tasks"
     saturation_per_s = document["saturation_per_s"]
     limit = "no rate" if saturation_per_s is None else format_rate(saturation_per_s)
-    load = f"demand {document['demand']:.1%} at {format_rate(document['rate_per_s'])}"
+    load = f"demand {ratio(document['demand'])} at {format_rate(document['rate_per_s'])}"
     lines = [
         f"{document['source']}: valid. {document['scenario']}: {fleet}; {runs}",
         f"bottleneck: {load}, saturated at {limit}",

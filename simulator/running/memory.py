@@ -12,6 +12,8 @@ from simulator.engines import REFERENCE
 from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
 from simulator.planner.plans import Plans
+from simulator.running.execution import Execution
+from simulator.scenario import Scenario
 
 #: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
 QUERY, STAGE = 9, 52
@@ -27,6 +29,8 @@ COUNTERS, REPLICA = 40, 80
 WORKER, WORKER_OF_SIMPY = 24, 1250
 #: Bytes a queue as a balancer sees it.
 VIEW = 8
+#: Bytes a query of a load that is only looked at.
+LOOKED_AT = 16
 #: Bytes of a process with all modules and kernels.
 PROCESS = 200_000_000
 
@@ -79,6 +83,25 @@ def refuse(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     if why is not None:
         raise too_much(plans, need, replications, why)
     return need
+
+
+def refuse_load(scenario: Scenario) -> None:
+    """Raise ScenarioError if one replication's arrivals alone, as they are looked at, are more than there is."""
+    there, (queries, _) = room.room(), about_queries(scenario)
+    why = None if there is None else there.refusal(LOOKED_AT * queries)
+    if why is not None:
+        message = f"a load of {queries:,.0f} queries, warm-up included, takes {why}: ask for fewer queries"
+        raise refusal(scenario, "run", message)
+
+
+def refuse_in_full(plans: Plans, execution: Execution, kept_stages: int) -> None:
+    """Raise ScenarioError if the queries of a run in full are more than there is, whatever the fleet."""
+    replications = plans.scenario.run.replications
+    need = needed(plans, execution.engine, execution.jobs, replications, kept_stages)
+    need, there = Need(need.queries_bytes, 0.0), room.room()
+    why = None if there is None else there.refusal(need.bytes)
+    if why is not None:
+        raise too_much(plans, need, replications, why)
 
 
 def too_much(plans: Plans, need: Need, replications: int, why: str) -> ScenarioError:

@@ -9,6 +9,7 @@ from simulator.core.laws import Law
 from simulator.documents import load
 from simulator.documents.shown import Shown
 from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces
+from simulator.running.memory import refuse_load
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.stats.load import WINDOWS_S, describe_arrivals, most_within
@@ -65,8 +66,9 @@ def portrait(scenario: Scenario) -> Portrait:
     Raises
     ------
     ScenarioError
-        As ``make_load``.
+        As ``make_load``; if the memory there is does not hold the load.
     """
+    refuse_load(scenario)
     first = make_load(scenario, 0)
     count = min(scenario.run.replications, MOST_REPLICATIONS, max(1, MOST_ARRIVALS // len(first.arrival_ns)))
     if scenario.load.arrivals.kind == "trace":

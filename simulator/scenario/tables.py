@@ -148,8 +148,7 @@ class Table:
         if self.names is None:
             first.fail(f"{count} and no header; give it a first line with their names, and say which is the {whats}")
         listed = self.listed()
-        example = next((name for name in reversed(self.names) if name), "")
-        like = f", like column: {example}" if len(wanted) == 1 and listed and example else ""
+        like = ", as column: NAME" if len(wanted) == 1 and listed else ""  # which one, only the user knows
         first.fail(f"{count}{f' ({listed})' if listed else ''}; say which is the {whats}{like}")
 
     def _refuse_length(self, row: Row) -> None:

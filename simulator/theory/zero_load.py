@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +29,8 @@ STRETCH_CELLS = 512
 CONVOLVED_STRETCHES = (0.1, 1e-3, 1e-6)
 #: How many times as much a convolution takes as a closed form, about.
 CONVOLUTION = 5
+#: Machines of different speeds of a shard, at most: of more, all but the slowest are taken with their likes.
+MOST_SPEEDS = 256
 #: Points over the work factor for a mean, which is smooth in it.
 MEAN_POINTS = 60
 
@@ -66,7 +69,19 @@ class _Curve:
     offset_s: float
     shift_s: float
     alone_s: float
-    factors: tuple[float, ...]
+    factors: tuple[float, ...]  #: ascending
+
+    @cached_property
+    def speeds(self) -> list[tuple[float, float]]:
+        """The different factors, each with the part of the machines that have it."""
+        factors, counts = np.unique(self.factors, return_counts=True)
+        if len(factors) > MOST_SPEEDS:
+            like = factors[: -MOST_SPEEDS // 2], counts[: -MOST_SPEEDS // 2]
+            places = np.array_split(np.arange(len(like[0])), MOST_SPEEDS // 2)
+            means = [np.average(like[0][place], weights=like[1][place]) for place in places]
+            factors = np.concatenate([means, factors[-MOST_SPEEDS // 2 :]])
+            counts = np.concatenate([[like[1][place].sum() for place in places], counts[-MOST_SPEEDS // 2 :]])
+        return list(zip(factors.tolist(), (counts / len(self.factors)).tolist(), strict=True))
 
     def served_s(self, spread: float) -> float:
         """When it has been served at the slowest of its machines."""
@@ -282,10 +297,10 @@ def _served_cdf(stage: _Stage, curve: _Curve, instants: F8) -> F8:
     left = instants - curve.offset_s
     spread = stage.spread
     served = np.zeros(len(instants))
-    for factor in curve.factors:
+    for factor, part in curve.speeds:
         scale, beyond = curve.alone_s * factor, left - curve.shift_s * factor
         inside = spread.cdf(beyond / scale) if scale > 0 else np.ones(len(instants))
-        served += np.where(beyond >= 0, inside, 0.0) / len(curve.factors)
+        served += part * np.where(beyond >= 0, inside, 0.0)
     return np.clip(served, 0.0, 1.0)
 
 

@@ -1,12 +1,14 @@
 """What a run takes of memory is known before it, and more than there is is refused with both figures."""
 
 import resource
+from unittest import mock
 
 import pytest
 
-from simulator import ScenarioError, load_scenario, simulate, sweep
+from simulator import ScenarioError, load_scenario, portrait, simulate, size, sweep
 from simulator.base import room
 from simulator.planner.plans import Plans
+from simulator.planning.probe import Prober
 from simulator.running import memory
 
 MM1 = "scenarios/mm1.yaml"
@@ -34,6 +36,19 @@ def test_what_is_too_large_is_refused_with_both_figures(in_8_gb, sets, said):
     assert "take about " in str(error.value) and "there are 8 GB (a limit)" in str(error.value)
     with pytest.raises(ScenarioError, match="there are 8 GB"):
         sweep(scenario, {"run.seed": [1, 2]}, jobs=1)
+
+
+def test_no_command_begins_what_it_could_not_end(in_8_gb):
+    """A look at a load draws one replication, a sizing ends in runs in full: refused before any is drawn."""
+    scenario = load_scenario(MM1, (), ["run.queries=1000M"])
+    with pytest.raises(ScenarioError, match=r"run: a load of 1,250,000,000 queries.* there are 8 GB"):
+        portrait(scenario)
+    with mock.patch.object(Prober, "__init__", side_effect=AssertionError("something was simulated")):
+        with pytest.raises(ScenarioError, match=r"run: 8 replications of 1,250,000,000 queries"):
+            size(scenario, search={"stages.server.replicas": [1, 2]})
+        machines = load_scenario(MM1, (), ["stages.server.replicas=1M", "stages.server.workers=1000"])
+        with pytest.raises(AssertionError, match="simulated"):  # of the fleet that it was given, nothing is asked
+            size(machines, search={"stages.server.replicas": [1, 2], "stages.server.workers": [1]})
 
 
 def test_points_that_fit_alone_may_not_fit_together(in_8_gb):
