@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from click.testing import CliRunner
 
+from simulator import ScenarioError, scenario_from_dict
 from simulator.cli import group
 from simulator.report import keys as report
 from simulator.scenario import json_schema
@@ -85,6 +86,13 @@ def test_editors_read_what_a_key_means():
     shards = json_schema()["$defs"]["Stage"]["properties"]["shards"]
     assert shards["description"].startswith("Parts that the candidates are divided over.")
     assert "from 1 to 16,777,216" in json.dumps(shards)
+
+
+@pytest.mark.parametrize("key", ["arrivals", "rate", "work"])
+def test_where_a_kind_is_missing_the_cure_lists_those_of_that_key(shardsim, key):
+    with pytest.raises(ScenarioError, match=f"load.{key}: needs a kind, as .*; 'shardsim help {key}' lists them"):
+        scenario_from_dict({"name": "a", "load": {"rate": "1/s", key: {"cv": 1}}, "stages": []})
+    assert "a map with kind: constant" in shardsim("help", key)[1]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

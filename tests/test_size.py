@@ -19,6 +19,7 @@ from simulator.planning.grid import grid_of, varied
 from simulator.planning.judge import Search, is_beyond, is_within, look
 from simulator.planning.sizing import size
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, conditions_of
+from simulator.report import frame
 from simulator.report.size import size_table
 from simulator.report.size_figure import said as title_of
 from simulator.report.size_figure import size_figure
@@ -528,6 +529,18 @@ def test_the_title_of_the_figure_tells_the_verdict():
         first, second = title_of({**usual, **changed}).split("\n")
         assert (first, second) == (title, "4 of 9 fleets simulated; objectives are to hold also with 10 % headroom")
     assert "\ninterrupted; 4 of 9" in title_of({**usual, "interrupted": True})
+
+
+def test_what_lies_beyond_the_figure_of_a_sizing_is_said_to():
+    """A latency that is not known, or far later than the bound, has no place on the axis that could be read."""
+    mm1 = load_scenario("scenarios/mm1.yaml").with_run(queries=2000, replications=8)
+    found = size(mm1, search={"stages.server.replicas": [1, 2]}, slos=["p90 < 10ms"]).to_dict()
+    assert found["verdict"] == "unreachable" and len(found["seen"]) == 2
+    [axes] = size_figure(found, frame.ITSELF).axes
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert len(drawn["fails; beyond the figure, or not known"].get_xdata()) == 2
+    assert "fails" not in drawn
+    assert all(tick == round(tick) for tick in axes.get_xticks()), "there is no half of a machine"
 
 
 def test_json_and_a_figure(shardsim, tmp_path):

@@ -20,7 +20,7 @@ MOST = 4.0
 @frame.own_style()
 def size_figure(document: size.Size, format_: str = "png") -> Any:
     """Draw a sizing (``Sizing.to_dict``); ``format_``: png, svg or pdf."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     figure = frame.new(9, 5, parts.title_of(document))
     axes = figure.subplots()
@@ -46,10 +46,12 @@ def size_figure(document: size.Size, format_: str = "png") -> Any:
         bound = f"bound, {format_duration(document['bound_s'])}"
         axes.axhline(document["bound_s"], color="0.3", lw=1, ls="--", label=bound)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: format_duration(seconds) if seconds > 0 else "0"))
+    if document["unit"] == "machines":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(document["unit"], fontsize=frame.TEXT)
     axes.set_ylabel(f"{tail_name(document)}, 95 % interval", fontsize=frame.TEXT)
     axes.set_title(said(document), fontsize=frame.TEXT, loc="left")
-    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=frame.TEXT)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=frame.TEXT)
     frame.around(axes)
     return frame.saved(figure, format_)
 
@@ -96,14 +98,19 @@ def _points(axes: Any, points: list[_Point], verdict: str, top: float) -> None:
     if not points:
         return
     color, marker = LOOKS[verdict]
-    costs = [point.cost for point in points]
     for point in points:
         low, high = point.latency["low"], point.latency["high"]
         if low is not None and low < top:
             axes.plot([point.cost] * 2, [low, top if high is None else min(high, top)], color=color, lw=1, alpha=0.5)
-    values = [min(point.latency["value"] or top, 0.985 * top) for point in points]
     label = {"met": "meets every objective", "failed": "fails", "inconclusive": "could not be told"}[verdict]
-    axes.plot(costs, values, marker, ms=6, color=color, mew=1.6, ls="none", label=label)
+    known = [(point.cost, point.latency["value"]) for point in points]
+    inside = [(paid, value) for paid, value in known if value is not None and value <= top]
+    looks = {"ms": 6, "color": color, "mew": 1.6, "ls": "none"}
+    beyond = [paid for paid, value in known if value is None or value > top]
+    if inside:
+        axes.plot(*zip(*inside, strict=True), marker, label=label, **looks)
+    if beyond:
+        axes.plot(beyond, [0.975 * top] * len(beyond), "^", label=f"{label}; beyond the figure, or not known", **looks)
 
 
 def _steps(axes: Any, points: list[_Point], top: float) -> None:
