@@ -24,7 +24,7 @@ from simulator.base.errors import PluginError
 from simulator.core import jit
 from simulator.core.assemble import ONE, PlanTooLarge, StageParts, assemble, check_sizes, lay_out, smallest_plan
 from simulator.core.laws import Law, LawTable, sampling
-from simulator.core.plan import CONSTANT, NEVER_NS, PLUGGED, Rule, System, frozen
+from simulator.core.plan import CANCEL_RUNNING, CONSTANT, NEVER_NS, PLUGGED, Rule, System, frozen
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.core.trace import same_trace
 from simulator.engines import compile_ahead, compile_events, compiled, reference, why_reference
@@ -100,6 +100,40 @@ def test_an_instant_less_is_told_apart_and_one_more_is_not(late):
             found = outcome(compiled.simulate, plan, event_by_event=way)
             assert (found is None) == (expected is None), f"event by event: {list(way)}"
             assert found is None or same_trace(found, expected) == ""
+
+
+#: What comes last in the second stage, and takes so long: an answer, the wait for a batch, a time-out, a withdrawal.
+SHORT_NS, LONG_NS = 2**54, 2**60
+LAST = {
+    "an answer": (LONG_NS, {"response": Law.constant(float(LONG_NS))}),
+    "the wait for a batch": (SHORT_NS, {"max_size": 2, "max_wait_ns": SHORT_NS, "knots": [(0.0, 1.0, 0.0)]}),
+    "a time-out": (SHORT_NS, {"timeout_ns": SHORT_NS}),
+    "waiting on": (SHORT_NS, {"wait_for": 1, "share": [0.5, 0.5], "timeout_ns": SHORT_NS, "then": 1.0, "send_ns": 9}),
+    "a withdrawal": (
+        *(
+            SHORT_NS,
+            {"wait_for": 1, "share": [0.5, 0.5], "send_ns": 9, "cancels": CANCEL_RUNNING, "cancel_ns": SHORT_NS},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("last", LAST)
+def test_whatever_comes_last_is_told_apart_or_refused(last):
+    """Where it comes at the last instants that there are, a nanosecond earlier or later: in both engines alike."""
+    took_ns, parts = LAST[last]
+    refused = []
+    for spare_ns in range(-3, 16):
+        first = StageParts(candidates=ONE, time=Law.none(), request_ns=NEVER_NS - took_ns - spare_ns)
+        second = StageParts(**{"time": Law.none(), **parts})
+        plan = assemble([first, second], np.zeros(1, dtype=np.int64))
+        expected = outcome(reference.simulate, plan, tasks=True)
+        found = outcome(compiled.simulate, plan, tasks=True, event_by_event=[0, 1])
+        assert (found is None) == (expected is None), spare_ns
+        assert found is None or same_trace(found, expected) == "", spare_ns
+        refused.append(found is None)
+    assert any(refused)
+    assert not all(refused)
 
 
 @drawn(50, suppress_health_check=list(HealthCheck))

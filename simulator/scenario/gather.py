@@ -57,8 +57,8 @@ class Gather(fields.Part):
             yield ("timeout",), "a stage waits a year at most"
         if self.then is not None and self.timeout_s is None:
             yield ("then",), "is a share of the time that a timeout leaves: give one"
-        if self.then is not None and self.wait_for == ALL:
-            yield ("then",), "nothing is left to wait for after all answers: let wait_for be less"
+        if self.then is not None and "wait_for" not in self.model_fields_set:
+            yield ("then",), "nothing is left to wait for after all answers: say in wait_for how many are enough"
 
     def answers(self, shards: int) -> int:
         """That close a stage of so many shards; more than these where a number is given that is."""
