@@ -1,0 +1,107 @@
+"""Every pair of features is tested in one stage, or refused, and the reason stands here.
+
+A feature that is new meets all others: without a way to have it, or with a pair that is neither, this fails.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from walk import Walk
+
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.features import Feature as F
+from simulator.core.features import features_of
+from simulator.core.laws import Law
+from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, PLUGGED, PLUGGED_OUTSTANDING, Plan, Rule
+from simulator.core.trace import same_trace
+from simulator.engines import compiled, reference
+
+TWO = {"replicas": 2}
+#: How a stage has a feature: of its parts; or of the plan, by the names of what ``assemble`` is given.
+WAYS: dict[F, dict[str, Any]] = {
+    F.DRAIN_CUT: {"drain_ns": 4},
+    F.DRAWN_WORK: {"work_law": Law.exponential(1.0)},
+    F.DRAWN_CANDIDATES: {"candidates": Law.uniform(1.0, 9.0)},
+    F.DRAWN_TIME: {"time": Law.exponential(3.0)},
+    F.DRAWN_TASK: {"task": Law.exponential(1.0)},
+    F.DRAWN_RESPONSE: {"response": Law.uniform(1.0, 6.0)},
+    F.DRAWN_MACHINES: {"machine_factor": 1.5},
+    F.HASHED: {"hashed": True},
+    F.SENDING: {"send_ns": 1},
+    F.REPLICAS: {**TWO, "by_query": True},
+    F.ROUTING_BY_SHARD: {**TWO, "by_query": False},
+    F.ROUTING_BY_LOAD: {**TWO, "policy": LEAST_OUTSTANDING},
+    F.ROUTING_PLUGGED: {**TWO, "policy": PLUGGED},
+    F.BALANCERS: {**TWO, "balancers": 2},
+    F.LOST_MACHINE: {**TWO, "first_lost": 0, "lost": 3},
+    F.WORKERS: {"workers": 2},
+    F.MERGERS: {"mergers": 1, "merge_ns": 3, "merge_per_response_ns": 1},
+    F.BATCHING: {"max_size": 2, "max_wait_ns": 2},
+    F.DISCIPLINE: {"discipline": LIFO},
+    F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
+}
+OF_PLANS = ("drain_ns", "work_law", "machine_factor")
+
+#: Pairs that no stage may have, and why: what ``assemble`` says, or that one takes the other's place.
+REFUSED = {
+    frozenset({F.BATCHING, F.DISCIPLINE}): "batches are made in the order of arrival",
+    frozenset({F.BATCHING, F.DRAWN_TIME}): "of a batch the time follows from its items",
+    frozenset(
+        {F.DRAWN_TIME, F.DRAWN_TASK}
+    ): "",  # a law of the whole time has the spread itself: the factor is not used
+}
+PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
+
+
+def last_of(replicas: int, seen: Any, turn: int, u: float, v: float) -> int:
+    """A user's rule: the last replica, whatever it sees."""
+    return replicas - 1
+
+
+def plan_of(pair: frozenset[F]) -> Plan:
+    """Twelve queries, three shards, with both features."""
+    ways = {key: value for feature in sorted(pair, key=lambda one: one.value) for key, value in WAYS[feature].items()}
+    given = {key: ways.pop(key) for key in OF_PLANS if key in ways}
+    if F.ROUTING_PLUGGED in pair:
+        is_aware = F.ROUTING_BY_LOAD in pair
+        ways |= {"policy": PLUGGED_OUTSTANDING if is_aware else PLUGGED, "rule": Rule("mine:last", last_of)}
+    part = StageParts(**{"candidates": Law.constant(9.0), "share": [0.2, 0.3, 0.5], "knots": [(0.0, 1.0, 1.0)], **ways})
+    if "machine_factor" in given:
+        given["machine_factor"] = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)
+    work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
+    return assemble([part], np.arange(12) * 4, work, seed=3, first_measured=2, **given)
+
+
+def test_every_feature_has_a_way():
+    assert set(WAYS) == set(F)
+    assert REFUSED.keys() <= set(PAIRS)
+
+
+@pytest.mark.parametrize(
+    "pair", [pair for pair in PAIRS if pair not in REFUSED], ids=lambda pair: "+".join(sorted(f.name for f in pair))
+)
+def test_a_pair_is_the_same_on_every_walk(pair):
+    plan = plan_of(pair)
+    assert pair <= features_of(plan, 0)
+    expected = reference.simulate(plan, tasks=True)
+    assert list(expected.verify(plan)) == []
+    for way in ((), (0,)):
+        assert same_trace(compiled.simulate(plan, tasks=True, event_by_event=way), expected) == "", way
+    assert same_trace(compiled.simulate(plan), expected, without_tasks=True) == "", "in lockstep where that may be"
+    if F.ROUTING_PLUGGED not in pair:  # the walk knows no rules of users
+        assert same_trace(Walk(plan).trace(), expected) == ""
+
+
+@pytest.mark.parametrize(("pair", "reason"), [(pair, reason) for pair, reason in REFUSED.items() if reason])
+def test_a_pair_that_is_refused_says_why(pair, reason):
+    with pytest.raises(AssertionError, match=reason):
+        plan_of(pair)
+
+
+def test_a_law_of_times_takes_the_place_of_a_factor():
+    both, alone = plan_of(frozenset({F.DRAWN_TIME, F.DRAWN_TASK})), plan_of(frozenset({F.DRAWN_TIME}))
+    assert same_trace(reference.simulate(both, tasks=True), reference.simulate(alone, tasks=True)) == ""
