@@ -3,7 +3,7 @@
 #: What is not modelled, and the names that it goes by.
 _NAMES = {
     "retrying": "retries retry max_retries retry_policy backoff",
-    "timing out of clients (that of a stage is gather.timeout)": "timeout timeouts time_out deadline deadlines",
+    "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out deadline deadlines",
     "hedging": "hedge hedging hedged hedges backup_requests tied_requests speculative",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",

@@ -124,7 +124,8 @@ def sample(system: System, queries: int, seed: int) -> Sample:
         trace = compiled.simulate(plan)
         stage = stage_views(plan)[0]
         first, here = plan.first_measured, stage.replica_slice
-        latencies.append((trace.completion_ns[first:] - trace.arrival_ns[first:]).astype(np.float64))
+        spent_ns = (trace.completion_ns[first:] - trace.arrival_ns[first:]).astype(np.float64)
+        latencies.append(np.where(trace.is_answered(slice(first, None)), spent_ns, np.inf))
         if any(name.endswith("_wait") for name in system.exact):
             waits.append(trace.critical_wait_ns[0, first:].astype(np.float64))
         waited_s.append(trace.waiting_ns[here].sum(dtype=np.float64) * 1e-9)

@@ -139,9 +139,6 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family == "nk":  # who is not needed is stopped, wherever it is: the least delay is 1 ns
         more = {"gather": {"wait_for": int(given["k"])}, "cancel": {"what": "running", "delay": "0s"}}
         return scenario(rate, stage("one", exponential(1.0), shards=int(given["n"]), **more))
-    if family == "deadline":
-        more = {"gather": {"timeout": f"{given['tau']}s"}, "cancel": {"what": given["cancel"], "delay": "0s"}}
-        return scenario(rate, stage("one", exponential(1.0), **more))
     if family == "sjf":
         return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
     if family != "skew":

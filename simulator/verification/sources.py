@@ -34,7 +34,6 @@ VERIFIED: dict[str, Known] = {
     "nk": Known(
         "the first k of n answers, the rest cancelled", "Joshi, Liu and Soljanin (2014); truncated Markov chain"
     ),
-    "deadline": Known("M/M/1 that is left after a time", "Barrer (1957); Gnedenko and Kovalenko (1968)"),
     "mginf": Known("M/M/inf: the number in the system", "Takacs (1962)"),
     "mtminf": Known("M_t/M/inf: the number in the system follows a diurnal rate", "Eick, Massey and Whitt (1993)"),
     "rr": Known("replicas: random, round robin, one queue", "Kleinrock (1975), chapter 6; Wolff (1977)"),

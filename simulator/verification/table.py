@@ -64,7 +64,7 @@ def systems() -> tuple[System, ...]:
 
 def _statistic(row: dict[str, str]) -> str | None:
     """The name of a row's statistic, None if it is none of a System."""
-    if row["family"] in ("mm1_timeout", "deadline"):
+    if row["family"] == "mm1_timeout":
         return f"later_{families.parsed(row['parameters'])['tau']}"
     if row["family"] == "tailatscale":
         return f"later_{(families.FAST + families.SLOW) / 2 * families.EMPTY_UNIT_S:g}"

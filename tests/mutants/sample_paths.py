@@ -34,7 +34,7 @@ def engines_agree() -> None:
     """test_engines_agree.py: however it is walked, the same sample path."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans() | plans(stages=2, shards=1, replicas=1), st.sampled_from(BLOCKS))
+    @given(plans(gathers=False) | plans(stages=2, shards=1, replicas=1), st.sampled_from(BLOCKS))
     def agree(plan, block):
         run.TASKS_AT_ONCE = block
         with law("E1"):
@@ -48,7 +48,7 @@ def batches_agree() -> None:
     """test_engines_agree.py: the same, where tasks are served together."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4)))
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False))
     def agree(plan):
         with law("E1"):
             column = difference(plan)
@@ -61,7 +61,7 @@ def batches_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where tasks are served together."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4)))
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
             raise Broken(INVARIANTS[violation.number].law, str(violation))
@@ -73,7 +73,7 @@ def orders_agree() -> None:
     """test_engines_agree.py: the same, where queues are not served in the order of arrival."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"]))
+    @given(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"], gathers=False))
     def agree(plan):
         with law("E1"):
             column = difference(plan)
