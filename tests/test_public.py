@@ -43,7 +43,7 @@ def test_the_catalogue_and_the_schema_are_those_of_the_commands(shardsim):
 def test_a_validation_says_what_the_command_says(shardsim):
     valid = simulator.validate(FUNNEL)
     said = shardsim("validate", "scenarios/paper_funnel.yaml")[1]
-    fleet = f"{len(FUNNEL.stages)} stages, {valid.shards} shards, {valid.replicas} replicas"
+    fleet = f"{len(FUNNEL.stages)} stages, {valid.shards:,} shards, {valid.replicas:,} replicas"
     assert f"{fleet}; {FUNNEL.run.replications} x {valid.extent.measured:,} queries" in said
     assert f"p{valid.percentile:g}" in said and valid.enough_queries is not None
     assert valid.tasks == valid.extent.queries * valid.shards * FUNNEL.run.replications

@@ -60,7 +60,7 @@ def batches_agree() -> None:
 def batches_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where tasks are served together."""
 
-    @settings(GENERATE, max_examples=200)
+    @settings(GENERATE, max_examples=400)
     @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
