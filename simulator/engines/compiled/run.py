@@ -249,8 +249,10 @@ class Run:
         counters = kept.counters[:, self.lockstep.replica_of]
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = counters
         busy_ns = inside_ns + np.minimum(across_ns, MOST_NS - inside_ns)
-        spared = kept.spared if self.is_partial else np.zeros((records.SPARED, self.plan.replicas), dtype=np.int64)
-        late_ns, stopped_ns, late, stopped, withdrawn, _ = spared[:, self.lockstep.replica_of]
+        spared = [np.zeros(plan.replicas, dtype=np.int64)] * records.SPARED  # one for all, where nothing is spared
+        if self.is_partial:
+            spared = list(kept.spared[:, self.lockstep.replica_of])
+        late_ns, stopped_ns, late, stopped, withdrawn, _ = spared
         gathered = kept.stage_outcome, kept.answers, kept.coverage
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
         return Trace(
