@@ -1194,7 +1194,7 @@ ROOMS = (
         BATCHING,
         'is_full = fitting == stages[stage]["max_size"] or fitting < waiting',
         "is_full = fitting < waiting",
-        BATCHES_HOLD,
+        "sample_paths.batches_hold_in_many",
     ),
     Mutant(
         "a batch goes before its time",

@@ -4,7 +4,7 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from simulator.core import copy_states
+from simulator.core import copy_states, rules
 from simulator.core.batching import part_of
 from simulator.core.jit import passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
@@ -104,5 +104,5 @@ def on_withdraw(
             clock[0]["stale"] += 1
         withdraw(copies, kept, outstanding, row, now)
         if copies[row]["query"] >= given.run[0]["first_measured"]:
-            count_spared(kept, WITHDRAWN, NO_TIME, at, 0)
+            count_spared(kept, WITHDRAWN, NO_TIME, at, rules.NOTHING)
         free_copy(clock, copies, row)
