@@ -123,11 +123,8 @@ class Columns:
 
     def ended_ns(self, at: slice) -> I8:
         """When some queries are over, with an answer or without: -1 where they are not."""
-        ended_ns = self.completion_ns[at]
-        if len(self.stage_outcome):
-            for stage, outcome in enumerate(self.stage_outcome[:, at]):
-                ended_ns = np.where(outcome == FAILED, self.close_ns[stage, at], ended_ns)
-        return ended_ns
+        ended_ns, failed = self.completion_ns[at], self.outcome[at] == FAILED
+        return np.where(failed, self.close_ns[:, at].max(axis=0), ended_ns) if failed.any() else ended_ns
 
     @property
     def enter_ns(self) -> I8:

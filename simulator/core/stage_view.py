@@ -91,6 +91,16 @@ class StageView:
         return bool(is_partial(self.plan.stages, self.index))
 
     @property
+    def least_answers(self) -> int:
+        """Answers that it merges, at least."""
+        return 1 if self.may_time_out else self.wait_for
+
+    @property
+    def sheds(self) -> bool:
+        """Whether its queues are bounded at any load: what is late is withdrawn."""
+        return self.cancels and self.may_time_out
+
+    @property
     def may_time_out(self) -> bool:
         """Whether it closes after a time with what is there."""
         return bool(times_out(self.plan.stages, self.index))

@@ -62,7 +62,7 @@ class Mergers(TypedDict):
     """The mergers of a stage, for which queries queue."""
 
     count: int  #: of them
-    service_s: float  #: one merge
+    service_s: float  #: one merge; the longest, where the number of answers differs
     utilisation: parts.Interval  #: the part of the window in which they are busy, mean over them
     demand: float  #: work of the load's mean rate over what they can do, by arithmetic; may exceed 1
 
@@ -116,7 +116,7 @@ class Stage(Merging):
     network_s: parts.Latency  #: of the critical task, both ways
     merge_s: parts.Latency  #: waiting for a merger, and merging
     wait_s: parts.Interval  #: mean over all tasks
-    service_s: parts.Interval  #: mean over all tasks; each of a batch has its part
+    service_s: parts.Interval  #: mean over all tasks that were finished; each of a batch has its part
     longest_wait_s: float  #: of any task
     utilisation: Utilisation  #: busy time of workers
     demand: paper.MeanAndMax  #: work of the load's mean rate over what workers can do, by arithmetic; may exceed 1

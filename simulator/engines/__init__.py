@@ -85,7 +85,7 @@ def compile_ahead(say: Callable[[str], None] | None = None) -> None:
 def compile_events(say: Callable[[str], None] | None = None) -> None:
     """Compile the loop that goes event by event, and what the reference engine calls: for plans that need it."""
     from simulator.core import assemble, jit
-    from simulator.core.plan import LIFO
+    from simulator.core.plan import CANCEL_RUNNING, LIFO
 
     def compile_all() -> None:
         from simulator.engines import compiled, reference
@@ -94,6 +94,7 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
         reference.compile_routing(plan)  # first: where the other part is compiled at once, it comes to this last
         reference.simulate(assemble.smallest_plan(max_size=2))
         reference.simulate(assemble.smallest_plan(discipline=LIFO))
+        reference.simulate(assemble.smallest_plan(timeout_ns=9, cancels=CANCEL_RUNNING))
         compiled.simulate(plan, event_by_event=[0])
 
     jit.compiled_once(compile_all, say, jit.EVENTS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration
+from simulator.core.stage_view import stage_views
 from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Setting, varied
@@ -47,7 +48,7 @@ class Part:
     mean_lost: tuple[float, ...]
     merging: float  #: of its mergers; 0 where merging is a mere delay
     constant_s: float | None  #: latency that no query is below, where it is the same for every query
-    is_batched: bool  #: then its utilisation is not what arithmetic says: batches are not always full
+    is_busy_by_luck: bool  #: then its utilisation is not what arithmetic says: batches are not full, tasks withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class Fleets:
         whole = _utilisations(plans, replications)
         merging = merger_demands(own)
         less = _utilisations(Plans.of(scenario.with_lost(lost)), replications) if self._can_lose else []
-        stages = zip(fleet(scenario).stages, constant_latencies_s(own), strict=True)
+        stages = zip(stage_views(own), fleet(scenario).stages, constant_latencies_s(own), strict=True)
         return [
             Part(
                 fleet=machines,
@@ -181,9 +182,9 @@ class Fleets:
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
                 merging=merging[at],
                 constant_s=constant_s,
-                is_batched=scenario.stages[at].batching is not None,
+                is_busy_by_luck=view.is_batched or view.cancels,
             )
-            for at, (machines, constant_s) in enumerate(stages)
+            for at, (view, machines, constant_s) in enumerate(stages)
         ]
 
     def on_paper(self, fleet: Fleet) -> Why | None:
@@ -212,7 +213,7 @@ class Fleets:
                     return Why(EMPTY, slo.text, "", known / slo.bound, said=format_duration(known))
             elif slo.measure in ("utilisation", "hottest"):
                 at = names.index(slo.stage or "")
-                if fleet.parts[at].is_batched:
+                if fleet.parts[at].is_busy_by_luck:
                     continue
                 for condition in reversed(self.conditions):
                     busy = _busy(fleet.parts[at], slo, condition.lost == at)
@@ -246,8 +247,15 @@ def _busy(part: Part, slo: Objective, is_lost: bool) -> float:
 
 
 def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[float, float]]]:
-    """At one query a second, by replication and stage: of the busiest replica, and the mean."""
-    return [stage_demands(plans.outline(replication, 1.0)) for replication in replications]
+    """At one query a second, by replication and stage: of the busiest replica, and the mean.
+
+    0 of a stage that withdraws what is late: it may be asked for any load.
+    """
+    outlines = [plans.outline(replication, 1.0) for replication in replications]
+    return [
+        [(0.0, 0.0) if view.sheds else both for view, both in zip(stage_views(one), stage_demands(one), strict=True)]
+        for one in outlines
+    ]
 
 
 def _setting(value: object) -> Setting:

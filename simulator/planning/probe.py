@@ -22,7 +22,7 @@ from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extract, Extracts, extract
 from simulator.stats.readings import beyond, is_read, read
-from simulator.theory import FULL, MeansAhead, busiest, clusters_of, has_drawn_machines, means_ahead
+from simulator.theory import FULL, MeansAhead, busiest, certainly_busiest, clusters_of, has_drawn_machines, means_ahead
 
 Kept = TypeVar("Kept")
 
@@ -79,10 +79,10 @@ class Prober:
         memory.refuse(self.plans, self.execution.engine, self.execution.jobs, effort.replications, kept)
         self.extent = self.plans.extent()  #: of a replication, at the scenario's own load
         self.plan = self.plans.outline()  #: for theory
-        self.utilisations = [busiest(self.plan)]  #: at the scenario's own load; one, or one a replication
-        if has_drawn_machines(self.plan):
-            others = range(1, effort.replications)
-            self.utilisations += [busiest(self.plans.outline(replication)) for replication in others]
+        others = range(1, effort.replications) if has_drawn_machines(self.plan) else ()
+        outlines = [self.plan, *(self.plans.outline(replication) for replication in others)]
+        self.utilisations = [busiest(one) for one in outlines]  #: at the scenario's own load; one, or one a replication
+        self.certain = [certainly_busiest(one) for one in outlines]  #: of them, what proves that a load is not carried
 
     @property
     def measured(self) -> int:
@@ -163,7 +163,7 @@ class Prober:
             extracts,
             [stage.name for stage in self.scenario.stages],
             [stage.workers for stage in self.scenario.stages],
-            [utilisation * factor for utilisation in self.utilisations],
+            [utilisation * factor for utilisation in self.certain],
             self.scenario.is_stationary,
             fleet(self.scenario).usd_per_h,
             self.ahead(load, sum(len(one.latency) - one.first_measured for one in extracts)),

@@ -305,9 +305,9 @@ class Run:
     def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:
         """What replications say."""
         numbers = sorted(traces)
-        utilisations = [self.paper.utilisation]
+        utilisations = [theory.certainly_busiest(self.outline)]
         if theory.has_drawn_machines(self.outline):
-            utilisations = [theory.busiest(self.plans.outline(replication)) for replication in numbers]
+            utilisations = [theory.certainly_busiest(self.plans.outline(replication)) for replication in numbers]
         return summarise(
             [traces[replication] for replication in numbers],
             self.outline,

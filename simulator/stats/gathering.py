@@ -39,6 +39,11 @@ def coverage_of(sums: Sequence[tuple[float, int]]) -> Interval:
     return ratio_interval(total, count).within_0_and_1()
 
 
+def coverage(traces: Sequence[Trace], stage: int | None) -> Interval:
+    """Mean coverage of a stage, or of whole queries (None)."""
+    return coverage_of([covered(trace, stage) for trace in traces])
+
+
 def is_partial(trace: Trace) -> NDArray[np.bool_]:
     """(measured,) whether the answer of a query is partial."""
     return np.asarray(trace.outcome[trace.first_measured :] == PARTIAL)
@@ -54,7 +59,7 @@ def whole(traces: Sequence[Trace], layout: Layout) -> run.Gathered | None:
     if not len(traces[0].coverage):
         return None
     return {
-        "coverage": coverage_of([covered(trace, None) for trace in traces]).to_dict(),
+        "coverage": coverage(traces, None).to_dict(),
         "partial_ratio": partial_ratio([is_partial(trace) for trace in traces], layout).to_dict(),
     }
 
@@ -74,7 +79,7 @@ def of_stage(traces: Sequence[Trace], stage: StageView) -> run.Gathering | None:
         return np.array([getattr(trace, name)[stage.replica_slice].sum(dtype=np.float64) for trace in traces])
 
     said: run.Gathering = {
-        "coverage": coverage_of([covered(trace, stage.index) for trace in traces]).to_dict(),
+        "coverage": coverage(traces, stage.index).to_dict(),
         "partial_ratio": per([np.count_nonzero(outcome == PARTIAL) for outcome in outcomes], entered),
         "failed_ratio": per([np.count_nonzero(outcome == FAILED) for outcome in outcomes], entered),
         "late_ratio": per(counted("late"), sent),

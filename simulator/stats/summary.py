@@ -43,6 +43,8 @@ from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
+#: The measure of what is covered.
+COVERAGE = "coverage.mean"
 #: Instants are rounded to whole ns.
 ROUNDING_NS = 2
 
@@ -177,18 +179,17 @@ def summarise(
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
-    coverage = gathering.coverage_of([gathering.covered(trace, None) for trace in traces])
-    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, {}, coverage, whole, is_saturated, money)
+    shares = {COVERAGE: gathering.coverage(traces, None)}
+    judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
     stages = []
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
         # one latency at a time is kept: what is said of it is said before the next
         of_stage = ahead.stage(stage.index)
         latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
         used = utilisation(pool, stage, of_stage.utilisation)
-        both = {"utilisation": used, "hottest": hottest(pool, stage, of_stage.hottest)[1]}
-        coverage = gathering.coverage_of([gathering.covered(trace, stage.index) for trace in traces])
-        series = pool.latency(stage.index)
-        judged |= _judged(objectives, name, series, latency.mean, both, coverage, whole, is_saturated, money)
+        covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
+        shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
+        judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         stages.append(stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
@@ -238,7 +239,7 @@ def _whole(
         gathering.partial_ratio([gathering.is_partial(trace) for trace in pool.traces], pool.layout),
         figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
-        _unsupported(figures, latency, is_saturated),
+        _unsupported(figures, latency, is_saturated, len(pool.traces[0].stage_outcome) > 0),
     )
 
 
@@ -247,26 +248,25 @@ def _judged(
     stage: str | None,
     series: Series,
     mean: Interval,
-    used: Mapping[str, Interval],
-    coverage: Interval,
+    shares: Mapping[str, Interval],
     whole: _Whole,
     is_saturated: bool,
     money: Money,
 ) -> dict[int, tuple[Verdict, Quantile | None]]:
     """Verdicts by number of objective, and the percentiles they are about; all on one stage, or on whole queries.
 
-    ``series``, ``mean``, ``used``: its latency in ns, the mean of it in seconds, and its utilisations by measure.
-    ``coverage``: mean share of the candidates whose answers count.
+    ``series``, ``mean``, ``shares``: its latency in ns, the mean of it in seconds, and its utilisations and coverage by
+    measure.
     """
     return {
         number: (
             judge(
                 objective,
                 series,
-                used.get(objective.measure),
+                shares.get(objective.measure),
                 mean,
                 whole.failed_ratio if objective.measure != "partial_ratio" else whole.partial_ratio,
-                coverage if objective.measure == "coverage.mean" else whole.goodput,
+                shares[COVERAGE] if objective.measure == COVERAGE else whole.goodput,
                 is_saturated,
                 money,
             ),
@@ -277,19 +277,21 @@ def _judged(
     }
 
 
-def _unsupported(whole: Figure, latency: Series, is_saturated: bool) -> list[str]:
+def _unsupported(whole: Figure, latency: Series, is_saturated: bool, may_fail: bool) -> list[str]:
     """What is left out, why, and what would be enough."""
     notes = []
     for name, quantile in whole.percentiles.items():
         if quantile.infinite:
-            notes.append(f"{name} falls among queries that never finished: it is at least the largest latency seen")
+            whose = "have no answer" if may_fail else "never finished"
+            notes.append(f"{name} falls among queries that {whose}: it is at least the largest latency seen")
         elif not quantile.supported:
             seen = f"{shown_exceedances(quantile.exceedances)} effective exceedances"
             cure = "" if is_saturated else f"; it needs about {quantile.needed:,} queries in all"
             notes.append(f"{name} is not printed: {seen} are too few{cure}")
     missing = latency.layout.queries - int(latency.finite.sum())
     if missing:
-        notes.append(f"{missing} of {latency.layout.queries} queries never finished; mean and max leave them out")
+        what = "have no answer" if may_fail else "never finished"
+        notes.append(f"{missing} of {latency.layout.queries} queries {what}; mean and max leave them out")
     return notes
 
 

@@ -37,7 +37,8 @@ def completed_in(trace: Trace) -> NDArray[np.int8]:
 
 def good_of(trace: Trace, completed: NDArray[np.int8]) -> NDArray[np.int8]:
     """(queries,) of ``completed_in``, without those whose answer is partial: the same array where there are none."""
-    return np.where(trace.outcome == PARTIAL, BLOCKS, completed) if len(trace.stage_outcome) else completed
+    partial = trace.outcome == PARTIAL
+    return np.where(partial, BLOCKS, completed).astype(np.int8) if partial.any() else completed
 
 
 def count_completed(completed: NDArray[np.int8], measured: int) -> F8:
@@ -125,7 +126,8 @@ def mergers(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Mer
     busy_s = np.array([merging_ns(trace, own) for trace in traces]) * S_PER_NS
     used = ratio_interval(busy_s, windows_s * count).within_0_and_1()
     service_s = own.takes_ns * S_PER_NS
-    demand = stage.plan.rate_per_s * service_s / count
+    least_ns = int(merge_ns(stage.plan.stages, stage.index, stage.least_answers))
+    demand = stage.plan.rate_per_s * least_ns * S_PER_NS / count
     return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
 
 

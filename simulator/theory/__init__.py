@@ -18,6 +18,7 @@ from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_of
 from simulator.theory.estimate import (
     Estimate,
     busiest,
+    certainly_busiest,
     estimate,
     has_drawn_machines,
     merger_demands,
@@ -47,6 +48,7 @@ __all__ = [
     "Prediction",
     "StageAhead",
     "busiest",
+    "certainly_busiest",
     "check",
     "clusters_of",
     "constant_latencies_s",

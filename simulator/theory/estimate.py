@@ -107,6 +107,16 @@ def busiest(plan: Plan) -> float:
     return _demand_at(stages, plan.rate_per_s, busiest_station(stages, plan.rate_per_s))
 
 
+def certainly_busiest(plan: Plan) -> float:
+    """As ``busiest``, without replicas that withdraw what is late: their queues are bounded at any load."""
+    demands = [0.0]
+    for stage in stages_of(plan):
+        demands.append(stage.merger_demand(plan.rate_per_s))
+        if not stage.sheds:
+            demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
+    return max(demands)
+
+
 def merger_demands(plan: Plan) -> list[float]:
     """Demand on the mergers of each stage, which may exceed 1; 0 where merging is a mere delay."""
     return [stage.merger_demand(plan.rate_per_s) for stage in stages_of(plan)]

@@ -261,8 +261,7 @@ class PaperStage(StageView):
 
     def merge_s(self) -> float:
         """Duration of the merge; the least, where the number of answers differs."""
-        answers = 1 if self.may_time_out else self.wait_for
-        return float(rules.merge_ns(self.plan.stages, self.index, answers)) * S_PER_NS
+        return float(rules.merge_ns(self.plan.stages, self.index, self.least_answers)) * S_PER_NS
 
     def merger_demand(self, rate_per_s: float) -> float:
         """Work of the mergers over what they can do; 0 where merging is a mere delay."""

@@ -136,14 +136,19 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family == "mh2c":
         hyper: Any = {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}  # balanced means, cv2 = 4
         return scenario(rate, stage("one", hyper, workers=int(given["c"])))
-    if family == "nk":  # who is not needed is stopped, wherever it is: the least delay is 1 ns
-        more = {"gather": {"wait_for": int(given["k"])}, "cancel": {"what": "running", "delay": "0s"}}
-        return scenario(rate, stage("one", exponential(1.0), shards=int(given["n"]), **more))
+    if family == "nk":
+        return scenario(rate, first_of(given))
     if family == "sjf":
         return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
     if family != "skew":
         raise ValueError(f"no family of one stage is called {family!r}")
     return skewed(given, rate)
+
+
+def first_of(given: dict[str, str]) -> dict[str, Any]:
+    """A stage of which some answers are enough; the other tasks are stopped, wherever they are, after 1 ns."""
+    more = {"gather": {"wait_for": int(given["k"])}, "cancel": {"what": "running", "delay": "0s"}}
+    return stage("one", exponential(1.0), shards=int(given["n"]), **more)
 
 
 def batched(family: str, given: dict[str, str]) -> dict[str, Any]:

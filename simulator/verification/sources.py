@@ -61,7 +61,7 @@ VERIFIED: dict[str, Known] = {
     "laws": Known("drawn scenarios against the book of laws, Little's law among them", "Little (1961); Stidham (1974)"),
 }
 
-_QUORUM = "answers of some of the shards: quorum, deadline"
+_QUORUM = "no statistic of the table: shares of shards in time; a test holds them"
 _CANCEL = "copies of a task and their cancellation"
 _BOUNDED = "bounded queues"
 _FAILURES = "failures and repairs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from walk import Walk
 
-from simulator import scenario_from_dict, simulate
+from simulator import scenario_from_dict, simulate, size
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL
 from simulator.core.laws import Law
@@ -171,6 +172,76 @@ def test_a_queue_that_is_left_after_a_time_fails_as_often_as_barrer_says(rate, t
     assert stage["failed_ratio"]["value"] == pytest.approx(failed["value"])
     assert stage["withdrawn_ratio"]["value"] == pytest.approx(gone, abs=0.01)
     assert stage["coverage"]["value"] == pytest.approx(1 - failed["value"])
+
+
+@pytest.mark.parametrize(("rate", "shards"), [(0.5, 1), (0.5, 4)])
+def test_coverage_is_the_share_of_answers_in_time(rate, shards):
+    """P(T < 5) of M/M/1, 1 - exp(-(1 - rate) 5), of every shard. A false alarm: once in 300 seeds."""
+    model = {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}
+    one = {"name": "one", "model": model, "shards": shards, "gather": {"timeout": "5s"}, "cancel": "none"}
+    load, run = {"rate": f"{rate}/s"}, {"queries": 20_000, "replications": 8, "seed": 4}
+    said = simulate(scenario_from_dict({"name": "in_time", "load": load, "run": run, "stages": [one]})).to_dict()
+    exact, stage = 1 - math.exp(-(1 - rate) * 5), said["stages"][0]["gather"]
+    width = stage["coverage"]["high"] - stage["coverage"]["low"]
+    assert stage["coverage"]["low"] - width / 2 < exact < stage["coverage"]["high"] + width / 2
+    assert stage["late_ratio"]["value"] == pytest.approx(1 - stage["coverage"]["value"], abs=1e-3)
+    assert said["verdict"] == "stable"
+
+
+def overloaded(**more):
+    """One exponential server, asked for half as much again as it can do, that nobody waits 3 s for."""
+    model = {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}
+    one = {"name": "one", "model": model, "gather": {"timeout": "3s"}, "cancel": {"what": "running", "delay": "0s"}}
+    run = {"queries": 5_000, "replications": 8, "seed": 2}
+    return scenario_from_dict({"name": "over", "load": {"rate": "1.5/s"}, "run": run, "stages": [one], **more})
+
+
+def test_whoever_is_not_waited_for_saturates_nothing():
+    """Its queue is bounded, so the run is stable, and what is met is met for good."""
+    said = simulate(overloaded(slos=["failed_ratio < 60%", "failed_ratio < 10%"])).to_dict()
+    assert said["verdict"] == "stable"
+    assert said["stages"][0]["demand"]["max"] == pytest.approx(1.5)
+    assert [slo["met"] for slo in said["slos"]] == [True, False]
+    assert said["failed_ratio"]["value"] == pytest.approx(0.3916, abs=0.02)
+    found = size(overloaded(slos=["failed_ratio < 60%"]), search={"stages.one.replicas": [1]}, minimise="machines")
+    assert found.to_dict()["answers"]
+
+
+def test_mean_service_is_that_of_tasks_that_were_finished():
+    """Constant services of 10 ms, stopped after 5: a shard of ten answers in 1 ms, the others never."""
+    stage = {
+        "name": "one",
+        "candidates": 11,
+        "shares": [1, 10],
+        "model": {"kind": "linear", "per_item": "1ms"},
+        "gather": {"wait_for": 1},
+        "cancel": {"what": "running", "delay": "1ms"},
+    }
+    load, run = {"rate": "10/s", "arrivals": "constant"}, {"queries": 200, "replications": 4}
+    said = simulate(scenario_from_dict({"name": "s", "load": load, "run": run, "stages": [stage]})).to_dict()
+    [one] = said["stages"]
+    assert one["service_s"]["value"] == pytest.approx(1e-3)
+    assert one["gather"]["stopped_ratio"]["value"] == 0.5
+    assert one["gather"]["wasted_ratio"]["value"] == pytest.approx(2 / 3)
+
+
+def test_a_run_that_is_read_back_has_the_same_goodput(tmp_path, shardsim):
+    """Outcomes are saved: a partial answer is no goodput there, either."""
+    stage = {
+        "name": "one",
+        "candidates": 10,
+        "shares": [1, 2, 7],
+        "model": {"kind": "linear", "per_item": "1ms"},
+        "gather": {"timeout": "9ms"},
+        "variability": {"task": {"kind": "exponential"}},
+    }
+    scenario = {"name": "s", "load": {"rate": "10/s"}, "run": {"queries": 300, "replications": 4}, "stages": [stage]}
+    (tmp_path / "s.yaml").write_text(json.dumps(scenario))
+    assert shardsim("run", str(tmp_path / "s.yaml"), "-q", "-o", str(tmp_path / "one"))[0] == 0
+    code, out, _ = shardsim("compare", str(tmp_path / "one"), str(tmp_path / "s.yaml"), "--format", "json")
+    assert code == 0
+    figures = [figure for figure in json.loads(out)["figures"] if figure["figure"].startswith("goodput")]
+    assert figures and all(figure["a"] == figure["b"] < 10 for figure in figures)
 
 
 @pytest.mark.parametrize(

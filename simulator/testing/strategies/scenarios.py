@@ -139,6 +139,12 @@ def _servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] |
     return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
 
 
+def _answers(gathers: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """How answers are merged, and which are waited for."""
+    waited = st.sampled_from(GATHERS if gathers else GATHERS[:1])
+    return st.tuples(st.sampled_from(MERGES), waited).map(lambda both: {"merge": both[0], **both[1]})
+
+
 @st.composite
 def stages(
     draw: st.DrawFn,
@@ -199,8 +205,7 @@ def stages(
     task = draw(st.one_of(maybe(), factor_law_maps()))
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
-    merge: dict[str, Any] = draw(st.sampled_from(MERGES))
-    gathered: dict[str, Any] = draw(st.sampled_from(GATHERS if gathers else GATHERS[:1]))
+    answers = draw(_answers(gathers))
     most = 1 if "time" in kinds or is_plugged else batches
     served = draw(_servings(most, disciplines))
     routing = draw(_routings(list(POLICIES if policies is None else policies)))
@@ -222,8 +227,7 @@ def stages(
             "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
-            "merge": merge,
-            **gathered,
+            **answers,
             **served,
             "routing": routing,
         }
