@@ -12,7 +12,7 @@ StabilityVerdict = Literal["stable", "saturated", "saturated at its peak", "inco
 class Stability(TypedDict):
     """What the verdict on a run rests on."""
 
-    demand: float  #: on the busiest station, by arithmetic; may exceed 1
+    demand: float  #: on the busiest station that does not withdraw what is late, by arithmetic; may exceed 1
     growth: parts.Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     mser5_queries: int | None  #: cut that MSER-5 suggests; null where the load changes over time

@@ -322,12 +322,12 @@ def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mappi
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
     waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
     finished = [trace.busy_ns[here] - trace.stopped_ns[here] for trace in pool.traces]  # not what never ended
-    busy_s = np.array(finished).sum(axis=1, dtype=np.float64) * S_PER_NS
+    busy = np.array(finished) * S_PER_NS  # (replications, replicas)
     place, used = hottest(pool, stage, ahead.hottest)
     shard, replica = divmod(place, stage.replicas)
     return {
         "wait": ratio_interval(waiting * S_PER_NS, tasks, ahead.wait, deviations["critical_wait"]).at_least_0(),
-        "service": ratio_interval(busy_s, tasks, ahead.service, deviations["critical_service"]).at_least_0(),
+        "service": ratio_interval(busy.sum(axis=1), tasks, ahead.service, deviations["critical_service"]).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
         "hottest": used.value,
         "hottest_shard": shard,
