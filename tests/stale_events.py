@@ -54,7 +54,7 @@ class Disturbed:
                 if before != now:
                     self.gone.append((row, before[0]))
                 self.whose[row] = now
-        listed = run.events[: int(clock["size"])]
+        listed = run.events[int(clock["is_gap"]) : int(clock["size"])]
         alive = run.copies["generation"][listed["row"] * (listed["generation"] >= 0)] == listed["generation"]
         stale = int(np.count_nonzero(~alive & (listed["generation"] >= 0)))
         assert stale == clock["stale"], "stale events are counted"

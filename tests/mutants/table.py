@@ -1085,6 +1085,25 @@ ROOMS = (
         STALE,
     ),
     Mutant(
+        "an event that added nothing stays on the list",
+        "E9",
+        LOOP,
+        """    if clock[0]["is_gap"] == 1:
+        pop(clock, events)
+""",
+        "",
+        STALE,
+    ),
+    Mutant(
+        "the place of what happened is given away twice",
+        "E9",
+        EVENTS,
+        """        clock[0]["is_gap"] = 0
+        events[0]["instant"]""",
+        """        events[0]["instant"]""",
+        STALE,
+    ),
+    Mutant(
         "a list that is never tidied",
         "E9",
         LOOP,

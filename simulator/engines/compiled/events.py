@@ -19,7 +19,13 @@ COLUMNS = 3
 
 @kernel
 def push(clock: Rows, events: Rows, instant: int, order: int, row: int, generation: int) -> None:
-    """Add an event."""
+    """Add an event: in place of the one that is happening, if no other has taken that."""
+    if clock[0]["is_gap"] == 1:
+        clock[0]["is_gap"] = 0
+        events[0]["instant"], events[0]["order"] = instant, order
+        events[0]["row"], events[0]["generation"] = row, generation
+        sink(events, clock[0]["size"], rules.NOTHING)
+        return
     at = clock[0]["size"]
     while at > 0:
         above = (at - 1) >> 1
@@ -69,7 +75,8 @@ def sink(events: Rows, size: int, at: int) -> None:
 
 @formula
 def pop(clock: Rows, events: Rows) -> None:
-    """Take the next event away; read it before."""
+    """Take the first event away; read it before."""
+    clock[0]["is_gap"] = 0
     clock[0]["size"] -= 1
     size = clock[0]["size"]
     events[0] = events[size]

@@ -116,6 +116,8 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
     follows.
     """
     stage_bits = given.run[0]["stage_bits"]
+    if clock[0]["is_gap"] == 1:
+        pop(clock, events)
     cursor, size = clock[0]["cursor"], clock[0]["size"]
     arrives = cursor < given.entering.shape[0]
     if size == 0 and not arrives:
@@ -134,7 +136,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
             size == 0 or now < events[0]["instant"] or (now == events[0]["instant"] and order < events[0]["order"])
         )
     if not arrives:
-        if is_stale(events, copies, rules.NOTHING):
+        if clock[0]["stale"] > 0 and is_stale(events, copies, rules.NOTHING):
             clock[0]["stale"] -= 1
             pop(clock, events)
             return AGAIN
@@ -146,7 +148,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
     if arrives:
         clock[0]["cursor"] += 1
     else:
-        pop(clock, events)
+        clock[0]["is_gap"] = 1
     assert now > clock[0]["now"] or order > clock[0]["order"], "an event creates only later events"
     clock[0]["now"], clock[0]["order"], clock[0]["row"] = now, order, row
     clock[0]["events"] += 1

@@ -97,6 +97,7 @@ CLOCK = np.dtype(
         ("prepared", np.int64),  # up to which of them luck is drawn
         ("block", np.int64),  # the first of those that it was drawn for at once
         ("size", np.int64),  # of the event list
+        ("is_gap", np.int64),  # 1: its first event is happening, and gives its place to the next that is added
         ("margin", np.int64),  # events that one may add
         ("stale", np.int64),  # events on it that will be skipped
         ("now", np.int64),  # instant and order of the last event, for the assertion
