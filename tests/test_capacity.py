@@ -152,6 +152,30 @@ def test_objectives_are_judged_as_a_run_judges_them():
         assert extracts.stability() == summary.stability
 
 
+def test_replays_in_which_nothing_is_drawn_say_what_one_says(tmp_path):
+    """Eight equal replications printed a p99 that one withheld, and intervals a third as wide."""
+    gaps = np.random.default_rng(3).exponential(1 / 0.8, 5000)
+    (tmp_path / "trace.csv").write_text("t\n" + "".join(f"{t:.6f}\n" for t in np.cumsum(gaps)))
+    load = {"arrivals": {"kind": "trace", "file": str(tmp_path / "trace.csv")}}
+
+    def scenario(law, replications):
+        run = {"queries": 4000, "replications": replications}
+        stage = {"name": "s", "candidates": 1, "model": {"kind": "time", "law": law}}
+        slos = ["p90 < 6s", "p99 < 30s", "95% within 4s", "mean < 3s"]
+        return scenario_from_dict({"name": "case", "load": load, "run": run, "stages": [stage], "slos": slos})
+
+    eight, one = (simulate(scenario("1s", replications)) for replications in (8, 1))
+    assert eight.summary.latency.to_dict() == one.summary.latency.to_dict()
+    assert eight.to_dict()["slos"] == one.to_dict()["slos"]
+    assert one.to_dict()["latency_s"]["p90"] is not None
+    assert one.to_dict()["latency_s"]["p99"] is None
+    assert any("count as one" in note for note in eight.notes)
+    extracts = Prober(Plans.of(scenario("1s", 8)), Effort(8, None), Execution(engine="compiled")).extracts(0.0)
+    assert [verdict.to_dict() for verdict in extracts.verdicts(eight.scenario.slos, False)] == eight.to_dict()["slos"]
+    drawn = simulate(scenario({"kind": "uniform", "low": "0.9s", "high": "1.1s"}, 8))
+    assert any("redraw the rest" in note for note in drawn.notes)
+
+
 def test_a_reading_is_the_share_that_a_run_judges_by():
     scenario = system(["p99 < 60ms"], rate="70/s", run={"queries": 2000, "replications": 4})
     (reading,) = Prober(Plans.of(scenario), Effort(4, 2000), Execution(engine="compiled"))(0.0)

@@ -17,6 +17,7 @@ from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
 from simulator.running.provenance import computed, origin
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
+from simulator.stats.share import OF_A_TRACE
 
 FOUND, UNREACHABLE = "found", "unreachable"
 MET, FAILED = "met", "failed"
@@ -223,7 +224,7 @@ class Sizing(Shown):
         if self.spent:
             notes.append(f"{self.spent}: of fleets that cost more than those looked at nothing is known")
         if self.search.scenario.load.arrivals.kind == "trace":
-            notes.append("replications share the trace and redraw the rest: intervals are given this trace")
+            notes.append(OF_A_TRACE)
         return notes
 
     def _edges(self) -> list[str]:

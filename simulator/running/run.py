@@ -29,6 +29,7 @@ from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.stats import Summary, next_step, summarise
+from simulator.stats.share import OF_A_TRACE, OF_COPIES
 
 if TYPE_CHECKING:
     from simulator.running.engine_check import EngineCheck
@@ -226,9 +227,9 @@ class Run:
             self.notes += ["no more of them fit the memory there is"] if len(self.traces) == most else []
         if interrupted:
             self.notes.append(f"interrupted: only the {len(self.traces)} replications that had finished are counted")
-        if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
-            self.notes.append("replications share the trace and redraw the rest: intervals are given this trace")
         summary = self._summary(percentiles, self.traces)
+        if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
+            self.notes.append(OF_COPIES if summary.pool.layout.repeats > 1 else OF_A_TRACE)
         line = self._theory_line(summary)
         wall_s = time.monotonic() - began
         engine, notes = self.execution.engine, tuple(self.notes)

@@ -71,6 +71,12 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
     )
 
 
+def _is_same(one: Extract, other: Extract) -> bool:
+    """Whether the queries of two replications fared the same."""
+    is_same = np.array_equal(one.latency, other.latency) and np.array_equal(one.partial, other.partial)
+    return is_same and one.covered == other.covered
+
+
 class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
@@ -99,7 +105,9 @@ class Extracts:
         self.ahead = ahead
         self.clusters = clusters
         is_shared = are_shared([one.arrivals for one in extracts])
-        self.layout = Layout.of([len(one.latency) - one.first_measured for one in extracts], is_shared=is_shared)
+        is_repeated = is_shared and all(_is_same(one, extracts[0]) for one in extracts[1:])
+        sizes = [len(one.latency) - one.first_measured for one in extracts]
+        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=is_repeated)
 
     @cached_property
     def whole(self) -> Series:

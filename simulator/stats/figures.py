@@ -64,6 +64,12 @@ def figure(series: Series, percentiles: Sequence[float], ahead: Ahead = NOTHING_
     )
 
 
+def _is_same(one: Trace, other: Trace) -> bool:
+    """Whether the queries of two replications fared the same."""
+    columns = ("completion_ns", "outcome", "stage_outcome", "coverage")
+    return all(np.array_equal(getattr(one, column), getattr(other, column)) for column in columns)
+
+
 class Pool:
     """The measured queries of all replications, in order of replication and arrival.
 
@@ -75,7 +81,9 @@ class Pool:
         self.traces = traces
         self.clusters = clusters  #: what the plan says, by stage; of whole queries by None
         is_shared = are_shared([arrivals_mark(trace.arrival_ns) for trace in traces])
-        self.layout = Layout.of([trace.measured for trace in traces], is_shared=is_shared)
+        is_repeated = is_shared and all(_is_same(trace, traces[0]) for trace in traces[1:])
+        sizes = [trace.measured for trace in traces]
+        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=is_repeated)
         self._latest: tuple[int | None, Series] | None = None
 
     def gather(self, of: Column) -> F8:

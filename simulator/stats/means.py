@@ -116,7 +116,9 @@ def _shape(deviations: F8 | None) -> tuple[float, float]:
 
 
 def mean_interval(amounts: F8, weights: F8 | I8, layout: Layout, ahead: Ahead = NOTHING_AHEAD) -> Interval:
-    """The same of amounts and weights of blocks: (blocks,), weights >= 0."""
+    """The same of amounts and weights of blocks: (blocks,), weights >= 0. Replications all the same are one."""
+    if layout.repeats > 1:
+        return mean_interval(amounts[: layout.blocks], weights[: layout.blocks], layout.one, ahead)
     total = float(weights.sum())
     if total <= 0:
         return NOTHING

@@ -67,7 +67,7 @@ class Quantile:
     high: float  #: may be infinite
     exceedances: float  #: effective number at the pooled quantile
     worth_one: float  #: queries that are worth one exceedance, by the plan where that says more than so short a run
-    queries: int  #: N
+    queries: int  #: N, once where all replications are the same
     largest_finite: float  #: nan if no value is finite
 
     @property
@@ -145,7 +145,9 @@ class Series:
 
     def worth_one(self, p: float) -> float:
         """Queries worth one independent exceedance of the ``p``-quantile: by the plan, if the run does not deny it."""
-        seen = 1.0 if self.layout.is_shared else self.clustering  # how the arrivals of a trace cluster is given
+        # how the arrivals of a trace cluster is given; where nothing else is random, they are all that there is
+        is_given = self.layout.is_shared and self.layout.repeats == 1
+        seen = 1.0 if is_given else self.clustering
         return seen if self.clusters is None else self.clusters.worth_one(p, int(self.layout.sizes.max()), seen)
 
     def _worth_ahead(self, p: float) -> float:
@@ -163,7 +165,7 @@ class Series:
         rare = at_or_below = order.by_block(pooled)
         if p >= 0.5:
             below = order.by_block(pooled, below=True)
-            tied = below.sum() == 0 or at_or_below.sum() - below.sum() > 1
+            tied = below.sum() == 0 or at_or_below.sum() - below.sum() > self.layout.repeats
             rare = sizes - (below if tied else at_or_below)
         return effective_exceedances(rare, self.layout, self.worth_one(p))
 
@@ -195,7 +197,7 @@ class Series:
         low = 0.0 if above is None else order.value(above + 1)
         below = levels.first_high_below(bound, order.below(pooled))
         high = math.inf if below is None else order.value(below)
-        exceedances, queries = self.exceedances(p, pooled), self.layout.queries
+        exceedances, queries = self.exceedances(p, pooled), self.layout.queries // self.layout.repeats
         return Quantile(p, pooled, low, high, exceedances, self._worth_ahead(p), queries, self.largest_finite)
 
     @cached_property

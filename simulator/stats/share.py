@@ -33,6 +33,9 @@ Z, Z_EXCESS = 1.96, 1.21
 SHORTER, LONGER, MOST_UNEVEN = 0.5, 0.4, 0.3
 #: Arrivals by which evenly spaced ones are told.
 EVEN = 1000
+#: What is said of replications that replay a trace.
+OF_A_TRACE = "replications share the trace and redraw the rest: intervals are given this trace"
+OF_COPIES = "replications share the trace, and nothing else is random: they are all the same, and count as one"
 #: -log(.025): with none bad among n independent queries, the share is below this / n with 97.5 % confidence.
 NONE_BAD = 3.7
 
@@ -70,10 +73,14 @@ class Layout:
     unit_of_block: I8  #: (blocks,)
     unit_sizes: I8  #: (units,)
     is_shared: bool = False  #: whether all replications replay one series of arrivals, of which there is one luck only
+    repeats: int = 1  #: as many replications are all the same: nothing but the arrivals is random
 
     @staticmethod
-    def of(sizes: Sequence[int], *, is_shared: bool = False) -> Layout:
-        """The layout of replications with these numbers of measured queries, each at least 1."""
+    def of(sizes: Sequence[int], *, is_shared: bool = False, is_repeated: bool = False) -> Layout:
+        """The layout of replications with these numbers of measured queries, each at least 1.
+
+        ``is_shared``: whether all replay one series of arrivals; ``is_repeated``: and all else is the same, too.
+        """
         assert len(sizes) > 0 and min(sizes) >= 1, "a replication measures at least one query"
         parts = [np.diff(np.arange(k + 1) * size // k) for size in sizes for k in [min(BLOCKS, size)]]
         block_sizes = np.concatenate(parts)
@@ -83,7 +90,8 @@ class Layout:
             unit_of_block = np.repeat(np.arange(len(sizes)), [len(part) for part in parts])
             unit_sizes = np.array(sizes, dtype=np.int64)
         shared = is_shared and len(sizes) > 1 and min(sizes) == max(sizes)
-        return Layout(np.array(sizes, dtype=np.int64), block_sizes, unit_of_block, unit_sizes, shared)
+        repeats = len(sizes) if shared and is_repeated else 1
+        return Layout(np.array(sizes, dtype=np.int64), block_sizes, unit_of_block, unit_sizes, shared, repeats)
 
     @property
     def replications(self) -> int:
@@ -99,6 +107,16 @@ class Layout:
     def queries(self) -> int:
         """Number of measured queries in all."""
         return int(self.sizes.sum())
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks that differ."""
+        return len(self.block_sizes) // self.repeats
+
+    @property
+    def one(self) -> Layout:
+        """That of the first replication, alone."""
+        return Layout.of(self.sizes[:1].tolist())
 
     @cached_property
     def first_of_block(self) -> I8:
@@ -184,20 +202,22 @@ def share_ends(tallies: Tallies, layout: Layout, clustering: float) -> tuple[F8,
     times e^(.4 b) above, b the relative standard error over blocks, at most .3, and misses are about as many on both
     sides. Above a half the same is applied to the queries that are not bad. ``clustering`` is the number of queries
     that are worth one independent query (``cluster_size``). With fewer than two units nothing is known: [0, 1].
+    Replications that are all the same are one.
     """
     if layout.units < 2:
         return np.zeros(tallies.bad.shape), np.ones(tallies.bad.shape)
     queries = layout.queries
+    different = queries / layout.repeats
     flipped = 2 * tallies.bad > queries
     rare = np.where(flipped, queries - tallies.bad, tallies.bad)
     share = rare / queries
     none = rare == 0
-    error, of_blocks = _errors(tallies, layout, np.maximum(share, 1 / queries))
+    error, of_blocks = _errors(tallies, layout, np.maximum(share, 1 / different))
     exponent = 2 * _log(error / 2 + np.sqrt(error**2 / 4 + 1))  # 2 arsinh(h / 2)
     uneven = np.minimum(of_blocks, MOST_UNEVEN)
     low = np.where(none, 0.0, share * _exp(-exponent * _exp(-SHORTER * uneven)))
     high = np.where(
-        none, NONE_BAD * clustering / queries, share * _exp(np.minimum(exponent * _exp(LONGER * uneven), 700.0))
+        none, NONE_BAD * clustering / different, share * _exp(np.minimum(exponent * _exp(LONGER * uneven), 700.0))
     )
     high = np.minimum(1.0, high)
     return np.where(flipped, 1 - high, low), np.where(flipped, 1 - low, high)
@@ -238,19 +258,28 @@ def _errors(tallies: Tallies, layout: Layout, share: F8) -> tuple[F8, F8]:
     independent exceedances which so many blocks show (to first order: z (1 + (z^2 + 1) / 4 n), Fisher, 1926): few
     replications may look alike by chance, of a share made by a few bursts.
     """
-    units = _deviation(tallies.bad, tallies.unit_squares, tallies.unit_products, layout.unit_sizes) / share
-    blocks = _deviation(tallies.bad, tallies.block_squares, tallies.block_products, layout.block_sizes) / share
-    error: F8 = np.maximum(t_quantile(layout.units - 1) * units, Z * (1 + Z_EXCESS * blocks**2) * blocks)
+    repeats = layout.repeats
+    blocks = _deviation(tallies.bad, tallies.block_squares, tallies.block_products, layout.block_sizes, repeats) / share
+    if repeats > 1:  # of one replication blocks are the units
+        units, degrees = blocks, layout.blocks - 1
+    else:
+        units = _deviation(tallies.bad, tallies.unit_squares, tallies.unit_products, layout.unit_sizes) / share
+        degrees = layout.units - 1
+    error: F8 = np.maximum(t_quantile(degrees) * units, Z * (1 + Z_EXCESS * blocks**2) * blocks)
     return error, blocks
 
 
-def _deviation(bad: I8, squares: I8, products: I8, sizes: I8) -> F8:
-    """Standard error of the share of bad queries, from groups of these sizes as in a ratio estimator."""
+def _deviation(bad: I8, squares: I8, products: I8, sizes: I8, repeats: int = 1) -> F8:
+    """Standard error of the share of bad queries, from groups of these sizes as in a ratio estimator.
+
+    Where the groups are ``repeats`` times the same, of one time.
+    """
     groups, queries = len(sizes), int(sizes.sum())
     mean = bad / queries
     spread = squares - 2 * mean * products + mean**2 * float((sizes**2).sum())
     # equal shares in all groups leave only the rounding of the difference above: that is no spread
     spread = np.where(spread > 1e-12 * squares, spread, 0.0)
+    groups, spread, queries = groups // repeats, spread / repeats, queries // repeats
     error: F8 = np.sqrt(spread / (groups - 1) * groups) / queries
     return error
 
@@ -292,8 +321,8 @@ def cluster_size(above_median: I8, layout: Layout) -> float:
     Blocks of independent queries would have the variance .25 / block length. At least 1. ``above_median``: (blocks,)
     number of queries.
     """
-    blocks = len(layout.block_sizes)
+    blocks = layout.blocks
     if blocks < 2:
         return 1.0
-    shares = above_median / layout.block_sizes
-    return max(1.0, layout.queries / blocks * float(np.var(shares, ddof=1)) / 0.25)
+    shares = (above_median / layout.block_sizes)[:blocks]
+    return max(1.0, layout.queries / layout.repeats / blocks * float(np.var(shares, ddof=1)) / 0.25)

@@ -216,6 +216,7 @@ def _is_missed_however_few(objective: Objective, series: Series, allowed: float)
         bad = series.values >= bound if objective.measure == "quantile" else series.values > bound
     ends = np.cumsum(series.layout.sizes)
     shares = np.add.reduceat(bad, ends - series.layout.sizes, dtype=np.int64) / series.layout.sizes
+    shares = shares[: len(shares) // series.layout.repeats]
     return bool(bad.any() and np.prod(shares) >= MISSED * allowed ** len(shares))
 
 

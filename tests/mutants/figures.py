@@ -176,6 +176,19 @@ def what_is_not_supported_is_not_printed() -> None:
         assert found.to_dict() is None, f"{found.exceedances:.1f} effective exceedances are printed"
 
 
+def replays_that_are_all_the_same_are_one() -> None:
+    """unit/test_stats.py: eight times the same sample says what one says."""
+    rng = np.random.default_rng(11)
+    values = np.convolve(rng.exponential(1.0, 2060), np.ones(61), "valid")
+    eight = Series(np.tile(values, 8), Layout.of([2000] * 8, is_shared=True, is_repeated=True))
+    seen, alone = (series.quantile(0.9) for series in (eight, Series(values, Layout.of([2000]))))
+    mean, mean_alone = eight.mean(), Series(values, Layout.of([2000])).mean()
+    with law("T4"):
+        assert np.allclose((seen.low, seen.high), (alone.low, alone.high), rtol=1e-9), "a narrower interval"
+        assert np.allclose((mean.low, mean.high), (mean_alone.low, mean_alone.high), rtol=1e-9), "likewise of the mean"
+        assert math.isclose(seen.exceedances, alone.exceedances, rel_tol=1e-9), "more of them bear witness"
+
+
 def paper_holds() -> None:
     """test_theory.py: a run that contradicts an exact law fails loudly."""
     from simulator.running.run import simulate

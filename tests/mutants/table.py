@@ -675,6 +675,22 @@ STATISTICS = (
         "figures.intervals_cover",
     ),
     Mutant(
+        "equal replays bear witness again and again",
+        "T4",
+        "stats/share.py",
+        "repeats = len(sizes) if shared and is_repeated else 1",
+        "repeats = 1",
+        "figures.replays_that_are_all_the_same_are_one",
+    ),
+    Mutant(
+        "the mean of equal replays is taken for certain",
+        "T4",
+        "stats/means.py",
+        "if layout.repeats > 1:",
+        "if layout.repeats > 99:",
+        "figures.replays_that_are_all_the_same_are_one",
+    ),
+    Mutant(
         "exceedances of one busy period count one by one",
         "T7",
         "stats/share.py",

@@ -26,6 +26,7 @@ from simulator.stats.quantiles import Series, Share, fraction
 from simulator.stats.share import BLOCKS, Layout, are_shared, arrivals_mark, share_ends, t_quantile, tally
 from simulator.stats.stability import InFlight, averaged_batches, batch_means, mser5, of_the_start
 from simulator.stats.verdicts import judge
+from simulator.theory import Clusters
 
 
 def series_of(groups: list[list[float]]) -> Series:
@@ -318,6 +319,28 @@ def test_late_queries_of_a_trace_count_once(late, is_supported):
     assert found.exceedances <= 16  # the first of them ties with itself
     assert found.supported == is_supported
     assert found.low < found.pooled < found.high
+
+
+def test_replications_that_are_all_the_same_are_one():
+    """Eight times the same sample says what one says: of percentiles, shares, means, and of which are printed."""
+    rng = np.random.default_rng(11)
+    values = np.convolve(rng.exponential(1.0, 2060), np.ones(61), "valid")  # late ones come together
+    values[values > 85] = math.inf
+    one = Series(values, Layout.of([2000]), Clusters(25.0))
+    layout = Layout.of([2000] * 8, is_shared=True, is_repeated=True)
+    eight = Series(np.tile(values, 8), layout, Clusters(25.0))
+    assert eight.clustering == pytest.approx(one.clustering) and eight.clustering > 20
+    for p in (0.02, 0.5, 0.9, 0.99, 0.999):
+        seen, alone = eight.quantile(p), one.quantile(p)
+        assert seen.to_dict() == pytest.approx(alone.to_dict()) if alone.to_dict() else seen.to_dict() is None
+        assert (seen.exceedances, seen.needed) == pytest.approx((alone.exceedances, alone.needed))
+    for bound in (0.0, 61.0, 80.0, 1e3, math.inf):
+        seen, alone = eight.share(bound, inclusive=False), one.share(bound, inclusive=False)
+        assert (seen.value, seen.low, seen.high) == pytest.approx((alone.value, alone.low, alone.high))
+    mean, mean_alone = eight.mean(), one.mean()
+    assert (mean.value, mean.low, mean.high) == pytest.approx((mean_alone.value, mean_alone.low, mean_alone.high))
+    apart = Series(np.tile(values, 8), Layout.of([2000] * 8, is_shared=True), Clusters(25.0)).quantile(0.9)
+    assert apart.high - apart.low < 0.6 * (eight.quantile(0.9).high - eight.quantile(0.9).low)
 
 
 def test_arrivals_are_the_same_only_where_there_is_luck_in_them():
