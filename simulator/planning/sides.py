@@ -193,7 +193,7 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
         name = key_of(percent)
         seen = side.exceedances(name_of_stage, name)  # of one that the run does not print
         if name not in printed and math.isfinite(left_out.value):  # it was not asked, so its plan was not either
-            own_count = latency.exceedances(p, left_out.value)
+            own_count = latency.quantile(p).exceedances
             seen = own_count if own_count < FEWEST_EXCEEDANCES else None
         reason = "" if seen is None else too_few(seen)
 

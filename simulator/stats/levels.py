@@ -48,11 +48,12 @@ class Band:
 class Levels:
     """The entries of a series, and the searches among them.
 
-    ``clustering``: see ``share_ends``.
+    ``clustering``, ``expected``: see ``share_ends``.
     """
 
     order: Order
     clustering: float
+    expected: float = 0.0
     kept: dict[int, Band] = field(default_factory=dict)
 
     def last_low_above(self, bound: float, entry: int) -> int | None:
@@ -123,7 +124,7 @@ class Levels:
             tallies.append(self._inside(window))
         tallies.append(tally_blocks(window.until, layout))
         at_or_below = Tallies(*(np.concatenate(column) for column in zip(*map(_columns, tallies), strict=True)))
-        low, high = share_ends(at_or_below.rest(layout), layout, self.clustering)
+        low, high = share_ends(at_or_below.rest(layout), layout, self.clustering, self.expected)
         return Band(at_or_below.bad, low, high)
 
     def _inside(self, window: Window) -> Tallies:

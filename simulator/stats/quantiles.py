@@ -27,6 +27,8 @@ from simulator.theory import NOTHING_AHEAD, Ahead, Clusters
 
 #: A percentile needs about this many effective exceedances for an honest interval (it is printed from 10 on).
 ENOUGH_EXCEEDANCES = 15
+#: An interval that spans a larger factor does not even tell the order of magnitude.
+WIDEST = 4
 
 
 def fraction(p: float) -> Fraction:
@@ -42,6 +44,16 @@ def queries_needed(p: float, worth_one: float) -> int:
     needed = ENOUGH_EXCEEDANCES * max(1.0, worth_one) / min(p, 1 - p)
     unit = 10 ** max(0, math.floor(math.log10(needed)) - 1)
     return int(math.ceil(round(needed / unit, 9)) * unit)
+
+
+def _shown(low: float, high: float) -> float:
+    """The effective exceedances that so wide an interval is worth; it goes with one over the root of their number.
+
+    Those of an end that is not known are not limited.
+    """
+    if math.isinf(high) or high <= low:
+        return math.inf
+    return FEWEST_EXCEEDANCES * (math.log(WIDEST) / math.log(high / low)) ** 2 if low > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,11 @@ class Quantile:
     def infinite(self) -> bool:
         """Whether it falls among values that never came: only ``>= largest finite`` is known of it."""
         return math.isinf(self.pooled)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the interval spans a factor of more than ``WIDEST``."""
+        return _shown(self.low, self.high) < FEWEST_EXCEEDANCES
 
     @property
     def supported(self) -> bool:
@@ -145,17 +162,27 @@ class Series:
 
     def worth_one(self, p: float) -> float:
         """Queries worth one independent exceedance of the ``p``-quantile: by the plan, if the run does not deny it."""
+        seen = self._seen
+        return seen if self.clusters is None else self.clusters.worth_one(p, int(self.layout.sizes.max()), seen)
+
+    @property
+    def _seen(self) -> float:
         # how the arrivals of a trace cluster is given; where nothing else is random, they are all that there is
         is_given = self.layout.is_shared and self.layout.repeats == 1
-        seen = 1.0 if is_given else self.clustering
-        return seen if self.clusters is None else self.clusters.worth_one(p, int(self.layout.sizes.max()), seen)
+        return 1.0 if is_given else self.clustering
+
+    @cached_property
+    def expected(self) -> float:
+        """Queries that are worth one by the plan, if the run does not deny it; 0 where the plan does not say."""
+        is_said = self.clusters is not None and self.clusters.queue is not None
+        return self.clusters.worth_one_waiting(self._seen) if self.clusters is not None and is_said else 0.0
 
     def _worth_ahead(self, p: float) -> float:
         """The same of a run that is long enough to show how queries cluster."""
         here = self.worth_one(p)
         return here if self.clusters is None else max(here, self.clusters.ahead(p, int(self.layout.sizes.max())))
 
-    def exceedances(self, p: float, pooled: float) -> float:
+    def _exceedances(self, p: float, pooled: float) -> float:
         """Effective number of exceedances at the pooled ``p``-quantile, of earlier queries where p is below a half.
 
         Where several queries share the quantile exactly they count as well: a constant has no later values, yet nothing
@@ -169,13 +196,9 @@ class Series:
             rare = sizes - (below if tied else at_or_below)
         return effective_exceedances(rare, self.layout, self.worth_one(p))
 
-    def is_supported(self, p: float) -> bool:
-        """Whether the ``p``-quantile is printed, without its ends."""
-        return self.exceedances(p, self.order_statistic(p)) >= FEWEST_EXCEEDANCES
-
     @cached_property
     def _levels(self) -> Levels:
-        return Levels(self.order, self.clustering)
+        return Levels(self.order, self.clustering, self.expected)
 
     def share(self, bound: float, *, inclusive: bool) -> Share:
         """Share of values later than ``bound``, or (``inclusive``) at it or later, with its interval."""
@@ -197,7 +220,8 @@ class Series:
         low = 0.0 if above is None else order.value(above + 1)
         below = levels.first_high_below(bound, order.below(pooled))
         high = math.inf if below is None else order.value(below)
-        exceedances, queries = self.exceedances(p, pooled), self.layout.queries // self.layout.repeats
+        exceedances, queries = self._exceedances(p, pooled), self.layout.queries // self.layout.repeats
+        exceedances = min(exceedances, _shown(low, high))
         return Quantile(p, pooled, low, high, exceedances, self._worth_ahead(p), queries, self.largest_finite)
 
     @cached_property

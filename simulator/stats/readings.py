@@ -125,7 +125,7 @@ def _of_bad(objective: Objective, series: Series, bad: NDArray[np.bool_], allowe
     layout = series.layout
     in_block = layout.count_by_block(bad)
     counted = tally_blocks(in_block, layout)
-    low, high = share_ends(counted, layout, series.clustering)
+    low, high = share_ends(counted, layout, series.clustering, series.expected)
     return Reading(
         value=float(counted.bad[0]) / layout.queries / allowed,
         low=float(low[0]) / allowed,

@@ -31,6 +31,8 @@ MOST_A_BLOCK = 4
 Z, Z_EXCESS = 1.96, 1.21
 #: How much shorter the lower arm of a share is, and longer its upper one, by its relative error over blocks, at most.
 SHORTER, LONGER, MOST_UNEVEN = 0.5, 0.4, 0.3
+#: Of what the plan says of the error of few bad queries, what the run's own must be, at least.
+OF_EXPECTED = 1.25
 #: Arrivals by which evenly spaced ones are told.
 EVEN = 1000
 #: What is said of replications that replay a trace.
@@ -193,7 +195,7 @@ def tally_blocks(in_block: I8, layout: Layout) -> Tallies:
     return Tallies(*(np.array([column]) for column in columns))
 
 
-def share_ends(tallies: Tallies, layout: Layout, clustering: float) -> tuple[F8, F8]:
+def share_ends(tallies: Tallies, layout: Layout, clustering: float, expected: float = 0.0) -> tuple[F8, F8]:
     """Ends of the 95 % interval of the share of bad queries, for each bound of ``tallies``.
 
     Every share x with (m - x)^2 <= h^2 m x: m is the share seen, h its relative error (``_errors``), and the variance
@@ -202,7 +204,8 @@ def share_ends(tallies: Tallies, layout: Layout, clustering: float) -> tuple[F8,
     times e^(.4 b) above, b the relative standard error over blocks, at most .3, and misses are about as many on both
     sides. Above a half the same is applied to the queries that are not bad. ``clustering`` is the number of queries
     that are worth one independent query (``cluster_size``). With fewer than two units nothing is known: [0, 1].
-    Replications that are all the same are one.
+    Replications that are all the same are one. h is at least 1.96 x 1.25 (1 - m)^2 sqrt(w / bad), where w queries
+    are worth one by the plan, ``expected``: the plan has no luck.
     """
     if layout.units < 2:
         return np.zeros(tallies.bad.shape), np.ones(tallies.bad.shape)
@@ -213,6 +216,8 @@ def share_ends(tallies: Tallies, layout: Layout, clustering: float) -> tuple[F8,
     share = rare / queries
     none = rare == 0
     error, of_blocks = _errors(tallies, layout, np.maximum(share, 1 / different))
+    least = Z * OF_EXPECTED * (1 - share) ** 2 * np.sqrt(expected * layout.repeats / np.maximum(rare, 1))
+    error = np.maximum(error, least)
     exponent = 2 * _log(error / 2 + np.sqrt(error**2 / 4 + 1))  # 2 arsinh(h / 2)
     uneven = np.minimum(of_blocks, MOST_UNEVEN)
     low = np.where(none, 0.0, share * _exp(-exponent * _exp(-SHORTER * uneven)))

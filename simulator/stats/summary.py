@@ -25,7 +25,7 @@ from simulator.stats.figures import (
 )
 from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
-from simulator.stats.quantiles import ENOUGH_EXCEEDANCES, Quantile, Series, Share
+from simulator.stats.quantiles import ENOUGH_EXCEEDANCES, WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
 from simulator.stats.stability import (
@@ -285,9 +285,12 @@ def _unsupported(whole: Figure, latency: Series, is_saturated: bool, may_fail: b
             whose = "have no answer" if may_fail else "never finished"
             notes.append(f"{name} falls among queries that {whose}: it is at least the largest latency seen")
         elif not quantile.supported:
-            seen = f"{shown_exceedances(quantile.exceedances)} effective exceedances"
+            why = f"{shown_exceedances(quantile.exceedances)} effective exceedances are too few"
+            if quantile.is_wide:
+                low, high = format_duration(quantile.low), format_duration(quantile.high)
+                why = f"its interval, {low} .. {high}, spans more than a factor of {WIDEST}"
             cure = "" if is_saturated else f"; it needs about {quantile.needed:,} queries in all"
-            notes.append(f"{name} is not printed: {seen} are too few{cure}")
+            notes.append(f"{name} is not printed: {why}{cure}")
     missing = latency.layout.queries - int(latency.finite.sum())
     if missing:
         what = "have no answer" if may_fail else "never finished"

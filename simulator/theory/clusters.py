@@ -75,10 +75,13 @@ class Clusters:
         seen
             What the run shows, at its median: the plan is believed within a factor ``APART`` of it.
         """
-        queue = seen if self.queue is None else min(max(self.queue, seen / APART), seen * APART)
         rare = min(p, 1 - p)
         jumps = sum(one.squares(p, queries) for one in self.jumps)
-        return max(1.0, queue) + (AT_MEDIAN * jumps / rare if rare > 0 else 0.0)
+        return max(1.0, self.worth_one_waiting(seen)) + (AT_MEDIAN * jumps / rare if rare > 0 else 0.0)
+
+    def worth_one_waiting(self, seen: float) -> float:
+        """The same without long services, as far as the run does not deny it."""
+        return seen if self.queue is None else min(max(self.queue, seen / APART), seen * APART)
 
     def ahead(self, p: float, queries: int) -> float:
         """The same before any run; where the plan does not say how queues cluster, what it says of long services."""

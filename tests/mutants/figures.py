@@ -24,7 +24,7 @@ from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
 from simulator.stats.verdicts import judge
 from simulator.stats.window import Mergers, merging_ns
-from simulator.theory import queues
+from simulator.theory import Clusters, queues
 
 
 def _traces(rate: float = 1.6, drain_ns: int = 0):
@@ -174,6 +174,21 @@ def what_is_not_supported_is_not_printed() -> None:
     found = Series(values, Layout.of([1000] * 8)).quantile(0.99)
     with law("T7"):
         assert found.to_dict() is None, f"{found.exceedances:.1f} effective exceedances are printed"
+
+
+def quiet_runs_are_not_believed() -> None:
+    """unit/test_stats.py: rule 1 and 3, of late queries spread as evenly as they can be."""
+    even = np.tile(np.where(np.arange(100) < 2, 50.0, 1.0), 160)
+    layout = Layout.of([2000] * 8)
+    share = Series(even, layout, Clusters(4.0)).share(9.0, inclusive=False)
+    with law("T4"):
+        assert share.high / share.value > 1.2, "a run without spread is taken for certain"
+        assert Series(even, layout).share(9.0, inclusive=False).high == share.value, (
+            "which it is, if nobody knows better"
+        )
+    wide = Series(np.where(np.arange(16_000) % 100 < 50, 9.0, 1.0), layout, Clusters(4.0)).quantile(0.5)
+    with law("T7"):
+        assert wide.to_dict() is None, f"{wide.low:g} .. {wide.high:g} is printed"
 
 
 def replays_that_are_all_the_same_are_one() -> None:

@@ -675,6 +675,22 @@ STATISTICS = (
         "figures.intervals_cover",
     ),
     Mutant(
+        "a quiet run is believed",
+        "T4",
+        "stats/share.py",
+        "error = np.maximum(error, least)",
+        "error = np.maximum(error, 0 * least)",
+        "figures.quiet_runs_are_not_believed",
+    ),
+    Mutant(
+        "however wide an interval is",
+        "T7",
+        "stats/quantiles.py",
+        "exceedances = min(exceedances, _shown(low, high))",
+        "exceedances = min(exceedances, math.inf)",
+        "figures.quiet_runs_are_not_believed",
+    ),
+    Mutant(
         "equal replays bear witness again and again",
         "T4",
         "stats/share.py",
