@@ -29,6 +29,7 @@ from benchmarks.ours import (
     plan_of,
 )
 from benchmarks.peers import PEERS, SIMPY, register
+from benchmarks.policies import policies
 from benchmarks.systems import FUNNEL, MANY, ONE, SEED, SYSTEMS
 from simulator.core.trace import same_trace
 from simulator.engines import compile_ahead, compiled, reference
@@ -182,7 +183,7 @@ def memory(rounds: int, scale: float) -> tuple[list[Goal], bool]:
     return goals, True
 
 
-PARTS = {"systems": compare, "events": events, "growth": grow, "memory": memory}
+PARTS = {"systems": compare, "events": events, "policies": policies, "growth": grow, "memory": memory}
 
 
 def main() -> int:

@@ -98,9 +98,9 @@ class Pool:
         return values
 
     def series(self, of: Column, clusters: Clusters | None = None) -> Series:
-        """A series of one value a measured query; the latency that is kept goes: one series at a time."""
+        """A series of a part of each measured query's latency; the one that is kept goes: one series at a time."""
         self._latest = None
-        return Series(self.gather(of), self.layout, clusters)
+        return Series(self.gather(of), self.layout, clusters, is_part=True)
 
     def sums(self, of: Column) -> F8:
         """(units,) sums over measured queries of what ``of`` says of each, one replication at a time."""

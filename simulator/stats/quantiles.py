@@ -90,7 +90,7 @@ class Quantile:
     @property
     def is_wide(self) -> bool:
         """Whether the interval spans a factor of more than ``WIDEST``."""
-        return _shown(self.low, self.high) < FEWEST_EXCEEDANCES
+        return self.exceedances == _shown(self.low, self.high) < FEWEST_EXCEEDANCES
 
     @property
     def supported(self) -> bool:
@@ -136,10 +136,13 @@ class Series:
         How the queries fall on replications and blocks.
     clusters
         What the plan says of how late queries come together; None: nothing.
+    is_part
+        Whether they are only a part of a latency, which may be next to nothing: no interval of it is too wide.
     """
 
-    def __init__(self, values: F8, layout: Layout, clusters: Clusters | None = None) -> None:
+    def __init__(self, values: F8, layout: Layout, clusters: Clusters | None = None, *, is_part: bool = False) -> None:
         assert len(values) == layout.queries
+        self.is_part = is_part
         self.values = values
         self.layout = layout
         self.clusters = clusters
@@ -221,7 +224,8 @@ class Series:
         below = levels.first_high_below(bound, order.below(pooled))
         high = math.inf if below is None else order.value(below)
         exceedances, queries = self._exceedances(p, pooled), self.layout.queries // self.layout.repeats
-        exceedances = min(exceedances, _shown(low, high))
+        if not self.is_part:
+            exceedances = min(exceedances, _shown(low, high))
         return Quantile(p, pooled, low, high, exceedances, self._worth_ahead(p), queries, self.largest_finite)
 
     @cached_property
