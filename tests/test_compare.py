@@ -127,6 +127,32 @@ def test_stations_are_as_busy_as_in_a_run_beside_it_and_read_back(sets, tmp_path
     assert run["replicas_left"] == (7 if sets == LOSING else 4)
 
 
+WAITING = ("stages.one.gather={wait_for: 3}", "stages.one.cancel={what: running}", "run.queries=300")
+
+
+def test_what_fewer_answers_cost_is_compared(tmp_path):
+    """With a run that waits for all of them, whose coverage is 1; of saved runs, too."""
+    all_of_them, three = small("run.queries=300"), small(*WAITING)
+    write_run(simulate(three), tmp_path / "three", 1)
+    run = simulate(three).to_dict()
+    for b in (three, tmp_path / "three"):
+        found = compare(all_of_them, b, limits={"stage.one.coverage": 0.5})
+        value = {figure.figure: (figure.a.value, figure.b.value) for figure in found.figures}
+        words = {figure.figure: figure.word for figure in found.figures}
+        assert value["coverage"] == (1.0, pytest.approx(run["gather"]["coverage"]["value"], rel=1e-12))
+        assert value["partial_ratio"] == (0.0, run["gather"]["partial_ratio"]["value"])
+        of_stage = run["stages"][0]["gather"]
+        assert value["stage.one.coverage"] == (1.0, pytest.approx(of_stage["coverage"]["value"], rel=1e-12))
+        assert value["stage.one.wasted_ratio"] == (0.0, pytest.approx(of_stage["wasted_ratio"]["value"], rel=1e-12))
+        assert words["coverage"] == words["stage.one.coverage"] == words["stage.one.wasted_ratio"] == "worse"
+        assert words["stage.one.p50"] == "better"
+        assert "stage.two.coverage" not in value
+        assert found.limits[0].met
+    assert "coverage" not in {figure.figure for figure in compare(all_of_them, all_of_them).figures}
+    endless = small("stages.one.gather={wait_for: all}", "run.queries=300")
+    assert "coverage" not in {figure.figure for figure in compare(endless, all_of_them).figures}
+
+
 def test_a_change_of_5_percent_is_seen_on_common_luck_and_not_without():
     """Without common luck it would take 27 times as many queries for an interval as narrow."""
     slower = "stages.one.model.per_item=105us"
@@ -291,7 +317,7 @@ def test_a_limit_on_any_figure_is_judged_by_its_interval():
 
 def test_no_limit_on_latency_is_met_where_b_is_saturated():
     saturated = small("load.rate=210/s")
-    found = compare(saturated, saturated, limits={"p50": 0.1, "machines": 0})
+    found = compare(saturated, saturated, limits={"mean": 0.1, "machines": 0})
     assert [limit.met for limit in found.limits] == [None, True]
     assert found.limits[0].reason == "B is saturated: the longer the run, the later its queries"
     assert any(note.startswith("A and B: saturated by arithmetic") for note in found.notes)

@@ -125,7 +125,15 @@ def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence
         side.merging if isinstance(side, Side) else [stage.name for stage in side.stages if stage.merge.workers]
         for side in (a, b)
     ]
-    return figure_names([name for name in one if name in two], {*merging[0]} & {*merging[1]}, percentiles)
+    partial = {name for side in (a, b) for name in _partial(side)}
+    return figure_names([name for name in one if name in two], {*merging[0]} & {*merging[1]}, partial, percentiles)
+
+
+def _partial(side: Scenario | Side) -> list[str]:
+    """The stages that may close without all of their answers: of one side is enough, the other has all of them."""
+    if isinstance(side, Side):
+        return side.partial
+    return [stage.name for stage in side.stages if stage.gather is not None and stage.gather.is_partial(stage.shards)]
 
 
 def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:

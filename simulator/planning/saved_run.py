@@ -153,6 +153,7 @@ def _columns(file: Path, document: run.Run) -> Columns:
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
         raise _wrong(file, "is broken; run it again") from None
     queries, stages = columns["replication"].size, len(document["stages"])
+    partial = stages * any("gather" in stage for stage in document["stages"])
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
     if np.any(columns["window_begin_ns"] < 0) or np.any(columns["window_end_ns"] < columns["window_begin_ns"]):
         raise _wrong(file, _FOREIGN)
@@ -163,8 +164,8 @@ def _columns(file: Path, document: run.Run) -> Columns:
         elif name in WINDOW:
             shape = (len(document["provenance"]["replications"]),)
         elif name in QUERY_COLUMNS and name not in OF_WHOLE_QUERIES:
-            shape = (stages, queries)
-        kind = "b" if name == "measured" else "f" if name == "candidates" else "i"
+            shape = (partial if name == "coverage" else stages, queries)
+        kind = "b" if name == "measured" else "f" if name in ("candidates", "coverage") else "i"
         if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
     return columns
@@ -209,9 +210,8 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             window_begin_ns=int(columns["window_begin_ns"][row]),
             window_end_ns=int(columns["window_end_ns"][row]),
             measured=len(measured) - warmup,
-            stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),  # nor does it keep what a stage has gathered
+            stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),  # nor does it keep what came of each stage
             answers=np.zeros((0, len(measured)), dtype=np.int64),
-            coverage=np.zeros((0, len(measured))),
             batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone
             task_table=None,
             events=0,

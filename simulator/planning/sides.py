@@ -17,6 +17,7 @@ from simulator.documents import parts, run
 from simulator.planner.fleet import S_PER_H
 from simulator.running.run import Result
 from simulator.scenario import parse_objective
+from simulator.stats import gathering
 from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile
@@ -33,6 +34,9 @@ NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
 
 #: The figure of a stage whose mergers queries queue for.
 MERGERS = "mergers_utilisation"
+
+#: The figures of partial answers, of whole queries and of a stage.
+GATHERED, GATHERED_OF_STAGE = ("coverage", "partial_ratio"), ("coverage", "wasted_ratio")
 
 #: Of the latency of a stage, in percent.
 STAGE_PERCENTILES = (50.0, 99.0)
@@ -89,6 +93,11 @@ class Side:
         """Names of the stages that have mergers, whose merges all take as long."""
         return [stage["name"] for stage in self.document["stages"] if "mergers" in stage and "gather" not in stage]
 
+    @property
+    def partial(self) -> list[str]:
+        """Names of the stages that may close without all of their answers."""
+        return [stage["name"] for stage in self.document["stages"] if "gather" in stage]
+
     def exceedances(self, stage: str | None, percentile: str) -> float | None:
         """Of a percentile that was not printed, the effective number; None: it was, or was not asked for."""
         of = (one for one in self.document["unsupported"] if (one["stage"], one["percentile"]) == (stage, percentile))
@@ -125,12 +134,18 @@ class Measure:
         return None if math.isnan(largest) else largest
 
 
-def figure_names(stages: Sequence[str], merging: Collection[str], percentiles: Sequence[float]) -> list[str]:
-    """Names of all figures, in the order of ``measures``; ``merging``: the stages with mergers."""
-    whole = ["mean", *map(key_of, percentiles), "completed", "goodput", "failed_ratio"]
+def figure_names(
+    stages: Sequence[str], merging: Collection[str], partial: Collection[str], percentiles: Sequence[float]
+) -> list[str]:
+    """Names of all figures, in the order of ``measures``.
+
+    ``merging``: the stages with mergers; ``partial``: those that may close without all of their answers.
+    """
+    whole = ["mean", *map(key_of, percentiles), "completed", "goodput", "failed_ratio", *(GATHERED if partial else ())]
     each = []
     for name in stages:
         what = [*map(key_of, STAGE_PERCENTILES), "utilisation", "hottest", *([MERGERS] if name in merging else [])]
+        what += GATHERED_OF_STAGE if name in partial else ()
         each += [f"stage.{name}.{one}" for one in what]
     return [*whole, *each, "machines", "usd_per_h", "usd_per_million_queries"]
 
@@ -144,7 +159,6 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
         replicas, left = stage["shards"] * stage["replicas"], stage["replicas_left"]
         busy_s = np.array([trace.window_busy_ns[first : first + replicas] for trace in pool.traces]) * S_PER_NS
         offered_s = pool.windows_s() * stage["workers"]
-        first += replicas
         name = f"stage.{stage['name']}"
         by_name |= _percentiles(side, pool, at, STAGE_PERCENTILES)
         used = ratio_left_out(busy_s.sum(axis=1) / left, offered_s).at_most_1()
@@ -158,6 +172,14 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
             merging_s = np.array([merging_ns(trace, mergers) for trace in pool.traces]) * S_PER_NS
             used = ratio_left_out(merging_s, pool.windows_s() * mergers.count).at_most_1()
             by_name[f"{name}.{MERGERS}"] = Measure("ratio", NEITHER, used, reason=_unless_known(used, NO_TIME))
+        wasted_s, all_s = (
+            np.array([getattr(trace, column)[first : first + replicas].sum(dtype=np.float64) for trace in pool.traces])
+            for column in ("wasted_ns", "busy_ns")
+        )
+        by_name[f"{name}.coverage"] = _coverage(pool, at)
+        wasted = ratio_left_out(wasted_s, all_s)
+        by_name[f"{name}.wasted_ratio"] = Measure("ratio", LOWER, wasted, reason=_unless_known(wasted, NO_TIME))
+        first += replicas
     return by_name | _money(side, pool, by_name["completed"].figure)
 
 
@@ -168,6 +190,7 @@ def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Me
     mean = ratio_left_out(_sums(layout, known), _sums(layout, finite)).scaled(S_PER_NS)
     unsaid = _unsaid(side.document["latency_s"]["mean"], mean)
     unfinished = unsaid if finite.all() else "some queries never finished, so the mean is not known"
+    partial = ratio_left_out([float(gathering.is_partial(trace).sum()) for trace in pool.traces], layout.sizes)
     good = None if side.good is None else (round(side.good[0] / S_PER_NS), side.good[1])
     rates = {"completed": _rate(pool, None), "goodput": _rate(pool, good)}
     return {
@@ -175,7 +198,16 @@ def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Me
         **_percentiles(side, pool, None, percentiles),
         **{name: Measure("per_s", HIGHER, rate, reason=_unless_known(rate, NO_TIME)) for name, rate in rates.items()},
         "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),
+        "coverage": _coverage(pool, None),
+        "partial_ratio": Measure("ratio", LOWER, partial),
     }
+
+
+def _coverage(pool: Pool, stage: int | None) -> Measure:
+    """Of a stage, by index, or of whole queries."""
+    covered, counts = zip(*(gathering.covered(trace, stage) for trace in pool.traces), strict=True)
+    coverage = ratio_left_out(covered, counts)
+    return Measure("ratio", HIGHER, coverage, reason=_unless_known(coverage, "no query was completed"))
 
 
 def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequence[float]) -> dict[str, Measure]:

@@ -60,6 +60,10 @@ class Gather(fields.Part):
         if self.then is not None and "wait_for" not in self.model_fields_set:
             yield ("then",), "nothing is left to wait for after all answers: say in wait_for how many are enough"
 
+    def is_partial(self, shards: int) -> bool:
+        """Whether a stage of so many shards may close without all of its answers."""
+        return self.answers(shards) < shards or self.timeout_s is not None
+
     def answers(self, shards: int) -> int:
         """That close a stage of so many shards; more than these where a number is given that is."""
         if self.wait_for == ALL:
