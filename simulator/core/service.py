@@ -1,4 +1,4 @@
-"""How long: the service time of a task, at its start, and the latency of its answer.
+"""How long: the service time of a task, at its start, the latency of its answer, and what its worker does after it.
 
 An event by event engine asks at the moment; one that looks ahead asks for a block of queries in its pass. The figures
 are the same to the bit, for luck has names.
@@ -8,8 +8,8 @@ from simulator.core import draws, rules
 from simulator.core.batching import padded
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.laws import sampling
-from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
-from simulator.core.work import FACTOR, LUCK, RESPONDING, cost_ns, draw_block
+from simulator.core.plan import AFTER, F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
+from simulator.core.work import AFTERWARDS, FACTOR, LUCK, RESPONDING, cost_ns, draw_block
 
 
 @formula
@@ -32,6 +32,12 @@ def same_factor(laws: Rows, stage: int) -> float:
     return 1.0 if is_timed else laws[stage * ROLES + TASK]["a"]
 
 
+@formula
+def stays_taken(laws: Rows, stage: int) -> bool:
+    """Whether a worker is not free when its answer leaves, but later (or at the same instant, if that takes 0 ns)."""
+    return laws[stage * ROLES + AFTER]["kind"] != NONE  # type: ignore[no-any-return]
+
+
 @passage
 def fill_factors(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
@@ -49,18 +55,45 @@ def fill_responses(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
 ) -> None:
     """Fill RESPONDING of a block of queries; it overwrites LUCK and FACTOR."""
-    shards = stages[stage]["shards"]
-    response_ns = wholes[RESPONDING]
-    row = stage * ROLES + RESPONSE
+    row, shards, into = stage * ROLES + RESPONSE, stages[stage]["shards"], wholes[RESPONDING]
+    fill_times(run, laws, parts, points, draws.RESPONSE, row, stage, queries, shards, reals, wholes, into)
+
+
+@passage
+def fill_afters(
+    stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
+) -> None:
+    """Fill AFTERWARDS of a block of queries where workers stay taken; it overwrites LUCK and FACTOR."""
+    if stays_taken(laws, stage):
+        row, shards, into = stage * ROLES + AFTER, stages[stage]["shards"], wholes[AFTERWARDS]
+        fill_times(run, laws, parts, points, draws.AFTER, row, stage, queries, shards, reals, wholes, into)
+
+
+@passage
+def fill_times(
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stream: int,
+    row: int,
+    stage: int,
+    queries: int,
+    shards: int,
+    reals: F8,
+    wholes: I8,
+    times_ns: I8,
+) -> None:
+    """Fill ``times_ns`` with the values of the law in a row, in whole ns, for the tasks of a block of queries."""
     if sampling.is_drawn(laws, row):
-        draw_block(run, draws.RESPONSE, stage, queries, shards, wholes, reals[LUCK])
+        draw_block(run, stream, stage, queries, shards, wholes, reals[LUCK])
         sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
         for task in range(queries * shards):
-            response_ns[task] = rules.round_ns(reals[FACTOR, task])
+            times_ns[task] = rules.round_ns(reals[FACTOR, task])
     else:
         same_ns = rules.round_ns(laws[row]["a"])
         for task in range(queries * shards):
-            response_ns[task] = same_ns
+            times_ns[task] = same_ns
 
 
 @kernel
@@ -109,3 +142,12 @@ def response_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, quer
     if not sampling.is_drawn(laws, row):
         return rules.round_ns(laws[row]["a"])
     return rules.round_ns(draw_one(run, laws, parts, points, draws.RESPONSE, row, stage, query, shard))
+
+
+@formula
+def after_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int) -> int:
+    """How long in ns a worker stays taken when its answers have gone, with the luck of the head of its batch."""
+    row = stage * ROLES + AFTER
+    if not sampling.is_drawn(laws, row):
+        return rules.round_ns(laws[row]["a"])
+    return rules.round_ns(draw_one(run, laws, parts, points, draws.AFTER, row, stage, query, shard))

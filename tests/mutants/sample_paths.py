@@ -125,6 +125,49 @@ def parts_walk() -> None:
     agree()
 
 
+#: Stages whose workers stay taken: some of their tasks are stopped, or served together.
+LONGER = plans(most_stages=2, afters=True) | plans(stages=1, shards=2, afters=True, gathers=True)
+BATCHED = plans(stages=1, workers=1, batches=st.integers(2, 4), afters=True, gathers=False)
+
+
+def longer_agree() -> None:
+    """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
+
+    @settings(GENERATE, max_examples=300)
+    @given(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN))
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def longer_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where workers stay taken when their answers have gone."""
+
+    @settings(GENERATE, max_examples=300)
+    @given(LONGER | BATCHED)
+    def hold(plan):
+        for violation in reference.simulate(plan, tasks=True).verify(plan):
+            raise Broken(INVARIANTS[violation.number].law, str(violation))
+
+    hold()
+
+
+def longer_walk() -> None:
+    """test_engine.py: the walk agrees, where workers stay taken when their answers have gone."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(LONGER)
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
 def shortcuts_agree() -> None:
     """test_engines_agree.py: shards in lockstep against one by one, in the compiled engine alone."""
 

@@ -10,6 +10,7 @@ from simulator.core.jit import passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.engines.compiled.copies import free_copy, step
 from simulator.engines.compiled.on_enqueue import start_soon
+from simulator.engines.compiled.on_finish import free_worker
 from simulator.engines.compiled.on_start import is_inside
 from simulator.engines.compiled.queue import leave
 from simulator.engines.compiled.recorder import count_busy, count_part, count_spared, uncount_part
@@ -30,17 +31,17 @@ from simulator.engines.compiled.records import (
 def stop(
     given: Given, kept: Kept, clock: Rows, copies: Rows, bonds: Rows, replicas: Rows, serving: I8, head: int, now: int
 ) -> None:
-    """Nobody needs any task of a batch that is served: its worker is free."""
+    """Nobody needs any task of a batch that is served: its worker is free at once, since no answer leaves."""
     stages, run, at, stage = given.stages, given.run, copies[head]["replica"], copies[head]["stage"]
     first = given.modes[stage]["first_worker"]
     first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
-    serving[first + copies[head]["worker"]] = -1
-    replicas[at]["free"] += 1
+    free_worker(replicas, serving, at, first + copies[head]["worker"])
     start_ns, finish_ns = copies[head]["start_ns"], bonds[head]["finish_ns"]
-    if is_inside(given, copies, head, finish_ns):  # it would have been counted at its finish
+    release_ns = finish_ns + copies[head]["after_ns"]
+    if is_inside(given, copies, head, release_ns):  # it would have been counted at its finish
         count_part(kept.counters, run, at, start_ns, now)
     else:
-        uncount_part(kept.counters, run, at, now, finish_ns)
+        uncount_part(kept.counters, run, at, now, release_ns)
     if finish_ns <= run[0]["end_ns"]:
         clock[0]["stale"] += 1
     count, row = 0, head

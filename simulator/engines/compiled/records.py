@@ -48,6 +48,7 @@ class Kept(NamedTuple):
     answers: I8
     coverage: F8
     spared: I8  #: (SPARED, replicas)
+    after_ns: I8  #: (replicas,), where some worker stays taken when its answer has gone
 
 
 class Awaited(NamedTuple):
@@ -74,8 +75,8 @@ SPARED = 6
 
 #: Rows of ``Kept.table``, as in ``Tasks``.
 T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER = range(7)
-T_ENQUEUE, T_START, T_FINISH, T_ANSWER, T_WITHDRAWN, T_STATE = range(7, 13)
-TABLE = 13
+T_ENQUEUE, T_START, T_FINISH, T_RELEASE, T_ANSWER, T_WITHDRAWN, T_STATE = range(7, 14)
+TABLE = 14
 
 #: What the engine knows of a stage besides the Plan.
 MODE = np.dtype(
@@ -148,6 +149,7 @@ COPY = np.dtype(
         ("items", np.float64),  # effective ones, where batches are made
         ("factor", np.float64),  # its luck, of service and response: drawn with many others, used when its time comes
         ("response_ns", np.int64),
+        ("after_ns", np.int64),  # that its worker stays taken, if it is the head of its batch
         ("counter", np.int64),  # where and how much it is outstanding
         ("load", np.int64),
         ("enqueue_ns", np.int64),
