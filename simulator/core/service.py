@@ -55,8 +55,18 @@ def fill_responses(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
 ) -> None:
     """Fill RESPONDING of a block of queries; it overwrites LUCK and FACTOR."""
-    row, shards, into = stage * ROLES + RESPONSE, stages[stage]["shards"], wholes[RESPONDING]
-    fill_times(run, laws, parts, points, draws.RESPONSE, row, stage, queries, shards, reals, wholes, into)
+    shards = stages[stage]["shards"]
+    response_ns = wholes[RESPONDING]
+    row = stage * ROLES + RESPONSE
+    if sampling.is_drawn(laws, row):
+        draw_block(run, draws.RESPONSE, stage, queries, shards, wholes, reals[LUCK])
+        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
+        for task in range(queries * shards):
+            response_ns[task] = rules.round_ns(reals[FACTOR, task])
+    else:
+        same_ns = rules.round_ns(laws[row]["a"])
+        for task in range(queries * shards):
+            response_ns[task] = same_ns
 
 
 @passage
@@ -64,36 +74,14 @@ def fill_afters(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
 ) -> None:
     """Fill AFTERWARDS of a block of queries where workers stay taken; it overwrites LUCK and FACTOR."""
-    if stays_taken(laws, stage):
-        row, shards, into = stage * ROLES + AFTER, stages[stage]["shards"], wholes[AFTERWARDS]
-        fill_times(run, laws, parts, points, draws.AFTER, row, stage, queries, shards, reals, wholes, into)
-
-
-@passage
-def fill_times(
-    run: Rows,
-    laws: Rows,
-    parts: Rows,
-    points: F8,
-    stream: int,
-    row: int,
-    stage: int,
-    queries: int,
-    shards: int,
-    reals: F8,
-    wholes: I8,
-    times_ns: I8,
-) -> None:
-    """Fill ``times_ns`` with the values of the law in a row, in whole ns, for the tasks of a block of queries."""
+    row, shards = stage * ROLES + AFTER, stages[stage]["shards"]
     if sampling.is_drawn(laws, row):
-        draw_block(run, stream, stage, queries, shards, wholes, reals[LUCK])
+        draw_block(run, draws.AFTER, stage, queries, shards, wholes, reals[LUCK])
         sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
         for task in range(queries * shards):
-            times_ns[task] = rules.round_ns(reals[FACTOR, task])
-    else:
-        same_ns = rules.round_ns(laws[row]["a"])
-        for task in range(queries * shards):
-            times_ns[task] = same_ns
+            wholes[AFTERWARDS, task] = rules.round_ns(reals[FACTOR, task])
+    elif stays_taken(laws, stage):
+        wholes[AFTERWARDS, : queries * shards] = rules.round_ns(laws[row]["a"])
 
 
 @kernel

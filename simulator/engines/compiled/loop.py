@@ -198,13 +198,13 @@ def advance(
             is_in_time = on_start(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.FINISH:
             is_in_time = on_finish(given, kept, clock, events, copies, awaited, replicas, serving, row, now)
-        elif kind == rules.RELEASE:
-            on_release(given, clock, events, replicas, serving, row, key, now)
         elif kind == rules.ANSWER:
             answered(kept, copies, outstanding, row, now)
             is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, row, key, now)
         elif kind == rules.TIMEOUT:
             is_in_time = give_up(given, kept, clock, events, copies, awaited, free_ns, key, now)
+        elif kind == rules.RELEASE:
+            on_release(given, clock, events, replicas, serving, row, key, now)
         else:
             on_withdraw(given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now)
         if not is_in_time:

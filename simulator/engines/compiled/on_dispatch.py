@@ -89,7 +89,8 @@ def on_dispatch(
         copies[row]["items"] = luck[ITEMS, task]
         copies[row]["factor"] = luck[FACTOR, task] if is_own else same
         copies[row]["response_ns"] = whole[RESPONDING, task]
-        copies[row]["after_ns"] = whole[AFTERWARDS, task] if is_longer else 0
+        if awaited.after_ns.shape[0] > 0:
+            awaited.after_ns[row] = whole[AFTERWARDS, task] if is_longer else 0
         copies[row]["counter"] = view + local
         copies[row]["load"] = whole[LOAD, task] if is_aware else 0
         outstanding[view + local] += copies[row]["load"]

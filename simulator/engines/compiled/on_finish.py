@@ -9,7 +9,7 @@ from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import free_copy, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_enqueue import start_soon
-from simulator.engines.compiled.on_start import is_inside
+from simulator.engines.compiled.on_start import after, is_inside
 from simulator.engines.compiled.recorder import count_after, count_busy, count_spared, count_task
 from simulator.engines.compiled.records import (
     ACROSS,
@@ -25,7 +25,7 @@ from simulator.engines.compiled.records import (
 
 
 @passage
-def count_batch(given: Given, kept: Kept, copies: Rows, bonds: Rows, head: int, now: int) -> None:
+def count_batch(given: Given, kept: Kept, copies: Rows, awaited: Awaited, head: int, now: int) -> None:
     """Count a served batch and its tasks of measured queries, those apart that nobody needs any more."""
     run, row, count, last = given.run, head, 0, 0
     while row >= 0:
@@ -37,7 +37,7 @@ def count_batch(given: Given, kept: Kept, copies: Rows, bonds: Rows, head: int, 
         return
     if is_batched(given.stages, stage):
         kept.batches[given.stages[stage]["first_batch"] + count - 1] += 1
-    after_ns, its_after_ns = copies[head]["after_ns"], 0
+    after_ns, its_after_ns, bonds = after(awaited, head), 0, awaited.bonds
     where = INSIDE if is_inside(given, copies, head, now + after_ns) else ACROSS
     row = head
     while row >= 0:
@@ -83,8 +83,8 @@ def on_finish(
     at, stage = copies[head]["replica"], copies[head]["stage"]
     first = given.modes[stage]["first_worker"]
     first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
-    place, release_ns = first + copies[head]["worker"], now + copies[head]["after_ns"]
-    is_longer = stays_taken(given.laws, stage)
+    place, release_ns = first + copies[head]["worker"], now + after(awaited, head)
+    is_longer = awaited.after_ns.shape[0] > 0 and stays_taken(given.laws, stage)
     if is_longer:
         if end_ns == NEVER_NS and release_ns >= NEVER_NS:
             return False
@@ -93,13 +93,13 @@ def on_finish(
             happen(clock, events, release_ns, rules.RELEASE, key, place, records.NO_COPY)
     else:
         free_worker(replicas, serving, at, place)
-    count_batch(given, kept, copies, awaited.bonds, head, now)
+    count_batch(given, kept, copies, awaited, head, now)
     row = head
     while row >= 0:
-        query, shard, after = copies[row]["query"], copies[row]["shard"], copies[row]["next"]
+        query, shard, behind = copies[row]["query"], copies[row]["shard"], copies[row]["next"]
         if copies[row]["state"] == copy_states.WITHDRAWN:
             free_copy(clock, copies, row)
-            row = after
+            row = behind
             continue
         step(copies, kept, row, copy_states.FINISHED)
         copies[row]["finish_ns"] = now
@@ -113,7 +113,7 @@ def on_finish(
         if answer_ns <= end_ns:
             key = (query << run[0]["shard_bits"]) | (stages[stage]["first_shard"] + shard)
             happen(clock, events, answer_ns, rules.ANSWER, key, row, copies[row]["generation"])
-        row = after
+        row = behind
     if not is_longer:
         start_soon(clock, events, replicas, at, now)
     return True

@@ -64,6 +64,12 @@ def is_inside(given: Given, copies: Rows, head: int, release_ns: int) -> bool:
 
 
 @passage
+def after(awaited: Awaited, head: int) -> int:
+    """How long a worker stays taken when the answers of a batch have gone."""
+    return awaited.after_ns[head] if awaited.after_ns.shape[0] > 0 else 0
+
+
+@passage
 def on_start(
     given: Given,
     kept: Kept,
@@ -116,7 +122,7 @@ def on_start(
             return False
         if awaited.bonds.shape[0] > 0:
             awaited.bonds[head]["needed"], awaited.bonds[head]["finish_ns"] = count, finish_ns
-        release_ns = finish_ns + copies[head]["after_ns"]
+        release_ns = finish_ns + after(awaited, head)
         if not is_inside(given, copies, head, release_ns):
             count_part(kept.counters, run, at, now, release_ns)
         if finish_ns <= end_ns:

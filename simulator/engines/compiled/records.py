@@ -52,10 +52,11 @@ class Kept(NamedTuple):
 
 
 class Awaited(NamedTuple):
-    """What only stages have that may close without all of their answers; no rows where there are none."""
+    """What only some stages have; no rows where there are none: others pay nothing for it."""
 
-    waits: Rows  #: (queries,) WAIT
-    bonds: Rows  #: (copies,) BOND
+    waits: Rows  #: (queries,) WAIT, where some stage may close without all of its answers
+    bonds: Rows  #: (copies,) BOND, likewise
+    after_ns: I8  #: (copies,) that a worker stays taken by it, if it is the head of its batch
 
 
 #: Rows of ``Kept.instants``.
@@ -149,7 +150,6 @@ COPY = np.dtype(
         ("items", np.float64),  # effective ones, where batches are made
         ("factor", np.float64),  # its luck, of service and response: drawn with many others, used when its time comes
         ("response_ns", np.int64),
-        ("after_ns", np.int64),  # that its worker stays taken, if it is the head of its batch
         ("counter", np.int64),  # where and how much it is outstanding
         ("load", np.int64),
         ("enqueue_ns", np.int64),

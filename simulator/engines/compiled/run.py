@@ -104,7 +104,9 @@ class Run:
         self.serving = np.full(self.workers, -1, dtype=np.int64)
         self.gathers = np.zeros(plan.queries, dtype=records.GATHER)
         self.awaited = Awaited(
-            np.zeros(plan.queries * self.is_partial, dtype=records.WAIT), np.zeros(0, dtype=records.BOND)
+            np.zeros(plan.queries * self.is_partial, dtype=records.WAIT),
+            np.zeros(0, dtype=records.BOND),
+            np.zeros(0, dtype=np.int64),
         )
         self.awaited.waits["stage"] = -1
         self.replicas["head"] = self.replicas["tail"] = self.replicas["timer_ns"] = -1
@@ -228,9 +230,11 @@ class Run:
         if bool((self.plan.stages["discipline"] != FIFO).any()):
             self.ranks = np.concatenate([self.ranks, np.zeros(more, dtype=records.RANK)])
         if self.is_partial:
-            self.awaited = Awaited(
-                self.awaited.waits, np.concatenate([self.awaited.bonds, np.zeros(more, dtype=records.BOND)])
-            )
+            bonds = np.concatenate([self.awaited.bonds, np.zeros(more, dtype=records.BOND)])
+            self.awaited = self.awaited._replace(bonds=bonds)
+        if self.is_longer:
+            after_ns = np.concatenate([self.awaited.after_ns, np.zeros(more, dtype=np.int64)])
+            self.awaited = self.awaited._replace(after_ns=after_ns)
         self.clock["unused"] = first
         self.clock["unused_count"] += more
 
