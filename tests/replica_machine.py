@@ -202,7 +202,8 @@ class CompiledReplica:
 
     @property
     def seen(self) -> list[list[int]]:
-        rows = self.run.kept.table[records.T_WORKER : records.T_WITHDRAWN, : self.sent]
+        of = (records.T_WORKER, records.T_ENQUEUE, records.T_START, records.T_FINISH, records.T_ANSWER)
+        rows = self.run.kept.table[list(of), : self.sent]
         return rows.T.tolist()  # type: ignore[no-any-return]
 
     @property

@@ -17,12 +17,16 @@ from simulator.core.columns import COMPLETE
 from simulator.core.disciplines import BY_NAME
 from simulator.core.laws import Law
 from simulator.core.plan import (
+    CANDIDATES,
     LEAST_OUTSTANDING,
     LEAST_WORK,
+    MACHINE,
     NEVER_NS,
     POWER_OF_TWO,
     RANDOM,
+    ROLES,
     ROUND_ROBIN,
+    TASK,
     Plan,
     frozen,
 )
@@ -206,11 +210,10 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     share = np.concatenate([np.full(row["shards"], 0.25) for row in stages])
     slopes = np.floor(plan.knot_slope) * 4  # a quarter of a whole number of items takes whole nanoseconds
     times = laws["kind"] == 1
-    times &= np.arange(len(laws)) % 5 != 0  # not candidates
-    times &= np.arange(len(laws)) % 5 != 2  # not task factors
-    times &= np.arange(len(laws)) % 5 != 4  # not machines
-    laws["a"][np.arange(len(laws)) % 5 == 2] = 1.0
-    laws["a"][np.arange(len(laws)) % 5 == 0] = np.floor(laws["a"][np.arange(len(laws)) % 5 == 0])
+    role = np.arange(len(laws)) % ROLES
+    times &= ~np.isin(role, (CANDIDATES, TASK, MACHINE))
+    laws["a"][role == TASK] = 1.0
+    laws["a"][role == CANDIDATES] = np.floor(laws["a"][role == CANDIDATES])
     laws["a"][times] = np.maximum(1.0, np.floor(laws["a"][times]))
     one = replaced(base, laws=laws, stages=stages, share=share, knot_slope=slopes, knot_ns=np.floor(plan.knot_ns) + 1)
     bigger = np.array(laws)

@@ -62,6 +62,12 @@ def gathering_plan():
     return assemble([part], EIGHT, first_measured=1)
 
 
+def longer_plan():
+    """A worker that stays taken for 3 ns when an answer has gone; one query warms up."""
+    part = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 2.0, 0.0)], after=Law.constant(3.0))
+    return assemble([part], np.array([0, 1, 20]), first_measured=1)
+
+
 PLAN = plan_of()
 RIGHT = reference.simulate(PLAN, tasks=True)
 BATCHING = batching_plan()
@@ -74,10 +80,13 @@ RANKED = assemble(
 )
 GATHERING = gathering_plan()
 GATHERED = reference.simulate(GATHERING, tasks=True)
+LONGER = longer_plan()
+TAKEN = reference.simulate(LONGER, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
     **dict.fromkeys(("I49", "I50", "I51"), (GATHERING, GATHERED)),
+    **dict.fromkeys(("I52", "I53"), (LONGER, TAKEN)),
 }
 
 
@@ -192,6 +201,8 @@ TAMPERED = {
     "I49": (column("close_ns", (0, 3), more(1)), {"query": 3, "stage": 0, "of": "close_ns"}),
     "I50": (column("coverage", (0, 3), 0.5), {"query": 3, "stage": 0, "of": "coverage", "recorded": 0.5}),
     "I51": (column_of_tasks("withdrawn_ns", 2, more(1)), {"query": 0, "stage": 0, "shard": 2}),
+    "I52": (column_of_tasks("release_ns", 0, more(1)), {"query": 0, "release_ns": 6, "expected_ns": 5}),
+    "I53": (column("after_ns", 0, more(1)), {"replica": 0, "counter": "after_ns", "counted": 7, "of_its_tasks": 6}),
 }
 
 
@@ -209,6 +220,8 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(SERVED.verify(BATCHING)) == []
     assert list(OF_OTHERS["I48"][1].verify(RANKED)) == []
     assert list(GATHERED.verify(GATHERING)) == []
+    assert list(TAKEN.verify(LONGER)) == []
+    assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 
 

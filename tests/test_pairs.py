@@ -42,6 +42,8 @@ WAYS: dict[F, dict[str, Any]] = {
     F.MERGERS: {"mergers": 1, "merge_ns": 3, "merge_per_response_ns": 1},
     F.BATCHING: {"max_size": 2, "max_wait_ns": 2},
     F.DISCIPLINE: {"discipline": LIFO},
+    F.AFTER_ANSWER: {"after": Law.constant(3.0)},
+    F.DRAWN_AFTER: {"after": Law.exponential(3.0)},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor")

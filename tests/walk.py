@@ -18,6 +18,7 @@ from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT, W
 from simulator.core.gathering import may_be_partial
 from simulator.core.laws import sampling
 from simulator.core.plan import (
+    AFTER,
     CANCEL_NOTHING,
     CANCEL_RUNNING,
     LEAST_WORK,
@@ -67,6 +68,8 @@ class Walk:
         self.deadline: dict[tuple[int, int], int] = {}
         self.withdrawn_ns = np.full(shape, -1)
         self.over_ns = np.full(shape, -1)  # when the service that a task was part of was over
+        self.after = np.zeros(shape, dtype=np.int64)  # how long its worker stayed taken then
+        self.release_ns = np.full(shape, -1)
         self.late = np.zeros(shape, dtype=bool)
         self.outcome = np.full((stages, queries), UNFINISHED)
         self.count = np.full((stages, queries), -1)
@@ -89,6 +92,7 @@ class Walk:
             rules.ENQUEUE: self.enqueue,
             rules.START: self.start,
             rules.FINISH: self.finish,
+            rules.RELEASE: self.release,
             rules.ANSWER: self.answer,
             rules.TIMEOUT: self.timeout,
             rules.WITHDRAW: self.withdraw,
@@ -260,10 +264,11 @@ class Walk:
         return int(service.service_ns(alone, plan.machine_factor[replica], factor))
 
     def finish(self, now: int, replica: int, worker: int) -> None:
-        tasks = self.busy[replica].pop(worker)
+        tasks = self.busy[replica][worker]
+        after = self.after_ns(*tasks[0])
         for query, stage, shard in tasks:
             at = query, self.column(stage, shard)
-            self.over_ns[at] = now
+            self.over_ns[at], self.after[at] = now, after or 0
             if self.withdrawn_ns[at] >= 0:
                 continue
             self.table.finish_ns[at] = now
@@ -273,6 +278,24 @@ class Walk:
         is_measured = any(query >= self.plan.first_measured for query, _, _ in tasks)
         if is_measured and (row["max_size"] > 1 or row["sizes"] > 0):
             self.batches[int(row["first_batch"]) + len(tasks) - 1] += 1
+        if after is None:
+            self.release(now, replica, worker)
+        else:
+            self.push(now + after, rules.RELEASE, (replica << self.plan.worker_bits) | worker, (replica, worker))
+
+    def after_ns(self, query: int, stage: int, shard: int) -> int | None:
+        """How long a worker stays taken by a batch with this head when its answers have gone; None: it does not."""
+        plan, law = self.plan, stage * ROLES + AFTER
+        if plan.laws[law]["kind"] == NONE:
+            return None
+        luck, _ = self.uniform(draws.AFTER, query, stage, shard)
+        return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
+
+    def release(self, now: int, replica: int, worker: int) -> None:
+        for query, stage, shard in self.busy[replica].pop(worker):
+            at = query, self.column(stage, shard)
+            if self.table.finish_ns[at] >= 0:
+                self.release_ns[at] = now
         self.start_soon(now, replica)
 
     def answer(self, now: int, query: int, stage: int, shard: int) -> None:
@@ -383,7 +406,8 @@ class Walk:
                 continue
             stage = int(np.searchsorted(plan.stages["first_shard"], column, side="right")) - 1
             size, leads = self.together[query, stage, int(column - plan.stages["first_shard"][stage])]
-            spent = busy[at] // size + leads * (busy[at] % size)
+            spent, after = (of[at] // size + leads * (of[at] % size) for of in (busy, self.after))
+            spent += after
             columns["busy_ns"][replica] += spent
             if self.withdrawn_ns[at] >= 0:
                 columns["stopped"][replica] += 1
@@ -391,6 +415,7 @@ class Walk:
                 columns["wasted_ns"][replica] += spent
                 continue
             columns["tasks"][replica] += 1
+            columns["after_ns"][replica] += after
             columns["waiting_ns"][replica] += wait[at]
             columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait[at])
             columns["late"][replica] += self.late[at]
@@ -420,14 +445,14 @@ class Walk:
         )
 
     def inside(self) -> Any:
-        """(replicas,) time served in the window: the area below the number of tasks in service, step by step."""
+        """(replicas,) busy time in the window: the area below the number of workers that are taken, step by step."""
         plan, table = self.plan, self.table
         busy = np.zeros(plan.replicas, dtype=np.int64)
         last = min(plan.window_end_ns, int(plan.arrival_ns[-1]) + plan.drain_ns)
         for replica in range(plan.replicas):
             mine = (table.replica == replica) & (table.start_ns >= 0)
-            finish = np.where(self.over_ns < 0, last, self.over_ns)
-            columns = table.start_ns, table.worker, finish
+            free = np.where(self.over_ns < 0, last, self.over_ns + self.after)
+            columns = table.start_ns, table.worker, free
             served = {tuple(int(of[at]) for of in columns) for at in map(tuple, np.argwhere(mine))}  # each batch once
             steps = sorted([(at, 1) for at, _, _ in served] + [(at, -1) for _, _, at in served])
             serving, since = 0, plan.window_begin_ns
@@ -444,12 +469,16 @@ class Walk:
             stage = int(np.searchsorted(plan.stages["first_shard"], column, side="right")) - 1
             shard = column - int(plan.stages[stage]["first_shard"])
             at = query, column
-            instants = [int(one[at]) for one in (table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns)]
+            happened = table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns
+            enqueue, start, finish, answer = instants = [int(one[at]) for one in happened]
             state = (SENT, QUEUED, RUNNING, ANSWERING, DONE)[sum(instant >= 0 for instant in instants)]
             gone = int(self.withdrawn_ns[at])
             state = WITHDRAWN if gone >= 0 else state
             batch, _ = self.together.get((query, stage, shard), (0, False))
             rows.append(
-                (query, stage, shard, 0, batch, int(table.replica[at]), int(table.worker[at]), *instants, gone, state)
+                (
+                    *(query, stage, shard, 0, batch, int(table.replica[at]), int(table.worker[at])),
+                    *(enqueue, start, finish, int(self.release_ns[at]), answer, gone, state),
+                )
             )
         return Tasks.sorted(np.array(rows, dtype=np.int64).T)

@@ -76,6 +76,7 @@ class StageParts:
     task: Law = ONE
     machine: Law = ONE
     response: Law = ZERO
+    after: Law = ABSENT  #: how long a worker stays taken when its answer has gone; absent: it is free at once
     candidates: Law = ABSENT  #: the stage's own count
     hashed: bool = False
     keep: float = math.inf
@@ -162,7 +163,11 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         point += len(part.preferred) + len(part.sizes)
         batch += part.max_size if part.is_batched else 0
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
-    laws = [law for part in parts for law in (part.candidates, part.time, part.task, part.response, part.machine)]
+    laws = [
+        law
+        for part in parts
+        for law in (part.candidates, part.time, part.task, part.response, part.machine, part.after)
+    ]
     table = LawTable.of([*laws, work_law])
     return System(
         stages=frozen(stages),

@@ -33,6 +33,7 @@ class Tasks:
     enqueue_ns: I8
     start_ns: I8
     finish_ns: I8
+    release_ns: I8  #: when its worker was free again: at its finish, or later
     answer_ns: I8
     withdrawn_ns: I8  #: when it was told that nobody needs it, if that ended it
     state: I8  #: at the end of the run, of ``copy_states``
@@ -75,8 +76,8 @@ class Columns:
     The critical task of a query and stage is the one whose answer closed the stage; a time-out has none. Its enqueue,
     waiting and service time are kept, and its response (network) time follows: latency of a stage = request + critical
     wait + service + response + merge, to the nanosecond. Counters of replicas count the tasks of measured queries
-    whole, at their finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each as long as it is served
-    inside the window.
+    whole, at their finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each as long as it takes a
+    worker inside the window.
     """
 
     arrival_ns: I8  #: (queries,)
@@ -96,8 +97,8 @@ class Columns:
     stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
     answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
     coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
-    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next eight
-    busy_ns: I8  #: (replicas,) sum of service times; of those that were stopped, as far as they came
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next nine
+    busy_ns: I8  #: (replicas,) time that workers were taken: service, as far as it came, and what followed the answer
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
     wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody: answers that came too late, and what was stopped
@@ -105,7 +106,8 @@ class Columns:
     late: I8  #: (replicas,) answers that came too late
     stopped: I8  #: (replicas,) tasks that were withdrawn while they ran
     withdrawn: I8  #: (replicas,) tasks that were withdrawn before they started
-    window_busy_ns: I8  #: (replicas,) time that workers served anybody inside the window, whoever's task it was
+    after_ns: I8  #: (replicas,) part of busy_ns that followed the answers of finished tasks
+    window_busy_ns: I8  #: (replicas,) time that workers were taken inside the window, by whoever's task
     batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
@@ -115,6 +117,11 @@ class Columns:
         """(queries,) leave of the last stage; a view."""
         last: I8 = self.leave_ns[-1]
         return last
+
+    @property
+    def served_ns(self) -> I8:
+        """(replicas,) sum of service times of finished tasks; a copy."""
+        return self.busy_ns - self.stopped_ns - self.after_ns
 
     def is_answered(self, at: slice) -> NDArray[np.bool_]:
         """Which of some queries have an answer, of all shards or a part of them."""

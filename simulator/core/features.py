@@ -8,8 +8,9 @@ from enum import Enum, auto
 
 from simulator.core.gathering import is_partial
 from simulator.core.laws.sampling import is_drawn
-from simulator.core.plan import FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
+from simulator.core.service import stays_taken
 
 
 class Feature(Enum):
@@ -35,6 +36,8 @@ class Feature(Enum):
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
     DISCIPLINE = auto()  #: a queue is not served in the order of arrival
     GATHER = auto()  #: the stage may close without all of its answers
+    AFTER_ANSWER = auto()  #: a worker stays taken when its answer has gone
+    DRAWN_AFTER = auto()  #: for how long
 
 
 Features = frozenset[Feature]
@@ -46,7 +49,7 @@ LOOKS_AHEAD: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
-        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER),
     }
 )
 
@@ -55,7 +58,7 @@ LOOKS_AHEAD: Features = frozenset(
 LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
-        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS, F.AFTER_ANSWER),
     }
 )
 
@@ -95,6 +98,8 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.BATCHING: bool(plan.is_batched[stage]),
         F.DISCIPLINE: row["discipline"] != FIFO,
         F.GATHER: bool(is_partial(plan.stages, stage)),
+        F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
+        F.DRAWN_AFTER: is_role_drawn(AFTER),
     }
     return frozenset(feature for feature, is_used in uses.items() if is_used)
 

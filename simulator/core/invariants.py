@@ -15,7 +15,7 @@ from simulator.core.gathered import closing, withdrawals
 from simulator.core.gathering import is_partial
 from simulator.core.laws import sampling
 from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.served import NEVER, batches, of_batch, over, queue, ranks, times_alone
+from simulator.core.served import NEVER, afters, batches, freed, of_batch, over, queue, ranks, released, times_alone
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -131,6 +131,7 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         here = tasks.some(tasks.stage == stage)
         yield from _life(plan, trace, here, stage)
         yield from withdrawals(plan, trace, here, stage)
+        yield from released(plan, here)
         if is_partial(plan.stages, stage):
             broken, is_late[tasks.stage == stage] = closing(plan, trace, here, stage)
             yield from broken
@@ -254,8 +255,14 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
     of, heads = of_batch(started)
     ends, count = over(started), np.bincount(of)
     is_measured = started.query >= plan.first_measured
-    whole, rest = np.divmod(ends - started.start_ns, count[of])
-    busy = whole + np.where(heads[of] == np.arange(len(of)), rest, 0)
+    is_head = heads[of] == np.arange(len(of))
+
+    def part(taken_ns: I8) -> I8:
+        whole, rest = np.divmod(taken_ns, count[of])
+        return np.asarray(whole + np.where(is_head, rest, 0))
+
+    after = part(afters(plan, started))
+    busy = part(ends - started.start_ns) + after
     is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
     is_stopped, wait = is_over & (started.withdrawn_ns >= 0), started.start_ns - started.enqueue_ns
     sizes = np.zeros(plan.batch_sizes, dtype=np.int64)
@@ -271,6 +278,7 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
         ("I32", "tasks", np.add, is_done, one),
         ("I33", "busy_ns", np.add, is_over, busy),
         ("I33", "waiting_ns", np.add, is_done, wait),
+        ("I53", "after_ns", np.add, is_done, after),
         ("I34", "longest_wait_ns", np.maximum, is_done, wait),
         ("I38", "wasted_ns", np.add, is_stopped | (is_late & is_over), busy),
         ("I38", "stopped_ns", np.add, is_stopped, busy),
@@ -283,11 +291,11 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
     gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & (tasks.query >= plan.first_measured) & there
     expected = np.bincount(tasks.replica[gone], minlength=plan.replicas)
     yield from at("I38", trace.withdrawn != expected, place, withdrawn=trace.withdrawn, of_its_tasks=expected)
-    yield from _window(plan, trace, started.some(heads), ends[heads])
+    yield from _window(plan, trace, started.some(heads), freed(started)[heads])
 
 
 def _window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8) -> Iterator[Violation]:
-    """Each batch keeps a worker busy once, as far as it is served inside the window."""
+    """Each batch keeps a worker busy once, as far as it takes it inside the window."""
     there = batches.start_ns >= 0
     batches, ends_ns = batches.some(there), np.minimum(ends_ns[there], plan.watched_until_ns)
     served = ends_ns - np.maximum(batches.start_ns, plan.window_begin_ns)

@@ -24,8 +24,8 @@ Rows = NDArray[np.void]
 NONE, CONSTANT = range(2)
 
 #: The laws of a stage, in the order of their rows: ``laws[stage * ROLES + role]``.
-CANDIDATES, TIME, TASK, RESPONSE, MACHINE = range(5)
-ROLES = 5
+CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER = range(6)
+ROLES = 6
 
 #: Routing policies.
 RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)

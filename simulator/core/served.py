@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulator.core import rules
+from simulator.core import draws, rules
 from simulator.core.columns import Columns
 from simulator.core.disciplines import queue_key
-from simulator.core.plan import F8, FIFO, I8, SHORTEST, Plan
+from simulator.core.laws import sampling
+from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan
+from simulator.core.service import stays_taken
 from simulator.core.violations import Rows, Violation, at
 from simulator.core.work import ALONE, PREVIOUS, REALS, WHO, WHOLES, work_of_block
 
@@ -22,7 +24,7 @@ def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[
     """
     place = {**tasks.place, "replica": replica}
     enqueue, start, worker = tasks.enqueue_ns, tasks.start_ns, tasks.worker
-    end = over(tasks)
+    end = freed(tasks)
     until = np.where(start >= 0, start, np.where(tasks.withdrawn_ns >= 0, tasks.withdrawn_ns, NEVER))  # it waits
     started = np.flatnonzero(start >= 0)
     order = started[np.argsort(enqueue[started], kind="stable")]
@@ -97,7 +99,7 @@ def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
     preferred = plan.batch_points[first : first + int(row["preferred"])]
     of, heads = of_batch(started)
     count = np.bincount(of)
-    start, ends = started.start_ns[heads], over(started)[heads]
+    start, ends, free = started.start_ns[heads], over(started)[heads], freed(started)[heads]
     waited = start - started.enqueue_ns[heads]
     last = np.zeros(len(heads), dtype=np.int64)
     np.maximum.at(last, of, started.enqueue_ns)
@@ -109,8 +111,8 @@ def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
     known = {**{name: column[heads] for name, column in started.place.items()}, "replica": replica}
     early = (count < max_size) & (waited < max_wait_ns) & ~np.isin(count, preferred) & np.isinf(row["max_items"])
     yield from at("I46", early, known, batch=count, waited_ns=waited, max_wait_ns=max_wait_ns)
-    # who ends at an instant is busy in it, and who is stopped in it, too: what starts then does so at its end
-    busy = ((start < start[:, np.newaxis]) & (ends >= start[:, np.newaxis])).sum(axis=1)
+    # who is free at an instant is busy in it, and who is stopped in it, too: what starts then does so at its end
+    busy = ((start < start[:, np.newaxis]) & (free >= start[:, np.newaxis])).sum(axis=1)
     since = np.where(count == max_size, np.minimum(last, start - waited + max_wait_ns), start - waited + max_wait_ns)
     yield from at("I30", (start > since) & (busy < workers), known, start_ns=start, ready_ns=since, busy_workers=busy)
 
@@ -125,6 +127,43 @@ def over(tasks: Rows) -> I8:
     np.maximum.at(finish, of, tasks.finish_ns)
     np.maximum.at(gone, of, np.where(tasks.withdrawn_ns < 0, NEVER, tasks.withdrawn_ns))
     return np.asarray(np.where(finish >= 0, finish, gone)[of])
+
+
+def freed(tasks: Rows) -> I8:
+    """(tasks,) when the worker of each one's batch is free again, all tasks of one replica at least; NEVER: it is not.
+
+    That is when it is over, or where workers stay taken later; after a batch that is stopped they do not.
+    """
+    of, heads = of_batch(tasks)
+    release, finish = np.full(len(heads), -1), np.full(len(heads), -1)
+    np.maximum.at(release, of, tasks.release_ns)
+    np.maximum.at(finish, of, tasks.finish_ns)
+    return np.where(finish[of] < 0, over(tasks), np.where(release[of] < 0, NEVER, release[of]))
+
+
+def afters(plan: Plan, tasks: Rows) -> I8:
+    """(tasks,) how long the worker of each one's batch stays taken when its answers have gone, drawn alone.
+
+    0 where there are no answers: of a batch that is stopped, or under way.
+    """
+    of, heads = of_batch(tasks)
+    answered = np.zeros(len(heads), dtype=bool)
+    answered[of[tasks.finish_ns >= 0]] = True
+    taken_ns = np.zeros(len(heads), dtype=np.int64)
+    for batch in np.flatnonzero(answered):
+        stage, query, shard = (int(column[heads[batch]]) for column in (tasks.stage, tasks.query, tasks.shard))
+        if stays_taken(plan.laws, stage):
+            place, law = stage * draws.PLACES + shard, stage * ROLES + AFTER
+            luck, _ = draws.uniforms(plan.seed, plan.replication, draws.AFTER, query, place, draws.FIRST_COPY)
+            taken_ns[batch] = rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck))
+    return taken_ns[of]
+
+
+def released(plan: Plan, tasks: Rows) -> Iterator[Violation]:
+    """Of tasks of a stage: their worker is free when what follows their answers is over."""
+    due_ns = tasks.finish_ns + afters(plan, tasks)
+    expected = np.where((tasks.finish_ns >= 0) & (due_ns <= plan.end_ns), due_ns, -1)
+    yield from at("I52", tasks.release_ns != expected, tasks.place, release_ns=tasks.release_ns, expected_ns=expected)
 
 
 def of_batch(started: Rows) -> tuple[I8, I8]:

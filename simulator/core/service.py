@@ -1,4 +1,4 @@
-"""How long: the service time of a task, at its start, and the latency of its answer.
+"""How long: the service time of a task, at its start, the latency of its answer, and what its worker does after it.
 
 An event by event engine asks at the moment; one that looks ahead asks for a block of queries in its pass. The figures
 are the same to the bit, for luck has names.
@@ -8,8 +8,8 @@ from simulator.core import draws, rules
 from simulator.core.batching import padded
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.laws import sampling
-from simulator.core.plan import F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
-from simulator.core.work import FACTOR, LUCK, RESPONDING, cost_ns, draw_block
+from simulator.core.plan import AFTER, F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Rows
+from simulator.core.work import AFTERWARDS, FACTOR, LUCK, RESPONDING, cost_ns, draw_block
 
 
 @formula
@@ -30,6 +30,12 @@ def same_factor(laws: Rows, stage: int) -> float:
     """The factor of every task where none is drawn."""
     is_timed = laws[stage * ROLES + TIME]["kind"] != NONE
     return 1.0 if is_timed else laws[stage * ROLES + TASK]["a"]
+
+
+@formula
+def stays_taken(laws: Rows, stage: int) -> bool:
+    """Whether a worker is not free when its answer leaves, but later (or at the same instant, if that takes 0 ns)."""
+    return laws[stage * ROLES + AFTER]["kind"] != NONE  # type: ignore[no-any-return]
 
 
 @passage
@@ -61,6 +67,21 @@ def fill_responses(
         same_ns = rules.round_ns(laws[row]["a"])
         for task in range(queries * shards):
             response_ns[task] = same_ns
+
+
+@passage
+def fill_afters(
+    stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
+) -> None:
+    """Fill AFTERWARDS of a block of queries where workers stay taken; it overwrites LUCK and FACTOR."""
+    row, shards = stage * ROLES + AFTER, stages[stage]["shards"]
+    if sampling.is_drawn(laws, row):
+        draw_block(run, draws.AFTER, stage, queries, shards, wholes, reals[LUCK])
+        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
+        for task in range(queries * shards):
+            wholes[AFTERWARDS, task] = rules.round_ns(reals[FACTOR, task])
+    elif stays_taken(laws, stage):
+        wholes[AFTERWARDS, : queries * shards] = rules.round_ns(laws[row]["a"])
 
 
 @kernel
@@ -109,3 +130,12 @@ def response_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, quer
     if not sampling.is_drawn(laws, row):
         return rules.round_ns(laws[row]["a"])
     return rules.round_ns(draw_one(run, laws, parts, points, draws.RESPONSE, row, stage, query, shard))
+
+
+@formula
+def after_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int) -> int:
+    """How long in ns a worker stays taken when its answers have gone, with the luck of the head of its batch."""
+    row = stage * ROLES + AFTER
+    if not sampling.is_drawn(laws, row):
+        return rules.round_ns(laws[row]["a"])
+    return rules.round_ns(draw_one(run, laws, parts, points, draws.AFTER, row, stage, query, shard))

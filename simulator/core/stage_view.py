@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from simulator.core.gathering import cancels, is_partial, times_out
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import F8, I8, ROLES, Plan
+from simulator.core.service import stays_taken
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,11 @@ class StageView:
     def cancels(self) -> bool:
         """Whether tasks whose answers are no longer needed are withdrawn."""
         return bool(cancels(self.plan.stages, self.index))
+
+    @property
+    def stays_taken(self) -> bool:
+        """Whether a worker is not free when its answers leave, but after a time."""
+        return bool(stays_taken(self.plan.laws, self.index))
 
     @property
     def discipline(self) -> int:

@@ -78,6 +78,8 @@ INVARIANTS = {
         Invariant("I49", "S2", "a stage closes with the answers that it waits for, or when its time is up"),
         Invariant("I50", "S1", "coverage and outcome of a stage are those of the answers that count"),
         Invariant("I51", "S2", "a task is withdrawn when nobody needs it, where the stage says so, and else never"),
+        Invariant("I52", "S2", "a worker is free again when what follows its answers is over, and no sooner"),
+        Invariant("I53", "S5", "what follows answers is summed, apart from services"),
     )
 }
 
@@ -126,6 +128,7 @@ class Rows(NamedTuple):
     enqueue_ns: I8
     start_ns: I8
     finish_ns: I8
+    release_ns: I8
     answer_ns: I8
     withdrawn_ns: I8
     copy: I8

@@ -22,9 +22,10 @@ REALS = 7
 #: replica within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of
 #: finish and answer, and worker, as a pass finds them. With an entry a query: who it is, when it enters and closes, and
 #: its critical column. With an entry a replica of a shard: what is outstanding at those of that index in all shards.
+#: And of each task how long its worker stays taken when its answer has gone, where it does.
 NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER = range(10)
-WHO, ENTER, CLOSES, LANE, POOLED = range(10, 15)
-WHOLES = 15
+WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS = range(10, 16)
+WHOLES = 16
 
 #: Up to so many shards the luck of a block is drawn in one pass over all its tasks; beyond, query by query.
 FEW = 40

@@ -47,9 +47,10 @@ class Mergers(TypedDict):
 
 
 class Merging(TypedDict, total=False):
-    """What a stage has where mergers queue."""
+    """What only some stages have: mergers that queue, workers that stay taken when answers have gone."""
 
     mergers: Mergers  #: its mergers
+    after_answer_s: float  #: so long they stay, on average; after a batch once
 
 
 class StageOnPaper(Merging):

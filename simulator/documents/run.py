@@ -95,11 +95,14 @@ class Gathering(TypedDict):
 
 
 class Merging(TypedDict, total=False):
-    """What a stage has where mergers queue, tasks are served in batches, or not all answers are waited for."""
+    """What only some stages have: mergers that queue, batches, answers not waited for, workers that stay taken."""
 
     mergers: Mergers  #: its mergers
     batches: Batches  #: its batches
     gather: Gathering  #: its answers
+    after_answer_s: (
+        parts.Interval
+    )  #: so long a worker stays taken after a task; mean over all, each of a batch its part
 
 
 class Stage(Merging):

@@ -64,6 +64,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         task=_task_factor(stage, model, mean_candidates / stage.shards),
         machine=stage.variability.machine.law,
         response=_in_ns(stage.network.response.law),
+        after=Law.none() if stage.after_answer is None else _in_ns(stage.after_answer.law),
         candidates=candidates,
         hashed=stage.split == "hashed",
         keep=math.inf if stage.keep is None else float(stage.keep),

@@ -66,6 +66,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         "candidates": (f"{path}.candidates", stage.get("candidates")),
         **{f"{role}s": (f"{path}.variability.{role}", stage["variability"][role]) for role in ("task", "machine")},
         "times": (f"{path}.model.law", stage["model"].get("law") if stage["model"]["kind"] == "time" else None),
+        "times after answers": (f"{path}.after_answer", stage.get("after_answer")),
     }
     for what, (where, law) in spreads.items():
         narrower = _narrower(where, law)
@@ -75,6 +76,9 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "gather" in stage:
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
+    shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
+    if shorter is not None:
+        yield Knob(f"{name}: after an answer", f"x {1 - CHANGE:g}", ((f"{path}.after_answer", _text(shorter)),))
     if stage["merge"]["workers"]:
         now = int(stage["merge"]["workers"])
         yield Knob(f"{name}: mergers", f"{now} -> {now + 1}", ((f"{path}.merge.workers", now + 1),))

@@ -21,6 +21,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         _stages(result),
         *_batches(result),
         *_gathered(result),
+        *_afters(result),
         "",
         _critical(result),
     ]
@@ -132,6 +133,12 @@ def _gathered(result: run.Run) -> list[str]:
         spare = f"; tasks: {', '.join(tasks)}; work wasted {text.ratio(said['wasted_ratio']['value'])}" if tasks else ""
         lines.append(f"{stage['name']} covers {text.ratio(said['coverage']['value'])}{outcome}{spare}")
     return lines
+
+
+def _afters(result: run.Run) -> list[str]:
+    """A line for each stage whose workers stay taken when their answers have gone."""
+    kept = {stage["name"]: stage["after_answer_s"]["value"] for stage in result["stages"] if "after_answer_s" in stage}
+    return [f"{name} keeps a worker {text.duration(after_s)} after a task's answer" for name, after_s in kept.items()]
 
 
 def _critical(result: run.Run) -> Any:

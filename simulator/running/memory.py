@@ -26,8 +26,9 @@ GATHERED, WAITING = 17, 56
 UNDER_WAY = 48
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
 SERIES = 24
-#: Bytes a replica of each trace: ten counters; while it runs, a queue and its machine besides.
-COUNTERS, REPLICA = 80, 80
+#: Bytes a replica of each trace: ten counters, and one more where workers stay taken when their answers have gone; and
+#: while it runs, a queue and its machine.
+COUNTERS, LONGER, REPLICA = 80, 8, 80
 #: Bytes a worker while it runs; a process of SimPy that waits.
 WORKER, WORKER_OF_SIMPY = 24, 1250
 #: Bytes a queue as a balancer sees it.
@@ -71,7 +72,8 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     is_simpy = engine == REFERENCE
     running = REPLICA * replicas + VIEW * views + (WORKER_OF_SIMPY if is_simpy else WORKER) * workers
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
-    return Need(by_query + processes, replications * COUNTERS * replicas + jobs * running)
+    counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)
+    return Need(by_query + processes, replications * counters * replicas + jobs * running)
 
 
 def refuse(plans: Plans, engine: str, jobs: int, replications: int, kept_stages: int | None = None) -> Need:

@@ -115,6 +115,7 @@ class Stage(fields.Part):
     keep: fields.Count | None = None
     variability: Variability = Variability()
     network: Network = Network()
+    after_answer: DurationLaw | None = None
     merge: Merge = Merge()
     queue: Annotated[
         Queue | None,

@@ -13,7 +13,7 @@ from simulator.core.plan import F8, I8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
-from simulator.stats import gathering
+from simulator.stats import gathering, window
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout, are_shared, arrivals_mark
@@ -179,6 +179,7 @@ class StageFigures:
     merge: Figure
     wait: Interval  #: mean over all tasks
     service: Interval
+    after: Interval | None  #: after the answers; None: workers are free when these leave
     longest_wait_s: float
     utilisation: Interval  #: mean over replicas, those of a lost machine left out
     hottest: float | None  #: utilisation of the replica that was busiest over all replications
@@ -199,6 +200,8 @@ class StageFigures:
             merging["batches"] = self.batches
         if self.gather is not None:
             merging["gather"] = self.gather
+        if self.after is not None:
+            merging["after_answer_s"] = self.after.to_dict()
         return {
             **merging,
             "name": self.name,
@@ -266,6 +269,7 @@ def stage_figures(
         mergers=mergers(pool.traces, pool.windows_s(), stage),
         batches=batches(pool.traces, stage),
         gather=gathering.of_stage(pool.traces, stage),
+        after=window.after_answers(pool.traces, stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
@@ -329,8 +333,7 @@ def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mappi
     here = stage.replica_slice
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
     waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
-    finished = [trace.busy_ns[here] - trace.stopped_ns[here] for trace in pool.traces]  # not what never ended
-    busy = np.array(finished) * S_PER_NS  # (replications, replicas)
+    busy = np.array([trace.served_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
     place, used = hottest(pool, stage, ahead.hottest)
     shard, replica = divmod(place, stage.replicas)
     return {

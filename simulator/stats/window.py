@@ -14,7 +14,7 @@ from simulator.core.rules import merge_ns
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import run
-from simulator.stats.means import ratio_interval
+from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.share import BLOCKS
 
 S_PER_NS = 1e-9
@@ -129,6 +129,15 @@ def mergers(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Mer
     least_ns = int(merge_ns(stage.plan.stages, stage.index, stage.least_answers))
     demand = stage.plan.rate_per_s * least_ns * S_PER_NS / count
     return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
+
+
+def after_answers(traces: Sequence[Trace], stage: StageView) -> Interval | None:
+    """Mean time that a task keeps its worker when its answer has gone; None where workers are free at once."""
+    if not stage.stays_taken:
+        return None
+    here = stage.replica_slice
+    after_ns = np.array([trace.after_ns[here].sum(dtype=np.float64) for trace in traces])
+    return ratio_interval(after_ns * S_PER_NS, [trace.tasks[here].sum() for trace in traces]).at_least_0()
 
 
 def batches(traces: Sequence[Trace], stage: StageView) -> run.Batches | None:

@@ -19,10 +19,13 @@ THINNED: Features = frozenset({F.REPLICAS, F.ROUTING_BY_SHARD, F.LOST_MACHINE})
 #: What a latency has besides a task's wait and service, where that is not one constant for all.
 SURROUNDED: Features = frozenset({F.DRAWN_RESPONSE, F.SENDING, F.MERGERS})
 
+#: A worker stays taken when its answer has gone.
+LONGER: Features = frozenset({F.AFTER_ANSWER, F.DRAWN_AFTER})
+
 #: A tandem of constant services is one M/D/1 queue; sending one after another if all shards take as long.
-TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}
-#: Mean wait in M/G/1, at replicas of unlike machines, too.
-POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS}
+TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}
+#: Mean wait in M/G/1, at replicas of unlike machines, too: of how long a worker is taken, by a service and after it.
+POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS}
 #: Mean wait in M/G/1 that is not served in the order of arrival.
 RANKED: Features = POLLACZEK | {F.DISCIPLINE}
 #: Latency in M/M/1; its mean wait is Pollaczek's.
@@ -44,6 +47,7 @@ ZERO_LOAD: Features = frozenset(
         *OF_NO_MATTER,
         *THINNED,
         *SURROUNDED,
+        *LONGER,
         *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE),
     }
 )

@@ -71,7 +71,7 @@ def _lockstep(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         if stage.send_ns > 0 and np.ptp(services) > 0:
             return []
         longest_s = float(services.max())
-        slowest_s = max(slowest_s, longest_s)
+        slowest_s = max(slowest_s, longest_s + stage.after().mean())  # the next starts when the worker is free
         fixed_s += longest_s + float(stage.offsets_s().max()) + response.mean() + stage.merge_s()
     utilisation = plan.rate_per_s * slowest_s
     mean_s = fixed_s + queues.mg1_mean_wait(plan.rate_per_s, slowest_s, slowest_s**2)
@@ -132,7 +132,8 @@ def _mean_waits(
         if moments is None:
             return []
         rate_per_s, factors = plan.rate_per_s / left[shard], stage.machine_factor[shard, : left[shard]]
-        each = [wait_of(rate_per_s, moments[0] * f, moments[1] * f**2) for f in factors]
+        taken = [stage.taken_moments_s(shard, f) or moments for f in factors]
+        each = [wait_of(rate_per_s, *both) for both in taken]
         waits.append(math.fsum(each) / len(each))
         services.append(moments[0] * math.fsum(factors) / len(each))
     wait_s = math.fsum(waits) / len(waits)
@@ -154,7 +155,8 @@ def _ranked(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     if stage.discipline == LIFO:
         law = "M/G/1 in an order that does not look at sizes: the mean of first come, first served (Kingman, 1962)"
         return _mean_waits(plan, stages, queues.mg1_mean_wait, law)
-    if not (stage.is_timed and stage.is_exponential() and stage.shards == 1):
+    is_plain = stage.is_timed and stage.is_exponential() and Feature.AFTER_ANSWER not in stage.features
+    if not is_plain or stage.shards > 1:
         return []  # who is shorter is known of a time; of an exponential one there is a formula
     law = "M/M/1, the shortest first (Phipps, 1956)"
     return _mean_waits(plan, stages, lambda rate, mean, _: queues.shortest_mm1_mean_wait(rate, mean), law)
@@ -172,12 +174,17 @@ def _is_testable(stage: PaperStage) -> bool:
 
 
 def _is_nearly_normal(stage: PaperStage) -> bool:
-    """Whether the interval of a mean waiting time can be trusted at a level of one in a million."""
+    """Whether the interval of a mean waiting time can be trusted at a level of one in a million.
+
+    The kurtosis of a sum, of a service and what follows it, is no greater than the larger of its parts.
+    """
     spread, work = stage.spread(), stage.work
     fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
     if stage.depends_on_items:
         fourth, second = fourth * stage.counts.moment(4), second * stage.counts.moment(2)
-    return math.isfinite(fourth) and fourth <= MOST_KURTOSIS * second**2
+    after = stage.after()
+    pairs = (fourth, second), (after.moment(4), after.moment(2))
+    return all(math.isfinite(fourth) and fourth <= MOST_KURTOSIS * second**2 for fourth, second in pairs)
 
 
 def _plain_network_s(stage: PaperStage) -> float | None:

@@ -141,13 +141,16 @@ def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
     if piled > 0:
         late = busy * servers * (1.0 if servers == 1 else 1 - busy + piled / servers) / (1 - busy)
         scale = varied / 2 / (1 - busy) / servers / (1.0 if servers == 1 else piled / servers)
-        laws = [(stage.spread(), stage.shards), (stage.work, 1)]
+        after_s = stage.after().mean()
+        service_s = stage.mean_service_s(shard) if after_s > 0 else 1.0
+        part = service_s / (service_s + after_s)  # of the time that a task takes its worker
+        laws = [(stage.spread(), stage.shards, part), (stage.work, 1, part), (stage.after(), stage.shards, 1 - part)]
         if (not stage.is_timed or stage.depends_on_items) and math.isinf(stage.counts.cap):
-            laws.append((stage.counts.law, 1))
-        for law, draws in laws:
+            laws.append((stage.counts.law, 1, part))
+        for law, draws, weight in laws:
             mean = 0.0 if law.is_constant() else law.mean()
-            if mean > 0 and late >= FEWEST_LATE:
-                jumps.append(Jumps(law.scaled(1 / mean), draws, late, scale))
+            if mean > 0 and weight * late >= FEWEST_LATE:
+                jumps.append(Jumps(law.scaled(1 / mean), draws, weight * late, scale / weight))
     return Clusters(max(_queue(varied, busy), merging), tuple(jumps))
 
 

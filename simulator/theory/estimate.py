@@ -11,7 +11,7 @@ from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
 from simulator.theory.peak import Peak
-from simulator.theory.stages import PaperStage, busy_services_s, mean_services_s, stages_of
+from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -31,6 +31,7 @@ class StageEstimate:
     service_s: F8  #: (shards,) mean service time of each
     utilisation: F8  #: (shards, replicas); 0 of one that a lost machine held
     replicas: int  #: that take tasks, over all shards
+    after_s: float | None  #: mean time that a worker stays taken when answers have gone; None: it does not
     mergers: int  #: 0: merging is a mere delay
     merge_s: float
     merger_demand: float  #: work of the mergers over what they can do; 0 where merging is a mere delay
@@ -42,9 +43,9 @@ class StageEstimate:
 
     def to_dict(self, name: str) -> paper.StageOnPaper:
         """As the reference of documents lays out."""
-        merging: paper.Merging = {}
+        merging: paper.Merging = {} if self.after_s is None else {"after_answer_s": self.after_s}
         if self.mergers:
-            merging = {"mergers": {"count": self.mergers, "service_s": self.merge_s, "demand": self.merger_demand}}
+            merging |= {"mergers": {"count": self.mergers, "service_s": self.merge_s, "demand": self.merger_demand}}
         return {
             **merging,
             "name": name,
@@ -145,6 +146,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
             mean_services_s(stage),
             utilisation_of(stage, plan.rate_per_s),
             stage.replicas_in_all,
+            stage.after().mean() if stage.stays_taken else None,
             stage.mergers,
             stage.merge_s(),
             stage.merger_demand(plan.rate_per_s),
@@ -193,10 +195,13 @@ def _demand_at(stages: Sequence[PaperStage], rate_per_s: float, place: Station) 
 
 
 def variability_of(plan: Plan, stage: PaperStage, shard: int | None) -> float:
-    """Dispersion of arrivals, and squared coefficient of variation of services at a shard; merges take one time."""
+    """Dispersion of arrivals, and squared coefficient of variation of the time that a task takes a worker at a shard.
+
+    Merges take one time.
+    """
     if shard is None:
         return plan.arrival_dispersion
-    moments = stage.moments_s(shard)
+    moments = stage.taken_moments_s(shard)
     service_cv2 = 1.0
     if moments is not None and moments[0] ** 2 > 0 and math.isfinite(moments[1]):
         service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
@@ -215,14 +220,17 @@ def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variab
 def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held.
 
+    A task takes its worker for its service, and for what follows its answer.
+
     Where tasks are served in batches it is that of full ones: the least that the load takes. Where tasks are withdrawn
     that nobody needs, it is the least that queries take whose answers are all there that are waited for, on average.
     """
-    is_left = stage.is_left
+    is_left, after_s = stage.is_left, busy_afters_s(stage)
     if stage.cancels:
         needed_s = float(np.sort(busy_services_s(stage))[: stage.wait_for].sum()) * float(stage.machine_factor.min())
+        needed_s += stage.wait_for * float(after_s.min())
         return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
-    service_s = busy_services_s(stage)[:, None] * stage.machine_factor
+    service_s = busy_services_s(stage)[:, None] * stage.machine_factor + after_s[:, None]
     if stage.policy in (RANDOM, ROUND_ROBIN):
         return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)
     # whoever looks at the load evens it out: the replicas of a shard are about equally busy

@@ -11,7 +11,7 @@ from simulator.core import rules
 from simulator.core.batching import padded
 from simulator.core.features import Features, features_of
 from simulator.core.laws import Law, LawTable, exponential
-from simulator.core.plan import CANDIDATES, CONSTANT, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
+from simulator.core.plan import AFTER, CANDIDATES, CONSTANT, F8, MACHINE, NONE, RESPONSE, TASK, TIME, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
@@ -122,18 +122,31 @@ class PaperStage(StageView):
         """
         if not self.is_batched:
             return self.mean_service_s(shard)
+        least, most = self._full_batch(shard)
         mean = self._items(shard) * self.work.mean()
         if self.has_fixed_items:
+            return self.cost_s(shard, self.work.mean(), int(most)) * self.spread().mean() / most
+        at, cost, slope = (column[self.knot_slice] for column in self._knots)
+        return least_part(at, cost, float(slope[-1]), mean, least, most) * S_PER_NS * self.spread().mean()
+
+    def _full_batch(self, shard: int) -> tuple[float, float]:
+        """Tasks of a full batch, on average: at least, and at most."""
+        if self.has_fixed_items:
+            mean = self._items(shard) * self.work.mean()
             fitting = self.max_items / mean if mean > 0 else math.inf
-            tasks = max(1, math.floor(min(fitting, self.max_size)))
-            return self.cost_s(shard, self.work.mean(), tasks) * self.spread().mean() / tasks
+            tasks = float(max(1, math.floor(min(fitting, self.max_size))))
+            return tasks, tasks
         most = least = float(self.max_size)
         if math.isfinite(self.max_items):
             least = 1.0
             if not self.is_hashed:
                 most = most_tasks(self._items_drawn(shard), self.max_size, self.max_items)
-        at, cost, slope = (column[self.knot_slice] for column in self._knots)
-        return least_part(at, cost, float(slope[-1]), mean, least, most) * S_PER_NS * self.spread().mean()
+        return least, most
+
+    def busy_after_s(self, shard: int) -> float:
+        """Mean time that a worker stays taken by a task after its answer, when many wait: its part of a full batch."""
+        mean_s = self.after().mean()
+        return mean_s / self._full_batch(shard)[1] if self.is_batched and mean_s > 0 else mean_s
 
     @property
     def _knots(self) -> tuple[F8, F8, F8]:
@@ -201,6 +214,18 @@ class PaperStage(StageView):
             return None
         return first * task.mean(), second * task.second_moment()
 
+    def taken_moments_s(self, shard: int, factor: float = 1.0) -> tuple[float, float] | None:
+        """First two moments of how long a task takes its worker on a machine of a factor: service, and what follows.
+
+        None where those of the service have no closed form here.
+        """
+        moments = self.moments_s(shard)
+        if moments is None:
+            return None
+        first, second, after = moments[0] * factor, moments[1] * factor**2, self.after()
+        mean = after.mean()
+        return first + mean, second + 2 * first * mean + after.second_moment()
+
     def has_drawn_machines(self) -> bool:
         """Whether machines differ by luck, so that this plan's are those of one replication only."""
         return not self.law(MACHINE).is_constant()
@@ -259,6 +284,13 @@ class PaperStage(StageView):
         law = self.law(RESPONSE)
         return law.scaled(S_PER_NS) if law.kind != CONSTANT or law.a > 0 else law
 
+    def after(self) -> Law:
+        """How long a worker stays taken when the answers of a batch have gone, in seconds; 0 where it does not."""
+        law = self.law(AFTER)
+        if law.kind == NONE:
+            return Law.constant(0.0)
+        return law.scaled(S_PER_NS) if law.kind != CONSTANT or law.a > 0 else law
+
     def merge_s(self) -> float:
         """Duration of the merge; the least, where the number of answers differs."""
         return float(rules.merge_ns(self.plan.stages, self.index, self.least_answers)) * S_PER_NS
@@ -287,6 +319,11 @@ def mean_services_s(stage: PaperStage) -> F8:
 def busy_services_s(stage: PaperStage) -> F8:
     """(shards,) mean time that a task takes of a worker of each shard at factor 1, when many wait."""
     return np.array(_by_share(stage, stage.busy_service_s))
+
+
+def busy_afters_s(stage: PaperStage) -> F8:
+    """(shards,) mean time that a task takes of a worker of each shard after its answer, when many wait."""
+    return np.array(_by_share(stage, stage.busy_after_s))
 
 
 def stages_of(plan: Plan) -> list[PaperStage]:

@@ -111,13 +111,18 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     exact = _exact(plan, stages, busiest(plan)) if is_stationary else {}
     of_stages = []
     for stage, own, (_, busy) in zip(stages, pieces, used, strict=True):
-        kinds = {kind: [one for one in own if one.kind == kind] for kind in (WAIT, SERVICE, RESPONDING)}
+        kinds = {kind: [one for one in own if one.kind == kind] for kind in (WAIT, SERVICE, RESPONDING, FOLLOWING)}
         shards = float(stage.shards)
         tasks = _ahead(kinds[SERVICE], measured).over(shards)
-        of_busy = tasks.over(float(mean_services_s(stage).mean()) / busy) if busy > 0 else NOTHING_AHEAD
+        taken = _ahead(kinds[SERVICE] + kinds[FOLLOWING], measured).over(shards)
+        of_busy = (
+            taken.over((float(mean_services_s(stage).mean()) + stage.after().mean()) / busy)
+            if busy > 0
+            else NOTHING_AHEAD
+        )
         of_stages.append(
             StageAhead(
-                latency=_known(_ahead(own, measured), exact.get(("mean", stage.index))),
+                latency=_known(_ahead(_of_latency(own), measured), exact.get(("mean", stage.index))),
                 critical_wait=_ahead(kinds[WAIT], measured),
                 critical_service=_ahead(kinds[SERVICE], measured),
                 response=_ahead(kinds[RESPONDING], measured),
@@ -126,11 +131,11 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
                 utilisation=_by_arithmetic(of_busy, None if stage.is_busy_by_luck() else busy),
             )
         )
-    whole = _ahead([one for own in pieces for one in own], measured)
+    whole = _ahead([one for own in pieces for one in _of_latency(own)], measured)
     return MeansAhead(_known(whole, exact.get(("mean", None))), tuple(of_stages))
 
 
-WAIT, SERVICE, RESPONDING = "wait", "service", "response"
+WAIT, SERVICE, RESPONDING, FOLLOWING = "wait", "service", "response", "after the answer"
 
 
 @dataclass(frozen=True)
@@ -150,29 +155,39 @@ class _Piece:
         return self.seconds * share if share > 0 else 0.0
 
 
+def _of_latency(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """The parts that a query waits for."""
+    return [piece for piece in pieces if piece.kind != FOLLOWING]
+
+
 def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
     """The parts of the latency of a stage that are random: by what is drawn for a task, and for a query."""
     laws = [(stage.spread(), stage.shards)]
     if not stage.is_timed or stage.depends_on_items:
         laws += [(stage.counts.law, 1)] if math.isinf(stage.counts.cap) else []
     laws = [(law, draws) for law, draws in [*laws, (stage.work, 1)] if not law.is_constant()]
-    services_s = mean_services_s(stage)
+    services_s, after = mean_services_s(stage), stage.after()
     pieces = []
-    if laws:
-        waits_s, power = _waits_s(stage, rate_per_s, services_s)
+    if laws or not after.is_constant():
+        waits_s, power = _waits_s(stage, rate_per_s, services_s + after.mean())
         for law, draws in laws:
             # what one task draws delays the query as much as what all of them do: they wait for the last
             each = (waits_s, services_s)
             wait_s, service_s = (float(part.sum() if draws > 1 else part.max()) for part in each)
             pieces += [_Piece(WAIT, wait_s, law, power, draws), _Piece(SERVICE, service_s, law, 1, draws)]
+        if not after.is_constant():
+            pieces.append(_Piece(WAIT, float(waits_s.sum()), after, power, stage.shards))
+            pieces.append(_Piece(FOLLOWING, after.mean() * stage.shards, after, 1, stage.shards))
     response = stage.response()
     if stage.law(RESPONSE).kind and not response.is_constant():
         pieces.append(_Piece(RESPONDING, response.mean() * stage.shards, response, 1, stage.shards))
     return pieces
 
 
-def _waits_s(stage: PaperStage, rate_per_s: float, services_s: F8) -> tuple[F8, int]:
+def _waits_s(stage: PaperStage, rate_per_s: float, taken_s: F8) -> tuple[F8, int]:
     """(shards,) about how long a task waits at each; and the power of services by which the wait goes.
+
+    ``taken_s``: (shards,) how long a task takes its worker, on average.
 
     The mean wait of M/G/1, times what it is less in M/M/c. Where one worker less carries the load as well, a long
     service is in nobody's way but takes that worker: the wait goes by the time that it does.
@@ -181,7 +196,7 @@ def _waits_s(stage: PaperStage, rate_per_s: float, services_s: F8) -> tuple[F8, 
     busy = np.minimum(utilisation_of(stage, rate_per_s).max(axis=1), NEARLY_FULL)
     known: dict[tuple[float, float, int], float] = {}
     power, waits_s = 1, []
-    for shard, (service_s, full) in enumerate(zip(services_s.tolist(), busy.tolist(), strict=True)):
+    for shard, (service_s, full) in enumerate(zip(taken_s.tolist(), busy.tolist(), strict=True)):
         servers = stage.workers * (1 if is_apart else int(stage.replicas_left[shard]))
         key = (service_s, full, servers)
         is_spare = servers - math.floor(full * servers) >= 2
@@ -196,8 +211,8 @@ def _waits_s(stage: PaperStage, rate_per_s: float, services_s: F8) -> tuple[F8, 
 
 
 def _square(stage: PaperStage, shard: int, service_s: float) -> float:
-    """Second moment of a service over the square of its mean; may be infinite."""
-    moments = stage.moments_s(shard)
+    """Second moment of how long a task takes a worker over the square of its mean; may be infinite."""
+    moments = stage.taken_moments_s(shard)
     if moments is not None:
         return moments[1] / moments[0] ** 2 if moments[0] ** 2 > 0 else 1.0
     laws = [stage.spread(), stage.work, stage.counts.law]

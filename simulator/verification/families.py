@@ -98,6 +98,11 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(sum(rates), stage("one", {"kind": "mixture", "parts": parts}))
     if family == "mg1":
         return scenario(rate, stage("one", service_law(given["service"])))
+    if family == "mg1_after":
+        laws = [exponential if given[what] == "exponential" else "{!r}s".format for what in ("service", "after")]
+        means = float(given["mean_S"]), float(given["mean_A"])
+        service, after = (law(mean) for law, mean in zip(laws, means, strict=True))
+        return scenario(rate, stage("one", service, after_answer=after))
     if family == "mg1_pareto":
         return scenario(rate, stage("one", {"kind": "pareto", "minimum": "600ms", "shape": 2.5}))
     if family in ("mmc", "mdc"):

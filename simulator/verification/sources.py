@@ -18,6 +18,9 @@ VERIFIED: dict[str, Known] = {
     "mg1": Known("M/G/1: Erlang, hyperexponential, lognormal, uniform, bimodal", "Pollaczek (1930), Khinchine (1932)"),
     "mg1_pareto": Known("M/G/1, Pareto service", "Pollaczek (1930), Khinchine (1932); Asmussen (2003), chapter X"),
     "mg1_mix": Known("M/G/1, two kinds of queries", "Pollaczek (1930), Khinchine (1932)"),
+    "mg1_after": Known(
+        "M/G/1 whose worker cleans up after its answer", "Pollaczek (1930), Khinchine (1932) of service and clean-up"
+    ),
     "mxg1": Known("several items a query on one server", "Gross and Harris (1998), section 3.1"),
     "gm1": Known("GI/M/1: constant and Erlang gaps", "Kendall (1953); Kleinrock (1975), chapter 6"),
     "mmpp": Known("MMPP(2)/M/1: bursts", "Neuts (1981); Fischer and Meier-Hellstern (1993)"),

@@ -237,6 +237,31 @@ def closed_forms_are_those_of_books() -> None:
         assert abs(mean - 0.7 / 2 / 0.3 - 0.5 * 0.1 * 0.7) < 0.01, f"M/D/1: mean wait {mean:.4g}"
 
 
+def _cleaned_up(rate: float = 50.0):
+    """M/G/1: exponential services of 8 ms, then 2 ms that nobody waits for, exponential, too."""
+    time, after = Law.exponential(8e6), Law.exponential(2e6)
+    part = StageParts(candidates=Law.constant(1.0), time=time, after=after)
+    return assemble([part], np.arange(100), arrival_kind=ARRIVE_POISSON, rate_per_s=rate)
+
+
+def waits_behind_what_follows() -> None:
+    """test_theory.py: the mean wait of M/G/1 is that of services together with what follows them."""
+    from simulator.theory import estimate
+
+    [wait_s] = [one.value_s for one in estimate(_cleaned_up()).predictions if one.statistic == "wait"]
+    square = 2 * 8e-3**2 + 2 * 8e-3 * 2e-3 + 2 * 2e-3**2
+    with law("T6"):
+        assert math.isclose(wait_s, 50 * square / 2 / (1 - 50 * 10e-3)), f"mean wait {wait_s:.6g} s"
+
+
+def what_follows_is_asked_for() -> None:
+    """test_theory.py: demand is of services and of what follows them."""
+    from simulator.theory import busiest
+
+    with law("T9"):
+        assert math.isclose(busiest(_cleaned_up()), 50 * 10e-3), f"demand {busiest(_cleaned_up()):.6g}"
+
+
 def laws_are_silent_where_they_do_not_hold() -> None:
     """test_theory.py: with features that a law does not allow, one nobody has heard of among them, it says nothing."""
     from simulator.core import features

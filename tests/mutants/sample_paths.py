@@ -34,7 +34,10 @@ def engines_agree() -> None:
     """test_engines_agree.py: however it is walked, the same sample path."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans(gathers=False) | plans(stages=2, shards=1, replicas=1), st.sampled_from(BLOCKS))
+    @given(
+        plans(gathers=False, afters=False) | plans(stages=2, shards=1, replicas=1, afters=False),
+        st.sampled_from(BLOCKS),
+    )
     def agree(plan, block):
         run.TASKS_AT_ONCE = block
         with law("E1"):
@@ -48,7 +51,7 @@ def batches_agree() -> None:
     """test_engines_agree.py: the same, where tasks are served together."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False))
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False))
     def agree(plan):
         with law("E1"):
             column = difference(plan)
@@ -61,7 +64,7 @@ def batches_hold(examples: int = 200) -> None:
     """test_engine.py: every invariant of a trace holds, where tasks are served together."""
 
     @settings(GENERATE, max_examples=examples)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False))
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
             raise Broken(INVARIANTS[violation.number].law, str(violation))
@@ -91,7 +94,7 @@ def parts_agree() -> None:
     """test_engines_agree.py: the same, where stages do not wait for all of their answers."""
 
     @settings(GENERATE, max_examples=400)
-    @given(plans(most_stages=2, shards=st.integers(2, 4), gathers=True))
+    @given(plans(most_stages=2, shards=st.integers(2, 4), gathers=True, afters=False))
     def agree(plan):
         with law("E1"):
             column = difference(plan)
@@ -104,7 +107,7 @@ def parts_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where stages do not wait for all of their answers."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True))
+    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
             raise Broken(INVARIANTS[violation.number].law, str(violation))
@@ -116,7 +119,50 @@ def parts_walk() -> None:
     """test_engine.py: the walk agrees, where stages do not wait for all of their answers."""
 
     @settings(GENERATE, max_examples=200)
-    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True))
+    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False))
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
+#: Stages whose workers stay taken: some of their tasks are stopped, or served together.
+LONGER = plans(most_stages=2, afters=True) | plans(stages=1, shards=2, afters=True, gathers=True)
+BATCHED = plans(stages=1, workers=1, batches=st.integers(2, 4), afters=True, gathers=False)
+
+
+def longer_agree() -> None:
+    """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
+
+    @settings(GENERATE, max_examples=150)
+    @given(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN))
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def longer_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where workers stay taken when their answers have gone."""
+
+    @settings(GENERATE, max_examples=150)
+    @given(LONGER | BATCHED)
+    def hold(plan):
+        for violation in reference.simulate(plan, tasks=True).verify(plan):
+            raise Broken(INVARIANTS[violation.number].law, str(violation))
+
+    hold()
+
+
+def longer_walk() -> None:
+    """test_engine.py: the walk agrees, where workers stay taken when their answers have gone."""
+
+    @settings(GENERATE, max_examples=200)
+    @given(LONGER)
     def agree(plan):
         with law("E8"):
             column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())

@@ -32,6 +32,8 @@ QUEUE, BATCHING, DISCIPLINES = "engines/reference/queue.py", "core/batching.py",
 HEAP, COPIES, GATHER = "engines/compiled/queue.py", "engines/compiled/copies.py", "engines/reference/gather.py"
 ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_withdraw.py"
 GATHERING = "core/gathering.py"
+TIMES, LONGER = "engines/reference/times.py", "engines/compiled/longer.py"
+LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name in ("agree", "hold", "walk"))
 PARTS_AGREE, PARTS_HOLD, PARTS_WALK = (f"sample_paths.parts_{name}" for name in ("agree", "hold", "walk"))
 AHEAD, PASSES, WIDE, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "wide", "lockstep"))
 ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
@@ -54,8 +56,8 @@ ENGINES = (
         "a queue is left when a worker is free",
         "S1",
         REFERENCE,
-        "                    self.answer(copy)\n            self.start_soon()",
-        "                    self.answer(copy)",
+        "                copy.release_ns = clock.now\n            self.start_soon()",
+        "                copy.release_ns = clock.now",
         "sample_paths.invariants_hold",
     ),
     Mutant(
@@ -109,17 +111,17 @@ ENGINES = (
     Mutant(
         "waiting counted from the arrival",
         "S5",
-        REFERENCE,
-        "self.index, copy.start_ns - copy.enqueue_ns, copy.busy_ns)",
-        "self.index, copy.start_ns - copy.gather.enter_ns, copy.busy_ns)",
+        NOTES,
+        "wait_ns = copy.start_ns - copy.enqueue_ns",
+        "wait_ns = copy.start_ns - copy.gather.enter_ns",
         HOLD,
     ),
     Mutant(
         "warm-up counted",
         "S5",
         NOTES,
-        "if query >= self.first_measured:\n            self.tasks",
-        "if True:\n            self.tasks",
+        "if copy.gather.query >= self.first_measured:\n            wait_ns",
+        "if True:\n            wait_ns",
         HOLD,
     ),
     Mutant(
@@ -141,7 +143,7 @@ ENGINES = (
     Mutant(
         "the free worker of highest index, looking ahead",
         "E1",
-        WIDE,
+        LONGER,
         "    chosen = first\n    while free_ns[chosen] > start:\n        chosen += 1\n",
         "    chosen = first + workers - 1\n    while free_ns[chosen] > start:\n        chosen -= 1\n",
         AGREE,
@@ -734,16 +736,16 @@ STATISTICS = (
         "two workers taken for one by M/D/1",
         "T6",
         "theory/claims.py",
-        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
-        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.WORKERS}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER, F.WORKERS}",
         SILENT,
     ),
     Mutant(
         "mergers that queue, forgotten by M/D/1",
         "T6",
         "theory/claims.py",
-        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES}",
-        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.MERGERS}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}",
+        "OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER, F.MERGERS}",
         SILENT,
     ),
     Mutant(
@@ -1195,8 +1197,8 @@ ROOMS = (
         "busy time after the window counted",
         "S5",
         NOTES,
-        "min(now + service_ns, self.until_ns)",
-        "now + service_ns",
+        "min(now + taken_ns, self.until_ns)",
+        "now + taken_ns",
         HOLD,
     ),
     Mutant(
@@ -1274,9 +1276,9 @@ ROOMS = (
     Mutant(
         "a batch has the luck of its last",
         "E1",
-        REFERENCE,
-        "model, plan, head = self.model, self.model.plan, batch[0]",
-        "model, plan, head = self.model, self.model.plan, batch[-1]",
+        TIMES,
+        "plan, head = self.plan, batch[0]",
+        "plan, head = self.plan, batch[-1]",
         BATCHES_AGREE,
     ),
     Mutant(
@@ -1446,7 +1448,7 @@ GATHERS = (
         "what is stopped stays busy in the window",
         "E1",
         ON_WITHDRAW,
-        "uncount_part(kept.counters, run, at, now, finish_ns)",
+        "uncount_part(kept.counters, run, at, now, release_ns)",
         "pass",
         PARTS_AGREE,
     ),
@@ -1492,7 +1494,130 @@ GATHERS = (
     ),
 )
 
+AFTERS = (
+    Mutant(
+        "a worker is free when its answer leaves, event by event",
+        "E1",
+        ON_FINISH,
+        "    is_longer = awaited.after_ns.shape[0] > 0 and stays_taken(given.laws, stage)\n",
+        "    is_longer = False\n",
+        LONGER_AGREE,
+    ),
+    Mutant(
+        "a worker is free when its answer leaves, looking ahead at few shards",
+        "E1",
+        PASSES,
+        "free_ns[worker] = release_ns",
+        "free_ns[worker] = finish_ns",
+        LONGER_AGREE,
+    ),
+    Mutant(
+        "a worker is free when its answer leaves, looking ahead at many shards",
+        "E1",
+        LONGER,
+        "free_ns[chosen] = min(finished[shard] + after_ns[shard], NEVER_NS)",
+        "free_ns[chosen] = finished[shard]",
+        LONGER_AGREE,
+    ),
+    Mutant(
+        "the answer waits for what follows it",
+        "E8",
+        REFERENCE,
+        "yield At(clock, clock.now + service_ns, FINISH, key)",
+        "yield At(clock, clock.now + service_ns + after_ns, FINISH, key)",
+        LONGER_WALK,
+    ),
+    Mutant(
+        "what follows an answer is drawn as its way back is",
+        "E8",
+        SERVICE,
+        "draw_one(run, laws, parts, points, draws.AFTER, row,",
+        "draw_one(run, laws, parts, points, draws.RESPONSE, row,",
+        LONGER_WALK,
+    ),
+    Mutant(
+        "what follows a batch has the luck of its last",
+        "S2",
+        TIMES,
+        "self.stage, batch[0].gather.query, batch[0].shard)",
+        "self.stage, batch[-1].gather.query, batch[-1].shard)",
+        LONGER_HOLD,
+    ),
+    Mutant(
+        "what follows an answer is no busy time in the window",
+        "S5",
+        REFERENCE,
+        "record.start(self.index, clock.now, service_ns + after_ns)",
+        "record.start(self.index, clock.now, service_ns)",
+        LONGER_HOLD,
+    ),
+    Mutant(
+        "what follows an answer is no busy time of its replica",
+        "S5",
+        GATHER,
+        "return self.service_ns + self.after_ns",
+        "return self.service_ns",
+        LONGER_HOLD,
+    ),
+    Mutant(
+        "what follows an answer is not told apart",
+        "E1",
+        ON_FINISH,
+        "                    count_after(kept, at, its_after_ns)",
+        "                    pass",
+        LONGER_AGREE,
+    ),
+    Mutant(
+        "who is released takes nobody before somebody comes",
+        "E1",
+        ON_FINISH,
+        "    free_worker(replicas, serving, at, place)\n    start_soon",
+        "    free_worker(replicas, serving, at, place)\n    0 and start_soon",
+        LONGER_AGREE,
+    ),
+    Mutant(
+        "what is stopped counts as cleaned up",
+        "S5",
+        REFERENCE,
+        "service_ns, after_ns = clock.now - batch[0].start_ns, 0",
+        "service_ns = clock.now - batch[0].start_ns",
+        LONGER_HOLD,
+    ),
+    Mutant(
+        "what is stopped stays busy in the window with what would have followed",
+        "E1",
+        ON_WITHDRAW,
+        "release_ns = finish_ns + after(awaited, head)",
+        "release_ns = finish_ns",
+        LONGER_AGREE,
+    ),
+    Mutant(
+        "what is served across the end of the window counts as inside where its answer is",
+        "E1",
+        PASSES,
+        "is_counted and release_ns <= until_ns",
+        "is_counted and finish_ns <= until_ns",
+        LONGER_AGREE,
+    ),
+    Mutant(
+        "Pollaczek and Khinchine do not know of what follows an answer",
+        "T6",
+        "theory/stages.py",
+        "return first + mean, second + 2 * first * mean + after.second_moment()",
+        "return first, second",
+        "figures.waits_behind_what_follows",
+    ),
+    Mutant(
+        "what follows an answer is asked of nobody",
+        "T9",
+        "theory/estimate.py",
+        " * stage.machine_factor + after_s[:, None]",
+        " * stage.machine_factor",
+        "figures.what_follows_is_asked_for",
+    ),
+)
 
-TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS)
+
+TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS, *AFTERS)
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

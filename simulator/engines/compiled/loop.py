@@ -19,7 +19,7 @@ from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_close import on_timeout, take_answer
 from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
-from simulator.engines.compiled.on_finish import on_finish
+from simulator.engines.compiled.on_finish import on_finish, on_release
 from simulator.engines.compiled.on_start import on_start
 from simulator.engines.compiled.on_withdraw import on_withdraw
 from simulator.engines.compiled.records import LEAVE, Awaited, Given, Kept
@@ -205,6 +205,8 @@ def advance(
             is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, row, key, now)
         elif kind == rules.TIMEOUT:
             is_in_time = give_up(given, kept, clock, events, copies, awaited, free_ns, key, now)
+        elif kind == rules.RELEASE:
+            on_release(given, clock, events, replicas, serving, row, key, now)
         else:
             on_withdraw(given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now)
         if not is_in_time:

@@ -9,8 +9,8 @@ from simulator.core.gathering import cancels, is_partial
 from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import fill_loads, is_load_aware, route, view_of
-from simulator.core.service import has_own_factor, same_factor
-from simulator.core.work import ALONE, FACTOR, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
+from simulator.core.service import has_own_factor, same_factor, stays_taken
+from simulator.core.work import AFTERWARDS, ALONE, FACTOR, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy
 from simulator.engines.compiled.events import happen
@@ -76,6 +76,7 @@ def on_dispatch(
         return False
     is_aware = is_load_aware(stages[stage]["policy"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
+    is_longer = stays_taken(given.laws, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard
@@ -88,6 +89,8 @@ def on_dispatch(
         copies[row]["items"] = luck[ITEMS, task]
         copies[row]["factor"] = luck[FACTOR, task] if is_own else same
         copies[row]["response_ns"] = whole[RESPONDING, task]
+        if awaited.after_ns.shape[0] > 0:
+            awaited.after_ns[row] = whole[AFTERWARDS, task] if is_longer else 0
         copies[row]["counter"] = view + local
         copies[row]["load"] = whole[LOAD, task] if is_aware else 0
         outstanding[view + local] += copies[row]["load"]

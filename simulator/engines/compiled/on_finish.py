@@ -1,19 +1,31 @@
-"""A batch has been served: its worker is free, the answers are on their way."""
+"""A batch has been served: the answers are on their way, and its worker is free, at once or after a time."""
 
 from simulator.core import copy_states, rules
 from simulator.core.batching import is_batched, part_of
 from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
+from simulator.core.service import stays_taken
+from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import free_copy, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_enqueue import start_soon
-from simulator.engines.compiled.on_start import is_inside
-from simulator.engines.compiled.recorder import count_busy, count_spared, count_task
-from simulator.engines.compiled.records import ACROSS, INSIDE, STOPPED, STOPPED_NS, T_FINISH, Awaited, Given, Kept
+from simulator.engines.compiled.on_start import after, is_inside
+from simulator.engines.compiled.recorder import count_after, count_busy, count_spared, count_task
+from simulator.engines.compiled.records import (
+    ACROSS,
+    INSIDE,
+    STOPPED,
+    STOPPED_NS,
+    T_FINISH,
+    T_RELEASE,
+    Awaited,
+    Given,
+    Kept,
+)
 
 
 @passage
-def count_batch(given: Given, kept: Kept, copies: Rows, bonds: Rows, head: int, now: int) -> None:
+def count_batch(given: Given, kept: Kept, copies: Rows, awaited: Awaited, head: int, now: int) -> None:
     """Count a served batch and its tasks of measured queries, those apart that nobody needs any more."""
     run, row, count, last = given.run, head, 0, 0
     while row >= 0:
@@ -25,10 +37,14 @@ def count_batch(given: Given, kept: Kept, copies: Rows, bonds: Rows, head: int, 
         return
     if is_batched(given.stages, stage):
         kept.batches[given.stages[stage]["first_batch"] + count - 1] += 1
-    where = INSIDE if is_inside(given, copies, head, now) else ACROSS
+    after_ns, its_after_ns, bonds = after(awaited, head), 0, awaited.bonds
+    where = INSIDE if is_inside(given, copies, head, now + after_ns) else ACROSS
     row = head
     while row >= 0:
         busy_ns = part_of(now - start_ns, count, row == head)
+        if after_ns > 0:
+            its_after_ns = part_of(after_ns, count, row == head)
+            busy_ns += its_after_ns
         if bonds.shape[0] > 0:
             bonds[row]["busy_ns"] = busy_ns
         if copies[row]["query"] >= run[0]["first_measured"]:
@@ -37,7 +53,16 @@ def count_batch(given: Given, kept: Kept, copies: Rows, bonds: Rows, head: int, 
                 count_spared(kept, STOPPED, STOPPED_NS, at, busy_ns)
             else:
                 count_task(kept.counters, where, at, busy_ns, start_ns - copies[row]["enqueue_ns"])
+                if after_ns > 0:
+                    count_after(kept, at, its_after_ns)
         row = copies[row]["next"]
+
+
+@passage
+def free_worker(replicas: Rows, serving: I8, at: int, place: int) -> None:
+    """A worker of a replica is free; ``place``: its own among all workers."""
+    serving[place] = -1
+    replicas[at]["free"] += 1
 
 
 @passage
@@ -53,31 +78,52 @@ def on_finish(
     head: int,
     now: int,
 ) -> bool:
-    """Free the worker, count the tasks, send the answers; returns whether int64 can tell when they come."""
+    """Count the tasks, send the answers, free the worker or say when it is; returns whether int64 can tell when."""
     stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
     at, stage = copies[head]["replica"], copies[head]["stage"]
     first = given.modes[stage]["first_worker"]
     first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
-    serving[first + copies[head]["worker"]] = -1
-    replicas[at]["free"] += 1
-    count_batch(given, kept, copies, awaited.bonds, head, now)
+    place, release_ns = first + copies[head]["worker"], now + after(awaited, head)
+    is_longer = awaited.after_ns.shape[0] > 0 and stays_taken(given.laws, stage)
+    if is_longer:
+        if end_ns == NEVER_NS and release_ns >= NEVER_NS:
+            return False
+        if release_ns <= end_ns:
+            key = (at << run[0]["worker_bits"]) | copies[head]["worker"]
+            happen(clock, events, release_ns, rules.RELEASE, key, place, records.NO_COPY)
+    else:
+        free_worker(replicas, serving, at, place)
+    count_batch(given, kept, copies, awaited, head, now)
     row = head
     while row >= 0:
-        query, shard, after = copies[row]["query"], copies[row]["shard"], copies[row]["next"]
+        query, shard, behind = copies[row]["query"], copies[row]["shard"], copies[row]["next"]
         if copies[row]["state"] == copy_states.WITHDRAWN:
             free_copy(clock, copies, row)
-            row = after
+            row = behind
             continue
         step(copies, kept, row, copy_states.FINISHED)
         copies[row]["finish_ns"] = now
         if kept.table.shape[1] > 0:
             kept.table[T_FINISH, copies[row]["table"]] = now
+            if release_ns <= end_ns:
+                kept.table[T_RELEASE, copies[row]["table"]] = release_ns
         answer_ns = now + copies[row]["response_ns"]
         if end_ns == NEVER_NS and answer_ns >= NEVER_NS:
             return False
         if answer_ns <= end_ns:
             key = (query << run[0]["shard_bits"]) | (stages[stage]["first_shard"] + shard)
             happen(clock, events, answer_ns, rules.ANSWER, key, row, copies[row]["generation"])
-        row = after
-    start_soon(clock, events, replicas, at, now)
+        row = behind
+    if not is_longer:
+        start_soon(clock, events, replicas, at, now)
     return True
+
+
+@passage
+def on_release(
+    given: Given, clock: Rows, events: Rows, replicas: Rows, serving: I8, place: int, key: int, now: int
+) -> None:
+    """What a worker had to do after its answers is done."""
+    at = key >> given.run[0]["worker_bits"]
+    free_worker(replicas, serving, at, place)
+    start_soon(clock, events, replicas, at, now)

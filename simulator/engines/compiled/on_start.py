@@ -51,9 +51,9 @@ def start_batch(
 
 
 @passage
-def is_inside(given: Given, copies: Rows, head: int, finish_ns: int) -> bool:
-    """Whether all tasks of a batch are of measured queries, and it is served wholly inside the window."""
-    if finish_ns > given.run[0]["watched_until_ns"]:
+def is_inside(given: Given, copies: Rows, head: int, release_ns: int) -> bool:
+    """Whether all tasks of a batch are of measured queries, and it takes its worker wholly inside the window."""
+    if release_ns > given.run[0]["watched_until_ns"]:
         return False
     row = head
     while row >= 0:
@@ -61,6 +61,12 @@ def is_inside(given: Given, copies: Rows, head: int, finish_ns: int) -> bool:
             return False
         row = copies[row]["next"]
     return True
+
+
+@passage
+def after(awaited: Awaited, head: int) -> int:
+    """How long a worker stays taken when the answers of a batch have gone."""
+    return awaited.after_ns[head] if awaited.after_ns.shape[0] > 0 else 0
 
 
 @passage
@@ -116,8 +122,9 @@ def on_start(
             return False
         if awaited.bonds.shape[0] > 0:
             awaited.bonds[head]["needed"], awaited.bonds[head]["finish_ns"] = count, finish_ns
-        if not is_inside(given, copies, head, finish_ns):
-            count_part(kept.counters, run, at, now, finish_ns)
+        release_ns = finish_ns + after(awaited, head)
+        if not is_inside(given, copies, head, release_ns):
+            count_part(kept.counters, run, at, now, release_ns)
         if finish_ns <= end_ns:
             key = (at << run[0]["worker_bits"]) | worker
             happen(clock, events, finish_ns, rules.FINISH, key, head, copies[head]["generation"])

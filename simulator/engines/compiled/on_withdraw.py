@@ -10,7 +10,8 @@ from simulator.core.jit import passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.engines.compiled.copies import free_copy, step
 from simulator.engines.compiled.on_enqueue import start_soon
-from simulator.engines.compiled.on_start import is_inside
+from simulator.engines.compiled.on_finish import free_worker
+from simulator.engines.compiled.on_start import after, is_inside
 from simulator.engines.compiled.queue import leave
 from simulator.engines.compiled.recorder import count_busy, count_part, count_spared, uncount_part
 from simulator.engines.compiled.records import (
@@ -28,19 +29,27 @@ from simulator.engines.compiled.records import (
 
 @passage
 def stop(
-    given: Given, kept: Kept, clock: Rows, copies: Rows, bonds: Rows, replicas: Rows, serving: I8, head: int, now: int
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    copies: Rows,
+    awaited: Awaited,
+    replicas: Rows,
+    serving: I8,
+    head: int,
+    now: int,
 ) -> None:
-    """Nobody needs any task of a batch that is served: its worker is free."""
+    """Nobody needs any task of a batch that is served: its worker is free at once, since no answer leaves."""
     stages, run, at, stage = given.stages, given.run, copies[head]["replica"], copies[head]["stage"]
     first = given.modes[stage]["first_worker"]
     first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
-    serving[first + copies[head]["worker"]] = -1
-    replicas[at]["free"] += 1
-    start_ns, finish_ns = copies[head]["start_ns"], bonds[head]["finish_ns"]
-    if is_inside(given, copies, head, finish_ns):  # it would have been counted at its finish
+    free_worker(replicas, serving, at, first + copies[head]["worker"])
+    start_ns, finish_ns = copies[head]["start_ns"], awaited.bonds[head]["finish_ns"]
+    release_ns = finish_ns + after(awaited, head)
+    if is_inside(given, copies, head, release_ns):  # it would have been counted at its finish
         count_part(kept.counters, run, at, start_ns, now)
     else:
-        uncount_part(kept.counters, run, at, now, finish_ns)
+        uncount_part(kept.counters, run, at, now, release_ns)
     if finish_ns <= run[0]["end_ns"]:
         clock[0]["stale"] += 1
     count, row = 0, head
@@ -49,13 +58,13 @@ def stop(
         row = copies[row]["next"]
     row = head
     while row >= 0:
-        after = copies[row]["next"]
+        behind = copies[row]["next"]
         if copies[row]["query"] >= run[0]["first_measured"]:
             busy_ns = part_of(now - start_ns, count, row == head)
             count_busy(kept.counters, ACROSS, at, busy_ns)
             count_spared(kept, STOPPED, STOPPED_NS, at, busy_ns)
         free_copy(clock, copies, row)
-        row = after
+        row = behind
 
 
 @passage
@@ -95,7 +104,7 @@ def on_withdraw(
         head = serving[first + copies[row]["worker"]]
         bonds[head]["needed"] -= 1
         if bonds[head]["needed"] == 0:
-            stop(given, kept, clock, copies, bonds, replicas, serving, head, now)
+            stop(given, kept, clock, copies, awaited, replicas, serving, head, now)
             start_soon(clock, events, replicas, at, now)
     elif state == copy_states.SENT or state == copy_states.QUEUED:
         if state == copy_states.QUEUED:

@@ -14,9 +14,18 @@ from simulator.core.gathering import is_partial
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
-from simulator.core.service import fill_factors, fill_responses, has_own_factor, same_factor, service_ns
+from simulator.core.service import (
+    fill_afters,
+    fill_factors,
+    fill_responses,
+    has_own_factor,
+    same_factor,
+    service_ns,
+    stays_taken,
+)
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
-from simulator.engines.compiled.recorder import count_part, count_task, keep_close
+from simulator.engines.compiled.longer import next_worker
+from simulator.engines.compiled.recorder import count_after, count_part, count_task, keep_close
 from simulator.engines.compiled.records import (
     ACROSS,
     ANSWERS,
@@ -25,7 +34,7 @@ from simulator.engines.compiled.records import (
     Given,
     Kept,
 )
-from simulator.engines.compiled.wide import next_worker, wide
+from simulator.engines.compiled.wide import wide
 
 #: What a pass answers in place of the instant of closing: not before the run is cut; a user's rule went wrong; later
 #: than int64 can tell.
@@ -62,6 +71,7 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
         wholes,
     )
     fill_responses(stages, run, laws, parts, points, stage, queries, reals, wholes)
+    fill_afters(stages, run, laws, parts, points, stage, queries, reals, wholes)
     fill_factors(stages, run, laws, parts, points, stage, queries, reals, wholes)
     draw_routes(stages, run, stage, queries, reals, wholes)
 
@@ -151,7 +161,8 @@ def narrow(
     enqueue_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
-    last_ns = total = rules.NOTHING
+    is_longer = stays_taken(given.laws, stage)
+    last_ns = longest_ns = total = after_ns = rules.NOTHING
     critical = critical_enqueue = critical_wait = critical_service = rules.NOTHING
     for shard in range(shards):
         task = first_task + shard
@@ -163,17 +174,23 @@ def narrow(
         if workers > 1:
             worker = next_worker(free_ns, worker, workers, enqueue_ns)
         start_ns = max(enqueue_ns, free_ns[worker])
-        finish_ns = min(start_ns + service, NEVER_NS)
-        free_ns[worker] = finish_ns
+        finish_ns = release_ns = min(start_ns + service, NEVER_NS)
+        if is_longer:
+            after_ns = wholes[work.AFTERWARDS, task]
+            release_ns = min(finish_ns + after_ns, NEVER_NS)
+            longest_ns = max(longest_ns, release_ns)
+        free_ns[worker] = release_ns
         answer_ns = min(finish_ns + wholes[work.RESPONDING, task], NEVER_NS)
         wholes[work.ANSWERED, task] = answer_ns
         waited = start_ns - enqueue_ns
-        if is_counted and finish_ns <= until_ns:
-            count_task(kept.counters, INSIDE, replica, service, waited)
+        if is_counted and release_ns <= until_ns:
+            count_task(kept.counters, INSIDE, replica, service + after_ns, waited)
         else:
-            count_part(kept.counters, given.run, replica, start_ns, finish_ns)
+            count_part(kept.counters, given.run, replica, start_ns, release_ns)
             if is_counted and finish_ns <= end_ns:
-                count_task(kept.counters, ACROSS, replica, service, waited)
+                count_task(kept.counters, ACROSS, replica, service + after_ns, waited)
+        if is_longer and is_counted and finish_ns <= end_ns:
+            count_after(kept, replica, after_ns)
         total = rules.add(total, answer_ns - now)
         if answer_ns >= last_ns:
             last_ns = answer_ns
@@ -181,4 +198,4 @@ def narrow(
         enqueue_ns += send_ns
     if last_ns <= end_ns:
         keep_close(kept, stage, query, last_ns, critical, critical_enqueue, critical_wait, critical_service, total)
-    return last_ns, critical
+    return last_ns if longest_ns < NEVER_NS or end_ns < NEVER_NS else NEVER_NS, critical

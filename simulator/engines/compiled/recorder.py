@@ -3,7 +3,8 @@
 from simulator.core import copy_states, rules
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, Rows
-from simulator.core.work import ANSWERED, FINISHED, REPLICA, WAITED, WORKER
+from simulator.core.service import stays_taken
+from simulator.core.work import AFTERWARDS, ANSWERED, FINISHED, REPLICA, WAITED, WORKER
 from simulator.engines.compiled import records
 from simulator.engines.compiled.records import LONGEST, PARTLY, TASKS, WAITING, Kept
 
@@ -18,17 +19,23 @@ def count_task(counters: I8, where: int, replica: int, service_ns: int, waited_n
 
 
 @passage
-def count_part(counters: I8, run: Rows, replica: int, start_ns: int, finish_ns: int) -> None:
-    """Add what a started task is served inside the window; not of one that is in INSIDE."""
-    served_ns = min(finish_ns, run[0]["watched_until_ns"]) - max(start_ns, run[0]["window_begin_ns"])
+def count_part(counters: I8, run: Rows, replica: int, start_ns: int, release_ns: int) -> None:
+    """Add how long a started task takes its worker inside the window; not of one that is in INSIDE."""
+    served_ns = min(release_ns, run[0]["watched_until_ns"]) - max(start_ns, run[0]["window_begin_ns"])
     if served_ns > 0:
         counters[PARTLY, replica] = rules.add(counters[PARTLY, replica], served_ns)
 
 
 @passage
-def uncount_part(counters: I8, run: Rows, replica: int, stopped_ns: int, finish_ns: int) -> None:
-    """Take back what a task that is stopped is not served inside the window, of what ``count_part`` has added."""
-    served_ns = min(finish_ns, run[0]["watched_until_ns"]) - max(stopped_ns, run[0]["window_begin_ns"])
+def count_after(kept: Kept, replica: int, after_ns: int) -> None:
+    """Add how long a worker stayed taken when the answer of a task of a measured query had gone."""
+    kept.after_ns[replica] = rules.add(kept.after_ns[replica], after_ns)
+
+
+@passage
+def uncount_part(counters: I8, run: Rows, replica: int, stopped_ns: int, release_ns: int) -> None:
+    """Take back what a task that is stopped does not take inside the window, of what ``count_part`` has added."""
+    served_ns = min(release_ns, run[0]["watched_until_ns"]) - max(stopped_ns, run[0]["window_begin_ns"])
     if served_ns > 0:
         counters[PARTLY, replica] -= served_ns
 
@@ -73,6 +80,7 @@ def keep_tasks(
     clock: Rows,
     query: int,
     stages: Rows,
+    laws: Rows,
     stage: int,
     enqueued_ns: int,
     end_ns: int,
@@ -80,9 +88,10 @@ def keep_tasks(
     wholes: I8,
 ) -> None:
     """Write what a pass found of every task into the table, as far as it happens until ``end_ns``."""
-    send_ns = stages[stage]["send_ns"]
+    send_ns, is_longer = stages[stage]["send_ns"], stays_taken(laws, stage)
     for shard in range(stages[stage]["shards"]):
         task = first_task + shard
+        release = wholes[FINISHED, task] + (wholes[AFTERWARDS, task] if is_longer else 0)
         row = clock[0]["copies"]
         clock[0]["copies"] += 1
         enqueue = enqueued_ns + shard * send_ns
@@ -107,6 +116,8 @@ def keep_tasks(
         if wholes[FINISHED, task] <= end_ns:
             table[records.T_FINISH, row] = wholes[FINISHED, task]
             table[records.T_STATE, row] = copy_states.ANSWERING
+        if release <= end_ns:
+            table[records.T_RELEASE, row] = release
         if wholes[ANSWERED, task] <= end_ns:
             table[records.T_ANSWER, row] = wholes[ANSWERED, task]
             table[records.T_STATE, row] = copy_states.DONE

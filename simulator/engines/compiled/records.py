@@ -48,13 +48,15 @@ class Kept(NamedTuple):
     answers: I8
     coverage: F8
     spared: I8  #: (SPARED, replicas)
+    after_ns: I8  #: (replicas,), where some worker stays taken when its answer has gone
 
 
 class Awaited(NamedTuple):
-    """What only stages have that may close without all of their answers; no rows where there are none."""
+    """What only some stages have; no rows where there are none: others pay nothing for it."""
 
-    waits: Rows  #: (queries,) WAIT
-    bonds: Rows  #: (copies,) BOND
+    waits: Rows  #: (queries,) WAIT, where some stage may close without all of its answers
+    bonds: Rows  #: (copies,) BOND, likewise
+    after_ns: I8  #: (copies,) that a worker stays taken by it, if it is the head of its batch
 
 
 #: Rows of ``Kept.instants``.
@@ -74,8 +76,8 @@ SPARED = 6
 
 #: Rows of ``Kept.table``, as in ``Tasks``.
 T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER = range(7)
-T_ENQUEUE, T_START, T_FINISH, T_ANSWER, T_WITHDRAWN, T_STATE = range(7, 13)
-TABLE = 13
+T_ENQUEUE, T_START, T_FINISH, T_RELEASE, T_ANSWER, T_WITHDRAWN, T_STATE = range(7, 14)
+TABLE = 14
 
 #: What the engine knows of a stage besides the Plan.
 MODE = np.dtype(

@@ -15,6 +15,7 @@ from simulator.core.features import features_of, may_look_ahead
 from simulator.core.gathering import may_be_partial, with_whole_stages
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
+from simulator.core.service import stays_taken
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
@@ -52,6 +53,7 @@ class Run:
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
         self.is_partial = may_be_partial(plan)
+        self.is_longer = any(bool(stays_taken(plan.laws, stage)) for stage in range(stages))
         self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
         self.lockstep: Lockstep = in_lockstep(plan, range(0 if tasks else self.ahead, stages))
         self.plan = plan = self.lockstep.plan
@@ -92,7 +94,7 @@ class Run:
         self.looks_ahead = False
         self.given = self.given._replace(entering=entering, entering_ns=entering_ns)
         self.clock["cursor"] = 0
-        # a dispatch adds an enqueue a shard, a start a finish a worker, a finish an answer a task; and two besides
+        # a dispatch adds an enqueue a shard, a start a finish a worker, a finish an answer a task; and three besides
         most = int(max(row["shards"].max(), row["workers"].max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
         self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
@@ -102,7 +104,9 @@ class Run:
         self.serving = np.full(self.workers, -1, dtype=np.int64)
         self.gathers = np.zeros(plan.queries, dtype=records.GATHER)
         self.awaited = Awaited(
-            np.zeros(plan.queries * self.is_partial, dtype=records.WAIT), np.zeros(0, dtype=records.BOND)
+            np.zeros(plan.queries * self.is_partial, dtype=records.WAIT),
+            np.zeros(0, dtype=records.BOND),
+            np.zeros(0, dtype=np.int64),
         )
         self.awaited.waits["stage"] = -1
         self.replicas["head"] = self.replicas["tail"] = self.replicas["timer_ns"] = -1
@@ -147,6 +151,7 @@ class Run:
             answers=np.full((stages * self.is_partial, queries), -1, dtype=np.int64),
             coverage=np.full((stages * self.is_partial, queries), -1.0),
             spared=np.zeros((records.SPARED, plan.replicas * self.is_partial), dtype=np.int64),
+            after_ns=np.zeros(plan.replicas * self.is_longer, dtype=np.int64),
         )
 
     def _lists(self) -> tuple[Rows, I8]:
@@ -225,9 +230,11 @@ class Run:
         if bool((self.plan.stages["discipline"] != FIFO).any()):
             self.ranks = np.concatenate([self.ranks, np.zeros(more, dtype=records.RANK)])
         if self.is_partial:
-            self.awaited = Awaited(
-                self.awaited.waits, np.concatenate([self.awaited.bonds, np.zeros(more, dtype=records.BOND)])
-            )
+            bonds = np.concatenate([self.awaited.bonds, np.zeros(more, dtype=records.BOND)])
+            self.awaited = self.awaited._replace(bonds=bonds)
+        if self.is_longer:
+            after_ns = np.concatenate([self.awaited.after_ns, np.zeros(more, dtype=np.int64)])
+            self.awaited = self.awaited._replace(after_ns=after_ns)
         self.clock["unused"] = first
         self.clock["unused_count"] += more
 
@@ -249,7 +256,8 @@ class Run:
         counters = kept.counters[:, self.lockstep.replica_of]
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = counters
         busy_ns = inside_ns + np.minimum(across_ns, MOST_NS - inside_ns)
-        spared = [np.zeros(plan.replicas, dtype=np.int64)] * records.SPARED  # one for all, where nothing is spared
+        nothing = np.zeros(plan.replicas, dtype=np.int64)  # one for all, where nothing is spared
+        spared = [nothing] * records.SPARED
         if self.is_partial:
             spared = list(kept.spared[:, self.lockstep.replica_of])
         late_ns, stopped_ns, late, stopped, withdrawn, _ = spared
@@ -282,6 +290,7 @@ class Run:
             late=late,
             stopped=stopped,
             withdrawn=withdrawn,
+            after_ns=kept.after_ns[self.lockstep.replica_of] if self.is_longer else nothing,
             window_busy_ns=inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns),
             batches=kept.batches,
             task_table=Tasks.sorted(kept.table[:, : int(self.clock["copies"][0])]) if kept.table.size else None,

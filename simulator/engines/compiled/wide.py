@@ -6,26 +6,25 @@ The compiler vectorises only what it can tell apart, so each loop does one thing
 from simulator.core import rules
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
-from simulator.core.service import has_own_factor, same_factor, service_ns
-from simulator.core.work import ALONE, ANSWERED, FACTOR, FINISHED, REPLICA, RESPONDING, SERVICE, WAITED, WORKER
+from simulator.core.service import has_own_factor, same_factor, service_ns, stays_taken
+from simulator.core.work import (
+    AFTERWARDS,
+    ALONE,
+    ANSWERED,
+    FACTOR,
+    FINISHED,
+    REPLICA,
+    RESPONDING,
+    SERVICE,
+    WAITED,
+    WORKER,
+)
+from simulator.engines.compiled.longer import count_longer, next_worker, serve_longer
 from simulator.engines.compiled.recorder import count_part, count_task, keep_close, keep_tasks
 from simulator.engines.compiled.records import ACROSS, INSIDE, LONGEST, TASKS, WAITING, Given, Kept
 
 #: Rows of ``lanes``: shards in the class, and the highest of their indices in the stage.
 MEMBERS, LAST = range(2)
-
-
-@passage
-def next_worker(free_ns: I8, first: int, workers: int, enqueue_ns: int) -> int:
-    """Who takes a task: of those free at its start the one of lowest index. Workers stand at ``first`` and after."""
-    start = free_ns[first]
-    for other in range(1, workers):
-        start = min(start, free_ns[first + other])
-    start = max(enqueue_ns, start)
-    chosen = first
-    while free_ns[chosen] > start:
-        chosen += 1
-    return chosen
 
 
 @passage
@@ -49,29 +48,12 @@ def wide(
     enqueued_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
     here = slice(first_task, first_task + shards)
-    replica, service, response_ns = wholes[REPLICA, here], wholes[SERVICE, here], wholes[RESPONDING, here]
-    waited, finished = wholes[WAITED, here], wholes[FINISHED, here]
-    answered, worker = wholes[ANSWERED, here], wholes[WORKER, here]
-    settle(given, stage, reals[ALONE, here], reals[FACTOR, here], replica, service)
-    has_table = kept.table.shape[1] > 0
-    serve(
-        stages,
-        stage,
-        modes[stage]["first_worker"],
-        enqueued_ns,
-        send_ns,
-        replica,
-        service,
-        response_ns,
-        waited,
-        finished,
-        answered,
-        worker,
-        free_ns,
-        has_table or end_ns != NEVER_NS,
-    )
+    service, waited, answered = wholes[SERVICE, here], wholes[WAITED, here], wholes[ANSWERED, here]
+    settle(given, stage, reals[ALONE, here], reals[FACTOR, here], wholes[REPLICA, here], service)
+    has_table, is_longer = kept.table.shape[1] > 0, stays_taken(given.laws, stage)
+    latest_ns = take_workers(given, stage, enqueued_ns, here, wholes, free_ns, has_table or end_ns != NEVER_NS)
     if has_table:
-        keep_tasks(kept.table, clock, query, stages, stage, enqueued_ns, end_ns, first_task, wholes)
+        keep_tasks(kept.table, clock, query, stages, given.laws, stage, enqueued_ns, end_ns, first_task, wholes)
     if in_lanes:
         first_lane = stages[stage]["first_shard"]
         close_ns, critical, total = close_lanes(given.lanes, first_lane, shards, answered, now)
@@ -82,11 +64,66 @@ def wide(
         close_ns, critical = closing(shards, answered)
         total = sum_since(shards, answered, now, close_ns)
         lane = critical
-    count(given, kept, stage, query, enqueued_ns, close_ns, replica, service, waited)
+    if is_longer:
+        after_ns = wholes[AFTERWARDS, here]
+        count_longer(given, kept, stage, query, enqueued_ns, wholes[REPLICA, here], service, after_ns, waited)
+    else:
+        count(given, kept, stage, query, enqueued_ns, close_ns, wholes[REPLICA, here], service, waited)
     if close_ns <= end_ns:
         enqueue_ns = enqueued_ns + critical * send_ns
         keep_close(kept, stage, query, close_ns, critical, enqueue_ns, waited[lane], service[lane], total)
+    if latest_ns >= NEVER_NS and end_ns == NEVER_NS:
+        close_ns = NEVER_NS
     return close_ns, lane
+
+
+@passage
+def take_workers(
+    given: Given, stage: int, enqueued_ns: int, here: slice, wholes: I8, free_ns: I8, has_all_rows: bool
+) -> int:
+    """Let every replica serve what it is sent; returns when the last worker that stays taken after it is free.
+
+    ``here``: where the tasks stand in ``wholes``; ``has_all_rows``: as of ``serve``.
+    """
+    stages, first_worker, send_ns = given.stages, given.modes[stage]["first_worker"], given.stages[stage]["send_ns"]
+    replica, service, response_ns = wholes[REPLICA, here], wholes[SERVICE, here], wholes[RESPONDING, here]
+    waited, finished = wholes[WAITED, here], wholes[FINISHED, here]
+    answered, worker = wholes[ANSWERED, here], wholes[WORKER, here]
+    latest_ns = rules.NOTHING
+    if stays_taken(given.laws, stage):
+        latest_ns = serve_longer(
+            stages,
+            stage,
+            first_worker,
+            enqueued_ns,
+            replica,
+            service,
+            response_ns,
+            wholes[AFTERWARDS, here],
+            waited,
+            finished,
+            answered,
+            worker,
+            free_ns,
+        )
+    else:
+        serve(
+            stages,
+            stage,
+            first_worker,
+            enqueued_ns,
+            send_ns,
+            replica,
+            service,
+            response_ns,
+            waited,
+            finished,
+            answered,
+            worker,
+            free_ns,
+            has_all_rows,
+        )
+    return latest_ns
 
 
 @passage

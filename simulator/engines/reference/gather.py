@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from simulator.core import copy_states
+from simulator.core.batching import part_of
 from simulator.core.columns import COMPLETE
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.plan import NEVER_NS, Plan
@@ -108,8 +109,19 @@ class Copy:
     """One query's work at one shard, sent to one replica."""
 
     __slots__ = (
-        *("alone_ns", "answer_ns", "batch", "busy_ns", "counter", "enqueue_ns", "finish_ns", "gather", "items", "load"),
-        *("replica", "shard", "start_ns", "state", "withdrawn_ns", "worker"),
+        *(
+            "after_ns",
+            "alone_ns",
+            "answer_ns",
+            "batch",
+            "counter",
+            "enqueue_ns",
+            "finish_ns",
+            "gather",
+            "items",
+            "load",
+        ),
+        *("release_ns", "replica", "service_ns", "shard", "start_ns", "state", "withdrawn_ns", "worker"),
     )
 
     def __init__(self, gather: Gather, shard: int, replica: Place, alone_ns: float, items: float) -> None:
@@ -121,14 +133,27 @@ class Copy:
         self.batch = 0  # tasks that are served together
         self.state = copy_states.SENT
         self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
-        self.withdrawn_ns = -1
-        self.busy_ns: int  # its part of the busy time of its batch
+        self.release_ns = self.withdrawn_ns = -1
+        self.service_ns: int  # its part of the service of its batch, as far as it came
+        self.after_ns: int  # and of what kept the worker after it
         self.counter: int  # where and how much it is outstanding, if the routing looks at that
         self.load: int
 
     def step(self, what: int) -> None:
         """Take a step of the table; a pair that is not in it is a bug."""
         self.state = TRANSITIONS[self.state, what]
+
+    def took(self, service_ns: int, after_ns: int, is_head: bool) -> None:
+        """Its batch took a worker so long, and so long after the answers: equal parts are its own."""
+        self.service_ns, self.after_ns = service_ns, after_ns
+        if self.batch > 1:
+            self.service_ns = part_of(service_ns, self.batch, is_head)
+            self.after_ns = part_of(after_ns, self.batch, is_head)
+
+    @property
+    def busy_ns(self) -> int:
+        """Its part of the time that its batch took a worker."""
+        return self.service_ns + self.after_ns
 
     def times(self) -> tuple[int, int, int]:
         """Of a finished one: its enqueue, waiting and service time."""
@@ -137,5 +162,6 @@ class Copy:
     def row(self) -> tuple[int, ...]:
         """Its row in the table of tasks: of the first copy."""
         whose = (self.gather.query, self.gather.stage, self.shard, 0, self.batch, self.replica.index)
-        instants = (self.enqueue_ns, self.start_ns, self.finish_ns, self.answer_ns, self.withdrawn_ns)
+        release_ns = -1 if self.finish_ns < 0 else self.release_ns  # it is said of tasks that were finished
+        instants = (self.enqueue_ns, self.start_ns, self.finish_ns, release_ns, self.answer_ns, self.withdrawn_ns)
         return *whose, self.worker, *instants, self.state

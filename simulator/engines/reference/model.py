@@ -7,7 +7,7 @@ Between the two, plain callbacks carry a copy of a task along: enqueued, started
 in one table (``copy_states``).
 
 Whom a task goes to (``routing``) and how much it is (``work``) is decided when it is sent, how long it takes
-(``service``) when it starts. This file only says what waits for what; ``clock`` says what comes first.
+(``service``) when it starts, by ``times``. This file only says what waits for what; ``clock`` says what comes first.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ import numpy as np
 import simpy
 
 from simulator.core import copy_states, rules
-from simulator.core.batching import part_of
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.gathering import is_partial
 from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
 from simulator.core.routing import is_load_aware, route_of_query
-from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, START
-from simulator.core.service import batch_ns, response_of, service_of
+from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
 from simulator.engines.reference.gather import Copy, Gather, PartialGather
 from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
+from simulator.engines.reference.times import Times
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -124,7 +123,7 @@ class Stage:
         first = int(row["first_replica"])
         count = self.shards * self.replicas_per_shard
         self.replicas = [Replica(self, first + i, int(row["workers"])) for i in range(count)]
-        self.is_batched = bool(plan.is_batched[index])
+        self.times = Times(plan, model.run_row, index)
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
@@ -183,27 +182,6 @@ class Stage:
         )
         model.calls.check()
         return float(self.reals[SCORED, 0]), int(view)
-
-    def service_ns(self, batch: list[Copy]) -> int:
-        """How long the tasks take that start now: that of all their items together, with the luck of the first."""
-        model, plan, head = self.model, self.model.plan, batch[0]
-        alone_ns = head.alone_ns
-        if self.is_batched:
-            costs = plan.knot_items, plan.knot_ns, plan.knot_slope
-            items = 0.0
-            for copy in batch:
-                items += copy.items
-            alone_ns = batch_ns(plan.stages, *costs, plan.batch_points, self.index, items)
-        return service_of(
-            *(model.run_row, plan.laws, plan.law_parts, plan.law_points, plan.machine_factor),
-            *(self.index, head.gather.query, head.shard, head.replica.index, alone_ns),
-        )
-
-    def response_ns(self, copy: Copy) -> int:
-        """How long the answer of a task takes that finishes now."""
-        plan = self.model.plan
-        laws = plan.laws, plan.law_parts, plan.law_points
-        return response_of(self.model.run_row, *laws, self.index, copy.gather.query, copy.shard)
 
     def answer(self, at: At) -> None:
         """A task's answer reaches the aggregator; the last one that is waited for closes the stage."""
@@ -309,7 +287,7 @@ class Replica:
             At(self.model.clock, self.timer_ns, START, self.index, self.start)
 
     def serve(self, worker: int) -> Process:
-        """A worker's life: take a batch of tasks, serve them, send their answers on their way."""
+        """A worker's life: take a batch of tasks, serve them, send their answers on their way, and clean up."""
         clock, record, stage = self.model.clock, self.model.record, self.stage
         key = (self.index << self.model.plan.worker_bits) | worker
         given = self.given[worker]
@@ -319,25 +297,29 @@ class Replica:
             for copy in batch:
                 copy.step(copy_states.STARTED)
                 copy.worker, copy.start_ns, copy.batch = worker, clock.now, count
-            service_ns = stage.service_ns(batch)
-            record.start(self.index, clock.now, service_ns)
+            service_ns, after_ns = stage.times.service_ns(batch), stage.times.after_ns(batch)
+            record.start(self.index, clock.now, service_ns + after_ns)
             is_stopped = False
             self.serving[worker] = batch.copy() if stage.stops else batch
             try:
                 yield At(clock, clock.now + service_ns, FINISH, key)
             except simpy.Interrupt:  # nobody needs any of them
                 is_stopped = True
-                record.stop(self.index, clock.now, batch[0].start_ns + service_ns)
-                service_ns = clock.now - batch[0].start_ns
-            heappush(self.free, worker)
-            if stage.is_batched and not is_stopped:
+                record.stop(self.index, clock.now, batch[0].start_ns + service_ns + after_ns)
+                service_ns, after_ns = clock.now - batch[0].start_ns, 0
+            if stage.times.is_batched and not is_stopped:
                 record.batch(stage.index, max(copy.gather.query for copy in batch), count)
             for copy in batch:
-                copy.busy_ns = service_ns if count == 1 else part_of(service_ns, count, copy is batch[0])
+                copy.took(service_ns, after_ns, copy is batch[0])
                 if copy.state == copy_states.WITHDRAWN:
                     record.stopped(copy.gather.query, self.index, copy.busy_ns)
                 else:
                     self.answer(copy)
+            if stage.times.stays_taken and not is_stopped:
+                yield At(clock, clock.now + after_ns, RELEASE, key)
+            heappush(self.free, worker)
+            for copy in batch:
+                copy.release_ns = clock.now
             self.start_soon()
 
     def answer(self, copy: Copy) -> None:
@@ -345,6 +327,6 @@ class Replica:
         model, stage, clock = self.model, self.stage, self.model.clock
         copy.step(copy_states.FINISHED)
         copy.finish_ns = clock.now
-        model.record.finish(copy.gather.query, self.index, copy.start_ns - copy.enqueue_ns, copy.busy_ns)
+        model.record.finish(copy, self.index)
         key = (copy.gather.query << model.plan.shard_bits) | (stage.first_shard + copy.shard)
-        At(clock, clock.now + stage.response_ns(copy), ANSWER, key, stage.answer, copy)
+        At(clock, clock.now + stage.times.response_ns(copy), ANSWER, key, stage.answer, copy)

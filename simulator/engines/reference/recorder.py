@@ -9,7 +9,7 @@ from simulator.core.gathering import may_be_partial
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import MOST_NS
 from simulator.core.trace import Trace
-from simulator.engines.reference.gather import Gather
+from simulator.engines.reference.gather import Copy, Gather
 
 
 def _absent(*shape: int) -> I8:
@@ -44,7 +44,7 @@ class Recorder:
         self.stage_outcome = np.full((partial, queries), UNFINISHED, dtype=np.int8)
         self.answers = np.full((partial, queries), -1, dtype=np.int64)
         self.coverage = np.full((partial, queries), -1.0)
-        self.late_ns, self.stopped_ns = [0] * plan.replicas, [0] * plan.replicas
+        self.late_ns, self.stopped_ns, self.after_ns = ([0] * plan.replicas for _ in range(3))
         self.late_answers, self.stopped_tasks, self.withdrawn = (
             np.zeros(plan.replicas, dtype=np.int64) for _ in range(3)
         )
@@ -53,9 +53,9 @@ class Recorder:
         """A query enters a stage."""
         self.candidates[stage, query] = candidates
 
-    def start(self, replica: int, now: int, service_ns: int) -> None:
-        """A service begins, of any task: it keeps a worker busy, as far as inside the window."""
-        served_ns = min(now + service_ns, self.until_ns) - max(now, self.begin_ns)
+    def start(self, replica: int, now: int, taken_ns: int) -> None:
+        """A service begins, of any task: it and what follows it take a worker, as far as inside the window."""
+        served_ns = min(now + taken_ns, self.until_ns) - max(now, self.begin_ns)
         if served_ns > 0:
             self.window_busy_ns[replica] += served_ns
 
@@ -64,18 +64,20 @@ class Recorder:
         if self.plan.is_batched[stage] and query >= self.first_measured:
             self.batches[self.plan.stages[stage]["first_batch"] + count - 1] += 1
 
-    def finish(self, query: int, replica: int, wait_ns: int, service_ns: int) -> None:
-        """A task's service is finished."""
-        if query >= self.first_measured:
+    def finish(self, copy: Copy, replica: int) -> None:
+        """A task's service is finished; what follows its answer counts with it."""
+        if copy.gather.query >= self.first_measured:
+            wait_ns = copy.start_ns - copy.enqueue_ns
             self.tasks[replica] += 1
-            self.busy_ns[replica] += service_ns
+            self.busy_ns[replica] += copy.busy_ns
+            self.after_ns[replica] += copy.after_ns
             self.waiting_ns[replica] += wait_ns
             if wait_ns > self.longest_wait_ns[replica]:
                 self.longest_wait_ns[replica] = wait_ns
 
-    def stop(self, replica: int, now: int, finish_ns: int) -> None:
-        """A service ends before its time: the rest of it keeps nobody busy."""
-        spared_ns = min(finish_ns, self.until_ns) - max(now, self.begin_ns)
+    def stop(self, replica: int, now: int, release_ns: int) -> None:
+        """A service ends before its time: the rest of it, and what would have followed, keeps nobody busy."""
+        spared_ns = min(release_ns, self.until_ns) - max(now, self.begin_ns)
         if spared_ns > 0:
             self.window_busy_ns[replica] -= spared_ns
 
@@ -127,9 +129,9 @@ class Recorder:
         plan = self.plan
         counters = (
             *(self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns, self.window_busy_ns),
-            *(self.late_ns, self.stopped_ns),
+            *(self.late_ns, self.stopped_ns, self.after_ns),
         )
-        tasks, busy_ns, waiting_ns, longest_wait_ns, window_busy_ns, late_ns, stopped_ns = (
+        tasks, busy_ns, waiting_ns, longest_wait_ns, window_busy_ns, late_ns, stopped_ns, after_ns = (
             np.array([min(count, MOST_NS) for count in column], dtype=np.int64) for column in counters
         )
         return Trace(
@@ -160,6 +162,7 @@ class Recorder:
             late=self.late_answers,
             stopped=self.stopped_tasks,
             withdrawn=self.withdrawn,
+            after_ns=after_ns,
             batches=self.batches,
             task_table=None if copies is None else Tasks.sorted(np.array(copies, dtype=np.int64).T),
             events=events,

@@ -106,6 +106,7 @@ OTHERS_SAY = {
     **dict.fromkeys(("batch", "batch_size", "max_batch", "max_batch_size"), "stages.batching.max_size"),
     **dict.fromkeys(("batch_timeout", "batch_wait", "max_queue_delay", "linger"), "stages.batching.max_wait"),
     **dict.fromkeys(("top_k", "topk", "limit"), "stages.keep"),
+    **dict.fromkeys(("cleanup", "clean_up", "teardown", "postprocessing", "post_processing"), "stages.after_answer"),
 }
 
 

@@ -45,9 +45,8 @@ SCENARIOS = (
     ),
     Statement(
         "S8",
-        "Utilisation: a replica is busy for exactly the service times of its tasks, each worked out anew from its "
-        "items, "
-        "its machine and its luck.",
+        "Utilisation: a replica is busy for exactly the service times of its tasks, and what follows their answers, "
+        "each worked out anew from its items, its machine and its luck.",
         "Utilisation is throughput times mean service.",
         "the run is cut; or a stage does not wait for all of its answers",
     ),
@@ -82,7 +81,7 @@ SCENARIOS = (
         "Split a stage's replicas: each replica alone, given the tasks that it was sent, finishes them at the same "
         "instants.",
         "Replicas share nothing but the rule that chooses among them.",
-        "a stage does not wait for all of its answers",
+        "a stage does not wait for all of its answers, or what follows answers is drawn (by the query)",
     ),
     Statement(
         "S14",

@@ -8,7 +8,7 @@ import numpy as np
 from simulator.core import draws, rules
 from simulator.core.columns import TaskGrid
 from simulator.core.laws import Law, LawTable, sampling
-from simulator.core.plan import F8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.plan import AFTER, F8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.testing.checks.derive import parts_of
 
 
@@ -44,6 +44,26 @@ def service_ns(plan: Plan, stage: int, candidates: F8, grid: TaskGrid) -> F8:
             luck = 1.0 if time.kind != NONE else _value(task, u)
             alone *= plan.machine_factor[grid.replica[query, first + shard]] * luck
             times_ns[query, shard] = max(1.0, math.floor(min(alone, rules.LONGEST_NS) + 0.5))
+    return times_ns
+
+
+def after_ns(plan: Plan, stage: int, grid: TaskGrid) -> F8:
+    """(queries, shards) for how long each task keeps a worker after its answer; of a batch all stands at its head."""
+    law = LawTable(plan.laws, plan.law_parts, plan.law_points).law(stage * ROLES + AFTER)
+    first, shards = int(plan.stages[stage]["first_shard"]), int(plan.stages[stage]["shards"])
+    times_ns = np.zeros((plan.queries, shards))
+    if law.kind == NONE:
+        return times_ns
+    heads: dict[tuple[int, ...], tuple[int, int, int]] = {}
+    for query in range(plan.queries):
+        for shard in range(shards):
+            at = query, first + shard
+            batch = int(grid.replica[at]), int(grid.worker[at]), int(grid.start_ns[at])
+            head = int(grid.enqueue_ns[at]), query, shard
+            heads[batch] = min(head, heads.get(batch, head))
+    for _, query, shard in heads.values():
+        lasts = _value(law, _luck(plan, draws.AFTER, query, stage, shard))
+        times_ns[query, shard] = math.floor(min(lasts, rules.LONGEST_NS) + 0.5)
     return times_ns
 
 

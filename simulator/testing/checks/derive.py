@@ -10,6 +10,7 @@ import numpy as np
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import (
+    AFTER,
     CANDIDATES,
     CONSTANT,
     F8,
@@ -45,6 +46,7 @@ def parts_of(plan: Plan) -> list[StageParts]:
     for stage, row in enumerate(plan.stages):
         shards, knots = _span(row, "first_shard", "shards"), _span(row, "first_knot", "knots")
         roles = {"candidates": CANDIDATES, "time": TIME, "task": TASK, "response": RESPONSE, "machine": MACHINE}
+        roles["after"] = AFTER
         laws = {name: table.law(stage * ROLES + role) for name, role in roles.items()}
         points = zip(
             plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
@@ -128,6 +130,7 @@ def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> Stage
         time=_values(part.time, lambda ns: times * _on_grid(ns)),
         task=_values(part.task, lambda factor: min(max(QUARTER, round(4 * factor) / 4), GREATEST)),
         response=_values(part.response, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
+        after=_values(part.after, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
         request_ns=part.request_ns * times,
         send_ns=part.send_ns * times,
         max_wait_ns=part.max_wait_ns * times,
@@ -176,6 +179,7 @@ def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
             time=_median(part.time),
             task=_median(part.task),
             response=_median(part.response),
+            after=_median(part.after),
         )
         for part in parts_of(plan)
     ]
@@ -187,7 +191,10 @@ def _median(law: Law) -> Law:
 
 
 def one_replica(plan: Plan, trace: Trace, stage: int, replica: int) -> tuple[Plan, I8] | None:
-    """A plan of one replica alone with the tasks that it was sent, and when they finished; None if there were none."""
+    """A plan of one replica alone with the tasks that it was sent, and when they finished; None if there were none.
+
+    What follows answers is not drawn there: its luck goes by the query.
+    """
     assert trace.task_table is not None
     table, row = trace.task_table.grid(plan), plan.stages[stage]
     columns = _span(row, "first_shard", "shards")
@@ -198,6 +205,7 @@ def one_replica(plan: Plan, trace: Trace, stage: int, replica: int) -> tuple[Pla
     if len(enqueue) == 0:
         return None
     order = np.lexsort((worker, start, enqueue))
-    part = StageParts(candidates=ONE, knots=[(0.0, 0.0, 1.0)], workers=int(row["workers"]), response=ZERO)
+    after = LawTable(plan.laws, plan.law_parts, plan.law_points).law(stage * ROLES + AFTER)
+    part = StageParts(candidates=ONE, knots=[(0.0, 0.0, 1.0)], workers=int(row["workers"]), response=ZERO, after=after)
     work = (finish - start)[order].astype(np.float64)
     return assemble([part], enqueue[order], work), finish[order]

@@ -80,7 +80,7 @@ def _little(walk: Walk) -> str | None:
         first, count = int(row["first_replica"]), int(row["shards"] * row["replicas"])
         here = slice(first, first + count)
         answers = int(trace.answer_sum_ns[stage].sum())
-        served = int(trace.busy_ns[here].sum())
+        served = int(trace.served_ns[here].sum())
         if plan.is_batched[stage]:  # a worker is busy once for all tasks of a batch, and each takes as long
             assert trace.task_table is not None
             mine = trace.task_table.stage == stage
@@ -109,7 +109,7 @@ def _utilisation(walk: Walk) -> str | None:
     expected = np.zeros(plan.replicas)
     slack = np.zeros(plan.replicas)
     for stage in range(len(plan.stages)):
-        service_ns = anew.service_ns(plan, stage, trace.candidates[stage], grid)
+        service_ns = anew.service_ns(plan, stage, trace.candidates[stage], grid) + anew.after_ns(plan, stage, grid)
         columns = slice(
             int(plan.stages[stage]["first_shard"]), int(plan.stages[stage]["first_shard"]) + service_ns.shape[1]
         )

@@ -35,6 +35,7 @@ class Narrowed(TypedDict, total=False):
     batches: Size  #: tasks that a worker serves at once, at most; 1: no batches
     disciplines: Sequence[str] | None  #: names of the disciplines of queues among which is chosen
     gathers: bool | None  #: whether it may close without all of its answers; None: either
+    afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
 
 
 def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
@@ -238,6 +239,8 @@ def stage_parts(
     order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
     gathers = narrowed.get("gathers")
     is_partial = draw(st.sampled_from([False, False, True])) if gathers is None else gathers
+    is_longer = draw(st.sampled_from([False, False, True])) if narrowed.get("afters") is None else narrowed["afters"]
+    longer = st.one_of(constants, constants if is_constant else laws())
     return StageParts(
         **batching,
         **(draw(gatherings(len(share))) if is_partial else {}),
@@ -252,6 +255,7 @@ def stage_parts(
         task=ONE if is_timed or is_constant else draw(factor_laws()),
         machine=ONE,
         response=draw(constants if is_constant else st.one_of(st.just(ZERO), constants, laws())),
+        after=draw(longer) if is_longer else Law.none(),
         candidates=draw(own if is_first else st.one_of(st.just(Law.none()), own)),
         hashed=False if is_constant else draw(st.booleans()),
         keep=float(draw(st.integers(0, 10))),

@@ -120,6 +120,8 @@ GATHERS: list[dict[str, Any]] = [
     {"gather": {"wait_for": 1, "timeout": "20ms", "then": "50%"}, "cancel": {"what": "none"}},
     {"gather": {"wait_for": "50%", "timeout": "4ms"}, "cancel": {"what": "queued", "delay": "100us"}},
 ]
+#: What keeps a worker when its answers have gone, as written; mostly nothing.
+AFTERS: list[Any] = [None, None, None, "0s", "800us", {"kind": "exponential", "mean": "300us"}]
 #: Ways to merge, as written.
 MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
 
@@ -140,9 +142,10 @@ def _servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] |
 
 
 def _answers(gathers: bool) -> st.SearchStrategy[dict[str, Any]]:
-    """How answers are merged, and which are waited for."""
-    waited = st.sampled_from(GATHERS if gathers else GATHERS[:1])
-    return st.tuples(st.sampled_from(MERGES), waited).map(lambda both: {"merge": both[0], **both[1]})
+    """How answers are merged, which are waited for, and what follows them."""
+    waited, longer = st.sampled_from(GATHERS if gathers else GATHERS[:1]), st.sampled_from(AFTERS)
+    all_of_it = st.tuples(st.sampled_from(MERGES), waited, longer)
+    return all_of_it.map(lambda one: {"merge": one[0], **one[1], "after_answer": one[2]})
 
 
 @st.composite

@@ -1,0 +1,40 @@
+"""How long things take at a stage: a batch, the way of an answer, and what keeps a worker after it."""
+
+from simulator.core.batching import is_batched
+from simulator.core.plan import Plan, Rows
+from simulator.core.service import after_of, batch_ns, response_of, service_of, stays_taken
+from simulator.engines.reference.gather import Copy
+
+
+class Times:
+    """The times of one stage, asked for at the moment at which they begin."""
+
+    def __init__(self, plan: Plan, run_row: Rows, stage: int) -> None:
+        self.plan = plan
+        self.stage = stage
+        self.is_batched = bool(is_batched(plan.stages, stage))
+        self.stays_taken = bool(stays_taken(plan.laws, stage))  #: whether a worker is not free at its finish
+        self.luck = run_row, plan.laws, plan.law_parts, plan.law_points
+
+    def service_ns(self, batch: list[Copy]) -> int:
+        """How long the tasks take that start now: that of all their items together, with the luck of the first."""
+        plan, head = self.plan, batch[0]
+        alone_ns = head.alone_ns
+        if self.is_batched:
+            costs = plan.knot_items, plan.knot_ns, plan.knot_slope
+            items = 0.0
+            for copy in batch:
+                items += copy.items
+            alone_ns = batch_ns(plan.stages, *costs, plan.batch_points, self.stage, items)
+        whose = self.stage, head.gather.query, head.shard, head.replica.index
+        return service_of(*self.luck, plan.machine_factor, *whose, alone_ns)
+
+    def response_ns(self, copy: Copy) -> int:
+        """How long the answer of a task takes that finishes now."""
+        return response_of(*self.luck, self.stage, copy.gather.query, copy.shard)
+
+    def after_ns(self, batch: list[Copy]) -> int:
+        """How long the worker stays taken when the answers of these have gone, with the luck of the first."""
+        if not self.stays_taken:
+            return 0
+        return after_of(*self.luck, self.stage, batch[0].gather.query, batch[0].shard)
