@@ -1,7 +1,8 @@
 """How long things take at a stage: a batch, the way of an answer, and what keeps a worker after it."""
 
 from simulator.core.batching import is_batched
-from simulator.core.plan import Plan, Rows
+from simulator.core.laws.sampling import is_drawn
+from simulator.core.plan import RESPONSE, ROLES, Plan, Rows
 from simulator.core.service import after_of, batch_ns, response_of, service_of, stays_taken
 from simulator.engines.reference.gather import Copy
 
@@ -15,6 +16,8 @@ class Times:
         self.is_batched = bool(is_batched(plan.stages, stage))
         self.stays_taken = bool(stays_taken(plan.laws, stage))  #: whether a worker is not free at its finish
         self.luck = run_row, plan.laws, plan.law_parts, plan.law_points
+        is_same = not is_drawn(plan.laws, stage * ROLES + RESPONSE)
+        self.same_response_ns = int(response_of(*self.luck, stage, 0, 0)) if is_same else None
 
     def service_ns(self, batch: list[Copy]) -> int:
         """How long the tasks take that start now: that of all their items together, with the luck of the first."""
@@ -31,6 +34,8 @@ class Times:
 
     def response_ns(self, copy: Copy) -> int:
         """How long the answer of a task takes that finishes now."""
+        if self.same_response_ns is not None:
+            return self.same_response_ns
         return response_of(*self.luck, self.stage, copy.gather.query, copy.shard)
 
     def after_ns(self, batch: list[Copy]) -> int:
