@@ -31,6 +31,10 @@ SYSTEMS = systems()
 BY_NAME = {system.name: system for system in SYSTEMS}
 
 
+#: Families of the table that are not of the collection: a test of their own works them out anew.
+WORKED_OUT = {"mg1_after"}  # unit/test_after_answer.py
+
+
 def test_the_table_is_that_of_the_shared_oracles(shared):
     with (shared / "oracles" / "oracles.csv").open(newline="") as source:
         theirs = {tuple(row[:3]): float(row[3]) for row in csv.reader(source) if row[0] != "family"}
@@ -38,6 +42,7 @@ def test_the_table_is_that_of_the_shared_oracles(shared):
         ours = {
             (row["family"], row["parameters"], row["statistic"]): float(row["value"]) for row in csv.DictReader(source)
         }
+    ours = {key: value for key, value in ours.items() if key[0] not in WORKED_OUT}
     assert ours
     assert {key: theirs[key] for key in ours} == ours
 

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from scipy.linalg import expm
 from walk import Walk
 
 from simulator import scenario_from_dict
@@ -25,7 +26,10 @@ from simulator.running.run import simulate
 from simulator.scenario import to_yaml
 from simulator.testing import plans
 from simulator.theory import busiest, estimate
+from simulator.theory.queues import MD1
 from simulator.theory.stages import stages_of
+from simulator.verification.families import parsed
+from simulator.verification.table import rows
 
 ONE = Law.constant(1.0)
 
@@ -238,3 +242,48 @@ def test_utilisation_counts_what_follows_and_service_does_not():
     assert math.isclose(stage["demand"]["max"], 0.5)
     checks = {check["statistic"]: check["verdict"] for check in summary["theory"]["checks"]}
     assert checks["wait"] in ("agrees", "outside 95 %")
+
+
+# --- the exact values of the family mg1_after -------------------------------------------------------------------------
+
+
+def later_than(service, after, rate):
+    """Chances that a wait and a sojourn are longer than x, in M/G/1 of exponential services and what follows them.
+
+    The wait is of phase type: a geometric number of residual times of both together, chance ``rate`` of one more
+    (Neuts, Matrix-geometric solutions, 1981, section 2.2); a service follows it.
+    """
+    phases = np.array([[-1 / service, 1 / service], [0.0, -1 / after]])
+    ends = -phases.sum(axis=1)
+    residual = np.linalg.solve(-phases.T, [1.0, 0.0]) / (service + after)
+    busy = rate * (service + after)
+    wait = phases + np.outer(ends, busy * residual)
+    both = np.zeros((3, 3))
+    both[:2, :2], both[:2, 2], both[2, 2] = wait, ends * (1 - busy), -1 / service
+
+    def waits(x):
+        return float((busy * residual) @ expm(wait * x) @ np.ones(2))
+
+    return waits, lambda x: float(np.array([*busy * residual, 1 - busy]) @ expm(both * x) @ np.ones(3))
+
+
+OWN = [row for row in rows() if row["family"] == "mg1_after"]
+
+
+@pytest.mark.parametrize("row", OWN, ids=lambda row: f"{row['parameters']} {row['statistic']}")
+def test_the_exact_values_are_those_of_both_together(row):
+    given, statistic, value = parsed(row["parameters"]), row["statistic"], float(row["value"])
+    rate, service, after = (float(given[name]) for name in ("lam", "mean_S", "mean_A"))
+    is_drawn = given["service"] == "exponential", given["after"] == "exponential"
+    square = service**2 * (1 + is_drawn[0]) + 2 * service * after + after**2 * (1 + is_drawn[1])
+    if statistic.startswith("mean"):
+        wait = rate * square / 2 / (1 - rate * (service + after))
+        assert value == pytest.approx(wait + service * (statistic == "mean_sojourn"))
+        return
+    later, is_wait = 1 - float(statistic.partition("_")[0][1:]) / 100, statistic.endswith("_wait")
+    if all(is_drawn):
+        assert later_than(service, after, rate)[not is_wait](value) == pytest.approx(later, rel=1e-6)
+    else:
+        assert not any(is_drawn)
+        waited = value - (0 if is_wait else service)
+        assert 1 - MD1(rate * (service + after)).wait_cdf(waited / (service + after)) == pytest.approx(later, rel=1e-6)

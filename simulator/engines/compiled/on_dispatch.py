@@ -76,7 +76,6 @@ def on_dispatch(
         return False
     is_aware = is_load_aware(stages[stage]["policy"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
-    is_longer = stays_taken(given.laws, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard
@@ -90,7 +89,7 @@ def on_dispatch(
         copies[row]["factor"] = luck[FACTOR, task] if is_own else same
         copies[row]["response_ns"] = whole[RESPONDING, task]
         if awaited.after_ns.shape[0] > 0:
-            awaited.after_ns[row] = whole[AFTERWARDS, task] if is_longer else 0
+            awaited.after_ns[row] = whole[AFTERWARDS, task] if stays_taken(given.laws, stage) else 0
         copies[row]["counter"] = view + local
         copies[row]["load"] = whole[LOAD, task] if is_aware else 0
         outstanding[view + local] += copies[row]["load"]

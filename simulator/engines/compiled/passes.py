@@ -6,7 +6,8 @@ replaces an enqueue, a start, a finish and an answer a task.
 
 Luck is drawn for a block of queries; the pass itself goes query by query. There are two: ``wide``
 is a row of short loops over few arrays, for the compiler vectorises only what it can tell apart; ``narrow`` does all
-for a task at once: where shards are few, starting many loops takes longer than what they do.
+for a task at once: where shards are few, starting many loops takes longer than what they do. Where workers stay taken
+when their answers have gone (``longer``), it is the first, however few they are.
 """
 
 from simulator.core import rules, work
@@ -21,11 +22,10 @@ from simulator.core.service import (
     has_own_factor,
     same_factor,
     service_ns,
-    stays_taken,
 )
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
 from simulator.engines.compiled.longer import next_worker
-from simulator.engines.compiled.recorder import count_after, count_part, count_task, keep_close
+from simulator.engines.compiled.recorder import count_part, count_task, keep_close
 from simulator.engines.compiled.records import (
     ACROSS,
     ANSWERS,
@@ -161,8 +161,7 @@ def narrow(
     enqueue_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
-    is_longer = stays_taken(given.laws, stage)
-    last_ns = longest_ns = total = after_ns = rules.NOTHING
+    last_ns = total = rules.NOTHING
     critical = critical_enqueue = critical_wait = critical_service = rules.NOTHING
     for shard in range(shards):
         task = first_task + shard
@@ -174,23 +173,17 @@ def narrow(
         if workers > 1:
             worker = next_worker(free_ns, worker, workers, enqueue_ns)
         start_ns = max(enqueue_ns, free_ns[worker])
-        finish_ns = release_ns = min(start_ns + service, NEVER_NS)
-        if is_longer:
-            after_ns = wholes[work.AFTERWARDS, task]
-            release_ns = min(finish_ns + after_ns, NEVER_NS)
-            longest_ns = max(longest_ns, release_ns)
-        free_ns[worker] = release_ns
+        finish_ns = min(start_ns + service, NEVER_NS)
+        free_ns[worker] = finish_ns
         answer_ns = min(finish_ns + wholes[work.RESPONDING, task], NEVER_NS)
         wholes[work.ANSWERED, task] = answer_ns
         waited = start_ns - enqueue_ns
-        if is_counted and release_ns <= until_ns:
-            count_task(kept.counters, INSIDE, replica, service + after_ns, waited)
+        if is_counted and finish_ns <= until_ns:
+            count_task(kept.counters, INSIDE, replica, service, waited)
         else:
-            count_part(kept.counters, given.run, replica, start_ns, release_ns)
+            count_part(kept.counters, given.run, replica, start_ns, finish_ns)
             if is_counted and finish_ns <= end_ns:
-                count_task(kept.counters, ACROSS, replica, service + after_ns, waited)
-        if is_longer and is_counted and finish_ns <= end_ns:
-            count_after(kept, replica, after_ns)
+                count_task(kept.counters, ACROSS, replica, service, waited)
         total = rules.add(total, answer_ns - now)
         if answer_ns >= last_ns:
             last_ns = answer_ns
@@ -198,4 +191,4 @@ def narrow(
         enqueue_ns += send_ns
     if last_ns <= end_ns:
         keep_close(kept, stage, query, last_ns, critical, critical_enqueue, critical_wait, critical_service, total)
-    return last_ns if longest_ns < NEVER_NS or end_ns < NEVER_NS else NEVER_NS, critical
+    return last_ns, critical

@@ -116,11 +116,12 @@ class Run:
     def _modes(self, tasks: bool) -> Rows:
         modes = np.zeros(len(self.plan.stages), dtype=records.MODE)
         worker, merger = 0, self.workers
-        for mode, row, whole in zip(modes, self.plan.stages, self.whole.stages, strict=True):
+        for stage, (mode, row, whole) in enumerate(zip(modes, self.plan.stages, self.whole.stages, strict=True)):
             mode["answers"] = whole["shards"]
             mode["in_lanes"] = mode["answers"] > row["shards"]
             mode["block"] = max(1, TASKS_AT_ONCE // int(row["shards"]))
-            mode["is_narrow"] = row["shards"] <= NARROW and not mode["in_lanes"] and not tasks
+            is_plain = not mode["in_lanes"] and not stays_taken(self.plan.laws, stage)
+            mode["is_narrow"] = row["shards"] <= NARROW and is_plain and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger
             worker += int(row["shards"] * row["replicas"] * row["workers"])
             merger += int(row["mergers"])
