@@ -24,6 +24,7 @@ class Clock(simpy.Environment):
     """SimPy's environment, which also knows the order of the event that is happening."""
 
     now: int = 0  #: the current instant in ns; a plain value, for it is asked for ten times a task
+
     def __init__(self, latest_ns: float = NEVER_NS) -> None:
         super().__init__(0)
         self.latest_ns = latest_ns
