@@ -109,7 +109,7 @@ def test_the_gallery_obeys_the_laws(path):
 
 @pytest.mark.parametrize(
     "narrowed",
-    [{"batches": st.integers(2, 4)}, {"batches": 1, "disciplines": ["lifo", "shortest"]}],
+    [{"batches": st.integers(2, 4)}, {"batches": 1, "disciplines": ["lifo", "shortest"], "gathers": False}],
     ids=["batches", "orders"],
 )
 def test_ways_to_serve_obey_the_laws(narrowed):

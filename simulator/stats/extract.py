@@ -16,7 +16,7 @@ from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
-from simulator.stats.share import Layout, are_shared, arrivals_mark
+from simulator.stats.share import Layout, are_shared, are_the_same, arrivals_mark
 from simulator.stats.stability import InFlight, Stability, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
@@ -71,12 +71,6 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
     )
 
 
-def _is_same(one: Extract, other: Extract) -> bool:
-    """Whether the queries of two replications fared the same."""
-    is_same = np.array_equal(one.latency, other.latency) and np.array_equal(one.partial, other.partial)
-    return is_same and one.covered == other.covered
-
-
 class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
@@ -105,9 +99,9 @@ class Extracts:
         self.ahead = ahead
         self.clusters = clusters
         is_shared = are_shared([one.arrivals for one in extracts])
-        is_repeated = is_shared and all(_is_same(one, extracts[0]) for one in extracts[1:])
+        fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
         sizes = [len(one.latency) - one.first_measured for one in extracts]
-        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=is_repeated)
+        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=is_shared and are_the_same(fared))
 
     @cached_property
     def whole(self) -> Series:

@@ -16,12 +16,11 @@ from simulator.documents import parts, run
 from simulator.stats import gathering, window
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
-from simulator.stats.share import Layout, are_shared, arrivals_mark
+from simulator.stats.share import Layout, are_shared, are_the_same, arrivals_mark
 from simulator.stats.window import Within, batches, completed_in, count_completed, good_of, is_within, mergers
 from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
 
 S_PER_NS = 1e-9
-
 #: What is wanted of queries: computed of a trace, and of a slice of its queries.
 Column = Callable[[Trace, slice], NDArray[np.generic]]
 
@@ -64,12 +63,6 @@ def figure(series: Series, percentiles: Sequence[float], ahead: Ahead = NOTHING_
     )
 
 
-def _is_same(one: Trace, other: Trace) -> bool:
-    """Whether the queries of two replications fared the same."""
-    columns = ("completion_ns", "outcome", "stage_outcome", "coverage")
-    return all(np.array_equal(getattr(one, column), getattr(other, column)) for column in columns)
-
-
 class Pool:
     """The measured queries of all replications, in order of replication and arrival.
 
@@ -81,9 +74,8 @@ class Pool:
         self.traces = traces
         self.clusters = clusters  #: what the plan says, by stage; of whole queries by None
         is_shared = are_shared([arrivals_mark(trace.arrival_ns) for trace in traces])
-        is_repeated = is_shared and all(_is_same(trace, traces[0]) for trace in traces[1:])
-        sizes = [trace.measured for trace in traces]
-        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=is_repeated)
+        fared = ((one.completion_ns, one.outcome, one.coverage) for one in traces)
+        self.layout = Layout.of([one.measured for one in traces], is_shared=is_shared, is_repeated=are_the_same(fared))
         self._latest: tuple[int | None, Series] | None = None
 
     def gather(self, of: Column) -> F8:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,12 @@ def arrivals_mark(arrival_ns: I8) -> int | None:
 def are_shared(marks: Sequence[int | None]) -> bool:
     """Whether all replications have the same arrivals, and those some luck (``arrivals_mark`` of each)."""
     return marks[0] is not None and all(mark == marks[0] for mark in marks)
+
+
+def are_the_same(replications: Iterable[Sequence[NDArray[Any]]]) -> bool:
+    """Whether the queries of all replications fared the same; some columns of each."""
+    first, *others = replications
+    return all(all(map(np.array_equal, first, other)) for other in others)
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,7 @@ def plans(
     is_cut
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
-        Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers.
+        Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from hypothesis import strategies as st
 
@@ -141,9 +141,17 @@ def _servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] |
     return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
 
 
-def _answers(gathers: bool) -> st.SearchStrategy[dict[str, Any]]:
+class Answers(TypedDict, total=False):
+    """What a stage may do with its answers; all of it, unless said."""
+
+    gathers: bool  #: whether it may close without all of its answers
+    afters: bool  #: whether its workers may stay taken when their answers have gone
+
+
+def _answers(gathers: bool = True, afters: bool = True) -> st.SearchStrategy[dict[str, Any]]:
     """How answers are merged, which are waited for, and what follows them."""
-    waited, longer = st.sampled_from(GATHERS if gathers else GATHERS[:1]), st.sampled_from(AFTERS)
+    waited = st.sampled_from(GATHERS if gathers else GATHERS[:1])
+    longer = st.sampled_from(AFTERS if afters else AFTERS[:1])
     all_of_it = st.tuples(st.sampled_from(MERGES), waited, longer)
     return all_of_it.map(lambda one: {"merge": one[0], **one[1], "after_answer": one[2]})
 
@@ -162,7 +170,7 @@ def stages(
     workers: Size = None,
     batches: int | None = None,
     disciplines: Sequence[str] | None = None,
-    gathers: bool = True,
+    **answers: Unpack[Answers],
 ) -> dict[str, Any]:
     """A stage as written in a file; hardware, if named, is ``leaf``.
 
@@ -184,8 +192,9 @@ def stages(
         Tasks that a worker serves at once, at most; 1: no batches.
     disciplines
         Names of the disciplines of queues among which is chosen.
-    gathers
-        Whether it may close without all of its answers.
+    **answers
+        ``gathers``: whether it may close without all of its answers; ``afters``: whether its workers may stay taken
+        when their answers have gone.
     """
     maybe = st.none
     counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
@@ -208,7 +217,7 @@ def stages(
     task = draw(st.one_of(maybe(), factor_law_maps()))
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
-    answers = draw(_answers(gathers))
+    answered = draw(_answers(**answers))
     most = 1 if "time" in kinds or is_plugged else batches
     served = draw(_servings(most, disciplines))
     routing = draw(_routings(list(POLICIES if policies is None else policies)))
@@ -230,7 +239,7 @@ def stages(
             "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
-            **answers,
+            **answered,
             **served,
             "routing": routing,
         }
@@ -278,7 +287,7 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers.
+        gathers, afters.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
