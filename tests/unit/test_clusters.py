@@ -80,4 +80,4 @@ def test_a_percentile_is_printed_by_the_plan():
         for values in quiet, busy:
             series = Series(values + 1e-9 * rng.random(40_000), layout, whole)
             assert 12.6 < series.clustering < 49
-            assert [series.is_supported(p) for p in (0.5, 0.9, 0.99, 0.999)] == [True, True, True, False]
+            assert [series.quantile(p).supported for p in (0.5, 0.9, 0.99, 0.999)] == [True, True, True, False]
