@@ -149,6 +149,12 @@ def test_what_fewer_answers_cost_is_compared(tmp_path):
         assert "stage.two.coverage" not in value
         assert found.limits[0].met
     assert "coverage" not in {figure.figure for figure in compare(all_of_them, all_of_them).figures}
+    for foreign in (np.nan, 1.5):
+        rewrite(
+            tmp_path / "three", lambda it, foreign=foreign: {**it, "coverage": np.full_like(it["coverage"], foreign)}
+        )
+        with pytest.raises(ScenarioError, match=r"does not belong to the summary\.json"):
+            read_run(tmp_path / "three")
     endless = small("stages.one.gather={wait_for: all}", "run.queries=300")
     assert "coverage" not in {figure.figure for figure in compare(endless, all_of_them).figures}
 

@@ -51,21 +51,39 @@ def fill_factors(
 
 
 @passage
+def fill_drawn(
+    stages: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stream: int,
+    row: int,
+    stage: int,
+    queries: int,
+    reals: F8,
+    wholes: I8,
+    into: int,
+) -> None:
+    """Fill a row of ``wholes`` with durations of a block, drawn by the law in a row; it overwrites LUCK and FACTOR."""
+    shards, lasts_ns = stages[stage]["shards"], wholes[into]
+    draw_block(run, stream, stage, queries, shards, wholes, reals[LUCK])
+    sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
+    for task in range(queries * shards):
+        lasts_ns[task] = rules.round_ns(reals[FACTOR, task])
+
+
+@passage
 def fill_responses(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
 ) -> None:
     """Fill RESPONDING of a block of queries; it overwrites LUCK and FACTOR."""
-    shards = stages[stage]["shards"]
-    response_ns = wholes[RESPONDING]
-    row = stage * ROLES + RESPONSE
+    row, stream, tasks = stage * ROLES + RESPONSE, draws.RESPONSE, queries * stages[stage]["shards"]
     if sampling.is_drawn(laws, row):
-        draw_block(run, draws.RESPONSE, stage, queries, shards, wholes, reals[LUCK])
-        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
-        for task in range(queries * shards):
-            response_ns[task] = rules.round_ns(reals[FACTOR, task])
+        fill_drawn(stages, run, laws, parts, points, stream, row, stage, queries, reals, wholes, RESPONDING)
     else:
-        same_ns = rules.round_ns(laws[row]["a"])
-        for task in range(queries * shards):
+        response_ns, same_ns = wholes[RESPONDING], rules.round_ns(laws[row]["a"])
+        for task in range(tasks):
             response_ns[task] = same_ns
 
 
@@ -74,14 +92,11 @@ def fill_afters(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, queries: int, reals: F8, wholes: I8
 ) -> None:
     """Fill AFTERWARDS of a block of queries where workers stay taken; it overwrites LUCK and FACTOR."""
-    row, shards = stage * ROLES + AFTER, stages[stage]["shards"]
+    row, stream, tasks = stage * ROLES + AFTER, draws.AFTER, queries * stages[stage]["shards"]
     if sampling.is_drawn(laws, row):
-        draw_block(run, draws.AFTER, stage, queries, shards, wholes, reals[LUCK])
-        sampling.quantiles(laws, parts, points, row, queries * shards, reals[LUCK], reals[FACTOR])
-        for task in range(queries * shards):
-            wholes[AFTERWARDS, task] = rules.round_ns(reals[FACTOR, task])
+        fill_drawn(stages, run, laws, parts, points, stream, row, stage, queries, reals, wholes, AFTERWARDS)
     elif stays_taken(laws, stage):
-        wholes[AFTERWARDS, : queries * shards] = rules.round_ns(laws[row]["a"])
+        wholes[AFTERWARDS, :tasks] = rules.round_ns(laws[row]["a"])
 
 
 @kernel

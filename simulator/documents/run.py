@@ -100,9 +100,7 @@ class Merging(TypedDict, total=False):
     mergers: Mergers  #: its mergers
     batches: Batches  #: its batches
     gather: Gathering  #: its answers
-    after_answer_s: (
-        parts.Interval
-    )  #: so long a worker stays taken after a task; mean over all, each of a batch its part
+    after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 
 
 class Stage(Merging):

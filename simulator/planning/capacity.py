@@ -26,7 +26,7 @@ from simulator.stats.extract import Extracts
 from simulator.stats.figures import key_of
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.readings import is_read
-from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, OF_A_TRACE, shown_exceedances
+from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, OF_REPLAYS, shown_exceedances
 from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict
 from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, is_fastest_empty, zero_load
@@ -240,7 +240,7 @@ class _Search:
             for load, seen in sorted(probes.seen.items())
         ]
         if self.scenario.load.arrivals.kind == "trace":
-            self.notes.append(OF_A_TRACE)
+            self.notes.append(OF_REPLAYS)
         return Capacity(
             scenario=self.scenario,
             tolerance=self.refinement.tolerance,

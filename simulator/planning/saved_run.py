@@ -26,6 +26,9 @@ OF_WHOLE_QUERIES = ("arrival_ns", "outcome")
 #: Bytes of a summary, at most; and how many times smaller deflate makes anything, at most.
 MOST_SUMMARY, MOST_PACKED = 100_000_000, 1032
 
+#: Of the candidates, but for rounding.
+MOST_COVERED = 1 + 1e-9
+
 #: Units of objectives, and a count that nothing reaches.
 UNITS, MOST = get_args(parts.Unit), 2**40
 
@@ -168,6 +171,8 @@ def _columns(file: Path, document: run.Run) -> Columns:
         kind = "b" if name == "measured" else "f" if name in ("candidates", "coverage") else "i"
         if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
+    if not ((columns["coverage"] >= -1) & (columns["coverage"] <= MOST_COVERED)).all():  # nor is it no number
+        raise _wrong(file, _FOREIGN)
     return columns
 
 

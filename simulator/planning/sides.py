@@ -31,6 +31,8 @@ LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 CARRIED_BY_FEW = "few queries carry it: the run says how many would do"
 #: Why there is no price, and why there is no rate.
 NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
+#: Why there is no part of the work.
+NO_WORK = "no worker was busy"
 
 #: The figure of a stage whose mergers queries queue for.
 MERGERS = "mergers_utilisation"
@@ -178,7 +180,7 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
         )
         by_name[f"{name}.coverage"] = _coverage(pool, at)
         wasted = ratio_left_out(wasted_s, all_s)
-        by_name[f"{name}.wasted_ratio"] = Measure("ratio", LOWER, wasted, reason=_unless_known(wasted, NO_TIME))
+        by_name[f"{name}.wasted_ratio"] = Measure("ratio", LOWER, wasted, reason=_unless_known(wasted, NO_WORK))
         first += replicas
     return by_name | _money(side, pool, by_name["completed"].figure)
 

@@ -17,7 +17,7 @@ from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
 from simulator.running.provenance import computed, origin
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
-from simulator.stats.share import OF_A_TRACE
+from simulator.stats.share import OF_REPLAYS
 
 FOUND, UNREACHABLE = "found", "unreachable"
 MET, FAILED = "met", "failed"
@@ -224,7 +224,7 @@ class Sizing(Shown):
         if self.spent:
             notes.append(f"{self.spent}: of fleets that cost more than those looked at nothing is known")
         if self.search.scenario.load.arrivals.kind == "trace":
-            notes.append(OF_A_TRACE)
+            notes.append(OF_REPLAYS)
         return notes
 
     def _edges(self) -> list[str]:

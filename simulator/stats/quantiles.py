@@ -81,16 +81,12 @@ class Quantile:
     worth_one: float  #: queries that are worth one exceedance, by the plan where that says more than so short a run
     queries: int  #: N, once where all replications are the same
     largest_finite: float  #: nan if no value is finite
+    is_wide: bool = False  #: whether its interval spans too large a factor, which alone is why it is not supported
 
     @property
     def infinite(self) -> bool:
         """Whether it falls among values that never came: only ``>= largest finite`` is known of it."""
         return math.isinf(self.pooled)
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether the interval spans a factor of more than ``WIDEST``."""
-        return self.exceedances == _shown(self.low, self.high) < FEWEST_EXCEEDANCES
 
     @property
     def supported(self) -> bool:
@@ -224,9 +220,13 @@ class Series:
         below = levels.first_high_below(bound, order.below(pooled))
         high = math.inf if below is None else order.value(below)
         exceedances, queries = self._exceedances(p, pooled), self.layout.queries // self.layout.repeats
+        is_wide = False
         if not self.is_part:
-            exceedances = min(exceedances, _shown(low, high))
-        return Quantile(p, pooled, low, high, exceedances, self._worth_ahead(p), queries, self.largest_finite)
+            shown = _shown(low, high)
+            is_wide = shown < FEWEST_EXCEEDANCES <= exceedances
+            exceedances = min(exceedances, shown)
+        worth_one = self._worth_ahead(p)
+        return Quantile(p, pooled, low, high, exceedances, worth_one, queries, self.largest_finite, is_wide)
 
     @cached_property
     def finite(self) -> NDArray[np.bool_]:

@@ -38,6 +38,7 @@ OF_EXPECTED = 1.25
 EVEN = 1000
 #: What is said of replications that replay a trace.
 OF_A_TRACE = "replications share the trace and redraw the rest: intervals are given this trace"
+OF_REPLAYS = f"{OF_A_TRACE}; where nothing else is random they count as one"
 OF_COPIES = "replications share the trace, and nothing else is random: they are all the same, and count as one"
 #: -log(.025): with none bad among n independent queries, the share is below this / n with 97.5 % confidence.
 NONE_BAD = 3.7

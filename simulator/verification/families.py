@@ -82,6 +82,22 @@ def fan_out_law(given: dict[str, str]) -> dict[str, Any]:
     return {"kind": "pareto", "minimum": "1ms", "shape": float(given["alpha"])}
 
 
+def routed(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:
+    """Of several replicas among which is chosen."""
+    if family == "rr":
+        count = int(given["c"])
+        if given["policy"] == "central_queue":
+            return scenario(rate, stage("one", exponential(1.0), workers=count))
+        law = "1s" if given["policy"].endswith("const_service") else exponential(1.0)
+        policy = "random" if given["policy"] == "random" else "round_robin"
+        return scenario(rate, stage("one", law, replicas=count, routing=policy))
+    if family == "sqd_n":
+        count = int(given["n"])
+        return scenario(rate * count, stage("one", exponential(1.0), replicas=count, routing="power_of_two"))
+    policy = "least_outstanding" if given["n"] == given["d"] else "power_of_two"
+    return scenario(rate, stage("one", exponential(1.0), replicas=int(given["n"]), routing=policy))
+
+
 def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     """Systems of one stage under load."""
     rate = float(given.get("lam", given.get("lam_total", 0)))
@@ -121,21 +137,10 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         mean = (rates[0] * leaving[1] + rates[1] * leaving[0]) / (leaving[0] + leaving[1])
         states = {"kind": "mmpp", "rates": rates, "dwell": [f"{1 / rate!r}s" for rate in leaving]}
         return scenario(mean, stage("one", exponential(1.0)), arrivals=states)
-    if family == "rr":
-        count = int(given["c"])
-        if given["policy"] == "central_queue":
-            return scenario(rate, stage("one", exponential(1.0), workers=count))
-        law = "1s" if given["policy"].endswith("const_service") else exponential(1.0)
-        policy = "random" if given["policy"] == "random" else "round_robin"
-        return scenario(rate, stage("one", law, replicas=count, routing=policy))
-    if family == "sqd_n":
-        count = int(given["n"])
-        return scenario(rate * count, stage("one", exponential(1.0), replicas=count, routing="power_of_two"))
+    if family in ("rr", "sqd_n", "jsq"):
+        return routed(family, given, rate)
     if family == "fj_det":
         return scenario(rate, stage("one", "1s", shards=5))
-    if family == "jsq":
-        policy = "least_outstanding" if given["n"] == given["d"] else "power_of_two"
-        return scenario(rate, stage("one", exponential(1.0), replicas=int(given["n"]), routing=policy))
     if family in ("fj2", "fjN"):
         return scenario(rate, stage("one", exponential(1.0), shards=int(given["N"])))
     if family == "mh2c":

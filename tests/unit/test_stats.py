@@ -326,6 +326,19 @@ def test_late_queries_of_a_trace_count_once(late, is_supported):
     assert found.low < found.pooled < found.high
 
 
+def test_an_interval_that_is_too_wide_is_said_to_be_in_any_unit():
+    """Half of the queries take nine times as long as the others: the median is one or the other, and is not printed."""
+    values = np.where(np.arange(16_000) % 100 < 50, 9.0, 1.0)
+    for factor in (1.0, 1e-9, 3.3e-9, 7.0, 1e9 / 3):
+        found = Series(values, Layout.of([2000] * 8), Clusters(4.0)).quantile(0.5).scaled(factor)
+        assert found.is_wide and not found.supported and found.to_dict() is None
+        assert not Series(values, Layout.of([2000] * 8), Clusters(4.0)).quantile(0.9).scaled(factor).is_wide
+    part = Series(values, Layout.of([2000] * 8), Clusters(4.0), is_part=True).quantile(0.5)
+    assert part.supported and not part.is_wide, "of a wait, which may be next to nothing"
+    few = Series(np.geomspace(1.0, 1e3, 100), Layout.of([25] * 4), Clusters(4.0)).quantile(0.99)
+    assert not few.supported and not few.is_wide, "too few are late: that is said, whatever the width"
+
+
 def test_replications_that_are_all_the_same_are_one():
     """Eight times the same sample says what one says: of percentiles, shares, means, and of which are printed."""
     rng = np.random.default_rng(11)

@@ -9,7 +9,17 @@ import numpy as np
 from simulator.core import copy_states
 from simulator.core.jit import passage
 from simulator.core.plan import Rows
-from simulator.engines.compiled.records import T_BATCH, T_COPY, T_QUERY, T_REPLICA, T_SHARD, T_STAGE, T_STATE, Kept
+from simulator.engines.compiled.records import (
+    T_BATCH,
+    T_COPY,
+    T_QUERY,
+    T_REPLICA,
+    T_SHARD,
+    T_STAGE,
+    T_STATE,
+    Given,
+    Kept,
+)
 
 
 @passage
@@ -36,6 +46,13 @@ def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shar
         kept.table[T_REPLICA, at] = replica
         kept.table[T_STATE, at] = copy_states.SENT
     return row  # type: ignore[no-any-return]
+
+
+@passage
+def first_worker_of(given: Given, stage: int, at: int) -> int:
+    """Place of the first worker of a replica among all workers."""
+    before = (at - given.stages[stage]["first_replica"]) * given.stages[stage]["workers"]
+    return given.modes[stage]["first_worker"] + before  # type: ignore[no-any-return]
 
 
 @passage

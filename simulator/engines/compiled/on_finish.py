@@ -6,7 +6,7 @@ from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import stays_taken
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import free_copy, step
+from simulator.engines.compiled.copies import first_worker_of, free_copy, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_start import after, is_inside
@@ -81,9 +81,8 @@ def on_finish(
     """Count the tasks, send the answers, free the worker or say when it is; returns whether int64 can tell when."""
     stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
     at, stage = copies[head]["replica"], copies[head]["stage"]
-    first = given.modes[stage]["first_worker"]
-    first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
-    place, release_ns = first + copies[head]["worker"], now + after(awaited, head)
+    place = first_worker_of(given, stage, at) + copies[head]["worker"]
+    release_ns = now + after(awaited, head)
     is_longer = awaited.after_ns.shape[0] > 0 and stays_taken(given.laws, stage)
     if is_longer:
         if end_ns == NEVER_NS and release_ns >= NEVER_NS:

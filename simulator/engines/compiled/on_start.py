@@ -6,7 +6,7 @@ from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import step
+from simulator.engines.compiled.copies import first_worker_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part
@@ -105,8 +105,7 @@ def on_start(
                     replicas[at]["timer_ns"] = due_ns
                     happen(clock, events, due_ns, rules.START, at, at, records.NO_COPY)
             break
-        first = given.modes[stage]["first_worker"]
-        first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
+        first = first_worker_of(given, stage, at)
         worker = 0
         while serving[first + worker] >= 0:
             worker += 1

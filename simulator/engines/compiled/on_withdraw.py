@@ -8,7 +8,7 @@ from simulator.core import copy_states, rules
 from simulator.core.batching import part_of
 from simulator.core.jit import passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
-from simulator.engines.compiled.copies import free_copy, step
+from simulator.engines.compiled.copies import first_worker_of, free_copy, step
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_finish import free_worker
 from simulator.engines.compiled.on_start import after, is_inside
@@ -40,10 +40,8 @@ def stop(
     now: int,
 ) -> None:
     """Nobody needs any task of a batch that is served: its worker is free at once, since no answer leaves."""
-    stages, run, at, stage = given.stages, given.run, copies[head]["replica"], copies[head]["stage"]
-    first = given.modes[stage]["first_worker"]
-    first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
-    free_worker(replicas, serving, at, first + copies[head]["worker"])
+    run, at, stage = given.run, copies[head]["replica"], copies[head]["stage"]
+    free_worker(replicas, serving, at, first_worker_of(given, stage, at) + copies[head]["worker"])
     start_ns, finish_ns = copies[head]["start_ns"], awaited.bonds[head]["finish_ns"]
     release_ns = finish_ns + after(awaited, head)
     if is_inside(given, copies, head, release_ns):  # it would have been counted at its finish
@@ -99,9 +97,7 @@ def on_withdraw(
         if stages[stage]["cancels"] != CANCEL_RUNNING:
             return
         withdraw(copies, kept, outstanding, row, now)
-        first = given.modes[stage]["first_worker"]
-        first += (at - stages[stage]["first_replica"]) * stages[stage]["workers"]
-        head = serving[first + copies[row]["worker"]]
+        head = serving[first_worker_of(given, stage, at) + copies[row]["worker"]]
         bonds[head]["needed"] -= 1
         if bonds[head]["needed"] == 0:
             stop(given, kept, clock, copies, awaited, replicas, serving, head, now)

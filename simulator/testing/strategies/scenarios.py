@@ -157,6 +157,19 @@ def _answers(gathers: bool = True, afters: bool = True) -> st.SearchStrategy[dic
 
 
 @st.composite
+def _whole_model(
+    draw: st.DrawFn, kinds: Sequence[str] | None, models: st.SearchStrategy[dict[str, Any]] | None
+) -> dict[str, Any]:
+    """A model of one of these kinds, or of those that are given, with its law if it is of a time."""
+    model = draw(_models(kinds) if models is None else models)
+    return {**model, "law": draw(duration_laws())} if model["kind"] == "time" else model
+
+
+#: Candidates of a stage, as written.
+COUNTS = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
+
+
+@st.composite
 def stages(
     draw: st.DrawFn,
     name: str = "stage",
@@ -197,11 +210,7 @@ def stages(
         when their answers have gone.
     """
     maybe = st.none
-    counts = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
-    model: dict[str, Any] = draw(_models(kinds) if models is None else models)
-    is_timed = model["kind"] == "time"
-    if is_timed:
-        model = {**model, "law": draw(duration_laws())}
+    model = draw(_whole_model(kinds, models))
     kinds = [part["kind"] for part in model.get("parts", [model])]
     has_spread = "time" in kinds or "measured" in kinds
     is_timed = set(kinds) == {"time"}
@@ -224,7 +233,7 @@ def stages(
     return _without_absent(
         {
             "name": name,
-            "candidates": draw(counts if is_first else st.one_of(maybe(), counts)),
+            "candidates": draw(COUNTS if is_first else st.one_of(maybe(), COUNTS)),
             "model": model,
             "shards": count,
             **({} if is_timed else spread),
