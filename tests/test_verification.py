@@ -61,11 +61,15 @@ HEAVY = {"kind": "pareto", "minimum": "100ms", "shape": 2.1}
 SHALLOW = Depth(width=0.1, width_far=0.3, pilot_tasks=200_000, most_tasks=20_000_000, most_queries=200_000)
 
 
+#: Families that the collection does not have: its exact values are those of the page, and of the formula.
+OURS = {"paper", "mg1_after"}
+
+
 def test_every_family_of_the_collection_is_verified_or_said_to_be_missing(shared):
     text = (shared / "oracles" / "README.md").read_text()
     theirs = set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
     assert len(theirs) > 70
-    assert theirs == (set(VERIFIED) | set(NOT_YET)) - {"paper"}
+    assert theirs == (set(VERIFIED) | set(NOT_YET)) - OURS
 
 
 def test_what_is_verified_is_what_the_table_has():

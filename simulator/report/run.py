@@ -154,11 +154,11 @@ def _critical(result: run.Run) -> Any:
 
 
 def _tail(result: run.Run) -> str:
-    """The highest percentile that every stage supports."""
+    """The highest percentile that every stage supports; the lowest, if there is none: a column has a name."""
     stages = [parts.percentiles_of(stage["latency_s"]) for stage in result["stages"]]
-    names = parts.percentiles_of(result["latency_s"])
+    names = [*parts.percentiles_of(result["latency_s"])]
     fit = [name for name in names if all(percentiles[name] is not None for percentiles in stages)]
-    return fit[-1] if fit else ""
+    return fit[-1] if fit else "".join(names[:1])
 
 
 def slo_row(slo: parts.Verdict) -> list[str]:
