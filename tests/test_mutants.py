@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import SLOW
 from mutants.table import MUTANTS
 from mutants.workshop import Workshop
 
@@ -36,4 +37,5 @@ def test_a_seeded_bug_is_caught(name, workshop, record_property):
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_check_passes_without_the_bug(check, workshop):
-    assert workshop.ask(check) == (None, "")
+    """A fifth of its examples do, but for `make verify`: what it draws is the same with every bug."""
+    assert workshop.ask(check, share=1.0 if SLOW else 0.2) == (None, "")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 
 from simulator import ContradictionError, ScenarioError, load_scenario, simulate, sweep
 from simulator.base.errors import LostWorkerError, Problem
@@ -458,6 +458,7 @@ except LostWorkerError as error:
 """
 
 
+@slow
 def test_a_cluster_that_loses_a_worker_gives_the_same_table(tiny, tmp_path, table):
     pytest.importorskip("distributed")
     folder = tmp_path / "out"

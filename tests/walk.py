@@ -35,6 +35,9 @@ from simulator.core.plan import (
 from simulator.core.split import part
 from simulator.core.trace import COUNTERS, Trace
 
+#: A copy of a task: query, stage, shard, and its number, 0 the first.
+Task = tuple[int, int, int, int]
+
 
 class Walk:
     """One walk; ``trace()`` gives what the engine should have given."""
@@ -43,10 +46,10 @@ class Walk:
         stages, queries = len(plan.stages), plan.queries
         self.plan = plan
         self.events: list[tuple[int, int, int, Any]] = []
-        self.waiting: list[list[tuple[int, int, int]]] = [[] for _ in range(plan.replicas)]  # (query, stage, shard)
-        self.busy: list[dict[int, list[tuple[int, int, int]]]] = [{} for _ in range(plan.replicas)]
+        self.waiting: list[list[Task]] = [[] for _ in range(plan.replicas)]
+        self.busy: list[dict[int, list[Task]]] = [{} for _ in range(plan.replicas)]
         self.starting: set[tuple[int, int]] = set()
-        self.came: dict[tuple[int, int, int], int] = {}  # of a task: how many were enqueued before, anywhere
+        self.came: dict[Task, int] = {}  # of a task: how many were enqueued before, anywhere
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
         self.merging: list[list[int]] = [[] for _ in range(stages)]
         self.merges = [0] * stages
@@ -56,13 +59,13 @@ class Walk:
         self.critical_enqueue = np.full((stages, queries), -1)
         self.critical = np.full((4, stages, queries), -1)  # shard; waiting, service and response time
         self.answers = np.zeros((stages, queries), dtype=np.int64)
-        shape = (queries, plan.shards)
+        shape = (queries, plan.shards * (1 + max(plan.stages["hedges"])))  # the first copies, the second ones, ...
         self.table = TaskGrid(*(np.full(shape, -1) for _ in range(6)))
         self.service = np.zeros(shape, dtype=np.int64)
         self.response = np.zeros(shape, dtype=np.int64)
         self.items = np.zeros(shape)
         self.alone = np.zeros(shape)
-        self.together: dict[tuple[int, int, int], tuple[int, bool]] = {}  # of a task: batch's size, whether it leads
+        self.together: dict[Task, tuple[int, bool]] = {}  # of a task: batch's size, whether it leads
         self.batches = [0] * plan.batch_sizes
         self.answered: dict[tuple[int, int], list[int]] = {}  # of a stage of a query that waits: shards, as they came
         self.deadline: dict[tuple[int, int], int] = {}
@@ -77,6 +80,8 @@ class Walk:
         self.ended = np.full(queries, UNFINISHED)
         self.weight = np.zeros(shape, dtype=np.int64)
         self.counter = np.zeros(shape, dtype=np.int64)
+        self.first_answer = np.full(shape, -1)
+        self.budget: dict[int, int] = {}  # of a stage, in millionths of a copy
 
     def push(self, instant: int, kind: int, key: int, what: Any = None) -> None:
         heapq.heappush(self.events, (int(instant), kind, int(key), what))
@@ -94,6 +99,7 @@ class Walk:
             rules.FINISH: self.finish,
             rules.RELEASE: self.release,
             rules.ANSWER: self.answer,
+            rules.HEDGE: self.hedge,
             rules.TIMEOUT: self.timeout,
             rules.WITHDRAW: self.withdraw,
             rules.MERGED: self.merged,
@@ -109,12 +115,21 @@ class Walk:
     def arrive(self, now: int, query: int) -> None:
         self.push(now, rules.DISPATCH, query << self.plan.stage_bits, (query, 0))
 
-    def column(self, stage: int, shard: int) -> int:
-        return int(self.plan.stages[stage]["first_shard"]) + shard
+    def column(self, stage: int, shard: int, copy: int = 0) -> int:
+        return int(self.plan.stages[stage]["first_shard"]) + shard + copy * self.plan.shards
 
-    def uniform(self, stream: int, query: int, stage: int, shard: int) -> tuple[float, float]:
+    def place(self, task: Task) -> tuple[int, int]:
+        query, stage, shard, copy = task
+        return query, self.column(stage, shard, copy)
+
+    def name(self, task: Task) -> int:
+        """Its place among others of one instant."""
+        query, stage, shard, copy = task
+        return (((query << self.plan.shard_bits) | self.column(stage, shard)) << self.plan.copy_bits) | copy
+
+    def uniform(self, stream: int, query: int, stage: int, shard: int, copy: int = 0) -> tuple[float, float]:
         place = stage * draws.PLACES + shard
-        return draws.uniforms(self.plan.seed, self.plan.replication, stream, query, place, 0)
+        return draws.uniforms(self.plan.seed, self.plan.replication, stream, query, place, copy)
 
     def dispatch(self, now: int, query: int, stage: int) -> None:
         plan, row = self.plan, self.plan.stages[stage]
@@ -152,21 +167,63 @@ class Walk:
                 chosen = routing.choose(row["policy"], there, seen[shard], 0, query + shard, u, v)
             decided.append((shard, int(chosen), items * plan.work[query]))
         for shard, chosen, items in decided:
-            at = query, self.column(stage, shard)
-            replica = int(row["first_replica"]) + shard * replicas + chosen
-            self.items[at], self.table.replica[at] = items, replica
-            self.alone[at], self.service[at], self.response[at] = self.durations(query, stage, shard, chosen, items)
-            if routing.is_load_aware(row["policy"]):
-                self.weight[at] = rules.round_ns(self.alone[at]) if row["policy"] == LEAST_WORK else 1
-                self.counter[at] = view + shard * replicas + chosen
-                self.outstanding[self.counter[at]] += self.weight[at]
-            arrives = now + int(row["request_ns"]) + shard * int(row["send_ns"])
-            self.push(arrives, rules.ENQUEUE, (replica << plan.send_bits) | self.sent, (query, stage, shard))
-            self.sent += 1
+            self.items[query, self.column(stage, shard)] = items
+            self.send(now + shard * int(row["send_ns"]), (query, stage, shard, 0), chosen)
+        if row["hedges"]:
+            if row["budget"] > 0:
+                left = self.budget.get(stage, shards * 100 * int(row["budget"]))
+                self.budget[stage] = min(shards * 100 * int(row["budget"]), left + shards * int(row["budget"]))
+            self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
 
-    def durations(self, query: int, stage: int, shard: int, chosen: int, items: float) -> tuple[float, int, int]:
-        plan, row = self.plan, self.plan.stages[stage]
-        luck, _ = self.uniform(draws.TASK, query, stage, shard)
+    def send(self, leaves: int, task: Task, chosen: int) -> None:
+        """A copy of a task leaves at an instant for a replica of its shard."""
+        (query, stage, shard, _), at, plan, row = task, self.place(task), self.plan, self.plan.stages[task[1]]
+        local = shard * int(row["replicas"]) + chosen
+        replica = int(row["first_replica"]) + local
+        self.table.replica[at] = replica
+        self.alone[at], self.service[at], self.response[at] = self.durations(task, chosen, self.items[at])
+        if routing.is_load_aware(row["policy"]):
+            self.weight[at] = rules.round_ns(self.alone[at]) if row["policy"] == LEAST_WORK else 1
+            self.counter[at] = routing.view_of(plan.stages, plan.run_row(), query, stage) + local
+            self.outstanding[self.counter[at]] += self.weight[at]
+        key = (replica << plan.send_bits) | self.sent
+        self.push(leaves + int(row["request_ns"]), rules.ENQUEUE, key, (task,))
+        self.sent += 1
+
+    def hedge(self, now: int, query: int, stage: int, number: int) -> None:
+        """Who has not answered is sent another copy, if a replica is left and the budget pays for it."""
+        row, leaves = self.plan.stages[stage], now
+        if self.close[stage, query] >= 0:
+            return
+        for shard in range(int(row["shards"])):
+            copies = [
+                copy for copy in range(number) if self.table.replica[self.place((query, stage, shard, copy))] >= 0
+            ]
+            if shard in self.answered[stage, query] or (row["budget"] > 0 and self.budget[stage] < 1_000_000):
+                continue
+            task = query, stage, shard, len(copies)
+            gone = int(row["first_lost"]) <= shard < int(row["first_lost"] + row["lost"])
+            base = int(row["first_replica"]) + shard * int(row["replicas"])
+            taken = [self.table.replica[self.place(copy)] - base for copy in copies]
+            free = [index for index in range(int(row["replicas"]) - gone) if index not in taken]
+            if not free:
+                continue
+            first = routing.view_of(self.plan.stages, self.plan.run_row(), query, stage) + base - row["first_replica"]
+            seen = np.array([self.outstanding[first + index] for index in free])
+            u, v = self.uniform(draws.ROUTE, *task)
+            chosen = free[routing.choose(row["policy"], len(free), seen, 0, query + shard, u, v)]
+            if row["budget"] > 0:
+                self.budget[stage] -= 1_000_000
+            self.items[self.place(task)] = self.items[query, self.column(stage, shard)]
+            self.send(leaves, task, chosen)
+            leaves += int(row["send_ns"])
+        if number < row["hedges"]:
+            again = (query << self.plan.stage_bits) | stage
+            self.push(now + int(row["hedge_ns"]), rules.HEDGE, again, (query, stage, number + 1))
+
+    def durations(self, task: Task, chosen: int, items: float) -> tuple[float, int, int]:
+        (query, stage, shard, _), plan, row = task, self.plan, self.plan.stages[task[1]]
+        luck, _ = self.uniform(draws.TASK, *task)
         work = plan.work[query]
         alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
         if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
@@ -175,19 +232,19 @@ class Walk:
         else:
             factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
         machine = plan.machine_factor[int(row["first_replica"]) + shard * int(row["replicas"]) + chosen]
-        luck, _ = self.uniform(draws.RESPONSE, query, stage, shard)
+        luck, _ = self.uniform(draws.RESPONSE, *task)
         response = rules.round_ns(
             sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + RESPONSE, luck)
         )
         return alone, service.service_ns(alone, machine, factor), response
 
-    def enqueue(self, now: int, query: int, stage: int, shard: int) -> None:
-        at = query, self.column(stage, shard)
+    def enqueue(self, now: int, task: Task) -> None:
+        at = self.place(task)
         if self.withdrawn_ns[at] >= 0:
             return
         self.table.enqueue_ns[at] = now
-        self.waiting[self.table.replica[at]].append((query, stage, shard))
-        self.came[query, stage, shard] = len(self.came)
+        self.waiting[self.table.replica[at]].append(task)
+        self.came[task] = len(self.came)
         self.start_soon(now, int(self.table.replica[at]))
 
     def start_soon(self, now: int, replica: int) -> None:
@@ -207,31 +264,31 @@ class Walk:
             worker = min(set(range(workers)) - set(self.busy[replica]))
             self.busy[replica][worker] = tasks
             self.waiting[replica] = [task for task in self.waiting[replica] if task not in tasks]
-            for query, _, shard in tasks:
-                at = query, self.column(stage, shard)
+            for at in map(self.place, tasks):
                 self.table.worker[at], self.table.start_ns[at] = worker, now
             key = (replica << self.plan.worker_bits) | worker
             self.push(now + self.together_ns(tasks, replica), rules.FINISH, key, (replica, worker))
         if len(self.busy[replica]) < workers and self.waiting[replica]:
-            query, _, shard = self.waiting[replica][0]
-            due = int(self.table.enqueue_ns[query, self.column(stage, shard)] + self.plan.stages[stage]["max_wait_ns"])
+            due = int(
+                self.table.enqueue_ns[self.place(self.waiting[replica][0])] + self.plan.stages[stage]["max_wait_ns"]
+            )
             self.start_soon(due, replica)
 
-    def in_order(self, stage: int, waiting: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    def in_order(self, stage: int, waiting: list[Task]) -> list[Task]:
         """Who is served first, by the discipline; earlier ones first among equals."""
         discipline = self.plan.stages[stage]["discipline"]
         if discipline == LIFO:
             return waiting[::-1]
         if discipline == SHORTEST:
-            return sorted(waiting, key=lambda task: (self.alone[task[0], self.column(stage, task[2])], self.came[task]))
+            return sorted(waiting, key=lambda task: (self.alone[self.place(task)], self.came[task]))
         return waiting
 
-    def first_batch(self, now: int, stage: int, waiting: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    def first_batch(self, now: int, stage: int, waiting: list[Task]) -> list[Task]:
         """The longest run of tasks from the head on that may go together, if it may go now; else a preferred one."""
         row = self.plan.stages[stage]
         if not waiting:
             return []
-        places = [(query, self.column(stage, shard)) for query, _, shard in waiting]
+        places = [self.place(task) for task in waiting]
         room = 1
         while room < min(len(waiting), row["max_size"]):
             if sum(self.items[at] for at in places[: room + 1]) > row["max_items"]:
@@ -244,38 +301,37 @@ class Walk:
             room = int(max((size for size in preferred if size <= room), default=0))
         return waiting[:room]
 
-    def together_ns(self, tasks: list[tuple[int, int, int]], replica: int) -> int:
+    def together_ns(self, tasks: list[Task], replica: int) -> int:
         """How long they take together, on what it says of each."""
-        plan, (query, stage, shard) = self.plan, tasks[0]
-        for number, (other, _, its_shard) in enumerate(tasks):
-            self.together[other, stage, its_shard] = (len(tasks), number == 0)
-        row, at = plan.stages[stage], (query, self.column(stage, shard))
+        plan, stage = self.plan, tasks[0][1]
+        for number, task in enumerate(tasks):
+            self.together[task] = (len(tasks), number == 0)
+        row, at = plan.stages[stage], self.place(tasks[0])
         if row["max_size"] == 1 and row["sizes"] == 0:
             return int(self.service[at])
         items = 0.0
-        for other, _, its_shard in tasks:
-            items += self.items[other, self.column(stage, its_shard)]
+        for task in tasks:
+            items += self.items[self.place(task)]
         first = int(row["first_size"])
         compiled = plan.batch_points[first : first + int(row["sizes"])].tolist()
         items = min((size for size in compiled if size >= items), default=items)
         alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
-        luck, _ = self.uniform(draws.TASK, query, stage, shard)
+        luck, _ = self.uniform(draws.TASK, *tasks[0])
         factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
         return int(service.service_ns(alone, plan.machine_factor[replica], factor))
 
     def finish(self, now: int, replica: int, worker: int) -> None:
         tasks = self.busy[replica][worker]
-        after = self.after_ns(*tasks[0])
-        for query, stage, shard in tasks:
-            at = query, self.column(stage, shard)
+        after = self.after_ns(tasks[0])
+        for task in tasks:
+            at = self.place(task)
             self.over_ns[at], self.after[at] = now, after or 0
             if self.withdrawn_ns[at] >= 0:
                 continue
             self.table.finish_ns[at] = now
-            key = (query << self.plan.shard_bits) | at[1]
-            self.push(now + self.response[at], rules.ANSWER, key, (query, stage, shard))
+            self.push(now + self.response[at], rules.ANSWER, self.name(task), (task,))
         row = self.plan.stages[tasks[0][1]]
-        is_measured = any(query >= self.plan.first_measured for query, _, _ in tasks)
+        is_measured = any(query >= self.plan.first_measured for query, *_ in tasks)
         if is_measured and (row["max_size"] > 1 or row["sizes"] > 0):
             self.batches[int(row["first_batch"]) + len(tasks) - 1] += 1
         if after is None:
@@ -283,32 +339,32 @@ class Walk:
         else:
             self.push(now + after, rules.RELEASE, (replica << self.plan.worker_bits) | worker, (replica, worker))
 
-    def after_ns(self, query: int, stage: int, shard: int) -> int | None:
+    def after_ns(self, task: Task) -> int | None:
         """How long a worker stays taken by a batch with this head when its answers have gone; None: it does not."""
-        plan, law = self.plan, stage * ROLES + AFTER
+        plan, law = self.plan, task[1] * ROLES + AFTER
         if plan.laws[law]["kind"] == NONE:
             return None
-        luck, _ = self.uniform(draws.AFTER, query, stage, shard)
+        luck, _ = self.uniform(draws.AFTER, *task)
         return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
 
     def release(self, now: int, replica: int, worker: int) -> None:
-        for query, stage, shard in self.busy[replica].pop(worker):
-            at = query, self.column(stage, shard)
+        for at in map(self.place, self.busy[replica].pop(worker)):
             if self.table.finish_ns[at] >= 0:
                 self.release_ns[at] = now
         self.start_soon(now, replica)
 
-    def answer(self, now: int, query: int, stage: int, shard: int) -> None:
-        row = self.plan.stages[stage]
-        at = query, self.column(stage, shard)
+    def answer(self, now: int, task: Task) -> None:
+        (query, stage, shard, _), row, at = task, self.plan.stages[task[1]], self.place(task)
         self.table.answer_ns[at] = now
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
-        if self.close[stage, query] >= 0:
+        answered = self.answered[stage, query]
+        if self.close[stage, query] >= 0 or shard in answered:
             self.late[at] = True
             return
-        answered = self.answered[stage, query]
         answered.append(shard)
+        self.first_answer[query, self.column(stage, shard)] = now
+        self.call_back(now, [one for one in self.copies(query, stage, shard) if one != task])
         left = int(row["shards"]) - len(answered)
         if left and len(answered) != row["wait_for"]:
             return
@@ -334,7 +390,7 @@ class Walk:
         row, answered = self.plan.stages[stage], self.answered[stage, query]
         self.close[stage, query] = now
         columns = [self.column(stage, shard) for shard in answered]
-        self.answers[stage, query] = (self.table.answer_ns[query, columns] - self.enter[stage, query]).sum()
+        self.answers[stage, query] = (self.first_answer[query, columns] - self.enter[stage, query]).sum()
         covered = 0.0
         for column in columns:
             covered += self.plan.share[column]
@@ -343,15 +399,26 @@ class Walk:
         outcome = COMPLETE if len(answered) >= row["wait_for"] else PARTIAL if answered else FAILED
         self.outcome[stage, query] = outcome
         for shard in range(int(row["shards"])):
-            if row["cancels"] != CANCEL_NOTHING and shard not in answered:
-                key = (query << self.plan.shard_bits) | self.column(stage, shard)
-                self.push(now + int(row["cancel_ns"]), rules.WITHDRAW, key, (query, stage, shard))
+            if shard not in answered:
+                self.call_back(now, self.copies(query, stage, shard))
         if outcome == FAILED:
             self.ended[query] = FAILED
         elif row["mergers"] and self.merges[stage] == row["mergers"]:
             self.merging[stage].append(query)
         else:
             self.merge(now, query, stage)
+
+    def copies(self, query: int, stage: int, shard: int) -> list[Task]:
+        """All that were sent of a task."""
+        tasks = [(query, stage, shard, copy) for copy in range(1 + int(self.plan.stages[stage]["hedges"]))]
+        return [task for task in tasks if self.table.replica[self.place(task)] >= 0]
+
+    def call_back(self, now: int, tasks: list[Task]) -> None:
+        """Nobody needs these any more."""
+        for task in tasks:
+            row = self.plan.stages[task[1]]
+            if row["cancels"] != CANCEL_NOTHING:
+                self.push(now + int(row["cancel_ns"]), rules.WITHDRAW, self.name(task), (task,))
 
     def merge(self, now: int, query: int, stage: int) -> None:
         self.merges[stage] += 1
@@ -368,9 +435,9 @@ class Walk:
         if stage + 1 < len(self.plan.stages):
             self.push(now, rules.DISPATCH, (query << self.plan.stage_bits) | (stage + 1), (query, stage + 1))
 
-    def withdraw(self, now: int, query: int, stage: int, shard: int) -> None:
+    def withdraw(self, now: int, task: Task) -> None:
         """It has not started and never does; or it runs, and its worker is free if nobody else needs it."""
-        row, at = self.plan.stages[stage], (query, self.column(stage, shard))
+        row, at = self.plan.stages[task[1]], self.place(task)
         is_running = self.table.start_ns[at] >= 0
         if self.table.finish_ns[at] >= 0 or (is_running and row["cancels"] != CANCEL_RUNNING):
             return
@@ -379,10 +446,10 @@ class Walk:
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
         if not is_running:
-            self.waiting[replica] = [task for task in self.waiting[replica] if task != (query, stage, shard)]
+            self.waiting[replica] = [other for other in self.waiting[replica] if other != task]
             return
         tasks = self.busy[replica][worker]
-        places = [(other, self.column(stage, its_shard)) for other, _, its_shard in tasks]
+        places = [self.place(one) for one in tasks]
         if all(self.withdrawn_ns[place] >= 0 for place in places):
             del self.busy[replica][worker]
             self.events = [event for event in self.events if event[1:] != (rules.FINISH, event[2], (replica, worker))]
@@ -402,10 +469,10 @@ class Walk:
                 continue
             if self.withdrawn_ns[at] >= 0 and table.start_ns[at] < 0:
                 columns["withdrawn"][replica] += 1
+            columns["hedged"][replica] += column >= plan.shards
             if self.over_ns[at] < 0:
                 continue
-            stage = int(np.searchsorted(plan.stages["first_shard"], column, side="right")) - 1
-            size, leads = self.together[query, stage, int(column - plan.stages["first_shard"][stage])]
+            size, leads = self.together[self.task(query, column)]
             spent, after = (of[at] // size + leads * (of[at] % size) for of in (busy, self.after))
             spent += after
             columns["busy_ns"][replica] += spent
@@ -444,6 +511,12 @@ class Walk:
             **columns,
         )
 
+    def task(self, query: int, column: int) -> Task:
+        """Who has this place."""
+        copy, column = divmod(column, self.plan.shards)
+        stage = int(np.searchsorted(self.plan.stages["first_shard"], column, side="right")) - 1
+        return query, stage, column - int(self.plan.stages[stage]["first_shard"]), copy
+
     def inside(self) -> Any:
         """(replicas,) busy time in the window: the area below the number of workers that are taken, step by step."""
         plan, table = self.plan, self.table
@@ -464,20 +537,18 @@ class Walk:
 
     def rows(self) -> Tasks:
         """The table, a row a task that was sent."""
-        plan, table, rows = self.plan, self.table, []
+        table, rows = self.table, []
         for query, column in np.argwhere(table.replica >= 0).tolist():
-            stage = int(np.searchsorted(plan.stages["first_shard"], column, side="right")) - 1
-            shard = column - int(plan.stages[stage]["first_shard"])
-            at = query, column
+            at, task = (query, column), self.task(query, column)
             happened = table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns
             enqueue, start, finish, answer = instants = [int(one[at]) for one in happened]
             state = (SENT, QUEUED, RUNNING, ANSWERING, DONE)[sum(instant >= 0 for instant in instants)]
             gone = int(self.withdrawn_ns[at])
             state = WITHDRAWN if gone >= 0 else state
-            batch, _ = self.together.get((query, stage, shard), (0, False))
+            batch, _ = self.together.get(task, (0, False))
             rows.append(
                 (
-                    *(query, stage, shard, 0, batch, int(table.replica[at]), int(table.worker[at])),
+                    *(*task, batch, int(table.replica[at]), int(table.worker[at])),
                     *(enqueue, start, finish, int(self.release_ns[at]), answer, gone, state),
                 )
             )

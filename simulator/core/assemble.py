@@ -13,6 +13,7 @@ import numpy as np
 
 from simulator.core.disciplines import BY_CODE
 from simulator.core.gathering import AT_ONCE
+from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import (
     ARRIVE_POISSON,
@@ -71,6 +72,9 @@ class StageParts:
     then: float = AT_ONCE  #: with enough answers it waits for this share of the time left
     cancels: int = CANCEL_NOTHING  #: what is withdrawn when it has closed
     cancel_ns: int = 1  #: until a withdrawal is at a replica
+    hedges: int = 0  #: copies of a task that has no answer, at most
+    hedge_ns: int = NEVER_NS  #: after its sending, and between two copies
+    budget: int = FREE  #: millionths of a copy that a task pays for
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -152,6 +156,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["wait_for"] = count if part.wait_for is None else part.wait_for
         row["timeout_ns"], row["then"] = part.timeout_ns, part.then
         row["cancels"], row["cancel_ns"] = part.cancels, part.cancel_ns
+        row["hedges"], row["hedge_ns"], row["budget"] = part.hedges, part.hedge_ns, part.budget
         row["first_batch"] = batch
         row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
@@ -185,6 +190,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         shard_bits=bits_for(shard),
         replica_bits=bits_for(replica),
         worker_bits=bits_for(max(part.workers for part in parts)),
+        copy_bits=bits_for(1 + max(part.hedges for part in parts)),
     )
 
 
@@ -208,6 +214,12 @@ def _check(part: StageParts) -> None:
     assert part.then == AT_ONCE or is_patient, "it waits on for a share of what the time-out leaves"
     assert part.cancels in (CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING), "it says what is withdrawn"
     assert 1 <= part.cancel_ns <= MOST_WAIT_NS, "a withdrawal takes time"
+    assert part.hedges == 0 or 1 <= part.hedge_ns <= MOST_WAIT_NS, "a copy is sent later than a task"
+    assert 0 <= part.hedges <= MOST_HEDGES, "every copy has luck of its own"
+    assert part.hedges < part.replicas, "a copy goes to a replica that has none"
+    assert part.hedges == 0 or not part.by_query, "a copy goes to another replica, not to that of the whole query"
+    assert part.hedges == 0 or part.budget == FREE or part.budget * count * QUERIES >= COPY, "a budget pays for a copy"
+    assert part.budget == FREE or part.budget > 0, "a budget pays for a copy"
 
 
 def complete(
@@ -257,7 +269,7 @@ def complete(
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
         query_bits=bits_for(queries),
-        send_bits=bits_for(queries * system.shards),
+        send_bits=bits_for(queries * system.tasks),
     )
 
 
@@ -265,8 +277,8 @@ def check_sizes(system: System, queries: int) -> None:
     """Raise PlanTooLarge where the keys of events or the counters of draws would overflow."""
     query_bits = bits_for(queries)
     keys = {
-        "queries x shards of all stages": query_bits + system.shard_bits,
-        "replicas x tasks of a run": system.replica_bits + bits_for(queries * system.shards),
+        "queries x shards of all stages": query_bits + system.shard_bits + system.copy_bits,
+        "replicas x tasks of a run": system.replica_bits + bits_for(queries * system.tasks),
         "replicas x workers": system.replica_bits + system.worker_bits,
         "queries x stages": query_bits + system.stage_bits,
     }

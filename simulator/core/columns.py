@@ -97,7 +97,7 @@ class Columns:
     stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
     answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
     coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
-    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next nine
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next ten
     busy_ns: I8  #: (replicas,) time that workers were taken: service, as far as it came, and what followed the answer
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
@@ -106,6 +106,7 @@ class Columns:
     late: I8  #: (replicas,) answers that came too late
     stopped: I8  #: (replicas,) tasks that were withdrawn while they ran
     withdrawn: I8  #: (replicas,) tasks that were withdrawn before they started
+    hedged: I8  #: (replicas,) copies that were sent of tasks that had no answer yet
     after_ns: I8  #: (replicas,) part of busy_ns that followed the answers of finished tasks
     window_busy_ns: I8  #: (replicas,) time that workers were taken inside the window, by whoever's task
     batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size

@@ -1,4 +1,4 @@
-"""What a table of tasks shows of stages that close without all of their answers, held against the plan."""
+"""What a table of tasks shows of stages some of whose answers are not needed, held against the plan."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -47,16 +47,19 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
     counts = np.full(queries, -1)
     merge_ns = np.zeros(queries, dtype=np.int64)
     answered = np.flatnonzero(tasks.answer_ns >= 0)
-    order = answered[np.lexsort((tasks.shard[answered], tasks.answer_ns[answered], tasks.query[answered]))]
+    by = tasks.copy, tasks.shard, tasks.answer_ns, tasks.query
+    order = answered[np.lexsort(tuple(column[answered] for column in by))]
     bounds = np.searchsorted(tasks.query[order], np.arange(queries + 1))
     for query in np.flatnonzero(enter_ns >= 0):
         mine = order[bounds[query] : bounds[query + 1]]
-        came = list(zip(tasks.answer_ns[mine].tolist(), tasks.shard[mine].tolist(), strict=True))
+        firsts = mine[np.sort(np.unique(tasks.shard[mine], return_index=True)[1])]  # a shard answers once
+        is_late[np.setdiff1d(mine, firsts)] = True
+        came = list(zip(tasks.answer_ns[firsts].tolist(), tasks.shard[firsts].tolist(), strict=True))
         one = found(plan, stage, int(enter_ns[query]), came)
         if one.close_ns < 0:
             continue
         count = len(one.counted)
-        is_late[mine[count:]] = True
+        is_late[firsts[count:]] = True
         share = 0.0
         for shard in one.counted:
             share += plan.share[row["first_shard"] + shard]
@@ -68,14 +71,18 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
         merge_ns[query] = rules.merge_ns(plan.stages, stage, count)
     where = {"query": np.arange(queries), "stage": stage}
     broken: list[Violation] = []
-    for number, name, recorded, value in (
+    columns = [
         ("I49", "close_ns", close_ns, expected[0]),
         ("I49", "critical_shard", trace.critical_shard[stage], expected[1]),
         ("I23", "answer_sum_ns", trace.answer_sum_ns[stage], expected[2]),
-        ("I50", "coverage", trace.coverage[stage], covered),
-        ("I50", "answers", trace.answers[stage], counts),
-        ("I50", "stage_outcome", trace.stage_outcome[stage], outcome),
-    ):
+    ]
+    if len(trace.coverage):
+        columns += [
+            ("I50", "coverage", trace.coverage[stage], covered),
+            ("I50", "answers", trace.answers[stage], counts),
+            ("I50", "stage_outcome", trace.stage_outcome[stage], outcome),
+        ]
+    for number, name, recorded, value in columns:
         broken += at(number, recorded != value, where, of=name, recorded=recorded, by_its_answers=value)
     leave_ns, took_ns = trace.leave_ns[stage], trace.leave_ns[stage] - close_ns
     wrong = took_ns < merge_ns if row["mergers"] else took_ns != merge_ns
@@ -89,7 +96,11 @@ def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator
     is_withdrawn = tasks.state == copy_states.WITHDRAWN
     yield from at("I36", gone != is_withdrawn, tasks.place, withdrawn_ns=tasks.withdrawn_ns, state=tasks.state)
     close_ns = trace.close_ns[stage][tasks.query]
-    due_ns = np.where(close_ns < 0, NEVER_NS, close_ns + row["cancel_ns"])
+    settled_ns = np.full((plan.queries, int(row["shards"])), NEVER_NS)  # a shard has answered, or the stage closed
+    answered = tasks.answer_ns >= 0
+    np.minimum.at(settled_ns, (tasks.query[answered], tasks.shard[answered]), tasks.answer_ns[answered])
+    settled = np.minimum(settled_ns[tasks.query, tasks.shard], np.where(close_ns < 0, NEVER_NS, close_ns))
+    due_ns = np.where(settled == NEVER_NS, NEVER_NS, settled + row["cancel_ns"])
     is_served = (tasks.finish_ns >= 0) & (tasks.finish_ns <= due_ns)
     started = (tasks.start_ns >= 0) & (tasks.start_ns < due_ns)
     is_due = (due_ns <= plan.end_ns) & ~is_served

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
+from simulator.core.hedging import sends_copies
 from simulator.core.jit import formula
 from simulator.core.plan import CANCEL_NOTHING, F8, I8, NEVER_NS, Plan, Rows
 
@@ -22,9 +23,15 @@ def is_partial(stages: Rows, stage: int) -> bool:
 
 
 @formula
+def awaits_copies(stages: Rows, stage: int) -> bool:
+    """Whether some answer of a stage may be one too many: it is kept which copies are waited for."""
+    return is_partial(stages, stage) or sends_copies(stages, stage)
+
+
+@formula
 def cancels(stages: Rows, stage: int) -> bool:
     """Whether tasks whose answers are no longer needed are withdrawn."""
-    return is_partial(stages, stage) and stages[stage]["cancels"] != CANCEL_NOTHING
+    return awaits_copies(stages, stage) and stages[stage]["cancels"] != CANCEL_NOTHING
 
 
 @formula
@@ -56,6 +63,11 @@ def coverage_of(stages: Rows, stage: int, answers: int, covered: float) -> float
 def may_be_partial(plan: Plan) -> bool:
     """Whether some stage of a plan may close without all of its answers."""
     return any(bool(is_partial(plan.stages, stage)) for stage in range(len(plan.stages)))
+
+
+def may_await_copies(plan: Plan) -> bool:
+    """Whether some answer of a plan may be one too many."""
+    return any(bool(awaits_copies(plan.stages, stage)) for stage in range(len(plan.stages)))
 
 
 def with_whole_stages(

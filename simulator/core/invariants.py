@@ -12,7 +12,9 @@ from simulator.core import copy_states as copies
 from simulator.core import draws, rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns
 from simulator.core.gathered import closing, withdrawals
-from simulator.core.gathering import is_partial
+from simulator.core.gathering import awaits_copies, is_partial
+from simulator.core.hedged import copied, with_sendings
+from simulator.core.hedging import sends_copies
 from simulator.core.laws import sampling
 from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
 from simulator.core.served import NEVER, afters, batches, freed, of_batch, over, queue, ranks, released, times_alone
@@ -91,12 +93,16 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
     expected = trace.enter_ns[stage] + row["request_ns"] + shard * row["send_ns"]
-    yield from at("I40", closed & (enqueue != expected), where, enqueue_ns=enqueue, expected_ns=expected)
+    is_copy = bool(sends_copies(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + row["hedge_ns"])
+    wrong = closed & (enqueue != expected) & ~is_copy
+    yield from at("I40", wrong, where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
-    drawn = np.full(plan.queries, -1)
-    for query in np.flatnonzero(closed):
-        drawn[query] = _response_ns(plan, stage, int(query), int(shard[query]))
-    yield from at("I12", closed & (response != drawn), where, response_ns=response, response_drawn_ns=drawn)
+    drawn = np.full((1 + int(row["hedges"]), plan.queries), -1)
+    for copy, query in np.ndindex(drawn.shape):
+        if closed[query] and (copy == 0 or is_copy[query]):
+            drawn[copy, query] = _response_ns(plan, stage, query, int(shard[query]), copy)
+    wrong = closed & (response != drawn).all(axis=0)
+    yield from at("I12", wrong, where, response_ns=response, response_drawn_ns=drawn[0])
     service = trace.critical_service_ns[stage]
     yield from at("I13", closed & (service < 1), where, service_ns=service)
     answers = 1 if partial else int(row["shards"])  # at least
@@ -107,24 +113,26 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     yield from at("I15", (close >= 0) & (total > most), where, answer_sum_ns=total, at_most_ns=most)
 
 
-def _response_ns(plan: Plan, stage: int, query: int, shard: int) -> int:
-    """Response latency of a task, drawn alone."""
+def _response_ns(plan: Plan, stage: int, query: int, shard: int, copy: int) -> int:
+    """Response latency of a copy of a task, drawn alone."""
     place, law = stage * draws.PLACES + shard, stage * ROLES + RESPONSE
-    luck, _ = draws.uniforms(plan.seed, plan.replication, draws.RESPONSE, query, place, draws.FIRST_COPY)
+    luck, _ = draws.uniforms(plan.seed, plan.replication, draws.RESPONSE, query, place, copy)
     return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
 
 
-def _rows(trace: Columns) -> Rows:
+def _rows(plan: Plan, trace: Columns) -> Rows:
     table = trace.task_table
     assert table is not None
-    return Rows(*(getattr(table, name) for name in Rows._fields))
+    unknown = np.full(len(table.query), -1)
+    columns = {name: getattr(table, name) for name in Rows._fields if hasattr(table, name)}
+    return with_sendings(plan, trace, Rows(**columns, sent_ns=unknown, place_in_query=unknown))
 
 
 def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
-    tasks = _rows(trace)
+    tasks = _rows(plan, trace)
     is_late = np.zeros(len(tasks.query), dtype=bool)
     yield from _copies(plan, trace, tasks)
     for stage in range(len(plan.stages)):
@@ -132,7 +140,8 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         yield from _life(plan, trace, here, stage)
         yield from withdrawals(plan, trace, here, stage)
         yield from released(plan, here)
-        if is_partial(plan.stages, stage):
+        yield from copied(plan, trace, here, stage)
+        if awaits_copies(plan.stages, stage):
             broken, is_late[tasks.stage == stage] = closing(plan, trace, here, stage)
             yield from broken
         else:
@@ -192,11 +201,13 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
 
 def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     """Every task is sent, enqueued, started, finished and answered in that order."""
-    row = plan.stages[stage]
-    enter, place = trace.enter_ns[stage][tasks.query], tasks.place
+    row, place = plan.stages[stage], tasks.place
+    enter = trace.enter_ns[stage][tasks.query]
     enqueue, start, finish, answer = tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns
-    expected, there = enter + row["request_ns"] + tasks.shard * row["send_ns"], enqueue >= 0
-    yield from at("I16", there & (enqueue != expected), place, enqueue_ns=enqueue, expected_ns=expected)
+    expected, there = tasks.sent_ns + row["request_ns"] + tasks.place_in_query * row["send_ns"], enqueue >= 0
+    yield from at(
+        "I16", there & (tasks.sent_ns >= 0) & (enqueue != expected), place, enqueue_ns=enqueue, expected_ns=expected
+    )
     yield from at("I17", there & (enter < 0), place, enqueue_ns=enqueue)
     early = (start >= 0) & ((start < enqueue) | ~there)
     yield from at("I18", early, place, enqueue_ns=enqueue, start_ns=start)
@@ -220,9 +231,12 @@ def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[
 
 
 def _critical(trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
-    """The critical task of a stage is one of its tasks."""
+    """The critical task of a stage is one of its tasks: the copy that answers when it closes."""
     closed = trace.close_ns[stage] >= 0
-    critical = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
+    of_shard = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
+    is_closing = of_shard.answer_ns == trace.close_ns[stage][of_shard.query]
+    order = np.lexsort((of_shard.copy, ~is_closing, of_shard.query))  # of copies that answer then, the first counts
+    critical = of_shard.some(order[np.unique(of_shard.query[order], return_index=True)[1]])
     for name, column, of_task in (
         ("enqueue", trace.critical_enqueue_ns, critical.enqueue_ns),
         ("waiting", trace.critical_wait_ns, critical.start_ns - critical.enqueue_ns),
@@ -291,6 +305,9 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
     gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & (tasks.query >= plan.first_measured) & there
     expected = np.bincount(tasks.replica[gone], minlength=plan.replicas)
     yield from at("I38", trace.withdrawn != expected, place, withdrawn=trace.withdrawn, of_its_tasks=expected)
+    copies_of = (tasks.copy > 0) & (tasks.query >= plan.first_measured) & there
+    expected = np.bincount(tasks.replica[copies_of], minlength=plan.replicas)
+    yield from at("I56", trace.hedged != expected, place, hedged=trace.hedged, of_its_tasks=expected)
     yield from _window(plan, trace, started.some(heads), freed(started)[heads])
 
 

@@ -91,6 +91,9 @@ STAGE = np.dtype(
         ("then", np.float64),  # with enough answers it waits for this share of the time left; -1: it closes
         ("cancels", np.int64),  # what is withdrawn when it has closed
         ("cancel_ns", np.int64),  # until a withdrawal is at a replica
+        ("hedges", np.int64),  # copies of a task that has no answer, at most; 0: none
+        ("hedge_ns", np.int64),  # after its sending, and between two copies
+        ("budget", np.int64),  # millionths of a copy that a task pays for; -1: copies are free
         ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
     ]
@@ -109,6 +112,7 @@ RUN = np.dtype(
         ("shard_bits", np.int64),
         ("worker_bits", np.int64),
         ("send_bits", np.int64),
+        ("copy_bits", np.int64),
     ]
 )
 
@@ -143,6 +147,7 @@ class System:
     shard_bits: int
     replica_bits: int
     worker_bits: int
+    copy_bits: int
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -160,6 +165,11 @@ class System:
     def replicas(self) -> int:
         """Number of replicas over all stages and shards."""
         return int((self.stages["shards"] * self.stages["replicas"]).sum())
+
+    @property
+    def tasks(self) -> int:
+        """Copies of tasks that a query may send, over all stages."""
+        return int((self.stages["shards"] * (1 + self.stages["hedges"])).sum())
 
     @property
     def batch_sizes(self) -> int:

@@ -6,12 +6,14 @@ import numpy as np
 
 from simulator.core import draws, rules
 from simulator.core.columns import Columns
+from simulator.core.copying import alone_of_copy
 from simulator.core.disciplines import queue_key
+from simulator.core.hedged import order_of_sending
 from simulator.core.laws import sampling
 from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan
 from simulator.core.service import stays_taken
 from simulator.core.violations import Rows, Violation, at
-from simulator.core.work import ALONE, PREVIOUS, REALS, WHO, WHOLES, work_of_block
+from simulator.core.work import ALONE, ITEMS, PREVIOUS, REALS, WHO, WHOLES, work_of_block
 
 #: Later than any instant.
 NEVER = np.iinfo(np.int64).max
@@ -27,7 +29,7 @@ def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[
     end = freed(tasks)
     until = np.where(start >= 0, start, np.where(tasks.withdrawn_ns >= 0, tasks.withdrawn_ns, NEVER))  # it waits
     started = np.flatnonzero(start >= 0)
-    order = started[np.argsort(enqueue[started], kind="stable")]
+    order = started[np.lexsort(order_of_sending(tasks.some(started)))]
     broken = np.zeros((5, len(start)), dtype=bool)
     if rank is None:
         broken[0, order[1:]] = np.diff(start[order]) < 0
@@ -56,8 +58,8 @@ def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None
         return None
     count = len(tasks.query)
     number = np.empty(count, dtype=np.int64)
-    number[np.lexsort((tasks.query, tasks.enqueue_ns))] = np.arange(count)
-    times = np.zeros(count) if alone_ns is None else alone_ns[tasks.query, tasks.shard]
+    number[np.lexsort(order_of_sending(tasks))] = np.arange(count)
+    times = np.zeros(count) if alone_ns is None else alone_ns[tasks.query, tasks.shard, tasks.copy]
     keys = [queue_key(discipline, *of) for of in zip(number.tolist(), times.tolist(), strict=True)]
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort((number, np.array(keys)))] = np.arange(count)
@@ -65,12 +67,12 @@ def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None
 
 
 def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
-    """(queries, shards) time alone of each task of a stage, in ns; None where its queues do not look at that."""
+    """(queries, shards, copies) time alone of tasks of a stage, in ns; None where its queues do not look at that."""
     row = plan.stages[stage]
     if row["discipline"] != SHORTEST:
         return None
     shards = int(row["shards"])
-    alone_ns = np.zeros((plan.queries, shards))
+    alone_ns = np.zeros((plan.queries, shards, 1 + int(row["hedges"])))
     reals, wholes = np.zeros((REALS, shards)), np.zeros((WHOLES, shards), dtype=np.int64)
     for query in np.flatnonzero(trace.candidates[stage] >= 0):
         wholes[WHO, 0] = query
@@ -78,7 +80,10 @@ def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
         given = plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         work_of_block(*given, *costs, stage, rules.ONE, plan.work, reals, wholes)
-        alone_ns[query] = reals[ALONE]
+        alone_ns[query, :, 0] = reals[ALONE]
+        for shard, copy in np.ndindex(shards, int(row["hedges"])):
+            task = int(query), shard, copy + 1, reals[ITEMS, shard], plan.work[query], reals[ALONE, shard]
+            alone_ns[query, shard, copy + 1] = alone_of_copy(*given[:5], *costs, stage, *task)
     return alone_ns
 
 
@@ -154,7 +159,8 @@ def afters(plan: Plan, tasks: Rows) -> I8:
         stage, query, shard = (int(column[heads[batch]]) for column in (tasks.stage, tasks.query, tasks.shard))
         if stays_taken(plan.laws, stage):
             place, law = stage * draws.PLACES + shard, stage * ROLES + AFTER
-            luck, _ = draws.uniforms(plan.seed, plan.replication, draws.AFTER, query, place, draws.FIRST_COPY)
+            copy = int(tasks.copy[heads[batch]])
+            luck, _ = draws.uniforms(plan.seed, plan.replication, draws.AFTER, query, place, copy)
             taken_ns[batch] = rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck))
     return taken_ns[of]
 
@@ -169,7 +175,7 @@ def released(plan: Plan, tasks: Rows) -> Iterator[Violation]:
 def of_batch(started: Rows) -> tuple[I8, I8]:
     """(tasks,) batch of each, and (batches,) the task at the head of each: the first in the queue."""
     names = np.stack((started.replica, started.worker, started.start_ns))
-    order = np.lexsort((started.query, started.enqueue_ns))
+    order = np.lexsort(order_of_sending(started))
     _, first, of = np.unique(names[:, order], axis=1, return_index=True, return_inverse=True)
     batch = np.empty(len(order), dtype=np.int64)
     batch[order] = of.ravel()

@@ -101,11 +101,20 @@ def fill_afters(
 
 @kernel
 def draw_one(
-    run: Rows, laws: Rows, parts: Rows, points: F8, stream: int, row: int, stage: int, query: int, shard: int
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stream: int,
+    row: int,
+    stage: int,
+    query: int,
+    shard: int,
+    copy: int,
 ) -> float:
-    """Value of the law in a row, for one task of a stage."""
+    """Value of the law in a row, for one copy of a task of a stage."""
     seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES + shard
-    u, _ = draws.uniforms(seed, replication, stream, query, place, draws.FIRST_COPY)
+    u, _ = draws.uniforms(seed, replication, stream, query, place, copy)
     return sampling.quantile(laws, parts, points, row, u)
 
 
@@ -125,32 +134,33 @@ def service_of(
     stage: int,
     query: int,
     shard: int,
+    copy: int,
     replica: int,
     alone_ns: float,
 ) -> int:
-    """Service time in ns of what takes ``alone_ns`` alone, at its start, with the luck of this task.
+    """Service time in ns of what takes ``alone_ns`` alone, at its start, with the luck of this copy of a task.
 
     ``replica``: index among all.
     """
     factor = same_factor(laws, stage)
     if has_own_factor(laws, stage):
-        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard)
+        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard, copy)
     return service_ns(alone_ns, machine_factor[replica], factor)
 
 
 @formula
-def response_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int) -> int:
-    """Latency in ns of the answer of one task."""
+def response_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int, copy: int) -> int:
+    """Latency in ns of the answer of one copy of a task."""
     row = stage * ROLES + RESPONSE
     if not sampling.is_drawn(laws, row):
         return rules.round_ns(laws[row]["a"])
-    return rules.round_ns(draw_one(run, laws, parts, points, draws.RESPONSE, row, stage, query, shard))
+    return rules.round_ns(draw_one(run, laws, parts, points, draws.RESPONSE, row, stage, query, shard, copy))
 
 
 @formula
-def after_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int) -> int:
+def after_of(run: Rows, laws: Rows, parts: Rows, points: F8, stage: int, query: int, shard: int, copy: int) -> int:
     """How long in ns a worker stays taken when its answers have gone, with the luck of the head of its batch."""
     row = stage * ROLES + AFTER
     if not sampling.is_drawn(laws, row):
         return rules.round_ns(laws[row]["a"])
-    return rules.round_ns(draw_one(run, laws, parts, points, draws.AFTER, row, stage, query, shard))
+    return rules.round_ns(draw_one(run, laws, parts, points, draws.AFTER, row, stage, query, shard, copy))

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.gathering import cancels, is_partial, times_out
+from simulator.core.hedging import sends_copies
 from simulator.core.laws import Law, LawTable
-from simulator.core.plan import F8, I8, ROLES, Plan
+from simulator.core.plan import CANCEL_RUNNING, F8, I8, ROLES, SHORTEST, Plan
 from simulator.core.service import stays_taken
 
 
@@ -97,9 +98,34 @@ class StageView:
         return 1 if self.may_time_out else self.wait_for
 
     @property
-    def sheds(self) -> bool:
-        """Whether its queues are bounded at any load: what is late is withdrawn."""
-        return self.cancels and self.may_time_out
+    def is_unbounded(self) -> bool:
+        """Whether no arithmetic says which load is too much.
+
+        What is late is withdrawn, so queues are bounded at any load. Or of the copies of a task the shorter one is
+        served: the other is stopped, or overtaken. Else whichever starts is as long as a task, on average.
+        """
+        is_short = self.sends_copies and (self.cancels_running or self.discipline == SHORTEST)
+        return self.cancels and (self.may_time_out or is_short)
+
+    @property
+    def cancels_running(self) -> bool:
+        """Whether tasks whose answers are no longer needed are stopped while they are served."""
+        return self.cancels and self._number("cancels") == CANCEL_RUNNING
+
+    @property
+    def sends_copies(self) -> bool:
+        """Whether tasks without an answer are sent again."""
+        return bool(sends_copies(self.plan.stages, self.index))
+
+    @property
+    def hedges(self) -> int:
+        """Copies of a task, at most."""
+        return self._number("hedges")
+
+    @property
+    def hedge_ns(self) -> int:
+        """After its sending a task without an answer is sent again."""
+        return self._number("hedge_ns")
 
     @property
     def may_time_out(self) -> bool:

@@ -80,6 +80,9 @@ INVARIANTS = {
         Invariant("I51", "S2", "a task is withdrawn when nobody needs it, where the stage says so, and else never"),
         Invariant("I52", "S2", "a worker is free again when what follows its answers is over, and no sooner"),
         Invariant("I53", "S5", "what follows answers is summed, apart from services"),
+        Invariant("I54", "S2", "whoever has not answered in time is sent a copy, where the stage says so and can pay"),
+        Invariant("I55", "S6", "a copy goes to a replica that has none of its task"),
+        Invariant("I56", "S5", "copies are counted where they are sent"),
     )
 }
 
@@ -134,6 +137,8 @@ class Rows(NamedTuple):
     copy: I8
     batch: I8
     state: I8
+    sent_ns: I8  #: when it was to be sent; -1: not
+    place_in_query: I8  #: how many of its query are sent before it, at that instant
 
     def some(self, mask: Any) -> Rows:
         """Those under a mask."""

@@ -7,6 +7,7 @@ j % shards.
 
 from simulator.core import draws, rules
 from simulator.core.batching import is_batched
+from simulator.core.hedging import sends_copies
 from simulator.core.jit import kernel, passage
 from simulator.core.laws import sampling
 from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME, Rows
@@ -14,7 +15,7 @@ from simulator.core.split import part
 
 #: Rows of scratch, (REALS, tasks of a block) float64: uniforms; the time alone in ns; the task factor; and, with an
 #: entry a query, the candidates that the stage before was given, and those scored here. And the effective items of each
-#: task, where batches are made.
+#: task, where batches are made or copies sent.
 LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED, ITEMS = range(7)
 REALS = 7
 
@@ -137,7 +138,7 @@ def work_of_block(
     reals: F8,
     wholes: I8,
 ) -> None:
-    """Fill SCORED and ALONE of a block of queries, and ITEMS where batches are made.
+    """Fill SCORED and ALONE of a block of queries, and ITEMS where batches are made or copies sent.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def work_of_block(
             items = alone_ns[here : here + shards]
             fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
             factor = factors[min(wholes[WHO, i], last_factor)]
-            if is_batched(stages, stage):
+            if is_batched(stages, stage) or sends_copies(stages, stage):
                 for shard in range(shards):
                     reals[ITEMS, here + shard] = items[shard] * factor
             for shard in range(shards):

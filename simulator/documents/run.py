@@ -82,24 +82,38 @@ class Batches(TypedDict):
     sizes: list[OfSize]  #: those that there were, growing
 
 
-class Gathering(TypedDict):
-    """Of a stage that does not wait for all of its answers, over measured queries."""
+class Unneeded(TypedDict):
+    """What became of tasks, copies among them, that nobody needed, over measured queries."""
 
-    coverage: parts.Interval  #: mean share of the candidates whose answers count
-    partial_ratio: parts.Interval  #: of queries, those that it closed for with fewer answers than it waits for
-    failed_ratio: parts.Interval  #: of queries, those that it closed for without any answer
     late_ratio: parts.Interval  #: of tasks, those that were served in vain: their answers came too late
     withdrawn_ratio: parts.Interval  #: of tasks, those that never started
     stopped_ratio: parts.Interval  #: of tasks, those that were stopped while they were served
     wasted_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were late or stopped
 
 
+class Gathering(Unneeded):
+    """Of a stage that does not wait for all of its answers, over measured queries."""
+
+    coverage: parts.Interval  #: mean share of the candidates whose answers count
+    partial_ratio: parts.Interval  #: of queries, those that it closed for with fewer answers than it waits for
+    failed_ratio: parts.Interval  #: of queries, those that it closed for without any answer
+
+
+class Hedging(Unneeded):
+    """Of a stage that sends tasks without an answer again, over measured queries."""
+
+    after_s: float  #: after its sending a task without an answer is sent again, and after as long again
+    copies_ratio: parts.Interval  #: copies sent, a task
+
+
 class Merging(TypedDict, total=False):
-    """What only some stages have: mergers that queue, batches, answers not waited for, workers that stay taken."""
+    """What only some stages have: mergers that queue, batches, answers not needed, workers that stay taken."""
 
     mergers: Mergers  #: its mergers
     batches: Batches  #: its batches
     gather: Gathering  #: its answers
+    hedge: Hedging  #: copies of its tasks
+    hedge_wait_s: parts.Latency  #: of the critical task: how much later it was sent than the first of its shard
     after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 
 

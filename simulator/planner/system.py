@@ -10,13 +10,15 @@ from simulator.base.units import NS_PER_S, ns
 from simulator.core import disciplines, draws, plan, routing
 from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.gathering import AT_ONCE
+from simulator.core.hedging import FREE
 from simulator.core.laws import Law
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
 from simulator.planner.load import work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
-from simulator.scenario.gather import Cancel
+from simulator.scenario.gather import Cancel, Gather
+from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import lost_shards
 from simulator.scenario.stage import Routing
 
@@ -89,8 +91,8 @@ CANCELS = {"none": plan.CANCEL_NOTHING, "queued": plan.CANCEL_QUEUED, "running":
 
 def _gathering(stage: Stage) -> dict[str, Any]:
     """Unless said otherwise, what waits is withdrawn, as fast as tasks are sent."""
-    gather = stage.gather
-    if gather is None:
+    gather, hedge = stage.gather or Gather(), stage.hedge
+    if stage.gather is None and hedge is None:
         return {}
     cancel = Cancel() if stage.cancel is None else stage.cancel
     delay_s = stage.network.request_s if cancel.delay_s is None else cancel.delay_s
@@ -100,7 +102,14 @@ def _gathering(stage: Stage) -> dict[str, Any]:
         "then": AT_ONCE if gather.then is None else float(gather.then),
         "cancels": CANCELS[cancel.what],
         "cancel_ns": max(1, ns(delay_s)),
+        **({} if hedge is None else _hedging(hedge)),
     }
+
+
+def _hedging(hedge: Hedge) -> dict[str, Any]:
+    assert isinstance(hedge.after, float), "a pilot says when a percentile is"
+    budget = hedge.millionths
+    return {"hedges": hedge.copies, "hedge_ns": max(1, ns(hedge.after)), "budget": FREE if budget is None else budget}
 
 
 def _batching(batching: Batching | None) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class Fleets:
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
                 merging=merging[at],
                 constant_s=constant_s,
-                is_busy_by_luck=view.is_batched or view.cancels,
+                is_busy_by_luck=view.is_batched or view.cancels or view.sends_copies,
             )
             for at, (view, machines, constant_s) in enumerate(stages)
         ]
@@ -249,11 +249,14 @@ def _busy(part: Part, slo: Objective, is_lost: bool) -> float:
 def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[float, float]]]:
     """At one query a second, by replication and stage: of the busiest replica, and the mean.
 
-    0 of a stage that withdraws what is late: it may be asked for any load.
+    0 of a stage that withdraws what is late, or the longer of two copies: it may be asked for any load.
     """
     outlines = [plans.outline(replication, 1.0) for replication in replications]
     return [
-        [(0.0, 0.0) if view.sheds else both for view, both in zip(stage_views(one), stage_demands(one), strict=True)]
+        [
+            (0.0, 0.0) if view.is_unbounded else both
+            for view, both in zip(stage_views(one), stage_demands(one), strict=True)
+        ]
         for one in outlines
     ]
 

@@ -74,6 +74,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
             yield Knob(f"{name}: spread of {what}", *narrower)
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
+    if "hedge" in stage:
+        yield from _of_hedging(f"{name}: ", f"{path}.hedge", stage)
     if "gather" in stage:
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
     shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
@@ -116,6 +118,17 @@ def _of_gathering(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Kn
     shorter = _scaled(gather["timeout"], 1 - CHANGE) if "timeout" in gather else None
     if shorter is not None:
         yield Knob(f"{name}timeout", f"{gather['timeout']} -> {shorter}", ((f"{path}.timeout", shorter),))
+
+
+def _of_hedging(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
+    """A copy that is sent sooner, and another one."""
+    hedge = stage["hedge"]
+    sooner = _scaled(hedge["after"], 1 - CHANGE)
+    if sooner is not None:
+        yield Knob(f"{name}hedge", f"{hedge['after']} -> {sooner}", ((f"{path}.after", sooner),))
+    now = int(hedge.get("copies", 1))
+    if now + 1 < int(stage["replicas"]):
+        yield Knob(f"{name}copies", f"{now} -> {now + 1}", ((f"{path}.copies", now + 1),))
 
 
 #: What an item costs, by the key that says it.

@@ -97,13 +97,13 @@ def size(
     if load is not None:
         scenario = _at(scenario, load)
     grid = search if isinstance(search, Grid) else grid_of(search, "search")
-    conditions = conditions_of(scenario, headroom, survive)
+    work = prepared(Plans.of(scenario), Execution(**execution))
+    refuse_in_full(Plans.of(scenario), work, len({slo.stage for slo in scenario.slos if slo.stage is not None}))
+    conditions = conditions_of(scenario, headroom, survive)  # which draws a load
     fleets = Fleets(scenario, grid, conditions)
     every = fleets.all()
     minimise = _minimised(every, minimise, scenario)
-    work = prepared(Plans.of(scenario), Execution(**execution))
     sought = Search(scenario, grid, conditions, replace(work, cluster=None, progress=None))
-    refuse_in_full(Plans.of(scenario), work, len({slo.stage for slo in scenario.slos if slo.stage is not None}))
     walk = _Walk(sought, fleets, every, minimise, top, work, Budget(time_s))
     interrupted = walk.run()
     return Sizing(

@@ -21,6 +21,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         _stages(result),
         *_batches(result),
         *_gathered(result),
+        *_hedged(result),
         *_afters(result),
         "",
         _critical(result),
@@ -123,15 +124,31 @@ def _gathered(result: run.Run) -> list[str]:
         said = stage["gather"]
         seen = {"partial": said["partial_ratio"]["value"], "failed": said["failed_ratio"]["value"]}
         parts_of = [f"{name} {text.ratio(value)}" for name, value in seen.items() if value]
-        fate = [
-            ("withdrawn", said["withdrawn_ratio"]["value"]),
-            ("stopped", said["stopped_ratio"]["value"]),
-            ("late", said["late_ratio"]["value"]),
-        ]
-        tasks = [f"{text.ratio(value)} {name}" for name, value in fate if value]
         outcome = f"; queries: {', '.join(parts_of)}" if parts_of else ""
-        spare = f"; tasks: {', '.join(tasks)}; work wasted {text.ratio(said['wasted_ratio']['value'])}" if tasks else ""
-        lines.append(f"{stage['name']} covers {text.ratio(said['coverage']['value'])}{outcome}{spare}")
+        lines.append(f"{stage['name']} covers {text.ratio(said['coverage']['value'])}{outcome}{_unneeded(said)}")
+    return lines
+
+
+def _unneeded(said: run.Unneeded) -> str:
+    """What became of tasks that nobody needed."""
+    fate = [
+        ("withdrawn", said["withdrawn_ratio"]["value"]),
+        ("stopped", said["stopped_ratio"]["value"]),
+        ("late", said["late_ratio"]["value"]),
+    ]
+    tasks = [f"{text.ratio(value)} {name}" for name, value in fate if value]
+    return f"; tasks: {', '.join(tasks)}; work wasted {text.ratio(said['wasted_ratio']['value'])}" if tasks else ""
+
+
+def _hedged(result: run.Run) -> list[str]:
+    """A line for each stage that sends copies: after which time, how many, and what becomes of those not needed."""
+    lines = []
+    for stage in result["stages"]:
+        if "hedge" in stage:
+            said = stage["hedge"]
+            when = f"{stage['name']} sends a copy after {text.duration(said['after_s'])}"
+            spare = "" if "gather" in stage else _unneeded(said)  # which says the same
+            lines.append(f"{when}, {text.ratio(said['copies_ratio']['value'])} of its tasks{spare}")
     return lines
 
 
@@ -142,15 +159,17 @@ def _afters(result: run.Run) -> list[str]:
 
 
 def _critical(result: run.Run) -> Any:
-    rows = []
+    rows, is_hedged = [], any("hedge" in stage for stage in result["stages"])
     for stage in result["stages"]:
         critical = stage["critical"]
         means = [critical["wait_s"], critical["service_s"], stage["network_s"], stage["merge_s"], stage["straggler_s"]]
-        share = text.number(stage["largest_over_mean_share"])
-        rows.append([stage["name"], *(text.duration(part["mean"]["value"]) for part in means), share])
-    return text.table(
-        ["critical task, mean", "wait", "service", "network", "merge", "straggler", "largest/mean share"], rows
-    )
+        shown = [text.duration(part["mean"]["value"]) for part in means]
+        if is_hedged:
+            shown.insert(0, text.duration(stage["hedge_wait_s"]["mean"]["value"]) if "hedge" in stage else "")
+        rows.append([stage["name"], *shown, text.number(stage["largest_over_mean_share"])])
+    hedge = ["hedge"] if is_hedged else []
+    columns = ["critical task, mean", *hedge, "wait", "service", "network", "merge", "straggler", "largest/mean share"]
+    return text.table(columns, rows)
 
 
 def _tail(result: run.Run) -> str:

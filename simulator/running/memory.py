@@ -20,8 +20,8 @@ QUERY, STAGE = 9, 52
 #: Bytes a query and stage where candidates differ.
 CANDIDATES = 8
 #: Bytes a query and stage where some stage may close without all of its answers: outcome, answers and coverage; and of
-#: such a query while it is under way.
-GATHERED, WAITING = 17, 56
+#: a query while it is under way, there or where copies are sent.
+GATHERED, WAITING = 17, 64
 #: Bytes a query under way: its luck and work while they are drawn, and its place in the loop of events.
 UNDER_WAY = 48
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
@@ -62,10 +62,11 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     stages, jobs = len(rows), min(jobs, replications)
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
     is_partial = any(stage.gather is not None for stage in scenario.stages)
+    is_keen = is_partial or any(stage.hedge is not None for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
     kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)
-    under_way = jobs * queries * (UNDER_WAY + (WAITING if is_partial else 0) + (0 if kept_stages is None else trace))
+    under_way = jobs * queries * (UNDER_WAY + (WAITING if is_keen else 0) + (0 if kept_stages is None else trace))
     by_query = replications * queries * kept + max(under_way, replications * measured * SERIES)
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"]).sum())

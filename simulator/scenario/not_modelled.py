@@ -4,7 +4,7 @@
 _NAMES = {
     "retrying": "retries retry max_retries retry_policy backoff",
     "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out deadline deadlines",
-    "hedging": "hedge hedging hedged hedges backup_requests tied_requests speculative",
+    "sending a task twice at once": "tied tied_requests",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
     "failing and repair": "failures failure failure_rate faults mtbf mttr crash crashes outages downtime repair",
@@ -22,8 +22,8 @@ NOT_MODELLED = {name: what for what, names in _NAMES.items() for name in names.s
 def not_modelled(key: str) -> str:
     """What a key would mean that this version does not model; empty if nobody has heard of it.
 
-    >>> not_modelled("hedge"), not_modelled("shrads")
-    ('hedging', '')
+    >>> not_modelled("cache"), not_modelled("shrads")
+    ('caching', '')
     """
     return NOT_MODELLED.get(key.lower().replace("-", "_"), "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from simulator.scenario import fields
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
+from simulator.scenario.hedge import Hedge
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
@@ -124,6 +125,11 @@ class Stage(fields.Part):
     ] = None
     batching: Batching | None = None
     gather: Gather | None = None
+    hedge: Annotated[
+        Hedge | None,
+        BeforeValidator(lambda value: value if value is None or isinstance(value, Mapping) else {"after": value}),
+        fields.OrBare({"type": "string", "description": "when a copy is sent, alone"}),
+    ] = None
     cancel: Annotated[
         Cancel | None,
         BeforeValidator(lambda value: {"what": value} if isinstance(value, str) else value),
@@ -195,8 +201,14 @@ class Stage(fields.Part):
         """A stage waits for answers that there are, and withdraws what it does not wait for."""
         if self.gather is not None and self.gather.answers(self.shards) > self.shards:
             yield ("gather", "wait_for"), f"there are {self.shards} shards, got {self.gather.wait_for}"
-        if self.cancel is not None and self.gather is None:
-            yield ("cancel",), "every answer is waited for: nothing is withdrawn; give gather wait_for or timeout"
+        if self.cancel is not None and self.gather is None and self.hedge is None:
+            yield (
+                ("cancel",),
+                "every answer is waited for: nothing is withdrawn; give hedge, or gather wait_for or timeout",
+            )
+        if self.hedge is not None:
+            for key, said in self.hedge.of_stage(self.shards, self.replicas, self.routing.by == "query"):
+                yield ("hedge", *key), said
 
     @property
     def shards(self) -> int:

@@ -1,6 +1,6 @@
 """The figures of a run: of whole queries and of each stage, in seconds, with intervals."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import AT_A_TIME
-from simulator.core.plan import F8, I8
+from simulator.core.plan import F8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats import gathering, window
+from simulator.stats.durations import Column, durations, from_to
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.share import Layout, are_shared, are_the_same, arrivals_mark
@@ -21,8 +22,6 @@ from simulator.stats.window import Within, batches, completed_in, count_complete
 from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
 
 S_PER_NS = 1e-9
-#: What is wanted of queries: computed of a trace, and of a slice of its queries.
-Column = Callable[[Trace, slice], NDArray[np.generic]]
 
 
 def key_of(percent: float) -> str:
@@ -142,15 +141,10 @@ class Pool:
 
 def _latency_of(stage: int | None) -> Column:
     if stage is not None:
-        return lambda trace, at: _from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at])
+        return lambda trace, at: from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at])
     return lambda trace, at: np.where(
-        trace.is_answered(at), _from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
+        trace.is_answered(at), from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
     )
-
-
-def _from_to(first_ns: I8, last_ns: I8) -> F8:
-    """Durations; +inf where ``last_ns`` was not reached (-1)."""
-    return np.where(last_ns < 0, np.inf, (last_ns - first_ns).astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -167,7 +161,7 @@ class StageFigures:
     critical_service: Figure
     critical_response: Figure
     straggler: Figure  #: closing answer less the mean of the answers
-    network: Figure  #: of the critical task: latency less waiting, service and merge
+    network: Figure  #: of the critical task: latency less waiting, service, merge, and what a copy was sent later
     merge: Figure
     wait: Interval  #: mean over all tasks
     service: Interval
@@ -179,11 +173,13 @@ class StageFigures:
     mergers: run.Mergers | None  #: None: merging is a mere delay
     batches: run.Batches | None  #: None: tasks are served one by one
     gather: run.Gathering | None  #: None: all answers are waited for
+    hedge: run.Hedging | None  #: None: no copies are sent
     hottest_shard: int
     hottest_replica: int
     candidates_in: Interval
     candidates_out: Interval
     largest_over_mean_share: float
+    hedge_wait: Figure | None = None  #: of the critical task: how much later it was sent; None: no copies are sent
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
@@ -192,6 +188,8 @@ class StageFigures:
             merging["batches"] = self.batches
         if self.gather is not None:
             merging["gather"] = self.gather
+        if self.hedge is not None and self.hedge_wait is not None:
+            merging["hedge"], merging["hedge_wait_s"] = self.hedge, self.hedge_wait.to_dict()
         if self.after is not None:
             merging["after_answer_s"] = self.after.to_dict()
         return {
@@ -235,7 +233,7 @@ def stage_figures(
     ahead: StageAhead,
 ) -> StageFigures:
     """The figures of a stage; ``latency``, ``used``, its utilisation, and ``demand`` are known already."""
-    parts = _durations(stage.index, stage.shards)
+    parts = durations(stage)
     means = {
         "critical_wait": ahead.critical_wait,
         "critical_service": ahead.critical_service,
@@ -261,6 +259,7 @@ def stage_figures(
         mergers=mergers(pool.traces, pool.windows_s(), stage),
         batches=batches(pool.traces, stage),
         gather=gathering.of_stage(pool.traces, stage),
+        hedge=gathering.copies_of_stage(pool.traces, stage),
         after=window.after_answers(pool.traces, stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),
@@ -292,32 +291,6 @@ def hottest_of(busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD) -> tuple
 def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """As ``hottest_of``, of a stage."""
     return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers, ahead)
-
-
-def _durations(stage: int, shards: int) -> dict[str, Column]:
-    """The parts of a stage's latency, in ns; +inf where no answer has closed the stage, or (merge) it was not left."""
-
-    def closed(of: Column) -> Column:
-        return lambda trace, at: np.where(trace.critical_shard[stage][at] < 0, np.inf, of(trace, at))
-
-    def straggler(trace: Trace, at: slice) -> NDArray[np.generic]:
-        answer = trace.close_ns[stage][at] - trace.entered_ns(stage)[at]
-        answers = np.maximum(trace.answers[stage][at], 1) if len(trace.answers) else shards
-        mean_answer = trace.answer_sum_ns[stage][at] / answers
-        return np.asarray(np.maximum(answer - mean_answer, 0.0))  # of one answer, the mean may round above it
-
-    def network(trace: Trace, at: slice) -> NDArray[np.generic]:
-        spent = trace.close_ns[stage][at] - trace.entered_ns(stage)[at]
-        return np.asarray(spent - trace.critical_wait_ns[stage][at] - trace.critical_service_ns[stage][at])
-
-    return {
-        "critical_wait": closed(lambda trace, at: trace.critical_wait_ns[stage][at]),
-        "critical_service": closed(lambda trace, at: trace.critical_service_ns[stage][at]),
-        "critical_response": closed(lambda trace, at: trace.response_ns(stage, at)),
-        "straggler": closed(straggler),
-        "network": closed(network),
-        "merge": lambda trace, at: _from_to(trace.close_ns[stage][at], trace.leave_ns[stage][at]),
-    }
 
 
 def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mapping[str, F8]) -> dict[str, Any]:

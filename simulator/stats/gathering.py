@@ -1,4 +1,4 @@
-"""What came of stages that do not wait for all of their answers: coverage, partial answers, work that served nobody."""
+"""What came of stages that do not need all of their answers: coverage, partial answers, copies, work for nobody."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import FAILED, PARTIAL
-from simulator.core.plan import F8
+from simulator.core.plan import F8, I8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
+
+S_PER_NS = 1e-9
 
 
 def covered(trace: Trace, stage: int | None) -> tuple[float, int]:
@@ -69,22 +71,49 @@ def of_stage(traces: Sequence[Trace], stage: StageView) -> run.Gathering | None:
     if not stage.is_partial:
         return None
     outcomes = [trace.stage_outcome[stage.index, trace.first_measured :] for trace in traces]
-    entered = [int(np.count_nonzero(trace.candidates[stage.index, trace.first_measured :] >= 0)) for trace in traces]
-    sent = np.array(entered) * stage.shards
-
-    def per(counts: Any, of: Any) -> parts.Interval:
-        return ratio_interval(counts, of).within_0_and_1().to_dict()
-
-    def counted(name: str) -> F8:
-        return np.array([getattr(trace, name)[stage.replica_slice].sum(dtype=np.float64) for trace in traces])
-
+    entered = _entered(traces, stage)
     said: run.Gathering = {
         "coverage": coverage(traces, stage.index).to_dict(),
-        "partial_ratio": per([np.count_nonzero(outcome == PARTIAL) for outcome in outcomes], entered),
-        "failed_ratio": per([np.count_nonzero(outcome == FAILED) for outcome in outcomes], entered),
-        "late_ratio": per(counted("late"), sent),
-        "withdrawn_ratio": per(counted("withdrawn"), sent),
-        "stopped_ratio": per(counted("stopped"), sent),
-        "wasted_ratio": per(counted("wasted_ns"), counted("busy_ns")),
+        "partial_ratio": _per([np.count_nonzero(outcome == PARTIAL) for outcome in outcomes], entered),
+        "failed_ratio": _per([np.count_nonzero(outcome == FAILED) for outcome in outcomes], entered),
+        **_unneeded(traces, stage),
     }
     return said
+
+
+def copies_of_stage(traces: Sequence[Trace], stage: StageView) -> run.Hedging | None:
+    """What is said of the copies that a stage sends; None where it sends none."""
+    if not stage.sends_copies:
+        return None
+    copies = ratio_interval(_counted(traces, stage, "hedged"), _entered(traces, stage) * stage.shards)
+    said: run.Hedging = {
+        "after_s": stage.hedge_ns * S_PER_NS,
+        "copies_ratio": copies.at_least_0().to_dict(),
+        **_unneeded(traces, stage),
+    }
+    return said
+
+
+def _per(counts: Any, of: Any) -> parts.Interval:
+    return ratio_interval(counts, of).within_0_and_1().to_dict()
+
+
+def _entered(traces: Sequence[Trace], stage: StageView) -> I8:
+    """(replications,) measured queries that entered a stage."""
+    return np.array([np.count_nonzero(trace.candidates[stage.index, trace.first_measured :] >= 0) for trace in traces])
+
+
+def _counted(traces: Sequence[Trace], stage: StageView, name: str) -> F8:
+    """(replications,) a counter of replicas, over those of a stage."""
+    return np.array([getattr(trace, name)[stage.replica_slice].sum(dtype=np.float64) for trace in traces])
+
+
+def _unneeded(traces: Sequence[Trace], stage: StageView) -> run.Unneeded:
+    """What became of tasks and copies that nobody needed: of all that were sent, and of busy time."""
+    sent = _entered(traces, stage) * stage.shards + _counted(traces, stage, "hedged")
+    return {
+        "late_ratio": _per(_counted(traces, stage, "late"), sent),
+        "withdrawn_ratio": _per(_counted(traces, stage, "withdrawn"), sent),
+        "stopped_ratio": _per(_counted(traces, stage, "stopped"), sent),
+        "wasted_ratio": _per(_counted(traces, stage, "wasted_ns"), _counted(traces, stage, "busy_ns")),
+    }

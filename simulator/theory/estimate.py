@@ -109,11 +109,11 @@ def busiest(plan: Plan) -> float:
 
 
 def certainly_busiest(plan: Plan) -> float:
-    """As ``busiest``, without replicas that withdraw what is late: their queues are bounded at any load."""
+    """As ``busiest``, without replicas of which no arithmetic says what is too much (``is_unbounded``)."""
     demands = [0.0]
     for stage in stages_of(plan):
         demands.append(stage.merger_demand(plan.rate_per_s))
-        if not stage.sheds:
+        if not stage.is_unbounded:
             demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
     return max(demands)
 
@@ -224,14 +224,16 @@ def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
 
     Where tasks are served in batches it is that of full ones: the least that the load takes. Where tasks are withdrawn
     that nobody needs, it is the least that queries take whose answers are all there that are waited for, on average.
+    Copies of tasks are left out.
     """
     is_left, after_s = stage.is_left, busy_afters_s(stage)
-    if stage.cancels:
+    if stage.cancels and stage.is_partial:
         needed_s = float(np.sort(busy_services_s(stage))[: stage.wait_for].sum()) * float(stage.machine_factor.min())
         needed_s += stage.wait_for * float(after_s.min())
         return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
     service_s = busy_services_s(stage)[:, None] * stage.machine_factor + after_s[:, None]
-    if stage.policy in (RANDOM, ROUND_ROBIN):
+    is_even = stage.cancels and stage.sends_copies  # what waits too long is served elsewhere
+    if stage.policy in (RANDOM, ROUND_ROBIN) and not is_even:
         return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)
     # whoever looks at the load evens it out: the replicas of a shard are about equally busy
     with np.errstate(divide="ignore"):

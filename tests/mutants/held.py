@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 from hypothesis import HealthCheck, Phase, settings
 
+#: Of the examples that a check asks for: of the package as it is, fewer do (``workshop``).
+SHARE = 1.0
+
 #: Examples are drawn, not shrunk: a bug is to be seen, not explained.
 GENERATE = settings(
     max_examples=100,
@@ -16,6 +19,11 @@ GENERATE = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+def drawn(examples: int) -> settings:
+    """Of a check that asks for so many examples."""
+    return settings(GENERATE, max_examples=max(1, round(SHARE * examples)))
 
 
 class Broken(AssertionError):

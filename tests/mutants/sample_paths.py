@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import numpy as np
-from held import GENERATE, Broken, law
+from held import Broken, drawn, law
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
@@ -33,7 +33,7 @@ BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
 def engines_agree() -> None:
     """test_engines_agree.py: however it is walked, the same sample path."""
 
-    @settings(GENERATE, max_examples=200)
+    @drawn(200)
     @given(
         plans(gathers=False, afters=False) | plans(stages=2, shards=1, replicas=1, afters=False),
         st.sampled_from(BLOCKS),
@@ -50,7 +50,7 @@ def engines_agree() -> None:
 def batches_agree() -> None:
     """test_engines_agree.py: the same, where tasks are served together."""
 
-    @settings(GENERATE, max_examples=200)
+    @drawn(200)
     @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False))
     def agree(plan):
         with law("E1"):
@@ -63,7 +63,7 @@ def batches_agree() -> None:
 def batches_hold(examples: int = 200) -> None:
     """test_engine.py: every invariant of a trace holds, where tasks are served together."""
 
-    @settings(GENERATE, max_examples=examples)
+    @drawn(examples)
     @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
@@ -80,7 +80,7 @@ def batches_hold_in_many() -> None:
 def orders_agree() -> None:
     """test_engines_agree.py: the same, where queues are not served in the order of arrival."""
 
-    @settings(GENERATE, max_examples=200)
+    @drawn(200)
     @given(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"], gathers=False))
     def agree(plan):
         with law("E1"):
@@ -93,7 +93,7 @@ def orders_agree() -> None:
 def parts_agree() -> None:
     """test_engines_agree.py: the same, where stages do not wait for all of their answers."""
 
-    @settings(GENERATE, max_examples=400)
+    @drawn(400)
     @given(plans(most_stages=2, shards=st.integers(2, 4), gathers=True, afters=False))
     def agree(plan):
         with law("E1"):
@@ -106,7 +106,7 @@ def parts_agree() -> None:
 def parts_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where stages do not wait for all of their answers."""
 
-    @settings(GENERATE, max_examples=200)
+    @drawn(200)
     @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
@@ -118,7 +118,7 @@ def parts_hold() -> None:
 def parts_walk() -> None:
     """test_engine.py: the walk agrees, where stages do not wait for all of their answers."""
 
-    @settings(GENERATE, max_examples=200)
+    @drawn(200)
     @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False))
     def agree(plan):
         with law("E8"):
@@ -136,7 +136,7 @@ BATCHED = plans(stages=1, workers=1, batches=st.integers(2, 4), afters=True, gat
 def longer_agree() -> None:
     """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
 
-    @settings(GENERATE, max_examples=150)
+    @drawn(150)
     @given(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN))
     def agree(plan):
         with law("E1"):
@@ -149,7 +149,7 @@ def longer_agree() -> None:
 def longer_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where workers stay taken when their answers have gone."""
 
-    @settings(GENERATE, max_examples=150)
+    @drawn(150)
     @given(LONGER | BATCHED)
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
@@ -161,7 +161,7 @@ def longer_hold() -> None:
 def longer_walk() -> None:
     """test_engine.py: the walk agrees, where workers stay taken when their answers have gone."""
 
-    @settings(GENERATE, max_examples=200)
+    @drawn(200)
     @given(LONGER)
     def agree(plan):
         with law("E8"):
@@ -174,7 +174,7 @@ def longer_walk() -> None:
 def shortcuts_agree() -> None:
     """test_engines_agree.py: shards in lockstep against one by one, in the compiled engine alone."""
 
-    @settings(GENERATE, max_examples=600)
+    @drawn(600)
     @given(plans(stages=1, shards=3, **PLAIN) | plans(stages=1, shards=3, replicas=1, workers=1, is_cut=True, **PLAIN))
     def agree(plan):
         column = same_trace(compiled.simulate(plan), compiled.simulate(plan, tasks=True), without_tasks=True)
@@ -187,7 +187,7 @@ def shortcuts_agree() -> None:
 def walks_agree() -> None:
     """test_engine.py: the reference engine agrees with an independent walk."""
 
-    @settings(GENERATE, max_examples=120)
+    @drawn(120)
     @given(plans())
     def agree(plan):
         with law("E8"):
@@ -200,7 +200,7 @@ def walks_agree() -> None:
 def invariants_hold() -> None:
     """test_engine.py: every invariant of a trace holds."""
 
-    @settings(GENERATE, max_examples=120)
+    @drawn(120)
     @given(plans())
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
@@ -212,7 +212,7 @@ def invariants_hold() -> None:
 def what_is_stale_does_not_happen() -> None:
     """test_engines_agree.py: events of copies that are no more change nothing."""
 
-    @settings(GENERATE, max_examples=60)
+    @drawn(60)
     @given(plans(), st.integers(1, 30))
     def changes_nothing(plan, most):
         with law("E9"):
@@ -227,7 +227,7 @@ def a_replica_is_a_list() -> None:
     from replica_machine import ReplicaMachine
 
     with law("E6"):
-        run_state_machine_as_test(ReplicaMachine, settings=settings(GENERATE, max_examples=60, stateful_step_count=20))
+        run_state_machine_as_test(ReplicaMachine, settings=settings(drawn(60), stateful_step_count=20))
 
 
 def random_numbers_are_those_of_their_names() -> None:
@@ -255,7 +255,7 @@ def time_in_a_stage_adds_up() -> None:
 def service_times_are_worked_out_anew() -> None:
     """The service time of every task from its items, its machine and its luck, in plain numbers."""
 
-    @settings(GENERATE, max_examples=100)
+    @drawn(100)
     @given(plans(**PLAIN))
     def hold(plan):
         table = reference.simulate(plan, tasks=True).task_table.grid(plan)
@@ -277,8 +277,8 @@ def service_times_are_worked_out_anew() -> None:
                     luck, _ = draws.uniforms(
                         plan.seed, plan.replication, draws.TASK, query, stage * draws.PLACES + shard, 0
                     )
-                    drawn = stage * ROLES + (TIME if is_timed else TASK)
-                    factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, drawn, luck)
+                    row = stage * ROLES + (TIME if is_timed else TASK)
+                    factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, row, luck)
                     if is_timed:
                         alone, factor = alone + factor * plan.work[query], 1.0
                     slowness = plan.machine_factor[table.replica[query, column]]
@@ -293,7 +293,7 @@ def service_times_are_worked_out_anew() -> None:
 def time_has_no_origin() -> None:
     """All arrivals later by d, everything later by d."""
 
-    @GENERATE
+    @drawn(100)
     @given(plans() | plans(stages=1, shards=6, replicas=1, workers=1))
     def hold(plan):
         late = dataclasses.replace(plan, arrival_ns=frozen(plan.arrival_ns + 1_000_003))
@@ -308,7 +308,7 @@ def time_has_no_origin() -> None:
 def a_cut_only_cuts() -> None:
     """What happens before the end of the drain happens as without it."""
 
-    @settings(GENERATE, max_examples=120)
+    @drawn(120)
     @given(plans())
     def hold(plan):
         whole = compiled.simulate(dataclasses.replace(plan, drain_ns=NEVER_NS), tasks=True)

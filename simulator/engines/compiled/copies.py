@@ -23,8 +23,10 @@ from simulator.engines.compiled.records import (
 
 
 @passage
-def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, replica: int) -> int:
-    """Row of a copy that is sent."""
+def new_copy(
+    clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, number: int, replica: int
+) -> int:
+    """Row of a copy that is sent; ``number`` 0: the first of its task."""
     row = clock[0]["unused"]
     clock[0]["unused"] = copies[row]["next"]
     clock[0]["unused_count"] -= 1
@@ -41,11 +43,19 @@ def new_copy(clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shar
         kept.table[T_QUERY, at] = query
         kept.table[T_STAGE, at] = stage
         kept.table[T_SHARD, at] = shard
-        kept.table[T_COPY, at] = 0
+        kept.table[T_COPY, at] = number
         kept.table[T_BATCH, at] = 0
         kept.table[T_REPLICA, at] = replica
         kept.table[T_STATE, at] = copy_states.SENT
     return row  # type: ignore[no-any-return]
+
+
+@passage
+def key_of(given: Given, copies: Rows, bonds: Rows, row: int) -> int:
+    """Place of a copy among others that answer, or are withdrawn, at one instant."""
+    place = given.stages[copies[row]["stage"]]["first_shard"] + copies[row]["shard"]
+    key = (copies[row]["query"] << given.run[0]["shard_bits"]) | place
+    return (key << given.run[0]["copy_bits"]) | bonds[row]["copy"] if bonds.shape[0] > 0 else key  # type: ignore[no-any-return]
 
 
 @passage

@@ -9,7 +9,7 @@ compile what comes out.
 from simulator.core import rules
 from simulator.core.calling import IS
 from simulator.core.columns import COMPLETE, PARTIAL
-from simulator.core.gathering import is_partial
+from simulator.core.gathering import awaits_copies
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
@@ -20,6 +20,7 @@ from simulator.engines.compiled.on_close import on_timeout, take_answer
 from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish, on_release
+from simulator.engines.compiled.on_hedge import on_hedge
 from simulator.engines.compiled.on_start import on_start
 from simulator.engines.compiled.on_withdraw import on_withdraw
 from simulator.engines.compiled.records import LEAVE, Awaited, Given, Kept
@@ -80,12 +81,11 @@ def gather(
     awaited: Awaited,
     free_ns: I8,
     row: int,
-    key: int,
     now: int,
 ) -> bool:
     """An answer is there, and may close its stage; whether int64 can tell what follows."""
-    query, stage = key >> given.run[0]["shard_bits"], copies[row]["stage"]
-    if not is_partial(given.stages, stage):
+    query, stage = copies[row]["query"], copies[row]["stage"]
+    if not awaits_copies(given.stages, stage):
         answers = given.modes[stage]["answers"]
         is_last = on_answer(given, kept, clock, copies, gathers, row, now)
         return not is_last or leave_stage(given, kept, clock, events, free_ns, stage, query, answers, now)
@@ -142,7 +142,8 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
             return AGAIN
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
     stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
-    if order >> KEY_BITS == rules.DISPATCH and clock[0]["unused_count"] < given.stages[stage]["shards"]:
+    kind = order >> KEY_BITS
+    if kind in (rules.DISPATCH, rules.HEDGE) and clock[0]["unused_count"] < given.stages[stage]["shards"]:
         clock[0]["short"] = records.OF_COPIES
         return FULL
     if arrives:
@@ -202,11 +203,15 @@ def advance(
             is_in_time = on_finish(given, kept, clock, events, copies, awaited, replicas, serving, row, now)
         elif kind == rules.ANSWER:
             answered(kept, copies, outstanding, row, now)
-            is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, row, key, now)
+            is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, row, now)
         elif kind == rules.TIMEOUT:
             is_in_time = give_up(given, kept, clock, events, copies, awaited, free_ns, key, now)
         elif kind == rules.RELEASE:
             on_release(given, clock, events, replicas, serving, row, key, now)
+        elif kind == rules.HEDGE:
+            is_in_time = on_hedge(given, kept, clock, events, copies, awaited, outstanding, fault, wholes, key, now)
+            if fault[IS] != 0:
+                return FAULT
         else:
             on_withdraw(given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now)
         if not is_in_time:

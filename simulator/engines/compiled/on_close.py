@@ -1,4 +1,6 @@
-"""A stage that may close without all of its answers: what is waited for, when it closes, what is withdrawn then.
+"""A stage some of whose answers are not needed: what is waited for, when it closes, what is withdrawn then.
+
+It may close without all of them, or it sends copies, of which one answer counts.
 
 PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
 compile what comes out.
@@ -10,7 +12,7 @@ from simulator.core.gathering import cancels, coverage_of, outcome_of, patience_
 from simulator.core.jit import passage
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import free_copy
+from simulator.engines.compiled.copies import free_copy, key_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.recorder import count_spared, keep_close
 from simulator.engines.compiled.records import LATE, LATE_NS, LEAVE, Awaited, Given, Kept
@@ -34,7 +36,7 @@ def begin_waiting(given: Given, clock: Rows, events: Rows, awaited: Awaited, sta
     """A query begins to wait for answers; whether int64 can tell until when."""
     waits = awaited.waits
     waits[query]["stage"] = stage
-    waits[query]["answers"] = waits[query]["total_ns"] = 0
+    waits[query]["answers"] = waits[query]["total_ns"] = waits[query]["rounds"] = 0
     waits[query]["covered"] = 0.0
     waits[query]["first"] = waits[query]["last"] = -1
     waits[query]["deadline_ns"] = NEVER_NS
@@ -44,9 +46,10 @@ def begin_waiting(given: Given, clock: Rows, events: Rows, awaited: Awaited, sta
 
 @passage
 def wait_for_copy(awaited: Awaited, query: int, row: int) -> None:
-    """Its query waits for the answer of a copy that is sent now."""
+    """Its query waits for the answer of a copy that is sent now, the first of its task."""
     waits, bonds = awaited.waits, awaited.bonds
     last = waits[query]["last"]
+    bonds[row]["copy"], bonds[row]["other"], bonds[row]["is_awaited"] = 0, row, 1
     bonds[row]["sooner"], bonds[row]["later"], bonds[row]["is_called"] = last, -1, 0
     if last >= 0:
         bonds[last]["later"] = row
@@ -59,6 +62,7 @@ def wait_for_copy(awaited: Awaited, query: int, row: int) -> None:
 def is_here(awaited: Awaited, query: int, row: int) -> None:
     """Its query waits for this copy no longer."""
     waits, bonds = awaited.waits, awaited.bonds
+    bonds[row]["is_awaited"] = 0
     sooner, later = bonds[row]["sooner"], bonds[row]["later"]
     if sooner >= 0:
         bonds[sooner]["later"] = later
@@ -71,20 +75,46 @@ def is_here(awaited: Awaited, query: int, row: int) -> None:
 
 
 @passage
-def call_back(
-    given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, stage: int, query: int, now: int
+def call_back(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, row: int, now: int) -> bool:
+    """Withdraw a copy, if its stage says so; whether int64 can tell when that is at its replica."""
+    stages, end_ns, stage = given.stages, given.run[0]["end_ns"], copies[row]["stage"]
+    if not cancels(stages, stage):
+        return True
+    at_ns = now + stages[stage]["cancel_ns"]
+    if at_ns >= NEVER_NS:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    if at_ns <= end_ns:
+        awaited.bonds[row]["is_called"] = 1
+        key = key_of(given, copies, awaited.bonds, row)
+        happen(clock, events, at_ns, rules.WITHDRAW, key, row, copies[row]["generation"])
+    return True
+
+
+@passage
+def call_all_back(
+    given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, query: int, now: int
 ) -> bool:
     """Withdraw what a query waits for no longer; whether int64 can tell when that is at the replicas."""
-    stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
-    at_ns = now + stages[stage]["cancel_ns"]
     row = awaited.waits[query]["first"]
-    if row >= 0 and end_ns == NEVER_NS and at_ns >= NEVER_NS:
-        return False
-    while row >= 0 and at_ns <= end_ns:
-        key = (query << run[0]["shard_bits"]) | (stages[stage]["first_shard"] + copies[row]["shard"])
-        awaited.bonds[row]["is_called"] = 1
-        happen(clock, events, at_ns, rules.WITHDRAW, key, row, copies[row]["generation"])
+    while row >= 0:
+        if not call_back(given, clock, events, copies, awaited, row, now):
+            return False
         row = awaited.bonds[row]["later"]
+    return True
+
+
+@passage
+def settle(
+    given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, query: int, row: int, now: int
+) -> bool:
+    """A shard has answered by this copy, and no other is needed; whether int64 can tell when they are withdrawn."""
+    other = awaited.bonds[row]["other"]
+    while other != row:
+        is_here(awaited, query, other)
+        if not call_back(given, clock, events, copies, awaited, other, now):
+            return False
+        other = awaited.bonds[other]["other"]
+    is_here(awaited, query, row)
     return True
 
 
@@ -96,13 +126,14 @@ def closed(
     waits = awaited.waits
     stage, answers = waits[query]["stage"], waits[query]["answers"]
     outcome = outcome_of(given.stages, stage, answers)
-    kept.stage_outcome[stage, query] = outcome
-    kept.answers[stage, query] = answers
-    kept.coverage[stage, query] = coverage_of(given.stages, stage, answers, waits[query]["covered"])
+    if kept.coverage.shape[0] > 0:
+        kept.stage_outcome[stage, query] = outcome
+        kept.answers[stage, query] = answers
+        kept.coverage[stage, query] = coverage_of(given.stages, stage, answers, waits[query]["covered"])
     if outcome == FAILED:
         kept.outcome[query] = FAILED
     waits[query]["stage"] = -1
-    return not cancels(given.stages, stage) or call_back(given, clock, events, copies, awaited, stage, query, now)
+    return call_all_back(given, clock, events, copies, awaited, query, now)
 
 
 @passage
@@ -117,13 +148,14 @@ def take_answer(
     query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
     enqueue_ns, start_ns = copies[row]["enqueue_ns"], copies[row]["start_ns"]
     service = copies[row]["finish_ns"] - start_ns
-    if waits[query]["stage"] != stage:
+    if waits[query]["stage"] != stage or awaited.bonds[row]["is_awaited"] == 0:
         if query >= given.run[0]["first_measured"]:
             count_spared(kept, LATE, LATE_NS, copies[row]["replica"], awaited.bonds[row]["busy_ns"])
         clock[0]["stale"] += awaited.bonds[row]["is_called"]
         free_copy(clock, copies, row)
         return 0
-    is_here(awaited, query, row)
+    if not settle(given, clock, events, copies, awaited, query, row, now):
+        return -1
     free_copy(clock, copies, row)
     enter_ns = given.arrival_ns[query] if stage == 0 else kept.instants[LEAVE, stage - 1, query]
     waits[query]["answers"] += 1

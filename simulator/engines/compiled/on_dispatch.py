@@ -4,8 +4,9 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from simulator.core import rules
-from simulator.core.gathering import cancels, is_partial
+from simulator.core import draws, rules
+from simulator.core.gathering import awaits_copies, cancels
+from simulator.core.hedging import saved, sends_copies
 from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import fill_loads, is_load_aware, route, view_of
@@ -15,6 +16,7 @@ from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_close import begin_waiting, wait_for_copy
+from simulator.engines.compiled.on_hedge import hedge_later
 from simulator.engines.compiled.passes import prepare
 
 
@@ -71,8 +73,8 @@ def on_dispatch(
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
-    is_cancelling, is_partly = cancels(stages, stage), is_partial(stages, stage)
-    if is_partly and not begin_waiting(given, clock, events, awaited, stage, query, now):
+    is_cancelling, is_keen = cancels(stages, stage), awaits_copies(stages, stage)
+    if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
     is_aware = is_load_aware(stages[stage]["policy"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
@@ -81,9 +83,11 @@ def on_dispatch(
         task = first_task + shard
         local = shard * replicas + whole[REPLICA, task]
         replica = stages[stage]["first_replica"] + local
-        row = new_copy(clock, copies, kept, query, stage, shard, replica)
-        if is_partly:
+        row = new_copy(clock, copies, kept, query, stage, shard, draws.FIRST_COPY, replica)
+        if is_keen:
             wait_for_copy(awaited, query, row)
+        elif awaited.bonds.shape[0] > 0:
+            awaited.bonds[row]["copy"] = 0
         copies[row]["alone_ns"] = luck[ALONE, task]
         copies[row]["items"] = luck[ITEMS, task]
         copies[row]["factor"] = luck[FACTOR, task] if is_own else same
@@ -102,4 +106,7 @@ def on_dispatch(
             happen(clock, events, enqueue_ns, rules.ENQUEUE, key, row, copies[row]["generation"])
         clock[0]["sent"] += 1
         enqueue_ns += stages[stage]["send_ns"]
+    if sends_copies(stages, stage):
+        awaited.budgets[stage] = saved(stages, stage, awaited.budgets[stage])
+        return hedge_later(given, clock, events, stage, query, now)
     return True

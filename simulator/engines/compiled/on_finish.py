@@ -6,7 +6,7 @@ from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import stays_taken
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import first_worker_of, free_copy, step
+from simulator.engines.compiled.copies import first_worker_of, free_copy, key_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_start import after, is_inside
@@ -79,7 +79,7 @@ def on_finish(
     now: int,
 ) -> bool:
     """Count the tasks, send the answers, free the worker or say when it is; returns whether int64 can tell when."""
-    stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
+    run, end_ns = given.run, given.run[0]["end_ns"]
     at, stage = copies[head]["replica"], copies[head]["stage"]
     place = first_worker_of(given, stage, at) + copies[head]["worker"]
     release_ns = now + after(awaited, head)
@@ -95,7 +95,7 @@ def on_finish(
     count_batch(given, kept, copies, awaited, head, now)
     row = head
     while row >= 0:
-        query, shard, behind = copies[row]["query"], copies[row]["shard"], copies[row]["next"]
+        behind = copies[row]["next"]
         if copies[row]["state"] == copy_states.WITHDRAWN:
             free_copy(clock, copies, row)
             row = behind
@@ -110,7 +110,7 @@ def on_finish(
         if end_ns == NEVER_NS and answer_ns >= NEVER_NS:
             return False
         if answer_ns <= end_ns:
-            key = (query << run[0]["shard_bits"]) | (stages[stage]["first_shard"] + shard)
+            key = key_of(given, copies, awaited.bonds, row)
             happen(clock, events, answer_ns, rules.ANSWER, key, row, copies[row]["generation"])
         row = behind
     if not is_longer:

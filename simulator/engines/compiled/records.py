@@ -54,8 +54,9 @@ class Kept(NamedTuple):
 class Awaited(NamedTuple):
     """What only some stages have; no rows where there are none: others pay nothing for it."""
 
-    waits: Rows  #: (queries,) WAIT, where some stage may close without all of its answers
+    waits: Rows  #: (queries,) WAIT, where some stage may close without all of its answers, or sends copies
     bonds: Rows  #: (copies,) BOND, likewise
+    budgets: I8  #: (stages,) what is left for copies of tasks
     after_ns: I8  #: (copies,) that a worker stays taken by it, if it is the head of its batch
 
 
@@ -70,9 +71,10 @@ TASKS, WAITING, LONGEST, INSIDE, ACROSS, PARTLY = range(6)
 COUNTERS = 6
 
 #: Rows of ``Kept.spared``, of measured queries: busy time of answers that came too late, and of what was stopped; how
-#: many these were, and how many were withdrawn before they started (NO_TIME stays 0).
-LATE_NS, STOPPED_NS, LATE, STOPPED, WITHDRAWN, NO_TIME = range(6)
-SPARED = 6
+#: many these were, how many were withdrawn before they started, and how many copies were sent of tasks with no answer
+#: (NO_TIME stays 0).
+LATE_NS, STOPPED_NS, LATE, STOPPED, WITHDRAWN, HEDGED, NO_TIME = range(7)
+SPARED = 7
 
 #: Rows of ``Kept.table``, as in ``Tasks``.
 T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER = range(7)
@@ -188,7 +190,7 @@ RANK = np.dtype(
 #: The answers of a query in its stage, while they come in; ``missing``: shards.
 GATHER = np.dtype([("missing", np.int64)])
 
-#: Of a query: what it waits for in a stage that may close without all answers.
+#: Of a query: what it waits for in a stage that may close without all answers, or sends copies.
 WAIT = np.dtype(
     [
         ("stage", np.int64),  # -1: in none
@@ -198,6 +200,7 @@ WAIT = np.dtype(
         ("deadline_ns", np.int64),  # when it closes with what is there; NEVER_NS: it does not
         ("first", np.int64),  # row of the first of its copies without an answer, in the order of sending; -1: none
         ("last", np.int64),
+        ("rounds", np.int64),  # of copies, so far
     ]
 )
 
@@ -208,6 +211,9 @@ BOND = np.dtype(
         ("later", np.int64),
         ("before", np.int64),  # it in a queue in the order of arrival; -1: nobody
         ("is_called", np.int64),  # 1: a withdrawal is on its way
+        ("is_awaited", np.int64),  # 1: its answer counts, if it comes before the stage closes
+        ("copy", np.int64),  # 0: the first of its task
+        ("other", np.int64),  # the copy of its task that was sent before it, of the first the last; itself if alone
         ("needed", np.int64),  # of the head of a batch that is served: tasks that are not withdrawn
         ("finish_ns", np.int64),  # of the head: when it will be served
         ("busy_ns", np.int64),  # its part of the busy time of its batch, when that is over

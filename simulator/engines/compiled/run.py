@@ -12,7 +12,8 @@ import numpy as np
 from simulator.core.calling import Calls
 from simulator.core.columns import UNFINISHED, Tasks
 from simulator.core.features import features_of, may_look_ahead
-from simulator.core.gathering import may_be_partial, with_whole_stages
+from simulator.core.gathering import may_await_copies, may_be_partial, with_whole_stages
+from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
@@ -53,6 +54,7 @@ class Run:
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
         self.is_partial = may_be_partial(plan)
+        self.is_keen = may_await_copies(plan)
         self.is_longer = any(bool(stays_taken(plan.laws, stage)) for stage in range(stages))
         self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
         self.lockstep: Lockstep = in_lockstep(plan, range(0 if tasks else self.ahead, stages))
@@ -72,7 +74,8 @@ class Run:
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
-        scratches = SCRATCHES if self.ahead + 1 < stages else 1  # nobody enters a later stage of the loop of events
+        is_alone = self.ahead + 1 >= stages and not may_send_copies(plan)  # nobody enters a later stage of the loop
+        scratches = 1 if is_alone else SCRATCHES
         self.reals = np.zeros((scratches, REALS, most))
         self.wholes = np.zeros((scratches, WHOLES, most), dtype=np.int64)
         self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
@@ -95,7 +98,8 @@ class Run:
         self.given = self.given._replace(entering=entering, entering_ns=entering_ns)
         self.clock["cursor"] = 0
         # a dispatch adds an enqueue a shard, a start a finish a worker, a finish an answer a task; and three besides
-        most = int(max(row["shards"].max(), row["workers"].max(), row["max_size"].max()))
+        waiting = row["shards"] * (1 + row["hedges"])
+        most = int(max(waiting.max(), row["workers"].max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
         self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
         self.copies = np.zeros(0, dtype=records.COPY)
@@ -104,8 +108,9 @@ class Run:
         self.serving = np.full(self.workers, -1, dtype=np.int64)
         self.gathers = np.zeros(plan.queries, dtype=records.GATHER)
         self.awaited = Awaited(
-            np.zeros(plan.queries * self.is_partial, dtype=records.WAIT),
+            np.zeros(plan.queries * self.is_keen, dtype=records.WAIT),
             np.zeros(0, dtype=records.BOND),
+            np.array([most_saved(row, stage) for stage in range(len(row))], dtype=np.int64),
             np.zeros(0, dtype=np.int64),
         )
         self.awaited.waits["stage"] = -1
@@ -147,11 +152,11 @@ class Run:
             outcome=np.zeros(queries, dtype=np.int8),
             counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
             batches=np.zeros(plan.batch_sizes, dtype=np.int64),
-            table=np.full((records.TABLE, queries * plan.shards * tasks), -1, dtype=np.int64),
+            table=np.full((records.TABLE, queries * plan.tasks * tasks), -1, dtype=np.int64),
             stage_outcome=np.full((stages * self.is_partial, queries), UNFINISHED, dtype=np.int8),
             answers=np.full((stages * self.is_partial, queries), -1, dtype=np.int64),
             coverage=np.full((stages * self.is_partial, queries), -1.0),
-            spared=np.zeros((records.SPARED, plan.replicas * self.is_partial), dtype=np.int64),
+            spared=np.zeros((records.SPARED, plan.replicas * self.is_keen), dtype=np.int64),
             after_ns=np.zeros(plan.replicas * self.is_longer, dtype=np.int64),
         )
 
@@ -230,7 +235,7 @@ class Run:
         self.copies = np.concatenate([self.copies, new])
         if bool((self.plan.stages["discipline"] != FIFO).any()):
             self.ranks = np.concatenate([self.ranks, np.zeros(more, dtype=records.RANK)])
-        if self.is_partial:
+        if self.is_keen:
             bonds = np.concatenate([self.awaited.bonds, np.zeros(more, dtype=records.BOND)])
             self.awaited = self.awaited._replace(bonds=bonds)
         if self.is_longer:
@@ -259,9 +264,9 @@ class Run:
         busy_ns = inside_ns + np.minimum(across_ns, MOST_NS - inside_ns)
         nothing = np.zeros(plan.replicas, dtype=np.int64)  # one for all, where nothing is spared
         spared = [nothing] * records.SPARED
-        if self.is_partial:
+        if self.is_keen:
             spared = list(kept.spared[:, self.lockstep.replica_of])
-        late_ns, stopped_ns, late, stopped, withdrawn, _ = spared
+        late_ns, stopped_ns, late, stopped, withdrawn, hedged, _ = spared
         gathered = kept.stage_outcome, kept.answers, kept.coverage
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
         return Trace(
@@ -291,6 +296,7 @@ class Run:
             late=late,
             stopped=stopped,
             withdrawn=withdrawn,
+            hedged=hedged,
             after_ns=kept.after_ns[self.lockstep.replica_of] if self.is_longer else nothing,
             window_busy_ns=inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns),
             batches=kept.batches,

@@ -1,7 +1,8 @@
-"""What a query waits for in a stage: a copy of a task a shard, all of whose answers count, or only some."""
+"""What a query waits for in a stage: an answer of every shard, or of some; of copies the first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from simulator.core import copy_states
@@ -20,6 +21,9 @@ class Place(Protocol):
     """Where a copy is sent: a replica."""
 
     index: int
+
+    def enqueue(self, at: At) -> None:
+        """A copy is there."""
 
     def withdraw(self, at: At) -> None:
         """Nobody needs a copy any more."""
@@ -41,21 +45,26 @@ class Gather:
         self.answer_sum_ns = 0
         self.closed = Handover(clock)
 
+    def waits_for(self, copy: Copy) -> bool:
+        """Whether the answer of a copy still counts."""
+        return True
+
     def take(self, copy: Copy, now: int) -> bool:
-        """An answer is there; whether the stage closes with it."""
+        """An answer that counts is there; whether the stage closes with it."""
         self.answer_sum_ns += now - self.enter_ns
         self.missing -= 1
         return self.missing == 0
 
 
-class PartialGather(Gather):
-    """Of a stage that may close without all of its answers."""
+class KeenGather(Gather):
+    """Of a stage that may close without all of its answers, or sends copies: some answers are not needed."""
 
     def __init__(self, clock: Clock, plan: Plan, stage: int, query: int) -> None:
         super().__init__(clock, plan, stage, query)
         self.clock = clock
         self.plan = plan
-        self.awaited: dict[int, Copy] = {}  # by shard, in the order of sending
+        self.awaited: dict[int, list[Copy]] = {}  # of shards that have not answered, in order: what was sent to each
+        self.rounds = 0  # of copies
         self.answers = 0
         self.covered = 0.0
         self.deadline_ns = NEVER_NS
@@ -75,9 +84,9 @@ class PartialGather(Gather):
             self.on_timeout(self)
 
     def take(self, copy: Copy, now: int) -> bool:
-        """An answer is there, and the stage is open; whether it closes with it."""
+        """The first answer of a shard is there, and the stage is open; whether it closes with it."""
         stages, stage = self.plan.stages, self.stage
-        del self.awaited[copy.shard]
+        self.call_back(other for other in self.awaited.pop(copy.shard) if other is not copy)
         self.answers += 1
         self.answer_sum_ns += now - self.enter_ns
         self.covered += self.plan.share[stages[stage]["first_shard"] + copy.shard]
@@ -94,15 +103,23 @@ class PartialGather(Gather):
 
     def close(self) -> None:
         """It has closed with what is there: the rest is withdrawn, if the stage says so."""
-        stages, stage, plan = self.plan.stages, self.stage, self.plan
+        stages, stage = self.plan.stages, self.stage
         self.is_open = False
         self.outcome = int(outcome_of(stages, stage, self.answers))
         self.coverage = float(coverage_of(stages, stage, self.answers, self.covered))
+        self.call_back(copy for copies in self.awaited.values() for copy in copies)
+
+    def waits_for(self, copy: Copy) -> bool:
+        """Whether the stage is open, and the shard has not answered."""
+        return self.is_open and copy.shard in self.awaited
+
+    def call_back(self, copies: Iterable[Copy]) -> None:
+        """The answers of these are not needed: they are withdrawn, if the stage says so."""
+        stages, stage = self.plan.stages, self.stage
         if cancels(stages, stage):
             at_ns = self.clock.now + int(stages[stage]["cancel_ns"])
-            for shard, copy in self.awaited.items():
-                key = (self.query << plan.shard_bits) | int(stages[stage]["first_shard"] + shard)
-                At(self.clock, at_ns, WITHDRAW, key, copy.replica.withdraw, copy)
+            for copy in copies:
+                At(self.clock, at_ns, WITHDRAW, copy.key(self.plan), copy.replica.withdraw, copy)
 
 
 class Copy:
@@ -120,13 +137,17 @@ class Copy:
             "gather",
             "items",
             "load",
+            "number",
         ),
         *("release_ns", "replica", "service_ns", "shard", "start_ns", "state", "withdrawn_ns", "worker"),
     )
 
-    def __init__(self, gather: Gather, shard: int, replica: Place, alone_ns: float, items: float) -> None:
+    def __init__(
+        self, gather: Gather, shard: int, replica: Place, alone_ns: float, items: float, number: int = 0
+    ) -> None:
         self.gather = gather
         self.shard = shard
+        self.number = number  # 0: the first
         self.replica = replica
         self.alone_ns = alone_ns
         self.items = items
@@ -155,13 +176,18 @@ class Copy:
         """Its part of the time that its batch took a worker."""
         return self.service_ns + self.after_ns
 
+    def key(self, plan: Plan) -> int:
+        """Its place among others that answer, or are withdrawn, at one instant."""
+        place = int(plan.stages[self.gather.stage]["first_shard"]) + self.shard
+        return (((self.gather.query << plan.shard_bits) | place) << plan.copy_bits) | self.number
+
     def times(self) -> tuple[int, int, int]:
         """Of a finished one: its enqueue, waiting and service time."""
         return self.enqueue_ns, self.start_ns - self.enqueue_ns, self.finish_ns - self.start_ns
 
     def row(self) -> tuple[int, ...]:
-        """Its row in the table of tasks: of the first copy."""
-        whose = (self.gather.query, self.gather.stage, self.shard, 0, self.batch, self.replica.index)
+        """Its row in the table of tasks."""
+        whose = (self.gather.query, self.gather.stage, self.shard, self.number, self.batch, self.replica.index)
         release_ns = -1 if self.finish_ns < 0 else self.release_ns  # it is said of tasks that were finished
         instants = (self.enqueue_ns, self.start_ns, self.finish_ns, release_ns, self.answer_ns, self.withdrawn_ns)
         return *whose, self.worker, *instants, self.state

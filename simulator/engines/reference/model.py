@@ -25,14 +25,15 @@ import simpy
 from simulator.core import copy_states, rules
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
-from simulator.core.gathering import is_partial
+from simulator.core.gathering import awaits_copies
 from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
 from simulator.core.routing import is_load_aware, route_of_query
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
-from simulator.engines.reference.gather import Copy, Gather, PartialGather
+from simulator.engines.reference.gather import Copy, Gather, KeenGather
+from simulator.engines.reference.hedge import Hedger
 from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
 from simulator.engines.reference.times import Times
@@ -127,16 +128,17 @@ class Stage:
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
-        self.is_partial = bool(is_partial(plan.stages, index))
-        self.stops = self.is_partial and bool(row["cancels"] == CANCEL_RUNNING)
+        self.is_keen = bool(awaits_copies(plan.stages, index))
+        self.stops = self.is_keen and bool(row["cancels"] == CANCEL_RUNNING)
+        self.hedger = Hedger(self, model) if row["hedges"] > 0 else None
         self.reals = np.zeros((REALS, self.shards))
         self.wholes = np.zeros((WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
 
     def gather(self, query: int) -> Gather:
         """What a query that enters waits for."""
-        if not self.is_partial:
+        if not self.is_keen:
             return Gather(self.model.clock, self.model.plan, self.index, query)
-        gather = PartialGather(self.model.clock, self.model.plan, self.index, query)
+        gather = KeenGather(self.model.clock, self.model.plan, self.index, query)
         gather.on_timeout = self.close
         return gather
 
@@ -145,7 +147,7 @@ class Stage:
 
         ``previous``: candidates given to the previous stage whose answers count.
         """
-        model, clock, now = self.model, self.model.clock, self.model.clock.now
+        model = self.model
         candidates, view = self.decide(gather.query, previous)
         model.record.enter(self.index, gather.query, candidates)
         loads = self.wholes[LOAD].tolist()
@@ -153,19 +155,26 @@ class Stage:
         sent = zip(self.wholes[REPLICA, : self.shards].tolist(), *how_much, strict=True)
         for shard, (chosen, alone_ns, items) in enumerate(sent):
             local = shard * self.replicas_per_shard + chosen
-            replica = self.replicas[local]
-            copy = Copy(gather, shard, replica, alone_ns, items)
-            if isinstance(gather, PartialGather):
-                gather.awaited[shard] = copy
-            if model.copies is not None:
-                model.copies.append(copy)
-            if self.is_load_aware:
-                copy.counter, copy.load = view + local, loads[shard]
-                model.outstanding[copy.counter] += copy.load
-            key = (replica.index << model.plan.send_bits) | model.sent
-            model.sent += 1
-            At(clock, now + self.request_ns + shard * self.send_ns, ENQUEUE, key, replica.enqueue, copy)
+            copy = Copy(gather, shard, self.replicas[local], alone_ns, items)
+            copy.counter, copy.load = view + local, loads[shard]
+            if isinstance(gather, KeenGather):
+                gather.awaited[shard] = [copy]
+            self.send(copy, shard)
+        if self.hedger is not None and isinstance(gather, KeenGather):
+            self.hedger.entered(gather)
         return candidates
+
+    def send(self, copy: Copy, place: int) -> None:
+        """Send a copy of a task, behind as many others of its query."""
+        model, replica = self.model, copy.replica
+        if model.copies is not None:
+            model.copies.append(copy)
+        if self.is_load_aware:
+            model.outstanding[copy.counter] += copy.load
+        key = (replica.index << model.plan.send_bits) | model.sent
+        model.sent += 1
+        at_ns = model.clock.now + self.request_ns + place * self.send_ns
+        At(model.clock, at_ns, ENQUEUE, key, replica.enqueue, copy)
 
     def decide(self, query: int, previous: float) -> tuple[float, int]:
         """How much and whom, for all shards, into scratch; returns candidates and the balancer's view."""
@@ -191,7 +200,7 @@ class Stage:
         if self.is_load_aware:
             self.model.outstanding[copy.counter] -= copy.load
         copy.answer_ns = now = self.model.clock.now
-        if self.is_partial and not gather.is_open:
+        if not gather.waits_for(copy):
             self.model.record.late(gather.query, copy.replica.index, copy.busy_ns)
         elif gather.take(copy, now):
             self.model.record.critical(self.index, gather.query, copy.shard, *copy.times())
@@ -205,7 +214,7 @@ class Stage:
     def merge(self, key: int, gather: Gather) -> Process:
         """Merge the answers: a mere delay, or work for one of a few mergers, first come first served."""
         clock, merge_ns = self.model.clock, self.merge_ns
-        if isinstance(gather, PartialGather):
+        if isinstance(gather, KeenGather):
             merge_ns = int(rules.merge_ns(self.model.plan.stages, self.index, gather.answers))
         is_limited = self.model.plan.stages[self.index]["mergers"] > 0
         if is_limited:
@@ -328,5 +337,4 @@ class Replica:
         copy.step(copy_states.FINISHED)
         copy.finish_ns = clock.now
         model.record.finish(copy, self.index)
-        key = (copy.gather.query << model.plan.shard_bits) | (stage.first_shard + copy.shard)
-        At(clock, clock.now + stage.times.response_ns(copy), ANSWER, key, stage.answer, copy)
+        At(clock, clock.now + stage.times.response_ns(copy), ANSWER, copy.key(model.plan), stage.answer, copy)

@@ -17,7 +17,7 @@ class Times:
         self.stays_taken = bool(stays_taken(plan.laws, stage))  #: whether a worker is not free at its finish
         self.luck = run_row, plan.laws, plan.law_parts, plan.law_points
         is_same = not is_drawn(plan.laws, stage * ROLES + RESPONSE)
-        self.same_response_ns = int(response_of(*self.luck, stage, 0, 0)) if is_same else None
+        self.same_response_ns = int(response_of(*self.luck, stage, 0, 0, 0)) if is_same else None
 
     def service_ns(self, batch: list[Copy]) -> int:
         """How long the tasks take that start now: that of all their items together, with the luck of the first."""
@@ -29,17 +29,17 @@ class Times:
             for copy in batch:
                 items += copy.items
             alone_ns = batch_ns(plan.stages, *costs, plan.batch_points, self.stage, items)
-        whose = self.stage, head.gather.query, head.shard, head.replica.index
+        whose = self.stage, head.gather.query, head.shard, head.number, head.replica.index
         return service_of(*self.luck, plan.machine_factor, *whose, alone_ns)
 
     def response_ns(self, copy: Copy) -> int:
         """How long the answer of a task takes that finishes now."""
         if self.same_response_ns is not None:
             return self.same_response_ns
-        return response_of(*self.luck, self.stage, copy.gather.query, copy.shard)
+        return response_of(*self.luck, self.stage, copy.gather.query, copy.shard, copy.number)
 
     def after_ns(self, batch: list[Copy]) -> int:
         """How long the worker stays taken when the answers of these have gone, with the luck of the first."""
         if not self.stays_taken:
             return 0
-        return after_of(*self.luck, self.stage, batch[0].gather.query, batch[0].shard)
+        return after_of(*self.luck, self.stage, batch[0].gather.query, batch[0].shard, batch[0].number)

@@ -11,6 +11,7 @@ from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
 from simulator.core.disciplines import BY_NAME
 from simulator.core.gathering import AT_ONCE
+from simulator.core.hedging import COPY, FREE, QUERIES
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
@@ -36,6 +37,7 @@ class Narrowed(TypedDict, total=False):
     disciplines: Sequence[str] | None  #: names of the disciplines of queues among which is chosen
     gathers: bool | None  #: whether it may close without all of its answers; None: either
     afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
+    hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
 def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
@@ -216,6 +218,19 @@ def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
 
 
 @st.composite
+def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
+    """Of a stage: when tasks without an answer are sent again, how often, and what that may cost."""
+    least = -(-COPY // (QUERIES * shards))
+    return {
+        "hedges": draw(st.integers(1, replicas - 1)),
+        "hedge_ns": draw(st.sampled_from([1, 2, 3, 5, 8])),
+        "budget": draw(st.sampled_from([FREE, FREE, least, 2 * least, COPY // 2])),
+        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
+        "cancel_ns": draw(st.integers(1, 5)),
+    }
+
+
+@st.composite
 def stage_parts(
     draw: st.DrawFn,
     is_first: bool,
@@ -241,9 +256,13 @@ def stage_parts(
     is_partial = draw(st.sampled_from([False, False, True])) if gathers is None else gathers
     is_longer = draw(st.sampled_from([False, False, True])) if narrowed.get("afters") is None else narrowed["afters"]
     longer = st.one_of(constants, constants if is_constant else laws())
+    hedges = narrowed.get("hedges")
+    may_hedge = count > 1 and not by_query and hedges is not False
+    is_hedged = may_hedge and (hedges or draw(st.sampled_from([False, False, True])))
+    waits = draw(gatherings(len(share))) if is_partial else {}
     return StageParts(
         **batching,
-        **(draw(gatherings(len(share))) if is_partial else {}),
+        **(waits | draw(hedgings(len(share), count)) if is_hedged else waits),
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,
@@ -297,7 +316,8 @@ def plans(
     is_cut
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
-        Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters.
+        Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
+        hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))

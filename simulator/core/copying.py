@@ -1,0 +1,105 @@
+"""Whom and how much, of a copy of a task that has no answer yet: as ``routing`` and ``work`` say it of the first.
+
+A copy has luck of its own; its items are those of the task. ``stages`` is the (stages,) STAGE array of a Plan.
+"""
+
+from simulator.core import draws, rules
+from simulator.core.jit import formula, kernel
+from simulator.core.laws import sampling
+from simulator.core.plan import F8, I8, NONE, ROLES, TIME, Rows
+from simulator.core.routing import choose, replicas_left, rule_choice, view_of
+from simulator.core.work import cost_ns, depends_on_items
+
+#: That no replica is left for a copy.
+NOWHERE = -1
+
+
+@formula
+def is_among(holding: I8, replica: int) -> bool:
+    """Whether a replica is one of these."""
+    found = False
+    for i in range(holding.shape[0]):
+        found = found or holding[i] == replica
+    return found
+
+
+@kernel
+def replica_of_copy(
+    stages: Rows,
+    run: Rows,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    query: int,
+    shard: int,
+    copy: int,
+    holding: I8,
+    seen: I8,
+) -> int:
+    """Index of the replica that a copy is sent to: by the rule of the stage, of those that hold none; NOWHERE: none.
+
+    Parameters
+    ----------
+    stages, run, outstanding, fault
+        As of ``routing.route``.
+    stage, query, shard, copy
+        Whose.
+    holding
+        (copies sent,) int64 indices of the replicas that the task was sent to.
+    seen
+        (replicas,) scratch: what is outstanding at those that are left, numbered anew.
+    """
+    left, count, view = replicas_left(stages, stage, shard), 0, view_of(stages, run, query, stage)
+    first = view + shard * stages[stage]["replicas"]
+    for replica in range(left):
+        if not is_among(holding, replica):
+            seen[count] = outstanding[first + replica]
+            count += 1
+    if count == 0:
+        return NOWHERE
+    place, address = stage * draws.PLACES + shard, stages[stage]["address"]
+    u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.ROUTE, query, place, copy)
+    chosen, turn = 0, query + shard
+    if address == 0:
+        chosen = choose(stages[stage]["policy"], count, seen, rules.NOTHING, turn, u, v)
+    else:
+        chosen = rule_choice(address, count, seen, rules.NOTHING, turn, u, v, fault, query, stage, shard)
+    for replica in range(left):
+        if not is_among(holding, replica):
+            if chosen == 0:
+                return replica
+            chosen -= 1
+    return NOWHERE  # pragma: no cover (what is chosen is left)
+
+
+@kernel
+def alone_of_copy(
+    stages: Rows,
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    knot_items: F8,
+    knot_ns: F8,
+    knot_slope: F8,
+    stage: int,
+    query: int,
+    shard: int,
+    copy: int,
+    items: float,
+    factor: float,
+    alone_ns: float,
+) -> float:
+    """Time alone of a copy, float64 ns: that of the first, ``alone_ns``, or where a law says it, drawn anew.
+
+    ``items``: the effective ones of the task; ``factor``: the work factor of its query.
+    """
+    row = stage * ROLES + TIME
+    if laws[row]["kind"] == NONE:
+        return alone_ns
+    place = stage * draws.PLACES + shard
+    u, _ = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.TASK, query, place, copy)
+    time_ns = sampling.quantile(laws, parts, points, row, u) * factor
+    if depends_on_items(stages, laws, knot_ns, knot_slope, stage):
+        return cost_ns(stages, knot_items, knot_ns, knot_slope, stage, items) + time_ns
+    return time_ns

@@ -1,0 +1,102 @@
+"""What a table of tasks shows of copies that a stage sends, held against the plan: who, when, at what cost.
+
+The decisions of a stage are taken again, from the answers that are in the table, one query's look after another.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.core.columns import Columns
+from simulator.core.hedging import COPY as A_COPY
+from simulator.core.hedging import FREE, affords, most_saved, saved, sends_copies
+from simulator.core.plan import I8, Plan
+from simulator.core.routing import replicas_left
+from simulator.core.rules import DISPATCH, HEDGE
+from simulator.core.violations import Rows, Violation, at
+
+#: Later than any instant.
+NEVER = np.iinfo(np.int64).max
+
+
+class Sending(NamedTuple):
+    """When a copy is sent, and how many of its query are before it."""
+
+    instant: int
+    place: int
+
+
+def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[int, int, int], Sending]:
+    """Of a stage, the copies that are to be sent besides the first: by query, shard and number."""
+    row, found = plan.stages[stage], {}
+    first_answer: dict[tuple[int, int], int] = {}
+    for query, shard, answer in zip(tasks.query.tolist(), tasks.shard.tolist(), tasks.answer_ns.tolist(), strict=True):
+        if answer >= 0:
+            first_answer[query, shard] = min(answer, first_answer.get((query, shard), NEVER))
+    enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
+    looks = [(int(enter_ns[query]), DISPATCH, int(query), 0) for query in np.flatnonzero(enter_ns >= 0)]
+    for entered, _, query, _ in list(looks):
+        instants = [(entered + number * int(row["hedge_ns"]), number) for number in range(1, int(row["hedges"]) + 1)]
+        looks += [(instant, HEDGE, query, number) for instant, number in instants if instant <= plan.end_ns]
+    budget, sent = int(most_saved(plan.stages, stage)), dict[tuple[int, int], int]()
+    for instant, kind, query, _ in sorted(looks):
+        if kind == DISPATCH:
+            budget = int(saved(plan.stages, stage, budget))
+            continue
+        if 0 <= close_ns[query] <= instant:
+            continue
+        place = 0
+        for shard in range(int(row["shards"])):
+            number = sent.get((query, shard), 1)
+            if first_answer.get((query, shard), NEVER) <= instant or number >= replicas_left(plan.stages, stage, shard):
+                continue
+            if not affords(plan.stages, stage, budget):
+                break
+            budget -= 0 if row["budget"] == FREE else A_COPY
+            found[query, shard, number] = Sending(instant, place)
+            sent[query, shard] = number + 1
+            place += 1
+    return found
+
+
+def with_sendings(plan: Plan, trace: Columns, tasks: Rows) -> Rows:
+    """The tasks, with the instant of each one's sending and how many of its query are before it; -1: not to be sent."""
+    sent_ns, place = np.full((2, len(tasks.query)), -1)
+    for stage in range(len(plan.stages)):
+        here = np.flatnonzero(tasks.stage == stage)
+        first = here[tasks.copy[here] == 0]
+        sent_ns[first], place[first] = trace.enter_ns[stage][tasks.query[first]], tasks.shard[first]
+        if sends_copies(plan.stages, stage):
+            found = sendings(plan, trace, tasks.some(here), stage)
+            for index in here[tasks.copy[here] > 0]:
+                name = int(tasks.query[index]), int(tasks.shard[index]), int(tasks.copy[index])
+                sent_ns[index], place[index] = found.get(name, Sending(-1, -1))
+    return tasks._replace(sent_ns=sent_ns, place_in_query=place)
+
+
+def order_of_sending(tasks: Rows) -> tuple[I8, ...]:
+    """Keys for ``lexsort``, least first to last, of tasks at one replica: those that are there at once come as sent."""
+    return tasks.query, tasks.copy == 0, tasks.sent_ns, tasks.enqueue_ns
+
+
+def copied(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
+    """Of the tasks of a stage: copies are sent to those without an answer, and go where there is none."""
+    if not sends_copies(plan.stages, stage):
+        yield from at("I54", tasks.copy > 0, tasks.place, copy=tasks.copy)
+        return
+    yield from at("I54", tasks.sent_ns < 0, tasks.place, copy=tasks.copy)
+    there = {
+        (int(query), int(shard), int(copy))
+        for query, shard, copy in zip(tasks.query, tasks.shard, tasks.copy, strict=True)
+    }
+    missing = np.array([name for name in sendings(plan, trace, tasks, stage) if name not in there], dtype=np.int64)
+    if len(missing):
+        query, shard, copy = missing.T
+        yield from at(
+            "I54", np.ones(len(missing), dtype=bool), {"query": query, "stage": stage, "shard": shard}, copy=copy
+        )
+    order = np.lexsort((tasks.copy, tasks.replica, tasks.query))
+    again = np.zeros(len(order), dtype=bool)
+    again[order[1:]] = (np.diff(tasks.replica[order]) == 0) & (np.diff(tasks.query[order]) == 0)
+    yield from at("I55", again, tasks.place, copy=tasks.copy, replica=tasks.replica)

@@ -1,0 +1,47 @@
+"""Copies of tasks that have no answer yet: how many are sent, when, and what they cost of a budget.
+
+A stage sends them ``hedge_ns`` after it was entered, and again after as long, until a shard has ``hedges`` of them.
+Whom a copy goes to says ``routing``. ``stages`` is the (stages,) STAGE array of a Plan.
+"""
+
+from simulator.core.jit import formula
+from simulator.core.plan import Plan, Rows
+
+#: What a copy takes from the budget of its stage, in millionths; a first task adds ``budget`` of them.
+COPY = 1_000_000
+#: Queries whose tasks fill a budget, which it is at the start.
+QUERIES = 100
+#: Copies that a task may have besides the first: a draw has names for so many (``draws``).
+MOST_HEDGES = 15
+#: What ``budget`` says where copies cost nothing.
+FREE = -1
+
+
+@formula
+def sends_copies(stages: Rows, stage: int) -> bool:
+    """Whether tasks without an answer are sent again."""
+    return stages[stage]["hedges"] > 0  # type: ignore[no-any-return]
+
+
+@formula
+def most_saved(stages: Rows, stage: int) -> int:
+    """What the budget of a stage holds at most."""
+    return QUERIES * stages[stage]["shards"] * stages[stage]["budget"]  # type: ignore[no-any-return]
+
+
+@formula
+def saved(stages: Rows, stage: int, before: int) -> int:
+    """The budget of a stage when the first tasks of another query are sent."""
+    more = stages[stage]["shards"] * stages[stage]["budget"]
+    return min(most_saved(stages, stage), before + more)  # type: ignore[no-any-return]
+
+
+@formula
+def affords(stages: Rows, stage: int, budget: int) -> bool:
+    """Whether what is left of a budget pays for a copy."""
+    return stages[stage]["budget"] == FREE or budget >= COPY
+
+
+def may_send_copies(plan: Plan) -> bool:
+    """Whether some stage of a plan may send copies."""
+    return bool((plan.stages["hedges"] > 0).any())

@@ -1,0 +1,171 @@
+"""A query looks who has not answered: each of these shards gets a copy of its task.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from simulator.core import draws, rules
+from simulator.core.calling import IS
+from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
+from simulator.core.gathering import cancels
+from simulator.core.hedging import COPY, FREE, affords
+from simulator.core.jit import kernel, passage
+from simulator.core.plan import I8, NEVER_NS, ROLES, TASK, Rows
+from simulator.core.routing import is_load_aware, view_of, weighs_work
+from simulator.core.service import after_of, draw_one, has_own_factor, response_of, same_factor, stays_taken
+from simulator.core.work import POOLED, REPLICA
+from simulator.engines.compiled import records
+from simulator.engines.compiled.copies import new_copy
+from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.recorder import count_spared
+from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, Kept
+
+
+@passage
+def hedge_later(given: Given, clock: Rows, events: Rows, stage: int, query: int, now: int) -> bool:
+    """A query will look who has not answered; whether int64 can tell when."""
+    end_ns, at_ns = given.run[0]["end_ns"], now + given.stages[stage]["hedge_ns"]
+    if at_ns >= NEVER_NS:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    if at_ns <= end_ns:
+        key = (query << given.run[0]["stage_bits"]) | stage
+        happen(clock, events, at_ns, rules.HEDGE, key, query, records.NO_COPY)
+    return True
+
+
+@passage
+def find_holding(given: Given, copies: Rows, bonds: Rows, first: int, holding: I8) -> int:
+    """Fill ``holding`` with the replicas that a task was sent to, ``first`` its first copy; returns how many."""
+    stage, shard = copies[first]["stage"], copies[first]["shard"]
+    base = given.stages[stage]["first_replica"] + shard * given.stages[stage]["replicas"]
+    row, count = first, 0
+    while True:
+        holding[count] = copies[row]["replica"] - base
+        count += 1
+        row = bonds[row]["other"]
+        if row == first:
+            return count
+
+
+@passage
+def join_others(awaited: Awaited, query: int, first: int, row: int, number: int) -> None:
+    """A copy is waited for, with the others of its task, and behind all that its query waits for."""
+    waits, bonds = awaited.waits, awaited.bonds
+    bonds[row]["copy"], bonds[row]["is_awaited"], bonds[row]["is_called"] = number, 1, 0
+    bonds[row]["other"] = bonds[first]["other"]
+    bonds[first]["other"] = row
+    last = waits[query]["last"]
+    bonds[row]["sooner"], bonds[row]["later"] = last, -1
+    bonds[last]["later"] = row
+    waits[query]["last"] = row
+
+
+@passage
+def send_copy(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    awaited: Awaited,
+    outstanding: I8,
+    first: int,
+    number: int,
+    index: int,
+    enqueue_ns: int,
+) -> bool:
+    """Send a copy of a task to a replica of its shard; returns whether int64 can tell when it is there."""
+    stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
+    query, stage, shard = copies[first]["query"], copies[first]["stage"], copies[first]["shard"]
+    end_ns, items = run[0]["end_ns"], copies[first]["items"]
+    local = shard * stages[stage]["replicas"] + index
+    replica = stages[stage]["first_replica"] + local
+    row = new_copy(clock, copies, kept, query, stage, shard, number, replica)
+    join_others(awaited, query, first, row, number)
+    alone_ns = alone_of_copy(
+        stages,
+        run,
+        laws,
+        parts,
+        points,
+        given.knot_items,
+        given.knot_ns,
+        given.knot_slope,
+        stage,
+        query,
+        shard,
+        number,
+        items,
+        given.work[min(query, given.work.shape[0] - 1)],
+        copies[first]["alone_ns"],
+    )
+    factor = same_factor(laws, stage)
+    if has_own_factor(laws, stage):
+        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard, number)
+    copies[row]["alone_ns"], copies[row]["items"], copies[row]["factor"] = alone_ns, items, factor
+    copies[row]["response_ns"] = response_of(run, laws, parts, points, stage, query, shard, number)
+    if awaited.after_ns.shape[0] > 0:
+        is_longer = stays_taken(laws, stage)
+        awaited.after_ns[row] = after_of(run, laws, parts, points, stage, query, shard, number) if is_longer else 0
+    policy, load = stages[stage]["policy"], 0
+    if is_load_aware(policy):
+        load = rules.round_ns(alone_ns) if weighs_work(policy) else 1
+    copies[row]["counter"] = view_of(stages, run, query, stage) + local
+    copies[row]["load"] = load
+    outstanding[copies[row]["counter"]] += load
+    if cancels(stages, stage):
+        copies[row]["enqueue_ns"] = enqueue_ns
+    if query >= run[0]["first_measured"]:
+        count_spared(kept, HEDGED, NO_TIME, replica, rules.NOTHING)
+    if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
+        return False
+    if enqueue_ns <= end_ns:
+        key = (replica << run[0]["send_bits"]) | clock[0]["sent"]
+        happen(clock, events, enqueue_ns, rules.ENQUEUE, key, row, copies[row]["generation"])
+    clock[0]["sent"] += 1
+    return True
+
+
+@kernel
+def on_hedge(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    awaited: Awaited,
+    outstanding: I8,
+    fault: I8,
+    wholes: I8,
+    key: int,
+    now: int,
+) -> bool:
+    """Every shard without an answer gets a copy, in order, as long as the budget lasts; and later another.
+
+    Returns whether int64 can tell when.
+    """
+    stages, run, waits, bonds = given.stages, given.run, awaited.waits, awaited.bonds
+    query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
+    if waits[query]["stage"] != stage:
+        return True
+    enqueue_ns, row, last = now + stages[stage]["request_ns"], waits[query]["first"], waits[query]["last"]
+    holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
+    while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
+        if bonds[row]["copy"] == 0:  # the first of its task: these come in the order of shards
+            shard, number = copies[row]["shard"], find_holding(given, copies, bonds, row, holding)
+            index = replica_of_copy(
+                stages, run, outstanding, fault, stage, query, shard, number, holding[:number], seen
+            )
+            if fault[IS] != 0:
+                return True
+            if index != NOWHERE:
+                if stages[stage]["budget"] != FREE:
+                    awaited.budgets[stage] -= COPY
+                if not send_copy(
+                    given, kept, clock, events, copies, awaited, outstanding, row, number, index, enqueue_ns
+                ):
+                    return False
+                enqueue_ns += stages[stage]["send_ns"]
+        row = -1 if row == last else bonds[row]["later"]
+    waits[query]["rounds"] += 1
+    return waits[query]["rounds"] >= stages[stage]["hedges"] or hedge_later(given, clock, events, stage, query, now)

@@ -1,0 +1,89 @@
+"""Copies of tasks that have no answer yet, sent by a stage: the rules stand in ``hedging`` and ``copying``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.core import hedging
+from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
+from simulator.core.routing import view_of, weighs_work
+from simulator.core.rules import HEDGE, round_ns
+from simulator.engines.reference.clock import At
+from simulator.engines.reference.gather import Copy, KeenGather
+
+if TYPE_CHECKING:
+    from simulator.engines.reference.model import Model, Stage
+
+
+class Hedger:
+    """Of one stage: its budget, and who is sent again."""
+
+    def __init__(self, stage: Stage, model: Model) -> None:
+        row = model.plan.stages[stage.index]
+        self.stage = stage
+        self.model = model
+        self.budget = int(hedging.most_saved(model.plan.stages, stage.index))
+        self.rounds, self.after_ns = int(row["hedges"]), int(row["hedge_ns"])
+        self.is_free = bool(row["budget"] == hedging.FREE)
+        self.weighs_work = bool(weighs_work(row["policy"]))
+        self.seen = np.zeros(stage.replicas_per_shard, dtype=np.int64)
+
+    def entered(self, gather: KeenGather) -> None:
+        """The first tasks of a query are sent."""
+        self.budget = int(hedging.saved(self.model.plan.stages, self.stage.index, self.budget))
+        self.wait(gather)
+
+    def wait(self, gather: KeenGather) -> None:
+        """Look again in a while who has answered."""
+        clock, key = self.model.clock, (gather.query << self.model.plan.stage_bits) | self.stage.index
+        At(clock, clock.now + self.after_ns, HEDGE, key, self.hedge, gather)
+
+    def hedge(self, at: At) -> None:
+        """Every shard without an answer gets a copy, in order, as long as the budget lasts; and later another."""
+        gather: KeenGather = at._value
+        if not gather.is_open:
+            return
+        sent = 0
+        for shard, copies in gather.awaited.items():
+            if not hedging.affords(self.model.plan.stages, self.stage.index, self.budget):
+                break
+            chosen = self.chosen(gather.query, shard, copies)
+            if chosen != NOWHERE:
+                self.send(gather, copies, chosen, sent)
+                sent += 1
+        gather.rounds += 1
+        if gather.rounds < self.rounds:
+            self.wait(gather)
+
+    def chosen(self, query: int, shard: int, copies: list[Copy]) -> int:
+        """Index of the replica, among those of its shard, that gets a copy; NOWHERE: all have one."""
+        model, stage = self.model, self.stage
+        first = int(model.plan.stages[stage.index]["first_replica"]) + shard * stage.replicas_per_shard
+        holding = np.array([copy.replica.index - first for copy in copies], dtype=np.int64)
+        whose = stage.index, query, shard, len(copies)
+        run = model.calls.stages, model.run_row, model.outstanding, model.calls.fault
+        index = int(replica_of_copy(*run, *whose, holding, self.seen))
+        model.calls.check()
+        return index
+
+    def send(self, gather: KeenGather, copies: list[Copy], chosen: int, place: int) -> None:
+        """Send a copy of a task to a replica of its shard, behind so many others."""
+        model, stage, plan, first = self.model, self.stage, self.model.plan, copies[0]
+        query, shard, number = gather.query, first.shard, len(copies)
+        laws, costs = (plan.laws, plan.law_parts, plan.law_points), (plan.knot_items, plan.knot_ns, plan.knot_slope)
+        whose = stage.index, query, shard, number
+        factor = float(plan.work[min(query, len(plan.work) - 1)])
+        alone_ns = alone_of_copy(
+            *(plan.stages, model.run_row, *laws, *costs), *whose, first.items, factor, first.alone_ns
+        )
+        local = shard * stage.replicas_per_shard + chosen
+        copy = Copy(gather, shard, stage.replicas[local], float(alone_ns), first.items, number)
+        copy.counter = int(view_of(plan.stages, model.run_row, query, stage.index)) + local
+        copy.load = int(round_ns(alone_ns)) if self.weighs_work else 1
+        copies.append(copy)
+        if not self.is_free:
+            self.budget -= hedging.COPY
+        model.record.hedge(query, copy.replica.index)
+        stage.send(copy, place)

@@ -1,0 +1,74 @@
+"""When a task that has no answer is sent again, as it is written."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from simulator.base import units
+from simulator.base.formats import shortest
+from simulator.core.assemble import MOST_WAIT_NS
+from simulator.core.hedging import COPY, MOST_HEDGES, QUERIES
+from simulator.scenario import fields
+
+MOST_WAIT_S = MOST_WAIT_NS * 1e-9
+_PERCENTILE = re.compile(r"p([0-9.]+)")
+
+
+def _after(value: Any) -> float | str:
+    """Seconds, or a percentile of what tasks take, as it is written."""
+    percentile = _PERCENTILE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if percentile is None:
+        return float(fields.positive(units.parse_duration, "a duration here")(value))
+    percent = units.parse_exact(percentile[1])
+    if not 1 <= percent < 100:
+        raise ValueError(f"a percentile is in percent, at least 1 and below 100, got {fields.shown(value)}")
+    return percentile.string
+
+
+_TEXT = {"type": "string", "description": "a duration (20ms), or a percentile of what tasks take (p95)"}
+After = Annotated[
+    float | str,
+    BeforeValidator(_after),
+    PlainSerializer(lambda after: after if isinstance(after, str) else fields.exact_duration(after)),
+    WithJsonSchema(_TEXT),
+]
+
+
+class Hedge(fields.Part):
+    """Copies of tasks that have no answer yet."""
+
+    after: After
+    copies: fields.whole_type(1, MOST_HEDGES) = 1  # type: ignore[valid-type]
+    budget: fields.PositiveRatio | None = None
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """A copy is sent some time."""
+        if isinstance(self.after, float) and self.after > MOST_WAIT_S:
+            yield ("after",), "a copy is sent within a year"
+
+    @property
+    def percentile(self) -> float | None:
+        """Of what tasks take, as a share, after which a copy is sent; None: after a time."""
+        return float(self.after[1:]) / 100 if isinstance(self.after, str) else None
+
+    @property
+    def millionths(self) -> int | None:
+        """Of a copy, that a task pays for; None: copies are free."""
+        return None if self.budget is None else round(self.budget * COPY)
+
+    def of_stage(self, shards: int, replicas: int, by_query: bool) -> Iterable[fields.Contradiction]:
+        """What contradicts the rest of a stage."""
+        if replicas < 2:
+            yield (), "a copy goes to another replica: have at least 2 replicas"
+        elif self.copies >= replicas:
+            yield ("copies",), f"each goes to a replica that has none: at most {replicas - 1}, got {self.copies}"
+        if by_query:
+            yield (), "one replica index serves a whole query, a copy goes to another: let routing be by task"
+        if self.millionths is not None and self.millionths * shards * QUERIES < COPY:
+            least = -(-COPY // (shards * QUERIES)) / COPY
+            yield (
+                ("budget",),
+                f"it holds what {QUERIES} queries pay, less than one copy: at least {shortest(100 * least)}%",
+            )
