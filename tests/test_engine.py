@@ -219,8 +219,9 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     bigger = np.array(laws)
     bigger["a"][times] *= factor
     slower = np.array(stages)
-    for column in ("request_ns", "send_ns", "merge_ns", "merge_per_response_ns", "max_wait_ns"):
+    for column in ("request_ns", "send_ns", "merge_ns", "merge_per_response_ns", "max_wait_ns", "cancel_ns"):
         slower[column] *= factor
+    slower["hedge_ns"][slower["hedges"] > 0] *= factor
     two = replaced(
         one,
         laws=bigger,

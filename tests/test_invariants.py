@@ -14,7 +14,7 @@ from conftest import ROOT
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.laws import Law
-from simulator.core.plan import CANCEL_RUNNING, LIFO
+from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -68,6 +68,23 @@ def longer_plan():
     return assemble([part], np.array([0, 1, 20]), first_measured=1)
 
 
+def hedging_plan():
+    """Three replicas that take 9 ns a task; who has no answer 4 ns later is sent a copy, if the budget lasts."""
+    part = StageParts(
+        candidates=Law.constant(1.0),
+        replicas=3,
+        knots=[(0.0, 9.0, 0.0)],
+        task=Law.exponential(1.0),
+        policy=LEAST_OUTSTANDING,
+        request_ns=1,
+        hedges=1,
+        hedge_ns=4,
+        budget=200_000,
+        cancels=CANCEL_RUNNING,
+    )
+    return assemble([part], EIGHT, seed=2, first_measured=1)
+
+
 PLAN = plan_of()
 RIGHT = reference.simulate(PLAN, tasks=True)
 BATCHING = batching_plan()
@@ -80,6 +97,8 @@ RANKED = assemble(
 )
 GATHERING = gathering_plan()
 GATHERED = reference.simulate(GATHERING, tasks=True)
+HEDGING = hedging_plan()
+HEDGED = reference.simulate(HEDGING, tasks=True)
 LONGER = longer_plan()
 TAKEN = reference.simulate(LONGER, tasks=True)
 OF_OTHERS = {
@@ -87,6 +106,7 @@ OF_OTHERS = {
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
     **dict.fromkeys(("I49", "I50", "I51"), (GATHERING, GATHERED)),
     **dict.fromkeys(("I52", "I53"), (LONGER, TAKEN)),
+    **dict.fromkeys(("I54", "I55", "I56"), (HEDGING, HEDGED)),
 }
 
 
@@ -203,6 +223,9 @@ TAMPERED = {
     "I51": (column_of_tasks("withdrawn_ns", 2, more(1)), {"query": 0, "stage": 0, "shard": 2}),
     "I52": (column_of_tasks("release_ns", 0, more(1)), {"query": 0, "release_ns": 6, "expected_ns": 5}),
     "I53": (column("after_ns", 0, more(1)), {"replica": 0, "counter": "after_ns", "counted": 7, "of_its_tasks": 6}),
+    "I54": (column_of_tasks("copy", 1, 2), {"query": 0, "stage": 0, "shard": 0, "copy": 2}),
+    "I55": (column_of_tasks("replica", 1, 0), {"query": 0, "copy": 1, "replica": 0}),
+    "I56": (column("hedged", 1, more(1)), {"replica": 1, "hedged": 3, "of_its_tasks": 2}),
 }
 
 

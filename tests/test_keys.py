@@ -75,10 +75,10 @@ def test_a_word_that_others_have_finds_the_key(word, shardsim):
 
 
 def test_help_says_what_is_not_modelled(shardsim):
-    code, _, err = shardsim("help", "hedge")
+    code, _, err = shardsim("help", "cache")
     assert (
         code,
-        "hedging is not modelled in this version" in err,
+        "caching is not modelled in this version" in err,
     ) == (2, True)
 
 

@@ -44,6 +44,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.DISCIPLINE: {"discipline": LIFO},
     F.AFTER_ANSWER: {"after": Law.constant(3.0)},
     F.DRAWN_AFTER: {"after": Law.exponential(3.0)},
+    F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor")

@@ -196,9 +196,7 @@ class Walk:
         if self.close[stage, query] >= 0:
             return
         for shard in range(int(row["shards"])):
-            copies = [
-                copy for copy in range(number) if self.table.replica[self.place((query, stage, shard, copy))] >= 0
-            ]
+            copies = self.copies(query, stage, shard)
             if shard in self.answered[stage, query] or (row["budget"] > 0 and self.budget[stage] < 1_000_000):
                 continue
             task = query, stage, shard, len(copies)

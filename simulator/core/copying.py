@@ -49,7 +49,8 @@ def replica_of_copy(
     seen
         (replicas,) scratch: what is outstanding at those that are left, numbered anew.
     """
-    left, count, view = replicas_left(stages, stage, shard), 0, view_of(stages, run, query, stage)
+    left, view = replicas_left(stages, stage, shard), view_of(stages, run, query, stage)
+    count, chosen, turn = rules.NOTHING, rules.NOTHING, query + shard
     first = view + shard * stages[stage]["replicas"]
     for replica in range(left):
         if not is_among(holding, replica):
@@ -59,7 +60,6 @@ def replica_of_copy(
         return NOWHERE
     place, address = stage * draws.PLACES + shard, stages[stage]["address"]
     u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.ROUTE, query, place, copy)
-    chosen, turn = 0, query + shard
     if address == 0:
         chosen = choose(stages[stage]["policy"], count, seen, rules.NOTHING, turn, u, v)
     else:

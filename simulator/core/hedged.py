@@ -85,6 +85,10 @@ def copied(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viol
     if not sends_copies(plan.stages, stage):
         yield from at("I54", tasks.copy > 0, tasks.place, copy=tasks.copy)
         return
+    order = np.lexsort((tasks.copy, tasks.replica, tasks.query))
+    again = np.zeros(len(order), dtype=bool)
+    again[order[1:]] = (np.diff(tasks.replica[order]) == 0) & (np.diff(tasks.query[order]) == 0)
+    yield from at("I55", again, tasks.place, copy=tasks.copy, replica=tasks.replica)
     yield from at("I54", tasks.sent_ns < 0, tasks.place, copy=tasks.copy)
     there = {
         (int(query), int(shard), int(copy))
@@ -96,7 +100,3 @@ def copied(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viol
         yield from at(
             "I54", np.ones(len(missing), dtype=bool), {"query": query, "stage": stage, "shard": shard}, copy=copy
         )
-    order = np.lexsort((tasks.copy, tasks.replica, tasks.query))
-    again = np.zeros(len(order), dtype=bool)
-    again[order[1:]] = (np.diff(tasks.replica[order]) == 0) & (np.diff(tasks.query[order]) == 0)
-    yield from at("I55", again, tasks.place, copy=tasks.copy, replica=tasks.replica)

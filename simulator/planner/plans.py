@@ -57,6 +57,9 @@ class Plans:
         ScenarioError
             As ``load`` does, and if a count exceeds what a plan can hold.
         """
+        if any(stage.hedge is not None and stage.hedge.percentile is not None for stage in self.scenario.stages):
+            message = "a percentile is known after a pilot: simulate, which makes one, or give a time"
+            raise loads.refusal(self.scenario, "stages.hedge.after", message)
         if arrivals is None:
             arrivals = self.load(replication)
         seed, work = self.scenario.run.seed, arrivals.work

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import disciplines, draws, plan, routing
-from simulator.core.assemble import ONE, StageParts, lay_out
+from simulator.core.assemble import MOST_WAIT_NS, ONE, StageParts, lay_out
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.laws import Law
@@ -107,9 +107,9 @@ def _gathering(stage: Stage) -> dict[str, Any]:
 
 
 def _hedging(hedge: Hedge) -> dict[str, Any]:
-    assert isinstance(hedge.after, float), "a pilot says when a percentile is"
-    budget = hedge.millionths
-    return {"hedges": hedge.copies, "hedge_ns": max(1, ns(hedge.after)), "budget": FREE if budget is None else budget}
+    budget, is_known = hedge.millionths, isinstance(hedge.after, float)
+    after_ns = max(1, ns(float(hedge.after))) if is_known else MOST_WAIT_NS  # on paper it makes no difference
+    return {"hedges": hedge.copies, "hedge_ns": after_ns, "budget": FREE if budget is None else budget}
 
 
 def _batching(batching: Batching | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from simulator.planning.probe import Prober, prepared
 from simulator.planning.refinement import Level, Refinement, half_width
 from simulator.planning.search import Probes, binding, fails_below
 from simulator.running.execution import Execution, Here
+from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
@@ -78,6 +79,7 @@ def capacity(
     if slos:
         scenario = scenario.with_slos(slos)
     _check(scenario)
+    scenario = settled(scenario)
     plans = Plans.of(scenario)
     refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)), Budget(time_s, queries))
     return replace(_Search(refinement).capacity(), wall_s=time.monotonic() - began)

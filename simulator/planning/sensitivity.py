@@ -23,6 +23,7 @@ from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
+from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
@@ -102,6 +103,7 @@ def sensitivity(
     if scenario.run.replications < FEWEST_UNITS:
         message = f"needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
+    scenario = settled(scenario)
     work, began = Execution(**execution), time.monotonic()
     measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 2, work, tail_only)
     own = _measured(measurement, scenario)

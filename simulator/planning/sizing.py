@@ -22,6 +22,7 @@ from simulator.planning.spare import Why, conditions_of, order
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.running.memory import refuse_in_full
+from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
@@ -96,6 +97,7 @@ def size(
     _check(scenario)
     if load is not None:
         scenario = _at(scenario, load)
+    scenario = settled(scenario)
     grid = search if isinstance(search, Grid) else grid_of(search, "search")
     work = prepared(Plans.of(scenario), Execution(**execution))
     refuse_in_full(Plans.of(scenario), work, len({slo.stage for slo in scenario.slos if slo.stage is not None}))

@@ -24,6 +24,7 @@ from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.figure_rows import rows_of
 from simulator.running.forecast import Forecast, enough_queries, highest_percentile, seconds_of
 from simulator.running.paper import on_paper
+from simulator.running.pilot import settled
 from simulator.running.provenance import computed, origin
 from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.scenario import Scenario
@@ -168,6 +169,7 @@ class Run:
     """
 
     def __init__(self, scenario: Scenario, execution: Execution, compare_engines: bool = False) -> None:
+        scenario = settled(scenario)
         self.plans = Plans.of(scenario)
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
         name = engines.chosen(execution.engine, self.outline)

@@ -1,13 +1,15 @@
 """When a task that has no answer is sent again, as it is written."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, PrivateAttr, WithJsonSchema
 
 from simulator.base import units
-from simulator.base.formats import shortest
+from simulator.base.formats import format_duration, shortest
 from simulator.core.assemble import MOST_WAIT_NS
 from simulator.core.hedging import COPY, MOST_HEDGES, QUERIES
 from simulator.scenario import fields
@@ -43,6 +45,8 @@ class Hedge(fields.Part):
     copies: fields.whole_type(1, MOST_HEDGES) = 1  # type: ignore[valid-type]
     budget: fields.PositiveRatio | None = None
 
+    _said: str = PrivateAttr("")  #: the percentile that a pilot has turned into a time
+
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """A copy is sent some time."""
         if isinstance(self.after, float) and self.after > MOST_WAIT_S:
@@ -52,6 +56,20 @@ class Hedge(fields.Part):
     def percentile(self) -> float | None:
         """Of what tasks take, as a share, after which a copy is sent; None: after a time."""
         return float(self.after[1:]) / 100 if isinstance(self.after, str) else None
+
+    def seen(self, seconds: float) -> Hedge:
+        """The same with a time in place of its percentile, which was seen to be so long."""
+        hedge = self.model_copy(update={"after": seconds})
+        hedge._said = str(self.after)
+        return hedge
+
+    def notes(self) -> list[str]:
+        """What a pilot has said."""
+        if not self._said or isinstance(self.after, str):
+            return []
+        return [
+            f"hedge.after: {self._said} of what tasks take is {format_duration(self.after)}, in a pilot without copies"
+        ]
 
     @property
     def millionths(self) -> int | None:

@@ -233,6 +233,18 @@ class Scenario(fields.Part):
         tree = Node({**self.tree.value, "load": stated}, self.tree.mark)
         return self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})}).read_from(tree)
 
+    def with_hedges(self, after_s: Mapping[int, float]) -> Scenario:
+        """The scenario with times in place of percentiles after which copies are sent: by index of the stage."""
+        stages, stated = list(self.stages), list(self.tree.value["stages"].value)
+        for index, seconds in after_s.items():
+            hedge, mark = stages[index].hedge, stated[index].mark
+            assert hedge is not None, "the stage sends copies"
+            stages[index] = stages[index].model_copy(update={"hedge": hedge.seen(seconds)})
+            said = stages[index].model_dump(mode="json", by_alias=True, exclude_none=True)["hedge"]
+            stated[index] = Node({**stated[index].value, "hedge": node_of(said, mark)}, mark)
+        tree = Node({**self.tree.value, "stages": Node(stated, self.tree.value["stages"].mark)}, self.tree.mark)
+        return self.model_copy(update={"stages": tuple(stages)}).read_from(tree)
+
     def with_lost(self, machines: Mapping[int, int]) -> Scenario:
         """The scenario with a machine lost in some stages: ``machines`` by index of the stage."""
         stages, stated = list(self.stages), list(self.tree.value["stages"].value)

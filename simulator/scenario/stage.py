@@ -246,7 +246,8 @@ class Stage(fields.Part):
     def notes(self, hardware: dict[str, Any]) -> list[str]:
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
-        return [*self.model.notes(on), *self._shared_bandwidth(on)]
+        hedged = [] if self.hedge is None else self.hedge.notes()
+        return [*self.model.notes(on), *self._shared_bandwidth(on), *hedged]
 
     def _shared_bandwidth(self, hardware: Hardware | None) -> list[str]:
         """A machine whose workers together read faster than one: its whole bandwidth may have been given to each."""

@@ -60,6 +60,7 @@ class Sample:
     wait: Series  #: of the critical tasks of the first stage, ns
     task_wait_s: Interval  #: mean over its tasks
     batch: Interval  #: mean over its batches of their tasks
+    copies: Interval  #: sent, a task
 
     @property
     def queries(self) -> int:
@@ -76,6 +77,8 @@ class Sample:
             return mean_ends(self.task_wait_s, REPLICATIONS, alarm)
         if statistic == "mean_batch_size":
             return mean_ends(self.batch, REPLICATIONS, alarm)
+        if statistic == "copies":
+            return mean_ends(self.copies, REPLICATIONS, alarm)
         series = self.wait if statistic.endswith("_wait") else self.latency
         ends = quantile_ends(series, quantile_of(statistic), alarm)
         return None if ends is None else Ends(ends.value * 1e-9, ends.low * 1e-9, ends.high * 1e-9)
@@ -118,7 +121,7 @@ def sample(system: System, queries: int, seed: int) -> Sample:
         if math.isfinite(paper.relaxation):  # who is not waited for leaves even a queue that is asked for too much
             warmup = max(warmup, math.ceil(RELAXATIONS * paper.relaxation))
     scenario = scenario_from_dict({**system.scenario, "run": {**run, "warmup": warmup}})
-    latencies, waits, waited_s, tasks, together = [], [], [], [], []
+    latencies, waits, waited_s, tasks, together, hedged = [], [], [], [], [], []
     for replication in range(REPLICATIONS):
         plan = make_plan(scenario, replication)
         trace = compiled.simulate(plan)
@@ -131,12 +134,14 @@ def sample(system: System, queries: int, seed: int) -> Sample:
         waited_s.append(trace.waiting_ns[here].sum(dtype=np.float64) * 1e-9)
         tasks.append(trace.tasks[here].sum())
         together.append(trace.batches[stage.batch_slice])
+        hedged.append(trace.hedged[here].sum())
     layout = Layout.of([queries] * REPLICATIONS)
     latency = Series(np.concatenate(latencies), layout)
     wait = Series(np.concatenate(waits), layout) if waits else latency
     sizes = np.array(together)  # (replications, sizes); no sizes where tasks are served one by one
     batch = ratio_interval(sizes @ np.arange(1, sizes.shape[1] + 1), sizes.sum(axis=1))
-    return Sample(warmup, latency, wait, ratio_interval(waited_s, tasks), batch)
+    copies = ratio_interval(hedged, [queries * stage.shards] * REPLICATIONS)
+    return Sample(warmup, latency, wait, ratio_interval(waited_s, tasks), batch, copies)
 
 
 def width_asked(system: System, statistic: str, depth: Depth) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
-EMPTY = ("fanout0", "fanout0_het", "kofn0", "funnel0", "tailatscale", "seed")
+EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "seed")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -148,6 +148,8 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("one", hyper, workers=int(given["c"])))
     if family == "nk":
         return scenario(rate, first_of(given))
+    if family in ("redd", "fullrep"):
+        return copied(family, given, rate)
     if family == "sjf":
         return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
     if family != "skew":
@@ -159,6 +161,16 @@ def first_of(given: dict[str, str]) -> dict[str, Any]:
     """A stage of which some answers are enough; the other tasks are stopped, wherever they are, after 1 ns."""
     more = {"gather": {"wait_for": int(given["k"])}, "cancel": {"what": "running", "delay": "0s"}}
     return stage("one", exponential(1.0), shards=int(given["n"]), **more)
+
+
+def copied(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:
+    """Every task goes to several replicas within some ns, and the first to be served ends the others after 1 ns."""
+    replicas = int(given["k" if family == "redd" else "n"])
+    copies = int(given.get("d", replicas)) - 1
+    law = exponential(1.0) if family == "redd" else {"kind": "lognormal", "mean": "1s", "cv": 1.3108324944320862}
+    more = {"hedge": {"after": "1ns", "copies": copies}, "cancel": {"what": "running", "delay": "0s"}}
+    rate = float(given["lam_per_server"]) * replicas if family == "redd" else rate
+    return scenario(rate, stage("one", law, replicas=replicas, **more))
 
 
 def batched(family: str, given: dict[str, str]) -> dict[str, Any]:
@@ -237,6 +249,9 @@ def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
     elif family == "kofn0":
         gather = {"wait_for": int(given["k"])}
         stages = [stage("one", fan_out_law(given), shards=int(given["n"]), gather=gather)]
+    elif family == "hedge0":
+        hedge = {"replicas": 2, "hedge": f"{float(given['delay'])!r}ms"}
+        stages = [stage("one", fan_out_law(given), shards=int(given["N"]), **hedge)]
     elif family == "fanout0":
         stages = [stage("one", fan_out_law(given), shards=int(given["N"]))]
     elif family == "fanout0_het":

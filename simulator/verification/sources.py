@@ -34,6 +34,9 @@ VERIFIED: dict[str, Known] = {
     "batchfill": Known("batches that wait until they are full", "Erlang"),
     "sjf": Known("M/M/1, the shortest first", "Phipps (1956); Kleinrock (1976), section 3.7"),
     "kofn0": Known("the first k of n answers of an empty fleet", "Renyi (1953); David and Nagaraja (2003)"),
+    "hedge0": Known("a copy of a late task, in an empty fleet", "order statistics; Dean and Barroso (2013)"),
+    "redd": Known("copies at some replicas, cancelled when one is served", "Gardner et al. (2017)"),
+    "fullrep": Known("copies at every replica, cancelled when one is served", "Gardner et al. (2015)"),
     "nk": Known(
         "the first k of n answers, the rest cancelled", "Joshi, Liu and Soljanin (2014); truncated Markov chain"
     ),
@@ -65,8 +68,9 @@ VERIFIED: dict[str, Known] = {
 }
 
 _QUORUM = "no statistic of the table: shares of shards in time; a test holds them"
-_CANCEL = "copies of a task and their cancellation"
+_CANCEL = "copies of a task that are cancelled when one starts"
 _BOUNDED = "bounded queues"
+_MEASURED = "no feature: measurements of a service, which no model gives back"
 _FAILURES = "failures and repairs"
 _NO_EXACT = "no feature: bounds and approximations, nothing exact to hold a run against"
 
@@ -91,12 +95,9 @@ NOT_YET: dict[str, str] = {
     "setup": "cold starts",
     "deadline0": _QUORUM,
     "coverage": _QUORUM,
-    "hedge0": _CANCEL,
-    "tailatscale_hedge": _CANCEL,
+    "tailatscale_hedge": _MEASURED,
     "cos": _CANCEL,
-    "redd": _CANCEL,
-    "fullrep": _CANCEL,
-    "tailatscale_tab1": "no feature: measurements of a service, which no model gives back",
+    "tailatscale_tab1": _MEASURED,
     "splitmerge": "a stage that takes one query at a time",
     "skew_random": "queries of one shard, by key",
     "lld": "least work of some sampled replicas",

@@ -23,7 +23,8 @@ class System:
     """One system: its name, its scenario, and the exact values of its statistics.
 
     Statistics: ``mean``, ``p50``, ... of latency in seconds; ``wait``, ``p95_wait``, ... of tasks of the first stage;
-    ``later_X``: the share of queries later than X seconds; ``mean_batch_size``: tasks served together.
+    ``later_X``: the share of queries later than X seconds; ``mean_batch_size``: tasks served together; ``copies``: sent
+    a task.
     """
 
     name: str  #: family and parameters
@@ -71,7 +72,7 @@ def _statistic(row: dict[str, str]) -> str | None:
     name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_batch_last_task")
     name = name.removesuffix("_SJF").removesuffix("_sojourn")
     name = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean"}.get(name, name)
-    return name if re.fullmatch(r"mean|wait|mean_batch_size|p[\d.]+(_wait)?", name) else None
+    return name if re.fullmatch(r"mean|wait|mean_batch_size|copies|p[\d.]+(_wait)?", name) else None
 
 
 def _ways(row: dict[str, str]) -> Iterator[str]:
@@ -98,7 +99,7 @@ def _system(family: str, parameters: str, exact: dict[str, float]) -> System:
 
 
 def _is_share(statistic: str) -> bool:
-    return statistic.startswith("later_")
+    return statistic.startswith("later_") or statistic == "copies"
 
 
 def _paper_systems() -> Iterator[System]:

@@ -25,7 +25,7 @@ from simulator.testing import plans
 from simulator.verification.engines import difference
 
 #: Stages that serve task after task in the order of arrival.
-PLAIN = {"batches": 1, "disciplines": ["fifo"]}
+PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}
 #: Tasks of a block: so few that a small plan takes several.
 BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
 
@@ -35,7 +35,8 @@ def engines_agree() -> None:
 
     @drawn(200)
     @given(
-        plans(gathers=False, afters=False) | plans(stages=2, shards=1, replicas=1, afters=False),
+        plans(gathers=False, afters=False, hedges=False)
+        | plans(stages=2, shards=1, replicas=1, afters=False, hedges=False),
         st.sampled_from(BLOCKS),
     )
     def agree(plan, block):
@@ -51,7 +52,7 @@ def batches_agree() -> None:
     """test_engines_agree.py: the same, where tasks are served together."""
 
     @drawn(200)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False))
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False))
     def agree(plan):
         with law("E1"):
             column = difference(plan)
@@ -64,7 +65,7 @@ def batches_hold(examples: int = 200) -> None:
     """test_engine.py: every invariant of a trace holds, where tasks are served together."""
 
     @drawn(examples)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False))
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
             raise Broken(INVARIANTS[violation.number].law, str(violation))
@@ -93,8 +94,8 @@ def orders_agree() -> None:
 def parts_agree() -> None:
     """test_engines_agree.py: the same, where stages do not wait for all of their answers."""
 
-    @drawn(400)
-    @given(plans(most_stages=2, shards=st.integers(2, 4), gathers=True, afters=False))
+    @drawn(600)
+    @given(plans(most_stages=2, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
     def agree(plan):
         with law("E1"):
             column = difference(plan)
@@ -107,7 +108,7 @@ def parts_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where stages do not wait for all of their answers."""
 
     @drawn(200)
-    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False))
+    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
             raise Broken(INVARIANTS[violation.number].law, str(violation))
@@ -119,7 +120,51 @@ def parts_walk() -> None:
     """test_engine.py: the walk agrees, where stages do not wait for all of their answers."""
 
     @drawn(200)
-    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False))
+    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
+#: Stages that send copies of tasks; alone, and with all else.
+COPYING = plans(most_stages=2, replicas=st.integers(2, 3), hedges=True, gathers=False, batches=1, afters=False) | plans(
+    stages=1, replicas=st.integers(2, 4), hedges=True
+)
+
+
+def copies_agree() -> None:
+    """test_engines_agree.py: the same, where tasks without an answer are sent again."""
+
+    @drawn(200)
+    @given(COPYING)
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def copies_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where tasks without an answer are sent again."""
+
+    @drawn(200)
+    @given(COPYING)
+    def hold(plan):
+        for violation in reference.simulate(plan, tasks=True).verify(plan):
+            raise Broken(INVARIANTS[violation.number].law, str(violation))
+
+    hold()
+
+
+def copies_walk() -> None:
+    """test_engine.py: the walk agrees, where tasks without an answer are sent again."""
+
+    @drawn(200)
+    @given(COPYING)
     def agree(plan):
         with law("E8"):
             column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
@@ -129,8 +174,10 @@ def parts_walk() -> None:
 
 
 #: Stages whose workers stay taken: some of their tasks are stopped, or served together.
-LONGER = plans(most_stages=2, afters=True) | plans(stages=1, shards=2, afters=True, gathers=True)
-BATCHED = plans(stages=1, workers=1, batches=st.integers(2, 4), afters=True, gathers=False)
+LONGER = plans(most_stages=2, afters=True, hedges=False) | plans(
+    stages=1, shards=2, afters=True, gathers=True, hedges=False
+)
+BATCHED = plans(stages=1, workers=1, batches=st.integers(2, 4), afters=True, gathers=False, hedges=False)
 
 
 def longer_agree() -> None:
@@ -188,7 +235,7 @@ def walks_agree() -> None:
     """test_engine.py: the reference engine agrees with an independent walk."""
 
     @drawn(120)
-    @given(plans())
+    @given(plans(hedges=False))
     def agree(plan):
         with law("E8"):
             column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
@@ -201,7 +248,7 @@ def invariants_hold() -> None:
     """test_engine.py: every invariant of a trace holds."""
 
     @drawn(120)
-    @given(plans())
+    @given(plans(hedges=False))
     def hold(plan):
         for violation in reference.simulate(plan, tasks=True).verify(plan):
             raise Broken(INVARIANTS[violation.number].law, str(violation))
@@ -213,7 +260,7 @@ def what_is_stale_does_not_happen() -> None:
     """test_engines_agree.py: events of copies that are no more change nothing."""
 
     @drawn(60)
-    @given(plans(), st.integers(1, 30))
+    @given(plans(hedges=False), st.integers(1, 30))
     def changes_nothing(plan, most):
         with law("E9"):
             column = same_trace(Disturbed(plan, most).trace(), reference.simulate(plan, tasks=True))
@@ -277,8 +324,8 @@ def service_times_are_worked_out_anew() -> None:
                     luck, _ = draws.uniforms(
                         plan.seed, plan.replication, draws.TASK, query, stage * draws.PLACES + shard, 0
                     )
-                    row = stage * ROLES + (TIME if is_timed else TASK)
-                    factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, row, luck)
+                    law_row = stage * ROLES + (TIME if is_timed else TASK)
+                    factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law_row, luck)
                     if is_timed:
                         alone, factor = alone + factor * plan.work[query], 1.0
                     slowness = plan.machine_factor[table.replica[query, column]]
@@ -294,7 +341,7 @@ def time_has_no_origin() -> None:
     """All arrivals later by d, everything later by d."""
 
     @drawn(100)
-    @given(plans() | plans(stages=1, shards=6, replicas=1, workers=1))
+    @given(plans(hedges=False) | plans(stages=1, shards=6, replicas=1, workers=1))
     def hold(plan):
         late = dataclasses.replace(plan, arrival_ns=frozen(plan.arrival_ns + 1_000_003))
         for simulate in (reference.simulate, compiled.simulate):
@@ -309,7 +356,7 @@ def a_cut_only_cuts() -> None:
     """What happens before the end of the drain happens as without it."""
 
     @drawn(120)
-    @given(plans())
+    @given(plans(hedges=False))
     def hold(plan):
         whole = compiled.simulate(dataclasses.replace(plan, drain_ns=NEVER_NS), tasks=True)
         cut = compiled.simulate(dataclasses.replace(plan, drain_ns=3), tasks=True)

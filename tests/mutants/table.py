@@ -34,6 +34,8 @@ ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_wit
 GATHERING = "core/gathering.py"
 TIMES, LONGER = "engines/reference/times.py", "engines/compiled/longer.py"
 LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name in ("agree", "hold", "walk"))
+COPIES_AGREE, COPIES_HOLD, COPIES_WALK = (f"sample_paths.copies_{name}" for name in ("agree", "hold", "walk"))
+HEDGER, ON_HEDGE, HEDGING = "engines/reference/hedge.py", "engines/compiled/on_hedge.py", "core/hedging.py"
 PARTS_AGREE, PARTS_HOLD, PARTS_WALK = (f"sample_paths.parts_{name}" for name in ("agree", "hold", "walk"))
 AHEAD, PASSES, WIDE, LOCKSTEP = (f"engines/compiled/{name}.py" for name in ("ahead", "passes", "wide", "lockstep"))
 ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
@@ -44,6 +46,126 @@ EVENTS, ROUTING, SERVICE, WORK = "engines/compiled/events.py", "core/routing.py"
 RULES, STATES, FEATURES = "core/rules.py", "core/copy_states.py", "core/features.py"
 
 ENGINES = (
+    Mutant(
+        "a copy goes to a replica that has one",
+        "S6",
+        HEDGER,
+        "for copy in copies], dtype=np.int64)",
+        "for copy in copies[1:]], dtype=np.int64)",
+        COPIES_HOLD,
+    ),
+    Mutant(
+        "a copy that is free is paid for",
+        "S2",
+        HEDGER,
+        "        if not self.is_free:\n",
+        "        if self.is_free:\n",
+        COPIES_HOLD,
+    ),
+    Mutant(
+        "copies are sent when the stage has closed",
+        "S2",
+        HEDGER,
+        "        if not gather.is_open:\n            return\n",
+        "",
+        COPIES_HOLD,
+    ),
+    Mutant(
+        "a copy is sent once too often",
+        "S2",
+        HEDGER,
+        "if gather.rounds < self.rounds:",
+        "if gather.rounds <= self.rounds:",
+        COPIES_HOLD,
+    ),
+    Mutant(
+        "a copy leaves with the first task",
+        "S2",
+        HEDGER,
+        "                sent += 1\n",
+        "                sent += 2\n",
+        COPIES_HOLD,
+    ),
+    Mutant(
+        "copies are not counted",
+        "S5",
+        NOTES,
+        "            self.hedged[replica] += 1\n",
+        "            self.hedged[replica] += 0\n",
+        COPIES_HOLD,
+    ),
+    Mutant(
+        "the others are not withdrawn when a shard has answered",
+        "S2",
+        GATHER,
+        "self.call_back(other for other in self.awaited.pop(copy.shard) if other is not copy)",
+        "self.awaited.pop(copy.shard)",
+        COPIES_HOLD,
+    ),
+    Mutant(
+        "a copy has the luck of the first",
+        "E8",
+        TIMES,
+        "head.shard, head.number, head.replica.index",
+        "head.shard, 0, head.replica.index",
+        COPIES_WALK,
+    ),
+    Mutant(
+        "a copy chooses with the luck of the first",
+        "E8",
+        "core/copying.py",
+        "draws.ROUTE, query, place, copy)",
+        "draws.ROUTE, query, place, draws.FIRST_COPY)",
+        COPIES_WALK,
+    ),
+    Mutant(
+        "a law of times is drawn once for all copies",
+        "E8",
+        "core/copying.py",
+        "draws.TASK, query, place, copy)",
+        "draws.TASK, query, place, draws.FIRST_COPY)",
+        COPIES_WALK,
+    ),
+    Mutant(
+        "a budget has no limit",
+        "E1",
+        ON_HEDGE,
+        "awaited.budgets[stage] -= COPY",
+        "awaited.budgets[stage] -= 0",
+        COPIES_AGREE,
+    ),
+    Mutant(
+        "copies answer at one place of the event list",
+        "E1",
+        COPIES,
+        '(key << given.run[0]["copy_bits"]) | bonds[row]["copy"]',
+        'key << given.run[0]["copy_bits"]',
+        COPIES_AGREE,
+    ),
+    Mutant(
+        "a copy is no copy in the next round",
+        "E1",
+        ON_HEDGE,
+        'bonds[row]["other"] = bonds[first]["other"]\n',
+        'bonds[row]["other"] = first\n',
+        COPIES_AGREE,
+    ),
+    Mutant(
+        "looking again is forgotten",
+        "E1",
+        ON_HEDGE,
+        'waits[query]["rounds"] >= stages[stage]["hedges"] or',
+        'waits[query]["rounds"] >= 1 or',
+        COPIES_AGREE,
+    ),
+    Mutant(
+        "looking ahead past a copy",
+        "E1",
+        FEATURES,
+        "F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER),\n    }\n)\n\n#: Equal",
+        "F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER, F.HEDGE),\n    }\n)\n\n#: Equal",
+        COPIES_AGREE,
+    ),
     Mutant(
         "last come, first served",
         "S3",
@@ -606,8 +728,8 @@ STATISTICS = (
         "unfinished queries left out",
         "T1",
         "stats/figures.py",
-        "_from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf",
-        "_from_to(trace.arrival_ns[at], trace.completion_ns[at]), 0.0",
+        " from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf",
+        " from_to(trace.arrival_ns[at], trace.completion_ns[at]), 0.0",
         QUERIES,
     ),
     Mutant(
@@ -1531,8 +1653,8 @@ AFTERS = (
         "what follows a batch has the luck of its last",
         "S2",
         TIMES,
-        "self.stage, batch[0].gather.query, batch[0].shard)",
-        "self.stage, batch[-1].gather.query, batch[-1].shard)",
+        "batch[0].gather.query, batch[0].shard, batch[0].number)",
+        "batch[-1].gather.query, batch[-1].shard, batch[-1].number)",
         LONGER_HOLD,
     ),
     Mutant(

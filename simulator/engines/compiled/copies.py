@@ -6,9 +6,10 @@ compile what comes out.
 
 import numpy as np
 
-from simulator.core import copy_states
+from simulator.core import copy_states, rules
 from simulator.core.jit import passage
-from simulator.core.plan import Rows
+from simulator.core.plan import NEVER_NS, Rows
+from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.records import (
     T_BATCH,
     T_COPY,
@@ -56,6 +57,20 @@ def key_of(given: Given, copies: Rows, bonds: Rows, row: int) -> int:
     place = given.stages[copies[row]["stage"]]["first_shard"] + copies[row]["shard"]
     key = (copies[row]["query"] << given.run[0]["shard_bits"]) | place
     return (key << given.run[0]["copy_bits"]) | bonds[row]["copy"] if bonds.shape[0] > 0 else key  # type: ignore[no-any-return]
+
+
+@passage
+def send(given: Given, clock: Rows, events: Rows, copies: Rows, row: int, enqueue_ns: int) -> bool:
+    """A copy is on its way to its replica; returns whether int64 can tell when it is there."""
+    run, end_ns = given.run, given.run[0]["end_ns"]
+    copies[row]["enqueue_ns"] = enqueue_ns
+    if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
+        return False
+    if enqueue_ns <= end_ns:
+        key = (copies[row]["replica"] << run[0]["send_bits"]) | clock[0]["sent"]
+        happen(clock, events, enqueue_ns, rules.ENQUEUE, key, row, copies[row]["generation"])
+    clock[0]["sent"] += 1
+    return True
 
 
 @passage

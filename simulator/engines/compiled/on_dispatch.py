@@ -5,16 +5,15 @@ compile what comes out.
 """
 
 from simulator.core import draws, rules
-from simulator.core.gathering import awaits_copies, cancels
+from simulator.core.gathering import awaits_copies
 from simulator.core.hedging import saved, sends_copies
 from simulator.core.jit import passage
-from simulator.core.plan import F8, I8, NEVER_NS, Rows
+from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, route, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.core.work import AFTERWARDS, ALONE, FACTOR, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import new_copy
-from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.copies import new_copy, send
 from simulator.engines.compiled.on_close import begin_waiting, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later
 from simulator.engines.compiled.passes import prepare
@@ -60,7 +59,7 @@ def on_dispatch(
     now: int,
 ) -> bool:
     """Send a task to one replica of every shard, in shard order; returns whether int64 can tell when they come."""
-    stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
+    stages, run = given.stages, given.run
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
@@ -73,7 +72,7 @@ def on_dispatch(
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
-    is_cancelling, is_keen = cancels(stages, stage), awaits_copies(stages, stage)
+    is_keen = awaits_copies(stages, stage)
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
     is_aware = is_load_aware(stages[stage]["policy"])
@@ -97,14 +96,8 @@ def on_dispatch(
         copies[row]["counter"] = view + local
         copies[row]["load"] = whole[LOAD, task] if is_aware else 0
         outstanding[view + local] += copies[row]["load"]
-        if is_cancelling:
-            copies[row]["enqueue_ns"] = enqueue_ns
-        if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
+        if not send(given, clock, events, copies, row, enqueue_ns):
             return False
-        if enqueue_ns <= end_ns:
-            key = (replica << run[0]["send_bits"]) | clock[0]["sent"]
-            happen(clock, events, enqueue_ns, rules.ENQUEUE, key, row, copies[row]["generation"])
-        clock[0]["sent"] += 1
         enqueue_ns += stages[stage]["send_ns"]
     if sends_copies(stages, stage):
         awaited.budgets[stage] = saved(stages, stage, awaited.budgets[stage])

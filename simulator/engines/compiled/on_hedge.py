@@ -7,7 +7,6 @@ compile what comes out.
 from simulator.core import draws, rules
 from simulator.core.calling import IS
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
-from simulator.core.gathering import cancels
 from simulator.core.hedging import COPY, FREE, affords
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, NEVER_NS, ROLES, TASK, Rows
@@ -15,7 +14,7 @@ from simulator.core.routing import is_load_aware, view_of, weighs_work
 from simulator.core.service import after_of, draw_one, has_own_factor, response_of, same_factor, stays_taken
 from simulator.core.work import POOLED, REPLICA
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import new_copy
+from simulator.engines.compiled.copies import new_copy, send
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.recorder import count_spared
 from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, Kept
@@ -77,7 +76,7 @@ def send_copy(
     """Send a copy of a task to a replica of its shard; returns whether int64 can tell when it is there."""
     stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
     query, stage, shard = copies[first]["query"], copies[first]["stage"], copies[first]["shard"]
-    end_ns, items = run[0]["end_ns"], copies[first]["items"]
+    items = copies[first]["items"]
     local = shard * stages[stage]["replicas"] + index
     replica = stages[stage]["first_replica"] + local
     row = new_copy(clock, copies, kept, query, stage, shard, number, replica)
@@ -113,17 +112,9 @@ def send_copy(
     copies[row]["counter"] = view_of(stages, run, query, stage) + local
     copies[row]["load"] = load
     outstanding[copies[row]["counter"]] += load
-    if cancels(stages, stage):
-        copies[row]["enqueue_ns"] = enqueue_ns
     if query >= run[0]["first_measured"]:
         count_spared(kept, HEDGED, NO_TIME, replica, rules.NOTHING)
-    if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
-        return False
-    if enqueue_ns <= end_ns:
-        key = (replica << run[0]["send_bits"]) | clock[0]["sent"]
-        happen(clock, events, enqueue_ns, rules.ENQUEUE, key, row, copies[row]["generation"])
-    clock[0]["sent"] += 1
-    return True
+    return send(given, clock, events, copies, row, enqueue_ns)
 
 
 @kernel

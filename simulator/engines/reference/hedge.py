@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from simulator.core import hedging
+from simulator.core.calling import Calls
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
+from simulator.core.plan import I8, Plan, Rows
 from simulator.core.routing import view_of, weighs_work
 from simulator.core.rules import HEDGE, round_ns
-from simulator.engines.reference.clock import At
-from simulator.engines.reference.gather import Copy, KeenGather
+from simulator.engines.reference.clock import At, Clock
+from simulator.engines.reference.gather import Copy, KeenGather, Place
+from simulator.engines.reference.recorder import Recorder
 
-if TYPE_CHECKING:
-    from simulator.engines.reference.model import Model, Stage
+
+class Model(Protocol):
+    """Of the run, what is looked at here."""
+
+    plan: Plan
+    run_row: Rows
+    clock: Clock
+    calls: Calls
+    record: Recorder
+    outstanding: I8
+
+
+class Stage(Protocol):
+    """Of the stage."""
+
+    index: int
+    replicas_per_shard: int
+
+    @property
+    def replicas(self) -> Sequence[Place]:
+        """Those of its first shard, of the next, and so on."""
+
+    def send(self, copy: Copy, place: int) -> None:
+        """Send a copy of a task, behind as many others of its query."""
 
 
 class Hedger:

@@ -134,6 +134,8 @@ def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> Stage
         request_ns=part.request_ns * times,
         send_ns=part.send_ns * times,
         max_wait_ns=part.max_wait_ns * times,
+        cancel_ns=part.cancel_ns * times,
+        hedge_ns=part.hedge_ns * times if part.hedges else part.hedge_ns,
         merge_ns=merge_ns * times,
         merge_per_response_ns=part.merge_per_response_ns * times,
     )

@@ -1,6 +1,5 @@
 """Strategies that draw laws, plans with every feature of the schema, and traces; times are small: ties everywhere."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -10,20 +9,17 @@ from hypothesis import strategies as st
 from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
 from simulator.core.disciplines import BY_NAME
-from simulator.core.gathering import AT_ONCE
-from simulator.core.hedging import COPY, FREE, QUERIES
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
-from simulator.core.plan import CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING, FIFO, NEVER_NS, Plan
+from simulator.core.plan import FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
+from simulator.testing.strategies.serving import Size, batchings, gatherings, hedgings, sized
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
 POLICIES = {name: policy.code for name, policy in routing.BY_NAME.items()}
 DISCIPLINES = {name: discipline.code for name, discipline in BY_NAME.items()}
-#: A size that is given, or drawn.
-Size = int | st.SearchStrategy[int] | None
 
 
 class Narrowed(TypedDict, total=False):
@@ -38,13 +34,6 @@ class Narrowed(TypedDict, total=False):
     gathers: bool | None  #: whether it may close without all of its answers; None: either
     afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
-
-
-def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
-    """A size as a strategy: the one number, the strategy that is given, or ``otherwise``."""
-    if given is None:
-        return otherwise
-    return st.just(given) if isinstance(given, int) else given
 
 
 def among(known: Mapping[str, Any], names: Sequence[str] | None, what: str) -> list[Any]:
@@ -185,49 +174,6 @@ def losses(draw: st.DrawFn, shards: int, by_query: bool) -> tuple[int, int]:
         return 0, shards
     first = draw(st.integers(0, shards - 1))
     return first, draw(st.integers(1, shards - first))
-
-
-@st.composite
-def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
-    """Of a stage: how tasks are served together, at most so many."""
-    max_size = draw(sized(most, st.integers(1, 4)))
-    preferred = draw(st.lists(st.integers(1, max_size), max_size=2, unique=True)) if draw(st.booleans()) else []
-    sizes = (
-        draw(st.lists(st.sampled_from([0.5, 1.0, 3.0, 8.0]), max_size=3, unique=True)) if draw(st.booleans()) else []
-    )
-    return {
-        "max_size": max_size,
-        "max_wait_ns": draw(st.sampled_from([0, 0, 1, 2, 5])),
-        "max_items": draw(st.sampled_from([math.inf, math.inf, 1.0, 4.0])),
-        "preferred": preferred,
-        "sizes": sorted(sizes),
-    }
-
-
-@st.composite
-def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
-    """Of a stage: how many answers it waits for, how long, and what becomes of the other tasks."""
-    timeout_ns = draw(st.sampled_from([NEVER_NS, 3, 8, 20]))
-    return {
-        "wait_for": draw(st.integers(1, shards)),
-        "timeout_ns": timeout_ns,
-        "then": AT_ONCE if timeout_ns == NEVER_NS else draw(st.sampled_from([AT_ONCE, AT_ONCE, 0.0, 0.5, 1.0])),
-        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
-        "cancel_ns": draw(st.integers(1, 5)),
-    }
-
-
-@st.composite
-def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
-    """Of a stage: when tasks without an answer are sent again, how often, and what that may cost."""
-    least = -(-COPY // (QUERIES * shards))
-    return {
-        "hedges": draw(st.integers(1, replicas - 1)),
-        "hedge_ns": draw(st.sampled_from([1, 2, 3, 5, 8])),
-        "budget": draw(st.sampled_from([FREE, FREE, least, 2 * least, COPY // 2])),
-        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
-        "cancel_ns": draw(st.integers(1, 5)),
-    }
 
 
 @st.composite

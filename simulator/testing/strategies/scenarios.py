@@ -10,7 +10,8 @@ from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
 from simulator.scenario.fields import exact_duration
 from simulator.testing.strategies.loads import loads
-from simulator.testing.strategies.plans import POLICIES, Size, among, sized, stated
+from simulator.testing.strategies.plans import POLICIES, among, stated
+from simulator.testing.strategies.serving import Size, sized
 
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
 

@@ -1,0 +1,63 @@
+"""Strategies of how a stage serves: in batches, with some answers of all, with copies; times are small."""
+
+import math
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simulator.core.gathering import AT_ONCE
+from simulator.core.hedging import COPY, FREE, QUERIES
+from simulator.core.plan import CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING, NEVER_NS
+
+#: A size that is given, or drawn.
+Size = int | st.SearchStrategy[int] | None
+
+
+def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
+    """A size as a strategy: the one number, the strategy that is given, or ``otherwise``."""
+    if given is None:
+        return otherwise
+    return st.just(given) if isinstance(given, int) else given
+
+
+@st.composite
+def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
+    """Of a stage: how tasks are served together, at most so many."""
+    max_size = draw(sized(most, st.integers(1, 4)))
+    preferred = draw(st.lists(st.integers(1, max_size), max_size=2, unique=True)) if draw(st.booleans()) else []
+    sizes = (
+        draw(st.lists(st.sampled_from([0.5, 1.0, 3.0, 8.0]), max_size=3, unique=True)) if draw(st.booleans()) else []
+    )
+    return {
+        "max_size": max_size,
+        "max_wait_ns": draw(st.sampled_from([0, 0, 1, 2, 5])),
+        "max_items": draw(st.sampled_from([math.inf, math.inf, 1.0, 4.0])),
+        "preferred": preferred,
+        "sizes": sorted(sizes),
+    }
+
+
+@st.composite
+def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
+    """Of a stage: how many answers it waits for, how long, and what becomes of the other tasks."""
+    timeout_ns = draw(st.sampled_from([NEVER_NS, 3, 8, 20]))
+    return {
+        "wait_for": draw(st.integers(1, shards)),
+        "timeout_ns": timeout_ns,
+        "then": AT_ONCE if timeout_ns == NEVER_NS else draw(st.sampled_from([AT_ONCE, AT_ONCE, 0.0, 0.5, 1.0])),
+        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
+        "cancel_ns": draw(st.integers(1, 5)),
+    }
+
+
+@st.composite
+def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
+    """Of a stage: when tasks without an answer are sent again, how often, and what that may cost."""
+    least = -(-COPY // (QUERIES * shards))
+    return {
+        "hedges": draw(st.integers(1, replicas - 1)),
+        "hedge_ns": draw(st.sampled_from([1, 2, 3, 5, 8])),
+        "budget": draw(st.sampled_from([FREE, FREE, least, 2 * least, COPY // 2])),
+        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
+        "cancel_ns": draw(st.integers(1, 5)),
+    }
