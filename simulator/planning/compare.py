@@ -125,8 +125,9 @@ def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence
         side.merging if isinstance(side, Side) else [stage.name for stage in side.stages if stage.merge.workers]
         for side in (a, b)
     ]
-    partial = {name for side in (a, b) for name in _partial(side)}
-    return figure_names([name for name in one if name in two], {*merging[0]} & {*merging[1]}, partial, percentiles)
+    partial, hedged = ({name for side in (a, b) for name in of(side)} for of in (_partial, _hedged))
+    names, merging_twice = [name for name in one if name in two], {*merging[0]} & {*merging[1]}
+    return figure_names(names, merging_twice, partial, hedged, percentiles)
 
 
 def _partial(side: Scenario | Side) -> list[str]:
@@ -134,6 +135,11 @@ def _partial(side: Scenario | Side) -> list[str]:
     if isinstance(side, Side):
         return side.partial
     return [stage.name for stage in side.stages if stage.gather is not None and stage.gather.is_partial(stage.shards)]
+
+
+def _hedged(side: Scenario | Side) -> list[str]:
+    """The stages that send tasks again: of one side is enough, the other wastes nothing."""
+    return side.hedged if isinstance(side, Side) else [stage.name for stage in side.stages if stage.hedge is not None]
 
 
 def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:

@@ -39,6 +39,8 @@ MERGERS = "mergers_utilisation"
 
 #: The figures of partial answers, of whole queries and of a stage.
 GATHERED, GATHERED_OF_STAGE = ("coverage", "partial_ratio"), ("coverage", "wasted_ratio")
+#: And of a stage that sends copies.
+HEDGED_OF_STAGE = ("wasted_ratio",)
 
 #: Of the latency of a stage, in percent.
 STAGE_PERCENTILES = (50.0, 99.0)
@@ -100,6 +102,11 @@ class Side:
         """Names of the stages that may close without all of their answers."""
         return [stage["name"] for stage in self.document["stages"] if "gather" in stage]
 
+    @property
+    def hedged(self) -> list[str]:
+        """Names of the stages that send tasks again."""
+        return [stage["name"] for stage in self.document["stages"] if "hedge" in stage]
+
     def exceedances(self, stage: str | None, percentile: str) -> float | None:
         """Of a percentile that was not printed, the effective number; None: it was, or was not asked for."""
         of = (one for one in self.document["unsupported"] if (one["stage"], one["percentile"]) == (stage, percentile))
@@ -137,17 +144,22 @@ class Measure:
 
 
 def figure_names(
-    stages: Sequence[str], merging: Collection[str], partial: Collection[str], percentiles: Sequence[float]
+    stages: Sequence[str],
+    merging: Collection[str],
+    partial: Collection[str],
+    hedged: Collection[str],
+    percentiles: Sequence[float],
 ) -> list[str]:
     """Names of all figures, in the order of ``measures``.
 
-    ``merging``: the stages with mergers; ``partial``: those that may close without all of their answers.
+    ``merging``: the stages with mergers; ``partial``: those that may close without all of their answers; ``hedged``:
+    those that send tasks again.
     """
     whole = ["mean", *map(key_of, percentiles), "completed", "goodput", "failed_ratio", *(GATHERED if partial else ())]
     each = []
     for name in stages:
         what = [*map(key_of, STAGE_PERCENTILES), "utilisation", "hottest", *([MERGERS] if name in merging else [])]
-        what += GATHERED_OF_STAGE if name in partial else ()
+        what += GATHERED_OF_STAGE if name in partial else HEDGED_OF_STAGE if name in hedged else ()
         each += [f"stage.{name}.{one}" for one in what]
     return [*whole, *each, "machines", "usd_per_h", "usd_per_million_queries"]
 

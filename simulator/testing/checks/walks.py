@@ -8,11 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from simulator.core.gathering import may_be_partial
+from simulator.core.gathering import may_await_copies
 from simulator.core.plan import NEVER_NS, Plan, frozen
 from simulator.core.trace import Trace
 from simulator.engines import Engine, compiled, reference
 from simulator.planner.plans import make_plan
+from simulator.running.pilot import settled
 from simulator.scenario import Scenario, load_scenario, scenario_from_dict, to_yaml
 from simulator.testing.checks.derive import measured
 
@@ -47,17 +48,17 @@ Law = Callable[[Any], str | None]
 
 
 def of_all_answers(law: Law) -> Law:
-    """A law that is not asked where a stage may close without all of its answers."""
+    """A law that is not asked where a stage may close without all of its answers, or sends tasks again."""
 
     def asked(case: Any) -> str | None:
         walk = case[0] if isinstance(case, tuple) else case
-        return SOME_ANSWERS if may_be_partial(walk.plan) else law(case)
+        return SOME_ANSWERS if may_await_copies(walk.plan) else law(case)
 
     return asked
 
 
 #: Why it is not.
-SOME_ANSWERS = "a stage does not wait for all of its answers"
+SOME_ANSWERS = "a stage does not need all of its answers"
 
 
 def walks_of(subject: Any) -> st.SearchStrategy[Walk]:
@@ -84,7 +85,7 @@ def _walks(subject: Any, is_drawn: bool) -> st.SearchStrategy[Walk]:
     if isinstance(subject, Plan):
         facts = {"plan": shown(subject)}
         return st.sampled_from(_engines(subject)).map(lambda engine: Walk(subject, engine, {**facts, "engine": engine}))
-    scenario = scenario_from_dict(subject) if isinstance(subject, dict) else subject
+    scenario = settled(scenario_from_dict(subject) if isinstance(subject, dict) else subject)
     facts = {"scenario": to_yaml(subject)} if is_drawn else {}
     planned = lru_cache(maxsize=None)(lambda replication: make_plan(scenario, replication))
     return st.composite(_first_queries)(scenario, planned, facts)
