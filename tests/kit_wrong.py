@@ -629,7 +629,7 @@ SCENARIOS = (
         "S11",
         "all shards like the first without a table",
         runs_with(shares_of_the_first),
-        small(shards=2, is_cut=False, gathers=False),
+        small(shards=2, is_cut=False, gathers=False, hedges=False),
     ),
     wrong(
         "S12",

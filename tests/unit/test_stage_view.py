@@ -52,7 +52,9 @@ def test_a_view_says_what_the_stage_is_made_of():
 def test_an_unknown_feature_takes_no_shortcut(plan):
     for stage in range(len(plan.stages)):
         features = features_of(plan, stage)
-        assert may_look_ahead(features) == (not features & {Feature.BATCHING, Feature.DISCIPLINE, Feature.GATHER})
+        assert may_look_ahead(features) == (
+            not features & {Feature.BATCHING, Feature.DISCIPLINE, Feature.GATHER, Feature.HEDGE}
+        )
         assert not may_look_ahead(features | {"invented"})
         assert not may_lockstep(features | {"invented"})
 
