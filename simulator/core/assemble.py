@@ -73,7 +73,7 @@ class StageParts:
     cancels: int = CANCEL_NOTHING  #: what is withdrawn when it has closed
     cancel_ns: int = 1  #: until a withdrawal is at a replica
     hedges: int = 0  #: copies of a task that has no answer, at most
-    hedge_ns: int = NEVER_NS  #: after its sending, and between two copies
+    hedge_ns: int = NEVER_NS  #: after the dispatch of its query, and between two copies
     budget: int = FREE  #: millionths of a copy that a task pays for
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used

@@ -75,9 +75,9 @@ class Columns:
 
     The critical task of a query and stage is the one whose answer closed the stage; a time-out has none. Its enqueue,
     waiting and service time are kept, and its response (network) time follows: latency of a stage = request + critical
-    wait + service + response + merge, to the nanosecond. Counters of replicas count the tasks of measured queries
-    whole, at their finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each as long as it takes a
-    worker inside the window.
+    wait + service + response + merge, to the nanosecond, and what a copy was sent later. Counters of replicas count the
+    tasks of measured queries whole, at their finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each
+    as long as it takes a worker inside the window.
     """
 
     arrival_ns: I8  #: (queries,)

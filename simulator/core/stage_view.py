@@ -98,19 +98,14 @@ class StageView:
         return 1 if self.may_time_out else self.wait_for
 
     @property
-    def is_unbounded(self) -> bool:
-        """Whether no arithmetic says which load is too much.
-
-        What is late is withdrawn, so queues are bounded at any load. Or of the copies of a task the shorter one is
-        served: the other is stopped, or overtaken. Else whichever starts is as long as a task, on average.
-        """
-        is_short = self.sends_copies and (self.cancels_running or self.discipline == SHORTEST)
-        return self.cancels and (self.may_time_out or is_short)
+    def sheds(self) -> bool:
+        """Whether its queues are bounded at any load: what is late is withdrawn."""
+        return self.cancels and self.may_time_out
 
     @property
-    def cancels_running(self) -> bool:
-        """Whether tasks whose answers are no longer needed are stopped while they are served."""
-        return self.cancels and self._number("cancels") == CANCEL_RUNNING
+    def is_raced(self) -> bool:
+        """Whether a shorter task may be served in place of a longer one, which is stopped, or overtaken."""
+        return self.cancels and (self._number("cancels") == CANCEL_RUNNING or self.discipline == SHORTEST)
 
     @property
     def sends_copies(self) -> bool:
@@ -124,7 +119,7 @@ class StageView:
 
     @property
     def hedge_ns(self) -> int:
-        """After its sending a task without an answer is sent again."""
+        """After the dispatch of its query a task without an answer is sent again."""
         return self._number("hedge_ns")
 
     @property

@@ -12,6 +12,7 @@ from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Setting, varied
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
+from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.machines import heaviest_machine
 from simulator.scenario.slo import Objective
@@ -125,7 +126,7 @@ class Fleets:
 
     def scenario_of(self, index: int) -> Scenario:
         """The scenario of a fleet that fits its machines."""
-        return varied(self.scenario, self.values(index), self.grid.option)
+        return settled(varied(self.scenario, self.values(index), self.grid.option))
 
     def all(self) -> list[Fleet]:
         """Every fleet, in the order of the grid.
@@ -249,14 +250,11 @@ def _busy(part: Part, slo: Objective, is_lost: bool) -> float:
 def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[float, float]]]:
     """At one query a second, by replication and stage: of the busiest replica, and the mean.
 
-    0 of a stage that withdraws what is late, or the longer of two copies: it may be asked for any load.
+    0 of a stage that withdraws what is late: it may be asked for any load.
     """
     outlines = [plans.outline(replication, 1.0) for replication in replications]
     return [
-        [
-            (0.0, 0.0) if view.is_unbounded else both
-            for view, both in zip(stage_views(one), stage_demands(one), strict=True)
-        ]
+        [(0.0, 0.0) if view.sheds else both for view, both in zip(stage_views(one), stage_demands(one), strict=True)]
         for one in outlines
     ]
 

@@ -147,8 +147,8 @@ def _hedged(result: run.Run) -> list[str]:
         if "hedge" in stage:
             said = stage["hedge"]
             when = f"{stage['name']} sends a copy after {text.duration(said['after_s'])}"
-            spare = "" if "gather" in stage else _unneeded(said)  # which says the same
-            lines.append(f"{when}, {text.ratio(said['copies_ratio']['value'])} of its tasks{spare}")
+            spare = "" if "gather" in stage else _unneeded(said).replace("tasks:", "of all:")  # which says the same
+            lines.append(f"{when}: {text.ratio(said['copies_ratio']['value'])} of its tasks{spare}")
     return lines
 
 
@@ -159,13 +159,13 @@ def _afters(result: run.Run) -> list[str]:
 
 
 def _critical(result: run.Run) -> Any:
-    rows, is_hedged = [], any("hedge" in stage for stage in result["stages"])
+    rows, is_hedged = [], any("hedge_wait_s" in stage for stage in result["stages"])
     for stage in result["stages"]:
         critical = stage["critical"]
         means = [critical["wait_s"], critical["service_s"], stage["network_s"], stage["merge_s"], stage["straggler_s"]]
         shown = [text.duration(part["mean"]["value"]) for part in means]
         if is_hedged:
-            shown.insert(0, text.duration(stage["hedge_wait_s"]["mean"]["value"]) if "hedge" in stage else "")
+            shown.insert(0, text.duration(stage["hedge_wait_s"]["mean"]["value"]) if "hedge_wait_s" in stage else "")
         rows.append([stage["name"], *shown, text.number(stage["largest_over_mean_share"])])
     hedge = ["hedge"] if is_hedged else []
     columns = ["critical task, mean", *hedge, "wait", "service", "network", "merge", "straggler", "largest/mean share"]

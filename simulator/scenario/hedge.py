@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer, PrivateAttr, WithJsonSchema
 
@@ -22,7 +22,10 @@ def _after(value: Any) -> float | str:
     """Seconds, or a percentile of what tasks take, as it is written."""
     percentile = _PERCENTILE.fullmatch(value.strip()) if isinstance(value, str) else None
     if percentile is None:
-        return float(fields.positive(units.parse_duration, "a duration here")(value))
+        try:
+            return float(fields.positive(units.parse_duration, "a duration here")(value))
+        except ValueError as error:
+            raise ValueError(f"{error}; or a percentile of what tasks take, p95") from None
     percent = units.parse_exact(percentile[1])
     if not 1 <= percent < 100:
         raise ValueError(f"a percentile is in percent, at least 1 and below 100, got {fields.shown(value)}")
@@ -38,6 +41,13 @@ After = Annotated[
 ]
 
 
+class Seen(NamedTuple):
+    """What a pilot says of a percentile."""
+
+    after_s: float
+    queries: int  #: that were looked at
+
+
 class Hedge(fields.Part):
     """Copies of tasks that have no answer yet."""
 
@@ -45,7 +55,7 @@ class Hedge(fields.Part):
     copies: fields.whole_type(1, MOST_HEDGES) = 1  # type: ignore[valid-type]
     budget: fields.PositiveRatio | None = None
 
-    _said: str = PrivateAttr("")  #: the percentile that a pilot has turned into a time
+    _said: str = PrivateAttr("")  #: by a pilot, of the percentile that was given
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """A copy is sent some time."""
@@ -57,19 +67,16 @@ class Hedge(fields.Part):
         """Of what tasks take, as a share, after which a copy is sent; None: after a time."""
         return float(self.after[1:]) / 100 if isinstance(self.after, str) else None
 
-    def seen(self, seconds: float) -> Hedge:
-        """The same with a time in place of its percentile, which was seen to be so long."""
-        hedge = self.model_copy(update={"after": seconds})
-        hedge._said = str(self.after)
+    def seen(self, seen: Seen) -> Hedge:
+        """The same with a time in place of its percentile."""
+        hedge = self.model_copy(update={"after": seen.after_s})
+        hedge._said = f"{self.after} of what tasks take is {format_duration(seen.after_s)}"
+        hedge._said += f", in a pilot of {seen.queries:,} queries without copies"
         return hedge
 
     def notes(self) -> list[str]:
         """What a pilot has said."""
-        if not self._said or isinstance(self.after, str):
-            return []
-        return [
-            f"hedge.after: {self._said} of what tasks take is {format_duration(self.after)}, in a pilot without copies"
-        ]
+        return [f"hedge.after: {self._said}"] if self._said else []
 
     @property
     def millionths(self) -> int | None:

@@ -18,6 +18,7 @@ from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
+from simulator.scenario.hedge import Seen
 from simulator.scenario.held import HASHED, SHA256
 from simulator.scenario.keys.table import with_words
 from simulator.scenario.loads import QUERIES, Load, Run
@@ -233,13 +234,23 @@ class Scenario(fields.Part):
         tree = Node({**self.tree.value, "load": stated}, self.tree.mark)
         return self.model_copy(update={"load": self.load.model_copy(update={"scale": scale})}).read_from(tree)
 
-    def with_hedges(self, after_s: Mapping[int, float]) -> Scenario:
+    def mark_of(self, *path: str | int) -> Mark:
+        """Where something stands, or the nearest that holds it."""
+        node = self.tree
+        for step in path:
+            value: Any = node.value
+            if (isinstance(value, dict) and step not in value) or not isinstance(value[step], Node):
+                break
+            node = value[step]
+        return node.mark
+
+    def with_hedges(self, seen: Mapping[int, Seen]) -> Scenario:
         """The scenario with times in place of percentiles after which copies are sent: by index of the stage."""
         stages, stated = list(self.stages), list(self.tree.value["stages"].value)
-        for index, seconds in after_s.items():
-            hedge, mark = stages[index].hedge, stated[index].mark
+        for index, one in seen.items():
+            hedge, mark = stages[index].hedge, self.mark_of("stages", index, "hedge")
             assert hedge is not None, "the stage sends copies"
-            stages[index] = stages[index].model_copy(update={"hedge": hedge.seen(seconds)})
+            stages[index] = stages[index].model_copy(update={"hedge": hedge.seen(one)})
             said = stages[index].model_dump(mode="json", by_alias=True, exclude_none=True)["hedge"]
             stated[index] = Node({**stated[index].value, "hedge": node_of(said, mark)}, mark)
         tree = Node({**self.tree.value, "stages": Node(stated, self.tree.value["stages"].mark)}, self.tree.mark)

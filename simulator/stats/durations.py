@@ -21,7 +21,8 @@ def from_to(first_ns: I8, last_ns: I8) -> F8:
 def durations(view: StageView) -> dict[str, Column]:
     """The parts of a stage's latency, in ns; +inf where no answer has closed the stage, or (merge) it was not left.
 
-    ``hedge_wait``, of a stage that sends copies: how much later than the first task the critical one was sent.
+    ``hedge_wait``, of a stage that sends copies: how much later than the first task the critical one was sent. Where
+    tasks leave one after another that is not told from how they do, and is network time.
     """
     stage = view.index
 
@@ -34,16 +35,15 @@ def durations(view: StageView) -> dict[str, Column]:
         mean_answer = trace.answer_sum_ns[stage][at] / answers
         return np.asarray(np.maximum(answer - mean_answer, 0.0))  # of one answer, the mean may round above it
 
+    is_told = view.sends_copies and view.send_ns == 0
+
     def hedge_wait(trace: Trace, at: slice) -> I8:
-        sent = trace.critical_enqueue_ns[stage][at] - trace.entered_ns(stage)[at] - view.request_ns
-        is_first = sent == trace.critical_shard[stage][at] * view.send_ns
-        rounds = np.minimum(sent // view.hedge_ns, view.hedges)  # copies of one look leave one behind another
-        return np.asarray(np.where(is_first, 0, rounds * view.hedge_ns))
+        return np.asarray(trace.critical_enqueue_ns[stage][at] - trace.entered_ns(stage)[at] - view.request_ns)
 
     def network(trace: Trace, at: slice) -> NDArray[np.generic]:
         spent = trace.close_ns[stage][at] - trace.entered_ns(stage)[at]
         rest = spent - trace.critical_wait_ns[stage][at] - trace.critical_service_ns[stage][at]
-        return np.asarray(rest - hedge_wait(trace, at) if view.sends_copies else rest)
+        return np.asarray(rest - hedge_wait(trace, at) if is_told else rest)
 
     return {
         "critical_wait": closed(lambda trace, at: trace.critical_wait_ns[stage][at]),
@@ -52,5 +52,5 @@ def durations(view: StageView) -> dict[str, Column]:
         "straggler": closed(straggler),
         "network": closed(network),
         "merge": lambda trace, at: from_to(trace.close_ns[stage][at], trace.leave_ns[stage][at]),
-        **({"hedge_wait": closed(hedge_wait)} if view.sends_copies else {}),
+        **({"hedge_wait": closed(hedge_wait)} if is_told else {}),
     }

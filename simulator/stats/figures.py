@@ -188,8 +188,10 @@ class StageFigures:
             merging["batches"] = self.batches
         if self.gather is not None:
             merging["gather"] = self.gather
-        if self.hedge is not None and self.hedge_wait is not None:
-            merging["hedge"], merging["hedge_wait_s"] = self.hedge, self.hedge_wait.to_dict()
+        if self.hedge is not None:
+            merging["hedge"] = self.hedge
+        if self.hedge_wait is not None:
+            merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
             merging["after_answer_s"] = self.after.to_dict()
         return {

@@ -11,6 +11,7 @@ from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
 from simulator.theory.peak import Peak
+from simulator.theory.races import raced_share
 from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
@@ -109,11 +110,11 @@ def busiest(plan: Plan) -> float:
 
 
 def certainly_busiest(plan: Plan) -> float:
-    """As ``busiest``, without replicas of which no arithmetic says what is too much (``is_unbounded``)."""
+    """As ``busiest``, without replicas that withdraw what is late: their queues are bounded at any load."""
     demands = [0.0]
     for stage in stages_of(plan):
         demands.append(stage.merger_demand(plan.rate_per_s))
-        if not stage.is_unbounded:
+        if not stage.sheds:
             demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
     return max(demands)
 
@@ -224,14 +225,17 @@ def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
 
     Where tasks are served in batches it is that of full ones: the least that the load takes. Where tasks are withdrawn
     that nobody needs, it is the least that queries take whose answers are all there that are waited for, on average.
-    Copies of tasks are left out.
+    Copies of tasks are left out; where the longer of several tasks is stopped or overtaken, the shortest are taken.
     """
     is_left, after_s = stage.is_left, busy_afters_s(stage)
     if stage.cancels and stage.is_partial:
-        needed_s = float(np.sort(busy_services_s(stage))[: stage.wait_for].sum()) * float(stage.machine_factor.min())
+        services_s = np.sort(busy_services_s(stage))[: stage.wait_for]
+        if stage.is_raced:
+            services_s = np.full_like(services_s, services_s[0] * raced_share(stage))
+        needed_s = float(services_s.sum()) * float(stage.machine_factor.min())
         needed_s += stage.wait_for * float(after_s.min())
         return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
-    service_s = busy_services_s(stage)[:, None] * stage.machine_factor + after_s[:, None]
+    service_s = busy_services_s(stage)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
     is_even = stage.cancels and stage.sends_copies  # what waits too long is served elsewhere
     if stage.policy in (RANDOM, ROUND_ROBIN) and not is_even:
         return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)

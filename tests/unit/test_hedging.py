@@ -23,7 +23,8 @@ from simulator.planning.knobs import knobs_of
 from simulator.running.pilot import settled
 from simulator.scenario import to_yaml
 from simulator.testing import plans
-from simulator.theory import busiest, certainly_busiest
+from simulator.theory import busiest
+from simulator.theory.races import shortest_share
 
 ONE = Law.constant(1.0)
 
@@ -206,14 +207,31 @@ def test_every_command_asks_for_the_percentile_or_does_not_need_it():
         make_plan(given)
 
 
-def test_a_pilot_in_which_nobody_answers_says_so():
-    stage = {**SCENARIO["stages"][0], "hedge": "p95"}
-    run = {**SCENARIO["run"], "drain": "0s", "queries": 2}
-    one = scenario_from_dict(
-        {**SCENARIO, "run": run, "load": {"arrivals": "constant", "rate": "1M/s"}, "stages": [stage]}
-    )
-    with pytest.raises(ScenarioError, match="no task was answered: give a time"):
-        simulate(one)
+def test_a_percentile_that_a_pilot_does_not_show_is_refused():
+    with pytest.raises(ScenarioError, match=r"stages.leaf.hedge.after: a pilot of 2,000 queries, 20,000 answers"):
+        simulate(scenario("p99.99"))
+    assert settled(scenario("p99.9")).stages[0].hedge.after > 0
+
+
+def test_a_pilot_withdraws_nothing():
+    """Two answers of ten close the stage, and what runs is stopped: or only the shortest would be seen."""
+    whole, few = (settled(scenario("p90", **more)).stages[0].hedge.after for more in ({}, {"gather": {"wait_for": 2}}))
+    stopped = settled(scenario("p90", "running", gather={"wait_for": 2})).stages[0].hedge.after
+    assert whole == few == stopped
+
+
+def test_a_pilot_looks_at_a_million_tasks_at_most():
+    many = scenario("p95", shards=1000)
+    assert "in a pilot of 1,000 queries" in settled(many).stages[0].hedge.notes()[0]
+    warmed = settled(many.with_run(warmup=100_000)).stages[0].hedge
+    assert warmed == settled(many).stages[0].hedge, "however long the warm-up"
+
+
+def test_where_tasks_leave_one_after_another_the_wait_for_a_copy_is_not_told_apart():
+    network = {"request": "100us", "send": "200us", "response": "100us"}
+    said = simulate(scenario("1ms", network=network)).to_dict()["stages"][0]
+    assert "hedge" in said and "hedge_wait_s" not in said
+    assert said["network_s"]["mean"]["value"] > 2e-4
 
 
 @pytest.mark.parametrize(
@@ -232,12 +250,41 @@ def test_what_cannot_be_is_refused(hedge, more, said):
         scenario(hedge, **more)
 
 
-def test_demand_leaves_copies_out_and_ends_a_search_only_where_it_may():
+def test_demand_leaves_copies_out_and_takes_the_shortest_where_the_longer_is_stopped():
     plain = busiest(make_plan(scenario_from_dict(SCENARIO)))
-    for cancel, is_bound in (("none", True), ("queued", True), ("running", False)):
-        plan = make_plan(scenario("4ms", cancel))
-        assert busiest(plan) == pytest.approx(plain)
-        assert (certainly_busiest(plan) > 0) == is_bound
+    for cancel, queue, is_whole in (("none", "fifo", True), ("queued", "fifo", True), ("running", "fifo", False)):
+        demand = busiest(make_plan(scenario("4ms", cancel, queue=queue)))
+        assert (demand == pytest.approx(plain)) == is_whole
+    assert busiest(make_plan(scenario("4ms", "queued", queue="shortest"))) == pytest.approx(demand)
+    assert 0 < demand < plain
+
+
+@pytest.mark.parametrize(("draws", "wanted"), [(2, 1), (5, 1), (5, 3), (100, 95), (7, 7)])
+def test_the_shortest_of_several_draws(draws, wanted):
+    """Order statistics of uniform and exponential draws (Renyi, 1953)."""
+    uniform = sum(rank / (draws + 1) for rank in range(1, wanted + 1)) / wanted
+    assert shortest_share(Law.uniform(0.0, 1.0), draws, wanted) == pytest.approx(uniform / 0.5, rel=2e-3)
+    exponential = sum(sum(1 / (draws - i) for i in range(rank)) for rank in range(1, wanted + 1)) / wanted
+    share = shortest_share(Law.exponential(2.0), draws, wanted)
+    assert share == pytest.approx(exponential, rel=4e-3)
+    assert share <= exponential, "it is a bound"
+    assert shortest_share(Law.constant(3.0), draws, wanted) == 1.0
+
+
+@pytest.mark.parametrize(
+    "more", [{"replicas": 2, "hedge": "3ms"}, {"shards": 2, "gather": {"wait_for": 1}}], ids=["copies", "answers"]
+)
+def test_a_race_carries_what_its_shortest_leave_room_for(more):
+    """One task in twenty takes 500 ms: at 100/s the plain mean would be 132 % of two workers; a race does with 24 %."""
+    law = {"kind": "mixture", "parts": [{"weight": 95, "law": "1500us"}, {"weight": 5, "law": "500ms"}]}
+    one = {"name": "a", "candidates": 1, "model": {"kind": "time", "law": law}, "cancel": "running", **more}
+    load = {"arrivals": "poisson", "rate": "100/s"}
+    run = {"queries": 3000, "replications": 4}
+    raced = scenario_from_dict({"name": "race", "load": load, "run": run, "stages": [one], "slos": ["p50 < 100ms"]})
+    result = simulate(raced).to_dict()
+    assert result["verdict"] != "saturated"
+    assert result["theory"]["bottleneck"]["demand"] < result["stages"][0]["utilisation"]["mean"]["value"] < 0.5
+    assert capacity(raced, tolerance=0.2).per_s.value > 130
 
 
 def test_sensitivity_turns_when_and_how_often():
