@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 from hypothesis import strategies as st
 
 from simulator.testing import BOOK, check_scenario, plans
 
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))
+#: Scenarios like another one, that take long.
+LONG = ("paper_retrieval_heavy", "paper_retrieval_light")
 
 #: A right law, a wrong one, and something that is not marked.
 FILE = """
@@ -98,7 +100,9 @@ def test_only_the_file_that_is_named_is_loaded(shardsim, mine, tmp_path):
     assert shardsim("check", f"{mine}::Even", "--profile", "quick")[0] == 0
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=[path.stem for path in GALLERY])
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.stem, marks=[slow] * (path.stem in LONG)) for path in GALLERY]
+)
 def test_the_gallery_obeys_the_laws(path):
     """A few of them each, all of them over the gallery: the others by drawn scenarios."""
     laws = [number for number in BOOK if number[0] == "S" or number in ("E1", "E2", "E3", "E4")]

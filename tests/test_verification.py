@@ -237,6 +237,7 @@ def test_engines_that_differ_fail_a_verification(monkeypatch):
     assert agreement(0, 30, 0) == found, "the luck is that of the seed"
 
 
+@slow
 def test_what_was_found_depends_on_the_seed_alone():
     one, two = verify(QUICK, jobs=1), verify(QUICK, jobs=2)
     assert one.lines == two.lines
