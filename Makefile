@@ -53,7 +53,7 @@ coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the
 	  --cov=simulator.stats --cov=simulator.planner --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 fuzz: $(VENV)/dev  ## read drawn inputs for MINUTES (default 10); what is found is kept in .fuzz/
-	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(or $(MINUTES),10)
 
 golden: $(VENV)/dev  ## write the golden outputs anew; look at the difference before committing
 	$(BIN)/python -m pytest tests/test_golden.py --regenerate

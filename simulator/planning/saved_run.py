@@ -158,8 +158,6 @@ def _columns(file: Path, document: run.Run) -> Columns:
     queries, stages = columns["replication"].size, len(document["stages"])
     partial = stages * any("gather" in stage for stage in document["stages"])
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
-    if np.any(columns["window_begin_ns"] < 0) or np.any(columns["window_end_ns"] < columns["window_begin_ns"]):
-        raise _wrong(file, _FOREIGN)
     for name, column in columns.items():
         shape: tuple[int, ...] = (queries,)
         if name in COUNTERS:
@@ -171,6 +169,8 @@ def _columns(file: Path, document: run.Run) -> Columns:
         kind = "b" if name == "measured" else "f" if name in ("candidates", "coverage") else "i"
         if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
+    if np.any(columns["window_begin_ns"] < 0) or np.any(columns["window_end_ns"] < columns["window_begin_ns"]):
+        raise _wrong(file, _FOREIGN)
     if not ((columns["coverage"] >= -1) & (columns["coverage"] <= MOST_COVERED)).all():  # nor is it no number
         raise _wrong(file, _FOREIGN)
     return columns

@@ -97,8 +97,10 @@ class Table:
     def hold_to(self, place: int, unit_s: float) -> None:
         """Refuse a column of numbers whose name has another unit than is asked for. Raises TraceError."""
         said = _UNIT.search((self.names or [""] * self.width)[place]) if self.first is not None else None
-        if said is None or self.first is None or not self.ahead or is_date(self.ahead[0].cells[place]):
+        if said is None or self.first is None or not self.ahead:
             return
+        if place >= len(self.ahead[0].cells) or is_date(self.ahead[0].cells[place]):
+            return  # a row that is too short is refused where it is read
         meant = next(unit for unit, words in _UNITS.items() if said[1].lower() in (unit, *words.split()))
         if COLUMN_UNITS[meant] != unit_s:
             asked = next(unit for unit, seconds in COLUMN_UNITS.items() if seconds == unit_s)

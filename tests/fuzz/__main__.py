@@ -1,4 +1,4 @@
-"""Fuzzing for as long as asked: ``python -m tests.fuzz --minutes 60`` (``make fuzz MINUTES=60``).
+"""Fuzzing for as long as asked: ``PYTHONPATH=tests python -m fuzz --minutes 60`` (``make fuzz MINUTES=60``).
 
 Rounds of drawn inputs, target by target, each round with another seed, until the time is over. What fails is made
 small, printed and kept in ``.fuzz/TARGET/``: cure it, and move the file to ``corpus/TARGET/`` under a name that says
