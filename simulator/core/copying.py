@@ -64,12 +64,13 @@ def replica_of_copy(
         chosen = choose(stages[stage]["policy"], count, seen, rules.NOTHING, turn, u, v)
     else:
         chosen = rule_choice(address, count, seen, rules.NOTHING, turn, u, v, fault, query, stage, shard)
+    found = NOWHERE
     for replica in range(left):
         if not is_among(holding, replica):
             if chosen == 0:
-                return replica
+                found = replica
             chosen -= 1
-    return NOWHERE  # pragma: no cover (what is chosen is left)
+    return found
 
 
 @kernel

@@ -79,7 +79,7 @@ def capacity(
     if slos:
         scenario = scenario.with_slos(slos)
     _check(scenario)
-    scenario = settled(scenario)
+    scenario = settled(scenario, execution.get("say"))
     plans = Plans.of(scenario)
     refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)), Budget(time_s, queries))
     return replace(_Search(refinement).capacity(), wall_s=time.monotonic() - began)

@@ -103,7 +103,7 @@ def sensitivity(
     if scenario.run.replications < FEWEST_UNITS:
         message = f"needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
-    scenario = settled(scenario)
+    scenario = settled(scenario, execution.get("say"))
     work, began = Execution(**execution), time.monotonic()
     measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 2, work, tail_only)
     own = _measured(measurement, scenario)

@@ -97,7 +97,7 @@ def size(
     _check(scenario)
     if load is not None:
         scenario = _at(scenario, load)
-    scenario = settled(scenario)
+    scenario = settled(scenario, execution.get("say"))
     grid = search if isinstance(search, Grid) else grid_of(search, "search")
     work = prepared(Plans.of(scenario), Execution(**execution))
     refuse_in_full(Plans.of(scenario), work, len({slo.stage for slo in scenario.slos if slo.stage is not None}))

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 
+from simulator import engines
 from simulator.base.errors import ScenarioError
 from simulator.core.plan import I8
 from simulator.core.trace import Trace
-from simulator.engines import compiled
 from simulator.planner.plans import Plans
+from simulator.running import memory
+from simulator.running.execution import Execution, Say
 from simulator.scenario import Scenario
 from simulator.scenario.gather import Cancel
 from simulator.scenario.hedge import Seen
@@ -24,17 +26,20 @@ FEWEST_BEYOND = 10
 NS_PER_S = 1e9
 
 
-def settled(scenario: Scenario) -> Scenario:
+def settled(scenario: Scenario, say: Say | None = None) -> Scenario:
     """The scenario with a time for each percentile after which copies are sent; itself where none is.
 
     The pilot has its own luck, the load of the scenario, and the first queries of a replication: 5,000 measured ones at
     most, or as make a million tasks, after a quarter of as many at most. No copies are sent in it, and no task is
     withdrawn. A percentile is that of the time from the dispatch of a query to the answer, over its tasks.
 
+    ``say`` is called with a line when a wait begins: the engine is compiled, or is the one that is not.
+
     Raises
     ------
     ScenarioError
-        If the pilot shows too few tasks for a percentile, or as ``simulate`` does.
+        If the pilot shows too few tasks for a percentile, if its load is more than memory holds, or as ``simulate``
+        does.
     """
     said = {at: stage.hedge.percentile for at, stage in enumerate(scenario.stages) if stage.hedge is not None}
     wanted = {at: share for at, share in said.items() if share is not None}
@@ -44,10 +49,14 @@ def settled(scenario: Scenario) -> Scenario:
     fewer = scenario.can_lengthen and (scenario.queries or 0) > queries
     alone = scenario.with_run(queries=queries, warmup="auto") if fewer else scenario
     without = tuple(stage.model_copy(update={"hedge": None, "cancel": NOTHING}) for stage in scenario.stages)
+    memory.refuse_load(alone)
     plan = Plans.of(alone.model_copy(update={"stages": without})).make(PILOT)
     first = min(plan.first_measured, queries // 4)
     plan = plan.first_queries(first + queries).measured_from(first)
-    trace = compiled.simulate(plan, tasks=True)
+    name = Execution(say=say).settled(plan).engine
+    if say is not None and name == engines.REFERENCE:
+        say(f"a pilot of {plan.measured:,} queries in the reference engine ...")
+    trace = engines.engine(name).simulate(plan, tasks=True)
     seen: dict[int, Seen] = {}
     for at, percentile in wanted.items():
         took_ns = np.sort(_took_ns(trace, at))

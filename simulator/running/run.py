@@ -169,7 +169,7 @@ class Run:
     """
 
     def __init__(self, scenario: Scenario, execution: Execution, compare_engines: bool = False) -> None:
-        scenario = settled(scenario)
+        scenario = settled(scenario, execution.say)
         self.plans = Plans.of(scenario)
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
         name = engines.chosen(execution.engine, self.outline)

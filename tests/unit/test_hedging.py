@@ -327,3 +327,31 @@ def test_known_answers_of_an_empty_fleet_are_those_of_two_draws(row):
         chance = -np.expm1(np.log(share) / int(given["N"]))  # that a shard is later than that
         expected = brentq(lambda t: hedged(t) - chance, 1e-9, 1e4)
     assert value == pytest.approx(expected, rel=2e-5)
+
+
+@pytest.mark.parametrize("cancel", ["queued", "running"])
+def test_what_copies_cost_in_an_empty_fleet_is_the_closed_form(cancel):
+    """Exponential tasks of 1 ms, a copy after d: e^-d of them race, each wins half, and R1, R2 are left of both.
+
+    Queued: both are served, 1 + e^-d in all, and of a race the later one in vain: R2 given R2 > R1, or d + R1 given
+    R1 > R2. Running: the loser is stopped at the other's answer, and all that is served is 1 ms on average.
+    """
+    delay, ends = 0.5, []
+    race = np.exp(-delay)
+    model = {"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}}
+    one = {"name": "a", "replicas": 2, "model": model, "hedge": "500us", "cancel": {"what": cancel, "delay": "0s"}}
+    load, run = {"arrivals": "constant", "rate": "20/s"}, {"queries": 20_000, "replications": 8, "warmup": 0}
+    said = simulate(scenario_from_dict({"name": "empty", "load": load, "run": run, "stages": [one]})).to_dict()[
+        "stages"
+    ][0]
+    lost, vain, whole = race / (1 + race), race * (1.5 + delay / 2), 1 + race
+    if cancel == "running":
+        vain, whole = race * (0.5 + delay / 2), 1.0
+    stopped, late = (lost, 0.0) if cancel == "running" else (0.0, lost)
+    hedge = said["hedge"]
+    ends += [(hedge["copies_ratio"], race), (hedge["late_ratio"], late), (hedge["stopped_ratio"], stopped)]
+    ends += [(hedge["withdrawn_ratio"], 0.0), (hedge["wasted_ratio"], vain / whole)]
+    ends += [(said["hedge_wait_s"]["mean"], 1e-3 * delay * race / 2)]
+    for interval, exact in ends:
+        assert interval["low"] - 1e-5 * exact <= exact <= interval["high"] + 1e-5 * exact
+        assert interval["high"] - interval["low"] <= 0.05 * exact

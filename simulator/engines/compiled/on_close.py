@@ -19,16 +19,22 @@ from simulator.engines.compiled.records import LATE, LATE_NS, LEAVE, Awaited, Gi
 
 
 @passage
-def time_out(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: int, query: int, at_ns: int) -> bool:
-    """The stage of a query will close at an instant, unless it does before; whether int64 can tell when."""
+def look_at(given: Given, clock: Rows, events: Rows, kind: int, stage: int, query: int, at_ns: int) -> bool:
+    """A query will be looked at in a stage, by an event of a kind; whether int64 can tell when."""
     end_ns = given.run[0]["end_ns"]
-    awaited.waits[query]["deadline_ns"] = at_ns
     if at_ns >= NEVER_NS:
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if at_ns <= end_ns:
         key = (query << given.run[0]["stage_bits"]) | stage
-        happen(clock, events, at_ns, rules.TIMEOUT, key, query, records.NO_COPY)
+        happen(clock, events, at_ns, kind, key, query, records.NO_COPY)
     return True
+
+
+@passage
+def time_out(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: int, query: int, at_ns: int) -> bool:
+    """The stage of a query will close at an instant, unless it does before; whether int64 can tell when."""
+    awaited.waits[query]["deadline_ns"] = at_ns
+    return look_at(given, clock, events, rules.TIMEOUT, stage, query, at_ns)
 
 
 @passage

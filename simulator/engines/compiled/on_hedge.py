@@ -9,13 +9,13 @@ from simulator.core.calling import IS
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
 from simulator.core.hedging import COPY, FREE, affords
 from simulator.core.jit import kernel, passage
-from simulator.core.plan import I8, NEVER_NS, ROLES, TASK, Rows
+from simulator.core.plan import I8, ROLES, TASK, Rows
 from simulator.core.routing import is_load_aware, view_of, weighs_work
 from simulator.core.service import after_of, draw_one, has_own_factor, response_of, same_factor, stays_taken
 from simulator.core.work import POOLED, REPLICA
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
-from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.on_close import look_at
 from simulator.engines.compiled.recorder import count_spared
 from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, Kept
 
@@ -23,13 +23,7 @@ from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, 
 @passage
 def hedge_later(given: Given, clock: Rows, events: Rows, stage: int, query: int, now: int) -> bool:
     """A query will look who has not answered; whether int64 can tell when."""
-    end_ns, at_ns = given.run[0]["end_ns"], now + given.stages[stage]["hedge_ns"]
-    if at_ns >= NEVER_NS:
-        return end_ns != NEVER_NS  # type: ignore[no-any-return]
-    if at_ns <= end_ns:
-        key = (query << given.run[0]["stage_bits"]) | stage
-        happen(clock, events, at_ns, rules.HEDGE, key, query, records.NO_COPY)
-    return True
+    return look_at(given, clock, events, rules.HEDGE, stage, query, now + given.stages[stage]["hedge_ns"])
 
 
 @passage
