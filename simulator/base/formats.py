@@ -45,10 +45,7 @@ def shortest(value: float) -> str:
     >>> shortest(10.0), shortest(10.000000001), shortest(0.1 + 0.2), shortest(1e300)
     ('10', '10.000000001', '0.30000000000000004', '1e+300')
     """
-    try:
-        spellings = (f"{value:.6g}", f"{value:.12g}", repr(float(value)))
-    except OverflowError:  # an integer that no float holds
-        return f"2^{int(value).bit_length() - 1} or more"
+    spellings = (f"{value:.6g}", f"{value:.12g}", repr(float(value)))
     return min((text for text in spellings if float(text) == value), key=len, default=str(value))
 
 

@@ -6,6 +6,7 @@ are not text, anchors that contain themselves, and files that nest too deep or e
 
 import math
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -240,7 +241,11 @@ class _Composer:
         elif len(text) > MOST_DIGITS and (_FLOAT.fullmatch(text) or _INT.fullmatch(text)):
             self.problems.append(mark.problem("", f"a number of {len(text)} digits"))
         elif _INT.fullmatch(text):
-            value = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            number = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            if number.bit_length() < sys.float_info.max_exp:
+                value = number
+            else:  # few digits of a large base
+                self.problems.append(mark.problem("", f"a number of {len(text)} digits"))
         elif _FLOAT.fullmatch(text):
             value = float(text)
             if not math.isfinite(value):

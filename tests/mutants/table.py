@@ -1136,8 +1136,16 @@ LOADERS = (
         "a number beyond floats crashes",
         "F2",
         "scenario/nodes.py",
-        "(_FLOAT.fullmatch(text) or _INT.fullmatch(text))",
-        "_FLOAT.fullmatch(text)",
+        "if number.bit_length() < sys.float_info.max_exp:",
+        "if True:",
+        "inputs.what_was_found_once_is_refused",
+    ),
+    Mutant(
+        "a number of any length is read",
+        "F2",
+        "scenario/nodes.py",
+        "len(text) > MOST_DIGITS and (_FLOAT",
+        "False and (_FLOAT",
         "inputs.what_was_found_once_is_refused",
     ),
     Mutant(
