@@ -45,8 +45,8 @@ answers: $(VENV)/dev  ## whole runs of the gallery and of the README's commands 
 verify: $(BIN)/shardsim $(VENV)/dev  ## known answers and coverage of intervals at depth, and slow pages, under 60 minutes on 2 cores
 	rm -rf build/verify
 	$(BIN)/shardsim verify --deep -o build/verify
-	SHARDSIM_SLOW=1 $(BIN)/python -m pytest -n $(JOBS) tests/test_docs.py tests/test_kit_strategies.py tests/test_capacity.py tests/test_verification.py tests/test_laws_page.py tests/unit/test_modulation.py \
-	  tests/test_check.py tests/test_mutants.py tests/test_sweep.py::test_a_cluster_that_loses_a_worker_gives_the_same_table
+	SHARDSIM_SLOW=1 $(BIN)/python -m pytest -n $(JOBS) -m slow
+	SHARDSIM_SLOW=1 $(BIN)/python -m pytest -n $(JOBS) tests/test_docs.py tests/test_mutants.py tests/test_sweep.py -m "not slow"
 
 coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 5 minutes on 2 cores
 	NUMBA_DISABLE_JIT=1 SHARDSIM_PROFILE=reach SHARDSIM_PLANS=400 $(BIN)/python -m pytest -n $(JOBS) $(REACH) --cov=simulator.core --cov=simulator.engines \

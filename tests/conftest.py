@@ -36,10 +36,18 @@ os.unsetenv("COLUMNS")
 
 #: What takes more than ten seconds and seldom changes runs where it is asked for: ``make verify``.
 SLOW = bool(os.environ.get("SHARDSIM_SLOW"))
-slow = pytest.mark.skipif(not SLOW, reason="slow: make verify runs it")
+slow = pytest.mark.slow
 
 #: What simulates long says nothing of branches that a short run does not reach: `make coverage` has no compiler.
 long_run = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="takes minutes without the compiler")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not SLOW:
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: make verify runs it"))
+
 
 for profile, times in EXAMPLES.items():
     settings.register_profile(

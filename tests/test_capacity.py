@@ -84,7 +84,9 @@ def test_the_interval_holds_the_exact_value_and_is_as_narrow_as_asked(name):
     assert found.bottleneck["demand"] == pytest.approx(found.per_s.value / found.bottleneck["saturation_per_s"])
 
 
-@pytest.mark.parametrize(("slo", "workers", "seed"), [("3s", 1, 2), ("3s", 1, 5), ("200ms", 10, 3), ("200ms", 10, 5)])
+@pytest.mark.parametrize(
+    ("slo", "workers", "seed"), [("3s", 1, 2), ("3s", 1, 5), pytest.param("200ms", 10, 3, marks=slow), ("200ms", 10, 5)]
+)
 def test_a_capacity_close_to_saturation_is_found(slo, workers, seed):
     """Short runs hold any objective up to saturation: longer ones are tried, and the support is that of the answer."""
     scenario = system([f"p99 < {slo}"], workers=workers, run={"seed": seed})

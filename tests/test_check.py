@@ -12,7 +12,7 @@ from simulator.testing import BOOK, check_scenario, plans
 
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))
 #: Scenarios like another one, that take long.
-LONG = ("paper_retrieval_heavy", "paper_retrieval_light")
+LONG = ("paper_funnel", "paper_retrieval_heavy", "paper_retrieval_light")
 
 #: A right law, a wrong one, and something that is not marked.
 FILE = """
@@ -122,6 +122,7 @@ def test_ways_to_serve_obey_the_laws(narrowed):
     assert {row.number for row in report.rows if row.verdict == "held"} >= {"S3", "S5", "S7", "S8", "S18", "E1", "E2"}
 
 
+@slow
 def test_the_plug_ins_of_the_gallery_obey_the_laws(shardsim):
     code, out, _ = shardsim("check", str(ROOT / "scenarios" / "plugins" / "mine.py"))
     assert "breaks" not in out

@@ -16,7 +16,8 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from conftest import drawn
+from hypothesis import HealthCheck, given
 
 import simulator
 from simulator import ScenarioError, compare, scenario_from_dict, scenario_from_text, simulate
@@ -170,7 +171,7 @@ def test_a_change_of_5_percent_is_seen_on_common_luck_and_not_without():
     assert (half[1] / half[0]) ** 2 > 20
 
 
-@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@drawn(20, suppress_health_check=list(HealthCheck))
 @given(scenarios(most_queries=30, most_stages=2), scenarios(most_queries=30, most_stages=2))
 def test_b_with_a_is_a_with_b_turned_over(one, two):
     """Of any two scenarios, whatever they have in common. (Few are drawn: theory takes half a second for some.)"""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, obeys_schemas
+from conftest import ROOT, obeys_schemas, slow
 
 GOLDEN = Path(__file__).parent / "golden"
 SHORT = ["--queries", "500", "--replications", "4", "--jobs", "1"]
@@ -72,6 +72,8 @@ COMMANDS = {
     "help_capacity.txt": ["capacity", "--help"],
 }
 
+LONG = ("capacity_over.txt", "sensitivity.txt")
+
 
 def output(args: list[str]) -> str:
     found = subprocess.run(
@@ -90,7 +92,7 @@ def without_versions(text: str) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[slow] * (name in LONG)) for name in COMMANDS])
 def test_output_is_as_kept(name, request):
     text = output(COMMANDS[name])
     if name.endswith(".json"):

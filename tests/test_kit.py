@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import slow
 from kit_wrong import WRONG, Right, RightArrivals, RightFactor, RightLaw, right_rule
 
 from simulator.core.routing import BY_NAME
@@ -55,7 +56,7 @@ def test_a_scenario_that_breaks_a_law_is_told(wrong, monkeypatch):
     is_told(wrong, monkeypatch, only=[wrong.law])
 
 
-@pytest.mark.parametrize("law", ["S15", "E1"])
+@pytest.mark.parametrize("law", [pytest.param("S15", marks=slow), "E1"])
 def test_the_case_of_a_scenario_is_small(law, monkeypatch):
     [wrong] = [one for one in WHOLE if one.law == law]
     wrong.edit(monkeypatch)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ROOT, drawn
+from conftest import ROOT, drawn, slow
 from hypothesis import given
 from hypothesis import strategies as st
 from plugged import FILE, KINDS, MINE, mine
@@ -381,6 +381,7 @@ def test_gaps_do_not_depend_on_how_they_are_cut():
     assert 200 < make_plan(timed).measured < 700
 
 
+@slow
 def test_a_worker_of_a_cluster_loads_the_plug_in_or_says_that_it_lacks_it(own):
     pytest.importorskip("distributed")
     from test_sweep import cluster

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 
 import simulator
 from simulator import ScenarioError, load_scenario, scenario_from_dict, simulate
@@ -34,6 +34,7 @@ def of_a_thousand():
     return size(scenario_from_dict(THREE), search=THOUSAND, jobs=2)
 
 
+@slow
 def test_it_is_the_cheapest_fleet_of_brute_force():
     """On a smaller grid about the answer of the larger one; `make verify` goes through all thousand."""
     search = {"stages.retrieval.shards": "7..10", "stages.light.replicas": "6..9", "stages.heavy.replicas": "4..6"}

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 
 PAGE = ROOT / "docs" / "tutorial" / "own-model.md"
 BLOCK = re.compile(r"```(python|console)\n(.*?)```\n", re.DOTALL)
@@ -41,6 +41,7 @@ def page() -> str:
     return PAGE.read_text()
 
 
+@slow
 def test_the_tutorial_prints_what_it_shows(page, tmp_path, request):
     written = page
     outputs = []
