@@ -7,9 +7,6 @@ from contextlib import contextmanager
 
 from hypothesis import HealthCheck, Phase, settings
 
-#: Of the examples that a check asks for: of the package as it is, fewer do (``workshop``).
-SHARE = 1.0
-
 #: Examples are drawn, not shrunk: a bug is to be seen, not explained.
 GENERATE = settings(
     max_examples=100,
@@ -23,7 +20,7 @@ GENERATE = settings(
 
 def drawn(examples: int) -> settings:
     """Of a check that asks for so many examples."""
-    return settings(GENERATE, max_examples=max(1, round(SHARE * examples)))
+    return settings(GENERATE, max_examples=examples)
 
 
 class Broken(AssertionError):

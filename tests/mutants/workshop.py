@@ -1,8 +1,7 @@
 """Checks on the package with one edit of its source, each in a child of a process that has loaded all else.
 
 The compiler is off, so an edited kernel needs no compilation. Run as a script it reads a line of JSON for each edit,
-``{"where", "old", "new", "check", "share"}``,
-and answers with one: the number of the law that is broken, or null, and what was said of it.
+``{"where", "old", "new", "check"}``, and answers with one: the number of the law that is broken, or null, and what was said of it.
 """
 
 from __future__ import annotations
@@ -43,15 +42,10 @@ class Workshop:
         self.process.wait()
         self.process.stdout.close()
 
-    def ask(
-        self, check: str, where: str = "", old: str = "", new: str = "", share: float = 1.0
-    ) -> tuple[str | None, str]:
-        """The law that a check finds broken, or None, and what it said; empty ``where``: of the package as it is.
-
-        ``share``: of the examples that the check asks for.
-        """
+    def ask(self, check: str, where: str = "", old: str = "", new: str = "") -> tuple[str | None, str]:
+        """The law that a check finds broken, or None, and what it said; empty ``where``: of the package as it is."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        question = {"where": where, "old": old, "new": new, "check": check, "share": share}
+        question = {"where": where, "old": old, "new": new, "check": check}
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
         number, said = json.loads(self.process.stdout.readline())
@@ -87,7 +81,7 @@ class _Finder:
         return spec
 
 
-def checked(where: str, old: str, new: str, check: str, share: float) -> tuple[str | None, str]:
+def checked(where: str, old: str, new: str, check: str) -> tuple[str | None, str]:
     """Edit, import and check, in this process."""
     import importlib
     import warnings
@@ -95,7 +89,6 @@ def checked(where: str, old: str, new: str, check: str, share: float) -> tuple[s
     warnings.simplefilter("ignore")
     if where:
         sys.meta_path.insert(0, _Finder(where, old, new))
-    importlib.import_module("held").SHARE = share  # type: ignore[attr-defined]
     module, _, name = check.partition(".")
     try:
         getattr(importlib.import_module(module), name)()
