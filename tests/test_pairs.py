@@ -45,6 +45,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.AFTER_ANSWER: {"after": Law.constant(3.0)},
     F.DRAWN_AFTER: {"after": Law.exponential(3.0)},
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
+    F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor")
@@ -56,6 +57,7 @@ REFUSED = {
     frozenset(
         {F.DRAWN_TIME, F.DRAWN_TASK}
     ): "",  # a law of the whole time has the spread itself: the factor is not used
+    frozenset({F.HEDGE, F.TIED}): "",  # copies are sent at once, or later
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
 

@@ -81,6 +81,7 @@ class Walk:
         self.weight = np.zeros(shape, dtype=np.int64)
         self.counter = np.zeros(shape, dtype=np.int64)
         self.first_answer = np.full(shape, -1)
+        self.untied: set[Task] = set()  # who will be told that another copy has started
         self.budget: dict[int, int] = {}  # of a stage, in millionths of a copy
 
     def push(self, instant: int, kind: int, key: int, what: Any = None) -> None:
@@ -102,6 +103,7 @@ class Walk:
             rules.HEDGE: self.hedge,
             rules.TIMEOUT: self.timeout,
             rules.WITHDRAW: self.withdraw,
+            rules.UNTIE: self.untie,
             rules.MERGED: self.merged,
         }
         before = (-1, -1, -1)
@@ -169,7 +171,11 @@ class Walk:
         for shard, chosen, items in decided:
             self.items[query, self.column(stage, shard)] = items
             self.send(now + shard * int(row["send_ns"]), (query, stage, shard, 0), chosen)
-        if row["hedges"]:
+        if row["hedges"] and row["hedge_ns"] == 0:
+            leaves = now + shards * int(row["send_ns"])
+            for _ in range(int(row["hedges"])):
+                leaves = self.send_again(leaves, query, stage)
+        elif row["hedges"]:
             if row["budget"] > 0:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + shards * int(row["budget"]))
@@ -192,9 +198,17 @@ class Walk:
 
     def hedge(self, now: int, query: int, stage: int, number: int) -> None:
         """Who has not answered is sent another copy, if a replica is left and the budget pays for it."""
-        row, leaves = self.plan.stages[stage], now
+        row = self.plan.stages[stage]
         if self.close[stage, query] >= 0:
             return
+        self.send_again(now, query, stage)
+        if number < row["hedges"]:
+            again = (query << self.plan.stage_bits) | stage
+            self.push(now + int(row["hedge_ns"]), rules.HEDGE, again, (query, stage, number + 1))
+
+    def send_again(self, leaves: int, query: int, stage: int) -> int:
+        """The first copy leaves at an instant, the others behind it; when the next would."""
+        row = self.plan.stages[stage]
         for shard in range(int(row["shards"])):
             copies = self.copies(query, stage, shard)
             if shard in self.answered[stage, query] or (row["budget"] > 0 and self.budget[stage] < 1_000_000):
@@ -215,9 +229,7 @@ class Walk:
             self.items[self.place(task)] = self.items[query, self.column(stage, shard)]
             self.send(leaves, task, chosen)
             leaves += int(row["send_ns"])
-        if number < row["hedges"]:
-            again = (query << self.plan.stage_bits) | stage
-            self.push(now + int(row["hedge_ns"]), rules.HEDGE, again, (query, stage, number + 1))
+        return leaves
 
     def durations(self, task: Task, chosen: int, items: float) -> tuple[float, int, int]:
         (query, stage, shard, _), plan, row = task, self.plan, self.plan.stages[task[1]]
@@ -264,6 +276,8 @@ class Walk:
             self.waiting[replica] = [task for task in self.waiting[replica] if task not in tasks]
             for at in map(self.place, tasks):
                 self.table.worker[at], self.table.start_ns[at] = worker, now
+            for task in tasks:
+                self.untie_others(now, task)
             key = (replica << self.plan.worker_bits) | worker
             self.push(now + self.together_ns(tasks, replica), rules.FINISH, key, (replica, worker))
         if len(self.busy[replica]) < workers and self.waiting[replica]:
@@ -418,6 +432,23 @@ class Walk:
             if row["cancels"] != CANCEL_NOTHING:
                 self.push(now + int(row["cancel_ns"]), rules.WITHDRAW, self.name(task), (task,))
 
+    def untie_others(self, now: int, task: Task) -> None:
+        """It has started: its tied copies that have not are told, unless nobody waits for any of them."""
+        (query, stage, shard, _), row = task, self.plan.stages[task[1]]
+        is_over = self.close[stage, query] >= 0 or shard in self.answered[stage, query]
+        if row["hedges"] == 0 or row["hedge_ns"] > 0 or is_over:
+            return
+        for other in self.copies(query, stage, shard):
+            at = self.place(other)
+            if self.table.start_ns[at] < 0 and self.withdrawn_ns[at] < 0 and other not in self.untied:
+                self.untied.add(other)
+                self.push(now + int(row["cancel_ns"]), rules.UNTIE, self.name(other), (other,))
+
+    def untie(self, now: int, task: Task) -> None:
+        """Another copy has started: if this one has not, it never does."""
+        if self.table.start_ns[self.place(task)] < 0:
+            self.withdraw(now, task)
+
     def merge(self, now: int, query: int, stage: int) -> None:
         self.merges[stage] += 1
         duration = rules.merge_ns(self.plan.stages, stage, len(self.answered[stage, query]))
@@ -437,7 +468,8 @@ class Walk:
         """It has not started and never does; or it runs, and its worker is free if nobody else needs it."""
         row, at = self.plan.stages[task[1]], self.place(task)
         is_running = self.table.start_ns[at] >= 0
-        if self.table.finish_ns[at] >= 0 or (is_running and row["cancels"] != CANCEL_RUNNING):
+        is_over = self.table.finish_ns[at] >= 0 or self.withdrawn_ns[at] >= 0
+        if is_over or (is_running and row["cancels"] != CANCEL_RUNNING):
             return
         self.withdrawn_ns[at] = now
         replica, worker = int(self.table.replica[at]), int(self.table.worker[at])

@@ -73,7 +73,7 @@ class StageParts:
     cancels: int = CANCEL_NOTHING  #: what is withdrawn when it has closed
     cancel_ns: int = 1  #: until a withdrawal is at a replica
     hedges: int = 0  #: copies of a task that has no answer, at most
-    hedge_ns: int = NEVER_NS  #: after the dispatch of its query, and between two copies
+    hedge_ns: int = NEVER_NS  #: after the dispatch of its query, and between two copies; 0: with it, and tied
     budget: int = FREE  #: millionths of a copy that a task pays for
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
@@ -214,7 +214,9 @@ def _check(part: StageParts) -> None:
     assert part.then == AT_ONCE or is_patient, "it waits on for a share of what the time-out leaves"
     assert part.cancels in (CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING), "it says what is withdrawn"
     assert 1 <= part.cancel_ns <= MOST_WAIT_NS, "a withdrawal takes time"
-    assert part.hedges == 0 or 1 <= part.hedge_ns <= MOST_WAIT_NS, "a copy is sent later than a task"
+    assert part.hedges == 0 or 0 <= part.hedge_ns <= MOST_WAIT_NS, "a copy is sent with its task, or later"
+    is_tied = part.hedges > 0 and part.hedge_ns == 0
+    assert not is_tied or (part.budget == FREE and part.cancels != CANCEL_NOTHING), "one of tied copies is withdrawn"
     assert 0 <= part.hedges <= MOST_HEDGES, "every copy has luck of its own"
     assert part.hedges < part.replicas, "a copy goes to a replica that has none"
     assert part.hedges == 0 or not part.by_query, "a copy goes to another replica, not to that of the whole query"

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from simulator.core import copy_states, rules
 from simulator.core.columns import UNFINISHED, Columns
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
-from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
+from simulator.core.hedging import is_tied
+from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
 from simulator.core.violations import Rows, Violation, at
 
 
@@ -90,6 +91,21 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
     return broken, is_late
 
 
+def tied_ns(plan: Plan, tasks: Rows, stage: int, settled_ns: I8) -> I8:
+    """When a task is withdrawn since another copy of it has started; NEVER_NS: not.
+
+    ``settled_ns``: when its answer was no longer needed. What has started by then stays.
+    """
+    shards = int(plan.stages[stage]["shards"])
+    begun_ns = np.full((plan.queries, shards), NEVER_NS)
+    started = tasks.start_ns >= 0
+    np.minimum.at(begun_ns, (tasks.query[started], tasks.shard[started]), tasks.start_ns[started])
+    begun = begun_ns[tasks.query, tasks.shard]
+    due_ns = np.minimum(begun, NEVER_NS - 1 - plan.stages[stage]["cancel_ns"]) + plan.stages[stage]["cancel_ns"]
+    is_tied = (begun < settled_ns) & (due_ns <= plan.end_ns) & ~(started & (tasks.start_ns < due_ns))
+    return np.where(is_tied, due_ns, NEVER_NS)
+
+
 def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     """Of a stage: what is not needed is withdrawn when it says so, and nothing else is."""
     row, gone = plan.stages[stage], tasks.withdrawn_ns >= 0
@@ -101,6 +117,8 @@ def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator
     np.minimum.at(settled_ns, (tasks.query[answered], tasks.shard[answered]), tasks.answer_ns[answered])
     settled = np.minimum(settled_ns[tasks.query, tasks.shard], np.where(close_ns < 0, NEVER_NS, close_ns))
     due_ns = np.where(settled == NEVER_NS, NEVER_NS, settled + row["cancel_ns"])
+    if is_tied(plan.stages, stage):
+        due_ns = np.minimum(due_ns, tied_ns(plan, tasks, stage, settled))
     is_served = (tasks.finish_ns >= 0) & (tasks.finish_ns <= due_ns)
     started = (tasks.start_ns >= 0) & (tasks.start_ns < due_ns)
     is_due = (due_ns <= plan.end_ns) & ~is_served

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.core.columns import Columns
 from simulator.core.hedging import COPY as A_COPY
-from simulator.core.hedging import FREE, affords, most_saved, saved, sends_copies
+from simulator.core.hedging import FREE, affords, is_tied, most_saved, saved, sends_copies
 from simulator.core.plan import I8, Plan
 from simulator.core.routing import replicas_left
 from simulator.core.rules import DISPATCH, HEDGE
@@ -29,7 +29,9 @@ class Sending(NamedTuple):
 
 def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[int, int, int], Sending]:
     """Of a stage, the copies that are to be sent besides the first: by query, shard and number."""
-    row, found = plan.stages[stage], {}
+    row, found = plan.stages[stage], dict[tuple[int, int, int], Sending]()
+    if is_tied(plan.stages, stage):
+        return tied_sendings(plan, trace, stage)
     first_answer: dict[tuple[int, int], int] = {}
     for query, shard, answer in zip(tasks.query.tolist(), tasks.shard.tolist(), tasks.answer_ns.tolist(), strict=True):
         if answer >= 0:
@@ -60,24 +62,40 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
     return found
 
 
+def tied_sendings(plan: Plan, trace: Columns, stage: int) -> dict[tuple[int, int, int], Sending]:
+    """The same where copies are sent with their tasks: the second ones behind all first ones, and so on."""
+    row, found = plan.stages[stage], {}
+    enter_ns = trace.enter_ns[stage]
+    for query in np.flatnonzero(enter_ns >= 0).tolist():
+        place = int(row["shards"])
+        for number, shard in np.ndindex(int(row["hedges"]), int(row["shards"])):
+            if number + 1 < replicas_left(plan.stages, stage, shard):
+                found[query, shard, number + 1] = Sending(int(enter_ns[query]), place)
+                place += 1
+    return found
+
+
 def with_sendings(plan: Plan, trace: Columns, tasks: Rows) -> Rows:
-    """The tasks, with the instant of each one's sending and how many of its query are before it; -1: not to be sent."""
+    """The tasks, with instant and kind of each sending, and how many of its query are before it; -1: not to be sent."""
     sent_ns, place = np.full((2, len(tasks.query)), -1)
+    sent_by = np.full(len(tasks.query), DISPATCH)
     for stage in range(len(plan.stages)):
         here = np.flatnonzero(tasks.stage == stage)
         first = here[tasks.copy[here] == 0]
         sent_ns[first], place[first] = trace.enter_ns[stage][tasks.query[first]], tasks.shard[first]
         if sends_copies(plan.stages, stage):
+            if not is_tied(plan.stages, stage):
+                sent_by[here[tasks.copy[here] > 0]] = HEDGE
             found = sendings(plan, trace, tasks.some(here), stage)
             for index in here[tasks.copy[here] > 0]:
                 name = int(tasks.query[index]), int(tasks.shard[index]), int(tasks.copy[index])
                 sent_ns[index], place[index] = found.get(name, Sending(-1, -1))
-    return tasks._replace(sent_ns=sent_ns, place_in_query=place)
+    return tasks._replace(sent_ns=sent_ns, sent_by=sent_by, place_in_query=place)
 
 
 def order_of_sending(tasks: Rows) -> tuple[I8, ...]:
     """Keys for ``lexsort``, least first to last, of tasks at one replica: those that are there at once come as sent."""
-    return tasks.query, tasks.copy == 0, tasks.sent_ns, tasks.enqueue_ns
+    return tasks.query, tasks.sent_by, tasks.sent_ns, tasks.enqueue_ns
 
 
 def copied(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:

@@ -1,7 +1,8 @@
 """Copies of tasks that have no answer yet: how many are sent, when, and what they cost of a budget.
 
 A stage sends them ``hedge_ns`` after it was entered, and again after as long, until a shard has ``hedges`` of them.
-Whom a copy goes to says ``routing``. ``stages`` is the (stages,) STAGE array of a Plan.
+With ``hedge_ns`` 0 the copies of a task are tied: all are sent at the dispatch, and the first that starts withdraws
+those that wait. Whom a copy goes to says ``routing``. ``stages`` is the (stages,) STAGE array of a Plan.
 """
 
 from simulator.core.jit import formula
@@ -21,6 +22,18 @@ FREE = -1
 def sends_copies(stages: Rows, stage: int) -> bool:
     """Whether tasks without an answer are sent again."""
     return stages[stage]["hedges"] > 0  # type: ignore[no-any-return]
+
+
+@formula
+def is_tied(stages: Rows, stage: int) -> bool:
+    """Whether copies are sent with their task, of which the first that starts withdraws those that have not."""
+    return stages[stage]["hedges"] > 0 and stages[stage]["hedge_ns"] == 0  # type: ignore[no-any-return]
+
+
+@formula
+def at_once(stages: Rows, stage: int) -> int:
+    """How many tasks a dispatch sends."""
+    return stages[stage]["shards"] * (1 + stages[stage]["hedges"] * is_tied(stages, stage))  # type: ignore[no-any-return]
 
 
 @formula

@@ -128,7 +128,7 @@ def _rows(plan: Plan, trace: Columns) -> Rows:
     assert table is not None
     unknown = np.full(len(table.query), -1)
     columns = {name: getattr(table, name) for name in Rows._fields if hasattr(table, name)}
-    return with_sendings(plan, trace, Rows(**columns, sent_ns=unknown, place_in_query=unknown))
+    return with_sendings(plan, trace, Rows(**columns, sent_ns=unknown, sent_by=unknown, place_in_query=unknown))
 
 
 def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:

@@ -92,7 +92,7 @@ STAGE = np.dtype(
         ("cancels", np.int64),  # what is withdrawn when it has closed
         ("cancel_ns", np.int64),  # until a withdrawal is at a replica
         ("hedges", np.int64),  # copies of a task that has no answer, at most; 0: none
-        ("hedge_ns", np.int64),  # after the dispatch, and between two copies
+        ("hedge_ns", np.int64),  # after the dispatch, and between two copies; 0: sent at the dispatch, and tied
         ("budget", np.int64),  # millionths of a copy that a task pays for; -1: copies are free
         ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.gathering import cancels, is_partial, times_out
-from simulator.core.hedging import sends_copies
+from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import CANCEL_RUNNING, F8, I8, ROLES, SHORTEST, Plan
 from simulator.core.service import stays_taken
@@ -109,8 +109,13 @@ class StageView:
 
     @property
     def sends_copies(self) -> bool:
-        """Whether tasks without an answer are sent again."""
+        """Whether a task may be sent to several replicas."""
         return bool(sends_copies(self.plan.stages, self.index))
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether copies are sent with their task, of which the first that starts withdraws the others."""
+        return bool(is_tied(self.plan.stages, self.index))
 
     @property
     def hedges(self) -> int:
@@ -119,7 +124,7 @@ class StageView:
 
     @property
     def hedge_ns(self) -> int:
-        """After the dispatch of its query a task without an answer is sent again."""
+        """After the dispatch of its query a task without an answer is sent again; 0: copies are sent with it."""
         return self._number("hedge_ns")
 
     @property

@@ -138,6 +138,7 @@ class Rows(NamedTuple):
     batch: I8
     state: I8
     sent_ns: I8  #: when it was to be sent; -1: not
+    sent_by: I8  #: kind of the event that sent it
     place_in_query: I8  #: how many of its query are sent before it, at that instant
 
     def some(self, mask: Any) -> Rows:

@@ -100,9 +100,9 @@ class Gathering(Unneeded):
 
 
 class Hedging(Unneeded):
-    """Of a stage that sends tasks without an answer again, over measured queries."""
+    """Of a stage that sends a task to several replicas, over measured queries."""
 
-    after_s: float  #: after the dispatch of its query a task without an answer is sent again, and after as long again
+    after_s: float  #: so long after its query is there a task without an answer is sent again; 0: copies are tied
     copies_ratio: parts.Interval  #: copies sent, a task
 
 
@@ -113,7 +113,9 @@ class Merging(TypedDict, total=False):
     batches: Batches  #: its batches
     gather: Gathering  #: its answers
     hedge: Hedging  #: copies of its tasks
-    hedge_wait_s: parts.Latency  #: of the critical task: how much later it was sent, if all tasks leave at once
+    hedge_wait_s: (
+        parts.Latency
+    )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once
     after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 
 

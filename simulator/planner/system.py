@@ -91,8 +91,8 @@ CANCELS = {"none": plan.CANCEL_NOTHING, "queued": plan.CANCEL_QUEUED, "running":
 
 def _gathering(stage: Stage) -> dict[str, Any]:
     """Unless said otherwise, what waits is withdrawn, as fast as tasks are sent."""
-    gather, hedge = stage.gather or Gather(), stage.hedge
-    if stage.gather is None and hedge is None:
+    gather = stage.gather or Gather()
+    if stage.gather is None and not stage.sends_copies:
         return {}
     cancel = Cancel() if stage.cancel is None else stage.cancel
     delay_s = stage.network.request_s if cancel.delay_s is None else cancel.delay_s
@@ -102,7 +102,8 @@ def _gathering(stage: Stage) -> dict[str, Any]:
         "then": AT_ONCE if gather.then is None else float(gather.then),
         "cancels": CANCELS[cancel.what],
         "cancel_ns": max(1, ns(delay_s)),
-        **({} if hedge is None else _hedging(hedge)),
+        **({} if stage.hedge is None else _hedging(stage.hedge)),
+        **({} if stage.tied is None else {"hedges": stage.tied - 1, "hedge_ns": 0}),
     }
 
 

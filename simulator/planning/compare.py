@@ -139,7 +139,7 @@ def _partial(side: Scenario | Side) -> list[str]:
 
 def _hedged(side: Scenario | Side) -> list[str]:
     """The stages that send tasks again: of one side is enough, the other wastes nothing."""
-    return side.hedged if isinstance(side, Side) else [stage.name for stage in side.stages if stage.hedge is not None]
+    return side.hedged if isinstance(side, Side) else [stage.name for stage in side.stages if stage.sends_copies]
 
 
 def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:

@@ -76,6 +76,9 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "hedge" in stage:
         yield from _of_hedging(f"{name}: ", f"{path}.hedge", stage)
+    if "tied" in stage and int(stage["tied"]) < int(stage["replicas"]):
+        now = int(stage["tied"])
+        yield Knob(f"{name}: copies", f"{now} -> {now + 1}", ((f"{path}.tied", now + 1),))
     if "gather" in stage:
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
     shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None

@@ -146,7 +146,8 @@ def _hedged(result: run.Run) -> list[str]:
     for stage in result["stages"]:
         if "hedge" in stage:
             said = stage["hedge"]
-            when = f"{stage['name']} sends a copy after {text.duration(said['after_s'])}"
+            after = f"after {text.duration(said['after_s'])}" if said["after_s"] else "with each task"
+            when = f"{stage['name']} sends a copy {after}"
             spare = "" if "gather" in stage else _unneeded(said).replace("tasks:", "of all:")  # which says the same
             lines.append(f"{when}: {text.ratio(said['copies_ratio']['value'])} of its tasks{spare}")
     return lines

@@ -48,7 +48,9 @@ def settled(scenario: Scenario, say: Say | None = None) -> Scenario:
     queries = max(1, min(MOST_QUERIES, MOST_TASKS // sum(stage.shards for stage in scenario.stages)))
     fewer = scenario.can_lengthen and (scenario.queries or 0) > queries
     alone = scenario.with_run(queries=queries, warmup="auto") if fewer else scenario
-    without = tuple(stage.model_copy(update={"hedge": None, "cancel": NOTHING}) for stage in scenario.stages)
+    without = tuple(
+        stage.model_copy(update={"hedge": None, "tied": None, "cancel": NOTHING}) for stage in scenario.stages
+    )
     memory.refuse_load(alone)
     plan = Plans.of(alone.model_copy(update={"stages": without})).make(PILOT)
     first = min(plan.first_measured, queries // 4)

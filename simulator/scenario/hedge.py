@@ -1,4 +1,4 @@
-"""When a task that has no answer is sent again, as it is written."""
+"""When a task is sent to several replicas, as it is written: again where it has no answer, or at once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from simulator.core.hedging import COPY, MOST_HEDGES, QUERIES
 from simulator.scenario import fields
 
 MOST_WAIT_S = MOST_WAIT_NS * 1e-9
+ANOTHER = "a copy goes to another replica: have at least 2 replicas"
+BY_TASK = "one replica index serves a whole query, a copy goes to another: let routing be by task"
 _PERCENTILE = re.compile(r"p([0-9.]+)")
 
 
@@ -38,6 +40,30 @@ After = Annotated[
     BeforeValidator(_after),
     PlainSerializer(lambda after: after if isinstance(after, str) else fields.exact_duration(after)),
     WithJsonSchema(_TEXT),
+]
+
+
+def _tied(value: Any) -> Any:
+    """Copies of a task in all; None: one."""
+    if isinstance(value, bool):
+        return 2 if value else None
+    return value if value is None else fields.whole(2, 1 + MOST_HEDGES)(value)
+
+
+#: How many copies of a task are sent at once, the first that starts withdrawing the others.
+Tied = Annotated[
+    int | None,
+    BeforeValidator(_tied),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "integer", "minimum": 2, "maximum": 1 + MOST_HEDGES},
+                {"type": "string", "pattern": "^[0-9]+$"},
+            ],
+            "description": f"true: to two replicas; or a whole number of them, from 2 to {1 + MOST_HEDGES}",
+        }
+    ),
 ]
 
 
@@ -86,14 +112,30 @@ class Hedge(fields.Part):
     def of_stage(self, shards: int, replicas: int, by_query: bool) -> Iterable[fields.Contradiction]:
         """What contradicts the rest of a stage."""
         if replicas < 2:
-            yield (), "a copy goes to another replica: have at least 2 replicas"
+            yield (), ANOTHER
         elif self.copies >= replicas:
             yield ("copies",), f"each goes to a replica that has none: at most {replicas - 1}, got {self.copies}"
         if by_query:
-            yield (), "one replica index serves a whole query, a copy goes to another: let routing be by task"
+            yield (), BY_TASK
         if self.millionths is not None and self.millionths * shards * QUERIES < COPY:
             least = -(-COPY // (shards * QUERIES)) / COPY
             yield (
                 ("budget",),
                 f"it holds what {QUERIES} queries pay, less than one copy: at least {shortest(100 * least)}%",
             )
+
+
+def tied_contradictions(
+    tied: int, replicas: int, by_query: bool, is_hedged: bool, withdraws: bool
+) -> Iterable[fields.Contradiction]:
+    """What contradicts copies that are sent at once: ``tied`` of them in all."""
+    if replicas < 2:
+        yield ("tied",), ANOTHER
+    elif tied > replicas:
+        yield ("tied",), f"each goes to a replica of its own: at most {replicas}, got {tied}"
+    if by_query:
+        yield ("tied",), BY_TASK
+    if is_hedged:
+        yield ("tied",), "the copies are sent at once, those of hedge later: give one of the two"
+    if not withdraws:
+        yield ("cancel",), "the copy that starts first withdraws the others: say queued or running"

@@ -4,7 +4,6 @@
 _NAMES = {
     "retrying": "retries retry max_retries retry_policy backoff",
     "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out deadline deadlines",
-    "sending a task twice at once": "tied tied_requests",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
     "failing and repair": "failures failure failure_rate faults mtbf mttr crash crashes outages downtime repair",

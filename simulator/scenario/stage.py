@@ -19,7 +19,7 @@ from simulator.scenario import fields
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
-from simulator.scenario.hedge import Hedge
+from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
@@ -130,6 +130,7 @@ class Stage(fields.Part):
         BeforeValidator(lambda value: value if value is None or isinstance(value, Mapping) else {"after": value}),
         fields.OrBare({"type": "string", "description": "when a copy is sent, alone"}),
     ] = None
+    tied: Tied = None
     cancel: Annotated[
         Cancel | None,
         BeforeValidator(lambda value: {"what": value} if isinstance(value, str) else value),
@@ -201,14 +202,28 @@ class Stage(fields.Part):
         """A stage waits for answers that there are, and withdraws what it does not wait for."""
         if self.gather is not None and self.gather.answers(self.shards) > self.shards:
             yield ("gather", "wait_for"), f"there are {self.shards} shards, got {self.gather.wait_for}"
-        if self.cancel is not None and self.gather is None and self.hedge is None:
+        if self.cancel is not None and self.gather is None and not self.sends_copies:
             yield (
                 ("cancel",),
-                "every answer is waited for: nothing is withdrawn; give hedge, or gather wait_for or timeout",
+                "every answer is waited for: nothing is withdrawn; give hedge, tied, or gather wait_for or timeout",
             )
+        by_query = self.routing.by == "query"
         if self.hedge is not None:
-            for key, said in self.hedge.of_stage(self.shards, self.replicas, self.routing.by == "query"):
+            for key, said in self.hedge.of_stage(self.shards, self.replicas, by_query):
                 yield ("hedge", *key), said
+        if self.tied is not None:
+            withdraws = self.cancel is None or self.cancel.what != "none"
+            yield from tied_contradictions(self.tied, self.replicas, by_query, self.hedge is not None, withdraws)
+
+    @property
+    def speaks_of_copies(self) -> bool:
+        """Whether it says something of copies, were it that there are none: a sweep has the same columns everywhere."""
+        return self.sends_copies or "tied" in self.model_fields_set
+
+    @property
+    def sends_copies(self) -> bool:
+        """Whether a task may be sent to several replicas."""
+        return self.hedge is not None or self.tied is not None
 
     @property
     def shards(self) -> int:

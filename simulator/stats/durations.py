@@ -21,8 +21,8 @@ def from_to(first_ns: I8, last_ns: I8) -> F8:
 def durations(view: StageView) -> dict[str, Column]:
     """The parts of a stage's latency, in ns; +inf where no answer has closed the stage, or (merge) it was not left.
 
-    ``hedge_wait``, of a stage that sends copies: how much later than the first task the critical one was sent. Where
-    tasks leave one after another that is not told from how they do, and is network time.
+    ``hedge_wait``, of a stage that sends copies later: how much later than the first task the critical one was sent.
+    Where tasks leave one after another that is not told from how they do, and is network time.
     """
     stage = view.index
 
@@ -35,7 +35,7 @@ def durations(view: StageView) -> dict[str, Column]:
         mean_answer = trace.answer_sum_ns[stage][at] / answers
         return np.asarray(np.maximum(answer - mean_answer, 0.0))  # of one answer, the mean may round above it
 
-    is_told = view.sends_copies and view.send_ns == 0
+    is_told = view.sends_copies and not view.is_tied and view.send_ns == 0
 
     def hedge_wait(trace: Trace, at: slice) -> I8:
         return np.asarray(trace.critical_enqueue_ns[stage][at] - trace.entered_ns(stage)[at] - view.request_ns)

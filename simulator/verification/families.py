@@ -148,6 +148,9 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("one", hyper, workers=int(given["c"])))
     if family == "nk":
         return scenario(rate, first_of(given))
+    if family == "cos":
+        tied = {"replicas": int(given["n"]), "tied": int(given["n"]), "cancel": {"delay": "1ns"}}
+        return scenario(rate, stage("one", exponential(1.0), network={"send": "10ns"}, **tied))
     if family in ("redd", "fullrep"):
         return copied(family, given, rate)
     if family == "sjf":

@@ -37,6 +37,7 @@ VERIFIED: dict[str, Known] = {
     "hedge0": Known("a copy of a late task, in an empty fleet", "order statistics; Dean and Barroso (2013)"),
     "redd": Known("copies at some replicas, cancelled when one is served", "Gardner et al. (2017)"),
     "fullrep": Known("copies at every replica, cancelled when one is served", "Gardner et al. (2015)"),
+    "cos": Known("copies at every replica, cancelled when one starts: one queue", "Ayesta, Bodas and Verloop (2018)"),
     "nk": Known(
         "the first k of n answers, the rest cancelled", "Joshi, Liu and Soljanin (2014); truncated Markov chain"
     ),
@@ -68,7 +69,6 @@ VERIFIED: dict[str, Known] = {
 }
 
 _QUORUM = "no statistic of the table: shares of shards in time; a test holds them"
-_CANCEL = "copies of a task that are cancelled when one starts"
 _BOUNDED = "bounded queues"
 _MEASURED = "no feature: measurements of a service, which no model gives back"
 _FAILURES = "failures and repairs"
@@ -96,7 +96,6 @@ NOT_YET: dict[str, str] = {
     "deadline0": _QUORUM,
     "coverage": _QUORUM,
     "tailatscale_hedge": _MEASURED,
-    "cos": _CANCEL,
     "tailatscale_tab1": _MEASURED,
     "splitmerge": "a stage that takes one query at a time",
     "skew_random": "queries of one shard, by key",

@@ -1,7 +1,8 @@
 """Checks on the package with one edit of its source, each in a child of a process that has loaded all else.
 
 The compiler is off, so an edited kernel needs no compilation. Run as a script it reads a line of JSON for each edit,
-``{"where", "old", "new", "check"}``, and answers with one: the number of the law that is broken, or null, and what was said of it.
+``{"where", "old", "new", "check"}``, and answers with one: the number of the law that is broken, or null, and what was
+said of it.
 """
 
 from __future__ import annotations

@@ -57,13 +57,14 @@ def test_events_are_ordered_by_kind_then_key(kind, key, other_kind, other_key):
 
 
 def test_kinds_are_in_the_order_of_the_definition():
-    assert tuple(range(11)) == (
+    assert tuple(range(12)) == (
         rules.FINISH,
         rules.RELEASE,
         rules.ANSWER,
         rules.TIMEOUT,
         rules.MERGED,
         rules.WITHDRAW,
+        rules.UNTIE,
         rules.HEDGE,
         rules.ARRIVE,
         rules.DISPATCH,

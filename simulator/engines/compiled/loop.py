@@ -10,6 +10,7 @@ from simulator.core import rules
 from simulator.core.calling import IS
 from simulator.core.columns import COMPLETE, PARTIAL
 from simulator.core.gathering import awaits_copies
+from simulator.core.hedging import at_once
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
@@ -22,7 +23,7 @@ from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish, on_release
 from simulator.engines.compiled.on_hedge import on_hedge
 from simulator.engines.compiled.on_start import on_start
-from simulator.engines.compiled.on_withdraw import on_withdraw
+from simulator.engines.compiled.on_withdraw import on_untie, on_withdraw
 from simulator.engines.compiled.records import LEAVE, Awaited, Given, Kept
 
 #: What came of taking the next event, besides the reasons for coming back: it is taken, or only the list was tidied.
@@ -143,7 +144,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
     stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
     kind = order >> KEY_BITS
-    if kind in (rules.DISPATCH, rules.HEDGE) and clock[0]["unused_count"] < given.stages[stage]["shards"]:
+    if kind in (rules.DISPATCH, rules.HEDGE) and clock[0]["unused_count"] < at_once(given.stages, stage):
         clock[0]["short"] = records.OF_COPIES
         return FULL
     if arrives:
@@ -212,6 +213,8 @@ def advance(
             is_in_time = on_hedge(given, kept, clock, events, copies, awaited, outstanding, fault, wholes, key, now)
             if fault[IS] != 0:
                 return FAULT
+        elif kind == rules.UNTIE:
+            on_untie(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
         else:
             on_withdraw(given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now)
         if not is_in_time:

@@ -56,7 +56,7 @@ def wait_for_copy(awaited: Awaited, query: int, row: int) -> None:
     waits, bonds = awaited.waits, awaited.bonds
     last = waits[query]["last"]
     bonds[row]["copy"], bonds[row]["other"], bonds[row]["is_awaited"] = 0, row, 1
-    bonds[row]["sooner"], bonds[row]["later"], bonds[row]["is_called"] = last, -1, 0
+    bonds[row]["sooner"], bonds[row]["later"], bonds[row]["called"] = last, -1, 0
     if last >= 0:
         bonds[last]["later"] = row
     else:
@@ -81,6 +81,13 @@ def is_here(awaited: Awaited, query: int, row: int) -> None:
 
 
 @passage
+def is_waited_for(copies: Rows, awaited: Awaited, row: int) -> bool:
+    """Whether the answer of a copy counts, if it comes before the stage closes."""
+    query = copies[row]["query"]
+    return awaited.waits[query]["stage"] == copies[row]["stage"] and awaited.bonds[row]["is_awaited"] == 1  # type: ignore[no-any-return]
+
+
+@passage
 def call_back(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, row: int, now: int) -> bool:
     """Withdraw a copy, if its stage says so; whether int64 can tell when that is at its replica."""
     stages, end_ns, stage = given.stages, given.run[0]["end_ns"], copies[row]["stage"]
@@ -90,7 +97,7 @@ def call_back(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Aw
     if at_ns >= NEVER_NS:
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if at_ns <= end_ns:
-        awaited.bonds[row]["is_called"] = 1
+        awaited.bonds[row]["called"] += 1
         key = key_of(given, copies, awaited.bonds, row)
         happen(clock, events, at_ns, rules.WITHDRAW, key, row, copies[row]["generation"])
     return True
@@ -121,6 +128,7 @@ def settle(
             return False
         other = awaited.bonds[other]["other"]
     is_here(awaited, query, row)
+    clock[0]["stale"] += awaited.bonds[row]["called"]
     return True
 
 
@@ -154,10 +162,10 @@ def take_answer(
     query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
     enqueue_ns, start_ns = copies[row]["enqueue_ns"], copies[row]["start_ns"]
     service = copies[row]["finish_ns"] - start_ns
-    if waits[query]["stage"] != stage or awaited.bonds[row]["is_awaited"] == 0:
+    if not is_waited_for(copies, awaited, row):
         if query >= given.run[0]["first_measured"]:
             count_spared(kept, LATE, LATE_NS, copies[row]["replica"], awaited.bonds[row]["busy_ns"])
-        clock[0]["stale"] += awaited.bonds[row]["is_called"]
+        clock[0]["stale"] += awaited.bonds[row]["called"]
         free_copy(clock, copies, row)
         return 0
     if not settle(given, clock, events, copies, awaited, query, row, now):

@@ -6,7 +6,7 @@ compile what comes out.
 
 from simulator.core import draws, rules
 from simulator.core.gathering import awaits_copies
-from simulator.core.hedging import saved, sends_copies
+from simulator.core.hedging import is_tied, saved, sends_copies
 from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, route, view_of
@@ -15,7 +15,7 @@ from simulator.core.work import AFTERWARDS, ALONE, FACTOR, ITEMS, LOAD, REPLICA,
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
 from simulator.engines.compiled.on_close import begin_waiting, wait_for_copy
-from simulator.engines.compiled.on_hedge import hedge_later
+from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
 
 
@@ -99,6 +99,10 @@ def on_dispatch(
         if not send(given, clock, events, copies, row, enqueue_ns):
             return False
         enqueue_ns += stages[stage]["send_ns"]
+    if is_tied(stages, stage):
+        return send_tied(
+            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
+        )
     if sends_copies(stages, stage):
         awaited.budgets[stage] = saved(stages, stage, awaited.budgets[stage])
         return hedge_later(given, clock, events, stage, query, now)

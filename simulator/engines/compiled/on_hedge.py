@@ -1,4 +1,4 @@
-"""A query looks who has not answered: each of these shards gets a copy of its task.
+"""Each shard without an answer gets a copy of its task: at the dispatch, or when its query looks who has not answered.
 
 PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
 compile what comes out.
@@ -9,7 +9,7 @@ from simulator.core.calling import IS
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
 from simulator.core.hedging import COPY, FREE, affords
 from simulator.core.jit import kernel, passage
-from simulator.core.plan import I8, ROLES, TASK, Rows
+from simulator.core.plan import I8, NEVER_NS, ROLES, TASK, Rows
 from simulator.core.routing import is_load_aware, view_of, weighs_work
 from simulator.core.service import after_of, draw_one, has_own_factor, response_of, same_factor, stays_taken
 from simulator.core.work import POOLED, REPLICA
@@ -44,7 +44,7 @@ def find_holding(given: Given, copies: Rows, bonds: Rows, first: int, holding: I
 def join_others(awaited: Awaited, query: int, first: int, row: int, number: int) -> None:
     """A copy is waited for, with the others of its task, and behind all that its query waits for."""
     waits, bonds = awaited.waits, awaited.bonds
-    bonds[row]["copy"], bonds[row]["is_awaited"], bonds[row]["is_called"] = number, 1, 0
+    bonds[row]["copy"], bonds[row]["is_awaited"], bonds[row]["called"] = number, 1, 0
     bonds[row]["other"] = bonds[first]["other"]
     bonds[first]["other"] = row
     last = waits[query]["last"]
@@ -112,6 +112,48 @@ def send_copy(
 
 
 @kernel
+def send_again(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    awaited: Awaited,
+    outstanding: I8,
+    fault: I8,
+    wholes: I8,
+    stage: int,
+    query: int,
+    enqueue_ns: int,
+) -> int:
+    """Every shard without an answer gets a copy, in order, as long as the budget lasts.
+
+    The first is at its replica at ``enqueue_ns``; returns when one more would be, NEVER_NS where int64 cannot tell.
+    """
+    stages, run, waits, bonds = given.stages, given.run, awaited.waits, awaited.bonds
+    row, last = waits[query]["first"], waits[query]["last"]
+    holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
+    while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
+        if bonds[row]["copy"] == 0:  # the first of its task: these come in the order of shards
+            shard, number = copies[row]["shard"], find_holding(given, copies, bonds, row, holding)
+            index = replica_of_copy(
+                stages, run, outstanding, fault, stage, query, shard, number, holding[:number], seen
+            )
+            if fault[IS] != 0:
+                return enqueue_ns
+            if index != NOWHERE:
+                if stages[stage]["budget"] != FREE:
+                    awaited.budgets[stage] -= COPY
+                if not send_copy(
+                    given, kept, clock, events, copies, awaited, outstanding, row, number, index, enqueue_ns
+                ):
+                    return NEVER_NS
+                enqueue_ns += stages[stage]["send_ns"]
+        row = -1 if row == last else bonds[row]["later"]
+    return enqueue_ns
+
+
+@passage
 def on_hedge(
     given: Given,
     kept: Kept,
@@ -125,32 +167,41 @@ def on_hedge(
     key: int,
     now: int,
 ) -> bool:
-    """Every shard without an answer gets a copy, in order, as long as the budget lasts; and later another.
-
-    Returns whether int64 can tell when.
-    """
-    stages, run, waits, bonds = given.stages, given.run, awaited.waits, awaited.bonds
+    """Every shard without an answer gets a copy, and later another; returns whether int64 can tell when."""
+    stages, run, waits = given.stages, given.run, awaited.waits
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     if waits[query]["stage"] != stage:
         return True
-    enqueue_ns, row, last = now + stages[stage]["request_ns"], waits[query]["first"], waits[query]["last"]
-    holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
-    while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
-        if bonds[row]["copy"] == 0:  # the first of its task: these come in the order of shards
-            shard, number = copies[row]["shard"], find_holding(given, copies, bonds, row, holding)
-            index = replica_of_copy(
-                stages, run, outstanding, fault, stage, query, shard, number, holding[:number], seen
-            )
-            if fault[IS] != 0:
-                return True
-            if index != NOWHERE:
-                if stages[stage]["budget"] != FREE:
-                    awaited.budgets[stage] -= COPY
-                if not send_copy(
-                    given, kept, clock, events, copies, awaited, outstanding, row, number, index, enqueue_ns
-                ):
-                    return False
-                enqueue_ns += stages[stage]["send_ns"]
-        row = -1 if row == last else bonds[row]["later"]
+    enqueue_ns = now + stages[stage]["request_ns"]
+    until_ns = send_again(
+        given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
+    )
+    if until_ns == NEVER_NS:
+        return False
     waits[query]["rounds"] += 1
     return waits[query]["rounds"] >= stages[stage]["hedges"] or hedge_later(given, clock, events, stage, query, now)
+
+
+@passage
+def send_tied(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    awaited: Awaited,
+    outstanding: I8,
+    fault: I8,
+    wholes: I8,
+    stage: int,
+    query: int,
+    enqueue_ns: int,
+) -> bool:
+    """Every shard gets all its copies, behind the first tasks; returns whether int64 can tell when they come."""
+    for _ in range(given.stages[stage]["hedges"]):
+        enqueue_ns = send_again(
+            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
+        )
+        if enqueue_ns == NEVER_NS or fault[IS] != 0:
+            break
+    return enqueue_ns != NEVER_NS

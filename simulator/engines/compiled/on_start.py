@@ -2,12 +2,14 @@
 
 from simulator.core import copy_states, rules
 from simulator.core.batching import fits, is_batched, ready
+from simulator.core.hedging import is_tied
 from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import first_worker_of, step
+from simulator.engines.compiled.copies import first_worker_of, key_of, step
 from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.on_close import is_waited_for
 from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part
 from simulator.engines.compiled.records import T_BATCH, T_START, T_WORKER, Awaited, Given, Kept
@@ -70,6 +72,26 @@ def after(awaited: Awaited, head: int) -> int:
 
 
 @passage
+def begun(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, head: int, now: int) -> bool:
+    """Copies of a batch have started: those tied to them that have not are told; whether int64 can say when."""
+    bonds, row, end_ns = awaited.bonds, head, given.run[0]["end_ns"]
+    at_ns = now + given.stages[copies[head]["stage"]]["cancel_ns"]
+    if at_ns >= NEVER_NS:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    while row >= 0 and at_ns <= end_ns:
+        other = bonds[row]["other"] if is_waited_for(copies, awaited, row) else row
+        while other != row:
+            state = copies[other]["state"]
+            if bonds[other]["called"] == 0 and (state == copy_states.SENT or state == copy_states.QUEUED):
+                bonds[other]["called"] = 1
+                key = key_of(given, copies, bonds, other)
+                happen(clock, events, at_ns, rules.UNTIE, key, other, copies[other]["generation"])
+            other = bonds[other]["other"]
+        row = copies[row]["next"]
+    return True
+
+
+@passage
 def on_start(
     given: Given,
     kept: Kept,
@@ -121,6 +143,8 @@ def on_start(
             return False
         if awaited.bonds.shape[0] > 0:
             awaited.bonds[head]["needed"], awaited.bonds[head]["finish_ns"] = count, finish_ns
+            if is_tied(stages, stage) and not begun(given, clock, events, copies, awaited, head, now):
+                return False
         release_ns = finish_ns + after(awaited, head)
         if not is_inside(given, copies, head, release_ns):
             count_part(kept.counters, run, at, now, release_ns)

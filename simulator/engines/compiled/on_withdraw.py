@@ -9,6 +9,7 @@ from simulator.core.batching import part_of
 from simulator.core.jit import passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.engines.compiled.copies import first_worker_of, free_copy, step
+from simulator.engines.compiled.on_close import is_here, is_waited_for
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_finish import free_worker
 from simulator.engines.compiled.on_start import after, is_inside
@@ -75,6 +76,35 @@ def withdraw(copies: Rows, kept: Kept, outstanding: I8, row: int, now: int) -> N
 
 
 @passage
+def never_start(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    copies: Rows,
+    ranks: Rows,
+    awaited: Awaited,
+    replicas: Rows,
+    outstanding: I8,
+    row: int,
+    now: int,
+) -> bool:
+    """A task that has not started never does, and its row is given back; whether it had not."""
+    at, state = copies[row]["replica"], copies[row]["state"]
+    if state != copy_states.SENT and state != copy_states.QUEUED:
+        return False
+    if state == copy_states.QUEUED:
+        leave(given.stages, copies, ranks, awaited.bonds, replicas, at, row)
+    elif copies[row]["enqueue_ns"] <= given.run[0]["end_ns"]:
+        clock[0]["stale"] += 1
+    withdraw(copies, kept, outstanding, row, now)
+    if copies[row]["query"] >= given.run[0]["first_measured"]:
+        count_spared(kept, WITHDRAWN, NO_TIME, at, rules.NOTHING)
+    clock[0]["stale"] += awaited.bonds[row]["called"]
+    free_copy(clock, copies, row)
+    return True
+
+
+@passage
 def on_withdraw(
     given: Given,
     kept: Kept,
@@ -92,7 +122,7 @@ def on_withdraw(
     """A task that has not started never does; one that runs is stopped with the last of its batch, if it is to be."""
     stages, bonds, state = given.stages, awaited.bonds, copies[row]["state"]
     at, stage = copies[row]["replica"], copies[row]["stage"]
-    bonds[row]["is_called"] = 0
+    bonds[row]["called"] -= 1
     if state == copy_states.RUNNING:
         if stages[stage]["cancels"] != CANCEL_RUNNING:
             return
@@ -102,12 +132,31 @@ def on_withdraw(
         if bonds[head]["needed"] == 0:
             stop(given, kept, clock, copies, awaited, replicas, serving, head, now)
             start_soon(clock, events, replicas, at, now)
-    elif state == copy_states.SENT or state == copy_states.QUEUED:
-        if state == copy_states.QUEUED:
-            leave(stages, copies, ranks, bonds, replicas, at, row)
-        elif copies[row]["enqueue_ns"] <= given.run[0]["end_ns"]:
-            clock[0]["stale"] += 1
-        withdraw(copies, kept, outstanding, row, now)
-        if copies[row]["query"] >= given.run[0]["first_measured"]:
-            count_spared(kept, WITHDRAWN, NO_TIME, at, rules.NOTHING)
-        free_copy(clock, copies, row)
+    else:
+        never_start(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
+
+
+@passage
+def on_untie(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    copies: Rows,
+    ranks: Rows,
+    awaited: Awaited,
+    replicas: Rows,
+    outstanding: I8,
+    row: int,
+    now: int,
+) -> None:
+    """Another copy of its task has started: this one, if it has not, never does."""
+    bonds, query = awaited.bonds, copies[row]["query"]
+    bonds[row]["called"] -= 1
+    if never_start(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now) and is_waited_for(
+        copies, awaited, row
+    ):
+        sooner = bonds[row]["other"]
+        while bonds[sooner]["other"] != row:
+            sooner = bonds[sooner]["other"]
+        bonds[sooner]["other"] = bonds[row]["other"]
+        is_here(awaited, query, row)

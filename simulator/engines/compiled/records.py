@@ -210,7 +210,7 @@ BOND = np.dtype(
         ("sooner", np.int64),  # the copies of its query without an answer that were sent before and after it; -1: none
         ("later", np.int64),
         ("before", np.int64),  # it in a queue in the order of arrival; -1: nobody
-        ("is_called", np.int64),  # 1: a withdrawal is on its way
+        ("called", np.int64),  # withdrawals that are on their way
         ("is_awaited", np.int64),  # 1: its answer counts, if it comes before the stage closes
         ("copy", np.int64),  # 0: the first of its task
         ("other", np.int64),  # the copy of its task that was sent before it, of the first the last; itself if alone

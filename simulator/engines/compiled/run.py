@@ -97,9 +97,11 @@ class Run:
         self.looks_ahead = False
         self.given = self.given._replace(entering=entering, entering_ns=entering_ns)
         self.clock["cursor"] = 0
-        # a dispatch adds an enqueue a shard, a start a finish a worker, a finish an answer a task; and three besides
+        # a dispatch adds an enqueue a task, a start a finish a worker and a withdrawal a copy that is tied, a finish
+        # an answer a task; and three besides
         waiting = row["shards"] * (1 + row["hedges"])
-        most = int(max(waiting.max(), row["workers"].max(), row["max_size"].max()))
+        tied = row["workers"] * row["max_size"] * row["hedges"] * (row["hedge_ns"] == 0)
+        most = int(max(waiting.max(), (row["workers"] + tied).max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
         self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
         self.copies = np.zeros(0, dtype=records.COPY)
@@ -228,7 +230,7 @@ class Run:
 
     def _more_copies(self) -> None:
         first = len(self.copies)
-        more = max(first, 2 * int(self.plan.stages["shards"].max()), 64)
+        more = max(first, 2 * int((self.plan.stages["shards"] * (1 + self.plan.stages["hedges"])).max()), 64)
         new = np.zeros(more, dtype=records.COPY)
         new["next"] = np.arange(first + 1, first + more + 1)
         new[-1]["next"] = self.clock["unused"][0]

@@ -9,8 +9,9 @@ from simulator.core import copy_states
 from simulator.core.batching import part_of
 from simulator.core.columns import COMPLETE
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
+from simulator.core.hedging import is_tied
 from simulator.core.plan import NEVER_NS, Plan
-from simulator.core.rules import TIMEOUT, WITHDRAW
+from simulator.core.rules import TIMEOUT, UNTIE, WITHDRAW
 from simulator.engines.reference.clock import At, Clock, Handover
 
 #: What a copy may do, by state and step.
@@ -27,6 +28,9 @@ class Place(Protocol):
 
     def withdraw(self, at: At) -> None:
         """Nobody needs a copy any more."""
+
+    def leave(self, copy: Copy) -> None:
+        """A copy that has not started never does."""
 
 
 class Gather:
@@ -48,6 +52,9 @@ class Gather:
     def waits_for(self, copy: Copy) -> bool:
         """Whether the answer of a copy still counts."""
         return True
+
+    def begun(self, copy: Copy) -> None:
+        """A copy has started."""
 
     def take(self, copy: Copy, now: int) -> bool:
         """An answer that counts is there; whether the stage closes with it."""
@@ -113,6 +120,24 @@ class KeenGather(Gather):
         """Whether the stage is open, and the shard has not answered."""
         return self.is_open and copy.shard in self.awaited
 
+    def begun(self, copy: Copy) -> None:
+        """A copy has started: if they are tied, those of its task that have not are withdrawn."""
+        if not (is_tied(self.plan.stages, self.stage) and self.waits_for(copy)):
+            return
+        at_ns = self.clock.now + int(self.plan.stages[self.stage]["cancel_ns"])
+        for other in self.awaited[copy.shard]:
+            if other.state in (copy_states.SENT, copy_states.QUEUED) and not other.is_called:
+                other.is_called = True
+                At(self.clock, at_ns, UNTIE, other.key(self.plan), self.untie, other)
+
+    def untie(self, at: At) -> None:
+        """Another copy has started: this one, if it has not, never does."""
+        copy: Copy = at._value
+        if copy.state in (copy_states.SENT, copy_states.QUEUED):
+            copy.replica.leave(copy)
+            if self.waits_for(copy):
+                self.awaited[copy.shard].remove(copy)
+
     def call_back(self, copies: Iterable[Copy]) -> None:
         """The answers of these are not needed: they are withdrawn, if the stage says so."""
         stages, stage = self.plan.stages, self.stage
@@ -135,6 +160,7 @@ class Copy:
             "enqueue_ns",
             "finish_ns",
             "gather",
+            "is_called",
             "items",
             "load",
             "number",
@@ -153,6 +179,7 @@ class Copy:
         self.items = items
         self.batch = 0  # tasks that are served together
         self.state = copy_states.SENT
+        self.is_called = False  # whether it is withdrawn since another has started
         self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
         self.release_ns = self.withdrawn_ns = -1
         self.service_ns: int  # its part of the service of its batch, as far as it came

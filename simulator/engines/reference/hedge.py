@@ -52,12 +52,18 @@ class Hedger:
         self.model = model
         self.budget = int(hedging.most_saved(model.plan.stages, stage.index))
         self.rounds, self.after_ns = int(row["hedges"]), int(row["hedge_ns"])
+        self.is_tied = bool(hedging.is_tied(model.plan.stages, stage.index))
         self.is_free = bool(row["budget"] == hedging.FREE)
         self.weighs_work = bool(weighs_work(row["policy"]))
         self.seen = np.zeros(stage.replicas_per_shard, dtype=np.int64)
 
     def entered(self, gather: KeenGather) -> None:
         """The first tasks of a query are sent."""
+        if self.is_tied:
+            sent = len(gather.awaited)
+            for _ in range(self.rounds):
+                sent = self.send_again(gather, sent)
+            return
         self.budget = int(hedging.saved(self.model.plan.stages, self.stage.index, self.budget))
         self.wait(gather)
 
@@ -67,11 +73,20 @@ class Hedger:
         At(clock, clock.now + self.after_ns, HEDGE, key, self.hedge, gather)
 
     def hedge(self, at: At) -> None:
-        """Every shard without an answer gets a copy, in order, as long as the budget lasts; and later another."""
+        """Every shard without an answer gets a copy, and later another."""
         gather: KeenGather = at._value
         if not gather.is_open:
             return
-        sent = 0
+        self.send_again(gather, 0)
+        gather.rounds += 1
+        if gather.rounds < self.rounds:
+            self.wait(gather)
+
+    def send_again(self, gather: KeenGather, sent: int) -> int:
+        """Every shard without an answer gets a copy, in order, as long as the budget lasts.
+
+        ``sent``: how many tasks have just been sent; returns how many then.
+        """
         for shard, copies in gather.awaited.items():
             if not hedging.affords(self.model.plan.stages, self.stage.index, self.budget):
                 break
@@ -79,9 +94,7 @@ class Hedger:
             if chosen != NOWHERE:
                 self.send(gather, copies, chosen, sent)
                 sent += 1
-        gather.rounds += 1
-        if gather.rounds < self.rounds:
-            self.wait(gather)
+        return sent
 
     def chosen(self, query: int, shard: int, copies: list[Copy]) -> int:
         """Index of the replica, among those of its shard, that gets a copy; NOWHERE: all have one."""

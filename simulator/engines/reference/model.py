@@ -260,21 +260,27 @@ class Replica:
     def withdraw(self, at: At) -> None:
         """Nobody needs a task any more: it never starts, or it is stopped with the last of its batch, if it may be."""
         copy: Copy = at._value
-        is_running = copy.state == copy_states.RUNNING
-        if copy.state not in (copy_states.SENT, copy_states.QUEUED) and not (is_running and self.stage.stops):
-            return
+        if copy.state in (copy_states.SENT, copy_states.QUEUED):
+            self.leave(copy)
+        elif copy.state == copy_states.RUNNING and self.stage.stops:
+            self.forget(copy)
+            self.serving[copy.worker].remove(copy)
+            if not self.serving[copy.worker]:
+                self.workers[copy.worker].interrupt()
+
+    def leave(self, copy: Copy) -> None:
+        """A task that has not started never does."""
         if copy.state == copy_states.QUEUED:
             self.queue.leave(copy)
+        self.forget(copy)
+        self.model.record.withdraw(copy.gather.query, self.index)
+
+    def forget(self, copy: Copy) -> None:
+        """A task is withdrawn."""
         copy.step(copy_states.WITHDRAWAL)
         copy.withdrawn_ns = self.model.clock.now
         if self.stage.is_load_aware:
             self.model.outstanding[copy.counter] -= copy.load
-        if not is_running:
-            self.model.record.withdraw(copy.gather.query, self.index)
-            return
-        self.serving[copy.worker].remove(copy)
-        if not self.serving[copy.worker]:
-            self.workers[copy.worker].interrupt()
 
     def start_soon(self) -> None:
         """At the end of this instant, start what may start. Once an instant is enough."""
@@ -306,6 +312,8 @@ class Replica:
             for copy in batch:
                 copy.step(copy_states.STARTED)
                 copy.worker, copy.start_ns, copy.batch = worker, clock.now, count
+                if stage.is_keen:
+                    copy.gather.begun(copy)
             service_ns, after_ns = stage.times.service_ns(batch), stage.times.after_ns(batch)
             record.start(self.index, clock.now, service_ns + after_ns)
             is_stopped = False

@@ -52,8 +52,12 @@ def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
 
 @st.composite
 def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
-    """Of a stage: when tasks without an answer are sent again, how often, and what that may cost."""
+    """Of a stage: when tasks are sent again, how often, and what that may cost; or copies that are tied."""
     least = -(-COPY // (QUERIES * shards))
+    if draw(st.sampled_from([False, False, True])):
+        cancels = draw(st.sampled_from([CANCEL_QUEUED, CANCEL_RUNNING]))
+        copies = draw(st.integers(1, replicas - 1))
+        return {"hedges": copies, "hedge_ns": 0, "cancels": cancels, "cancel_ns": draw(st.integers(1, 5))}
     return {
         "hedges": draw(st.integers(1, replicas - 1)),
         "hedge_ns": draw(st.sampled_from([1, 2, 3, 5, 8])),
