@@ -44,6 +44,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.DISCIPLINE: {"discipline": LIFO},
     F.AFTER_ANSWER: {"after": Law.constant(3.0)},
     F.DRAWN_AFTER: {"after": Law.exponential(3.0)},
+    F.INTERFERENCE: {"per_machine": 2, "workers": 2, "busy": [1.0, 1.5, 2.0], "spread": 0.5},
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},

@@ -16,7 +16,7 @@ from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT, WITHDRAWN
 from simulator.core.gathering import may_be_partial
-from simulator.core.laws import sampling
+from simulator.core.laws import exponential, sampling
 from simulator.core.plan import (
     AFTER,
     CANCEL_NOTHING,
@@ -61,7 +61,6 @@ class Walk:
         self.answers = np.zeros((stages, queries), dtype=np.int64)
         shape = (queries, plan.shards * (1 + max(plan.stages["hedges"])))  # the first copies, the second ones, ...
         self.table = TaskGrid(*(np.full(shape, -1) for _ in range(6)))
-        self.service = np.zeros(shape, dtype=np.int64)
         self.response = np.zeros(shape, dtype=np.int64)
         self.items = np.zeros(shape)
         self.alone = np.zeros(shape)
@@ -187,7 +186,7 @@ class Walk:
         local = shard * int(row["replicas"]) + chosen
         replica = int(row["first_replica"]) + local
         self.table.replica[at] = replica
-        self.alone[at], self.service[at], self.response[at] = self.durations(task, chosen, self.items[at])
+        self.alone[at], self.response[at] = self.durations(task, self.items[at])
         if routing.is_load_aware(row["policy"]):
             self.weight[at] = rules.round_ns(self.alone[at]) if row["policy"] == LEAST_WORK else 1
             self.counter[at] = routing.view_of(plan.stages, plan.run_row(), query, stage) + local
@@ -231,22 +230,19 @@ class Walk:
             leaves += int(row["send_ns"])
         return leaves
 
-    def durations(self, task: Task, chosen: int, items: float) -> tuple[float, int, int]:
-        (query, stage, shard, _), plan, row = task, self.plan, self.plan.stages[task[1]]
+    def durations(self, task: Task, items: float) -> tuple[float, int]:
+        """Its time alone, and the latency of its answer."""
+        (query, stage, _, _), plan = task, self.plan
         luck, _ = self.uniform(draws.TASK, *task)
-        work = plan.work[query]
         alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
         if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
             time = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TIME, luck)
-            alone, factor = alone + time * work, 1.0
-        else:
-            factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
-        machine = plan.machine_factor[int(row["first_replica"]) + shard * int(row["replicas"]) + chosen]
+            alone += time * plan.work[query]
         luck, _ = self.uniform(draws.RESPONSE, *task)
         response = rules.round_ns(
             sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + RESPONSE, luck)
         )
-        return alone, service.service_ns(alone, machine, factor), response
+        return alone, response
 
     def enqueue(self, now: int, task: Task) -> None:
         at = self.place(task)
@@ -279,7 +275,8 @@ class Walk:
             for task in tasks:
                 self.untie_others(now, task)
             key = (replica << self.plan.worker_bits) | worker
-            self.push(now + self.together_ns(tasks, replica), rules.FINISH, key, (replica, worker))
+            took = self.together_ns(tasks, replica, self.slower(tasks[0], replica))
+            self.push(now + took, rules.FINISH, key, (replica, worker))
         if len(self.busy[replica]) < workers and self.waiting[replica]:
             due = int(
                 self.table.enqueue_ns[self.place(self.waiting[replica][0])] + self.plan.stages[stage]["max_wait_ns"]
@@ -313,14 +310,30 @@ class Walk:
             room = int(max((size for size in preferred if size <= room), default=0))
         return waiting[:room]
 
-    def together_ns(self, tasks: list[Task], replica: int) -> int:
+    def slower(self, task: Task, replica: int) -> float:
+        """How much longer it takes, beside the busy workers of its machine: its own is among them by now."""
+        row, shard = self.plan.stages[task[1]], task[2]
+        if row["busies"] == 0:
+            return 1.0
+        index = (replica - int(row["first_replica"])) % int(row["replicas"])
+        others = -1
+        for one in range(int(row["shards"])):
+            if one // int(row["per_machine"]) == shard // int(row["per_machine"]):
+                others += len(self.busy[int(row["first_replica"]) + one * int(row["replicas"]) + index])
+        factors = self.plan.busy_factor[int(row["first_busy"]) : int(row["first_busy"] + row["busies"])]
+        luck, _ = self.uniform(draws.SPREAD, *task)
+        spread = float(row["spread"]) * others
+        times = max(0.5, 1.0 + spread * (exponential.quantile(1.0, luck) - 1.0)) if spread > 0 else 1.0
+        return float(factors[min(others, len(factors) - 1)] * times)
+
+    def together_ns(self, tasks: list[Task], replica: int, slower: float) -> int:
         """How long they take together, on what it says of each."""
         plan, stage = self.plan, tasks[0][1]
         for number, task in enumerate(tasks):
             self.together[task] = (len(tasks), number == 0)
         row, at = plan.stages[stage], self.place(tasks[0])
         if row["max_size"] == 1 and row["sizes"] == 0:
-            return int(self.service[at])
+            return self.service_ns(tasks[0], self.alone[at], plan.machine_factor[replica] * slower)
         items = 0.0
         for task in tasks:
             items += self.items[self.place(task)]
@@ -328,9 +341,16 @@ class Walk:
         compiled = plan.batch_points[first : first + int(row["sizes"])].tolist()
         items = min((size for size in compiled if size >= items), default=items)
         alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
-        luck, _ = self.uniform(draws.TASK, *tasks[0])
+        return self.service_ns(tasks[0], alone, plan.machine_factor[replica] * slower)
+
+    def service_ns(self, task: Task, alone: float, slower: float) -> int:
+        """How long it takes what takes so long alone, with its luck."""
+        plan, stage = self.plan, task[1]
+        if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
+            return int(service.service_ns(alone, slower, 1.0))
+        luck, _ = self.uniform(draws.TASK, *task)
         factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
-        return int(service.service_ns(alone, plan.machine_factor[replica], factor))
+        return int(service.service_ns(alone, slower, factor))
 
     def finish(self, now: int, replica: int, worker: int) -> None:
         tasks = self.busy[replica][worker]

@@ -75,6 +75,9 @@ class StageParts:
     hedges: int = 0  #: copies of a task that has no answer, at most
     hedge_ns: int = NEVER_NS  #: after the dispatch of its query, and between two copies; 0: with it, and tied
     budget: int = FREE  #: millionths of a copy that a task pays for
+    per_machine: int = 1  #: neighbouring shards whose replicas of one index share a machine
+    busy: Sequence[float] = ()  #: factors by 0, 1, ... other busy workers of the machine; beyond, the last; none: 1
+    spread: float = 0.0  #: of a service, by each of them
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -139,7 +142,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     assert parts, "a plan has at least one stage"
     assert parts[0].candidates.kind, "the first stage states its candidates"
     stages = np.zeros(len(parts), dtype=STAGE)
-    shard = replica = view = knot = point = batch = 0
+    shard = replica = view = knot = point = batch = busy = 0
     for row, part in zip(stages, parts, strict=True):
         _check(part)
         count = len(part.share)
@@ -147,9 +150,9 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["first_lost"], row["lost"] = part.first_lost, part.lost
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
         row["first_knot"], row["knots"] = knot, len(part.knots)
-        row["hashed"], row["keep"] = part.hashed, part.keep
+        row["hashed"], row["keep"], row["spread"] = part.hashed, part.keep, part.spread
         row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
-        row["discipline"] = part.discipline
+        row["discipline"], row["mergers"] = part.discipline, part.mergers
         row["max_size"], row["max_wait_ns"], row["max_items"] = part.max_size, part.max_wait_ns, part.max_items
         row["first_preferred"], row["preferred"] = point, len(part.preferred)
         row["first_size"], row["sizes"] = point + len(part.preferred), len(part.sizes)
@@ -157,15 +160,16 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["timeout_ns"], row["then"] = part.timeout_ns, part.then
         row["cancels"], row["cancel_ns"] = part.cancels, part.cancel_ns
         row["hedges"], row["hedge_ns"], row["budget"] = part.hedges, part.hedge_ns, part.budget
+        row["per_machine"], row["first_busy"], row["busies"] = part.per_machine, busy, len(part.busy)
         row["first_batch"] = batch
         row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
-        row["mergers"] = part.mergers
         shard += count
         replica += count * part.replicas
         view += count * part.replicas * part.balancers
         knot += len(part.knots)
         point += len(part.preferred) + len(part.sizes)
+        busy += len(part.busy)
         batch += part.max_size if part.is_batched else 0
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [
@@ -185,6 +189,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot_ns=frozen(knots[:, 1]),
         knot_slope=frozen(knots[:, 2]),
         batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
+        busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
         rules=tuple(part.rule for part in parts),
         stage_bits=bits_for(len(parts)),
         shard_bits=bits_for(shard),
@@ -208,6 +213,10 @@ def _check(part: StageParts) -> None:
     assert part.time.kind == NONE or not part.is_batched, "of a batch the time follows from its items"
     assert all(1 <= size <= part.max_size for size in part.preferred), "a preferred size is one that a batch may have"
     assert all(one < two for one, two in pairwise((0.0, *part.sizes))), "compiled sizes grow"
+    assert part.per_machine >= 1 and part.spread >= 0, "a machine holds a replica"
+    assert not part.spread or part.busy, "a spread goes with factors"
+    assert not part.busy or part.busy[0] == 1, "alone on its machine a task is not slowed down"
+    assert all(0 < one <= two for one, two in pairwise(part.busy)), "more neighbours are not better"
     assert part.wait_for is None or 1 <= part.wait_for <= count, "a stage waits for some of its shards"
     assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == NEVER_NS, "a time-out is a time"
     is_patient = part.timeout_ns < NEVER_NS and 0 <= part.then <= 1

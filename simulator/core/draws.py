@@ -13,8 +13,9 @@ U8 = np.uint64
 
 #: The streams, once and for all: a new one goes at the end.
 (GAP, DWELL, CLASS, WORK, KEY, CANDIDATES, BALANCER, SPLIT, ROUTE, TASK, RESPONSE, MACHINE, THINK, BACKOFF) = range(14)
-#: Which rows of a calibration are drawn again; how long a worker stays taken after its answer has gone.
-CALIBRATION, AFTER = 14, 15
+#: Which rows of a calibration are drawn again; how long a worker stays taken after its answer has gone;
+#: how much neighbours slow a task down.
+CALIBRATION, AFTER, SPREAD = 14, 15, 16
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24

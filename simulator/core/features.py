@@ -9,6 +9,7 @@ from enum import Enum, auto
 from simulator.core.gathering import is_partial
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws.sampling import is_drawn
+from simulator.core.neighbours import interferes
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
 from simulator.core.service import stays_taken
@@ -39,6 +40,7 @@ class Feature(Enum):
     GATHER = auto()  #: the stage may close without all of its answers
     AFTER_ANSWER = auto()  #: a worker stays taken when its answer has gone
     DRAWN_AFTER = auto()  #: for how long
+    INTERFERENCE = auto()  #: busy workers of a machine slow each other down
     HEDGE = auto()  #: a task without an answer is sent again
     TIED = auto()  #: copies are sent with each task, and the first that starts withdraws the others
 
@@ -103,6 +105,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.GATHER: bool(is_partial(plan.stages, stage)),
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
         F.DRAWN_AFTER: is_role_drawn(AFTER),
+        F.INTERFERENCE: bool(interferes(plan.stages, stage)),
         F.HEDGE: bool(sends_copies(plan.stages, stage)) and not is_tied(plan.stages, stage),
         F.TIED: bool(is_tied(plan.stages, stage)),
     }

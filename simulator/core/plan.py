@@ -94,6 +94,10 @@ STAGE = np.dtype(
         ("hedges", np.int64),  # copies of a task that has no answer, at most; 0: none
         ("hedge_ns", np.int64),  # after the dispatch, and between two copies; 0: sent at the dispatch, and tied
         ("budget", np.int64),  # millionths of a copy that a task pays for; -1: copies are free
+        ("per_machine", np.int64),  # neighbouring shards whose replicas of one index share a machine
+        ("first_busy", np.int64),  # of its factors by other busy workers of a machine in busy_factor; and how many
+        ("busies", np.int64),  # 0: they do not matter; more are like the last
+        ("spread", np.float64),  # of a service, by each of them
         ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
     ]
@@ -142,6 +146,7 @@ class System:
     knot_ns: F8  #: (all knots,) time alone at the knot, overhead included
     knot_slope: F8  #: (all knots,) ns an item from this knot to the next, and beyond the last
     batch_points: F8  #: (preferred and compiled sizes of all stages,)
+    busy_factor: F8  #: (by 0, 1, ... other busy workers of a machine, of all stages,) on service times
     rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
     stage_bits: int  #: widths of the packed event keys, checked by the planner
     shard_bits: int

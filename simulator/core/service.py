@@ -130,22 +130,21 @@ def service_of(
     laws: Rows,
     parts: Rows,
     points: F8,
-    machine_factor: F8,
     stage: int,
     query: int,
     shard: int,
     copy: int,
-    replica: int,
+    slowness: float,
     alone_ns: float,
 ) -> int:
     """Service time in ns of what takes ``alone_ns`` alone, at its start, with the luck of this copy of a task.
 
-    ``replica``: index among all.
+    ``slowness``: a factor of its machine, and of how busy that is.
     """
     factor = same_factor(laws, stage)
     if has_own_factor(laws, stage):
         factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard, copy)
-    return service_ns(alone_ns, machine_factor[replica], factor)
+    return service_ns(alone_ns, slowness, factor)
 
 
 @formula

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from simulator.core.gathering import cancels, is_partial, times_out
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws import Law, LawTable
+from simulator.core.neighbours import interferes
 from simulator.core.plan import CANCEL_RUNNING, F8, I8, ROLES, SHORTEST, Plan
 from simulator.core.service import stays_taken
 
@@ -111,6 +112,16 @@ class StageView:
     def sends_copies(self) -> bool:
         """Whether a task may be sent to several replicas."""
         return bool(sends_copies(self.plan.stages, self.index))
+
+    @property
+    def interferes(self) -> bool:
+        """Whether busy workers of a machine slow each other down."""
+        return bool(interferes(self.plan.stages, self.index))
+
+    @property
+    def is_busy_by_events(self) -> bool:
+        """Whether what happens says how busy its workers are: what is served together, withdrawn, sent, or beside."""
+        return self.is_batched or self.cancels or self.sends_copies or self.interferes
 
     @property
     def is_tied(self) -> bool:

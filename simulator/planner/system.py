@@ -80,6 +80,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME["fifo" if stage.queue is None else stage.queue.discipline].code,
+        **_interference(stage),
         **_batching(stage.batching),
         **_gathering(stage),
     )
@@ -123,6 +124,14 @@ def _batching(batching: Batching | None) -> dict[str, Any]:
         "preferred": batching.preferred,
         "sizes": [float(size) for size in batching.sizes],
     }
+
+
+def _interference(stage: Stage) -> dict[str, Any]:
+    """By how many workers of a machine may be busy."""
+    if stage.interference is None:
+        return {}
+    beside, workers = stage.interference, stage.workers_of_machine
+    return {"per_machine": stage.per_machine, "busy": beside.factors(workers), "spread": float(beside.spread)}
 
 
 def _policy(stage_routing: Routing) -> int:

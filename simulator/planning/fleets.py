@@ -183,7 +183,7 @@ class Fleets:
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
                 merging=merging[at],
                 constant_s=constant_s,
-                is_busy_by_luck=view.is_batched or view.cancels or view.sends_copies,
+                is_busy_by_luck=view.is_busy_by_events,
             )
             for at, (view, machines, constant_s) in enumerate(stages)
         ]

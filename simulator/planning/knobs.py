@@ -72,6 +72,10 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         narrower = _narrower(where, law)
         if narrower is not None:
             yield Knob(f"{name}: spread of {what}", *narrower)
+    slope = _scaled(stage["interference"]["slope"], 1 - CHANGE) if "slope" in stage.get("interference", {}) else None
+    if slope is not None:
+        sets = ((f"{path}.interference.slope", slope),)
+        yield Knob(f"{name}: interference", f"{stage['interference']['slope']} -> {slope}", sets)
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "hedge" in stage:

@@ -216,3 +216,28 @@ def read_measured(table: Table, items: str | None, time: str | None, unit_s: flo
         raise TraceError(table.file, 0, f"times at {different} numbers of items; at most {MOST_SIZES}")
     items_of, time_s = frozen(np.array(sizes)), frozen(np.array(times_s))
     return Measured(items_of, time_s, tuple(label.name for label in labels if label.parts(items_of, time_s)))
+
+
+def read_slowness(table: Table) -> list[tuple[int, float]]:
+    """Factors on service times by other busy workers, (busy, factor) a row. The first line may be a header.
+
+    Raises
+    ------
+    TraceError
+        If the file cannot be read, has other than two columns, or a cell is not such a number.
+    """
+    if table.first is not None and table.width != 2:
+        table.first.fail(f"{table.width} columns; busy workers, and the factor beside so many")
+    busy, factor = Numbers("number of busy workers", 0, MOST), Numbers("factor", 1)
+    points: list[tuple[float, float]] = []
+    for row in table.rows():
+        if len(points) == MOST_SIZES:
+            row.fail(f"more than {MOST_SIZES} rows")
+        points.append((busy.of(row), factor.of(row)))
+        if points[-1][0] != int(points[-1][0]):
+            row.fail(f"{row.cells[0]} workers are no whole number")
+    busy.end()
+    factor.end()
+    if not points:
+        raise TraceError(table.file, 0, "the file is empty: it has no row of factors")
+    return [(int(workers), slower) for workers, slower in points]

@@ -20,6 +20,7 @@ from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
 from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
+from simulator.scenario.interference import Interference, of_slope
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
@@ -115,6 +116,11 @@ class Stage(fields.Part):
     memory_overhead: Size = 0.0  # type: ignore[valid-type,unused-ignore]
     keep: fields.Count | None = None
     variability: Variability = Variability()
+    interference: Annotated[
+        Interference | None,
+        BeforeValidator(of_slope),
+        fields.OrBare({"type": ["string", "number"], "description": "the slope alone"}),
+    ] = None
     network: Network = Network()
     after_answer: DurationLaw | None = None
     merge: Merge = Merge()
@@ -233,6 +239,11 @@ class Stage(fields.Part):
         return 1 if self.shares_given is None else len(self.shares_given)
 
     @property
+    def workers_of_machine(self) -> int:
+        """Workers of a full machine."""
+        return min(int(self.per_machine), self.shards) * int(self.workers)
+
+    @property
     def machines_in_a_row(self) -> int:
         """Machines that hold one replica of every shard."""
         return -(-self.shards // int(self.per_machine))
@@ -262,7 +273,18 @@ class Stage(fields.Part):
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
         hedged = [] if self.hedge is None else self.hedge.notes()
-        return [*self.model.notes(on), *self._shared_bandwidth(on), *hedged]
+        return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *hedged]
+
+    def _beside_others(self) -> list[str]:
+        """What demand leaves out of neighbours that slow each other down."""
+        if self.interference is None:
+            return []
+        slower = self.interference.factors(self.workers_of_machine)[-1] - 1
+        if slower <= 0:
+            return []
+        return [
+            f"interference: demand leaves it out; with all workers of a machine busy a task takes {slower:.0%} longer"
+        ]
 
     def _shared_bandwidth(self, hardware: Hardware | None) -> list[str]:
         """A machine whose workers together read faster than one: its whole bandwidth may have been given to each."""

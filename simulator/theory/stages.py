@@ -232,7 +232,7 @@ class PaperStage(StageView):
 
     def is_busy_by_luck(self) -> bool:
         """Whether demand does not say how busy its workers are: machines are drawn, or it is a bound."""
-        return self.has_drawn_machines() or self.is_batched or self.cancels or self.sends_copies
+        return self.has_drawn_machines() or self.is_busy_by_events
 
     def mean_service_s(self, shard: int) -> float:
         """Mean service time at factor 1.

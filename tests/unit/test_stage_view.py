@@ -53,7 +53,8 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
     for stage in range(len(plan.stages)):
         features = features_of(plan, stage)
         assert may_look_ahead(features) == (
-            not features & {Feature.BATCHING, Feature.DISCIPLINE, Feature.GATHER, Feature.HEDGE, Feature.TIED}
+            not features
+            & {Feature.BATCHING, Feature.DISCIPLINE, Feature.GATHER, Feature.HEDGE, Feature.TIED, Feature.INTERFERENCE}
         )
         assert not may_look_ahead(features | {"invented"})
         assert not may_lockstep(features | {"invented"})

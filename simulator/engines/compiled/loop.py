@@ -177,7 +177,6 @@ def advance(
     budget: int,
 ) -> int:
     """Let events happen until ``budget`` tasks or events are through, or what else ends it; returns which."""
-    stage_bits = given.run[0]["stage_bits"]
     while budget > 0:
         why = take_next(given, clock, events, copies)
         if why == AGAIN:
@@ -189,7 +188,7 @@ def advance(
         budget -= 1
         is_in_time = True
         if kind == rules.DISPATCH:
-            stage = key & ((1 << stage_bits) - 1)
+            stage = key & ((1 << given.run[0]["stage_bits"]) - 1)
             budget -= given.stages[stage]["shards"]
             is_in_time = on_dispatch(
                 given, kept, clock, events, copies, gathers, awaited, outstanding, fault, reals, wholes, key, now

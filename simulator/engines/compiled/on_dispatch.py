@@ -65,13 +65,14 @@ def on_dispatch(
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
-    first_task = place * shards
-    view = view_of(stages, run, query, stage)
+    first_task, view = place * shards, view_of(stages, run, query, stage)
     route(stages, run, outstanding, fault, stage, query, view, first_task, luck, whole)
     fill_loads(stages, stage, first_task, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
+    if sends_copies(stages, stage):
+        awaited.budgets[stage] = saved(stages, stage, awaited.budgets[stage])
     is_keen = awaits_copies(stages, stage)
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
@@ -100,10 +101,6 @@ def on_dispatch(
             return False
         enqueue_ns += stages[stage]["send_ns"]
     if is_tied(stages, stage):
-        return send_tied(
-            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
-        )
-    if sends_copies(stages, stage):
-        awaited.budgets[stage] = saved(stages, stage, awaited.budgets[stage])
-        return hedge_later(given, clock, events, stage, query, now)
-    return True
+        whose = stage, query, enqueue_ns
+        return send_tied(given, kept, clock, events, copies, awaited, outstanding, fault, wholes, *whose)
+    return not sends_copies(stages, stage) or hedge_later(given, clock, events, stage, query, now)

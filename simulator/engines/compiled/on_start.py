@@ -1,9 +1,10 @@
 """The end of an instant at a replica: while a worker is free and a batch is ready, it is taken."""
 
-from simulator.core import copy_states, rules
+from simulator.core import copy_states, draws, rules
 from simulator.core.batching import fits, is_batched, ready
 from simulator.core.hedging import is_tied
 from simulator.core.jit import passage
+from simulator.core.neighbours import first_shard_beside, interferes, shards_beside, slowness
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
 from simulator.engines.compiled import records
@@ -92,6 +93,19 @@ def begun(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaite
 
 
 @passage
+def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int, head: int) -> float:
+    """How much longer a batch takes that starts now, since other workers of its machine are busy."""
+    stages, stage, shard = given.stages, copies[head]["stage"], copies[head]["shard"]
+    first = first_shard_beside(stages, stage, shard)
+    one, busy = at - (shard - first) * stages[stage]["replicas"], -1
+    for _ in range(shards_beside(stages, stage, first)):
+        busy += stages[stage]["workers"] - replicas[one]["free"]
+        one += stages[stage]["replicas"]
+    number = awaited.bonds[head]["copy"] if awaited.bonds.shape[0] > 0 else draws.FIRST_COPY
+    return slowness(stages, given.run, given.busy_factor, stage, copies[head]["query"], shard, number, busy)
+
+
+@passage
 def on_start(
     given: Given,
     kept: Kept,
@@ -138,7 +152,10 @@ def on_start(
         if is_batched(stages, stage):
             costs = given.knot_items, given.knot_ns, given.knot_slope
             alone_ns = batch_ns(stages, costs[0], costs[1], costs[2], given.batch_points, stage, items)
-        finish_ns = now + service_ns(alone_ns, given.machine_factor[at], copies[head]["factor"])
+        slower = given.machine_factor[at]
+        if interferes(stages, stage):
+            slower *= slowed(given, copies, awaited, replicas, at, head)
+        finish_ns = now + service_ns(alone_ns, slower, copies[head]["factor"])
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
         if awaited.bonds.shape[0] > 0:

@@ -25,6 +25,7 @@ class Given(NamedTuple):
     knot_ns: F8
     knot_slope: F8
     batch_points: F8
+    busy_factor: F8
     machine_factor: F8
     arrival_ns: I8
     entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order

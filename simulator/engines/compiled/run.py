@@ -64,10 +64,19 @@ class Run:
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"]).sum())
         most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
+        costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
-            *(plan.knot_items, plan.knot_ns, plan.knot_slope, plan.batch_points, plan.machine_factor, plan.arrival_ns),
-            *(NOBODY, NOBODY, plan.work, self._modes(tasks), self.lockstep.lanes),
+            *costs,
+            plan.batch_points,
+            plan.busy_factor,
+            plan.machine_factor,
+            plan.arrival_ns,
+            entering_ns=NOBODY,
+            entering=NOBODY,
+            work=plan.work,
+            modes=self._modes(tasks),
+            lanes=self.lockstep.lanes,
         )
         self.kept = self._kept(tasks)
         self.clock = np.zeros(1, dtype=records.CLOCK)

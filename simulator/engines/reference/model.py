@@ -34,6 +34,7 @@ from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SC
 from simulator.engines.reference.clock import At, Clock, Handover
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
+from simulator.engines.reference.machine import Machines
 from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
 from simulator.engines.reference.times import Times
@@ -117,13 +118,13 @@ class Stage:
         self.index = index
         self.shards = int(row["shards"])
         self.replicas_per_shard = int(row["replicas"])
-        self.first_shard = int(row["first_shard"])
         self.request_ns = int(row["request_ns"])
         self.send_ns = int(row["send_ns"])
         self.is_load_aware = bool(is_load_aware(row["policy"]))
+        self.machines = Machines(plan, index)
         first = int(row["first_replica"])
-        count = self.shards * self.replicas_per_shard
-        self.replicas = [Replica(self, first + i, int(row["workers"])) for i in range(count)]
+        places = range(first, first + self.shards * self.replicas_per_shard)
+        self.replicas = [Replica(self, place, int(row["workers"])) for place in places]
         self.times = Times(plan, model.run_row, index)
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
@@ -244,6 +245,7 @@ class Replica:
         self.is_starting = False
         self.timer_ns = -1  # when what waits is looked at again; -1: not
         self.given = [Handover(model.clock) for _ in range(workers)]
+        self.machine = stage.machines.take_in(self)
         self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
         self.workers = [model.clock.process(self.serve(worker)) for worker in range(workers)]
 
@@ -296,7 +298,8 @@ class Replica:
             self.timer_ns = -1
         queue = self.queue
         while self.free and queue.everybody and (batch := queue.take(now)):
-            self.given[heappop(self.free)].give(batch)
+            worker = heappop(self.free)
+            self.given[worker].give((batch, self.machine.busy_beside()))
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()
             At(self.model.clock, self.timer_ns, START, self.index, self.start)
@@ -307,14 +310,13 @@ class Replica:
         key = (self.index << self.model.plan.worker_bits) | worker
         given = self.given[worker]
         while True:
-            batch: list[Copy] = yield given
-            count = len(batch)
+            batch, beside = yield given
             for copy in batch:
                 copy.step(copy_states.STARTED)
-                copy.worker, copy.start_ns, copy.batch = worker, clock.now, count
+                copy.worker, copy.start_ns, copy.batch = worker, clock.now, len(batch)
                 if stage.is_keen:
                     copy.gather.begun(copy)
-            service_ns, after_ns = stage.times.service_ns(batch), stage.times.after_ns(batch)
+            service_ns, after_ns = stage.times.service_ns(batch, beside), stage.times.after_ns(batch)
             record.start(self.index, clock.now, service_ns + after_ns)
             is_stopped = False
             self.serving[worker] = batch.copy() if stage.stops else batch
@@ -325,7 +327,7 @@ class Replica:
                 record.stop(self.index, clock.now, batch[0].start_ns + service_ns + after_ns)
                 service_ns, after_ns = clock.now - batch[0].start_ns, 0
             if stage.times.is_batched and not is_stopped:
-                record.batch(stage.index, max(copy.gather.query for copy in batch), count)
+                record.batch(stage.index, max(copy.gather.query for copy in batch), len(batch))
             for copy in batch:
                 copy.took(service_ns, after_ns, copy is batch[0])
                 if copy.state == copy_states.WITHDRAWN:

@@ -2,6 +2,7 @@
 
 from simulator.core.batching import is_batched
 from simulator.core.laws.sampling import is_drawn
+from simulator.core.neighbours import interferes, slowness
 from simulator.core.plan import RESPONSE, ROLES, Plan, Rows
 from simulator.core.service import after_of, batch_ns, response_of, service_of, stays_taken
 from simulator.engines.reference.gather import Copy
@@ -16,11 +17,15 @@ class Times:
         self.is_batched = bool(is_batched(plan.stages, stage))
         self.stays_taken = bool(stays_taken(plan.laws, stage))  #: whether a worker is not free at its finish
         self.luck = run_row, plan.laws, plan.law_parts, plan.law_points
+        self.interferes = bool(interferes(plan.stages, stage))  #: whether it matters how busy a machine is
         is_same = not is_drawn(plan.laws, stage * ROLES + RESPONSE)
         self.same_response_ns = int(response_of(*self.luck, stage, 0, 0, 0)) if is_same else None
 
-    def service_ns(self, batch: list[Copy]) -> int:
-        """How long the tasks take that start now: that of all their items together, with the luck of the first."""
+    def service_ns(self, batch: list[Copy], busy: int) -> int:
+        """How long the tasks take that start now: that of all their items together, with the luck of the first.
+
+        ``busy``: other workers of the machine that are.
+        """
         plan, head = self.plan, batch[0]
         alone_ns = head.alone_ns
         if self.is_batched:
@@ -29,8 +34,11 @@ class Times:
             for copy in batch:
                 items += copy.items
             alone_ns = batch_ns(plan.stages, *costs, plan.batch_points, self.stage, items)
-        whose = self.stage, head.gather.query, head.shard, head.number, head.replica.index
-        return service_of(*self.luck, plan.machine_factor, *whose, alone_ns)
+        whose = self.stage, head.gather.query, head.shard, head.number
+        slower = plan.machine_factor[head.replica.index]
+        if self.interferes:
+            slower *= slowness(plan.stages, self.luck[0], plan.busy_factor, *whose, busy)
+        return service_of(*self.luck, *whose, slower, alone_ns)
 
     def response_ns(self, copy: Copy) -> int:
         """How long the answer of a task takes that finishes now."""

@@ -54,6 +54,7 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given: dict[str, Any] = {"share": plan.share[shards].tolist(), "knots": list(points), **laws}
         given["preferred"] = [int(size) for size in plan.batch_points[_span(row, "first_preferred", "preferred")]]
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
+        given["busy"] = plan.busy_factor[_span(row, "first_busy", "busies")].tolist()
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
         if row["wait_for"] == row["shards"]:

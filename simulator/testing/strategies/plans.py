@@ -14,7 +14,7 @@ from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
 from simulator.core.plan import FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
-from simulator.testing.strategies.serving import Size, batchings, gatherings, hedgings, sized
+from simulator.testing.strategies.serving import Size, batchings, gatherings, hedgings, interferences, sized
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
@@ -33,6 +33,7 @@ class Narrowed(TypedDict, total=False):
     disciplines: Sequence[str] | None  #: names of the disciplines of queues among which is chosen
     gathers: bool | None  #: whether it may close without all of its answers; None: either
     afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
+    neighbours: bool | None  #: whether busy workers of a machine slow each other down; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
@@ -206,9 +207,12 @@ def stage_parts(
     may_hedge = count > 1 and not by_query and hedges is not False
     is_hedged = may_hedge and (hedges or draw(st.sampled_from([False, False, True])))
     waits = draw(gatherings(len(share))) if is_partial else {}
+    beside = narrowed.get("neighbours")
+    is_beside = draw(st.sampled_from([False, False, True])) if beside is None else beside
     return StageParts(
         **batching,
         **(waits | draw(hedgings(len(share), count)) if is_hedged else waits),
+        **(draw(interferences(len(share))) if is_beside else {}),
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,

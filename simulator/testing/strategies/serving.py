@@ -51,6 +51,17 @@ def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
 
 
 @st.composite
+def interferences(draw: st.DrawFn, shards: int) -> dict[str, Any]:
+    """Of a stage: how busy workers of a machine slow each other down."""
+    slower = draw(st.lists(st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0]), max_size=4))
+    return {
+        "per_machine": draw(st.integers(1, shards + 1)),
+        "busy": [1.0, *sorted(slower)],
+        "spread": draw(st.sampled_from([0.0, 0.0, 0.25, 1.0])),
+    }
+
+
+@st.composite
 def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
     """Of a stage: when tasks are sent again, how often, and what that may cost; or copies that are tied."""
     least = -(-COPY // (QUERIES * shards))
