@@ -9,6 +9,7 @@ compile what comes out.
 from simulator.core import rules
 from simulator.core.columns import FAILED
 from simulator.core.gathering import cancels, coverage_of, outcome_of, patience_ns, times_out
+from simulator.core.hedging import saved, sends_copies
 from simulator.core.jit import passage
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled import records
@@ -39,8 +40,10 @@ def time_out(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: i
 
 @passage
 def begin_waiting(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: int, query: int, now: int) -> bool:
-    """A query begins to wait for answers; whether int64 can tell until when."""
+    """A query begins to wait for answers, and its tasks pay for copies; whether int64 can tell until when."""
     waits = awaited.waits
+    if sends_copies(given.stages, stage):
+        awaited.budgets[stage] = saved(given.stages, stage, awaited.budgets[stage])
     waits[query]["stage"] = stage
     waits[query]["answers"] = waits[query]["total_ns"] = waits[query]["rounds"] = 0
     waits[query]["covered"] = 0.0

@@ -6,7 +6,7 @@ compile what comes out.
 
 from simulator.core import draws, rules
 from simulator.core.gathering import awaits_copies
-from simulator.core.hedging import is_tied, saved, sends_copies
+from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.jit import passage
 from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, route, view_of
@@ -71,8 +71,6 @@ def on_dispatch(
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
-    if sends_copies(stages, stage):
-        awaited.budgets[stage] = saved(stages, stage, awaited.budgets[stage])
     is_keen = awaits_copies(stages, stage)
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
@@ -101,6 +99,7 @@ def on_dispatch(
             return False
         enqueue_ns += stages[stage]["send_ns"]
     if is_tied(stages, stage):
-        whose = stage, query, enqueue_ns
-        return send_tied(given, kept, clock, events, copies, awaited, outstanding, fault, wholes, *whose)
+        return send_tied(
+            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
+        )
     return not sends_copies(stages, stage) or hedge_later(given, clock, events, stage, query, now)

@@ -97,12 +97,12 @@ def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int
     """How much longer a batch takes that starts now, since other workers of its machine are busy."""
     stages, stage, shard = given.stages, copies[head]["stage"], copies[head]["shard"]
     first = first_shard_beside(stages, stage, shard)
-    one, busy = at - (shard - first) * stages[stage]["replicas"], -1
+    one, busy = at - (shard - first) * stages[stage]["replicas"], rules.NOTHING
     for _ in range(shards_beside(stages, stage, first)):
         busy += stages[stage]["workers"] - replicas[one]["free"]
         one += stages[stage]["replicas"]
     number = awaited.bonds[head]["copy"] if awaited.bonds.shape[0] > 0 else draws.FIRST_COPY
-    return slowness(stages, given.run, given.busy_factor, stage, copies[head]["query"], shard, number, busy)
+    return slowness(stages, given.run, given.busy_factor, stage, copies[head]["query"], shard, number, busy - rules.ONE)
 
 
 @passage
