@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 
 import numpy as np
 from held import Broken, drawn, law
@@ -21,8 +22,11 @@ from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
 from simulator.engines.compiled import run
-from simulator.testing import plans
+from simulator.testing import plans as plans_of_all
 from simulator.verification.engines import difference
+
+#: Plans whose workers leave each other alone.
+plans = partial(plans_of_all, neighbours=False)
 
 #: Stages that serve task after task in the order of arrival.
 PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}
@@ -148,6 +152,19 @@ def copies_agree() -> None:
     agree()
 
 
+def again_agree() -> None:
+    """test_engines_agree.py: the same, where copies are not tied."""
+
+    @drawn(200)
+    @given(COPYING.filter(lambda plan: bool((plan.stages["hedge_ns"] > 0).all())))
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
 def copies_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where tasks without an answer are sent again."""
 
@@ -165,6 +182,36 @@ def copies_walk() -> None:
 
     @drawn(200)
     @given(COPYING)
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
+#: Stages whose machines hold several workers that slow each other down.
+BESIDE = plans_of_all(most_stages=2, neighbours=True)
+
+
+def beside_agree() -> None:
+    """test_engines_agree.py: the same, where workers of a machine slow each other down."""
+
+    @drawn(200)
+    @given(BESIDE)
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def beside_walk() -> None:
+    """test_engine.py: the walk agrees, where workers of a machine slow each other down."""
+
+    @drawn(200)
+    @given(BESIDE)
     def agree(plan):
         with law("E8"):
             column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())

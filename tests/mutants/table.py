@@ -34,6 +34,8 @@ ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_wit
 GATHERING = "core/gathering.py"
 TIMES, LONGER = "engines/reference/times.py", "engines/compiled/longer.py"
 LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name in ("agree", "hold", "walk"))
+BESIDE_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
+NEIGHBOURS = "core/neighbours.py"
 COPIES_AGREE, COPIES_HOLD, COPIES_WALK = (f"sample_paths.copies_{name}" for name in ("agree", "hold", "walk"))
 HEDGER, ON_HEDGE, HEDGING = "engines/reference/hedge.py", "engines/compiled/on_hedge.py", "core/hedging.py"
 PARTS_AGREE, PARTS_HOLD, PARTS_WALK = (f"sample_paths.parts_{name}" for name in ("agree", "hold", "walk"))
@@ -79,6 +81,46 @@ ENGINES = (
         COPIES_HOLD,
     ),
     Mutant(
+        "a busy worker is its own neighbour",
+        "E8",
+        "engines/reference/machine.py",
+        "for one in self.tenants) - 1",
+        "for one in self.tenants)",
+        BESIDE_WALK,
+    ),
+    Mutant(
+        "a machine begins with the shard itself",
+        "E1",
+        NEIGHBOURS,
+        'return shard - shard % stages[stage]["per_machine"]',
+        "return shard",
+        BESIDE_AGREE,
+    ),
+    Mutant(
+        "neighbours' luck is not cut",
+        "E8",
+        NEIGHBOURS,
+        "slower *= max(LEAST, 1.0 + spread",
+        "slower *= max(0.0, 1.0 + spread",
+        BESIDE_WALK,
+    ),
+    Mutant(
+        "neighbours share the luck of the task",
+        "E8",
+        NEIGHBOURS,
+        "draws.SPREAD",
+        "draws.TASK",
+        BESIDE_WALK,
+    ),
+    Mutant(
+        "the first table of factors is everybody's",
+        "E8",
+        NEIGHBOURS,
+        'busy_factor[stages[stage]["first_busy"] + min(busy, last)]',
+        "busy_factor[min(busy, last)]",
+        BESIDE_WALK,
+    ),
+    Mutant(
         "tied copies are told at once",
         "S2",
         GATHER,
@@ -87,20 +129,12 @@ ENGINES = (
         COPIES_HOLD,
     ),
     Mutant(
-        "tied copies are told when they are all over",
+        "a tied copy on its way is not withdrawn",
         "E8",
         GATHER,
-        "if not (is_tied(self.plan.stages, self.stage) and self.waits_for(copy)):",
-        "if not is_tied(self.plan.stages, self.stage) or self.waits_for(copy):",
+        "        if copy.state in (copy_states.SENT, copy_states.QUEUED):\n            copy.replica.leave",
+        "        if copy.state == copy_states.QUEUED:\n            copy.replica.leave",
         COPIES_WALK,
-    ),
-    Mutant(
-        "a tied copy that waits is told by each that starts",
-        "E1",
-        ON_START,
-        'if bonds[other]["called"] == 0 and (state',
-        "if (state",
-        COPIES_AGREE,
     ),
     Mutant(
         "what was untied is still waited for",
@@ -138,8 +172,8 @@ ENGINES = (
         "a copy has the luck of the first",
         "E8",
         TIMES,
-        "head.shard, head.number, head.replica.index",
-        "head.shard, 0, head.replica.index",
+        "head.gather.query, head.shard, head.number\n",
+        "head.gather.query, head.shard, 0\n",
         COPIES_WALK,
     ),
     Mutant(
@@ -180,7 +214,7 @@ ENGINES = (
         ON_HEDGE,
         'bonds[row]["other"] = bonds[first]["other"]\n',
         'bonds[row]["other"] = first\n',
-        COPIES_AGREE,
+        "sample_paths.again_agree",
     ),
     Mutant(
         "looking again is forgotten",

@@ -132,6 +132,8 @@ def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> Stage
         task=_values(part.task, lambda factor: min(max(QUARTER, round(4 * factor) / 4), GREATEST)),
         response=_values(part.response, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
         after=_values(part.after, lambda ns: float(times * round(min(ns, LONGEST_NS)))),
+        busy=[float(round(factor)) for factor in part.busy],
+        spread=0.0,
         request_ns=part.request_ns * times,
         send_ns=part.send_ns * times,
         max_wait_ns=part.max_wait_ns * times,

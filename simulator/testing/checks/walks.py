@@ -57,8 +57,19 @@ def of_all_answers(law: Law) -> Law:
     return asked
 
 
-#: Why it is not.
+def of_lone_workers(law: Law) -> Law:
+    """A law that is not asked where workers of a machine slow each other down."""
+
+    def asked(case: Any) -> str | None:
+        walk = case[0] if isinstance(case, tuple) else case
+        return NEIGHBOURS if bool((walk.plan.stages["busies"] > 0).any()) else law(case)
+
+    return asked
+
+
+#: Why they are not.
 SOME_ANSWERS = "a stage does not need all of its answers"
+NEIGHBOURS = "workers of a machine slow each other down"
 
 
 def walks_of(subject: Any) -> st.SearchStrategy[Walk]:

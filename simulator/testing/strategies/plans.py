@@ -267,7 +267,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        hedges.
+        neighbours, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))
