@@ -15,6 +15,7 @@ from simulator.core import rules
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.columns import COMPLETE
 from simulator.core.disciplines import BY_NAME
+from simulator.core.hedging import FREE
 from simulator.core.laws import Law
 from simulator.core.plan import (
     CANDIDATES,
@@ -239,7 +240,7 @@ def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)
     stages["replicas"], stages["policy"], stages["by_query"], stages["balancers"] = 2, ROUND_ROBIN, 0, 1
-    stages["lost"] = 0
+    stages["lost"], stages["budget"] = 0, FREE  # the query before all others would spend of a budget
     shards = int(stages[0]["shards"])
     factor = np.tile([1.0, 2.0], shards)
     one = replaced(plan, stages=stages, machine_factor=factor, replica_bits=4, send_bits=20, drain_ns=NEVER_NS)
