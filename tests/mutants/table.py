@@ -222,7 +222,7 @@ ENGINES = (
         ON_HEDGE,
         'waits[query]["rounds"] >= stages[stage]["hedges"] or',
         'waits[query]["rounds"] >= 1 or',
-        COPIES_AGREE,
+        "sample_paths.again_agree",
     ),
     Mutant(
         "looking ahead past a copy",
