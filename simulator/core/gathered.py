@@ -102,8 +102,8 @@ def tied_ns(plan: Plan, tasks: Rows, stage: int, settled_ns: I8) -> I8:
     np.minimum.at(begun_ns, (tasks.query[started], tasks.shard[started]), tasks.start_ns[started])
     begun = begun_ns[tasks.query, tasks.shard]
     due_ns = np.minimum(begun, NEVER_NS - 1 - plan.stages[stage]["cancel_ns"]) + plan.stages[stage]["cancel_ns"]
-    is_tied = (begun < settled_ns) & (due_ns <= plan.end_ns) & ~(started & (tasks.start_ns < due_ns))
-    return np.where(is_tied, due_ns, NEVER_NS)
+    is_told = (begun < settled_ns) & (due_ns <= plan.end_ns) & ~(started & (tasks.start_ns < due_ns))
+    return np.where(is_told, due_ns, NEVER_NS)
 
 
 def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:

@@ -109,7 +109,8 @@ class Run:
         # a dispatch adds an enqueue a task, a start a finish a worker and a withdrawal a copy that is tied, a finish
         # an answer a task; and three besides
         waiting = row["shards"] * (1 + row["hedges"])
-        tied = row["workers"] * row["max_size"] * row["hedges"] * (row["hedge_ns"] == 0)
+        starting = np.minimum(row["workers"] * row["max_size"], plan.queries)  # a replica holds one copy a query
+        tied = starting * row["hedges"] * (row["hedge_ns"] == 0)
         most = int(max(waiting.max(), (row["workers"] + tied).max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
         self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
