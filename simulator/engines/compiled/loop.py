@@ -86,17 +86,18 @@ def gather(
 ) -> bool:
     """An answer is there, and may close its stage; whether int64 can tell what follows."""
     query, stage = copies[row]["query"], copies[row]["stage"]
-    if not awaits_copies(given.stages, stage):
-        answers = given.modes[stage]["answers"]
-        is_last = on_answer(given, kept, clock, copies, gathers, row, now)
-        return not is_last or leave_stage(given, kept, clock, events, free_ns, stage, query, answers, now)
-    closes = take_answer(given, kept, clock, events, copies, awaited, row, now)
+    answers = given.modes[stage]["answers"]
+    if awaits_copies(given.stages, stage):
+        closes = take_answer(given, kept, clock, events, copies, awaited, row, now)
+        answers = awaited.waits[query]["answers"]
+    else:
+        closes = 1 if on_answer(given, kept, clock, copies, gathers, row, now) else 0
     if closes < 1:
         return closes == 0
-    return leave_stage(given, kept, clock, events, free_ns, stage, query, awaited.waits[query]["answers"], now)
+    return leave_stage(given, kept, clock, events, free_ns, stage, query, answers, now)
 
 
-@passage
+@kernel
 def give_up(
     given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, free_ns: I8, key: int, now: int
 ) -> bool:

@@ -153,7 +153,7 @@ def send_again(
     return enqueue_ns
 
 
-@passage
+@kernel
 def on_hedge(
     given: Given,
     kept: Kept,

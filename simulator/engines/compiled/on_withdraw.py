@@ -6,7 +6,7 @@ compile what comes out.
 
 from simulator.core import copy_states, rules
 from simulator.core.batching import part_of
-from simulator.core.jit import passage
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.engines.compiled.copies import first_worker_of, free_copy, step
 from simulator.engines.compiled.on_close import is_here, is_waited_for
@@ -104,7 +104,7 @@ def never_start(
     return True
 
 
-@passage
+@kernel
 def on_withdraw(
     given: Given,
     kept: Kept,
@@ -136,7 +136,7 @@ def on_withdraw(
         never_start(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
 
 
-@passage
+@kernel
 def on_untie(
     given: Given,
     kept: Kept,

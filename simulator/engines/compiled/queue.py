@@ -5,7 +5,7 @@ takes one comparison; to take the first, a number of them that grows with the lo
 """
 
 from simulator.core.disciplines import queue_key
-from simulator.core.jit import passage
+from simulator.core.jit import kernel, passage
 from simulator.core.plan import FIFO, Rows
 
 
@@ -32,7 +32,7 @@ def melded(ranks: Rows, one: int, other: int) -> int:
     return first
 
 
-@passage
+@kernel
 def behind(ranks: Rows, first: int) -> int:
     """What is left of a heap without its first: neighbours are paired, then all, from the last pair on; -1: nothing."""
     row, pairs = ranks[first]["child"], -1
