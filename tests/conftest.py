@@ -39,7 +39,28 @@ SLOW = bool(os.environ.get("SHARDSIM_SLOW"))
 slow = pytest.mark.slow
 
 #: What simulates long says nothing of branches that a short run does not reach: `make coverage` has no compiler.
-long_run = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="takes minutes without the compiler")
+NO_COMPILER = bool(os.environ.get("NUMBA_DISABLE_JIT"))
+TAKES_MINUTES = "takes minutes without the compiler"
+long_run = pytest.mark.skipif(NO_COMPILER, reason=TAKES_MINUTES)
+#: Tasks of a run, and of all but short runs of a test, after which that is left without the compiler.
+SHORT, LONG, LONG_IN_ALL = 500, 4_000, 16_000
+
+
+@pytest.fixture(autouse=NO_COMPILER)
+def no_long_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the compiler a test is left at its first long run of the compiled engine, or after many."""
+    from simulator.engines.compiled.run import Run
+
+    begin, lengths = Run.__init__, [0]
+
+    def unless_long(run: Run, plan: Any, *more: Any) -> None:
+        tasks = plan.queries * plan.shards
+        lengths.append(tasks if tasks > SHORT else 0)
+        if tasks > LONG or sum(lengths) > LONG_IN_ALL:
+            pytest.skip(TAKES_MINUTES)
+        begin(run, plan, *more)
+
+    monkeypatch.setattr(Run, "__init__", unless_long)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

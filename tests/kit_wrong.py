@@ -573,7 +573,7 @@ def again_differently(patch: pytest.MonkeyPatch) -> None:
     slower_where(is_repeated, (reference,))(patch)
 
 
-small = functools.partial(plans, most_queries=4, most_stages=1, shards=1, workers=1, neighbours=False)
+small = functools.partial(plans, most_queries=4, most_stages=1, shards=1, workers=1, neighbours=False, slowdowns=False)
 
 
 def planned_with(**changes: Callable[[Any], Any]) -> Edit:

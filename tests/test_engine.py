@@ -79,7 +79,10 @@ def test_the_drain_only_cuts(plan):
     assert np.array_equal(cut.completion_ns, np.where(whole.completion_ns <= end, whole.completion_ns, -1))
 
 
-@given(plans(batches=1, disciplines=["fifo"], gathers=False, hedges=False, neighbours=False), st.integers(1, 3))
+@given(
+    plans(batches=1, disciplines=["fifo"], gathers=False, hedges=False, neighbours=False, slowdowns=False),
+    st.integers(1, 3),
+)
 def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
     """Holds for constant routing only: with join-shortest-queue more work can help (so it is not asked there).
 
@@ -198,7 +201,7 @@ def test_by_query_the_whole_row_is_one_copy():
 
 
 @drawn(120)
-@given(plans(gathers=False, hedges=False, neighbours=False), st.integers(2, 5))
+@given(plans(gathers=False, hedges=False, neighbours=False, slowdowns=False), st.integers(2, 5))
 def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     laws = np.array(plan.laws)
     random = laws["kind"] > 1
@@ -235,7 +238,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 
 @drawn(200)
-@given(plans(most_stages=1, neighbours=False))
+@given(plans(most_stages=1, neighbours=False, slowdowns=False))
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)

@@ -12,11 +12,20 @@ import numpy as np
 import pytest
 from walk import Walk
 
-from simulator.core.assemble import StageParts, assemble
+from simulator.core.assemble import Slowdown, StageParts, assemble
 from simulator.core.features import Feature as F
 from simulator.core.features import features_of
 from simulator.core.laws import Law
-from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, PLUGGED, PLUGGED_OUTSTANDING, Plan, Rule
+from simulator.core.plan import (
+    CANCEL_RUNNING,
+    LEAST_OUTSTANDING,
+    LIFO,
+    OF_STAGE,
+    PLUGGED,
+    PLUGGED_OUTSTANDING,
+    Plan,
+    Rule,
+)
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 
@@ -45,6 +54,12 @@ WAYS: dict[F, dict[str, Any]] = {
     F.AFTER_ANSWER: {"after": Law.constant(3.0)},
     F.DRAWN_AFTER: {"after": Law.exponential(3.0)},
     F.INTERFERENCE: {"per_machine": 2, "workers": 2, "busy": [1.0, 1.5, 2.0], "spread": 0.5},
+    F.SLOWDOWN: {
+        "slowdowns": [
+            Slowdown(Law.exponential(20.0), Law.constant(6.0)),
+            Slowdown(Law.exponential(9.0), Law.exponential(9.0), 2.0, OF_STAGE),
+        ]
+    },
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},

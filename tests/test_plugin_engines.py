@@ -126,7 +126,8 @@ def asked_of(plan):
 
 @drawn(150)
 @given(
-    plans(most_stages=1, hedges=False, neighbours=False), st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK])
+    plans(most_stages=1, hedges=False, neighbours=False, slowdowns=False),
+    st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK]),
 )
 def test_a_rule_is_told_what_it_should_be(plan, policy):
     stages = np.array(plan.stages)

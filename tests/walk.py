@@ -7,6 +7,9 @@ long things take), but neither what is decided for all tasks at once nor any mec
 from __future__ import annotations
 
 import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,10 @@ from simulator.core.plan import (
     LIFO,
     NEVER_NS,
     NONE,
+    OF_MACHINE,
+    OF_REPLICA,
+    OF_SHARD,
+    OF_STAGE,
     RESPONSE,
     ROLES,
     SHORTEST,
@@ -276,6 +283,7 @@ class Walk:
                 self.untie_others(now, task)
             key = (replica << self.plan.worker_bits) | worker
             took = self.together_ns(tasks, replica, self.slower(tasks[0], replica))
+            took = self.until_done(now, took, stage, replica) - now
             self.push(now + took, rules.FINISH, key, (replica, worker))
         if len(self.busy[replica]) < workers and self.waiting[replica]:
             due = int(
@@ -342,6 +350,51 @@ class Walk:
         items = min((size for size in compiled if size >= items), default=items)
         alone = work_rules.cost_ns(plan.stages, plan.knot_items, plan.knot_ns, plan.knot_slope, stage, items)
         return self.service_ns(tasks[0], alone, plan.machine_factor[replica] * slower)
+
+    def until_done(self, now: int, work: int, stage: int, replica: int) -> int:
+        """When so much work is done that starts now: piece by piece of the time in which all is as slow."""
+        first, row = int(self.plan.stages[stage]["first_slowdown"]), self.plan.stages[stage]
+        slow = [self.slow_times(stage, replica, which) for which in range(int(row["slowdowns"]))]
+        while slow and now < NEVER_NS:
+            factor, until = 1.0, NEVER_NS
+            for which, times in enumerate(slow):
+                begin, end = next((begin, end) for begin, end in times() if end > now)
+                if begin <= now:
+                    factor, until = factor * float(self.plan.slowdowns[first + which]["factor"]), min(until, end)
+                else:
+                    until = min(until, begin)
+            if math.isinf(factor):
+                now = until
+                continue
+            if math.ceil(work * factor) <= until - now:
+                return now + math.ceil(work * factor)
+            work, now = max(1, work - math.floor((until - now) / factor)), until
+        return now if slow else now + work
+
+    def slow_times(self, stage: int, replica: int, which: int) -> Callable[[], Iterator[tuple[int, int]]]:
+        """The slow stretches of time of a slowdown, as often as asked for; luck has the name of what is slow."""
+        plan, row = self.plan, self.plan.stages[stage]
+        one = int(row["first_slowdown"]) + which
+        shard, index = divmod(replica - int(row["first_replica"]), int(row["replicas"]))
+        wide = int(row["per_machine"])
+        columns = -(-int(row["shards"]) // wide)
+        place = {
+            OF_REPLICA: shard + index * int(row["shards"]),
+            OF_MACHINE: shard // wide + index * columns,
+            OF_SHARD: shard,
+            OF_STAGE: 0,
+        }[int(plan.slowdowns[one]["scope"])]
+        laws = plan.slowdown_laws, plan.law_parts, plan.law_points
+
+        def times() -> Iterator[tuple[int, int]]:
+            end = 0
+            for number in itertools.count():
+                u, v = self.uniform(draws.SLOWDOWN, number, stage, place, which)
+                begin = end + max(1, rules.round_ns(sampling.quantile(*laws, 2 * one, u)))
+                end = begin + rules.round_ns(sampling.quantile(*laws, 2 * one + 1, v))
+                yield begin, end
+
+        return times
 
     def service_ns(self, task: Task, alone: float, slower: float) -> int:
         """How long it takes what takes so long alone, with its luck."""

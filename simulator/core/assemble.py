@@ -26,8 +26,11 @@ from simulator.core.plan import (
     KEY_BITS,
     NEVER_NS,
     NONE,
+    OF_REPLICA,
+    OF_STAGE,
     PLUGGED,
     RANDOM,
+    SLOWDOWN,
     STAGE,
     Plan,
     Rule,
@@ -36,6 +39,7 @@ from simulator.core.plan import (
     frozen,
     window_of,
 )
+from simulator.core.slowdowns import MOST_SLOWDOWNS
 
 ONE = Law.constant(1.0)
 ZERO = Law.constant(0.0)
@@ -50,6 +54,16 @@ MOST_WAIT_NS = 2**55
 
 class PlanTooLarge(ValueError):
     """A plan does not fit the keys of events or the counters of draws; the message names the size."""
+
+
+@dataclass(frozen=True)
+class Slowdown:
+    """What makes a stage slow now and then; durations in ns."""
+
+    every: Law  #: time without it
+    length: Law  #: time with it
+    factor: float = math.inf  #: on what is served meanwhile; inf: nothing is
+    scope: int = OF_REPLICA  #: what is slow as a whole
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,7 @@ class StageParts:
     per_machine: int = 1  #: neighbouring shards whose replicas of one index share a machine
     busy: Sequence[float] = ()  #: factors by 0, 1, ... other busy workers of the machine; beyond, the last; none: 1
     spread: float = 0.0  #: of a service, by each of them
+    slowdowns: Sequence[Slowdown] = ()
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -142,7 +157,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     assert parts, "a plan has at least one stage"
     assert parts[0].candidates.kind, "the first stage states its candidates"
     stages = np.zeros(len(parts), dtype=STAGE)
-    shard = replica = view = knot = point = batch = busy = 0
+    slow = [one for part in parts for one in part.slowdowns]
+    shard = replica = view = knot = point = batch = busy = slowdown = 0
     for row, part in zip(stages, parts, strict=True):
         _check(part)
         count = len(part.share)
@@ -161,7 +177,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["cancels"], row["cancel_ns"] = part.cancels, part.cancel_ns
         row["hedges"], row["hedge_ns"], row["budget"] = part.hedges, part.hedge_ns, part.budget
         row["per_machine"], row["first_busy"], row["busies"] = part.per_machine, busy, len(part.busy)
-        row["first_batch"] = batch
+        row["first_batch"], row["first_slowdown"], row["slowdowns"] = batch, slowdown, len(part.slowdowns)
         row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
         shard += count
@@ -170,6 +186,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot += len(part.knots)
         point += len(part.preferred) + len(part.sizes)
         busy += len(part.busy)
+        slowdown += len(part.slowdowns)
         batch += part.max_size if part.is_batched else 0
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [
@@ -177,11 +194,11 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         for part in parts
         for law in (part.candidates, part.time, part.task, part.response, part.machine, part.after)
     ]
-    table = LawTable.of([*laws, work_law])
+    table = LawTable.of([*laws, work_law, *(law for one in slow for law in (one.every, one.length))])
     return System(
         stages=frozen(stages),
-        laws=frozen(table.laws[:-1]),
-        work_law=frozen(table.laws[-1:]),
+        laws=frozen(table.laws[: len(laws)]),
+        work_law=frozen(table.laws[len(laws) : len(laws) + 1]),
         law_parts=table.parts,
         law_points=table.points,
         share=frozen([share for part in parts for share in part.share], np.float64),
@@ -190,6 +207,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot_slope=frozen(knots[:, 2]),
         batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
+        slowdowns=frozen([(one.scope, one.factor) for one in slow], SLOWDOWN),
+        slowdown_laws=frozen(table.laws[len(laws) + 1 :]),
         rules=tuple(part.rule for part in parts),
         stage_bits=bits_for(len(parts)),
         shard_bits=bits_for(shard),
@@ -217,6 +236,10 @@ def _check(part: StageParts) -> None:
     assert not part.spread or part.busy, "a spread goes with factors"
     assert not part.busy or part.busy[0] == 1, "alone on its machine a task is not slowed down"
     assert all(0 < one <= two for one, two in pairwise(part.busy)), "more neighbours are not better"
+    assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
+    assert all(one.factor >= 1 and one.scope in range(OF_STAGE + 1) for one in part.slowdowns), (
+        "they slow something down"
+    )
     assert part.wait_for is None or 1 <= part.wait_for <= count, "a stage waits for some of its shards"
     assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == NEVER_NS, "a time-out is a time"
     is_patient = part.timeout_ns < NEVER_NS and 0 <= part.then <= 1

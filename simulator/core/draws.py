@@ -14,8 +14,8 @@ U8 = np.uint64
 #: The streams, once and for all: a new one goes at the end.
 (GAP, DWELL, CLASS, WORK, KEY, CANDIDATES, BALANCER, SPLIT, ROUTE, TASK, RESPONSE, MACHINE, THINK, BACKOFF) = range(14)
 #: Which rows of a calibration are drawn again; how long a worker stays taken after its answer has gone;
-#: how much neighbours slow a task down.
-CALIBRATION, AFTER, SPREAD = 14, 15, 16
+#: how much neighbours slow a task down; when a slow stretch begins, and how long it is.
+CALIBRATION, AFTER, SPREAD, SLOWDOWN = 14, 15, 16, 17
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24

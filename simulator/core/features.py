@@ -13,6 +13,7 @@ from simulator.core.neighbours import interferes
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
 from simulator.core.service import stays_taken
+from simulator.core.slowdowns import is_slowed
 
 
 class Feature(Enum):
@@ -41,6 +42,7 @@ class Feature(Enum):
     AFTER_ANSWER = auto()  #: a worker stays taken when its answer has gone
     DRAWN_AFTER = auto()  #: for how long
     INTERFERENCE = auto()  #: busy workers of a machine slow each other down
+    SLOWDOWN = auto()  #: something is slow now and then
     HEDGE = auto()  #: a task without an answer is sent again
     TIED = auto()  #: copies are sent with each task, and the first that starts withdraws the others
 
@@ -106,6 +108,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
         F.DRAWN_AFTER: is_role_drawn(AFTER),
         F.INTERFERENCE: bool(interferes(plan.stages, stage)),
+        F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),
         F.HEDGE: bool(sends_copies(plan.stages, stage)) and not is_tied(plan.stages, stage),
         F.TIED: bool(is_tied(plan.stages, stage)),
     }

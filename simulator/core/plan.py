@@ -38,6 +38,9 @@ FIFO, LIFO, SHORTEST = range(3)
 #: What is withdrawn of tasks whose answers are no longer needed: nothing; those that have not started; all.
 CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING = range(3)
 
+#: What is slow as a whole, where something is slow now and then.
+OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE = range(4)
+
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
 ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED = range(6)
 
@@ -98,8 +101,18 @@ STAGE = np.dtype(
         ("first_busy", np.int64),  # of its factors by other busy workers of a machine in busy_factor; and how many
         ("busies", np.int64),  # 0: they do not matter; more are like the last
         ("spread", np.float64),  # of a service, by each of them
+        ("first_slowdown", np.int64),  # of its rows in slowdowns; and how many; 0: it is always as fast
+        ("slowdowns", np.int64),
         ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
+    ]
+)
+
+#: Something of a stage that makes it slow now and then.
+SLOWDOWN = np.dtype(
+    [
+        ("scope", np.int64),  # OF_REPLICA, ...
+        ("factor", np.float64),  # on what is served meanwhile; inf: nothing is
     ]
 )
 
@@ -147,6 +160,8 @@ class System:
     knot_slope: F8  #: (all knots,) ns an item from this knot to the next, and beyond the last
     batch_points: F8  #: (preferred and compiled sizes of all stages,)
     busy_factor: F8  #: (by 0, 1, ... other busy workers of a machine, of all stages,) on service times
+    slowdowns: NDArray[np.void]  #: (slowdowns of all stages,) SLOWDOWN
+    slowdown_laws: NDArray[np.void]  #: (2 x slowdowns,) LAW: of the time without each in ns, then of that with it
     rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
     stage_bits: int  #: widths of the packed event keys, checked by the planner
     shard_bits: int

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.assemble import Slowdown
 from simulator.core.gathering import cancels, is_partial, times_out
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws import Law, LawTable
 from simulator.core.neighbours import interferes
 from simulator.core.plan import CANCEL_RUNNING, F8, I8, ROLES, SHORTEST, Plan
 from simulator.core.service import stays_taken
+from simulator.core.slowdowns import is_slowed
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,24 @@ class StageView:
         return bool(interferes(self.plan.stages, self.index))
 
     @property
+    def is_slowed(self) -> bool:
+        """Whether something of it is slow now and then."""
+        return bool(is_slowed(self.plan.stages, self.index))
+
+    @property
+    def slowdowns(self) -> list[Slowdown]:
+        """What makes it slow now and then; durations in ns."""
+        table = LawTable(self.plan.slowdown_laws, self.plan.law_parts, self.plan.law_points)
+        first = self._number("first_slowdown")
+        return [
+            Slowdown(table.law(2 * one), table.law(2 * one + 1), *self.plan.slowdowns[["factor", "scope"]][one].item())
+            for one in range(first, first + self._number("slowdowns"))
+        ]
+
+    @property
     def is_busy_by_events(self) -> bool:
-        """Whether what happens says how busy its workers are: what is served together, withdrawn, sent, or beside."""
-        return self.is_batched or self.cancels or self.sends_copies or self.interferes
+        """Whether what happens says how busy its workers are: batches, withdrawals, copies, neighbours, pauses."""
+        return self.is_batched or self.cancels or self.sends_copies or self.interferes or self.is_slowed
 
     @property
     def is_tied(self) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import disciplines, draws, plan, routing
-from simulator.core.assemble import MOST_WAIT_NS, ONE, StageParts, lay_out
+from simulator.core.assemble import MOST_WAIT_NS, ONE, Slowdown, StageParts, lay_out
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.laws import Law
@@ -20,6 +20,7 @@ from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import lost_shards
+from simulator.scenario.slowdowns import SCOPES, SlowdownSpec
 from simulator.scenario.stage import Routing
 
 
@@ -80,6 +81,8 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME["fifo" if stage.queue is None else stage.queue.discipline].code,
+        per_machine=stage.per_machine,
+        slowdowns=[_slowdown(one) for one in stage.slowdowns],
         **_interference(stage),
         **_batching(stage.batching),
         **_gathering(stage),
@@ -131,7 +134,11 @@ def _interference(stage: Stage) -> dict[str, Any]:
     if stage.interference is None:
         return {}
     beside, workers = stage.interference, stage.workers_of_machine
-    return {"per_machine": stage.per_machine, "busy": beside.factors(workers), "spread": float(beside.spread)}
+    return {"busy": beside.factors(workers), "spread": float(beside.spread)}
+
+
+def _slowdown(said: SlowdownSpec) -> Slowdown:
+    return Slowdown(_in_ns(said.every.law), _in_ns(said.length.law), float(said.factor), SCOPES[said.scope])
 
 
 def _policy(stage_routing: Routing) -> int:

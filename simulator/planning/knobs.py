@@ -76,6 +76,11 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
     if slope is not None:
         sets = ((f"{path}.interference.slope", slope),)
         yield Knob(f"{name}: interference", f"{stage['interference']['slope']} -> {slope}", sets)
+    for place, slowdown in enumerate(stage.get("slowdowns", ())):
+        shorter = _scaled_law(slowdown["length"], 1 - CHANGE)
+        if shorter is not None:
+            sets = ((f"{path}.slowdowns[{place}].length", _text(shorter)),)
+            yield Knob(f"{name}: slowdown {place}", f"length x {1 - CHANGE:g}", sets)
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "hedge" in stage:

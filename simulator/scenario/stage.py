@@ -12,6 +12,7 @@ from simulator.base.formats import format_size, shortest
 from simulator.core import disciplines
 from simulator.core import routing as core_routing
 from simulator.core.plan import F8
+from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
@@ -24,6 +25,7 @@ from simulator.scenario.interference import Interference, of_slope
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
+from simulator.scenario.slowdowns import SlowdownSpec
 
 MOST_SHARDS = 2**24
 
@@ -121,6 +123,10 @@ class Stage(fields.Part):
         BeforeValidator(of_slope),
         fields.OrBare({"type": ["string", "number"], "description": "the slope alone"}),
     ] = None
+    slowdowns: Annotated[
+        tuple[SlowdownSpec, ...],
+        BeforeValidator(lambda value: [value] if isinstance(value, Mapping) else value),
+    ] = ()
     network: Network = Network()
     after_answer: DurationLaw | None = None
     merge: Merge = Merge()
@@ -172,6 +178,8 @@ class Stage(fields.Part):
         if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
+        if len(self.slowdowns) > MOST_SLOWDOWNS:
+            yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns)}"
         yield from self._batching_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
@@ -272,8 +280,9 @@ class Stage(fields.Part):
     def notes(self, hardware: dict[str, Any]) -> list[str]:
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
+        slow = [one.note() for one in self.slowdowns if one.share_slow > 0 and one.factor > 1]
         hedged = [] if self.hedge is None else self.hedge.notes()
-        return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *hedged]
+        return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *slow, *hedged]
 
     def _beside_others(self) -> list[str]:
         """What demand leaves out of neighbours that slow each other down."""

@@ -26,6 +26,8 @@ LONGER: Features = frozenset({F.AFTER_ANSWER, F.DRAWN_AFTER})
 TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}
 #: Mean wait in M/G/1, at replicas of unlike machines, too: of how long a worker is taken, by a service and after it.
 POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS}
+#: Mean latency in M/G/1 whose server stops now and then, and goes on with what it had begun.
+STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOWN}
 #: Mean wait in M/G/1 that is not served in the order of arrival.
 RANKED: Features = POLLACZEK | {F.DISCIPLINE}
 #: Latency in M/M/1; its mean wait is Pollaczek's.
@@ -52,4 +54,4 @@ ZERO_LOAD: Features = frozenset(
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.
-FLOW: Features = ZERO_LOAD | {F.GATHER, F.HEDGE, F.TIED, F.INTERFERENCE}
+FLOW: Features = ZERO_LOAD | {F.GATHER, F.HEDGE, F.TIED, F.INTERFERENCE, F.SLOWDOWN}

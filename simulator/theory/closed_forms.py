@@ -7,7 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from simulator.base.units import NS_PER_S
 from simulator.core.features import Feature
+from simulator.core.laws import exponential
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, RANDOM, Plan
 from simulator.documents import paper
 from simulator.theory import claims, queues
@@ -93,6 +95,8 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return _bulk(plan, stages)
     if Feature.DISCIPLINE in stage.features:
         return _ranked(plan, stages)
+    if Feature.SLOWDOWN in stage.features:
+        return _stopped(plan, stages)
     if stage.replicas > 1 and stage.policy != RANDOM:
         return []  # who gets a task depends on who got the one before
     if stage.workers > 1:
@@ -160,6 +164,31 @@ def _ranked(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return []  # who is shorter is known of a time; of an exponential one there is a formula
     law = "M/M/1, the shortest first (Phipps, 1956)"
     return _mean_waits(plan, stages, lambda rate, mean, _: queues.shortest_mm1_mean_wait(rate, mean), law)
+
+
+def _stopped(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
+    """Mean latency of one shard that stops now and then, after exponential times: it goes on where it was."""
+    stage = stages[0]
+    stop, moments = stage.slowdowns[0], stage.moments_s(0)
+    is_plain = len(stage.slowdowns) == 1 and math.isinf(stop.factor) and stop.every.kind == exponential.CODE
+    is_one = stage.shards == 1 and stage.workers == 1 and (stage.replicas == 1 or stage.policy == RANDOM)
+    if not is_plain or not is_one or moments is None or not stage.features <= claims.STOPPED:
+        return []
+    law = "M/G/1 with stops (White and Christie, 1958; Avi-Itzhak and Naor, 1963)"
+    left = int(stage.replicas_left[0])
+    rate_per_s, stops_per_s = plan.rate_per_s / left, NS_PER_S / stop.every.mean()
+    length = stop.length.scaled(1 / NS_PER_S)
+    each = [
+        queues.stopped_mg1_mean_sojourn(
+            *(rate_per_s, (moments[0] * factor, moments[1] * factor**2)),
+            *(stops_per_s, (length.mean(), length.second_moment())),
+        )
+        for factor in stage.machine_factor[0, :left]
+    ]
+    mean_s = float(stage.offsets_s()[0]) + math.fsum(each) / left + stage.response().mean() + stage.merge_s()
+    is_normal = _is_nearly_normal(stage) and length.moment(4) <= MOST_KURTOSIS * length.second_moment() ** 2
+    places: list[int | None] = [0, None] if len(stages) == 1 else [0]
+    return [Prediction("mean", place, mean_s, EXACT, law, _is_testable(stage), is_normal) for place in places]
 
 
 #: Service times below it, in seconds, are rounded so much that continuous laws hold only about.

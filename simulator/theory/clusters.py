@@ -22,6 +22,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import RANDOM, ROUND_ROBIN, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import busiest, has_drawn_machines, utilisation_of, variability_of
+from simulator.theory.slow import met_together
 from simulator.theory.stages import PaperStage, stages_of
 
 #: The part of what a tail's clusters are worth that blocks show at the median.
@@ -151,7 +152,8 @@ def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
             mean = 0.0 if law.is_constant() else law.mean()
             if mean > 0 and weight * late >= FEWEST_LATE:
                 jumps.append(Jumps(law.scaled(1 / mean), draws, weight * late, scale / weight))
-    return Clusters(max(_queue(varied, busy), merging), tuple(jumps))
+    late_together = AT_MEDIAN * met_together(stage, plan.rate_per_s)
+    return Clusters(max(_queue(varied, busy), merging, late_together), tuple(jumps))
 
 
 def _queue(varied: float, busy: float) -> float:

@@ -33,6 +33,23 @@ def mg1_mean_wait(rate_per_s: float, mean_s: float, second_moment_s2: float) -> 
     return rate_per_s * second_moment_s2 / (2 * (1 - utilisation)) if utilisation < 1 else math.inf
 
 
+def stopped_mg1_mean_sojourn(
+    rate_per_s: float, moments: tuple[float, float], stops_per_s: float, stop: tuple[float, float]
+) -> float:
+    """Mean sojourn time in M/G/1 whose server stops, also when idle, and goes on with what it had begun.
+
+    ``moments``, ``stop``: mean and second moment of a service and of a stop; between stops it is up for exponential
+    times of rate ``stops_per_s``. Infinite where it is saturated. (White and Christie, 1958; Avi-Itzhak and Naor, 1963)
+
+    >>> round(stopped_mg1_mean_sojourn(0.5, (1.0, 2.0), 0.1, (2.0, 8.0)), 9)
+    3.833333333
+    """
+    longer = 1 + stops_per_s * stop[0]
+    mean_s = moments[0] * longer
+    second = moments[1] * longer**2 + moments[0] * stops_per_s * stop[1]
+    return mean_s + mg1_mean_wait(rate_per_s, mean_s, second) + stops_per_s * stop[1] / (2 * longer)
+
+
 def shortest_mm1_mean_wait(rate_per_s: float, mean_s: float) -> float:
     """Mean waiting time in M/M/1 that serves the shortest first (Phipps, 1956); infinite at utilisation >= 1.
 

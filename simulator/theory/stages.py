@@ -16,6 +16,7 @@ from simulator.core.stage_view import StageView, stage_views
 from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 from simulator.theory.batches import least_part, most_tasks
+from simulator.theory.slow import share_done
 
 S_PER_NS = 1e-9
 
@@ -318,7 +319,7 @@ def mean_services_s(stage: PaperStage) -> F8:
 
 def busy_services_s(stage: PaperStage) -> F8:
     """(shards,) mean time that a task takes of a worker of each shard at factor 1, when many wait."""
-    return np.array(_by_share(stage, stage.busy_service_s))
+    return np.array(_by_share(stage, stage.busy_service_s)) / share_done(stage)
 
 
 def busy_afters_s(stage: PaperStage) -> F8:

@@ -153,11 +153,21 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(rate, stage("one", exponential(1.0), network={"send": "10ns"}, **tied))
     if family in ("redd", "fullrep"):
         return copied(family, given, rate)
+    if family == "breakdown":
+        return scenario(rate, stopped(given))
     if family == "sjf":
         return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
     if family != "skew":
         raise ValueError(f"no family of one stage is called {family!r}")
     return skewed(given, rate)
+
+
+def stopped(given: dict[str, str]) -> dict[str, Any]:
+    """A server that stops after exponential times, busy or not."""
+    length = exponential(float(given["MTTR"])) if given["repair"] == "exp" else f"{given['MTTR']}s"
+    stops = {"every": exponential(float(given["MTBF"])), "length": length}
+    mean_s = float(given["mean_S"])
+    return stage("one", exponential(mean_s) if given["service"] == "exp" else f"{mean_s!r}s", slowdowns=[stops])
 
 
 def first_of(given: dict[str, str]) -> dict[str, Any]:

@@ -21,6 +21,10 @@ VERIFIED: dict[str, Known] = {
     "mg1_after": Known(
         "M/G/1 whose worker cleans up after its answer", "Pollaczek (1930), Khinchine (1932) of service and clean-up"
     ),
+    "breakdown": Known(
+        "M/G/1 whose server stops, and goes on where it was",
+        "White and Christie (1958); Avi-Itzhak and Naor (1963)",
+    ),
     "mxg1": Known("several items a query on one server", "Gross and Harris (1998), section 3.1"),
     "gm1": Known("GI/M/1: constant and Erlang gaps", "Kendall (1953); Kleinrock (1975), chapter 6"),
     "mmpp": Known("MMPP(2)/M/1: bursts", "Neuts (1981); Fischer and Meier-Hellstern (1993)"),
@@ -89,7 +93,6 @@ NOT_YET: dict[str, str] = {
     "closed": "closed loads: clients that think",
     "closed_tandem": "closed loads: clients that think",
     "bounds": "closed loads: clients that think",
-    "breakdown": _FAILURES,
     "avail": _FAILURES,
     "vacation": "background work",
     "setup": "cold starts",

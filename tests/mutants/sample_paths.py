@@ -26,7 +26,7 @@ from simulator.testing import plans as plans_of_all
 from simulator.verification.engines import difference
 
 #: Plans whose workers leave each other alone.
-plans = partial(plans_of_all, neighbours=False)
+plans = partial(plans_of_all, neighbours=False, slowdowns=False)
 
 #: Stages that serve task after task in the order of arrival.
 PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}

@@ -7,7 +7,8 @@ from simulator.core.jit import passage
 from simulator.core.neighbours import first_shard_beside, interferes, shards_beside, slowness
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
-from simulator.engines.compiled import records
+from simulator.core.slowdowns import is_slowed
+from simulator.engines.compiled import records, slow
 from simulator.engines.compiled.copies import first_worker_of, key_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_close import is_waited_for
@@ -155,7 +156,24 @@ def on_start(
         slower = given.machine_factor[at]
         if interferes(stages, stage):
             slower *= slowed(given, copies, awaited, replicas, at, head)
-        finish_ns = now + service_ns(alone_ns, slower, copies[head]["factor"])
+        took_ns = service_ns(alone_ns, slower, copies[head]["factor"])
+        finish_ns = now + took_ns
+        if is_slowed(stages, stage):
+            shard = copies[head]["shard"]
+            finish_ns = slow.finish_ns(
+                stages,
+                run,
+                given.slowdowns,
+                given.slowdown_laws,
+                given.parts,
+                given.points,
+                awaited.stretches,
+                stage,
+                shard,
+                at,
+                now,
+                took_ns,
+            )
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
         if awaited.bonds.shape[0] > 0:

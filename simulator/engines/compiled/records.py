@@ -26,6 +26,8 @@ class Given(NamedTuple):
     knot_slope: F8
     batch_points: F8
     busy_factor: F8
+    slowdowns: Rows
+    slowdown_laws: Rows
     machine_factor: F8
     arrival_ns: I8
     entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order
@@ -59,6 +61,7 @@ class Awaited(NamedTuple):
     bonds: Rows  #: (copies,) BOND, likewise
     budgets: I8  #: (stages,) what is left for copies of tasks
     after_ns: I8  #: (copies,) that a worker stays taken by it, if it is the head of its batch
+    stretches: Rows  #: (slowdowns of a stage, replicas + 1) STRETCH; the last column is scratch
 
 
 #: Rows of ``Kept.instants``.
@@ -176,6 +179,9 @@ REPLICA = np.dtype(
         ("timer_ns", np.int64),  # when what waits is looked at again; -1: not
     ]
 )
+
+#: Of a slowdown of a replica: until which of its stretches it is drawn, and when that is slow.
+STRETCH = np.dtype([("number", np.int64), ("from_ns", np.int64), ("until_ns", np.int64)])
 
 #: A copy in a queue that is not served in the order of arrival: its place in the heap, in the row of the copy.
 RANK = np.dtype(

@@ -70,6 +70,8 @@ class Run:
             *costs,
             plan.batch_points,
             plan.busy_factor,
+            plan.slowdowns,
+            plan.slowdown_laws,
             plan.machine_factor,
             plan.arrival_ns,
             entering_ns=NOBODY,
@@ -124,6 +126,7 @@ class Run:
             np.zeros(0, dtype=records.BOND),
             np.array([most_saved(row, stage) for stage in range(len(row))], dtype=np.int64),
             np.zeros(0, dtype=np.int64),
+            np.zeros((int(max(row["slowdowns"])), plan.replicas + 1), dtype=records.STRETCH),
         )
         self.awaited.waits["stage"] = -1
         self.replicas["head"] = self.replicas["tail"] = self.replicas["timer_ns"] = -1

@@ -5,7 +5,9 @@ from simulator.core.laws.sampling import is_drawn
 from simulator.core.neighbours import interferes, slowness
 from simulator.core.plan import RESPONSE, ROLES, Plan, Rows
 from simulator.core.service import after_of, batch_ns, response_of, service_of, stays_taken
+from simulator.core.slowdowns import is_slowed
 from simulator.engines.reference.gather import Copy
+from simulator.engines.reference.slowdowns import Timeline
 
 
 class Times:
@@ -18,6 +20,8 @@ class Times:
         self.stays_taken = bool(stays_taken(plan.laws, stage))  #: whether a worker is not free at its finish
         self.luck = run_row, plan.laws, plan.law_parts, plan.law_points
         self.interferes = bool(interferes(plan.stages, stage))  #: whether it matters how busy a machine is
+        self.is_slowed = bool(is_slowed(plan.stages, stage))
+        self.timelines: dict[int, Timeline] = {}  #: of its replicas that are slow now and then
         is_same = not is_drawn(plan.laws, stage * ROLES + RESPONSE)
         self.same_response_ns = int(response_of(*self.luck, stage, 0, 0, 0)) if is_same else None
 
@@ -38,7 +42,14 @@ class Times:
         slower = plan.machine_factor[head.replica.index]
         if self.interferes:
             slower *= slowness(plan.stages, self.luck[0], plan.busy_factor, *whose, busy)
-        return service_of(*self.luck, *whose, slower, alone_ns)
+        work_ns = service_of(*self.luck, *whose, slower, alone_ns)
+        return self.during_ns(head.replica.index, head.start_ns, work_ns) if self.is_slowed else work_ns
+
+    def during_ns(self, replica: int, now: int, work_ns: int) -> int:
+        """How long so much work takes that starts now at a replica that is slow now and then."""
+        if replica not in self.timelines:
+            self.timelines[replica] = Timeline(self.plan, self.luck[0], self.stage, replica)
+        return self.timelines[replica].finish_ns(now, work_ns) - now
 
     def response_ns(self, copy: Copy) -> int:
         """How long the answer of a task takes that finishes now."""

@@ -27,6 +27,7 @@ from simulator.core.plan import (
     frozen,
     window_of,
 )
+from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.core.work import cost_ns as task_cost_ns
 
@@ -55,6 +56,7 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given["preferred"] = [int(size) for size in plan.batch_points[_span(row, "first_preferred", "preferred")]]
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
         given["busy"] = plan.busy_factor[_span(row, "first_busy", "busies")].tolist()
+        given["slowdowns"] = StageView(plan, stage).slowdowns
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
         if row["wait_for"] == row["shards"]:

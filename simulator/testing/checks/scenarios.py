@@ -11,7 +11,7 @@ from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
 from simulator.testing.checks import anew, metamorphic
 from simulator.testing.checks.derive import machines_of, measured
-from simulator.testing.checks.walks import Walk, name_of, of_all_answers, of_lone_workers, walks_of
+from simulator.testing.checks.walks import Walk, name_of, of_all_answers, of_same_services, walks_of
 from simulator.testing.law_check import Breach, Check, Report
 
 
@@ -98,7 +98,7 @@ def _little(walk: Walk) -> str | None:
 
 
 @of_all_answers
-@of_lone_workers
+@of_same_services
 def _utilisation(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"

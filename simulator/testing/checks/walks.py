@@ -57,12 +57,14 @@ def of_all_answers(law: Law) -> Law:
     return asked
 
 
-def of_lone_workers(law: Law) -> Law:
-    """A law that is not asked where workers of a machine slow each other down."""
+def of_same_services(law: Law) -> Law:
+    """A law that is not asked where a service depends on when it starts."""
 
     def asked(case: Any) -> str | None:
         walk = case[0] if isinstance(case, tuple) else case
-        return NEIGHBOURS if bool((walk.plan.stages["busies"] > 0).any()) else law(case)
+        if bool((walk.plan.stages["busies"] > 0).any()):
+            return NEIGHBOURS
+        return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
 
     return asked
 
@@ -70,6 +72,7 @@ def of_lone_workers(law: Law) -> Law:
 #: Why they are not.
 SOME_ANSWERS = "a stage does not need all of its answers"
 NEIGHBOURS = "workers of a machine slow each other down"
+NOW_AND_THEN = "something is slow now and then"
 
 
 def walks_of(subject: Any) -> st.SearchStrategy[Walk]:

@@ -14,7 +14,7 @@ from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
 from simulator.core.plan import FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
-from simulator.testing.strategies.serving import Size, batchings, gatherings, hedgings, interferences, sized
+from simulator.testing.strategies.serving import Size, batchings, gatherings, hedgings, interferences, sized, slownesses
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
@@ -34,6 +34,7 @@ class Narrowed(TypedDict, total=False):
     gathers: bool | None  #: whether it may close without all of its answers; None: either
     afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
     neighbours: bool | None  #: whether busy workers of a machine slow each other down; None: either
+    slowdowns: bool | None  #: whether something is slow now and then; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
@@ -209,10 +210,14 @@ def stage_parts(
     waits = draw(gatherings(len(share))) if is_partial else {}
     beside = narrowed.get("neighbours")
     is_beside = draw(st.sampled_from([False, False, True])) if beside is None else beside
+    slow = narrowed.get("slowdowns")
+    is_slow = draw(st.sampled_from([False, False, False, True])) if slow is None else slow
+    pauses = times.map(lambda ns: Law.constant(4.0 * ns))
     return StageParts(
         **batching,
         **(waits | draw(hedgings(len(share), count)) if is_hedged else waits),
         **(draw(interferences(len(share))) if is_beside else {}),
+        slowdowns=draw(slownesses(st.one_of(pauses, laws()))) if is_slow else (),
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,

@@ -5,9 +5,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from simulator.core.assemble import Slowdown
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, QUERIES
-from simulator.core.plan import CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING, NEVER_NS
+from simulator.core.laws import Law
+from simulator.core.plan import (
+    CANCEL_NOTHING,
+    CANCEL_QUEUED,
+    CANCEL_RUNNING,
+    NEVER_NS,
+    OF_MACHINE,
+    OF_REPLICA,
+    OF_SHARD,
+    OF_STAGE,
+)
 
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
@@ -59,6 +70,15 @@ def interferences(draw: st.DrawFn, shards: int) -> dict[str, Any]:
         "busy": [1.0, *sorted(slower)],
         "spread": draw(st.sampled_from([0.0, 0.0, 0.25, 1.0])),
     }
+
+
+@st.composite
+def slownesses(draw: st.DrawFn, times: st.SearchStrategy[Law]) -> list[Slowdown]:
+    """Of a stage: what makes it slow now and then."""
+    factors = st.sampled_from([math.inf, math.inf, 1.0, 1.5, 3.0])
+    scopes = st.sampled_from([OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE])
+    one = st.builds(Slowdown, every=times, length=times, factor=factors, scope=scopes)
+    return draw(st.lists(one, min_size=1, max_size=2))
 
 
 @st.composite

@@ -1,0 +1,62 @@
+"""Slow stretches of time: collector pauses, stolen cores, throttling. How long work takes that runs into some.
+
+Each slowdown of a stage is a process of its own at each of its replicas, machines or shards, or at the whole stage:
+stretches without it and with it alternate from the start of the run. What is served while several are slow is slowed
+by the product of their factors. ``stages`` is the (stages,) STAGE array of a Plan, ``slowdowns`` its SLOWDOWN rows.
+"""
+
+import math
+
+from simulator.core import draws, rules
+from simulator.core.jit import formula
+from simulator.core.laws import sampling
+from simulator.core.plan import F8, OF_MACHINE, OF_REPLICA, OF_STAGE, Rows
+
+#: Slowdowns of a stage, at most.
+MOST_SLOWDOWNS = 16
+
+
+@formula
+def is_slowed(stages: Rows, stage: int) -> bool:
+    """Whether a stage is slow now and then."""
+    return stages[stage]["slowdowns"] > 0  # type: ignore[no-any-return]
+
+
+@formula
+def whose(stages: Rows, scope: int, stage: int, shard: int, index: int) -> int:
+    """Place of what is slow as a whole: a replica, ``index`` of its shard, with its machine, its shard or its stage."""
+    across, place = stages[stage]["shards"], shard
+    if scope == OF_MACHINE:
+        across = -(-across // stages[stage]["per_machine"])
+        place = shard // stages[stage]["per_machine"]
+    if scope in (OF_REPLICA, OF_MACHINE):
+        place += index * across
+    elif scope == OF_STAGE:
+        place = rules.NOTHING
+    return stage * draws.PLACES + place
+
+
+@formula
+def stretch(
+    run: Rows, laws: Rows, parts: Rows, points: F8, one: int, number: int, which: int, place: int
+) -> tuple[int, int]:
+    """Length in ns of stretch ``number`` without a slowdown, at least 1, and of that with it behind.
+
+    ``laws``: ``slowdown_laws`` of the Plan. ``one``: the slowdown among all, ``which`` of its stage; ``place``: whose.
+    """
+    u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.SLOWDOWN, number, place, which)
+    every_ns = rules.round_ns(sampling.quantile(laws, parts, points, 2 * one, u))
+    length_ns = rules.round_ns(sampling.quantile(laws, parts, points, 2 * one + 1, v))
+    return max(1, every_ns), length_ns
+
+
+@formula
+def takes_ns(left_ns: int, factor: float) -> int:
+    """How long so much work takes, 1 ns or more, slowed by a factor; for ever where that is infinite."""
+    return left_ns if factor == 1.0 else rules.round_ns(math.ceil(min(left_ns * factor, rules.LONGEST_NS)))
+
+
+@formula
+def left_after(left_ns: int, during_ns: int, factor: float) -> int:
+    """What is left of work that was not finished, at least 1 ns, when it ran for so long."""
+    return max(1, left_ns - rules.round_ns(math.floor(during_ns / factor)))

@@ -1,0 +1,79 @@
+"""When work is done that starts at a replica which is slow now and then.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from simulator.core import rules
+from simulator.core.jit import kernel, passage
+from simulator.core.plan import F8, NEVER_NS, Rows
+from simulator.core.slowdowns import left_after, stretch, takes_ns, whose
+
+
+@passage
+def see(
+    run: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stretches: Rows,
+    one: int,
+    which: int,
+    place: int,
+    column: int,
+    now: int,
+) -> None:
+    """Draw stretches of a slowdown until one ends after now; later than int64 can tell, it never does."""
+    while stretches[which, column]["until_ns"] <= now and stretches[which, column]["until_ns"] < NEVER_NS:
+        number = stretches[which, column]["number"]
+        every_ns, length_ns = stretch(run, laws, parts, points, one, number, which, place)
+        from_ns = min(stretches[which, column]["until_ns"] + every_ns, NEVER_NS)
+        stretches[which, column]["number"] = number + 1
+        stretches[which, column]["from_ns"] = from_ns
+        stretches[which, column]["until_ns"] = min(from_ns + length_ns, NEVER_NS)
+
+
+@kernel
+def finish_ns(
+    stages: Rows,
+    run: Rows,
+    slowdowns: Rows,
+    laws: Rows,
+    parts: Rows,
+    points: F8,
+    stretches: Rows,
+    stage: int,
+    shard: int,
+    at: int,
+    now: int,
+    work_ns: int,
+) -> int:
+    """When so much work is done that starts now at a replica, where nothing starts before; NEVER_NS: never.
+
+    ``laws``: ``slowdown_laws`` of the Plan.
+    """
+    first, count, scratch = stages[stage]["first_slowdown"], stages[stage]["slowdowns"], stretches.shape[1] - 1
+    index = (at - stages[stage]["first_replica"]) % stages[stage]["replicas"]
+    for which in range(count):
+        place = whose(stages, slowdowns[first + which]["scope"], stage, shard, index)
+        see(run, laws, parts, points, stretches, first + which, which, place, at, now)
+        stretches[which, scratch]["number"] = stretches[which, at]["number"]
+        stretches[which, scratch]["from_ns"] = stretches[which, at]["from_ns"]
+        stretches[which, scratch]["until_ns"] = stretches[which, at]["until_ns"]
+    left_ns = work_ns
+    while now < NEVER_NS:
+        factor, until_ns = 1.0, rules.NOTHING + NEVER_NS
+        for which in range(count):
+            place = whose(stages, slowdowns[first + which]["scope"], stage, shard, index)
+            see(run, laws, parts, points, stretches, first + which, which, place, scratch, now)
+            if stretches[which, scratch]["from_ns"] <= now:
+                factor *= slowdowns[first + which]["factor"]
+                until_ns = min(until_ns, stretches[which, scratch]["until_ns"])
+            else:
+                until_ns = min(until_ns, stretches[which, scratch]["from_ns"])
+        needed_ns = takes_ns(left_ns, factor)
+        if needed_ns <= until_ns - now:
+            return now + needed_ns
+        left_ns = left_after(left_ns, until_ns - now, factor)
+        now = until_ns
+    return NEVER_NS

@@ -1,0 +1,63 @@
+"""What is slow now and then: its stretches of time, and when what starts in or before them is done."""
+
+from __future__ import annotations
+
+import math
+from itertools import count
+
+from simulator.core.plan import NEVER_NS, Plan, Rows
+from simulator.core.slowdowns import left_after, stretch, takes_ns, whose
+
+
+class Stretches:
+    """One slowdown of one replica, machine, shard or stage: from when until when it is slow, drawn as far as asked."""
+
+    def __init__(self, plan: Plan, run_row: Rows, one: int, which: int, place: int) -> None:
+        self.factor = float(plan.slowdowns[one]["factor"])
+        self.luck = run_row, plan.slowdown_laws, plan.law_parts, plan.law_points, one
+        self.name = which, place
+        self.numbers = count()
+        self.from_ns = self.until_ns = 0
+
+    def seen_at(self, now: int) -> tuple[float, int]:
+        """The factor at an instant, not before the last that was asked for, and until when it stays."""
+        while self.until_ns <= now:
+            every_ns, length_ns = stretch(*self.luck, next(self.numbers), *self.name)
+            self.from_ns = self.until_ns + every_ns
+            self.until_ns = self.from_ns + length_ns
+        return (self.factor, self.until_ns) if self.from_ns <= now else (1.0, self.from_ns)
+
+
+class Timeline:
+    """All slowdowns of one replica: by what factor it is slower, and until when, from the start of the run."""
+
+    def __init__(self, plan: Plan, run_row: Rows, stage: int, replica: int) -> None:
+        row = plan.stages[stage]
+        shard, index = divmod(replica - int(row["first_replica"]), int(row["replicas"]))
+        first = int(row["first_slowdown"])
+        self.stretches = [
+            Stretches(plan, run_row, first + which, which, int(whose(plan.stages, int(scope), stage, shard, index)))
+            for which, scope in enumerate(plan.slowdowns["scope"][first : first + int(row["slowdowns"])])
+        ]
+        self.known: list[tuple[int, float]] = []  # until when which factor, of the time that may be asked of again
+
+    def finish_ns(self, now: int, work_ns: int) -> int:
+        """When so much work is done that starts now; nothing starts before what was asked last."""
+        self.known = [one for one in self.known if one[0] > now]
+        left_ns, at = work_ns, now
+        for number in count():
+            if at >= NEVER_NS:
+                return NEVER_NS
+            if number == len(self.known):
+                self.look_on(at)
+            until_ns, factor = self.known[number]
+            needed_ns = int(takes_ns(left_ns, factor))
+            if needed_ns <= until_ns - at:
+                return at + needed_ns
+            left_ns, at = int(left_after(left_ns, until_ns - at, factor)), until_ns
+        raise AssertionError("after a stretch there is another")
+
+    def look_on(self, now: int) -> None:
+        """Add the next piece of time, that of this instant, in which the factor is the same."""
+        seen = [one.seen_at(now) for one in self.stretches]
+        self.known.append((min(until_ns for _, until_ns in seen), math.prod(factor for factor, _ in seen)))

@@ -1,0 +1,76 @@
+"""What makes a stage slow now and then, as it is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from simulator.base import units
+from simulator.base.formats import format_duration, shortest
+from simulator.core.plan import OF_MACHINE, OF_REPLICA, OF_SHARD, OF_STAGE
+from simulator.scenario import fields
+from simulator.scenario.laws import DurationLaw
+
+SCOPES = {"replica": OF_REPLICA, "machine": OF_MACHINE, "shard": OF_SHARD, "stage": OF_STAGE}
+#: On average no slow stretch comes sooner after the one before: what is shorter is spread of a task.
+LEAST_EVERY_S = 1e-5
+STOP = "stop"
+
+
+def _factor(value: Any) -> float:
+    """How much longer what is served meanwhile takes; infinite where nothing is served."""
+    if value == STOP:
+        return math.inf
+    try:
+        factor = units.parse_count(value)
+    except ValueError:
+        raise ValueError(f"expected {STOP}, or a factor of at least 1, got {fields.shown(value)}") from None
+    if factor < 1:
+        raise ValueError(f"expected {STOP}, or a factor of at least 1, got {fields.shown(value)}")
+    return factor
+
+
+SlowFactor = Annotated[
+    float,
+    BeforeValidator(_factor),
+    PlainSerializer(lambda factor: STOP if math.isinf(factor) else fields.plain_number(factor)),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "pattern": "^(stop|[0-9.]+)$"}],
+            "description": "stop, or a factor of at least 1",
+        }
+    ),
+]
+
+
+class SlowdownSpec(fields.Part):
+    """Slow stretches of time, of each replica, machine or shard, or of the whole stage."""
+
+    every: DurationLaw
+    length: DurationLaw
+    factor: SlowFactor = math.inf
+    scope: fields.word_type(*SCOPES) = "replica"  # type: ignore[valid-type]
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """They are few enough to be drawn one by one."""
+        if not self.every.law.mean() >= LEAST_EVERY_S:
+            least = format_duration(LEAST_EVERY_S)
+            cure = "what is as frequent as tasks is spread: say it as variability.task"
+            yield ("every",), f"{format_duration(self.every.law.mean())} on average; at least {least}: {cure}"
+
+    @property
+    def share_slow(self) -> float:
+        """Share of the time in the long run."""
+        every_s, length_s = self.every.law.mean(), self.length.law.mean()
+        return length_s / (every_s + length_s) if length_s > 0 else 0.0
+
+    def note(self) -> str:
+        """What it costs in the long run."""
+        does = "does nothing" if math.isinf(self.factor) else f"takes {shortest(self.factor)} times as long"
+        return (
+            f"slowdowns: a {self.scope} is slow {100 * self.share_slow:.3g} % of the time, and {does} meanwhile;"
+            " demand counts it"
+        )

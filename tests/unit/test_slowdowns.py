@@ -1,0 +1,250 @@
+"""Slow stretches of time: by hand, whose they are, beside exact values, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from conftest import drawn
+from hypothesis import given
+from test_hedging import every_way
+
+from simulator import ScenarioError, capacity, scenario_from_dict, sensitivity, simulate, size, validate
+from simulator.core.assemble import Slowdown, StageParts, assemble
+from simulator.core.features import Feature, features_of
+from simulator.core.laws import Law
+from simulator.core.plan import (
+    CANCEL_RUNNING,
+    OF_MACHINE,
+    OF_REPLICA,
+    OF_SHARD,
+    OF_STAGE,
+    SLOWDOWN,
+    frozen,
+)
+from simulator.core.trace import same_trace
+from simulator.engines import compiled
+from simulator.planner.plans import make_plan
+from simulator.planning.knobs import knobs_of
+from simulator.testing import plans
+from simulator.theory import busiest, estimate
+
+
+def pauses(every, length, factor=math.inf, scope=OF_REPLICA):
+    """Of constant times."""
+    return Slowdown(Law.constant(float(every)), Law.constant(float(length)), factor, scope)
+
+
+def part(*slowdowns, **more):
+    """One server, 100 ns a task."""
+    given = {"candidates": Law.constant(1.0), "knots": [(0.0, 100.0, 0.0)], "slowdowns": slowdowns}
+    return StageParts(**{**given, **more})
+
+
+def served(one, arrival_ns=(0,), **more):
+    """Of each task by query and shard: when it starts and finishes."""
+    tasks = every_way(assemble([one], np.array(arrival_ns), **more)).task_table
+    order = np.lexsort((tasks.shard, tasks.query))
+    return list(zip(tasks.start_ns[order].tolist(), tasks.finish_ns[order].tolist(), strict=True))
+
+
+def test_what_is_stopped_goes_on_where_it_was():
+    """Up for 60 ns, stopped for 30: 60 + 40 ns of work, one stop between."""
+    assert served(part(pauses(60, 30))) == [(0, 130)]
+    assert served(part(pauses(60, 30), knots=[(0.0, 180.0, 0.0)])) == [(0, 240)], "done before the third stop begins"
+
+
+def test_who_arrives_meanwhile_starts_and_waits_for_the_end():
+    assert served(part(pauses(60, 30)), [70]) == [(70, 220)], "20 of the first stop, 60, 30 of the second, 40"
+
+
+def test_work_that_ends_as_a_stop_begins_is_done():
+    assert served(part(pauses(100, 30))) == [(0, 100)]
+
+
+def test_work_that_is_slowed_takes_longer_by_the_factor():
+    """Of 100 ns 60 are done at once, then 10 in 30 ns, then the rest."""
+    assert served(part(pauses(60, 30, 3.0))) == [(0, 120)]
+    assert served(part(pauses(60, 1000, 3.0))) == [(0, 180)]
+
+
+def test_a_part_of_an_ns_is_not_done():
+    """In 31 ns 10 of 40 ns of work are done at a third of the speed: 30 are left, as after 30 ns."""
+    assert served(part(pauses(60, 31, 3.0))) == [(0, 121)]
+
+
+def test_two_slowdowns_multiply():
+    """From 50 on at half the speed, from 60 on at a sixth: 50 + 5, then 45 x 6."""
+    assert served(part(pauses(50, 10_000, 2.0), pauses(60, 10_000, 3.0))) == [(0, 330)]
+
+
+def test_a_factor_of_1_and_a_length_of_0_change_nothing():
+    assert served(part(pauses(10, 50, 1.0), pauses(7, 0))) == [(0, 100)]
+
+
+def test_each_worker_is_stopped_with_its_replica():
+    assert served(part(pauses(60, 30), workers=2), [0, 50]) == [(0, 130), (50, 210)]
+
+
+def test_a_worker_that_cleans_up_is_not_slowed():
+    """The clean-up is a time, no work: from 130 to 180, whatever is slow meanwhile."""
+    assert served(part(pauses(60, 30), after=Law.constant(50.0)), [0, 1]) == [(0, 130), (180, 310)]
+
+
+def test_what_is_withdrawn_in_a_stop_frees_its_worker():
+    """Two shards, the first answer is enough: the other is stopped 1 ns after it."""
+    one = part(pauses(60, 30), share=[0.9, 0.1], knots=[(0.0, 0.0, 100.0)], wait_for=1, cancels=CANCEL_RUNNING)
+    assert served(one) == [(0, -1), (0, 10)]
+
+
+@pytest.mark.parametrize(
+    ("scope", "classes"),
+    [
+        (OF_REPLICA, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (OF_MACHINE, [0, 1, 0, 1, 2, 3, 2, 3]),
+        (OF_SHARD, [0, 0, 1, 1, 2, 2, 3, 3]),
+        (OF_STAGE, [0] * 8),
+    ],
+)
+def test_what_is_slow_as_a_whole_is_slow_at_once(scope, classes):
+    """Four shards, two replicas, two shards a machine: tasks of a million ns find all stretches alike, or none."""
+    slow = Slowdown(Law.exponential(1e4), Law.exponential(1e3), math.inf, scope)
+    one = part(slow, share=[0.25] * 4, replicas=2, policy=1, by_query=True, per_machine=2, knots=[(0.0, 1e6, 0.0)])
+    tasks = compiled.simulate(assemble([one], np.array([0, 0])), tasks=True).task_table
+    finish_ns = dict(zip(tasks.replica.tolist(), tasks.finish_ns.tolist(), strict=True))
+    values = [finish_ns[replica] for replica in range(8)]
+    assert [values.index(value) for value in values] == [classes.index(one) for one in classes]
+
+
+def test_a_stage_keeps_its_stretches_when_others_are_added():
+    slow = Slowdown(Law.exponential(50.0), Law.exponential(20.0))
+    alone = compiled.simulate(assemble([part(slow)], np.arange(0, 10_000, 200)), tasks=True)
+    more = part(slow, slow, slowdowns=[slow, pauses(7, 1)])
+    both = compiled.simulate(assemble([part(slow), more], np.arange(0, 10_000, 200)), tasks=True)
+    assert np.array_equal(alone.leave_ns[0], both.leave_ns[0])
+
+
+@drawn(60)
+@given(plans(slowdowns=False))
+def test_what_never_is_slow_changes_nothing(plan):
+    """A factor of 1, and a length of 0: every column is equal, in lockstep too."""
+    stages = plan.stages.copy()
+    stages["first_slowdown"], stages["slowdowns"] = 2 * np.arange(len(stages)), 2
+    rows = [(OF_REPLICA, 1.0), (OF_STAGE, math.inf)] * len(stages)
+    laws = [Law.constant(3.0), Law.constant(9.0), Law.constant(4.0), Law.constant(0.0)] * len(stages)
+    slow = assemble([part(*(Slowdown(*laws[2 * i : 2 * i + 2]) for i in range(2)))], np.zeros(1, dtype=np.int64))
+    table = np.concatenate([slow.slowdown_laws] * len(stages))
+    still = dataclasses.replace(
+        plan, stages=frozen(stages), slowdowns=frozen(rows, SLOWDOWN), slowdown_laws=frozen(table)
+    )
+    assert Feature.SLOWDOWN in features_of(still, 0)
+    assert same_trace(compiled.simulate(still, tasks=True), compiled.simulate(plan, tasks=True)) == ""
+    assert same_trace(compiled.simulate(still), compiled.simulate(plan)) == "", "nor in lockstep"
+
+
+def test_a_stop_that_never_ends_is_cut_with_the_run():
+    trace = every_way(assemble([part(pauses(60, 2**60))], np.array([0, 10]), drain_ns=1000))
+    assert (trace.completion_ns < 0).all()
+
+
+STAGE = {
+    "name": "leaf",
+    "candidates": 1000,
+    "shards": 4,
+    "replicas": 2,
+    "model": {"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}},
+}
+SCENARIO = {
+    "name": "leaf",
+    "load": {"arrivals": "poisson", "rate": "600/s"},
+    "run": {"queries": 2000, "replications": 4},
+    "slos": ["p95 < 40ms"],
+}
+PAUSES = {"every": {"kind": "exponential", "mean": "200ms"}, "length": "20ms"}
+
+
+def scenario(*slowdowns, **more):
+    given = {"slowdowns": list(slowdowns)} if slowdowns else {}
+    return scenario_from_dict({**SCENARIO, "stages": [{**STAGE, **given, **more}]})
+
+
+def test_a_factor_of_1_changes_no_figure():
+    without, nothing = simulate(scenario()).to_dict(), simulate(scenario({**PAUSES, "factor": 1})).to_dict()
+    assert without["latency_s"] == nothing["latency_s"]
+    assert without["stages"] == nothing["stages"]
+    assert without["notes"] == nothing["notes"]
+    slower = simulate(scenario(PAUSES)).to_dict()
+    assert slower["latency_s"]["p95"]["low"] > without["latency_s"]["p95"]["high"]
+
+
+def test_one_map_is_a_list_of_one():
+    one, many = (make_plan(scenario(slowdowns=said)) for said in (PAUSES, [PAUSES]))
+    assert np.array_equal(one.slowdowns, many.slowdowns)
+    assert one.slowdowns.tolist() == [(OF_REPLICA, math.inf)]
+    assert scenario(PAUSES).resolved()["stages"][0]["slowdowns"][0]["factor"] == "stop"
+
+
+@pytest.mark.parametrize(("factor", "done"), [("stop", 10 / 11), (3, 1 - 2 / 3 / 11), (1, 1.0)])
+def test_demand_counts_what_a_worker_does_in_the_long_run(factor, done):
+    slow = make_plan(scenario({**PAUSES, "factor": factor}))
+    assert busiest(slow) == pytest.approx(busiest(make_plan(scenario())) / done)
+
+
+def test_demand_counts_each_of_several():
+    slow = make_plan(scenario(PAUSES, {**PAUSES, "scope": "stage", "factor": 2}))
+    assert busiest(slow) == pytest.approx(busiest(make_plan(scenario())) / (10 / 11) / (1 - 1 / 22))
+
+
+def test_a_note_says_what_it_costs():
+    notes = simulate(scenario({**PAUSES, "scope": "shard"})).to_dict()["notes"]
+    assert any("a shard is slow 9.09 % of the time, and does nothing meanwhile" in note for note in notes)
+    notes = simulate(scenario({**PAUSES, "factor": 4})).to_dict()["notes"]
+    assert any("a replica is slow 9.09 % of the time, and takes 4 times as long meanwhile" in note for note in notes)
+
+
+def test_the_mean_of_a_server_with_stops_is_known():
+    """Stops of mean 2 s after exponential times of mean 10 s, M/M/1 at .5: 23/6 s (White and Christie, 1958)."""
+    stage = {"name": "one", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "1s"}}}
+    stage["slowdowns"] = [
+        {"every": {"kind": "exponential", "mean": "10s"}, "length": {"kind": "exponential", "mean": "2s"}}
+    ]
+    given = {"name": "one", "load": {"rate": "0.5/s"}, "stages": [stage]}
+    (mean, _) = estimate(make_plan(scenario_from_dict(given))).predictions
+    assert mean.value_s == pytest.approx(23 / 6)
+    stage["slowdowns"][0]["every"] = "10s"
+    assert estimate(make_plan(scenario_from_dict(given))).predictions == (), "the formula is of exponential times"
+
+
+def test_every_command_knows_it():
+    given = scenario(PAUSES)
+    assert validate(given).tasks > 0
+    assert capacity(given, tolerance=0.2).per_s.value < capacity(scenario(), tolerance=0.2).per_s.value
+    assert size(given, search={"stages.leaf.replicas": [2, 3]}).fleets
+    assert sensitivity(given, tail_only=True).effects
+    assert "leaf: slowdown 0" in [knob.name for knob in knobs_of(given)]
+
+
+@pytest.mark.parametrize(
+    ("slowdown", "said"),
+    [
+        ({"every": "1s"}, "length"),
+        ({"length": "1s"}, "every"),
+        ({**PAUSES, "every": "1us"}, "at least 10.0 us"),
+        ({**PAUSES, "length": {"kind": "pareto", "minimum": "1ms", "shape": 0.9}}, "has an infinite mean"),
+        ({**PAUSES, "factor": 0.5}, "expected stop, or a factor of at least 1"),
+        ({**PAUSES, "factor": "slow"}, "expected stop, or a factor of at least 1"),
+        ({**PAUSES, "factor": True}, "expected stop, or a factor of at least 1"),
+        ({**PAUSES, "scope": "rack"}, "replica, machine, shard, stage"),
+        ({**PAUSES, "often": 1}, "unknown key"),
+    ],
+)
+def test_what_cannot_be_is_refused(slowdown, said):
+    with pytest.raises(ScenarioError, match=said):
+        scenario(slowdown)
+
+
+def test_there_are_not_too_many():
+    with pytest.raises(ScenarioError, match="at most 16, got 17"):
+        scenario(*[PAUSES] * 17)
