@@ -82,7 +82,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME["fifo" if stage.queue is None else stage.queue.discipline].code,
         per_machine=stage.per_machine,
-        slowdowns=[_slowdown(one) for one in stage.slowdowns],
+        slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],
         **_interference(stage),
         **_batching(stage.batching),
         **_gathering(stage),
@@ -138,7 +138,7 @@ def _interference(stage: Stage) -> dict[str, Any]:
 
 
 def _slowdown(said: SlowdownSpec) -> Slowdown:
-    return Slowdown(_in_ns(said.every.law), _in_ns(said.length.law), float(said.factor), SCOPES[said.scope])
+    return Slowdown(_in_ns(said.every.law), _in_ns(said.length.law), said.times, SCOPES[said.scope])
 
 
 def _policy(stage_routing: Routing) -> int:

@@ -20,10 +20,10 @@ LEAST_EVERY_S = 1e-5
 STOP = "stop"
 
 
-def _factor(value: Any) -> float:
-    """How much longer what is served meanwhile takes; infinite where nothing is served."""
+def _factor(value: Any) -> float | str:
+    """How much longer what is served meanwhile takes, or that nothing is served."""
     if value == STOP:
-        return math.inf
+        return STOP
     try:
         factor = units.parse_count(value)
     except ValueError:
@@ -34,9 +34,9 @@ def _factor(value: Any) -> float:
 
 
 SlowFactor = Annotated[
-    float,
+    float | str,
     BeforeValidator(_factor),
-    PlainSerializer(lambda factor: STOP if math.isinf(factor) else fields.plain_number(factor)),
+    PlainSerializer(lambda factor: factor if factor == STOP else fields.plain_number(factor)),
     WithJsonSchema(
         {
             "anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "pattern": "^(stop|[0-9.]+)$"}],
@@ -51,7 +51,7 @@ class SlowdownSpec(fields.Part):
 
     every: DurationLaw
     length: DurationLaw
-    factor: SlowFactor = math.inf
+    factor: SlowFactor = STOP
     scope: fields.word_type(*SCOPES) = "replica"  # type: ignore[valid-type]
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
@@ -67,9 +67,14 @@ class SlowdownSpec(fields.Part):
         every_s, length_s = self.every.law.mean(), self.length.law.mean()
         return length_s / (every_s + length_s) if length_s > 0 else 0.0
 
+    @property
+    def times(self) -> float:
+        """How much longer work takes meanwhile; infinite where nothing is done."""
+        return math.inf if self.factor == STOP else float(self.factor)
+
     def note(self) -> str:
         """What it costs in the long run."""
-        does = "does nothing" if math.isinf(self.factor) else f"takes {shortest(self.factor)} times as long"
+        does = "does nothing" if math.isinf(self.times) else f"takes {shortest(self.times)} times as long"
         return (
             f"slowdowns: a {self.scope} is slow {100 * self.share_slow:.3g} % of the time, and {does} meanwhile;"
             " demand counts it"

@@ -124,9 +124,9 @@ class Stage(fields.Part):
         fields.OrBare({"type": ["string", "number"], "description": "the slope alone"}),
     ] = None
     slowdowns: Annotated[
-        tuple[SlowdownSpec, ...],
+        tuple[SlowdownSpec, ...] | None,
         BeforeValidator(lambda value: [value] if isinstance(value, Mapping) else value),
-    ] = ()
+    ] = None
     network: Network = Network()
     after_answer: DurationLaw | None = None
     merge: Merge = Merge()
@@ -178,8 +178,8 @@ class Stage(fields.Part):
         if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
-        if len(self.slowdowns) > MOST_SLOWDOWNS:
-            yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns)}"
+        if len(self.slowdowns or ()) > MOST_SLOWDOWNS:
+            yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
         yield from self._batching_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
@@ -280,7 +280,7 @@ class Stage(fields.Part):
     def notes(self, hardware: dict[str, Any]) -> list[str]:
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
-        slow = [one.note() for one in self.slowdowns if one.share_slow > 0 and one.factor > 1]
+        slow = [one.note() for one in self.slowdowns or () if one.share_slow > 0 and one.times > 1]
         hedged = [] if self.hedge is None else self.hedge.notes()
         return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *slow, *hedged]
 

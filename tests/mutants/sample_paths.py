@@ -220,6 +220,36 @@ def beside_walk() -> None:
     agree()
 
 
+#: Stages of which something is slow now and then.
+SLOW = plans_of_all(most_stages=2, slowdowns=True)
+
+
+def slow_agree() -> None:
+    """test_engines_agree.py: the same, where something is slow now and then."""
+
+    @drawn(200)
+    @given(SLOW)
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def slow_walk() -> None:
+    """test_engine.py: the walk agrees, where something is slow now and then."""
+
+    @drawn(200)
+    @given(SLOW)
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
 #: Stages whose workers stay taken: some of their tasks are stopped, or served together.
 LONGER = plans(most_stages=2, afters=True, hedges=False) | plans(
     stages=1, shards=2, afters=True, gathers=True, hedges=False

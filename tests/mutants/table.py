@@ -36,6 +36,8 @@ TIMES, LONGER = "engines/reference/times.py", "engines/compiled/longer.py"
 LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name in ("agree", "hold", "walk"))
 BESIDE_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
 NEIGHBOURS = "core/neighbours.py"
+SLOW_AGREE, SLOW_WALK = (f"sample_paths.slow_{name}" for name in ("agree", "walk"))
+SLOWDOWNS, SLOW = "core/slowdowns.py", "engines/compiled/slow.py"
 COPIES_AGREE, COPIES_HOLD, COPIES_WALK = (f"sample_paths.copies_{name}" for name in ("agree", "hold", "walk"))
 HEDGER, ON_HEDGE, HEDGING = "engines/reference/hedge.py", "engines/compiled/on_hedge.py", "core/hedging.py"
 PARTS_AGREE, PARTS_HOLD, PARTS_WALK = (f"sample_paths.parts_{name}" for name in ("agree", "hold", "walk"))
@@ -79,6 +81,70 @@ ENGINES = (
         "if gather.rounds < self.rounds:",
         "if gather.rounds <= self.rounds:",
         COPIES_HOLD,
+    ),
+    Mutant(
+        "a machine is slow shard by shard",
+        "E8",
+        SLOWDOWNS,
+        'place = shard // stages[stage]["per_machine"]',
+        "place = shard",
+        SLOW_WALK,
+    ),
+    Mutant(
+        "replicas of one index are slow together",
+        "E8",
+        SLOWDOWNS,
+        "place += index * across",
+        "place += 0 * across",
+        SLOW_WALK,
+    ),
+    Mutant(
+        "two slowdowns share their luck",
+        "E8",
+        SLOWDOWNS,
+        "draws.SLOWDOWN, number, place, which)",
+        "draws.SLOWDOWN, number, place, 0)",
+        SLOW_WALK,
+    ),
+    Mutant(
+        "a part of an ns is done",
+        "E8",
+        SLOWDOWNS,
+        "math.floor(during_ns / factor)",
+        "math.ceil(during_ns / factor)",
+        SLOW_WALK,
+    ),
+    Mutant(
+        "what was seen of slow times is forgotten too late",
+        "E8",
+        "engines/reference/slowdowns.py",
+        "if one[0] > now]",
+        "if one[0] >= now - 3]",
+        SLOW_WALK,
+    ),
+    Mutant(
+        "of two slowdowns the last counts",
+        "E1",
+        SLOW,
+        'factor *= slowdowns[first + which]["factor"]',
+        'factor = slowdowns[first + which]["factor"]',
+        SLOW_AGREE,
+    ),
+    Mutant(
+        "all slow stretches are as long as the first",
+        "E1",
+        SLOW,
+        'stretches[which, column]["number"] = number + 1',
+        'stretches[which, column]["number"] = number',
+        SLOW_AGREE,
+    ),
+    Mutant(
+        "the first slowdowns are everybody's",
+        "E1",
+        SLOW,
+        'first, count, scratch = stages[stage]["first_slowdown"],',
+        'first, count, scratch = 0 * stages[stage]["first_slowdown"],',
+        SLOW_AGREE,
     ),
     Mutant(
         "a busy worker is its own neighbour",
