@@ -1,4 +1,4 @@
-"""Policies inside a stage: batches, and answers that are not waited for, beside SimPy processes and cimba.
+"""Policies inside a stage: batches, some answers of all, copies of tasks, beside SimPy processes and cimba.
 
 No recursion says what their latencies are, so who is right is asked of SimPy: an own model in its documented style.
 Services are exponential with a mean of 1 s, of a batch too, however large; a run starts empty.
@@ -30,6 +30,8 @@ from simulator.workload.rates import LinearStretch, Rate
 SIMPY, CIMBA = "SimPy processes", "cimba"
 #: Of the answers of a query, and tasks of a batch, at most.
 ENOUGH, MOST = 0.95, 8
+#: When a task is sent again: about one in five has no answer by then.
+LATE_S = 2.8
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,31 @@ class Policy:
     shards: int
     most: int = 1  #: tasks of a batch
     enough: int | None = None  #: answers that are waited for; what waits is withdrawn then; None: all
+    replicas: int = 1
+    after_s: float | None = None  #: then what has no answer is sent to the other replica; 0: at once, and tied
     least_tasks_per_s: float = 2e6  #: the goal
 
     @property
     def gap_s(self) -> float:
         """Mean gap between queries."""
-        return 2.0 / self.most
+        return 2.0 / self.most / self.replicas
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether copies are sent at once, of which the first that starts withdraws the other."""
+        return self.after_s == 0
 
 
 POLICIES = {
     "batches, one shard": Policy(1, MOST, least_tasks_per_s=4e6),
     "batches, 100 shards": Policy(100, MOST),
     "95 of 100 shards": Policy(100, enough=math.ceil(100 * ENOUGH)),
+    "hedged, 100 shards": Policy(100, replicas=2, after_s=LATE_S),
+    "hedged, 1000 shards": Policy(1000, replicas=2, after_s=LATE_S),
+    "tied, 100 shards": Policy(100, replicas=2, after_s=0.0, least_tasks_per_s=1e6),
 }
 #: Queries and repetitions, of the compiled engine; queries of the reference, of SimPy and of cimba.
-SIZES = {1: (100_000, 30, 20_000, 60_000, 600_000), 100: (20_000, 2, 300, 800, 6_000)}
+SIZES = {1: (100_000, 30, 20_000, 60_000, 600_000), 100: (20_000, 2, 300, 800, 6_000), 1000: (2_000, 2, 40, 80, 600)}
 
 
 def plan_of(policy: Policy, stages: Sequence[int], queries: int, seed: int) -> Plan:
@@ -68,6 +80,9 @@ def plan_of(policy: Policy, stages: Sequence[int], queries: int, seed: int) -> P
         max_size=policy.most,
         wait_for=policy.enough,
         cancels=CANCEL_QUEUED,
+        replicas=policy.replicas,
+        **({} if policy.after_s is None else {"hedges": 1, "hedge_ns": round(policy.after_s * 1e9)}),
+        send_ns=2 if policy.is_tied else 0,  # both would start at one instant
     )
     rate = Rate([LinearStretch(math.inf, rate_per_s, rate_per_s)])
     return assemble([part], arrivals_counted(POISSON_GAPS, seed, 0, rate, queries), seed=seed, rate_per_s=rate_per_s)
@@ -128,11 +143,89 @@ def simpy_processes(policy: Policy, stages: Sequence[int], queries: int, seed: i
     return run_of(stages, queries, latencies_s)
 
 
+@dataclass(slots=True, eq=False)
+class Task:
+    """Of a query at a shard; its copies are this one task in several queues."""
+
+    query: Query
+    first: int  #: replica of its first copy
+    is_answered: bool = False
+    is_over: bool = False  #: what of it waits is passed over
+
+
+def simpy_copies(policy: Policy, stages: Sequence[int], queries: int, seed: int) -> Run:
+    """A process a replica, and one a query that looks for what has no answer."""
+    import simpy
+
+    assert policy.after_s is not None
+    rng = np.random.default_rng(seed)
+    env = simpy.Environment()
+    (shards,) = stages
+    queues: list[deque[Task]] = [deque() for _ in range(2 * shards)]
+    idle: list[simpy.Event | None] = [None] * (2 * shards)
+    latencies_s = []
+
+    def send(place: int, task: Task) -> None:
+        queues[place].append(task)
+        woken, idle[place] = idle[place], None
+        if woken is not None:
+            woken.succeed()
+
+    def server(place):
+        queue, services_s = queues[place], iter(())
+        while True:
+            while queue:
+                task = queue.popleft()
+                if task.is_over:
+                    continue
+                task.is_over = policy.is_tied
+                service_s = next(services_s, None)
+                if service_s is None:
+                    services_s = iter(rng.exponential(1.0, 1000).tolist())
+                    service_s = next(services_s)
+                yield env.timeout(service_s)
+                if not task.is_answered:
+                    task.is_answered = task.is_over = True
+                    task.query.missing -= 1
+                    if task.query.missing == 0:
+                        latencies_s.append(env.now - task.query.arrived_s)
+            idle[place] = env.event()
+            yield idle[place]
+
+    def look(tasks):
+        yield env.timeout(policy.after_s)
+        for shard, task in enumerate(tasks):
+            if not task.is_answered:
+                send(2 * shard + 1 - task.first, task)
+
+    def arrivals():
+        for gap_s in rng.exponential(policy.gap_s, queries).tolist():
+            yield env.timeout(gap_s)
+            query = Query(env.now, shards)
+            tasks = [Task(query, first) for first in rng.integers(0, 2, shards).tolist()]
+            for shard, task in enumerate(tasks):
+                send(2 * shard + task.first, task)
+            if policy.is_tied:
+                for shard, task in enumerate(tasks):
+                    send(2 * shard + 1 - task.first, task)
+            else:
+                env.process(look(tasks))
+
+    for place in range(2 * shards):
+        env.process(server(place))
+    env.process(arrivals())
+    env.run()
+    return run_of(stages, queries, latencies_s)
+
+
 def cimba_model(policy: Policy, stages: Sequence[int], queries: int, seed: int) -> Run:
     """The same as a compiled model."""
     from benchmarks import policies_cimba
 
     (shards,) = stages
+    if policy.after_s is not None:
+        latency_s = policies_cimba.mean_latency_of_copies_s(policy.gap_s, policy.after_s, shards, queries, seed)
+        return Run(queries, shards * queries, latency_s)
     latency_s = policies_cimba.mean_latency_s(policy.gap_s, policy.most, policy.enough or shards, shards, queries, seed)
     return Run(queries, shards * queries, latency_s)
 
@@ -144,7 +237,7 @@ def models_of(policy: Policy) -> dict[str, Model]:
     models = {
         COMPILED: Model(plan, compiled.simulate, read, queries, repeats),
         REFERENCE: Model(plan, reference.simulate, read, slow),
-        SIMPY: Model.whole(partial(simpy_processes, policy), of_simpy),
+        SIMPY: Model.whole(partial(simpy_processes if policy.after_s is None else simpy_copies, policy), of_simpy),
     }
     if PEERS[CIMBA].version:
         models[CIMBA] = Model.whole(partial(cimba_model, policy), of_cimba)
@@ -164,7 +257,7 @@ def is_right(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def policies(rounds: int, scale: float) -> tuple[list[Goal], bool]:
     """Print a table a policy; returns the goals, and whether both engines have one trace and all models one latency."""
-    print("\nPOLICIES: batches of what waits, up to 8; and 95 of 100 answers, then what still waits is withdrawn")
+    print("\nPOLICIES: batches of what waits, up to 8; 95 of 100 answers, then what still waits is withdrawn; copies")
     print("SimPy: a process a server, its own model; right: a latency like that of SimPy, but for both errors")
     goals, right = [], True
     for name, policy in POLICIES.items():
