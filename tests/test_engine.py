@@ -63,7 +63,7 @@ def replaced(plan: Plan, **changes: object) -> Plan:
     return dataclasses.replace(plan, **{k: frozen(v) if isinstance(v, np.ndarray) else v for k, v in changes.items()})
 
 
-@given(plans())
+@given(plans(slowdowns=False))
 def test_a_shift_of_all_arrivals_shifts_everything(plan):
     later = replaced(plan, arrival_ns=plan.arrival_ns + 1000)
     one, two = simulate(plan), simulate(later)

@@ -32,7 +32,7 @@ BY_NAME = {system.name: system for system in SYSTEMS}
 
 
 #: Families of the table that are not of the collection: a test of their own works them out anew.
-WORKED_OUT = {"mg1_after", "hedge0"}  # unit/test_after_answer.py, unit/test_hedging.py
+WORKED_OUT = {"mg1_after", "hedge0", "breakdown"}  # unit/test_after_answer.py, test_hedging.py, test_slowdowns.py
 
 
 def test_the_table_is_that_of_the_shared_oracles(shared):
@@ -100,8 +100,9 @@ def test_an_estimate_can_be_made_of_every_scenario(values):
     plan = make_plan(scenario)
     paper = estimate(plan, scenario.is_stationary)
     assert paper.utilisation >= 0
-    is_partial = any(view.is_partial for view in stage_views(plan))
-    assert (paper.zero_load is None) == is_partial, "nothing is said of stages that do not wait for all answers"
+    views = stage_views(plan)
+    by_events = any(view.is_partial or view.sends_copies or view.interferes or view.is_slowed for view in views)
+    assert (paper.zero_load is None) == by_events, "nothing is said where what happens says how long it takes"
     if paper.zero_load is not None:
         zero = [paper.zero_load.percentiles_s[name] for name in ("p50", "p90", "p95", "p99", "p99.9")]
         assert zero == sorted(zero)

@@ -113,6 +113,11 @@ class StageParts:
     mergers: int = 0
 
     @property
+    def laws(self) -> tuple[Law, ...]:
+        """Its laws, in the order of their roles."""
+        return self.candidates, self.time, self.task, self.response, self.machine, self.after
+
+    @property
     def is_batched(self) -> bool:
         """Whether a task's service depends on what is served together with it."""
         return self.max_size > 1 or len(self.sizes) > 0
@@ -189,11 +194,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         slowdown += len(part.slowdowns)
         batch += part.max_size if part.is_batched else 0
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
-    laws = [
-        law
-        for part in parts
-        for law in (part.candidates, part.time, part.task, part.response, part.machine, part.after)
-    ]
+    laws = [law for part in parts for law in part.laws]
     table = LawTable.of([*laws, work_law, *(law for one in slow for law in (one.every, one.length))])
     return System(
         stages=frozen(stages),

@@ -53,10 +53,12 @@ def stretch(
 @formula
 def takes_ns(left_ns: int, factor: float) -> int:
     """How long so much work takes, 1 ns or more, slowed by a factor; for ever where that is infinite."""
-    return left_ns if factor == 1.0 else rules.round_ns(math.ceil(min(left_ns * factor, rules.LONGEST_NS)))
+    if factor == 1.0:
+        return left_ns
+    return int(math.ceil(min(left_ns * factor, rules.LONGEST_NS)))  # noqa: RUF046 (as in round_ns)
 
 
 @formula
 def left_after(left_ns: int, during_ns: int, factor: float) -> int:
     """What is left of work that was not finished, at least 1 ns, when it ran for so long."""
-    return max(1, left_ns - rules.round_ns(math.floor(during_ns / factor)))
+    return max(1, left_ns - int(math.floor(during_ns / factor)))  # noqa: RUF046 (as in round_ns)

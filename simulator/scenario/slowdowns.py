@@ -16,7 +16,7 @@ from simulator.scenario.laws import DurationLaw
 
 SCOPES = {"replica": OF_REPLICA, "machine": OF_MACHINE, "shard": OF_SHARD, "stage": OF_STAGE}
 #: On average no slow stretch comes sooner after the one before: what is shorter is spread of a task.
-LEAST_EVERY_S = 1e-5
+LEAST_EVERY_S = 1e-4
 STOP = "stop"
 
 

@@ -107,6 +107,28 @@ def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int
 
 
 @passage
+def finish_of(given: Given, copies: Rows, awaited: Awaited, at: int, head: int, now: int, took_ns: int) -> int:
+    """When a batch is served that starts now and is so much work; NEVER_NS: never."""
+    stage = copies[head]["stage"]
+    if not is_slowed(given.stages, stage):
+        return now + took_ns
+    return slow.finish_ns(
+        given.stages,
+        given.run,
+        given.slowdowns,
+        given.slowdown_laws,
+        given.parts,
+        given.points,
+        awaited.stretches,
+        stage,
+        copies[head]["shard"],
+        at,
+        now,
+        took_ns,
+    )
+
+
+@passage
 def on_start(
     given: Given,
     kept: Kept,
@@ -157,23 +179,7 @@ def on_start(
         if interferes(stages, stage):
             slower *= slowed(given, copies, awaited, replicas, at, head)
         took_ns = service_ns(alone_ns, slower, copies[head]["factor"])
-        finish_ns = now + took_ns
-        if is_slowed(stages, stage):
-            shard = copies[head]["shard"]
-            finish_ns = slow.finish_ns(
-                stages,
-                run,
-                given.slowdowns,
-                given.slowdown_laws,
-                given.parts,
-                given.points,
-                awaited.stretches,
-                stage,
-                shard,
-                at,
-                now,
-                took_ns,
-            )
+        finish_ns = finish_of(given, copies, awaited, at, head, now, took_ns)
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
         if awaited.bonds.shape[0] > 0:

@@ -62,7 +62,7 @@ SCENARIOS = (
         "Scale time: with all times k times as long, everything happens at k times the instant, to the nanosecond.",
         "Time has no unit of its own. Asked of the scenario with its times on a grid of whole nanoseconds, where "
         "nothing is rounded.",
-        "a stage does not need all of its answers",
+        "a stage does not need all of its answers, or something is slow now and then",
     ),
     Statement(
         "S11",
@@ -124,6 +124,7 @@ SCENARIOS = (
         "S19",
         "Time has no origin: all arrivals later by d, everything happens later by d.",
         "Instants are compared with one another, never with a constant.",
+        "something is slow now and then: when does not depend on what arrives",
     ),
     Statement(
         "S20",

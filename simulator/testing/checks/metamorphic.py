@@ -14,7 +14,7 @@ from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing.checks import derive
-from simulator.testing.checks.walks import Walk, of_all_answers, of_same_services
+from simulator.testing.checks.walks import Walk, of_all_answers, of_same_services, of_steady_times
 from simulator.testing.law_check import Breach, Check
 
 #: Columns of a Trace that are instants or durations.
@@ -53,6 +53,7 @@ def _times(value: Any, factor: int) -> Any:
 
 
 @of_all_answers
+@of_steady_times
 def _scales(case: tuple[Walk, int]) -> str | None:
     walk, factor = case
     one, two = walk.trace(derive.on_whole_ns(walk.plan)), walk.trace(derive.on_whole_ns(walk.plan, factor))
@@ -245,7 +246,8 @@ def _same_before(walk: Walk, column: str, part: Any, whole: Any, end_ns: int, co
     _differ(walk, change, early[1], early[0], "with later queries", "without")
 
 
-def _shifts(case: tuple[Walk, int]) -> None:
+@of_steady_times
+def _shifts(case: tuple[Walk, int]) -> str | None:
     walk, later_ns = case
     one = walk.trace()
     begin_ns, end_ns = walk.plan.window_begin_ns + later_ns, walk.plan.window_end_ns + later_ns
@@ -256,6 +258,7 @@ def _shifts(case: tuple[Walk, int]) -> None:
         _differ(walk, f"{column}, all arrivals {later_ns} ns later", getattr(two, column), expected)
     for column in ("busy_ns", "window_busy_ns", "waiting_ns", "critical_wait_ns", "critical_service_ns"):
         _differ(walk, f"{column}, all arrivals {later_ns} ns later", getattr(two, column), getattr(one, column))
+    return None
 
 
 def _a_cut_only_cuts(case: tuple[Walk, int]) -> None:

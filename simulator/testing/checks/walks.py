@@ -69,6 +69,16 @@ def of_same_services(law: Law) -> Law:
     return asked
 
 
+def of_steady_times(law: Law) -> Law:
+    """A law that is not asked where it matters when something is served."""
+
+    def asked(case: Any) -> str | None:
+        walk = case[0] if isinstance(case, tuple) else case
+        return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
+
+    return asked
+
+
 #: Why they are not.
 SOME_ANSWERS = "a stage does not need all of its answers"
 NEIGHBOURS = "workers of a machine slow each other down"

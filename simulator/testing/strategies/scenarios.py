@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from hypothesis import strategies as st
 
@@ -11,6 +11,7 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.scenario.fields import exact_duration
 from simulator.testing.strategies.loads import loads
 from simulator.testing.strategies.plans import POLICIES, among, stated
+from simulator.testing.strategies.policies import COPIES, Answers, answerings, hindrances, may_copy, routings, servings
 from simulator.testing.strategies.serving import Size, sized
 
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
@@ -94,69 +95,6 @@ def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
     return st.sampled_from(chosen)
 
 
-#: Orders of queues, as written; most stages say none.
-QUEUES: list[tuple[str, Any]] = [
-    *[("fifo", None)] * 3,
-    ("fifo", "fifo"),
-    ("lifo", "lifo"),
-    ("shortest", {"discipline": "shortest"}),
-]
-#: Ways to serve several tasks at once, as written; most stages do not.
-BATCHINGS: list[dict[str, Any] | None] = [
-    None,
-    None,
-    None,
-    {"max_size": 4},
-    {"max_size": 3, "max_wait": "2ms", "preferred": [2]},
-    {"max_size": 8, "max_wait": "100us", "max_items": 60},
-    {"max_size": 2, "max_wait": "1ms", "sizes": [30, "1M"]},
-]
-#: Ways to wait for answers, as written; most stages wait for all of them.
-GATHERS: list[dict[str, Any]] = [
-    {},
-    {},
-    {},
-    {"gather": {"wait_for": "60%"}},
-    {"gather": {"timeout": "9ms"}, "cancel": "running"},
-    {"gather": {"wait_for": 1, "timeout": "20ms", "then": "50%"}, "cancel": {"what": "none"}},
-    {"gather": {"wait_for": "50%", "timeout": "4ms"}, "cancel": {"what": "queued", "delay": "100us"}},
-]
-#: What keeps a worker when its answers have gone, as written; mostly nothing.
-AFTERS: list[Any] = [None, None, None, "0s", "800us", {"kind": "exponential", "mean": "300us"}]
-#: Ways to merge, as written.
-MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
-
-
-def _routings(policies: list[str]) -> st.SearchStrategy[Any]:
-    """By one of these policies; by its name, or as a map with balancers and by what is chosen."""
-    more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
-    return st.sampled_from(policies) | st.fixed_dictionaries({"policy": st.sampled_from(policies)}, optional=more)
-
-
-@st.composite
-def _servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] | None) -> dict[str, Any]:
-    """How those that wait are served, in batches of so many at most, or in some order."""
-    together = [one for one in BATCHINGS if one is None or batches is None or 1 < one["max_size"] <= batches]
-    orders = [one for name, one in QUEUES if disciplines is None or name in disciplines]
-    batching = draw(st.sampled_from(together))
-    return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
-
-
-class Answers(TypedDict, total=False):
-    """What a stage may do with its answers; all of it, unless said."""
-
-    gathers: bool  #: whether it may close without all of its answers
-    afters: bool  #: whether its workers may stay taken when their answers have gone
-
-
-def _answers(gathers: bool = True, afters: bool = True) -> st.SearchStrategy[dict[str, Any]]:
-    """How answers are merged, which are waited for, and what follows them."""
-    waited = st.sampled_from(GATHERS if gathers else GATHERS[:1])
-    longer = st.sampled_from(AFTERS if afters else AFTERS[:1])
-    all_of_it = st.tuples(st.sampled_from(MERGES), waited, longer)
-    return all_of_it.map(lambda one: {"merge": one[0], **one[1], "after_answer": one[2]})
-
-
 @st.composite
 def _whole_model(
     draw: st.DrawFn, kinds: Sequence[str] | None, models: st.SearchStrategy[dict[str, Any]] | None
@@ -184,7 +122,7 @@ def stages(
     workers: Size = None,
     batches: int | None = None,
     disciplines: Sequence[str] | None = None,
-    **answers: Unpack[Answers],
+    **narrowed: Unpack[Answers],
 ) -> dict[str, Any]:
     """A stage as written in a file; hardware, if named, is ``leaf``.
 
@@ -206,9 +144,10 @@ def stages(
         Tasks that a worker serves at once, at most; 1: no batches.
     disciplines
         Names of the disciplines of queues among which is chosen.
-    **answers
-        ``gathers``: whether it may close without all of its answers; ``afters``: whether its workers may stay taken
-        when their answers have gone.
+    **narrowed
+        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``: whether it may close without all of its
+        answers, keep its workers when their answers have gone, send tasks to several replicas, have workers that slow
+        each other down, or be slow now and then.
     """
     maybe = st.none
     model = draw(_whole_model(kinds, models))
@@ -227,10 +166,12 @@ def stages(
     task = draw(st.one_of(maybe(), factor_law_maps()))
     machine = draw(st.one_of(maybe(), factor_law_maps()))
     variability = _without_absent({"task": None if has_spread else task, "machine": machine})
-    answered = draw(_answers(**answers))
+    answered = draw(answerings(narrowed.get("gathers", True), narrowed.get("afters", True)))
+    longer = draw(hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
+    again = draw(st.sampled_from(COPIES if narrowed.get("copies", True) and copies > 1 else COPIES[:1]))
     most = 1 if "time" in kinds or is_plugged else batches
-    served = draw(_servings(most, disciplines))
-    routing = draw(_routings(list(POLICIES if policies is None else policies)))
+    served = draw(servings(most, disciplines))
+    routing = draw(routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
             "name": name,
@@ -251,6 +192,8 @@ def stages(
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
             **answered,
             **served,
+            **longer,
+            **(again if may_copy(again, routing, answered) else {}),
             "routing": routing,
         }
     )
@@ -297,7 +240,7 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters.
+        gathers, afters, copies, neighbours, slowdowns.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())

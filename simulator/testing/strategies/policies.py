@@ -1,0 +1,107 @@
+"""Strategies of how a stage serves, as written: in which order, how many answers, with copies, what slows it down."""
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+from hypothesis import strategies as st
+
+#: Orders of queues, as written; most stages say none.
+QUEUES: list[tuple[str, Any]] = [
+    *[("fifo", None)] * 3,
+    ("fifo", "fifo"),
+    ("lifo", "lifo"),
+    ("shortest", {"discipline": "shortest"}),
+]
+#: Ways to serve several tasks at once, as written; most stages do not.
+BATCHINGS: list[dict[str, Any] | None] = [
+    None,
+    None,
+    None,
+    {"max_size": 4},
+    {"max_size": 3, "max_wait": "2ms", "preferred": [2]},
+    {"max_size": 8, "max_wait": "100us", "max_items": 60},
+    {"max_size": 2, "max_wait": "1ms", "sizes": [30, "1M"]},
+]
+#: Ways to wait for answers, as written; most stages wait for all of them.
+GATHERS: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"gather": {"wait_for": "60%"}},
+    {"gather": {"timeout": "9ms"}, "cancel": "running"},
+    {"gather": {"wait_for": 1, "timeout": "20ms", "then": "50%"}, "cancel": {"what": "none"}},
+    {"gather": {"wait_for": "50%", "timeout": "4ms"}, "cancel": {"what": "queued", "delay": "100us"}},
+]
+#: What keeps a worker when its answers have gone, as written; mostly nothing.
+AFTERS: list[Any] = [None, None, None, "0s", "800us", {"kind": "exponential", "mean": "300us"}]
+#: Ways to send a task to several replicas, as written; most stages do not.
+COPIES: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"hedge": "4ms"},
+    {"hedge": {"after": "1ms", "copies": 1, "budget": "50%"}},
+    {"tied": True},
+]
+#: What busy workers of a machine do to each other, as written; mostly nothing.
+BESIDE: list[Any] = [None, None, None, "5%", {"busy": [0, 2], "factor": [1, 1.5], "spread": "10%"}]
+#: What is slow now and then, as written; mostly nothing.
+SLOW: list[Any] = [
+    None,
+    None,
+    None,
+    {"every": {"kind": "exponential", "mean": "20ms"}, "length": "3ms"},
+    [
+        {"every": "7ms", "length": {"kind": "exponential", "mean": "1ms"}, "factor": 2, "scope": "machine"},
+        {"every": "30ms", "length": "2ms", "scope": "stage"},
+    ],
+]
+#: Ways to merge, as written.
+MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
+
+
+def routings(policies: list[str]) -> st.SearchStrategy[Any]:
+    """By one of these policies; by its name, or as a map with balancers and by what is chosen."""
+    more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
+    return st.sampled_from(policies) | st.fixed_dictionaries({"policy": st.sampled_from(policies)}, optional=more)
+
+
+@st.composite
+def servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] | None) -> dict[str, Any]:
+    """How those that wait are served, in batches of so many at most, or in some order."""
+    together = [one for one in BATCHINGS if one is None or batches is None or 1 < one["max_size"] <= batches]
+    orders = [one for name, one in QUEUES if disciplines is None or name in disciplines]
+    batching = draw(st.sampled_from(together))
+    return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
+
+
+class Answers(TypedDict, total=False):
+    """What a stage may do with its answers; all of it, unless said."""
+
+    gathers: bool  #: whether it may close without all of its answers
+    afters: bool  #: whether its workers may stay taken when their answers have gone
+    copies: bool  #: whether tasks may be sent to several replicas
+    neighbours: bool  #: whether busy workers of a machine may slow each other down
+    slowdowns: bool  #: whether something may be slow now and then
+
+
+def hindrances(neighbours: bool, slowdowns: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """What makes a service longer than its task says."""
+    beside = st.sampled_from(BESIDE if neighbours else BESIDE[:1])
+    slow = st.sampled_from(SLOW if slowdowns else SLOW[:1])
+    return st.tuples(beside, slow).map(lambda one: {"interference": one[0], "slowdowns": one[1]})
+
+
+def may_copy(chosen: dict[str, Any], routing: Any, answered: dict[str, Any]) -> bool:
+    """Whether tasks that are routed and answered so may have copies, which are withdrawn where they are tied."""
+    by_query = isinstance(routing, dict) and routing.get("by") == "query"
+    is_kept = "tied" in chosen and "none" in str(answered.get("cancel"))
+    return not by_query and not is_kept
+
+
+def answerings(gathers: bool, afters: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """How answers are merged, which are waited for, and what follows them."""
+    waited = st.sampled_from(GATHERS if gathers else GATHERS[:1])
+    longer = st.sampled_from(AFTERS if afters else AFTERS[:1])
+    all_of_it = st.tuples(st.sampled_from(MERGES), waited, longer)
+    return all_of_it.map(lambda one: {"merge": one[0], **one[1], "after_answer": one[2]})
