@@ -31,6 +31,8 @@ SERIES = 24
 COUNTERS, LONGER, REPLICA = 80, 8, 80
 #: Bytes a worker while it runs; a process of SimPy that waits.
 WORKER, WORKER_OF_SIMPY = 24, 1250
+#: Bytes a replica and slowdown while it runs: where it is among its stretches; of the reference engine, as objects.
+STRETCH, STRETCHES_OF_SIMPY = 24, 800
 #: Bytes a queue as a balancer sees it.
 VIEW = 8
 #: Bytes a query of a load that is only looked at.
@@ -72,6 +74,8 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"]).sum())
     is_simpy = engine == REFERENCE
     running = REPLICA * replicas + VIEW * views + (WORKER_OF_SIMPY if is_simpy else WORKER) * workers
+    slowdowns = int(rows["slowdowns"].max())
+    running += (STRETCHES_OF_SIMPY if is_simpy else STRETCH) * slowdowns * replicas
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
     counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)
     return Need(by_query + processes, replications * counters * replicas + jobs * running)

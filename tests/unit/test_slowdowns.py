@@ -26,8 +26,9 @@ from simulator.core.plan import (
 )
 from simulator.core.trace import same_trace
 from simulator.engines import compiled
-from simulator.planner.plans import make_plan
+from simulator.planner.plans import Plans, make_plan
 from simulator.planning.knobs import knobs_of
+from simulator.running.memory import needed
 from simulator.testing import plans
 from simulator.theory import busiest, estimate
 from simulator.verification.families import parsed
@@ -266,6 +267,13 @@ def test_every_command_knows_it():
 def test_what_cannot_be_is_refused(slowdown, said):
     with pytest.raises(ScenarioError, match=said):
         scenario(slowdown)
+
+
+def test_memory_counts_where_replicas_are_among_their_stretches():
+    without, twice = (Plans.of(scenario(*[PAUSES] * count)) for count in (0, 2))
+    for engine, each in (("compiled", 24), ("reference", 800)):
+        more = needed(twice, engine, 1, 1).fleet_bytes - needed(without, engine, 1, 1).fleet_bytes
+        assert more == 2 * 8 * each
 
 
 def test_there_are_not_too_many():
