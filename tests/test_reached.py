@@ -57,8 +57,17 @@ def far_plans(draw):
     for row in laws:
         if row["kind"] == CONSTANT and row["a"] > 1:
             row["a"] = float(draw(LATE_NS))
+    stretches = np.array(plan.slowdown_laws)
+    for row in stretches:
+        row["kind"], row["a"] = CONSTANT, float(draw(st.sampled_from([2**56, 2**58, 2**60])))
     longer = draw(st.sampled_from([1.0, 2.0**50, 2.0**58]))
-    changes = {"knot_ns": plan.knot_ns * longer, "knot_slope": plan.knot_slope * longer, "stages": stages, "laws": laws}
+    changes = {
+        "slowdown_laws": stretches,
+        "knot_ns": plan.knot_ns * longer,
+        "knot_slope": plan.knot_slope * longer,
+        "stages": stages,
+        "laws": laws,
+    }
     drain_ns = draw(st.sampled_from([NEVER_NS, NEVER_NS, 2**60, 2**61]))
     return dataclasses.replace(plan, drain_ns=drain_ns, **{name: frozen(array) for name, array in changes.items()})
 

@@ -54,7 +54,15 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
         features = features_of(plan, stage)
         assert may_look_ahead(features) == (
             not features
-            & {Feature.BATCHING, Feature.DISCIPLINE, Feature.GATHER, Feature.HEDGE, Feature.TIED, Feature.INTERFERENCE}
+            & {
+                Feature.SLOWDOWN,
+                Feature.BATCHING,
+                Feature.DISCIPLINE,
+                Feature.GATHER,
+                Feature.HEDGE,
+                Feature.TIED,
+                Feature.INTERFERENCE,
+            }
         )
         assert not may_look_ahead(features | {"invented"})
         assert not may_lockstep(features | {"invented"})
