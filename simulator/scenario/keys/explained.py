@@ -106,6 +106,24 @@ OTHERS_SAY = {
     **dict.fromkeys(("batch", "batch_size", "max_batch", "max_batch_size"), "stages.batching.max_size"),
     **dict.fromkeys(("batch_timeout", "batch_wait", "max_queue_delay", "linger"), "stages.batching.max_wait"),
     **dict.fromkeys(("top_k", "topk", "limit"), "stages.keep"),
+    **dict.fromkeys(("quorum", "partial_results", "minimum_should_answer"), "stages.gather"),
+    **dict.fromkeys(("hedging", "hedged_requests", "backup_requests", "speculative_retry"), "stages.hedge"),
+    **dict.fromkeys(("tied_requests", "redundancy", "duplicates"), "stages.tied"),
+    **dict.fromkeys(("noisy_neighbours", "noisy_neighbors", "contention", "colocation"), "stages.interference"),
+    **dict.fromkeys(
+        (
+            "pauses",
+            "gc",
+            "gc_pauses",
+            "garbage_collection",
+            "stop_the_world",
+            "stalls",
+            "stragglers",
+            "hiccups",
+            "steal",
+        ),
+        "stages.slowdowns",
+    ),
     **dict.fromkeys(("cleanup", "clean_up", "teardown", "postprocessing", "post_processing"), "stages.after_answer"),
 }
 
