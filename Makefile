@@ -48,7 +48,7 @@ verify: $(BIN)/shardsim $(VENV)/dev  ## known answers and coverage of intervals 
 	SHARDSIM_SLOW=1 $(BIN)/python -m pytest -n $(JOBS) -m slow
 	SHARDSIM_SLOW=1 $(BIN)/python -m pytest -n $(JOBS) tests/test_docs.py tests/test_mutants.py tests/test_sweep.py -m "not slow"
 
-coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 5 minutes on 2 cores
+coverage: $(VENV)/dev  ## branches of core, engines, stats and planner, with the compiler off: drawn input reaches all, or it fails; about 10 minutes on 2 cores
 	NUMBA_DISABLE_JIT=1 SHARDSIM_PROFILE=reach SHARDSIM_PLANS=400 $(BIN)/python -m pytest -n $(JOBS) $(REACH) --cov=simulator.core --cov=simulator.engines \
 	  --cov=simulator.stats --cov=simulator.planner --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 

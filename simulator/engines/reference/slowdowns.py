@@ -44,18 +44,16 @@ class Timeline:
     def finish_ns(self, now: int, work_ns: int) -> int:
         """When so much work is done that starts now; nothing starts before what was asked last."""
         self.known = [one for one in self.known if one[0] > now]
-        left_ns, at = work_ns, now
-        for number in count():
-            if at >= NEVER_NS:
-                return NEVER_NS
+        left_ns, at, number = work_ns, now, 0
+        while at < NEVER_NS:
             if number == len(self.known):
                 self.look_on(at)
             until_ns, factor = self.known[number]
             needed_ns = int(takes_ns(left_ns, factor))
             if needed_ns <= until_ns - at:
                 return at + needed_ns
-            left_ns, at = int(left_after(left_ns, until_ns - at, factor)), until_ns
-        raise AssertionError("after a stretch there is another")
+            left_ns, at, number = int(left_after(left_ns, until_ns - at, factor)), until_ns, number + 1
+        return NEVER_NS
 
     def look_on(self, now: int) -> None:
         """Add the next piece of time, that of this instant, in which the factor is the same."""
