@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -153,6 +154,37 @@ class Task:
     is_over: bool = False  #: what of it waits is passed over
 
 
+def serve(
+    env: Any,
+    rng: np.random.Generator,
+    queue: deque[Task],
+    idle: list[Any],
+    place: int,
+    is_tied: bool,
+    latencies_s: list[float],
+) -> Iterator[Any]:
+    """A replica of ``simpy_copies``: the first answer of a task counts; what is over is passed over."""
+    services_s: Iterator[float] = iter(())
+    while True:
+        while queue:
+            task = queue.popleft()
+            if task.is_over:
+                continue
+            task.is_over = is_tied
+            service_s = next(services_s, None)
+            if service_s is None:
+                services_s = iter(rng.exponential(1.0, 1000).tolist())
+                service_s = next(services_s)
+            yield env.timeout(service_s)
+            if not task.is_answered:
+                task.is_answered = task.is_over = True
+                task.query.missing -= 1
+                if task.query.missing == 0:
+                    latencies_s.append(env.now - task.query.arrived_s)
+        idle[place] = env.event()
+        yield idle[place]
+
+
 def simpy_copies(policy: Policy, stages: Sequence[int], queries: int, seed: int) -> Run:
     """A process a replica, and one a query that looks for what has no answer."""
     import simpy
@@ -163,34 +195,13 @@ def simpy_copies(policy: Policy, stages: Sequence[int], queries: int, seed: int)
     (shards,) = stages
     queues: list[deque[Task]] = [deque() for _ in range(2 * shards)]
     idle: list[simpy.Event | None] = [None] * (2 * shards)
-    latencies_s = []
+    latencies_s: list[float] = []
 
     def send(place: int, task: Task) -> None:
         queues[place].append(task)
         woken, idle[place] = idle[place], None
         if woken is not None:
             woken.succeed()
-
-    def server(place):
-        queue, services_s = queues[place], iter(())
-        while True:
-            while queue:
-                task = queue.popleft()
-                if task.is_over:
-                    continue
-                task.is_over = policy.is_tied
-                service_s = next(services_s, None)
-                if service_s is None:
-                    services_s = iter(rng.exponential(1.0, 1000).tolist())
-                    service_s = next(services_s)
-                yield env.timeout(service_s)
-                if not task.is_answered:
-                    task.is_answered = task.is_over = True
-                    task.query.missing -= 1
-                    if task.query.missing == 0:
-                        latencies_s.append(env.now - task.query.arrived_s)
-            idle[place] = env.event()
-            yield idle[place]
 
     def look(tasks):
         yield env.timeout(policy.after_s)
@@ -212,7 +223,7 @@ def simpy_copies(policy: Policy, stages: Sequence[int], queries: int, seed: int)
                 env.process(look(tasks))
 
     for place in range(2 * shards):
-        env.process(server(place))
+        env.process(serve(env, rng, queues[place], idle, place, policy.is_tied, latencies_s))
     env.process(arrivals())
     env.run()
     return run_of(stages, queries, latencies_s)

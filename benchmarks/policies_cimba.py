@@ -89,10 +89,7 @@ class Fork(cimba.Model):
 
 def mean_latency_s(gap_s: float, most: int, enough: int, shards: int, queries: int, seed: int) -> float:
     """Run one trial on one thread and return its mean latency."""
-    model = Fork(gap_s, most, enough, shards, queries)
-    results = cimba.Experiment(model, window=UNRECORDED, seed=seed).run(workers=1, on_failure="raise")
-    assert results[model].answers[0, 0] == queries
-    return float(results[model].mean_latency_s[0, 0])
+    return _mean_of(Fork(gap_s, most, enough, shards, queries), queries, seed)
 
 
 class Replica(cimba.Model):
@@ -193,7 +190,11 @@ class Copies(cimba.Model):
 
 def mean_latency_of_copies_s(gap_s: float, after_s: float, shards: int, queries: int, seed: int) -> float:
     """Run one trial on one thread and return its mean latency."""
-    model = Copies(gap_s, after_s, shards, queries)
+    return _mean_of(Copies(gap_s, after_s, shards, queries), queries, seed)
+
+
+def _mean_of(model: Fork | Copies, queries: int, seed: int) -> float:
+    """Run one trial of so many queries."""
     results = cimba.Experiment(model, window=UNRECORDED, seed=seed).run(workers=1, on_failure="raise")
     assert results[model].answers[0, 0] == queries
     return float(results[model].mean_latency_s[0, 0])

@@ -121,6 +121,11 @@ class StageView:
         return bool(interferes(self.plan.stages, self.index))
 
     @property
+    def per_machine(self) -> int:
+        """Neighbouring shards whose replicas of one index share a machine."""
+        return self._number("per_machine")
+
+    @property
     def is_slowed(self) -> bool:
         """Whether something of it is slow now and then."""
         return bool(is_slowed(self.plan.stages, self.index))

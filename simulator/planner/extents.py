@@ -6,6 +6,7 @@ import numpy as np
 
 from simulator.base.formats import format_duration
 from simulator.base.units import MOST_NS, NS_PER_S
+from simulator.core.plan import System
 from simulator.planner import load as loads
 from simulator.scenario import Scenario
 from simulator.scenario import arrivals as scenarios
@@ -16,6 +17,8 @@ from simulator.workload.rates import Rate, first_stretches
 #: A load of more queries than these is told by arithmetic: to draw it takes seconds and memory, and luck is a part in
 #: a thousand.
 MOST_DRAWN = 1_000_000
+#: Slow stretches of all replicas that a replication draws: some minutes.
+MOST_STRETCHES = 3e9
 
 
 def about_queries(scenario: Scenario) -> tuple[float, float]:
@@ -54,6 +57,25 @@ def extent_of(scenario: Scenario) -> loads.Extent:
         return loads.Extent(drawn.first_measured, len(drawn.arrival_ns))
     _refuse_unlikely(scenario, queries)
     return loads.Extent(round(queries - measured), round(queries))
+
+
+def refuse_stretches(scenario: Scenario, system: System, lasts_s: float) -> None:
+    """Refuse slow stretches that take longer to draw than all else: each replica draws its own.
+
+    Raises
+    ------
+    ScenarioError
+        If a replication that lasts so long has too many, with their number.
+    """
+    worst, path = 0.0, ""
+    for index, (stage, row) in enumerate(zip(scenario.stages, system.stages, strict=True)):
+        for place, one in enumerate(stage.slowdowns or ()):
+            count = int(row["shards"] * row["replicas"]) * lasts_s / (one.every.law.mean() + one.length.law.mean())
+            if count > worst:
+                worst, path = count, f"stages[{index}].slowdowns[{place}].every"
+    if worst > MOST_STRETCHES:
+        cure = "have a longer every or a shorter run; what is as frequent as tasks is spread: variability.task"
+        raise loads.refusal(scenario, path, f"about {worst:.2g} slow stretches in a replication: {cure}")
 
 
 def _refuse_unlikely(scenario: Scenario, queries: float) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from simulator.base.units import ns
+from simulator.base.units import NS_PER_S, ns
 from simulator.core import draws, plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
 from simulator.planner import load as loads
 from simulator.planner import machines
-from simulator.planner.extents import extent_of
+from simulator.planner.extents import extent_of, refuse_stretches
 from simulator.planner.system import make_system
 from simulator.scenario import Scenario
 
@@ -62,6 +62,7 @@ class Plans:
             raise loads.refusal(self.scenario, "stages.hedge.after", message)
         if arrivals is None:
             arrivals = self.load(replication)
+        refuse_stretches(self.scenario, self.system, float(arrivals.arrival_ns[-1]) / NS_PER_S)
         seed, work = self.scenario.run.seed, arrivals.work
         if work is None:
             law = loads.work_law(self.scenario)
@@ -102,6 +103,7 @@ class Plans:
         """
         extent = extent_of(self.scenario)
         self._check(extent.queries)
+        refuse_stretches(self.scenario, self.system, extent.queries / loads.expected_per_s(self.scenario, 0))
         return extent
 
     def _check(self, queries: int) -> None:

@@ -72,8 +72,16 @@ class SlowdownSpec(fields.Part):
         """How much longer work takes meanwhile; infinite where nothing is done."""
         return math.inf if self.factor == STOP else float(self.factor)
 
-    def note(self) -> str:
-        """What it costs in the long run."""
+    def notes(self, is_one: bool) -> list[str]:
+        """What it costs in the long run, and that all are slow at once; ``is_one``: there is one that is slow."""
+        if not (self.share_slow > 0 and self.times > 1):
+            return []
+        is_constant = self.every.law.is_constant() and self.length.law.is_constant()
+        cure = "if each has its own, give every a law: exponential"
+        at_once = [f"slowdowns: every is constant, so each {self.scope} is slow at the same instants; {cure}"]
+        return [self._cost(), *at_once * (is_constant and not is_one)]
+
+    def _cost(self) -> str:
         does = "does nothing" if math.isinf(self.times) else f"takes {shortest(self.times)} times as long"
         return (
             f"slowdowns: a {self.scope} is slow {100 * self.share_slow:.3g} % of the time, and {does} meanwhile;"

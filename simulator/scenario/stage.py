@@ -123,10 +123,7 @@ class Stage(fields.Part):
         BeforeValidator(of_slope),
         fields.OrBare({"type": ["string", "number"], "description": "the slope alone"}),
     ] = None
-    slowdowns: Annotated[
-        tuple[SlowdownSpec, ...] | None,
-        BeforeValidator(lambda value: [value] if isinstance(value, Mapping) else value),
-    ] = None
+    slowdowns: tuple[SlowdownSpec, ...] | None = None
     network: Network = Network()
     after_answer: DurationLaw | None = None
     merge: Merge = Merge()
@@ -280,9 +277,14 @@ class Stage(fields.Part):
     def notes(self, hardware: dict[str, Any]) -> list[str]:
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
-        slow = [one.note() for one in self.slowdowns or () if one.share_slow > 0 and one.times > 1]
+        slow = [note for one in self.slowdowns or () for note in one.notes(self._is_one(one.scope))]
         hedged = [] if self.hedge is None else self.hedge.notes()
         return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *slow, *hedged]
+
+    def _is_one(self, scope: str) -> bool:
+        """Whether the stage has one thing of those that are slow as a whole."""
+        things = {"stage": 1, "shard": self.shards, "machine": self.machines}
+        return bool(things.get(scope, self.shards * int(self.replicas)) == 1)
 
     def _beside_others(self) -> list[str]:
         """What demand leaves out of neighbours that slow each other down."""

@@ -24,6 +24,8 @@ RELAXATIONS = 7
 
 #: Queries that met others, about, below which a mean says nothing of queueing.
 FEWEST_MEETINGS = 50
+#: Stops of a replication, about, below which how many there are is far from normal.
+FEWEST_STOPS = 30
 
 AGREES: Final = "agrees"
 OUTSIDE: Final = "outside 95 %"
@@ -96,7 +98,9 @@ def _compared(
             far = _tail_is_far(prediction, *tail_shares(prediction.stage, prediction.value_s), wider)
             verdict = CONTRADICTED if far else _near(prediction, low, high)
         elif meets and low < high:
-            far = prediction.alarms and _mean_is_far(prediction, value, low, high, wider)
+            stops = prediction.stops_a_query * summary["queries"] / summary["replications"]
+            alarms = prediction.alarms and stops >= FEWEST_STOPS
+            far = alarms and _mean_is_far(prediction, value, low, high, wider)
             verdict = CONTRADICTED if far else _near(prediction, low, high)
     return Finding(
         prediction.law,

@@ -38,6 +38,7 @@ class Prediction:
     law: str  #: its name and source
     testable: bool = True  #: False where a sample may fall on either side by chance: at an atom
     alarms: bool = True  #: False where a mean is far from normal, so that its interval holds at 95 % at best
+    stops_a_query: float = math.inf  #: the same of a run that sees few stops
 
     def to_dict(self, names: Sequence[str]) -> paper.Prediction:
         """With the stage's name."""
@@ -186,9 +187,11 @@ def _stopped(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         for factor in stage.machine_factor[0, :left]
     ]
     mean_s = float(stage.offsets_s()[0]) + math.fsum(each) / left + stage.response().mean() + stage.merge_s()
-    is_normal = _is_nearly_normal(stage) and length.moment(4) <= MOST_KURTOSIS * length.second_moment() ** 2
+    fourth, second = length.moment(4), length.second_moment()
+    is_normal = _is_nearly_normal(stage) and math.isfinite(fourth) and fourth <= MOST_KURTOSIS * second**2
     places: list[int | None] = [0, None] if len(stages) == 1 else [0]
-    return [Prediction("mean", place, mean_s, EXACT, law, _is_testable(stage), is_normal) for place in places]
+    often = stops_per_s / plan.rate_per_s
+    return [Prediction("mean", place, mean_s, EXACT, law, _is_testable(stage), is_normal, often) for place in places]
 
 
 #: Service times below it, in seconds, are rounded so much that continuous laws hold only about.

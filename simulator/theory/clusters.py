@@ -9,6 +9,7 @@ queries to one (Whitt, Planning queueing simulations, Management Science 35, 198
 M/D/1, M/M/4, hyperexponential services and fan-outs: within a third). A block of queries, seen at its median, shows a
 third of that. And a single service of s delays all who come before its work is done: lambda (s - x) / (1 - utilisation)
 of them by more than x (Asmussen, Applied Probability and Queues, section X.9). Where tails are heavy that is most.
+A slow stretch of a replica does the same.
 """
 
 import math
@@ -22,7 +23,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import RANDOM, ROUND_ROBIN, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import busiest, has_drawn_machines, utilisation_of, variability_of
-from simulator.theory.slow import met_together
+from simulator.theory.slow import stretches_of
 from simulator.theory.stages import PaperStage, stages_of
 
 #: The part of what a tail's clusters are worth that blocks show at the median.
@@ -40,7 +41,7 @@ class Jumps:
     """Services that delay others, of one law, at one stage; times in mean services."""
 
     law: Law  #: of mean 1
-    draws: int  #: a query
+    draws: float  #: a query
     late: float  #: queries that come until a service of 1 is over, and what piled up behind it is done
     scale: float  #: of the tail of waits, in services that are as long
 
@@ -152,8 +153,20 @@ def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
             mean = 0.0 if law.is_constant() else law.mean()
             if mean > 0 and weight * late >= FEWEST_LATE:
                 jumps.append(Jumps(law.scaled(1 / mean), draws, weight * late, scale / weight))
-    late_together = AT_MEDIAN * met_together(stage, plan.rate_per_s)
-    return Clusters(max(_queue(varied, busy), merging, late_together), tuple(jumps))
+    jumps += _of_stretches(plan, stage, shard, busy, varied)
+    return Clusters(max(_queue(varied, busy), merging), tuple(jumps))
+
+
+def _of_stretches(plan: Plan, stage: PaperStage, shard: int, busy: float, varied: float) -> list[Jumps]:
+    """Slow stretches delay as a service that is as long does, whether or not there are tasks."""
+    jumps = []
+    for one in stretches_of(stage):
+        mean_s = one.length.mean()
+        scale = varied / 2 / (1 - busy) / stage.workers * stage.mean_service_s(shard) / mean_s
+        late = one.late(plan.rate_per_s, busy)
+        if late >= FEWEST_LATE:
+            jumps.append(Jumps(one.length.scaled(1 / mean_s), one.of_query(plan.rate_per_s), late, scale))
+    return jumps
 
 
 def _queue(varied: float, busy: float) -> float:

@@ -1,12 +1,17 @@
-"""Of stages that are slow now and then: what they do of their work, and how many queries one stretch makes late."""
+"""Of stages that are slow now and then: what they do of their work, and what one slow stretch means for queries."""
 
 import math
+from dataclasses import dataclass
 
 from simulator.base.units import NS_PER_S
+from simulator.core.laws import Law
+from simulator.core.plan import OF_MACHINE, OF_REPLICA, OF_STAGE
 from simulator.core.stage_view import StageView
 
 #: Of the work that a stage would do, at least, or its demand has no bound.
 LEAST_DONE = 1e-12
+#: With fewer slow stretches, on average, a run may see none: then all that they do is carried by few.
+FEWEST_STRETCHES = 12.0
 
 
 def share_done(stage: StageView) -> float:
@@ -19,11 +24,59 @@ def share_done(stage: StageView) -> float:
     return max(done, LEAST_DONE)
 
 
-def met_together(stage: StageView, rate_per_s: float) -> float:
-    """Queries that one slow stretch makes late, of the stretch that a query meets: the longest such mean of all."""
-    most = 0.0
+@dataclass(frozen=True)
+class Stretches:
+    """One slowdown of a stage: of a thing that is slow as a whole, and of what its slow stretches do to queries."""
+
+    length: Law  #: in seconds
+    per_s: float  #: that begin at one thing
+    things: int
+    visitors: float  #: queries that come to one thing, of all
+    workers: int  #: of one thing
+    factor: float
+
+    def of_query(self, rate_per_s: float) -> float:
+        """Stretches that begin at all things while one query arrives, on average."""
+        return self.per_s * self.things / rate_per_s
+
+    def piles_up(self, busy: float) -> bool:
+        """Whether queues grow meanwhile, of workers that are busy so much of the time."""
+        return busy * self.factor >= 1
+
+    def late(self, rate_per_s: float, busy: float) -> float:
+        """Queries that one stretch of mean length delays: who comes meanwhile, and until what piled up is done."""
+        return rate_per_s * self.visitors * self.length.mean() / (1 - busy if self.piles_up(busy) else 1.0)
+
+    def wait_s(self, service_s: float, busy: float) -> float:
+        """What they add to the mean latency, at most: of work that piles up, or of services that are slower."""
+        met = self.things * self.visitors * self.per_s
+        if self.piles_up(busy):
+            return met * self.length.second_moment() / 2 * (1 - 1 / self.factor) / (1 - busy)
+        return met * self.length.mean() * (self.factor - 1) * service_s
+
+    def in_service_s(self, rate_per_s: float) -> float:
+        """What they add to the services of a query, in sum, at most: to a task of each worker."""
+        return self.of_query(rate_per_s) * self.length.mean() * (1 - 1 / self.factor) * self.workers
+
+
+def stretches_of(stage: StageView) -> list[Stretches]:
+    """Of the slowdowns of a stage that make it slower."""
+    found = []
     for one in stage.slowdowns:
-        length = one.length.mean()
-        if length > 0 and one.factor > 1:
-            most = max(most, one.length.second_moment() / length / NS_PER_S * rate_per_s)
-    return most if math.isfinite(most) else 0.0
+        things, visitors = _things_of(stage, one.scope)
+        length, every = one.length.scaled(1 / NS_PER_S), one.every.mean() / NS_PER_S
+        workers = stage.shards * stage.replicas * stage.workers // things
+        if length.mean() > 0 and one.factor > 1:
+            per_s = 1 / (max(every, 1 / NS_PER_S) + length.mean())
+            found.append(Stretches(length, per_s, things, visitors, workers, one.factor))
+    return found
+
+
+def _things_of(stage: StageView, scope: int) -> tuple[int, float]:
+    """How many things of a stage are slow each by itself, and the part of all queries that comes to one, at most."""
+    if scope == OF_STAGE:
+        return 1, 1.0
+    together = stage.per_machine if scope == OF_MACHINE else 1
+    if scope in (OF_REPLICA, OF_MACHINE):
+        return math.ceil(stage.shards / together) * stage.replicas, min(1.0, together / stage.replicas)
+    return stage.shards, 1.0

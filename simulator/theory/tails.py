@@ -3,7 +3,8 @@
 A mean latency is a sum of services, of waits, which go by the squares of services (Pollaczek, 1930; Khinchine, 1932),
 and of responses. Where the largest of N draws carries, on average, a good part of what the ten largest do, one draw
 more or less decides the sample's mean: most samples lack what the mean consists of, and are all the surer of it. What
-is asked is the *plan*, so the answer does not depend on luck, and does not favour lucky runs.
+is asked is the *plan*, so the answer does not depend on luck, and does not favour lucky runs. Slow stretches of time
+are such draws: there are few of them, and a run that saw none knows nothing of them.
 """
 
 import math
@@ -18,6 +19,7 @@ from simulator.core.plan import F8, RANDOM, RESPONSE, ROUND_ROBIN, Plan
 from simulator.theory.closed_forms import EXACT, closed_forms
 from simulator.theory.estimate import busiest, stage_demands, utilisation_of
 from simulator.theory.queues import erlang_c
+from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
 
 #: A mean is carried by few where the largest draw carries more than this part of what the ten largest do, on average.
@@ -146,10 +148,13 @@ class _Piece:
     seconds: float  #: what it adds to the mean latency, at most
     law: Law
     power: int
-    draws: int
+    draws: float
+    fewest: float = 0.0  #: with fewer draws in all, all is carried by few
 
     def carried_s(self, count: int, measured: int) -> float:
         """By the ``count`` largest draws, on average."""
+        if measured * self.draws < self.fewest:
+            return self.seconds
         chance = count / (measured * self.draws)
         share = tail_share(self.law, self.power, min(1.0, chance))
         return self.seconds * share if share > 0 else 0.0
@@ -178,6 +183,12 @@ def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
         if not after.is_constant():
             pieces.append(_Piece(WAIT, float(waits_s.sum()), after, power, stage.shards))
             pieces.append(_Piece(FOLLOWING, after.mean() * stage.shards, after, 1, stage.shards))
+    for one in stretches_of(stage):
+        busy = min(float(utilisation_of(stage, rate_per_s).max()), NEARLY_FULL)
+        wait_s, power = one.wait_s(float(services_s.max()), busy), 2 if one.piles_up(busy) else 1
+        of_query = one.of_query(rate_per_s), FEWEST_STRETCHES
+        pieces.append(_Piece(WAIT, wait_s, one.length, power, *of_query))
+        pieces.append(_Piece(SERVICE, one.in_service_s(rate_per_s), one.length, 1, *of_query))
     response = stage.response()
     if stage.law(RESPONSE).kind and not response.is_constant():
         pieces.append(_Piece(RESPONDING, response.mean() * stage.shards, response, 1, stage.shards))

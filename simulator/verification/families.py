@@ -146,15 +146,13 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family == "mh2c":
         hyper: Any = {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}  # balanced means, cv2 = 4
         return scenario(rate, stage("one", hyper, workers=int(given["c"])))
-    if family == "nk":
-        return scenario(rate, first_of(given))
+    if family in ("nk", "breakdown"):
+        return scenario(rate, first_of(given) if family == "nk" else stopped(given))
     if family == "cos":
         tied = {"replicas": int(given["n"]), "tied": int(given["n"]), "cancel": {"delay": "1ns"}}
         return scenario(rate, stage("one", exponential(1.0), network={"send": "10ns"}, **tied))
     if family in ("redd", "fullrep"):
         return copied(family, given, rate)
-    if family == "breakdown":
-        return scenario(rate, stopped(given))
     if family == "sjf":
         return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
     if family != "skew":

@@ -17,7 +17,7 @@ from walk import Walk
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law, sampling
-from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, frozen
+from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, Plan, frozen
 from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
@@ -32,6 +32,44 @@ plans = partial(plans_of_all, neighbours=False, slowdowns=False)
 PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}
 #: Tasks of a block: so few that a small plan takes several.
 BLOCKS = (1, 5, 30, run.TASKS_AT_ONCE)
+
+
+def agree_on(of: st.SearchStrategy[Plan], examples: int = 200) -> None:
+    """Both engines give the same trace of drawn plans."""
+
+    @drawn(examples)
+    @given(of)
+    def agree(plan):
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
+def walk_as_on(of: st.SearchStrategy[Plan], examples: int = 200) -> None:
+    """The walk gives the trace of the reference engine, of drawn plans."""
+
+    @drawn(examples)
+    @given(of)
+    def agree(plan):
+        with law("E8"):
+            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
+            assert column == "", f"the engine and the walk differ in {column}"
+
+    agree()
+
+
+def hold_on(of: st.SearchStrategy[Plan], examples: int = 200) -> None:
+    """Every invariant of a trace holds, of drawn plans."""
+
+    @drawn(examples)
+    @given(of)
+    def hold(plan):
+        for violation in reference.simulate(plan, tasks=True).verify(plan):
+            raise Broken(INVARIANTS[violation.number].law, str(violation))
+
+    hold()
 
 
 def engines_agree() -> None:
@@ -54,27 +92,12 @@ def engines_agree() -> None:
 
 def batches_agree() -> None:
     """test_engines_agree.py: the same, where tasks are served together."""
-
-    @drawn(200)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False))
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False))
 
 
 def batches_hold(examples: int = 200) -> None:
     """test_engine.py: every invariant of a trace holds, where tasks are served together."""
-
-    @drawn(examples)
-    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False))
-    def hold(plan):
-        for violation in reference.simulate(plan, tasks=True).verify(plan):
-            raise Broken(INVARIANTS[violation.number].law, str(violation))
-
-    hold()
+    hold_on(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False), examples)
 
 
 def batches_hold_in_many() -> None:
@@ -84,53 +107,22 @@ def batches_hold_in_many() -> None:
 
 def orders_agree() -> None:
     """test_engines_agree.py: the same, where queues are not served in the order of arrival."""
-
-    @drawn(200)
-    @given(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"], gathers=False))
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"], gathers=False))
 
 
 def parts_agree() -> None:
     """test_engines_agree.py: the same, where stages do not wait for all of their answers."""
-
-    @drawn(600)
-    @given(plans(most_stages=2, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(plans(most_stages=2, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False), 600)
 
 
 def parts_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where stages do not wait for all of their answers."""
-
-    @drawn(200)
-    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
-    def hold(plan):
-        for violation in reference.simulate(plan, tasks=True).verify(plan):
-            raise Broken(INVARIANTS[violation.number].law, str(violation))
-
-    hold()
+    hold_on(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
 
 
 def parts_walk() -> None:
     """test_engine.py: the walk agrees, where stages do not wait for all of their answers."""
-
-    @drawn(200)
-    @given(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
-    def agree(plan):
-        with law("E8"):
-            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
-            assert column == "", f"the engine and the walk differ in {column}"
-
-    agree()
+    walk_as_on(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
 
 
 #: Stages that send copies of tasks; alone, and with all else.
@@ -141,53 +133,22 @@ COPYING = plans(most_stages=2, replicas=st.integers(2, 3), hedges=True, gathers=
 
 def copies_agree() -> None:
     """test_engines_agree.py: the same, where tasks without an answer are sent again."""
-
-    @drawn(200)
-    @given(COPYING)
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(COPYING)
 
 
 def again_agree() -> None:
     """test_engines_agree.py: the same, where copies are not tied."""
-
-    @drawn(200)
-    @given(COPYING.filter(lambda plan: bool((plan.stages["hedge_ns"] > 0).all())))
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(COPYING.filter(lambda plan: bool((plan.stages["hedge_ns"] > 0).all())))
 
 
 def copies_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where tasks without an answer are sent again."""
-
-    @drawn(200)
-    @given(COPYING)
-    def hold(plan):
-        for violation in reference.simulate(plan, tasks=True).verify(plan):
-            raise Broken(INVARIANTS[violation.number].law, str(violation))
-
-    hold()
+    hold_on(COPYING)
 
 
 def copies_walk() -> None:
     """test_engine.py: the walk agrees, where tasks without an answer are sent again."""
-
-    @drawn(200)
-    @given(COPYING)
-    def agree(plan):
-        with law("E8"):
-            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
-            assert column == "", f"the engine and the walk differ in {column}"
-
-    agree()
+    walk_as_on(COPYING)
 
 
 #: Stages whose machines hold several workers that slow each other down.
@@ -196,28 +157,12 @@ BESIDE = plans_of_all(most_stages=2, neighbours=True)
 
 def beside_agree() -> None:
     """test_engines_agree.py: the same, where workers of a machine slow each other down."""
-
-    @drawn(200)
-    @given(BESIDE)
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(BESIDE)
 
 
 def beside_walk() -> None:
     """test_engine.py: the walk agrees, where workers of a machine slow each other down."""
-
-    @drawn(200)
-    @given(BESIDE)
-    def agree(plan):
-        with law("E8"):
-            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
-            assert column == "", f"the engine and the walk differ in {column}"
-
-    agree()
+    walk_as_on(BESIDE)
 
 
 #: Stages of which something is slow now and then.
@@ -226,28 +171,12 @@ SLOW = plans_of_all(most_stages=2, slowdowns=True)
 
 def slow_agree() -> None:
     """test_engines_agree.py: the same, where something is slow now and then."""
-
-    @drawn(200)
-    @given(SLOW)
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(SLOW)
 
 
 def slow_walk() -> None:
     """test_engine.py: the walk agrees, where something is slow now and then."""
-
-    @drawn(200)
-    @given(SLOW)
-    def agree(plan):
-        with law("E8"):
-            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
-            assert column == "", f"the engine and the walk differ in {column}"
-
-    agree()
+    walk_as_on(SLOW)
 
 
 #: Stages whose workers stay taken: some of their tasks are stopped, or served together.
@@ -259,40 +188,17 @@ BATCHED = plans(stages=1, workers=1, batches=st.integers(2, 4), afters=True, gat
 
 def longer_agree() -> None:
     """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
-
-    @drawn(150)
-    @given(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN))
-    def agree(plan):
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    agree_on(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN), 150)
 
 
 def longer_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where workers stay taken when their answers have gone."""
-
-    @drawn(150)
-    @given(LONGER | BATCHED)
-    def hold(plan):
-        for violation in reference.simulate(plan, tasks=True).verify(plan):
-            raise Broken(INVARIANTS[violation.number].law, str(violation))
-
-    hold()
+    hold_on(LONGER | BATCHED, 150)
 
 
 def longer_walk() -> None:
     """test_engine.py: the walk agrees, where workers stay taken when their answers have gone."""
-
-    @drawn(200)
-    @given(LONGER)
-    def agree(plan):
-        with law("E8"):
-            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
-            assert column == "", f"the engine and the walk differ in {column}"
-
-    agree()
+    walk_as_on(LONGER)
 
 
 def shortcuts_agree() -> None:
@@ -310,27 +216,12 @@ def shortcuts_agree() -> None:
 
 def walks_agree() -> None:
     """test_engine.py: the reference engine agrees with an independent walk."""
-
-    @drawn(120)
-    @given(plans(hedges=False))
-    def agree(plan):
-        with law("E8"):
-            column = same_trace(reference.simulate(plan, tasks=True), Walk(plan).trace())
-            assert column == "", f"the engine and the walk differ in {column}"
-
-    agree()
+    walk_as_on(plans(hedges=False), 120)
 
 
 def invariants_hold() -> None:
     """test_engine.py: every invariant of a trace holds."""
-
-    @drawn(120)
-    @given(plans(hedges=False))
-    def hold(plan):
-        for violation in reference.simulate(plan, tasks=True).verify(plan):
-            raise Broken(INVARIANTS[violation.number].law, str(violation))
-
-    hold()
+    hold_on(plans(hedges=False), 120)
 
 
 def what_is_stale_does_not_happen() -> None:

@@ -27,6 +27,7 @@ from simulator.core.plan import (
 from simulator.core.trace import same_trace
 from simulator.engines import compiled
 from simulator.planner.plans import Plans, make_plan
+from simulator.planning.grid import varied
 from simulator.planning.knobs import knobs_of
 from simulator.running.memory import needed
 from simulator.testing import plans
@@ -182,11 +183,18 @@ def test_a_factor_of_1_changes_no_figure():
     assert slower["latency_s"]["p95"]["low"] > without["latency_s"]["p95"]["high"]
 
 
-def test_one_map_is_a_list_of_one():
-    one, many = (make_plan(scenario(slowdowns=said)) for said in (PAUSES, [PAUSES]))
-    assert np.array_equal(one.slowdowns, many.slowdowns)
-    assert one.slowdowns.tolist() == [(OF_REPLICA, math.inf)]
-    assert scenario(PAUSES).resolved()["stages"][0]["slowdowns"][0]["factor"] == "stop"
+def test_who_says_no_factor_stops_a_replica():
+    assert make_plan(scenario(PAUSES)).slowdowns.tolist() == [(OF_REPLICA, math.inf)]
+    said = scenario(PAUSES).resolved()["stages"][0]["slowdowns"][0]
+    assert (said["factor"], said["scope"]) == ("stop", "replica")
+    with pytest.raises(ScenarioError, match="expected a list"):
+        scenario(slowdowns=PAUSES)
+
+
+def test_its_knob_can_be_turned():
+    (knob,) = [knob for knob in knobs_of(scenario(PAUSES)) if "slowdown" in knob.name]
+    shorter = varied(scenario(PAUSES), knob.values)
+    assert shorter.stages[0].slowdowns[0].length.law.mean() == pytest.approx(0.018)
 
 
 @pytest.mark.parametrize(("factor", "done"), [("stop", 10 / 11), (3, 1 - 2 / 3 / 11), (1, 1.0)])
@@ -205,6 +213,70 @@ def test_a_note_says_what_it_costs():
     assert any("a shard is slow 9.09 % of the time, and does nothing meanwhile" in note for note in notes)
     notes = simulate(scenario({**PAUSES, "factor": 4})).to_dict()["notes"]
     assert any("a replica is slow 9.09 % of the time, and takes 4 times as long meanwhile" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("more", "is_said"),
+    [
+        ({}, True),
+        ({"scope": "stage"}, False),
+        ({"length": {"kind": "exponential", "mean": "20ms"}}, False),
+        ({"every": {"kind": "exponential", "mean": "1s"}}, False),
+    ],
+)
+def test_a_note_says_that_all_are_slow_at_once(more, is_said):
+    notes = simulate(scenario({"every": "200ms", "length": "20ms", **more})).to_dict()["notes"]
+    assert any("is slow at the same instants" in note for note in notes) == is_said
+
+
+def heavy(every, length, rate, queries=5000):
+    """M/M/1 with stops; a run of eight replications."""
+    stage = {"name": "one", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "100ms"}}}
+    stage["slowdowns"] = [{"every": {"kind": "exponential", "mean": every}, "length": length}]
+    run = {"queries": queries, "replications": 8}
+    given = {"name": "one", "load": {"rate": rate}, "run": run, "stages": [stage], "slos": ["mean < 60s"]}
+    return simulate(scenario_from_dict(given)).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("every", "length", "is_met", "why"),
+    [
+        ("100s", {"kind": "pareto", "minimum": "1s", "shape": 1.5}, False, "it is infinite, by M/G/1 with stops"),
+        ("100s", {"kind": "pareto", "minimum": "1s", "shape": 2.1}, True, "it is 228 ms by M/G/1 with stops"),
+        ("10h", "120s", True, "it is 333 ms by M/G/1 with stops"),
+    ],
+)
+def test_no_mean_is_said_where_few_stops_make_it(every, length, is_met, why):
+    """By the sample it was: beside intervals of 60, 39 and nearly all of 60 seeds, and once it contradicted theory."""
+    said = heavy(every, length, "1/s")
+    assert said["latency_s"]["mean"] == {"value": None, "low": None, "high": None}
+    (slo,) = said["slos"]
+    assert (slo["met"], slo["reason"].startswith(why)) == (is_met, True), "what is known exactly decides"
+    assert {check["verdict"] for check in said["theory"]["checks"] if check["statistic"] == "mean"} == {"not checked"}
+
+
+def test_no_mean_is_said_where_nothing_says_it_exactly():
+    """A stage of two shards: no closed form; no stop is seen in most runs."""
+    slow = [{"every": {"kind": "exponential", "mean": "10h"}, "length": "120s"}]
+    (slo,) = simulate(scenario_from_dict({**scenario(*slow, shards=2).resolved(), "slos": ["mean < 60s"]})).to_dict()[
+        "slos"
+    ]
+    assert (slo["met"], slo["value"]) == (None, None)
+    assert "the largest draw of a run carries up to" in slo["reason"]
+
+
+def test_many_stops_say_the_mean():
+    said = heavy("60s", "2s", "5/s", 40_000)
+    assert said["latency_s"]["mean"]["low"] < 0.2805 < said["latency_s"]["mean"]["high"]
+    assert [check["verdict"] for check in said["theory"]["checks"] if check["statistic"] == "mean"] == ["agrees"] * 2
+
+
+def test_more_stretches_than_can_be_drawn_are_refused_before_the_run():
+    many = scenario({"every": "200us", "length": "1us"}).with_run(queries=2000)
+    slow = scenario_from_dict({**many.resolved(), "load": {"rate": "0.0001/s"}})
+    for ask in (validate, simulate):
+        with pytest.raises(ScenarioError, match=r"slowdowns\[0\].every: about .* slow stretches in a replication"):
+            ask(slow)
 
 
 def test_the_mean_of_a_server_with_stops_is_known():

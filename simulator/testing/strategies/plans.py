@@ -178,6 +178,11 @@ def losses(draw: st.DrawFn, shards: int, by_query: bool) -> tuple[int, int]:
     return first, draw(st.integers(1, shards - first))
 
 
+def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
+    """What is said; else one time in ``odds`` + 1, and plainer without."""
+    return st.sampled_from([False] * odds + [True]) if said is None else st.just(said)
+
+
 @st.composite
 def stage_parts(
     draw: st.DrawFn,
@@ -200,18 +205,15 @@ def stage_parts(
     is_batched = draw(st.sampled_from([False, False, True])) if batches is None else batches != 1
     batching = draw(batchings(batches)) if is_batched and not is_timed else {}
     order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
-    gathers = narrowed.get("gathers")
-    is_partial = draw(st.sampled_from([False, False, True])) if gathers is None else gathers
-    is_longer = draw(st.sampled_from([False, False, True])) if narrowed.get("afters") is None else narrowed["afters"]
+    is_partial = draw(either(narrowed.get("gathers")))
+    is_longer = draw(either(narrowed.get("afters")))
     longer = st.one_of(constants, constants if is_constant else laws())
     hedges = narrowed.get("hedges")
     may_hedge = count > 1 and not by_query and hedges is not False
     is_hedged = may_hedge and (hedges or draw(st.sampled_from([False, False, True])))
     waits = draw(gatherings(len(share))) if is_partial else {}
-    beside = narrowed.get("neighbours")
-    is_beside = draw(st.sampled_from([False, False, True])) if beside is None else beside
-    slow = narrowed.get("slowdowns")
-    is_slow = draw(st.sampled_from([False, False, False, True])) if slow is None else slow
+    is_beside = draw(either(narrowed.get("neighbours")))
+    is_slow = draw(either(narrowed.get("slowdowns"), 3))
     pauses = times.map(lambda ns: Law.constant(4.0 * ns))
     return StageParts(
         **batching,

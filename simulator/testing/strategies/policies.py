@@ -50,7 +50,7 @@ SLOW: list[Any] = [
     None,
     None,
     None,
-    {"every": {"kind": "exponential", "mean": "20ms"}, "length": "3ms"},
+    [{"every": {"kind": "exponential", "mean": "20ms"}, "length": "3ms"}],
     [
         {"every": "7ms", "length": {"kind": "exponential", "mean": "1ms"}, "factor": 2, "scope": "machine"},
         {"every": "30ms", "length": "2ms", "scope": "stage"},

@@ -104,6 +104,12 @@ def _whole_model(
     return {**model, "law": draw(duration_laws())} if model["kind"] == "time" else model
 
 
+def _variabilities(has_spread: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """Of tasks, unless their model has its spread, and of machines."""
+    factors = st.tuples(*[st.one_of(st.none(), factor_law_maps())] * 2)
+    return factors.map(lambda one: _without_absent({"task": None if has_spread else one[0], "machine": one[1]}))
+
+
 #: Candidates of a stage, as written.
 COUNTS = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
 
@@ -149,7 +155,6 @@ def stages(
         answers, keep its workers when their answers have gone, send tasks to several replicas, have workers that slow
         each other down, or be slow now and then.
     """
-    maybe = st.none
     model = draw(_whole_model(kinds, models))
     kinds = [part["kind"] for part in model.get("parts", [model])]
     has_spread = "time" in kinds or "measured" in kinds
@@ -163,9 +168,7 @@ def stages(
     # drawn whether it is used or not: else what draws less would count as smaller, and not what is plainer
     spread: dict[str, Any] = draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     split = draw(st.sampled_from([None, "even", "hashed"]))
-    task = draw(st.one_of(maybe(), factor_law_maps()))
-    machine = draw(st.one_of(maybe(), factor_law_maps()))
-    variability = _without_absent({"task": None if has_spread else task, "machine": machine})
+    variability = draw(_variabilities(has_spread))
     answered = draw(answerings(narrowed.get("gathers", True), narrowed.get("afters", True)))
     longer = draw(hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
     again = draw(st.sampled_from(COPIES if narrowed.get("copies", True) and copies > 1 else COPIES[:1]))
@@ -175,7 +178,7 @@ def stages(
     return _without_absent(
         {
             "name": name,
-            "candidates": draw(COUNTS if is_first else st.one_of(maybe(), COUNTS)),
+            "candidates": draw(COUNTS if is_first else st.one_of(st.none(), COUNTS)),
             "model": model,
             "shards": count,
             **({} if is_timed else spread),
