@@ -11,7 +11,7 @@ import numpy as np
 from held import law
 
 from simulator import scenario_from_dict
-from simulator.core.assemble import StageParts, assemble
+from simulator.core.assemble import Slowdown, StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.plan import ARRIVE_POISSON, NEVER_NS
 from simulator.core.stage_view import stage_views
@@ -260,6 +260,40 @@ def what_follows_is_asked_for() -> None:
 
     with law("T9"):
         assert math.isclose(busiest(_cleaned_up()), 50 * 10e-3), f"demand {busiest(_cleaned_up()):.6g}"
+
+
+def _with_stops(every_s: float, length: Law, rate_per_s: float, mean_s: float):
+    """M/M/1 that stops after exponential times."""
+    stops = Slowdown(Law.exponential(every_s * 1e9), length)
+    one = StageParts(candidates=Law.constant(1.0), time=Law.exponential(mean_s * 1e9), slowdowns=[stops])
+    return assemble([one], np.arange(100), arrival_kind=ARRIVE_POISSON, rate_per_s=rate_per_s)
+
+
+def stops_are_in_theory() -> None:
+    """unit/test_slowdowns.py: stops of 2 s after 10 s, at half load: White and Christie, and what is asked for."""
+    from simulator.theory import busiest, estimate
+
+    plan = _with_stops(10.0, Law.exponential(2e9), 0.5, 1.0)
+    [mean_s] = {one.value_s for one in estimate(plan).predictions if one.statistic == "mean"}
+    with law("T6"):
+        assert math.isclose(mean_s, 23 / 6), f"mean latency {mean_s:.6g} s"
+    with law("T9"):
+        assert math.isclose(busiest(plan), 0.6), f"demand {busiest(plan):.6g}"
+
+
+def few_stops_say_no_mean() -> None:
+    """unit/test_slowdowns.py: one stop in a run, or none, is no mean; and its late queries are one cluster."""
+    from simulator.theory import clusters_of, means_ahead
+
+    with law("T4"):
+        seldom = _with_stops(36_000.0, Law.constant(120e9), 1.0, 0.1)
+        assert means_ahead(seldom, 40_000).latency.is_carried_by_few, "a stop or none"
+        often = _with_stops(60.0, Law.constant(2e9), 5.0, 0.1)
+        assert not means_ahead(often, 320_000).latency.is_carried_by_few, "a thousand stops"
+    with law("T7"):
+        late = max(jumps.late for jumps in clusters_of(often)[None].jumps)
+        expected = 5 * 2 / (1 - 0.5 * 62 / 60)  # who comes in a stop, and until what piled up is done
+        assert math.isclose(late, expected), f"{late:.3g} queries are late by a stop"
 
 
 def laws_are_silent_where_they_do_not_hold() -> None:

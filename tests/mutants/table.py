@@ -1872,6 +1872,42 @@ AFTERS = (
 )
 
 
-TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS, *AFTERS)
+STOPS = (
+    Mutant(
+        "who finds the server stopped does not wait for it",
+        "T6",
+        "theory/queues.py",
+        " + stops_per_s * stop[1] / (2 * longer)",
+        "",
+        "figures.stops_are_in_theory",
+    ),
+    Mutant(
+        "demand does not know of stops",
+        "T9",
+        "theory/stages.py",
+        "stage.busy_service_s)) / share_done(stage)",
+        "stage.busy_service_s))",
+        "figures.stops_are_in_theory",
+    ),
+    Mutant(
+        "a run that saw a stop or two knows all of them",
+        "T4",
+        "theory/tails.py",
+        "if measured * self.draws < self.fewest:",
+        "if measured * self.draws < 0:",
+        "figures.few_stops_say_no_mean",
+    ),
+    Mutant(
+        "late queries of a stop come one by one",
+        "T7",
+        "theory/clusters.py",
+        "jumps += _of_stretches(plan, stage, shard, busy, varied)",
+        "jumps += _of_stretches(plan, stage, shard, busy, varied)[1:]",
+        "figures.few_stops_say_no_mean",
+    ),
+)
+
+
+TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS, *AFTERS, *STOPS)
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -177,6 +177,8 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
             "shards": stage.get("shards", row["shards"]),
             "replicas": stage.get("replicas", 1),
             "workers": stage.get("workers", 1),
+            "per_machine": stage.get("per_machine", 1),
+            "slowdowns": len(stage.get("slowdowns", ())),
             "mergers": merge.get("workers", 0),
             "request_ns": _ns(network.get("request", 0)),
             "send_ns": _ns(network.get("send", 0)),
@@ -186,6 +188,12 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
         for name, value in said.items():
             if int(row[name]) != int(value):
                 raise Breach(**walk.facts, stage=stage["name"], **{f"{name} as said": value, "in the plan": row[name]})
+        slow = walk.plan.slowdowns[int(row["first_slowdown"]) :]["factor"].tolist()
+        for one, factor in zip(stage.get("slowdowns", ()), slow, strict=False):
+            if float(str(one["factor"]).replace("stop", "inf")) != factor:
+                raise Breach(
+                    **walk.facts, stage=stage["name"], **{"factor as said": one["factor"], "in the plan": factor}
+                )
     return None
 
 
