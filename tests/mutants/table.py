@@ -1890,7 +1890,7 @@ STOPS = (
         "figures.stops_are_in_theory",
     ),
     Mutant(
-        "a run that saw a stop or two knows all of them",
+        "a run that saw a few stops knows all of them",
         "T4",
         "theory/tails.py",
         "if measured * self.draws < self.fewest:",
