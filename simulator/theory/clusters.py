@@ -44,18 +44,27 @@ class Jumps:
     draws: float  #: a query
     late: float  #: queries that come until a service of 1 is over, and what piled up behind it is done
     scale: float  #: of the tail of waits, in services that are as long
+    shown: float = AT_MEDIAN  #: the part of what they are worth that blocks show at the median
 
     def squares(self, p: float, queries: int) -> float:
-        """Mean, over queries, of the square of how many a service delays beyond about the ``p``-quantile of waits.
+        """Mean, over queries, of the square of how many a service delays beyond about the ``p``-quantile, as shown.
 
-        At most ``queries``, all of a replication.
+        At most ``queries``, all of a replication. Where services delay more than are beyond it, by a wait of
+        others, the quantile lies among those that they delay.
         """
-        x = -self.scale * math.log1p(-p)
         longest = queries / self.late
+        x = max(-self.scale * math.log1p(-p), self._delaying(min(p, 1 - p), longest))
         y = np.geomspace(min(1e-4, longest * 1e-4), longest, GRID)
         values = 2 * y * y * (1 - self.law.cdf(x + y))
         mean = float(((values[1:] + values[:-1]) / 2 * np.diff(np.log(y))).sum())
-        return self.draws * self.late**2 * mean
+        return self.shown * self.draws * self.late**2 * mean
+
+    def _delaying(self, part: float, longest: float) -> float:
+        """The delay beyond which services delay so many of all queries; 0 where they delay fewer."""
+        y = np.geomspace(min(1e-4, longest * 1e-4), longest, GRID)
+        beyond = np.append(y[0], np.diff(y)) * (1 - self.law.cdf(y))
+        late = self.draws * self.late * beyond[::-1].cumsum()[::-1]
+        return float(y[np.flatnonzero(late >= part)[-1]]) if late[0] > part else 0.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class Clusters:
         """
         rare = min(p, 1 - p)
         jumps = sum(one.squares(p, queries) for one in self.jumps)
-        return max(1.0, self.worth_one_waiting(seen)) + (AT_MEDIAN * jumps / rare if rare > 0 else 0.0)
+        return max(1.0, self.worth_one_waiting(seen)) + (jumps / rare if rare > 0 else 0.0)
 
     def worth_one_waiting(self, seen: float) -> float:
         """The same without long services, as far as the run does not deny it."""
@@ -158,14 +167,17 @@ def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
 
 
 def _of_stretches(plan: Plan, stage: PaperStage, shard: int, busy: float, varied: float) -> list[Jumps]:
-    """Slow stretches delay as a service that is as long does, whether or not there are tasks."""
+    """Slow stretches delay as a service that is as long does, whether or not there are tasks.
+
+    They are as many as they are, whatever the blocks: with fewer than ten no percentile that lies among them is known.
+    """
     jumps = []
     for one in stretches_of(stage):
         mean_s = one.length.mean()
         scale = varied / 2 / (1 - busy) / stage.workers * stage.mean_service_s(shard) / mean_s
         late = one.late(plan.rate_per_s, busy)
         if late >= FEWEST_LATE:
-            jumps.append(Jumps(one.length.scaled(1 / mean_s), one.of_query(plan.rate_per_s), late, scale))
+            jumps.append(Jumps(one.length.scaled(1 / mean_s), one.of_query(plan.rate_per_s), late, scale, shown=1.0))
     return jumps
 
 

@@ -100,6 +100,19 @@ def batches_hold(examples: int = 200) -> None:
     hold_on(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False), examples)
 
 
+def batches_fit() -> None:
+    """The same, and no batch is larger than any table of the plan knows."""
+
+    @drawn(200)
+    @given(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False))
+    def fit(plan):
+        with law("S3"):
+            for violation in reference.simulate(plan, tasks=True).verify(plan):
+                raise Broken(INVARIANTS[violation.number].law, str(violation))
+
+    fit()
+
+
 def batches_hold_in_many() -> None:
     """The same, of twice as many plans: for what few of them show."""
     batches_hold(400)

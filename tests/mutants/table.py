@@ -1525,7 +1525,7 @@ ROOMS = (
         BATCHING,
         'count < stages[stage]["max_size"]',
         'count <= stages[stage]["max_size"]',
-        BATCHES_HOLD,
+        "sample_paths.batches_fit",
     ),
     Mutant(
         "no size is preferred",
@@ -1895,6 +1895,22 @@ STOPS = (
         "theory/tails.py",
         "if measured * self.draws < self.fewest:",
         "if measured * self.draws < 0:",
+        "figures.few_stops_say_no_mean",
+    ),
+    Mutant(
+        "a few stops show a third of what they are",
+        "T7",
+        "theory/clusters.py",
+        "scale, shown=1.0)",
+        "scale)",
+        "figures.few_stops_say_no_mean",
+    ),
+    Mutant(
+        "more are beyond a percentile than there are",
+        "T7",
+        "theory/clusters.py",
+        "if late[0] > part else 0.0",
+        "if late[0] > 1 else 0.0",
         "figures.few_stops_say_no_mean",
     ),
     Mutant(

@@ -271,6 +271,21 @@ def test_many_stops_say_the_mean():
     assert [check["verdict"] for check in said["theory"]["checks"] if check["statistic"] == "mean"] == ["agrees"] * 2
 
 
+@pytest.mark.parametrize(
+    ("scope", "every", "length", "is_said"), [("replica", "60s", "2s", True), ("stage", "1000s", "20s", False)]
+)
+def test_a_percentile_among_few_stops_is_not_said(scope, every, length, is_said):
+    """Of 60 seeds that say them 59 and, where eight stops make it, 31 of 36 were right."""
+    slow = {"every": {"kind": "exponential", "mean": every}, "length": length, "scope": scope}
+    stage = {"name": "one", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "100ms"}}}
+    stage |= {"shards": 10, "replicas": 2, "slowdowns": [slow]}
+    run = {"queries": 5000, "replications": 8}
+    given = {"name": "ten", "load": {"rate": "5/s"}, "run": run, "stages": [stage]}
+    latency_s = simulate(scenario_from_dict(given)).to_dict()["latency_s"]
+    assert latency_s["p50"] is not None
+    assert (latency_s["p99"] is not None) == is_said
+
+
 def test_more_stretches_than_can_be_drawn_are_refused_before_the_run():
     many = scenario({"every": "200us", "length": "1us"}).with_run(queries=2000)
     slow = scenario_from_dict({**many.resolved(), "load": {"rate": "0.0001/s"}})
