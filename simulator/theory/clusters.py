@@ -44,23 +44,25 @@ class Jumps:
     draws: float  #: a query
     late: float  #: queries that come until a service of 1 is over, and what piled up behind it is done
     scale: float  #: of the tail of waits, in services that are as long
-    shown: float = AT_MEDIAN  #: the part of what they are worth that blocks show at the median
+    are_stretches: bool = False  #: of time: they are as many as they are, and no more are late than there are
 
     def squares(self, p: float, queries: int) -> float:
-        """Mean, over queries, of the square of how many a service delays beyond about the ``p``-quantile, as shown.
+        """Mean, over queries, of the square of how many a service delays beyond about the ``p``-quantile of waits.
 
-        At most ``queries``, all of a replication. Where services delay more than are beyond it, by a wait of
-        others, the quantile lies among those that they delay.
+        At most ``queries``, all of a replication. Where slow stretches delay more than are beyond it, the quantile
+        lies among those that they delay.
         """
+        x = -self.scale * math.log1p(-p)
         longest = queries / self.late
-        x = max(-self.scale * math.log1p(-p), self._delaying(min(p, 1 - p), longest))
+        if self.are_stretches:
+            x = max(x, self._delaying(min(p, 1 - p), longest))
         y = np.geomspace(min(1e-4, longest * 1e-4), longest, GRID)
         values = 2 * y * y * (1 - self.law.cdf(x + y))
         mean = float(((values[1:] + values[:-1]) / 2 * np.diff(np.log(y))).sum())
-        return self.shown * self.draws * self.late**2 * mean
+        return self.draws * self.late**2 * mean
 
     def _delaying(self, part: float, longest: float) -> float:
-        """The delay beyond which services delay so many of all queries; 0 where they delay fewer."""
+        """The delay beyond which they delay so many of all queries; 0 where they delay fewer."""
         y = np.geomspace(min(1e-4, longest * 1e-4), longest, GRID)
         beyond = np.append(y[0], np.diff(y)) * (1 - self.law.cdf(y))
         late = self.draws * self.late * beyond[::-1].cumsum()[::-1]
@@ -87,7 +89,7 @@ class Clusters:
             What the run shows, at its median: the plan is believed within a factor ``APART`` of it.
         """
         rare = min(p, 1 - p)
-        jumps = sum(one.squares(p, queries) for one in self.jumps)
+        jumps = sum((1.0 if one.are_stretches else AT_MEDIAN) * one.squares(p, queries) for one in self.jumps)
         return max(1.0, self.worth_one_waiting(seen)) + (jumps / rare if rare > 0 else 0.0)
 
     def worth_one_waiting(self, seen: float) -> float:
@@ -177,7 +179,7 @@ def _of_stretches(plan: Plan, stage: PaperStage, shard: int, busy: float, varied
         scale = varied / 2 / (1 - busy) / stage.workers * stage.mean_service_s(shard) / mean_s
         late = one.late(plan.rate_per_s, busy)
         if late >= FEWEST_LATE:
-            jumps.append(Jumps(one.length.scaled(1 / mean_s), one.of_query(plan.rate_per_s), late, scale, shown=1.0))
+            jumps.append(Jumps(one.length.scaled(1 / mean_s), one.of_query(plan.rate_per_s), late, scale, True))
     return jumps
 
 

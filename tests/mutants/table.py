@@ -1901,8 +1901,8 @@ STOPS = (
         "a few stops show a third of what they are",
         "T7",
         "theory/clusters.py",
-        "scale, shown=1.0)",
-        "scale)",
+        "1.0 if one.are_stretches else AT_MEDIAN",
+        "AT_MEDIAN",
         "figures.few_stops_say_no_mean",
     ),
     Mutant(
