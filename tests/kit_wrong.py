@@ -573,7 +573,9 @@ def again_differently(patch: pytest.MonkeyPatch) -> None:
     slower_where(is_repeated, (reference,))(patch)
 
 
-small = functools.partial(plans, most_queries=4, most_stages=1, shards=1, workers=1, neighbours=False, slowdowns=False)
+small = functools.partial(
+    plans, most_queries=4, most_stages=1, shards=1, workers=1, neighbours=False, slowdowns=False, limits=False
+)
 
 
 def planned_with(**changes: Callable[[Any], Any]) -> Edit:

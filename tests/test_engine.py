@@ -80,7 +80,9 @@ def test_the_drain_only_cuts(plan):
 
 
 @given(
-    plans(batches=1, disciplines=["fifo"], gathers=False, hedges=False, neighbours=False, slowdowns=False),
+    plans(
+        batches=1, disciplines=["fifo"], gathers=False, hedges=False, neighbours=False, slowdowns=False, limits=False
+    ),
     st.integers(1, 3),
 )
 def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
@@ -201,7 +203,7 @@ def test_by_query_the_whole_row_is_one_copy():
 
 
 @drawn(120)
-@given(plans(gathers=False, hedges=False, neighbours=False, slowdowns=False), st.integers(2, 5))
+@given(plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, limits=False), st.integers(2, 5))
 def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     laws = np.array(plan.laws)
     random = laws["kind"] > 1

@@ -101,12 +101,18 @@ HEDGING = hedging_plan()
 HEDGED = reference.simulate(HEDGING, tasks=True)
 LONGER = longer_plan()
 TAKEN = reference.simulate(LONGER, tasks=True)
+#: One that takes 5 ns, and no place to wait: who comes at 1 is refused.
+LIMITED = assemble(
+    [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 5.0, 0.0)], limit=0)], np.array([0, 1, 7], dtype=np.int64)
+)
+REFUSING = reference.simulate(LIMITED, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
     **dict.fromkeys(("I49", "I50", "I51"), (GATHERING, GATHERED)),
     **dict.fromkeys(("I52", "I53"), (LONGER, TAKEN)),
     **dict.fromkeys(("I54", "I55", "I56"), (HEDGING, HEDGED)),
+    **dict.fromkeys(("I57", "I58"), (LIMITED, REFUSING)),
 }
 
 
@@ -226,6 +232,8 @@ TAMPERED = {
     "I54": (column_of_tasks("copy", 1, 2), {"query": 0, "stage": 0, "shard": 0, "copy": 2}),
     "I55": (column_of_tasks("replica", 1, 0), {"query": 0, "copy": 1, "replica": 0}),
     "I56": (column("hedged", 1, more(1)), {"replica": 1, "hedged": 3, "of_its_tasks": 2}),
+    "I57": (column_of_tasks("finish_ns", 0, -1), {"query": 2, "at_ns": 7, "waiting": 0, "free": 0, "limit": 0}),
+    "I58": (column("refused", 0, more(1)), {"replica": 0, "refused": 2, "of_its_tasks": 1}),
 }
 
 
@@ -244,6 +252,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(OF_OTHERS["I48"][1].verify(RANKED)) == []
     assert list(GATHERED.verify(GATHERING)) == []
     assert list(TAKEN.verify(LONGER)) == []
+    assert list(REFUSING.verify(LIMITED)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

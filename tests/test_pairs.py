@@ -62,6 +62,7 @@ WAYS: dict[F, dict[str, Any]] = {
     },
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
+    F.LIMIT: {"limit": 0},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor")

@@ -17,7 +17,7 @@ import numpy as np
 from simulator.core import draws, routing, rules, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
-from simulator.core.copy_states import ANSWERING, DONE, QUEUED, RUNNING, SENT, WITHDRAWN
+from simulator.core.copy_states import ANSWERING, DONE, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
 from simulator.core.gathering import may_be_partial
 from simulator.core.laws import exponential, sampling
 from simulator.core.plan import (
@@ -87,6 +87,8 @@ class Walk:
         self.weight = np.zeros(shape, dtype=np.int64)
         self.counter = np.zeros(shape, dtype=np.int64)
         self.first_answer = np.full(shape, -1)
+        self.refused: dict[Task, int] = {}  # when
+        self.told: set[Task] = set()  # whose refusal is at the aggregator
         self.untied: set[Task] = set()  # who will be told that another copy has started
         self.budget: dict[int, int] = {}  # of a stage, in millionths of a copy
 
@@ -219,6 +221,8 @@ class Walk:
             copies = self.copies(query, stage, shard)
             if shard in self.answered[stage, query] or (row["budget"] > 0 and self.budget[stage] < 1_000_000):
                 continue
+            if not self.told.isdisjoint(copies):
+                continue
             task = query, stage, shard, len(copies)
             gone = int(row["first_lost"]) <= shard < int(row["first_lost"] + row["lost"])
             base = int(row["first_replica"]) + shard * int(row["replicas"])
@@ -254,6 +258,12 @@ class Walk:
     def enqueue(self, now: int, task: Task) -> None:
         at = self.place(task)
         if self.withdrawn_ns[at] >= 0:
+            return
+        row, replica = self.plan.stages[task[1]], int(self.table.replica[at])
+        idle = int(row["workers"]) - len(self.busy[replica])
+        if 0 <= row["limit"] <= len(self.waiting[replica]) - idle * int(row["max_size"]):
+            self.refused[task] = now
+            self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
             return
         self.table.enqueue_ns[at] = now
         self.waiting[self.table.replica[at]].append(task)
@@ -440,17 +450,23 @@ class Walk:
 
     def answer(self, now: int, task: Task) -> None:
         (query, stage, shard, _), row, at = task, self.plan.stages[task[1]], self.place(task)
-        self.table.answer_ns[at] = now
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
         answered = self.answered[stage, query]
+        if task in self.refused:
+            is_open = self.close[stage, query] < 0 and shard not in answered
+            self.told.add(task)
+            if is_open and not self.hoped_for(query, stage):
+                self.closed(now, query, stage)
+            return
+        self.table.answer_ns[at] = now
         if self.close[stage, query] >= 0 or shard in answered:
             self.late[at] = True
             return
         answered.append(shard)
         self.first_answer[query, self.column(stage, shard)] = now
         self.call_back(now, [one for one in self.copies(query, stage, shard) if one != task])
-        left = int(row["shards"]) - len(answered)
+        left = self.hoped_for(query, stage)
         if left and len(answered) != row["wait_for"]:
             return
         if left and row["then"] >= 0:
@@ -461,6 +477,20 @@ class Walk:
         self.critical_enqueue[stage, query] = self.table.enqueue_ns[at]
         self.critical[:, stage, query] = (shard, start - self.table.enqueue_ns[at], finish - start, now - finish)
         self.closed(now, query, stage)
+
+    def hoped_for(self, query: int, stage: int) -> list[int]:
+        """Shards that may still answer: they have not, and not all that was sent there is known to come to nothing."""
+        return [
+            shard
+            for shard in range(int(self.plan.stages[stage]["shards"]))
+            if shard not in self.answered[stage, query]
+            and any(not self.is_over(copy) for copy in self.copies(query, stage, shard))
+        ]
+
+    def is_over(self, task: Task) -> bool:
+        """No answer of it will count: it was refused, as is known by now, or never starts."""
+        at = self.place(task)
+        return task in self.told or (self.withdrawn_ns[at] >= 0 and self.table.start_ns[at] < 0)
 
     def wait_until(self, instant: int, query: int, stage: int) -> None:
         if self.deadline.get((stage, query)) != instant:
@@ -513,13 +543,14 @@ class Walk:
             return
         for other in self.copies(query, stage, shard):
             at = self.place(other)
-            if self.table.start_ns[at] < 0 and self.withdrawn_ns[at] < 0 and other not in self.untied:
+            is_there = self.table.start_ns[at] < 0 and self.withdrawn_ns[at] < 0 and other not in self.refused
+            if is_there and other not in self.untied:
                 self.untied.add(other)
                 self.push(now + int(row["cancel_ns"]), rules.UNTIE, self.name(other), (other,))
 
     def untie(self, now: int, task: Task) -> None:
         """Another copy has started: if this one has not, it never does."""
-        if self.table.start_ns[self.place(task)] < 0:
+        if self.table.start_ns[self.place(task)] < 0 and task not in self.refused:
             self.withdraw(now, task)
 
     def merge(self, now: int, query: int, stage: int) -> None:
@@ -541,7 +572,7 @@ class Walk:
         """It has not started and never does; or it runs, and its worker is free if nobody else needs it."""
         row, at = self.plan.stages[task[1]], self.place(task)
         is_running = self.table.start_ns[at] >= 0
-        is_over = self.table.finish_ns[at] >= 0 or self.withdrawn_ns[at] >= 0
+        is_over = self.table.finish_ns[at] >= 0 or self.withdrawn_ns[at] >= 0 or task in self.refused
         if is_over or (is_running and row["cancels"] != CANCEL_RUNNING):
             return
         self.withdrawn_ns[at] = now
@@ -573,6 +604,7 @@ class Walk:
             if self.withdrawn_ns[at] >= 0 and table.start_ns[at] < 0:
                 columns["withdrawn"][replica] += 1
             columns["hedged"][replica] += column >= plan.shards
+            columns["refused"][replica] += self.task(query, column) in self.refused
             if self.over_ns[at] < 0:
                 continue
             size, leads = self.together[self.task(query, column)]
@@ -648,6 +680,7 @@ class Walk:
             state = (SENT, QUEUED, RUNNING, ANSWERING, DONE)[sum(instant >= 0 for instant in instants)]
             gone = int(self.withdrawn_ns[at])
             state = WITHDRAWN if gone >= 0 else state
+            gone, state = (self.refused[task], REFUSED) if task in self.refused else (gone, state)
             batch, _ = self.together.get(task, (0, False))
             rows.append(
                 (

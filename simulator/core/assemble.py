@@ -15,6 +15,7 @@ from simulator.core.disciplines import BY_CODE
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.laws import Law, LawTable
+from simulator.core.limits import UNLIMITED
 from simulator.core.plan import (
     ARRIVE_POISSON,
     CANCEL_NOTHING,
@@ -48,6 +49,8 @@ ABSENT = Law.none()
 #: What the counters of the draws and SimPy's integers can hold.
 MOST_QUERIES = 2**32
 MOST_PLACES = 2**24
+#: A queue that holds more is as good as one without a limit.
+MOST_WAITING = 2**32
 #: A batch that waits a year is a mistake; instants stay far from what int64 can tell.
 MOST_WAIT_NS = 2**55
 
@@ -76,6 +79,7 @@ class StageParts:
     lost: int = 0
     workers: int = 1
     discipline: int = FIFO  #: of the replicas' queues
+    limit: int = UNLIMITED  #: tasks that wait in one, at most
     max_size: int = 1  #: tasks of a batch, at most
     max_wait_ns: int = 0
     max_items: float = math.inf  #: effective items of a batch, at most
@@ -173,7 +177,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["first_knot"], row["knots"] = knot, len(part.knots)
         row["hashed"], row["keep"], row["spread"] = part.hashed, part.keep, part.spread
         row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
-        row["discipline"], row["mergers"] = part.discipline, part.mergers
+        row["discipline"], row["limit"], row["mergers"] = part.discipline, part.limit, part.mergers
         row["max_size"], row["max_wait_ns"], row["max_items"] = part.max_size, part.max_wait_ns, part.max_items
         row["first_preferred"], row["preferred"] = point, len(part.preferred)
         row["first_size"], row["sizes"] = point + len(part.preferred), len(part.sizes)
@@ -228,6 +232,7 @@ def _check(part: StageParts) -> None:
     assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
     assert part.discipline == FIFO or not part.is_batched, "batches are made in the order of arrival"
+    assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"
     assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
     assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
     assert part.time.kind == NONE or not part.is_batched, "of a batch the time follows from its items"

@@ -35,7 +35,7 @@ class Tasks:
     finish_ns: I8
     release_ns: I8  #: when its worker was free again: at its finish, or later
     answer_ns: I8
-    withdrawn_ns: I8  #: when it was told that nobody needs it, if that ended it
+    withdrawn_ns: I8  #: when it was told that nobody needs it, or refused, if that ended it
     state: I8  #: at the end of the run, of ``copy_states``
 
     @staticmethod
@@ -73,11 +73,11 @@ class TaskGrid:
 class Columns:
     """What a Trace holds. Instants are int64 ns, -1 where the instant was not reached before the run was cut.
 
-    The critical task of a query and stage is the one whose answer closed the stage; a time-out has none. Its enqueue,
-    waiting and service time are kept, and its response (network) time follows: latency of a stage = request + critical
-    wait + service + response + merge, to the nanosecond, and what a copy was sent later. Counters of replicas count the
-    tasks of measured queries whole, at their finish, wherever it falls; but ``window_busy_ns`` counts all tasks, each
-    as long as it takes a worker inside the window.
+    The critical task of a query and stage is the one whose answer closed the stage; a time-out or a refusal has none.
+    Its enqueue, waiting and service time are kept, and its response (network) time follows: latency of a stage =
+    request + critical wait + service + response + merge, to the nanosecond, and what a copy was sent later. Counters of
+    replicas count the tasks of measured queries whole, at their finish, wherever it falls; but ``window_busy_ns``
+    counts all tasks, each as long as it takes a worker inside the window.
     """
 
     arrival_ns: I8  #: (queries,)
@@ -97,7 +97,7 @@ class Columns:
     stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
     answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
     coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
-    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next ten
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next eleven
     busy_ns: I8  #: (replicas,) time that workers were taken: service, as far as it came, and what followed the answer
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
@@ -107,6 +107,7 @@ class Columns:
     stopped: I8  #: (replicas,) tasks that were withdrawn while they ran
     withdrawn: I8  #: (replicas,) tasks that were withdrawn before they started
     hedged: I8  #: (replicas,) copies that were sent of tasks that had no answer yet
+    refused: I8  #: (replicas,) tasks that came to a full queue
     after_ns: I8  #: (replicas,) part of busy_ns that followed the answers of finished tasks
     window_busy_ns: I8  #: (replicas,) time that workers were taken inside the window, by whoever's task
     batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size

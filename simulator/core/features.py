@@ -6,9 +6,10 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 
 from enum import Enum, auto
 
-from simulator.core.gathering import is_partial
+from simulator.core.gathering import is_partial, waits_for_some
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws.sampling import is_drawn
+from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
@@ -38,6 +39,7 @@ class Feature(Enum):
     MERGERS = auto()  #: merges queue for a few
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
     DISCIPLINE = auto()  #: a queue is not served in the order of arrival
+    LIMIT = auto()  #: who comes to a full queue is refused
     GATHER = auto()  #: the stage may close without all of its answers
     AFTER_ANSWER = auto()  #: a worker stays taken when its answer has gone
     DRAWN_AFTER = auto()  #: for how long
@@ -104,7 +106,8 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.MERGERS: row["mergers"] > 0,
         F.BATCHING: bool(plan.is_batched[stage]),
         F.DISCIPLINE: row["discipline"] != FIFO,
-        F.GATHER: bool(is_partial(plan.stages, stage)),
+        F.LIMIT: bool(refuses(plan.stages, stage)),
+        F.GATHER: bool(waits_for_some(plan.stages, stage)),
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
         F.DRAWN_AFTER: is_role_drawn(AFTER),
         F.INTERFERENCE: bool(interferes(plan.stages, stage)),

@@ -11,6 +11,7 @@ from simulator.core.columns import UNFINISHED, Columns
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import is_tied
 from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
+from simulator.core.refused import told_ns
 from simulator.core.violations import Rows, Violation, at
 
 
@@ -18,20 +19,31 @@ class Found(NamedTuple):
     """How a stage of a query should have closed, by its answers."""
 
     close_ns: int  #: -1: not
-    critical: int  #: shard whose answer closed it; -1: a time-out did
+    critical: int  #: shard whose answer closed it; -1: a time-out or a refusal did
     counted: list[int]  #: shards whose answers count, in the order in which they came
 
 
-def found(plan: Plan, stage: int, enter_ns: int, answers: list[tuple[int, int]]) -> Found:
-    """Replay the answers of a query, (instant, shard) in the order in which they come."""
-    row = plan.stages[stage]
+def found(plan: Plan, stage: int, enter_ns: int, words: list[tuple[int, int, bool]], sent: I8) -> Found:
+    """Replay the words that a query gets, (instant, shard, whether it is an answer) in the order in which they come.
+
+    ``sent``: (shards,) copies that each was sent; one that has refused all of them answers no more.
+    """
+    row, refused = plan.stages[stage], np.zeros_like(sent)
     until_ns = enter_ns + int(row["timeout_ns"]) if times_out(plan.stages, stage) else NEVER_NS
     counted: list[int] = []
-    for instant, shard in answers:
+    for instant, shard, is_answer in words:
         if instant > until_ns:
             break
-        counted.append(shard)
-        if len(counted) == row["shards"] or (len(counted) == row["wait_for"] and row["then"] == AT_ONCE):
+        if is_answer:
+            counted.append(shard)
+        elif shard not in counted:
+            refused[shard] += 1
+        done = len(set(counted).union(np.flatnonzero(refused == sent).tolist()))
+        if done == row["shards"]:
+            return Found(instant, shard if is_answer else -1, counted)
+        if not is_answer:
+            continue
+        if len(counted) == row["wait_for"] and row["then"] == AT_ONCE:
             return Found(instant, shard, counted)
         if len(counted) == row["wait_for"]:
             until_ns = instant + int(patience_ns(plan.stages, stage, until_ns, instant))
@@ -47,16 +59,23 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
     covered, outcome = np.full(queries, -1.0), np.full(queries, UNFINISHED)
     counts = np.full(queries, -1)
     merge_ns = np.zeros(queries, dtype=np.int64)
-    answered = np.flatnonzero(tasks.answer_ns >= 0)
-    by = tasks.copy, tasks.shard, tasks.answer_ns, tasks.query
+    told = told_ns(plan, tasks, stage)
+    words = np.where(told >= 0, told, tasks.answer_ns)
+    answered = np.flatnonzero(words >= 0)
+    by = tasks.copy, tasks.shard, words, tasks.query
     order = answered[np.lexsort(tuple(column[answered] for column in by))]
+    sent = np.zeros((queries, int(row["shards"])), dtype=np.int64)
+    np.add.at(sent, (tasks.query, tasks.shard), 1)
     bounds = np.searchsorted(tasks.query[order], np.arange(queries + 1))
     for query in np.flatnonzero(enter_ns >= 0):
-        mine = order[bounds[query] : bounds[query + 1]]
+        heard = order[bounds[query] : bounds[query + 1]]
+        mine = heard[told[heard] < 0]
         firsts = mine[np.sort(np.unique(tasks.shard[mine], return_index=True)[1])]  # a shard answers once
         is_late[np.setdiff1d(mine, firsts)] = True
-        came = list(zip(tasks.answer_ns[firsts].tolist(), tasks.shard[firsts].tolist(), strict=True))
-        one = found(plan, stage, int(enter_ns[query]), came)
+        counts_first = np.isin(heard, firsts)
+        heard, is_answer = heard[counts_first | (told[heard] >= 0)], counts_first[counts_first | (told[heard] >= 0)]
+        came = list(zip(words[heard].tolist(), tasks.shard[heard].tolist(), is_answer.tolist(), strict=True))
+        one = found(plan, stage, int(enter_ns[query]), came, sent[query])
         if one.close_ns < 0:
             continue
         count = len(one.counted)
@@ -66,7 +85,7 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
             share += plan.share[row["first_shard"] + shard]
         counts[query] = count
         expected[0][query], expected[1][query] = one.close_ns, one.critical
-        expected[2][query] = sum(instant - int(enter_ns[query]) for instant, _ in came[:count])
+        expected[2][query] = int((words[firsts[:count]] - enter_ns[query]).sum())
         covered[query] = coverage_of(plan.stages, stage, count, share)
         outcome[query] = outcome_of(plan.stages, stage, count)
         merge_ns[query] = rules.merge_ns(plan.stages, stage, count)
@@ -108,9 +127,10 @@ def tied_ns(plan: Plan, tasks: Rows, stage: int, settled_ns: I8) -> I8:
 
 def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     """Of a stage: what is not needed is withdrawn when it says so, and nothing else is."""
-    row, gone = plan.stages[stage], tasks.withdrawn_ns >= 0
-    is_withdrawn = tasks.state == copy_states.WITHDRAWN
-    yield from at("I36", gone != is_withdrawn, tasks.place, withdrawn_ns=tasks.withdrawn_ns, state=tasks.state)
+    row, is_refused = plan.stages[stage], tasks.state == copy_states.REFUSED
+    gone = (tasks.withdrawn_ns >= 0) & ~is_refused
+    wrong = (tasks.withdrawn_ns >= 0) != (is_refused | (tasks.state == copy_states.WITHDRAWN))
+    yield from at("I36", wrong, tasks.place, withdrawn_ns=tasks.withdrawn_ns, state=tasks.state)
     close_ns = trace.close_ns[stage][tasks.query]
     settled_ns = np.full((plan.queries, int(row["shards"])), NEVER_NS)  # a shard has answered, or the stage closed
     answered = tasks.answer_ns >= 0
@@ -121,7 +141,7 @@ def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator
         due_ns = np.minimum(due_ns, tied_ns(plan, tasks, stage, settled))
     is_served = (tasks.finish_ns >= 0) & (tasks.finish_ns <= due_ns)
     started = (tasks.start_ns >= 0) & (tasks.start_ns < due_ns)
-    is_due = (due_ns <= plan.end_ns) & ~is_served
+    is_due = (due_ns <= plan.end_ns) & ~is_served & ~(is_refused & (tasks.withdrawn_ns < due_ns))
     if row["cancels"] != CANCEL_RUNNING:
         is_due &= ~started
     is_due &= bool(cancels(plan.stages, stage))

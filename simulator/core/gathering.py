@@ -1,7 +1,8 @@
 """When a stage closes, and what becomes of tasks that it does not wait for: the rules of gathering and cancelling.
 
 A stage closes at the ``wait_for``-th answer, or ``timeout_ns`` after it was entered with what is there; with ``then``
-it waits on after that answer, for a share of the time that is left. ``stages`` is the (stages,) STAGE array of a Plan.
+it waits on after that answer, for a share of the time that is left. It closes at once when no further answer can come,
+since all else was refused. ``stages`` is the (stages,) STAGE array of a Plan.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
 from simulator.core.hedging import sends_copies
 from simulator.core.jit import formula
+from simulator.core.limits import refuses
 from simulator.core.plan import CANCEL_NOTHING, F8, I8, NEVER_NS, Plan, Rows
 
 #: What ``then`` says where nothing is waited for after enough answers.
@@ -17,9 +19,15 @@ AT_ONCE = -1.0
 
 
 @formula
-def is_partial(stages: Rows, stage: int) -> bool:
-    """Whether a stage may close without all of its answers."""
+def waits_for_some(stages: Rows, stage: int) -> bool:
+    """Whether a stage does not wait for all of its answers, or not for ever."""
     return stages[stage]["wait_for"] < stages[stage]["shards"] or stages[stage]["timeout_ns"] < NEVER_NS  # type: ignore[no-any-return]
+
+
+@formula
+def is_partial(stages: Rows, stage: int) -> bool:
+    """Whether a stage may close without all of its answers: by its own rule, or since some are refused."""
+    return waits_for_some(stages, stage) or refuses(stages, stage)
 
 
 @formula

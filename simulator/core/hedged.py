@@ -12,6 +12,7 @@ from simulator.core.columns import Columns
 from simulator.core.hedging import COPY as A_COPY
 from simulator.core.hedging import FREE, affords, is_tied, most_saved, saved, sends_copies
 from simulator.core.plan import I8, Plan
+from simulator.core.refused import told_ns
 from simulator.core.routing import replicas_left
 from simulator.core.rules import DISPATCH, HEDGE
 from simulator.core.violations import Rows, Violation, at
@@ -32,10 +33,11 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
     row, found = plan.stages[stage], dict[tuple[int, int, int], Sending]()
     if is_tied(plan.stages, stage):
         return tied_sendings(plan, trace, stage)
-    first_answer: dict[tuple[int, int], int] = {}
-    for query, shard, answer in zip(tasks.query.tolist(), tasks.shard.tolist(), tasks.answer_ns.tolist(), strict=True):
-        if answer >= 0:
-            first_answer[query, shard] = min(answer, first_answer.get((query, shard), NEVER))
+    first_word: dict[tuple[int, int], int] = {}  # an answer, or a refusal
+    words = np.where(tasks.answer_ns >= 0, tasks.answer_ns, told_ns(plan, tasks, stage))
+    for query, shard, word in zip(tasks.query.tolist(), tasks.shard.tolist(), words.tolist(), strict=True):
+        if word >= 0:
+            first_word[query, shard] = min(word, first_word.get((query, shard), NEVER))
     enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
     looks = [(int(enter_ns[query]), DISPATCH, int(query), 0) for query in np.flatnonzero(enter_ns >= 0)]
     for entered, _, query, _ in list(looks):
@@ -51,7 +53,7 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
         place = 0
         for shard in range(int(row["shards"])):
             number = sent.get((query, shard), 1)
-            if first_answer.get((query, shard), NEVER) <= instant or number >= replicas_left(plan.stages, stage, shard):
+            if first_word.get((query, shard), NEVER) <= instant or number >= replicas_left(plan.stages, stage, shard):
                 continue
             if not affords(plan.stages, stage, budget):
                 break

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import copy_states as copies
-from simulator.core import draws, rules
+from simulator.core import rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns
 from simulator.core.gathered import closing, withdrawals
 from simulator.core.gathering import awaits_copies, is_partial
 from simulator.core.hedged import copied, with_sendings
 from simulator.core.hedging import sends_copies
-from simulator.core.laws import sampling
-from simulator.core.plan import I8, NEVER_NS, RESPONSE, ROLES, Plan
-from simulator.core.served import NEVER, afters, batches, freed, of_batch, over, queue, ranks, released, times_alone
+from simulator.core.limits import refuses
+from simulator.core.plan import I8, NEVER_NS, Plan
+from simulator.core.refused import arrived_ns, response_ns
+from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -87,8 +88,9 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
     partial, closed = bool(is_partial(plan.stages, stage)), close >= 0
     until_ns = trace.enter_ns[stage] + np.minimum(row["timeout_ns"], NEVER_NS // 2)
-    timed_out = partial & closed & (shard < 0) & ((close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)))
-    yield from at("I10", closed != ((shard >= 0) | timed_out), where, close_ns=close, critical_shard=shard)
+    is_late = (close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)) | bool(refuses(plan.stages, stage))
+    without = partial & closed & (shard < 0) & is_late
+    yield from at("I10", closed != ((shard >= 0) | without), where, close_ns=close, critical_shard=shard)
     closed &= shard >= 0
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
@@ -100,7 +102,7 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     drawn = np.full((1 + int(row["hedges"]), plan.queries), -1)
     for copy, query in np.ndindex(drawn.shape):
         if closed[query] and (copy == 0 or is_copy[query]):
-            drawn[copy, query] = _response_ns(plan, stage, query, int(shard[query]), copy)
+            drawn[copy, query] = response_ns(plan, stage, query, int(shard[query]), copy)
     wrong = closed & (response != drawn).all(axis=0)
     yield from at("I12", wrong, where, response_ns=response, response_drawn_ns=drawn[0])
     service = trace.critical_service_ns[stage]
@@ -111,13 +113,6 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     yield from at("I14", (leave >= 0) & wrong, where, merged_in_ns=merged, merge_ns=int(merge_ns))
     total, most = trace.answer_sum_ns[stage], row["shards"] * (close - trace.enter_ns[stage])
     yield from at("I15", (close >= 0) & (total > most), where, answer_sum_ns=total, at_most_ns=most)
-
-
-def _response_ns(plan: Plan, stage: int, query: int, shard: int, copy: int) -> int:
-    """Response latency of a copy of a task, drawn alone."""
-    place, law = stage * draws.PLACES + shard, stage * ROLES + RESPONSE
-    luck, _ = draws.uniforms(plan.seed, plan.replication, draws.RESPONSE, query, place, copy)
-    return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
@@ -151,10 +146,7 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
     alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
     stages = np.repeat(np.arange(len(plan.stages)), plan.stages["shards"] * plan.stages["replicas"])
     for replica, stage in enumerate(stages.tolist()):
-        mine = tasks.some((tasks.replica == replica) & (tasks.enqueue_ns >= 0))
-        rank = ranks(plan, mine, stage, alone_ns[stage])
-        yield from queue(mine, int(plan.stages[stage]["workers"]), replica, rank)
-        yield from batches(plan, mine, replica)
+        yield from at_replica(plan, tasks.some(tasks.replica == replica), stage, replica, alone_ns[stage])
     yield from _counters(plan, trace, tasks, is_late)
 
 
@@ -204,12 +196,12 @@ def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viola
     row, place = plan.stages[stage], tasks.place
     enter = trace.enter_ns[stage][tasks.query]
     enqueue, start, finish, answer = tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns
-    expected, there = tasks.sent_ns + row["request_ns"] + tasks.place_in_query * row["send_ns"], enqueue >= 0
-    yield from at(
-        "I16", there & (tasks.sent_ns >= 0) & (enqueue != expected), place, enqueue_ns=enqueue, expected_ns=expected
-    )
+    expected, arrived = tasks.sent_ns + row["request_ns"] + tasks.place_in_query * row["send_ns"], arrived_ns(tasks)
+    there = arrived >= 0
+    wrong = there & (tasks.sent_ns >= 0) & (arrived != expected)
+    yield from at("I16", wrong, place, enqueue_ns=arrived, expected_ns=expected)
     yield from at("I17", there & (enter < 0), place, enqueue_ns=enqueue)
-    early = (start >= 0) & ((start < enqueue) | ~there)
+    early = (start >= 0) & ((start < enqueue) | (enqueue < 0))
     yield from at("I18", early, place, enqueue_ns=enqueue, start_ns=start)
     yield from at("I19", (finish >= 0) & ((finish <= start) | (start < 0)), place, start_ns=start, finish_ns=finish)
     early = (answer >= 0) & ((answer < finish) | (finish < 0))
@@ -303,8 +295,11 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
         put.at(expected, started.replica[which], values[which])
         yield from at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
     gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & (tasks.query >= plan.first_measured) & there
-    expected = np.bincount(tasks.replica[gone], minlength=plan.replicas)
+    is_refused = tasks.state == copies.REFUSED
+    expected = np.bincount(tasks.replica[gone & ~is_refused], minlength=plan.replicas)
     yield from at("I38", trace.withdrawn != expected, place, withdrawn=trace.withdrawn, of_its_tasks=expected)
+    expected = np.bincount(tasks.replica[gone & is_refused], minlength=plan.replicas)
+    yield from at("I58", trace.refused != expected, place, refused=trace.refused, of_its_tasks=expected)
     copies_of = (tasks.copy > 0) & (tasks.query >= plan.first_measured) & there
     expected = np.bincount(tasks.replica[copies_of], minlength=plan.replicas)
     yield from at("I56", trace.hedged != expected, place, hedged=trace.hedged, of_its_tasks=expected)

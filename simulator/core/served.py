@@ -4,19 +4,29 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulator.core import draws, rules
+from simulator.core import copy_states, draws, rules
 from simulator.core.columns import Columns
 from simulator.core.copying import alone_of_copy
 from simulator.core.disciplines import queue_key
 from simulator.core.hedged import order_of_sending
 from simulator.core.laws import sampling
+from simulator.core.limits import UNLIMITED
 from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan
+from simulator.core.refused import arrived_ns
 from simulator.core.service import stays_taken
 from simulator.core.violations import Rows, Violation, at
 from simulator.core.work import ALONE, ITEMS, PREVIOUS, REALS, WHO, WHOLES, work_of_block
 
 #: Later than any instant.
 NEVER = np.iinfo(np.int64).max
+
+
+def at_replica(plan: Plan, tasks: Rows, stage: int, replica: int, alone_ns: F8 | None) -> Iterator[Violation]:
+    """Of the tasks that were sent to a replica; ``alone_ns``: as ``times_alone`` gives them."""
+    yield from fullness(plan, tasks.some(arrived_ns(tasks) >= 0), stage, replica)
+    queued = tasks.some(tasks.enqueue_ns >= 0)
+    yield from queue(queued, int(plan.stages[stage]["workers"]), replica, ranks(plan, queued, stage, alone_ns))
+    yield from batches(plan, queued, replica)
 
 
 def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[Violation]:
@@ -91,6 +101,32 @@ def _handed(trace: Columns, stage: int, query: int) -> float:
     """Candidates of a stage whose answers count."""
     covered = float(trace.coverage[stage, query]) if len(trace.coverage) else 1.0
     return float(trace.candidates[stage][query]) * covered
+
+
+def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Violation]:
+    """At a replica: whoever comes to a full queue is refused, and nobody else.
+
+    At an instant workers are free, and tasks withdrawn, before others come; who starts does so after that.
+    """
+    row, is_refused = plan.stages[stage], tasks.state == copy_states.REFUSED
+    if row["limit"] == UNLIMITED:
+        yield from at("I57", is_refused, tasks.place, refused_ns=tasks.withdrawn_ns)
+        return
+    there = arrived_ns(tasks)
+    order = np.lexsort(order_of_sending(tasks._replace(enqueue_ns=there)))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    joined = ~is_refused
+    until = np.where(tasks.start_ns >= 0, tasks.start_ns + 1, np.where(tasks.withdrawn_ns >= 0, tasks.withdrawn_ns, -1))
+    waits = joined & (rank < rank[:, np.newaxis]) & ((until < 0) | (until > there[:, np.newaxis]))
+    started = tasks.some(tasks.start_ns >= 0)
+    _, heads = of_batch(started) if len(started.start_ns) else (there, np.zeros(0, dtype=np.int64))
+    begun, over = started.start_ns[heads], freed(started)[heads] if len(heads) else there[:0]
+    busy = ((begun < there[:, np.newaxis]) & (over > there[:, np.newaxis])).sum(axis=1)
+    waiting, free = waits.sum(axis=1), row["workers"] - busy
+    is_full = waiting >= row["limit"] + row["max_size"] * free
+    place = {**tasks.place, "replica": replica}
+    yield from at("I57", is_full != is_refused, place, at_ns=there, waiting=waiting, free=free, limit=int(row["limit"]))
 
 
 def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.assemble import Slowdown
-from simulator.core.gathering import cancels, is_partial, times_out
+from simulator.core.gathering import cancels, is_partial, times_out, waits_for_some
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws import Law, LawTable
+from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
 from simulator.core.plan import CANCEL_RUNNING, F8, I8, ROLES, SHORTEST, Plan
 from simulator.core.service import stays_taken
@@ -96,14 +97,24 @@ class StageView:
         return bool(is_partial(self.plan.stages, self.index))
 
     @property
+    def waits_for_some(self) -> bool:
+        """Whether it does not wait for all of its answers, or not for ever."""
+        return bool(waits_for_some(self.plan.stages, self.index))
+
+    @property
     def least_answers(self) -> int:
         """Answers that it merges, at least."""
-        return 1 if self.may_time_out else self.wait_for
+        return 1 if self.may_time_out or self.is_limited else self.wait_for
 
     @property
     def sheds(self) -> bool:
-        """Whether its queues are bounded at any load: what is late is withdrawn."""
-        return self.cancels and self.may_time_out
+        """Whether its queues are bounded at any load: who comes to a full one is refused, or what is late withdrawn."""
+        return self.is_limited or (self.cancels and self.may_time_out)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether its queues hold so many tasks and no more."""
+        return bool(refuses(self.plan.stages, self.index))
 
     @property
     def is_raced(self) -> bool:
@@ -142,8 +153,9 @@ class StageView:
 
     @property
     def is_busy_by_events(self) -> bool:
-        """Whether what happens says how busy its workers are: batches, withdrawals, copies, neighbours, pauses."""
-        return self.is_batched or self.cancels or self.sends_copies or self.interferes or self.is_slowed
+        """Whether what happens says how busy its workers are: batches, refusals, withdrawals, copies, pauses, ..."""
+        counts = self.is_batched or self.is_limited or self.cancels or self.sends_copies
+        return counts or self.interferes or self.is_slowed
 
     @property
     def is_tied(self) -> bool:

@@ -54,7 +54,7 @@ COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("tas
 #: Of them, those with an entry a replica; those that files of a run do not hold; and those with an entry a query.
 COUNTERS = (
     *("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "window_busy_ns"),
-    *("wasted_ns", "stopped_ns", "late", "stopped", "withdrawn", "hedged", "after_ns"),
+    *("wasted_ns", "stopped_ns", "late", "stopped", "withdrawn", "hedged", "refused", "after_ns"),
 )
 #: And those with one value a run.
 WINDOW = ("window_begin_ns", "window_end_ns")

@@ -83,6 +83,8 @@ INVARIANTS = {
         Invariant("I54", "S2", "whoever has not answered in time is sent a copy, where the stage says so and can pay"),
         Invariant("I55", "S6", "a copy goes to a replica that has none of its task"),
         Invariant("I56", "S5", "copies are counted where they are sent"),
+        Invariant("I57", "S3", "whoever comes to a full queue is refused, and nobody else"),
+        Invariant("I58", "S5", "those that are refused are counted"),
     )
 }
 

@@ -91,7 +91,13 @@ class Unneeded(TypedDict):
     wasted_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were late or stopped
 
 
-class Gathering(Unneeded):
+class Refusing(TypedDict, total=False):
+    """What only stages have whose queues may be full."""
+
+    refused_ratio: parts.Interval  #: of tasks, copies among them, those that came to a full queue
+
+
+class Gathering(Unneeded, Refusing):
     """Of a stage that does not wait for all of its answers, over measured queries."""
 
     coverage: parts.Interval  #: mean share of the candidates whose answers count

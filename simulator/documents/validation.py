@@ -17,4 +17,5 @@ class Validation(parts.Head, paper.Changing):
     demand: float  #: on the busiest station, by arithmetic; may exceed 1
     saturation_per_s: float | None  #: null: nothing takes time
     percentile: float  #: the highest among the objectives, in percent
+    is_bounded: bool  #: queues stay bounded at this load: what does not fit is refused, or what is late withdrawn
     enough_queries: int | None  #: that its interval needs, in all; null: at or beyond saturation, at any time

@@ -12,6 +12,7 @@ from simulator.core.assemble import MOST_WAIT_NS, ONE, Slowdown, StageParts, lay
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.laws import Law
+from simulator.core.limits import UNLIMITED
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
 from simulator.planner.load import work_law
@@ -81,6 +82,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME["fifo" if stage.queue is None else stage.queue.discipline].code,
+        limit=UNLIMITED if stage.limit is None else stage.limit,
         per_machine=stage.per_machine,
         slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],
         **_interference(stage),

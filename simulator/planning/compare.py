@@ -134,7 +134,7 @@ def _partial(side: Scenario | Side) -> list[str]:
     """The stages that may close without all of their answers: of one side is enough, the other has all of them."""
     if isinstance(side, Side):
         return side.partial
-    return [stage.name for stage in side.stages if stage.gather is not None and stage.gather.is_partial(stage.shards)]
+    return [stage.name for stage in side.stages if stage.is_partial]
 
 
 def _hedged(side: Scenario | Side) -> list[str]:

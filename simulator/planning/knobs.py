@@ -81,6 +81,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         if shorter is not None:
             sets = ((f"{path}.slowdowns[{place}].length", _text(shorter)),)
             yield Knob(f"{name}: slowdown {place}", f"length x {1 - CHANGE:g}", sets)
+    yield from _of_limit(f"{name}: queue limit", f"{path}.queue.limit", stage.get("queue", {}).get("limit"))
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "hedge" in stage:
@@ -117,6 +118,15 @@ def _of_batches(name: str, path: str, batching: Mapping[str, Any]) -> Iterator[K
     shorter = _scaled(batching["max_wait"], 1 - CHANGE)
     if shorter is not None:
         yield Knob(f"{name} wait", f"{batching['max_wait']} -> {shorter}", ((f"{path}.max_wait", shorter),))
+
+
+def _of_limit(name: str, path: str, limit: int | None) -> Iterator[Knob]:
+    """More tasks in a queue, of which fewer are refused, and fewer, which wait less."""
+    if limit is None:
+        return
+    step = max(1, round(limit * CHANGE))
+    for now in (limit + step, *([limit - step] if limit else [])):
+        yield Knob(f"{name} {'up' if now > limit else 'down'}", f"{limit:,} -> {now:,}", ((path, now),))
 
 
 def _of_gathering(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:

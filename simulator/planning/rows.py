@@ -36,11 +36,11 @@ def row_of(result: Result) -> Row:
     row |= _ends("completed_per_s", said["completed_per_s"])
     row |= _ends("goodput_per_s", said["goodput_per_s"])
     row |= _ends("failed_ratio", said["failed_ratio"])
-    if any(stage.gather is not None for stage in result.scenario.stages):  # the same columns at every point of a sweep
+    if any(stage.speaks_of_answers for stage in result.scenario.stages):  # the same columns at every point of a sweep
         gathered = said.get("gather")
         row |= _ends("partial_ratio", gathered["partial_ratio"] if gathered else _NONE_PARTIAL)
         row |= _ends("coverage", gathered["coverage"] if gathered else _ALL_COVERED)
-    if any(stage.gather is not None or stage.speaks_of_copies for stage in result.scenario.stages):
+    if any(stage.speaks_of_answers or stage.speaks_of_copies for stage in result.scenario.stages):
         row |= {"wasted_ratio": _wasted(result)}
     latency = said["latency_s"]
     row |= _ends("latency_mean_s", latency["mean"])

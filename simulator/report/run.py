@@ -125,8 +125,14 @@ def _gathered(result: run.Run) -> list[str]:
         seen = {"partial": said["partial_ratio"]["value"], "failed": said["failed_ratio"]["value"]}
         parts_of = [f"{name} {text.ratio(value)}" for name, value in seen.items() if value]
         outcome = f"; queries: {', '.join(parts_of)}" if parts_of else ""
-        lines.append(f"{stage['name']} covers {text.ratio(said['coverage']['value'])}{outcome}{_unneeded(said)}")
+        covered = text.ratio(said["coverage"]["value"])
+        lines.append(f"{stage['name']} covers {covered}{outcome}{_refused(said)}{_unneeded(said)}")
     return lines
+
+
+def _refused(said: run.Gathering) -> str:
+    """How many came to full queues, where these may be."""
+    return f"; tasks refused {text.ratio(said['refused_ratio']['value'])}" if "refused_ratio" in said else ""
 
 
 def _unneeded(said: run.Unneeded) -> str:

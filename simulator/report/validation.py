@@ -22,6 +22,8 @@ def validation_table(document: validation.Validation, width: int | None = None, 
     percentile, enough = document["percentile"], document["enough_queries"]
     if enough is None and document["demand"] < 1:
         lines.append("beyond saturation a backlog decides latency: replications, not queries, make percentiles precise")
+    elif enough is None and document["is_bounded"]:
+        lines.append("beyond saturation its queues stay full, and bounded: a run says who is served, and how fast")
     elif enough is None:
         lines.append("beyond saturation latency grows with the length of the run: no percentile means anything")
     else:

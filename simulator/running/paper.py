@@ -103,6 +103,7 @@ class Validation(Shown):
     extent: Extent  #: queries of a replication; of a duration, of the first one
     paper: theory.Estimate
     enough_queries: int | None  #: measured ones in all that ``percentile`` takes; None: saturated, at any time
+    is_bounded: bool  #: queues stay bounded, since what does not fit is refused, or what is late withdrawn
 
     @property
     def tasks(self) -> int:
@@ -142,6 +143,7 @@ class Validation(Shown):
             "saturation_per_s": saturation_per_s if self.paper.utilisation > 0 else None,
             "percentile": self.percentile,
             "enough_queries": self.enough_queries,
+            "is_bounded": self.is_bounded,
         }
 
 
@@ -183,4 +185,5 @@ def validate(scenario: Scenario) -> Validation:
     extent, outline = plans.extent(), plans.outline()
     paper = on_paper(scenario, outline, scenario.is_stationary)
     enough = enough_queries(scenario, outline, paper, extent.measured)
-    return Validation(scenario, outline.shards, outline.replicas, extent, paper, enough)
+    is_bounded = theory.certainly_busiest(outline) < theory.FULL
+    return Validation(scenario, outline.shards, outline.replicas, extent, paper, enough, is_bounded)

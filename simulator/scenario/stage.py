@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJs
 from simulator.base.formats import format_size, shortest
 from simulator.core import disciplines
 from simulator.core import routing as core_routing
+from simulator.core.assemble import MOST_WAITING
 from simulator.core.plan import F8
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
@@ -97,6 +98,7 @@ class Queue(fields.Part):
     """Who is next of those that wait at a replica."""
 
     discipline: fields.word_type(*DISCIPLINES) = "fifo"  # type: ignore[valid-type]
+    limit: fields.whole_type(0, MOST_WAITING) | None = None  # type: ignore[valid-type]
 
 
 class Stage(fields.Part):
@@ -225,6 +227,21 @@ class Stage(fields.Part):
         if self.tied is not None:
             withdraws = self.cancel is None or self.cancel.what != "none"
             yield from tied_contradictions(self.tied, self.replicas, by_query, self.hedge is not None, withdraws)
+
+    @property
+    def limit(self) -> int | None:
+        """Tasks that wait at a replica, at most; None: any number."""
+        return None if self.queue is None else self.queue.limit
+
+    @property
+    def speaks_of_answers(self) -> bool:
+        """Whether it says which answers it goes on with, were it all: a sweep has the same columns everywhere."""
+        return self.gather is not None or (self.queue is not None and "limit" in self.queue.model_fields_set)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may go on without some answers."""
+        return self.limit is not None or (self.gather is not None and self.gather.is_partial(self.shards))
 
     @property
     def speaks_of_copies(self) -> bool:

@@ -77,6 +77,7 @@ def of_stage(traces: Sequence[Trace], stage: StageView) -> run.Gathering | None:
         "partial_ratio": _per([np.count_nonzero(outcome == PARTIAL) for outcome in outcomes], entered),
         "failed_ratio": _per([np.count_nonzero(outcome == FAILED) for outcome in outcomes], entered),
         **_unneeded(traces, stage),
+        **_refused(traces, stage),
     }
     return said
 
@@ -108,9 +109,21 @@ def _counted(traces: Sequence[Trace], stage: StageView, name: str) -> F8:
     return np.array([getattr(trace, name)[stage.replica_slice].sum(dtype=np.float64) for trace in traces])
 
 
+def _refused(traces: Sequence[Trace], stage: StageView) -> run.Refusing:
+    """How many tasks came to full queues, where these may be."""
+    if not stage.is_limited:
+        return {}
+    return {"refused_ratio": _per(_counted(traces, stage, "refused"), _sent(traces, stage))}
+
+
+def _sent(traces: Sequence[Trace], stage: StageView) -> F8:
+    """(replications,) tasks of measured queries that were sent, copies among them."""
+    return np.asarray(_entered(traces, stage) * stage.shards + _counted(traces, stage, "hedged"))
+
+
 def _unneeded(traces: Sequence[Trace], stage: StageView) -> run.Unneeded:
     """What became of tasks and copies that nobody needed: of all that were sent, and of busy time."""
-    sent = _entered(traces, stage) * stage.shards + _counted(traces, stage, "hedged")
+    sent = _sent(traces, stage)
     return {
         "late_ratio": _per(_counted(traces, stage, "late"), sent),
         "withdrawn_ratio": _per(_counted(traces, stage, "withdrawn"), sent),

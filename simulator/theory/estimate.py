@@ -228,7 +228,7 @@ def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     Copies of tasks are left out; where the longer of several tasks is stopped or overtaken, the shortest are taken.
     """
     is_left, after_s = stage.is_left, busy_afters_s(stage)
-    if stage.cancels and stage.is_partial:
+    if stage.cancels and stage.waits_for_some:
         services_s = np.sort(busy_services_s(stage))[: stage.wait_for]
         if stage.is_raced:
             services_s = np.full_like(services_s, services_s[0] * raced_share(stage))

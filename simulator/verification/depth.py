@@ -27,6 +27,9 @@ REPLICATIONS = 16
 #: Queries for those that the pilot asks for: its half-widths, and those of the run, are themselves estimates.
 MARGIN = 3
 
+#: Later than any answer, ns: who has none is later.
+LAST_NS = 2**62
+
 #: Longer runs, at most, where the pilot was too hopeful.
 LONGER = 2
 
@@ -71,6 +74,8 @@ class Sample:
         """Value and interval at level 1 - ``alarm``, in seconds or as a share; None: the sample does not support it."""
         if statistic.startswith("later_"):
             return share_ends(self.latency, round(later_than_s(statistic) * 1e9), alarm)
+        if statistic == "lost":
+            return share_ends(self.latency, LAST_NS, alarm)
         if statistic == "mean":
             return mean_ends(self.latency.mean().scaled(1e-9), REPLICATIONS, alarm)
         if statistic == "wait":
@@ -146,8 +151,9 @@ def sample(system: System, queries: int, seed: int) -> Sample:
 
 def width_asked(system: System, statistic: str, depth: Depth) -> float:
     """Relative half-width asked for; beyond utilisation .8 wider, as far as queries depend on each other for longer."""
-    wider = max(1.0, 0.2 / (1 - utilisation(system)))
-    return (depth.width_far if statistic.startswith(("p99.9", "later")) else depth.width) * wider
+    idle = 1 - utilisation(system)
+    wider = max(1.0, 0.2 / idle) if idle > 0 else 1.0  # who is asked for too much, and refuses, is busy for long
+    return (depth.width_far if statistic.startswith(("p99.9", "later", "lost")) else depth.width) * wider
 
 
 def most_queries(system: System, depth: Depth) -> int:

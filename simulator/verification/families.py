@@ -11,6 +11,7 @@ from typing import Any
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "seed")
+LIMITED = ("erlangb", "mmcK", "md1K")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -25,6 +26,8 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
         return empty_system(family, given)
     if family in BATCHED:
         return batched(family, given)
+    if family in LIMITED:
+        return limited(family, given)
     return several_stages(family, given) if family in FUNNELS else one_stage(family, given)
 
 
@@ -158,6 +161,15 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family != "skew":
         raise ValueError(f"no family of one stage is called {family!r}")
     return skewed(given, rate)
+
+
+def limited(family: str, given: dict[str, str]) -> dict[str, Any]:
+    """A server, or several, with room for so many; who comes beyond is lost."""
+    if family == "erlangb":
+        return scenario(float(given["a"]), stage("one", exponential(1.0), workers=int(given["c"]), queue={"limit": 0}))
+    law, workers = (f"{given['D']}s", 1) if family == "md1K" else (exponential(1.0), int(given["c"]))
+    queue = {"limit": int(given["K"]) - workers}
+    return scenario(float(given["lam"]), stage("one", law, workers=workers, queue=queue))
 
 
 def stopped(given: dict[str, str]) -> dict[str, Any]:

@@ -39,6 +39,9 @@ VERIFIED: dict[str, Known] = {
     "sjf": Known("M/M/1, the shortest first", "Phipps (1956); Kleinrock (1976), section 3.7"),
     "kofn0": Known("the first k of n answers of an empty fleet", "Renyi (1953); David and Nagaraja (2003)"),
     "hedge0": Known("a copy of a late task, in an empty fleet", "order statistics; Dean and Barroso (2013)"),
+    "erlangb": Known("workers without a queue: who finds all busy is lost", "Erlang (1917); Sevastyanov (1957)"),
+    "mmcK": Known("M/M/c with a bounded queue", "Gross and Harris (1998), section 2.4"),
+    "md1K": Known("M/D/1 with a bounded queue", "Keilson (1966); Gross and Harris (1998), section 5.1.8"),
     "redd": Known("copies at some replicas, cancelled when one is served", "Gardner et al. (2017)"),
     "fullrep": Known("copies at every replica, cancelled when one is served", "Gardner et al. (2015)"),
     "cos": Known("copies at every replica, cancelled when one starts: one queue", "Ayesta, Bodas and Verloop (2018)"),
@@ -73,7 +76,6 @@ VERIFIED: dict[str, Known] = {
 }
 
 _QUORUM = "no statistic of the table: shares of shards in time; a test holds them"
-_BOUNDED = "bounded queues"
 _MEASURED = "no feature: measurements of a service, which no model gives back"
 _FAILURES = "failures and repairs"
 _NO_EXACT = "no feature: bounds and approximations, nothing exact to hold a run against"
@@ -81,9 +83,6 @@ _NO_EXACT = "no feature: bounds and approximations, nothing exact to hold a run 
 #: Families of the collection that the table was taken from, and the feature that is missing.
 NOT_YET: dict[str, str] = {
     "mm1_asympvar": "no figure of a run: the variance of a mean from run to run",
-    "erlangb": _BOUNDED,
-    "mmcK": _BOUNDED,
-    "md1K": _BOUNDED,
     "mm1ps": "processor sharing",
     "prio": "priorities",
     "prio_c": "priorities",

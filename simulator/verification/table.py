@@ -71,8 +71,11 @@ def _statistic(row: dict[str, str]) -> str | None:
         return f"later_{(families.FAST + families.SLOW) / 2 * families.EMPTY_UNIT_S:g}"
     name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_batch_last_task")
     name = name.removesuffix("_SJF").removesuffix("_sojourn")
-    name = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean"}.get(name, name)
-    return name if re.fullmatch(r"mean|wait|mean_batch_size|copies|p[\d.]+(_wait)?", name) else None
+    ours = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean", "prob_loss": "lost"}
+    name = ours.get(name, name)
+    if row["family"] in families.LIMITED and name.startswith("p"):
+        return None  # of those that are served; ours are of all
+    return name if re.fullmatch(r"mean|wait|lost|mean_batch_size|copies|p[\d.]+(_wait)?", name) else None
 
 
 def _ways(row: dict[str, str]) -> Iterator[str]:

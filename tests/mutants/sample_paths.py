@@ -26,7 +26,7 @@ from simulator.testing import plans as plans_of_all
 from simulator.verification.engines import difference
 
 #: Plans whose workers leave each other alone.
-plans = partial(plans_of_all, neighbours=False, slowdowns=False)
+plans = partial(plans_of_all, neighbours=False, slowdowns=False, limits=False)
 
 #: Stages that serve task after task in the order of arrival.
 PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}
@@ -165,7 +165,7 @@ def copies_walk() -> None:
 
 
 #: Stages whose machines hold several workers that slow each other down.
-BESIDE = plans_of_all(most_stages=2, neighbours=True)
+BESIDE = plans_of_all(most_stages=2, neighbours=True, limits=False)
 
 
 def beside_agree() -> None:
@@ -179,7 +179,7 @@ def beside_walk() -> None:
 
 
 #: Stages of which something is slow now and then.
-SLOW = plans_of_all(most_stages=2, slowdowns=True)
+SLOW = plans_of_all(most_stages=2, slowdowns=True, limits=False)
 
 
 def slow_agree() -> None:
@@ -190,6 +190,26 @@ def slow_agree() -> None:
 def slow_walk() -> None:
     """test_engine.py: the walk agrees, where something is slow now and then."""
     walk_as_on(SLOW)
+
+
+#: Stages whose queues may be full: alone, and with copies.
+FULL = plans_of_all(most_stages=2, workers=1, limits=True, neighbours=False, slowdowns=False)
+FULL |= plans_of_all(stages=1, replicas=3, limits=True, hedges=True, neighbours=False, slowdowns=False)
+
+
+def full_agree() -> None:
+    """test_engines_agree.py: the same, where queues may be full."""
+    agree_on(FULL)
+
+
+def full_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where queues may be full."""
+    hold_on(FULL)
+
+
+def full_walk() -> None:
+    """test_engine.py: the walk agrees, where queues may be full."""
+    walk_as_on(FULL)
 
 
 #: Stages whose workers stay taken: some of their tasks are stopped, or served together.

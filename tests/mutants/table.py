@@ -37,6 +37,8 @@ LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name
 BESIDE_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
 NEIGHBOURS = "core/neighbours.py"
 SLOW_AGREE, SLOW_WALK = (f"sample_paths.slow_{name}" for name in ("agree", "walk"))
+FULL_AGREE, FULL_HOLD, FULL_WALK = (f"sample_paths.full_{name}" for name in ("agree", "hold", "walk"))
+LIMITS = "core/limits.py"
 SLOWDOWNS, SLOW = "core/slowdowns.py", "engines/compiled/slow.py"
 COPIES_AGREE, COPIES_HOLD, COPIES_WALK = (f"sample_paths.copies_{name}" for name in ("agree", "hold", "walk"))
 HEDGER, ON_HEDGE, HEDGING = "engines/reference/hedge.py", "engines/compiled/on_hedge.py", "core/hedging.py"
@@ -81,6 +83,62 @@ ENGINES = (
         "if gather.rounds < self.rounds:",
         "if gather.rounds <= self.rounds:",
         COPIES_HOLD,
+    ),
+    Mutant(
+        "a queue has room for one more than it says",
+        "S3",
+        LIMITS,
+        "waiting >= limit + ",
+        "waiting > limit + ",
+        FULL_HOLD,
+    ),
+    Mutant(
+        "a free worker takes one task, whatever its batch",
+        "S3",
+        LIMITS,
+        'limit + stages[stage]["max_size"] * free',
+        "limit + free",
+        FULL_HOLD,
+    ),
+    Mutant(
+        "a refusal takes longer than an answer",
+        "E8",
+        LIMITS,
+        "max(1, response_ns)",
+        "max(2, response_ns)",
+        FULL_WALK,
+    ),
+    Mutant(
+        "who was refused is asked again",
+        "E8",
+        "engines/reference/gather.py",
+        "        self.refused.add(copy.shard)\n",
+        "",
+        FULL_WALK,
+    ),
+    Mutant(
+        "a stage that nobody can answer stays open",
+        "E1",
+        ON_CLOSE,
+        'is_last = waits[query]["first"] < 0',
+        'is_last = waits[query]["first"] < 0 and waits[query]["answers"] == 0',
+        FULL_AGREE,
+    ),
+    Mutant(
+        "a refused task stays outstanding",
+        "E1",
+        "engines/compiled/loop.py",
+        '    outstanding[copies[row]["counter"]] -= copies[row]["load"]\n',
+        "",
+        FULL_AGREE,
+    ),
+    Mutant(
+        "who is refused is counted twice",
+        "S5",
+        "engines/reference/recorder.py",
+        "self.refused[replica] += 1",
+        "self.refused[replica] += 2",
+        FULL_HOLD,
     ),
     Mutant(
         "a machine is slow shard by shard",

@@ -55,6 +55,7 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
         assert may_look_ahead(features) == (
             not features
             & {
+                Feature.LIMIT,
                 Feature.SLOWDOWN,
                 Feature.BATCHING,
                 Feature.DISCIPLINE,

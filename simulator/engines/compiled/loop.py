@@ -6,7 +6,7 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from simulator.core import rules
+from simulator.core import copy_states, rules
 from simulator.core.calling import IS
 from simulator.core.columns import COMPLETE, PARTIAL
 from simulator.core.gathering import awaits_copies
@@ -17,7 +17,7 @@ from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
 from simulator.engines.compiled.events import compact, happen, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
-from simulator.engines.compiled.on_close import on_timeout, take_answer
+from simulator.engines.compiled.on_close import on_refusal, on_timeout, take_answer
 from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish, on_release
@@ -71,6 +71,28 @@ def is_any_partial(kept: Kept, query: int) -> bool:
     return found
 
 
+@kernel
+def give_way(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    awaited: Awaited,
+    free_ns: I8,
+    outstanding: I8,
+    row: int,
+    now: int,
+) -> bool:
+    """A refusal is there, and may close its stage; whether int64 can tell what follows."""
+    query, stage = copies[row]["query"], copies[row]["stage"]
+    outstanding[copies[row]["counter"]] -= copies[row]["load"]
+    closes = on_refusal(given, kept, clock, events, copies, awaited, row, now)
+    if closes < 1:
+        return closes == 0
+    return leave_stage(given, kept, clock, events, free_ns, stage, query, awaited.waits[query]["answers"], now)
+
+
 @passage
 def gather(
     given: Given,
@@ -81,10 +103,14 @@ def gather(
     gathers: Rows,
     awaited: Awaited,
     free_ns: I8,
+    outstanding: I8,
     row: int,
     now: int,
 ) -> bool:
-    """An answer is there, and may close its stage; whether int64 can tell what follows."""
+    """An answer is there, or a refusal, and may close its stage; whether int64 can tell what follows."""
+    if copies[row]["state"] == copy_states.REFUSED:
+        return give_way(given, kept, clock, events, copies, awaited, free_ns, outstanding, row, now)
+    answered(kept, copies, outstanding, row, now)
     query, stage = copies[row]["query"], copies[row]["stage"]
     answers = given.modes[stage]["answers"]
     if awaits_copies(given.stages, stage):
@@ -197,14 +223,13 @@ def advance(
             if fault[IS] != 0:
                 return FAULT
         elif kind == rules.ENQUEUE:
-            on_enqueue(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
+            is_in_time = on_enqueue(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
         elif kind == rules.START:
             is_in_time = on_start(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.FINISH:
             is_in_time = on_finish(given, kept, clock, events, copies, awaited, replicas, serving, row, now)
         elif kind == rules.ANSWER:
-            answered(kept, copies, outstanding, row, now)
-            is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, row, now)
+            is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, outstanding, row, now)
         elif kind == rules.TIMEOUT:
             is_in_time = give_up(given, kept, clock, events, copies, awaited, free_ns, key, now)
         elif kind == rules.RELEASE:

@@ -58,7 +58,7 @@ def wait_for_copy(awaited: Awaited, query: int, row: int) -> None:
     """Its query waits for the answer of a copy that is sent now, the first of its task."""
     waits, bonds = awaited.waits, awaited.bonds
     last = waits[query]["last"]
-    bonds[row]["copy"], bonds[row]["other"], bonds[row]["is_awaited"] = 0, row, 1
+    bonds[row]["copy"], bonds[row]["other"], bonds[row]["is_awaited"], bonds[row]["is_refused"] = 0, row, 1, 0
     bonds[row]["sooner"], bonds[row]["later"], bonds[row]["called"] = last, -1, 0
     if last >= 0:
         bonds[last]["later"] = row
@@ -81,6 +81,17 @@ def is_here(awaited: Awaited, query: int, row: int) -> None:
         bonds[later]["sooner"] = sooner
     else:
         waits[query]["last"] = sooner
+
+
+@passage
+def is_never_here(awaited: Awaited, query: int, row: int) -> None:
+    """Its query waits for this copy no longer, but for the others of its task."""
+    bonds = awaited.bonds
+    sooner = bonds[row]["other"]
+    while bonds[sooner]["other"] != row:
+        sooner = bonds[sooner]["other"]
+    bonds[sooner]["other"] = bonds[row]["other"]
+    is_here(awaited, query, row)
 
 
 @passage
@@ -179,7 +190,7 @@ def take_answer(
     waits[query]["total_ns"] = rules.add(waits[query]["total_ns"], now - enter_ns)
     waits[query]["covered"] += given.share[stages[stage]["first_shard"] + shard]
     answers = waits[query]["answers"]
-    if answers < stages[stage]["shards"]:
+    if waits[query]["first"] >= 0:
         if answers != stages[stage]["wait_for"]:
             return 0
         if stages[stage]["then"] >= 0.0:
@@ -189,6 +200,33 @@ def take_answer(
     total = waits[query]["total_ns"]
     keep_close(kept, stage, query, now, shard, enqueue_ns, start_ns - enqueue_ns, service, total)
     return 1 if closed(given, kept, clock, events, copies, awaited, query, now) else -1
+
+
+@passage
+def on_refusal(
+    given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, row: int, now: int
+) -> int:
+    """A refusal is there, and no other copy is sent to its shard; the copy is no more afterwards.
+
+    1 where its stage closes and goes on, since no further answer can come, 0 where not, -1 as above.
+    """
+    waits, bonds, query, stage = awaited.waits, awaited.bonds, copies[row]["query"], copies[row]["stage"]
+    is_last = is_waited_for(copies, awaited, row)
+    if is_last:
+        other = bonds[row]["other"]
+        while other != row:
+            bonds[other]["is_refused"] = 1
+            other = bonds[other]["other"]
+        is_never_here(awaited, query, row)
+        is_last = waits[query]["first"] < 0
+    clock[0]["stale"] += bonds[row]["called"]
+    free_copy(clock, copies, row)
+    if not is_last:
+        return 0
+    keep_close(kept, stage, query, now, -1, -1, -1, -1, waits[query]["total_ns"])
+    if not closed(given, kept, clock, events, copies, awaited, query, now):
+        return -1
+    return 0 if waits[query]["answers"] == 0 else 1
 
 
 @passage

@@ -1,13 +1,15 @@
-"""A copy joins the queue of its replica; what may start does so at the end of the instant."""
+"""A copy joins the queue of its replica, or is refused; what may start does so at the end of the instant."""
 
 from simulator.core import copy_states, rules
-from simulator.core.jit import passage
-from simulator.core.plan import Rows
+from simulator.core.jit import kernel, passage
+from simulator.core.limits import is_full, refusal_ns
+from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import step
+from simulator.engines.compiled.copies import key_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.queue import join
-from simulator.engines.compiled.records import T_ENQUEUE, Awaited, Given, Kept
+from simulator.engines.compiled.recorder import count_spared
+from simulator.engines.compiled.records import NO_TIME, REFUSED, T_ENQUEUE, T_WITHDRAWN, Awaited, Given, Kept
 
 
 @passage
@@ -17,6 +19,26 @@ def start_soon(clock: Rows, events: Rows, replicas: Rows, at: int, now: int) -> 
     if replicas[at]["free"] > 0 and replicas[at]["head"] >= 0 and is_to_start:
         replicas[at]["is_starting"] = 1
         happen(clock, events, now, rules.START, at, at, records.NO_COPY)
+
+
+@kernel
+def refuse(
+    given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, row: int, now: int
+) -> bool:
+    """A copy comes to a full queue: its refusal leaves; whether int64 can tell when it is there."""
+    at, end_ns = copies[row]["replica"], given.run[0]["end_ns"]
+    step(copies, kept, row, copy_states.REFUSAL)
+    if kept.table.shape[1] > 0:
+        kept.table[T_WITHDRAWN, copies[row]["table"]] = now
+    if copies[row]["query"] >= given.run[0]["first_measured"]:
+        count_spared(kept, REFUSED, NO_TIME, at, rules.NOTHING)
+    told_ns = now + refusal_ns(copies[row]["response_ns"])
+    if told_ns >= NEVER_NS:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    if told_ns <= end_ns:
+        key = key_of(given, copies, awaited.bonds, row)
+        happen(clock, events, told_ns, rules.ANSWER, key, row, copies[row]["generation"])
+    return True
 
 
 @passage
@@ -31,12 +53,15 @@ def on_enqueue(
     replicas: Rows,
     row: int,
     now: int,
-) -> None:
-    """The copy is enqueued, and looked at with the others."""
+) -> bool:
+    """The copy is enqueued, and looked at with the others, or refused; whether int64 can tell what follows."""
     at = copies[row]["replica"]
+    if is_full(given.stages, copies[row]["stage"], replicas[at]["waiting"], replicas[at]["free"]):
+        return refuse(given, kept, clock, events, copies, awaited, row, now)
     step(copies, kept, row, copy_states.ENQUEUED)
     copies[row]["enqueue_ns"] = now
     if kept.table.shape[1] > 0:
         kept.table[T_ENQUEUE, copies[row]["table"]] = now
     join(given.stages, copies, ranks, awaited.bonds, replicas, at, row)
     start_soon(clock, events, replicas, at, now)
+    return True

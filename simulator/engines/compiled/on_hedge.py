@@ -134,7 +134,8 @@ def send_again(
     row, last = waits[query]["first"], waits[query]["last"]
     holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
     while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
-        if bonds[row]["copy"] == 0:  # the first of its task: these come in the order of shards
+        # the first of its task: these come in the order of shards
+        if bonds[row]["copy"] == 0 and bonds[row]["is_refused"] == 0:
             shard, number = copies[row]["shard"], find_holding(given, copies, bonds, row, holding)
             index = replica_of_copy(
                 stages, run, outstanding, fault, stage, query, shard, number, holding[:number], seen

@@ -9,7 +9,7 @@ from simulator.core.batching import part_of
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.engines.compiled.copies import first_worker_of, free_copy, step
-from simulator.engines.compiled.on_close import is_here, is_waited_for
+from simulator.engines.compiled.on_close import is_never_here, is_waited_for
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_finish import free_worker
 from simulator.engines.compiled.on_start import after, is_inside
@@ -155,8 +155,4 @@ def on_untie(
     if never_start(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now) and is_waited_for(
         copies, awaited, row
     ):
-        sooner = bonds[row]["other"]
-        while bonds[sooner]["other"] != row:
-            sooner = bonds[sooner]["other"]
-        bonds[sooner]["other"] = bonds[row]["other"]
-        is_here(awaited, query, row)
+        is_never_here(awaited, query, row)

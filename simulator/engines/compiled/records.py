@@ -75,10 +75,10 @@ TASKS, WAITING, LONGEST, INSIDE, ACROSS, PARTLY = range(6)
 COUNTERS = 6
 
 #: Rows of ``Kept.spared``, of measured queries: busy time of answers that came too late, and of what was stopped; how
-#: many these were, how many were withdrawn before they started, and how many copies were sent of tasks with no answer
-#: (NO_TIME stays 0).
-LATE_NS, STOPPED_NS, LATE, STOPPED, WITHDRAWN, HEDGED, NO_TIME = range(7)
-SPARED = 7
+#: many these were, how many were withdrawn before they started, how many copies were sent of tasks with no answer, and
+#: how many tasks came to full queues (NO_TIME stays 0).
+LATE_NS, STOPPED_NS, LATE, STOPPED, WITHDRAWN, HEDGED, REFUSED, NO_TIME = range(8)
+SPARED = 8
 
 #: Rows of ``Kept.table``, as in ``Tasks``.
 T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER = range(7)
@@ -220,6 +220,7 @@ BOND = np.dtype(
         ("called", np.int64),  # withdrawals that are on their way
         ("is_awaited", np.int64),  # 1: its answer counts, if it comes before the stage closes
         ("copy", np.int64),  # 0: the first of its task
+        ("is_refused", np.int64),  # of that: 1: another was refused, and no more are sent
         ("other", np.int64),  # the copy of its task that was sent before it, of the first the last; itself if alone
         ("needed", np.int64),  # of the head of a batch that is served: tasks that are not withdrawn
         ("finish_ns", np.int64),  # of the head: when it will be served

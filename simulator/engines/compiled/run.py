@@ -281,7 +281,7 @@ class Run:
         spared = [nothing] * records.SPARED
         if self.is_keen:
             spared = list(kept.spared[:, self.lockstep.replica_of])
-        late_ns, stopped_ns, late, stopped, withdrawn, hedged, _ = spared
+        late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _ = spared
         gathered = kept.stage_outcome, kept.answers, kept.coverage
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
         return Trace(
@@ -312,6 +312,7 @@ class Run:
             stopped=stopped,
             withdrawn=withdrawn,
             hedged=hedged,
+            refused=refused,
             after_ns=kept.after_ns[self.lockstep.replica_of] if self.is_longer else nothing,
             window_busy_ns=inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns),
             batches=kept.batches,

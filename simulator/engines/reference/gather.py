@@ -72,6 +72,7 @@ class KeenGather(Gather):
         self.plan = plan
         self.awaited: dict[int, list[Copy]] = {}  # of shards that have not answered, in order: what was sent to each
         self.rounds = 0  # of copies
+        self.refused: set[int] = set()  # shards that have refused a copy: they are sent no other
         self.answers = 0
         self.covered = 0.0
         self.deadline_ns = NEVER_NS
@@ -107,6 +108,17 @@ class KeenGather(Gather):
                 return False
         self.close()
         return True
+
+    def without(self, copy: Copy) -> bool:
+        """A copy is refused that is waited for; whether the stage closes, since no further answer can come."""
+        copies = self.awaited[copy.shard]
+        copies.remove(copy)
+        self.refused.add(copy.shard)
+        if not copies:
+            del self.awaited[copy.shard]
+        if not self.awaited:
+            self.close()
+        return not self.awaited
 
     def close(self) -> None:
         """It has closed with what is there: the rest is withdrawn, if the stage says so."""

@@ -90,7 +90,7 @@ class Hedger:
         for shard, copies in gather.awaited.items():
             if not hedging.affords(self.model.plan.stages, self.stage.index, self.budget):
                 break
-            chosen = self.chosen(gather.query, shard, copies)
+            chosen = NOWHERE if shard in gather.refused else self.chosen(gather.query, shard, copies)
             if chosen != NOWHERE:
                 self.send(gather, copies, chosen, sent)
                 sent += 1

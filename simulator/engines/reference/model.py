@@ -2,9 +2,8 @@
 
 A *query* is a process: it arrives and, stage by stage, sends a task to one replica of every shard, waits for the last
 answer, and merges. A replica is a queue before one or more *workers*, each a process that serves batch after batch; a
-batch is of one task, unless the stage says otherwise (``queue``).
-Between the two, plain callbacks carry a copy of a task along: enqueued, started, answered; the steps it may take stand
-in one table (``copy_states``).
+batch is of one task, unless the stage says otherwise (``queue``). Between the two, plain callbacks carry a copy of a
+task along: enqueued, started, answered; the steps it may take stand in one table (``copy_states``).
 
 Whom a task goes to (``routing``) and how much it is (``work``) is decided when it is sent, how long it takes
 (``service``) when it starts, by ``times``. This file only says what waits for what; ``clock`` says what comes first.
@@ -22,10 +21,9 @@ from typing import Any
 import numpy as np
 import simpy
 
-from simulator.core import copy_states, rules
+from simulator.core import copy_states, gathering, limits, rules
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
-from simulator.core.gathering import awaits_copies
 from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
 from simulator.core.routing import is_load_aware, route_of_query
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
@@ -34,6 +32,7 @@ from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SC
 from simulator.engines.reference.clock import At, Clock, Handover
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
+from simulator.engines.reference.limits import Limit
 from simulator.engines.reference.machine import Machines
 from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
@@ -47,8 +46,7 @@ def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | N
 
     ``stopped`` is not asked: this engine runs in a process of its own, which can be ended.
     """
-    # A query leaves no cyclic garbage behind, and the collector, left on, would look through all pending events again
-    # and again: a fifth of the time on a stage of 1000 shards.
+    # No cyclic garbage is left, and the collector would look through all pending events: a fifth of the time.
     was_collecting = gc.isenabled()
     gc.disable()
     try:
@@ -129,9 +127,10 @@ class Stage:
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
-        self.is_keen = bool(awaits_copies(plan.stages, index))
+        self.is_keen = bool(gathering.awaits_copies(plan.stages, index))
         self.stops = self.is_keen and bool(row["cancels"] == CANCEL_RUNNING)
         self.hedger = Hedger(self, model) if row["hedges"] > 0 else None
+        self.limit = Limit(self, model) if limits.refuses(plan.stages, index) else None
         self.reals = np.zeros((REALS, self.shards))
         self.wholes = np.zeros((WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
 
@@ -250,9 +249,10 @@ class Replica:
         self.workers = [model.clock.process(self.serve(worker)) for worker in range(workers)]
 
     def enqueue(self, at: At) -> None:
-        """A task joins the queue, unless it was withdrawn on its way."""
+        """A task joins the queue, unless it was withdrawn on its way, or the queue is full."""
         copy: Copy = at._value
-        if copy.state == copy_states.WITHDRAWN:
+        limit, waiting, free = self.stage.limit, len(self.queue.everybody), len(self.free)
+        if copy.state == copy_states.WITHDRAWN or (limit is not None and limit.refuses(copy, waiting, free)):
             return
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now

@@ -45,8 +45,8 @@ class Recorder:
         self.answers = np.full((partial, queries), -1, dtype=np.int64)
         self.coverage = np.full((partial, queries), -1.0)
         self.late_ns, self.stopped_ns, self.after_ns = ([0] * plan.replicas for _ in range(3))
-        self.late_answers, self.stopped_tasks, self.withdrawn, self.hedged = (
-            np.zeros(plan.replicas, dtype=np.int64) for _ in range(4)
+        self.late_answers, self.stopped_tasks, self.withdrawn, self.hedged, self.refused = (
+            np.zeros(plan.replicas, dtype=np.int64) for _ in range(5)
         )
 
     def enter(self, stage: int, query: int, candidates: float) -> None:
@@ -97,6 +97,11 @@ class Recorder:
         """A copy of a task is sent that has no answer yet."""
         if query >= self.first_measured:
             self.hedged[replica] += 1
+
+    def refuse(self, query: int, replica: int) -> None:
+        """A task comes to a full queue."""
+        if query >= self.first_measured:
+            self.refused[replica] += 1
 
     def late(self, query: int, replica: int, busy_ns: int) -> None:
         """An answer comes when nobody waits for it any more."""
@@ -168,6 +173,7 @@ class Recorder:
             stopped=self.stopped_tasks,
             withdrawn=self.withdrawn,
             hedged=self.hedged,
+            refused=self.refused,
             after_ns=after_ns,
             batches=self.batches,
             task_table=None if copies is None else Tasks.sorted(np.array(copies, dtype=np.int64).T),

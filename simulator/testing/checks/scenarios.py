@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import parse_duration
+from simulator.core.limits import UNLIMITED
 from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
@@ -179,6 +180,7 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
             "workers": stage.get("workers", 1),
             "per_machine": stage.get("per_machine", 1),
             "slowdowns": len(stage.get("slowdowns", ())),
+            "limit": stage.get("queue", {}).get("limit", UNLIMITED),
             "mergers": merge.get("workers", 0),
             "request_ns": _ns(network.get("request", 0)),
             "send_ns": _ns(network.get("send", 0)),

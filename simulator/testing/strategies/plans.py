@@ -12,6 +12,7 @@ from simulator.core.disciplines import BY_NAME
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
+from simulator.core.limits import UNLIMITED
 from simulator.core.plan import FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
 from simulator.testing.strategies.serving import Size, batchings, gatherings, hedgings, interferences, sized, slownesses
@@ -35,6 +36,7 @@ class Narrowed(TypedDict, total=False):
     afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
     neighbours: bool | None  #: whether busy workers of a machine slow each other down; None: either
     slowdowns: bool | None  #: whether something is slow now and then; None: either
+    limits: bool | None  #: whether queues may be full; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
@@ -214,12 +216,14 @@ def stage_parts(
     waits = draw(gatherings(len(share))) if is_partial else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
+    is_limited = draw(either(narrowed.get("limits"), 3))
     pauses = times.map(lambda ns: Law.constant(4.0 * ns))
     return StageParts(
         **batching,
         **(waits | draw(hedgings(len(share), count)) if is_hedged else waits),
         **(draw(interferences(len(share))) if is_beside else {}),
         slowdowns=draw(slownesses(st.one_of(pauses, laws()))) if is_slow else (),
+        limit=draw(st.sampled_from([0, 0, 1, 2, 3])) if is_limited else UNLIMITED,
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,
@@ -274,7 +278,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        neighbours, hedges.
+        neighbours, slowdowns, limits, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))

@@ -12,6 +12,8 @@ QUEUES: list[tuple[str, Any]] = [
     ("lifo", "lifo"),
     ("shortest", {"discipline": "shortest"}),
 ]
+#: The same of queues that may be full.
+LIMITS: list[tuple[str, Any]] = [("fifo", {"limit": 4}), ("lifo", {"discipline": "lifo", "limit": 1})]
 #: Ways to serve several tasks at once, as written; most stages do not.
 BATCHINGS: list[dict[str, Any] | None] = [
     None,
@@ -67,10 +69,11 @@ def routings(policies: list[str]) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] | None) -> dict[str, Any]:
-    """How those that wait are served, in batches of so many at most, or in some order."""
+def servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] | None, limits: bool) -> dict[str, Any]:
+    """How those that wait are served, in batches of so many at most, or in some order; how many these may be."""
     together = [one for one in BATCHINGS if one is None or batches is None or 1 < one["max_size"] <= batches]
-    orders = [one for name, one in QUEUES if disciplines is None or name in disciplines]
+    known = [*QUEUES, *LIMITS] if limits else QUEUES
+    orders = [one for name, one in known if disciplines is None or name in disciplines]
     batching = draw(st.sampled_from(together))
     return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
 
@@ -83,6 +86,7 @@ class Answers(TypedDict, total=False):
     copies: bool  #: whether tasks may be sent to several replicas
     neighbours: bool  #: whether busy workers of a machine may slow each other down
     slowdowns: bool  #: whether something may be slow now and then
+    limits: bool  #: whether queues may be full
 
 
 def hindrances(neighbours: bool, slowdowns: bool) -> st.SearchStrategy[dict[str, Any]]:

@@ -151,9 +151,10 @@ def stages(
     disciplines
         Names of the disciplines of queues among which is chosen.
     **narrowed
-        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``: whether it may close without all of its
-        answers, keep its workers when their answers have gone, send tasks to several replicas, have workers that slow
-        each other down, or be slow now and then.
+        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``limits``: whether it may close without
+        all of its answers, keep its workers when their answers have gone, send tasks to several replicas, have workers
+        that slow each other down, be slow now and then, or have queues that may be full; without ``gathers`` these are
+        not drawn, unless asked for.
     """
     model = draw(_whole_model(kinds, models))
     kinds = [part["kind"] for part in model.get("parts", [model])]
@@ -173,7 +174,7 @@ def stages(
     longer = draw(hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
     again = draw(st.sampled_from(COPIES if narrowed.get("copies", True) and copies > 1 else COPIES[:1]))
     most = 1 if "time" in kinds or is_plugged else batches
-    served = draw(servings(most, disciplines))
+    served = draw(servings(most, disciplines, narrowed.get("limits", narrowed.get("gathers", True))))
     routing = draw(routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
@@ -243,7 +244,7 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters, copies, neighbours, slowdowns.
+        gathers, afters, copies, neighbours, slowdowns, limits.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())

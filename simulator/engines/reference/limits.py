@@ -1,0 +1,63 @@
+"""Queues that may be full: who is refused, and what its query makes of that."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from simulator.core import copy_states, limits
+from simulator.core.plan import I8, Plan
+from simulator.core.rules import ANSWER
+from simulator.engines.reference.clock import At, Clock
+from simulator.engines.reference.gather import Copy, Gather, KeenGather
+from simulator.engines.reference.recorder import Recorder
+from simulator.engines.reference.times import Times
+
+
+class Model(Protocol):
+    """Of the run."""
+
+    plan: Plan
+    clock: Clock
+    record: Recorder
+    outstanding: I8
+
+
+class Stage(Protocol):
+    """Of the stage."""
+
+    index: int
+    times: Times
+    is_load_aware: bool
+
+    def close(self, gather: Gather) -> None:
+        """The query goes on."""
+
+
+class Limit:
+    """Of the queues of one stage."""
+
+    def __init__(self, stage: Stage, model: Model) -> None:
+        self.stage = stage
+        self.model = model
+
+    def refuses(self, copy: Copy, waiting: int, free: int) -> bool:
+        """Whether a copy that is there is refused, at a replica with so many waiting tasks and free workers."""
+        model, stage = self.model, self.stage
+        if not limits.is_full(model.plan.stages, stage.index, waiting, free):
+            return False
+        copy.step(copy_states.REFUSAL)
+        copy.withdrawn_ns = now = model.clock.now
+        model.record.refuse(copy.gather.query, copy.replica.index)
+        told_ns = now + int(limits.refusal_ns(stage.times.response_ns(copy)))
+        At(model.clock, told_ns, ANSWER, copy.key(model.plan), self.told, copy)
+        return True
+
+    def told(self, at: At) -> None:
+        """A refusal reaches the aggregator; the stage closes if there is nothing left to wait for."""
+        copy: Copy = at._value
+        if self.stage.is_load_aware:
+            self.model.outstanding[copy.counter] -= copy.load
+        gather = copy.gather
+        assert isinstance(gather, KeenGather), "it is kept what a query waits for"
+        if gather.waits_for(copy) and gather.without(copy):
+            self.stage.close(gather)
