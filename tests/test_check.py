@@ -101,7 +101,11 @@ def test_only_the_file_that_is_named_is_loaded(shardsim, mine, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(path, id=path.stem, marks=[slow] * (path.stem in LONG)) for path in GALLERY]
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[slow] * (place % 2 or path.stem in LONG))
+        for place, path in enumerate(GALLERY)
+    ],
 )
 def test_the_gallery_obeys_the_laws(path):
     """A few of them each, all of them over the gallery: the others by drawn scenarios."""
@@ -111,6 +115,7 @@ def test_the_gallery_obeys_the_laws(path):
     assert [row.number for row in report.rows] == some
 
 
+@slow
 @pytest.mark.parametrize(
     "narrowed",
     [{"batches": st.integers(2, 4)}, {"batches": 1, "disciplines": ["lifo", "shortest"], "gathers": False}],

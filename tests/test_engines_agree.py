@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stale_events import Disturbed
@@ -54,7 +54,9 @@ def test_events_of_copies_that_are_no_more_change_nothing(plan, most):
 GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.stem, marks=[slow] * (place % 3 > 0)) for place, path in enumerate(GALLERY)]
+)
 def test_the_gallery_has_the_same_figures_on_both_engines(path):
     few = [] if "phases" in path.read_text() else ["run.queries=25", "run.warmup=5"]
     scenario = load_scenario(path, sets=["run.replications=2", *few])

@@ -72,7 +72,7 @@ COMMANDS = {
     "help_capacity.txt": ["capacity", "--help"],
 }
 
-LONG = ("capacity_over.txt", "sensitivity.txt")
+LONG = ("capacity_over.txt", "sensitivity.txt", "compare.md", "compare.json")
 
 
 def output(args: list[str]) -> str:

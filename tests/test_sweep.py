@@ -401,6 +401,7 @@ def test_colours_of_a_map_have_ticks_that_differ(tiny):
     assert len(told) == len(set(told)) > 1
 
 
+@slow
 def test_a_sweep_that_is_killed_three_times_is_the_same_sweep(tiny, tmp_path, table):
     """Killed with its workers, wherever it happens to be; between two kills it may be anywhere in a point."""
     folder = tmp_path / "out"
