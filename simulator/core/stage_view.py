@@ -102,9 +102,14 @@ class StageView:
         return bool(waits_for_some(self.plan.stages, self.index))
 
     @property
+    def asked_answers(self) -> int:
+        """Answers that it merges if no task is refused, at least."""
+        return 1 if self.may_time_out else self.wait_for
+
+    @property
     def least_answers(self) -> int:
         """Answers that it merges, at least."""
-        return 1 if self.may_time_out or self.is_limited else self.wait_for
+        return 1 if self.is_limited else self.asked_answers
 
     @property
     def sheds(self) -> bool:

@@ -113,15 +113,15 @@ def certainly_busiest(plan: Plan) -> float:
     """As ``busiest``, without replicas that withdraw what is late: their queues are bounded at any load."""
     demands = [0.0]
     for stage in stages_of(plan):
-        demands.append(stage.merger_demand(plan.rate_per_s))
+        demands.append(stage.merger_demand(plan.rate_per_s, stage.least_answers))
         if not stage.sheds:
             demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
     return max(demands)
 
 
 def merger_demands(plan: Plan) -> list[float]:
-    """Demand on the mergers of each stage, which may exceed 1; 0 where merging is a mere delay."""
-    return [stage.merger_demand(plan.rate_per_s) for stage in stages_of(plan)]
+    """Demand on the mergers of each stage, which may exceed 1, at least; 0 where merging is a mere delay."""
+    return [stage.merger_demand(plan.rate_per_s, stage.least_answers) for stage in stages_of(plan)]
 
 
 def stage_demands(plan: Plan) -> list[tuple[float, float]]:

@@ -292,13 +292,13 @@ class PaperStage(StageView):
             return Law.constant(0.0)
         return law.scaled(S_PER_NS) if law.kind != CONSTANT or law.a > 0 else law
 
-    def merge_s(self) -> float:
-        """Duration of the merge; the least, where the number of answers differs."""
-        return float(rules.merge_ns(self.plan.stages, self.index, self.least_answers)) * S_PER_NS
+    def merge_s(self, answers: int = 0) -> float:
+        """Duration of the merge of so many answers; 0: of those that are asked, at least."""
+        return float(rules.merge_ns(self.plan.stages, self.index, answers or self.asked_answers)) * S_PER_NS
 
-    def merger_demand(self, rate_per_s: float) -> float:
-        """Work of the mergers over what they can do; 0 where merging is a mere delay."""
-        return rate_per_s * self.merge_s() / self.mergers if self.mergers else 0.0
+    def merger_demand(self, rate_per_s: float, answers: int = 0) -> float:
+        """Work of the mergers over what they can do, by so many answers (0: all asked); 0 where merging is a delay."""
+        return rate_per_s * self.merge_s(answers) / self.mergers if self.mergers else 0.0
 
 
 def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:

@@ -25,6 +25,7 @@ from simulator.planning.knobs import knobs_of
 from simulator.running.memory import needed
 from simulator.scenario import to_yaml
 from simulator.testing import plans
+from simulator.theory import certainly_busiest
 from simulator.verification.table import rows
 
 
@@ -190,6 +191,19 @@ def test_capacity_knows_who_is_refused():
     answer = scenario_from_dict({**scenario().resolved(), "slos": ["availability > 90%"]})
     found = capacity(answer, tolerance=0.02).to_dict()["capacity_per_s"]
     assert found["low"] < at < found["high"]
+
+
+def test_mergers_are_asked_for_all_answers_and_are_sure_of_one():
+    """Ten answers of 10 ms take the mergers all of their time at 10/s; if nine are refused, a tenth of it."""
+    stage = {"name": "one", "shards": 10, "model": {"kind": "time", "law": "1ms"}, "queue": {"limit": 5}}
+    stage["merge"] = {"per_response": "10ms", "workers": 1}
+    run = {"queries": 2000, "replications": 4}
+    busy = scenario_from_dict({"name": "m", "load": {"rate": "12/s"}, "run": run, "stages": [stage]})
+    said = validate(busy).to_dict()
+    assert (said["demand"], said["saturation_per_s"]) == (pytest.approx(1.2), pytest.approx(10))
+    assert said["is_bounded"], "that is not sure: refusals may leave less"
+    outline = Plans.of(busy).outline()
+    assert certainly_busiest(outline) == pytest.approx(0.12)
 
 
 def test_its_knobs_turn_both_ways():
