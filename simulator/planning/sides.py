@@ -90,7 +90,7 @@ class Side:
         if said is None or "gather" in stage:
             return None
         takes_ns = round(said["service_s"] / S_PER_NS)
-        return Mergers(at, said["count"], takes_ns, takes_ns, 0, False, self.drain_ns)
+        return Mergers(at, said["count"], takes_ns, takes_ns, 0, False, False, self.drain_ns)
 
     @property
     def merging(self) -> list[str]:

@@ -185,5 +185,6 @@ def validate(scenario: Scenario) -> Validation:
     extent, outline = plans.extent(), plans.outline()
     paper = on_paper(scenario, outline, scenario.is_stationary)
     enough = enough_queries(scenario, outline, paper, extent.measured)
-    is_bounded = theory.certainly_busiest(outline) < theory.FULL
+    asked = max((stage.merger_demand for stage in paper.stages), default=0.0)
+    is_bounded = max(theory.certainly_busiest(outline), asked) < theory.FULL
     return Validation(scenario, outline.shards, outline.replicas, extent, paper, enough, is_bounded)

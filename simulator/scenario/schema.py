@@ -27,7 +27,7 @@ from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
-from simulator.scenario.slo import Objective, ObjectiveField, parse_objective
+from simulator.scenario.slo import Objective, ObjectiveField, parse_objective, unbounded
 from simulator.scenario.stage import Stage
 
 SweepValues = Annotated[
@@ -277,10 +277,10 @@ class Scenario(fields.Part):
 
     def notes(self) -> list[str]:
         """What was done to what the scenario gave, by stage; and machines that it lost."""
-        of_models = [f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)]
         return [
-            *of_models,
+            *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
             *self._parts_of_items(),
+            *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
 

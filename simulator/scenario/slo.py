@@ -1,7 +1,7 @@
 """Objectives: ``p99 < 1.5s``, ``stage.retrieval.hottest < 80%``, ``99% within 2s``, ``cost < 40 USD/h``."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any
@@ -158,6 +158,14 @@ def parse_objective(value: Any) -> Objective:
         return Objective(text, what, stage, 0.0, measure.parse(bound))
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
+
+
+def unbounded(objectives: Sequence[Objective]) -> list[str]:
+    """What is said of a stage that may refuse part of a query, where no objective says how much of it."""
+    if not objectives or any(one.measure in ("coverage.mean", "partial_ratio") for one in objectives):
+        return []
+    cure = "an objective for coverage.mean or partial_ratio says how many may be"
+    return [f"queue.limit: a query that some shards refuse has an answer, and may be in time: {cure}"]
 
 
 def _near(what: str) -> str:

@@ -239,6 +239,11 @@ class Stage(fields.Part):
         return self.gather is not None or (self.queue is not None and "limit" in self.queue.model_fields_set)
 
     @property
+    def refuses_some(self) -> bool:
+        """Whether a query may be refused by some of its shards, and answered by others."""
+        return self.limit is not None and self.shards > 1
+
+    @property
     def is_partial(self) -> bool:
         """Whether it may go on without some answers."""
         return self.limit is not None or (self.gather is not None and self.gather.is_partial(self.shards))

@@ -62,6 +62,7 @@ class Mergers:
     fixed_ns: int  #: of a merge without its answers
     per_answer_ns: int
     is_partial: bool  #: whether the number of answers differs
+    may_time_out: bool  #: whether the stage may close when its time is up
     drain_ns: int  #: the run is cut this long after its last arrival
 
     @staticmethod
@@ -70,17 +71,19 @@ class Mergers:
         takes_ns = int(merge_ns(stage.plan.stages, stage.index, stage.shards))
         row = stage.plan.stages[stage.index]
         parts_ns = int(row["merge_ns"]), int(row["merge_per_response_ns"])
-        return Mergers(stage.index, stage.mergers, takes_ns, *parts_ns, stage.is_partial, stage.plan.drain_ns)
+        closing = stage.is_partial, stage.may_time_out
+        return Mergers(stage.index, stage.mergers, takes_ns, *parts_ns, *closing, stage.plan.drain_ns)
 
 
 def _merges(trace: Trace, mergers: Mergers) -> tuple[I8, I8]:
     """When merges begin, and how long each takes, of stages that close with some of their answers.
 
-    First closed, first merged: at one instant, answers close stages before their time is up, in the order of queries.
+    First closed, first merged: at one instant, answers and refusals close stages before their time is up, in the order
+    of queries. (Where both may be, what closes without an answer is taken for late: it matters within one ns.)
     """
     close_ns, answers = trace.close_ns[mergers.stage], trace.answers[mergers.stage]
     merged = np.flatnonzero((close_ns >= 0) & (answers > 0))
-    is_late = trace.critical_shard[mergers.stage, merged] < 0
+    is_late = (trace.critical_shard[mergers.stage, merged] < 0) & mergers.may_time_out
     merged = merged[np.lexsort((merged, is_late, close_ns[merged]))]
     each_ns = np.maximum(1, mergers.fixed_ns + mergers.per_answer_ns * answers[merged])
     free_ns, starts_ns = [0] * mergers.count, np.empty(len(merged), dtype=np.int64)
@@ -126,8 +129,8 @@ def mergers(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Mer
     busy_s = np.array([merging_ns(trace, own) for trace in traces]) * S_PER_NS
     used = ratio_interval(busy_s, windows_s * count).within_0_and_1()
     service_s = own.takes_ns * S_PER_NS
-    least_ns = int(merge_ns(stage.plan.stages, stage.index, stage.least_answers))
-    demand = stage.plan.rate_per_s * least_ns * S_PER_NS / count
+    asked_ns = int(merge_ns(stage.plan.stages, stage.index, stage.asked_answers))
+    demand = stage.plan.rate_per_s * asked_ns * S_PER_NS / count
     return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
 
 

@@ -193,6 +193,34 @@ def test_capacity_knows_who_is_refused():
     assert found["low"] < at < found["high"]
 
 
+@pytest.mark.parametrize(
+    ("shards", "slos", "is_said"),
+    [
+        (2, ["p99 < 2s"], True),
+        (2, ["p99 < 2s", "coverage.mean > 90%"], False),
+        (2, ["partial_ratio < 1%"], False),
+        (2, [], False),
+        (1, ["p99 < 2s"], False),
+    ],
+)
+def test_a_note_says_that_partial_answers_count(shards, slos, is_said):
+    """Else the cheapest fleet that meets p99 is the one that refuses most."""
+    said = scenario_from_dict({**scenario(shards=shards).resolved(), "slos": slos}).notes()
+    assert any("some shards refuse" in note for note in said) == is_said
+
+
+def test_shards_refuse_as_often_as_one_would():
+    """Of ten shards with two replicas each, by turns of luck, every replica is M/M/1/3: so are tasks and coverage."""
+    (stage,) = scenario(2, "16/s", shards=10, replicas=2, routing="random").resolved()["stages"]
+    run = {"queries": 40_000, "replications": 4}
+    said = simulate(
+        scenario_from_dict({"name": "x", "load": {"rate": "16/s"}, "run": run, "stages": [stage]})
+    ).to_dict()
+    gather, exact = said["stages"][0]["gather"], 0.2 * 0.8**3 / (1 - 0.8**4)
+    assert gather["refused_ratio"]["low"] < exact < gather["refused_ratio"]["high"]
+    assert gather["coverage"]["low"] < 1 - exact < gather["coverage"]["high"]
+
+
 def test_mergers_are_asked_for_all_answers_and_are_sure_of_one():
     """Ten answers of 10 ms take the mergers all of their time at 10/s; if nine are refused, a tenth of it."""
     stage = {"name": "one", "shards": 10, "model": {"kind": "time", "law": "1ms"}, "queue": {"limit": 5}}
@@ -201,7 +229,9 @@ def test_mergers_are_asked_for_all_answers_and_are_sure_of_one():
     busy = scenario_from_dict({"name": "m", "load": {"rate": "12/s"}, "run": run, "stages": [stage]})
     said = validate(busy).to_dict()
     assert (said["demand"], said["saturation_per_s"]) == (pytest.approx(1.2), pytest.approx(10))
-    assert said["is_bounded"], "that is not sure: refusals may leave less"
+    assert not said["is_bounded"], "their queue has no limit"
+    (mergers,) = (stage["mergers"] for stage in simulate(busy).to_dict()["stages"])
+    assert mergers["demand"] == pytest.approx(1.2)
     outline = Plans.of(busy).outline()
     assert certainly_busiest(outline) == pytest.approx(0.12)
 

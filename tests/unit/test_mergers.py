@@ -105,14 +105,19 @@ def test_busy_time_of_mergers_is_that_of_a_queue_for_them(plan, tasks):
         if not view.mergers:
             continue
         free, busy = [0] * view.mergers, 0
-        close_ns, is_timed_out = trace.close_ns[view.index].tolist(), (trace.critical_shard[view.index] < 0).tolist()
+        close_ns, without = trace.close_ns[view.index].tolist(), trace.critical_shard[view.index] < 0
+        is_timed_out = (without & view.may_time_out).tolist()
         answers = trace.answers[view.index].tolist() if len(trace.answers) else [view.shards] * plan.queries
-        for closed_ns, _, _, count in sorted(zip(close_ns, is_timed_out, range(plan.queries), answers, strict=True)):
+        leave_ns = trace.leave_ns[view.index].tolist()
+        for closed_ns, _, query, count in sorted(
+            zip(close_ns, is_timed_out, range(plan.queries), answers, strict=True)
+        ):
             if closed_ns < 0 or count == 0:
                 continue
             takes_ns = int(merge_ns(plan.stages, view.index, count))
             start_ns = max(closed_ns, heapq.heappop(free))
             heapq.heappush(free, start_ns + takes_ns)
+            assert leave_ns[query] in (-1, start_ns + takes_ns) or (view.is_limited and view.may_time_out)
             until_ns = min(start_ns + takes_ns, plan.watched_until_ns)
             busy += max(0, until_ns - max(start_ns, plan.window_begin_ns))
         assert merging_ns(trace, Mergers.of(view)) == busy

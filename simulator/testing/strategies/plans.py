@@ -185,6 +185,12 @@ def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
     return st.sampled_from([False] * odds + [True]) if said is None else st.just(said)
 
 
+def rooms(limits: bool | None) -> st.SearchStrategy[int]:
+    """Tasks that wait at a replica, at most: where queues may be full, or (None) of one stage in four."""
+    without = {None: 15, True: 0, False: 1}[limits]
+    return st.sampled_from([UNLIMITED] * without + [0, 0, 1, 2, 3] * (limits is not False))
+
+
 @st.composite
 def stage_parts(
     draw: st.DrawFn,
@@ -210,20 +216,17 @@ def stage_parts(
     is_partial = draw(either(narrowed.get("gathers")))
     is_longer = draw(either(narrowed.get("afters")))
     longer = st.one_of(constants, constants if is_constant else laws())
-    hedges = narrowed.get("hedges")
-    may_hedge = count > 1 and not by_query and hedges is not False
-    is_hedged = may_hedge and (hedges or draw(st.sampled_from([False, False, True])))
+    is_hedged = count > 1 and not by_query and draw(either(narrowed.get("hedges")))
     waits = draw(gatherings(len(share))) if is_partial else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
-    is_limited = draw(either(narrowed.get("limits"), 3))
     pauses = times.map(lambda ns: Law.constant(4.0 * ns))
     return StageParts(
         **batching,
         **(waits | draw(hedgings(len(share), count)) if is_hedged else waits),
         **(draw(interferences(len(share))) if is_beside else {}),
         slowdowns=draw(slownesses(st.one_of(pauses, laws()))) if is_slow else (),
-        limit=draw(st.sampled_from([0, 0, 1, 2, 3])) if is_limited else UNLIMITED,
+        limit=draw(rooms(narrowed.get("limits"))),
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,

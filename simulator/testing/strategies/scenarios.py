@@ -153,13 +153,11 @@ def stages(
     **narrowed
         ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``limits``: whether it may close without
         all of its answers, keep its workers when their answers have gone, send tasks to several replicas, have workers
-        that slow each other down, be slow now and then, or have queues that may be full; without ``gathers`` these are
-        not drawn, unless asked for.
+        that slow each other down, be slow now and then, or have queues that may be full (unless said, as ``gathers``).
     """
     model = draw(_whole_model(kinds, models))
     kinds = [part["kind"] for part in model.get("parts", [model])]
-    has_spread = "time" in kinds or "measured" in kinds
-    is_timed = set(kinds) == {"time"}
+    has_spread, is_timed = "time" in kinds or "measured" in kinds, set(kinds) == {"time"}
     is_plugged = ":" in model["kind"]
     by_shape = not is_timed and not is_plugged and not {"per_item", "trees", "file"} & model.keys()
     is_on_leaf = by_shape or draw(st.booleans())
