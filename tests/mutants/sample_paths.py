@@ -90,6 +90,23 @@ def engines_agree() -> None:
     agree()
 
 
+def ahead_agree() -> None:
+    """The same, of stages that look ahead, and draw the luck of many queries at once."""
+
+    @drawn(300)
+    @given(
+        plans(stages=2, queries=st.integers(4, 12), gathers=False, afters=False, **PLAIN),
+        st.sampled_from(BLOCKS[1:]),
+    )
+    def agree(plan, block):
+        run.TASKS_AT_ONCE = block
+        with law("E1"):
+            column = difference(plan)
+            assert column == "", f"the engines differ in {column}"
+
+    agree()
+
+
 def batches_agree() -> None:
     """test_engines_agree.py: the same, where tasks are served together."""
     agree_on(plans(stages=1, workers=1, batches=st.integers(2, 4), gathers=False, afters=False, hedges=False))
@@ -205,6 +222,26 @@ def full_agree() -> None:
 def full_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where queues may be full."""
     hold_on(FULL)
+
+
+#: Stages that send copies to replicas that may refuse them.
+FULL_COPIES = plans_of_all(
+    stages=1,
+    replicas=st.integers(3, 4),
+    workers=1,
+    batches=1,
+    hedges=True,
+    limits=True,
+    gathers=False,
+    afters=False,
+    neighbours=False,
+    slowdowns=False,
+)
+
+
+def full_copies_walk() -> None:
+    """test_engine.py: the walk agrees, where copies may be refused."""
+    walk_as_on(FULL_COPIES, 600)
 
 
 def full_walk() -> None:

@@ -114,7 +114,7 @@ ENGINES = (
         "engines/reference/gather.py",
         "        self.refused.add(copy.shard)\n",
         "",
-        FULL_WALK,
+        "sample_paths.full_copies_walk",
     ),
     Mutant(
         "a stage that nobody can answer stays open",
@@ -1703,7 +1703,7 @@ ROOMS = (
         PASSES,
         "            query = wholes[work.WHO, i]\n            reals",
         "            query = wholes[work.WHO, 0]\n            reals",
-        AGREE,
+        "sample_paths.ahead_agree",
     ),
     Mutant(
         "all of a block have the work of its first query",

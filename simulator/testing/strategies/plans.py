@@ -187,8 +187,9 @@ def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
 
 def rooms(limits: bool | None) -> st.SearchStrategy[int]:
     """Tasks that wait at a replica, at most: where queues may be full, or (None) of one stage in four."""
-    without = {None: 15, True: 0, False: 1}[limits]
-    return st.sampled_from([UNLIMITED] * without + [0, 0, 1, 2, 3] * (limits is not False))
+    if limits is False:
+        return st.just(UNLIMITED)
+    return st.sampled_from([UNLIMITED] * (0 if limits else 15) + [0, 0, 1, 2, 3])
 
 
 @st.composite
