@@ -118,7 +118,9 @@ def main() -> None:
         click.echo(escaped(str(error), keep="\n"), err=True)
         code = 99
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(escaped(shown.getvalue(), keep="\n"), err=True, nl=False)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

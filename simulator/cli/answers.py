@@ -29,6 +29,13 @@ def say(line: str) -> None:
     click.echo(escaped(line, keep="\n"), err=True)
 
 
+def tell(line: str) -> None:
+    """Say something on standard output."""
+    from simulator.base.foreign import escaped
+
+    click.echo(escaped(line, keep="\n"))
+
+
 def show(answer: Answer, format_: str = "table") -> int:
     """Print an answer in a format; returns its exit code."""
     from simulator.report import answers

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from simulator.base import errors, units
+from simulator.base.places import is_folder
 from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Replications
 from simulator.cli.run import announce
@@ -108,13 +108,13 @@ def opened(
 
     if a == b == "-":
         raise click.UsageError("standard input can be read once: give one of A and B as a file")
-    if given.changes and b is not None and Path(a).is_dir() and Path(b).is_dir():
+    if given.changes and b is not None and is_folder(a) and is_folder(b):
         raise click.UsageError("nothing is simulated: A and B are run directories; leave out what says how to simulate")
     sides: list[Scenario | Side] = []
     problems: list[errors.Problem] = []
     for file in (a,) if b is None else (a, b):
         try:
-            sides.append(read_run(file) if Path(file).is_dir() else given.load(file))
+            sides.append(read_run(file) if is_folder(file) else given.load(file))
         except errors.ScenarioError as error:
             problems += error.problems
     if problems:

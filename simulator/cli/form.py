@@ -6,6 +6,7 @@ import click
 
 from simulator.base import units
 from simulator.base.errors import ScenarioError
+from simulator.cli import answers
 from simulator.scenario import form as forms
 from simulator.scenario import scenario_from_text
 from simulator.scenario.fields import one_of, positive, whole
@@ -69,7 +70,7 @@ def ask_stage(form: forms.Form) -> bool:
             scenario_from_text(form.text(), file="answers")
             break
         except ScenarioError as error:  # what no single answer shows
-            click.echo("\n".join(f"Error: {problem.path}: {problem.message}" for problem in error.problems))
+            answers.tell("\n".join(f"Error: {problem.path}: {problem.message}" for problem in error.problems))
             form.stages, form.hardware = before, hardware
     follows = click.confirm("  does another stage follow", default=not before)
     if follows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,9 @@ def command(name: str | None, output: Path | None, is_list: bool, ask: bool) -> 
         files = copies(template, path)
     _write(files)
     for file in files:
-        click.echo(f"written to {file}")
-    click.echo(f"next: shardsim validate {path}, then shardsim run {path}")
+        answers.tell(f"written to {file}")
+    named = shlex.quote(str(path))
+    answers.tell(f"next: shardsim validate {named}, then shardsim run {named}")
 
 
 def listed(templates: list[Template], width: int) -> str:

@@ -131,5 +131,5 @@ def report(
         answers.show(result, "json")  # a finished run is not thrown away
     if not quiet and format_ == "table":
         for path in paths:
-            click.echo(f"\nwritten to {path}")
+            answers.tell(f"\nwritten to {path}")
     return is_written

@@ -128,16 +128,17 @@ def kept(questions: Questions, work: options.Work, line: Pieces, journal: Journa
 
 def report(sweep: Sweep, format_: str, quiet: bool, folder: Path | None) -> bool:
     """Print a sweep, and write its files; returns whether they could be written."""
+    from simulator.base.places import is_folder
     from simulator.report import folders
 
     is_written = True
     if folder is not None:
-        cure = f"; go on with --resume {folder}" if folder.is_dir() else ""
+        cure = f"; go on with --resume {folder}" if is_folder(folder) else ""
         is_written = answers.save(folder, lambda path: folders.write_sweep(sweep, path), cure)
     if quiet and not is_written:
         answers.show(sweep, "json")  # what was found is not thrown away
     if not quiet:
         answers.show(sweep, format_)
         if is_written and folder is not None and format_ == "table":
-            click.echo(f"\nwritten to {folder}")
+            answers.tell(f"\nwritten to {folder}")
     return is_written

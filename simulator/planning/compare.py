@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from simulator.base.errors import ArgumentError
 from simulator.base.formats import format_duration
+from simulator.base.places import is_folder
 from simulator.planning import comparison
 from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
@@ -109,7 +110,7 @@ def opened(given: Comparable) -> Scenario | Side:
     if isinstance(given, Result):
         return Side.of(given)
     if isinstance(given, str | Path):
-        return read_run(given) if Path(given).is_dir() else load_scenario(given)
+        return read_run(given) if is_folder(given) else load_scenario(given)
     return given if isinstance(given, Side) else checked_scenario(given)
 
 

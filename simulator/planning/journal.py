@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from simulator.base.errors import UnavailableError
+from simulator.base.places import is_file
 from simulator.documents import parts, sweep
 from simulator.planning.questions import Questions
 from simulator.planning.rows import Row
@@ -35,7 +36,7 @@ class Journal:
         """
         self.path = folder / JOURNAL
         self.questions = questions
-        if not (folder / ASKED).is_file() or not self.path.is_file():
+        if not is_file(folder / ASKED) or not is_file(self.path):
             raise UnavailableError(f"{folder}: holds no sweep to resume; begin one with -o {folder}")
         self.file: IO[bytes] = self.path.open("r+b")
         try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.places import is_file
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 from simulator.documents import parts, run
 from simulator.planning.sides import Side
@@ -44,7 +45,7 @@ def read_run(folder: str | Path) -> Side:
         If it is not the directory of a run, or is broken.
     """
     path = Path(folder)
-    if not (path / SUMMARY).is_file():
+    if not is_file(path / SUMMARY):
         message = f"is not the directory of a run: it has no {SUMMARY}; write one with shardsim run -o DIR"
         raise _wrong(path, message)
     document = _document(path / SUMMARY)

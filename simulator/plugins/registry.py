@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from simulator.base import places
 from simulator.base.errors import PluginError
 from simulator.plugins import loading
 from simulator.plugins.kinds import GROUPS, Kind, Source
@@ -55,7 +56,7 @@ def _reloaded(group: str, kind: str, source: Source) -> Kind:
     if source.entry:
         reloaded = find(group, kind)
     else:
-        if source.is_file and not Path(source.place).is_file():
+        if source.is_file and not places.is_file(source.place):
             raise PluginError(
                 f"{where} does not have {source.place}, where the plug-in {kind} is: put the file at the same place on "
                 "every machine, or install it as a package"

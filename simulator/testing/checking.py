@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.base.errors import ArgumentError
 from simulator.base.nearest import nearest, quoted
+from simulator.base.places import exists
 from simulator.documents import check as documents
 from simulator.documents.shown import Shown
 from simulator.testing.law_check import PROFILES, WIDTH, LawBroken, Report
@@ -137,7 +138,7 @@ def _named(thing: str, plugins: Sequence[str]) -> Iterator[_Thing]:
         return
     if name:
         raise UnknownThingError(f"{thing}: only a FILE.py has things by name; a scenario is checked whole")
-    if not Path(file).suffix and not Path(file).exists():
+    if not Path(file).suffix and not exists(file):
         policies = ", ".join(BY_NAME)
         raise UnknownThingError(f"{thing}: no such file; name FILE.py::NAME, a scenario file, or one of {policies}")
     scenario = load_scenario(file, plugins=plugins)

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from simulator.cli import COMMANDS
+
+from .commands import LONG, options_of
 from .targets import TARGETS, packed, seeds
 
 #: Values at the edges of what formats, floats, integers, calendars and file systems hold.
@@ -57,6 +60,8 @@ def inputs(name: str) -> st.SearchStrategy[bytes]:
     plain = st.one_of(st.binary(max_size=60), _texts.map(lambda text: text.encode("utf-8", "surrogatepass")))
     if name == "queries":
         return st.one_of(_arrays(), _arrays(), edited)
+    if name == "command":
+        return st.one_of(_commands(), _commands(), edited)
     if name in ("set", "param"):
         return st.one_of(edited, _assignments(name), _assignments(name), plain)
     return st.one_of(edited, edited, edited, plain)
@@ -74,6 +79,31 @@ _PATHS = (
     *("sweep", "sweep.load.rate", "load.work", "load.phases", "stages.a.lost_machine", "stages[0].per_machine"),
 )
 
+#: What options take.
+_VALUES = (
+    *("1", "2", "50", "500", "20%", "1s", "json", "csv", "yaml", "table", "reference", "compiled", "small.yaml"),
+    *("there", "all.csv", "all.csv.gz", "load.rate=30/s", "load.rate=20/s,40/s", "stages.a.replicas=1,2", "p99 < 1s"),
+    *(
+        "p99=5%",
+        "p90 < 50ms",
+        "50,99",
+        "money",
+        "machines",
+        "30/s",
+        "x.svg",
+        "x.png",
+        "stages.a.queue.limit=2",
+        "there/x",
+    ),
+    *(
+        "1k",
+        "stages.a.hedge=10ms",
+        "stages.a.batching={max_size: 4, max_wait: 1ms}",
+        "load.rate=1/s..9/s*3",
+        "tcp://x:1",
+    ),
+)
+
 
 def _assignments(name: str) -> st.SearchStrategy[bytes]:
     value = st.lists(st.sampled_from(NASTY), min_size=1, max_size=3).flatmap(
@@ -83,6 +113,19 @@ def _assignments(name: str) -> st.SearchStrategy[bytes]:
     values = st.one_of(value, bracketed.map(lambda pair: pair[0].format(pair[1])))
     line = st.tuples(st.sampled_from(_PATHS), values).map("=".join)
     return st.lists(line, min_size=1, max_size=3).map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
+@st.composite
+def _commands(draw: st.DrawFn) -> bytes:
+    """A command with options of its own, each with a value that may be meant for it, or for none."""
+    name = draw(st.sampled_from([command for command in COMMANDS if command not in LONG]))
+    words = [name, draw(st.sampled_from(["small.yaml", "small.yaml", "small.yaml", "own.yaml", "none", "-"]))]
+    value = st.one_of(st.sampled_from(_VALUES), st.sampled_from(NASTY), _assignments("set").map(bytes.decode))
+    for option in draw(st.lists(st.sampled_from(options_of(name)), max_size=4)):
+        words.append(option)
+        if draw(st.integers(0, 5)):
+            words.append(draw(value))
+    return "\n".join(words).encode("utf-8", "surrogatepass")
 
 
 @st.composite

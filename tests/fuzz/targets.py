@@ -39,6 +39,8 @@ from simulator.scenario import Scenario, parse_objective
 from simulator.scenario.catalogue import catalogue_of
 from simulator.scenario.described import Listing
 
+from .commands import RefusedError, lines_of_commands, read_command
+
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
 SCENARIOS = ROOT / "tests" / "scenarios"
@@ -362,6 +364,7 @@ TARGETS = {
     "summary": Target(read_summary, ()),
     "queries": Target(read_queries, ()),
     "units": Target(read_units, (), (ValueError,)),
+    "command": Target(read_command, (), (RefusedError,)),
 }
 
 
@@ -373,6 +376,8 @@ def seeds(name: str) -> tuple[bytes, ...]:
     found = [path.read_bytes() for path in files]
     if name == "journal":
         found.append(sweep_journal())
+    if name == "command":
+        found += lines_of_commands()
     if name == "plain":
         scenarios = (load_scenario(path).resolved() for path in sorted((ROOT / "scenarios").glob("*.yaml")))
         found += [json.dumps(values, indent=1).encode() for values in scenarios]
