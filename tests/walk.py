@@ -24,6 +24,7 @@ from simulator.core.plan import (
     AFTER,
     CANCEL_NOTHING,
     CANCEL_RUNNING,
+    EDF,
     LEAST_WORK,
     LIFO,
     NEVER_NS,
@@ -32,6 +33,7 @@ from simulator.core.plan import (
     OF_REPLICA,
     OF_SHARD,
     OF_STAGE,
+    PRIORITY,
     RESPONSE,
     ROLES,
     SHORTEST,
@@ -301,6 +303,14 @@ class Walk:
             )
             self.start_soon(due, replica)
 
+    def wanted(self, task: Task, discipline: int) -> float:
+        """What the class of a task's query says: the less, the sooner."""
+        query = task[0]
+        of = self.plan.classes[self.plan.class_of[query] if len(self.plan.class_of) else 0]
+        if discipline == PRIORITY:
+            return -float(of["priority"])
+        return math.inf if of["deadline_ns"] == NEVER_NS else float(self.plan.arrival_ns[query] + of["deadline_ns"])
+
     def in_order(self, stage: int, waiting: list[Task]) -> list[Task]:
         """Who is served first, by the discipline; earlier ones first among equals."""
         discipline = self.plan.stages[stage]["discipline"]
@@ -308,6 +318,8 @@ class Walk:
             return waiting[::-1]
         if discipline == SHORTEST:
             return sorted(waiting, key=lambda task: (self.alone[self.place(task)], self.came[task]))
+        if discipline in (PRIORITY, EDF):
+            return sorted(waiting, key=lambda task: (self.wanted(task, discipline), self.came[task]))
         return waiting
 
     def first_batch(self, now: int, stage: int, waiting: list[Task]) -> list[Task]:

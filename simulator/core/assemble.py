@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core.classes import ALIKE
 from simulator.core.disciplines import BY_CODE
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
@@ -214,6 +215,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
         slowdowns=frozen([(one.scope, one.factor) for one in slow], SLOWDOWN),
         slowdown_laws=frozen(table.laws[len(laws) + 1 :]),
+        classes=ALIKE,
         rules=tuple(part.rule for part in parts),
         stage_bits=bits_for(len(parts)),
         shard_bits=bits_for(shard),
@@ -308,6 +310,7 @@ def complete(
         drain_ns=drain_ns,
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
+        class_of=frozen(np.zeros(0), np.int64),
         query_bits=bits_for(queries),
         send_bits=bits_for(queries * system.tasks),
     )

@@ -7,7 +7,7 @@ served is a list in both engines; the others are heaps of keys.
 from dataclasses import dataclass
 
 from simulator.core.jit import formula
-from simulator.core.plan import FIFO, LIFO, SHORTEST
+from simulator.core.plan import EDF, FIFO, LIFO, PRIORITY, SHORTEST
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Discipline:
     name: str  #: as users write it
     code: int  #: in a Plan
     words: str
+    looks_at_class: bool = False  #: of queries
 
 
 #: All disciplines.
@@ -24,6 +25,8 @@ DISCIPLINES = (
     Discipline("fifo", FIFO, "first come, first served"),
     Discipline("lifo", LIFO, "last come, first served"),
     Discipline("shortest", SHORTEST, "the least time alone first, without the luck of machine and task"),
+    Discipline("priority", PRIORITY, "the class of the greatest priority first", looks_at_class=True),
+    Discipline("edf", EDF, "the earliest deadline first, of the query's class", looks_at_class=True),
 )
 
 BY_CODE = {discipline.code: discipline for discipline in DISCIPLINES}
@@ -31,7 +34,7 @@ BY_NAME = {discipline.name: discipline for discipline in DISCIPLINES}
 
 
 @formula
-def queue_key(discipline: int, number: int, alone_ns: float) -> float:
+def queue_key(discipline: int, number: int, alone_ns: float, soon: float) -> float:
     """The key of a task, less than those of all that are served after it.
 
     Parameters
@@ -42,7 +45,9 @@ def queue_key(discipline: int, number: int, alone_ns: float) -> float:
         How many were enqueued at the replica before.
     alone_ns
         Time alone, without the factors of machine and task.
+    soon
+        What the class of its query says, ``classes.wanted``.
     """
     if discipline == LIFO:
         return -float(number)
-    return alone_ns if discipline == SHORTEST else 0.0
+    return alone_ns if discipline == SHORTEST else soon

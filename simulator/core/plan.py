@@ -33,7 +33,7 @@ RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)
 PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK = range(5, 8)
 
 #: Disciplines of a queue.
-FIFO, LIFO, SHORTEST = range(3)
+FIFO, LIFO, SHORTEST, PRIORITY, EDF = range(5)
 
 #: What is withdrawn of tasks whose answers are no longer needed: nothing; those that have not started; all.
 CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING = range(3)
@@ -117,6 +117,17 @@ SLOWDOWN = np.dtype(
     ]
 )
 
+#: A class of queries.
+CLASS = np.dtype(
+    [
+        ("share", np.float64),  # of the queries, expected; all shares sum to 1
+        ("priority", np.float64),  # larger ones are served first, where a queue looks at that
+        ("deadline_ns", np.int64),  # after the arrival; NEVER_NS: none
+        ("work", np.float64),  # mean of the work factor, for the theory line; and of its square
+        ("work_squared", np.float64),
+    ]
+)
+
 #: What kernels know of a run besides its stages.
 RUN = np.dtype(
     [
@@ -163,6 +174,7 @@ class System:
     busy_factor: F8  #: (by 0, 1, ... other busy workers of a machine, of all stages,) on service times
     slowdowns: NDArray[np.void]  #: (slowdowns of all stages,) SLOWDOWN
     slowdown_laws: NDArray[np.void]  #: (2 x slowdowns,) LAW: of the time without each in ns, then of that with it
+    classes: NDArray[np.void]  #: (classes of queries,) CLASS; one where a load says nothing of them
     rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
     stage_bits: int  #: widths of the packed event keys, checked by the planner
     shard_bits: int
@@ -228,6 +240,7 @@ class Plan(System):
     drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
     arrival_ns: I8  #: (queries,) non-decreasing, >= 0
     work: F8  #: (queries,) work factor, >= 0
+    class_of: I8  #: (queries,) place in ``classes``; none where there is one class
     query_bits: int
     send_bits: int
 
@@ -257,7 +270,7 @@ class Plan(System):
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
         arrival_ns, work = frozen(self.arrival_ns[:count]), frozen(self.work[:count])
-        return replace(self, arrival_ns=arrival_ns, work=work).measured_from(0)
+        return replace(self, arrival_ns=arrival_ns, work=work, class_of=frozen(self.class_of[:count])).measured_from(0)
 
     def measured_from(self, first: int) -> Plan:
         """The plan with all queries from this one on measured, in their window."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from simulator.core import copy_states, draws, rules
+from simulator.core.classes import wanted
 from simulator.core.columns import Columns
 from simulator.core.copying import alone_of_copy
 from simulator.core.disciplines import queue_key
@@ -70,7 +71,8 @@ def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None
     number = np.empty(count, dtype=np.int64)
     number[np.lexsort(order_of_sending(tasks))] = np.arange(count)
     times = np.zeros(count) if alone_ns is None else alone_ns[tasks.query, tasks.shard, tasks.copy]
-    keys = [queue_key(discipline, *of) for of in zip(number.tolist(), times.tolist(), strict=True)]
+    soon = [wanted(plan.classes, plan.class_of, plan.arrival_ns, discipline, query) for query in tasks.query.tolist()]
+    keys = [queue_key(discipline, *of) for of in zip(number.tolist(), times.tolist(), soon, strict=True)]
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort((number, np.array(keys)))] = np.arange(count)
     return rank

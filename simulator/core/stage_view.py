@@ -11,9 +11,12 @@ from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
-from simulator.core.plan import CANCEL_RUNNING, F8, I8, ROLES, SHORTEST, Plan
+from simulator.core.plan import CANCEL_RUNNING, EDF, F8, I8, PRIORITY, ROLES, SHORTEST, Plan
 from simulator.core.service import stays_taken
 from simulator.core.slowdowns import is_slowed
+
+#: Disciplines by which a task of less work may be served before one of more that came earlier.
+OVERTAKING = (SHORTEST, PRIORITY, EDF)
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class StageView:
     @property
     def is_raced(self) -> bool:
         """Whether a shorter task may be served in place of a longer one, which is stopped, or overtaken."""
-        return self.cancels and (self._number("cancels") == CANCEL_RUNNING or self.discipline == SHORTEST)
+        return self.cancels and (self._number("cancels") == CANCEL_RUNNING or self.discipline in OVERTAKING)
 
     @property
     def sends_copies(self) -> bool:

@@ -163,13 +163,24 @@ class Gathered(TypedDict):
     partial_ratio: parts.Share  #: of measured queries, those with fewer answers in some stage than it waits for
 
 
-class MayGather(TypedDict, total=False):
-    """What is there where some stage does not wait for all of its answers."""
+class OfClass(TypedDict):
+    """Of a class of queries."""
 
-    gather: Gathered  #: of whole queries
+    name: str  #: of the class
+    queries: int  #: measured, over all replications
+    share: float  #: of all measured queries
+    latency_s: parts.Latency | None  #: of the whole query; null: in some replication none was measured
+    failed_ratio: parts.Share | None  #: of its measured queries, those without an answer; null: likewise
 
 
-class Figures(MayGather):
+class OnlySome(TypedDict, total=False):
+    """What only some scenarios have."""
+
+    gather: Gathered  #: of whole queries, where some stage does not wait for all of its answers
+    classes: list[OfClass]  #: of whole queries, where the load has classes; in its order
+
+
+class Figures(OnlySome):
     """Everything that is said of measured queries."""
 
     replications: int  #: independent ones

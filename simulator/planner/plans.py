@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import draws, plan
+from simulator.core import plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
+from simulator.core.plan import frozen
 from simulator.planner import load as loads
 from simulator.planner import machines
 from simulator.planner.extents import extent_of, refuse_stretches
@@ -63,16 +64,12 @@ class Plans:
         if arrivals is None:
             arrivals = self.load(replication)
         refuse_stretches(self.scenario, self.system, float(arrivals.arrival_ns[-1]) / NS_PER_S)
-        seed, work = self.scenario.run.seed, arrivals.work
+        queries, work = len(arrivals.arrival_ns), arrivals.work
+        class_of = loads.drawn_classes(self.scenario, replication, queries)
         if work is None:
-            law = loads.work_law(self.scenario)
-            queries = len(arrivals.arrival_ns)
-            if law.is_constant():
-                work = np.full(queries, law.quantile(0.5))
-            else:
-                work = law.quantiles(draws.series(seed, replication, draws.WORK, queries))
-            work.flags.writeable = False
-        return self._completed(replication, replace(arrivals, work=work))
+            work = loads.drawn_work(self.scenario, replication, class_of, queries)
+            work.flags.writeable = class_of.flags.writeable = False
+        return replace(self._completed(replication, replace(arrivals, work=work)), class_of=frozen(class_of))
 
     def load(self, replication: int = 0) -> loads.Load:
         """The load of a replication, drawn. Raises as ``make_load`` does."""

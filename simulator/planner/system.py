@@ -9,13 +9,14 @@ import numpy as np
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import disciplines, draws, plan, routing
 from simulator.core.assemble import MOST_WAIT_NS, ONE, Slowdown, StageParts, lay_out
+from simulator.core.classes import with_classes
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
-from simulator.planner.load import work_law
+from simulator.planner.load import classes_of, work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
@@ -37,7 +38,7 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
         candidates = handed if stage.candidates is None else stage.candidates.law.mean()
         parts.append(stage_parts(stage, scenario, index == 0, candidates))
         handed = min(candidates, math.inf if stage.keep is None else float(stage.keep))
-    return lay_out(parts, work_law(scenario))
+    return with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
 
 def _uniforms(seed: int, replication: int, stage: int, count: int) -> plan.F8:

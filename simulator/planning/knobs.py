@@ -39,11 +39,24 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     work = _narrower("load.work", said["load"].get("work"))
     if work is not None:
         knobs.append(Knob("load: spread of work", *work))
+    classes = said["load"].get("classes", ())
+    for one in classes:
+        knobs += _of_class(one, len(classes) > 1)
     for stage in said["stages"]:
         knobs += _of_stage(stage)
     for name, hardware in said["hardware"].items():
         knobs += _of_machine(name, hardware, scenario)
     return knobs
+
+
+def _of_class(one: Mapping[str, Any], is_one_of_many: bool) -> Iterator[Knob]:
+    """Fewer of its queries, and lighter ones, where it says how heavy they are."""
+    name, path = f"load: {one['name']}", f"load.classes.{one['name']}"
+    if is_one_of_many:
+        yield Knob(f"{name}: share", f"x {1 - CHANGE:g}", ((f"{path}.share", one["share"] * (1 - CHANGE)),))
+    lighter = _scaled_law(one["work"], 1 - CHANGE) if "work" in one else None
+    if lighter is not None:
+        yield Knob(f"{name}: work", f"x {1 - CHANGE:g}", ((f"{path}.work", _text(lighter)),))
 
 
 def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:

@@ -17,6 +17,8 @@ Row = dict[str, float | int | str | None]
 WHOLE = ("point", "replications", "queries", "machines", "notes")
 WORDS = ("verdict", "bottleneck", "slos_met", "engine", "error")
 SLO = "slo: "
+#: Before the name of a class of queries, in the columns of its figures.
+CLASS = "class."
 
 MET = {True: "met", False: "failed", None: "inconclusive"}
 
@@ -47,6 +49,12 @@ def row_of(result: Result) -> Row:
     for name, percentile in parts.percentiles_of(latency).items():
         row |= _ends(f"latency_{name}_s", percentile)
     row |= {"latency_max_s": latency["max"]}
+    for one in said.get("classes", ()):
+        of_class = one["latency_s"]
+        row |= _ends(f"{CLASS}{one['name']}.latency_mean_s", of_class["mean"] if of_class else None)
+        for name in parts.percentiles_of(latency):
+            percentile = parts.percentiles_of(of_class)[name] if of_class else None
+            row |= _ends(f"{CLASS}{one['name']}.latency_{name}_s", percentile)
     row |= {"slos_met": _overall([slo["met"] for slo in said["slos"]])}
     row |= {f"{SLO}{slo['slo']}": MET[slo["met"]] for slo in said["slos"]}
     row |= {"machines": machines["machines"], "usd_per_h": machines["usd_per_h"]}

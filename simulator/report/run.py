@@ -19,6 +19,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         _latency(result),
         "",
         _stages(result),
+        *_classes(result),
         *_batches(result),
         *_gathered(result),
         *_hedged(result),
@@ -69,6 +70,21 @@ def _latency(result: run.Run) -> Any:
         rows.append([name, *text.duration_interval(figure), *theory])
     rows.append(["max", text.duration(latency["max"]), "", "", ""])
     return text.table(["latency", "value", "95 % interval", "theory", ""], rows)
+
+
+def _classes(result: run.Run) -> list[Any]:
+    """A row for each class of queries, where there are some."""
+    if "classes" not in result:
+        return []
+    names, rows = [*parts.percentiles_of(result["latency_s"])], []
+    for one in result["classes"]:
+        latency, failed = one["latency_s"], one["failed_ratio"]
+        shown = [text.DASH] * (1 + len(names))
+        if latency is not None:
+            figures = [parts.interval_of(latency, name) for name in ("mean", *names)]
+            shown = [text.duration_interval(figure)[0] for figure in figures]
+        rows.append([one["name"], text.ratio(one["share"]), *shown, text.ratio(failed["value"] if failed else None)])
+    return ["", text.table(["class", "of queries", "mean", *names, "failed"], rows)]
 
 
 def _stages(result: run.Run) -> Any:

@@ -10,6 +10,9 @@ from simulator.report.spreadsheet import cell
 from simulator.report.sweep_values import known, number
 from simulator.report.text import DASH, duration_interval, money, rate, ratio, rendered, table
 
+#: Before the name of a class of queries, in the columns of its figures.
+CLASS = "class."
+
 _WORDS: dict[sweep.Cell, str] = {"met": "met", "failed": "FAILED", "inconclusive": "inconclusive", None: DASH}
 
 
@@ -58,6 +61,7 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         columns[name] = [value for value, _ in both]
         if name == document["aim"]["percentile"]:
             columns["95 % interval"] = [interval for _, interval in both]
+    columns |= _by_class(rows, str(document["aim"]["percentile"]))
     for column, name in (("coverage", "coverage"), ("partial", "partial_ratio"), ("wasted work", "wasted_ratio")):
         if any(row.get(name) is not None for row in rows):
             columns[column] = [ratio(number(row, name)) for row in rows]
@@ -74,9 +78,20 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
     return list(columns), [list(cells) for cells in zip(*columns.values(), strict=True)]
 
 
-def _duration(row: sweep.Row, name: str) -> parts.Percentile | None:
+def _by_class(rows: Sequence[sweep.Row], percentile: str) -> dict[str, list[str]]:
+    """Of each class of queries, where there are some, the percentile that matters."""
+    ending = f".latency_{percentile}_s"
+    known = dict.fromkeys(column.removesuffix(ending) for row in rows for column in row if column.endswith(ending))
+    classes = {of: of.removeprefix(CLASS) for of in known}
+    return {
+        f"{name} {percentile}": [duration_interval(_duration(row, percentile, f"{of}."))[0] for row in rows]
+        for of, name in classes.items()
+    }
+
+
+def _duration(row: sweep.Row, name: str, of: str = "") -> parts.Percentile | None:
     """A duration of a row as it was in the summary of its run; one that is only known from below has no value."""
-    column = f"latency_{name}_s"
+    column = f"{of}latency_{name}_s"
     value, low, high = number(row, column), number(row, f"{column}_low"), number(row, f"{column}_high")
     if value is None and low is None:
         return None

@@ -20,6 +20,7 @@ from simulator.planner.fleet import fleet
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running import memory
+from simulator.running.classes import classes_of
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.figure_rows import rows_of
 from simulator.running.forecast import Forecast, enough_queries, highest_percentile, seconds_of
@@ -324,6 +325,7 @@ class Run:
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
+            classes=classes_of(self.scenario, traces),
         )
 
     def _theory_line(self, summary: Summary) -> Theory:

@@ -5,8 +5,10 @@ Nothing is kept beyond the scenario: whoever loads one reads its files anew.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator, SerializationInfo, WithJsonSchema
@@ -82,3 +84,16 @@ def _spelled(file: File, said: SerializationInfo) -> str:
 FileOfNumbers = Annotated[
     File, PlainValidator(_file), PlainSerializer(_spelled, return_type=str), WithJsonSchema({"type": "string"})
 ]
+
+
+def with_contents(said: Any) -> Any:
+    """Plain values, each ``file`` by the hash of what it holds."""
+    if isinstance(said, dict):
+        return {key: _hash_of(value) if key == "file" else with_contents(value) for key, value in said.items()}
+    return [with_contents(item) for item in said] if isinstance(said, list) else said
+
+
+def _hash_of(file: str) -> str:
+    """Of what was read of a file; of one that a plug-in reads for itself, of what stands there."""
+    was_read = file.startswith(SHA256)
+    return file.removeprefix(SHA256) if was_read else hashlib.sha256(Path(file).read_bytes()).hexdigest()

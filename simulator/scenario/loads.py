@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from simulator.base import units
 from simulator.scenario import fields
 from simulator.scenario.arrivals import Arrivals, PoissonArrivals
+from simulator.scenario.classes import ClassSpec, class_contradictions
 from simulator.scenario.laws import ONE, FactorLaw
 from simulator.scenario.rates import ConstantRate, Phase, ProfileRate, RateSpec
 
@@ -27,6 +28,7 @@ class Load(fields.Part):
     phases: tuple[Phase, ...] = ()
     scale: fields.PositiveCount = 1.0
     work: FactorLaw = ONE
+    classes: tuple[ClassSpec, ...] | None = None
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """A trace brings its own rate; everything else needs exactly one."""
@@ -36,12 +38,23 @@ class Load(fields.Part):
                     yield (key,), "a trace brings its own; use arrivals.speed or arrivals.rate"
             if self.arrivals.columns.work is not None and self.work != ONE:
                 yield ("work",), "the trace says it, in arrivals.columns.work; remove one of them"
+            for index, one in enumerate(self.of_classes):
+                if self.arrivals.columns.work is not None and one.work is not None:
+                    yield ("classes", index, "work"), "the trace says it, in arrivals.columns.work; remove one of them"
         elif self.rate is None and not self.phases:
             yield (), "needs a rate, like 8/s, or phases"
         elif self.rate is not None and self.phases:
             yield ("phases",), "give rate or phases, not both"
         if self.phases and not any(phase.rate[0] + phase.rate[1] for phase in self.phases):
             yield ("phases",), "no query would arrive: all rates are 0"
+        if self.classes is not None:
+            for path, message in class_contradictions(self.classes):
+                yield ("classes", *path), message
+
+    @property
+    def of_classes(self) -> tuple[ClassSpec, ...]:
+        """Classes of its queries; none if it says nothing of them."""
+        return self.classes or ()
 
     @property
     def rate_per_s(self) -> float | None:

@@ -3,12 +3,12 @@
 #: What is not modelled, and the names that it goes by.
 _NAMES = {
     "retrying": "retries retry max_retries retry_policy backoff",
-    "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out deadline deadlines",
+    "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
     "failing and repair": "failures failure failure_rate faults mtbf mttr crash crashes outages downtime repair",
     "a closed load": "users clients think_time concurrency closed closed_loop connections sessions",
-    "serving by priority": "priority priorities edf earliest_deadline scheduling scheduler preemption preemptive",
+    "interrupting what is served": "preemption preemptive preempt",
     "shedding load": "admission rate_limit throttle circuit_breaker drop_after",
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",
     "routing by latencies seen": "ewma peak_ewma latency_aware least_latency",

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
@@ -16,10 +15,11 @@ from simulator.base.formats import apart, format_duration, significant
 from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
+from simulator.scenario.classes import class_notes, queue_contradictions
 from simulator.scenario.grid import SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.hedge import Seen
-from simulator.scenario.held import HASHED, SHA256
+from simulator.scenario.held import HASHED, with_contents
 from simulator.scenario.keys.table import with_words
 from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import loss_note, machine_contradictions
@@ -73,6 +73,7 @@ class Scenario(fields.Part):
             lasts, requested = apart(format_duration, most_s, requested_s)
             yield ("run", "duration"), f"the profile lasts {lasts}, got {requested}; leave it out to run all of it"
         yield from self._stage_contradictions()
+        yield from queue_contradictions(self.load.of_classes, self.stages)
         names = [stage.name for stage in self.stages]
         for index, objective in enumerate(self.slos):
             if objective.stage is not None and objective.stage not in names:
@@ -280,6 +281,7 @@ class Scenario(fields.Part):
         return [
             *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
             *self._parts_of_items(),
+            *class_notes(self.load.of_classes, self.stages),
             *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
@@ -302,7 +304,7 @@ class Scenario(fields.Part):
         What is to be swept is no part of that.
         """
         resolved = self.model_dump(mode="json", by_alias=True, exclude_none=True, context={HASHED: True})
-        said = _with_contents({key: value for key, value in resolved.items() if key != "sweep"})
+        said = with_contents({key: value for key, value in resolved.items() if key != "sweep"})
         used = {kind: source["sha256"] for kind, source in self.used_plugins().items()}
         said = {**said, "plugins": used} if used else said
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -313,19 +315,6 @@ def _objective(slo: str | Objective) -> Objective:
         return parse_objective(slo)
     except ValueError as error:
         raise ScenarioError([Problem("--slo", 0, 0, "", str(error))]) from None
-
-
-def _with_contents(said: Any) -> Any:
-    """Plain values, each ``file`` by the hash of what it holds."""
-    if isinstance(said, dict):
-        return {key: _hash_of(value) if key == "file" else _with_contents(value) for key, value in said.items()}
-    return [_with_contents(item) for item in said] if isinstance(said, list) else said
-
-
-def _hash_of(file: str) -> str:
-    """Of what was read of a file; of one that a plug-in reads for itself, of what stands there."""
-    was_read = file.startswith(SHA256)
-    return file.removeprefix(SHA256) if was_read else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def json_schema(plugins: Plugins | None = None, *, words: bool = True) -> dict[str, Any]:

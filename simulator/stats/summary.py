@@ -12,6 +12,7 @@ from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
+from simulator.stats.classes import Classes, ClassFigures, by_class
 from simulator.stats.figures import (
     S_PER_NS,
     Figure,
@@ -68,6 +69,7 @@ class Summary:
     failed_ratio: Share
     gather: run.Gathered | None  #: None: every stage waits for all of its answers
     latency: Figure
+    classes: tuple[ClassFigures, ...]  #: none where the load has none
     stages: tuple[StageFigures, ...]
     objectives: tuple[Verdict, ...]
     load: run.Load
@@ -109,9 +111,11 @@ class Summary:
 
     def figures(self) -> run.Figures:
         """The same without the notes."""
-        gathered: run.MayGather = {} if self.gather is None else {"gather": self.gather}
+        some: run.OnlySome = {} if self.gather is None else {"gather": self.gather}
+        if self.classes:
+            some["classes"] = [one.to_dict() for one in self.classes]
         return {
-            **gathered,
+            **some,
             "replications": self.replications,
             "queries": self.queries,
             "verdict": self.verdict,
@@ -140,6 +144,7 @@ def summarise(
     is_stationary: bool = True,
     usd_per_h: float | None = None,
     ahead: MeansAhead = NOTHING_OF_MEANS,
+    classes: Classes | None = None,
 ) -> Summary:
     """Summarise replications of a plan.
 
@@ -165,6 +170,8 @@ def summarise(
         Price of the fleet; None: not priced.
     ahead
         What the plan says of the means.
+    classes
+        Of the queries; None: the load has none.
     """
     pool = Pool(traces, clusters_of(plan, is_stationary))
     warmups = [trace.first_measured for trace in traces]
@@ -178,6 +185,7 @@ def summarise(
     )
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
+    of_classes = by_class(pool, pool.latency(None), classes, percentiles, ahead.latency)
     money = Money(usd_per_h, whole.completed)
     shares = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
@@ -205,6 +213,7 @@ def summarise(
         failed_ratio=whole.failed_ratio,
         gather=gathering.whole(traces, pool.layout),
         latency=whole.latency,
+        classes=of_classes,
         stages=tuple(stages),
         objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),

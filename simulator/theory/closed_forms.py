@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 from simulator.base.units import NS_PER_S
 from simulator.core.features import Feature
 from simulator.core.laws import exponential
-from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, RANDOM, Plan
+from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, PRIORITY, RANDOM, SHORTEST, Plan
 from simulator.documents import paper
-from simulator.theory import claims, queues
+from simulator.theory import claims, priority, queues
 from simulator.theory.stages import PaperStage, mean_services_s
 from simulator.theory.zero_load import PERCENTS
 
@@ -160,7 +161,13 @@ def _ranked(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     if stage.discipline == LIFO:
         law = "M/G/1 in an order that does not look at sizes: the mean of first come, first served (Kingman, 1962)"
         return _mean_waits(plan, stages, queues.mg1_mean_wait, law)
+    if stage.discipline == PRIORITY:
+        if not priority.is_proportional(plan, stage) or Feature.AFTER_ANSWER in stage.features:
+            return []  # what classes take is known of one another's
+        return _mean_waits(plan, stages, partial(priority.mean_wait, plan), "M/G/1 by priority (Cobham, 1954)")
     is_plain = stage.is_timed and stage.is_exponential() and Feature.AFTER_ANSWER not in stage.features
+    if stage.discipline != SHORTEST:
+        return []
     if not is_plain or stage.shards > 1:
         return []  # who is shorter is known of a time; of an exponential one there is a formula
     law = "M/M/1, the shortest first (Phipps, 1956)"

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.core.plan import Plan
 from simulator.core.stage_view import stage_views
+from simulator.core.trace import Trace
 from simulator.engines import compiled
 from simulator.planner.plans import make_plan
-from simulator.scenario import scenario_from_dict
+from simulator.scenario import Scenario, scenario_from_dict
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
@@ -64,6 +66,7 @@ class Sample:
     task_wait_s: Interval  #: mean over its tasks
     batch: Interval  #: mean over its batches of their tasks
     copies: Interval  #: sent, a task
+    of_classes: dict[str, Interval]  #: means of latency and of the wait of critical tasks, by statistic; in seconds
 
     @property
     def queries(self) -> int:
@@ -84,6 +87,8 @@ class Sample:
             return mean_ends(self.batch, REPLICATIONS, alarm)
         if statistic == "copies":
             return mean_ends(self.copies, REPLICATIONS, alarm)
+        if statistic in self.of_classes:
+            return mean_ends(self.of_classes[statistic], REPLICATIONS, alarm)
         series = self.wait if statistic.endswith("_wait") else self.latency
         ends = quantile_ends(series, quantile_of(statistic), alarm)
         return None if ends is None else Ends(ends.value * 1e-9, ends.low * 1e-9, ends.high * 1e-9)
@@ -127,6 +132,7 @@ def sample(system: System, queries: int, seed: int) -> Sample:
             warmup = max(warmup, math.ceil(RELAXATIONS * paper.relaxation))
     scenario = scenario_from_dict({**system.scenario, "run": {**run, "warmup": warmup}})
     latencies, waits, waited_s, tasks, together, hedged = [], [], [], [], [], []
+    of_classes = OfClasses(scenario)
     for replication in range(REPLICATIONS):
         plan = make_plan(scenario, replication)
         trace = compiled.simulate(plan)
@@ -140,13 +146,39 @@ def sample(system: System, queries: int, seed: int) -> Sample:
         tasks.append(trace.tasks[here].sum())
         together.append(trace.batches[stage.batch_slice])
         hedged.append(trace.hedged[here].sum())
+        of_classes.add(plan, trace)
     layout = Layout.of([queries] * REPLICATIONS)
     latency = Series(np.concatenate(latencies), layout)
     wait = Series(np.concatenate(waits), layout) if waits else latency
     sizes = np.array(together)  # (replications, sizes); no sizes where tasks are served one by one
     batch = ratio_interval(sizes @ np.arange(1, sizes.shape[1] + 1), sizes.sum(axis=1))
     copies = ratio_interval(hedged, [queries * stage.shards] * REPLICATIONS)
-    return Sample(warmup, latency, wait, ratio_interval(waited_s, tasks), batch, copies)
+    return Sample(warmup, latency, wait, ratio_interval(waited_s, tasks), batch, copies, of_classes.means())
+
+
+class OfClasses:
+    """Sums over the classes of a load, a replication after another."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.names = [one.name for one in scenario.load.of_classes]
+        self.sums: dict[str, list[tuple[float, int]]] = {}
+
+    def add(self, plan: Plan, trace: Trace) -> None:
+        """Those of a replication."""
+        of, first = plan.class_of[plan.first_measured :], plan.first_measured
+        for place, name in enumerate(self.names):
+            here = of == place
+            spent_ns = (trace.completion_ns[first:] - trace.arrival_ns[first:])[here]
+            for what, values in (("mean", spent_ns), ("wait", trace.critical_wait_ns[0, first:][here])):
+                summed = float(values.sum(dtype=np.float64)) * 1e-9, len(values)
+                self.sums.setdefault(f"{what}_of_{name}", []).append(summed)
+
+    def means(self) -> dict[str, Interval]:
+        """By statistic: ``mean_of_X`` of latency, ``wait_of_X`` of the critical task of the first stage."""
+        return {
+            statistic: ratio_interval([total for total, _ in sums], [count for _, count in sums])
+            for statistic, sums in self.sums.items()
+        }
 
 
 def width_asked(system: System, statistic: str, depth: Depth) -> float:

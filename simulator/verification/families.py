@@ -4,6 +4,7 @@ Time unit: the mean service time, here 1 s; where queries are so far apart that 
 ``given``: the parameters of a row of ``oracles.csv``, by name.
 """
 
+import math
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "seed")
 LIMITED = ("erlangb", "mmcK", "md1K")
+RANKED = ("prio", "prio_c")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -28,6 +30,8 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
         return batched(family, given)
     if family in LIMITED:
         return limited(family, given)
+    if family in RANKED:
+        return by_priority(given)
     return several_stages(family, given) if family in FUNNELS else one_stage(family, given)
 
 
@@ -161,6 +165,17 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family != "skew":
         raise ValueError(f"no family of one stage is called {family!r}")
     return skewed(given, rate)
+
+
+def by_priority(given: dict[str, str]) -> dict[str, Any]:
+    """Two classes before a server, or before several: whoever is served is not interrupted."""
+    rates = [float(given["lam_high"]), float(given["lam_low"])]
+    law = "1s" if given.get("service") == "det" else service_law(given["service"]) if "service" in given else None
+    one = stage("one", law or exponential(1.0), queue="priority", workers=int(given.get("c", 1)))
+    whole = scenario(math.fsum(rates), one)
+    named = zip(("high", "low"), rates, (1, 0), strict=True)
+    whole["load"]["classes"] = [{"name": name, "share": rate, "priority": first} for name, rate, first in named]
+    return whole
 
 
 def limited(family: str, given: dict[str, str]) -> dict[str, Any]:

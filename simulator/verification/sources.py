@@ -37,6 +37,8 @@ VERIFIED: dict[str, Known] = {
     "batchtimeout": Known("batches that wait for others, up to a limit", "renewal argument"),
     "batchfill": Known("batches that wait until they are full", "Erlang"),
     "sjf": Known("M/M/1, the shortest first", "Phipps (1956); Kleinrock (1976), section 3.7"),
+    "prio": Known("M/G/1, two classes by priority", "Cobham (1954); Kleinrock (1976), section 3.3"),
+    "prio_c": Known("M/M/c, two classes by priority", "Cobham (1954); Kella and Yechiali (1985)"),
     "kofn0": Known("the first k of n answers of an empty fleet", "Renyi (1953); David and Nagaraja (2003)"),
     "hedge0": Known("a copy of a late task, in an empty fleet", "order statistics; Dean and Barroso (2013)"),
     "erlangb": Known("workers without a queue: who finds all busy is lost", "Erlang (1917); Sevastyanov (1957)"),

@@ -24,7 +24,7 @@ class System:
 
     Statistics: ``mean``, ``p50``, ... of latency in seconds; ``wait``, ``p95_wait``, ... of tasks of the first stage;
     ``later_X``: the share of queries later than X seconds; ``mean_batch_size``: tasks served together; ``copies``: sent
-    a task.
+    a task; ``mean_of_X``, ``wait_of_X``: of the queries of a class.
     """
 
     name: str  #: family and parameters
@@ -73,6 +73,9 @@ def _statistic(row: dict[str, str]) -> str | None:
     name = name.removesuffix("_SJF").removesuffix("_sojourn")
     ours = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean", "prob_loss": "lost"}
     name = ours.get(name, name)
+    if row["family"] in families.RANKED:
+        of = re.fullmatch(r"mean_(wait|sojourn)_(high|low)_np", row["statistic"])  # others interrupt who is served
+        return of and f"{'wait' if of[1] == 'wait' else 'mean'}_of_{of[2]}"
     if row["family"] in families.LIMITED and name.startswith("p"):
         return None  # of those that are served; ours are of all
     return name if re.fullmatch(r"mean|wait|lost|mean_batch_size|copies|p[\d.]+(_wait)?", name) else None

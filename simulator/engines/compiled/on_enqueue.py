@@ -62,6 +62,6 @@ def on_enqueue(
     copies[row]["enqueue_ns"] = now
     if kept.table.shape[1] > 0:
         kept.table[T_ENQUEUE, copies[row]["table"]] = now
-    join(given.stages, copies, ranks, awaited.bonds, replicas, at, row)
+    join(given, copies, ranks, awaited.bonds, replicas, at, row)
     start_soon(clock, events, replicas, at, now)
     return True

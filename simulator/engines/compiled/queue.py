@@ -4,9 +4,11 @@ The heap takes no room but a record a copy: each knows the first of those behind
 takes one comparison; to take the first, a number of them that grows with the logarithm of the length, on average.
 """
 
+from simulator.core.classes import wanted
 from simulator.core.disciplines import queue_key
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import FIFO, Rows
+from simulator.engines.compiled.records import Given
 
 
 @passage
@@ -55,9 +57,9 @@ def behind(ranks: Rows, first: int) -> int:
 
 
 @passage
-def join(stages: Rows, copies: Rows, ranks: Rows, bonds: Rows, replicas: Rows, at: int, row: int) -> None:
+def join(given: Given, copies: Rows, ranks: Rows, bonds: Rows, replicas: Rows, at: int, row: int) -> None:
     """A copy joins the queue of its replica."""
-    discipline, head = stages[copies[row]["stage"]]["discipline"], replicas[at]["head"]
+    discipline, head = given.stages[copies[row]["stage"]]["discipline"], replicas[at]["head"]
     if discipline == FIFO:
         if bonds.shape[0] > 0:
             bonds[row]["before"] = -1 if head < 0 else replicas[at]["tail"]
@@ -67,7 +69,8 @@ def join(stages: Rows, copies: Rows, ranks: Rows, bonds: Rows, replicas: Rows, a
             copies[replicas[at]["tail"]]["next"] = row
         replicas[at]["tail"] = row
     else:
-        ranks[row]["key"] = queue_key(discipline, replicas[at]["joined"], copies[row]["alone_ns"])
+        soon = wanted(given.classes, given.class_of, given.arrival_ns, discipline, copies[row]["query"])
+        ranks[row]["key"] = queue_key(discipline, replicas[at]["joined"], copies[row]["alone_ns"], soon)
         ranks[row]["number"] = replicas[at]["joined"]
         ranks[row]["child"] = ranks[row]["beside"] = ranks[row]["back"] = -1
         replicas[at]["head"] = row if head < 0 else melded(ranks, head, row)

@@ -33,6 +33,8 @@ class Given(NamedTuple):
     entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order
     entering: I8  #: who they are
     work: F8
+    classes: Rows
+    class_of: I8
     modes: Rows  #: (stages,) MODE
     lanes: I8  #: (2, classes of shards) of ``lockstep``
 

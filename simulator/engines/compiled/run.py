@@ -77,6 +77,8 @@ class Run:
             entering_ns=NOBODY,
             entering=NOBODY,
             work=plan.work,
+            classes=plan.classes,
+            class_of=plan.class_of,
             modes=self._modes(tasks),
             lanes=self.lockstep.lanes,
         )

@@ -6,8 +6,18 @@ from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
 from simulator.core import batching
+from simulator.core.classes import wanted
 from simulator.core.disciplines import queue_key
 from simulator.core.plan import FIFO, Plan
+
+
+class OfQuery(Protocol):
+    """What knows whose task it is."""
+
+    @property
+    def query(self) -> int:
+        """Number of the query."""
+        ...
 
 
 class Waiting(Protocol):
@@ -16,6 +26,11 @@ class Waiting(Protocol):
     alone_ns: float
     items: float
     enqueue_ns: int
+
+    @property
+    def gather(self) -> OfQuery:
+        """What holds its query."""
+        ...
 
 
 Copy = TypeVar("Copy", bound=Waiting)
@@ -78,7 +93,9 @@ class Ranked(Queue[Copy]):
 
     def join(self, copy: Copy) -> None:
         """A task joins the queue."""
-        heappush(self.heap, (queue_key(self.discipline, self.joined, copy.alone_ns), self.joined, copy))
+        plan, discipline = self.plan, self.discipline
+        soon = wanted(plan.classes, plan.class_of, plan.arrival_ns, discipline, copy.gather.query)
+        heappush(self.heap, (queue_key(discipline, self.joined, copy.alone_ns, soon), self.joined, copy))
         self.joined += 1
 
     def leave(self, copy: Copy) -> None:

@@ -24,6 +24,7 @@ from simulator.core.plan import (
     TASK,
     TIME,
     Plan,
+    Rows,
     frozen,
     window_of,
 )
@@ -86,6 +87,7 @@ def remade(
     *,
     arrival_ns: I8 | None = None,
     work: F8 | None = None,
+    classes: Rows | None = None,
     drain_ns: int = NEVER_NS,
 ) -> Plan:
     """The plan with other stages, machines and queries, all of them measured, and not cut unless said.
@@ -102,7 +104,9 @@ def remade(
         drain_ns=drain_ns,
         machine_factor=np.concatenate([each.ravel() for each in machines]),
     )
-    return replace(made, share=frozen([share for part in parts for share in part.share], np.float64))
+    share = frozen([share for part in parts for share in part.share], np.float64)
+    classes = plan.classes if classes is None else classes
+    return replace(made, share=share, classes=classes, class_of=plan.class_of)
 
 
 def measured(plan: Plan, first: int = 0, drain_ns: int = NEVER_NS) -> Plan:
@@ -120,9 +124,18 @@ def on_whole_ns(plan: Plan, times: int = 1) -> Plan:
         [_quarters(factor) for factor in machines_of(plan)],
         arrival_ns=plan.arrival_ns * times,
         work=_quarters(plan.work),
+        classes=_later(plan.classes, times),
         drain_ns=plan.drain_ns if plan.drain_ns == NEVER_NS else plan.drain_ns * times,
     )
     return replace(made, window_begin_ns=begin_ns * times, window_end_ns=end_ns * times)
+
+
+def _later(classes: Rows, times: int) -> Rows:
+    """Classes whose deadlines are so many times as late."""
+    later = classes.copy()
+    ends = classes["deadline_ns"] < NEVER_NS
+    later["deadline_ns"][ends] *= times
+    return frozen(later)
 
 
 def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> StageParts:

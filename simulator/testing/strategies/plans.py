@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
-from simulator.core.disciplines import BY_NAME
+from simulator.core.classes import QueryClass, classified
+from simulator.core.disciplines import BY_CODE, BY_NAME
 from simulator.core.laws import Law
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
@@ -296,7 +297,7 @@ def plans(
     work = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0]), min_size=count, max_size=count))
     cuts = {None: [NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10], True: [0, 3, 10], False: [NEVER_NS]}
     arrival_ns, first = np.cumsum(np.array(gaps, dtype=np.int64)), draw(st.integers(0, count - 1))
-    return complete(
+    plan = complete(
         lay_out(parts),
         arrival_ns,
         np.array(work),
@@ -307,6 +308,16 @@ def plans(
         drain_ns=draw(st.sampled_from(cuts[is_cut])),
         machine_factor=np.array(factors),
     )
+    if not any(BY_CODE[part.discipline].looks_at_class for part in parts):
+        return plan
+    known = draw(st.lists(query_classes(), min_size=1, max_size=3))
+    return classified(plan, known, draw(st.lists(st.integers(0, len(known) - 1), min_size=count, max_size=count)))
+
+
+def query_classes() -> st.SearchStrategy[QueryClass]:
+    """Classes of queries; equal priorities and deadlines among them."""
+    deadlines = st.one_of(st.just(NEVER_NS), st.integers(1, 12))
+    return st.builds(QueryClass, priority=st.integers(0, 2).map(float), deadline_ns=deadlines)
 
 
 def windows(first_ns: int, last_ns: int) -> st.SearchStrategy[tuple[int, int]]:

@@ -1,0 +1,83 @@
+"""``load.classes``: kinds of queries, of which some are heavier, or wanted sooner."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from simulator.base.formats import format_duration
+from simulator.base.units import ns
+from simulator.core.classes import QueryClass
+from simulator.core.disciplines import BY_NAME
+from simulator.core.laws import Law
+from simulator.core.plan import NEVER_NS
+from simulator.scenario import fields
+from simulator.scenario.laws import CountLaw
+
+if TYPE_CHECKING:
+    from simulator.scenario.stage import Stage
+
+#: Classes of a load, and priorities, at most; a mean work beyond it is a mistake.
+MOST_CLASSES, MOST_PRIORITY, MOST_WORK = 100, 1_000_000, 1e6
+
+
+class ClassSpec(fields.Part):
+    """A class of queries."""
+
+    name: fields.Name
+    share: fields.PositiveCount
+    work: CountLaw | None = None
+    priority: fields.whole_type(-MOST_PRIORITY, MOST_PRIORITY) = 0  # type: ignore[valid-type]
+    deadline_s: fields.PositiveDuration | None = Field(default=None, alias="deadline")
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """Its work has a mean."""
+        if self.work is not None and not 0 < self.work.law.mean() <= MOST_WORK:
+            yield ("work",), f"a mean above 0 and at most {MOST_WORK:,.0f}, got {self.work.law.mean():g}"
+
+    def of_plan(self, work: Law) -> QueryClass:
+        """As an engine knows it; ``work``: of the load, where it says none itself."""
+        deadline_ns = NEVER_NS if self.deadline_s is None else max(1, ns(self.deadline_s))
+        return QueryClass(self.share, float(self.priority), deadline_ns, self.work_law(work))
+
+    def work_law(self, work: Law) -> Law:
+        """Of its queries' work factor; ``work``: of the load, where it says none itself."""
+        return work if self.work is None else self.work.law
+
+
+def class_contradictions(classes: Sequence[ClassSpec]) -> Iterable[fields.Contradiction]:
+    """Names are given once, and there are not too many."""
+    if not 1 <= len(classes) <= MOST_CLASSES:
+        yield (), f"from 1 to {MOST_CLASSES} classes, got {len(classes)}; without any, leave it out"
+    seen: set[str] = set()
+    for index, one in enumerate(classes):
+        if one.name in seen:
+            yield (index, "name"), f"two classes are called {one.name!r}"
+        seen.add(one.name)
+
+
+def queue_contradictions(classes: Sequence[ClassSpec], stages: Sequence["Stage"]) -> Iterable[fields.Contradiction]:
+    """A queue that looks at classes has some to look at."""
+    for index, stage in enumerate(stages):
+        discipline = "fifo" if stage.queue is None else stage.queue.discipline
+        if BY_NAME[discipline].looks_at_class and not classes:
+            what = "a deadline" if discipline == "edf" else "a priority"
+            cure = f"give load.classes, each with {what}"
+            yield ("stages", index, "queue"), f"{discipline} looks at classes of queries, and the load has none: {cure}"
+
+
+def class_notes(classes: Sequence[ClassSpec], stages: Sequence["Stage"]) -> list[str]:
+    """Priorities and deadlines that no queue looks at, or that are all alike."""
+    looked_at = {"fifo" if stage.queue is None else stage.queue.discipline for stage in stages}
+    notes = []
+    for key, values, discipline in (
+        ("priority", {one.priority for one in classes}, "priority"),
+        ("deadline", {one.deadline_s for one in classes}, "edf"),
+    ):
+        if len(values) > 1 and discipline not in looked_at:
+            notes.append(f"load.classes: no queue looks at {key}; one with discipline {discipline} does")
+        if len(values) == 1 and classes and discipline in looked_at:
+            only = next(iter(values))
+            said = "none" if only is None else format_duration(only) if key == "deadline" else f"{only}"
+            notes.append(f"load.classes: all have the same {key} ({said}), so {discipline} is first come, first served")
+    return notes

@@ -1,0 +1,54 @@
+"""Mean waits where queues are served by priority."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from simulator.core.plan import Plan
+from simulator.theory.stages import PaperStage
+
+
+def priority_mean_waits(classes: Sequence[tuple[float, float, float, float]]) -> list[float]:
+    """Mean waiting time of each class in M/G/1 by priority, nobody interrupted (Cobham, 1954); infinite if too many.
+
+    Parameters
+    ----------
+    classes
+        Of each its rate per second, its priority (larger ones go first), and the mean and the second moment of its
+        services, in seconds and their squares.
+
+    >>> [round(wait, 9) for wait in priority_mean_waits([(0.3, 1, 1.0, 1.0), (0.5, 0, 1.0, 1.0)])]
+    [0.571428571, 2.857142857]
+    """
+    left = math.fsum(rate * second for rate, _, _, second in classes) / 2
+
+    def below(priority: float, inclusive: bool) -> float:
+        """The time that whoever goes before leaves."""
+        before = (rate * mean for rate, one, mean, _ in classes if one > priority or (inclusive and one == priority))
+        return max(0.0, 1.0 - math.fsum(before))
+
+    waits = []
+    for _, priority, _, _ in classes:
+        room = below(priority, False) * below(priority, True)
+        waits.append(left / room if room > 0 else math.inf if left > 0 else 0.0)
+    return waits
+
+
+def is_proportional(plan: Plan, stage: PaperStage) -> bool:
+    """Whether a service takes so many times as long for a query of so many times the work."""
+    row = plan.stages[stage.index]
+    return bool(row["knots"] == 1 and plan.knot_ns[row["first_knot"]] == 0)
+
+
+def mean_wait(plan: Plan, rate_per_s: float, mean_s: float, second_s: float) -> float:
+    """Mean wait over all classes, of services with these moments over them."""
+    rows = plan.classes
+    mean, squared = (float(rows["share"] @ rows[name]) for name in ("work", "work_squared"))
+    if mean == 0:
+        return 0.0
+    classes = []
+    for share, priority, work, work_squared in rows[["share", "priority", "work", "work_squared"]].tolist():
+        classes.append((share * rate_per_s, priority, mean_s * work / mean, second_s * work_squared / squared))
+    waits = priority_mean_waits(classes)
+    return float(rows["share"] @ np.array(waits))
