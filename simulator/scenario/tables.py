@@ -113,6 +113,8 @@ class Table:
         return None
 
     def _begin(self, first: Row) -> None:
+        if not first.cells:
+            first.fail("a row without a value: its object has no key", 0)
         if first.table.separator and any(map(is_value, first.cells)):
             self.ahead = [first]
             return
