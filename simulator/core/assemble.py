@@ -11,36 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core import plan as plans
 from simulator.core.classes import ALIKE
 from simulator.core.disciplines import BY_CODE
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
-from simulator.core.plan import (
-    ARRIVE_POISSON,
-    CANCEL_NOTHING,
-    CANCEL_QUEUED,
-    CANCEL_RUNNING,
-    F8,
-    FIFO,
-    I8,
-    KEY_BITS,
-    NEVER_NS,
-    NONE,
-    OF_REPLICA,
-    OF_STAGE,
-    PLUGGED,
-    RANDOM,
-    SLOWDOWN,
-    STAGE,
-    Plan,
-    Rule,
-    System,
-    bits_for,
-    frozen,
-    window_of,
-)
+from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 
 ONE = Law.constant(1.0)
@@ -67,7 +45,7 @@ class Slowdown:
     every: Law  #: time without it
     length: Law  #: time with it
     factor: float = math.inf  #: on what is served meanwhile; inf: nothing is
-    scope: int = OF_REPLICA  #: what is slow as a whole
+    scope: int = plans.OF_REPLICA  #: what is slow as a whole
 
 
 @dataclass(frozen=True)
@@ -79,7 +57,7 @@ class StageParts:
     first_lost: int = 0  #: so many shards from this one on have one replica less, the last
     lost: int = 0
     workers: int = 1
-    discipline: int = FIFO  #: of the replicas' queues
+    discipline: int = plans.FIFO  #: of the replicas' queues
     limit: int = UNLIMITED  #: tasks that wait in one, at most
     max_size: int = 1  #: tasks of a batch, at most
     max_wait_ns: int = 0
@@ -87,12 +65,12 @@ class StageParts:
     preferred: Sequence[int] = ()  #: sizes of batches that need not wait
     sizes: Sequence[float] = ()  #: items that a batch is padded to, growing
     wait_for: int | None = None  #: answers that close the stage; None: all
-    timeout_ns: int = NEVER_NS  #: after its entering it closes with what is there
+    timeout_ns: int = plans.NEVER_NS  #: after its entering it closes with what is there
     then: float = AT_ONCE  #: with enough answers it waits for this share of the time left
-    cancels: int = CANCEL_NOTHING  #: what is withdrawn when it has closed
+    cancels: int = plans.CANCEL_NOTHING  #: what is withdrawn when it has closed
     cancel_ns: int = 1  #: until a withdrawal is at a replica
     hedges: int = 0  #: copies of a task that has no answer, at most
-    hedge_ns: int = NEVER_NS  #: after the dispatch of its query, and between two copies; 0: with it, and tied
+    hedge_ns: int = plans.NEVER_NS  #: after the dispatch of its query, and between two copies; 0: with it, and tied
     budget: int = FREE  #: millionths of a copy that a task pays for
     per_machine: int = 1  #: neighbouring shards whose replicas of one index share a machine
     busy: Sequence[float] = ()  #: factors by 0, 1, ... other busy workers of the machine; beyond, the last; none: 1
@@ -107,7 +85,7 @@ class StageParts:
     candidates: Law = ABSENT  #: the stage's own count
     hashed: bool = False
     keep: float = math.inf
-    policy: int = RANDOM
+    policy: int = plans.RANDOM
     rule: Rule | None = None  #: the user's, where that is the policy
     balancers: int = 1
     by_query: bool = False
@@ -136,8 +114,8 @@ def assemble(
     seed: int = 0,
     replication: int = 0,
     first_measured: int = 0,
-    drain_ns: int = NEVER_NS,
-    arrival_kind: int = ARRIVE_POISSON,
+    drain_ns: int = plans.NEVER_NS,
+    arrival_kind: int = plans.ARRIVE_POISSON,
     arrival_dispersion: float = 1.0,
     rate_per_s: float = 1.0,
     work_law: Law = ONE,
@@ -166,7 +144,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     """Return what a plan of these stages is in every replication and at every load."""
     assert parts, "a plan has at least one stage"
     assert parts[0].candidates.kind, "the first stage states its candidates"
-    stages = np.zeros(len(parts), dtype=STAGE)
+    stages = np.zeros(len(parts), dtype=plans.STAGE)
     slow = [one for part in parts for one in part.slowdowns]
     shard = replica = view = knot = point = batch = busy = slowdown = 0
     for row, part in zip(stages, parts, strict=True):
@@ -213,7 +191,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot_slope=frozen(knots[:, 2]),
         batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
-        slowdowns=frozen([(one.scope, one.factor) for one in slow], SLOWDOWN),
+        slowdowns=frozen([(one.scope, one.factor) for one in slow], plans.SLOWDOWN),
         slowdown_laws=frozen(table.laws[len(laws) + 1 :]),
         classes=ALIKE,
         rules=tuple(part.rule for part in parts),
@@ -231,13 +209,13 @@ def _check(part: StageParts) -> None:
     assert 0 <= part.first_lost <= part.first_lost + part.lost <= count, "shards that lost a replica are there"
     assert part.lost == 0 or part.replicas > 1, "every shard has a replica left"
     assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
-    assert (part.policy >= PLUGGED) == (part.rule is not None), "a rule goes with its policy"
+    assert (part.policy >= plans.PLUGGED) == (part.rule is not None), "a rule goes with its policy"
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
-    assert part.discipline == FIFO or not part.is_batched, "batches are made in the order of arrival"
+    assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"
     assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"
     assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
     assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
-    assert part.time.kind == NONE or not part.is_batched, "of a batch the time follows from its items"
+    assert part.time.kind == plans.NONE or not part.is_batched, "of a batch the time follows from its items"
     assert all(1 <= size <= part.max_size for size in part.preferred), "a preferred size is one that a batch may have"
     assert all(one < two for one, two in pairwise((0.0, *part.sizes))), "compiled sizes grow"
     assert part.per_machine >= 1 and part.spread >= 0, "a machine holds a replica"
@@ -245,18 +223,22 @@ def _check(part: StageParts) -> None:
     assert not part.busy or part.busy[0] == 1, "alone on its machine a task is not slowed down"
     assert all(0 < one <= two for one, two in pairwise(part.busy)), "more neighbours are not better"
     assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
-    assert all(one.factor >= 1 and one.scope in range(OF_STAGE + 1) for one in part.slowdowns), (
+    assert all(one.factor >= 1 and one.scope in range(plans.OF_STAGE + 1) for one in part.slowdowns), (
         "they slow something down"
     )
     assert part.wait_for is None or 1 <= part.wait_for <= count, "a stage waits for some of its shards"
-    assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == NEVER_NS, "a time-out is a time"
-    is_patient = part.timeout_ns < NEVER_NS and 0 <= part.then <= 1
+    assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == plans.NEVER_NS, "a time-out is a time"
+    is_patient = part.timeout_ns < plans.NEVER_NS and 0 <= part.then <= 1
     assert part.then == AT_ONCE or is_patient, "it waits on for a share of what the time-out leaves"
-    assert part.cancels in (CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING), "it says what is withdrawn"
+    assert part.cancels in (plans.CANCEL_NOTHING, plans.CANCEL_QUEUED, plans.CANCEL_RUNNING), (
+        "it says what is withdrawn"
+    )
     assert 1 <= part.cancel_ns <= MOST_WAIT_NS, "a withdrawal takes time"
     assert part.hedges == 0 or 0 <= part.hedge_ns <= MOST_WAIT_NS, "a copy is sent with its task, or later"
     is_tied = part.hedges > 0 and part.hedge_ns == 0
-    assert not is_tied or (part.budget == FREE and part.cancels != CANCEL_NOTHING), "one of tied copies is withdrawn"
+    assert not is_tied or (part.budget == FREE and part.cancels != plans.CANCEL_NOTHING), (
+        "one of tied copies is withdrawn"
+    )
     assert 0 <= part.hedges <= MOST_HEDGES, "every copy has luck of its own"
     assert part.hedges < part.replicas, "a copy goes to a replica that has none"
     assert part.hedges == 0 or not part.by_query, "a copy goes to another replica, not to that of the whole query"
@@ -273,8 +255,8 @@ def complete(
     replication: int = 0,
     first_measured: int = 0,
     window_ns: tuple[int, int] | None = None,
-    drain_ns: int = NEVER_NS,
-    arrival_kind: int = ARRIVE_POISSON,
+    drain_ns: int = plans.NEVER_NS,
+    arrival_kind: int = plans.ARRIVE_POISSON,
     arrival_dispersion: float = 1.0,
     rate_per_s: float = 1.0,
     machine_factor: F8 | None = None,
@@ -326,8 +308,8 @@ def check_sizes(system: System, queries: int) -> None:
         "queries x stages": query_bits + system.stage_bits,
     }
     for name, width in keys.items():
-        if width > KEY_BITS:
-            raise PlanTooLarge(f"{name} needs {width} bits in the key of an event, which has {KEY_BITS}")
+        if width > plans.KEY_BITS:
+            raise PlanTooLarge(f"{name} needs {width} bits in the key of an event, which has {plans.KEY_BITS}")
     if queries > MOST_QUERIES:
         raise PlanTooLarge(f"{queries} queries a replication; at most {MOST_QUERIES} have random numbers of their own")
     if len(system.stages) > 255:

@@ -11,8 +11,8 @@ from simulator.base.units import NS_PER_S, ns
 from simulator.core import plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
 from simulator.core.plan import frozen
+from simulator.planner import classes, machines
 from simulator.planner import load as loads
-from simulator.planner import machines
 from simulator.planner.extents import extent_of, refuse_stretches
 from simulator.planner.system import make_system
 from simulator.scenario import Scenario
@@ -65,9 +65,9 @@ class Plans:
             arrivals = self.load(replication)
         refuse_stretches(self.scenario, self.system, float(arrivals.arrival_ns[-1]) / NS_PER_S)
         queries, work = len(arrivals.arrival_ns), arrivals.work
-        class_of = loads.drawn_classes(self.scenario, replication, queries)
+        class_of = classes.drawn_classes(self.scenario, replication, queries)
         if work is None:
-            work = loads.drawn_work(self.scenario, replication, class_of, queries)
+            work = classes.drawn_work(self.scenario, replication, class_of, queries)
             work.flags.writeable = class_of.flags.writeable = False
         return replace(self._completed(replication, replace(arrivals, work=work)), class_of=frozen(class_of))
 

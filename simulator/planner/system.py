@@ -16,7 +16,7 @@ from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
-from simulator.planner.load import classes_of, work_law
+from simulator.planner.classes import classes_of, work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from simulator.core.trace import Trace
-from simulator.planner.load import drawn_classes
+from simulator.planner.classes import drawn_classes
 from simulator.scenario import Scenario
 from simulator.stats.classes import Classes
 

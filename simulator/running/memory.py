@@ -24,6 +24,8 @@ CANDIDATES = 8
 GATHERED, WAITING = 17, 64
 #: Bytes a query under way: its luck and work while they are drawn, and its place in the loop of events.
 UNDER_WAY = 48
+#: Bytes a query whose load has classes: its class, and luck while it is drawn; and while figures of classes are made.
+CLASS, OF_CLASSES = 24, 24
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
 SERIES = 24
 #: Bytes a replica of each trace: ten counters, and one more where workers stay taken when their answers have gone; and
@@ -69,7 +71,11 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
     kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)
     under_way = jobs * queries * (UNDER_WAY + (WAITING if is_keen else 0) + (0 if kept_stages is None else trace))
-    by_query = replications * queries * kept + max(under_way, replications * measured * SERIES)
+    looked_at = replications * measured * float(SERIES)
+    if scenario.load.of_classes:
+        under_way += jobs * queries * CLASS
+        looked_at += replications * queries * OF_CLASSES if kept_stages is None else 0
+    by_query = replications * queries * kept + max(under_way, looked_at)
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"]).sum())
     is_simpy = engine == REFERENCE

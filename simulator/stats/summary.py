@@ -150,31 +150,24 @@ def summarise(
 
     Parameters
     ----------
-    traces
-        One a replication, in order.
-    plan
-        Of one of them; what is read of it is the same in all.
+    traces, plan
+        One a replication, in order; the plan of one of them: what is read of it is the same in all.
     objectives
         What is to be judged.
-    percentiles
-        Of every latency, in percent.
-    stage_names
-        In order.
+    percentiles, stage_names
+        Of every latency, in percent; of the stages, in order.
     utilisations
         Of the busiest station, by arithmetic: one, or one a replication where machines differ.
     peak
         Of a load that changes over time.
     is_stationary
         Whether the rate is constant.
-    usd_per_h
-        Price of the fleet; None: not priced.
+    usd_per_h, classes
+        Price of the fleet, and classes of the queries; None: there are none.
     ahead
         What the plan says of the means.
-    classes
-        Of the queries; None: the load has none.
     """
-    pool = Pool(traces, clusters_of(plan, is_stationary))
-    warmups = [trace.first_measured for trace in traces]
+    pool, warmups = Pool(traces, clusters_of(plan, is_stationary)), [trace.first_measured for trace in traces]
     stable = stability(
         growth_of(pool),
         float(np.mean(warmups)),
@@ -184,8 +177,7 @@ def summarise(
         peak,
     )
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
-    whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
-    of_classes = by_class(pool, pool.latency(None), classes, percentiles, ahead.latency)
+    whole = _whole(pool, within, percentiles, ahead.latency, is_saturated, classes)
     money = Money(usd_per_h, whole.completed)
     shares = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
@@ -213,7 +205,7 @@ def summarise(
         failed_ratio=whole.failed_ratio,
         gather=gathering.whole(traces, pool.layout),
         latency=whole.latency,
-        classes=of_classes,
+        classes=whole.classes,
         stages=tuple(stages),
         objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
@@ -233,12 +225,18 @@ class _Whole:
     failed_ratio: Share
     partial_ratio: Share
     latency: Figure
+    classes: tuple[ClassFigures, ...]
     usual: Quantile  #: in ns, the percentile whose precision counts where no objective names one
     notes: list[str]
 
 
 def _whole(
-    pool: Pool, within: Objective | None, percentiles: Sequence[float], ahead: Ahead, is_saturated: bool
+    pool: Pool,
+    within: Objective | None,
+    percentiles: Sequence[float],
+    ahead: Ahead,
+    is_saturated: bool,
+    classes: Classes | None,
 ) -> _Whole:
     latency = pool.latency(None)
     figures = figure(latency, percentiles, ahead)
@@ -247,6 +245,7 @@ def _whole(
         latency.share(math.inf, inclusive=True),
         gathering.partial_ratio([gathering.is_partial(trace) for trace in pool.traces], pool.layout),
         figures,
+        by_class(pool, latency, classes, percentiles, ahead),
         latency.quantile(part_of(DEFAULT_PERCENT)),
         _unsupported(figures, latency, is_saturated, len(pool.traces[0].stage_outcome) > 0),
     )

@@ -140,6 +140,20 @@ def orders_agree() -> None:
     agree_on(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"], gathers=False))
 
 
+#: Stages whose queues look at classes of queries.
+CLASSED = plans(most_stages=2, replicas=1, workers=1, batches=1, disciplines=["priority", "edf"], gathers=False)
+
+
+def classes_agree() -> None:
+    """test_engines_agree.py: the same, where queues look at classes of queries."""
+    agree_on(CLASSED)
+
+
+def classes_walk() -> None:
+    """test_engine.py: the walk agrees, where queues look at classes of queries."""
+    walk_as_on(CLASSED)
+
+
 def parts_agree() -> None:
     """test_engines_agree.py: the same, where stages do not wait for all of their answers."""
     agree_on(plans(most_stages=2, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False), 600)

@@ -39,6 +39,7 @@ NEIGHBOURS = "core/neighbours.py"
 SLOW_AGREE, SLOW_WALK = (f"sample_paths.slow_{name}" for name in ("agree", "walk"))
 FULL_AGREE, FULL_HOLD, FULL_WALK = (f"sample_paths.full_{name}" for name in ("agree", "hold", "walk"))
 LIMITS = "core/limits.py"
+CLASSES, CLASSES_AGREE, CLASSES_WALK = "core/classes.py", "sample_paths.classes_agree", "sample_paths.classes_walk"
 SLOWDOWNS, SLOW = "core/slowdowns.py", "engines/compiled/slow.py"
 COPIES_AGREE, COPIES_HOLD, COPIES_WALK = (f"sample_paths.copies_{name}" for name in ("agree", "hold", "walk"))
 HEDGER, ON_HEDGE, HEDGING = "engines/reference/hedge.py", "engines/compiled/on_hedge.py", "core/hedging.py"
@@ -139,6 +140,38 @@ ENGINES = (
         "self.refused[replica] += 1",
         "self.refused[replica] += 2",
         FULL_HOLD,
+    ),
+    Mutant(
+        "the least priority is served first",
+        "E8",
+        CLASSES,
+        'return -classes[row]["priority"]',
+        'return classes[row]["priority"]',
+        CLASSES_WALK,
+    ),
+    Mutant(
+        "a deadline counts from the start of the run",
+        "E8",
+        CLASSES,
+        "float(arrival_ns[query] + deadline_ns)",
+        "float(deadline_ns)",
+        CLASSES_WALK,
+    ),
+    Mutant(
+        "who has no deadline comes first",
+        "E8",
+        CLASSES,
+        "np.inf if deadline_ns == NEVER_NS",
+        "0.0 if deadline_ns == NEVER_NS",
+        CLASSES_WALK,
+    ),
+    Mutant(
+        "a task is of the class of the query before",
+        "E1",
+        "engines/compiled/queue.py",
+        'discipline, copies[row]["query"])',
+        'discipline, max(0, copies[row]["query"] - 1))',
+        CLASSES_AGREE,
     ),
     Mutant(
         "a machine is slow shard by shard",

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from simulator import ScenarioError, scenario_from_dict
-from simulator.planner.load import MOST_WORK_VALUES, offered_per_s
+from simulator.planner.classes import MOST_WORK_VALUES
+from simulator.planner.load import offered_per_s
 from simulator.planner.plans import Plans
 
 STAGE = {"name": "a", "model": {"kind": "time", "law": "1ms"}}

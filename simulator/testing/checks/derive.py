@@ -7,27 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core import plan as plans
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.laws import Law, LawTable
-from simulator.core.plan import (
-    AFTER,
-    CANDIDATES,
-    CONSTANT,
-    F8,
-    I8,
-    MACHINE,
-    NEVER_NS,
-    NONE,
-    RANDOM,
-    RESPONSE,
-    ROLES,
-    TASK,
-    TIME,
-    Plan,
-    Rows,
-    frozen,
-    window_of,
-)
+from simulator.core.plan import F8, I8, Plan, Rows, frozen, window_of
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.core.work import cost_ns as task_cost_ns
@@ -47,9 +30,15 @@ def parts_of(plan: Plan) -> list[StageParts]:
     parts = []
     for stage, row in enumerate(plan.stages):
         shards, knots = _span(row, "first_shard", "shards"), _span(row, "first_knot", "knots")
-        roles = {"candidates": CANDIDATES, "time": TIME, "task": TASK, "response": RESPONSE, "machine": MACHINE}
-        roles["after"] = AFTER
-        laws = {name: table.law(stage * ROLES + role) for name, role in roles.items()}
+        roles = {
+            "candidates": plans.CANDIDATES,
+            "time": plans.TIME,
+            "task": plans.TASK,
+            "response": plans.RESPONSE,
+            "machine": plans.MACHINE,
+        }
+        roles["after"] = plans.AFTER
+        laws = {name: table.law(stage * plans.ROLES + role) for name, role in roles.items()}
         points = zip(
             plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
         )
@@ -88,7 +77,7 @@ def remade(
     arrival_ns: I8 | None = None,
     work: F8 | None = None,
     classes: Rows | None = None,
-    drain_ns: int = NEVER_NS,
+    drain_ns: int = plans.NEVER_NS,
 ) -> Plan:
     """The plan with other stages, machines and queries, all of them measured, and not cut unless said.
 
@@ -109,7 +98,7 @@ def remade(
     return replace(made, share=share, classes=classes, class_of=plan.class_of)
 
 
-def measured(plan: Plan, first: int = 0, drain_ns: int = NEVER_NS) -> Plan:
+def measured(plan: Plan, first: int = 0, drain_ns: int = plans.NEVER_NS) -> Plan:
     """The plan as it is, measured from another query on, and cut or not."""
     return replace(plan, drain_ns=drain_ns).measured_from(first)
 
@@ -125,7 +114,7 @@ def on_whole_ns(plan: Plan, times: int = 1) -> Plan:
         arrival_ns=plan.arrival_ns * times,
         work=_quarters(plan.work),
         classes=_later(plan.classes, times),
-        drain_ns=plan.drain_ns if plan.drain_ns == NEVER_NS else plan.drain_ns * times,
+        drain_ns=plan.drain_ns if plan.drain_ns == plans.NEVER_NS else plan.drain_ns * times,
     )
     return replace(made, window_begin_ns=begin_ns * times, window_end_ns=end_ns * times)
 
@@ -133,7 +122,7 @@ def on_whole_ns(plan: Plan, times: int = 1) -> Plan:
 def _later(classes: Rows, times: int) -> Rows:
     """Classes whose deadlines are so many times as late."""
     later = classes.copy()
-    ends = classes["deadline_ns"] < NEVER_NS
+    ends = classes["deadline_ns"] < plans.NEVER_NS
     later["deadline_ns"][ends] *= times
     return frozen(later)
 
@@ -176,8 +165,8 @@ def _quarters(factors: F8) -> F8:
 
 def _values(law: Law, rounded: Callable[[float], float]) -> Law:
     """A law of a few values, rounded."""
-    if law.kind in (NONE, CONSTANT):
-        return Law.none() if law.kind == NONE else Law.constant(rounded(law.a))
+    if law.kind in (plans.NONE, plans.CONSTANT):
+        return Law.none() if law.kind == plans.NONE else Law.constant(rounded(law.a))
     values = law.quantiles((np.arange(VALUES) + 0.5) / VALUES)
     return Law.empirical([rounded(float(value)) for value in values])
 
@@ -190,7 +179,7 @@ def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
             replicas=1,
             first_lost=0,
             lost=0,
-            policy=RANDOM,
+            policy=plans.RANDOM,
             rule=None,
             balancers=1,
             by_query=False,
@@ -207,7 +196,7 @@ def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
 
 
 def _median(law: Law) -> Law:
-    return law if law.kind == NONE else Law.constant(law.quantile(0.5))
+    return law if law.kind == plans.NONE else Law.constant(law.quantile(0.5))
 
 
 def one_replica(plan: Plan, trace: Trace, stage: int, replica: int) -> tuple[Plan, I8] | None:
@@ -225,7 +214,7 @@ def one_replica(plan: Plan, trace: Trace, stage: int, replica: int) -> tuple[Pla
     if len(enqueue) == 0:
         return None
     order = np.lexsort((worker, start, enqueue))
-    after = LawTable(plan.laws, plan.law_parts, plan.law_points).law(stage * ROLES + AFTER)
+    after = LawTable(plan.laws, plan.law_parts, plan.law_points).law(stage * plans.ROLES + plans.AFTER)
     part = StageParts(candidates=ONE, knots=[(0.0, 0.0, 1.0)], workers=int(row["workers"]), response=ZERO, after=after)
     work = (finish - start)[order].astype(np.float64)
     return assemble([part], enqueue[order], work), finish[order]

@@ -14,6 +14,21 @@ QUEUES: list[tuple[str, Any]] = [
 ]
 #: The same of queues that may be full.
 LIMITS: list[tuple[str, Any]] = [("fifo", {"limit": 4}), ("lifo", {"discipline": "lifo", "limit": 1})]
+#: The same where the load has classes.
+BY_CLASS: list[tuple[str, Any]] = [("priority", "priority"), ("edf", {"discipline": "edf"})]
+#: Classes of queries, as written; most loads have none.
+CLASSES: list[list[dict[str, Any]] | None] = [
+    None,
+    None,
+    None,
+    [{"name": "all", "share": 1}],
+    [{"name": "people", "share": 3, "priority": 1, "deadline": "5ms"}, {"name": "crawlers", "share": 1, "work": 2}],
+    [
+        {"name": "one", "share": "2", "work": {"kind": "uniform", "low": 0, "high": 3}},
+        {"name": "two", "share": 0.5, "priority": -1, "deadline": "1ms"},
+        {"name": "three", "share": 1, "deadline": "1s"},
+    ],
+]
 #: Ways to serve several tasks at once, as written; most stages do not.
 BATCHINGS: list[dict[str, Any] | None] = [
     None,
@@ -76,6 +91,14 @@ def servings(draw: st.DrawFn, batches: int | None, disciplines: Sequence[str] | 
     orders = [one for name, one in known if disciplines is None or name in disciplines]
     batching = draw(st.sampled_from(together))
     return {"batching": batching, "queue": None if batching else draw(st.sampled_from(orders))}
+
+
+@st.composite
+def by_class(draw: st.DrawFn, stage: dict[str, Any], disciplines: Sequence[str] | None) -> dict[str, Any]:
+    """The stage of a load that has classes: its queue may look at them."""
+    known = [one for name, one in BY_CLASS if disciplines is None or name in disciplines]
+    queue = draw(st.sampled_from([stage.get("queue"), *known]))
+    return stage if queue is None or "batching" in stage else {**stage, "queue": queue}
 
 
 class Answers(TypedDict, total=False):

@@ -11,7 +11,17 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.scenario.fields import exact_duration
 from simulator.testing.strategies.loads import loads
 from simulator.testing.strategies.plans import POLICIES, among, stated
-from simulator.testing.strategies.policies import COPIES, Answers, answerings, hindrances, may_copy, routings, servings
+from simulator.testing.strategies.policies import (
+    CLASSES,
+    COPIES,
+    Answers,
+    answerings,
+    by_class,
+    hindrances,
+    may_copy,
+    routings,
+    servings,
+)
 from simulator.testing.strategies.serving import Size, sized
 
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
@@ -248,6 +258,12 @@ def scenarios(
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
         load["work"] = draw(st.one_of(st.just({"kind": "constant"}), factor_law_maps()))
+    drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
+    classes = draw(st.sampled_from(CLASSES))
+    if classes is not None:
+        is_said = "columns" in load["arrivals"]
+        load["classes"] = [{key: one[key] for key in one if not (is_said and key == "work")} for one in classes]
+        drawn = [draw(by_class(stage, narrowed.get("disciplines"))) for stage in drawn]
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))
@@ -257,6 +273,6 @@ def scenarios(
         "load": load,
         "run": run,
         "hardware": {"leaf": {**LEAF, **draw(st.fixed_dictionaries({}, optional=MACHINE))}},
-        "stages": [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)],
+        "stages": drawn,
         "slos": draw(st.lists(slos(names), max_size=3)),
     }

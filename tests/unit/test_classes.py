@@ -1,0 +1,274 @@
+"""Classes of queries: by hand, neutral where they are alike, and what is said of each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import drawn
+from hypothesis import given
+from hypothesis import strategies as st
+from test_hedging import every_way
+
+from simulator import ScenarioError, capacity, scenario_from_dict, simulate, sweep
+from simulator.core import draws
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.classes import QueryClass, classified
+from simulator.core.laws import Law
+from simulator.core.plan import EDF, FIFO, PRIORITY
+from simulator.core.trace import COLUMNS, same_trace
+from simulator.engines import compiled
+from simulator.planner.plans import Plans
+from simulator.planning.knobs import knobs_of
+from simulator.report.run import run_table
+from simulator.report.sweep import sweep_table
+from simulator.running.memory import needed
+from simulator.testing import plans as drawn_plans
+from simulator.theory.priority import priority_mean_waits
+
+PEOPLE, CRAWLERS = QueryClass(priority=1.0, deadline_ns=30), QueryClass(deadline_ns=200)
+
+
+def served(discipline, arrival_ns, class_of, classes=(PEOPLE, CRAWLERS)):
+    """When queries of a server that takes 10 ns a task start."""
+    part = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)], discipline=discipline)
+    return every_way(classified(assemble([part], np.array(arrival_ns)), classes, class_of)).task_table.start_ns.tolist()
+
+
+def test_who_is_of_a_greater_priority_goes_first_and_nobody_is_interrupted():
+    assert served(PRIORITY, [0, 1, 2, 3, 4], [1, 1, 0, 1, 0]) == [0, 30, 10, 40, 20]
+
+
+def test_the_earliest_deadline_is_served_first_however_late_it_is():
+    """The crawler of 0 is wanted at 200; people who come from 171 on are wanted later."""
+    assert served(EDF, [0, 0, 1, 168, 169, 172], [0, 1, 1, 0, 0, 0])[:3] == [0, 10, 20]
+    assert served(EDF, [160, 161, 162, 163], [1, 1, 0, 0]) == [160, 190, 170, 180]
+    late = served(EDF, [0] * 20 + [169, 171], [1] * 20 + [0, 0])
+    assert late[20] == 170, "wanted at 199, before those of 200"
+    assert late[21] > late[19], "wanted at 201"
+
+
+def test_who_has_no_deadline_comes_last():
+    assert served(EDF, [0, 1, 2], [0, 0, 1], (QueryClass(), CRAWLERS)) == [0, 20, 10]
+
+
+@drawn(100)
+@given(drawn_plans(disciplines=["priority", "edf"], batches=1))
+def test_one_class_is_first_come_first_served(plan):
+    alike = classified(plan, [PEOPLE], np.zeros(plan.queries))
+    stages = alike.stages.copy()
+    stages["discipline"] = FIFO
+    stages.flags.writeable = False
+    plain = compiled.simulate(replace(alike, stages=stages), tasks=True)
+    trace = compiled.simulate(alike, tasks=True)
+    assert all(np.array_equal(getattr(trace, name), getattr(plain, name)) for name in COLUMNS)
+
+
+def scenario(queue="priority", classes=None, **more):
+    """Two classes before a server."""
+    known = [
+        {"name": "people", "share": 3, "priority": 1},
+        {"name": "crawlers", "share": 1, "work": {"kind": "uniform", "low": 1, "high": 5}, "deadline": "1s"},
+    ]
+    stage = {"name": "a", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}}, **more}
+    return {
+        "name": "two",
+        "load": {"rate": "400/s", "classes": known if classes is None else classes},
+        "run": {"queries": 4000, "replications": 4, "seed": 5},
+        "stages": [{**stage, **({"queue": queue} if queue else {})}],
+    }
+
+
+def test_a_class_is_drawn_by_its_share_and_its_work_by_its_law():
+    made = scenario_from_dict(scenario())
+    plan = Plans.of(made).make(2)
+    u = draws.series(5, 2, draws.CLASS, plan.queries)
+    assert plan.class_of.tolist() == (u >= 0.75).astype(int).tolist()
+    luck = draws.series(5, 2, draws.WORK, plan.queries)
+    expected = np.where(plan.class_of == 1, 1 + 4 * luck, 1.0)
+    assert plan.work == pytest.approx(expected, rel=1e-12)
+    assert plan.classes["share"].tolist() == [0.75, 0.25]
+    assert plan.classes["work"].tolist() == pytest.approx([1.0, 3.0])
+    assert plan.classes["work_squared"].tolist() == pytest.approx([1.0, 31 / 3])
+
+
+def test_without_classes_a_plan_has_one():
+    given = scenario(queue=None)
+    del given["load"]["classes"]
+    plan = Plans.of(scenario_from_dict(given)).make()
+    assert (len(plan.classes), len(plan.class_of)) == (1, 0)
+
+
+def test_the_figures_of_a_class_are_those_of_its_queries():
+    result = simulate(scenario_from_dict(scenario()), engine="compiled", jobs=1)
+    said = result.summary.to_dict()
+    people, crawlers = said["classes"]
+    spent, of = [], []
+    for replication, trace in sorted(result.traces.items()):
+        first = trace.first_measured
+        spent.append((trace.completion_ns - trace.arrival_ns)[first:] * 1e-9)
+        of.append(Plans.of(result.scenario).make(replication).class_of[first:])
+    spent, of = np.concatenate(spent), np.concatenate(of)
+    for place, one in enumerate((people, crawlers)):
+        mine = spent[of == place]
+        assert one["queries"] == len(mine)
+        assert one["share"] == len(mine) / len(spent)
+        assert one["latency_s"]["mean"]["value"] == pytest.approx(mine.mean(), rel=1e-12)
+        assert one["latency_s"]["max"] == mine.max()
+        assert one["latency_s"]["p90"]["value"] == pytest.approx(np.quantile(mine, 0.9, method="inverted_cdf"))
+        assert one["failed_ratio"]["value"] == 0
+    assert people["latency_s"]["p90"]["value"] < crawlers["latency_s"]["p90"]["value"]
+    table = run_table(result.to_dict())
+    assert "people" in table
+    assert "crawlers" in table
+
+
+def test_classes_that_change_nothing_change_no_figure_but_their_own():
+    alike = [{"name": "one", "share": 1}, {"name": "two", "share": 5, "priority": 3}]
+    plain = scenario(queue=None)
+    del plain["load"]["classes"]
+    one, two = (simulate(scenario_from_dict(of), jobs=1) for of in (plain, scenario(None, alike)))
+    for replication, trace in one.traces.items():
+        assert not same_trace(trace, two.traces[replication])
+    figures = two.summary.figures()
+    assert [each["name"] for each in figures.pop("classes")] == ["one", "two"]
+    assert figures == one.summary.figures()
+
+
+def test_a_class_that_nobody_is_of_in_some_replication_has_no_figures():
+    rare = [{"name": "most", "share": 1_000_000}, {"name": "rare", "share": 1}]
+    said = simulate(scenario_from_dict(scenario(None, rare)), jobs=1).to_dict()
+    rarest = said["classes"][1]
+    assert (rarest["latency_s"], rarest["failed_ratio"], rarest["queries"]) == (None, None, 0)
+    assert "rare" in run_table(said)
+
+
+def test_a_sweep_has_columns_of_each_class():
+    given = scenario_from_dict(scenario())
+    answer = sweep(given, {"stages.a.queue": ["fifo", "priority"]}, jobs=1).to_dict()
+    fifo, first = answer["points"]
+    assert first["class.people.latency_p99_s"] < fifo["class.people.latency_p99_s"]
+    assert {"class.crawlers.latency_mean_s_low", "class.crawlers.latency_p99_s_high"} <= set(first)
+    assert "people p99" in sweep_table(answer)
+
+
+def test_theory_knows_the_mean_over_all_classes_by_priority():
+    said = simulate(scenario_from_dict(scenario()), jobs=1).to_dict()
+    checks = {(check["statistic"], check["stage"]): check for check in said["theory"]["checks"]}
+    assert checks["mean", None]["law"] == "M/G/1 by priority (Cobham, 1954)"
+    rates, second = (300.0, 100.0), (2e-6, 2e-6 * 31 / 3)
+    left = sum(rate * each for rate, each in zip(rates, second, strict=True)) / 2
+    waits = left / (1 - 0.3), left / ((1 - 0.3) * (1 - 0.6))
+    assert checks["mean", None]["expected"] == pytest.approx(0.75 * (waits[0] + 1e-3) + 0.25 * (waits[1] + 3e-3))
+    assert checks["mean", None]["verdict"] == "agrees"
+
+
+@pytest.mark.parametrize(
+    ("queue", "stage"),
+    [("edf", {}), ("priority", {"model": {"kind": "linear", "per_item": "1ms", "overhead": "1ms"}, "candidates": 1})],
+    ids=["by deadline", "an overhead is not in proportion to work"],
+)
+def test_theory_is_silent_where_it_does_not_know(queue, stage):
+    given = scenario_from_dict(scenario(queue, **stage))
+    said = simulate(given, jobs=1).to_dict()["theory"]
+    assert not [check for check in said["checks"] if check["statistic"] in ("mean", "wait")]
+
+
+def test_in_the_order_of_arrival_theory_takes_the_mixture_of_works():
+    said = simulate(scenario_from_dict(scenario("fifo")), jobs=1).to_dict()
+    mean = next(check for check in said["theory"]["checks"] if check["statistic"] == "mean" and check["stage"] is None)
+    left = (300 * 2e-6 + 100 * 2e-6 * 31 / 3) / 2
+    assert mean["expected"] == pytest.approx(left / (1 - 0.6) + 1.5e-3)
+    assert mean["verdict"] == "agrees"
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.01, 0.2), st.integers(0, 3), st.floats(0.1, 2.0), st.floats(1.0, 5.0)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_priorities_share_out_the_same_waiting(classes):
+    """Kleinrock's conservation law: the sum of load times wait is that of first come, first served."""
+    rows = [(rate, priority, mean, spread * mean**2) for rate, priority, mean, spread in classes]
+    load = sum(rate * mean for rate, _, mean, _ in rows)
+    waits = priority_mean_waits(rows)
+    if load >= 0.999:
+        return
+    left = sum(rate * second for rate, _, _, second in rows) / 2
+    held = sum(rate * mean * wait for (rate, _, mean, _), wait in zip(rows, waits, strict=True))
+    assert held == pytest.approx(load * left / (1 - load), rel=1e-9)
+
+
+def test_beyond_what_can_be_served_lower_priorities_wait_for_ever():
+    high, low = priority_mean_waits([(0.5, 1, 1.0, 1.0), (0.6, 0, 1.0, 1.0)])
+    assert (high, low) == (pytest.approx(1.1), np.inf)
+
+
+def test_knobs_turn_the_shares_and_works_of_classes():
+    turned = {knob.name: knob for knob in knobs_of(scenario_from_dict(scenario()))}
+    assert {"load: people: share", "load: crawlers: share", "load: crawlers: work"} <= set(turned)
+    assert turned["load: people: share"].values == {"load.classes.people.share": pytest.approx(2.7)}
+    one = knobs_of(scenario_from_dict(scenario(classes=[{"name": "all", "share": 1, "priority": 2}])))
+    assert not [knob for knob in one if "all" in knob.name]
+
+
+def test_capacity_counts_the_work_of_classes():
+    found = capacity(scenario_from_dict({**scenario(), "slos": ["mean < 6ms"]}), tolerance=0.3, jobs=1).to_dict()
+    assert found["bottleneck"]["saturation_per_s"] == pytest.approx(1000 / 1.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "message"),
+    [
+        ({"classes": []}, "load.classes", "from 1 to 100 classes, got 0"),
+        ({"classes": [{"name": "a", "share": 1}] * 2}, "load.classes[1].name", "two classes are called 'a'"),
+        ({"classes": [{"name": "a", "share": 1, "work": 0}]}, "load.classes[0].work", "a mean above 0"),
+        ({"classes": [{"name": "a", "share": 1, "work": "1e7"}]}, "load.classes[0].work", "at most 1,000,000"),
+        ({"classes": [{"name": "a", "share": 1, "priority": 0.5}]}, "load.classes[0].priority", "a whole number"),
+        ({"classes": None}, "stages[0].queue", "the load has none: give load.classes, each with a priority"),
+    ],
+)
+def test_what_classes_cannot_be_is_refused(change, path, message):
+    given = scenario()
+    given["load"] |= change
+    if change["classes"] is None:
+        del given["load"]["classes"]
+    with pytest.raises(ScenarioError) as caught:
+        scenario_from_dict(given)
+    assert [problem.path for problem in caught.value.problems] == [path]
+    assert message in caught.value.problems[0].message
+
+
+def test_a_trace_says_the_work_of_its_queries_itself(tmp_path):
+    (tmp_path / "t.csv").write_text("t,w\n" + "".join(f"{i},{1 + i % 3}\n" for i in range(40)))
+    given = scenario(None)
+    given["run"] = {"replications": 2}
+    trace = {"kind": "trace", "file": str(tmp_path / "t.csv"), "column": "t", "unit": "s", "columns": {"work": "w"}}
+    given["load"] = {"arrivals": trace, "classes": given["load"]["classes"]}
+    with pytest.raises(ScenarioError, match=r"the trace says it, in arrivals\.columns\.work"):
+        scenario_from_dict(given)
+    del given["load"]["classes"][1]["work"]
+    plan = Plans.of(scenario_from_dict(given)).make()
+    assert set(plan.class_of.tolist()) == {0, 1}
+    assert plan.work[:3] == pytest.approx([1 / 2, 1.0, 3 / 2], rel=0.1)
+    said = simulate(scenario_from_dict(given), jobs=1).to_dict()["classes"]
+    assert sum(one["queries"] for one in said) == said[0]["queries"] / said[0]["share"]
+
+
+def test_memory_counts_the_classes_of_queries():
+    plain = scenario(None)
+    del plain["load"]["classes"]
+    with_and_without = [Plans.of(scenario_from_dict(of)) for of in (scenario(None), plain)]
+    more, less = (needed(plans, "compiled", 1, 4).bytes for plans in with_and_without)
+    assert more - less == 4 * 5000 * 24, "while the figures of four replications are made"
+
+
+def test_notes_say_what_no_queue_looks_at():
+    notes = scenario_from_dict(scenario("edf")).notes()
+    assert [note for note in notes if "no queue looks at priority" in note]
+    alike = [{"name": "a", "share": 1, "priority": 2}, {"name": "b", "share": 1, "priority": 2}]
+    notes = scenario_from_dict(scenario("priority", alike)).notes()
+    assert [note for note in notes if "all have the same priority (2)" in note]
