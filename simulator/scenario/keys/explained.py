@@ -108,9 +108,7 @@ OTHERS_SAY = {
     **dict.fromkeys(("top_k", "topk"), "stages.keep"),
     **dict.fromkeys(("when_full", "queue_size", "queue_limit", "max_queue"), "stages.queue.limit"),
     **dict.fromkeys(("max_queue_size", "backlog", "load_shedding", "shedding"), "stages.queue.limit"),
-    **dict.fromkeys(
-        ("scheduling", "scheduler", "earliest_deadline", "earliest_deadline_first"), "stages.queue.discipline"
-    ),
+    **dict.fromkeys(("scheduling", "scheduler", "fcfs", "sjf", "fifo", "lifo", "edf"), "stages.queue.discipline"),
     **dict.fromkeys(("priorities", "tiers", "qos", "query_types", "request_types", "traffic_classes"), "load.classes"),
     **dict.fromkeys(("deadlines",), "load.classes.deadline"),
     **dict.fromkeys(("quorum", "partial_results", "minimum_should_answer"), "stages.gather"),
