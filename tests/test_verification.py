@@ -274,7 +274,7 @@ def test_the_command_reports(shardsim, tmp_path):
             line["simulated"] for line in document["lines"]
         ]
     text = (tmp_path / "report" / "report.md").read_text()
-    for part in ("## fj_det", "Renyi (1953)", "priorities", "prio, prio_c", "![", "verified in"):
+    for part in ("## fj_det", "Renyi (1953)", "clients that leave the queue", "erlanga, mmc_d", "![", "verified in"):
         assert part in text
     code, _, err = shardsim("verify", "--families", "seed", "-o", str(tmp_path / "report"))
     assert code == 2

@@ -1,6 +1,7 @@
 """What can be turned in a scenario: each knob a tenth of the way to the better."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,9 +40,8 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     work = _narrower("load.work", said["load"].get("work"))
     if work is not None:
         knobs.append(Knob("load: spread of work", *work))
-    classes = said["load"].get("classes", ())
-    for one in classes:
-        knobs += _of_class(one, len(classes) > 1)
+    for one in said["load"].get("classes", ()):
+        knobs += _of_class(one, one["name"] in heavier_classes(scenario))
     for stage in said["stages"]:
         knobs += _of_stage(stage)
     for name, hardware in said["hardware"].items():
@@ -49,10 +49,18 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     return knobs
 
 
-def _of_class(one: Mapping[str, Any], is_one_of_many: bool) -> Iterator[Knob]:
-    """Fewer of its queries, and lighter ones, where it says how heavy they are."""
+def heavier_classes(scenario: Scenario) -> set[str]:
+    """Names of the classes whose queries are more work than those of all, on average."""
+    works = {one.name: one.work_law(scenario.load.work.law).mean() for one in scenario.load.of_classes}
+    whole = math.fsum(one.share for one in scenario.load.of_classes)
+    mean = math.fsum(one.share * works[one.name] for one in scenario.load.of_classes) / (whole or 1.0)
+    return {name for name, work in works.items() if work > mean}
+
+
+def _of_class(one: Mapping[str, Any], is_heavier: bool) -> Iterator[Knob]:
+    """Fewer of its queries, if they are heavier than others, and lighter ones, where it says how heavy they are."""
     name, path = f"load: {one['name']}", f"load.classes.{one['name']}"
-    if is_one_of_many:
+    if is_heavier:
         yield Knob(f"{name}: share", f"x {1 - CHANGE:g}", ((f"{path}.share", one["share"] * (1 - CHANGE)),))
     lighter = _scaled_law(one["work"], 1 - CHANGE) if "work" in one else None
     if lighter is not None:

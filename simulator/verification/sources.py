@@ -86,8 +86,6 @@ _NO_EXACT = "no feature: bounds and approximations, nothing exact to hold a run 
 NOT_YET: dict[str, str] = {
     "mm1_asympvar": "no figure of a run: the variance of a mean from run to run",
     "mm1ps": "processor sharing",
-    "prio": "priorities",
-    "prio_c": "priorities",
     "erlanga": "clients that leave the queue",
     "mmc_d": "clients that leave the queue",
     "feedback": "retries",
