@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from simulator.base.formats import format_duration
+from simulator.base.formats import apart, format_duration
 from simulator.base.units import ns
 from simulator.core.classes import QueryClass
 from simulator.core.disciplines import BY_NAME
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Classes of a load, and priorities, at most; a mean work beyond it is a mistake.
 MOST_CLASSES, MOST_PRIORITY, MOST_WORK = 100, 1_000_000, 1e6
+#: A share beside others, and a deadline (a year), at most: instants stay far from what int64 can tell.
+MOST_SHARE, MOST_DEADLINE_S = 1e9, 365 * 86_400.0
 
 
 class ClassSpec(fields.Part):
@@ -31,7 +33,12 @@ class ClassSpec(fields.Part):
     deadline_s: fields.PositiveDuration | None = Field(default=None, alias="deadline")
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
-        """Its work has a mean."""
+        """Its share, work and deadline are not beyond all others."""
+        if not 1 / MOST_SHARE <= self.share <= MOST_SHARE:
+            yield ("share",), f"from {1 / MOST_SHARE:g} to {MOST_SHARE:g}, got {self.share:g}"
+        if self.deadline_s is not None and self.deadline_s > MOST_DEADLINE_S:
+            said, most = apart(format_duration, self.deadline_s, MOST_DEADLINE_S)
+            yield ("deadline",), f"at most {most}, got {said}; without one, leave it out"
         if self.work is not None and not 0 < self.work.law.mean() <= MOST_WORK:
             yield ("work",), f"a mean above 0 and at most {MOST_WORK:,.0f}, got {self.work.law.mean():g}"
 

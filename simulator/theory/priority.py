@@ -47,6 +47,8 @@ def mean_wait(plan: Plan, rate_per_s: float, mean_s: float, second_s: float) -> 
     mean, squared = (float(rows["share"] @ rows[name]) for name in ("work", "work_squared"))
     if mean == 0:
         return 0.0
+    if not math.isfinite(squared):
+        return math.inf  # whoever comes finds, on average, an endless service under way
     classes = []
     for share, priority, work, work_squared in rows[["share", "priority", "work", "work_squared"]].tolist():
         classes.append((share * rate_per_s, priority, mean_s * work / mean, second_s * work_squared / squared))

@@ -175,6 +175,15 @@ def test_theory_is_silent_where_it_does_not_know(queue, stage):
     assert not [check for check in said["checks"] if check["statistic"] in ("mean", "wait")]
 
 
+def test_a_class_of_endless_variance_makes_everybody_wait_for_ever():
+    heavy = {"kind": "pareto", "minimum": 0.5, "shape": 1.5}
+    classes = [{"name": "a", "share": 9, "priority": 1}, {"name": "b", "share": 1, "work": heavy}]
+    said = simulate(scenario_from_dict(scenario(classes=classes)), jobs=1).to_dict()["theory"]["checks"]
+    of_mean = [check["expected"] for check in said if check["statistic"] in ("mean", "wait")]
+    assert of_mean
+    assert set(of_mean) == {None}, "infinite"
+
+
 def test_in_the_order_of_arrival_theory_takes_the_mixture_of_works():
     said = simulate(scenario_from_dict(scenario("fifo")), jobs=1).to_dict()
     mean = next(check for check in said["theory"]["checks"] if check["statistic"] == "mean" and check["stage"] is None)
@@ -228,6 +237,8 @@ def test_capacity_counts_the_work_of_classes():
         ({"classes": [{"name": "a", "share": 1}] * 2}, "load.classes[1].name", "two classes are called 'a'"),
         ({"classes": [{"name": "a", "share": 1, "work": 0}]}, "load.classes[0].work", "a mean above 0"),
         ({"classes": [{"name": "a", "share": 1, "work": "1e7"}]}, "load.classes[0].work", "at most 1,000,000"),
+        ({"classes": [{"name": "a", "share": 1e308}]}, "load.classes[0].share", "from 1e-09 to 1e+09"),
+        ({"classes": [{"name": "a", "share": 1, "deadline": "1e9s"}]}, "load.classes[0].deadline", "at most"),
         ({"classes": [{"name": "a", "share": 1, "priority": 0.5}]}, "load.classes[0].priority", "a whole number"),
         ({"classes": None}, "stages[0].queue", "the load has none: give load.classes, each with a priority"),
     ],
