@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulator.documents import parts, run
+from simulator.documents.sweep import CLASS
 from simulator.planner.fleet import fleet
 from simulator.running.run import Result
 
@@ -17,8 +18,6 @@ Row = dict[str, float | int | str | None]
 WHOLE = ("point", "replications", "queries", "machines", "notes")
 WORDS = ("verdict", "bottleneck", "slos_met", "engine", "error")
 SLO = "slo: "
-#: Before the name of a class of queries, in the columns of its figures.
-CLASS = "class."
 
 MET = {True: "met", False: "failed", None: "inconclusive"}
 

@@ -10,9 +10,6 @@ from simulator.report.spreadsheet import cell
 from simulator.report.sweep_values import known, number
 from simulator.report.text import DASH, duration_interval, money, rate, ratio, rendered, table
 
-#: Before the name of a class of queries, in the columns of its figures.
-CLASS = "class."
-
 _WORDS: dict[sweep.Cell, str] = {"met": "met", "failed": "FAILED", "inconclusive": "inconclusive", None: DASH}
 
 
@@ -82,7 +79,7 @@ def _by_class(rows: Sequence[sweep.Row], percentile: str) -> dict[str, list[str]
     """Of each class of queries, where there are some, the percentile that matters."""
     ending = f".latency_{percentile}_s"
     known = dict.fromkeys(column.removesuffix(ending) for row in rows for column in row if column.endswith(ending))
-    classes = {of: of.removeprefix(CLASS) for of in known}
+    classes = {of: of.removeprefix(sweep.CLASS) for of in known}
     return {
         f"{name} {percentile}": [duration_interval(_duration(row, percentile, f"{of}."))[0] for row in rows]
         for of, name in classes.items()

@@ -325,7 +325,7 @@ class Run:
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
-            classes=classes_of(self.scenario, traces),
+            classes=classes_of(self.scenario, self.outline, traces),
         )
 
     def _theory_line(self, summary: Summary) -> Theory:

@@ -19,6 +19,7 @@ class Classes:
 
     names: tuple[str, ...]
     of: tuple[I8, ...]  #: (replications,) of each the place of the class of every query, warm-up included
+    ahead: tuple[Ahead, ...]  #: what the plan says of the mean latency of as many queries as each has
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,18 @@ class ClassFigures:
 
 
 def by_class(
-    pool: Pool, whole: Series, classes: Classes | None, percentiles: Sequence[float], ahead: Ahead
+    pool: Pool, whole: Series, classes: Classes | None, percentiles: Sequence[float]
 ) -> tuple[ClassFigures, ...]:
     """The figures of each class, in order.
 
-    ``whole``: latency of all measured queries, in ns. ``ahead``: what the plan says of their mean.
+    ``whole``: latency of all measured queries, in ns.
     """
     if classes is None:
         return ()
     measured = [of[trace.first_measured :] for of, trace in zip(classes.of, pool.traces, strict=True)]
     return tuple(
         _of_class(name, pool, whole, [one == place for one in measured], percentiles, ahead)
-        for place, name in enumerate(classes.names)
+        for place, (name, ahead) in enumerate(zip(classes.names, classes.ahead, strict=True))
     )
 
 

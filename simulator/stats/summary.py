@@ -245,7 +245,7 @@ def _whole(
         latency.share(math.inf, inclusive=True),
         gathering.partial_ratio([gathering.is_partial(trace) for trace in pool.traces], pool.layout),
         figures,
-        by_class(pool, latency, classes, percentiles, ahead),
+        by_class(pool, latency, classes, percentiles),
         latency.quantile(part_of(DEFAULT_PERCENT)),
         _unsupported(figures, latency, is_saturated, len(pool.traces[0].stage_outcome) > 0),
     )
