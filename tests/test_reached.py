@@ -36,11 +36,11 @@ from simulator.stats.extract import Extracts, extract
 from simulator.stats.load import most_within
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.paired import LeftOut, exactly
+from simulator.stats.precision import next_step
 from simulator.stats.quantiles import Series
 from simulator.stats.readings import is_read, read
 from simulator.stats.share import Layout
 from simulator.stats.stability import stability
-from simulator.stats.summary import next_step
 from simulator.testing import plans, scenarios
 from simulator.theory.capacity import busiest
 

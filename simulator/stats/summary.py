@@ -26,7 +26,7 @@ from simulator.stats.figures import (
 )
 from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
-from simulator.stats.quantiles import ENOUGH_EXCEEDANCES, WIDEST, Quantile, Series, Share
+from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
 from simulator.stats.stability import (
@@ -167,15 +167,8 @@ def summarise(
     ahead
         What the plan says of the means.
     """
-    pool, warmups = Pool(traces, clusters_of(plan, is_stationary)), [trace.first_measured for trace in traces]
-    stable = stability(
-        growth_of(pool),
-        float(np.mean(warmups)),
-        of_the_start(whole_latencies(traces), warmups, mser5_of(averaged_batches(traces)) if is_stationary else None),
-        pool.layout.queries,
-        utilisations,
-        peak,
-    )
+    pool = Pool(traces, clusters_of(plan, is_stationary))
+    stable = _stability(pool, utilisations, peak, is_stationary)
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated, classes)
     money = Money(usd_per_h, whole.completed)
@@ -212,6 +205,19 @@ def summarise(
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
+    )
+
+
+def _stability(pool: Pool, utilisations: Sequence[float], peak: Peak | None, is_stationary: bool) -> Stability:
+    """Whether the load is carried; parameters as of ``summarise``."""
+    traces, warmups = pool.traces, [trace.first_measured for trace in pool.traces]
+    return stability(
+        growth_of(pool),
+        float(np.mean(warmups)),
+        of_the_start(whole_latencies(traces), warmups, mser5_of(averaged_batches(traces)) if is_stationary else None),
+        pool.layout.queries,
+        utilisations,
+        peak,
     )
 
 
@@ -325,25 +331,3 @@ def _unsaid(whole: Figure, stages: Sequence[StageFigures]) -> list[str]:
         if missing:
             notes.append(f"stage {stage.name}: the mean of {', '.join(missing)} is not printed, likewise")
     return notes
-
-
-def next_step(summary: Summary, precision: float) -> tuple[int, int]:
-    """Replications to reach a relative precision, and how many times longer each (statistics rule 9).
-
-    (replications there are, 1) if it is reached. At most four times as much as there is.
-    """
-    there = summary.replications
-    wanted = there
-    for target in summary.targets:
-        per_replication = target.exceedances / there
-        if per_replication < 1:
-            return there, min(4, max(2, math.ceil(2 / max(per_replication, 0.1))))
-        if not target.supported:
-            wanted = max(wanted, math.ceil(there * ENOUGH_EXCEEDANCES / target.exceedances))
-        elif target.infinite or math.isinf(target.high) or target.pooled <= 0:
-            wanted = 4 * there
-        else:
-            half = (target.high - target.low) / 2 / target.pooled
-            if half > precision:
-                wanted = max(wanted, there + 1, math.ceil(1.1 * there * (half / precision) ** 2))
-    return min(wanted, 4 * there), 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -72,15 +73,11 @@ def hold_on(of: st.SearchStrategy[Plan], examples: int = 200) -> None:
     hold()
 
 
-def engines_agree() -> None:
-    """test_engines_agree.py: however it is walked, the same sample path."""
+def agree_in_blocks(of: st.SearchStrategy[Plan], blocks: Sequence[int], examples: int) -> None:
+    """Both engines give the same trace of drawn plans, however many queries have their luck drawn at once."""
 
-    @drawn(200)
-    @given(
-        plans(gathers=False, afters=False, hedges=False)
-        | plans(stages=2, shards=1, replicas=1, afters=False, hedges=False),
-        st.sampled_from(BLOCKS),
-    )
+    @drawn(examples)
+    @given(of, st.sampled_from(blocks))
     def agree(plan, block):
         run.TASKS_AT_ONCE = block
         with law("E1"):
@@ -88,23 +85,18 @@ def engines_agree() -> None:
             assert column == "", f"the engines differ in {column}"
 
     agree()
+
+
+def engines_agree() -> None:
+    """test_engines_agree.py: however it is walked, the same sample path."""
+    small = plans(stages=2, shards=1, replicas=1, afters=False, hedges=False)
+    agree_in_blocks(plans(gathers=False, afters=False, hedges=False) | small, BLOCKS, 200)
 
 
 def ahead_agree() -> None:
     """The same, of stages that look ahead, and draw the luck of many queries at once."""
-
-    @drawn(300)
-    @given(
-        plans(stages=2, queries=st.integers(4, 12), gathers=False, afters=False, **PLAIN),
-        st.sampled_from(BLOCKS[1:]),
-    )
-    def agree(plan, block):
-        run.TASKS_AT_ONCE = block
-        with law("E1"):
-            column = difference(plan)
-            assert column == "", f"the engines differ in {column}"
-
-    agree()
+    of = plans(stages=2, queries=st.integers(4, 12), gathers=False, afters=False, **PLAIN)
+    agree_in_blocks(of, BLOCKS[1:], 300)
 
 
 def batches_agree() -> None:
