@@ -63,7 +63,7 @@ def replaced(plan: Plan, **changes: object) -> Plan:
     return dataclasses.replace(plan, **{k: frozen(v) if isinstance(v, np.ndarray) else v for k, v in changes.items()})
 
 
-@given(plans(slowdowns=False))
+@given(plans(slowdowns=False, outages=False))
 def test_a_shift_of_all_arrivals_shifts_everything(plan):
     later = replaced(plan, arrival_ns=plan.arrival_ns + 1000)
     one, two = simulate(plan), simulate(later)
@@ -203,7 +203,10 @@ def test_by_query_the_whole_row_is_one_copy():
 
 
 @drawn(120)
-@given(plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, limits=False), st.integers(2, 5))
+@given(
+    plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False),
+    st.integers(2, 5),
+)
 def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     laws = np.array(plan.laws)
     random = laws["kind"] > 1
@@ -240,7 +243,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 
 @drawn(200)
-@given(plans(most_stages=1, neighbours=False, slowdowns=False))
+@given(plans(most_stages=1, neighbours=False, slowdowns=False, outages=False))
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)

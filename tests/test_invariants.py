@@ -14,6 +14,7 @@ from conftest import ROOT
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.laws import Law
+from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
@@ -106,6 +107,12 @@ LIMITED = assemble(
     [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 5.0, 0.0)], limit=0)], np.array([0, 1, 7], dtype=np.int64)
 )
 REFUSING = reference.simulate(LIMITED, tasks=True)
+#: Two replicas, of which the first is out until 20: who comes at 0 and 1 goes to the other.
+AWAY = assemble(
+    [StageParts(candidates=Law.constant(1.0), replicas=2, knots=[(0.0, 5.0, 0.0)], outages=[Outage(0, 20, 2, 0)])],
+    np.array([0, 1, 30], dtype=np.int64),
+)
+ELSEWHERE = reference.simulate(AWAY, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -113,6 +120,7 @@ OF_OTHERS = {
     **dict.fromkeys(("I52", "I53"), (LONGER, TAKEN)),
     **dict.fromkeys(("I54", "I55", "I56"), (HEDGING, HEDGED)),
     **dict.fromkeys(("I57", "I58"), (LIMITED, REFUSING)),
+    "I59": (AWAY, ELSEWHERE),
 }
 
 
@@ -234,6 +242,7 @@ TAMPERED = {
     "I56": (column("hedged", 1, more(1)), {"replica": 1, "hedged": 3, "of_its_tasks": 2}),
     "I57": (column_of_tasks("finish_ns", 0, -1), {"query": 2, "at_ns": 7, "waiting": 0, "free": 0, "limit": 0}),
     "I58": (column("refused", 0, more(1)), {"replica": 0, "refused": 2, "of_its_tasks": 1}),
+    "I59": (column_of_tasks("replica", 0, 0), {"query": 0, "back_in_ns": 20, "held_ns": 0}),
 }
 
 

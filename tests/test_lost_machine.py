@@ -45,7 +45,7 @@ def columns(table, row, shard):
 
 
 @drawn(120)
-@given(plans(most_stages=1, hedges=False, neighbours=False, slowdowns=False, limits=False), st.data())
+@given(plans(most_stages=1, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False), st.data())
 def test_a_shard_with_a_replica_less_does_what_it_does_where_all_have_one_less(plan, data):
     """Shards of a stage do not see one another, unless one index serves a whole query, or they share a budget."""
     row = plan.stages[0]

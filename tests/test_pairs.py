@@ -16,6 +16,7 @@ from simulator.core.assemble import Slowdown, StageParts, assemble
 from simulator.core.features import Feature as F
 from simulator.core.features import features_of
 from simulator.core.laws import Law
+from simulator.core.outages import Outage
 from simulator.core.plan import (
     CANCEL_RUNNING,
     LEAST_OUTSTANDING,
@@ -60,6 +61,7 @@ WAYS: dict[F, dict[str, Any]] = {
             Slowdown(Law.exponential(9.0), Law.exponential(9.0), 2.0, OF_STAGE),
         ]
     },
+    F.OUTAGE: {"outages": [Outage(3, 22, 2, 0), Outage(12, 18, 2, 1, 1, 1), Outage(30, 41)]},
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.LIMIT: {"limit": 0},

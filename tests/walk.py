@@ -48,6 +48,11 @@ from simulator.core.trace import COUNTERS, Trace
 Task = tuple[int, int, int, int]
 
 
+def is_in(instant: int, stretches: list[tuple[int, int]]) -> bool:
+    """Whether an instant is in one of [from, until)."""
+    return any(begin <= instant < end for begin, end in stretches)
+
+
 class Walk:
     """One walk; ``trace()`` gives what the engine should have given."""
 
@@ -170,26 +175,39 @@ class Walk:
                 left -= int(items)
                 share_left -= share
             gone = int(row["first_lost"]) <= shard < int(row["first_lost"] + row["lost"])
-            there = replicas - 1 if gone else replicas
+            back = [self.is_back(now, stage, shard, index) for index in range(replicas - gone)]
+            there = [index for index, instant in enumerate(back) if instant == min(back)]
             if row["by_query"]:
                 u, v = self.uniform(draws.ROUTE, query, stage, 0)
-                chosen = routing.choose(row["policy"], there, seen.sum(axis=0), 0, query, u, v)
+                chosen = there[routing.choose(row["policy"], len(there), seen.sum(axis=0)[there], 0, query, u, v)]
             else:
                 u, v = self.uniform(draws.ROUTE, query, stage, shard)
-                chosen = routing.choose(row["policy"], there, seen[shard], 0, query + shard, u, v)
-            decided.append((shard, int(chosen), items * plan.work[query]))
-        for shard, chosen, items in decided:
+                chosen = there[routing.choose(row["policy"], len(there), seen[shard][there], 0, query + shard, u, v)]
+            decided.append((shard, int(chosen), items * plan.work[query], min(back)))
+        for shard, chosen, items, sent in decided:
             self.items[query, self.column(stage, shard)] = items
-            self.send(now + shard * int(row["send_ns"]), (query, stage, shard, 0), chosen)
+            self.send(sent + shard * int(row["send_ns"]), (query, stage, shard, 0), chosen)
         if row["hedges"] and row["hedge_ns"] == 0:
             leaves = now + shards * int(row["send_ns"])
             for _ in range(int(row["hedges"])):
-                leaves = self.send_again(leaves, query, stage)
+                leaves = self.send_again(now, leaves, query, stage)
         elif row["hedges"]:
             if row["budget"] > 0:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + shards * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
+
+    def is_back(self, now: int, stage: int, shard: int, index: int) -> int:
+        """From now on, the first instant of no outage of a replica; of its index in any shard, where all need it."""
+        row = self.plan.stages[stage]
+        rows = self.plan.outages[int(row["first_outage"]) :][: int(row["outages"])]
+        out = [
+            (int(one["from_ns"]), int(one["until_ns"]))
+            for one in rows
+            if index % one["step"] == one["rest"]
+            and (row["by_query"] or one["first_shard"] <= shard < one["first_shard"] + one["shards"])
+        ]
+        return min(at for at in [now, *(until for _, until in out)] if at >= now and not is_in(at, out))
 
     def send(self, leaves: int, task: Task, chosen: int) -> None:
         """A copy of a task leaves at an instant for a replica of its shard."""
@@ -211,12 +229,12 @@ class Walk:
         row = self.plan.stages[stage]
         if self.close[stage, query] >= 0:
             return
-        self.send_again(now, query, stage)
+        self.send_again(now, now, query, stage)
         if number < row["hedges"]:
             again = (query << self.plan.stage_bits) | stage
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, again, (query, stage, number + 1))
 
-    def send_again(self, leaves: int, query: int, stage: int) -> int:
+    def send_again(self, now: int, leaves: int, query: int, stage: int) -> int:
         """The first copy leaves at an instant, the others behind it; when the next would."""
         row = self.plan.stages[stage]
         for shard in range(int(row["shards"])):
@@ -229,7 +247,8 @@ class Walk:
             gone = int(row["first_lost"]) <= shard < int(row["first_lost"] + row["lost"])
             base = int(row["first_replica"]) + shard * int(row["replicas"])
             taken = [self.table.replica[self.place(copy)] - base for copy in copies]
-            free = [index for index in range(int(row["replicas"]) - gone) if index not in taken]
+            there = [index for index in range(row["replicas"] - gone) if self.is_back(now, stage, shard, index) == now]
+            free = [index for index in there if index not in taken]
             if not free:
                 continue
             first = routing.view_of(self.plan.stages, self.plan.run_row(), query, stage) + base - row["first_replica"]

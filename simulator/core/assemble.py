@@ -18,6 +18,7 @@ from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
+from simulator.core.outages import MOST_OUTAGES, Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 
@@ -76,6 +77,7 @@ class StageParts:
     busy: Sequence[float] = ()  #: factors by 0, 1, ... other busy workers of the machine; beyond, the last; none: 1
     spread: float = 0.0  #: of a service, by each of them
     slowdowns: Sequence[Slowdown] = ()
+    outages: Sequence[Outage] = ()
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -146,7 +148,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     assert parts[0].candidates.kind, "the first stage states its candidates"
     stages = np.zeros(len(parts), dtype=plans.STAGE)
     slow = [one for part in parts for one in part.slowdowns]
-    shard = replica = view = knot = point = batch = busy = slowdown = 0
+    shard = replica = view = knot = point = batch = busy = slowdown = outage = 0
     for row, part in zip(stages, parts, strict=True):
         _check(part)
         count = len(part.share)
@@ -166,6 +168,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["hedges"], row["hedge_ns"], row["budget"] = part.hedges, part.hedge_ns, part.budget
         row["per_machine"], row["first_busy"], row["busies"] = part.per_machine, busy, len(part.busy)
         row["first_batch"], row["first_slowdown"], row["slowdowns"] = batch, slowdown, len(part.slowdowns)
+        row["first_outage"], row["outages"] = outage, len(part.outages)
         row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
         shard += count
@@ -175,6 +178,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         point += len(part.preferred) + len(part.sizes)
         busy += len(part.busy)
         slowdown += len(part.slowdowns)
+        outage += len(part.outages)
         batch += part.max_size if part.is_batched else 0
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [law for part in parts for law in part.laws]
@@ -193,14 +197,22 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
         slowdowns=frozen([(one.scope, one.factor) for one in slow], plans.SLOWDOWN),
         slowdown_laws=frozen(table.laws[len(laws) + 1 :]),
+        outages=outage_rows([part.outages for part in parts]),
         classes=ALIKE,
         rules=tuple(part.rule for part in parts),
-        stage_bits=bits_for(len(parts)),
-        shard_bits=bits_for(shard),
-        replica_bits=bits_for(replica),
-        worker_bits=bits_for(max(part.workers for part in parts)),
-        copy_bits=bits_for(1 + max(part.hedges for part in parts)),
+        **_widths(parts, shard, replica),
     )
+
+
+def _widths(parts: Sequence[StageParts], shards: int, replicas: int) -> dict[str, int]:
+    """Bits of what the keys of events are packed of."""
+    return {
+        "stage_bits": bits_for(len(parts)),
+        "shard_bits": bits_for(shards),
+        "replica_bits": bits_for(replicas),
+        "worker_bits": bits_for(max(part.workers for part in parts)),
+        "copy_bits": bits_for(1 + max(part.hedges for part in parts)),
+    }
 
 
 def _check(part: StageParts) -> None:
@@ -225,6 +237,11 @@ def _check(part: StageParts) -> None:
     assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
     assert all(one.factor >= 1 and one.scope in range(plans.OF_STAGE + 1) for one in part.slowdowns), (
         "they slow something down"
+    )
+    assert len(part.outages) <= MOST_OUTAGES, "outages are looked through one by one"
+    assert all(0 <= one.from_ns < one.until_ns <= MOST_WAIT_NS for one in part.outages), "an outage is over at last"
+    assert all(0 <= one.rest < one.step and one.first_shard >= 0 and one.shards >= 1 for one in part.outages), (
+        "some replicas are out"
     )
     assert part.wait_for is None or 1 <= part.wait_for <= count, "a stage waits for some of its shards"
     assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == plans.NEVER_NS, "a time-out is a time"

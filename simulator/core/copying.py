@@ -6,6 +6,7 @@ A copy has luck of its own; its items are those of the task. ``stages`` is the (
 from simulator.core import draws, rules
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import sampling
+from simulator.core.outages import back_ns
 from simulator.core.plan import F8, I8, NONE, ROLES, TIME, Rows
 from simulator.core.routing import choose, replicas_left, rule_choice, view_of
 from simulator.core.work import cost_ns, depends_on_items
@@ -23,27 +24,35 @@ def is_among(holding: I8, replica: int) -> bool:
     return found
 
 
+@formula
+def may_get(stages: Rows, outages: Rows, stage: int, shard: int, replica: int, now: int, holding: I8) -> bool:
+    """Whether a copy may be sent to a replica: it is there, and holds none."""
+    return back_ns(stages, outages, stage, shard, replica, now) == now and not is_among(holding, replica)
+
+
 @kernel
 def replica_of_copy(
     stages: Rows,
     run: Rows,
+    outages: Rows,
     outstanding: I8,
     fault: I8,
     stage: int,
     query: int,
     shard: int,
     copy: int,
+    now: int,
     holding: I8,
     seen: I8,
 ) -> int:
-    """Index of the replica that a copy is sent to: by the rule of the stage, of those that hold none; NOWHERE: none.
+    """Index of the replica that a copy is sent to: by the rule of the stage, of those there that hold none, or NOWHERE.
 
     Parameters
     ----------
-    stages, run, outstanding, fault
-        As of ``routing.route``.
-    stage, query, shard, copy
-        Whose.
+    stages, run, outages, outstanding, fault
+        As of ``outages.route_there``.
+    stage, query, shard, copy, now
+        Whose, and when it is sent.
     holding
         (copies sent,) int64 indices of the replicas that the task was sent to.
     seen
@@ -53,7 +62,7 @@ def replica_of_copy(
     count, chosen, turn = rules.NOTHING, rules.NOTHING, query + shard
     first = view + shard * stages[stage]["replicas"]
     for replica in range(left):
-        if not is_among(holding, replica):
+        if may_get(stages, outages, stage, shard, replica, now, holding):
             seen[count] = outstanding[first + replica]
             count += 1
     if count == 0:
@@ -66,7 +75,7 @@ def replica_of_copy(
         chosen = rule_choice(address, count, seen, rules.NOTHING, turn, u, v, fault, query, stage, shard)
     found = NOWHERE
     for replica in range(left):
-        if not is_among(holding, replica):
+        if may_get(stages, outages, stage, shard, replica, now, holding):
             if chosen == 0:
                 found = replica
             chosen -= 1

@@ -11,6 +11,7 @@ from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
+from simulator.core.outages import has_outages
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
 from simulator.core.service import stays_taken
@@ -45,6 +46,7 @@ class Feature(Enum):
     DRAWN_AFTER = auto()  #: for how long
     INTERFERENCE = auto()  #: busy workers of a machine slow each other down
     SLOWDOWN = auto()  #: something is slow now and then
+    OUTAGE = auto()  #: replicas are out for a while
     HEDGE = auto()  #: a task without an answer is sent again
     TIED = auto()  #: copies are sent with each task, and the first that starts withdraws the others
 
@@ -112,6 +114,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.DRAWN_AFTER: is_role_drawn(AFTER),
         F.INTERFERENCE: bool(interferes(plan.stages, stage)),
         F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),
+        F.OUTAGE: bool(has_outages(plan.stages, stage)),
         F.HEDGE: bool(sends_copies(plan.stages, stage)) and not is_tied(plan.stages, stage),
         F.TIED: bool(is_tied(plan.stages, stage)),
     }

@@ -3,16 +3,18 @@
 The decisions of a stage are taken again, from the answers that are in the table, one query's look after another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from simulator.core.columns import Columns
+from simulator.core.copying import may_get
 from simulator.core.hedging import COPY as A_COPY
 from simulator.core.hedging import FREE, affords, is_tied, most_saved, saved, sends_copies
 from simulator.core.plan import I8, Plan
 from simulator.core.refused import told_ns
+from simulator.core.routed import holds
 from simulator.core.routing import replicas_left
 from simulator.core.rules import DISPATCH, HEDGE
 from simulator.core.violations import Rows, Violation, at
@@ -32,13 +34,13 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
     """Of a stage, the copies that are to be sent besides the first: by query, shard and number."""
     row, found = plan.stages[stage], dict[tuple[int, int, int], Sending]()
     if is_tied(plan.stages, stage):
-        return tied_sendings(plan, trace, stage)
+        return tied_sendings(plan, trace, tasks, stage)
     first_word: dict[tuple[int, int], int] = {}  # an answer, or a refusal
     words = np.where(tasks.answer_ns >= 0, tasks.answer_ns, told_ns(plan, tasks, stage))
     for query, shard, word in zip(tasks.query.tolist(), tasks.shard.tolist(), words.tolist(), strict=True):
         if word >= 0:
             first_word[query, shard] = min(word, first_word.get((query, shard), NEVER))
-    enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
+    enter_ns, close_ns, replicas = trace.enter_ns[stage], trace.close_ns[stage], indices(plan, tasks, stage)
     looks = [(int(enter_ns[query]), DISPATCH, int(query), 0) for query in np.flatnonzero(enter_ns >= 0)]
     for entered, _, query, _ in list(looks):
         instants = [(entered + number * int(row["hedge_ns"]), number) for number in range(1, int(row["hedges"]) + 1)]
@@ -53,7 +55,8 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
         place = 0
         for shard in range(int(row["shards"])):
             number = sent.get((query, shard), 1)
-            if first_word.get((query, shard), NEVER) <= instant or number >= replicas_left(plan.stages, stage, shard):
+            holding = [replicas.get((query, shard, copy), -1) for copy in range(number)]
+            if first_word.get((query, shard), NEVER) <= instant or not finds(plan, stage, shard, holding, instant):
                 continue
             if not affords(plan.stages, stage, budget):
                 break
@@ -64,27 +67,46 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
     return found
 
 
-def tied_sendings(plan: Plan, trace: Columns, stage: int) -> dict[tuple[int, int, int], Sending]:
+def tied_sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[int, int, int], Sending]:
     """The same where copies are sent with their tasks: the second ones behind all first ones, and so on."""
-    row, found = plan.stages[stage], {}
+    row, found, replicas = plan.stages[stage], {}, indices(plan, tasks, stage)
     enter_ns = trace.enter_ns[stage]
     for query in np.flatnonzero(enter_ns >= 0).tolist():
         place = int(row["shards"])
         for number, shard in np.ndindex(int(row["hedges"]), int(row["shards"])):
-            if number + 1 < replicas_left(plan.stages, stage, shard):
+            holding = [replicas.get((query, shard, copy), -1) for copy in range(number + 1)]
+            if finds(plan, stage, shard, holding, int(enter_ns[query])):
                 found[query, shard, number + 1] = Sending(int(enter_ns[query]), place)
                 place += 1
     return found
 
 
+def indices(plan: Plan, tasks: Rows, stage: int) -> dict[tuple[int, int, int], int]:
+    """Of a stage, the index of the replica that a task was sent to: by query, shard and number of its copy."""
+    row = plan.stages[stage]
+    index = tasks.replica - row["first_replica"] - tasks.shard * row["replicas"]
+    names = zip(tasks.query.tolist(), tasks.shard.tolist(), tasks.copy.tolist(), strict=True)
+    return dict(zip(names, index.tolist(), strict=True))
+
+
+def finds(plan: Plan, stage: int, shard: int, holding: Sequence[int], now: int) -> bool:
+    """Whether there is a replica of a shard for another copy."""
+    held = np.array(holding, dtype=np.int64)
+    left = range(int(replicas_left(plan.stages, stage, shard)))
+    return any(may_get(plan.stages, plan.outages, stage, shard, index, now, held) for index in left)
+
+
 def with_sendings(plan: Plan, trace: Columns, tasks: Rows) -> Rows:
     """The tasks, with instant and kind of each sending, and how many of its query are before it; -1: not to be sent."""
     sent_ns, place = np.full((2, len(tasks.query)), -1)
+    held_ns = np.zeros(len(tasks.query), dtype=np.int64)
     sent_by = np.full(len(tasks.query), DISPATCH)
     for stage in range(len(plan.stages)):
         here = np.flatnonzero(tasks.stage == stage)
         first = here[tasks.copy[here] == 0]
         sent_ns[first], place[first] = trace.enter_ns[stage][tasks.query[first]], tasks.shard[first]
+        entered = sent_ns[first] >= 0
+        held_ns[first] = holds(plan, stage, tasks.shard[first], sent_ns[first], entered)
         if sends_copies(plan.stages, stage):
             if not is_tied(plan.stages, stage):
                 sent_by[here[tasks.copy[here] > 0]] = HEDGE
@@ -92,7 +114,7 @@ def with_sendings(plan: Plan, trace: Columns, tasks: Rows) -> Rows:
             for index in here[tasks.copy[here] > 0]:
                 name = int(tasks.query[index]), int(tasks.shard[index]), int(tasks.copy[index])
                 sent_ns[index], place[index] = found.get(name, Sending(-1, -1))
-    return tasks._replace(sent_ns=sent_ns, sent_by=sent_by, place_in_query=place)
+    return tasks._replace(sent_ns=sent_ns, sent_by=sent_by, held_ns=held_ns, place_in_query=place)
 
 
 def order_of_sending(tasks: Rows) -> tuple[I8, ...]:

@@ -18,6 +18,7 @@ from simulator.core.hedging import sends_copies
 from simulator.core.limits import refuses
 from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
+from simulator.core.routed import holds, routing
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
 from simulator.core.violations import Rows, Violation, at, violation
 
@@ -94,7 +95,8 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     closed &= shard >= 0
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
-    expected = trace.enter_ns[stage] + row["request_ns"] + shard * row["send_ns"]
+    held_ns = holds(plan, stage, shard, trace.enter_ns[stage], closed)
+    expected = trace.enter_ns[stage] + held_ns + row["request_ns"] + shard * row["send_ns"]
     is_copy = bool(sends_copies(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + row["hedge_ns"])
     wrong = closed & (enqueue != expected) & ~is_copy
     yield from at("I40", wrong, where, enqueue_ns=enqueue, expected_ns=expected)
@@ -123,7 +125,8 @@ def _rows(plan: Plan, trace: Columns) -> Rows:
     assert table is not None
     unknown = np.full(len(table.query), -1)
     columns = {name: getattr(table, name) for name in Rows._fields if hasattr(table, name)}
-    return with_sendings(plan, trace, Rows(**columns, sent_ns=unknown, sent_by=unknown, place_in_query=unknown))
+    more = {name: unknown for name in Rows._fields if name not in columns}
+    return with_sendings(plan, trace, Rows(**columns, **more))
 
 
 def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
@@ -142,7 +145,7 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         else:
             yield from _gathering(plan, trace, here, stage)
         yield from _critical(trace, here, stage)
-        yield from _routing(plan, here, stage)
+        yield from routing(plan, here, stage)
     alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
     stages = np.repeat(np.arange(len(plan.stages)), plan.stages["shards"] * plan.stages["replicas"])
     for replica, stage in enumerate(stages.tolist()):
@@ -196,7 +199,8 @@ def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viola
     row, place = plan.stages[stage], tasks.place
     enter = trace.enter_ns[stage][tasks.query]
     enqueue, start, finish, answer = tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns
-    expected, arrived = tasks.sent_ns + row["request_ns"] + tasks.place_in_query * row["send_ns"], arrived_ns(tasks)
+    leaves, arrived = tasks.sent_ns + tasks.held_ns + tasks.place_in_query * row["send_ns"], arrived_ns(tasks)
+    expected = leaves + row["request_ns"]
     there = arrived >= 0
     wrong = there & (tasks.sent_ns >= 0) & (arrived != expected)
     yield from at("I16", wrong, place, enqueue_ns=arrived, expected_ns=expected)
@@ -237,20 +241,6 @@ def _critical(trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     ):
         kept = column[stage][critical.query]
         yield from at("I35", kept != of_task, critical.place, of=name, recorded_ns=kept, of_task_ns=of_task)
-
-
-def _routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
-    """A task goes to a replica of its shard that is there; by query, to the same index in all shards."""
-    row = plan.stages[stage]
-    index = tasks.replica - (row["first_replica"] + tasks.shard * row["replicas"])
-    is_less = (tasks.shard >= row["first_lost"]) & (tasks.shard < row["first_lost"] + row["lost"])
-    there = row["replicas"] - is_less
-    yield from at("I24", (index < 0) | (index >= there), tasks.place, index=index, replicas=there)
-    if row["by_query"]:
-        first = np.zeros(plan.queries, dtype=np.int64)
-        first[tasks.query[::-1]] = index[::-1]
-        expected = first[tasks.query]
-        yield from at("I25", index != expected, tasks.place, index=index, of_the_first_shard=expected)
 
 
 def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_]) -> Iterator[Violation]:

@@ -104,6 +104,8 @@ STAGE = np.dtype(
         ("spread", np.float64),  # of a service, by each of them
         ("first_slowdown", np.int64),  # of its rows in slowdowns; and how many; 0: it is always as fast
         ("slowdowns", np.int64),
+        ("first_outage", np.int64),  # of its rows in outages; and how many; 0: all its replicas are always there
+        ("outages", np.int64),
         ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
     ]
@@ -114,6 +116,18 @@ SLOWDOWN = np.dtype(
     [
         ("scope", np.int64),  # OF_REPLICA, ...
         ("factor", np.float64),  # on what is served meanwhile; inf: nothing is
+    ]
+)
+
+#: Replicas that are out for a while: those of some neighbouring shards whose index leaves a remainder.
+OUTAGE = np.dtype(
+    [
+        ("from_ns", np.int64),  # [from, until)
+        ("until_ns", np.int64),
+        ("step", np.int64),  # index % step == rest
+        ("rest", np.int64),
+        ("first_shard", np.int64),  # of its stage
+        ("shards", np.int64),
     ]
 )
 
@@ -174,6 +188,7 @@ class System:
     busy_factor: F8  #: (by 0, 1, ... other busy workers of a machine, of all stages,) on service times
     slowdowns: NDArray[np.void]  #: (slowdowns of all stages,) SLOWDOWN
     slowdown_laws: NDArray[np.void]  #: (2 x slowdowns,) LAW: of the time without each in ns, then of that with it
+    outages: NDArray[np.void]  #: (outages of all stages,) OUTAGE; those of a stage in the order of their begin
     classes: NDArray[np.void]  #: (classes of queries,) CLASS; one where a load says nothing of them
     rules: tuple[Rule | None, ...]  #: (stages,) a user's rule, where the policy is PLUGGED or one of those beside it
     stage_bits: int  #: widths of the packed event keys, checked by the planner

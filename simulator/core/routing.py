@@ -335,14 +335,3 @@ def fill_loads(stages: Rows, stage: int, first_task: int, reals: F8, wholes: I8)
     alone_ns, load = reals[ALONE, first_task : first_task + shards], wholes[LOAD, first_task : first_task + shards]
     for shard in range(shards):
         load[shard] = rules.round_ns(alone_ns[shard]) if weighs else 1
-
-
-@kernel
-def route_of_query(stages: Rows, run: Rows, outstanding: I8, fault: I8, stage: int, reals: F8, wholes: I8) -> int:
-    """Choose for the one query that is WHO, whose ALONE is known; returns the offset of its view."""
-    query = wholes[WHO, 0]
-    view = view_of(stages, run, query, stage)
-    draw_routes(stages, run, stage, rules.ONE, reals, wholes)
-    route(stages, run, outstanding, fault, stage, query, view, rules.NOTHING, reals, wholes)
-    fill_loads(stages, stage, rules.NOTHING, reals, wholes)
-    return view

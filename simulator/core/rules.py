@@ -16,6 +16,8 @@ FINISH, RELEASE, ANSWER, TIMEOUT, MERGED, WITHDRAW, UNTIE, HEDGE, ARRIVE, DISPAT
 NOTHING = 0
 #: Queries of a block of one.
 ONE = 1
+#: In place of a shard: any of them.
+ANY = -1
 
 
 @formula

@@ -85,6 +85,7 @@ INVARIANTS = {
         Invariant("I56", "S5", "copies are counted where they are sent"),
         Invariant("I57", "S3", "whoever comes to a full queue is refused, and nobody else"),
         Invariant("I58", "S5", "those that are refused are counted"),
+        Invariant("I59", "S6", "nobody is sent to a replica that is out while another is there, or back sooner"),
     )
 }
 
@@ -141,6 +142,7 @@ class Rows(NamedTuple):
     state: I8
     sent_ns: I8  #: when it was to be sent; -1: not
     sent_by: I8  #: kind of the event that sent it
+    held_ns: I8  #: how long it waits with its sender for a replica that is there
     place_in_query: I8  #: how many of its query are sent before it, at that instant
 
     def some(self, mask: Any) -> Rows:

@@ -23,10 +23,11 @@ REALS = 7
 #: replica within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of
 #: finish and answer, and worker, as a pass finds them. With an entry a query: who it is, when it enters and closes, and
 #: its critical column. With an entry a replica of a shard: what is outstanding at those of that index in all shards.
-#: And of each task how long its worker stays taken when its answer has gone, where it does.
+#: And of each task how long its worker stays taken when its answer has gone, where it does; with an entry a replica of
+#: a shard, those that are there while others are out; and of each task how long it waits for them with its sender.
 NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER = range(10)
-WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS = range(10, 16)
-WHOLES = 16
+WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS, THERE, HELD = range(10, 18)
+WHOLES = 18
 
 #: Up to so many shards the luck of a block is drawn in one pass over all its tasks; beyond, query by query.
 FEW = 40

@@ -107,7 +107,7 @@ def peak_of(scenario: Scenario, saturation_per_s: float) -> Peak | None:
 
     Of a trace no rate is known over time. States of modulated arrivals are luck: the rate is that of their mean.
     """
-    if scenario.is_stationary or scenario.load.arrivals.kind == "trace":
+    if scenario.load.is_constant or scenario.load.arrivals.kind == "trace":
         return None
     pieces, queries = loads.rate_pieces(scenario), about_queries(scenario)[0]
     if scenario.queries is not None:

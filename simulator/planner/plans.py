@@ -10,6 +10,7 @@ import numpy as np
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
+from simulator.core.outages import in_window
 from simulator.core.plan import frozen
 from simulator.planner import classes, machines
 from simulator.planner import load as loads
@@ -113,7 +114,7 @@ class Plans:
         """``is_own``: with the measurements of the replication, where it has its own."""
         self._check(len(load.arrival_ns))
         run = self.scenario.run
-        return complete(
+        made = complete(
             make_system(self.scenario, replication) if self.scenario.samples and is_own else self.system,
             load.arrival_ns,
             load.work,
@@ -127,6 +128,7 @@ class Plans:
             rate_per_s=load.rate_per_s,
             machine_factor=machines.machine_factors(self.scenario, replication),
         )
+        return in_window(made)
 
 
 def make_plan(scenario: Scenario, replication: int = 0) -> plan.Plan:

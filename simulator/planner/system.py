@@ -14,6 +14,7 @@ from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
+from simulator.core.outages import Outage
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
 from simulator.planner.classes import classes_of, work_law
@@ -21,7 +22,7 @@ from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
-from simulator.scenario.machines import lost_shards
+from simulator.scenario.machines import lost_shards, taken_out
 from simulator.scenario.slowdowns import SCOPES, SlowdownSpec
 from simulator.scenario.stage import Routing
 
@@ -86,6 +87,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         limit=UNLIMITED if stage.limit is None else stage.limit,
         per_machine=stage.per_machine,
         slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],
+        outages=[Outage(ns(one.from_s), ns(one.until_s), *taken_out(stage, one)) for one in stage.outages or ()],
         **_interference(stage),
         **_batching(stage.batching),
         **_gathering(stage),

@@ -40,11 +40,15 @@ def conditions_of(scenario: Scenario, headroom: float, survive: int) -> tuple[Co
     Raises
     ------
     ScenarioError
-        If a stage that should survive a loss has lost a machine already.
+        If a stage that should survive a loss has lost a machine already, or outages.
     """
     lacking = [stage.name for stage in scenario.stages if stage.lost_machine is not None]
     if survive and lacking:
         message = f"{', '.join(lacking)} lost a machine already: leave lost_machine out, or --survive"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "stages", message)])
+    away = [stage.name for stage in scenario.stages if stage.outages]
+    if survive and away:
+        message = f"{', '.join(away)} has outages, which say already what it survives: leave them out, or --survive"
         raise ScenarioError([Problem(scenario.source, 0, 0, "stages", message)])
 
     def rate_per_s(factor: float) -> float:

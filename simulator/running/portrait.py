@@ -82,7 +82,7 @@ def expected(scenario: Scenario, first: Load) -> load.Figures:
     The mean rate while measured; the peak of the rate function; the cv of gaps and the index of dispersion only of a
     constant rate, and where they have a closed form.
     """
-    states, is_constant = modulation(scenario), scenario.is_stationary
+    states, is_constant = modulation(scenario), scenario.load.is_constant
     windows = {f"{window_s}s": float(window_s) for window_s in WINDOWS_S} | {"limit": math.inf}
     known: dict[str, float | None] = dict.fromkeys(windows)
     peak = gap_cv = None

@@ -1,14 +1,19 @@
-"""Which replicas share a machine, what the loss of one means, and what a machine must hold."""
+"""Which replicas share a machine, what it means that some are lost or out, and what a machine must hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.base.formats import apart, format_size
+from simulator.base.formats import apart, format_duration, format_size, shortest
+from simulator.core.plan import NEVER_NS
 from simulator.scenario.fields import Contradiction
 from simulator.scenario.hardware import HardwareSpec
+from simulator.scenario.outages import OutageSpec
 from simulator.scenario.stage import Stage
+
+#: Of stages with more replicas a shard it is not looked up how many are out at once.
+MOST_LOOKED_AT = 1000
 
 
 def machine_of(stage: Stage, shard: int, replica: int) -> int:
@@ -59,6 +64,59 @@ def loss_note(stage: Stage) -> str:
     which = f"shard {first} has" if count == 1 else f"shards {first} to {first + count - 1} have"
     row = ": without it, its row serves no query" if stage.routing.by == "query" else ""
     return f"machine {stage.lost_machine} is lost, {which} {stage.replicas - 1} of {stage.replicas} replicas{row}"
+
+
+def taken_out(stage: Stage, one: OutageSpec) -> tuple[int, int, int, int]:
+    """Whom an outage takes out: every how many-th index of a replica, from which on, in how many shards from one on."""
+    if one.zone is not None:
+        return int(stage.zones or 1), int(one.zone), 0, NEVER_NS
+    if one.replica is not None:
+        return int(stage.replicas), int(one.replica), 0, NEVER_NS
+    row, place = divmod(int(one.machine or 0), stage.machines_in_a_row)
+    return int(stage.replicas), row, place * int(stage.per_machine), int(stage.per_machine)
+
+
+def outage_notes(stage: Stage, lasts_s: float | None, is_counted: bool) -> list[str]:
+    """What outages do to those that are left; ``lasts_s``: of the measured window, None: it is not known."""
+    outages = stage.outages or ()
+    if not outages:
+        return ["zones: no outage is of a zone"] * (stage.zones is not None)
+    notes = []
+    beyond = [one for one in outages if lasts_s is not None and one.from_s >= lasts_s]
+    if beyond:
+        begins, over = format_duration(beyond[0].from_s), format_duration(lasts_s or 0.0)
+        notes.append(f"outages: one begins {begins} after the first that is measured, when the run is over ({over})")
+    if is_counted:
+        notes.append(
+            "outages: the run is a number of queries, so at another load they are another part of it: give run.duration"
+        )
+    if stage.replicas <= MOST_LOOKED_AT:
+        notes += _at_once(stage, outages)
+    return notes
+
+
+def _at_once(stage: Stage, outages: Sequence[OutageSpec]) -> Iterable[str]:
+    """How many replicas of a shard are out together, at most."""
+    replicas = int(stage.replicas)
+    rows = [taken_out(stage, one) for one in outages]
+    most, when = 0, outages[0]
+    for instant in outages:
+        under_way = [row for one, row in zip(outages, rows, strict=True) if one.from_s <= instant.from_s < one.until_s]
+        shards = {0, *(first for _, _, first, _ in under_way)}
+        for shard in shards if stage.routing.by == "task" else (None,):
+            out = np.zeros(replicas, dtype=bool)
+            for step, rest, first, wide in under_way:
+                if shard is None or first <= shard < first + wide:
+                    out[rest::step] = True
+            if out.sum() > most:
+                most, when = int(out.sum()), instant
+    at = format_duration(when.from_s)
+    if most == replicas:
+        yield f"outages: at {at} no replica of a shard is there: its tasks wait with their sender until one is back"
+    elif most:
+        more = shortest(round(replicas / (replicas - most), 2))
+        left = f"those left do {more} times their work meanwhile, which demand leaves out"
+        yield f"outages: {most} of {replicas} replicas of a shard are out at once, at {at} and at most: {left}"
 
 
 @dataclass(frozen=True)

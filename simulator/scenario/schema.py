@@ -22,7 +22,7 @@ from simulator.scenario.hedge import Seen
 from simulator.scenario.held import HASHED, with_contents
 from simulator.scenario.keys.table import with_words
 from simulator.scenario.loads import QUERIES, Load, Run
-from simulator.scenario.machines import loss_note, machine_contradictions
+from simulator.scenario.machines import loss_note, machine_contradictions, outage_notes
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
@@ -185,7 +185,7 @@ class Scenario(fields.Part):
     @property
     def can_lengthen(self) -> bool:
         """Whether a replication may have any number of queries: they are counted, and the load does not end."""
-        return self.queries is not None and not self.load.ends
+        return self.queries is not None and not self.load.ends and not any(stage.outages for stage in self.stages)
 
     @property
     def duration_s(self) -> float | None:
@@ -196,8 +196,8 @@ class Scenario(fields.Part):
 
     @property
     def is_stationary(self) -> bool:
-        """Whether the rate is constant: no trace, and no phases, wave or profile of different rates."""
-        return self.load.is_constant
+        """Whether the rate is constant, no trace, phases, wave or profile of different rates; and no replica is out."""
+        return self.load.is_constant and not any(stage.outages for stage in self.stages)
 
     @property
     def may_be_exact(self) -> bool:
@@ -280,11 +280,18 @@ class Scenario(fields.Part):
         """What was done to what the scenario gave, by stage; and machines that it lost."""
         return [
             *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
+            *(f"{stage.name}: {note}" for stage in self.stages for note in self._outages(stage)),
             *self._parts_of_items(),
             *class_notes(self.load.of_classes, self.stages),
             *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
+
+    def _outages(self, stage: Stage) -> Iterable[str]:
+        lasts_s, rate_per_s = self.duration_s, self.load.rate_per_s
+        if self.queries is not None and rate_per_s is not None:
+            lasts_s = self.queries / (rate_per_s * self.load.scale)
+        return outage_notes(stage, lasts_s, self.queries is not None)
 
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""

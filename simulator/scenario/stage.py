@@ -25,6 +25,7 @@ from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
 from simulator.scenario.interference import Interference, of_slope
 from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
+from simulator.scenario.outages import OutageSpec, outage_contradictions
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
 from simulator.scenario.slowdowns import SlowdownSpec
 
@@ -126,6 +127,8 @@ class Stage(fields.Part):
         fields.OrBare({"type": ["string", "number"], "description": "the slope alone"}),
     ] = None
     slowdowns: tuple[SlowdownSpec, ...] | None = None
+    zones: fields.whole_type(1, MOST_SHARDS) | None = None  # type: ignore[valid-type]
+    outages: tuple[OutageSpec, ...] | None = None
     network: Network = Network()
     after_answer: DurationLaw | None = None
     merge: Merge = Merge()
@@ -179,6 +182,8 @@ class Stage(fields.Part):
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
         if len(self.slowdowns or ()) > MOST_SLOWDOWNS:
             yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
+        for path, message in outage_contradictions(self.outages or (), self.zones, int(self.replicas), self.machines):
+            yield ("outages", *path), message
         yield from self._batching_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
@@ -191,6 +196,8 @@ class Stage(fields.Part):
                 yield ("lost_machine",), f"there are {self.machines} machines, counted from 0, got {self.lost_machine}"
             elif self.replicas == 1:
                 yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
+            elif self.outages:
+                yield ("lost_machine",), "a machine that is gone is an outage of the whole run: say it there"
 
     def _batching_contradictions(self) -> Iterable[fields.Contradiction]:
         """A batch takes as long as its items do, and what is compiled for sizes takes every batch."""

@@ -215,6 +215,26 @@ def slow_walk() -> None:
     walk_as_on(SLOW)
 
 
+#: Stages of which replicas are out for a while: alone, and with copies.
+OUT = plans_of_all(most_stages=2, outages=True, limits=False, neighbours=False, slowdowns=False)
+OUT |= plans_of_all(stages=1, replicas=3, outages=True, hedges=True, limits=False, neighbours=False, slowdowns=False)
+
+
+def out_agree() -> None:
+    """test_engines_agree.py: the same, where replicas are out for a while."""
+    agree_on(OUT)
+
+
+def out_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where replicas are out for a while."""
+    hold_on(OUT)
+
+
+def out_walk() -> None:
+    """test_engine.py: the walk agrees, where replicas are out for a while."""
+    walk_as_on(OUT)
+
+
 #: Stages whose queues may be full: alone, and with copies.
 FULL = plans_of_all(most_stages=2, workers=1, limits=True, neighbours=False, slowdowns=False)
 FULL |= plans_of_all(stages=1, replicas=3, limits=True, hedges=True, neighbours=False, slowdowns=False)

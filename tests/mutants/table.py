@@ -37,6 +37,8 @@ LONGER_AGREE, LONGER_HOLD, LONGER_WALK = (f"sample_paths.longer_{name}" for name
 BESIDE_AGREE, BESIDE_WALK = (f"sample_paths.beside_{name}" for name in ("agree", "walk"))
 NEIGHBOURS = "core/neighbours.py"
 SLOW_AGREE, SLOW_WALK = (f"sample_paths.slow_{name}" for name in ("agree", "walk"))
+OUT_AGREE, OUT_HOLD, OUT_WALK = (f"sample_paths.out_{name}" for name in ("agree", "hold", "walk"))
+OUTAGES, COPYING = "core/outages.py", "core/copying.py"
 FULL_AGREE, FULL_HOLD, FULL_WALK = (f"sample_paths.full_{name}" for name in ("agree", "hold", "walk"))
 LIMITS = "core/limits.py"
 CLASSES, CLASSES_AGREE, CLASSES_WALK = "core/classes.py", "sample_paths.classes_agree", "sample_paths.classes_walk"
@@ -53,6 +55,38 @@ EVENTS, ROUTING, SERVICE, WORK = "engines/compiled/events.py", "core/routing.py"
 RULES, STATES, FEATURES = "core/rules.py", "core/copy_states.py", "core/features.py"
 
 ENGINES = (
+    Mutant(
+        "nobody waits with the sender, event by event",
+        "E1",
+        ON_DISPATCH,
+        "enqueue_ns + (whole[HELD, task] if may_be_held else 0)",
+        "enqueue_ns",
+        OUT_AGREE,
+    ),
+    Mutant(
+        "an outage begins a nanosecond late",
+        "E8",
+        OUTAGES,
+        'if outages[one]["from_ns"] > now:\n            break',
+        'if outages[one]["from_ns"] >= now:\n            break',
+        OUT_WALK,
+    ),
+    Mutant(
+        "by query, a machine takes out the shard that it holds",
+        "E8",
+        OUTAGES,
+        "find_there(stages, outages, stage, rules.ANY, left",
+        "find_there(stages, outages, stage, rules.NOTHING, left",
+        OUT_WALK,
+    ),
+    Mutant(
+        "a copy goes to a replica that is out",
+        "S6",
+        COPYING,
+        "return back_ns(stages, outages, stage, shard, replica, now) == now and not",
+        "return not",
+        OUT_HOLD,
+    ),
     Mutant(
         "a copy goes to a replica that has one",
         "S6",

@@ -8,10 +8,11 @@ from simulator.core import draws, rules
 from simulator.core.gathering import awaits_copies
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.jit import passage
+from simulator.core.outages import has_outages, route_there
 from simulator.core.plan import F8, I8, Rows
-from simulator.core.routing import fill_loads, is_load_aware, route, view_of
+from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
-from simulator.core.work import AFTERWARDS, ALONE, FACTOR, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
+from simulator.core.work import AFTERWARDS, ALONE, FACTOR, HELD, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
 from simulator.engines.compiled.on_close import begin_waiting, wait_for_copy
@@ -66,7 +67,7 @@ def on_dispatch(
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    route(stages, run, outstanding, fault, stage, query, view, first_task, luck, whole)
+    route_there(stages, run, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     fill_loads(stages, stage, first_task, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
@@ -76,6 +77,7 @@ def on_dispatch(
         return False
     is_aware = is_load_aware(stages[stage]["policy"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
+    may_be_held = has_outages(stages, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard
@@ -95,11 +97,11 @@ def on_dispatch(
         copies[row]["counter"] = view + local
         copies[row]["load"] = whole[LOAD, task] if is_aware else 0
         outstanding[view + local] += copies[row]["load"]
-        if not send(given, clock, events, copies, row, enqueue_ns):
+        if not send(given, clock, events, copies, row, enqueue_ns + (whole[HELD, task] if may_be_held else 0)):
             return False
         enqueue_ns += stages[stage]["send_ns"]
     if is_tied(stages, stage):
         return send_tied(
-            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
+            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, now, enqueue_ns
         )
     return not sends_copies(stages, stage) or hedge_later(given, clock, events, stage, query, now)

@@ -124,6 +124,7 @@ def send_again(
     wholes: I8,
     stage: int,
     query: int,
+    now: int,
     enqueue_ns: int,
 ) -> int:
     """Every shard without an answer gets a copy, in order, as long as the budget lasts.
@@ -138,7 +139,18 @@ def send_again(
         if bonds[row]["copy"] == 0 and bonds[row]["is_refused"] == 0:
             shard, number = copies[row]["shard"], find_holding(given, copies, bonds, row, holding)
             index = replica_of_copy(
-                stages, run, outstanding, fault, stage, query, shard, number, holding[:number], seen
+                stages,
+                run,
+                given.outages,
+                outstanding,
+                fault,
+                stage,
+                query,
+                shard,
+                number,
+                now,
+                holding[:number],
+                seen,
             )
             if fault[IS] != 0:
                 return enqueue_ns
@@ -175,7 +187,7 @@ def on_hedge(
         return True
     enqueue_ns = now + stages[stage]["request_ns"]
     until_ns = send_again(
-        given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
+        given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, now, enqueue_ns
     )
     if until_ns == NEVER_NS:
         return False
@@ -196,12 +208,13 @@ def send_tied(
     wholes: I8,
     stage: int,
     query: int,
+    now: int,
     enqueue_ns: int,
 ) -> bool:
     """Every shard gets all its copies, behind the first tasks; returns whether int64 can tell when they come."""
     for _ in range(given.stages[stage]["hedges"]):
         enqueue_ns = send_again(
-            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, enqueue_ns
+            given, kept, clock, events, copies, awaited, outstanding, fault, wholes, stage, query, now, enqueue_ns
         )
         if enqueue_ns == NEVER_NS or fault[IS] != 0:
             break

@@ -27,6 +27,7 @@ class Given(NamedTuple):
     batch_points: F8
     busy_factor: F8
     slowdowns: Rows
+    outages: Rows
     slowdown_laws: Rows
     machine_factor: F8
     arrival_ns: I8

@@ -71,6 +71,7 @@ class Run:
             plan.batch_points,
             plan.busy_factor,
             plan.slowdowns,
+            plan.outages,
             plan.slowdown_laws,
             plan.machine_factor,
             plan.arrival_ns,

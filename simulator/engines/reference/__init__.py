@@ -4,8 +4,8 @@
 what happens.
 """
 
+from simulator.core.outages import route_of_query
 from simulator.core.plan import Plan
-from simulator.core.routing import route_of_query
 from simulator.engines.reference.model import Model, simulate
 
 __all__ = ["compile_routing", "simulate"]
@@ -15,4 +15,5 @@ def compile_routing(plan: Plan) -> None:
     """Ask once whom a query's tasks go to, so that this is compiled before all else."""
     model = Model(plan, tasks=False)
     stage, calls = model.stages[0], model.calls
-    route_of_query(calls.stages, model.run_row, model.outstanding, calls.fault, stage.index, stage.reals, stage.wholes)
+    given = calls.stages, model.run_row, plan.outages, model.outstanding, calls.fault
+    route_of_query(*given, stage.index, model.clock.now, stage.reals, stage.wholes)

@@ -102,8 +102,8 @@ class Hedger:
         first = int(model.plan.stages[stage.index]["first_replica"]) + shard * stage.replicas_per_shard
         holding = np.array([copy.replica.index - first for copy in copies], dtype=np.int64)
         whose = stage.index, query, shard, len(copies)
-        run = model.calls.stages, model.run_row, model.outstanding, model.calls.fault
-        index = int(replica_of_copy(*run, *whose, holding, self.seen))
+        run = model.calls.stages, model.run_row, model.plan.outages, model.outstanding, model.calls.fault
+        index = int(replica_of_copy(*run, *whose, model.clock.now, holding, self.seen))
         model.calls.check()
         return index
 

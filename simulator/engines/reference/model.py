@@ -24,11 +24,12 @@ import simpy
 from simulator.core import copy_states, gathering, limits, rules
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
+from simulator.core.outages import route_of_query
 from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
-from simulator.core.routing import is_load_aware, route_of_query
+from simulator.core.routing import is_load_aware
 from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
 from simulator.core.trace import Trace
-from simulator.core.work import ALONE, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
+from simulator.core.work import ALONE, HELD, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
@@ -150,22 +151,20 @@ class Stage:
         model = self.model
         candidates, view = self.decide(gather.query, previous)
         model.record.enter(self.index, gather.query, candidates)
-        loads = self.wholes[LOAD].tolist()
-        how_much = self.reals[[ALONE, ITEMS]].tolist()
-        sent = zip(self.wholes[REPLICA, : self.shards].tolist(), *how_much, strict=True)
-        for shard, (chosen, alone_ns, items) in enumerate(sent):
-            local = shard * self.replicas_per_shard + chosen
+        chosen, loads, held = self.wholes[[REPLICA, LOAD, HELD], : self.shards].tolist()
+        for shard, (alone_ns, items) in enumerate(self.reals[[ALONE, ITEMS]].T.tolist()):
+            local = shard * self.replicas_per_shard + chosen[shard]
             copy = Copy(gather, shard, self.replicas[local], alone_ns, items)
             copy.counter, copy.load = view + local, loads[shard]
             if isinstance(gather, KeenGather):
                 gather.awaited[shard] = [copy]
-            self.send(copy, shard)
+            self.send(copy, shard, held[shard])
         if self.hedger is not None and isinstance(gather, KeenGather):
             self.hedger.entered(gather)
         return candidates
 
-    def send(self, copy: Copy, place: int) -> None:
-        """Send a copy of a task, behind as many others of its query."""
+    def send(self, copy: Copy, place: int, held_ns: int = 0) -> None:
+        """Send a copy of a task, behind as many others of its query, when a replica is there."""
         model, replica = self.model, copy.replica
         if model.copies is not None:
             model.copies.append(copy)
@@ -173,7 +172,7 @@ class Stage:
             model.outstanding[copy.counter] += copy.load
         key = (replica.index << model.plan.send_bits) | model.sent
         model.sent += 1
-        at_ns = model.clock.now + self.request_ns + place * self.send_ns
+        at_ns = model.clock.now + held_ns + self.request_ns + place * self.send_ns
         At(model.clock, at_ns, ENQUEUE, key, replica.enqueue, copy)
 
     def decide(self, query: int, previous: float) -> tuple[float, int]:
@@ -186,8 +185,8 @@ class Stage:
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
         view = route_of_query(
-            *(model.calls.stages, model.run_row, model.outstanding, model.calls.fault),
-            *(self.index, self.reals, self.wholes),
+            *(model.calls.stages, model.run_row, plan.outages, model.outstanding, model.calls.fault),
+            *(self.index, model.clock.now, self.reals, self.wholes),
         )
         model.calls.check()
         return float(self.reals[SCORED, 0]), int(view)

@@ -129,6 +129,8 @@ OTHERS_SAY = {
         ),
         "stages.slowdowns",
     ),
+    **dict.fromkeys(("maintenance", "downtime", "rolling_restart", "restarts", "drain_replica"), "stages.outages"),
+    **dict.fromkeys(("availability_zones", "azs", "racks"), "stages.zones"),
     **dict.fromkeys(("cleanup", "clean_up", "teardown", "postprocessing", "post_processing"), "stages.after_answer"),
 }
 

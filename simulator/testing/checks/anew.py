@@ -1,14 +1,16 @@
 """Service and network times worked out anew from a plan: formulas of our own, none of the package's rules."""
 
 import math
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from simulator.core import draws, rules
+from simulator.core.assemble import StageParts
 from simulator.core.columns import TaskGrid
 from simulator.core.laws import Law, LawTable, sampling
-from simulator.core.plan import AFTER, F8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
+from simulator.core.plan import AFTER, F8, I8, NONE, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.testing.checks.derive import parts_of
 
 
@@ -23,6 +25,26 @@ def network_ns(plan: Plan, stage: int) -> int:
             u = _luck(plan, draws.RESPONSE, query, stage, shard)
             total += rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, u))
     return int(total)
+
+
+def held_ns(plan: Plan, stage: int, enter_ns: I8) -> int:
+    """How long all tasks of a stage wait with their sender for a replica that is not out."""
+    part, total = parts_of(plan)[stage], 0
+    for now, shard in product(enter_ns[enter_ns >= 0].tolist(), range(len(part.share))):
+        gone = part.first_lost <= shard < part.first_lost + part.lost
+        total += min(_is_back(part, shard, index, now) for index in range(part.replicas - gone)) - now
+    return int(total)
+
+
+def _is_back(part: StageParts, shard: int, index: int, now: int) -> int:
+    """The first instant, from one on, at which a replica is not out."""
+    mine = [
+        one
+        for one in part.outages
+        if index % one.step == one.rest and (part.by_query or one.first_shard <= shard < one.first_shard + one.shards)
+    ]
+    instants = [now, *(one.until_ns for one in mine if one.until_ns > now)]
+    return min(at for at in instants if not any(one.from_ns <= at < one.until_ns for one in mine))
 
 
 def service_ns(plan: Plan, stage: int, candidates: F8, grid: TaskGrid) -> F8:

@@ -10,6 +10,7 @@ import numpy as np
 from simulator.core import plan as plans
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.laws import Law, LawTable
+from simulator.core.outages import Outage
 from simulator.core.plan import F8, I8, Plan, Rows, frozen, window_of
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
@@ -47,6 +48,7 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
         given["busy"] = plan.busy_factor[_span(row, "first_busy", "busies")].tolist()
         given["slowdowns"] = StageView(plan, stage).slowdowns
+        given["outages"] = [Outage(*one.item()) for one in plan.outages[_span(row, "first_outage", "outages")]]
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
         if row["wait_for"] == row["shards"]:
@@ -181,6 +183,7 @@ def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
             lost=0,
             policy=plans.RANDOM,
             rule=None,
+            outages=(),
             balancers=1,
             by_query=False,
             hashed=False,

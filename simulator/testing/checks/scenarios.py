@@ -87,7 +87,7 @@ def _little(walk: Walk) -> str | None:
             mine = trace.task_table.stage == stage
             served = int((trace.task_table.finish_ns - trace.task_table.start_ns)[mine].sum())
         inside = int(trace.waiting_ns[here].sum()) + served
-        network = anew.network_ns(plan, stage)
+        network = anew.network_ns(plan, stage) + anew.held_ns(plan, stage, trace.enter_ns[stage])
         if answers != inside + network:
             facts = {
                 f"answers of stage {stage} take together": f"{answers} ns",
@@ -180,6 +180,7 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
             "workers": stage.get("workers", 1),
             "per_machine": stage.get("per_machine", 1),
             "slowdowns": len(stage.get("slowdowns", ())),
+            "outages": len(stage.get("outages", ())),
             "limit": stage.get("queue", {}).get("limit", UNLIMITED),
             "mergers": merge.get("workers", 0),
             "request_ns": _ns(network.get("request", 0)),
@@ -190,6 +191,13 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
         for name, value in said.items():
             if int(row[name]) != int(value):
                 raise Breach(**walk.facts, stage=stage["name"], **{f"{name} as said": value, "in the plan": row[name]})
+        out = walk.plan.outages[int(row["first_outage"]) :][: int(row["outages"])]
+        lengths = sorted((out["until_ns"] - out["from_ns"]).tolist())
+        as_said = sorted(_ns(one["until"]) - _ns(one["from"]) for one in stage.get("outages", ()))
+        if as_said != lengths:
+            raise Breach(
+                **walk.facts, stage=stage["name"], **{"outages last, as said": as_said, "in the plan": lengths}
+            )
         slow = walk.plan.slowdowns[int(row["first_slowdown"]) :]["factor"].tolist()
         for one, factor in zip(stage.get("slowdowns", ()), slow, strict=False):
             if float(str(one["factor"]).replace("stop", "inf")) != factor:

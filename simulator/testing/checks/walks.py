@@ -70,10 +70,12 @@ def of_same_services(law: Law) -> Law:
 
 
 def of_steady_times(law: Law) -> Law:
-    """A law that is not asked where it matters when something is served."""
+    """A law that is not asked where it matters when something is served, or sent."""
 
     def asked(case: Any) -> str | None:
         walk = case[0] if isinstance(case, tuple) else case
+        if bool((walk.plan.stages["outages"] > 0).any()):
+            return OUT
         return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
 
     return asked
@@ -83,6 +85,7 @@ def of_steady_times(law: Law) -> Law:
 SOME_ANSWERS = "a stage does not need all of its answers"
 NEIGHBOURS = "workers of a machine slow each other down"
 NOW_AND_THEN = "something is slow now and then"
+OUT = "replicas are out for a while"
 
 
 def walks_of(subject: Any) -> st.SearchStrategy[Walk]:

@@ -16,7 +16,8 @@ from simulator.core.laws.sampling import FAMILIES
 from simulator.core.limits import UNLIMITED
 from simulator.core.plan import FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
-from simulator.testing.strategies.serving import Size, batchings, gatherings, hedgings, interferences, sized, slownesses
+from simulator.testing.strategies import serving
+from simulator.testing.strategies.serving import Size, sized
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
@@ -37,6 +38,7 @@ class Narrowed(TypedDict, total=False):
     afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
     neighbours: bool | None  #: whether busy workers of a machine slow each other down; None: either
     slowdowns: bool | None  #: whether something is slow now and then; None: either
+    outages: bool | None  #: whether replicas are out for a while; None: either
     limits: bool | None  #: whether queues may be full; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
@@ -213,21 +215,22 @@ def stage_parts(
     )
     first_lost, lost = draw(losses(len(share), by_query)) if count > 1 else (0, 0)
     is_batched = draw(st.sampled_from([False, False, True])) if batches is None else batches != 1
-    batching = draw(batchings(batches)) if is_batched and not is_timed else {}
+    batching = draw(serving.batchings(batches)) if is_batched and not is_timed else {}
     order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
     is_partial = draw(either(narrowed.get("gathers")))
     is_longer = draw(either(narrowed.get("afters")))
     longer = st.one_of(constants, constants if is_constant else laws())
     is_hedged = count > 1 and not by_query and draw(either(narrowed.get("hedges")))
-    waits = draw(gatherings(len(share))) if is_partial else {}
+    waits = draw(serving.gatherings(len(share))) if is_partial else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
     pauses = times.map(lambda ns: Law.constant(4.0 * ns))
     return StageParts(
         **batching,
-        **(waits | draw(hedgings(len(share), count)) if is_hedged else waits),
-        **(draw(interferences(len(share))) if is_beside else {}),
-        slowdowns=draw(slownesses(st.one_of(pauses, laws()))) if is_slow else (),
+        **(waits | draw(serving.hedgings(len(share), count)) if is_hedged else waits),
+        **(draw(serving.interferences(len(share))) if is_beside else {}),
+        slowdowns=draw(serving.slownesses(st.one_of(pauses, laws()))) if is_slow else (),
+        outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
         limit=draw(rooms(narrowed.get("limits"))),
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
@@ -283,7 +286,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        neighbours, slowdowns, limits, hedges.
+        neighbours, slowdowns, outages, limits, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(st.lists(times, min_size=count, max_size=count))

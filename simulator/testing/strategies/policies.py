@@ -73,6 +73,15 @@ SLOW: list[Any] = [
         {"every": "30ms", "length": "2ms", "scope": "stage"},
     ],
 ]
+#: Who is out, and when, as written; mostly nobody.
+OUTAGES: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"outages": [{"replica": 0, "from": "1ms", "until": "20ms"}]},
+    {"outages": [{"machine": 0, "from": "0s", "until": "5ms"}, {"machine": 0, "from": "5ms", "until": "9ms"}]},
+    {"zones": 2, "outages": [{"zone": one, "from": f"{one}ms", "until": "6ms"} for one in range(2)]},
+]
 #: Ways to merge, as written.
 MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
 
@@ -109,6 +118,7 @@ class Answers(TypedDict, total=False):
     copies: bool  #: whether tasks may be sent to several replicas
     neighbours: bool  #: whether busy workers of a machine may slow each other down
     slowdowns: bool  #: whether something may be slow now and then
+    outages: bool  #: whether replicas may be out for a while
     limits: bool  #: whether queues may be full
 
 

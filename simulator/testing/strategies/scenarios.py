@@ -9,19 +9,10 @@ from hypothesis import strategies as st
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
 from simulator.scenario.fields import exact_duration
+from simulator.testing.strategies import policies as ways
 from simulator.testing.strategies.loads import loads
 from simulator.testing.strategies.plans import POLICIES, among, stated
-from simulator.testing.strategies.policies import (
-    CLASSES,
-    COPIES,
-    Answers,
-    answerings,
-    by_class,
-    hindrances,
-    may_copy,
-    routings,
-    servings,
-)
+from simulator.testing.strategies.policies import Answers
 from simulator.testing.strategies.serving import Size, sized
 
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
@@ -161,9 +152,10 @@ def stages(
     disciplines
         Names of the disciplines of queues among which is chosen.
     **narrowed
-        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``limits``: whether it may close without
-        all of its answers, keep its workers when their answers have gone, send tasks to several replicas, have workers
-        that slow each other down, be slow now and then, or have queues that may be full (unless said, as ``gathers``).
+        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``limits``: whether it may
+        close without all of its answers, keep its workers when their answers have gone, send tasks to several replicas,
+        have workers that slow each other down, be slow now and then, have replicas that are out for a while, or queues
+        that may be full (unless said, as ``gathers``).
     """
     model = draw(_whole_model(kinds, models))
     kinds = [part["kind"] for part in model.get("parts", [model])]
@@ -178,12 +170,14 @@ def stages(
     spread: dict[str, Any] = draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     split = draw(st.sampled_from([None, "even", "hashed"]))
     variability = draw(_variabilities(has_spread))
-    answered = draw(answerings(narrowed.get("gathers", True), narrowed.get("afters", True)))
-    longer = draw(hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
-    again = draw(st.sampled_from(COPIES if narrowed.get("copies", True) and copies > 1 else COPIES[:1]))
+    answered = draw(ways.answerings(narrowed.get("gathers", True), narrowed.get("afters", True)))
+    longer = draw(ways.hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
+    out = draw(st.sampled_from(ways.OUTAGES if narrowed.get("outages", True) else ways.OUTAGES[:1]))
+    lost = draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None
+    again = draw(st.sampled_from(ways.COPIES if narrowed.get("copies", True) and copies > 1 else ways.COPIES[:1]))
     most = 1 if "time" in kinds or is_plugged else batches
-    served = draw(servings(most, disciplines, narrowed.get("limits", narrowed.get("gathers", True))))
-    routing = draw(routings(list(POLICIES if policies is None else policies)))
+    served = draw(ways.servings(most, disciplines, narrowed.get("limits", narrowed.get("gathers", True))))
+    routing = draw(ways.routings(list(POLICIES if policies is None else policies)))
     return _without_absent(
         {
             "name": name,
@@ -195,7 +189,7 @@ def stages(
             "replicas": copies,
             "workers": draw(sized(workers, st.integers(1, 3))),
             "per_machine": per_machine,
-            "lost_machine": draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None,
+            "lost_machine": None if out else lost,
             "hardware": "leaf" if is_on_leaf else None,
             "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
             "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
@@ -205,7 +199,8 @@ def stages(
             **answered,
             **served,
             **longer,
-            **(again if may_copy(again, routing, answered) else {}),
+            **out,
+            **(again if ways.may_copy(again, routing, answered) else {}),
             "routing": routing,
         }
     )
@@ -252,18 +247,18 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters, copies, neighbours, slowdowns, limits.
+        gathers, afters, copies, neighbours, slowdowns, outages, limits.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
         load["work"] = draw(st.one_of(st.just({"kind": "constant"}), factor_law_maps()))
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
-    classes = draw(st.sampled_from(CLASSES))
+    classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
         is_said = "columns" in load["arrivals"]
         load["classes"] = [{key: one[key] for key in one if not (is_said and key == "work")} for one in classes]
-        drawn = [draw(by_class(stage, narrowed.get("disciplines"))) for stage in drawn]
+        drawn = [draw(ways.by_class(stage, narrowed.get("disciplines"))) for stage in drawn]
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))

@@ -5,20 +5,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from simulator.core import plan as plans
 from simulator.core.assemble import Slowdown
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, QUERIES
 from simulator.core.laws import Law
-from simulator.core.plan import (
-    CANCEL_NOTHING,
-    CANCEL_QUEUED,
-    CANCEL_RUNNING,
-    NEVER_NS,
-    OF_MACHINE,
-    OF_REPLICA,
-    OF_SHARD,
-    OF_STAGE,
-)
+from simulator.core.outages import Outage
 
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
@@ -51,12 +43,12 @@ def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
 @st.composite
 def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
     """Of a stage: how many answers it waits for, how long, and what becomes of the other tasks."""
-    timeout_ns = draw(st.sampled_from([NEVER_NS, 3, 8, 20]))
+    timeout_ns = draw(st.sampled_from([plans.NEVER_NS, 3, 8, 20]))
     return {
         "wait_for": draw(st.integers(1, shards)),
         "timeout_ns": timeout_ns,
-        "then": AT_ONCE if timeout_ns == NEVER_NS else draw(st.sampled_from([AT_ONCE, AT_ONCE, 0.0, 0.5, 1.0])),
-        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
+        "then": AT_ONCE if timeout_ns == plans.NEVER_NS else draw(st.sampled_from([AT_ONCE, AT_ONCE, 0.0, 0.5, 1.0])),
+        "cancels": draw(st.sampled_from([plans.CANCEL_NOTHING, plans.CANCEL_QUEUED, plans.CANCEL_RUNNING])),
         "cancel_ns": draw(st.integers(1, 5)),
     }
 
@@ -73,10 +65,21 @@ def interferences(draw: st.DrawFn, shards: int) -> dict[str, Any]:
 
 
 @st.composite
+def outages(draw: st.DrawFn, shards: int, replicas: int) -> list[Outage]:
+    """Of a stage: who is out, and when; often all replicas of a shard at once."""
+    found = []
+    for begin, length in draw(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), min_size=1, max_size=4)):
+        step, first = draw(st.sampled_from([1, replicas, 2])), draw(st.integers(0, shards - 1))
+        rest, wide = draw(st.integers(0, step - 1)), draw(st.sampled_from([shards, 1]))
+        found.append(Outage(begin, begin + length, step, rest, first if wide == 1 else 0, wide))
+    return found
+
+
+@st.composite
 def slownesses(draw: st.DrawFn, times: st.SearchStrategy[Law]) -> list[Slowdown]:
     """Of a stage: what makes it slow now and then."""
     factors = st.sampled_from([math.inf, math.inf, 1.0, 1.5, 3.0])
-    scopes = st.sampled_from([OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE])
+    scopes = st.sampled_from([plans.OF_REPLICA, plans.OF_MACHINE, plans.OF_SHARD, plans.OF_STAGE])
     one = st.builds(Slowdown, every=times, length=times, factor=factors, scope=scopes)
     return draw(st.lists(one, min_size=1, max_size=2))
 
@@ -86,13 +89,13 @@ def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
     """Of a stage: when tasks are sent again, how often, and what that may cost; or copies that are tied."""
     least = -(-COPY // (QUERIES * shards))
     if draw(st.sampled_from([False, False, True])):
-        cancels = draw(st.sampled_from([CANCEL_QUEUED, CANCEL_RUNNING]))
+        cancels = draw(st.sampled_from([plans.CANCEL_QUEUED, plans.CANCEL_RUNNING]))
         copies = draw(st.integers(1, replicas - 1))
         return {"hedges": copies, "hedge_ns": 0, "cancels": cancels, "cancel_ns": draw(st.integers(1, 5))}
     return {
         "hedges": draw(st.integers(1, replicas - 1)),
         "hedge_ns": draw(st.sampled_from([1, 2, 3, 5, 8])),
         "budget": draw(st.sampled_from([FREE, FREE, least, 2 * least, COPY // 2])),
-        "cancels": draw(st.sampled_from([CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING])),
+        "cancels": draw(st.sampled_from([plans.CANCEL_NOTHING, plans.CANCEL_QUEUED, plans.CANCEL_RUNNING])),
         "cancel_ns": draw(st.integers(1, 5)),
     }

@@ -1,0 +1,52 @@
+"""What a table of tasks shows of whom they were sent to, held against the plan."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core import rules
+from simulator.core.outages import back_ns, find_there, has_outages
+from simulator.core.plan import I8, Plan
+from simulator.core.routing import replicas_left
+from simulator.core.violations import Rows, Violation, at
+
+
+def routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
+    """A task goes to a replica of its shard that is there; by query, to the same index in all shards."""
+    row = plan.stages[stage]
+    index = tasks.replica - (row["first_replica"] + tasks.shard * row["replicas"])
+    is_less = (tasks.shard >= row["first_lost"]) & (tasks.shard < row["first_lost"] + row["lost"])
+    there = row["replicas"] - is_less
+    yield from at("I24", (index < 0) | (index >= there), tasks.place, index=index, replicas=there)
+    yield from _there(plan, tasks, stage, index)
+    if row["by_query"]:
+        first = np.zeros(plan.queries, dtype=np.int64)
+        first[tasks.query[::-1]] = index[::-1]
+        expected = first[tasks.query]
+        yield from at("I25", index != expected, tasks.place, index=index, of_the_first_shard=expected)
+
+
+def holds(plan: Plan, stage: int, shards: I8, dispatched_ns: I8, which: NDArray[np.bool_]) -> I8:
+    """(tasks,) how long first tasks wait with their sender, of these shards, dispatched then; 0 but of ``which``."""
+    row, held = plan.stages[stage], np.zeros(len(shards), dtype=np.int64)
+    there = np.empty(int(row["replicas"]), dtype=np.int64)
+    for task in np.flatnonzero(which & bool(has_outages(plan.stages, stage))):
+        shard, now = int(shards[task]), int(dispatched_ns[task])
+        left = int(replicas_left(plan.stages, stage, shard))
+        whole = rules.ANY if row["by_query"] else shard
+        held[task] = find_there(plan.stages, plan.outages, stage, whole, left, now, there)[1] - now
+    return held
+
+
+def _there(plan: Plan, tasks: Rows, stage: int, index: I8) -> Iterator[Violation]:
+    """Of the tasks of a stage, whose replicas have this ``index``: who is sent when another is there, goes to that."""
+    if not has_outages(plan.stages, stage):
+        return
+    row, known = plan.stages[stage], (index >= 0) & (tasks.sent_ns >= 0)  # else I24 or I54 is broken
+    back = np.zeros(len(index), dtype=np.int64)
+    for task in np.flatnonzero(known):
+        shard = rules.ANY if row["by_query"] else int(tasks.shard[task])
+        whose = stage, shard, int(index[task]), int(tasks.sent_ns[task])
+        back[task] = back_ns(plan.stages, plan.outages, *whose) - tasks.sent_ns[task]
+    yield from at("I59", known & (back != tasks.held_ns), tasks.place, back_in_ns=back, held_ns=tasks.held_ns)
