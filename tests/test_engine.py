@@ -259,7 +259,9 @@ def test_replicas_of_a_shard_are_interchangeable(plan):
     one = replaced(one, laws=laws, stages=stages, work=np.ones(plan.queries), first_measured=0, measured=plan.queries)
     # a query long before all others turns every later turn by one
     early = np.concatenate([[0], plan.arrival_ns + 10_000])
-    turned = replaced(one, arrival_ns=early, work=np.ones(plan.queries + 1), query_bits=5, first_measured=1)
+    classes = np.concatenate([plan.class_of[:1], plan.class_of])
+    changes = {"work": np.ones(plan.queries + 1), "class_of": classes, "query_bits": 5, "first_measured": 1}
+    turned = replaced(one, arrival_ns=early, **changes)
     swapped = replaced(turned, machine_factor=np.tile([2.0, 1.0], shards))
     a = simulate(replaced(one, arrival_ns=plan.arrival_ns + 10_000))
     b = simulate(swapped)

@@ -259,6 +259,12 @@ class Plan(System):
     query_bits: int
     send_bits: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        assert len(self.work) == self.queries, "a kernel looks the work of a query up"
+        assert len(self.class_of) in (0, self.queries), "and its class"
+        assert len(self.machine_factor) == self.replicas, "and the machine of a replica"
+
     @property
     def queries(self) -> int:
         """Number of queries, warm-up included."""
