@@ -196,11 +196,11 @@ class _Search:
             verdict = INCONCLUSIVE
             reason = f"{slo.text} is missed at {rate}, the lowest load that was looked at, but perhaps by luck"
         ahead = prober.ahead(lowest, prober.measured).of(_stage(self.scenario, slo))
-        if slo.measure == "mean" and ahead.exact == math.inf:
+        if slo.measure == "mean" and slo.of_class is None and ahead.exact == math.inf:
             verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it is infinite at any load, by {ahead.law}"
         empty = zero_load(prober.plan)
         known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
-        if empty is not None and is_fastest and slo.stage is None and known is not None and known >= slo.bound:
+        if empty is not None and is_fastest and slo.is_of_all and known is not None and known >= slo.bound:
             what = "" if empty.kind == "exact" else f" ({empty.kind})"
             verdict = UNREACHABLE
             reason = f"no load meets {slo.text}, because even an empty system takes {format_duration(known)}{what}"
@@ -274,6 +274,8 @@ class _Search:
             return None
         known = []
         for slo in prober.objectives:
+            if slo.of_class is not None:
+                return None  # laws are of all queries
             stage = _stage(self.scenario, slo)
             exact = exact_capacity(prober.plan, _statistic(slo), stage, slo.bound)
             if exact is None:

@@ -49,7 +49,7 @@ class Search:
     @property
     def percentile(self) -> float:
         """Of the latency of whole queries, the one that objectives are about."""
-        tails = (one.p for one in self.scenario.slos if one.stage is None and one.p)
+        tails = (one.p for one in self.scenario.slos if one.is_of_all and one.p)
         return next(tails, USUAL)
 
     @property
@@ -205,7 +205,8 @@ def _to_blame(
         return seen.stage_names.index(slo.stage)
     if not is_read(slo):
         return len(leaves)
-    return next((at for at, series in enumerate(leaves) if fails(read_series(slo, series))), len(leaves))
+    of_slo = [seen.of_class(slo.of_class, series) for series in leaves]
+    return next((at for at, one in enumerate(of_slo) if one is None or fails(read_series(slo, one))), len(leaves))
 
 
 def is_beyond(reading: Reading) -> bool:

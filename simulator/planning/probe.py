@@ -17,6 +17,7 @@ from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget
 from simulator.planning.search import Readings
 from simulator.running import memory
+from simulator.running.classes import ahead_of_classes
 from simulator.running.execution import Execution
 from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
@@ -75,7 +76,8 @@ class Prober:
         names = [stage.name for stage in self.scenario.stages]
         stages = {names.index(objective.stage) for objective in self.scenario.slos if objective.stage is not None}
         self._stages = tuple(sorted(stages))
-        kept = len(self._stages)
+        self._by_class = any(objective.of_class is not None for objective in self.scenario.slos)
+        kept = len(self._stages) + self._by_class
         memory.refuse(self.plans, self.execution.engine, self.execution.jobs, effort.replications, kept)
         self.extent = self.plans.extent()  #: of a replication, at the scenario's own load
         self.plan = self.plans.outline()  #: for theory
@@ -142,7 +144,7 @@ class Prober:
     @property
     def extract(self) -> Keep[Extract]:
         """What is kept of a replication to judge the objectives by."""
-        return partial(extract, stages=self._stages)
+        return partial(extract, stages=self._stages, by_class=self._by_class)
 
     def kept(self, load: float, keep: Keep[Kept]) -> list[Kept]:
         """What ``keep`` makes of each replication at a load, in order."""
@@ -158,7 +160,7 @@ class Prober:
     def gathered(self, extracts: Sequence[Extract], load: float) -> Extracts:
         """The extracts of all replications at a load, together."""
         self.queries += sum(len(one.latency) for one in extracts)
-        factor = math.exp(load)
+        factor, measured = math.exp(load), sum(len(one.latency) - one.first_measured for one in extracts)
         return Extracts(
             extracts,
             [stage.name for stage in self.scenario.stages],
@@ -166,8 +168,9 @@ class Prober:
             [utilisation * factor for utilisation in self.certain],
             self.scenario.is_stationary,
             fleet(self.scenario).usd_per_h,
-            self.ahead(load, sum(len(one.latency) - one.first_measured for one in extracts)),
+            self.ahead(load, measured),
             clusters_of(self.plan_at(load), self.scenario.is_stationary),
+            dict(ahead_of_classes(self.scenario, self.plan_at(load), measured)) if self._by_class else {},
         )
 
     def ahead(self, load: float, measured: int) -> MeansAhead:

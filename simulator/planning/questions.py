@@ -53,7 +53,7 @@ class Questions:
         The first objective on a percentile of whole queries; else p99, without a bound.
         """
         for slo in self.scenario.slos:
-            if slo.stage is None and slo.measure in ("quantile", "share_within"):
+            if slo.is_of_all and slo.measure in ("quantile", "share_within"):
                 return round(100 * slo.p, 9), slo.bound, slo.text
         return 99.0, None, None
 
@@ -118,7 +118,7 @@ def questions(
     if not grid.parameters:
         cure = "give --param PATH=VALUES, like stages.ranking.shards=1,2,4, or a sweep block in the file"
         raise ScenarioError([Problem(scenario.source, 0, 0, "sweep", f"nothing to vary; {cure}")])
-    own = [100 * slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
+    own = [100 * slo.p for slo in scenario.slos if slo.is_of_all and slo.measure in ("quantile", "share_within")]
     wanted = tuple(sorted({*checked_percentiles(percentiles), *(round(percent, 9) for percent in own)}))
     variations = Variations(scenario, grid.option)
     values, applied, needs = [], [], []

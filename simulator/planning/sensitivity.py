@@ -180,7 +180,7 @@ def _measurement(
 ) -> tuple[_Measurement, list[str]]:
     """How all are measured, after a search for the capacity of the scenario itself; and what is to be said of it."""
     settled = replace(prepared(Plans.of(scenario), work), cluster=None, progress=None)
-    tails = [slo.p for slo in scenario.slos if slo.stage is None and slo.measure in ("quantile", "share_within")]
+    tails = [slo.p for slo in scenario.slos if slo.is_of_all and slo.measure in ("quantile", "share_within")]
     effort = Effort(scenario.run.replications, scenario.queries if scenario.can_lengthen else None)
     only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
     if tail_only:

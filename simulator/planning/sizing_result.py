@@ -202,7 +202,7 @@ class Sizing(Shown):
     def _bound_s(self) -> float | None:
         """The bound on the percentile that is shown, if an objective sets one."""
         p = self.search.percentile
-        return next((one.bound for one in self.search.scenario.slos if one.stage is None and one.p == p), None)
+        return next((one.bound for one in self.search.scenario.slos if one.is_of_all and one.p == p), None)
 
     def _more(self) -> str:
         """What tells more: where machines are drawn for each replication, their number."""

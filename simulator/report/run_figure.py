@@ -62,7 +62,7 @@ def _distribution(axes: Any, result: Result) -> None:
     axes.fill_between(grid_s, low, high, color=frame.PALE, lw=0, label="95 % interval")
     axes.plot(grid_s, value, color=frame.BLUE, lw=1.4, label="share of queries that are later")
     for verdict, objective in zip(result.summary.objectives, result.scenario.slos, strict=True):
-        if objective.stage is None and objective.measure in ("quantile", "share_within"):
+        if objective.is_of_all and objective.measure in ("quantile", "share_within"):
             word = {True: "met", False: "FAILED", None: "inconclusive"}[verdict.met]
             color = frame.ORANGE if verdict.met is False else "0.35"
             axes.plot(objective.bound, objective.allowed, "v", color=color, ms=8, label=f"{objective.text}: {word}")

@@ -1,6 +1,6 @@
 """Which queries of a run are of which class: luck that is drawn anew, as it was for their plans."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from simulator import theory
 from simulator.core.plan import Plan
@@ -18,7 +18,14 @@ def classes_of(scenario: Scenario, outline: Plan, traces: Mapping[int, Trace]) -
     if not scenario.load.of_classes:
         return None
     of = tuple(drawn_classes(scenario, number, len(traces[number].arrival_ns)) for number in sorted(traces))
-    measured = sum(trace.measured for trace in traces.values())
-    sizes = [max(1, round(measured * share)) for share in outline.classes["share"].tolist()]
-    ahead = tuple(theory.means_ahead(outline, size, is_stationary=False).latency for size in sizes)
-    return Classes(tuple(one.name for one in scenario.load.of_classes), of, ahead)
+    ahead = dict(ahead_of_classes(scenario, outline, sum(trace.measured for trace in traces.values())))
+    return Classes(tuple(ahead), of, tuple(ahead.values()))
+
+
+def ahead_of_classes(scenario: Scenario, outline: Plan, measured: int) -> Iterator[tuple[str, theory.Ahead]]:
+    """The name of each class, and what the plan says of the mean latency of as many as there are of it.
+
+    ``measured``: queries of all classes, over all replications.
+    """
+    for one, share in zip(scenario.load.of_classes, outline.classes["share"].tolist(), strict=True):
+        yield one.name, theory.means_ahead(outline, max(1, round(measured * share)), is_stationary=False).latency

@@ -121,4 +121,6 @@ def objectives(text: str, names: list[str]) -> list[str]:
     for objective in known:
         if objective.stage is not None and objective.stage not in names:
             raise ValueError(f"no stage is called {objective.stage!r}; there are {', '.join(names)}")
+        if objective.of_class is not None:
+            raise ValueError(f"no class is called {objective.of_class!r}: add classes to the file that is written")
     return [objective.text for objective in known]

@@ -74,10 +74,11 @@ class Scenario(fields.Part):
             yield ("run", "duration"), f"the profile lasts {lasts}, got {requested}; leave it out to run all of it"
         yield from self._stage_contradictions()
         yield from queue_contradictions(self.load.of_classes, self.stages)
-        names = [stage.name for stage in self.stages]
+        names = {"stage": [stage.name for stage in self.stages], "class": [one.name for one in self.load.of_classes]}
         for index, objective in enumerate(self.slos):
-            if objective.stage is not None and objective.stage not in names:
-                yield ("slos", index), f"no stage is called {objective.stage!r}{did_you_mean(objective.stage, names)}"
+            for kind, name in (("stage", objective.stage), ("class", objective.of_class)):
+                if name is not None and name not in names[kind]:
+                    yield ("slos", index), f"no {kind} is called {name!r}{did_you_mean(name, names[kind])}"
             known = [stage for stage in self.stages if not any(self._hardware_contradictions(stage))]
             lacking = [stage.name for stage in known if objective.is_priced and not self._is_priced(stage)]
             if lacking:

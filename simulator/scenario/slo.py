@@ -16,7 +16,7 @@ SPELLINGS = (
     "p99 < 1.5s, mean < 200ms, max < 5s, 99% within 2s, stage.NAME.p95 < 900ms, stage.NAME.utilisation < 90%, "
     "stage.NAME.hottest < 80%, availability > 99.9%, failed_ratio < 0.1%, partial_ratio < 1%, "
     "coverage.mean > 99%, goodput > 1k/s, cost < 40 USD/h, "
-    "usd_per_million_queries < 3 USD"
+    "usd_per_million_queries < 3 USD, class.NAME.p99 < 100ms, class.NAME.availability > 99%"
 )
 
 #: Percentiles go from here: below 1 a share was meant (p0.99).
@@ -25,7 +25,7 @@ LEAST_SHARE = Fraction(1, 100)
 MOST_SHARE = Fraction(999_999, 1_000_000)
 
 _WITHIN = re.compile(r"(\S+)\s*%\s+within\s+(.+)")
-_COMPARED = re.compile(rf"(?:stage\.({NAME})\.)?([A-Za-z_][A-Za-z0-9_.]*)\s*(<=|>=|<|>|=+)\s*(.+)")
+_COMPARED = re.compile(rf"(?:(stage|class)\.({NAME})\.)?([A-Za-z_][A-Za-z0-9_.]*)\s*(<=|>=|<|>|=+)\s*(.+)")
 _PERCENTILE = re.compile(r"p[0-9.]+")
 
 
@@ -74,16 +74,17 @@ class Measure:
     of: str
     parse: Callable[[str], float]
     is_priced: bool = False  #: whether it takes the prices of all machines
+    by_class: bool = False  #: whether it may be of the queries of a class
 
 
 #: Measures by name, besides percentiles.
 MEASURES = {
-    "mean": Measure("<", EITHER, _latency),
-    "max": Measure("<", EITHER, _latency),
+    "mean": Measure("<", EITHER, _latency, by_class=True),
+    "max": Measure("<", EITHER, _latency, by_class=True),
     "utilisation": Measure("<", STAGE, _part),
     "hottest": Measure("<", STAGE, _part),
-    "availability": Measure(">", WHOLE, _part),
-    "failed_ratio": Measure("<", WHOLE, _part),
+    "availability": Measure(">", WHOLE, _part, by_class=True),
+    "failed_ratio": Measure("<", WHOLE, _part, by_class=True),
     "partial_ratio": Measure("<", WHOLE, _part),
     "coverage.mean": Measure(">", EITHER, _part),
     "goodput": Measure(">", WHOLE, _above_0(units.parse_rate)),
@@ -106,6 +107,12 @@ class Objective:
     stage: str | None  #: None: of the whole query
     p: float  #: of quantile and share_within, in (0, 1); else 0
     bound: float
+    of_class: str | None = None  #: of the queries of a class; None: of all
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it is about whole queries, of whatever class."""
+        return self.stage is None and self.of_class is None
 
     @property
     def allowed(self) -> float | None:
@@ -141,7 +148,8 @@ def parse_objective(value: Any) -> Objective:
     match = _COMPARED.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an objective; write it like {SPELLINGS}")
-    stage, what, sign, bound = match.groups()
+    of, name, what, sign, bound = match.groups()
+    stage, of_class = (name if of == "stage" else None), (name if of == "class" else None)
     is_percentile = _PERCENTILE.fullmatch(what) is not None
     if not is_percentile and what not in MEASURES:
         raise ValueError(f"{text!r}: nothing is called {what!r}{_near(what)} write it like {SPELLINGS}")
@@ -152,10 +160,13 @@ def parse_objective(value: Any) -> Objective:
         raise ValueError(f"{text!r}: {what} is of a stage; write stage.NAME.{what} {sign} {bound}")
     if measure.of == WHOLE and stage is not None:
         raise ValueError(f"{text!r}: {what} is of the whole query; leave stage.{stage}. out")
+    if of_class is not None and not measure.by_class:
+        known = ", ".join(["p99", *(name for name, one in MEASURES.items() if one.by_class)])
+        raise ValueError(f"{text!r}: {what} is not known of a class of queries; of one there are {known}")
     if is_percentile:
-        return Objective(text, "quantile", stage, _percent(what[1:], text), _latency(bound))
+        return Objective(text, "quantile", stage, _percent(what[1:], text), _latency(bound), of_class)
     try:
-        return Objective(text, what, stage, 0.0, measure.parse(bound))
+        return Objective(text, what, stage, 0.0, measure.parse(bound), of_class)
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
 

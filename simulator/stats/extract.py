@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.plan import F8, Plan
+from simulator.core.plan import F8, I8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
 from simulator.stats import gathering
+from simulator.stats.classes import series_of
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
@@ -19,9 +20,12 @@ from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import Layout, are_shared, are_the_same, arrivals_mark
 from simulator.stats.stability import InFlight, Stability, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS
-from simulator.stats.verdicts import Money, Objective, Verdict, judge
+from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.stats.window import completed_in, count_completed, good_of, is_within
-from simulator.theory import NOTHING_OF_CLUSTERS, Clusters, MeansAhead
+from simulator.theory import NOTHING_OF_CLUSTERS, Ahead, Clusters, MeansAhead
+
+#: Of a load that has none.
+NO_CLASSES: Mapping[str, Ahead] = {}
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,11 @@ class Extract:
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
     arrivals: int | None  #: see ``arrivals_mark``
+    class_of: I8  #: (measured,) place of the class of each; none where no objective is on a class
 
 
-def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
-    """Keep of a replication what objectives on whole queries and on these ``stages`` are judged by."""
+def extract(plan: Plan, trace: Trace, stages: Sequence[int], by_class: bool = False) -> Extract:
+    """Keep of a replication what objectives on whole queries, these ``stages`` and on classes are judged by."""
     first, last = trace.first_measured, len(trace.arrival_ns) - 1
     latency = (trace.completion_ns - trace.arrival_ns).astype(np.float64)
     latency[~trace.is_answered(slice(None))] = math.inf
@@ -68,6 +73,7 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int]) -> Extract:
         *(completed, good_of(trace, completed), gathering.is_partial(trace)),
         {stage: gathering.covered(trace, stage) for stage in (None, *stages)},
         *(grown, tasks, mark),
+        plan.class_of[first:] if by_class and len(plan.class_of) else np.zeros(0, dtype=np.int64),
     )
 
 
@@ -75,7 +81,8 @@ class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
     ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``. ``usd_per_h``: None: not priced.
-    ``ahead``, ``clusters``: what the plan says of means, and of how late queries come together.
+    ``ahead``, ``clusters``: what the plan says of means, and of how late queries come together. ``classes``: names of
+    the classes of queries, and what the plan says of the mean of as many as each has.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class Extracts:
         usd_per_h: float | None = None,
         ahead: MeansAhead = NOTHING_OF_MEANS,
         clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS,
+        classes: Mapping[str, Ahead] = NO_CLASSES,
     ) -> None:
         assert len(extracts) >= 2, "at least two replications"
         self.extracts = tuple(extracts)
@@ -98,6 +106,7 @@ class Extracts:
         self.usd_per_h = usd_per_h
         self.ahead = ahead
         self.clusters = clusters
+        self.classes = classes
         is_shared = are_shared([one.arrivals for one in extracts])
         fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
         sizes = [len(one.latency) - one.first_measured for one in extracts]
@@ -117,6 +126,19 @@ class Extracts:
         values = np.concatenate([one.stage_latency[at] for one in self.extracts])
         return Series(values, self.layout, self.clusters.get(at))
 
+    def of_class(self, name: str | None, series: Series) -> Series | None:
+        """Of values of whole queries, those of a class; None: some replication has none. All where no name is given."""
+        if name is None:
+            return series
+        place = list(self.classes).index(name)
+        if not any(len(one.class_of) for one in self.extracts):
+            return series  # there is one class
+        return series_of(series, [one.class_of == place for one in self.extracts])
+
+    def series(self, objective: Objective) -> Series | None:
+        """The latency that an objective is about; None: some replication has no query of its class."""
+        return self.of_class(objective.of_class, self.latency(objective.stage))
+
     def windows_s(self) -> F8:
         """(replications,) length of the window in seconds."""
         return np.array([one.window_s for one in self.extracts])
@@ -135,10 +157,11 @@ class Extracts:
         """(replications,) time that its workers had."""
         return self.windows_s() * self.workers[self.stage_names.index(stage)]
 
-    def mean(self, stage: str | None) -> Interval:
-        """Mean latency of a stage that was asked for, or of whole queries, in seconds."""
-        ahead = self.ahead.of(None if stage is None else self.stage_names.index(stage))
-        return self.latency(stage).mean(ahead.over(S_PER_NS)).scaled(S_PER_NS)
+    def ahead_of(self, objective: Objective) -> Ahead:
+        """What the plan says of the mean latency that an objective is about, in seconds."""
+        if objective.of_class is not None:
+            return replace(self.classes[objective.of_class], exact=None)
+        return self.ahead.of(None if objective.stage is None else self.stage_names.index(objective.stage))
 
     def coverage(self, stage: str | None) -> Interval:
         """Mean coverage of a stage that was asked for, or of whole queries."""
@@ -185,7 +208,10 @@ class Extracts:
         money = Money(self.usd_per_h, completed)
         verdicts = []
         for objective in objectives:
-            series = self.latency(objective.stage)
+            series = self.series(objective)
+            if series is None:
+                verdicts.append(nobody(objective))
+                continue
             failed = Share(0.0, 0.0, 0.0)
             if objective.measure in ("failed_ratio", "availability"):
                 failed = series.share(math.inf, inclusive=True)
@@ -195,7 +221,7 @@ class Extracts:
             utilisation: Interval | None = None
             if objective.measure in ("utilisation", "hottest"):
                 utilisation = self.used(objective)
-            mean = self.mean(objective.stage)
+            mean = series.mean(self.ahead_of(objective).over(S_PER_NS)).scaled(S_PER_NS)
             verdicts.append(judge(objective, series, utilisation, mean, failed, least, is_saturated, money))
         return verdicts
 

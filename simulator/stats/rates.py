@@ -13,7 +13,7 @@ from simulator.stats.window import Within
 def first_on_latency(objectives: Sequence[Objective]) -> Objective | None:
     """The first objective on the latency of whole queries, within which output is good."""
     on = ("quantile", "share_within", "mean", "max")
-    return next((one for one in objectives if one.stage is None and one.measure in on), None)
+    return next((one for one in objectives if one.is_of_all and one.measure in on), None)
 
 
 def within_ns(within: Objective | None) -> Within | None:

@@ -54,6 +54,11 @@ def beyond(replications: int) -> Reading:
     return Reading(math.inf, math.inf, math.inf, math.inf, np.full(replications, math.inf), np.ones(replications))
 
 
+def nobody(replications: int) -> Reading:
+    """What is read where some replication has no query of a class: nothing is known."""
+    return Reading(0.0, 0.0, math.inf, 0.0, np.zeros(replications), np.ones(replications))
+
+
 def read(objective: Objective, extracts: Extracts) -> Reading:
     """Read one objective."""
     if objective.measure in ("utilisation", "hottest"):
@@ -63,10 +68,9 @@ def read(objective: Objective, extracts: Extracts) -> Reading:
     if objective.measure == "partial_ratio":
         partial = np.concatenate([one.partial for one in extracts.extracts])
         return _of_bad(objective, extracts.latency(None), partial, objective.bound)
-    ahead = NOTHING_AHEAD
-    if objective.measure == "mean":
-        ahead = extracts.ahead.of(None if objective.stage is None else extracts.stage_names.index(objective.stage))
-    return read_series(objective, extracts.latency(objective.stage), ahead)
+    ahead = extracts.ahead_of(objective) if objective.measure == "mean" else NOTHING_AHEAD
+    series = extracts.series(objective)
+    return nobody(extracts.layout.replications) if series is None else read_series(objective, series, ahead)
 
 
 def read_series(objective: Objective, series: Series, ahead: Ahead = NOTHING_AHEAD) -> Reading:

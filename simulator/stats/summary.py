@@ -12,7 +12,7 @@ from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
-from simulator.stats.classes import Classes, ClassFigures, by_class
+from simulator.stats.classes import Classes, ClassFigures, each_class
 from simulator.stats.figures import (
     S_PER_NS,
     Figure,
@@ -170,10 +170,14 @@ def summarise(
     pool = Pool(traces, clusters_of(plan, is_stationary))
     stable = _stability(pool, utilisations, peak, is_stationary)
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
-    whole = _whole(pool, within, percentiles, ahead.latency, is_saturated, classes)
+    whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
     shares = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
+    of_classes = list(each_class(pool, pool.latency(None), classes))
+    for one in of_classes:
+        mine = {number: slo for number, slo in enumerate(objectives) if slo.of_class == one.name}
+        judged |= {number: one.judged(slo, whole.goodput, is_saturated, money) for number, slo in mine.items()}
     stages = []
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
         # one latency at a time is kept: what is said of it is said before the next
@@ -198,7 +202,7 @@ def summarise(
         failed_ratio=whole.failed_ratio,
         gather=gathering.whole(traces, pool.layout),
         latency=whole.latency,
-        classes=whole.classes,
+        classes=tuple(one.figures(pool.layout.queries, percentiles) for one in of_classes),
         stages=tuple(stages),
         objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
@@ -231,7 +235,6 @@ class _Whole:
     failed_ratio: Share
     partial_ratio: Share
     latency: Figure
-    classes: tuple[ClassFigures, ...]
     usual: Quantile  #: in ns, the percentile whose precision counts where no objective names one
     notes: list[str]
 
@@ -242,7 +245,6 @@ def _whole(
     percentiles: Sequence[float],
     ahead: Ahead,
     is_saturated: bool,
-    classes: Classes | None,
 ) -> _Whole:
     latency = pool.latency(None)
     figures = figure(latency, percentiles, ahead)
@@ -251,7 +253,6 @@ def _whole(
         latency.share(math.inf, inclusive=True),
         gathering.partial_ratio([gathering.is_partial(trace) for trace in pool.traces], pool.layout),
         figures,
-        by_class(pool, latency, classes, percentiles),
         latency.quantile(part_of(DEFAULT_PERCENT)),
         _unsupported(figures, latency, is_saturated, len(pool.traces[0].stage_outcome) > 0),
     )
@@ -287,7 +288,7 @@ def _judged(
             series.quantile(objective.p) if objective.measure in ("quantile", "share_within") else None,
         )
         for number, objective in enumerate(objectives)
-        if objective.stage == stage
+        if objective.stage == stage and objective.of_class is None
     }
 
 

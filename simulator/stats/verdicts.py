@@ -33,6 +33,16 @@ class Objective(Protocol):
         ...
 
     @property
+    def of_class(self) -> str | None:
+        """None: of the queries of all classes."""
+        ...
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it is about whole queries, of whatever class."""
+        ...
+
+    @property
     def p(self) -> float:
         """Of quantile and share_within."""
         ...
@@ -76,6 +86,13 @@ class Verdict:
         if self.reason:
             body["reason"] = self.reason
         return body
+
+
+def nobody(objective: Objective) -> Verdict:
+    """Of an objective on a class of which some replication has no query."""
+    why = f"some replication has no query of class {objective.of_class!r}: run more queries"
+    is_ratio = objective.measure in ("failed_ratio", "availability")
+    return Verdict(objective.text, None, "ratio" if is_ratio else "s", None, None, None, None, why)
 
 
 @dataclass(frozen=True)

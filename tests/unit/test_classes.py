@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_hedging import every_way
 
-from simulator import ScenarioError, capacity, scenario_from_dict, simulate, sweep
+from simulator import ScenarioError, capacity, scenario_from_dict, simulate, size, sweep
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.classes import QueryClass, classified
@@ -21,9 +21,13 @@ from simulator.core.trace import COLUMNS, same_trace
 from simulator.engines import compiled
 from simulator.planner.plans import Plans
 from simulator.planning.knobs import knobs_of
+from simulator.planning.probe import Effort, Prober, prepared
 from simulator.report.run import run_table
 from simulator.report.sweep import sweep_table
+from simulator.running.execution import Execution
 from simulator.running.memory import needed
+from simulator.scenario.slo import parse_objective
+from simulator.stats.readings import read
 from simulator.testing import plans as drawn_plans
 from simulator.theory.priority import priority_mean_waits
 
@@ -284,3 +288,80 @@ def test_notes_say_what_no_queue_looks_at():
     alike = [{"name": "a", "share": 1, "priority": 2}, {"name": "b", "share": 1, "priority": 2}]
     notes = scenario_from_dict(scenario("priority", alike)).notes()
     assert [note for note in notes if "all have the same priority (2)" in note]
+
+
+def test_an_objective_may_be_of_a_class():
+    objective = parse_objective("class.people.p99 < 100ms")
+    assert (objective.of_class, objective.stage, objective.p, objective.is_of_all) == ("people", None, 0.99, False)
+    assert parse_objective("class.people.availability > 99%").allowed == pytest.approx(0.01)
+    assert parse_objective("stage.people.p99 < 1s").of_class is None
+
+
+@pytest.mark.parametrize("what", ["goodput > 1/s", "coverage.mean > 99%", "partial_ratio < 1%", "cost < 4 USD/h"])
+def test_what_is_not_known_of_a_class_is_refused(what):
+    with pytest.raises(ValueError, match="is not known of a class of queries; of one there are p99, mean, max, avail"):
+        parse_objective(f"class.people.{what}")
+
+
+def test_a_class_that_there_is_not_is_refused_with_a_name_near_it():
+    with pytest.raises(ScenarioError, match=r"slos\[0\]: no class is called 'peple'; did you mean 'people'"):
+        scenario_from_dict(scenario() | {"slos": ["class.peple.p99 < 1s"]})
+    with pytest.raises(ScenarioError, match="no class is called 'people'"):
+        scenario_from_dict(scenario("fifo") | {"load": {"rate": "1/s"}, "slos": ["class.people.p99 < 1s"]})
+
+
+SLOS = ["class.people.p90 < 30ms", "class.crawlers.max < 1s", "class.people.mean < 1s", "class.crawlers.p50 < 1us"]
+SLOS += ["class.people.failed_ratio < 5%", "class.crawlers.availability > 99%", "p90 < 60ms"]
+
+
+def test_an_objective_on_a_class_is_judged_by_its_figures():
+    """By a run and by a search alike; with the figures that the class has in the document."""
+    asked = scenario_from_dict(scenario() | {"slos": SLOS, "run": {"queries": 1500, "replications": 6}})
+    document = simulate(asked).to_dict()
+    people, crawlers = document["classes"]
+    slos = {one["slo"]: one for one in document["slos"]}
+    for text, of in (("class.people.p90 < 30ms", people), ("class.crawlers.p50 < 1us", crawlers)):
+        name = text.split(".")[2].split()[0]
+        assert slos[text]["value"] == of["latency_s"][name]["value"]
+    assert slos["class.people.mean < 1s"]["value"] == people["latency_s"]["mean"]["value"]
+    assert slos["class.crawlers.max < 1s"]["value"] == crawlers["latency_s"]["max"]
+    assert slos["class.people.failed_ratio < 5%"]["value"] == people["failed_ratio"]["value"]
+    assert (slos["class.crawlers.p50 < 1us"]["met"], slos["class.people.mean < 1s"]["met"]) == (False, True)
+    made = Plans.of(asked)
+    prober = Prober(made, Effort(6, 1500), prepared(made, Execution()))
+    found = prober.extracts(0.0)
+    for verdict in found.verdicts(asked.slos, False):
+        said = slos[verdict.slo]
+        assert (verdict.met, verdict.value, verdict.low) == (said["met"], said["value"], said["low"]), verdict.slo
+    assert read(asked.slos[3], found).value > 1 > read(asked.slos[2], found).value
+
+
+def test_an_objective_on_the_only_class_is_one_on_all():
+    one = [{"name": "all", "share": 1}]
+    asked = scenario("fifo", one) | {"slos": ["class.all.p90 < 60ms", "p90 < 60ms", "class.all.mean < 1s"]}
+    of_class, of_all, mean = simulate(scenario_from_dict(asked)).to_dict()["slos"]
+    assert {**of_class, "slo": ""} == {**of_all, "slo": ""}
+    assert mean["met"]
+    within = [capacity(scenario_from_dict(asked), slos=[slo]).per_s.value for slo in asked["slos"][:2]]
+    assert within[0] == within[1]
+
+
+def test_of_a_class_that_is_not_there_nothing_is_known():
+    rare = [{"name": "people", "share": 1}, {"name": "rare", "share": 1e-9}]
+    asked = scenario("fifo", rare) | {"slos": ["class.rare.p90 < 1s", "class.rare.availability > 9%"]}
+    slos = simulate(scenario_from_dict(asked)).to_dict()["slos"]
+    assert [one["met"] for one in slos] == [None, None]
+    assert slos[0]["reason"] == "some replication has no query of class 'rare': run more queries"
+    found = capacity(scenario_from_dict(asked), slos=["class.rare.p90 < 1s"])
+    assert found.verdict == "inconclusive"
+
+
+def test_people_are_served_longer_by_priority():
+    """Short queries of people pass those of crawlers: the load at which theirs are late is higher."""
+
+    def within(queue):
+        return capacity(scenario_from_dict(scenario(queue)), slos=["class.people.p90 < 6ms"]).per_s.value
+
+    assert within("priority") > 1.2 * within("fifo")
+    fleets = size(scenario_from_dict(scenario()), slos=["class.people.p90 < 6ms"], search={"stages.a.workers": "1..3"})
+    assert fleets.answers
