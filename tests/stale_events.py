@@ -58,7 +58,9 @@ class Disturbed:
         alive = run.copies["generation"][listed["row"] * (listed["generation"] >= 0)] == listed["generation"]
         stale = int(np.count_nonzero(~alive & (listed["generation"] >= 0)))
         assert stale == clock["stale"], "stale events are counted"
-        assert 2 * stale <= len(listed) + 3, "the list is tidied where more than half of it is stale"
+        # when an event is taken at most half is stale; it leaves the list and makes two more stale at most, for a copy
+        # that answers may have been told that another has started, and that its shard has answered
+        assert 2 * stale <= len(listed) + 1 + 2 * 2, "the list is tidied where more than half of it is stale"
 
     def disturb(self) -> None:
         """Something was to happen to copies that are no more."""

@@ -94,9 +94,9 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
     stages["policy"] = ROUND_ROBIN
     stages["mergers"] = 0  # mergers serve in the order of closing, which may change
     laws = np.array(plan.laws[: len(plan.laws) // len(plan.stages)])
-    plan = replaced(plan, stages=stages[:1].copy(), laws=laws, rules=plan.rules[:1])
     shards, replicas = int(stages[0]["shards"]), int(stages[0]["shards"] * stages[0]["replicas"])
-    plan = replaced(plan, share=np.array(plan.share[:shards]), machine_factor=np.array(plan.machine_factor[:replicas]))
+    factors = {"share": np.array(plan.share[:shards]), "machine_factor": np.array(plan.machine_factor[:replicas])}
+    plan = replaced(plan, stages=stages[:1].copy(), laws=laws, rules=plan.rules[:1], **factors)
     slower = replaced(plan, machine_factor=plan.machine_factor * (1 + extra), drain_ns=NEVER_NS)
     fast, slow = simulate(replaced(plan, drain_ns=NEVER_NS)), simulate(slower)
     assert np.all(slow.completion_ns >= fast.completion_ns)
