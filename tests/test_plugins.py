@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
 import sys
@@ -94,6 +95,23 @@ def test_a_file_that_is_not_there_is_refused(shardsim):
     )
     code, _, err = shardsim("show", str(FILE), "--plugin", "no_such_module")
     assert code == 2 and "a plug-in is FILE.py or an installed module" in err
+
+
+def test_what_is_no_python_file_is_refused_and_not_waited_for(tmp_path, shardsim):
+    """A pipe nobody writes into, a device, a folder, a file of another kind, a name that no file can have."""
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "rules.txt").write_text("")
+    (tmp_path / "zero.py").symlink_to("/dev/zero")
+    for name in ("pipe.py", "folder.py", "zero.py"):
+        said = f"{tmp_path / name}: cannot be read: not a regular file\n"
+        assert shardsim("show", str(FILE), "--plugin", str(tmp_path / name))[::2] == (2, said)
+    for place in ("/dev/null", str(tmp_path / "rules.txt"), f"{tmp_path}/rules"):
+        code, _, err = shardsim("show", str(FILE), "--plugin", place)
+        assert (code, err) == (2, f"{place}: is no Python file; a plug-in is FILE.py or an installed module\n")
+    for name in ("a" * 5000 + ".py", "a\0b.py"):
+        with pytest.raises(PluginError, match="cannot be read: "):
+            load_plugin(name)
 
 
 def test_a_file_takes_nobodys_name_and_is_loaded_anew_once_it_was_edited(tmp_path):

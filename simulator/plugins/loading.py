@@ -13,6 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from simulator.base.errors import PluginError
+from simulator.base.places import exists, is_file
+
+#: What may be named.
+CURE = "a plug-in is FILE.py or an installed module"
 
 
 def module_name(path: Path, sha256: str) -> str:
@@ -23,10 +27,14 @@ def module_name(path: Path, sha256: str) -> str:
 def module_of_file(given: str) -> tuple[ModuleType, str]:
     """A Python file, run as a module of its own, and its hash. Raises PluginError."""
     path = Path(given).absolute()
+    if path.suffix != ".py":
+        raise PluginError(f"{given}: is no Python file; {CURE}")
     try:
+        if exists(path) and not is_file(path):  # a pipe would be waited for, and a device read without an end
+            raise PluginError(f"{given}: cannot be read: not a regular file")
         content = path.read_bytes()
-    except OSError as error:
-        raise PluginError(f"{given}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise PluginError(f"{given}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     sha256 = hashlib.sha256(content).hexdigest()
     name = module_name(path, sha256)
     if name in sys.modules:
@@ -48,7 +56,7 @@ def module_named(given: str) -> tuple[ModuleType, str]:
     try:
         module = importlib.import_module(given)
     except (Exception, SystemExit) as error:
-        cure = "" if not isinstance(error, ModuleNotFoundError) else "; a plug-in is FILE.py or an installed module"
+        cure = "" if not isinstance(error, ModuleNotFoundError) else f"; {CURE}"
         raise PluginError(f"{given}: cannot be loaded: {said(error)}{cure}") from error
     return module, sha256_of(module)
 

@@ -116,7 +116,8 @@ def _at_once(stage: Stage, outages: Sequence[OutageSpec]) -> Iterable[str]:
     elif most:
         more = shortest(round(replicas / (replicas - most), 2))
         left = f"those left do {more} times their work meanwhile, which demand leaves out"
-        yield f"outages: {most} of {replicas} replicas of a shard are out at once, at {at} and at most: {left}"
+        are = "is" if most == 1 else "are"
+        yield f"outages: {most} of {replicas} replicas of a shard {are} out at once, at {at} and at most: {left}"
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ def test_what_it_means_is_said():
     def notes(*args, **more):
         return scenario_from_dict(rolling(*args, **more)).notes()
 
-    left = "one: outages: 1 of 3 replicas of a shard are out at once, at 100 ms and at most: those left do 1.5 times"
+    left = "one: outages: 1 of 3 replicas of a shard is out at once, at 100 ms and at most: those left do 1.5 times"
     assert notes([out(machine=0), out(machine=1)])[0].startswith(left)
     both = notes([out(replica=0), out(machine=2, begin="200ms")])
     assert both[0].startswith("one: outages: 2 of 3 replicas of a shard are out at once, at 200 ms and at most")
