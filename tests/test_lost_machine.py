@@ -54,17 +54,15 @@ def test_a_shard_with_a_replica_less_does_what_it_does_where_all_have_one_less(p
     first = data.draw(st.integers(0, shards - 1))
     count = data.draw(st.integers(1, shards - first))
 
-    def with_(**changes):
+    def with_(factors=plan.machine_factor, **changes):
         stages = np.array(plan.stages)
         for name, value in changes.items():
             stages[name] = value
-        return dataclasses.replace(plan, stages=frozen(stages))
+        return dataclasses.replace(plan, stages=frozen(stages), machine_factor=factors)
 
     whole = with_(first_lost=0, lost=0)
-    fewer = dataclasses.replace(
-        with_(first_lost=0, lost=0, replicas=replicas - 1),
-        machine_factor=frozen(plan.machine_factor.reshape(shards, replicas)[:, :-1].ravel()),
-    )
+    factors = frozen(plan.machine_factor.reshape(shards, replicas)[:, :-1].ravel())
+    fewer = with_(factors, first_lost=0, lost=0, replicas=replicas - 1)
     found = reference.simulate(with_(first_lost=first, lost=count), tasks=True).task_table.grid(plan)
     for shard in range(shards):
         expected = fewer if first <= shard < first + count else whole

@@ -119,8 +119,9 @@ def test_out_all_the_time_is_lost(plan):
     stages["first_replica"] = np.cumsum(shards) - shards
     stages["hedges"] = np.minimum(stages["hedges"], count - 1)
     stages["lost"] = stages["first_lost"] = 0
-    whole = dataclasses.replace(plan, machine_factor=frozen(np.ones(int(shards.sum()))), replica_bits=6)
-    out = with_outages(dataclasses.replace(whole, stages=frozen(stages)), Outage(0, 2**40, int(count), int(count) - 1))
+    wide = {"machine_factor": frozen(np.ones(int(shards.sum()))), "replica_bits": 6}
+    whole = dataclasses.replace(plan, stages=frozen(stages), **wide)
+    out = with_outages(whole, Outage(0, 2**40, int(count), int(count) - 1))
     stages["lost"] = stages["shards"]
     lost = dataclasses.replace(whole, stages=frozen(stages))
     assert same_trace(every_way(out), reference.simulate(lost, tasks=True)) == ""
