@@ -574,7 +574,15 @@ def again_differently(patch: pytest.MonkeyPatch) -> None:
 
 
 small = functools.partial(
-    plans, most_queries=4, most_stages=1, shards=1, workers=1, neighbours=False, slowdowns=False, limits=False
+    plans,
+    most_queries=4,
+    most_stages=1,
+    shards=1,
+    workers=1,
+    neighbours=False,
+    slowdowns=False,
+    outages=False,
+    limits=False,
 )
 
 

@@ -275,7 +275,17 @@ def test_a_pipe_is_read_where_the_command_line_names_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("named", ["pipe", "/dev/zero", "/dev/null", "."])
-@pytest.mark.parametrize("line", ["extends: {}", "catalogue: {}", "load: {{arrivals: {{kind: trace, file: {}}}}}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "extends: {}",
+        "catalogue: {}",
+        "load: {{arrivals: {{kind: trace, file: {}}}}}",
+        "load: {{rate: {{kind: profile, file: {}, interval: 1m}}}}",
+        "load: {{rate: 1/s, work: {{kind: empirical, file: {}}}}}",
+        "load: {{rate: 1/s, classes: [{{name: a, share: 1, work: {{kind: empirical, file: {}}}}}]}}",
+    ],
+)
 def test_what_a_file_names_is_a_regular_file(tmp_path, named, line):
     os.mkfifo(tmp_path / "pipe")
     base = tmp_path / "base.yaml"

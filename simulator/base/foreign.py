@@ -1,5 +1,6 @@
 """Text of others as a terminal may be given it: what it would obey is spelled out."""
 
+import json
 import unicodedata
 
 #: Categories of letters that a terminal obeys, or that turn or hide what stands beside them (Unicode, chapter 4.5).
@@ -19,4 +20,20 @@ def escaped(text: str, keep: str = "") -> str:
         if letter not in keep and unicodedata.category(letter) in _OBEYED
         else letter
         for letter in text
+    )
+
+
+def spelled(document: str) -> str:
+    r"""JSON with what a terminal would obey spelled as JSON does, so that it reads back as it was.
+
+    Of ASCII that is done but for one letter; to JSON other controls, and those that turn the writing, are letters.
+
+    >>> spelled('{"a": "\x9b2J"}'), spelled('{"a": "é"}')
+    ('{"a": "\\u009b2J"}', '{"a": "é"}')
+    """
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return "".join(
+        json.dumps(letter)[1:-1] if letter != "\n" and unicodedata.category(letter) in _OBEYED else letter
+        for letter in document
     )

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from simulator.base.foreign import spelled
+
 
 def to_json(document: Mapping[str, object]) -> str:
     """A document as JSON: two blanks of indent, no NaN, a newline at the end."""
-    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return spelled(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)) + "\n"
 
 
 #: What a file holds: text, bytes, or a function that writes it.

@@ -27,7 +27,7 @@ from simulator.testing import plans as plans_of_all
 from simulator.verification.engines import difference
 
 #: Plans whose workers leave each other alone.
-plans = partial(plans_of_all, neighbours=False, slowdowns=False, limits=False)
+plans = partial(plans_of_all, neighbours=False, slowdowns=False, outages=False, limits=False)
 
 #: Stages that serve task after task in the order of arrival.
 PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}
@@ -188,7 +188,7 @@ def copies_walk() -> None:
 
 
 #: Stages whose machines hold several workers that slow each other down.
-BESIDE = plans_of_all(most_stages=2, neighbours=True, limits=False)
+BESIDE = plans_of_all(most_stages=2, neighbours=True, outages=False, limits=False)
 
 
 def beside_agree() -> None:
@@ -202,7 +202,7 @@ def beside_walk() -> None:
 
 
 #: Stages of which something is slow now and then.
-SLOW = plans_of_all(most_stages=2, slowdowns=True, limits=False)
+SLOW = plans_of_all(most_stages=2, slowdowns=True, outages=False, limits=False)
 
 
 def slow_agree() -> None:
@@ -236,8 +236,8 @@ def out_walk() -> None:
 
 
 #: Stages whose queues may be full: alone, and with copies.
-FULL = plans_of_all(most_stages=2, workers=1, limits=True, neighbours=False, slowdowns=False)
-FULL |= plans_of_all(stages=1, replicas=3, limits=True, hedges=True, neighbours=False, slowdowns=False)
+FULL = plans_of_all(most_stages=2, workers=1, limits=True, neighbours=False, slowdowns=False, outages=False)
+FULL |= plans_of_all(stages=1, replicas=3, limits=True, hedges=True, neighbours=False, slowdowns=False, outages=False)
 
 
 def full_agree() -> None:
@@ -262,6 +262,7 @@ FULL_COPIES = plans_of_all(
     afters=False,
     neighbours=False,
     slowdowns=False,
+    outages=False,
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from simulator.base.foreign import escaped
+from simulator.report.files import to_json
 from simulator.report.sweep import sweep_csv
 
 #: Clears the screen, sets the clipboard, turns the direction of letters, forges a line.
@@ -34,6 +35,13 @@ def test_only_what_a_terminal_would_obey_is_spelled_out():
     assert escaped("a\nb\tc", keep="\n") == "a\nb\\tc"
 
 
+def test_a_document_says_it_and_hands_nothing_on():
+    evil = EVIL + "\x9b2J\x7f\U000e0001 µs 東京"
+    document = to_json({"a": evil, "b": {evil: [1]}})
+    assert json.loads(document) == {"a": evil, "b": {evil: [1]}}
+    assert obeyed(document) == set() and "µs 東京" in document
+
+
 @pytest.fixture
 def written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -47,6 +55,7 @@ def written(tmp_path, monkeypatch):
     "line",
     [
         "run evil.yaml",
+        "run evil.yaml --format json",
         "estimate evil.yaml",
         "validate evil.yaml",
         "load evil.yaml",
