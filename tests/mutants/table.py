@@ -331,8 +331,8 @@ ENGINES = (
         "what was untied is still waited for",
         "E1",
         "engines/compiled/on_withdraw.py",
-        '        bonds[sooner]["other"] = bonds[row]["other"]\n        is_here(awaited, query, row)\n',
-        '        bonds[sooner]["other"] = bonds[row]["other"]\n',
+        "        is_never_here(awaited, query, row)\n",
+        "        pass\n",
         COPIES_AGREE,
     ),
     Mutant(
@@ -1728,8 +1728,8 @@ ROOMS = (
         "a later query counts as longer",
         "E1",
         QUEUE,
-        "self.joined, copy.alone_ns), self.joined, copy",
-        "self.joined, copy.alone_ns + copy.gather.query), self.joined, copy",
+        "self.joined, copy.alone_ns, soon), self.joined, copy",
+        "self.joined, copy.alone_ns + copy.gather.query, soon), self.joined, copy",
         ORDERS_AGREE,
     ),
     Mutant(
