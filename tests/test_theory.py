@@ -88,7 +88,7 @@ def test_queues_agree_with_each_other():
 
 
 @drawn(100)
-@given(plans())
+@given(plans(outages=False))
 def test_identities_hold_on_every_sample_path(plan):
     assert {finding.verdict for finding in little([engine(plan)], plan)} == {"agrees"}
 
@@ -268,7 +268,7 @@ def test_an_upper_bound_that_is_passed_is_noticed(monkeypatch):
         document_of([stage], {"rate": "50/s"}, run)
 
 
-@given(plans())
+@given(plans(outages=False))
 @drawn(60)
 def test_a_feature_that_nobody_has_heard_of_silences_every_law(plan):
     """Of each stage, and of the funnel; what is arithmetic on paper stays."""

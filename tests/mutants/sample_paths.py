@@ -132,6 +132,11 @@ def orders_agree() -> None:
     agree_on(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"], gathers=False))
 
 
+def orders_walk() -> None:
+    """test_engine.py: the walk agrees, where queues are not served in the order of arrival."""
+    walk_as_on(plans(stages=1, replicas=1, workers=1, batches=1, disciplines=["lifo", "shortest"], gathers=False))
+
+
 #: Stages whose queues look at classes of queries.
 CLASSED = plans(most_stages=2, replicas=1, workers=1, batches=1, disciplines=["priority", "edf"], gathers=False)
 

@@ -1706,7 +1706,7 @@ ROOMS = (
         DISCIPLINES,
         "return alone_ns if discipline",
         "return -alone_ns if discipline",
-        WALK,
+        "sample_paths.orders_walk",
     ),
     Mutant(
         "among equals the later goes first",

@@ -58,8 +58,12 @@ def test_who_has_no_deadline_comes_last():
 
 
 @drawn(100)
-@given(drawn_plans(disciplines=["priority", "edf"], batches=1))
+@given(
+    drawn_plans(disciplines=["priority"], batches=1)
+    | drawn_plans(disciplines=["edf"], batches=1, most_stages=1, hedges=False)
+)
 def test_one_class_is_first_come_first_served(plan):
+    """By deadline in a first stage, without copies: elsewhere tasks may come in another order than their queries."""
     alike = classified(plan, [PEOPLE], np.zeros(plan.queries))
     stages = alike.stages.copy()
     stages["discipline"] = FIFO
