@@ -184,13 +184,18 @@ def test_replays_in_which_nothing_is_drawn_say_what_one_says(tmp_path):
 
 def test_a_reading_is_the_share_that_a_run_judges_by():
     scenario = system(["p99 < 60ms"], rate="70/s", run={"queries": 2000, "replications": 4})
-    (reading,) = Prober(Plans.of(scenario), Effort(4, 2000), Execution(engine="compiled"))(0.0)
+    prober = Prober(Plans.of(scenario), Effort(4, 2000), Execution(engine="compiled"))
+    (searched,), extracts = prober.look(0.0)
+    reading = readings.read(prober.objectives[0], extracts)
     (verdict,) = simulate(scenario).summary.to_dict()["slos"]
     assert reading.value == pytest.approx(verdict["bad_share"]["value"] / 0.01)
     assert reading.amounts.sum() / reading.weights.sum() == pytest.approx(reading.value)
     low, high = verdict["bad_share"]["low"] / 0.01, verdict["bad_share"]["high"] / 0.01
     assert reading.low <= low + 1e-12  # a run's ends are made monotone in the bound, which only narrows them
     assert reading.high >= high - 1e-12
+    assert (searched.value, searched.exceedances) == (reading.value, reading.exceedances)
+    assert searched.low < reading.low < reading.value < searched.high < reading.high  # a search has arms alike
+    assert searched.high / searched.value == pytest.approx(searched.value / searched.low)
 
 
 def test_all_loads_see_the_same_luck():
@@ -299,8 +304,8 @@ def test_failing_also_below_gives_a_range(monkeypatch):
     """A seeded system: the same as M/M/1, but worse where it is nearly idle, as batches that wait would be."""
     honest = probe.read
 
-    def batching(asked, extracts):
-        found = honest(asked, extracts)
+    def batching(asked, extracts, **how):
+        found = honest(asked, extracts, **how)
         idle = extracts.utilisations[0] < 0.06
         return probe.beyond(4) if idle else found
 

@@ -131,7 +131,8 @@ class Prober:
     def look(self, load: float) -> tuple[Readings, Extracts]:
         """The readings at a load, and what they are read from."""
         extracts = self.extracts(load)
-        return self._told(load, tuple(read(objective, extracts) for objective in self.objectives)), extracts
+        readings = tuple(read(objective, extracts, is_searched=True) for objective in self.objectives)
+        return self._told(load, readings), extracts
 
     def _told(self, load: float, readings: Readings) -> Readings:
         self.execution.tell(math.exp(load), self.measured, readings)

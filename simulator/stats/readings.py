@@ -59,21 +59,27 @@ def nobody(replications: int) -> Reading:
     return Reading(0.0, 0.0, math.inf, 0.0, np.zeros(replications), np.ones(replications))
 
 
-def read(objective: Objective, extracts: Extracts) -> Reading:
-    """Read one objective."""
+def read(objective: Objective, extracts: Extracts, *, is_searched: bool = False) -> Reading:
+    """Read one objective; ``is_searched``: for the load at which it meets its bound (statistics rule 8)."""
     if objective.measure in ("utilisation", "hottest"):
         return _of_ratio(extracts.used(objective), *extracts.used_s(objective), objective.bound)
     if objective.measure == "coverage.mean":
         return _of_uncovered(extracts.coverage(objective.stage), extracts.covered(objective.stage), objective.bound)
     if objective.measure == "partial_ratio":
         partial = np.concatenate([one.partial for one in extracts.extracts])
-        return _of_bad(objective, extracts.latency(None), partial, objective.bound)
+        return _of_bad(objective, extracts.latency(None), partial, objective.bound, is_searched)
     ahead = extracts.ahead_of(objective) if objective.measure == "mean" else NOTHING_AHEAD
     series = extracts.series(objective)
-    return nobody(extracts.layout.replications) if series is None else read_series(objective, series, ahead)
+    return (
+        nobody(extracts.layout.replications)
+        if series is None
+        else read_series(objective, series, ahead, is_searched=is_searched)
+    )
 
 
-def read_series(objective: Objective, series: Series, ahead: Ahead = NOTHING_AHEAD) -> Reading:
+def read_series(
+    objective: Objective, series: Series, ahead: Ahead = NOTHING_AHEAD, *, is_searched: bool = False
+) -> Reading:
     """Read an objective that is not about utilisation, of these latencies; ``ahead``: of their mean, in seconds."""
     if objective.measure == "mean":
         known = np.where(series.finite, series.values, 0.0) * S_PER_NS
@@ -85,7 +91,7 @@ def read_series(objective: Objective, series: Series, ahead: Ahead = NOTHING_AHE
         largest = _largest(series) * S_PER_NS / objective.bound
         most = float(largest.max())
         return Reading(most, most, most, math.inf, largest, np.ones(len(largest)), figure=most * objective.bound)
-    return _of_share(objective, series)
+    return _of_share(objective, series, is_searched)
 
 
 def _of_ratio(ratio: Interval, amounts: F8, weights: F8, bound: float) -> Reading:
@@ -115,21 +121,21 @@ def _of_uncovered(coverage: Interval, covered: list[tuple[float, int]], bound: f
     return Reading(value, low, high, math.inf, (count - total) / (1 - bound), count, figure=coverage.value)
 
 
-def _of_share(objective: Objective, series: Series) -> Reading:
+def _of_share(objective: Objective, series: Series, is_searched: bool) -> Reading:
     allowed, bad = objective.allowed, ~series.finite
     assert allowed is not None, "it is about a share"
     if objective.p:
         bound = round(objective.bound / S_PER_NS)
         bad = series.values >= bound if objective.measure == "quantile" else series.values > bound
-    return _of_bad(objective, series, bad, allowed)
+    return _of_bad(objective, series, bad, allowed, is_searched)
 
 
-def _of_bad(objective: Objective, series: Series, bad: NDArray[np.bool_], allowed: float) -> Reading:
+def _of_bad(objective: Objective, series: Series, bad: NDArray[np.bool_], allowed: float, is_searched: bool) -> Reading:
     """Read the share of ``bad`` (queries,) over what is allowed."""
     layout = series.layout
     in_block = layout.count_by_block(bad)
     counted = tally_blocks(in_block, layout)
-    low, high = share_ends(counted, layout, series.clustering, series.expected)
+    low, high = share_ends(counted, layout, series.clustering, series.expected, is_even=is_searched)
     return Reading(
         value=float(counted.bad[0]) / layout.queries / allowed,
         low=float(low[0]) / allowed,

@@ -203,15 +203,18 @@ def tally_blocks(in_block: I8, layout: Layout) -> Tallies:
     return Tallies(*(np.array([column]) for column in columns))
 
 
-def share_ends(tallies: Tallies, layout: Layout, clustering: float, expected: float = 0.0) -> tuple[F8, F8]:
+def share_ends(
+    tallies: Tallies, layout: Layout, clustering: float, expected: float = 0.0, *, is_even: bool = False
+) -> tuple[F8, F8]:
     """Ends of the 95 % interval of the share of bad queries, for each bound of ``tallies``.
 
     Every share x with (m - x)^2 <= h^2 m x: m is the share seen, h its relative error (``_errors``), and the variance
     goes with the share that is tried, as in Wilson's interval (JASA 22, 1927). That is [m e^-g, m e^g] with
     g = 2 arsinh(h / 2). A run that is quiet by chance shows too little spread, too: so g is times e^(-.5 b) below and
     times e^(.4 b) above, b the relative standard error over blocks, at most .3, and misses are about as many on both
-    sides. Above a half the same is applied to the queries that are not bad. ``clustering`` is the number of queries
-    that are worth one independent query (``cluster_size``). With fewer than two units nothing is known: [0, 1].
+    sides; not where ``is_even``, as a search for a load wants it (statistics rule 8). Above a half the same is applied
+    to the queries that are not bad. ``clustering`` is the number of queries that are worth one independent query
+    (``cluster_size``). With fewer than two units nothing is known: [0, 1].
     Replications that are all the same are one. h is at least 1.96 x 1.25 (1 - m)^2 sqrt(w / bad), where w queries
     are worth one by the plan, ``expected``: the plan has no luck.
     """
@@ -227,7 +230,7 @@ def share_ends(tallies: Tallies, layout: Layout, clustering: float, expected: fl
     least = Z * OF_EXPECTED * (1 - share) ** 2 * np.sqrt(expected * layout.repeats / np.maximum(rare, 1))
     error = np.maximum(error, least)
     exponent = 2 * _log(error / 2 + np.sqrt(error**2 / 4 + 1))  # 2 arsinh(h / 2)
-    uneven = np.minimum(of_blocks, MOST_UNEVEN)
+    uneven = 0.0 * of_blocks if is_even else np.minimum(of_blocks, MOST_UNEVEN)
     low = np.where(none, 0.0, share * _exp(-exponent * _exp(-SHORTER * uneven)))
     high = np.where(
         none, NONE_BAD * clustering / different, share * _exp(np.minimum(exponent * _exp(LONGER * uneven), 700.0))

@@ -33,12 +33,14 @@ def series_of(groups: list[list[float]]) -> Series:
     return Series(np.array([x for group in groups for x in group], dtype=float), Layout.of([len(g) for g in groups]))
 
 
-def share_slowly(bad: list[list[bool]], clustering: float, worth_one: float = 0.0) -> tuple[float, float]:
+def share_slowly(
+    bad: list[list[bool]], clustering: float, worth_one: float = 0.0, most_uneven: float = 0.3
+) -> tuple[float, float]:
     """Rule 1 to the letter."""
     total = sum(len(group) for group in bad)
     m = sum(map(sum, bad)) / total
     if m > 0.5:
-        low, high = share_slowly([[not x for x in group] for group in bad], clustering, worth_one)
+        low, high = share_slowly([[not x for x in group] for group in bad], clustering, worth_one, most_uneven)
         return 1 - high, 1 - low
     if m == 0:
         return 0.0, min(1.0, 3.7 * clustering / total)
@@ -59,8 +61,8 @@ def share_slowly(bad: list[list[bool]], clustering: float, worth_one: float = 0.
     # the two roots x of (m - x)^2 = h^2 m x
     half = h * math.sqrt(1 + h * h / 4)
     assert math.isclose((1 + h * h / 2 - half) * (1 + h * h / 2 + half), 1, rel_tol=1e-9)
-    g = math.log(1 + h * h / 2 + half)
-    return m * math.exp(-g * math.exp(-0.5 * min(b, 0.3))), min(1.0, m * math.exp(g * math.exp(0.4 * min(b, 0.3))))
+    g, uneven = math.log(1 + h * h / 2 + half), min(b, most_uneven)
+    return m * math.exp(-g * math.exp(-0.5 * uneven)), min(1.0, m * math.exp(g * math.exp(0.4 * uneven)))
 
 
 equal_groups = st.integers(1, 30).flatmap(
@@ -74,6 +76,8 @@ def test_the_interval_of_a_share_is_rule_1(groups, worth_one):
     pooled = np.array([x for group in groups for x in group])
     low, high = share_ends(tally(pooled, layout), layout, 2.0, worth_one)
     assert (low[0], high[0]) == pytest.approx(share_slowly(groups, 2.0, worth_one), abs=1e-9)
+    low, high = share_ends(tally(pooled, layout), layout, 2.0, worth_one, is_even=True)
+    assert (low[0], high[0]) == pytest.approx(share_slowly(groups, 2.0, worth_one, most_uneven=0.0), abs=1e-9)
 
 
 values = st.lists(
