@@ -57,7 +57,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         laws = [
             [
                 f"{item['stage'] or 'query'} {item['statistic']}",
-                duration(item["value_s"]),
+                "infinite" if item["value_s"] is None else duration(item["value_s"]),
                 item["kind"],
                 item["law"],
             ]

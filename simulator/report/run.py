@@ -8,6 +8,9 @@ from simulator.report import text
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
 
+#: A load that came so much faster or slower than it was measured over its window, as a part: it is said between what.
+FAR_FROM_OWN = 0.25
+
 _WORDS = {True: "met", False: "FAILED", None: "inconclusive"}
 
 
@@ -51,7 +54,9 @@ def _head(result: run.Run) -> list[str]:
         f"{each} at {own}, seed {result['seed']}, {result['engine']} engine: {result['verdict']}",
     ]
     if load["rate_per_s"] is not None:
-        lines.append(f"load as it came: {load['rate_per_s']:.4g}/s, " + ", ".join(burst))
+        is_far = abs(load["rate_per_s"] / result["theory"]["rate_per_s"] - 1) > FAR_FROM_OWN
+        between = " from its first arrival to its last" if is_far else ""
+        lines.append(f"load as it came: {load['rate_per_s']:.4g}/s{between}, " + ", ".join(burst))
     return lines
 
 

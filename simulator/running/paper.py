@@ -1,9 +1,11 @@
 """A scenario on paper: ``estimate`` works out what needs no simulation, ``validate`` what a run of it would take."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from simulator import theory
+from simulator.base.units import MOST_NS, NS_PER_S
 from simulator.core.plan import Plan
 from simulator.documents import paper as documents
 from simulator.documents import validation
@@ -14,9 +16,13 @@ from simulator.planner.fleet import fleet
 from simulator.planner.load import Extent
 from simulator.planner.plans import Plans
 from simulator.running.forecast import enough_queries, highest_percentile
+from simulator.running.replications import beyond_time
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.models import SumSpec
+
+#: What runs can tell of time, in seconds; a backlog of so many times as much goes beyond it by no luck.
+MOST_S, BY_NO_LUCK = 2 * MOST_NS / NS_PER_S, 1000.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,9 +173,10 @@ def estimate(scenario: Scenario, rows: float = 1e6, epochs: float = 1.0) -> Pape
     Raises
     ------
     ScenarioError
-        If no query would be measured, or a count exceeds what a plan can hold.
+        If a count exceeds what a plan can hold. Of the load its rate counts: no arrivals are needed.
     """
-    return PaperEstimate(scenario, validate(scenario).paper, rows, epochs)
+    paper = on_paper(scenario, Plans.of(scenario).outline(), scenario.is_stationary)
+    return PaperEstimate(scenario, paper, rows, epochs)
 
 
 @takes_scenario
@@ -179,12 +186,15 @@ def validate(scenario: Scenario) -> Validation:
     Raises
     ------
     ScenarioError
-        If no query would be measured, or a count exceeds what a plan can hold.
+        If no query would be measured, a count exceeds what a plan can hold, or the backlog goes beyond all time.
     """
     plans = Plans.of(scenario)
     extent, outline = plans.extent(), plans.outline()
     paper = on_paper(scenario, outline, scenario.is_stationary)
     enough = enough_queries(scenario, outline, paper, extent.measured)
     asked = max((stage.merger_demand for stage in paper.stages), default=0.0)
-    is_bounded = max(theory.certainly_busiest(outline), asked) < theory.FULL
+    demand = max(theory.certainly_busiest(outline), asked)
+    if BY_NO_LUCK * MOST_S < demand * extent.queries / paper.rate_per_s < math.inf:
+        raise beyond_time(scenario)
+    is_bounded = demand < theory.FULL
     return Validation(scenario, outline.shards, outline.replicas, extent, paper, enough, is_bounded)

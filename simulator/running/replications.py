@@ -112,8 +112,13 @@ def within_time(scenario: Scenario) -> Iterator[None]:
     try:
         yield
     except BeyondTimeError:
-        message = "the backlog grows beyond 146 years, all that int64 nanoseconds hold; lower the rate or the times"
-        raise ScenarioError([Problem(scenario.source, 0, 0, "load", message)]) from None
+        raise beyond_time(scenario) from None
+
+
+def beyond_time(scenario: Scenario) -> ScenarioError:
+    """What is said of a scenario whose last queries would be answered beyond all time."""
+    message = "the backlog grows beyond 146 years, all that int64 nanoseconds hold; lower the rate or the times"
+    return ScenarioError([Problem(scenario.source, 0, 0, "load", message)])
 
 
 def _workers(execution: Execution) -> AbstractContextManager[tuple[futures.Executor, Stopped]]:
