@@ -12,6 +12,7 @@ from unittest import mock
 
 import click
 import pytest
+import yaml
 
 import simulator
 from simulator.cli import answers, main, run
@@ -124,6 +125,53 @@ for kind, answer in drawn.items():
 def test_closed_streams_are_empty_ones(closed):
     command = f"{sys.executable} -m simulator --version {closed}"
     assert subprocess.run(["sh", "-c", command], check=False, stderr=subprocess.PIPE).stderr == b""
+
+
+FOREIGN = """
+name: foreign
+description: ström → 終 😀
+load: {rate: 9/s}
+run: {queries: 60, replications: 4}
+slos: [p50 < 9s]
+stages: [{name: one, model: {kind: time, law: 1ms}}]
+sweep: {load.rate: [8/s, 9/s]}
+"""
+
+
+def asked_of_latin_1(tmp_path, command):
+    """Exit code and output of a command about a scenario, where the streams are latin-1."""
+    path = tmp_path / "é→.yaml"
+    path.write_text(FOREIGN, encoding="utf-8")
+    theirs = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    name, *options = command.split()
+    where = ["-o", str(tmp_path / "out")] if name == "sweep" else []
+    asked = [sys.executable, "-m", "simulator", name, str(path), *options, *where]
+    done = subprocess.run(asked, env=theirs, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.count(b"Traceback")) == (0, 0), done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", ["validate", "estimate", "run", "sweep"])
+def test_letters_that_a_terminal_does_not_know_are_written_out(tmp_path, command):
+    said = asked_of_latin_1(tmp_path, command).decode("latin-1")
+    assert ("ström \\u2192 \\u7d42 \\U0001f600" in said) == (command != "validate"), said
+
+
+@pytest.mark.parametrize("command", ["show", "estimate --format json", "sweep --format json"])
+def test_what_programs_read_is_utf_8_whatever_the_terminal(tmp_path, command):
+    """A letter that was written out would be another one, or no JSON at all."""
+    document = yaml.safe_load(asked_of_latin_1(tmp_path, command).decode("utf-8"))
+    assert document["description"] == "ström → 終 😀"
+
+
+@pytest.mark.parametrize("command", ["validate", "run", "estimate", "sweep"])
+def test_input_that_is_not_utf_8_has_a_position(command):
+    text = "name: caf\xe9\n".encode("latin-1")
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator", command, "-"], input=text, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.count(b"Traceback")) == (2, b"", 0)
+    assert b"-:1:10: is not UTF-8 text" in done.stderr
 
 
 def test_an_answer_outlives_a_folder_that_appears_meanwhile(tmp_path, monkeypatch, capsys):

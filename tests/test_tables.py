@@ -375,7 +375,7 @@ def test_standard_input_that_is_no_text_or_says_nothing_is_refused(tmp_path, mon
 
     monkeypatch.setattr(files, "PATIENCE_S", 0.05)
     for raw, is_ended, said in (
-        (b"name: caf\xe9\n", True, "-:1:1: is not UTF-8 text"),
+        (b"name: caf\xe9\n", True, "-:1:10: is not UTF-8 text"),
         (b"", True, "the file is empty"),
         (b"name: t\n", False, "-: cannot be read: given up: no byte came for 0.05 s"),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import shutil
@@ -40,8 +41,18 @@ def show(answer: Answer, format_: str = "table") -> int:
     """Print an answer in a format; returns its exit code."""
     from simulator.report import answers
 
-    click.echo(answers.text_of(answer, format_, table_width(), wants_color()), nl=False)
+    text = answers.text_of(answer, format_, table_width(), wants_color())
+    if format_ in ("table", "text"):
+        click.echo(text, nl=False)
+    else:
+        hand_on(text)
     return answer.exit_code
+
+
+def hand_on(document: str) -> None:
+    """Print what programs read: UTF-8, which is what its format asks for, whatever letters the terminal knows."""
+    knows_all = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    click.echo(document if knows_all else document.encode(), nl=False)
 
 
 def draw(answer: Answer, figure: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from simulator.cli import grouped, options
+from simulator.cli import answers, grouped, options
 
 
 @grouped.command("schema")
@@ -23,4 +23,4 @@ def command(name: str, plugins: tuple[str, ...]) -> None:
         schema = simulator.schema(plugins, document=name)
     except simulator.ScenarioError as error:
         raise click.UsageError(str(error)) from None
-    click.echo(to_json(schema), nl=False)
+    answers.hand_on(to_json(schema))

@@ -1,8 +1,6 @@
 """``shardsim show``: the resolved scenario."""
 
-import click
-
-from simulator.cli import grouped, options
+from simulator.cli import answers, grouped, options
 
 
 @grouped.command("show")
@@ -18,4 +16,4 @@ def command(given: options.Given, format_: str) -> None:
     from simulator.scenario import to_yaml
 
     resolved = given.load().resolved()
-    click.echo(to_yaml(resolved) if format_ == "yaml" else to_json(resolved), nl=False)
+    answers.hand_on(to_yaml(resolved) if format_ == "yaml" else to_json(resolved))

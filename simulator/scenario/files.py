@@ -122,8 +122,9 @@ def read(file: str, may_be_pipe: bool = False) -> Node:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ScenarioError([Problem(file, line, 1, "", "is not UTF-8 text")]) from None
+        before = raw[: error.start]
+        column = len(before.rpartition(b"\n")[2].decode("utf-8-sig")) + 1
+        raise ScenarioError([Problem(file, before.count(b"\n") + 1, column, "", "is not UTF-8 text")]) from None
     return compose(text, file)
 
 

@@ -2,8 +2,12 @@
 
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from conftest import NO_COMPILER
 
 from simulator.core import jit
 
@@ -89,3 +93,28 @@ def test_what_cannot_be_read_or_kept_is_said_once_and_costs_nothing_else(monkeyp
 def test_a_cache_that_cannot_be_locked_is_done_without(tmp_path):
     with jit._alone(tmp_path / "missing" / "lock"):
         assert not (tmp_path / "missing").exists()
+
+
+def told(cache: Path) -> tuple[str, str]:
+    """What a process that needs one kernel prints, its kernels kept there."""
+    code = "from simulator.core.elementary import exp; print(exp(1.0))"
+    theirs = {**os.environ, "SHARDSIM_CACHE": str(cache)}
+    done = subprocess.run([sys.executable, "-c", code], env=theirs, capture_output=True, text=True, check=True)
+    return done.stdout, done.stderr
+
+
+@pytest.mark.skipif(NO_COMPILER, reason="nothing is compiled")
+@pytest.mark.parametrize(("ending", "left"), [("nbi", 0), ("nbi", 40), ("nbc", 900)])
+def test_files_of_kernels_that_are_cut_short_are_made_anew(tmp_path, ending, left):
+    """On disk, as a full one or a kill leaves them: said once, and mended."""
+    whole = told(tmp_path)
+    assert whole[1] == ""
+    cut = next(tmp_path.rglob(f"*.exp-*.{ending}"))
+    size = cut.stat().st_size
+    assert size > left
+    os.truncate(cut, left)
+    out, err = told(tmp_path)
+    assert out == whole[0]
+    assert (err.count("\n"), "Traceback" in err) == (1, False)
+    assert cut.stat().st_size == size
+    assert told(tmp_path) == whole
