@@ -22,6 +22,8 @@ from simulator.core.plan import F8, I8
 
 #: Blocks of equal length that a replication is cut into.
 BLOCKS = 20
+#: Blocks of fewer queries, on average, are counted all in one pass: there are many.
+SMALL_BLOCK = 800
 #: An objective is judged only on as many replications, or blocks of a single one.
 FEWEST_UNITS = 4
 #: Below as many effective exceedances a percentile is not printed.
@@ -136,6 +138,8 @@ class Layout:
 
     def count_by_block(self, chosen: NDArray[np.bool_]) -> I8:
         """Count the ``chosen`` (queries,) of each block: (blocks,)."""
+        if self.queries < SMALL_BLOCK * len(self.block_sizes):
+            return np.add.reduceat(chosen, self.first_of_block, dtype=np.int64)
         ends = zip(self.first_of_block.tolist(), self.block_sizes.tolist(), strict=True)
         return np.array([np.count_nonzero(chosen[first : first + size]) for first, size in ends], dtype=np.int64)
 

@@ -80,6 +80,14 @@ def test_the_interval_of_a_share_is_rule_1(groups, worth_one):
     assert (low[0], high[0]) == pytest.approx(share_slowly(groups, 2.0, worth_one, most_uneven=0.0), abs=1e-9)
 
 
+@given(st.lists(st.integers(1, 9_000), min_size=1, max_size=5), st.integers(0, 99))
+def test_blocks_are_counted_as_they_lie_whatever_their_size(sizes, seed):
+    layout = Layout.of(sizes)
+    chosen = np.random.default_rng(seed).random(sum(sizes)) < 0.3
+    parts = np.split(chosen, layout.first_of_block[1:])
+    assert layout.count_by_block(chosen).tolist() == [int(part.sum()) for part in parts]
+
+
 values = st.lists(
     st.lists(st.one_of(st.integers(0, 20).map(float), st.just(math.inf)), min_size=1, max_size=40),
     min_size=1,
