@@ -8,7 +8,7 @@ import pickle
 import pytest
 from conftest import ROOT
 
-from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text
+from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, size, sweep
 from simulator.planner.plans import make_plan
 from simulator.planning.grid import Utilisation, Variations, grid_of, parse_grid, varied
 from simulator.scenario.grid import MOST_POINTS, utilisations
@@ -117,6 +117,37 @@ def test_values_in_python_are_as_they_are():
     assert grid_of({"a": [[1, 2], {"k": "v"}, "1..3"]}).parameters[0].values == ("[1, 2]", '{"k": "v"}', "1..3")
     with pytest.raises(ScenarioError, match="expected values, got a map"):
         grid_of({"a": {"k": 1}})
+
+
+def test_maps_have_names_by_which_they_are_shown():
+    """Rows, tables and figures say the name; what was asked for says what it stands for."""
+    base = scenario_from_dict(
+        {
+            "name": "s",
+            "load": {"rate": "5/s"},
+            "run": {"queries": 40, "replications": 4},
+            "stages": [{"name": "one", "model": {"kind": "time", "law": "10ms"}, "replicas": 2}],
+            "sweep": {"stages.one": {"all": {}, "asked, again": {"hedge": "1ms"}}, "load.rate": ["5/s", "6/s"]},
+        }
+    )
+    grid = grid_of(base.sweep)
+    shown, applied = zip(*map(Variations(base).settled, grid.points()), strict=True)
+    assert [one["stages.one"] for one in shown] == ["all", "all", "asked, again", "asked, again"]
+    assert applied[2] == {"stages.one": '{"hedge": "1ms"}', "load.rate": "5/s"}
+    _, again = Variations(base).at(list(grid.points())[2])
+    assert again.stages[0].hedge is not None
+    assert again.stages[0].replicas == 2
+    found = sweep(base)
+    assert [row["stages.one"] for row in found.to_dict()["points"]] == [one["stages.one"] for one in shown]
+    asked = found.to_dict()["provenance"]["parameters"]["stages.one"]
+    assert asked == ["all: {}", 'asked, again: {"hedge": "1ms"}']
+    auto = grid_of({"load.rate": "auto*2", "stages.one": {"all": {}}})
+    shown, applied = Variations(base).settled(next(iter(auto.points())))
+    assert list(shown) == ["load.rate", "stages.one"]
+    assert shown == {"load.rate": "20/s", "stages.one": "all"}
+    assert applied == {"stages.one": "{}", "load.scale": 4.0}
+    with pytest.raises(ScenarioError, match="values with names are for sweeps"):
+        size(base, search={"stages.one": {"all": {}, "again": {"hedge": "1ms"}}}, slos=["p50 < 1s"])
 
 
 def test_auto_loads_are_denser_towards_saturation():

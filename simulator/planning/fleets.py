@@ -14,6 +14,7 @@ from simulator.planning.grid import Grid, Setting, varied
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
+from simulator.scenario.grid import Named
 from simulator.scenario.machines import heaviest_machine
 from simulator.scenario.slo import Objective
 from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, merger_demands, stage_demands
@@ -281,6 +282,11 @@ def refuse(grid: Grid) -> None:
         Problem(parameter.option, 0, 0, parameter.path, "a fleet is what stages and hardware say; --load sets the load")
         for parameter in grid.parameters
         if re.split(r"[.\[]", parameter.path)[0] not in SEARCHED
+    ]
+    problems += [
+        Problem(parameter.option, 0, 0, parameter.path, "values with names are for sweeps; list the values")
+        for parameter in grid.parameters
+        if any(isinstance(value, Named) for value in parameter.values)
     ]
     if problems:
         raise ScenarioError(problems)

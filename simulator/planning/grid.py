@@ -16,7 +16,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.planner.plans import Plans
 from simulator.scenario import Scenario, scenario_with
 from simulator.scenario.catalogue import catalogue_for
-from simulator.scenario.grid import AUTO, MOST_POINTS, RATE, Utilisation, Value, values_of
+from simulator.scenario.grid import AUTO, MOST_POINTS, RATE, Named, Utilisation, Value, values_of
 from simulator.scenario.merge import did_you_mean
 from simulator.theory import busiest
 
@@ -103,7 +103,8 @@ def parse_grid(assignments: Sequence[str], option: str = "--param") -> Grid:
 
 
 def grid_of(values: Mapping[str, Any], option: str = "--param") -> Grid:
-    """A grid from values by path: each a list of values as they are, one value, or a text as for ``parse_grid``.
+    """A grid from values by path: a list of values as they are, maps by their names, one value, or a text as
+    for ``parse_grid``.
 
     Raises
     ------
@@ -244,20 +245,27 @@ class Variations:
         return varied(self.scenario, applied, self.option)
 
     def settled(self, point: Mapping[str, Value]) -> tuple[dict[str, Setting], dict[str, Setting]]:
-        """The values of a point as written, of ``auto`` the mean rate; and those that make it so.
+        """The values of a point as written, by their names, of ``auto`` the mean rate; and those that make it so.
 
         Raises
         ------
         ScenarioError
             If ``auto`` is asked of what is not a valid scenario, or never saturates.
         """
-        given = {path: value for path, value in point.items() if not isinstance(value, Utilisation)}
+        shown: dict[str, Setting] = {}
+        given: dict[str, Setting] = {}
+        for path, value in point.items():
+            if isinstance(value, Utilisation):
+                shown[path] = ""  # in its place
+            else:
+                shown[path] = str(value) if isinstance(value, Named) else value
+                given[path] = value.value if isinstance(value, Named) else value
         wanted = point.get(RATE)
         if not isinstance(wanted, Utilisation):
-            return given, given
+            return shown, given
         rate_per_s, utilisation, scale = self._load(given)
         wanted_per_s = float(f"{rate_per_s * wanted.value / utilisation:.4g}")
-        shown = {path: f"{wanted_per_s:.15g}/s" if path == RATE else given[path] for path in point}
+        shown[RATE] = f"{wanted_per_s:.15g}/s"
         return shown, {**given, "load.scale": scale * wanted_per_s / rate_per_s}
 
     def _load(self, given: dict[str, Setting]) -> tuple[float, float, float]:

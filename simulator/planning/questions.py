@@ -17,6 +17,7 @@ from simulator.running.execute import Standing
 from simulator.running.execution import checked_percentiles
 from simulator.running.provenance import versions
 from simulator.scenario import Scenario
+from simulator.scenario.grid import Named, Value
 
 #: Problems of points that are said, at most.
 MOST_PROBLEMS = 20
@@ -77,16 +78,20 @@ class Questions:
             "points_sha256": self.sha256,
             "points": len(self.values),
             "parameters": {
-                parameter.path: [
-                    value if isinstance(value, (str, int, float)) else str(value) for value in parameter.values
-                ]
-                for parameter in self.grid.parameters
+                parameter.path: [_stated(value) for value in parameter.values] for parameter in self.grid.parameters
             },
             "percentiles": list(self.percentiles),
             "seed": self.scenario.run.seed,
             "versions": versions(),
             "resolved": {key: value for key, value in self.scenario.resolved().items() if key != "sweep"},
         }
+
+
+def _stated(value: Value) -> Setting:
+    """A value of a parameter with its name, if it has one."""
+    if isinstance(value, Named):
+        return f"{value.name}: {value.value}"
+    return value if isinstance(value, (str, int, float)) else str(value)
 
 
 def questions(

@@ -16,6 +16,7 @@ RATE, AUTO = "load.rate", "auto"
 AUTO_POINTS, LEAST_UTILISATION, MOST_UTILISATION = 12, 0.10, 0.97
 
 SPELLINGS = "a list like 1,2,4 or a range like 1..9*5 (five values from 1 to 9)"
+NAMED = "names and what each stands for, like {waiting: {}, hedged: {hedge: p95}}"
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,22 @@ class Utilisation:
         return f"{AUTO} {100 * self.value:g} %"
 
 
-Value = str | int | float | Utilisation
+@dataclass(frozen=True)
+class Named:
+    """A map of keys that a sweep shows by a name."""
+
+    name: str
+    value: str  #: as --set takes it
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Value = str | int | float | Utilisation | Named
 
 
 def values_of(path: str, given: Any) -> tuple[Value, ...]:
-    """The values of a parameter: listed as they are, or spread as a text says.
+    """The values of a parameter: listed as they are, maps by name, or spread as a text says.
 
     Raises
     ------
@@ -48,13 +60,20 @@ def values_of(path: str, given: Any) -> tuple[Value, ...]:
 
 def _listed(values: Any) -> Iterator[Value]:
     """Values given as such; maps and lists among them as text of one line."""
-    if isinstance(values, dict):
-        raise ValueError(f"expected values, got a map; write {SPELLINGS}")
-    items = values if isinstance(values, (list, tuple)) else [values]
+    items = values if isinstance(values, (list, tuple, dict)) else [values]
     if not items:
         raise ValueError(f"no values; write {SPELLINGS}")
-    for item in items:
-        yield item if isinstance(item, (str, int, float)) and not isinstance(item, bool) else json.dumps(item)
+    if isinstance(values, dict):
+        if not all(isinstance(item, dict) for item in values.values()):
+            raise ValueError(f"expected values, got a map; write {SPELLINGS}, or {NAMED}")
+        yield from (Named(str(name), json.dumps(item)) for name, item in values.items())
+        return
+    yield from map(_as_set, items)
+
+
+def _as_set(item: Any) -> str | int | float:
+    """A value as ``--set`` takes it."""
+    return item if isinstance(item, (str, int, float)) and not isinstance(item, bool) else json.dumps(item)
 
 
 def _spread(path: str, text: str) -> Iterator[Value]:

@@ -16,7 +16,7 @@ from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.classes import class_notes, queue_contradictions
-from simulator.scenario.grid import SPELLINGS, values_of
+from simulator.scenario.grid import NAMED, SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.hedge import Seen
 from simulator.scenario.held import HASHED, with_contents
@@ -34,8 +34,12 @@ SweepValues = Annotated[
     Any,
     WithJsonSchema(
         {
-            "anyOf": [{"type": "array", "minItems": 1}, {"type": ["string", "number"]}],
-            "description": f"{SPELLINGS}; of load.rate also auto",
+            "anyOf": [
+                {"type": "array", "minItems": 1},
+                {"type": "object", "minProperties": 1},
+                {"type": ["string", "number"]},
+            ],
+            "description": f"{SPELLINGS}, or {NAMED}; of load.rate also auto",
         }
     ),
 ]
