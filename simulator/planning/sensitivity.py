@@ -84,8 +84,9 @@ def sensitivity(
     tolerance
         Of the capacity of the scenario itself; those beside it take as many queries.
     time_s
-        No knob is begun that would not end within so many seconds, as far as those before it tell; the search for the
-        scenario's own capacity has half of them. With it the answer depends on the machine.
+        No knob is begun that would not end within so many seconds, as far as those before it tell. The search for the
+        scenario's own capacity has a third of them: what is measured after it, of the scenario itself and of the first
+        knob, takes up to as long each. With it the answer depends on the machine.
     tail_only
         Whether the capacity, which takes most of the time, is left out.
     jobs, cluster, progress
@@ -105,7 +106,7 @@ def sensitivity(
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
     scenario = settled(scenario, execution.get("say"))
     work, began = Execution(**execution), time.monotonic()
-    measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 2, work, tail_only)
+    measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 3, work, tail_only)
     own = _measured(measurement, scenario)
     turned: list[Knob] = []
     scenarios: list[Scenario] = []
