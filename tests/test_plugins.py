@@ -17,10 +17,12 @@ from plugged import FILE, KINDS, MINE, USED, WRONG, mine
 from simulator import ScenarioError, load_scenario, scenario_from_text, simulate
 from simulator.base.errors import PluginError
 from simulator.engines import compiled
+from simulator.models.plugged import PluggedModel
 from simulator.models.plugged_law import law_of
 from simulator.planner.plans import make_plan
 from simulator.planning.grid import varied
 from simulator.plugins import find, installed, load_plugin, load_plugins
+from simulator.plugins.loading import module_named
 from simulator.scenario import json_schema, scenario_with, to_yaml
 from simulator.scenario.nodes import compose
 
@@ -124,6 +126,33 @@ def test_a_file_takes_nobodys_name_and_is_loaded_anew_once_it_was_edited(tmp_pat
     assert law_of("a", first.thing()).mean() == 1 and law_of("a", second.thing()).mean() == 2
     assert first.source.sha256 != second.source.sha256
     assert sys.modules["json"] is json
+
+
+def test_a_file_that_a_plug_in_reads_is_read_anew(tmp_path):
+    """And a module that was imported keeps the hash of what was imported."""
+    (tmp_path / "reads.py").write_text(
+        "import pathlib\nfrom simulator.plugins import *\n@law\nclass A:\n  file: str\n"
+        "  def quantile(self, u): return u * 0 + float(pathlib.Path(self.file).read_text())\n"
+        "@cost_model\nclass B:\n  file: str\n"
+        "  def service_s(self, items): return items * float(pathlib.Path(self.file).read_text())\n"
+    )
+    plugins = load_plugins([tmp_path / "reads.py"])
+    made = {one.kind: one.thing for one in plugins.kinds}
+    seen = []
+    for value in ("1", "2"):
+        (tmp_path / "numbers").write_text(value)
+        law, model = (made[f"reads:{name}"](file=str(tmp_path / "numbers")) for name in "AB")
+        seen.append((law_of("a", law).mean(), PluggedModel.of("b", model).pieces()[-1].seconds_per_item))
+    assert seen == [(1, 1), (2, 2)]
+
+
+def test_an_imported_module_keeps_its_hash(tmp_path, monkeypatch):
+    """Python goes on with what it imported, so what is simulated does."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "imported_once.py").write_text("value = 1\n")
+    module, before = module_named("imported_once")
+    (tmp_path / "imported_once.py").write_text("value = 2\n")
+    assert (module_named("imported_once"), module.value) == ((module, before), 1)
 
 
 def test_two_files_that_offer_one_kind_are_refused(tmp_path):

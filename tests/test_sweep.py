@@ -498,6 +498,17 @@ def test_a_line_that_was_being_written_is_written_again(begun, shardsim):
         assert (folder / "journal.jsonl").read_bytes() == b"".join(lines)
 
 
+def test_a_journal_that_is_a_link_is_refused(begun, shardsim, tmp_path):
+    """What it leads to would be written over."""
+    folder, resume = begun
+    (tmp_path / "victim").write_text("one line\n")
+    (folder / "journal.jsonl").unlink()
+    (folder / "journal.jsonl").symlink_to(tmp_path / "victim")
+    code, _, err = shardsim(*resume)
+    assert (code, (tmp_path / "victim").read_text()) == (2, "one line\n")
+    assert "journal.jsonl: is a link" in err
+
+
 def test_a_journal_that_is_damaged_is_refused(begun, shardsim):
     folder, resume = begun
     journal = folder / "journal.jsonl"

@@ -45,8 +45,8 @@ def cache_choices() -> list[Path]:
 def cache_directory() -> Path | None:
     """Where compiled kernels are kept: in the first of the choices that can be written, and by nobody else.
 
-    What is read from there is run. So the directory is this user's own and others cannot write it; the one above is
-    this user's or the system's, and others cannot put another in its place.
+    What is read from there is run. So the directory is this user's own and others cannot write it; all above it are
+    this user's or the system's, and others cannot put another in the place of any.
 
     None where there is no such directory; then each process compiles for itself.
     """
@@ -58,7 +58,9 @@ def cache_directory() -> Path | None:
             folder = choice / folder.name
             choice.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
-            is_safe = _is_safe(choice.stat(), (_user(), 0), stat.S_ISVTX) and _is_safe(folder.lstat(), (_user(),))
+            above = (choice, *choice.parents)
+            is_safe = all(_is_safe(one.stat(), (_user(), 0), stat.S_ISVTX) for one in above)
+            is_safe = is_safe and _is_safe(folder.lstat(), (_user(),))
         except OSError:
             continue
         if is_safe and os.access(folder, os.W_OK):

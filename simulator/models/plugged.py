@@ -21,6 +21,7 @@ from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.models.base import UNKNOWN, Operations, side_of_roofline
 from simulator.models.spread import Spread
 from simulator.plugins.calls import called, non_decreasing, numbers
+from simulator.plugins.loading import sha256_of_file
 
 #: Items up to which ``service_s`` is tabulated; beyond, its last slope goes on.
 MOST_ITEMS = 2.0**30
@@ -53,9 +54,9 @@ class PluggedModel:
             If what it answers is no cost, in words.
         """
         try:
-            return _worked_out(name, thing)
+            return _worked_out(name, thing, sha256_of_file(thing))
         except TypeError:  # a parameter that cannot be hashed: worked out each time
-            return _worked_out.__wrapped__(name, thing)
+            return _worked_out.__wrapped__(name, thing, "")
 
     @property
     def law(self) -> Law | None:
@@ -130,7 +131,7 @@ def _at_least_0(name: str, call: str, answer: Any) -> float:
 
 
 @lru_cache(maxsize=64)
-def _worked_out(name: str, thing: Any) -> PluggedModel:
+def _worked_out(name: str, thing: Any, _sha256: str) -> PluggedModel:
     _check_order(name, thing)
     answer = called(name, "parameter_bytes", lambda: getattr(thing, "parameter_bytes", 0.0))
     parameter_bytes = _at_least_0(name, "parameter_bytes", answer)

@@ -11,6 +11,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.plugins.calls import called, non_decreasing, numbers
+from simulator.plugins.loading import sha256_of_file
 
 #: Points of a table, at most.
 MOST_POINTS = 8000
@@ -47,13 +48,13 @@ def law_of(name: str, thing: Any, is_factor: bool = False) -> Law:
         If its quantiles are not those of such a law, in words.
     """
     try:
-        return _tabled(name, thing, is_factor)
+        return _tabled(name, thing, is_factor, sha256_of_file(thing))
     except TypeError:  # a parameter that cannot be hashed: worked out each time
-        return _tabled.__wrapped__(name, thing, is_factor)
+        return _tabled.__wrapped__(name, thing, is_factor, "")
 
 
 @lru_cache(maxsize=64)
-def _tabled(name: str, thing: Any, is_factor: bool) -> Law:
+def _tabled(name: str, thing: Any, is_factor: bool, _sha256: str) -> Law:
     def quantile(u: F8) -> F8:
         def call() -> str:
             return f"quantile of {len(u)} uniforms from {u[0]:g} to {u[-1]:g}"

@@ -38,7 +38,11 @@ class Journal:
         self.questions = questions
         if not is_file(folder / ASKED) or not is_file(self.path):
             raise UnavailableError(f"{folder}: holds no sweep to resume; begin one with -o {folder}")
-        self.file: IO[bytes] = self.path.open("r+b")
+        try:  # a link would have what it leads to written over
+            self.file: IO[bytes] = os.fdopen(os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), "r+b")
+        except OSError as error:
+            why = "is a link" if self.path.is_symlink() else error.strerror
+            raise UnavailableError(f"{self.path}: {why}; a sweep is resumed where it wrote its journal") from None
         try:
             _lock(self.file, folder)
             if not self.path.exists() or not os.path.samestat(os.fstat(self.file.fileno()), self.path.stat()):

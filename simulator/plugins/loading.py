@@ -5,7 +5,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -61,8 +61,12 @@ def module_named(given: str) -> tuple[ModuleType, str]:
     return module, sha256_of(module)
 
 
+@cache
 def sha256_of(module: ModuleType) -> str:
-    """Hash of a module's file; in a package, of all Python files of its folder and below."""
+    """Hash of a module's file; in a package, of all Python files of its folder and below.
+
+    As they were when it was first asked for: Python goes on with the module that it imported, whatever stands there now.
+    """
     file = getattr(module, "__file__", None)
     if file is None:
         return ""
@@ -70,7 +74,21 @@ def sha256_of(module: ModuleType) -> str:
     return _sha256_of_folder(path.parent) if module.__package__ else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@lru_cache(maxsize=16)
+def sha256_of_file(thing: Any) -> str:
+    """Hash of what the file holds that an instance of a plug-in names as its ``file``, now; empty where there is none.
+
+    What is worked out of an instance is kept: of two that are equal, this tells whether they read the same.
+    """
+    file = getattr(thing, "file", None)
+    if not isinstance(file, str) or not is_file(Path(file)):
+        return ""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:  # it tells so itself, or does not read it
+        return ""
+
+
+@cache
 def _sha256_of_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):

@@ -41,6 +41,16 @@ def test_a_directory_that_others_can_write_is_not_read(choice, above, mode, is_k
     assert (jit.cache_directory() == folder) == is_kept
 
 
+@pytest.mark.parametrize(("mode", "is_kept"), [(0o755, True), (0o1777, True), (0o777, False), (0o775, False)])
+def test_nor_one_that_others_can_put_another_in_the_place_of(tmp_path, monkeypatch, mode, is_kept):
+    """However far above: who can rename a directory decides what is below its name."""
+    choice = tmp_path / "above" / "home" / ".cache" / "choice"
+    choice.parent.mkdir(parents=True)
+    (tmp_path / "above").chmod(mode)
+    monkeypatch.setattr(jit, "cache_choices", lambda: [choice])
+    assert (jit.cache_directory() is not None) == is_kept
+
+
 def test_a_directory_of_another_user_is_not_read(choice, monkeypatch):
     jit.cache_directory()
     monkeypatch.setattr(jit, "_user", lambda: os.geteuid() + 1)
