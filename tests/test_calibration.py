@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 from statistics import median
 
+import numpy as np
 import pytest
 
-from simulator import scenario_from_dict
+from simulator import scenario_from_dict, simulate
 from simulator.models import call_s
 
 
@@ -82,3 +83,25 @@ def test_the_roofline_predicts_measured_kernels(shared, gpu, name):
                 errors.append(error(predicted_s, float(row[kernel]) * 1e-3))
     print(f"{name}: median error {median(errors):.1%} of {len(errors)} kernels, worst {max(errors):.0%}")
     assert median(errors) < 0.08
+
+
+def test_what_a_calibration_leaves_open_does_not_go_with_replications(tmp_path):
+    """Statistics rule 11: the noise of 100 values is in every interval, however many replications draw them anew."""
+    held, widths = 0, {8: [], 32: []}
+    for seed in range(6):
+        values = np.random.default_rng(seed).exponential(2.0, 100)
+        (tmp_path / "calls.csv").write_text("items,ms\n" + "".join(f"8,{value:.6f}\n" for value in values))
+        model = {"kind": "measured", "file": str(tmp_path / "calls.csv"), "unit": "ms", "sample": True}
+        for replications in widths:
+            scenario = {
+                "name": "s",
+                "load": {"rate": "150/s"},
+                "run": {"queries": 2000, "replications": replications},
+                "stages": [{"name": "a", "candidates": 8, "model": model}],
+            }
+            said = simulate(scenario_from_dict(scenario)).to_dict()
+            mean, used = said["latency_s"]["mean"], said["stages"][0]["utilisation"]["mean"]
+            widths[replications].append(mean["high"] - mean["low"])
+            held += (mean["low"] <= 0.002 / 0.7 <= mean["high"]) + (used["low"] <= 0.3 <= used["high"])
+    assert held >= 21, "of 24"
+    assert np.median(widths[32]) > 0.6 * np.median(widths[8]), "half, if it went with the root of their number"

@@ -516,6 +516,31 @@ def test_a_trace_is_not_told_to_run_longer(tmp_path):
     assert "run longer" not in found.reason
 
 
+def test_more_replications_of_one_trace_or_calibration_are_not_tried_for_ever(tmp_path):
+    """They do not help: the search says what it reached, after little."""
+    times = np.cumsum(np.random.default_rng(7).exponential(0.02, 300))
+    (tmp_path / "trace.csv").write_text("arrival_s\n" + "".join(f"{time:.6f}\n" for time in times))
+    load = {"arrivals": {"kind": "trace", "file": str(tmp_path / "trace.csv")}}
+    law = {"kind": "exponential", "mean": "6ms"}
+    found = capacity(system(["p99 < 60ms"], law, load=load, run={"replications": 8}), tolerance=0.01)
+    assert (found.verdict, found.queries < 500_000) == ("inconclusive", True)
+    assert "effective bad queries at the crossing, 10 are needed" in found.reason
+    values = np.random.default_rng(8).exponential(10, 300)
+    (tmp_path / "calls.csv").write_text("items,ms\n" + "".join(f"8,{value:.6f}\n" for value in values))
+    model = {"kind": "measured", "file": str(tmp_path / "calls.csv"), "unit": "ms", "sample": True}
+    one = {
+        "name": "s",
+        "load": {"rate": "40/s"},
+        "run": {"queries": 2000, "replications": 8},
+        "stages": [{"name": "a", "candidates": 8, "model": model}],
+        "slos": ["p90 < 100ms"],
+    }
+    found = capacity(scenario_from_dict(one), tolerance=0.01)
+    assert (found.verdict, found.queries < 10_000_000) == ("found", True)
+    assert any("tolerance 1 % not reached" in note for note in found.notes)
+    assert found.half_width > 0.03
+
+
 def test_more_is_asked_of_a_lower_end_than_that_its_interval_is_below_the_bound():
     def of(value, high):
         reading = readings.Reading(value, 0.0, high, 20.0, np.ones(4), np.ones(4))

@@ -15,8 +15,9 @@ from simulator.documents import capacity as documents
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
+from simulator.planning.level import Level, half_width
 from simulator.planning.probe import Prober, prepared
-from simulator.planning.refinement import Level, Refinement, half_width
+from simulator.planning.refinement import Refinement
 from simulator.planning.search import Probes, binding, fails_below
 from simulator.running.execution import Execution, Here
 from simulator.running.pilot import settled

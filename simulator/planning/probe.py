@@ -172,6 +172,7 @@ class Prober:
             self.ahead(load, measured),
             clusters_of(self.plan_at(load), self.scenario.is_stationary),
             dict(ahead_of_classes(self.scenario, self.plan_at(load), measured)) if self._by_class else {},
+            self.scenario.samples,
         )
 
     def ahead(self, load: float, measured: int) -> MeansAhead:

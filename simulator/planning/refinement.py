@@ -1,21 +1,19 @@
 """Refining a search for a capacity: how much is simulated, until the interval is narrow enough."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.base.formats import format_duration, format_rate
+from simulator.base.formats import format_duration
 from simulator.engines import COMPILED
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget
+from simulator.planning.level import Level, half_width
 from simulator.planning.probe import Effort, Prober
 from simulator.planning.search import FARTHEST, Crossing, Probes, binding, cross, first_look
 from simulator.running.execution import Execution
 from simulator.scenario import Scenario
-from simulator.stats.extract import Extracts
 from simulator.stats.readings import HIGH, LOW, VALUE, is_read
-from simulator.stats.share import FEWEST_EXCEEDANCES
 from simulator.stats.stability import STABLE
 from simulator.theory import FULL, RELAXATIONS, relaxation
 
@@ -29,6 +27,8 @@ FEWEST_OF_DRAWN, QUERIES_OF_DRAWN = 20, 10_000
 #: rests on few late queries at most four times.
 LOOKS, MOST_GROWTH, CAUTIOUS_GROWTH, FEW = 8, 16.0, 4.0, 50.0
 LEAST_GROWTH, MARGIN = 1.25, 1.5
+#: What twice as many queries make better by less than this is not made better by more of them.
+LEAST_GAIN = 1.1
 #: Replications that an effort grows to before its runs grow longer. To stop as soon as an interval is narrow enough
 #: favours those that are narrow by luck: with 8 replications that costs a nominal 95 % two points, with 32 half of one.
 SETTLED = 32
@@ -48,41 +48,6 @@ LONG_S, PROBES = 10.0, 6
 NEXT_TO = 0.95
 #: No bracket is made narrower, whatever tolerance is asked for.
 LEAST_WIDTH = 1e-7
-
-
-@dataclass
-class Level:
-    """Where the load meets its bounds, as seen with one effort."""
-
-    prober: Prober
-    probes: Probes
-    value: Crossing
-    half: float  #: half the interval, relative, as it will be about
-    exceedances: float
-    low: float = -math.inf
-    high: float = math.inf
-    extracts: Extracts | None = None  #: at the value; where it is only bounded, at the lower end
-    is_bounded: bool = False  #: the objectives hold at the lower end, and none beyond the upper one is an answer
-
-    def rate(self, load: float) -> str:
-        """The rate of a load, in words."""
-        return format_rate(self.prober.plan.rate_per_s * math.exp(load))
-
-    @property
-    def is_supported(self) -> bool:
-        """Whether there are bad queries enough at the crossing."""
-        return self.exceedances >= FEWEST_EXCEEDANCES
-
-    @property
-    def needed(self) -> float:
-        """Measured queries, in all, without which a mean at the crossing has no interval; 0: it has one."""
-        seen = self.probes.seen.get(self.value.within, ())
-        return max((reading.needed for reading in seen), default=0.0)
-
-    @property
-    def is_at_saturation(self) -> bool:
-        """Whether the objectives hold up to where the busiest station is always busy, in runs as long as these."""
-        return math.isinf(self.probes.seen[self.value.beyond][0].value)
 
 
 class Refinement:
@@ -177,6 +142,7 @@ class Refinement:
             return None
         room = self._room(level)
         is_last = len(self.levels) >= LOOKS or room < LEAST_GROWTH or level.needed > level.prober.measured * room
+        is_last = is_last or self._is_stuck(level)
         warmer = self._warmer(level)
         growth = max(warmer, self._wanted(level)) if level.is_supported else math.inf
         if level.is_at_saturation and not is_last and (self._at_saturation < MOST_ADDED or self._may_go_on(level)):
@@ -199,6 +165,17 @@ class Refinement:
                 growth = max(warmer, LEAST_GROWTH) if warmer > 1 else CAUTIOUS_GROWTH
         most = min(self._room(level), MOST_GROWTH if level.exceedances >= FEW else CAUTIOUS_GROWTH)
         return _grown(level, min(most, max(LEAST_GROWTH, growth)), warmer)
+
+    def _is_stuck(self, level: Level) -> bool:
+        """Whether more replications do not help, as the last ones did not: of one trace, or of one calibration."""
+        if len(self.levels) < 2 or (self.scenario.can_lengthen and not self.scenario.samples):
+            return False
+        before = self.levels[-2]
+        if level.prober.measured < 2 * before.prober.measured:
+            return False
+        if not level.is_supported:
+            return level.exceedances < LEAST_GAIN * before.exceedances
+        return level.half > self.tolerance and level.half * LEAST_GAIN > before.half
 
     def _is_next_to_saturation(self, level: Level) -> bool:
         """Whether the objectives hold so near to saturation, beyond which no load is carried, that no more is asked."""
@@ -338,8 +315,3 @@ def _grown(level: Level, growth: float, longer: float) -> Effort:
     each = math.ceil(min(effort.queries * longer, max(effort.queries, level.prober.queries_at(level.value.at))))
     more = effort.queries * longer / each
     return Effort(math.ceil(replications * more), each)
-
-
-def half_width(level: Level) -> float:
-    """Half the interval over the value."""
-    return (math.exp(level.high - level.value.at) - math.exp(level.low - level.value.at)) / 2

@@ -65,7 +65,7 @@ def module_named(given: str) -> tuple[ModuleType, str]:
 def sha256_of(module: ModuleType) -> str:
     """Hash of a module's file; in a package, of all Python files of its folder and below.
 
-    As they were when it was first asked for: Python goes on with the module that it imported, whatever stands there now.
+    As they were when it was first asked for: Python goes on with the module that it imported.
     """
     file = getattr(module, "__file__", None)
     if file is None:

@@ -326,6 +326,7 @@ class Run:
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
             classes=classes_of(self.scenario, self.outline, traces),
+            is_sampled=self.scenario.samples,
         )
 
     def _theory_line(self, summary: Summary) -> Theory:

@@ -94,5 +94,5 @@ def series_of(whole: Series, chosen: Sequence[NDArray[np.bool_]]) -> Series | No
     if whole.layout.is_shared:  # replications share the luck of arrivals: as many of each are held beside each other
         chosen = [one & (np.cumsum(one) <= min(sizes)) for one in chosen]
         sizes = [min(sizes)] * len(sizes)
-    layout = Layout.of(sizes, is_shared=whole.layout.is_shared)
+    layout = Layout.of(sizes, is_shared=whole.layout.is_shared, is_sampled=whole.layout.is_sampled)
     return Series(whole.values[np.concatenate(chosen)], layout, whole.clusters)

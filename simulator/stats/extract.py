@@ -96,6 +96,7 @@ class Extracts:
         ahead: MeansAhead = NOTHING_OF_MEANS,
         clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS,
         classes: Mapping[str, Ahead] = NO_CLASSES,
+        is_sampled: bool = False,
     ) -> None:
         assert len(extracts) >= 2, "at least two replications"
         self.extracts = tuple(extracts)
@@ -110,7 +111,8 @@ class Extracts:
         is_shared = are_shared([one.arrivals for one in extracts])
         fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
         sizes = [len(one.latency) - one.first_measured for one in extracts]
-        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=is_shared and are_the_same(fared))
+        repeated = is_shared and are_the_same(fared)
+        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=repeated, is_sampled=is_sampled)
 
     @cached_property
     def whole(self) -> Series:
@@ -177,7 +179,7 @@ class Extracts:
         assert objective.stage is not None
         of_stage = self.ahead.stage(self.stage_names.index(objective.stage))
         ahead = of_stage.hottest if objective.measure == "hottest" else of_stage.utilisation
-        return ratio_interval(*self.used_s(objective), ahead).within_0_and_1()
+        return ratio_interval(*self.used_s(objective), ahead, is_sampled=self.layout.is_sampled).within_0_and_1()
 
     def stability(self) -> Stability:
         """Whether the load is carried."""

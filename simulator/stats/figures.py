@@ -68,13 +68,23 @@ class Pool:
     Columns of traces are not put together: what is wanted of a query is computed from its trace, some at a time.
     """
 
-    def __init__(self, traces: Sequence[Trace], clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS) -> None:
+    def __init__(
+        self,
+        traces: Sequence[Trace],
+        clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS,
+        is_sampled: bool = False,
+    ) -> None:
         assert traces, "at least one replication"
         self.traces = traces
         self.clusters = clusters  #: what the plan says, by stage; of whole queries by None
         is_shared = are_shared([arrivals_mark(trace.arrival_ns) for trace in traces])
         fared = ((one.completion_ns, one.outcome, one.coverage) for one in traces)
-        self.layout = Layout.of([one.measured for one in traces], is_shared=is_shared, is_repeated=are_the_same(fared))
+        self.layout = Layout.of(
+            [one.measured for one in traces],
+            is_shared=is_shared,
+            is_repeated=are_the_same(fared),
+            is_sampled=is_sampled,
+        )
         self._latest: tuple[int | None, Series] | None = None
 
     def gather(self, of: Column) -> F8:
@@ -272,7 +282,7 @@ def stage_figures(
 def utilisation(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> Interval:
     """Mean over the replicas of a stage that take tasks; ``ahead``: what is known of it without the sample."""
     used_s, offered_s = _busy_s(pool, stage).sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers
-    return ratio_interval(used_s, offered_s, ahead).within_0_and_1()
+    return ratio_interval(used_s, offered_s, ahead, is_sampled=pool.layout.is_sampled).within_0_and_1()
 
 
 def _busy_s(pool: Pool, stage: StageView) -> F8:
@@ -280,19 +290,21 @@ def _busy_s(pool: Pool, stage: StageView) -> F8:
     return np.array([trace.window_busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
 
 
-def hottest_of(busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
+def hottest_of(
+    busy_s: F8, offered_s: F8, ahead: Ahead = NOTHING_AHEAD, is_sampled: bool = False
+) -> tuple[int, Interval]:
     """The replica that is busiest over all replications, the first of several, and its utilisation.
 
     ``busy_s``: (replications, replicas). ``offered_s``: (replications,) time that the workers of a replica had.
-    ``ahead``: what is known of it without the sample.
+    ``ahead``: what is known of it without the sample; ``is_sampled``: as of ``ratio_interval``.
     """
     replica = int(busy_s.sum(axis=0).argmax())
-    return replica, ratio_interval(busy_s[:, replica], offered_s, ahead).within_0_and_1()
+    return replica, ratio_interval(busy_s[:, replica], offered_s, ahead, is_sampled=is_sampled).within_0_and_1()
 
 
 def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """As ``hottest_of``, of a stage."""
-    return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers, ahead)
+    return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers, ahead, pool.layout.is_sampled)
 
 
 def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mapping[str, F8]) -> dict[str, Any]:
@@ -301,11 +313,16 @@ def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mappi
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
     waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
     busy = np.array([trace.served_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
+    sampled = pool.layout.is_sampled
     place, used = hottest(pool, stage, ahead.hottest)
     shard, replica = divmod(place, stage.replicas)
     return {
-        "wait": ratio_interval(waiting * S_PER_NS, tasks, ahead.wait, deviations["critical_wait"]).at_least_0(),
-        "service": ratio_interval(busy.sum(axis=1), tasks, ahead.service, deviations["critical_service"]).at_least_0(),
+        "wait": ratio_interval(
+            waiting * S_PER_NS, tasks, ahead.wait, deviations["critical_wait"], is_sampled=sampled
+        ).at_least_0(),
+        "service": ratio_interval(
+            busy.sum(axis=1), tasks, ahead.service, deviations["critical_service"], is_sampled=sampled
+        ).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
         "hottest": used.value,
         "hottest_shard": shard,

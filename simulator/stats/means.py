@@ -65,6 +65,7 @@ def ratio_interval(
     ahead: Ahead = NOTHING_AHEAD,
     deviations: F8 | None = None,
     usual: float | None = None,
+    is_sampled: bool = False,
 ) -> Interval:
     """Sum amounts / sum weights over units, with an interval about it (Cochran, Sampling Techniques, section 6.3).
 
@@ -82,6 +83,8 @@ def ratio_interval(
         (blocks,) of what goes with the amounts, in any unit: for skewness and spread. None: nothing is known of them.
     usual
         Standard error of the ratio in a sample without surprises. None: not known.
+    is_sampled
+        Whether each unit has measurements of its own (statistics rule 11).
     """
     amount, weight = np.asarray(amounts, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     units, total = len(weight), float(weight.sum())
@@ -99,7 +102,8 @@ def ratio_interval(
     deviation = float(np.sqrt(((amount - ratio * weight) ** 2).sum() / (units - 1))) * units / total
     skewness, excess = _shape(deviations)
     degrees = (units - 1) / (1 + excess * (units - 1) / 2)
-    half = t_quantile(degrees) * deviation / units**0.5
+    error = deviation * math.sqrt(1 + 1 / units) if is_sampled else deviation / units**0.5
+    half = t_quantile(degrees) * error
     return Interval(ratio, ratio - half * math.exp(-skewness), ratio + half * math.exp(skewness), ahead)
 
 
@@ -127,7 +131,8 @@ def mean_interval(amounts: F8, weights: F8 | I8, layout: Layout, ahead: Ahead = 
     if ahead.is_carried_by_few:
         apart = np.abs(deviations - np.median(deviations))
         usual = OF_MEDIAN * float(np.median(apart)) * math.sqrt(len(weights)) / total
-    return ratio_interval(layout.sum_blocks(amounts), layout.sum_blocks(weights), ahead, deviations, usual)
+    units = layout.sum_blocks(amounts), layout.sum_blocks(weights)
+    return ratio_interval(*units, ahead, deviations, usual, layout.is_sampled)
 
 
 def _unsaid(ratio: float, ahead: Ahead) -> Interval:

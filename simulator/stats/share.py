@@ -86,12 +86,18 @@ class Layout:
     unit_sizes: I8  #: (units,)
     is_shared: bool = False  #: whether all replications replay one series of arrivals, of which there is one luck only
     repeats: int = 1  #: as many replications are all the same: nothing but the arrivals is random
+    is_sampled: bool = (
+        False  #: whether each has measurements of its own: what these say grows no surer with their number
+    )
 
     @staticmethod
-    def of(sizes: Sequence[int], *, is_shared: bool = False, is_repeated: bool = False) -> Layout:
+    def of(
+        sizes: Sequence[int], *, is_shared: bool = False, is_repeated: bool = False, is_sampled: bool = False
+    ) -> Layout:
         """The layout of replications with these numbers of measured queries, each at least 1.
 
-        ``is_shared``: whether all replay one series of arrivals; ``is_repeated``: and all else is the same, too.
+        ``is_shared``: whether all replay one series of arrivals; ``is_repeated``: and all else is the same, too;
+        ``is_sampled``: whether each draws the measurements of its models anew.
         """
         assert len(sizes) > 0 and min(sizes) >= 1, "a replication measures at least one query"
         parts = [np.diff(np.arange(k + 1) * size // k) for size in sizes for k in [min(BLOCKS, size)]]
@@ -103,7 +109,8 @@ class Layout:
             unit_sizes = np.array(sizes, dtype=np.int64)
         shared = is_shared and len(sizes) > 1 and min(sizes) == max(sizes)
         repeats = len(sizes) if shared and is_repeated else 1
-        return Layout(np.array(sizes, dtype=np.int64), block_sizes, unit_of_block, unit_sizes, shared, repeats)
+        sampled = is_sampled and len(sizes) > 1
+        return Layout(np.array(sizes, dtype=np.int64), block_sizes, unit_of_block, unit_sizes, shared, repeats, sampled)
 
     @property
     def replications(self) -> int:
@@ -285,6 +292,8 @@ def _errors(tallies: Tallies, layout: Layout, share: F8) -> tuple[F8, F8]:
     else:
         units = _deviation(tallies.bad, tallies.unit_squares, tallies.unit_products, layout.unit_sizes) / share
         degrees = layout.units - 1
+    if layout.is_sampled:
+        units = units * math.sqrt(layout.units + 1)
     error: F8 = np.maximum(t_quantile(degrees) * units, Z * (1 + Z_EXCESS * blocks**2) * blocks)
     return error, blocks
 

@@ -145,6 +145,7 @@ def summarise(
     usd_per_h: float | None = None,
     ahead: MeansAhead = NOTHING_OF_MEANS,
     classes: Classes | None = None,
+    is_sampled: bool = False,
 ) -> Summary:
     """Summarise replications of a plan.
 
@@ -166,8 +167,10 @@ def summarise(
         Price of the fleet, and classes of the queries; None: there are none.
     ahead
         What the plan says of the means.
+    is_sampled
+        Whether each replication has measurements of its own.
     """
-    pool = Pool(traces, clusters_of(plan, is_stationary))
+    pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
     stable = _stability(pool, utilisations, peak, is_stationary)
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)

@@ -21,7 +21,7 @@ from simulator.engines.reference import simulate
 from simulator.scenario import parse_objective
 from simulator.stats import figures, load, next_step, order, stability, summarise
 from simulator.stats.load import dispersion
-from simulator.stats.means import Interval, ratio_interval
+from simulator.stats.means import Interval, mean_interval, ratio_interval
 from simulator.stats.quantiles import Series, Share, fraction
 from simulator.stats.share import BLOCKS, Layout, are_shared, arrivals_mark, share_ends, t_quantile, tally
 from simulator.stats.stability import InFlight, averaged_batches, batch_means, mser5, of_the_start
@@ -78,6 +78,27 @@ def test_the_interval_of_a_share_is_rule_1(groups, worth_one):
     assert (low[0], high[0]) == pytest.approx(share_slowly(groups, 2.0, worth_one), abs=1e-9)
     low, high = share_ends(tally(pooled, layout), layout, 2.0, worth_one, is_even=True)
     assert (low[0], high[0]) == pytest.approx(share_slowly(groups, 2.0, worth_one, most_uneven=0.0), abs=1e-9)
+
+
+def test_replications_with_measurements_of_their_own_are_one_more_draw_each():
+    """Statistics rule 11: s sqrt(1 + 1 / R) in place of s / sqrt(R), of shares and of means."""
+    counts = [40, 60, 55, 45, 50, 38]
+    bad = np.concatenate([np.arange(1000) < count for count in counts])
+    bad = np.concatenate([np.random.default_rng(1).permutation(part) for part in np.split(bad, 6)])
+    same, own = (Layout.of([1000] * 6, is_sampled=sampled) for sampled in (False, True))
+    t = scipy.stats.t.ppf(0.975, 5)
+    m, s = np.mean(counts) / 1000, np.std(counts, ddof=1) / 1000
+    low, high = share_ends(tally(bad, own), own, 1.0, is_even=True)
+    g = 2 * math.asinh(t * s * math.sqrt(1 + 1 / 6) / m / 2)
+    assert (low[0], high[0]) == pytest.approx((m * math.exp(-g), m * math.exp(g)))
+    assert high[0] > share_ends(tally(bad, same), same, 1.0, is_even=True)[1][0]
+    widths = []
+    for layout in (same, own):
+        blocks = layout.by_block(bad)
+        found = mean_interval(blocks, layout.block_sizes, layout)
+        widths.append(found.high - found.low)
+    assert widths[1] == pytest.approx(widths[0] * math.sqrt(7))
+    assert not Layout.of([9], is_sampled=True).is_sampled
 
 
 @given(st.lists(st.integers(1, 9_000), min_size=1, max_size=5), st.integers(0, 99))
