@@ -9,7 +9,7 @@ import sys
 from unittest import mock
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, theory
 from simulator.planner.plans import make_plan
@@ -24,7 +24,11 @@ from simulator.stats.means import Interval
 
 LINEAR = {"kind": "linear", "per_item": "50us"}
 SPREAD = "spread of candidates"
-SHORT = {"queries": 20_000, "replications": 8}
+#: At 2 of 30 seeds the interval of a change of capacity misses the exact one, as 95 % means; the first is one of them.
+SHORT = {"queries": 20_000, "replications": 8, "seed": 2}
+
+
+SERVICES = ROOT / "tests" / "scenarios" / "services"
 
 
 def mm1(**more):
@@ -154,6 +158,28 @@ def test_a_worker_brings_nothing_where_the_model_does_not_look_at_the_machine():
         values = {"name": "t", "load": {"rate": "1/s"}, "hardware": {"leaf": leaf}}
         scenario = scenario_from_dict({**values, "stages": [stage | {"model": model}]})
         assert len([*_of_workers(scenario, knobs)]) == notes
+
+
+@slow
+def test_the_best_knob_of_a_funnel_of_four_stages_is_found():
+    """A third replica of retrieval: 13.8 % more load, measured by two searches for a capacity; it ranked 19th of 20."""
+    scenario = load_scenario(SERVICES / "ads_funnel.yaml")
+    found = sensitivity(scenario, slos=["p99 < 45ms"], tolerance=0.05)
+    first = min((effect for effect in found.effects if effect.capacity is not None), key=module.Effect.rank)
+    assert (first.knob.name, first.knob.change) == ("retrieval: replicas", "2 -> 3")
+    assert first.capacity.low < 0.138 < first.capacity.high
+    assert all(effect.capacity is not None for effect in found.effects if not effect.knob.is_load)
+
+
+def test_no_knob_of_a_trace_is_silent(tmp_path):
+    """Where nothing is missed up to saturation, that is the capacity, and a note says so."""
+    times = "".join(f"{0.9 * number + 0.3 * (number % 3):.3f}\n" for number in range(400))
+    (tmp_path / "trace.csv").write_text("arrival_s\n" + times)
+    load = {"arrivals": {"kind": "trace", "file": str(tmp_path / "trace.csv")}}
+    found = sensitivity(mm1(load=load, slos=["p50 < 1h"], run={"replications": 4}), tolerance=0.2)
+    said = [effect.knob.name for effect in found.effects if effect.capacity is None and not effect.knob.is_load]
+    assert said == []
+    assert sum("nothing is missed up to saturation" in note for note in found.notes) >= 1
 
 
 def test_an_unreachable_objective_leaves_the_tail():

@@ -28,7 +28,8 @@ from simulator.stats.extract import Extracts
 from simulator.stats.figures import key_of
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.readings import is_read
-from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, OF_REPLAYS, shown_exceedances
+from simulator.stats.replays import OF_REPLAYS
+from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, shown_exceedances
 from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict
 from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, is_fastest_empty, zero_load

@@ -107,10 +107,12 @@ def sensitivity(
     scenario = settled(scenario, execution.get("say"))
     work, began = Execution(**execution), time.monotonic()
     measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 3, work, tail_only)
+    begun = time.monotonic()
     own = _measured(measurement, scenario)
+    takes_s = time.monotonic() - begun  # as a knob does, about
     turned: list[Knob] = []
     scenarios: list[Scenario] = []
-    for knob in knobs_of(scenario):
+    for knob in sorted(knobs_of(scenario), key=lambda knob: knob.is_load):  # which has no capacity: last
         try:
             scenarios.append(varied(scenario, knob.values, "knob"))
         except ScenarioError as error:
@@ -118,7 +120,8 @@ def sensitivity(
         else:
             turned.append(knob)
     alone = replace(measurement, execution=measurement.execution.alone())
-    reached, interrupted = _turned(partial(_measured, alone), scenarios, work, Budget(time_s, began=began), notes)
+    budget = Budget(time_s, began=began)
+    reached, interrupted = _turned(partial(_measured, alone), scenarios, work, budget, takes_s, notes)
     effects = [_effect(scenario, turned[place], own, one) for place, one in sorted(reached.items())]
     notes += [
         f"{turned[place].name}, {turned[place].change}: nothing is missed up to saturation, which is its capacity"
@@ -153,11 +156,15 @@ def _turned(
     scenarios: Sequence[Scenario],
     work: Execution,
     budget: Budget,
+    takes_s: float,
     notes: list[str],
 ) -> tuple[dict[int, _Reached], bool]:
-    """What the scenarios reach, by place, and whether that was interrupted: notes say so, or that time was up."""
+    """What the scenarios reach, by place, and whether that was interrupted: notes say so, or that time was up.
+
+    ``takes_s``: what one takes, as far as is known before.
+    """
     reached: dict[int, _Reached] = {}
-    began, longest_s = time.monotonic(), 0.0
+    began, longest_s = time.monotonic(), takes_s
     interrupted = False
     try:
         for place, one in execute(measure, scenarios, work):

@@ -17,7 +17,7 @@ from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
 from simulator.running.provenance import computed, origin
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
-from simulator.stats.share import OF_REPLAYS
+from simulator.stats.replays import OF_REPLAYS
 
 FOUND, UNREACHABLE = "found", "unreachable"
 MET, FAILED = "met", "failed"

@@ -31,7 +31,7 @@ from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.stats import Summary, next_step, summarise
-from simulator.stats.share import OF_A_TRACE, OF_COPIES
+from simulator.stats.replays import OF_A_TRACE, OF_COPIES
 
 if TYPE_CHECKING:
     from simulator.running.engine_check import EngineCheck

@@ -35,8 +35,7 @@ SweepValues = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "array", "minItems": 1},
-                {"type": "object", "minProperties": 1},
+                {"type": ["array", "object"], "minItems": 1, "minProperties": 1},
                 {"type": ["string", "number"]},
             ],
             "description": f"{SPELLINGS}, or {NAMED}; of load.rate also auto",

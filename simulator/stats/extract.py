@@ -17,7 +17,8 @@ from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
-from simulator.stats.share import Layout, are_shared, are_the_same, arrivals_mark
+from simulator.stats.replays import are_shared, are_the_same, arrivals_mark
+from simulator.stats.share import Layout
 from simulator.stats.stability import InFlight, Stability, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody

@@ -17,7 +17,8 @@ from simulator.stats import gathering, window
 from simulator.stats.durations import Column, durations, from_to
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
-from simulator.stats.share import Layout, are_shared, are_the_same, arrivals_mark
+from simulator.stats.replays import are_shared, are_the_same, arrivals_mark
+from simulator.stats.share import Layout
 from simulator.stats.window import Within, batches, completed_in, count_completed, good_of, is_within, mergers
 from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
 

@@ -23,7 +23,8 @@ from simulator.stats import figures, load, next_step, order, stability, summaris
 from simulator.stats.load import dispersion
 from simulator.stats.means import Interval, mean_interval, ratio_interval
 from simulator.stats.quantiles import Series, Share, fraction
-from simulator.stats.share import BLOCKS, Layout, are_shared, arrivals_mark, share_ends, t_quantile, tally
+from simulator.stats.replays import are_shared, arrivals_mark
+from simulator.stats.share import BLOCKS, Layout, share_ends, t_quantile, tally
 from simulator.stats.stability import InFlight, averaged_batches, batch_means, mser5, of_the_start
 from simulator.stats.verdicts import judge
 from simulator.theory import Clusters
