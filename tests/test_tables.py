@@ -211,6 +211,120 @@ def test_instants_a_microsecond_apart_in_epoch_nanoseconds_queue_as_they_should(
     assert set(result.traces[0].leave_ns[0] - result.traces[0].arrival_ns) == {950}
 
 
+def _empirical(file, **more):
+    return {"kind": "empirical", "file": file, **more}
+
+
+IN_MS, LINEAR = {"unit": "ms"}, {"kind": "linear", "per_item": "1ms"}
+HUNDRED = range(100)
+#: Every place of a scenario that names a file of numbers: what the load is, what the stage is, what stands in the file
+#: before and after; of one length, since neither length nor time tells that it was rewritten.
+NAMED_IN = {
+    "law": ({}, lambda f: {"model": {"kind": "time", "law": _empirical(f, **IN_MS)}}, "1\n2\n", "3\n4\n"),
+    "distribution": (
+        {},
+        lambda f: {"model": {"kind": "time", "law": _empirical(f, **IN_MS)}},
+        "1,0\n2,1\n",
+        "3,0\n4,1\n",
+    ),
+    "variability": (
+        {},
+        lambda f: {"model": LINEAR, "candidates": 10, "variability": {"task": _empirical(f)}},
+        "1\n1\n",
+        "1\n9\n",
+    ),
+    "response": ({}, lambda f: {"network": {"response": _empirical(f, **IN_MS)}}, "1\n1\n", "1\n9\n"),
+    "candidates": ({}, lambda f: {"model": LINEAR, "candidates": _empirical(f)}, "1\n1\n", "1\n9\n"),
+    "measured": (
+        {},
+        lambda f: {"model": {"kind": "measured", "file": f, **IN_MS}, "candidates": 10},
+        "8,2\n8,2.2\n",
+        "8,3\n8,3.3\n",
+    ),
+    "part of a sum": (
+        {},
+        lambda f: {
+            "candidates": 10,
+            "model": {"kind": "sum", "parts": [LINEAR, {"kind": "measured", "file": f, **IN_MS}]},
+        },
+        "8,2\n8,2.2\n",
+        "8,3\n8,3.3\n",
+    ),
+    "interference": (
+        {},
+        lambda f: {
+            "workers": 4,
+            "interference": {"file": f},
+            "model": {"kind": "time", "law": {"kind": "exponential", "mean": "100ms"}},
+        },
+        "0,1\n3,1.1\n",
+        "0,1\n3,2.1\n",
+    ),
+    "slowdown": (
+        {},
+        lambda f: {"slowdowns": [{"every": _empirical(f, unit="s"), "length": "100ms"}]},
+        "1\n2\n",
+        "3\n4\n",
+    ),
+    "after answer": ({}, lambda f: {"after_answer": _empirical(f, **IN_MS)}, "10\n20\n", "30\n40\n"),
+    "work": (lambda f: {"rate": "20/s", "work": _empirical(f)}, {}, "1\n1\n", "1\n9\n"),
+    "work of a class": (
+        lambda f: {"rate": "20/s", "classes": [{"name": "c", "share": 1, "work": _empirical(f)}]},
+        {},
+        "1\n1\n",
+        "1\n9\n",
+    ),
+    "profile": (lambda f: {"rate": {"kind": "profile", "file": f, "interval": "10s"}}, {}, "10\n20\n", "30\n40\n"),
+    "trace": (
+        lambda f: {"arrivals": {"kind": "trace", "file": f}},
+        {},
+        "".join(f"{i / 2:.1f}\n" for i in HUNDRED),
+        "".join(f"{i / 4:.1f}\n" for i in HUNDRED),
+    ),
+    "work of a trace": (
+        lambda f: {"arrivals": {"kind": "trace", "file": f, "column": "t", "columns": {"work": "w"}}},
+        {},
+        "t,w\n" + "".join(f"{i},1\n" for i in HUNDRED),
+        "t,w\n" + "".join(f"{i},{1 + i % 3}\n" for i in HUNDRED),
+    ),
+}
+
+
+@pytest.mark.parametrize("place", NAMED_IN)
+def test_a_file_is_read_anew_wherever_it_is_named(tmp_path, place):
+    """Other numbers have another hash, the first scenario keeps both, and the first numbers give the first answer."""
+    load, stage, before, after = NAMED_IN[place]
+    file = tmp_path / "f.csv"
+
+    def loaded():
+        a_load = load(str(file)) if callable(load) else {"rate": "20/s"}
+        own = (
+            {"replications": 2}
+            if place in ("profile", "trace", "work of a trace")
+            else {"queries": 200, "replications": 2}
+        )
+        model = {"name": "a", "model": {"kind": "time", "law": "1ms"}}
+        stages = [model | (stage(str(file)) if callable(stage) else {})]
+        return scenario_from_dict({"name": "s", "load": a_load, "run": own, "stages": stages})
+
+    def answer(scenario):
+        document = simulate(scenario).to_dict()
+        return scenario.sha256(), document["latency_s"], document["load"], document["stages"]
+
+    file.write_text(before)
+    stamp = file.stat()
+    first = loaded()
+    at_first = answer(first)
+    file.write_text(after)
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    second = answer(loaded())
+    assert second[0] != at_first[0]
+    assert second[1:] != at_first[1:]
+    assert answer(first) == at_first
+    file.write_text(before)
+    assert answer(loaded()) == at_first
+
+
 def test_a_file_that_is_rewritten_is_read_anew_and_the_hash_is_of_what_is_simulated(tmp_path):
     file = tmp_path / "f.csv"
     for read, more, one, two in (
