@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from simulator import scenario_from_dict, simulate
+from simulator import compare, scenario_from_dict, simulate
 from simulator.models import call_s
 
 
@@ -105,3 +105,19 @@ def test_what_a_calibration_leaves_open_does_not_go_with_replications(tmp_path):
             held += (mean["low"] <= 0.002 / 0.7 <= mean["high"]) + (used["low"] <= 0.3 <= used["high"])
     assert held >= 21, "of 24"
     assert np.median(widths[32]) > 0.6 * np.median(widths[8]), "half, if it went with the root of their number"
+
+
+def test_a_comparison_says_what_its_intervals_do_not_hold(tmp_path):
+    (tmp_path / "calls.csv").write_text("items,ms\n8,2\n8,2.2\n8,2.1\n")
+    notes = []
+    for sample in (False, True):
+        model = {"kind": "measured", "file": str(tmp_path / "calls.csv"), "unit": "ms", "sample": sample}
+        one = {
+            "name": "s",
+            "load": {"rate": "50/s"},
+            "run": {"queries": 200, "replications": 4},
+            "stages": [{"name": "a", "candidates": 8, "model": model}],
+        }
+        found = compare(scenario_from_dict(one), scenario_from_dict({**one, "load": {"rate": "60/s"}}))
+        notes.append([note for note in found.notes if "draws of calibrations" in note])
+    assert list(map(len, notes)) == [0, 1]

@@ -244,6 +244,14 @@ def judged(figure: Compared, most: float, a: Side, b: Side) -> Limit:
     return Limit(figure.figure, most, met, reason)
 
 
+def _draws_measurements(resolved: object) -> bool:
+    """Whether some model of a scenario, as plain values, draws its measurements anew (statistics rule 11)."""
+    if isinstance(resolved, dict):
+        is_drawn = resolved.get("kind") == "measured" and resolved.get("sample") is True
+        return is_drawn or any(map(_draws_measurements, resolved.values()))
+    return isinstance(resolved, list) and any(map(_draws_measurements, resolved))
+
+
 def _notes(a: Side, b: Side) -> list[str]:
     """What was said of the runs, and what else is not in the figures."""
     notes = []
@@ -254,6 +262,8 @@ def _notes(a: Side, b: Side) -> list[str]:
     provenance = [side.document["provenance"] for side in (a, b)]
     if provenance[0]["resolved"] == provenance[1]["resolved"] and len({of["scenario_sha256"] for of in provenance}) > 1:
         notes.append("a data file that both scenarios name held something else")
+    if any(_draws_measurements(of["resolved"]) for of in provenance):
+        notes.append("intervals are given the draws of calibrations: what these leave open of a change is not in them")
     said: list[Any] = [side.document["notes"] for side in (a, b)]
     notes += [f"A and B: {note}" for note in said[0] if note in said[1]]
     notes += [f"A: {note}" for note in said[0] if note not in said[1]]
