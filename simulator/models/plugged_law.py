@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulator.base.errors import PluginError
+from simulator.base.sums import dot
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
@@ -66,7 +67,7 @@ def _tabled(name: str, thing: Any, is_factor: bool, _sha256: str) -> Law:
         return value
 
     near = quantile(_START)
-    middle = float(np.diff(_START) @ (near[1:] + near[:-1])) / 2  # the mean, about
+    middle = dot(np.diff(_START), near[1:] + near[:-1]) / 2  # the mean, about
     try:
         table = tabulate(quantile, _START, max(1e-3 * middle, 1e-300), LEAST, MOST_POINTS)
     except NotTabulated as error:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simulator.base.sums import dot
 from simulator.core.plan import F8
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.quantiles import fraction
@@ -134,8 +135,8 @@ class Difference:
         if self.degrees == 0:
             return Interval(d / a)
         t2 = t_quantile(self.degrees) ** 2
-        of_a = float(self.spread_a @ self.spread_a)
-        both = float(self.spread_a @ self.spread)
+        of_a = dot(self.spread_a, self.spread_a)
+        both = dot(self.spread_a, self.spread)
         square = a * a - t2 * of_a
         if square <= 0:
             return Interval(d / a)
@@ -143,7 +144,7 @@ class Difference:
         # B - A does not go with A is taken for itself, since how dot products round depends on the processor
         ratio = a * self.spread - d * self.spread_a
         apart = self.spread - (both / of_a if of_a > 0 else 0.0) * self.spread_a
-        half = math.sqrt(max(0.0, t2 * float(ratio @ ratio) - t2 * t2 * of_a * float(apart @ apart)))
+        half = math.sqrt(max(0.0, t2 * dot(ratio, ratio) - t2 * t2 * of_a * dot(apart, apart)))
         middle = a * d - t2 * both
         low, high = (middle - half) / square, (middle + half) / square
         return Interval(d / a, min(low, d / a), max(high, d / a))
@@ -175,7 +176,7 @@ class Difference:
     def _ends(self, value: float, spread: F8) -> tuple[float | None, float | None]:
         if self.degrees == 0:
             return None, None
-        half = t_quantile(self.degrees) * math.sqrt(float(spread @ spread))
+        half = t_quantile(self.degrees) * math.sqrt(dot(spread, spread))
         return value - half, value + half
 
 
@@ -192,7 +193,7 @@ def independent(a: LeftOut, b: LeftOut) -> Difference:
     """B - A of runs that share no luck (Welch, Biometrika 34, 1947); degrees of freedom are rounded down."""
     if min(a.replications, b.replications) < FEWEST_UNITS or not (a.is_finite and b.is_finite):
         return _without_ends(a, b)
-    of_a, of_b = float(a.spread @ a.spread), float(b.spread @ b.spread)
+    of_a, of_b = dot(a.spread, a.spread), dot(b.spread, b.spread)
     parts = of_a**2 / (a.replications - 1) + of_b**2 / (b.replications - 1)
     degrees = int((of_a + of_b) ** 2 / parts) if parts > 0 else min(a.replications, b.replications) - 1
     spread_a = np.concatenate((a.spread, np.zeros(b.replications)))

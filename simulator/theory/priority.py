@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simulator.base.sums import dot
 from simulator.core.plan import Plan
 from simulator.theory.stages import PaperStage
 
@@ -44,7 +45,7 @@ def is_proportional(plan: Plan, stage: PaperStage) -> bool:
 def mean_wait(plan: Plan, rate_per_s: float, mean_s: float, second_s: float) -> float:
     """Mean wait over all classes, of services with these moments over them."""
     rows = plan.classes
-    mean, squared = (float(rows["share"] @ rows[name]) for name in ("work", "work_squared"))
+    mean, squared = (dot(rows["share"], rows[name]) for name in ("work", "work_squared"))
     if mean == 0:
         return 0.0
     if not math.isfinite(squared):
@@ -53,4 +54,4 @@ def mean_wait(plan: Plan, rate_per_s: float, mean_s: float, second_s: float) -> 
     for share, priority, work, work_squared in rows[["share", "priority", "work", "work_squared"]].tolist():
         classes.append((share * rate_per_s, priority, mean_s * work / mean, second_s * work_squared / squared))
     waits = priority_mean_waits(classes)
-    return float(rows["share"] @ np.array(waits))
+    return dot(rows["share"], np.array(waits))

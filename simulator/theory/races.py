@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import bdtr
 
+from simulator.base.sums import dot
 from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.theory.stages import PaperStage
@@ -31,7 +32,7 @@ def shortest_share(law: Law, draws: int, wanted: int) -> float:
     values = np.sort(law.quantiles((np.arange(CELLS) + 0.5) / CELLS))
     edges = np.arange(CELLS + 1) / CELLS
     weights = np.diff(_expected_below(edges, draws, wanted)) / wanted
-    shortest = float(np.append(values[0], values[:-1]) @ weights)
+    shortest = dot(np.append(values[0], values[:-1]), weights)
     mean = law.mean()
     return min(1.0, max(0.0, shortest / mean)) if mean > 0 else 1.0
 

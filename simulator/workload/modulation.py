@@ -13,6 +13,8 @@ from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
 from simulator.workload.rates import Rate
 
+#: Digits of an index of dispersion that are meant.
+MEANT = 10
 #: Dwells of one replication, at most: what memory holds.
 MOST_DWELLS = 10_000_000
 
@@ -72,7 +74,8 @@ class Modulation:
             moved = np.eye(states) - expm(generator * window_s)
             deviation = deviation - deviation @ deviation @ moved / window_s
         rates = rate_per_s * np.array(self.factors)
-        return float(1 + 2 / rate_per_s * ((share * rates) @ deviation @ rates))
+        more = 2 / rate_per_s * float((share * rates) @ deviation @ rates)
+        return float(f"{1 + more:.{MEANT}g}")  # of the last digits each processor has its own
 
 
 class ModulatedRate:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simulator.base.sums import dot
 from simulator.core.jit import formula
 from simulator.core.laws import family
 from simulator.core.plan import F8
@@ -48,7 +49,7 @@ def moment(law: family.Terms, power: int) -> float:
     low, high = value[:-1], value[1:]
     # the mean of v**n between low and high: (high**(n+1) - low**(n+1)) / ((n+1) (high - low)), without the division
     inside = sum(low**i * high ** (power - i) for i in range(power + 1)) / (power + 1)
-    of_table = cdf[0] * value[0] ** power + np.diff(cdf) @ inside + (1 - cdf[-1]) * value[-1] ** power
+    of_table = cdf[0] * value[0] ** power + dot(np.diff(cdf), np.asarray(inside)) + (1 - cdf[-1]) * value[-1] ** power
     return law.a**power * float(of_table)
 
 
