@@ -102,8 +102,8 @@ def ratio_interval(
     deviation = float(np.sqrt(((amount - ratio * weight) ** 2).sum() / (units - 1))) * units / total
     skewness, excess = _shape(deviations)
     degrees = (units - 1) / (1 + excess * (units - 1) / 2)
-    error = deviation * math.sqrt(1 + 1 / units) if is_sampled else deviation / units**0.5
-    half = t_quantile(degrees) * error
+    half = t_quantile(degrees) * deviation
+    half = half * math.sqrt(1 + 1 / units) if is_sampled else half / units**0.5
     return Interval(ratio, ratio - half * math.exp(-skewness), ratio + half * math.exp(skewness), ahead)
 
 
