@@ -131,6 +131,8 @@ def mean_interval(amounts: F8, weights: F8 | I8, layout: Layout, ahead: Ahead = 
     if ahead.is_carried_by_few:
         apart = np.abs(deviations - np.median(deviations))
         usual = OF_MEDIAN * float(np.median(apart)) * math.sqrt(len(weights)) / total
+    if layout.says_nothing:  # of one: no ends
+        return ratio_interval([amounts.sum()], [total], ahead)
     units = layout.sum_blocks(amounts), layout.sum_blocks(weights)
     return ratio_interval(*units, ahead, deviations, usual, layout.is_sampled)
 

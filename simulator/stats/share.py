@@ -82,13 +82,18 @@ class Layout:
             unit_sizes = np.array(sizes, dtype=np.int64)
         shared = is_shared and len(sizes) > 1 and min(sizes) == max(sizes)
         repeats = len(sizes) if shared and is_repeated else 1
-        sampled = is_sampled and len(sizes) > 1
-        return Layout(np.array(sizes, dtype=np.int64), block_sizes, unit_of_block, unit_sizes, shared, repeats, sampled)
+        each = np.array(sizes, dtype=np.int64)
+        return Layout(each, block_sizes, unit_of_block, unit_sizes, shared, repeats, is_sampled)
 
     @property
     def replications(self) -> int:
         """Number of replications."""
         return len(self.sizes)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no interval is known: of one unit, or of one calibration, whose blocks all have it."""
+        return self.units < 2 or (self.is_sampled and self.replications < 2)
 
     @property
     def units(self) -> int:
@@ -202,7 +207,7 @@ def share_ends(
     Replications that are all the same are one. h is at least 1.96 x 1.25 (1 - m)^2 sqrt(w / bad), where w queries
     are worth one by the plan, ``expected``: the plan has no luck.
     """
-    if layout.units < 2:
+    if layout.says_nothing:
         return np.zeros(tallies.bad.shape), np.ones(tallies.bad.shape)
     queries = layout.queries
     different = queries / layout.repeats

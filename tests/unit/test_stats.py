@@ -99,7 +99,10 @@ def test_replications_with_measurements_of_their_own_are_one_more_draw_each():
         found = mean_interval(blocks, layout.block_sizes, layout)
         widths.append(found.high - found.low)
     assert widths[1] == pytest.approx(widths[0] * math.sqrt(7))
-    assert not Layout.of([9], is_sampled=True).is_sampled
+    one = Layout.of([6000], is_sampled=True)
+    assert [end[0] for end in share_ends(tally(bad, one), one, 1.0)] == [0, 1], "its blocks have one calibration"
+    alone = mean_interval(one.by_block(bad), one.block_sizes, one)
+    assert (alone.value, alone.low, alone.high) == (pytest.approx(m), None, None)
 
 
 @given(st.lists(st.integers(1, 9_000), min_size=1, max_size=5), st.integers(0, 99))
