@@ -74,7 +74,7 @@ docs-intervals: $(BIN)/shardsim  ## the tables of intervals in docs/statistics.m
 docs-figures: $(BIN)/shardsim  ## the figures of the pages; look at them before committing
 	$(BIN)/python docs/figures.py
 
-bench: $(VENV)/bench  ## the engines beside other simulators, their limit and their growth: one run, under 10 minutes
+bench: $(VENV)/bench  ## the engines beside other simulators, their limit, their growth, and the commands: one run, under 20 minutes
 	$(BIN)/python -m benchmarks -o build/bench.txt
 
 clean:

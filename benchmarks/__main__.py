@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks import growth
+from benchmarks import commands, growth
 from benchmarks.measure import BOUND, Goal, Measurement, figure, measure
 from benchmarks.ours import (
     COMPILED,
@@ -183,7 +183,14 @@ def memory(rounds: int, scale: float) -> tuple[list[Goal], bool]:
     return goals, True
 
 
-PARTS = {"systems": compare, "events": events, "policies": policies, "growth": grow, "memory": memory}
+PARTS = {
+    "systems": compare,
+    "events": events,
+    "policies": policies,
+    "growth": grow,
+    "memory": memory,
+    "commands": commands.searches,
+}
 
 
 def main() -> int:

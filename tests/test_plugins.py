@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 from plugged import FILE, KINDS, MINE, USED, WRONG, mine
 
-from simulator import ScenarioError, load_scenario, scenario_from_text, simulate
+from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, simulate
 from simulator.base.errors import PluginError
 from simulator.engines import compiled
 from simulator.models.plugged import PluggedModel
@@ -144,6 +144,107 @@ def test_a_file_that_a_plug_in_reads_is_read_anew(tmp_path):
         law, model = (made[f"reads:{name}"](file=str(tmp_path / "numbers")) for name in "AB")
         seen.append((law_of("a", law).mean(), PluggedModel.of("b", model).pieces()[-1].seconds_per_item))
     assert seen == [(1, 1), (2, 2)]
+
+
+READS = """
+import pathlib
+import numpy as np
+from simulator.plugins import *
+from simulator.plugins import Hardware
+
+def of(file):
+    return float(pathlib.Path(file).read_text())
+
+@law
+class A:
+    file: str
+    def quantile(self, u): return u * 0 + of(self.file) / 1000
+
+@cost_model
+class B:
+    file: str
+    def service_s(self, items): return items * of(self.file) / 1000
+
+@cost_model
+class C:
+    file: str
+    hardware: Hardware
+    def service_s(self, items): return items * of(self.file) * self.hardware.compute_s(1e9)
+
+@arrivals
+class D:
+    file: str
+    def gaps(self, u, v, first): return np.where(u < of(self.file) / 10, 0.0, 1 / (1 - of(self.file) / 10))
+"""
+#: Where a plug-in reads a file of its own, and whether it reads it again whenever it is used.
+READ_IN = {
+    "law": ({"model": {"kind": "time", "law": {"kind": "reads:A"}}}, False),
+    "cost model": ({"model": {"kind": "reads:B"}}, False),
+    "part of a sum": ({"model": {"kind": "sum", "parts": [{"kind": "reads:B"}]}}, False),
+    "cost model on hardware": ({"model": {"kind": "reads:C"}, "hardware": "gpu"}, True),
+    "arrivals": ({}, True),
+}
+
+
+@pytest.mark.parametrize("place", READ_IN)
+def test_the_hash_of_a_plug_ins_file_is_of_what_was_read(place, tmp_path):
+    """The first scenario keeps its hash and its numbers, or says that it cannot; a process that reads anew says so."""
+    (tmp_path / "reads.py").write_text(READS)
+    file = tmp_path / "numbers"
+    stage, is_read_again = READ_IN[place]
+
+    def with_file(said):
+        if isinstance(said, list):
+            return [with_file(one) for one in said]
+        if not isinstance(said, dict):
+            return said
+        mine = {"file": str(file)} if str(said.get("kind")).startswith("reads:") else {}
+        return {key: with_file(value) for key, value in said.items()} | mine
+
+    def loaded():
+        load = {"rate": "5/s", **({"arrivals": {"kind": "reads:D"}} if place == "arrivals" else {})}
+        said = {"name": "s", "load": load, "run": {"queries": 50, "replications": 2}}
+        said["hardware"] = {"gpu": {"flops": "1 TFLOP/s"}}
+        stages = [{"name": "a", "candidates": 1, "model": {"kind": "time", "law": "1ms"}, **stage}]
+        return scenario_from_dict(with_file({**said, "stages": stages}), plugins=[tmp_path / "reads.py"])
+
+    def answer(scenario):
+        return simulate(scenario).to_dict()["latency_s"]["mean"]
+
+    file.write_text("1")
+    first = loaded()
+    before, at_first, sent = first.sha256(), answer(first), pickle.dumps(first)
+    assert answer(pickle.loads(sent)) == at_first
+    file.write_text("2")
+    second = loaded()
+    assert second.sha256() != before == first.sha256()
+    assert answer(second) != at_first
+    changed = f"{file} has changed since the scenario was loaded; load that again"
+    again = pickle.loads(sent)
+    assert again.sha256() == before
+    with pytest.raises(PluginError, match=re.escape(changed)):
+        answer(again)
+    with pytest.raises(ScenarioError, match=re.escape(changed)):
+        scenario_with(first, [("load.rate=6/s", "--set")])
+    if is_read_again:
+        with pytest.raises(PluginError, match=re.escape(changed)):
+            answer(first)
+    else:
+        assert answer(first) == at_first
+    file.write_text("1")
+    assert (loaded().sha256(), answer(loaded())) == (before, at_first)
+
+
+def test_what_a_plug_in_calls_file_need_not_be_one(tmp_path):
+    (tmp_path / "reads.py").write_text(
+        "from simulator.plugins import *\n@law\nclass A:\n  file: str = 'x'\n"
+        "  def quantile(self, u): return u * 0 + 1\n"
+    )
+    (tmp_path / "s.yaml").write_text(
+        "name: s\nload: {rate: 0.5/s}\nstages: [{name: a, model: {kind: time, law: {kind: 'reads:A', file: none}}}]\n"
+    )
+    scenario = load_scenario(tmp_path / "s.yaml", plugins=[tmp_path / "reads.py"])
+    assert len(scenario.sha256()) == 64 and simulate(scenario.with_run(queries=10)).to_dict()["latency_s"]["max"] >= 1
 
 
 def test_an_imported_module_keeps_its_hash(tmp_path, monkeypatch):

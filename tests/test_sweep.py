@@ -291,6 +291,30 @@ def test_files_that_cannot_be_written_are_said_and_the_points_kept(begun, shards
     assert (folder / "results.csv").exists()
 
 
+FULL = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)\n"
+
+
+@pytest.mark.parametrize("room", [1_000, 12_000])
+def test_a_disk_that_is_full_is_said_with_what_is_kept_and_how_to_go_on(tiny, shardsim, tmp_path, table, room):
+    """A file of so many bytes at most; what stands there afterwards is gone on with."""
+    folder = tmp_path / "out"
+    code = f"{FULL}from simulator.cli import main; sys.argv[0] = 'shardsim'; main()"
+    asked = ["sweep", tiny, *PARAMS, "-o", str(folder)]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(room), *asked], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == 2 and "Traceback" not in ended.stderr
+    if room == 1_000:
+        assert ended.stderr == f"{folder}: cannot be written: File too large\n" and not folder.exists()
+        return
+    kept = lines_in(folder / "journal.jsonl")
+    told = f"{kept} of {POINTS} points are kept; make room, then go on with --resume {folder}\n"
+    assert ended.stderr == f"{folder / 'journal.jsonl'}: cannot be written: File too large; {told}"
+    assert 0 < kept < POINTS
+    assert shardsim("sweep", tiny, *PARAMS, "--resume", str(folder), "-q") == (0, "", "")
+    assert (folder / "results.csv").read_text() == table
+
+
 def test_frames_and_parquet_hold_the_same_rows(tiny, shardsim, tmp_path):
     pandas = pytest.importorskip("pandas")
     values = {"stages.a.shards": [1, "2"], "run.warmup": ["auto", 20]}

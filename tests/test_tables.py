@@ -323,6 +323,9 @@ def test_a_file_is_read_anew_wherever_it_is_named(tmp_path, place):
     assert answer(first) == at_first
     file.write_text(before)
     assert answer(loaded()) == at_first
+    file = tmp_path / "elsewhere.csv"
+    file.write_text(before)
+    assert loaded().sha256() == at_first[0], "the hash is of what it holds, wherever it stands"
 
 
 def test_a_file_that_is_rewritten_is_read_anew_and_the_hash_is_of_what_is_simulated(tmp_path):
@@ -442,6 +445,11 @@ def test_configurations_that_seem_mixed_are_said(tmp_path):
     assert one_size == "a: times were measured at 8 items only; they are taken for any number"
     assert hiccup.startswith("a: 1 of 4 measured times is a hiccup, above 5 times the median of their size")
     assert hiccup.endswith("each adds what it took beyond others, up to 44 ms, at whatever size")
+    file.write_text("items,ms\n8,2\n8,46\n9,2\n9,2.1\n")
+    assert scenario_from_dict(made).notes()[-1] == (
+        "a: the two times at 8 items are more than 5 times apart: a hiccup, or how times vary? the latter is taken; "
+        "measure there more often"
+    )
 
 
 def test_the_noise_of_a_small_calibration_is_in_the_intervals_if_that_is_asked_for(tmp_path):

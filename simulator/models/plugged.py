@@ -21,7 +21,7 @@ from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.models.base import UNKNOWN, Operations, side_of_roofline
 from simulator.models.spread import Spread
 from simulator.plugins.calls import called, non_decreasing, numbers
-from simulator.plugins.loading import sha256_of_file
+from simulator.plugins.loading import sha256_of_what_it_reads
 
 #: Items up to which ``service_s`` is tabulated; beyond, its last slope goes on.
 MOST_ITEMS = 2.0**30
@@ -54,7 +54,7 @@ class PluggedModel:
             If what it answers is no cost, in words.
         """
         try:
-            return _worked_out(name, thing, sha256_of_file(thing))
+            return _worked_out(name, thing, sha256_of_what_it_reads(thing))
         except TypeError:  # a parameter that cannot be hashed: worked out each time
             return _worked_out.__wrapped__(name, thing, "")
 

@@ -12,7 +12,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import F8
 from simulator.core.tabulate import NotTabulated, tabulate
 from simulator.plugins.calls import called, non_decreasing, numbers
-from simulator.plugins.loading import sha256_of_file
+from simulator.plugins.loading import sha256_of_what_it_reads
 
 #: Points of a table, at most.
 MOST_POINTS = 8000
@@ -49,7 +49,7 @@ def law_of(name: str, thing: Any, is_factor: bool = False) -> Law:
         If its quantiles are not those of such a law, in words.
     """
     try:
-        return _tabled(name, thing, is_factor, sha256_of_file(thing))
+        return _tabled(name, thing, is_factor, sha256_of_what_it_reads(thing))
     except TypeError:  # a parameter that cannot be hashed: worked out each time
         return _tabled.__wrapped__(name, thing, is_factor, "")
 

@@ -57,3 +57,16 @@ def hiccups_among(times_s: F8, place: NDArray[np.intp], sizes: int) -> NDArray[n
     ascending = times_s[order]
     median_s = (ascending[first + (counts - 1) // 2] + ascending[first + counts // 2]) / 2
     return np.asarray(times_s > HICCUP * median_s[place])
+
+
+def undecided(items: F8, times_s: F8) -> list[float]:
+    """Sizes measured twice whose two times are as far apart as a hiccup is from others: no third says which is one.
+
+    >>> undecided(np.array([8.0, 8.0, 9.0, 9.0, 9.0]), np.array([2.0, 46.0, 2.0, 46.0, 2.0]))
+    [8.0]
+    """
+    order = np.lexsort((times_s, items))
+    sizes, first, counts = np.unique(items[order], return_index=True, return_counts=True)
+    ascending, twice = times_s[order], counts == 2
+    is_far = ascending[first[twice] + 1] > HICCUP * ascending[first[twice]]
+    return [float(size) for size in sizes[twice][is_far]]

@@ -90,12 +90,23 @@ class Journal:
         self.file.seek(length)
 
     def keep(self, index: int, row: Row) -> None:
-        """Write the row of a point; it is on the disk when this returns."""
+        """Write the row of a point; it is on the disk when this returns.
+
+        Raises
+        ------
+        UnavailableError
+            If it cannot be written: with how many are kept, and how to go on.
+        """
         entry: sweep.Answered = {"point": index, "values": self.questions.values[index], "row": row}
         line: sweep.Journaled = {**entry, "crc32": checksum(entry)}
-        self.file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        try:
+            self.file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            count = self.questions.grid.count
+            kept = f"{self.kept} of {count} points are kept; make room, then go on with --resume {self.path.parent}"
+            raise UnavailableError(f"{self.path}: cannot be written: {error.strerror}; {kept}") from None
         self.written += 1
 
     @property
@@ -117,7 +128,8 @@ class Journal:
 
     def close(self) -> None:
         """Let others have it."""
-        self.file.close()
+        with suppress(OSError):  # what could not be written is tried once more, and ``keep`` has told of it
+            self.file.close()
 
 
 def _provenance(file: Path) -> dict[str, Any]:

@@ -84,9 +84,9 @@ def sensitivity(
     tolerance
         Of the capacity of the scenario itself; those beside it take as many queries.
     time_s
-        No knob is begun that would not end within so many seconds, as far as those before it tell. The search for the
-        scenario's own capacity has a third of them: what is measured after it, of the scenario itself and of the first
-        knob, takes up to as long each. With it the answer depends on the machine.
+        No knob but the first is begun that would not end within so many seconds, as far as those before it tell. The
+        search for the scenario's own capacity has a third of them: what is measured after it, of the scenario itself
+        and of the first knob, takes up to as long each. With it the answer depends on the machine.
     tail_only
         Whether the capacity, which takes most of the time, is left out.
     jobs, cluster, progress

@@ -74,13 +74,18 @@ def sha256_of(module: ModuleType) -> str:
     return _sha256_of_folder(path.parent) if module.__package__ else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def sha256_of_file(thing: Any) -> str:
+def sha256_of_what_it_reads(thing: Any) -> str:
     """Hash of what the file holds that an instance of a plug-in names as its ``file``, now; empty where there is none.
 
     What is worked out of an instance is kept: of two that are equal, this tells whether they read the same.
     """
     file = getattr(thing, "file", None)
-    if not isinstance(file, str) or not is_file(Path(file)):
+    return sha256_of_file(file) if isinstance(file, str) else ""
+
+
+def sha256_of_file(file: str) -> str:
+    """Hash of what a file holds now; empty where there is none that can be read."""
+    if not is_file(Path(file)):
         return ""
     try:
         return hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -142,7 +142,7 @@ class PluggedArrivals(PluggedPart):
     @property
     def gaps(self) -> PluggedGaps:
         """What makes the gaps."""
-        return self.worked  # type: ignore[no-any-return]
+        return self.worked_anew  # type: ignore[no-any-return]
 
 
 def _named_kind(value: Any) -> Any:

@@ -5,10 +5,8 @@ Nothing is kept beyond the scenario: whoever loads one reads its files anew.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator, SerializationInfo, WithJsonSchema
@@ -75,9 +73,18 @@ def _file(value: Any) -> File:
     return value if isinstance(value, File) else File.named(value, "<dict>")
 
 
+def is_hashed(said: SerializationInfo) -> bool:
+    """Whether files are written by the hash of what was read."""
+    return isinstance(said.context, dict) and bool(said.context.get(HASHED, False))
+
+
+def spelled(file: File, hashed: bool) -> str:
+    """A file by its name, or by the hash of what was read of it, where something was."""
+    return f"{SHA256}{file.sha256}" if hashed and file.sha256 else str(file)
+
+
 def _spelled(file: File, said: SerializationInfo) -> str:
-    is_hashed = isinstance(said.context, dict) and said.context.get(HASHED, False)
-    return f"{SHA256}{file.sha256}" if is_hashed and file.sha256 else str(file)
+    return spelled(file, is_hashed(said))
 
 
 #: The type of a field that names a file of numbers.
@@ -94,6 +101,5 @@ def with_contents(said: Any) -> Any:
 
 
 def _hash_of(file: str) -> str:
-    """Of what was read of a file; of one that a plug-in reads for itself, of what stands there."""
-    was_read = file.startswith(SHA256)
-    return file.removeprefix(SHA256) if was_read else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    """Of what was read of a file; what a plug-in calls so and is none is what it says."""
+    return file.removeprefix(SHA256)

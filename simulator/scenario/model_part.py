@@ -119,9 +119,9 @@ class PluggedSpec(PluggedPart, ModelPart):
 
     def cost_model(self, hardware: Hardware | None) -> PluggedModel:
         """The cost law. Raises PluginError if it breaks a promise on this hardware."""
-        worked: PluggedModel | dict[str, Any] = self.worked
-        if isinstance(worked, PluggedModel):
-            return worked
+        if isinstance(self.worked, PluggedModel):
+            return self.worked
+        worked: dict[str, Any] = self.worked_anew  # it reads what it reads on this hardware
         if hardware is None and self.plugin.has_default_hardware:
             return PluggedModel.of(self.kind, instance_of(self.plugin, worked))
         given = None if hardware is None else GivenHardware.of(hardware)

@@ -1,6 +1,6 @@
 """The ``model`` of a stage as it is written: linear, tree, deep, embedding, measured, time, or a sum of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +13,7 @@ from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
 from simulator.models.measured import drawn_again
+from simulator.models.spread import HICCUP, undecided
 from simulator.models.tree import VISIT_S, depth_of
 from simulator.scenario import fields
 from simulator.scenario.held import FileOfNumbers
@@ -220,12 +221,15 @@ class MeasuredSpec(ModelPart):
         """What of the measurements is not taken as it stands."""
         model, mixed, notes = self.measured(), self.rows().mixed, []
         if model.changed:
-            sizes = ", ".join(f"{size:g}" for size in model.changed[:5]) + (", ..." if len(model.changed) > 5 else "")
-            notes.append(f"measured times fall with more items; made non-decreasing at {sizes} items")
+            notes.append(f"measured times fall with more items; made non-decreasing at {_some(model.changed)} items")
         if len(model.sizes) == 1:
             notes.append(f"times were measured at {model.sizes[0]:g} items only; they are taken for any number")
         if model.spread is not None and model.spread.extras_s:
             notes.append(model.spread.note())
+        apart = undecided(self.rows().items, self.rows().time_s)
+        if apart:
+            times = f"the two times at {_some(apart)} items are more than {HICCUP:g} times apart"
+            notes.append(f"{times}: a hiccup, or how times vary? the latter is taken; measure there more often")
         if mixed:
             several = "several configurations seem mixed, keep the rows of one"
             notes.append(f"measured times at one number of items differ by {', '.join(mixed)}: {several}")
@@ -250,6 +254,10 @@ class MeasuredSpec(ModelPart):
     def cost_model(self, hardware: Hardware | None) -> CostModel:
         """The cost law."""
         return self.measured()
+
+
+def _some(sizes: Sequence[float]) -> str:
+    return ", ".join(f"{size:g}" for size in sizes[:5]) + (", ..." if len(sizes) > 5 else "")
 
 
 _PLUGGED = or_plugged("models", PluggedSpec)

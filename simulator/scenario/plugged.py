@@ -10,10 +10,20 @@ import math
 import types
 import typing
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, ValidationInfo, WithJsonSchema, create_model
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    SerializationInfo,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic.functional_serializers import WrapSerializer
 from pydantic.functional_validators import WrapValidator
 from pydantic_core import PydanticCustomError
@@ -22,9 +32,11 @@ from simulator.base import units
 from simulator.base.errors import PluginError
 from simulator.plugins import GROUPS, Kind, Parameter, Plugins
 from simulator.plugins.calls import called
+from simulator.plugins.loading import sha256_of_file
 from simulator.plugins.quantities import Quantity
 from simulator.plugins.registry import Missing
 from simulator.scenario import fields
+from simulator.scenario.held import File, is_hashed, spelled
 from simulator.scenario.merge import did_you_mean
 
 #: Of the context of a check: the Plugins that there are.
@@ -42,6 +54,7 @@ class PluggedPart(fields.Part):
 
     _plugin: Kind | None = PrivateAttr(None)
     _worked: Any = PrivateAttr(None)
+    _file: File | None = PrivateAttr(None)  #: that it names as its ``file``, with the hash of what it read there
 
     @property
     def plugin(self) -> Kind:
@@ -51,10 +64,16 @@ class PluggedPart(fields.Part):
 
     @property
     def worked(self) -> Any:
-        """What was worked out. Raises PluginError in a process that does not have the plug-in."""
+        """What was worked out. Raises PluginError in a process that does not have the plug-in, or what it read."""
         if isinstance(self.plugin.thing, Missing):
             self.plugin.thing.refuse()
         return self._worked
+
+    @property
+    def worked_anew(self) -> Any:
+        """Likewise where more of it is read whenever it is used. Raises PluginError if its file has changed."""
+        _refuse_changed(self.kind, self._file)
+        return self.worked
 
     @classmethod
     def made(cls, plugin: Kind, given: dict[str, Any]) -> PluggedPart:
@@ -63,15 +82,17 @@ class PluggedPart(fields.Part):
             spec = spec_of(plugin)
         except PluginError as error:
             raise PydanticCustomError(WRONG_KIND, "plugin", {"message": str(error)}) from None
-        checked = spec.model_validate(given)
+        checked, file = spec.model_validate(given), given.get("file")
         try:
+            if isinstance(file, File):
+                _refuse_changed(plugin.kind, file)
+                file.sha256 = sha256_of_file(file)
             values = {parameter.name: getattr(checked, _field(at)) for at, parameter in _numbered(plugin)}
             worked = cls.prepare(plugin, values)
         except PluginError as error:
             raise PydanticCustomError(WRONG_PLUGIN, "plugin", {"message": str(error)}) from None
-        spelled = checked.model_dump(mode="json", by_alias=True, exclude_none=True)
-        part = cls(kind=plugin.kind, given=spelled)
-        part._plugin, part._worked = plugin, worked
+        part = cls(kind=plugin.kind, given=checked.model_dump(mode="json", by_alias=True, exclude_none=True))
+        part._plugin, part._worked, part._file = plugin, worked, file if isinstance(file, File) else None
         return part
 
     @classmethod
@@ -84,12 +105,19 @@ class PluggedPart(fields.Part):
         """What the planner needs of an instance. Raises PluginError."""
         raise NotImplementedError
 
-    def as_stated(self) -> dict[str, Any]:
-        """As a scenario writes it."""
-        return {"kind": self.kind, **self.given}
+    def as_stated(self, hashed: bool = False) -> dict[str, Any]:
+        """As a scenario writes it; ``hashed``: with the hash of what it read in place of its file's name."""
+        file = {} if self._file is None else {"file": spelled(self._file, hashed)}
+        return {"kind": self.kind, **self.given, **file}
 
     def __reduce__(self) -> Any:
-        return _again, (type(self), self._plugin, self.given)  # another process loads the plug-in itself
+        return _again, (type(self), self._plugin, self.given, self._file)  # another process loads the plug-in itself
+
+
+def _refuse_changed(kind: str, file: File | None) -> None:
+    """Refuse a file that no longer holds what was read of it. Raises PluginError."""
+    if file is not None and file.sha256 not in ("", sha256_of_file(file)):
+        raise PluginError(f"{kind}: {file} has changed since the scenario was loaded; load that again")
 
 
 def instance_of(plugin: Kind, values: dict[str, Any]) -> Any:
@@ -98,11 +126,16 @@ def instance_of(plugin: Kind, values: dict[str, Any]) -> Any:
     return called(plugin.kind, call, lambda: plugin.thing(**values))
 
 
-def _again(part: type[PluggedPart], plugin: Kind, given: dict[str, Any]) -> PluggedPart:
+def _again(part: type[PluggedPart], plugin: Kind, given: dict[str, Any], file: File | None) -> PluggedPart:
     if not isinstance(plugin.thing, Missing):
-        return part.made(plugin, given)
+        try:
+            _refuse_changed(plugin.kind, file)
+        except PluginError as error:
+            plugin = replace(plugin, thing=Missing(str(error)))
+        else:
+            return part.made(plugin, given if file is None else {**given, "file": file})
     again = part(kind=plugin.kind, given=given)
-    again._plugin = plugin
+    again._plugin, again._file = plugin, file
     return again
 
 
@@ -152,8 +185,8 @@ def or_plugged(group: str, part: type[PluggedPart]) -> tuple[WrapValidator, Wrap
         plugin = plugin_named(plugins_of(said), group, kind)
         return part.made(plugin, {key: inner for key, inner in value.items() if key != "kind"})
 
-    def serialize(value: Any, built_in: Any) -> Any:
-        return value.as_stated() if isinstance(value, PluggedPart) else built_in(value)
+    def serialize(value: Any, built_in: Any, said: SerializationInfo) -> Any:
+        return value.as_stated(is_hashed(said)) if isinstance(value, PluggedPart) else built_in(value)
 
     return WrapValidator(validate), WrapSerializer(serialize)
 

@@ -300,6 +300,57 @@ def few_stops_say_no_mean() -> None:
         assert many is not None and many < 5, f"a stop in 310 queries is three of them beyond p99, not {many:.3g}"
 
 
+def a_calibration_is_one_more_draw() -> None:
+    """unit/test_stats.py: where each replication draws its calibration anew, s sqrt(1 + 1/R); of one alone, nothing."""
+    from simulator.stats.means import mean_interval
+    from simulator.stats.share import share_ends, tally
+
+    counts = [40, 60, 55, 45, 50, 38]
+    bad = np.concatenate([np.random.default_rng(count).permutation(np.arange(1000) < count) for count in counts])
+    same, own = (Layout.of([1000] * 6, is_sampled=sampled) for sampled in (False, True))
+    with law("T4"):
+        low, high = share_ends(tally(bad, own), own, 1.0, is_even=True)
+        mean, deviation = np.mean(counts) / 1000, np.std(counts, ddof=1) / 1000
+        arm = 2 * math.asinh(2.5706 * deviation * math.sqrt(1 + 1 / 6) / mean / 2)
+        seen = math.log(high[0] / mean)
+        assert math.isclose(seen, arm, rel_tol=1e-3), f"the upper arm of a share is {seen:.4g}, not {arm:.4g}"
+        assert math.isclose(low[0] * high[0], mean**2), "the arms of a search are alike"
+        plain, sampled = (mean_interval(layout.by_block(bad), layout.block_sizes, layout) for layout in (same, own))
+        assert plain.low is not None and plain.high is not None and sampled.low is not None
+        assert sampled.high is not None
+        wider = (sampled.high - sampled.low) / (plain.high - plain.low)
+        assert math.isclose(wider, math.sqrt(7)), f"of a mean it is {wider:.3g} times as wide, not sqrt 7"
+    with law("T7"):
+        one = Layout.of([6000], is_sampled=True)
+        assert mean_interval(one.by_block(bad), one.block_sizes, one).low is None, "its blocks have one calibration"
+
+
+def a_search_ends_where_more_does_not_help() -> None:
+    """test_capacity.py: replays of one trace, and draws of one calibration, that did not make a level better."""
+    from types import SimpleNamespace
+
+    from simulator.planning.refinement import Refinement
+
+    def level(measured: int, half: float, exceedances: float = 50.0) -> SimpleNamespace:
+        prober = SimpleNamespace(measured=measured)
+        return SimpleNamespace(prober=prober, half=half, exceedances=exceedances, is_supported=exceedances >= 10)
+
+    def is_stuck(before: SimpleNamespace, after: SimpleNamespace, lengthens: bool, samples: bool) -> bool:
+        search = object.__new__(Refinement)
+        search.levels, search.tolerance = [before, after], 0.05
+        search.scenario = SimpleNamespace(can_lengthen=lengthens, samples=samples)  # type: ignore[assignment]
+        return search._is_stuck(after)  # type: ignore[arg-type]
+
+    with law("T7"):
+        for lengthens, samples, expected in ((False, False, True), (True, True, True), (True, False, False)):
+            seen = is_stuck(level(1000, 0.2), level(2000, 0.19), lengthens, samples)
+            assert seen == expected, f"twice as many, a twentieth better: {seen}"
+        assert not is_stuck(level(1000, 0.2), level(2000, 0.14), False, False), "it became better by a third"
+        assert not is_stuck(level(1000, 0.2), level(1500, 0.19), False, False), "half as many more tell nothing"
+        assert not is_stuck(level(1000, 0.05), level(2000, 0.049), False, False), "it is as sure as was asked for"
+        assert is_stuck(level(1000, 0.2, 5.0), level(2000, 0.1, 5.1), False, False), "no more is beyond than before"
+
+
 def laws_are_silent_where_they_do_not_hold() -> None:
     """test_theory.py: with features that a law does not allow, one nobody has heard of among them, it says nothing."""
     from simulator.core import features

@@ -2049,6 +2049,66 @@ STOPS = (
 )
 
 
-TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS, *AFTERS, *STOPS)
+DRAWN = (
+    Mutant(
+        "replications average a calibration's noise away, of a mean",
+        "T4",
+        "stats/means.py",
+        "half * math.sqrt(1 + 1 / units) if is_sampled else half / units**0.5",
+        "half / units**0.5",
+        "figures.a_calibration_is_one_more_draw",
+    ),
+    Mutant(
+        "replications average a calibration's noise away, of a share",
+        "T4",
+        "stats/share.py",
+        "if layout.is_sampled:",
+        "if False:",
+        "figures.a_calibration_is_one_more_draw",
+    ),
+    Mutant(
+        "blocks of one calibration say how calibrations differ",
+        "T7",
+        "stats/share.py",
+        " or (self.is_sampled and self.replications < 2)",
+        "",
+        "figures.a_calibration_is_one_more_draw",
+    ),
+    Mutant(
+        "a search has a longer arm above",
+        "T4",
+        "stats/share.py",
+        "0.0 * of_blocks if is_even else",
+        "0.0 * of_blocks if False else",
+        "figures.a_calibration_is_one_more_draw",
+    ),
+    Mutant(
+        "a search asks for ever more draws of one calibration",
+        "T7",
+        "planning/refinement.py",
+        "(self.scenario.can_lengthen and not self.scenario.samples)",
+        "self.scenario.can_lengthen",
+        "figures.a_search_ends_where_more_does_not_help",
+    ),
+    Mutant(
+        "a search with too few exceedances asks for ever more replays",
+        "T7",
+        "planning/refinement.py",
+        "return level.exceedances < LEAST_GAIN * before.exceedances",
+        "return False",
+        "figures.a_search_ends_where_more_does_not_help",
+    ),
+    Mutant(
+        "a search that is sure enough is taken for one that nothing helps",
+        "T7",
+        "planning/refinement.py",
+        "level.half > self.tolerance and level.half * LEAST_GAIN",
+        "level.half * LEAST_GAIN",
+        "figures.a_search_ends_where_more_does_not_help",
+    ),
+)
+
+
+TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS, *AFTERS, *STOPS, *DRAWN)
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"
