@@ -96,6 +96,7 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
     laws = np.array(plan.laws[: len(plan.laws) // len(plan.stages)])
     shards, replicas = int(stages[0]["shards"]), int(stages[0]["shards"] * stages[0]["replicas"])
     factors = {"share": np.array(plan.share[:shards]), "machine_factor": np.array(plan.machine_factor[:replicas])}
+    factors["left"] = np.array(plan.left[:shards])
     plan = replaced(plan, stages=stages[:1].copy(), laws=laws, rules=plan.rules[:1], **factors)
     slower = replaced(plan, machine_factor=plan.machine_factor * (1 + extra), drain_ns=NEVER_NS)
     fast, slow = simulate(replaced(plan, drain_ns=NEVER_NS)), simulate(slower)
@@ -113,6 +114,7 @@ def test_a_second_stage_moves_nothing_in_the_first(plan):
         stages=stages,
         laws=np.concatenate([plan.laws, plan.laws]),
         share=np.concatenate([plan.share, plan.share]),
+        left=np.concatenate([plan.left, plan.left]),
         machine_factor=np.concatenate([plan.machine_factor, plan.machine_factor]),
         rules=plan.rules * 2,
         stage_bits=1,
@@ -248,10 +250,11 @@ def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)
     stages["replicas"], stages["policy"], stages["by_query"], stages["balancers"] = 2, ROUND_ROBIN, 0, 1
-    stages["lost"], stages["budget"] = 0, FREE  # the query before all others would spend of a budget
+    stages["uneven"], stages["budget"] = 0, FREE  # the query before all others would spend of a budget
     shards = int(stages[0]["shards"])
     factor = np.tile([1.0, 2.0], shards)
-    one = replaced(plan, stages=stages, machine_factor=factor, replica_bits=4, send_bits=20, drain_ns=NEVER_NS)
+    wide = {"replica_bits": 4, "send_bits": 20, "left": np.full(shards, 2)}
+    one = replaced(plan, stages=stages, machine_factor=factor, drain_ns=NEVER_NS, **wide)
     laws = np.array(plan.laws)
     laws["kind"][laws["kind"] > 1] = 1  # constant: luck is keyed by the query, and queries are renumbered below
     laws["a"] = np.clip(np.nan_to_num(laws["a"]), 0, 5)

@@ -46,38 +46,34 @@ def columns(table, row, shard):
 
 @drawn(120)
 @given(plans(most_stages=1, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False), st.data())
-def test_a_shard_with_a_replica_less_does_what_it_does_where_all_have_one_less(plan, data):
+def test_a_shard_with_fewer_replicas_does_what_it_does_where_all_have_as_many(plan, data):
     """Shards of a stage do not see one another, unless one index serves a whole query, or they share a budget."""
     row = plan.stages[0]
     shards, replicas = int(row["shards"]), int(row["replicas"])
     assume(replicas > 1 and not row["by_query"])
-    first = data.draw(st.integers(0, shards - 1))
-    count = data.draw(st.integers(1, shards - first))
+    counts = data.draw(st.lists(st.integers(1, replicas), min_size=shards, max_size=shards))
 
-    def with_(factors=plan.machine_factor, **changes):
+    def with_left(left, most=replicas):
         stages = np.array(plan.stages)
-        for name, value in changes.items():
-            stages[name] = value
-        return dataclasses.replace(plan, stages=frozen(stages), machine_factor=factors)
+        stages["replicas"], stages["uneven"] = most, min(left) < most
+        factors = frozen(plan.machine_factor.reshape(shards, replicas)[:, :most].ravel())
+        return dataclasses.replace(plan, stages=frozen(stages), machine_factor=factors, left=frozen(np.array(left)))
 
-    whole = with_(first_lost=0, lost=0)
-    factors = frozen(plan.machine_factor.reshape(shards, replicas)[:, :-1].ravel())
-    fewer = with_(factors, first_lost=0, lost=0, replicas=replicas - 1)
-    found = reference.simulate(with_(first_lost=first, lost=count), tasks=True).task_table.grid(plan)
-    for shard in range(shards):
-        expected = fewer if first <= shard < first + count else whole
-        there = reference.simulate(expected, tasks=True).task_table.grid(expected)
-        assert np.array_equal(columns(found, row, shard), columns(there, expected.stages[0], shard))
+    found = reference.simulate(with_left(counts), tasks=True).task_table.grid(plan)
+    all_as_many = {count: with_left([count] * shards, count) for count in set(counts)}
+    seen = {count: reference.simulate(one, tasks=True).task_table.grid(one) for count, one in all_as_many.items()}
+    for shard, count in enumerate(counts):
+        expected = columns(seen[count], all_as_many[count].stages[0], shard)
+        assert np.array_equal(columns(found, row, shard), expected)
 
 
 def test_a_machine_takes_one_replica_of_each_of_its_shards_with_it():
-    plans_of = {lost: make_plan(fleet(lost=lost)).stages[0] for lost in range(9)}
-    parts = {lost: (int(row["first_lost"]), int(row["lost"])) for lost, row in plans_of.items()}
-    assert parts == {lost: [(0, 2), (2, 2), (4, 1)][lost % 3] for lost in range(9)}
-    whole = make_plan(fleet()).stages[0]
-    assert (whole["first_lost"], whole["lost"]) == (0, 0)
-    row = make_plan(fleet(lost=4, routing={"by": "query"})).stages[0]
-    assert (row["first_lost"], row["lost"]) == (0, 5), "a row that lacks a machine serves no query"
+    left = {lost: make_plan(fleet(lost=lost)).left.tolist() for lost in range(9)}
+    assert left == {lost: [[2, 2, 3, 3, 3], [3, 3, 2, 2, 3], [3, 3, 3, 3, 2]][lost % 3] for lost in range(9)}
+    whole = make_plan(fleet())
+    assert (whole.left.tolist(), whole.stages[0]["uneven"]) == ([3] * 5, 0)
+    row = make_plan(fleet(lost=4, routing={"by": "query"}))
+    assert (row.left.tolist(), row.stages[0]["uneven"]) == ([2] * 5, 1), "a row that lacks a machine serves no query"
 
 
 def test_the_machines_that_are_left_keep_their_luck():
@@ -111,7 +107,8 @@ def test_one_shard_with_a_lost_replica_is_a_shard_with_one_less():
     for document in (found, expected):
         for key in ("provenance", "fleet", "notes"):
             document.pop(key)
-        document["stages"][0].pop("replicas")
+        for key in ("replicas", "fewest_replicas"):
+            document["stages"][0].pop(key, None)
     assert found == expected
 
 
@@ -209,7 +206,7 @@ def test_lockstep_survives_a_lost_row():
     plan = make_plan(fleet(lost=4, routing={"policy": "round_robin", "by": "query"}))
     assert plan.stages[0]["policy"] == ROUND_ROBIN
     smaller = in_lockstep(plan).plan
-    assert (smaller.shards, smaller.stages[0]["lost"]) == (1, 1)
+    assert (smaller.shards, smaller.left.tolist()) == (1, [2])
     mixed = make_plan(fleet(lost=4, routing="least_outstanding"))
     assert mixed.stages[0]["policy"] == LEAST_OUTSTANDING
     assert in_lockstep(mixed).plan.shards == 5

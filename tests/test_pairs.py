@@ -47,7 +47,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.ROUTING_BY_LOAD: {**TWO, "policy": LEAST_OUTSTANDING},
     F.ROUTING_PLUGGED: {**TWO, "policy": PLUGGED},
     F.BALANCERS: {**TWO, "balancers": 2},
-    F.LOST_MACHINE: {**TWO, "first_lost": 0, "lost": 3},
+    F.UNEVEN_REPLICAS: {**TWO, "by_query": False, "left": [1, 2, 1]},
     F.WORKERS: {"workers": 2},
     F.MERGERS: {"mergers": 1, "merge_ns": 3, "merge_per_response_ns": 1},
     F.BATCHING: {"max_size": 2, "max_wait_ns": 2},

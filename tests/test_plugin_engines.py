@@ -144,7 +144,7 @@ def test_a_rule_is_told_what_it_should_be(plan, policy):
         for shard in range(row["shards"]):
             if row["by_query"] and shard > 0:
                 continue
-            left = row["replicas"] - (row["first_lost"] <= shard < row["first_lost"] + row["lost"])
+            left = plan.left[row["first_shard"] + shard]
             replicas, outstanding, turn, u, v, answer = next(asked)
             luck = draws.uniforms(plan.seed, plan.replication, draws.ROUTE, query, shard, draws.FIRST_COPY)
             assert (replicas, turn, (u, v)) == (left, query + (0 if row["by_query"] else shard), luck)

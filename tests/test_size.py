@@ -173,8 +173,7 @@ def test_only_the_shards_of_the_lost_machine_have_a_replica_less():
     scenario = one_stage("150/s", slo="p95 < 150ms", **stage)
     found = size(scenario, search={"stages.server.replicas": [3]}, survive=1, top=1)
     lost = found.answers[0].judged[-1]
-    table = make_plan(lost.condition.applied(found.scenario_of(found.answers[0]))).stages[0]
-    assert (table["first_lost"], table["lost"], table["replicas"]) == (2, 2, 3)
+    assert make_plan(lost.condition.applied(found.scenario_of(found.answers[0]))).left.tolist() == [3, 3, 2, 2]
     less = size(scenario, search={"stages.server.replicas": [2]}, top=1)
     assert less.seen[0].worst.value > lost.verdicts[0].value > found.answers[0].tail.value
 

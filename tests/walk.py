@@ -174,8 +174,8 @@ class Walk:
                 items = float(left if shard == shards - 1 else part(left, chance, u))
                 left -= int(items)
                 share_left -= share
-            gone = int(row["first_lost"]) <= shard < int(row["first_lost"] + row["lost"])
-            back = [self.is_back(now, stage, shard, index) for index in range(replicas - gone)]
+            count = int(plan.left[self.column(stage, shard)])
+            back = [self.is_back(now, stage, shard, index) for index in range(count)]
             there = [index for index, instant in enumerate(back) if instant == min(back)]
             if row["by_query"]:
                 u, v = self.uniform(draws.ROUTE, query, stage, 0)
@@ -244,10 +244,10 @@ class Walk:
             if not self.told.isdisjoint(copies):
                 continue
             task = query, stage, shard, len(copies)
-            gone = int(row["first_lost"]) <= shard < int(row["first_lost"] + row["lost"])
+            count = int(self.plan.left[self.column(stage, shard)])
             base = int(row["first_replica"]) + shard * int(row["replicas"])
             taken = [self.table.replica[self.place(copy)] - base for copy in copies]
-            there = [index for index in range(row["replicas"] - gone) if self.is_back(now, stage, shard, index) == now]
+            there = [index for index in range(count) if self.is_back(now, stage, shard, index) == now]
             free = [index for index in there if index not in taken]
             if not free:
                 continue

@@ -10,7 +10,7 @@ from simulator.cli import answers
 from simulator.scenario import form as forms
 from simulator.scenario import scenario_from_text
 from simulator.scenario.fields import one_of, positive, whole
-from simulator.scenario.stage import MOST_SHARDS
+from simulator.scenario.replicas import MOST_SHARDS
 
 
 class Answer(click.ParamType):  # type: ignore[type-arg,unused-ignore]

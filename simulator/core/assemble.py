@@ -55,8 +55,7 @@ class StageParts:
 
     share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
     replicas: int = 1
-    first_lost: int = 0  #: so many shards from this one on have one replica less, the last
-    lost: int = 0
+    left: Sequence[int] = ()  #: of each shard, replicas that take tasks, the first ones; none: all of them
     workers: int = 1
     discipline: int = plans.FIFO  #: of the replicas' queues
     limit: int = UNLIMITED  #: tasks that wait in one, at most
@@ -153,7 +152,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         _check(part)
         count = len(part.share)
         row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
-        row["first_lost"], row["lost"] = part.first_lost, part.lost
+        row["uneven"] = min(part.left, default=part.replicas) < part.replicas
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
         row["first_knot"], row["knots"] = knot, len(part.knots)
         row["hashed"], row["keep"], row["spread"] = part.hashed, part.keep, part.spread
@@ -190,6 +189,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         law_parts=table.parts,
         law_points=table.points,
         share=frozen([share for part in parts for share in part.share], np.float64),
+        left=frozen([left for part in parts for left in part.left or (part.replicas,) * len(part.share)], np.int64),
         knot_items=frozen(knots[:, 0]),
         knot_ns=frozen(knots[:, 1]),
         knot_slope=frozen(knots[:, 2]),
@@ -218,9 +218,9 @@ def _widths(parts: Sequence[StageParts], shards: int, replicas: int) -> dict[str
 def _check(part: StageParts) -> None:
     count = len(part.share)
     assert abs(sum(part.share) - 1.0) < 1e-6, "shares sum to 1"
-    assert 0 <= part.first_lost <= part.first_lost + part.lost <= count, "shards that lost a replica are there"
-    assert part.lost == 0 or part.replicas > 1, "every shard has a replica left"
-    assert part.lost in (0, count) or not part.by_query, "one index serves a whole query where all shards have it"
+    assert len(part.left) in (0, count), "every shard says how many replicas it has, or none does"
+    assert all(1 <= left <= part.replicas for left in part.left), "every shard has a replica left"
+    assert len(set(part.left)) <= 1 or not part.by_query, "one index serves a whole query where all shards have it"
     assert (part.policy >= plans.PLUGGED) == (part.rule is not None), "a rule goes with its policy"
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
     assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"

@@ -34,6 +34,7 @@ def may_get(stages: Rows, outages: Rows, stage: int, shard: int, replica: int, n
 def replica_of_copy(
     stages: Rows,
     run: Rows,
+    left: I8,
     outages: Rows,
     outstanding: I8,
     fault: I8,
@@ -49,7 +50,7 @@ def replica_of_copy(
 
     Parameters
     ----------
-    stages, run, outages, outstanding, fault
+    stages, run, left, outages, outstanding, fault
         As of ``outages.route_there``.
     stage, query, shard, copy, now
         Whose, and when it is sent.
@@ -58,10 +59,10 @@ def replica_of_copy(
     seen
         (replicas,) scratch: what is outstanding at those that are left, numbered anew.
     """
-    left, view = replicas_left(stages, stage, shard), view_of(stages, run, query, stage)
+    here, view = replicas_left(stages, left, stage, shard), view_of(stages, run, query, stage)
     count, chosen, turn = rules.NOTHING, rules.NOTHING, query + shard
     first = view + shard * stages[stage]["replicas"]
-    for replica in range(left):
+    for replica in range(here):
         if may_get(stages, outages, stage, shard, replica, now, holding):
             seen[count] = outstanding[first + replica]
             count += 1
@@ -74,7 +75,7 @@ def replica_of_copy(
     else:
         chosen = rule_choice(address, count, seen, rules.NOTHING, turn, u, v, fault, query, stage, shard)
     found = NOWHERE
-    for replica in range(left):
+    for replica in range(here):
         if may_get(stages, outages, stage, shard, replica, now, holding):
             if chosen == 0:
                 found = replica

@@ -35,7 +35,7 @@ class Feature(Enum):
     ROUTING_BY_LOAD = auto()  #: by what is outstanding
     ROUTING_PLUGGED = auto()  #: by a user's rule
     BALANCERS = auto()  #: several views of what is outstanding
-    LOST_MACHINE = auto()
+    UNEVEN_REPLICAS = auto()  #: a shard has fewer than another, or than before a machine was lost
     WORKERS = auto()  #: a replica serves several tasks at once
     MERGERS = auto()  #: merges queue for a few
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
@@ -60,7 +60,7 @@ LOOKS_AHEAD: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
-        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER),
     }
 )
 
@@ -69,7 +69,7 @@ LOOKS_AHEAD: Features = frozenset(
 LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
-        *(F.ROUTING_PLUGGED, F.BALANCERS, F.LOST_MACHINE, F.WORKERS, F.MERGERS, F.AFTER_ANSWER),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.MERGERS, F.AFTER_ANSWER),
     }
 )
 
@@ -103,7 +103,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.ROUTING_BY_LOAD: replicas > 1 and bool(is_load_aware(policy)),
         F.ROUTING_PLUGGED: policy >= PLUGGED,
         F.BALANCERS: row["balancers"] > 1,
-        F.LOST_MACHINE: row["lost"] > 0,
+        F.UNEVEN_REPLICAS: row["uneven"] == 1,
         F.WORKERS: row["workers"] > 1,
         F.MERGERS: row["mergers"] > 0,
         F.BATCHING: bool(plan.is_batched[stage]),

@@ -92,7 +92,7 @@ def indices(plan: Plan, tasks: Rows, stage: int) -> dict[tuple[int, int, int], i
 def finds(plan: Plan, stage: int, shard: int, holding: Sequence[int], now: int) -> bool:
     """Whether there is a replica of a shard for another copy."""
     held = np.array(holding, dtype=np.int64)
-    left = range(int(replicas_left(plan.stages, stage, shard)))
+    left = range(int(replicas_left(plan.stages, plan.left, stage, shard)))
     return any(may_get(plan.stages, plan.outages, stage, shard, index, now, held) for index in left)
 
 

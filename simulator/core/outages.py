@@ -102,6 +102,7 @@ def is_somebody_out(stages: Rows, outages: Rows, stage: int, now: int) -> bool:
 def route_there(
     stages: Rows,
     run: Rows,
+    left: I8,
     outages: Rows,
     outstanding: I8,
     fault: I8,
@@ -121,20 +122,23 @@ def route_there(
         if has_outages(stages, stage):
             for shard in range(stages[stage]["shards"]):
                 wholes[HELD, first_task + shard] = 0
-        routing.route(stages, run, outstanding, fault, stage, query, view, first_task, reals, wholes)
+        routing.route(stages, run, left, outstanding, fault, stage, query, view, first_task, reals, wholes)
     elif stages[stage]["by_query"] == 1:
-        chosen, until_ns = route_query_there(stages, run, outages, outstanding, fault, stage, query, view, now, wholes)
+        chosen, until_ns = route_query_there(
+            stages, run, left, outages, outstanding, fault, stage, query, view, now, wholes
+        )
         for shard in range(stages[stage]["shards"]):
             wholes[REPLICA, first_task + shard] = chosen
             wholes[HELD, first_task + shard] = until_ns - now
     else:
-        route_tasks_there(stages, outages, outstanding, fault, stage, query, view, first_task, now, reals, wholes)
+        route_tasks_there(stages, left, outages, outstanding, fault, stage, query, view, first_task, now, reals, wholes)
 
 
 @kernel
 def route_query_there(
     stages: Rows,
     run: Rows,
+    left: I8,
     outages: Rows,
     outstanding: I8,
     fault: I8,
@@ -148,8 +152,8 @@ def route_query_there(
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     policy, address = stages[stage]["policy"], stages[stage]["address"]
     pooled, there, chosen = wholes[POOLED], wholes[THERE], rules.NOTHING
-    left = routing.replicas_left(stages, stage, stages[stage]["first_lost"])  # of all shards alike
-    count, soonest = find_there(stages, outages, stage, rules.ANY, left, now, there)
+    here = routing.replicas_left(stages, left, stage, rules.NOTHING)  # of all shards alike
+    count, soonest = find_there(stages, outages, stage, rules.ANY, here, now, there)
     for i in range(count):
         pooled[i] = 0
         if routing.is_load_aware(policy):
@@ -169,6 +173,7 @@ def route_query_there(
 @kernel
 def route_tasks_there(
     stages: Rows,
+    left: I8,
     outages: Rows,
     outstanding: I8,
     fault: I8,
@@ -185,8 +190,8 @@ def route_tasks_there(
     seen, there, chosen = wholes[POOLED], wholes[THERE], rules.NOTHING
     for shard in range(stages[stage]["shards"]):
         task, first, turn = first_task + shard, view + shard * replicas, query + shard
-        left = routing.replicas_left(stages, stage, shard)
-        count, soonest = find_there(stages, outages, stage, shard, left, now, there)
+        here = routing.replicas_left(stages, left, stage, shard)
+        count, soonest = find_there(stages, outages, stage, shard, here, now, there)
         wholes[HELD, task] = soonest - now
         for i in range(count):
             seen[i] = outstanding[first + there[i]]
@@ -202,12 +207,21 @@ def route_tasks_there(
 
 @kernel
 def route_of_query(
-    stages: Rows, run: Rows, outages: Rows, outstanding: I8, fault: I8, stage: int, now: int, reals: F8, wholes: I8
+    stages: Rows,
+    run: Rows,
+    left: I8,
+    outages: Rows,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    now: int,
+    reals: F8,
+    wholes: I8,
 ) -> int:
     """Choose for the one query that is WHO, whose ALONE is known; returns the offset of its view."""
     query = wholes[WHO, 0]
     view = routing.view_of(stages, run, query, stage)
     routing.draw_routes(stages, run, stage, rules.ONE, reals, wholes)
-    route_there(stages, run, outages, outstanding, fault, stage, query, view, rules.NOTHING, now, reals, wholes)
+    route_there(stages, run, left, outages, outstanding, fault, stage, query, view, rules.NOTHING, now, reals, wholes)
     routing.fill_loads(stages, stage, rules.NOTHING, reals, wholes)
     return view

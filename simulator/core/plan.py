@@ -62,9 +62,8 @@ LAW = np.dtype(
 STAGE = np.dtype(
     [
         ("shards", np.int64),
-        ("replicas", np.int64),  # of every shard
-        ("first_lost", np.int64),  # so many shards from this one on have lost one of them to a machine that is gone:
-        ("lost", np.int64),  # their last replica is never chosen, those that are left are numbered first
+        ("replicas", np.int64),  # places of every shard for them
+        ("uneven", np.int64),  # 1: some shard has fewer replicas than places; those that it has are numbered first
         ("workers", np.int64),  # of every replica
         ("first_shard", np.int64),  # of this stage among all shards of the funnel
         ("first_replica", np.int64),  # replica i of shard j: first_replica + j * replicas + i
@@ -181,6 +180,7 @@ class System:
     law_parts: NDArray[np.void]  #: (parts of all mixtures,) LAW
     law_points: F8  #: (points of all tables,)
     share: F8  #: (all shards,) each stage's part sums to 1
+    left: I8  #: (all shards,) replicas that take tasks, the first ones: 1 .. replicas of the stage
     knot_items: F8  #: (all knots,) first knot of each stage is at 0
     knot_ns: F8  #: (all knots,) time alone at the knot, overhead included
     knot_slope: F8  #: (all knots,) ns an item from this knot to the next, and beyond the last
@@ -203,6 +203,7 @@ class System:
             if isinstance(value, np.ndarray):
                 assert value.flags.c_contiguous and not value.flags.writeable, field.name
         assert len(self.rules) == len(self.stages), "a kernel looks a stage's rule up"
+        assert len(self.left) == len(self.share), "and the replicas of a shard"
 
     @property
     def shards(self) -> int:

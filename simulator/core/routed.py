@@ -16,8 +16,7 @@ def routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
     """A task goes to a replica of its shard that is there; by query, to the same index in all shards."""
     row = plan.stages[stage]
     index = tasks.replica - (row["first_replica"] + tasks.shard * row["replicas"])
-    is_less = (tasks.shard >= row["first_lost"]) & (tasks.shard < row["first_lost"] + row["lost"])
-    there = row["replicas"] - is_less
+    there = plan.left[row["first_shard"] + tasks.shard]
     yield from at("I24", (index < 0) | (index >= there), tasks.place, index=index, replicas=there)
     yield from _there(plan, tasks, stage, index)
     if row["by_query"]:
@@ -33,7 +32,7 @@ def holds(plan: Plan, stage: int, shards: I8, dispatched_ns: I8, which: NDArray[
     there = np.empty(int(row["replicas"]), dtype=np.int64)
     for task in np.flatnonzero(which & bool(has_outages(plan.stages, stage))):
         shard, now = int(shards[task]), int(dispatched_ns[task])
-        left = int(replicas_left(plan.stages, stage, shard))
+        left = int(replicas_left(plan.stages, plan.left, stage, shard))
         whole = rules.ANY if row["by_query"] else shard
         held[task] = find_there(plan.stages, plan.outages, stage, whole, left, now, there)[1] - now
     return held

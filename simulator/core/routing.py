@@ -134,10 +134,9 @@ def weighs_work(policy: int) -> bool:
 
 
 @formula
-def replicas_left(stages: Rows, stage: int, shard: int) -> int:
-    """Replicas of a shard that take tasks: the first ones; without the last where a machine is gone."""
-    beyond = shard - stages[stage]["first_lost"]
-    return stages[stage]["replicas"] - (1 if 0 <= beyond < stages[stage]["lost"] else 0)  # type: ignore[no-any-return]
+def replicas_left(stages: Rows, left: I8, stage: int, shard: int) -> int:
+    """Replicas of a shard that take tasks: the first ones. ``left``: as of the Plan."""
+    return left[stages[stage]["first_shard"] + shard]  # type: ignore[no-any-return]
 
 
 @formula
@@ -184,6 +183,7 @@ def draw_pairs(run: Rows, stage: int, queries: int, shards: int, reals: F8, whol
 def route(
     stages: Rows,
     run: Rows,
+    left: I8,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -197,7 +197,7 @@ def route(
 
     Parameters
     ----------
-    stages, run
+    stages, run, left
         Of the Plan and the run; a stage's ``address`` is that of a user's rule, or 0.
     outstanding, view
         (views,) int64, only read; and where the view of the query's balancer begins.
@@ -215,18 +215,18 @@ def route(
         for shard in range(shards):
             replica[shard] = 0
     elif stages[stage]["by_query"] == 1:
-        chosen = route_query(stages, run, outstanding, wholes[POOLED], fault, stage, query, view)
+        chosen = route_query(stages, run, left, outstanding, wholes[POOLED], fault, stage, query, view)
         for shard in range(shards):
             replica[shard] = chosen
     else:
         luck = reals[LUCK, first_task : first_task + shards]
         more_luck = reals[MORE_LUCK, first_task : first_task + shards]
-        route_tasks(stages, outstanding, fault, stage, query, view, luck, more_luck, replica)
+        route_tasks(stages, left, outstanding, fault, stage, query, view, luck, more_luck, replica)
 
 
 @kernel
 def route_query(
-    stages: Rows, run: Rows, outstanding: I8, pooled: I8, fault: I8, stage: int, query: int, view: int
+    stages: Rows, run: Rows, left: I8, outstanding: I8, pooled: I8, fault: I8, stage: int, query: int, view: int
 ) -> int:
     """Index of the replicas that serve a whole query, chosen with the luck of shard 0 by what all shards have."""
     shards = stages[stage]["shards"]
@@ -240,16 +240,17 @@ def route_query(
                 pooled[i] += outstanding[view + shard * replicas + i]
     seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES
     u, v = draws.uniforms(seed, replication, draws.ROUTE, query, place, draws.FIRST_COPY)
-    left = replicas_left(stages, stage, stages[stage]["first_lost"])  # of all shards alike
+    count = replicas_left(stages, left, stage, rules.NOTHING)  # of all shards alike
     address = stages[stage]["address"]
     if address == 0:
-        return choose(policy, left, pooled, rules.NOTHING, query, u, v)
-    return rule_choice(address, left, pooled, rules.NOTHING, query, u, v, fault, query, stage, rules.NOTHING)
+        return choose(policy, count, pooled, rules.NOTHING, query, u, v)
+    return rule_choice(address, count, pooled, rules.NOTHING, query, u, v, fault, query, stage, rules.NOTHING)
 
 
 @kernel
 def route_tasks(
     stages: Rows,
+    left: I8,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -262,32 +263,28 @@ def route_tasks(
     """Fill ``replica`` of the tasks of a query, each shard for itself; arguments as of ``route``."""
     shards = stages[stage]["shards"]
     replicas = stages[stage]["replicas"]
-    first_lost = stages[stage]["first_lost"]
-    end_lost = first_lost + stages[stage]["lost"]
+    is_uneven = stages[stage]["uneven"] == 1
+    first_shard = stages[stage]["first_shard"]
     policy = stages[stage]["policy"]
     address = stages[stage]["address"]
     if policy == RANDOM:
         for shard in range(shards):
-            replica[shard] = int(luck[shard] * replicas)
-        for shard in range(first_lost, end_lost):
-            replica[shard] = int(luck[shard] * (replicas - 1))
+            replica[shard] = int(luck[shard] * (left[first_shard + shard] if is_uneven else replicas))
     elif policy == ROUND_ROBIN:
         for shard in range(shards):
-            replica[shard] = (query + shard) % replicas
-        for shard in range(first_lost, end_lost):
-            replica[shard] = (query + shard) % (replicas - 1)
+            replica[shard] = (query + shard) % (left[first_shard + shard] if is_uneven else replicas)
     elif address == 0:
         for shard in range(shards):
             first = view + shard * replicas
-            left = replicas_left(stages, stage, shard)
-            replica[shard] = choose(policy, left, outstanding, first, query + shard, luck[shard], more_luck[shard])
+            count = replicas_left(stages, left, stage, shard)
+            replica[shard] = choose(policy, count, outstanding, first, query + shard, luck[shard], more_luck[shard])
     else:
         for shard in range(shards):
             first = view + shard * replicas
-            left = replicas_left(stages, stage, shard)
+            count = replicas_left(stages, left, stage, shard)
             u, v = luck[shard], more_luck[shard]
             replica[shard] = rule_choice(
-                address, left, outstanding, first, query + shard, u, v, fault, query, stage, shard
+                address, count, outstanding, first, query + shard, u, v, fault, query, stage, shard
             )
 
 

@@ -36,18 +36,13 @@ class StageView:
 
     @property
     def replicas(self) -> int:
-        """Replicas of each shard, that of a lost machine included."""
+        """Places of each shard for replicas: those of the shard that has most, that of a lost machine included."""
         return self._number("replicas")
 
     @property
     def workers(self) -> int:
         """Workers of each replica."""
         return self._number("workers")
-
-    @property
-    def lost(self) -> int:
-        """Shards that have lost a replica, the last one, to a machine that is gone."""
-        return self._number("lost")
 
     @property
     def policy(self) -> int:
@@ -273,21 +268,18 @@ class StageView:
 
     @property
     def is_left(self) -> NDArray[np.bool_]:
-        """(shards, replicas) whether a replica takes tasks: the last one does not where a machine is gone."""
-        left = np.ones((self.shards, self.replicas), dtype=np.bool_)
-        first = self._number("first_lost")
-        left[first : first + self.lost, -1] = False
-        return left
+        """(shards, replicas) whether a replica takes tasks: the last ones do not where a shard has fewer."""
+        return np.arange(self.replicas) < self.replicas_left[:, None]
 
     @property
     def replicas_left(self) -> I8:
         """(shards,) replicas of each that take tasks."""
-        return np.asarray(self.is_left.sum(axis=1))
+        return self.plan.left[self.shard_slice]
 
     @property
     def replicas_in_all(self) -> int:
         """Replicas that take tasks, over all shards."""
-        return self.shards * self.replicas - self.lost
+        return int(self.replicas_left.sum())
 
     def laws(self) -> tuple[Law, ...]:
         """The stage's laws, by role; durations in ns."""

@@ -122,6 +122,7 @@ class Merging(TypedDict, total=False):
     hedge_wait_s: (
         parts.Latency
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once
+    fewest_replicas: int  #: of the shard that has fewest left, where some lack one
     after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 
 
@@ -130,7 +131,7 @@ class Stage(Merging):
 
     name: str  #: of the stage
     shards: int  #: of the stage
-    replicas: int  #: of every shard
+    replicas: int  #: of every shard, or of the one that has most
     replicas_left: int  #: over all shards, those that take tasks: one that a lost machine held does not
     workers: int  #: of every replica
     latency_s: parts.Latency  #: from entering the stage to leaving it

@@ -14,7 +14,7 @@ class Machines(parts.StageMachines):
     """The machines of one stage, and what they hold."""
 
     shards: int  #: of the stage
-    replicas: int  #: of every shard
+    replicas: int  #: of every shard, or of the one that has most
     workers: int  #: of every replica
     hardware: str | None  #: null: none is named
 

@@ -5,13 +5,13 @@ import numpy as np
 from simulator.core import draws
 from simulator.core.plan import F8
 from simulator.scenario import Scenario
-from simulator.scenario.machines import lost_replica, lost_shards, machine_of
+from simulator.scenario.machines import losing_shards, lost_replica, machine_of
 
 
 def machine_factors(scenario: Scenario, replication: int) -> F8:
     """Factors of the machines of a replication, by replica: replicas of one machine share its factor.
 
-    A lost replica comes last, and is never asked.
+    A lost replica comes last, and is never asked; nor is one that its shard does not have.
     """
     factors: list[float] = []
     for index, stage in enumerate(scenario.stages):
@@ -21,13 +21,13 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
             continue
         uniform = [
             draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, index * draws.PLACES + machine, 0)[0]
-            for machine in range(stage.machines)
+            for machine in range(stage.machine_places)
         ]
         by_machine = law.quantiles(np.array(uniform)).tolist()
-        first_lost, lost = lost_shards(stage)
+        losing = set(losing_shards(stage))
         for shard in range(stage.shards):
             replicas = list(range(stage.replicas))
-            if first_lost <= shard < first_lost + lost:
+            if shard in losing:
                 replicas.append(replicas.pop(lost_replica(stage)))
             factors += [by_machine[machine_of(stage, shard, replica)] for replica in replicas]
     return np.array(factors)

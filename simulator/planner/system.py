@@ -22,9 +22,9 @@ from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
-from simulator.scenario.machines import lost_shards, taken_out
+from simulator.scenario.machines import replicas_left, taken_out
+from simulator.scenario.routing import Routing
 from simulator.scenario.slowdowns import SCOPES, SlowdownSpec
-from simulator.scenario.stage import Routing
 
 
 def make_system(scenario: Scenario, replication: int | None = None) -> plan.System:
@@ -57,13 +57,11 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
     if is_first and stage.candidates is None:
         candidates = ONE  # a model of kind time does not ask
     pieces = model.pieces()
-    first_lost, lost = lost_shards(stage)
     knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
     return StageParts(
         share=stage.shares,
         replicas=stage.replicas,
-        first_lost=first_lost,
-        lost=lost,
+        left=replicas_left(stage),
         workers=stage.workers,
         knots=knots or [(0.0, 0.0, 0.0)],
         time=Law.none() if timed is None else timed.scaled(NS_PER_S),

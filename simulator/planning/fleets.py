@@ -166,7 +166,8 @@ class Fleets:
         misfits: dict[int, str] = {}
         for path, message in scenario.misfits():
             misfits.setdefault(int(path[1]), message)
-        lost = {at: heaviest_machine(stage) for at, stage in enumerate(scenario.stages) if stage.replicas > 1}
+        spared = [at for at, stage in enumerate(scenario.stages) if min(stage.replica_counts) > 1]
+        lost = {at: heaviest_machine(scenario.stages[at]) for at in spared}
         plans = Plans.of(scenario)
         own = plans.outline(rate_per_s=1.0)
         replications = range(scenario.run.replications if has_drawn_machines(own) else 1)

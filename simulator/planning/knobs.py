@@ -3,12 +3,13 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from simulator.scenario import Scenario
 from simulator.scenario.gather import Gather
+from simulator.scenario.replicas import Replicas
 
 #: A change of a knob, as a part of what it is.
 CHANGE = 0.1
@@ -69,11 +70,9 @@ def _of_class(one: Mapping[str, Any], is_heavier: bool) -> Iterator[Knob]:
 
 def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
     name, path = stage["name"], f"stages.{stage['name']}"
-    for key in ("shards", "replicas", "workers"):
-        if key in stage and not (key == "shards" and "shares" in stage):
-            now = int(stage[key])
-            more = max(now + 1, round(now * (1 + CHANGE)))
-            yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{key}", more),))
+    for key, where, now in _counts(stage):
+        more = max(now + 1, round(now * (1 + CHANGE)))
+        yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{where}", more),))
     for key in ("candidates", "keep", "skew"):
         if stage.get(key):
             less = _scaled_law(stage[key], 1 - CHANGE)
@@ -107,7 +106,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "hedge" in stage:
         yield from _of_hedging(f"{name}: ", f"{path}.hedge", stage)
-    if "tied" in stage and int(stage["tied"]) < int(stage["replicas"]):
+    if "tied" in stage and int(stage["tied"]) < _most_replicas(stage):
         now = int(stage["tied"])
         yield Knob(f"{name}: copies", f"{now} -> {now + 1}", ((f"{path}.tied", now + 1),))
     if "gather" in stage:
@@ -123,6 +122,38 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         sets = tuple((where, _text(value)) for where, value in parts if value is not None)
         if sets:
             yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
+
+
+def _counts(stage: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """What there is a number of: shards, replicas, of each group of shards that has its own, and workers."""
+    if "shards" in stage and "shares" not in stage:
+        yield "shards", "shards", int(stage["shards"])
+    replicas = stage["replicas"]
+    if isinstance(replicas, Mapping):
+        yield "replicas", "replicas.default", int(replicas["default"])
+        hot = replicas["hot"]
+        several = not isinstance(hot, Mapping)
+        for place, group in enumerate(hot if several else [hot]):
+            at = f"hot[{place}]" if several else "hot"
+            yield f"replicas of {_named(group['shards'])}", f"replicas.{at}.replicas", int(group["replicas"])
+    else:
+        yield "replicas", "replicas", int(replicas)
+    yield "workers", "workers", int(stage["workers"])
+
+
+def _named(shards: str | Sequence[int]) -> str:
+    """Shards, in few letters."""
+    if isinstance(shards, str):
+        return f"shards {shards}"
+    some = ", ".join(map(str, shards[:3])) + (", ..." if len(shards) > 3 else "")
+    return f"shard{'s' if len(shards) > 1 else ''} {some}"
+
+
+def _most_replicas(stage: Mapping[str, Any]) -> int:
+    given = Replicas.model_validate(stage["replicas"]) if isinstance(stage["replicas"], Mapping) else None
+    if given is None:
+        return int(stage["replicas"])
+    return max(int(given.default), *(int(hot.replicas) for hot in given.hot))
 
 
 def _grouped(less: Any) -> str:
@@ -170,7 +201,7 @@ def _of_hedging(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob
     if sooner is not None:
         yield Knob(f"{name}hedge", f"{hedge['after']} -> {sooner}", ((f"{path}.after", sooner),))
     now = int(hedge.get("copies", 1))
-    if now + 1 < int(stage["replicas"]):
+    if now + 1 < _most_replicas(stage):
         yield Knob(f"{name}copies", f"{now} -> {now + 1}", ((f"{path}.copies", now + 1),))
 
 

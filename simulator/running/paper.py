@@ -197,4 +197,5 @@ def validate(scenario: Scenario) -> Validation:
     if BY_NO_LUCK * MOST_S < demand * extent.queries / paper.rate_per_s < math.inf:
         raise beyond_time(scenario)
     is_bounded = demand < theory.FULL
-    return Validation(scenario, outline.shards, outline.replicas, extent, paper, enough, is_bounded)
+    replicas = sum(sum(stage.replica_counts) for stage in scenario.stages)
+    return Validation(scenario, outline.shards, replicas, extent, paper, enough, is_bounded)

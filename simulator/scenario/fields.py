@@ -70,6 +70,15 @@ class OrBare:
         return {"anyOf": [self.bare, handler(core_schema)]}
 
 
+@dataclass(frozen=True, eq=False)
+class OneOrMore:
+    """Tell editors that an item is accepted in place of a list of it."""
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        listed = handler(core_schema)
+        return {"anyOf": [listed["items"], listed]}
+
+
 def _exact(value: float, factors: Iterable[tuple[str, float]], parse: Callable[[str], float]) -> str:
     """The shortest spelling with one of the units that is read back as the same number, best without an exponent."""
     spellings = [f"{value / factor:.{digits}g}{unit}" for unit, factor in factors for digits in (6, 12, 17)]

@@ -7,8 +7,8 @@ from typing import Any
 from simulator.base import units
 from simulator.scenario.fields import parse_name, positive, whole
 from simulator.scenario.load import to_yaml
+from simulator.scenario.replicas import MOST_SHARDS
 from simulator.scenario.slo import parse_objective
-from simulator.scenario.stage import MOST_SHARDS
 
 Parse = Callable[[str], Any]
 

@@ -24,17 +24,27 @@ def machine_of(stage: Stage, shard: int, replica: int) -> int:
     return replica * stage.machines_in_a_row + shard // int(stage.per_machine)
 
 
-def lost_shards(stage: Stage) -> tuple[int, int]:
-    """The shards that have a replica less since a machine is gone: the first, and how many; (0, 0) of none.
+def losing_shards(stage: Stage) -> list[int]:
+    """The shards that have a replica less since a machine is gone.
 
     Where one replica index serves a whole query, the row of the lost machine serves none: all shards have one less.
     """
     if stage.lost_machine is None:
-        return 0, 0
+        return []
     if stage.routing.by == "query":
-        return 0, stage.shards
-    first = stage.lost_machine % stage.machines_in_a_row * int(stage.per_machine)
-    return first, min(int(stage.per_machine), stage.shards - first)
+        return list(range(stage.shards))
+    row, place = divmod(int(stage.lost_machine), stage.machines_in_a_row)
+    first, counts = place * int(stage.per_machine), stage.replica_counts
+    held = range(first, min(first + int(stage.per_machine), stage.shards))
+    return [shard for shard in held if counts[shard] > row]
+
+
+def replicas_left(stage: Stage) -> list[int]:
+    """Replicas of each shard that take tasks."""
+    counts = stage.replica_counts
+    for shard in losing_shards(stage):
+        counts[shard] -= 1
+    return counts
 
 
 def lost_replica(stage: Stage) -> int:
@@ -46,24 +56,45 @@ def lost_replica(stage: Stage) -> int:
 def heaviest_machine(stage: Stage) -> int:
     """The machine with the largest shares, whose loss is the worst: a replica of its shards has all the more to do.
 
-    By its largest share, then by all of them, then the last: the shards that are sent to last. Of the last row.
+    By its largest share, then by all of them, then the last: the shards that are sent to last. Of the last row. Where
+    some shards have more replicas, by what each of those that are left gets: every shard has two at least.
     """
-    shares, width = stage.shares, int(stage.per_machine)
+    shares, counts, width = stage.shares, stage.replica_counts, int(stage.per_machine)
     columns = stage.machines_in_a_row
+    if stage.is_uneven:
+        shares = [share / (count - 1) for share, count in zip(shares, counts, strict=True)]
+
+    def rows(column: int) -> int:
+        return max(counts[column * width : (column + 1) * width])
 
     def weight(column: int) -> tuple[float, float, int]:
-        held = shares[column * width : (column + 1) * width]
+        here = range(column * width, min((column + 1) * width, stage.shards))
+        held = [shares[shard] for shard in here if counts[shard] == rows(column)]
         return max(held), round(sum(held), 12), column
 
-    return (int(stage.replicas) - 1) * columns + max(range(columns), key=weight)
+    heaviest = max(range(columns), key=weight)
+    return (rows(heaviest) - 1) * columns + heaviest
 
 
 def loss_note(stage: Stage) -> str:
     """What the loss of a machine means, in words."""
-    first, count = lost_shards(stage)
-    which = f"shard {first} has" if count == 1 else f"shards {first} to {first + count - 1} have"
-    row = ": without it, its row serves no query" if stage.routing.by == "query" else ""
-    return f"machine {stage.lost_machine} is lost, {which} {stage.replicas - 1} of {stage.replicas} replicas{row}"
+    shards, counts = losing_shards(stage), stage.replica_counts
+    count, row = len(shards), ": without it, its row serves no query" if stage.routing.by == "query" else ""
+    if counts[shards[0]] != counts[shards[-1]] or shards[-1] - shards[0] != count - 1:
+        return f"machine {stage.lost_machine} is lost, {count} shards have a replica less"
+    which = f"shard {shards[0]} has" if count == 1 else f"shards {shards[0]} to {shards[-1]} have"
+    before = counts[shards[0]]
+    return f"machine {stage.lost_machine} is lost, {which} {before - 1} of {before} replicas{row}"
+
+
+def hot_notes(stage: Stage) -> list[str]:
+    """What it means that some shards have more replicas, where that may not be meant."""
+    if not stage.is_uneven:
+        return []
+    alone = stage.replica_counts.count(1)
+    if not stage.sends_copies or not alone:
+        return []
+    return [f"{alone:,} of {stage.shards:,} shards have one replica, and send no copies"]
 
 
 def taken_out(stage: Stage, one: OutageSpec) -> tuple[int, int, int, int]:

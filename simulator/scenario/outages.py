@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from pydantic import Field
 
@@ -35,9 +35,9 @@ class OutageSpec(fields.Part):
 
 
 def outage_contradictions(
-    outages: Sequence[OutageSpec], zones: int | None, replicas: int, machines: int
+    outages: Sequence[OutageSpec], zones: int | None, replicas: int, machines: int, missing: Container[int]
 ) -> Iterable[fields.Contradiction]:
-    """What is out is there, and there are few enough of them; ``machines``: of the stage."""
+    """What is out is there, and there are few enough of them; ``machines``: their numbers, of which some are none's."""
     if len(outages) > MOST_OUTAGES:
         yield (), f"at most {MOST_OUTAGES:,}, got {len(outages):,}"
     for place, one in enumerate(outages):
@@ -48,3 +48,5 @@ def outage_contradictions(
             if number is not None and count is not None and number >= count:
                 there = f"there are {count:,} {name}s" if count > 1 else f"there is 1 {name}"
                 yield (place, name), f"{there}, counted from 0, got {number}"
+        if one.machine is not None and one.machine in missing:
+            yield (place, "machine"), f"there is no machine {one.machine}: its shards have fewer replicas"

@@ -22,7 +22,7 @@ from simulator.scenario.hedge import Seen
 from simulator.scenario.held import HASHED, with_contents
 from simulator.scenario.keys.table import with_words
 from simulator.scenario.loads import QUERIES, Load, Run
-from simulator.scenario.machines import loss_note, machine_contradictions, outage_notes
+from simulator.scenario.machines import hot_notes, loss_note, machine_contradictions, outage_notes
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
@@ -284,7 +284,7 @@ class Scenario(fields.Part):
         """What was done to what the scenario gave, by stage; and machines that it lost."""
         return [
             *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
-            *(f"{stage.name}: {note}" for stage in self.stages for note in self._outages(stage)),
+            *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._outages(stage), *hot_notes(stage))),
             *self._parts_of_items(),
             *class_notes(self.load.of_classes, self.stages),
             *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),

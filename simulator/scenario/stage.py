@@ -6,30 +6,27 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field
 
 from simulator.base.formats import format_size, shortest
 from simulator.core import disciplines
-from simulator.core import routing as core_routing
 from simulator.core.assemble import MOST_WAITING
 from simulator.core.plan import F8
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
-from simulator.plugins import Kind
-from simulator.plugins.registry import Missing
 from simulator.scenario import fields
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
 from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
 from simulator.scenario.interference import Interference, of_slope
-from simulator.scenario.laws import NO_TIME, ONE, CountLaw, DurationLaw, FactorLaw
+from simulator.scenario.laws import ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
+from simulator.scenario.network import Merge, Network
 from simulator.scenario.outages import OutageSpec, outage_contradictions
-from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
+from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
+from simulator.scenario.routing import Routing
 from simulator.scenario.slowdowns import SlowdownSpec
-
-MOST_SHARDS = 2**24
 
 
 class Variability(fields.Part):
@@ -39,60 +36,7 @@ class Variability(fields.Part):
     machine: FactorLaw = ONE
 
 
-class Network(fields.Part):
-    """Latencies between the aggregator and a replica."""
-
-    request_s: fields.Duration = Field(default=0.0, alias="request")
-    send_s: fields.Duration = Field(default=0.0, alias="send")
-    response: DurationLaw = NO_TIME
-
-
-class Merge(fields.Part):
-    """What the aggregator does when a stage's answers are there."""
-
-    time_s: fields.Duration = Field(default=0.0, alias="time")
-    per_response_s: fields.Duration = Field(default=0.0, alias="per_response")
-    workers: fields.whole_type(0, 1_000_000) = 0  # type: ignore[valid-type]
-
-    def contradictions(self) -> Iterable[fields.Contradiction]:
-        """Mergers merge something."""
-        if self.workers and not (self.time_s or self.per_response_s):
-            yield ("workers",), "there is nothing to merge: give time or per_response, or leave workers out"
-
-
-POLICIES, DISCIPLINES = tuple(core_routing.BY_NAME), tuple(disciplines.BY_NAME)
-
-
-def _policy(value: Any, said: ValidationInfo) -> str:
-    if not is_plugged(value):
-        return fields.one_of(*POLICIES)(value)
-    return plugin_named(plugins_of(said), "rules", value).kind
-
-
-Policy = Annotated[str, BeforeValidator(_policy), WithJsonSchema({"type": "string", "enum": list(POLICIES)})]
-
-
-class Routing(fields.Part):
-    """Which replica of a shard a task is sent to."""
-
-    policy: Policy = "random"
-    balancers: fields.whole_type(1, 100_000) = 1  # type: ignore[valid-type]
-    by: fields.word_type("task", "query") = "task"  # type: ignore[valid-type]
-
-    _plugin: Kind | None = PrivateAttr(None)
-
-    @model_validator(mode="after")
-    def _with_plugin(self, said: ValidationInfo) -> Routing:
-        if is_plugged(self.policy):
-            self._plugin = plugin_named(plugins_of(said), "rules", self.policy)
-        return self
-
-    @property
-    def plugin(self) -> Kind | None:
-        """The plug-in whose rule it is; None: one of ours. Raises PluginError in a process that does not have it."""
-        if self._plugin is not None and isinstance(self._plugin.thing, Missing):
-            self._plugin.thing.refuse()
-        return self._plugin
+DISCIPLINES = tuple(disciplines.BY_NAME)
 
 
 class Queue(fields.Part):
@@ -112,7 +56,7 @@ class Stage(fields.Part):
     skew: fields.Count | None = None
     shares_given: tuple[fields.Count, ...] | None = Field(default=None, alias="shares")
     split: fields.word_type("even", "hashed") = "even"  # type: ignore[valid-type]
-    replicas: fields.whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
+    replicas_given: ReplicasGiven = Field(default=Replicas(), alias="replicas", json_schema_extra={"default": 1})
     workers: fields.whole_type(1, 100_000) = 1  # type: ignore[valid-type]
     per_machine: fields.whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
     lost_machine: fields.whole_type(0, MOST_SHARDS) | None = None  # type: ignore[valid-type]
@@ -182,22 +126,48 @@ class Stage(fields.Part):
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
         if len(self.slowdowns or ()) > MOST_SLOWDOWNS:
             yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
-        for path, message in outage_contradictions(self.outages or (), self.zones, int(self.replicas), self.machines):
-            yield ("outages", *path), message
+        yield from self._replicas_contradictions()
         yield from self._batching_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
             message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
             yield ("bytes_per_candidate",), message
+
+    def _replicas_contradictions(self) -> Iterable[fields.Contradiction]:
+        """Shards that have more replicas are there, and so is what is lost or out."""
         if self.shards * self.replicas > MOST_SHARDS:
             yield ("replicas",), f"{self.shards} shards x {self.replicas} replicas; at most {MOST_SHARDS} in all"
-        if self.lost_machine is not None:
-            if self.lost_machine >= self.machines:
-                yield ("lost_machine",), f"there are {self.machines} machines, counted from 0, got {self.lost_machine}"
-            elif self.replicas == 1:
-                yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
-            elif self.outages:
-                yield ("lost_machine",), "a machine that is gone is an outage of the whole run: say it there"
+            return
+        for place, hot in enumerate(self.replicas_given.hot):
+            if hot.shards[-1] >= self.shards:
+                there = f"there are {self.shards:,} shards" if self.shards > 1 else "there is 1 shard"
+                message = f"{there}, counted from 0, got {hot.shards[-1]}"
+                yield ("replicas", "hot", place, "shards"), message
+                return
+        if self.routing.by == "query" and self.is_uneven:
+            yield ("replicas",), "one replica index serves a whole query: give all shards as many, or let it be by task"
+        yield from self._lost_contradictions()
+        missing = set(self.missing_machines)
+        for path, message in outage_contradictions(
+            self.outages or (), self.zones, self.replicas, self.machine_places, missing
+        ):
+            yield ("outages", *path), message
+
+    def _lost_contradictions(self) -> Iterable[fields.Contradiction]:
+        """A machine that is lost was there, and leaves a replica of each of its shards."""
+        lost = self.lost_machine
+        if lost is None:
+            return
+        row, place = divmod(lost, self.machines_in_a_row)
+        counts = self.replica_counts[place * int(self.per_machine) : (place + 1) * int(self.per_machine)]
+        if lost >= self.machine_places:
+            yield ("lost_machine",), f"there are {self.machines} machines, counted from 0, got {lost}"
+        elif row >= max(counts):
+            yield ("lost_machine",), f"there is no machine {lost}: its shards have fewer replicas"
+        elif self.replicas == 1 or min(count for count in counts if count > row) == 1:
+            yield ("lost_machine",), "its shards have no other replica: have at least 2 replicas"
+        elif self.outages:
+            yield ("lost_machine",), "a machine that is gone is an outage of the whole run: say it there"
 
     def _batching_contradictions(self) -> Iterable[fields.Contradiction]:
         """A batch takes as long as its items do, and what is compiled for sizes takes every batch."""
@@ -283,9 +253,40 @@ class Stage(fields.Part):
         return -(-self.shards // int(self.per_machine))
 
     @property
+    def replicas(self) -> int:
+        """Replicas of every shard, or of the shard that has most."""
+        given = self.replicas_given
+        return max(given.counts(self.shards)) if given.hot else int(given.default)
+
+    @property
+    def replica_counts(self) -> list[int]:
+        """Replicas of each shard."""
+        return self.replicas_given.counts(self.shards)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether some shard has more replicas than another."""
+        return bool(self.replicas_given.hot) and min(self.replica_counts) < self.replicas
+
+    @property
+    def machine_places(self) -> int:
+        """Numbers that its machines have: all, were every shard to have as many replicas as the one that has most."""
+        return self.replicas * self.machines_in_a_row
+
+    @property
+    def missing_machines(self) -> list[int]:
+        """Of these numbers, those that no machine has: no shard of theirs has so many replicas."""
+        if not self.is_uneven:
+            return []
+        first = np.arange(0, self.shards, int(self.per_machine))
+        counts = np.maximum.reduceat(np.array(self.replica_counts), first)
+        absent = np.arange(self.replicas)[:, None] >= counts
+        return [int(number) for number in np.flatnonzero(absent)]
+
+    @property
     def machines(self) -> int:
         """Machines of the stage."""
-        return int(self.replicas) * self.machines_in_a_row
+        return self.machine_places - len(self.missing_machines)
 
     @property
     def shares(self) -> list[float]:

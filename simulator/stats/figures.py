@@ -164,7 +164,8 @@ class StageFigures:
 
     name: str
     shards: int
-    replicas: int  #: of every shard
+    replicas: int  #: of every shard, or of the one that has most
+    fewest: int  #: that a shard has left
     replicas_left: int  #: over all shards, those that take tasks
     workers: int
     latency: Figure
@@ -205,6 +206,8 @@ class StageFigures:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
             merging["after_answer_s"] = self.after.to_dict()
+        if self.fewest < self.replicas:
+            merging["fewest_replicas"] = self.fewest
         return {
             **merging,
             "name": self.name,
@@ -264,6 +267,7 @@ def stage_figures(
         name=name,
         shards=stage.shards,
         replicas=stage.replicas,
+        fewest=int(stage.replicas_left.min()),
         replicas_left=stage.replicas_in_all,
         workers=stage.workers,
         latency=latency,

@@ -15,7 +15,7 @@ LUCK: Features = frozenset(
 #: What makes no difference to the only replica of a shard.
 OF_NO_MATTER: Features = frozenset({F.BALANCERS, F.ROUTING_PLUGGED})
 #: Replicas, chosen at random, among which a query's luck says which.
-THINNED: Features = frozenset({F.REPLICAS, F.ROUTING_BY_SHARD, F.LOST_MACHINE})
+THINNED: Features = frozenset({F.REPLICAS, F.ROUTING_BY_SHARD, F.UNEVEN_REPLICAS})
 #: What a latency has besides a task's wait and service, where that is not one constant for all.
 SURROUNDED: Features = frozenset({F.DRAWN_RESPONSE, F.SENDING, F.MERGERS})
 

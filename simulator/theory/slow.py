@@ -1,7 +1,8 @@
 """Of stages that are slow now and then: what they do of their work, and what one slow stretch means for queries."""
 
-import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
@@ -65,7 +66,7 @@ def stretches_of(stage: StageView) -> list[Stretches]:
     for one in stage.slowdowns:
         things, visitors = _things_of(stage, one.scope)
         length, every = one.length.scaled(1 / NS_PER_S), one.every.mean() / NS_PER_S
-        workers = stage.shards * stage.replicas * stage.workers // things
+        workers = stage.replicas_in_all * stage.workers // things
         if length.mean() > 0 and one.factor > 1:
             per_s = 1 / (max(every, 1 / NS_PER_S) + length.mean())
             found.append(Stretches(length, per_s, things, visitors, workers, one.factor))
@@ -78,5 +79,7 @@ def _things_of(stage: StageView, scope: int) -> tuple[int, float]:
         return 1, 1.0
     together = stage.per_machine if scope == OF_MACHINE else 1
     if scope in (OF_REPLICA, OF_MACHINE):
-        return math.ceil(stage.shards / together) * stage.replicas, min(1.0, together / stage.replicas)
+        left = stage.replicas_left
+        rows = np.maximum.reduceat(left, np.arange(0, stage.shards, together))  # machines of each group of shards
+        return int(rows.sum()), min(1.0, together / int(left.min()))
     return stage.shards, 1.0

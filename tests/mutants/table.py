@@ -710,8 +710,8 @@ DECISIONS = (
         "tasks for a lost machine",
         "S6",
         ROUTING,
-        '- (1 if 0 <= beyond < stages[stage]["lost"] else 0)',
-        "- 0 * beyond",
+        'return left[stages[stage]["first_shard"] + shard]',
+        'return stages[stage]["replicas"]',
         HOLD,
     ),
     Mutant(

@@ -100,7 +100,7 @@ def test_copies_go_to_whom_has_none_as_long_as_there_are_any():
     one = part(replicas=3, hedges=2, hedge_ns=1, cancels=CANCEL_NOTHING, knots=[(0.0, 9.0, 0.0)])
     tasks = every_way(plan_of(one, slow=1.0)).task_table
     assert sorted(tasks.replica.tolist()) == [0, 1, 2]
-    lost = dataclasses.replace(one, first_lost=0, lost=1)
+    lost = dataclasses.replace(one, left=[2])
     assert sorted(every_way(plan_of(lost, slow=1.0)).task_table.replica.tolist()) == [0, 1]
 
 

@@ -118,12 +118,13 @@ def test_out_all_the_time_is_lost(plan):
     shards = stages["shards"] * count
     stages["first_replica"] = np.cumsum(shards) - shards
     stages["hedges"] = np.minimum(stages["hedges"], count - 1)
-    stages["lost"] = stages["first_lost"] = 0
+    stages["uneven"] = 0
     wide = {"machine_factor": frozen(np.ones(int(shards.sum()))), "replica_bits": 6}
+    wide["left"] = frozen(np.full(plan.shards, count))
     whole = dataclasses.replace(plan, stages=frozen(stages), **wide)
     out = with_outages(whole, Outage(0, 2**40, int(count), int(count) - 1))
-    stages["lost"] = stages["shards"]
-    lost = dataclasses.replace(whole, stages=frozen(stages))
+    stages["uneven"] = 1
+    lost = dataclasses.replace(whole, left=frozen(whole.left - 1), stages=frozen(stages))
     assert same_trace(every_way(out), reference.simulate(lost, tasks=True)) == ""
 
 

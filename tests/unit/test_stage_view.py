@@ -22,8 +22,7 @@ def test_a_view_says_what_the_stage_is_made_of():
     second = StageParts(
         share=[0.5, 0.2, 0.3],
         replicas=3,
-        first_lost=1,
-        lost=2,
+        left=[3, 2, 2],
         workers=4,
         knots=[(0.0, 1.0, 2.0), (5.0, 11.0, 1.0)],
         response=Law.constant(7.0),
@@ -36,8 +35,8 @@ def test_a_view_says_what_the_stage_is_made_of():
         mergers=5,
     )
     one, two = stage_views(assemble([first, second], ARRIVAL_NS))
-    assert (one.index, one.shards, one.replicas, one.workers, one.lost, one.keep) == (0, 2, 1, 1, 0, 4.0)
-    assert (two.index, two.shards, two.replicas, two.workers, two.lost, two.keep) == (1, 3, 3, 4, 2, math.inf)
+    assert (one.index, one.shards, one.replicas, one.workers, one.keep) == (0, 2, 1, 1, 4.0)
+    assert (two.index, two.shards, two.replicas, two.workers, two.keep) == (1, 3, 3, 4, math.inf)
     assert (one.is_hashed, one.is_by_query, one.mergers, one.balancers) == (False, True, 0, 1)
     assert (two.is_hashed, two.is_by_query, two.mergers, two.balancers) == (True, False, 5, 2)
     assert (two.policy, two.request_ns, two.send_ns) == (LEAST_WORK, 11, 13)
@@ -63,6 +62,7 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
                 Feature.HEDGE,
                 Feature.TIED,
                 Feature.INTERFERENCE,
+                Feature.OUTAGE,
             }
         )
         assert not may_look_ahead(features | {"invented"})

@@ -67,7 +67,7 @@ def test_second_copies_leave_behind_all_first_ones():
         (6, 1, 0),
         (9, 1, 1),
     ]
-    lost = every_way(plan_of(dataclasses.replace(one, first_lost=0, lost=1), slow=1.0)).task_table
+    lost = every_way(plan_of(dataclasses.replace(one, left=[1, 2]), slow=1.0)).task_table
     assert lost.enqueue_ns[lost.copy == 1].tolist() == [6]
     assert lost.shard[lost.copy == 1].tolist() == [1]
 
@@ -98,15 +98,17 @@ def test_tied_to_every_replica_they_are_one_queue(copies):
 def test_where_every_shard_has_one_replica_left_nothing_changes(plan):
     """Of copies that nobody can take none is sent; the keys of the plan are wider."""
     two = [stage for stage in range(len(plan.stages)) if plan.stages[stage]["replicas"] == 2]
-    stages = plan.stages.copy()
+    stages, left = plan.stages.copy(), plan.left.copy()
     for stage in two:
-        stages[stage]["by_query"], stages[stage]["first_lost"], stages[stage]["lost"] = 0, 0, stages[stage]["shards"]
+        stages[stage]["by_query"], stages[stage]["uneven"] = 0, 1
+        first = int(stages[stage]["first_shard"])
+        left[first : first + int(stages[stage]["shards"])] = 1
     without = stages.copy()
     for stage in two:
         stages[stage]["hedges"], stages[stage]["hedge_ns"], stages[stage]["cancels"] = 1, 0, CANCEL_QUEUED
-    for array in (stages, without):
+    for array in (stages, without, left):
         array.flags.writeable = False
-    wide = {"copy_bits": 1, "send_bits": plan.send_bits + 1}
+    wide = {"left": left, "copy_bits": 1, "send_bits": plan.send_bits + 1}
     tied, alone = (dataclasses.replace(plan, stages=array, **wide) for array in (stages, without))
     assert not two or Feature.TIED in features_of(tied, two[0])
     assert same_trace(compiled.simulate(tied, tasks=True), compiled.simulate(alone, tasks=True)) == ""

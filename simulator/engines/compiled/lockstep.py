@@ -41,17 +41,19 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
     """Find the classes; stages where none is found, or in ``except_stages``, have one shard a class."""
     stages = np.array(plan.stages)
     share: list[F8] = []
+    left_of: list[I8] = []
     machine_factor: list[F8] = []
     replica_of: list[I8] = []
     lanes: list[I8] = []
     for stage, row in enumerate(stages):
         shards, replicas = int(row["shards"]), int(row["replicas"])
-        shares = plan.share[row["first_shard"] : row["first_shard"] + shards]
+        here = slice(row["first_shard"], row["first_shard"] + shards)
+        shares, left = plan.share[here], plan.left[here]
         first = int(row["first_replica"])
         machines = plan.machine_factor[first : first + shards * replicas].reshape(shards, replicas)
         representative = class_of = np.arange(shards)
         if stage not in except_stages and shards > 1 and may_lockstep(features_of(plan, stage)):
-            columns = np.column_stack([shares, machines])
+            columns = np.column_stack([shares, left, machines])
             chosen, inverse = equal_rows(columns)
             if len(chosen) < shards:  # else the order of shards stands
                 representative, class_of = chosen, inverse
@@ -63,8 +65,8 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         row["first_shard"] = sum(len(part) for part in share)
         row["first_replica"] = before
         row["shards"] = classes
-        row["lost"] = min(row["lost"], classes)  # where there are classes, all shards have lost one, or none
         share.append(shares[representative])
+        left_of.append(left[representative])
         machine_factor.append(machines[representative].ravel())
         replica_of.append(before + (class_of[:, np.newaxis] * replicas + np.arange(replicas)).ravel())
     views = stages["balancers"] * stages["shards"] * stages["replicas"]
@@ -73,6 +75,7 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         plan,
         stages=frozen(stages),
         share=frozen(np.concatenate(share)),
+        left=frozen(np.concatenate(left_of)),
         machine_factor=frozen(np.concatenate(machine_factor)),
     )
     assert (MEMBERS, LAST) == (0, 1)

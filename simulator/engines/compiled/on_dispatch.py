@@ -67,7 +67,9 @@ def on_dispatch(
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    route_there(stages, run, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
+    route_there(
+        stages, run, given.left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole
+    )
     fill_loads(stages, stage, first_task, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0

@@ -141,6 +141,7 @@ def send_again(
             index = replica_of_copy(
                 stages,
                 run,
+                given.left,
                 given.outages,
                 outstanding,
                 fault,

@@ -116,7 +116,7 @@ def pass_block(
                 take(lists, heap, answers)
         view = view_of(stages, given.run, query, stage)
         if replicas > 1:
-            route(stages, given.run, outstanding, fault, stage, query, view, first_task, reals, wholes)
+            route(stages, given.run, given.left, outstanding, fault, stage, query, view, first_task, reals, wholes)
             if fault[0] != 0:
                 wholes[work.CLOSES, i] = FAULTY
                 return

@@ -21,6 +21,7 @@ class Given(NamedTuple):
     parts: Rows
     points: F8
     share: F8
+    left: I8
     knot_items: F8
     knot_ns: F8
     knot_slope: F8

@@ -66,7 +66,7 @@ class Run:
         most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         self.given = Given(
-            *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share),
+            *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left),
             *costs,
             plan.batch_points,
             plan.busy_factor,

@@ -98,11 +98,11 @@ class Hedger:
 
     def chosen(self, query: int, shard: int, copies: list[Copy]) -> int:
         """Index of the replica, among those of its shard, that gets a copy; NOWHERE: all have one."""
-        model, stage = self.model, self.stage
-        first = int(model.plan.stages[stage.index]["first_replica"]) + shard * stage.replicas_per_shard
+        model, stage, plan = self.model, self.stage, self.model.plan
+        first = int(plan.stages[stage.index]["first_replica"]) + shard * stage.replicas_per_shard
         holding = np.array([copy.replica.index - first for copy in copies], dtype=np.int64)
         whose = stage.index, query, shard, len(copies)
-        run = model.calls.stages, model.run_row, model.plan.outages, model.outstanding, model.calls.fault
+        run = model.calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, model.calls.fault
         index = int(replica_of_copy(*run, *whose, model.clock.now, holding, self.seen))
         model.calls.check()
         return index

@@ -185,7 +185,7 @@ class Stage:
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
         view = route_of_query(
-            *(model.calls.stages, model.run_row, plan.outages, model.outstanding, model.calls.fault),
+            *(model.calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, model.calls.fault),
             *(self.index, model.clock.now, self.reals, self.wholes),
         )
         model.calls.check()

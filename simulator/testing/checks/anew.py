@@ -31,8 +31,7 @@ def held_ns(plan: Plan, stage: int, enter_ns: I8) -> int:
     """How long all tasks of a stage wait with their sender for a replica that is not out."""
     part, total = parts_of(plan)[stage], 0
     for now, shard in product(enter_ns[enter_ns >= 0].tolist(), range(len(part.share))):
-        gone = part.first_lost <= shard < part.first_lost + part.lost
-        total += min(_is_back(part, shard, index, now) for index in range(part.replicas - gone)) - now
+        total += min(_is_back(part, shard, index, now) for index in range(part.left[shard])) - now
     return int(total)
 
 

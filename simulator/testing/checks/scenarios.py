@@ -169,6 +169,20 @@ def _machines_have_their_luck(walk: Walk) -> str | None:
     return None if is_compared else "every stage has lost a machine"
 
 
+def _replicas(stage: dict[str, Any], shards: int) -> list[int]:
+    """Of each shard, as a resolved scenario says it."""
+    said = stage.get("replicas", 1)
+    if not isinstance(said, dict):
+        return [int(said)] * shards
+    counts = [int(said["default"])] * shards
+    for group in [said["hot"]] if isinstance(said["hot"], dict) else said["hot"]:
+        named = group["shards"]
+        first, _, last = named.partition("..") if isinstance(named, str) else ("", "", "")
+        for shard in range(int(first), int(last) + 1) if last else named:
+            counts[int(shard)] = int(group["replicas"])
+    return counts
+
+
 def _plan_says_what_is_said(walk: Walk) -> str | None:
     if walk.scenario is None:
         return "it is a plan: nothing was written"
@@ -176,7 +190,7 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
         merge, network = stage.get("merge", {}), stage.get("network", {})
         said = {
             "shards": stage.get("shards", row["shards"]),
-            "replicas": stage.get("replicas", 1),
+            "replicas": max(_replicas(stage, int(row["shards"]))),
             "workers": stage.get("workers", 1),
             "per_machine": stage.get("per_machine", 1),
             "slowdowns": len(stage.get("slowdowns", ())),
@@ -191,6 +205,10 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
         for name, value in said.items():
             if int(row[name]) != int(value):
                 raise Breach(**walk.facts, stage=stage["name"], **{f"{name} as said": value, "in the plan": row[name]})
+        left = walk.plan.left[int(row["first_shard"]) :][: int(row["shards"])].tolist()
+        if "lost_machine" not in stage and left != _replicas(stage, int(row["shards"])):
+            said_so = {"replicas as said": _replicas(stage, int(row["shards"])), "in the plan": left}
+            raise Breach(**walk.facts, stage=stage["name"], **said_so)
         out = walk.plan.outages[int(row["first_outage"]) :][: int(row["outages"])]
         lengths = sorted((out["until_ns"] - out["from_ns"]).tolist())
         as_said = sorted(_ns(one["until"]) - _ns(one["from"]) for one in stage.get("outages", ()))

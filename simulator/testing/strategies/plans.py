@@ -173,14 +173,13 @@ def knots(draw: st.DrawFn) -> list[tuple[float, float, float]]:
 
 
 @st.composite
-def losses(draw: st.DrawFn, shards: int, by_query: bool) -> tuple[int, int]:
-    """The shards that a machine takes a replica of with it, as first and number; of most stages none."""
+def replicas_left(draw: st.DrawFn, shards: int, replicas: int, by_query: bool) -> list[int]:
+    """How many replicas each shard has, of those that it may have; of most stages all, and nothing is said."""
     if draw(st.integers(0, 2)) > 0:
-        return 0, 0
+        return []
     if by_query:
-        return 0, shards
-    first = draw(st.integers(0, shards - 1))
-    return first, draw(st.integers(1, shards - first))
+        return [replicas - 1] * shards
+    return draw(st.lists(st.integers(1, replicas), min_size=shards, max_size=shards))
 
 
 def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
@@ -213,7 +212,7 @@ def stage_parts(
         draw(sized(narrowed.get("replicas"), st.integers(1, 3))),
         draw(st.booleans()),
     )
-    first_lost, lost = draw(losses(len(share), by_query)) if count > 1 else (0, 0)
+    left = draw(replicas_left(len(share), count, by_query)) if count > 1 else ()
     is_batched = draw(st.sampled_from([False, False, True])) if batches is None else batches != 1
     batching = draw(serving.batchings(batches)) if is_batched and not is_timed else {}
     order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
@@ -235,8 +234,7 @@ def stage_parts(
         discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
         share=share,
         replicas=count,
-        first_lost=first_lost,
-        lost=lost,
+        left=left,
         workers=draw(sized(narrowed.get("workers"), st.integers(1, 3))),
         knots=draw(st.one_of(st.just([(0.0, 0.0, 0.0)]), knots())) if is_timed else draw(knots()),
         time=draw(constants if is_constant else laws()) if is_timed else Law.none(),

@@ -131,9 +131,18 @@ def hindrances(neighbours: bool, slowdowns: bool) -> st.SearchStrategy[dict[str,
 
 def may_copy(chosen: dict[str, Any], routing: Any, answered: dict[str, Any]) -> bool:
     """Whether tasks that are routed and answered so may have copies, which are withdrawn where they are tied."""
-    by_query = isinstance(routing, dict) and routing.get("by") == "query"
     is_kept = "tied" in chosen and "none" in str(answered.get("cancel"))
-    return not by_query and not is_kept
+    return is_by_task(routing) and not is_kept
+
+
+def is_by_task(routing: Any) -> bool:
+    """Whether each shard of a stage that is routed so chooses for itself."""
+    return not (isinstance(routing, dict) and routing.get("by") == "query")
+
+
+def hot(copies: int, shards: int) -> dict[str, Any]:
+    """So many replicas of the first shard, or the first two, and one of the others."""
+    return {"default": 1, "hot": {"shards": [0] if shards < 3 else "0..1", "replicas": copies}}
 
 
 def answerings(gathers: bool, afters: bool) -> st.SearchStrategy[dict[str, Any]]:

@@ -178,6 +178,7 @@ def stages(
     most = 1 if "time" in kinds or is_plugged else batches
     served = draw(ways.servings(most, disciplines, narrowed.get("limits", narrowed.get("gathers", True))))
     routing = draw(ways.routings(list(POLICIES if policies is None else policies)))
+    is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
     return _without_absent(
         {
             "name": name,
@@ -186,7 +187,7 @@ def stages(
             "shards": count,
             **({} if is_timed else spread),
             "split": None if is_timed else split,
-            "replicas": copies,
+            "replicas": ways.hot(copies, count) if is_hot and ways.is_by_task(routing) else copies,
             "workers": draw(sized(workers, st.integers(1, 3))),
             "per_machine": per_machine,
             "lost_machine": None if out else lost,
