@@ -112,7 +112,10 @@ def heavier(plan):
 
 
 def with_a_replica_more(plan):
-    parts = [dataclasses.replace(part, replicas=part.replicas + 1) for part in parts_of(plan)]
+    parts = [
+        dataclasses.replace(part, replicas=part.replicas + 1, left=[count + 1 for count in part.left])
+        for part in parts_of(plan)
+    ]
     return remade(plan, parts, [np.pad(factor, ((0, 0), (0, 1)), mode="edge") for factor in machines_of(plan)])
 
 

@@ -267,12 +267,18 @@ def route_tasks(
     first_shard = stages[stage]["first_shard"]
     policy = stages[stage]["policy"]
     address = stages[stage]["address"]
-    if policy == RANDOM:
+    if policy == RANDOM and is_uneven:
         for shard in range(shards):
-            replica[shard] = int(luck[shard] * (left[first_shard + shard] if is_uneven else replicas))
+            replica[shard] = int(luck[shard] * left[first_shard + shard])
+    elif policy == RANDOM:
+        for shard in range(shards):
+            replica[shard] = int(luck[shard] * replicas)
+    elif policy == ROUND_ROBIN and is_uneven:
+        for shard in range(shards):
+            replica[shard] = (query + shard) % left[first_shard + shard]
     elif policy == ROUND_ROBIN:
         for shard in range(shards):
-            replica[shard] = (query + shard) % (left[first_shard + shard] if is_uneven else replicas)
+            replica[shard] = (query + shard) % replicas
     elif address == 0:
         for shard in range(shards):
             first = view + shard * replicas

@@ -325,6 +325,17 @@ def a_calibration_is_one_more_draw() -> None:
         assert mean_interval(one.by_block(bad), one.block_sizes, one).low is None, "its blocks have one calibration"
 
 
+def few_replicas_are_busier() -> None:
+    """unit/test_replicas.py: a shard with one replica is three times as busy as one like it that has three."""
+    from simulator.theory import estimate
+
+    part = StageParts(share=[0.5, 0.5], replicas=3, left=[3, 1], candidates=Law.constant(2.0), knots=[(0.0, 0.0, 1e8)])
+    plan = assemble([part], np.arange(9) * 10**9, rate_per_s=3.0)
+    with law("T6"):
+        demand = estimate(plan).stages[0].utilisation
+        assert np.allclose(demand, [[0.1, 0.1, 0.1], [0.3, 0, 0]]), f"demand by shard and replica is {demand.tolist()}"
+
+
 def a_search_ends_where_more_does_not_help() -> None:
     """test_capacity.py: replays of one trace, and draws of one calibration, that did not make a level better."""
     from types import SimpleNamespace

@@ -187,6 +187,15 @@ def copies_hold() -> None:
     hold_on(COPYING)
 
 
+#: A stage of which some shards have fewer replicas, each for itself.
+UNEVEN = plans(stages=1, replicas=st.integers(2, 3), policies=["random", "round_robin"], outages=False, hedges=False)
+
+
+def uneven_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where shards have different numbers of replicas."""
+    hold_on(UNEVEN.filter(lambda plan: bool(plan.stages[0]["uneven"] and not plan.stages[0]["by_query"])))
+
+
 def copies_walk() -> None:
     """test_engine.py: the walk agrees, where tasks without an answer are sent again."""
     walk_as_on(COPYING)

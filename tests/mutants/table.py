@@ -75,8 +75,8 @@ ENGINES = (
         "by query, a machine takes out the shard that it holds",
         "E8",
         OUTAGES,
-        "find_there(stages, outages, stage, rules.ANY, left",
-        "find_there(stages, outages, stage, rules.NOTHING, left",
+        "find_there(stages, outages, stage, rules.ANY, here",
+        "find_there(stages, outages, stage, rules.NOTHING, here",
         OUT_WALK,
     ),
     Mutant(
@@ -1190,8 +1190,8 @@ PLANNER = (
         "a lost machine takes its row",
         "S21",
         "scenario/machines.py",
-        "    if stage.lost_machine is None:\n        return 0, 0\n",
-        "    if stage.lost_machine is None:\n        return 0, 0\n    return 0, stage.shards\n",
+        "    if stage.lost_machine is None:\n        return []\n",
+        "    if stage.lost_machine is None:\n        return []\n    return list(range(stage.shards))\n",
         "inputs.losses_are_of_machines",
     ),
     Mutant(
@@ -2109,6 +2109,55 @@ DRAWN = (
 )
 
 
-TABLES = (*ENGINES, *ROOMS, *DECISIONS, *MODELS, *STATISTICS, *PLANNER, *LOADERS, *GATHERS, *AFTERS, *STOPS, *DRAWN)
+UNEVEN = (
+    Mutant(
+        "a shard is asked for replicas that only hot ones have",
+        "S6",
+        ROUTING,
+        "replica[shard] = int(luck[shard] * left[first_shard + shard])",
+        "replica[shard] = int(luck[shard] * replicas)",
+        "sample_paths.uneven_hold",
+    ),
+    Mutant(
+        "turns go round all places",
+        "S6",
+        ROUTING,
+        "replica[shard] = (query + shard) % left[first_shard + shard]",
+        "replica[shard] = (query + shard) % replicas",
+        "sample_paths.uneven_hold",
+    ),
+    Mutant(
+        "copies go where a shard has no replica",
+        "S2",
+        "core/copying.py",
+        "here, view = replicas_left(stages, left, stage, shard), view_of(stages, run, query, stage)",
+        'here, view = stages[stage]["replicas"], view_of(stages, run, query, stage)',
+        "sample_paths.copies_hold",
+    ),
+    Mutant(
+        "theory shares the queries of a shard among all places",
+        "T6",
+        "theory/estimate.py",
+        "np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)",
+        "np.where(is_left, rate_per_s / stage.replicas * service_s / stage.workers, 0.0)",
+        "figures.few_replicas_are_busier",
+    ),
+)
+
+
+TABLES = (
+    *ENGINES,
+    *ROOMS,
+    *DECISIONS,
+    *MODELS,
+    *STATISTICS,
+    *PLANNER,
+    *LOADERS,
+    *GATHERS,
+    *AFTERS,
+    *STOPS,
+    *DRAWN,
+    *UNEVEN,
+)
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -53,7 +53,7 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         machines = plan.machine_factor[first : first + shards * replicas].reshape(shards, replicas)
         representative = class_of = np.arange(shards)
         if stage not in except_stages and shards > 1 and may_lockstep(features_of(plan, stage)):
-            columns = np.column_stack([shares, left, machines])
+            columns = np.column_stack([shares, machines])  # one index serves all: they have as many replicas
             chosen, inverse = equal_rows(columns)
             if len(chosen) < shards:  # else the order of shards stands
                 representative, class_of = chosen, inverse

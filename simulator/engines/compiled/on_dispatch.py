@@ -60,16 +60,14 @@ def on_dispatch(
     now: int,
 ) -> bool:
     """Send a task to one replica of every shard, in shard order; returns whether int64 can tell when they come."""
-    stages, run = given.stages, given.run
+    stages, run, left = given.stages, given.run, given.left
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    route_there(
-        stages, run, given.left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole
-    )
+    route_there(stages, run, left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     fill_loads(stages, stage, first_task, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0

@@ -102,6 +102,7 @@ OTHERS_SAY = {
     **dict.fromkeys(("threads", "parallelism", "slots", "servers"), "stages.workers"),
     **dict.fromkeys(("partitions", "fanout", "fan_out", "splits"), "stages.shards"),
     **dict.fromkeys(("copies", "instances", "pods", "nodes"), "stages.replicas"),
+    **dict.fromkeys(("hot_shards", "hot_replicas", "replicas_per_shard", "shard_replicas"), "stages.replicas.hot"),
     **dict.fromkeys(("load_balancing", "load_balancer", "balancing", "policy"), "stages.routing"),
     **dict.fromkeys(("batch", "batch_size", "max_batch", "max_batch_size"), "stages.batching.max_size"),
     **dict.fromkeys(("batch_timeout", "batch_wait", "max_queue_delay", "linger"), "stages.batching.max_wait"),

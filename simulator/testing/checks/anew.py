@@ -31,7 +31,8 @@ def held_ns(plan: Plan, stage: int, enter_ns: I8) -> int:
     """How long all tasks of a stage wait with their sender for a replica that is not out."""
     part, total = parts_of(plan)[stage], 0
     for now, shard in product(enter_ns[enter_ns >= 0].tolist(), range(len(part.share))):
-        total += min(_is_back(part, shard, index, now) for index in range(part.left[shard])) - now
+        left = int(plan.left[plan.stages[stage]["first_shard"] + shard])
+        total += min(_is_back(part, shard, index, now) for index in range(left)) - now
     return int(total)
 
 

@@ -44,7 +44,7 @@ def parts_of(plan: Plan) -> list[StageParts]:
             plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
         )
         given: dict[str, Any] = {"share": plan.share[shards].tolist(), "knots": list(points), **laws}
-        given["left"] = plan.left[shards].tolist()
+        given["left"] = plan.left[shards].tolist() if row["uneven"] else ()
         given["preferred"] = [int(size) for size in plan.batch_points[_span(row, "first_preferred", "preferred")]]
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
         given["busy"] = plan.busy_factor[_span(row, "first_busy", "busies")].tolist()
