@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from simulator.base.sums import dot, meant
 from simulator.core.plan import F8
 
 
@@ -116,6 +117,11 @@ def mmc_quantile(rate_per_s: float, mean_s: float, workers: int, p: float) -> fl
 MD1_MOST = 0.995
 
 
+def _exp(x: F8) -> F8:
+    """Exponentials one by one: numpy's own differ in the last digit with the instructions that a processor has."""
+    return np.array([math.exp(value) for value in x.tolist()])
+
+
 class MD1:
     """Waiting time in M/D/1 by sums of positive terms (Franx, 2001); times in units of the service time."""
 
@@ -134,12 +140,12 @@ class MD1:
             rho = self.utilisation
             k = np.arange(size)
             log_factorial = np.array([math.lgamma(i + 1) for i in k])
-            arrive = np.exp(k * math.log(rho) - rho - log_factorial)
+            arrive = _exp(k * math.log(rho) - rho - log_factorial)
             more = np.maximum(1 - np.cumsum(arrive), 0.0)  # P(more than k arrive)
             state = np.zeros(size)
             state[0] = 1 - rho
             for j in range(1, size):
-                state[j] = (state[0] * more[j - 1] + state[1:j] @ more[j - 1 : 0 : -1]) / arrive[0]
+                state[j] = (state[0] * more[j - 1] + dot(state[1:j], more[j - 1 : 0 : -1])) / arrive[0]
             self._queue = np.cumsum(state)[1:]
         return self._queue[:count]
 
@@ -149,11 +155,11 @@ class MD1:
         u = self.utilisation * (services - x)
         j = np.arange(services)
         log_terms = j * math.log(u) - u - np.array([math.lgamma(i + 1) for i in j])
-        return float(np.exp(log_terms) @ self._at_most(services)[::-1])
+        return dot(_exp(log_terms), self._at_most(services)[::-1])
 
     def wait_quantile(self, p: float) -> float:
         """The least x with P(waiting <= x) >= p."""
-        return 0.0 if self.wait_cdf(0.0) >= p else bisect(self.wait_cdf, p, 1.0)
+        return 0.0 if self.wait_cdf(0.0) >= p else meant(bisect(self.wait_cdf, p, 1.0))
 
 
 def harmonic(count: int) -> float:

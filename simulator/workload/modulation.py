@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.base.sums import meant
 from simulator.core import draws
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
 from simulator.workload.rates import Rate
 
-#: Digits of an index of dispersion that are meant.
-MEANT = 10
 #: Dwells of one replication, at most: what memory holds.
 MOST_DWELLS = 10_000_000
 
@@ -75,7 +74,7 @@ class Modulation:
             deviation = deviation - deviation @ deviation @ moved / window_s
         rates = rate_per_s * np.array(self.factors)
         more = 2 / rate_per_s * float((share * rates) @ deviation @ rates)
-        return float(f"{1 + more:.{MEANT}g}")  # of the last digits each processor has its own
+        return meant(1 + more)
 
 
 class ModulatedRate:
