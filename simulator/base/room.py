@@ -7,6 +7,9 @@ from pathlib import Path
 
 from simulator.base.formats import apart, format_size
 
+#: From so many on it is said what something will take.
+MUCH_BYTES = 1e9
+
 
 @dataclass(frozen=True)
 class Room:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.base.foreign import escaped
-from simulator.base.formats import counted, format_count, format_duration
+from simulator.base.formats import counted, format_count, format_duration, format_size
+from simulator.base.room import MUCH_BYTES
 
 if TYPE_CHECKING:
     from simulator.planning.search import Readings
@@ -72,6 +73,8 @@ class Replications(Line):
             return
         self.enabled = True
         tasks, takes = format_count(forecast.tasks), format_duration(forecast.seconds)
+        if forecast.memory_bytes >= MUCH_BYTES:
+            takes += f" and {format_size(forecast.memory_bytes)} of memory"
         self.say(f"{tasks} tasks, about {takes}, {jobs} replications at a time")
         if forecast.enough_queries is not None:
             enough = format_count(forecast.enough_queries)
@@ -118,11 +121,18 @@ class Steps(Line):
 
 
 class Fleets(Steps):
-    """How far a search for fleets is."""
+    """How far a search for fleets is. ``wanted``: how many are to be found."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__()
+        self.wanted = wanted
 
     def fleet(self, simulated: int, cost: float, answers: int) -> None:
         """One fleet more is simulated, at its turn."""
-        self.step(f"{counted(simulated, 'fleet')} simulated, up to a cost of {cost:,.4g}; {answers} found")
+        found = f"{answers} of {self.wanted} found"
+        each_s = (time.monotonic() - self.began) / simulated
+        takes = f"; a fleet takes about {format_duration(each_s)}" if each_s >= 1 else ""
+        self.step(f"{counted(simulated, 'fleet')} simulated, up to a cost of {cost:,.4g}; {found}{takes}")
 
 
 class Probes(Steps):

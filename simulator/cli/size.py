@@ -87,7 +87,7 @@ def command(
     answers.refuse_figure(figure)
     options.refuse_no_budget(need.time_s)
     answers.refuse_folder(folder)
-    line = Fleets()
+    line = Fleets(need.top)
     with answers.interruptible(line, "interrupted before any fleet was simulated: nothing to report"):
         sizing = simulator.size(
             scenario,

@@ -13,6 +13,7 @@ class Validation(parts.Head, paper.Changing):
     replications: int  #: independent ones
     queries: int  #: measured in each replication; of more than a million expected, not drawn
     tasks: int  #: over all replications, warm-up included
+    memory_bytes: float  #: that a run takes about, one replication after another; more at a time take more
     rate_per_s: float  #: mean load
     demand: float  #: on the busiest station, by arithmetic; may exceed 1
     saturation_per_s: float | None  #: null: nothing takes time

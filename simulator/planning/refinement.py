@@ -233,17 +233,23 @@ class Refinement:
         return low, high
 
     def _announce(self, level: Level) -> None:
-        """Say what is asked for, how far it is, and when the next look will have ended, if that is long."""
+        """Say what is asked for, how far it is, and what the next look and the whole search take about, if long."""
         prober = self.probers[-1]
         takes_s = self.budget.expected_s(
             PROBES * (prober.extent.first_measured * prober.effort.replications + prober.measured)
         )
         if self.execution.say is None or max(takes_s, self.budget.elapsed_s()) < LONG_S:
             return
-        reached = f"{100 * level.half:.2g} %" if math.isfinite(level.half) else "none yet"
+        reached, whole = "none yet", ""
+        if math.isfinite(level.half):
+            reached = f"{100 * level.half:.2g} %"
+            # the last look is the longest: it is what reaches the tolerance
+            last_s = takes_s * max(1.0, self._wanted(level) * level.prober.measured / prober.measured)
+            whole_s = self.budget.elapsed_s() + takes_s + (last_s if last_s > takes_s else 0.0)
+            whole = f", the search {format_duration(whole_s)} in all"
         self.execution.say(
             f"tolerance {100 * self.tolerance:.3g} %, reached {reached} after "
-            f"{format_duration(self.budget.elapsed_s())}; the next look takes about {format_duration(takes_s)}"
+            f"{format_duration(self.budget.elapsed_s())}; the next look takes about {format_duration(takes_s)}{whole}"
         )
 
     def _may_go_on(self, level: Level) -> bool:

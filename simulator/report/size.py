@@ -23,7 +23,7 @@ def size_table(document: size.Size, width: int | None = None, color: bool = Fals
         shown += ["", table(["the cheapest", "verdict", *document["slos"]], spare)]
     if document["cheaper"]:
         which = "cheaper fleets fell since" if document["answers"] else "fleets fell since"
-        columns = [which, "nearest:", "fleets", "simulated", "", document["unit"]]
+        columns = [which, "nearest", "fleets", "simulated", "", document["unit"]]
         shown += ["", table(columns, [_fell(one, document["unit"]) for one in document["cheaper"]], 2)]
     if len(document["front"]) > 1:
         shown += ["", _front(document, paths)]

@@ -28,6 +28,7 @@ class Forecast:
 
     tasks: int  #: over all replications, warm-up included
     seconds: float
+    memory_bytes: float
     enough_queries: int | None  #: measured in all; None at or beyond saturation
     percentile: float  #: in percent, the highest among the objectives (99 if there is none)
 

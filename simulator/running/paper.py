@@ -10,12 +10,14 @@ from simulator.core.plan import Plan
 from simulator.documents import paper as documents
 from simulator.documents import validation
 from simulator.documents.shown import Shown
+from simulator.engines import COMPILED
 from simulator.models import CostModel, SumModel, call_s
 from simulator.planner.extents import peak_of
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Extent
 from simulator.planner.plans import Plans
 from simulator.running.forecast import enough_queries, highest_percentile
+from simulator.running.memory import needed
 from simulator.running.replications import beyond_time
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
@@ -106,6 +108,7 @@ class Validation(Shown):
     scenario: Scenario
     shards: int  #: over all stages
     replicas: int
+    memory_bytes: float  #: that a run takes about, a replication at a time
     extent: Extent  #: queries of a replication; of a duration, of the first one
     paper: theory.Estimate
     enough_queries: int | None  #: measured ones in all that ``percentile`` takes; None: saturated, at any time
@@ -144,6 +147,7 @@ class Validation(Shown):
             "replications": self.scenario.run.replications,
             "queries": self.extent.measured,
             "tasks": self.tasks,
+            "memory_bytes": self.memory_bytes,
             "rate_per_s": self.paper.rate_per_s,
             "demand": self.paper.utilisation,
             "saturation_per_s": saturation_per_s if self.paper.utilisation > 0 else None,
@@ -198,4 +202,5 @@ def validate(scenario: Scenario) -> Validation:
         raise beyond_time(scenario)
     is_bounded = demand < theory.FULL
     replicas = sum(sum(stage.replica_counts) for stage in scenario.stages)
-    return Validation(scenario, outline.shards, replicas, extent, paper, enough, is_bounded)
+    memory_bytes = needed(plans, COMPILED, 1, scenario.run.replications).bytes
+    return Validation(scenario, outline.shards, replicas, memory_bytes, extent, paper, enough, is_bounded)

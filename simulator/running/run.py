@@ -202,6 +202,9 @@ class Run:
         return Forecast(
             tasks=queries * self.plans.system.shards * scenario.run.replications,
             seconds=seconds_of(self.plans, self._load, self._drawn_s, self.execution, tell),
+            memory_bytes=memory.needed(
+                self.plans, self.execution.engine, self.execution.jobs, scenario.run.replications
+            ).bytes,
             enough_queries=enough_queries(scenario, self.outline, self.paper, measured),
             percentile=highest_percentile(scenario),
         )

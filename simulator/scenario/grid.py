@@ -1,6 +1,7 @@
 """Values of a parameter as they are written: lists, ranges, and loads spread along utilisation."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 
 from simulator.base.units import parse_exact
 
+#: Digits of the values inside a range, at least.
+LEAST_DIGITS = 6
 #: Values of a parameter, and points of a grid, at most.
 MOST_POINTS = 100_000
 
@@ -139,9 +142,13 @@ def _range(item: str) -> Iterator[Value]:
         raise ValueError(f"{item!r}: say how many values, like {item}*5; a ramp, as one value, goes in quotes")
     if count > MOST_POINTS:
         raise ValueError(f"{item!r}: {count:,} values; at most {MOST_POINTS:,}")
+    # inner values in so many digits that each is told from the next: 0.342857/s, and not 0.34285714285714286/s
+    digits = max(LEAST_DIGITS, 2 + math.ceil(math.log10(max(abs(low), abs(high)) / abs(high - low) * (count - 1))))
     for step in range(count):
         number = low + (high - low) * step / (count - 1)
-        plain = int(number) if number.denominator == 1 else float(number)
+        plain = int(number) if number.denominator == 1 else float(f"{float(number):.{digits}g}")
+        if step in (0, count - 1):
+            plain = int(number) if number.denominator == 1 else float(number)
         yield f"{plain!r}{ends[0][2]}{unit}" if unit else plain
 
 

@@ -14,19 +14,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    SerializationInfo,
-    ValidationInfo,
-    WithJsonSchema,
-    create_model,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, WithJsonSchema, create_model
 from pydantic.functional_serializers import WrapSerializer
 from pydantic.functional_validators import WrapValidator
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import SerializationInfo, ValidationInfo
 
 from simulator.base import units
 from simulator.base.errors import PluginError

@@ -16,7 +16,8 @@ SPELLINGS = (
     "p99 < 1.5s, mean < 200ms, max < 5s, 99% within 2s, stage.NAME.p95 < 900ms, stage.NAME.utilisation < 90%, "
     "stage.NAME.hottest < 80%, availability > 99.9%, failed_ratio < 0.1%, partial_ratio < 1%, "
     "coverage.mean > 99%, goodput > 1k/s, cost < 40 USD/h, "
-    "usd_per_million_queries < 3 USD, class.NAME.p99 < 100ms, class.NAME.availability > 99%"
+    "usd_per_million_queries < 3 USD, class.NAME.p99 < 100ms, class.NAME.availability > 99%, "
+    "class.NAME.99% within 100ms"
 )
 
 #: Percentiles go from here: below 1 a share was meant (p0.99).
@@ -24,7 +25,7 @@ LEAST_SHARE = Fraction(1, 100)
 #: And up to here.
 MOST_SHARE = Fraction(999_999, 1_000_000)
 
-_WITHIN = re.compile(r"(\S+)\s*%\s+within\s+(.+)")
+_WITHIN = re.compile(rf"(?:(stage|class)\.({NAME})\.)?(\S+)\s*%\s+within\s+(.+)")
 _COMPARED = re.compile(rf"(?:(stage|class)\.({NAME})\.)?([A-Za-z_][A-Za-z0-9_.]*)\s*(<=|>=|<|>|=+)\s*(.+)")
 _PERCENTILE = re.compile(r"p[0-9.]+")
 
@@ -144,7 +145,9 @@ def parse_objective(value: Any) -> Objective:
     text = " ".join(value.split())
     within = _WITHIN.fullmatch(text)
     if within is not None:
-        return Objective(text, "share_within", None, _percent(within[1], text), _latency(within[2]))
+        of, name, percent, bound = within.groups()
+        stage, of_class = (name if of == "stage" else None), (name if of == "class" else None)
+        return Objective(text, "share_within", stage, _percent(percent, text), _latency(bound), of_class)
     match = _COMPARED.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an objective; write it like {SPELLINGS}")

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from simulator.base.formats import format_duration, format_rate
+from simulator.base.formats import format_count, format_duration, format_rate
 from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8
 from simulator.core.trace import Trace
@@ -21,6 +21,8 @@ SATURATED: Final = "saturated"
 AT_PEAK: Final = "saturated at its peak"
 INCONCLUSIVE: Final = "inconclusive"
 
+#: From so many times all its time on, what a station is asked for is not told in percent.
+MANY_TIMES = 10.0
 #: Queries in flight may grow by this part of the queries that arrive.
 MOST_GROWTH = 0.005
 #: A utilisation above it is 1, up to rounding.
@@ -80,7 +82,9 @@ def stability(
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
     if beyond == len(utilisations):
         verdict = SATURATED
-        asked = f"the bottleneck is asked for {max(utilisations):.0%} of its time"
+        most = max(utilisations)
+        times = f"{most:.0%} of its time" if most < MANY_TIMES else f"{format_count(most)} times all its time"
+        asked = f"the bottleneck is asked for {times}"
         notes.append(
             f"saturated by arithmetic: {asked}; latency is that of a run this long: lower the load, or add to it"
         )

@@ -184,9 +184,13 @@ def again_agree() -> None:
 
 def copies_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where tasks without an answer are sent again."""
-    hold_on(COPYING)
+    hold_on(COPYING | CLOSING, 300)
 
 
+#: Nothing else that answers, services and places may have.
+ALONE = dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "outages", "limits"), False)
+#: Stages that may close before their copies are sent.
+CLOSING = plans(stages=1, replicas=st.integers(2, 3), **{**ALONE, "gathers": True, "hedges": True})
 #: A stage of which some shards have fewer replicas, each for itself.
 UNEVEN = plans(stages=1, replicas=st.integers(2, 3), policies=["random", "round_robin"], outages=False, hedges=False)
 
@@ -294,7 +298,7 @@ def full_walk() -> None:
 LONGER = plans(most_stages=2, afters=True, hedges=False) | plans(
     stages=1, shards=2, afters=True, gathers=True, hedges=False
 )
-BATCHED = plans(stages=1, workers=1, batches=st.integers(2, 4), afters=True, gathers=False, hedges=False)
+BATCHED = plans(stages=1, shards=1, workers=1, batches=st.integers(2, 4), afters=True, **ALONE)
 
 
 def longer_agree() -> None:

@@ -299,6 +299,27 @@ def test_an_objective_may_be_of_a_class():
     assert (objective.of_class, objective.stage, objective.p, objective.is_of_all) == ("people", None, 0.99, False)
     assert parse_objective("class.people.availability > 99%").allowed == pytest.approx(0.01)
     assert parse_objective("stage.people.p99 < 1s").of_class is None
+    within = parse_objective("class.people.99.9% within 100ms")
+    assert (within.of_class, within.stage, within.p, within.bound) == ("people", None, 0.999, 0.1)
+    of_stage = parse_objective("stage.a.50 % within 1s")
+    assert (of_stage.of_class, of_stage.stage, of_stage.p, of_stage.measure) == (None, "a", 0.5, "share_within")
+    for text in ("class.99% within 1s", "class.people.p99% within 1s", "shard.a.99% within 1s"):
+        with pytest.raises(ValueError, match="is not a percentile"):
+            parse_objective(text)
+
+
+def test_a_share_within_a_time_may_be_of_a_class_or_a_stage():
+    """It is met where the percentile is, but for who is in the last instant; and counts who is late."""
+    texts = ["class.people.90% within 30ms", "stage.a.90% within 30ms", "class.people.p90 < 30ms", "stage.a.p90 < 30ms"]
+    asked = scenario() | {"slos": [*texts, "class.people.1% within 30ms"], "run": {"queries": 1500, "replications": 6}}
+    *pairs, few = simulate(scenario_from_dict(asked)).to_dict()["slos"]
+    for within, percentile in zip(pairs[:2], pairs[2:], strict=True):
+        judged = [(one["met"], one["bad_share"]) for one in (within, percentile)]
+        assert judged[0] == judged[1], "no latency is 30 ms to the nanosecond"
+        assert within["value"] == 1 - within["bad_share"]["value"]
+    assert few["met"] and few["bad_share"]["value"] == pairs[0]["bad_share"]["value"]
+    found = [capacity(scenario_from_dict(scenario()), slos=[text]).per_s.value for text in (texts[0], texts[2])]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("what", ["goodput > 1/s", "coverage.mean > 99%", "partial_ratio < 1%", "cost < 4 USD/h"])

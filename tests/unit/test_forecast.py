@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 
 from simulator import scenario_from_dict, simulate, validate
+from simulator.cli.progress import Replications
 from simulator.engines import COMPILED
 from simulator.planner.plans import Plans
+from simulator.report.answers import text_of
 from simulator.running import forecast as module
 from simulator.running.execution import Execution
-from simulator.running.forecast import seconds_of
+from simulator.running.forecast import Forecast, seconds_of
+from simulator.running.memory import needed
 from simulator.running.run import forecast
 from simulator.theory.clusters import APART
 from simulator.verification.families import exponential, scenario, stage
@@ -68,6 +72,23 @@ def test_validate_and_run_agree_on_what_is_enough(case):
     unsupported = [one for one in simulate(case).to_dict()["unsupported"] if one["stage"] is None]
     needed = next(one["queries_needed"] for one in unsupported if one["percentile"] == "p99.9")
     assert needed / APART / 1.1 <= enough <= needed * APART * 1.1
+
+
+def test_memory_is_said_before_it_is_taken():
+    """By validate, in its document and, where it is much, in words; and by a run that is announced."""
+    small, large = queue(0.6), queue(0.6).with_run(queries=10**9)
+    for case in (small, large):
+        assert validate(case).to_dict()["memory_bytes"] == needed(Plans.of(case), COMPILED, 1, 8).bytes
+    assert "of memory" not in text_of(validate(small), "table", None, False)
+    assert re.search(r"tasks, about [0-9]+ GB of memory\n", text_of(validate(large), "table", None, False))
+    assert forecast(small).memory_bytes > 0
+
+
+def test_a_long_run_is_announced_with_its_memory(capsys):
+    line = Replications()
+    for memory_bytes, said in ((5e9, " and 5 GB of memory"), (5e8, "")):
+        line.announce(Forecast(10**9, 50.0, memory_bytes, None, 99.0), 2)
+        assert f"1G tasks, about 50.0 s{said}, 2 replications at a time\n" in capsys.readouterr().err
 
 
 def test_nothing_is_enough_at_saturation():

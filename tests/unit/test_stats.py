@@ -496,6 +496,9 @@ def test_overload_is_saturated_and_no_latency_objective_is_met():
     assert [objective.met for objective in summary.objectives] == [None, False, False]
     assert "the longer the run, the later the queries" in summary.objectives[0].reason
     assert any(note.startswith("saturated by arithmetic") for note in summary.notes)
+    for utilisation, said in ((1.17, "117% of its time"), (2.88e6, "2.88M times all its time")):
+        told = stability.stability(Interval(0.0, 0.0, 0.0), 0.0, None, 1000, (utilisation,))
+        assert f"the bottleneck is asked for {said};" in told.notes[0]
     assert not any("needs about" in note or "longer" in note for note in summary.notes), "no run is long enough"
 
 
