@@ -166,6 +166,8 @@ def parts_walk() -> None:
     walk_as_on(plans(stages=1, shards=st.integers(2, 4), gathers=True, afters=False, hedges=False))
 
 
+#: Nothing else that answers, services and places may have.
+ALONE = dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "outages", "limits"), False)
 #: Stages that send copies of tasks; alone, and with all else.
 COPYING = plans(most_stages=2, replicas=st.integers(2, 3), hedges=True, gathers=False, batches=1, afters=False) | plans(
     stages=1, replicas=st.integers(2, 4), hedges=True
@@ -182,13 +184,19 @@ def again_agree() -> None:
     agree_on(COPYING.filter(lambda plan: bool((plan.stages["hedge_ns"] > 0).all())))
 
 
+def several_agree() -> None:
+    """test_engines_agree.py: the same, where several copies of a task are sent in turn, and none is withdrawn."""
+    several = plans(stages=1, replicas=3, **{**ALONE, "hedges": True})
+    agree_on(
+        several.filter(lambda plan: bool((plan.stages["hedge_ns"] > 0).all() and not plan.stages["cancels"].any())), 300
+    )
+
+
 def copies_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where tasks without an answer are sent again."""
     hold_on(COPYING | CLOSING, 300)
 
 
-#: Nothing else that answers, services and places may have.
-ALONE = dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "outages", "limits"), False)
 #: Stages that may close before their copies are sent.
 CLOSING = plans(stages=1, replicas=st.integers(2, 3), **{**ALONE, "gathers": True, "hedges": True})
 #: A stage of which some shards have fewer replicas, each for itself.

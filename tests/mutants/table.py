@@ -403,9 +403,9 @@ ENGINES = (
         "a copy is no copy in the next round",
         "E1",
         ON_HEDGE,
-        'bonds[row]["other"] = bonds[first]["other"]\n',
-        'bonds[row]["other"] = first\n',
-        "sample_paths.again_agree",
+        'row = bonds[row]["other"]\n        if row == first:',
+        "row = first\n        if row == first:",
+        "sample_paths.several_agree",
     ),
     Mutant(
         "looking again is forgotten",
