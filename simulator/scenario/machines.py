@@ -127,28 +127,40 @@ def outage_notes(stage: Stage, lasts_s: float | None, is_counted: bool) -> list[
 
 
 def _at_once(stage: Stage, outages: Sequence[OutageSpec]) -> Iterable[str]:
-    """How many replicas of a shard are out together, at most."""
-    replicas = int(stage.replicas)
+    """How many replicas of a shard are out together, at most: of the shard that has least of its own left."""
+    counts = stage.replica_counts
     rows = [taken_out(stage, one) for one in outages]
-    most, when = 0, outages[0]
+    most, of, when = 0, 1, outages[0]
     for instant in outages:
         under_way = [row for one, row in zip(outages, rows, strict=True) if one.from_s <= instant.from_s < one.until_s]
-        shards = {0, *(first for _, _, first, _ in under_way)}
-        for shard in shards if stage.routing.by == "task" else (None,):
-            out = np.zeros(replicas, dtype=bool)
+        for shard in _looked_at(stage, counts, [first for _, _, first, _ in under_way]):
+            out = np.zeros(stage.replicas, dtype=bool)
             for step, rest, first, wide in under_way:
-                if shard is None or first <= shard < first + wide:
+                if stage.routing.by == "query" or first <= shard < first + wide:
                     out[rest::step] = True
-            if out.sum() > most:
-                most, when = int(out.sum()), instant
+            gone = int(out[: counts[shard]].sum())
+            if gone * of > most * counts[shard]:
+                most, of, when = gone, counts[shard], instant
     at = format_duration(when.from_s)
-    if most == replicas:
+    if most == of:
         yield f"outages: at {at} no replica of a shard is there: its tasks wait with their sender until one is back"
     elif most:
-        more = shortest(round(replicas / (replicas - most), 2))
+        more = shortest(round(of / (of - most), 2))
         left = f"those left do {more} times their work meanwhile, which demand leaves out"
         are = "is" if most == 1 else "are"
-        yield f"outages: {most} of {replicas} replicas of a shard {are} out at once, at {at} and at most: {left}"
+        yield f"outages: {most} of {of} replicas of a shard {are} out at once, at {at} and at most: {left}"
+
+
+def _looked_at(stage: Stage, counts: Sequence[int], firsts: Sequence[int]) -> Iterable[int]:
+    """Shards among which is the one that outages leave least of, where these begin at some: of one kind one is enough.
+
+    Where shards differ and are many, one of each number of replicas is looked at, which may miss the worst.
+    """
+    if stage.routing.by == "query":
+        return [0]
+    if stage.is_uneven and stage.shards <= MOST_LOOKED_AT:
+        return range(stage.shards)
+    return sorted({0, *firsts, *(counts.index(count) for count in set(counts))})
 
 
 @dataclass(frozen=True)

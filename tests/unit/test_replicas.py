@@ -235,6 +235,18 @@ def test_a_shard_with_one_replica_sends_no_copies():
     assert set(copies.tolist()) == {0, 1}
 
 
+def test_outages_are_told_of_the_shard_that_has_least_left():
+    """A zone of two: it takes two replicas of three, and of a shard that has one the only one."""
+    zone = {"zones": 2, "outages": [{"zone": 0, "from": "100ms", "until": "200ms"}]}
+    [note] = leaves({"default": 3}, **zone, run={"duration": "5s", "replications": 4}).notes()
+    assert "outages: 2 of 3 replicas of a shard are out at once" in note
+    [note] = leaves(HOT, **zone, run={"duration": "5s", "replications": 4}).notes()
+    assert "outages: at 100 ms no replica of a shard is there" in note
+    machine = {"outages": [{"machine": 5, "from": "100ms", "until": "200ms"}]}
+    [note] = leaves(HOT, **machine, run={"duration": "5s", "replications": 4}).notes()
+    assert "outages: 1 of 3 replicas of a shard is out at once" in note
+
+
 def test_each_number_is_a_knob():
     said = {"default": 2, "hot": [{"shards": [0], "replicas": 4}, {"shards": "1..3", "replicas": 3}]}
     turned = {knob.name: (knob.change, dict(knob.sets)) for knob in knobs_of(leaves(said))}
