@@ -146,9 +146,8 @@ def _range(item: str) -> Iterator[Value]:
     digits = max(LEAST_DIGITS, 2 + math.ceil(math.log10(max(abs(low), abs(high)) / abs(high - low) * (count - 1))))
     for step in range(count):
         number = low + (high - low) * step / (count - 1)
-        plain = int(number) if number.denominator == 1 else float(f"{float(number):.{digits}g}")
-        if step in (0, count - 1):
-            plain = int(number) if number.denominator == 1 else float(number)
+        given = float(number) if step in (0, count - 1) else float(f"{float(number):.{digits}g}")
+        plain = int(number) if number.denominator == 1 else given
         yield f"{plain!r}{ends[0][2]}{unit}" if unit else plain
 
 

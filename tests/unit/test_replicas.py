@@ -31,6 +31,7 @@ from simulator.report.answers import text_of
 from simulator.scenario import to_yaml
 from simulator.scenario.machines import heaviest_machine
 from simulator.theory import estimate
+from simulator.theory.queues import mmc_mean_wait
 
 HOT = {"default": 1, "hot": {"shards": [0, 1], "replicas": 3}}
 
@@ -206,15 +207,20 @@ def test_utilisation_demand_and_saturation_are_of_the_replicas_that_there_are():
     assert paper.stages[0].utilisation[:, 0] == pytest.approx([0.25 * 20 * 0.05, *[0.25] * 4][:1] + [0.25] * 4)
 
 
-def test_waits_are_those_of_theory_at_every_shard():
-    """Exponential services, at random: each replica of a hot shard is M/M/1 at its part of the queries."""
-    run = {"queries": 20_000, "replications": 8}
-    scenario = leaves(HOT, load="30/s", run=run, variability={"task": {"kind": "exponential"}})
-    waits = [0.02 * busy / (1 - busy) for busy in (0.2, 0.2, 0.6, 0.6, 0.6)]
+@pytest.mark.parametrize("workers", [1, 2])
+def test_waits_are_those_of_theory_at_every_shard(workers):
+    """Exponential services, at random: each replica of a hot shard is M/M/c at its part of the queries."""
+    run, rate = {"queries": 20_000, "replications": 8}, 30.0 * workers
+    task = {"task": {"kind": "exponential"}}
+    scenario = leaves(HOT, load=f"{rate}/s", run=run, workers=workers, variability=task)
+    each = [mmc_mean_wait(rate / count, 0.02, workers) for count in (3, 3, 1, 1, 1)]
+    if workers == 1:
+        assert each == pytest.approx([0.02 * busy / (1 - busy) for busy in (0.2, 0.2, 0.6, 0.6, 0.6)])
+    expected = math.fsum(each) / 5
     [law] = [one for one in estimate(make_plan(scenario)).predictions if one.statistic == "wait"]
-    assert (law.kind, law.value_s) == ("exact", pytest.approx(math.fsum(waits) / 5))
+    assert (law.kind, law.value_s) == ("exact", pytest.approx(expected))
     wait = simulate(scenario).to_dict()["stages"][0]["wait_s"]
-    assert wait["low"] <= math.fsum(waits) / 5 <= wait["high"]
+    assert wait["low"] <= expected <= wait["high"]
 
 
 def test_equal_shards_with_as_many_replicas_are_one():

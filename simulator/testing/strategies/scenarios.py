@@ -158,9 +158,7 @@ def stages(
         that may be full (unless said, as ``gathers``).
     """
     model = draw(_whole_model(kinds, models))
-    kinds = [part["kind"] for part in model.get("parts", [model])]
-    has_spread, is_timed = "time" in kinds or "measured" in kinds, set(kinds) == {"time"}
-    is_plugged = ":" in model["kind"]
+    has_law, has_spread, is_timed, is_plugged = _times_of(model)
     by_shape = not is_timed and not is_plugged and not {"per_item", "trees", "file"} & model.keys()
     is_on_leaf = by_shape or draw(st.booleans())
     count, copies = draw(sized(shards, st.integers(1, 4))), draw(sized(replicas, st.integers(1, 3)))
@@ -175,8 +173,8 @@ def stages(
     out = draw(st.sampled_from(ways.OUTAGES if narrowed.get("outages", True) else ways.OUTAGES[:1]))
     lost = draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None
     again = draw(st.sampled_from(ways.COPIES if narrowed.get("copies", True) and copies > 1 else ways.COPIES[:1]))
-    most = 1 if "time" in kinds or is_plugged else batches
-    served = draw(ways.servings(most, disciplines, narrowed.get("limits", narrowed.get("gathers", True))))
+    limits = narrowed.get("limits", narrowed.get("gathers", True))
+    served = draw(ways.servings(1 if has_law or is_plugged else batches, disciplines, limits))
     routing = draw(ways.routings(list(POLICIES if policies is None else policies)))
     is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
     return _without_absent(
@@ -197,10 +195,7 @@ def stages(
             "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
-            **answered,
-            **served,
-            **longer,
-            **out,
+            **(answered | served | longer | out),
             **(again if ways.may_copy(again, routing, answered) else {}),
             "routing": routing,
         }
@@ -225,6 +220,12 @@ def slos(names: Sequence[str] = ()) -> st.SearchStrategy[str]:
     of_a_stage = ("p50 < 20ms", "utilisation < 80%", "hottest < 90%")
     ours = [f"stage.{name}.{what}" for name in names for what in of_a_stage]
     return st.sampled_from(whole + ours)
+
+
+def _times_of(model: dict[str, Any]) -> tuple[bool, bool, bool, bool]:
+    """Of a model as written: whether it has a law of times, a spread, nothing but a law, and is a plug-in's."""
+    kinds = {part["kind"] for part in model.get("parts", [model])}
+    return "time" in kinds, bool(kinds & {"time", "measured"}), kinds == {"time"}, ":" in model["kind"]
 
 
 _a_stage = stages
