@@ -49,6 +49,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.BALANCERS: {**TWO, "balancers": 2},
     F.UNEVEN_REPLICAS: {**TWO, "by_query": False, "left": [1, 2, 1]},
     F.WORKERS: {"workers": 2},
+    F.THREADS: {"workers": 2, "threads": 2, "idle": 1},
     F.MERGERS: {"mergers": 1, "merge_ns": 3, "merge_per_response_ns": 1},
     F.BATCHING: {"max_size": 2, "max_wait_ns": 2},
     F.DISCIPLINE: {"discipline": LIFO},
@@ -73,6 +74,7 @@ OF_PLANS = ("drain_ns", "work_law", "machine_factor")
 REFUSED = {
     frozenset({F.BATCHING, F.DISCIPLINE}): "batches are made in the order of arrival",
     frozenset({F.BATCHING, F.DRAWN_TIME}): "of a batch the time follows from its items",
+    frozenset({F.THREADS, F.DRAWN_TIME}): "what several workers do follows from its items",
     frozenset(
         {F.DRAWN_TIME, F.DRAWN_TASK}
     ): "",  # a law of the whole time has the spread itself: the factor is not used

@@ -281,7 +281,7 @@ class Walk:
         if self.withdrawn_ns[at] >= 0:
             return
         row, replica = self.plan.stages[task[1]], int(self.table.replica[at])
-        idle = int(row["workers"]) - len(self.busy[replica])
+        idle = self.idle(task[1], replica) // int(row["threads"])
         if 0 <= row["limit"] <= len(self.waiting[replica]) - idle * int(row["max_size"]):
             self.refused[task] = now
             self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
@@ -300,12 +300,15 @@ class Walk:
         if not self.waiting[replica]:
             return
         stage = self.waiting[replica][0][1]
-        workers = int(self.plan.stages[stage]["workers"])
-        while len(self.busy[replica]) < workers:
+        row = self.plan.stages[stage]
+        threads, workers = int(row["threads"]), int(row["workers"] * row["threads"] + row["idle"])
+        while self.idle(stage, replica) >= threads:
             tasks = self.first_batch(now, stage, self.in_order(stage, self.waiting[replica]))
             if not tasks:
                 break
-            worker = min(set(range(workers)) - set(self.busy[replica]))
+            free = sorted(set(range(workers)) - self.held(stage, replica))
+            worker, beyond = divmod(free[0], threads)
+            assert (beyond, free[:threads]) == (0, list(range(free[0], free[0] + threads))), "they stay together"
             self.busy[replica][worker] = tasks
             self.waiting[replica] = [task for task in self.waiting[replica] if task not in tasks]
             for at in map(self.place, tasks):
@@ -316,11 +319,21 @@ class Walk:
             took = self.together_ns(tasks, replica, self.slower(tasks[0], replica))
             took = self.until_done(now, took, stage, replica) - now
             self.push(now + took, rules.FINISH, key, (replica, worker))
-        if len(self.busy[replica]) < workers and self.waiting[replica]:
+        if self.idle(stage, replica) >= threads and self.waiting[replica]:
             due = int(
                 self.table.enqueue_ns[self.place(self.waiting[replica][0])] + self.plan.stages[stage]["max_wait_ns"]
             )
             self.start_soon(due, replica)
+
+    def held(self, stage: int, replica: int) -> set[int]:
+        """Workers of a replica that are taken, one by one."""
+        threads = int(self.plan.stages[stage]["threads"])
+        return {first * threads + more for first in self.busy[replica] for more in range(threads)}
+
+    def idle(self, stage: int, replica: int) -> int:
+        """Workers of a replica that are free."""
+        row = self.plan.stages[stage]
+        return int(row["workers"] * row["threads"] + row["idle"]) - len(self.held(stage, replica))
 
     def wanted(self, task: Task, discipline: int) -> float:
         """What the class of a task's query says: the less, the sooner."""
@@ -365,10 +378,10 @@ class Walk:
         if row["busies"] == 0:
             return 1.0
         index = (replica - int(row["first_replica"])) % int(row["replicas"])
-        others = -1
+        others = -int(row["threads"])
         for one in range(int(row["shards"])):
             if one // int(row["per_machine"]) == shard // int(row["per_machine"]):
-                others += len(self.busy[int(row["first_replica"]) + one * int(row["replicas"]) + index])
+                others += len(self.held(task[1], int(row["first_replica"]) + one * int(row["replicas"]) + index))
         factors = self.plan.busy_factor[int(row["first_busy"]) : int(row["first_busy"] + row["busies"])]
         luck, _ = self.uniform(draws.SPREAD, *task)
         spread = float(row["spread"]) * others
@@ -693,7 +706,8 @@ class Walk:
             free = np.where(self.over_ns < 0, last, self.over_ns + self.after)
             columns = table.start_ns, table.worker, free
             served = {tuple(int(of[at]) for of in columns) for at in map(tuple, np.argwhere(mine))}  # each batch once
-            steps = sorted([(at, 1) for at, _, _ in served] + [(at, -1) for _, _, at in served])
+            threads = int(plan.stages[np.searchsorted(plan.stages["first_replica"], replica, "right") - 1]["threads"])
+            steps = sorted([(at, threads) for at, _, _ in served] + [(at, -threads) for _, _, at in served])
             serving, since = 0, plan.window_begin_ns
             for at, step in [*steps, (last, 0)]:
                 until = min(max(at, since), max(last, since))

@@ -56,7 +56,9 @@ class StageParts:
     share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
     replicas: int = 1
     left: Sequence[int] = ()  #: of each shard, replicas that take tasks, the first ones; none: all of them
-    workers: int = 1
+    workers: int = 1  #: each of as many as a task takes at once
+    threads: int = 1  #: so many
+    idle: int = 0  #: workers of a replica that are left over
     discipline: int = plans.FIFO  #: of the replicas' queues
     limit: int = UNLIMITED  #: tasks that wait in one, at most
     max_size: int = 1  #: tasks of a batch, at most
@@ -152,6 +154,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         _check(part)
         count = len(part.share)
         row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
+        row["threads"], row["idle"] = part.threads, part.idle
         row["uneven"] = min(part.left, default=part.replicas) < part.replicas
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
         row["first_knot"], row["knots"] = knot, len(part.knots)
@@ -222,6 +225,8 @@ def _check(part: StageParts) -> None:
     assert all(1 <= left <= part.replicas for left in part.left), "every shard has a replica left"
     assert len(set(part.left)) <= 1 or not part.by_query, "one index serves a whole query where all shards have it"
     assert (part.policy >= plans.PLUGGED) == (part.rule is not None), "a rule goes with its policy"
+    assert part.time.kind == plans.NONE or part.threads == 1, "what several workers do follows from its items"
+    assert 0 <= part.idle < part.threads, "fewer workers are left over than a task takes"
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
     assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"
     assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"

@@ -109,7 +109,7 @@ class Columns:
     hedged: I8  #: (replicas,) copies that were sent of tasks that had no answer yet
     refused: I8  #: (replicas,) tasks that came to a full queue
     after_ns: I8  #: (replicas,) part of busy_ns that followed the answers of finished tasks
-    window_busy_ns: I8  #: (replicas,) time that workers were taken inside the window, by whoever's task
+    window_busy_ns: I8  #: (replicas,) time inside the window that each worker was taken, by whoever's task
     batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality

@@ -37,6 +37,7 @@ class Feature(Enum):
     BALANCERS = auto()  #: several views of what is outstanding
     UNEVEN_REPLICAS = auto()  #: a shard has fewer than another, or than before a machine was lost
     WORKERS = auto()  #: a replica serves several tasks at once
+    THREADS = auto()  #: a task takes several workers at once
     MERGERS = auto()  #: merges queue for a few
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
     DISCIPLINE = auto()  #: a queue is not served in the order of arrival
@@ -60,7 +61,8 @@ LOOKS_AHEAD: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
-        *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
+        *(F.AFTER_ANSWER, F.DRAWN_AFTER),
     }
 )
 
@@ -69,7 +71,7 @@ LOOKS_AHEAD: Features = frozenset(
 LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
-        *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.MERGERS, F.AFTER_ANSWER),
+        *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
     }
 )
 
@@ -105,6 +107,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.BALANCERS: row["balancers"] > 1,
         F.UNEVEN_REPLICAS: row["uneven"] == 1,
         F.WORKERS: row["workers"] > 1,
+        F.THREADS: row["threads"] > 1,
         F.MERGERS: row["mergers"] > 0,
         F.BATCHING: bool(plan.is_batched[stage]),
         F.DISCIPLINE: row["discipline"] != FIFO,

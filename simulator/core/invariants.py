@@ -20,6 +20,7 @@ from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
 from simulator.core.routed import holds, routing
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
+from simulator.core.threads import in_all_threads, of_replicas
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -38,8 +39,8 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     if window_ns != of_plan:
         yield violation("I42", {"window_ns": window_ns, "of_the_plan": of_plan})
     watched_ns = max(0, plan.watched_until_ns - plan.window_begin_ns)
-    workers = np.repeat(plan.stages["workers"], plan.stages["shards"] * plan.stages["replicas"])
     busy, place = trace.window_busy_ns, {"replica": np.arange(plan.replicas)}
+    workers = of_replicas(plan, plan.stages["workers"] * plan.stages["threads"])
     wrong = (busy < 0) | (busy > workers * watched_ns)
     yield from at("I43", wrong, place, window_busy_ns=busy, workers=workers, watched_ns=np.full_like(busy, watched_ns))
     yield from _funnel(plan, trace)
@@ -297,11 +298,12 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
 
 
 def _window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8) -> Iterator[Violation]:
-    """Each batch keeps a worker busy once, as far as it takes it inside the window."""
+    """Each batch keeps a worker busy once, or as many as it takes, as far as it takes them inside the window."""
     there = batches.start_ns >= 0
     batches, ends_ns = batches.some(there), np.minimum(ends_ns[there], plan.watched_until_ns)
     served = ends_ns - np.maximum(batches.start_ns, plan.window_begin_ns)
     inside_ns, counted_ns = np.zeros(plan.replicas, dtype=np.int64), trace.window_busy_ns
     np.add.at(inside_ns, batches.replica, np.maximum(served, 0))
+    inside_ns = in_all_threads(plan, inside_ns)
     place = {"replica": np.arange(plan.replicas)}
     yield from at("I44", counted_ns != inside_ns, place, counted=counted_ns, of_its_tasks=inside_ns)

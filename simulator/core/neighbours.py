@@ -37,8 +37,9 @@ def slowness(
 ) -> float:
     """How much longer a service takes that starts beside so many busy workers, with the luck of this copy of a task.
 
-    ``busy_factor``: that of the Plan.
+    ``busy_factor``: that of the Plan. ``busy``: workers, each of which may be several (``threads``).
     """
+    busy *= stages[stage]["threads"]
     last = stages[stage]["busies"] - 1
     slower = busy_factor[stages[stage]["first_busy"] + min(busy, last)]
     spread = stages[stage]["spread"] * busy

@@ -64,7 +64,12 @@ STAGE = np.dtype(
         ("shards", np.int64),
         ("replicas", np.int64),  # places of every shard for them
         ("uneven", np.int64),  # 1: some shard has fewer replicas than places; those that it has are numbered first
-        ("workers", np.int64),  # of every replica
+        (
+            "workers",
+            np.int64,
+        ),  # of every replica: each serves by itself, and is one, or as many as a task takes at once
+        ("threads", np.int64),  # that each of them is
+        ("idle", np.int64),  # of every replica: workers left over, of which there are not enough for a task
         ("first_shard", np.int64),  # of this stage among all shards of the funnel
         ("first_replica", np.int64),  # replica i of shard j: first_replica + j * replicas + i
         ("first_view", np.int64),  # offset of this stage's outstanding counters: balancers x shards x replicas

@@ -41,8 +41,23 @@ class StageView:
 
     @property
     def workers(self) -> int:
-        """Workers of each replica."""
+        """Workers of each replica that serve by themselves: where a task takes several at once, so many are one."""
         return self._number("workers")
+
+    @property
+    def threads(self) -> int:
+        """Workers that a task takes at once."""
+        return self._number("threads")
+
+    @property
+    def workers_in_all(self) -> int:
+        """Workers of each replica, one by one, those that are left over included."""
+        return self.workers * self.threads + self._number("idle")
+
+    @property
+    def part_used(self) -> float:
+        """Part of the workers of a replica that tasks may take: below 1 where some are left over."""
+        return self.workers * self.threads / self.workers_in_all
 
     @property
     def policy(self) -> int:

@@ -24,8 +24,8 @@ SEARCHED = ("stages", "hardware", "catalogue")
 #: Keys of a stage that touch no other stage.
 OWN = frozenset(
     {
-        *("shards", "skew", "shares", "split", "replicas", "workers", "per_machine", "hardware", "model"),
-        *("bytes_per_candidate", "memory_overhead", "variability", "network", "merge", "routing"),
+        *("shards", "skew", "shares", "split", "replicas", "workers", "threads", "per_machine"),
+        *("hardware", "model", "bytes_per_candidate", "memory_overhead", "variability", "network", "merge", "routing"),
     }
 )
 #: Fleets that are no valid scenarios, after which there is no point in going on.
@@ -185,7 +185,7 @@ class Fleets:
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
                 merging=merging[at],
                 constant_s=constant_s,
-                is_busy_by_luck=view.is_busy_by_events,
+                is_busy_by_luck=view.is_busy_by_events or view.part_used < 1,
             )
             for at, (view, machines, constant_s) in enumerate(stages)
         ]

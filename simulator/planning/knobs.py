@@ -72,6 +72,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
     name, path = stage["name"], f"stages.{stage['name']}"
     for key, where, now in _counts(stage):
         more = max(now + 1, round(now * (1 + CHANGE)))
+        if key == "workers":
+            more += -more % int(stage.get("threads", 1))
         yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{where}", more),))
     for key in ("candidates", "keep", "skew"):
         if stage.get(key):

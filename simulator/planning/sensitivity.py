@@ -143,9 +143,11 @@ def sensitivity(
 
 
 def _of_workers(scenario: Scenario, turned: Sequence[Knob]) -> Iterator[str]:
-    """What another worker brings with it, where what it computes with is that of the hardware."""
+    """What another worker brings with it, where what it computes with is that of the hardware; and of threads."""
     names = {knob.name for knob in turned}
     for stage in scenario.stages:
+        if stage.threads > 1:
+            yield f"{stage.name}: threads: more of them end a task sooner and serve fewer at once: sweep them"
         if stage.hardware and stage.model.depends_on_hardware() and f"{stage.name}: workers" in names:
             theirs = f"{stage.name}: workers: flops and bandwidths of {stage.hardware} are those of one worker"
             yield f"{theirs}, so one more brings its own; where workers share a machine's, lower them as well"

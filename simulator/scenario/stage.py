@@ -14,6 +14,7 @@ from simulator.core.assemble import MOST_WAITING
 from simulator.core.plan import F8
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
+from simulator.models.threads import on_threads
 from simulator.scenario import fields
 from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
@@ -27,6 +28,7 @@ from simulator.scenario.outages import OutageSpec, outage_contradictions
 from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
 from simulator.scenario.routing import Routing
 from simulator.scenario.slowdowns import SlowdownSpec
+from simulator.scenario.threads import thread_contradictions, thread_notes
 
 
 class Variability(fields.Part):
@@ -58,6 +60,7 @@ class Stage(fields.Part):
     split: fields.word_type("even", "hashed") = "even"  # type: ignore[valid-type]
     replicas_given: ReplicasGiven = Field(default=Replicas(), alias="replicas", json_schema_extra={"default": 1})
     workers: fields.whole_type(1, 100_000) = 1  # type: ignore[valid-type]
+    threads_given: fields.whole_type(1, 100_000) | None = Field(default=None, alias="threads")  # type: ignore[valid-type]
     per_machine: fields.whole_type(1, MOST_SHARDS) = 1  # type: ignore[valid-type]
     lost_machine: fields.whole_type(0, MOST_SHARDS) | None = None  # type: ignore[valid-type]
     hardware: fields.Name | None = None
@@ -127,6 +130,7 @@ class Stage(fields.Part):
         if len(self.slowdowns or ()) > MOST_SLOWDOWNS:
             yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
         yield from self._replicas_contradictions()
+        yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
         yield from self._batching_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
@@ -243,6 +247,11 @@ class Stage(fields.Part):
         return 1 if self.shares_given is None else len(self.shares_given)
 
     @property
+    def threads(self) -> int:
+        """Workers of its replica that a task takes at once."""
+        return 1 if self.threads_given is None else int(self.threads_given)
+
+    @property
     def workers_of_machine(self) -> int:
         """Workers of a full machine."""
         return min(int(self.per_machine), self.shards) * int(self.workers)
@@ -298,7 +307,7 @@ class Stage(fields.Part):
 
     def cost_model(self, hardware: dict[str, Any]) -> CostModel:
         """The cost law of its model on its hardware, of the scenario's."""
-        return self.model.cost_model(self._on(hardware))
+        return on_threads(self.model.cost_model(self._on(hardware)), self.threads)
 
     def sampled(self, uniforms: Callable[[int], F8]) -> Stage:
         """As it is in one replication, if its model draws measurements again; ``uniforms``: so many of them."""
@@ -308,7 +317,7 @@ class Stage(fields.Part):
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
         slow = [note for one in self.slowdowns or () for note in one.notes(self._is_one(one.scope))]
-        hedged = [] if self.hedge is None else self.hedge.notes()
+        hedged = thread_notes(self.threads, int(self.workers)) + ([] if self.hedge is None else self.hedge.notes())
         return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *slow, *hedged]
 
     def _is_one(self, scope: str) -> bool:

@@ -269,7 +269,7 @@ def stage_figures(
         replicas=stage.replicas,
         fewest=int(stage.replicas_left.min()),
         replicas_left=stage.replicas_in_all,
-        workers=stage.workers,
+        workers=stage.workers_in_all,
         latency=latency,
         utilisation=used,
         demand=demand,
@@ -286,7 +286,8 @@ def stage_figures(
 
 def utilisation(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> Interval:
     """Mean over the replicas of a stage that take tasks; ``ahead``: what is known of it without the sample."""
-    used_s, offered_s = _busy_s(pool, stage).sum(axis=1) / stage.replicas_in_all, pool.windows_s() * stage.workers
+    used_s = _busy_s(pool, stage).sum(axis=1) / stage.replicas_in_all
+    offered_s = pool.windows_s() * stage.workers_in_all
     return ratio_interval(used_s, offered_s, ahead, is_sampled=pool.layout.is_sampled).within_0_and_1()
 
 
@@ -309,7 +310,7 @@ def hottest_of(
 
 def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
     """As ``hottest_of``, of a stage."""
-    return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers, ahead, pool.layout.is_sampled)
+    return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers_in_all, ahead, pool.layout.is_sampled)
 
 
 def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mapping[str, F8]) -> dict[str, Any]:

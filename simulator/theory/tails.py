@@ -112,7 +112,8 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     used = stage_demands(plan)
     exact = _exact(plan, stages, busiest(plan)) if is_stationary else {}
     of_stages = []
-    for stage, own, (_, busy) in zip(stages, pieces, used, strict=True):
+    for stage, own, (_, demand) in zip(stages, pieces, used, strict=True):
+        busy = demand * stage.part_used
         kinds = {kind: [one for one in own if one.kind == kind] for kind in (WAIT, SERVICE, RESPONDING, FOLLOWING)}
         shards = float(stage.shards)
         tasks = _ahead(kinds[SERVICE], measured).over(shards)

@@ -336,6 +336,23 @@ def few_replicas_are_busier() -> None:
         assert np.allclose(demand, [[0.1, 0.1, 0.1], [0.3, 0, 0]]), f"demand by shard and replica is {demand.tolist()}"
 
 
+def threads_divide() -> None:
+    """unit/test_threads.py: nine workers, four a task: two tasks at once, of a quarter of the time, one idle worker."""
+    from simulator.planner.plans import make_plan
+    from simulator.theory import estimate
+
+    model = {"kind": "tree", "per_item": "4us", "overhead": "1ms"}
+    stage = {"name": "s", "candidates": 1000, "workers": 9, "threads": 4, "model": model}
+    given = {"name": "s", "load": {"rate": "500/s"}, "stages": [stage], "run": {"queries": 10}}
+    plan = make_plan(scenario_from_dict(given))
+    with law("S22"):
+        row = plan.stages[0]
+        assert (row["workers"], row["threads"], row["idle"]) == (2, 4, 1), "sets of workers, and who is left over"
+        paper = estimate(plan)
+        assert abs(paper.zero_load.mean_s - 0.002) < 1e-9, f"1 ms and 4 ms / 4 are {paper.zero_load.mean_s} s"
+        assert abs(paper.utilisation - 0.5) < 1e-9, f"500 x 2 ms / 2 is {paper.utilisation}"
+
+
 def a_search_ends_where_more_does_not_help() -> None:
     """test_capacity.py: replays of one trace, and draws of one calibration, that did not make a level better."""
     from types import SimpleNamespace

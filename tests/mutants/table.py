@@ -2144,6 +2144,41 @@ UNEVEN = (
     ),
 )
 
+THREADS = (
+    Mutant(
+        "a task on four workers has one neighbour where there are four",
+        "E8",
+        NEIGHBOURS,
+        'busy *= stages[stage]["threads"]',
+        "busy *= 1",
+        BESIDE_WALK,
+    ),
+    Mutant(
+        "busy time counts one worker of a task",
+        "E8",
+        "core/threads.py",
+        "return np.minimum(busy_ns, MOST_NS // threads) * threads",
+        "return np.minimum(busy_ns, MOST_NS // threads)",
+        BESIDE_WALK,
+    ),
+    Mutant(
+        "each worker of a task scores all of its items",
+        "S22",
+        "models/threads.py",
+        "piece.seconds_per_item / self.threads",
+        "piece.seconds_per_item",
+        "figures.threads_divide",
+    ),
+    Mutant(
+        "workers that are left over serve a task",
+        "S22",
+        "planner/system.py",
+        "workers=stage.workers // stage.threads",
+        "workers=-(-stage.workers // stage.threads)",
+        "figures.threads_divide",
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -2158,6 +2193,7 @@ TABLES = (
     *STOPS,
     *DRAWN,
     *UNEVEN,
+    *THREADS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -17,6 +17,7 @@ from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
+from simulator.core.threads import in_all_threads
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
@@ -317,7 +318,7 @@ class Run:
             hedged=hedged,
             refused=refused,
             after_ns=kept.after_ns[self.lockstep.replica_of] if self.is_longer else nothing,
-            window_busy_ns=inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns),
+            window_busy_ns=in_all_threads(plan, inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns)),
             batches=kept.batches,
             task_table=Tasks.sorted(kept.table[:, : int(self.clock["copies"][0])]) if kept.table.size else None,
             events=int(self.clock["events"][0]),

@@ -8,6 +8,7 @@ from simulator.core.columns import UNFINISHED, Tasks
 from simulator.core.gathering import may_be_partial
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import MOST_NS
+from simulator.core.threads import in_all_threads
 from simulator.core.trace import Trace
 from simulator.engines.reference.gather import Copy, Gather
 
@@ -166,7 +167,7 @@ class Recorder:
             busy_ns=busy_ns,
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
-            window_busy_ns=window_busy_ns,
+            window_busy_ns=in_all_threads(plan, window_busy_ns),
             wasted_ns=late_ns + np.minimum(stopped_ns, MOST_NS - late_ns),
             stopped_ns=stopped_ns,
             late=self.late_answers,

@@ -99,7 +99,8 @@ class Part:
 OTHERS_SAY = {
     **dict.fromkeys(("qps", "rps", "tps", "throughput", "request_rate", "arrival_rate"), "load.rate"),
     **dict.fromkeys(("slo", "objective", "objectives", "sla", "targets"), "slos"),
-    **dict.fromkeys(("threads", "parallelism", "slots", "servers"), "stages.workers"),
+    **dict.fromkeys(("parallelism", "slots", "servers"), "stages.workers"),
+    **dict.fromkeys(("slices", "num_threads", "intra_op_threads", "threads_per_search"), "stages.threads"),
     **dict.fromkeys(("partitions", "fanout", "fan_out", "splits"), "stages.shards"),
     **dict.fromkeys(("copies", "instances", "pods", "nodes"), "stages.replicas"),
     **dict.fromkeys(("hot_shards", "hot_replicas", "replicas_per_shard", "shard_replicas"), "stages.replicas.hot"),

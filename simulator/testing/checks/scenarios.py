@@ -191,7 +191,8 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
         said = {
             "shards": stage.get("shards", row["shards"]),
             "replicas": max(_replicas(stage, int(row["shards"]))),
-            "workers": stage.get("workers", 1),
+            "workers": stage.get("workers", 1) // stage.get("threads", 1),
+            "threads": stage.get("threads", 1),
             "per_machine": stage.get("per_machine", 1),
             "slowdowns": len(stage.get("slowdowns", ())),
             "outages": len(stage.get("outages", ())),

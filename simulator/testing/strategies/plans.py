@@ -227,7 +227,7 @@ def stage_parts(
     return StageParts(
         **batching,
         **(waits | draw(serving.hedgings(len(share), count)) if is_hedged else waits),
-        **(draw(serving.interferences(len(share))) if is_beside else {}),
+        **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
         slowdowns=draw(serving.slownesses(st.one_of(pauses, laws()))) if is_slow else (),
         outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
         limit=draw(rooms(narrowed.get("limits"))),

@@ -60,8 +60,14 @@ COPIES: list[dict[str, Any]] = [
     {"hedge": {"after": "1ms", "copies": 1, "budget": "50%"}},
     {"tied": True},
 ]
-#: What busy workers of a machine do to each other, as written; mostly nothing.
-BESIDE: list[Any] = [None, None, None, "5%", {"busy": [0, 2], "factor": [1, 1.5], "spread": "10%"}]
+#: What busy workers of a machine do to each other, and how many of them a task takes, as written; mostly nothing.
+BESIDE: list[dict[str, Any]] = [
+    {},
+    {},
+    {"threads": 2},
+    {"interference": "5%"},
+    {"interference": {"busy": [0, 2], "factor": [1, 1.5], "spread": "10%"}, "threads": 2},
+]
 #: What is slow now and then, as written; mostly nothing.
 SLOW: list[Any] = [
     None,
@@ -126,7 +132,14 @@ def hindrances(neighbours: bool, slowdowns: bool) -> st.SearchStrategy[dict[str,
     """What makes a service longer than its task says."""
     beside = st.sampled_from(BESIDE if neighbours else BESIDE[:1])
     slow = st.sampled_from(SLOW if slowdowns else SLOW[:1])
-    return st.tuples(beside, slow).map(lambda one: {"interference": one[0], "slowdowns": one[1]})
+    return st.tuples(beside, slow).map(lambda one: {**one[0], "slowdowns": one[1]})
+
+
+def may_share(longer: dict[str, Any], workers: int, has_law: bool) -> dict[str, Any]:
+    """The same, and a task takes several workers only where there are so many, and no law of its whole time."""
+    if has_law or longer.get("threads", 1) > workers:
+        return {key: value for key, value in longer.items() if key != "threads"}
+    return longer
 
 
 def may_copy(chosen: dict[str, Any], routing: Any, answered: dict[str, Any]) -> bool:

@@ -176,6 +176,7 @@ def stages(
     limits = narrowed.get("limits", narrowed.get("gathers", True))
     served = draw(ways.servings(1 if has_law or is_plugged else batches, disciplines, limits))
     routing = draw(ways.routings(list(POLICIES if policies is None else policies)))
+    tasks = draw(sized(workers, st.integers(1, 3)))
     is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
     return _without_absent(
         {
@@ -186,7 +187,7 @@ def stages(
             **({} if is_timed else spread),
             "split": None if is_timed else split,
             "replicas": ways.hot(copies, count) if is_hot and ways.is_by_task(routing) else copies,
-            "workers": draw(sized(workers, st.integers(1, 3))),
+            "workers": tasks,
             "per_machine": per_machine,
             "lost_machine": None if out else lost,
             "hardware": "leaf" if is_on_leaf else None,
@@ -195,7 +196,7 @@ def stages(
             "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
             "variability": variability or None,
             "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
-            **(answered | served | longer | out),
+            **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
             **(again if ways.may_copy(again, routing, answered) else {}),
             "routing": routing,
         }

@@ -54,13 +54,16 @@ def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
 
 
 @st.composite
-def interferences(draw: st.DrawFn, shards: int) -> dict[str, Any]:
-    """Of a stage: how busy workers of a machine slow each other down."""
+def interferences(draw: st.DrawFn, shards: int, is_timed: bool) -> dict[str, Any]:
+    """Of a stage: how busy workers of a machine slow each other down; a task may take several of them."""
+    threads = 1 if is_timed else draw(st.sampled_from([1, 1, 1, 2, 3]))
     slower = draw(st.lists(st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0]), max_size=4))
     return {
         "per_machine": draw(st.integers(1, shards + 1)),
         "busy": [1.0, *sorted(slower)],
         "spread": draw(st.sampled_from([0.0, 0.0, 0.25, 1.0])),
+        "threads": threads,
+        "idle": draw(st.integers(0, threads - 1)),
     }
 
 
