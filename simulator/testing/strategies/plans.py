@@ -1,6 +1,7 @@
 """Strategies that draw laws, plans with every feature of the schema, and traces; times are small: ties everywhere."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -17,7 +18,7 @@ from simulator.core.limits import UNLIMITED
 from simulator.core.plan import FIFO, NEVER_NS, Plan
 from simulator.core.trace import Trace
 from simulator.testing.strategies import serving
-from simulator.testing.strategies.serving import Size, sized
+from simulator.testing.strategies.serving import KEPT, Size, sized
 
 #: Durations in ns, small so that events coincide.
 TIMES = st.integers(0, 5)
@@ -70,6 +71,11 @@ def laws(scale: float = 3.0, *, kinds: Sequence[str] | None = None) -> st.Search
         Names of families (``core.laws.sampling.FAMILIES``) but none; mixtures are of the others that are given, or of
         all. Unless said, any.
     """
+    return _laws(scale, None if kinds is None else tuple(kinds))
+
+
+@cache
+def _laws(scale: float, kinds: tuple[str, ...] | None) -> st.SearchStrategy[Law]:
     plain = _plain_laws(scale)
     everything = {**plain, "mixture": st.nothing()}
     among(everything, kinds, "kind of law")
@@ -118,6 +124,7 @@ def _by_numbers(statement: Statement, scale: float) -> st.SearchStrategy[Law]:
     return stated(statement, scale).map(lambda arguments: Law.of(statement.terms(**arguments)))
 
 
+@cache
 def _plain_laws(scale: float) -> dict[str, st.SearchStrategy[Law]]:
     """By family: of whole numbers, since they coincide, of some values, or by numbers."""
     values = st.lists(TIMES, min_size=1, max_size=4).filter(any)
@@ -142,6 +149,11 @@ def factor_laws(*, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Law]
 
     ``kinds``: names of families that may be stated as factors, see ``laws``; unless said, any.
     """
+    return _factor_laws(None if kinds is None else tuple(kinds))
+
+
+@cache
+def _factor_laws(kinds: tuple[str, ...] | None) -> st.SearchStrategy[Law]:
     by_numbers = {
         family.name: _by_numbers(family.factor, 1.0) for family in FAMILIES if isinstance(family.factor, Statement)
     }
@@ -155,6 +167,7 @@ def factor_laws(*, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Law]
     return st.one_of(among(known, kinds, "kind of factor law"))
 
 
+@lru_cache(KEPT)
 def shares(shards: Size = None) -> st.SearchStrategy[list[float]]:
     """Shares of so many shards, unless said of one to four, in sum 1; some may be 0."""
     counts = sized(shards, st.integers(1, 4))
@@ -162,6 +175,7 @@ def shares(shards: Size = None) -> st.SearchStrategy[list[float]]:
     return weights.map(lambda given: [weight / sum(given) for weight in given])
 
 
+@cache
 @st.composite
 def knots(draw: st.DrawFn) -> list[tuple[float, float, float]]:
     """Non-decreasing piecewise-linear costs with up to five pieces: one, a roofline, a sum, a measured table."""
@@ -172,6 +186,7 @@ def knots(draw: st.DrawFn) -> list[tuple[float, float, float]]:
     return pieces
 
 
+@cache
 @st.composite
 def replicas_left(draw: st.DrawFn, shards: int, replicas: int, by_query: bool) -> list[int]:
     """How many replicas each shard has, of those that it may have; of most stages all, and nothing is said."""
@@ -182,16 +197,58 @@ def replicas_left(draw: st.DrawFn, shards: int, replicas: int, by_query: bool) -
     return draw(st.lists(st.integers(1, replicas), min_size=shards, max_size=shards))
 
 
+@cache
 def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
     """What is said; else one time in ``odds`` + 1, and plainer without."""
     return st.sampled_from([False] * odds + [True]) if said is None else st.just(said)
 
 
+@cache
 def rooms(limits: bool | None) -> st.SearchStrategy[int]:
     """Tasks that wait at a replica, at most: where queues may be full, or (None) of one stage in four."""
     if limits is False:
         return st.just(UNLIMITED)
     return st.sampled_from([UNLIMITED] * (0 if limits else 15) + [0, 0, 1, 2, 3])
+
+
+BOOLEANS, ONE_IN_FOUR, ONE_IN_THREE = st.booleans(), st.integers(0, 3), st.sampled_from([False, False, True])
+UP_TO_TWO, UP_TO_THREE, ONE_OR_TWO, KEEPS = st.integers(0, 2), st.integers(1, 3), st.integers(1, 2), st.integers(0, 10)
+SENDINGS = st.sampled_from([0, 0, 1, 2])
+ALIKE, UNLIKE = st.just(1.0), st.sampled_from([1.0, 1.0, 0.5, 1.5])
+WORKS = st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0])
+
+
+@lru_cache(KEPT)
+def _ways(times: st.SearchStrategy[int], is_constant: bool) -> dict[str, st.SearchStrategy[Any]]:
+    """Laws of a stage by what they are of; ``is_constant``: those of a task are."""
+    constants = times.map(lambda ns: Law.constant(float(ns)))
+    pauses = times.map(lambda ns: Law.constant(4.0 * ns))
+    own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
+    return {
+        "own": own,
+        "candidates": st.one_of(st.just(Law.none()), own),
+        "further": st.one_of(st.just([(0.0, 0.0, 0.0)]), knots()),
+        "time": constants if is_constant else laws(),
+        "response": constants if is_constant else st.one_of(st.just(ZERO), constants, laws()),
+        "after": st.one_of(constants, constants if is_constant else laws()),
+        "slow": serving.slownesses(st.one_of(pauses, laws())),
+    }
+
+
+@cache
+def _orders(disciplines: tuple[str, ...] | None) -> st.SearchStrategy[int]:
+    order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
+    return st.one_of(st.just(FIFO), order) if disciplines is None else order
+
+
+@cache
+def _policies(policies: tuple[str, ...] | None) -> st.SearchStrategy[int]:
+    return st.sampled_from(among(POLICIES, policies, "policy"))
+
+
+@lru_cache(KEPT)
+def _listed(strategy: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[list[Any]]:
+    return st.lists(strategy, min_size=count, max_size=count)
 
 
 @st.composite
@@ -202,57 +259,53 @@ def stage_parts(
     **narrowed: Unpack[Narrowed],
 ) -> StageParts:
     """One stage with anything that the schema knows."""
-    batches, disciplines = narrowed.get("batches"), narrowed.get("disciplines")
-    own = st.one_of(laws(), st.integers(0, 12).map(lambda count: Law.constant(float(count))))
-    is_timed = draw(st.booleans())
-    is_constant = draw(st.integers(0, 3)) == 0  # nothing random a task: shards may be in lockstep
-    constants = times.map(lambda ns: Law.constant(float(ns)))
+    batches, disciplines, policies = narrowed.get("batches"), narrowed.get("disciplines"), narrowed.get("policies")
+    is_timed = draw(BOOLEANS)
+    is_constant = draw(ONE_IN_FOUR) == 0  # nothing random a task: shards may be in lockstep
+    ways = _ways(times, is_constant)
     share, count, by_query = (
         draw(shares(narrowed.get("shards"))),
-        draw(sized(narrowed.get("replicas"), st.integers(1, 3))),
-        draw(st.booleans()),
+        draw(sized(narrowed.get("replicas"), UP_TO_THREE)),
+        draw(BOOLEANS),
     )
     left = draw(replicas_left(len(share), count, by_query)) if count > 1 else ()
-    is_batched = draw(st.sampled_from([False, False, True])) if batches is None else batches != 1
+    is_batched = draw(ONE_IN_THREE) if batches is None else batches != 1
     batching = draw(serving.batchings(batches)) if is_batched and not is_timed else {}
-    order = st.sampled_from(among(DISCIPLINES, disciplines, "discipline"))
     is_partial = draw(either(narrowed.get("gathers")))
     is_longer = draw(either(narrowed.get("afters")))
-    longer = st.one_of(constants, constants if is_constant else laws())
     is_hedged = count > 1 and not by_query and draw(either(narrowed.get("hedges")))
     waits = draw(serving.gatherings(len(share))) if is_partial else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
-    pauses = times.map(lambda ns: Law.constant(4.0 * ns))
     return StageParts(
         **batching,
         **(waits | draw(serving.hedgings(len(share), count)) if is_hedged else waits),
         **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
-        slowdowns=draw(serving.slownesses(st.one_of(pauses, laws()))) if is_slow else (),
+        slowdowns=draw(ways["slow"]) if is_slow else (),
         outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
         limit=draw(rooms(narrowed.get("limits"))),
-        discipline=FIFO if batching else draw(st.one_of(st.just(FIFO), order) if disciplines is None else order),
+        discipline=FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines))),
         share=share,
         replicas=count,
         left=left,
-        workers=draw(sized(narrowed.get("workers"), st.integers(1, 3))),
-        knots=draw(st.one_of(st.just([(0.0, 0.0, 0.0)]), knots())) if is_timed else draw(knots()),
-        time=draw(constants if is_constant else laws()) if is_timed else Law.none(),
+        workers=draw(sized(narrowed.get("workers"), UP_TO_THREE)),
+        knots=draw(ways["further"] if is_timed else knots()),
+        time=draw(ways["time"]) if is_timed else Law.none(),
         task=ONE if is_timed or is_constant else draw(factor_laws()),
         machine=ONE,
-        response=draw(constants if is_constant else st.one_of(st.just(ZERO), constants, laws())),
-        after=draw(longer) if is_longer else Law.none(),
-        candidates=draw(own if is_first else st.one_of(st.just(Law.none()), own)),
-        hashed=False if is_constant else draw(st.booleans()),
-        keep=float(draw(st.integers(0, 10))),
-        policy=draw(st.sampled_from(among(POLICIES, narrowed.get("policies"), "policy"))),
-        balancers=draw(st.integers(1, 2)),
+        response=draw(ways["response"]),
+        after=draw(ways["after"]) if is_longer else Law.none(),
+        candidates=draw(ways["own"] if is_first else ways["candidates"]),
+        hashed=False if is_constant else draw(BOOLEANS),
+        keep=float(draw(KEEPS)),
+        policy=draw(_policies(None if policies is None else tuple(policies))),
+        balancers=draw(ONE_OR_TWO),
         by_query=by_query,
         request_ns=draw(times),
-        send_ns=draw(st.sampled_from([0, 0, 1, 2])),
+        send_ns=draw(SENDINGS),
         merge_ns=draw(times),
-        merge_per_response_ns=draw(st.integers(0, 2)),
-        mergers=draw(st.integers(0, 2)),
+        merge_per_response_ns=draw(UP_TO_TWO),
+        mergers=draw(UP_TO_TWO),
     )
 
 
@@ -287,15 +340,14 @@ def plans(
         neighbours, slowdowns, outages, limits, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
-    gaps = draw(st.lists(times, min_size=count, max_size=count))
+    gaps = draw(_listed(times, count))
     parts = [
         draw(stage_parts(stage == 0, times, **narrowed))
         for stage in range(draw(sized(stages, st.integers(1, most_stages))))
     ]
     machines = sum(len(part.share) * part.replicas for part in parts)
-    factor = st.just(1.0) if draw(st.booleans()) else st.sampled_from([1.0, 1.0, 0.5, 1.5])
-    factors = draw(st.lists(factor, min_size=machines, max_size=machines))
-    work = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0]), min_size=count, max_size=count))
+    factors = draw(_listed(ALIKE if draw(BOOLEANS) else UNLIKE, machines))
+    work = draw(_listed(WORKS, count))
     cuts = {None: [NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10], True: [0, 3, 10], False: [NEVER_NS]}
     arrival_ns, first = np.cumsum(np.array(gaps, dtype=np.int64)), draw(st.integers(0, count - 1))
     plan = complete(
@@ -315,6 +367,7 @@ def plans(
     return classified(plan, known, draw(st.lists(st.integers(0, len(known) - 1), min_size=count, max_size=count)))
 
 
+@cache
 def query_classes() -> st.SearchStrategy[QueryClass]:
     """Classes of queries; equal priorities and deadlines among them."""
     deadlines = st.one_of(st.just(NEVER_NS), st.integers(1, 12))

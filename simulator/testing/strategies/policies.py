@@ -1,6 +1,7 @@
 """Strategies of how a stage serves, as written: in which order, how many answers, with copies, what slows it down."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypedDict
 
 from hypothesis import strategies as st
@@ -92,7 +93,8 @@ OUTAGES: list[dict[str, Any]] = [
 MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
 
 
-def routings(policies: list[str]) -> st.SearchStrategy[Any]:
+@cache
+def routings(policies: tuple[str, ...]) -> st.SearchStrategy[Any]:
     """By one of these policies; by its name, or as a map with balancers and by what is chosen."""
     more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
     return st.sampled_from(policies) | st.fixed_dictionaries({"policy": st.sampled_from(policies)}, optional=more)
@@ -128,6 +130,7 @@ class Answers(TypedDict, total=False):
     limits: bool  #: whether queues may be full
 
 
+@cache
 def hindrances(neighbours: bool, slowdowns: bool) -> st.SearchStrategy[dict[str, Any]]:
     """What makes a service longer than its task says."""
     beside = st.sampled_from(BESIDE if neighbours else BESIDE[:1])
@@ -158,6 +161,7 @@ def hot(copies: int, shards: int) -> dict[str, Any]:
     return {"default": 1, "hot": {"shards": [0] if shards < 3 else "0..1", "replicas": copies}}
 
 
+@cache
 def answerings(gathers: bool, afters: bool) -> st.SearchStrategy[dict[str, Any]]:
     """How answers are merged, which are waited for, and what follows them."""
     waited = st.sampled_from(GATHERS if gathers else GATHERS[:1])

@@ -1,6 +1,7 @@
 """Strategies that draw scenarios, stages and objectives as written in a file: every kind of the schema, small."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -18,6 +19,7 @@ from simulator.testing.strategies.serving import Size, sized
 _DURATIONS = st.sampled_from(["0s", "1ns", "250us", "1ms", "3.5ms", "20ms"])
 
 
+@cache
 def duration_laws() -> st.SearchStrategy[Any]:
     """Laws of durations as written in a file."""
     by_numbers = [_durations(family.name, family.quantity) for family in FAMILIES]
@@ -41,6 +43,7 @@ def _durations(kind: str, statement: Statement | str) -> st.SearchStrategy[Any]:
     return st.builds(law, stated(statement), st.sampled_from([1e-6, 250e-6, 1e-3, 3.5e-3, 20e-3]))
 
 
+@cache
 def factor_law_maps() -> st.SearchStrategy[Any]:
     """Factor laws as written in a file."""
     return st.one_of([_factors(family.name, family.factor) for family in FAMILIES])
@@ -90,7 +93,8 @@ MODELS: list[dict[str, Any]] = [
 KINDS = tuple(dict.fromkeys(str(model["kind"]) for model in MODELS))
 
 
-def _models(kinds: Sequence[str] | None) -> st.SearchStrategy[dict[str, Any]]:
+@cache
+def _models(kinds: tuple[str, ...] | None) -> st.SearchStrategy[dict[str, Any]]:
     among(dict.fromkeys(KINDS), kinds, "kind of model")
     chosen = [model for model in MODELS if kinds is None or model["kind"] in kinds]
     return st.sampled_from(chosen)
@@ -101,10 +105,11 @@ def _whole_model(
     draw: st.DrawFn, kinds: Sequence[str] | None, models: st.SearchStrategy[dict[str, Any]] | None
 ) -> dict[str, Any]:
     """A model of one of these kinds, or of those that are given, with its law if it is of a time."""
-    model = draw(_models(kinds) if models is None else models)
+    model = draw(_models(None if kinds is None else tuple(kinds)) if models is None else models)
     return {**model, "law": draw(duration_laws())} if model["kind"] == "time" else model
 
 
+@cache
 def _variabilities(has_spread: bool) -> st.SearchStrategy[dict[str, Any]]:
     """Of tasks, unless their model has its spread, and of machines."""
     factors = st.tuples(*[st.one_of(st.none(), factor_law_maps())] * 2)
@@ -113,6 +118,7 @@ def _variabilities(has_spread: bool) -> st.SearchStrategy[dict[str, Any]]:
 
 #: Candidates of a stage, as written.
 COUNTS = st.sampled_from([0, 1, 40, "1k", {"kind": "uniform", "low": 10, "high": 50}])
+FURTHER_COUNTS = st.one_of(st.none(), COUNTS)
 
 
 @st.composite
@@ -175,13 +181,13 @@ def stages(
     again = draw(st.sampled_from(ways.COPIES if narrowed.get("copies", True) and copies > 1 else ways.COPIES[:1]))
     limits = narrowed.get("limits", narrowed.get("gathers", True))
     served = draw(ways.servings(1 if has_law or is_plugged else batches, disciplines, limits))
-    routing = draw(ways.routings(list(POLICIES if policies is None else policies)))
+    routing = draw(ways.routings(tuple(POLICIES if policies is None else policies)))
     tasks = draw(sized(workers, st.integers(1, 3)))
     is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
     return _without_absent(
         {
             "name": name,
-            "candidates": draw(COUNTS if is_first else st.one_of(st.none(), COUNTS)),
+            "candidates": draw(COUNTS if is_first else FURTHER_COUNTS),
             "model": model,
             "shards": count,
             **({} if is_timed else spread),
@@ -216,11 +222,21 @@ MACHINE = {
 
 def slos(names: Sequence[str] = ()) -> st.SearchStrategy[str]:
     """Objectives as written in a file: on whole queries, and on the stages of these names."""
+    return _slos(tuple(names))
+
+
+@cache
+def _slos(names: tuple[str, ...]) -> st.SearchStrategy[str]:
     whole = ["p99 < 100ms", "mean < 50ms", "max < 10s", "95% within 80ms", "failed_ratio < 1%", "goodput > 1/s"]
     whole.append("availability > 99.9%")
     of_a_stage = ("p50 < 20ms", "utilisation < 80%", "hottest < 90%")
     ours = [f"stage.{name}.{what}" for name in names for what in of_a_stage]
     return st.sampled_from(whole + ours)
+
+
+@cache
+def _some_slos(names: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    return st.lists(_slos(names), max_size=3)
 
 
 def _times_of(model: dict[str, Any]) -> tuple[bool, bool, bool, bool]:
@@ -230,6 +246,8 @@ def _times_of(model: dict[str, Any]) -> tuple[bool, bool, bool, bool]:
 
 
 _a_stage = stages
+_WORKS = st.one_of(st.just({"kind": "constant"}), factor_law_maps())
+_MACHINES = st.fixed_dictionaries({}, optional=MACHINE)
 
 
 @st.composite
@@ -255,7 +273,7 @@ def scenarios(
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
-        load["work"] = draw(st.one_of(st.just({"kind": "constant"}), factor_law_maps()))
+        load["work"] = draw(_WORKS)
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
     classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
@@ -270,7 +288,7 @@ def scenarios(
         "name": "drawn",
         "load": load,
         "run": run,
-        "hardware": {"leaf": {**LEAF, **draw(st.fixed_dictionaries({}, optional=MACHINE))}},
+        "hardware": {"leaf": {**LEAF, **draw(_MACHINES)}},
         "stages": drawn,
-        "slos": draw(st.lists(slos(names), max_size=3)),
+        "slos": draw(_some_slos(tuple(names))),
     }

@@ -1,6 +1,7 @@
 """Strategies of how a stage serves: in batches, with some answers of all, with copies; times are small."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,6 +12,9 @@ from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, QUERIES
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
+
+#: Strategies of one kind that are kept: to make one takes longer than to draw from it.
+KEPT = 256
 
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
@@ -23,6 +27,7 @@ def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[i
     return st.just(given) if isinstance(given, int) else given
 
 
+@lru_cache(KEPT)
 @st.composite
 def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
     """Of a stage: how tasks are served together, at most so many."""
@@ -40,6 +45,7 @@ def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
     }
 
 
+@lru_cache(KEPT)
 @st.composite
 def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
     """Of a stage: how many answers it waits for, how long, and what becomes of the other tasks."""
@@ -53,6 +59,7 @@ def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
     }
 
 
+@lru_cache(KEPT)
 @st.composite
 def interferences(draw: st.DrawFn, shards: int, is_timed: bool) -> dict[str, Any]:
     """Of a stage: how busy workers of a machine slow each other down; a task may take several of them."""
@@ -67,6 +74,7 @@ def interferences(draw: st.DrawFn, shards: int, is_timed: bool) -> dict[str, Any
     }
 
 
+@lru_cache(KEPT)
 @st.composite
 def outages(draw: st.DrawFn, shards: int, replicas: int) -> list[Outage]:
     """Of a stage: who is out, and when; often all replicas of a shard at once."""
@@ -78,6 +86,7 @@ def outages(draw: st.DrawFn, shards: int, replicas: int) -> list[Outage]:
     return found
 
 
+@lru_cache(KEPT)
 @st.composite
 def slownesses(draw: st.DrawFn, times: st.SearchStrategy[Law]) -> list[Slowdown]:
     """Of a stage: what makes it slow now and then."""
@@ -87,6 +96,7 @@ def slownesses(draw: st.DrawFn, times: st.SearchStrategy[Law]) -> list[Slowdown]
     return draw(st.lists(one, min_size=1, max_size=2))
 
 
+@lru_cache(KEPT)
 @st.composite
 def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
     """Of a stage: when tasks are sent again, how often, and what that may cost; or copies that are tied."""
