@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from conftest import ROOT
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from simulator.core import routing
@@ -24,7 +25,8 @@ from simulator.running.doctor import all_that_differs
 from simulator.scenario import json_schema, scenario_from_dict
 from simulator.scenario.keys.explained import find_keys
 from simulator.scenario.laws import BY_HAND, FORMS, MODELS
-from simulator.testing.strategies.plans import factor_laws, laws, plans, stated
+from simulator.testing.strategies.laws import factor_laws, laws, stated
+from simulator.testing.strategies.plans import plans
 from simulator.testing.strategies.scenarios import duration_laws, factor_law_maps, stages
 
 BY_NAME = {family.name: family for family in FAMILIES if family.name != "none"}
@@ -46,28 +48,44 @@ def test_a_family_is_drawn_as_a_factor(name):
     assert find(factor_laws(kinds=[name]), lambda law: True, settings=SMALLEST).mean() == pytest.approx(1.0)
 
 
-def seen_in(strategy, values, most):
-    """All values that ``values`` gives for what is drawn."""
+#: Draws, and nothing made smaller.
+SEEN = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Enough(Exception):
+    """All has been seen."""
+
+
+def seen_in(strategy, values, most, needed):
+    """Values that ``values`` gives for what is drawn, until all that are needed are among them."""
     seen = set()
 
-    @settings(
-        max_examples=most, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(SEEN, max_examples=most)
     @given(strategy)
     def draw(one):
         seen.update(values(one))
+        if seen >= needed:
+            raise Enough
 
-    draw()
+    with suppress(Enough):
+        draw()
     return seen
 
 
-def kinds_in(strategy):
-    return seen_in(strategy, lambda law: [law["kind"] if isinstance(law, dict) else "constant"], 1500)
+def kinds_in(strategy, needed):
+    return seen_in(strategy, lambda law: [law["kind"] if isinstance(law, dict) else "constant"], 1500, needed)
 
 
 def test_families_stated_by_numbers_are_drawn_as_a_scenario_states_them():
-    assert kinds_in(duration_laws()) >= set(BY_NUMBERS)
-    assert kinds_in(factor_law_maps()) >= set(FACTORS_BY_NUMBERS)
+    for strategy, needed in ((duration_laws(), BY_NUMBERS), (factor_law_maps(), FACTORS_BY_NUMBERS)):
+        assert kinds_in(strategy, set(needed)) >= set(needed)
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -146,8 +164,8 @@ POLICIES = [policy.name for policy in routing.POLICIES]
 
 
 def test_every_policy_is_drawn_in_a_plan():
-    codes = seen_in(plans(), lambda plan: plan.stages["policy"].tolist(), 100)
-    assert codes >= {policy.code for policy in routing.POLICIES}
+    codes = {policy.code for policy in routing.POLICIES}
+    assert seen_in(plans(), lambda plan: plan.stages["policy"].tolist(), 100, codes) >= codes
 
 
 def test_every_policy_is_drawn_in_a_scenario():
@@ -155,7 +173,7 @@ def test_every_policy_is_drawn_in_a_scenario():
         said = stage["routing"]
         return [said if isinstance(said, str) else said["policy"]]
 
-    assert seen_in(stages(), names, 200) >= set(POLICIES)
+    assert seen_in(stages(), names, 200, set(POLICIES)) >= set(POLICIES)
 
 
 def test_the_schema_takes_every_policy_and_no_other():

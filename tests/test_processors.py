@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import slow
 
 SCENARIO = """
 name: s
@@ -61,6 +62,6 @@ def here(tmp_path_factory):
     return [(file, said(file, {})) for file in files]
 
 
-@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("other", [pytest.param(other, marks=[slow] * ("another" in other)) for other in OTHERS])
 def test_a_run_says_the_same_on_another_processor(here, other):
     assert [said(file, OTHERS[other]) == before for file, before in here] == [True, True]

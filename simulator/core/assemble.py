@@ -154,7 +154,6 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         _check(part)
         count = len(part.share)
         row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
-        row["threads"], row["idle"] = part.threads, part.idle
         row["uneven"] = min(part.left, default=part.replicas) < part.replicas
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
         row["first_knot"], row["knots"] = knot, len(part.knots)
@@ -170,8 +169,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["hedges"], row["hedge_ns"], row["budget"] = part.hedges, part.hedge_ns, part.budget
         row["per_machine"], row["first_busy"], row["busies"] = part.per_machine, busy, len(part.busy)
         row["first_batch"], row["first_slowdown"], row["slowdowns"] = batch, slowdown, len(part.slowdowns)
-        row["first_outage"], row["outages"] = outage, len(part.outages)
-        row["request_ns"], row["send_ns"] = part.request_ns, part.send_ns
+        row["first_outage"], row["outages"], row["threads"] = outage, len(part.outages), part.threads
+        row["request_ns"], row["send_ns"], row["idle"] = part.request_ns, part.send_ns, part.idle
         row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
         shard += count
         replica += count * part.replicas

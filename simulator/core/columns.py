@@ -161,3 +161,16 @@ class Columns:
         start_ns = self.critical_enqueue_ns[stage, at] + self.critical_wait_ns[stage, at]
         finish_ns = start_ns + self.critical_service_ns[stage, at]
         return np.where(self.critical_enqueue_ns[stage, at] < 0, -1, close_ns - finish_ns)
+
+
+def of_replicas(plan: Plan, of_stages: I8) -> I8:
+    """(replicas,) what is known of each stage, (stages,), at each of its replicas."""
+    return np.repeat(of_stages, plan.stages["shards"] * plan.stages["replicas"])
+
+
+def in_all_threads(plan: Plan, busy_ns: I8) -> I8:
+    """(replicas,) time that single workers are taken, of the time that sets of ``threads`` are; int64 has no more."""
+    if (plan.stages["threads"] == 1).all():
+        return busy_ns
+    threads = of_replicas(plan, plan.stages["threads"])
+    return np.minimum(busy_ns, np.iinfo(np.int64).max // threads) * threads

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.core import copy_states as copies
 from simulator.core import rules
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, in_all_threads, of_replicas
 from simulator.core.gathered import closing, withdrawals
 from simulator.core.gathering import awaits_copies, is_partial
 from simulator.core.hedged import copied, with_sendings
@@ -20,7 +20,6 @@ from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
 from simulator.core.routed import holds, routing
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
-from simulator.core.threads import in_all_threads, of_replicas
 from simulator.core.violations import Rows, Violation, at, violation
 
 

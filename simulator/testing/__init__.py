@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from simulator.testing.checks.scenarios import check_scenario
     from simulator.testing.law_check import LawBroken, Report
     from simulator.testing.strategies.arrivals import arrivals
+    from simulator.testing.strategies.laws import factor_laws, laws
     from simulator.testing.strategies.models import models
-    from simulator.testing.strategies.plans import factor_laws, laws, plans, traces
+    from simulator.testing.strategies.plans import plans, traces
     from simulator.testing.strategies.scenarios import scenarios, slos, stages
 
 #: The public names and where they live; imported when first used: the pytest plugin must cost nothing.
@@ -36,8 +37,8 @@ _HOMES = {
     "check_model": "checks.models",
     "check_rule": "checks.rules",
     "check_scenario": "checks.scenarios",
-    "factor_laws": "strategies.plans",
-    "laws": "strategies.plans",
+    "factor_laws": "strategies.laws",
+    "laws": "strategies.laws",
     "models": "strategies.models",
     "plans": "strategies.plans",
     "scenarios": "strategies.scenarios",

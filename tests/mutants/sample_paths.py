@@ -18,7 +18,7 @@ from walk import Walk
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law, sampling
-from simulator.core.plan import NEVER_NS, NONE, ROLES, TASK, TIME, Plan, frozen
+from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, NONE, ROLES, TASK, TIME, Plan, frozen
 from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
@@ -462,3 +462,21 @@ def a_cut_only_cuts() -> None:
             assert cut.tasks.sum() == (measured >= 0).sum(), "tasks are counted that finish after the end"
 
     hold()
+
+
+def batched_parts_agree() -> None:
+    """test_engines_agree.py: the same, where batches are stopped whose tasks nobody needs."""
+    one = plans(stages=1, shards=2, replicas=1, workers=1, batches=2, gathers=True, afters=False, policies=["random"])
+    agree_on(
+        one.filter(lambda plan: plan.stages[0]["cancels"] == CANCEL_RUNNING and plan.stages[0]["wait_for"] == 1), 300
+    )
+
+
+def full_shards_agree() -> None:
+    """test_engines_agree.py: the same, where some shards answer a query and others refuse it."""
+    agree_on(plans_of_all(stages=1, shards=2, replicas=1, workers=1, **{**ALONE, "limits": True, "gathers": None}), 300)
+
+
+def closed_copies_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where a stage may close before its copies are sent."""
+    hold_on(plans(stages=1, shards=2, replicas=2, workers=1, gathers=True, hedges=True, afters=False), 300)

@@ -109,7 +109,7 @@ ENGINES = (
         HEDGER,
         "        if not gather.is_open:\n            return\n",
         "",
-        COPIES_HOLD,
+        "sample_paths.closed_copies_hold",
     ),
     Mutant(
         "a copy is sent once too often",
@@ -157,7 +157,7 @@ ENGINES = (
         ON_CLOSE,
         'is_last = waits[query]["first"] < 0',
         'is_last = waits[query]["first"] < 0 and waits[query]["answers"] == 0',
-        FULL_AGREE,
+        "sample_paths.full_shards_agree",
     ),
     Mutant(
         "a refused task stays outstanding",
@@ -419,8 +419,8 @@ ENGINES = (
         "looking ahead past a copy",
         "E1",
         FEATURES,
-        "F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER),\n    }\n)\n\n#: Equal",
-        "F.MERGERS, F.AFTER_ANSWER, F.DRAWN_AFTER, F.HEDGE),\n    }\n)\n\n#: Equal",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER),\n    }\n)\n\n#: Equal",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.HEDGE),\n    }\n)\n\n#: Equal",
         COPIES_AGREE,
     ),
     Mutant(
@@ -1821,7 +1821,7 @@ GATHERS = (
         ON_WITHDRAW,
         '["needed"] == 0:',
         '["needed"] <= 1:',
-        PARTS_AGREE,
+        "sample_paths.batched_parts_agree",
     ),
     Mutant(
         "what is withdrawn stays outstanding",
@@ -2156,9 +2156,9 @@ THREADS = (
     Mutant(
         "busy time counts one worker of a task",
         "E8",
-        "core/threads.py",
-        "return np.minimum(busy_ns, MOST_NS // threads) * threads",
-        "return np.minimum(busy_ns, MOST_NS // threads)",
+        "core/columns.py",
+        "return np.minimum(busy_ns, np.iinfo(np.int64).max // threads) * threads",
+        "return busy_ns",
         BESIDE_WALK,
     ),
     Mutant(

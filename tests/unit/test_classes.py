@@ -377,7 +377,7 @@ def test_of_a_class_that_is_not_there_nothing_is_known():
     slos = simulate(scenario_from_dict(asked)).to_dict()["slos"]
     assert [one["met"] for one in slos] == [None, None]
     assert slos[0]["reason"] == "some replication has no query of class 'rare': run more queries"
-    found = capacity(scenario_from_dict(asked), slos=["class.rare.p90 < 1s"])
+    found = capacity(scenario_from_dict(asked), slos=["class.rare.p90 < 1s"], queries=100_000)
     assert found.verdict == "inconclusive"
 
 

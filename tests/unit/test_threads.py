@@ -14,10 +14,10 @@ from test_hedging import every_way
 
 from simulator import ScenarioError, capacity, scenario_from_dict, sensitivity, simulate, size, sweep, validate
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.columns import in_all_threads
 from simulator.core.features import Feature, features_of, may_lockstep, may_look_ahead
 from simulator.core.laws import Law
 from simulator.core.rules import MOST_NS
-from simulator.core.threads import in_all_threads
 from simulator.core.trace import same_trace
 from simulator.engines import compiled
 from simulator.planner.plans import make_plan

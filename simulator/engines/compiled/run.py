@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from simulator.core.calling import Calls
-from simulator.core.columns import UNFINISHED, Tasks
+from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
 from simulator.core.features import features_of, may_look_ahead
 from simulator.core.gathering import may_await_copies, may_be_partial, with_whole_stages
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
-from simulator.core.threads import in_all_threads
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.core.columns import UNFINISHED, Tasks
+from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
 from simulator.core.gathering import may_be_partial
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import MOST_NS
-from simulator.core.threads import in_all_threads
 from simulator.core.trace import Trace
 from simulator.engines.reference.gather import Copy, Gather
 

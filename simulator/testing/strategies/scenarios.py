@@ -11,8 +11,9 @@ from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
 from simulator.scenario.fields import exact_duration
 from simulator.testing.strategies import policies as ways
+from simulator.testing.strategies.laws import among, stated
 from simulator.testing.strategies.loads import loads
-from simulator.testing.strategies.plans import POLICIES, among, stated
+from simulator.testing.strategies.plans import POLICIES
 from simulator.testing.strategies.policies import Answers
 from simulator.testing.strategies.serving import Size, sized
 
