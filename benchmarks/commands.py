@@ -27,6 +27,7 @@ def took_s(*args: str) -> tuple[float, subprocess.CompletedProcess[str]]:
     """Seconds on the clock that a Python command took, and how it ended."""
     began = time.perf_counter()
     plain = {**os.environ, "COLUMNS": "120"}
+    plain.pop("PYTHONDONTWRITEBYTECODE", None)  # as users have it: compiled once, as what it imports is
     ended = subprocess.run([sys.executable, *args], capture_output=True, text=True, check=False, env=plain)
     return time.perf_counter() - began, ended
 

@@ -29,6 +29,10 @@ def drawn(examples: int, **more: Any) -> settings:
     return settings(max_examples=max(1, round(EXAMPLES[PROFILE] * examples)), **more)
 
 
+# Programs that tests start find the package compiled, as users do, whatever the surroundings say.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # What is printed must not depend on whose terminal the tests run in; readline, which pytest imports,
 # says how wide it is, too, where os.environ does not see it.
 os.environ.pop("COLUMNS", None)

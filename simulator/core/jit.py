@@ -117,8 +117,13 @@ def _compiled(function: F, **more: Any) -> F:
 
 
 def forgiving(cache: Any) -> None:
-    """Make a kernel's cache one that cannot fail: what cannot be read is compiled anew, what cannot be kept is not."""
+    """Make a kernel's cache one that cannot fail: what cannot be read is compiled anew, what cannot be kept is not.
+
+    Before it reads a kernel, numba's own fetches all that a compiler needs, for a second. What is read needs none of
+    it, as long as it allocates nothing; and whatever is compiled after all fetches it itself.
+    """
     load, save = cache.load_overload, cache.save_overload
+    load = getattr(cache, "_load_overload", load) if _OPTIONS else load
 
     def loaded(*asked: Any) -> Any:
         try:
