@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import simulator
 
 FUNNEL = simulator.load_scenario("scenarios/paper_funnel.yaml")
+MM1 = simulator.load_scenario("scenarios/mm1.yaml", sets=["run.queries=200", "run.replications=4"])
 
 
 def test_every_public_name_is_where_it_is_said_to_be():
@@ -86,6 +88,31 @@ def test_what_is_no_scenario_is_told(name, given, said):
     with pytest.raises(simulator.ScenarioError) as caught:
         getattr(simulator, name)(given, **({"over": {}} if name == "capacities" else {}))
     assert str(caught.value).endswith(said)
+
+
+#: Arguments that cannot be, of a function of the package on the gallery's first scenario.
+MISTAKES = [
+    ("capacity", {"queries": 0}, "a search takes at least one query, got 0"),
+    ("size", {"time_s": 0, "search": {"stages.server.workers": [1]}}, "a search takes more than no time, got 0"),
+    ("sensitivity", {"time_s": -1.0, "tail_only": True}, "a search takes more than no time, got -1.0"),
+    ("capacity", {"tolerance": 0}, "a tolerance is above 0 and below 1, got 0"),
+    ("capacity", {"tolerance": 2}, "a tolerance is above 0 and below 1, got 2"),
+    ("sensitivity", {"tolerance": -1, "tail_only": True}, "a tolerance is above 0 and below 1, got -1"),
+    ("capacities", {"tolerance": math.nan, "over": {"run.seed": [1]}}, "a tolerance is above 0 and below 1, got nan"),
+    ("simulate", {"percentiles": [0.99]}, "percentiles are in percent, from 1 to 99.9999: 99 is the 99th; got 0.99"),
+    ("compare", {"percentiles": [0.99]}, "percentiles are in percent, from 1 to 99.9999: 99 is the 99th; got 0.99"),
+    ("compare", {"percentiles": [1e-9]}, "got 1e-09"),
+    ("sweep", {"percentiles": [150], "parameters": {"run.seed": [1]}}, "got 150"),
+    ("check", {"profile": "fast"}, "no profile is called 'fast'; there are quick, default, deep"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "said"), MISTAKES)
+def test_an_argument_that_cannot_be_is_told(name, given, said):
+    rest = {"check": (["random"],), "compare": (MM1, MM1)}.get(name, (MM1,))
+    with pytest.raises(simulator.ScenarioError) as caught:
+        getattr(simulator, name)(*rest, **given)
+    assert said in str(caught.value)
 
 
 def test_what_cannot_be_compared_is_told():

@@ -140,6 +140,13 @@ FILES = [
     ),
     ("two of three columns", measured, {"items": "items", "time": "time"}, "run,items,time\n0,10,1\n", [(10, 1)]),
     ("nanoseconds of an epoch", instants, {"unit": "ns"}, TICKS, [0.0, 1000 * 1e-9, 2000 * 1e-9]),
+    (
+        "nanoseconds of an epoch as numpy.savetxt writes them",
+        instants,
+        {"unit": "ns"},
+        "1.700000000000000000e+18\n1.700000000000001000e+18\n",
+        [0.0, 1000 * 1e-9],
+    ),
     ("microseconds of an epoch", instants, {}, "1700000000.000001\n1700000000.000004\n", [0.0, 3e-6]),
     ("dates", instants, {}, DATES, [0.0, 0.2500005, 1.0000005]),
     ("dates with a unit", instants, {"unit": "ms"}, DATES, ":1:1: dates need no unit"),

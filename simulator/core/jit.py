@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -192,9 +193,16 @@ def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | 
                 (_CACHE / f"{COMPLETE}-{part}").touch()
 
 
+#: Seconds that are waited for another process that compiles; then it is done here.
+LONGEST_S = 600
+
+
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that goes with the process; where there are no such locks, others may do the same work twice."""
+    """Hold a lock that goes with the process; where there are no such locks, others may do the same work twice.
+
+    So they do where somebody holds it for very long: a process that was stopped.
+    """
     try:
         import fcntl
 
@@ -203,5 +211,10 @@ def _alone(path: Path) -> Iterator[None]:
         yield
         return
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        until_s = time.monotonic() + LONGEST_S
+        while time.monotonic() < until_s:
+            with suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.05)
         yield

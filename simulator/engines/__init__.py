@@ -109,10 +109,6 @@ def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
         compile_events(say)
 
 
-#: Seconds that are waited for another process that compiles; then it is done here.
-LONGEST_S = 120
-
-
 def compile_all(say: Callable[[str], None] | None = None) -> None:
     """Compile both parts, at the same time where there are two processors."""
     from simulator.core import jit
@@ -135,7 +131,7 @@ def compile_all(say: Callable[[str], None] | None = None) -> None:
         compile_ahead(say)
         if other is not None:
             with suppress(subprocess.TimeoutExpired):
-                other.wait(LONGEST_S)
+                other.wait(jit.LONGEST_S)
     finally:
         if other is not None:
             other.kill()

@@ -4,7 +4,15 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from simulator.base.errors import ArgumentError
 from simulator.base.formats import format_count, format_duration
+
+
+def checked_tolerance(tolerance: float) -> float:
+    """Half an interval over its value, that a search is to reach, if it can be. Raises ArgumentError."""
+    if not 0 < tolerance < 1:
+        raise ArgumentError(f"a tolerance is above 0 and below 1, got {tolerance:g}", "tolerance")
+    return tolerance
 
 
 class BudgetSpentError(Exception):
@@ -27,9 +35,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.time_s is not None and not self.time_s > 0:
-            raise ValueError(f"a search takes more than no time, got {self.time_s}")
+            raise ArgumentError(f"a search takes more than no time, got {self.time_s}")
         if self.queries is not None and self.queries < 1:
-            raise ValueError(f"a search takes at least one query, got {self.queries}")
+            raise ArgumentError(f"a search takes at least one query, got {self.queries}")
 
     def expected_s(self, queries: int) -> float:
         """Seconds that so many more queries take, at the speed so far."""

@@ -13,7 +13,7 @@ from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import HIGHER, Side, figure_names, measures
-from simulator.running.execution import Execution, Here
+from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.run import PERCENTILES, Result, Run
 from simulator.scenario import Scenario, load_scenario
 from simulator.scenario.given import checked_scenario
@@ -79,6 +79,7 @@ class Pair:
         percentiles: Sequence[float],
         execution: Execution,
     ) -> None:
+        percentiles = checked_percentiles(percentiles)
         refuse_unknown(limits, common_figures(a, b, percentiles))
         self.limits, self.percentiles = limits, percentiles
         self.is_one = mean_the_same(a, b)

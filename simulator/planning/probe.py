@@ -78,7 +78,8 @@ class Prober:
         self._stages = tuple(sorted(stages))
         self._by_class = any(objective.of_class is not None for objective in self.scenario.slos)
         kept = len(self._stages) + self._by_class
-        memory.refuse(self.plans, self.execution.engine, self.execution.jobs, effort.replications, kept)
+        need = memory.refuse(self.plans, self.execution.engine, self.execution.jobs, effort.replications, kept)
+        memory.announce(need.bytes, execution.say)
         self.extent = self.plans.extent()  #: of a replication, at the scenario's own load
         self.plan = self.plans.outline()  #: for theory
         others = range(1, effort.replications) if has_drawn_machines(self.plan) else ()

@@ -14,7 +14,7 @@ from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Setting, Variations, grid_of
 from simulator.running import memory
 from simulator.running.execute import Standing
-from simulator.running.execution import checked_percentiles
+from simulator.running.execution import Say, checked_percentiles
 from simulator.running.provenance import versions
 from simulator.scenario import Scenario
 from simulator.scenario.grid import Named, Value
@@ -38,14 +38,15 @@ class Questions:
     sha256: str  #: of all points' scenarios
     needs_bytes: tuple[float, ...] = field(repr=False)  #: memory that each point takes
 
-    def refuse_together(self, jobs: int) -> None:
-        """Raise ScenarioError if the largest points do not fit the memory there is, so many at a time."""
+    def refuse_together(self, jobs: int, say: Say | None = None) -> None:
+        """Raise ScenarioError if the largest points do not fit the memory there is, so many at a time; else say it."""
         there = room.room()
         largest = sum(sorted(self.needs_bytes)[-jobs:]) + jobs * memory.PROCESS
         why = None if there is None or jobs == 1 else there.refusal(largest)
         if why is not None:
             message = f"{jobs} points at a time take up to {why}: have fewer jobs"
             raise ScenarioError([Problem(self.scenario.source, 0, 0, "sweep", message)])
+        memory.announce(largest, say)
 
     @property
     def aim(self) -> tuple[float, float | None, str | None]:

@@ -7,7 +7,7 @@ import numpy as np
 from simulator.base.formats import format_duration
 from simulator.engines import COMPILED
 from simulator.planner.plans import Plans
-from simulator.planning.budget import Budget
+from simulator.planning.budget import Budget, checked_tolerance
 from simulator.planning.level import Level, half_width
 from simulator.planning.probe import Effort, Prober
 from simulator.planning.search import FARTHEST, Crossing, Probes, binding, cross, first_look
@@ -55,7 +55,7 @@ class Refinement:
 
     def __init__(self, plans: Plans, tolerance: float, execution: Execution, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
-        self.plans, self.tolerance, self.execution = plans, tolerance, execution
+        self.plans, self.tolerance, self.execution = plans, checked_tolerance(tolerance), execution
         self.scenario: Scenario = plans.scenario
         self.levels: list[Level] = []
         self.probers: list[Prober] = []

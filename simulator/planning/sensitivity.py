@@ -12,7 +12,7 @@ import numpy as np
 from simulator.base.errors import Problem, ScenarioError
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
-from simulator.planning.budget import Budget, BudgetSpentError
+from simulator.planning.budget import Budget, BudgetSpentError, checked_tolerance
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE
 from simulator.planning.grid import varied
@@ -106,7 +106,9 @@ def sensitivity(
         raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
     scenario = settled(scenario, execution.get("say"))
     work, began = Execution(**execution), time.monotonic()
-    measurement, notes = _measurement(scenario, tolerance, None if time_s is None else time_s / 3, work, tail_only)
+    measurement, notes = _measurement(
+        scenario, checked_tolerance(tolerance), None if time_s is None else time_s / 3, work, tail_only
+    )
     begun = time.monotonic()
     own = _measured(measurement, scenario)
     takes_s = time.monotonic() - begun  # as a knob does, about

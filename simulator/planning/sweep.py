@@ -148,7 +148,7 @@ def answer(
     before = len(rows)
     todo = [index for index in range(len(points.values)) if index not in rows]
     if execution.cluster is None and todo:
-        points.refuse_together(min(execution.jobs, len(todo)))
+        points.refuse_together(min(execution.jobs, len(todo)), execution.say)
 
     def tell(standing: Standing) -> None:
         execution.tell(replace(standing, before=before))

@@ -7,12 +7,13 @@ import numpy as np
 
 from simulator.base import room
 from simulator.base.errors import ScenarioError
+from simulator.base.formats import format_size
 from simulator.core import plan
 from simulator.engines import REFERENCE
 from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
 from simulator.planner.plans import Plans
-from simulator.running.execution import Execution
+from simulator.running.execution import Execution, Say
 from simulator.scenario import Scenario
 
 #: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
@@ -102,6 +103,12 @@ def refuse(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     return need
 
 
+def announce(taken_bytes: float, say: Say | None) -> None:
+    """Say what something takes before it begins, if that is much."""
+    if say is not None and taken_bytes >= room.MUCH_BYTES:
+        say(f"about {format_size(taken_bytes)} of memory at a time")
+
+
 def refuse_load(scenario: Scenario) -> None:
     """Raise ScenarioError if one replication's arrivals alone, as they are looked at, are more than there is."""
     there, (queries, _) = room.room(), about_queries(scenario)
@@ -112,13 +119,14 @@ def refuse_load(scenario: Scenario) -> None:
 
 
 def refuse_in_full(plans: Plans, execution: Execution, kept_stages: int) -> None:
-    """Raise ScenarioError if the queries of a run in full are more than there is, whatever the fleet."""
+    """Raise ScenarioError if the queries of a run in full are more than there is, whatever the fleet; else say it."""
     replications = plans.scenario.run.replications
     need = needed(plans, execution.engine, execution.jobs, replications, kept_stages)
     need, there = Need(need.queries_bytes, 0.0), room.room()
     why = None if there is None else there.refusal(need.bytes)
     if why is not None:
         raise too_much(plans, need, replications, why)
+    announce(need.bytes, execution.say)
 
 
 def too_much(plans: Plans, need: Need, replications: int, why: str) -> ScenarioError:

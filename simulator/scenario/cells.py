@@ -140,7 +140,7 @@ class Instants(Numbers):
         number = float(text)
         if not isfinite(number):
             row.fail(f"the {self.what} is more than {self.most:g}", self.place)
-        return Decimal(number) if "e" in text.lower() else Decimal(text)
+        return Decimal(text)
 
     def _of_date(self, row: Row, match: re.Match[str]) -> Decimal:
         """Seconds since the year 1, in the zone's own time."""

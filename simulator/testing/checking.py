@@ -107,7 +107,8 @@ def check(
     """
     from simulator.engines import compile_all
 
-    assert profile in PROFILES, profile
+    if profile not in PROFILES:
+        raise ArgumentError(f"no profile is called {profile!r}; there are {', '.join(PROFILES)}", "profile")
     named = [one for thing in things for one in _named(thing, plugins)]
     if any(one.simulates for one in named):
         compile_all(say)

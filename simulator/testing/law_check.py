@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.base.errors import BeyondTimeError
+from simulator.base.errors import ArgumentError, BeyondTimeError
 from simulator.documents import check
 from simulator.testing.book import BOOK
 
@@ -149,11 +149,11 @@ class Check:
     def __post_init__(self) -> None:
         name = ACTIVE.get() if self.profile is None else self.profile
         if name not in PROFILES:
-            raise ValueError(f"no profile is called {name!r}; there are {', '.join(PROFILES)}")
+            raise ArgumentError(f"no profile is called {name!r}; there are {', '.join(PROFILES)}")
         self.examples = PROFILES[name]
         unknown = [number for number in self.only or () if number not in BOOK]
         if unknown:
-            raise ValueError(f"no law has the number {unknown[0]!r}; docs/laws.md lists them")
+            raise ArgumentError(f"no law has the number {unknown[0]!r}; docs/laws.md lists them")
 
     def asks(self, number: str) -> bool:
         """Whether a law is asked at all."""

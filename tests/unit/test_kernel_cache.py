@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,18 @@ def test_what_cannot_be_read_or_kept_is_said_once_and_costs_nothing_else(monkeyp
 def test_a_cache_that_cannot_be_locked_is_done_without(tmp_path):
     with jit._alone(tmp_path / "missing" / "lock"):
         assert not (tmp_path / "missing").exists()
+
+
+def test_a_lock_that_somebody_keeps_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(jit, "LONGEST_S", 0.1)
+    with (tmp_path / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        began = time.monotonic()
+        with jit._alone(tmp_path / "lock"):
+            assert time.monotonic() - began > 0.1
+    with jit._alone(tmp_path / "lock"), (tmp_path / "lock").open("w") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def told(cache: Path) -> tuple[str, str]:

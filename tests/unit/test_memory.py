@@ -1,11 +1,12 @@
 """What a run takes of memory is known before it, and more than there is is refused with both figures."""
 
+import re
 import resource
 from unittest import mock
 
 import pytest
 
-from simulator import ScenarioError, load_scenario, portrait, simulate, size, sweep
+from simulator import ScenarioError, capacity, compare, load_scenario, portrait, sensitivity, simulate, size, sweep
 from simulator.base import room
 from simulator.planner.plans import Plans
 from simulator.planning.probe import Prober
@@ -38,6 +39,12 @@ def test_what_is_too_large_is_refused_with_both_figures(in_8_gb, sets, said):
         sweep(scenario, {"run.seed": [1, 2]}, jobs=1)
 
 
+def test_a_comparison_of_too_much_is_refused(in_8_gb):
+    scenario = load_scenario(MM1, (), ["run.queries=1000M"])
+    with pytest.raises(ScenarioError, match="there are 8 GB"):
+        compare(scenario, scenario)
+
+
 def test_no_command_begins_what_it_could_not_end(in_8_gb):
     """A look at a load draws one replication, a sizing ends in runs in full: refused before any is drawn."""
     scenario = load_scenario(MM1, (), ["run.queries=1000M"])
@@ -49,6 +56,23 @@ def test_no_command_begins_what_it_could_not_end(in_8_gb):
         machines = load_scenario(MM1, (), ["stages.server.replicas=1M", "stages.server.workers=1000"])
         with pytest.raises(AssertionError, match="simulated"):  # of the fleet that it was given, nothing is asked
             size(machines, search={"stages.server.replicas": [1, 2], "stages.server.workers": [1]})
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        lambda scenario, say: capacity(scenario, tolerance=0.3, say=say),
+        lambda scenario, say: sensitivity(scenario, tail_only=True, say=say),
+        lambda scenario, say: size(scenario, search={"stages.server.workers": [1]}, say=say),
+        lambda scenario, say: sweep(scenario, {"run.seed": [1]}, jobs=1, say=say),
+    ],
+    ids=["capacity", "sensitivity", "size", "sweep"],
+)
+def test_every_search_says_what_it_takes_before_it_begins(monkeypatch, search):
+    monkeypatch.setattr(room, "MUCH_BYTES", 1.0)
+    told: list[str] = []
+    search(load_scenario(MM1, (), ["run.queries=200", "run.replications=4"]), told.append)
+    assert any(re.fullmatch(r"about [0-9.]+ [kMG]?B of memory at a time", line) for line in told), told
 
 
 def test_points_that_fit_alone_may_not_fit_together(in_8_gb):
