@@ -138,7 +138,7 @@ class _Search:
             self.notes += [f"{one.slo}: {one.reason}" for one in verdicts if one.value is None and one.reason]
         if verdict == FOUND and half > self.refinement.tolerance:
             tolerance = f"tolerance {100 * self.refinement.tolerance:.3g} %"
-            self.notes.append(f"{tolerance} not reached, half the interval is {100 * half:.2g} %")
+            verdict, reason = INCONCLUSIVE, f"{tolerance} not reached, half the interval is {100 * half:.2g} %"
         own = prober.plan.rate_per_s
         low, high = (own * math.exp(end) if math.isfinite(end) else None for end in ends)
         value = None if verdict in (RANGE, UNREACHABLE) else own * math.exp(at)
