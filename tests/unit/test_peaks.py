@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import long_run
 
-from simulator import estimate, scenario_from_dict, validate
+from simulator import estimate, scenario_from_dict, simulate, validate
 from simulator.base.errors import ScenarioError
 from simulator.planner import extents, load
 from simulator.planner.extents import extent_of
@@ -54,6 +54,16 @@ def test_a_peak_beyond_saturation_is_said_and_not_called_stable(profile):
     assert validate(busy).to_dict()["queries"] == 30 * 10_800_000 + 170 * 360_000
     assert validate(busy).to_dict()["enough_queries"] is None
     assert "peak" not in validate(scenario("9/s")).to_dict()
+
+
+def test_a_run_beyond_saturation_at_its_peak_is_not_called_stable():
+    """60 % busy on average, 120 % at the top of each wave of four seconds: of eight, 2.14 s are above 1,000/s."""
+    wave = {"kind": "diurnal", "mean": "600/s", "peak_to_mean": 2, "period": "4s"}
+    found = simulate(scenario(wave, {"duration": "8s", "replications": 4})).to_dict()
+    assert found["verdict"] == AT_PEAK
+    peak = "at the peak of 1,200/s the bottleneck is asked for 120% of its time"
+    assert f"beyond saturation for 2.14 s by arithmetic: {peak}" in found["notes"]
+    assert found["stability"]["demand"] == pytest.approx(0.6, abs=0.02)
 
 
 @long_run
