@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simulator.base.foreign import escaped
+
 if TYPE_CHECKING:
     from simulator.cli.progress import Line
     from simulator.documents.answer import Answer
@@ -25,15 +27,11 @@ TEXT_WIDTH, LEAST_WIDTH = 120, 20
 
 def say(line: str) -> None:
     """Say something on standard error."""
-    from simulator.base.foreign import escaped
-
     click.echo(escaped(line, keep="\n"), err=True)
 
 
 def tell(line: str) -> None:
     """Say something on standard output."""
-    from simulator.base.foreign import escaped
-
     click.echo(escaped(line, keep="\n"))
 
 

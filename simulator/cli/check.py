@@ -50,5 +50,5 @@ class _Things:
         self.is_first = True
 
     def show(self, thing: Checked) -> None:
-        click.echo(("" if self.is_first else "\n") + thing.text(answers.text_width()), nl=False)
+        answers.tell(("" if self.is_first else "\n") + thing.text(answers.text_width()).removesuffix("\n"))
         self.is_first = False

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simulator.documents import capacity
-from simulator.documents.shown import Shown
+from simulator.documents.shown import Shown, frame, html
 from simulator.planner.fleet import fleet
 from simulator.planning.search import Readings
 from simulator.running.provenance import provenance
@@ -138,13 +138,9 @@ class Capacity(Shown):
 
     def to_frame(self) -> Any:
         """The probes as a pandas DataFrame: the rows of ``curve``."""
-        from simulator.documents.shown import frame
-
         return frame(self.curve())
 
     def _repr_html_(self) -> str:
-        from simulator.documents.shown import html
-
         per_s = self.per_s.to_dict()
         rows = {"capacity_per_s": per_s["value"], "low": per_s["low"], "high": per_s["high"], "verdict": self.verdict}
         return html(self.scenario.name, [{"figure": key, "value": value} for key, value in rows.items()])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from simulator.base.foreign import escaped
 from simulator.base.formats import format_duration, significant
 from simulator.documents import compare, parts
 from simulator.planning.sides import NOT_PRICED
@@ -40,20 +41,20 @@ def compare_table(document: compare.Comparison, width: int | None = None, color:
 
 def compare_markdown(document: compare.Comparison) -> str:
     """The same as Markdown, with the tables of GitHub."""
-    blocks = ["  \n".join(_escaped(line) for line in _head(document))]
+    blocks = ["  \n".join(map(_printed, _head(document)))]
     for grid in _grids(document):
         rule = ["---" if place < grid.left else "--:" for place in range(len(grid.columns))]
-        rows = [grid.columns, rule, *([_escaped(cell) for cell in row] for row in grid.rows)]
+        rows = [grid.columns, rule, *(map(_printed, row) for row in grid.rows)]
         blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     remarks = _notes(document)
     if remarks:
-        blocks.append("\n".join(f"- {_escaped(note)}" for note in remarks))
+        blocks.append("\n".join(f"- {_printed(note)}" for note in remarks))
     return "\n\n".join(blocks) + "\n"
 
 
-def _escaped(text: str) -> str:
-    """Text that Markdown prints as it is."""
-    return "".join(f"\\{letter}" if letter in "\\|*_`<>[]~" else letter for letter in text)
+def _printed(text: str) -> str:
+    """Text that Markdown prints as it is, with what a terminal would obey spelled out."""
+    return "".join(f"\\{letter}" if letter in "\\|*_`<>[]~" else letter for letter in escaped(text))
 
 
 def _head(document: compare.Comparison) -> list[str]:

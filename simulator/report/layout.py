@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from simulator.base.foreign import escaped
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -23,11 +25,18 @@ BELONGING = ("", "95 % interval", "99.9 % interval")
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; its first columns, ``left`` of them, are flush left, the others right."""
+    """A table; its first columns, ``left`` of them, are flush left, the others right.
+
+    What a terminal would obey is spelled out in every cell: some say what others have written.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     left: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", [escaped(name) for name in self.columns])
+        object.__setattr__(self, "rows", [[escaped(cell) for cell in row] for row in self.rows])
 
     @cached_property
     def widths(self) -> list[int]:

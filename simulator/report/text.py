@@ -19,11 +19,11 @@ DASH = "-"
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> Grid:
     """A plain table; the first ``left`` columns are flush left, the others right."""
-    return Grid([escaped(name) for name in columns], [[escaped(cell) for cell in row] for row in rows], left)
+    return Grid(columns, rows, left)
 
 
 def rendered(parts: Sequence[Any], width: int | None, color: bool) -> str:
-    """Tables and lines, one below the other, without blanks at the ends of lines.
+    """Tables and lines, one below the other, without blanks at the ends of lines; what a terminal obeys spelled out.
 
     ``width``: letters that no line exceeds; None: as many as it takes. A line goes on below its first word.
     """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.base.errors import ArgumentError, BeyondTimeError
+from simulator.base.foreign import escaped
 from simulator.documents import check
 from simulator.testing.book import BOOK
 
@@ -49,7 +50,7 @@ class LawBroken(AssertionError):
     def text(self, width: int = WIDTH) -> str:
         """The law, and the smallest case that breaks it, in lines of at most so many letters, and of at most 100."""
         law, width = BOOK[self.number], min(width, WIDTH)
-        lines = [*textwrap.wrap(f"{self.subject} breaks law {self.number}.", width), ""]
+        lines = [*textwrap.wrap(f"{escaped(self.subject)} breaks law {self.number}.", width), ""]
         lines += _paragraph("Law", law.says, width) + _paragraph("Why", law.why, width)
         if law.unless:
             lines += _paragraph("Unless", law.unless, width)
@@ -57,7 +58,7 @@ class LawBroken(AssertionError):
         widest = max((len(key) for key in self.case), default=0)
         case_lines: list[str] = []
         for key, value in self.case.items():
-            case_lines += _indented(f"  {key:{widest}}  ", value, width)
+            case_lines += _indented(f"  {key:{widest}}  ", escaped(value, keep="\n"), width)
         lines += [*case_lines[:MOST_LINES], *(["  ..."] if len(case_lines) > MOST_LINES else [])]
         lines.append("")
         for verdict, what in (("broken", "Broken, too"), ("held", "Held"), ("not asked", "Not asked")):
@@ -122,11 +123,12 @@ class Report:
         how_many = f"all {held} laws hold"
         if held < len(self.rows):
             how_many = f"{held} of {len(self.rows)} laws hold, the others are not asked"
-        lines = [*textwrap.wrap(f"{self.subject}: {how_many}", width), ""]
+        lines = [*textwrap.wrap(f"{escaped(self.subject)}: {how_many}", width), ""]
         for row in self.rows:
             said = f"{row.number:4} {row.verdict:10} {BOOK[row.number].says}"
             lines += textwrap.wrap(said, width, subsequent_indent=" " * 16)
-            lines += textwrap.wrap(f"({row.tried})", width, initial_indent=" " * 16, subsequent_indent=" " * 16)
+            tried = f"({escaped(row.tried)})"
+            lines += textwrap.wrap(tried, width, initial_indent=" " * 16, subsequent_indent=" " * 16)
         return "\n".join(lines) + "\n"
 
 

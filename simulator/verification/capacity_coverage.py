@@ -18,15 +18,7 @@ from simulator.verification.families import scenario, stage
 from simulator.verification.lines import AGREES, MISSED, Line
 from simulator.verification.oracle import Examined
 from simulator.verification.percentile_coverage import ERRORS, OF_TEN
-from simulator.verification.trial_queues import (
-    CONSTANT,
-    EXPONENTIAL,
-    LUCK,
-    NOMINAL,
-    Queue,
-    accepted,
-    is_even,
-)
+from simulator.verification.trial_queues import CONSTANT, EXPONENTIAL, LUCK, NOMINAL, Queue, accepted, is_even
 
 #: Half the interval over the capacity, as asked for, and seeds: that of 1 % takes five times as long as that of 5 %.
 EFFORTS = ((0.05, 200), (0.01, 16))
