@@ -137,15 +137,28 @@ def format_money(amount: float) -> str:
     return f"{amount:,.0f}" if 1 <= size < 1e9 else significant(amount)
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things, in the singular where it is one.
+def counted(number: float, noun: str, show: Callable[[float], str] = "{:,.0f}".format) -> str:
+    """A number of things, in the singular where it is shown as one.
 
-    >>> counted(1, "fleet"), counted(1200, "query"), counted(0, "probe")
-    ('1 fleet', '1,200 queries', '0 probes')
+    >>> counted(1, "fleet"), counted(1200, "query"), counted(0, "probe"), counted(2, "search")
+    ('1 fleet', '1,200 queries', '0 probes', '2 searches')
+    >>> counted(12345, "task", format_count), counted(0.9999, "row", format_count)
+    ('12.3k tasks', '1 row')
     """
-    if number == 1:
+    shown = show(number)
+    if shown == "1":
         return f"1 {noun}"
-    return f"{number:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{number:,} {noun}s"
+    several = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{shown} {several}"
+
+
+def there_are(number: int, noun: str) -> str:
+    """That there are so many things.
+
+    >>> there_are(1, "shard"), there_are(2000, "shard")
+    ('there is 1 shard', 'there are 2,000 shards')
+    """
+    return f"there {'is' if number == 1 else 'are'} {counted(number, noun)}"
 
 
 def _prefixed(value: float, digits: int, blank: str = "", least: float = 0.0) -> str:

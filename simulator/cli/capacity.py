@@ -107,7 +107,7 @@ def several(
     import simulator
     from simulator.planning.grid import parse_grid
 
-    line = Pieces("searches")
+    line = Pieces("search")
     with answers.interruptible(line, "interrupted before the first search had ended: nothing to report"):
         capacities = simulator.capacities(
             scenario,

@@ -65,24 +65,24 @@ class Replications(Line):
 
     def update(self, done: int, planned: int, events: int) -> None:
         """Replications done, planned, and events so far."""
-        self.show(f"{done} of {planned} replications, {events:,} events", done, planned)
+        self.show(f"{done} of {counted(planned, 'replication')}, {counted(events, 'event')}", done, planned)
 
     def announce(self, forecast: Forecast, jobs: int) -> None:
         """Say what a long run will take, and what would be enough."""
         if forecast.seconds < LONG_S:
             return
         self.enabled = True
-        tasks, takes = format_count(forecast.tasks), format_duration(forecast.seconds)
+        tasks, takes = counted(forecast.tasks, "task", format_count), format_duration(forecast.seconds)
         if forecast.memory_bytes >= MUCH_BYTES:
             takes += f" and {format_size(forecast.memory_bytes)} of memory"
-        self.say(f"{tasks} tasks, about {takes}, {jobs} replications at a time")
+        self.say(f"{tasks}, about {takes}, {counted(jobs, 'replication')} at a time")
         if forecast.enough_queries is not None:
-            enough = format_count(forecast.enough_queries)
-            self.say(f"an honest p{forecast.percentile:g} at this load takes about {enough} queries in all")
+            enough = counted(forecast.enough_queries, "query", format_count)
+            self.say(f"an honest p{forecast.percentile:g} at this load takes about {enough} in all")
 
 
 class Pieces(Line):
-    """How far many pieces of work are; off a terminal only once it takes long. ``name``: what the pieces are called."""
+    """How far many pieces of work are; off a terminal only once it takes long. ``name``: what a piece is called."""
 
     def __init__(self, name: str, quiet: bool = False) -> None:
         super().__init__(enabled=not quiet, is_terminal=sys.stderr.isatty())
@@ -95,7 +95,7 @@ class Pieces(Line):
         done, total = standing.before + standing.done, standing.before + standing.total
         lost = f", {counted(standing.lost, 'worker')} lost" if standing.lost else ""
         left = f", about {format_duration(standing.left_s)} left" if standing.left_s else ""
-        self.show(f"{done} of {total} {self.name} {what}{left}{lost}", done, total)
+        self.show(f"{done} of {counted(total, self.name)} {what}{left}{lost}", done, total)
 
     def standing(self, standing: Standing) -> None:
         """So many pieces are done."""
@@ -141,5 +141,5 @@ class Probes(Steps):
     def probe(self, factor: float, queries: int, readings: Readings) -> None:
         """One probe is done."""
         worst = max(reading.value for reading in readings)
-        place = f"{factor:.4g} x the load, {queries:,} queries: {worst:.3g} x the bound of the objective nearest to it"
-        self.step(f"probe {self.steps + 1}: {place}")
+        place = f"{factor:.4g} x the load, {counted(queries, 'query')}"
+        self.step(f"probe {self.steps + 1}: {place}: {worst:.3g} x the bound of the objective nearest to it")

@@ -52,7 +52,7 @@ def command(
     options.refuse_no_objectives(slos)
     answers.refuse_figure(figure)
     options.refuse_no_budget(time_s)
-    line = Pieces("knobs")
+    line = Pieces("knob")
     with answers.interruptible(line, "interrupted before the first knob was turned: nothing to report"):
         sensitivity = simulator.sensitivity(
             scenario,

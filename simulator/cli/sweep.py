@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simulator.base.formats import counted
 from simulator.cli import answers, grouped, options
 from simulator.cli.progress import Pieces
 
@@ -65,7 +66,7 @@ def command(
     if resume is not None:
         answers.refuse_unwritable(resume / "results.csv")
     scenario = given.load()
-    line = Pieces("points", quiet)
+    line = Pieces("point", quiet)
     questions = checked(scenario, parse_grid(params), percentiles, partial(line.update, "checked"))
     line.clear()
     place = folder or resume
@@ -75,7 +76,7 @@ def command(
         journal = opened(questions, place, is_new=resume is None)
         sweep = kept(questions, work, line, journal, is_new=resume is None)
         if sweep.interrupted:
-            done = f"{journal.kept} of {questions.grid.count} points are kept; go on with --resume {place}"
+            done = f"{journal.kept} of {counted(questions.grid.count, 'point')} are kept; go on with --resume {place}"
             answers.say(f"interrupted: {done}")
             return sweep.exit_code
     is_written = report(sweep, format_, quiet, place)

@@ -34,7 +34,7 @@ def command(deep: bool, families: str | None, seed: int, jobs: int, folder: Path
     names = None if families is None else [name.strip() for name in families.split(",") if name.strip()]
     if names == []:
         raise click.UsageError("--families names none; leave it out for all")
-    line = Pieces("pieces")
+    line = Pieces("piece")
     try:
         verification = simulator.verify(
             names, deep=deep, seed=seed, jobs=jobs, progress=partial(line.update, "done"), say=line.say

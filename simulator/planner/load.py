@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator import scenario as scenarios
 from simulator.base.errors import Problem, ScenarioError
-from simulator.base.formats import apart, format_duration
+from simulator.base.formats import apart, counted, format_duration
 from simulator.base.units import MOST_NS, NS_PER_S, ns
 from simulator.core.laws import Law
 from simulator.core.plan import F8, I8
@@ -188,7 +188,7 @@ def _counted(scenario: Scenario, replication: int) -> Load:
     if len(arrival_ns) < first + queries:
         assert scenario.load.most_s is not None, "only a profile ends"
         offers = f"the {len(arrival_ns):,} that the profile offers in its {format_duration(scenario.load.most_s)}"
-        wanted = f"{first:,} queries of warm-up and {queries:,} measured ones"
+        wanted = f"{counted(first, 'query')} of warm-up and {queries:,} measured ones"
         message = f"{wanted} are more than {offers} (replication {replication})"
         raise refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to run all of it")
     return Load(arrival_ns, first, _mean_between(base, before, before + queries), rate)
@@ -309,10 +309,11 @@ def _trace_load(scenario: Scenario, replication: int) -> Load:
             first = rows // TRACE_WARMUP if run.queries is None else run.queries // WARMUP
         end = rows if run.queries is None else first + run.queries
     if end > rows:
-        message = f"{first} queries of warm-up and {end - first} measured ones need {end} rows; the trace has {rows}"
+        message = f"{counted(first, 'query')} of warm-up and {end - first:,} measured ones need {counted(end, 'row')}"
+        message += f"; the trace has {rows:,}"
         raise refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to use all rows")
     if first >= end:
-        message = f"no row of the trace ({rows} rows) is left to measure after {first} of warm-up"
+        message = f"no row of the trace ({counted(rows, 'row')}) is left to measure after {first:,} of warm-up"
         raise refusal(scenario, "run", f"{message}. Shorten the warm-up, or replay a longer trace")
     work = None if trace.work is None else trace.work[:end]
     return Load(arrival_ns[:end], first, rate_per_s, None, work, window_ns)

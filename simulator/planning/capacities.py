@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar, Unpack, overload
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.formats import counted
 from simulator.documents import capacity as documents
 from simulator.documents.shown import Shown, frame, html
 from simulator.planning.capacity import capacity
@@ -66,7 +67,7 @@ class Capacities(Shown, Sequence[tuple[dict[str, str | int | float], Capacity]])
         ]
 
     def _summed_up(self) -> str:
-        return f"{len(self.pairs)} values"
+        return counted(len(self.pairs), "value")
 
 
 @takes_scenario

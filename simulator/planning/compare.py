@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from simulator.base.errors import ArgumentError
-from simulator.base.formats import format_duration
+from simulator.base.formats import counted, format_duration
 from simulator.base.places import is_folder
 from simulator.planning import comparison
 from simulator.planning.comparison import Compared, Comparison, Limit
@@ -203,12 +203,12 @@ def _luck(a: Side, b: Side) -> tuple[str, list[int], list[int], list[str]]:
         )
     notes = []
     if len(common) < max(len(a.traces), len(b.traces)):
-        there = f"A has {len(a.traces)} replications, B has {len(b.traces)}"
+        there = f"A has {counted(len(a.traces), 'replication')}, B has {len(b.traces):,}"
         notes.append(f"{there}: the {len(common)} that both have are compared")
     lengths = a.lengths(common), b.lengths(common)
     if lengths[0] == lengths[1]:
         return comparison.COMMON, common, common, notes
-    said = (f"{_mean(length, 1):,.0f} queries after {_mean(length, 0):,.0f} of warm-up" for length in lengths)
+    said = (f"{counted(_mean(length, 1), 'query')} after {_mean(length, 0):,.0f} of warm-up" for length in lengths)
     notes.append(f"not all luck is common: a replication of A has {next(said)}, one of B {next(said)}")
     return comparison.PARTLY, common, common, notes
 

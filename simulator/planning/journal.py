@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from simulator.base.errors import UnavailableError
+from simulator.base.formats import counted
 from simulator.base.places import is_file
 from simulator.documents import parts, sweep
 from simulator.planning.questions import Questions
@@ -104,8 +105,8 @@ class Journal:
             self.file.flush()
             os.fsync(self.file.fileno())
         except OSError as error:
-            count = self.questions.grid.count
-            kept = f"{self.kept} of {count} points are kept; make room, then go on with --resume {self.path.parent}"
+            kept = f"{self.kept} of {counted(self.questions.grid.count, 'point')} are kept"
+            kept += f"; make room, then go on with --resume {self.path.parent}"
             raise UnavailableError(f"{self.path}: cannot be written: {error.strerror}; {kept}") from None
         self.written += 1
 

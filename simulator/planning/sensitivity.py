@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.formats import counted
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget, BudgetSpentError, checked_tolerance
@@ -178,12 +179,12 @@ def _turned(
             if len(reached) < len(scenarios):
                 budget.ask_s(longest_s)
     except BudgetSpentError as spent:
-        notes.append(f"{spent}: {len(reached)} of {len(scenarios)} knobs are turned")
+        notes.append(f"{spent}: {len(reached)} of {counted(len(scenarios), 'knob')} are turned")
     except KeyboardInterrupt:
         if not reached:
             raise
         interrupted = True
-        notes.append(f"interrupted: {len(reached)} of {len(scenarios)} knobs are turned")
+        notes.append(f"interrupted: {len(reached)} of {counted(len(scenarios), 'knob')} are turned")
     return reached, interrupted
 
 

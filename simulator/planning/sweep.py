@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Unpack
 
 from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioError
+from simulator.base.formats import counted
 from simulator.documents import sweep as documents
 from simulator.documents.shown import Shown, frame, html
 from simulator.planning.grid import Grid
@@ -77,7 +78,7 @@ class Sweep(Shown):
     def _repr_html_(self) -> str:
         columns = self.columns
         rows = [{name: row.get(name) for name in columns} for row in self.rows]
-        return html(f"{self.questions.scenario.name}: {len(rows)} points", rows)
+        return html(f"{self.questions.scenario.name}: {counted(len(rows), 'point')}", rows)
 
 
 @takes_scenario

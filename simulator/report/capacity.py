@@ -31,7 +31,7 @@ def capacity_table(document: capacity.Capacity, width: int | None = None, color:
     shown += [
         "",
         fleet_line(document["fleet"]),
-        f"{counted(document['probes'], 'probe')}, {format_count(document['queries'])} queries simulated",
+        f"{counted(document['probes'], 'probe')}, {counted(document['queries'], 'query', format_count)} simulated",
     ]
     shown += [f"note: {note}" for note in document["notes"]]
     return rendered(shown, width, color)

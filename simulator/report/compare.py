@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator.base.foreign import escaped
-from simulator.base.formats import format_duration, significant
+from simulator.base.formats import counted, format_duration, significant
 from simulator.documents import compare, parts
 from simulator.planning.sides import NOT_PRICED
 from simulator.report.layout import Grid
@@ -61,10 +61,12 @@ def _head(document: compare.Comparison) -> list[str]:
     lines = []
     sides = (document["a"], document["b"])
     for name, side in zip("AB", sides, strict=True):
-        each = f"{side['replications']} x {side['queries'] / side['replications']:,.0f} queries"
+        each = f"{side['replications']} x {counted(side['queries'] / side['replications'], 'query')}"
         lines.append(f"{name}: {side['source']} ({side['scenario']}), seed {side['seed']}, {each}: {side['verdict']}")
     compared = dict.fromkeys(side["compared_replications"] for side in sides)
-    return [*lines, f"{' and '.join(map(str, compared))} replications of each, {_LUCK[document['luck']]}"]
+    *others, last = compared
+    replications = " and ".join([*map(str, others), counted(last, "replication")])
+    return [*lines, f"{replications} of each, {_LUCK[document['luck']]}"]
 
 
 def _grids(document: compare.Comparison) -> list[Grid]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from simulator.base.formats import counted
 from simulator.documents import doctor
 from simulator.report.text import DASH, duration, rendered, table
 
@@ -22,7 +23,7 @@ def doctor_table(document: doctor.Doctor, width: int | None = None, color: bool 
     parts: list[Any] = [
         table(["version", "found", "needed", ""], rows, 4),
         "",
-        f"machine   {machine['system']} {machine['processor']}, {machine['cores']} cores, {memory}",
+        f"machine   {machine['system']} {machine['processor']}, {counted(machine['cores'], 'core')}, {memory}",
         f"kernels   {_kernels(document['cache'])}",
         *([f"terminal  {_terminal(document['terminal'])}"] if "terminal" in document else []),
         "",
@@ -50,5 +51,5 @@ def _gib(amount: int | None) -> str:
 
 
 def _terminal(terminal: doctor.Terminal) -> str:
-    where = f"a terminal of {terminal['columns']} columns" if terminal["is_terminal"] else "no terminal"
+    where = f"a terminal of {counted(terminal['columns'], 'column')}" if terminal["is_terminal"] else "no terminal"
     return f"{where}, {'colour' if terminal['has_color'] else 'no colour'}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.base.formats import format_count, format_duration, format_rate, format_size
+from simulator.base.formats import counted, format_count, format_duration, format_rate, format_size
 from simulator.documents import paper, parts
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
@@ -64,7 +64,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
             for item in estimate["predictions"]
         ]
         shown += ["", table(["under load", "value", "", "law"], laws, 1)]
-    training = f"training is for {format_count(estimate['rows'])} rows, epochs: {number(estimate['epochs'])}"
+    training = f"training is for {counted(estimate['rows'], 'row', format_count)}, epochs: {number(estimate['epochs'])}"
     return rendered([*shown, "", training, *notes(estimate["notes"])], width, color)
 
 

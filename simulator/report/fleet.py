@@ -38,7 +38,7 @@ def _power(fleet: parts.Fleet) -> str:
         return "power not given" + _lacking([row["name"] for row in fleet["stages"] if row["power_w"] is None], fleet)
     said = f"{format_count(fleet['power_w'])} W"
     each = fleet["queries_per_joule"]
-    return said if each is None else f"{said}, {_figure(each)} queries per joule"
+    return said if each is None else f"{said}, {counted(each, 'query', _figure)} per joule"
 
 
 def _lacking(stages: list[str], fleet: parts.Fleet) -> str:

@@ -1,13 +1,13 @@
 """The table of a load."""
 
-from simulator.base.formats import format_duration, format_rate, significant
+from simulator.base.formats import counted, format_duration, format_rate, significant
 from simulator.documents import load, parts
 from simulator.report.text import DASH, number, rendered, table
 
 
 def load_table(document: load.Load, width: int | None = None, color: bool = False) -> str:
     """A load (the document of ``shardsim load --format json``) as text."""
-    each = f"{document['queries'] / document['replications']:,.0f} queries measured"
+    each = f"{counted(document['queries'] / document['replications'], 'query')} measured"
     lasts = f"the first takes {_long(document['duration_s'])} after a warm-up of {_long(document['warmup_s'])}"
     columns = ["", "mean", "peak", "CV of gaps", "dispersion 1 s", "10 s", "60 s", "long run"]
     rows = [_row("asked", document["asked"]), _row("drawn", document["drawn"])]

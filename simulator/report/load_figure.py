@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.base.formats import format_duration, significant
+from simulator.base.formats import counted, format_duration, significant
 from simulator.core.plan import F8
 from simulator.documents import parts
 from simulator.report import frame
@@ -59,7 +59,7 @@ def load_figure(portrait: Portrait, format_: str = "png") -> Any:
     whole.legend(
         loc="lower right", bbox_to_anchor=(1.01, 0.98), frameon=False, fontsize=frame.TEXT, ncols=3, borderpad=0
     )
-    whole.set_title(f"one replication of {len(arrival_s):,} queries, {width}", fontsize=frame.TEXT, loc="left")
+    whole.set_title(f"one replication of {counted(len(arrival_s), 'query')}, {width}", fontsize=frame.TEXT, loc="left")
     busiest = int(np.where(edges[:-1] >= warm_s, counts, -1).argmax())
     begins_s = (edges[busiest] + edges[busiest + 1]) / 2 - end_s * CLOSE_UP / 2
     start_s = min(max(begins_s, 0.0), end_s * (1 - CLOSE_UP))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.base.formats import format_count, format_duration, format_rate
+from simulator.base.formats import counted, format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
 from simulator.report import text
 from simulator.report.fleet import fleet_line
@@ -46,8 +46,7 @@ def _head(result: run.Run) -> list[str]:
     if seen:
         values = "/".join(f"{value:.3g}" for value in seen.values())
         burst.append(f"index of dispersion {values} at {'/'.join(seen)}")
-    per = result["queries"] / result["replications"]
-    each = f"{result['replications']} x {per:,.0f} queries measured"
+    each = f"{result['replications']} x {counted(result['queries'] / result['replications'], 'query')} measured"
     own = format_rate(result["theory"]["rate_per_s"])
     lines = [
         parts.title_of(result),
@@ -132,8 +131,9 @@ def _batches(result: run.Run) -> list[str]:
         sizes = stage["batches"]["sizes"]
         ends = [sizes[0], sizes[-1]] if len(sizes) > 1 else sizes
         shares = ", ".join(f"{end['size']} in {text.ratio(end['share'])}" for end in ends)
-        mean = text.number(stage["batches"]["mean_size"]["value"])
-        lines.append(f"{stage['name']} serves {mean} tasks at once on average: {shares} of its batches")
+        mean = stage["batches"]["mean_size"]["value"]
+        many = f"{text.DASH} tasks" if mean is None else counted(mean, "task", text.number)
+        lines.append(f"{stage['name']} serves {many} at once on average: {shares} of its batches")
     return lines
 
 
@@ -256,7 +256,7 @@ def _theory(theory: paper.Theory) -> list[str]:
 def _engines(check: run.EngineCheck | None) -> list[str]:
     if check is None:
         return []
-    what = f"{check['tasks']:,} tasks of {check['queries']:,} queries"
+    what = f"{counted(check['tasks'], 'task')} of {counted(check['queries'], 'query')}"
     return [f"engines: compiled and reference agree on every instant of {what}"]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.base.formats import format_duration
+from simulator.base.formats import counted, format_duration
 from simulator.core.plan import F8
 from simulator.documents import parts
 from simulator.report import frame
@@ -46,7 +46,7 @@ def _distribution(axes: Any, result: Result) -> None:
     series = result.summary.pool.latency(None)
     known = series.values[series.finite]
     least, most = float(known.min(initial=np.inf)), float(known.max(initial=0.0))
-    queries = f"{series.layout.queries:,} queries: {result.summary.verdict}"
+    queries = f"{counted(series.layout.queries, 'query')}: {result.summary.verdict}"
     axes.set_title(f"latency of {queries}", fontsize=frame.TEXT, loc="left")
     axes.set_ylabel("share that is later", fontsize=frame.TEXT)
     axes.set_xlabel("latency", fontsize=frame.TEXT)
@@ -80,7 +80,7 @@ def _timeline(axes: Any, trace: Trace) -> None:
     arrival_s: F8 = np.asarray((trace.arrival_ns - trace.arrival_ns[0]) * S_PER_NS, dtype=np.float64)
     span_s = float(arrival_s[-1])
     windows = int(np.clip(len(arrival_s) // A_WINDOW, 1, WINDOWS))
-    axes.set_title(f"one replication, in {windows} windows", fontsize=frame.TEXT, loc="left")
+    axes.set_title(f"one replication, in {counted(windows, 'window')}", fontsize=frame.TEXT, loc="left")
     axes.set_xlabel("time of arrival (s)", fontsize=frame.TEXT)
     axes.set_ylabel("queries a second", fontsize=frame.TEXT)
     frame.around(axes)

@@ -27,7 +27,10 @@ def size_table(document: size.Size, width: int | None = None, color: bool = Fals
         shown += ["", table(columns, [_fell(one, document["unit"]) for one in document["cheaper"]], 2)]
     if len(document["front"]) > 1:
         shown += ["", _front(document, paths)]
-    shown += ["", f"{counted(document['simulated'], 'fleet')}, {format_count(document['queries'])} queries simulated"]
+    shown += [
+        "",
+        f"{counted(document['simulated'], 'fleet')}, {counted(document['queries'], 'query', format_count)} simulated",
+    ]
     shown += [f"note: {note}" for note in document["notes"]]
     return rendered(shown, width, color)
 
@@ -65,15 +68,17 @@ def headline(document: size.Size) -> str:
         every = counted(document["fleets"], "fleet")
         is_untold = any(one["reason"] == "inconclusive" for one in document["cheaper"])
         least = "the least that is known" if is_untold else "the least"
+        machines = counted(best["machines"], "machine")
+        if document["minimise"] == "machines":
+            return f"{machines} is {least} of {every}"
         said = f"{cost(best['cost'], document['unit'])} {document['unit']} is {least} of {every}"
-        count = f"{best['machines']:,} machines{by_stage(best['stages'])}"
-        return said if document["minimise"] == "machines" else f"{said}: {count}"
+        return f"{said}: {machines}{by_stage(best['stages'])}"
     if document["interrupted"]:
         return "interrupted before a fleet was found"
     unsure = "" if document["verdict"] == "unreachable" else ", but some could not be told"
     if document["fleets"] == 1:
         return f"the only fleet does not meet every objective{unsure}"
-    return f"none of the {document['fleets']:,} fleets meets every objective{unsure}"
+    return f"none of the {counted(document['fleets'], 'fleet')} meets every objective{unsure}"
 
 
 def _answers(document: size.Size, paths: list[str]) -> Any:

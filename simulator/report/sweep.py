@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from simulator.base.formats import counted
 from simulator.documents import parts, sweep
 from simulator.report.spreadsheet import cell
 from simulator.report.sweep_values import known, number
@@ -27,8 +28,8 @@ def sweep_csv(document: sweep.Sweep) -> str:
 def sweep_table(document: sweep.Sweep, width: int | None = None, color: bool = False) -> str:
     """A sweep (``Sweep.to_dict``) as text: what was varied, and what a planner asks first."""
     provenance, points = document["provenance"], document["points"]
-    head = f"{len(points)} of {provenance['points']}" if document["interrupted"] else str(len(points))
-    said = f"{head} points, the same random numbers at each, seed {document['seed']}"
+    head = f"{len(points)} of " * document["interrupted"] + counted(provenance["points"], "point")
+    said = f"{head}, the same random numbers at each, seed {document['seed']}"
     shown: list[Any] = [parts.title_of(document), said, ""]
     answered = [row for row in points if row["error"] is None]
     if answered:

@@ -11,7 +11,8 @@ def validation_table(document: validation.Validation, width: int | None = None, 
     """A validation (``Validation.to_dict``) as text: how large, how busy, and how many queries it needs."""
     sizes = {"stage": document["stages"], "shard": document["shards"], "replica": document["replicas"]}
     fleet = ", ".join(counted(count, what) for what, count in sizes.items())
-    runs = f"{document['replications']:,} x {document['queries']:,} queries, {format_count(document['tasks'])} tasks"
+    runs = f"{document['replications']:,} x {counted(document['queries'], 'query')}, "
+    runs += counted(document["tasks"], "task", format_count)
     saturation_per_s = document["saturation_per_s"]
     limit = "no rate" if saturation_per_s is None else format_rate(saturation_per_s)
     load = f"demand {ratio(document['demand'])} at {format_rate(document['rate_per_s'])}"
@@ -31,6 +32,6 @@ def validation_table(document: validation.Validation, width: int | None = None, 
         lines.append("beyond saturation latency grows with the length of the run: no percentile means anything")
     else:
         there = format_count(document["queries"] * document["replications"])
-        needed = f"an honest p{percentile:g} takes about {format_count(enough)} queries in all"
+        needed = f"an honest p{percentile:g} takes about {counted(enough, 'query', format_count)} in all"
         lines.append(f"{needed}; there are {there}")
     return rendered(lines, width, color)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from simulator.base.errors import ContradictionError
+from simulator.base.formats import counted
 from simulator.core.plan import Plan
 from simulator.core.trace import same_trace
 from simulator.documents import run
@@ -49,7 +50,7 @@ def check_engines(plan: Plan) -> EngineCheck:
         column = same_trace(trace, expected, without_tasks=trace.task_table is None)
         if column:
             raise ContradictionError(
-                f"the engines differ in {column} ({way}, first {plan.queries} queries); do not trust either, and "
-                f"report it with the scenario and seed {plan.seed}"
+                f"the engines differ in {column} ({way}, of {counted(plan.queries, 'query')}); do not trust either and "
+                f"report it, with the scenario and seed {plan.seed}"
             )
     return EngineCheck(plan.queries, plan.queries * plan.shards)

@@ -7,7 +7,7 @@ import numpy as np
 
 from simulator.base import room
 from simulator.base.errors import ScenarioError
-from simulator.base.formats import format_size
+from simulator.base.formats import counted, format_size
 from simulator.core import plan
 from simulator.engines import REFERENCE
 from simulator.planner.extents import about_queries
@@ -114,7 +114,7 @@ def refuse_load(scenario: Scenario) -> None:
     there, (queries, _) = room.room(), about_queries(scenario)
     why = None if there is None else there.refusal(LOOKED_AT * queries)
     if why is not None:
-        message = f"a load of {queries:,.0f} queries, warm-up included, takes {why}: ask for fewer queries"
+        message = f"a load of {counted(queries, 'query')}, warm-up included, takes {why}: ask for fewer queries"
         raise refusal(scenario, "run", message)
 
 
@@ -132,10 +132,10 @@ def refuse_in_full(plans: Plans, execution: Execution, kept_stages: int) -> None
 def too_much(plans: Plans, need: Need, replications: int, why: str) -> ScenarioError:
     """The mistake of a scenario that takes more memory than there is."""
     if need.fleet_bytes > need.queries_bytes:
-        message = f"the replicas, workers and balancers of {replications} replications take {why}"
+        message = f"the replicas, workers and balancers of {counted(replications, 'replication')} take {why}"
         return refusal(plans.scenario, "stages", f"{message}: have fewer of them, or fewer jobs at a time")
     each = about_queries(plans.scenario)[0]
-    message = f"{replications:,} replications of {each:,.0f} queries, warm-up included, take {why}"
+    message = f"{counted(replications, 'replication')} of {counted(each, 'query')}, warm-up included, take {why}"
     return refusal(plans.scenario, "run", f"{message}: ask for fewer queries, replications, or jobs at a time")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from simulator import engines
 from simulator.base.errors import ScenarioError
+from simulator.base.formats import counted
 from simulator.core.plan import I8
 from simulator.core.trace import Trace
 from simulator.planner.plans import Plans
@@ -57,14 +58,15 @@ def settled(scenario: Scenario, say: Say | None = None) -> Scenario:
     plan = plan.first_queries(first + queries).measured_from(first)
     name = Execution(say=say).settled(plan).engine
     if say is not None and name == engines.REFERENCE:
-        say(f"a pilot of {plan.measured:,} queries in the reference engine ...")
+        say(f"a pilot of {counted(plan.measured, 'query')} in the reference engine ...")
     trace = engines.engine(name).simulate(plan, tasks=True)
     seen: dict[int, Seen] = {}
     for at, percentile in wanted.items():
         took_ns = np.sort(_took_ns(trace, at))
         rank = math.ceil(percentile * len(took_ns))
         if len(took_ns) - rank < FEWEST_BEYOND:
-            message = f"a pilot of {plan.measured:,} queries, {len(took_ns):,} answers, does not show that: give a time"
+            pilot = f"a pilot of {counted(plan.measured, 'query')}, {counted(len(took_ns), 'answer')}"
+            message = f"{pilot}, does not show that: give a time"
             raise ScenarioError([scenario.mark_of("stages", at, "hedge").problem(_path(scenario, at), message)])
         seen[at] = Seen(float(took_ns[rank - 1]) / NS_PER_S, plan.measured)
     return scenario.with_hedges(seen)

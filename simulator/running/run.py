@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 from simulator import engines, theory
 from simulator.base import room
 from simulator.base.errors import ContradictionError
-from simulator.base.formats import shortest
+from simulator.base.formats import counted, shortest
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.documents.paper import Theory
@@ -93,7 +93,7 @@ class Result(Shown):
 
     def _summed_up(self) -> str:
         each = self.summary.queries / self.summary.replications
-        words = f"{self.summary.verdict}, {self.summary.replications} x {each:,.0f} queries"
+        words = f"{self.summary.verdict}, {self.summary.replications} x {counted(each, 'query')}"
         verdicts = [objective.met for objective in self.summary.objectives]
         return words + (f", {verdicts.count(True)} of {len(verdicts)} objectives met" if verdicts else "")
 
@@ -229,10 +229,13 @@ class Run:
         if not self.traces:
             raise KeyboardInterrupt
         if time_s is not None:
-            self.notes.append(f"{len(self.traces)} whole replications fitted into {shortest(time_s)} s")
+            fitted = counted(len(self.traces), "whole replication")
+            self.notes.append(f"{fitted} fitted into {shortest(time_s)} s")
             self.notes += ["no more of them fit the memory there is"] if len(self.traces) == most else []
         if interrupted:
-            self.notes.append(f"interrupted: only the {len(self.traces)} replications that had finished are counted")
+            self.notes.append(
+                f"interrupted: only what had finished is counted, {counted(len(self.traces), 'replication')}"
+            )
         summary = self._summary(percentiles, self.traces)
         if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
             self.notes.append(OF_COPIES if summary.pool.layout.repeats > 1 else OF_A_TRACE)
@@ -266,7 +269,7 @@ class Run:
             if more <= wanted and longer == 1:
                 return False
             if looks == LOOKS or (longer > 1 and not self.scenario.can_lengthen):
-                tried = f"{wanted} replications, {looks} looks"
+                tried = f"{counted(wanted, 'replication')}, {counted(looks, 'look')}"
                 self.notes.append(
                     f"precision {100 * run.precision:.3g} % not reached ({tried}); run longer replications"
                 )
@@ -292,7 +295,7 @@ class Run:
         assert self.scenario.queries is not None
         queries = self.scenario.queries * longer
         self.plans, self.traces = self.plans.with_run(queries=queries), {}
-        self.notes.append(f"replications lengthened to {queries} queries to see enough of the tail")
+        self.notes.append(f"replications lengthened to {counted(queries, 'query')} to see enough of the tail")
 
     def _extend(self, wanted: int | None, deadline: float | None) -> bool:
         """Add replications to ``traces`` until ``wanted`` are there or time is up; True if interrupted."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
-from simulator.base.formats import shortest
+from simulator.base.formats import counted, shortest
 from simulator.core.laws import gamma
 from simulator.core.plan import F8
 from simulator.plugins import Kind
@@ -88,7 +88,8 @@ class ModulatedArrivals(fields.Part):
         elif len(set(self.rates)) == 1:
             yield ("rates",), "all states have the same rate, so it is poisson; say so, or let them differ"
         if len(self.dwell_s) not in (1, states):
-            yield ("dwell",), f"{len(self.dwell_s)} dwells for {states} states; give one for all, or one a state"
+            both = f"{counted(len(self.dwell_s), 'dwell')} for {counted(states, 'state')}"
+            yield ("dwell",), f"{both}; give one for all, or one a state"
 
 
 class TraceColumns(fields.Part):

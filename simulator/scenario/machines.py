@@ -94,7 +94,8 @@ def hot_notes(stage: Stage) -> list[str]:
     alone = stage.replica_counts.count(1)
     if not stage.sends_copies or not alone:
         return []
-    return [f"{alone:,} of {stage.shards:,} shards have one replica, and send no copies"]
+    are = "has one replica, and sends" if alone == 1 else "have one replica, and send"
+    return [f"{alone:,} of {stage.shards:,} shards {are} no copies"]
 
 
 def taken_out(stage: Stage, one: OutageSpec) -> tuple[int, int, int, int]:

@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr, StrictBool
 
 from simulator import models
 from simulator.base import units
-from simulator.base.formats import shortest
+from simulator.base.formats import counted, shortest
 from simulator.core.plan import F8
 from simulator.models import CostModel, Hardware
 from simulator.models.deep import weights_of
@@ -223,7 +223,8 @@ class MeasuredSpec(ModelPart):
         if model.changed:
             notes.append(f"measured times fall with more items; made non-decreasing at {_some(model.changed)} items")
         if len(model.sizes) == 1:
-            notes.append(f"times were measured at {model.sizes[0]:g} items only; they are taken for any number")
+            items = counted(model.sizes[0], "item", "{:g}".format)
+            notes.append(f"times were measured at {items} only; they are taken for any number")
         if model.spread is not None and model.spread.extras_s:
             notes.append(model.spread.note())
         apart = undecided(self.rows().items, self.rows().time_s)

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from pydantic import Field
 
-from simulator.base.formats import format_duration
+from simulator.base.formats import format_duration, there_are
 from simulator.core.outages import MOST_OUTAGES
 from simulator.scenario import fields
 from simulator.scenario.gather import MOST_WAIT_S
@@ -46,7 +46,7 @@ def outage_contradictions(
         for name, count in {"replica": replicas, "machine": machines, "zone": zones}.items():
             number = getattr(one, name)
             if number is not None and count is not None and number >= count:
-                there = f"there are {count:,} {name}s" if count > 1 else f"there is 1 {name}"
+                there = there_are(count, name)
                 yield (place, name), f"{there}, counted from 0, got {number}"
         if one.machine is not None and one.machine in missing:
             yield (place, "machine"), f"there is no machine {one.machine}: its shards have fewer replicas"

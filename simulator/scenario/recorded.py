@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.base.formats import shortest
+from simulator.base.formats import counted, shortest
 from simulator.core.laws import Law
 from simulator.core.plan import F8, frozen
 from simulator.models import MeasuredModel
@@ -227,7 +227,7 @@ def read_slowness(table: Table) -> list[tuple[int, float]]:
         If the file cannot be read, has other than two columns, or a cell is not such a number.
     """
     if table.first is not None and table.width != 2:
-        table.first.fail(f"{table.width} columns; busy workers, and the factor beside so many")
+        table.first.fail(f"{counted(table.width, 'column')}; busy workers, and the factor beside so many")
     busy, factor = Numbers("number of busy workers", 0, MOST), Numbers("factor", 1)
     points: list[tuple[float, float]] = []
     for row in table.rows():

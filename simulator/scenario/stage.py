@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from simulator.base.formats import format_size, shortest
+from simulator.base.formats import counted, format_size, shortest, there_are
 from simulator.core import disciplines
 from simulator.core.assemble import MOST_WAITING
 from simulator.core.plan import F8
@@ -108,10 +108,8 @@ class Stage(fields.Part):
         shares = self.shares_given
         if shares is not None:
             if self.shards_given is not None and len(shares) != self.shards_given:
-                yield (
-                    ("shares",),
-                    f"{len(shares)} shares for {self.shards_given} shards; give one a shard, or leave shards out",
-                )
+                both = f"{counted(len(shares), 'share')} for {counted(self.shards_given, 'shard')}"
+                yield ("shares",), f"{both}; give one a shard, or leave shards out"
             elif not shares or not sum(shares) > 0:
                 yield ("shares",), "at least one share must be above 0"
             if self.skew is not None:
@@ -144,7 +142,7 @@ class Stage(fields.Part):
             return
         for place, hot in enumerate(self.replicas_given.hot):
             if hot.shards[-1] >= self.shards:
-                there = f"there are {self.shards:,} shards" if self.shards > 1 else "there is 1 shard"
+                there = there_are(self.shards, "shard")
                 message = f"{there}, counted from 0, got {hot.shards[-1]}"
                 yield ("replicas", "hot", place, "shards"), message
                 return
@@ -165,7 +163,7 @@ class Stage(fields.Part):
         row, place = divmod(lost, self.machines_in_a_row)
         counts = self.replica_counts[place * int(self.per_machine) : (place + 1) * int(self.per_machine)]
         if lost >= self.machine_places:
-            yield ("lost_machine",), f"there are {self.machines} machines, counted from 0, got {lost}"
+            yield ("lost_machine",), f"{there_are(self.machines, 'machine')}, counted from 0, got {lost}"
         elif row >= max(counts):
             yield ("lost_machine",), f"there is no machine {lost}: its shards have fewer replicas"
         elif self.replicas == 1 or min(count for count in counts if count > row) == 1:
@@ -195,7 +193,7 @@ class Stage(fields.Part):
     def _gather_contradictions(self) -> Iterable[fields.Contradiction]:
         """A stage waits for answers that there are, and withdraws what it does not wait for."""
         if self.gather is not None and self.gather.answers(self.shards) > self.shards:
-            yield ("gather", "wait_for"), f"there are {self.shards} shards, got {self.gather.wait_for}"
+            yield ("gather", "wait_for"), f"{there_are(self.shards, 'shard')}, got {self.gather.wait_for}"
         if self.cancel is not None and self.gather is None and not self.sends_copies:
             yield (
                 ("cancel",),

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from simulator.base.formats import format_count, format_duration, format_rate
+from simulator.base.formats import counted, format_count, format_duration, format_rate
 from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8
 from simulator.core.trace import Trace
@@ -90,7 +90,8 @@ def stability(
         )
     elif beyond:
         verdict = INCONCLUSIVE
-        notes.append(f"with the machines of {beyond} of {len(utilisations)} replications some replica is saturated")
+        some = f"{beyond} of {counted(len(utilisations), 'replication')}"
+        notes.append(f"with the machines of {some} some replica is saturated")
     elif growth.low is None or growth.high is None or queries * MOST_GROWTH < 1:
         verdict = INCONCLUSIVE
         notes.append("too few queries to say whether the load is carried")
@@ -101,7 +102,7 @@ def stability(
         seen = f"queries in flight grew by {growth.low:.1%} to {growth.high:.1%} of those that arrived"
         notes.append(f"{seen}; stable is at most {MOST_GROWTH:.1%}" + ("" if verdict == SATURATED else ": run longer"))
     if suggested is not None and suggested > warmup and beyond < len(utilisations):
-        notes.append(f"warm-up too short: {warmup:.0f} queries, MSER-5 would cut {suggested}; run longer")
+        notes.append(f"warm-up too short: {counted(warmup, 'query')}, MSER-5 would cut {suggested:,}; run longer")
         verdict = INCONCLUSIVE  # the growth may be that of the start
     if peak is not None and peak.above_s > 0 and verdict != SATURATED:
         verdict = AT_PEAK

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulator.base.formats import format_duration
+from simulator.base.formats import counted, format_duration
 from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
@@ -307,12 +307,12 @@ def _unsupported(whole: Figure, latency: Series, is_saturated: bool, may_fail: b
             if quantile.is_wide:
                 low, high = format_duration(quantile.low), format_duration(quantile.high)
                 why = f"its interval, {low} .. {high}, spans more than a factor of {WIDEST}"
-            cure = "" if is_saturated else f"; it needs about {quantile.needed:,} queries in all"
+            cure = "" if is_saturated else f"; it needs about {counted(quantile.needed, 'query')} in all"
             notes.append(f"{name} is not printed: {why}{cure}")
     missing = latency.layout.queries - int(latency.finite.sum())
     if missing:
         what = "have no answer" if may_fail else "never finished"
-        notes.append(f"{missing} of {latency.layout.queries} queries {what}; mean and max leave them out")
+        notes.append(f"{missing:,} of {counted(latency.layout.queries, 'query')} {what}; mean and max leave them out")
     return notes
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator.base.errors import ArgumentError, BeyondTimeError
 from simulator.base.foreign import escaped
+from simulator.base.formats import counted
 from simulator.documents import check
 from simulator.testing.book import BOOK
 
@@ -120,9 +121,10 @@ class Report:
     def text(self, width: int = WIDTH) -> str:
         """The laws in order, what became of each, and what was tried."""
         held = sum(row.verdict == "held" for row in self.rows)
-        how_many = f"all {held} laws hold"
+        how_many = "its law holds" if held == 1 else f"all {held} laws hold"
         if held < len(self.rows):
-            how_many = f"{held} of {len(self.rows)} laws hold, the others are not asked"
+            hold = "holds" if held == 1 else "hold"
+            how_many = f"{held} of {counted(len(self.rows), 'law')} {hold}, the others are not asked"
         lines = [*textwrap.wrap(f"{escaped(self.subject)}: {how_many}", width), ""]
         for row in self.rows:
             said = f"{row.number:4} {row.verdict:10} {BOOK[row.number].says}"
