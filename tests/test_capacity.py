@@ -435,6 +435,13 @@ def test_the_title_of_the_figure_tells_the_verdict(verdict, per_s, title):
     assert said({"verdict": verdict, "capacity_per_s": per_s, "reason": "why"}) == title
 
 
+@pytest.mark.parametrize(("count", "more"), [(4, ""), (5, "\n4 objectives drawn, and 1 more in the table")])
+def test_objectives_that_the_figure_leaves_out_are_counted(count, more):
+    found = capacity(system([f"p{50 + place} < 1s" for place in range(count)]), tolerance=0.3).to_dict()
+    axes = capacity_figure(found, frame.ITSELF).axes
+    assert (len(axes), axes[0].get_title(loc="left")) == (4, said(found) + more)
+
+
 def test_no_figure_is_beyond_what_there_can_be():
     """An axis of utilisations ends at 100 %; a long objective stands in two lines, its measure whole."""
     document = capacity(system(["stage.server.hottest < 90%"]), tolerance=0.3).to_dict()

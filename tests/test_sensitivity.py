@@ -53,6 +53,33 @@ def test_a_figure_says_where_there_is_no_figure():
     assert all(color in axes.get_xlabel() for color in ("blue", "orange", "grey"))
 
 
+@pytest.mark.parametrize(
+    ("ended", "line"),
+    [
+        ({}, []),
+        ({"unturned": 4, "interrupted": True}, ["interrupted: 3 of 7 knobs turned"]),
+        ({"unturned": 11, "interrupted": False}, ["inconclusive, since its time was up: 3 of 14 knobs turned"]),
+        ({"unturned": 0, "interrupted": True}, ["interrupted: 3 of 3 knobs turned"]),
+    ],
+)
+def test_the_title_of_a_figure_says_what_was_not_turned(ended, line):
+    found = sensitivity(mm1(run={"queries": 500, "replications": 4}), tail_only=True).to_dict()
+    assert "unturned" not in found, "all are turned"
+    figure = sensitivity_figure({**found, "knobs": found["knobs"][:3], **ended}, frame.ITSELF)
+    assert figure.get_suptitle().splitlines() == ["mm1", *line]
+
+
+@pytest.mark.parametrize(("knobs", "last"), [(25, "knob 24  x 0.9"), (26, "and 1 more"), (28, "and 3 more")])
+def test_knobs_that_a_figure_leaves_out_are_counted(knobs, last):
+    found = sensitivity(mm1(run={"queries": 500, "replications": 4}), tail_only=True).to_dict()
+    many = [{**found["knobs"][0], "knob": f"knob {place}", "change": "x 0.9"} for place in range(knobs)]
+    [axes] = sensitivity_figure({**found, "knobs": many}, frame.ITSELF).axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert (labels[-1], labels[0], len(labels)) == ("knob 0  x 0.9", last, min(knobs, 26))
+    least, most = axes.get_ylim()
+    assert all(least + 0.5 < place < most for place in axes.get_yticks())
+
+
 def test_changes_of_a_queue_are_the_exact_ones():
     """M/M/1: the capacity is mu - ln(20) / 100 ms, the p95 at 60/s ln(20) / (mu - 60/s)."""
     found = sensitivity(mm1(), jobs=2)
@@ -216,6 +243,8 @@ def test_knobs_for_which_there_is_no_time_are_said_and_make_it_inconclusive():
     assert len(found.effects) == 1
     assert (found.unturned, found.exit_code) == (len(knobs_of(mm1())) - 1, 98)
     assert f"1 of {len(knobs_of(mm1()))} knobs are turned" in found.notes[0]
+    document = found.to_dict()
+    assert (document["unturned"], document["interrupted"]) == (found.unturned, False)
 
 
 def test_the_answer_does_not_depend_on_jobs():

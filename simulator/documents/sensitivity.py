@@ -1,7 +1,7 @@
 """What turning each knob does: ``shardsim sensitivity``."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 from simulator.documents import parts
 from simulator.documents.marks import OneOf, Says, open_keys
@@ -34,8 +34,15 @@ class Knob(OfTail):
     usd_per_h_more: float | None  #: than before; null: a price is missing
 
 
+class Ended(TypedDict):
+    """Where it ended before all knobs were turned; left out where all are."""
+
+    unturned: NotRequired[int]  #: knobs that were not turned; left out: none
+    interrupted: NotRequired[bool]  #: whether that was an interrupt, and no want of time; left out: all are turned
+
+
 @open_keys({r"^latency_p[0-9.e+-]+_s$": Annotated[float | None, Says("that percentile; null: not supported")]})
-class Sensitivity(parts.Simulated, OfTail):
+class Sensitivity(parts.Simulated, OfTail, Ended):
     """A sensitivity: ``shardsim sensitivity --format json``. With the scenario's own percentile by its name."""
 
     change: float  #: of every knob, as a part of it

@@ -96,6 +96,7 @@ class Sensitivity(Shown):
 
     def to_dict(self) -> documents.Sensitivity:
         """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
+        ended: documents.Ended = {"unturned": self.unturned, "interrupted": self.interrupted}
         return {
             "schema": 1,
             "scenario": self.scenario.name,
@@ -108,6 +109,7 @@ class Sensitivity(Shown):
             "capacity_per_s": self.capacity_per_s,
             "slos": [slo.text for slo in self.scenario.slos],
             "knobs": self.rows(),
+            **(ended if self.interrupted or self.unturned else documents.Ended()),
             "notes": list(self.notes),
             "provenance": provenance(self.scenario),
         }

@@ -5,7 +5,7 @@ import re
 import textwrap
 from typing import Any
 
-from simulator.base.formats import exact_rate, format_duration
+from simulator.base.formats import counted, exact_rate, format_duration
 from simulator.documents import capacity, parts
 from simulator.report import frame
 from simulator.report.text import ratio
@@ -36,7 +36,9 @@ def capacity_figure(document: capacity.Capacity, format_: str = "png") -> Any:
     for axes, slo in zip(every, slos, strict=True):
         _panel(axes, document, slo)
         frame.around(axes)
-    every[0].set_title(said(document), fontsize=10, loc="left")
+    more = len({row["slo"] for row in document["curve"]}) - len(slos)
+    hint = f"\n{counted(len(slos), 'objective')} drawn, and {more:,} more in the table" if more else ""
+    every[0].set_title(said(document) + hint, fontsize=10, loc="left")
     every[0].set_xlim(left=0)
     every[-1].set_xlabel("mean load, queries a second", fontsize=frame.TEXT)
     frame.beside(every[0], bbox_to_anchor=(1.0, 1.0))

@@ -49,13 +49,14 @@ def own_style() -> Iterator[None]:
         yield
 
 
-def new(width: float, height: float, title: str = "", most: int = MOST_LETTERS) -> Figure:
-    """An empty figure, in inches, with its title above the left edge."""
+def new(width: float, height: float, title: str = "", most: int = MOST_LETTERS, said: str = "") -> Figure:
+    """An empty figure, in inches, with its title above the left edge, and below that what is said of it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(textwrap.fill(title, most, max_lines=2, placeholder="..."), fontsize=TITLE, x=0.01, ha="left")
+        lines = [textwrap.fill(title, most, max_lines=2, placeholder="..."), *([said] if said else [])]
+        figure.suptitle("\n".join(lines), fontsize=TITLE, x=0.01, ha="left")
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from simulator.base.formats import counted
 from simulator.documents import parts, sensitivity
 from simulator.report import frame
 
@@ -19,13 +20,28 @@ def sensitivity_figure(document: sensitivity.Sensitivity, format_: str = "png") 
     )
     tails = [sensitivity.tail_change(knob, percentile) for knob in knobs]
     panels.append((f"{percentile} at the scenario's own load", tails, -1))
-    figure = frame.new(10, 1.5 + 0.27 * max(3, len(knobs)), parts.title_of(document), most=100)
+    height = 1.5 + 0.27 * max(3, len(knobs))
+    figure = frame.new(10, height, parts.title_of(document), most=100, said=said(document))
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (what, changes, better) in zip(axes, panels, strict=True):
         _bars(axis, changes, better)
         axis.set_title(f"change of {what}", fontsize=frame.TEXT, loc="left")
-    axes[0].set_yticks(range(len(knobs)), [f"{knob['knob']}  {knob['change']}" for knob in knobs], fontsize=frame.TEXT)
+    labels = [f"{knob['knob']}  {knob['change']}" for knob in knobs]
+    more = len(document["knobs"]) - len(knobs)
+    if more:
+        labels.insert(0, f"and {more:,} more")
+    axes[0].set_ylim(len(knobs) - len(labels) - 0.6, len(knobs) - 0.4)
+    axes[0].set_yticks(range(len(knobs) - len(labels), len(knobs)), labels, fontsize=frame.TEXT)
     return frame.saved(figure, format_)
+
+
+def said(document: sensitivity.Sensitivity) -> str:
+    """The verdict, below the title: nothing where all knobs are turned."""
+    if "unturned" not in document:
+        return ""
+    turned = len(document["knobs"])
+    why = "interrupted" if document.get("interrupted") else "inconclusive, since its time was up"
+    return f"{why}: {turned} of {counted(turned + document['unturned'], 'knob')} turned"
 
 
 def _bars(axis: Any, changes: list[parts.Interval | None], better: int) -> None:
