@@ -1,6 +1,6 @@
 """The highest load within all objectives: ``shardsim capacity``."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from simulator.documents import parts
 from simulator.documents.marks import OneOf
@@ -78,3 +78,4 @@ class Capacities(TypedDict):
     schema: Literal[1]  #: of the document
     over: list[str]  #: paths of the values
     capacities: list[CapacityAt]  #: one for each combination of values
+    notes: NotRequired[list[str]]  #: what a reader should know of all of them; left out: nothing

@@ -26,3 +26,4 @@ class Load(parts.Head):
     duration_s: float  #: from the first to the last measured arrival
     asked: Figures  #: by arithmetic
     drawn: Figures  #: of the arrivals that were drawn
+    notes: list[str]  #: what a reader should know besides

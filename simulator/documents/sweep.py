@@ -1,6 +1,6 @@
 """A scenario at many values: ``shardsim sweep``, the files of its directory, and its journal."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from simulator.documents import parts
 from simulator.documents.marks import Keys
@@ -45,6 +45,7 @@ class Sweep(parts.Head):
     aim: Aim  #: the percentile that matters
     interrupted: bool  #: ended before all was done
     points: list[Row]  #: in order of their number
+    notes: NotRequired[list[str]]  #: what a reader should know besides; left out: nothing
     provenance: Questions  #: all that decides what comes out
 
 

@@ -20,3 +20,4 @@ class Validation(parts.Head, paper.Changing):
     percentile: float  #: the highest among the objectives, in percent
     is_bounded: bool  #: queues stay bounded at this load: what does not fit is refused, or what is late withdrawn
     enough_queries: int | None  #: that its interval needs, in all; null: at or beyond saturation, at any time
+    notes: list[str]  #: what a reader should know besides

@@ -11,7 +11,7 @@ from simulator.documents import capacity as documents
 from simulator.documents.shown import Shown, frame, html
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
-from simulator.planning.grid import Grid, Variations, grid_of
+from simulator.planning.grid import Grid, Variations, grid_of, unheeded
 from simulator.running.execute import execute
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
@@ -27,6 +27,7 @@ class Capacities(Shown, Sequence[tuple[dict[str, str | int | float], Capacity]])
     paths: tuple[str, ...]  #: of the values
     pairs: tuple[tuple[dict[str, str | int | float], Capacity], ...]
     interrupted: bool = False
+    notes: tuple[str, ...] = ()  #: what a reader should know of all of them
 
     @overload
     def __getitem__(self, place: int) -> tuple[dict[str, str | int | float], Capacity]: ...
@@ -50,7 +51,8 @@ class Capacities(Shown, Sequence[tuple[dict[str, str | int | float], Capacity]])
     def to_dict(self) -> documents.Capacities:
         """As written by ``shardsim capacity --over ... --format json``."""
         rows: list[documents.CapacityAt] = [{"values": values, **one.to_dict()} for values, one in self.pairs]
-        return {"schema": 1, "over": list(self.paths), "capacities": rows}
+        document: documents.Capacities = {"schema": 1, "over": list(self.paths), "capacities": rows}
+        return {**document, "notes": list(self.notes)} if self.notes else document
 
     def to_frame(self) -> Any:
         """A row a combination of values. Raises ImportError if pandas is not installed."""
@@ -123,4 +125,4 @@ def capacities(
             raise
     pairs = tuple((values, by_number[number]) for number, (values, _) in enumerate(varied) if number in by_number)
     interrupted = len(pairs) < len(varied) or any(found.interrupted for _, found in pairs)
-    return Capacities(grid.paths, pairs, interrupted)
+    return Capacities(grid.paths, pairs, interrupted, tuple(unheeded(scenario, grid)))

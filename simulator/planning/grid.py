@@ -199,20 +199,33 @@ def _machine(
     return [], [Problem(option, 0, 0, path, message)]
 
 
-#: What a stage whose time is given does not depend on.
-_OF_ITEMS = ("shards", "skew", "shares", "split", "candidates")
+#: What a stage whose time is given does not depend on; and keys that give it another model.
+_OF_ITEMS, _OF_MODEL = ("shards", "skew", "shares", "split", "candidates"), {"model", "model.kind", "model.from"}
 
 
 def unheeded(scenario: Scenario, grid: Grid) -> list[str]:
     """What is varied though a stage's time does not depend on it, in words."""
     notes = []
-    for path in grid.paths:
-        first, _, rest = path.partition(".")
-        name, _, key = rest.partition(".")
-        stage = next((one for one in scenario.stages if one.name == name), None)
-        if first == "stages" and stage is not None and key in _OF_ITEMS and not stage.model.depends_on_items():
-            notes.append(f"{name}: its model is a time, which a task takes whatever {key} is: give it a cost by item")
+    for stage in scenario.stages:
+        own = [parameter for parameter in grid.parameters if parameter.path.split(".")[:2] == ["stages", stage.name]]
+        keys = dict.fromkeys(key for parameter in own for key in _differing(parameter))
+        if stage.model.depends_on_items() or not _OF_MODEL.isdisjoint(keys):
+            continue
+        for key in dict.fromkeys(key.partition(".")[0] for key in keys):
+            if key in _OF_ITEMS:
+                said = f"its model is a time, which a task takes whatever {key} is"
+                notes.append(f"{stage.name}: {said}: give it a cost by item, unless that is meant")
     return notes
+
+
+def _differing(parameter: Parameter) -> Iterable[str]:
+    """Keys of its stage in which the values of a parameter differ: its own, or those of maps of keys."""
+    _, _, *key = parameter.path.split(".", 2)
+    if key:
+        return key if len(set(parameter.values)) > 1 else []
+    maps = [json.loads(value.value) for value in parameter.values if isinstance(value, Named)]
+    every = dict.fromkeys(key for one in maps for key in one)
+    return [key for key in every if any(one.get(key) != maps[0].get(key) for one in maps)]
 
 
 class Variations:

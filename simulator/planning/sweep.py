@@ -9,7 +9,7 @@ from simulator.base.errors import ContradictionError, LostWorkerError, ScenarioE
 from simulator.base.formats import counted
 from simulator.documents import sweep as documents
 from simulator.documents.shown import Shown, frame, html
-from simulator.planning.grid import Grid
+from simulator.planning.grid import Grid, unheeded
 from simulator.planning.questions import DEFAULT_PERCENTILES, Questions, questions
 from simulator.planning.rows import SLO, WHOLE, WORDS, Row, columns_of, error_row, row_of
 from simulator.running.execute import Standing, execute
@@ -41,6 +41,11 @@ class Sweep(Shown):
         return [row for row in self.rows if row["error"] is not None]
 
     @property
+    def notes(self) -> list[str]:
+        """What a reader should know besides."""
+        return unheeded(self.questions.scenario, self.questions.grid)
+
+    @property
     def exit_code(self) -> int:
         """0: every point has its answer, whatever it is; 99: one contradicts theory; 2: one has none; 130: a part."""
         if self.interrupted:
@@ -52,7 +57,7 @@ class Sweep(Shown):
         """The sweep as written by ``--format json``: the same bytes for the same input, whatever did the work."""
         columns = self.columns
         percent, bound_s, slo = self.questions.aim
-        return {
+        document: documents.Sweep = {
             "schema": 1,
             "scenario": self.questions.scenario.name,
             "description": self.questions.scenario.description,
@@ -62,6 +67,7 @@ class Sweep(Shown):
             "points": [{name: row.get(name) for name in columns} for row in self.rows],
             "provenance": self.questions.provenance(),
         }
+        return {**document, "notes": self.notes} if self.notes else document
 
     def to_frame(self) -> Any:
         """One row a point, as a ``pandas.DataFrame``. Raises ImportError without pandas."""

@@ -23,7 +23,7 @@ def capacities_table(document: capacity.Capacities, width: int | None = None, co
         f"capacity within {within}, on one luck; the scenario's own load is {format_rate(first['own_per_s'])}",
         "",
         table(columns, [_row(row, paths) for row in rows], len(paths)),
-        *notes([*reasons, *lines]),
+        *notes([*document.get("notes", []), *reasons, *lines]),
     ]
     return rendered(shown, width, color)
 

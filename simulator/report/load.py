@@ -2,7 +2,7 @@
 
 from simulator.base.formats import counted, format_duration, format_rate, significant
 from simulator.documents import load, parts
-from simulator.report.text import DASH, number, rendered, table
+from simulator.report.text import DASH, notes, number, rendered, table
 
 
 def load_table(document: load.Load, width: int | None = None, color: bool = False) -> str:
@@ -19,6 +19,7 @@ def load_table(document: load.Load, width: int | None = None, color: bool = Fals
         "",
         "peak: of the rate asked for, its highest; of what was drawn, the most in any second",
         "dispersion: variance over mean of the queries in windows of this length; Poisson has 1",
+        *notes(document["notes"]),
     ]
     return rendered(shown, width, color)
 

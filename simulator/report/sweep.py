@@ -9,7 +9,7 @@ from simulator.base.formats import counted
 from simulator.documents import parts, sweep
 from simulator.report.spreadsheet import cell
 from simulator.report.sweep_values import known, number
-from simulator.report.text import DASH, duration_interval, money, rate, ratio, rendered, table
+from simulator.report.text import DASH, duration_interval, money, notes, rate, ratio, rendered, table
 
 _WORDS: dict[sweep.Cell, str] = {"met": "met", "failed": "FAILED", "inconclusive": "inconclusive", None: DASH}
 
@@ -36,7 +36,8 @@ def sweep_table(document: sweep.Sweep, width: int | None = None, color: bool = F
         columns, cells = _cells(document, answered)
         shown.append(table(columns, cells, len(provenance["parameters"])))
     lines = [f"no answer at {point_text(document, row)}: {row['error']}" for row in points if row["error"] is not None]
-    return rendered([*shown, *([""] if lines and answered else []), *lines], width, color)
+    blank = [""] if lines and answered else []
+    return rendered([*shown, *blank, *lines, *notes(document.get("notes", []))], width, color)
 
 
 def point_text(document: sweep.Sweep, row: sweep.Row) -> str:

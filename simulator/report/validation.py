@@ -4,7 +4,7 @@ from simulator.base.formats import counted, format_count, format_rate, format_si
 from simulator.base.room import MUCH_BYTES
 from simulator.documents import validation
 from simulator.report.peak import peak_lines
-from simulator.report.text import ratio, rendered
+from simulator.report.text import notes, ratio, rendered
 
 
 def validation_table(document: validation.Validation, width: int | None = None, color: bool = False) -> str:
@@ -34,4 +34,4 @@ def validation_table(document: validation.Validation, width: int | None = None, 
         there = format_count(document["queries"] * document["replications"])
         needed = f"an honest p{percentile:g} takes about {counted(enough, 'query', format_count)} in all"
         lines.append(f"{needed}; there are {there}")
-    return rendered(lines, width, color)
+    return rendered([*lines, *notes(document["notes"])], width, color)

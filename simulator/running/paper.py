@@ -154,6 +154,7 @@ class Validation(Shown):
             "percentile": self.percentile,
             "enough_queries": self.enough_queries,
             "is_bounded": self.is_bounded,
+            "notes": self.scenario.notes(),
         }
 
 

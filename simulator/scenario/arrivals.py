@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
-from simulator.base.formats import counted, shortest
+from simulator.base.formats import counted, format_duration, shortest
 from simulator.core.laws import gamma
 from simulator.core.plan import F8
 from simulator.plugins import Kind
 from simulator.scenario import fields
 from simulator.scenario.held import FileOfNumbers
 from simulator.scenario.plugged import PluggedPart, or_plugged
-from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace
+from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace, tick_of
 from simulator.scenario.rows import TraceError
 from simulator.workload.plugged import PluggedGaps
 
@@ -121,6 +121,15 @@ class TraceArrivals(fields.Part):
             raise fields.file_problem(error) from None
         if timestamp_s[-1] == timestamp_s[0]:
             yield ("file",), "all rows of the trace have one instant, so it has no rate; it needs rows at two instants"
+
+    def notes(self) -> list[str]:
+        """That its clock ticks, where nothing spreads its rows."""
+        tick_s = None if self.spread is not None else tick_of(self.timestamps())
+        if tick_s is None:
+            return []
+        others = f"the others are multiples of {format_duration(tick_s)} after it"
+        cure = "if its clock ticks so, spread: uniform spreads them within each tick"
+        return [f"most rows of the trace have the instant of the row above, {others}: {cure}"]
 
     def trace(self) -> Trace:
         """Its rows."""

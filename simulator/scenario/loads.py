@@ -51,6 +51,10 @@ class Load(fields.Part):
             for path, message in class_contradictions(self.classes):
                 yield ("classes", *path), message
 
+    def notes(self) -> list[str]:
+        """What of a trace may not be meant as it stands."""
+        return [f"load: {note}" for note in self.arrivals.notes()] if self.arrivals.kind == "trace" else []
+
     @property
     def of_classes(self) -> tuple[ClassSpec, ...]:
         """Classes of its queries; none if it says nothing of them."""

@@ -77,6 +77,27 @@ def read_trace(
     return Trace(frozen(timestamp_s), None if work is None else _relative(table, work, np.array(weight)))
 
 
+#: A gap is a multiple of a tick within such a part of it: instants are floats.
+ON_TICK = 1e-3
+
+
+def tick_of(timestamp_s: F8) -> float | None:
+    """Seconds of a tick of the clock that took the instants, (rows,) non-decreasing; None: none is seen.
+
+    It is seen where most rows have the instant of the row above, and the others are whole ticks after it.
+
+    >>> tick_of(np.array([0.0, 0.0, 0.0, 2.0, 2.0, 6.0])), tick_of(np.array([0.0, 0.0, 0.0, 2.0, 2.0, 5.0]))
+    (2.0, None)
+    """
+    gap_s = np.diff(timestamp_s)
+    later_s = gap_s[gap_s > 0]
+    if 2 * len(later_s) >= len(gap_s) or len(later_s) < 2:
+        return None
+    tick_s = float(later_s.min())
+    ticks = later_s / tick_s
+    return tick_s if np.abs(ticks - np.rint(ticks)).max() < ON_TICK else None
+
+
 def _relative(table: Table, work: str, weight: F8) -> F8:
     """Weights over their mean; over the largest first, so that no sum overflows."""
     most = float(weight.max())

@@ -283,6 +283,7 @@ class Scenario(fields.Part):
     def notes(self) -> list[str]:
         """What was done to what the scenario gave, by stage; and machines that it lost."""
         return [
+            *self.load.notes(),
             *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
             *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._outages(stage), *hot_notes(stage))),
             *self._parts_of_items(),
@@ -341,10 +342,8 @@ def json_schema(plugins: Plugins | None = None, *, words: bool = True) -> dict[s
         inner = field["items"] if key == "parts" else field
         either = {"anyOf": [of_catalogue, {name: inner.pop(name) for name in ("discriminator", "oneOf")}]}
         inner.update(either)
-    del (
-        schema["required"],
-        schema["$defs"]["Stage"]["required"],
-    )  # a file that extends another, or an overlay, is partial
+    for partial in (schema, schema["$defs"]["Stage"]):
+        del partial["required"]  # a file that extends another, or an overlay, is partial
     schema = with_plugins(with_words(schema) if words else schema, plugins or Plugins())
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": schema.pop("$schema"), **schema}

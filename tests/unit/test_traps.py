@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator import ScenarioError, estimate, scenario_from_dict, size
+from simulator import ScenarioError, capacities, estimate, scenario_from_dict, size, sweep
 from simulator.base.errors import PluginError
 from simulator.models.plugged import PluggedModel
 from simulator.planning.grid import grid_of, unheeded
@@ -64,13 +64,50 @@ def scenario(stage=None, **more):
     return scenario_from_dict({**values, "run": {"queries": 200, "replications": 4}, **more})
 
 
+UNHEEDED = "a: its model is a time, which a task takes whatever shards is: give it a cost by item, unless that is meant"
+BY_ITEM = scenario({"candidates": 100, "model": {"kind": "linear", "per_item": "1us"}})
+
+
 def test_a_time_does_not_depend_on_what_is_searched_for():
     grid = grid_of({"stages.a.shards": [1, 2], "stages.a.replicas": [1, 2], "load.scale": [1, 2]})
-    note = "a: its model is a time, which a task takes whatever shards is: give it a cost by item"
-    assert unheeded(scenario(), grid) == [note]
-    by_item = scenario({"candidates": 100, "model": {"kind": "linear", "per_item": "1us"}})
-    assert unheeded(by_item, grid) == []
-    assert note in size(scenario(), search={"stages.a.shards": [1, 2]}).to_dict()["notes"]
+    assert unheeded(scenario(), grid) == [UNHEEDED]
+    assert unheeded(BY_ITEM, grid) == []
+    assert UNHEEDED in size(scenario(), search={"stages.a.shards": [1, 2]}).to_dict()["notes"]
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({"stages.a.shards": [1, 2]}, ["shards"]),
+        ({"stages.a.shards": [2]}, []),  # nothing is varied
+        ({"stages.a.skew": [0, 1], "stages.a.shards": [4, 8]}, ["skew", "shards"]),
+        ({"stages.a.candidates": [1, 2], "stages.a.replicas": [1, 2]}, ["candidates"]),
+        ({"stages.a": {"few": {"shards": 1}, "many": {"shards": 9, "replicas": 2}}}, ["shards"]),
+        ({"stages.a": {"few": {"shards": 9}, "many": {"shards": 9, "replicas": 2}}}, []),
+        ({"stages.a.model.law": ["1ms", "2ms"], "stages.a.shards": [1, 2]}, ["shards"]),
+        ({"stages.a.model.kind": ["time", "linear"], "stages.a.shards": [1, 2]}, []),  # one of them heeds it
+        ({"stages.other.shards": [1, 2], "load.scale": [1, 2]}, []),
+    ],
+)
+def test_what_is_varied_in_vain_is_told_whatever_the_spelling(values, keys):
+    told = [UNHEEDED.replace("shards", key) for key in keys]
+    assert unheeded(scenario(), grid_of(values)) == told
+
+
+def test_every_command_that_varies_says_what_is_unheeded(shardsim, tmp_path):
+    from simulator.scenario import to_yaml
+
+    for name, one in (("time", scenario()), ("item", BY_ITEM)):
+        (tmp_path / f"{name}.yaml").write_text(to_yaml(one.resolved()))
+    for command in ("sweep {} --param", "capacity {} --tolerance 30% --over", "size {} --search"):
+        for name, is_said in (("time", True), ("item", False)):
+            line = f"{command.format(tmp_path / f'{name}.yaml')} stages.a.shards=1,2"
+            _, out, _ = shardsim(*line.split())
+            assert (f"note: {UNHEEDED}" in out) == is_said, line
+    values = {"stages.a.shards": [1, 2]}
+    for said in (sweep(scenario(), values), capacities(scenario(), values, tolerance=0.3)):
+        assert (list(said.notes), said.to_dict()["notes"]) == ([UNHEEDED], [UNHEEDED])
+    assert "notes" not in sweep(BY_ITEM, values).to_dict()
 
 
 def test_a_machine_of_one_core_says_why_it_takes_one_worker():

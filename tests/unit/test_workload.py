@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import yaml
 from conftest import long_run
 
 from simulator import scenario_from_dict
@@ -161,3 +162,44 @@ def test_what_was_recorded_is_drawn_anew_where_that_is_asked_for(tmp_path):
     assert len(set(one.arrival_ns.tolist())) == 10 and one.arrival_ns[-1] - one.arrival_ns[0] < 12e9
     one, two, _ = plans()
     assert one.knot_ns.tolist() == two.knot_ns.tolist() and len(set(one.arrival_ns.tolist())) == 3
+
+
+TICKS = [0] * 4 + [3] * 4 + [9] * 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "tick"),
+    [
+        (TICKS, {}, "3.00 s"),
+        (TICKS, {"unit": "ms"}, "3.00 ms"),
+        ([1_700_000_000 + row for row in TICKS], {}, "3.00 s"),
+        ([0, 0, 0.1, 0.1, 0.1, 0.3, 0.3], {}, "100 ms"),  # as floats no multiple of each other
+        ([0, 0, 0, 2, 0, 0, 4, 0], {"values": "gaps"}, "2.00 s"),
+        (TICKS, {"spread": "uniform"}, None),  # it is said already
+        ([0, 0, 0, 3, 3, 3, 9.5, 9.5, 9.5], {}, None),  # some come together, at any time
+        ([0, 1, 1, 2, 3, 4], {}, None),  # few come together
+        ([0, 0, 0, 5], {}, None),  # one gap is a multiple of itself
+        ([0, 1.5, 1.7, 2.2], {}, None),
+    ],
+)
+def test_a_clock_that_ticks_is_told_with_the_cure(tmp_path, shardsim, rows, more, tick):
+    (tmp_path / "t.csv").write_text("\n".join(map(str, rows)))
+    values = {
+        "name": "s",
+        "load": {"arrivals": {"kind": "trace", "file": str(tmp_path / "t.csv"), **more}},
+        "run": {"replications": 2, "warmup": 0},
+        "stages": [{"name": "a", "model": {"kind": "time", "law": "1us"}}],
+    }
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(values))
+    said = (
+        f"load: most rows of the trace have the instant of the row above, the others are multiples of {tick} after it"
+    )
+    cure = "if its clock ticks so, spread: uniform spreads them within each tick"
+    notes = [] if tick is None else [f"{said}: {cure}"]
+    assert scenario_from_dict(values).notes() == notes
+    for command in ("run", "validate", "load", "estimate"):
+        code, out, _ = shardsim(command, str(tmp_path / "s.yaml"))
+        assert code in (0, 98)
+        assert [line for line in out.splitlines() if "its clock" in line] == [f"note: {note}" for note in notes], (
+            command
+        )
