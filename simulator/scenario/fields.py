@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticSerializationError
 
 from simulator.base import units
 from simulator.scenario.merge import did_you_mean
@@ -43,6 +43,15 @@ class Part(BaseModel):
     def misfits(self) -> Iterable[Contradiction]:
         """What does not fit where it is put, all else being right; not asked where the context of a check says so."""
         return ()
+
+    def model_dump(self, **how: Any) -> dict[str, Any]:
+        """As pydantic's, which hides an interrupt of whoever it calls in an error of its own."""
+        try:
+            return super().model_dump(**how)
+        except PydanticSerializationError as error:
+            if ": KeyboardInterrupt:" in str(error):  # it says so in words, and not always as its cause
+                raise KeyboardInterrupt from error
+            raise
 
     @model_validator(mode="after")
     def _agree(self, said: ValidationInfo) -> Any:

@@ -9,13 +9,14 @@ from contextlib import nullcontext
 from unittest import mock
 
 import pytest
+from pydantic_core import PydanticSerializationError
 
 from simulator import estimate, simulate
 from simulator.base.errors import LostWorkerError, ScenarioError
 from simulator.base.interrupts import PATIENCE_S, Interrupts
 from simulator.running import replications
 from simulator.running.run import forecast
-from simulator.scenario import scenario_from_text
+from simulator.scenario import fields, load_scenario, scenario_from_text
 from simulator.testing import check_scenario
 
 TEXT = """
@@ -108,3 +109,15 @@ def test_one_interrupt_ends_the_work_and_more_of_them_change_nothing():
     with mock.patch("os._exit") as ended:
         interrupts(signal.SIGINT, None)
     ended.assert_called_once_with(130)
+
+
+def test_an_interrupt_while_a_scenario_is_written_out_is_an_interrupt(monkeypatch):
+    """pydantic makes an error of its own of whatever comes up in what it calls."""
+    scenario = load_scenario("scenarios/recommendation.yaml")
+    monkeypatch.setattr(fields, "_exact", mock.Mock(side_effect=KeyboardInterrupt))
+    for write in (scenario.sha256, scenario.resolved):
+        with pytest.raises(KeyboardInterrupt):
+            write()
+    monkeypatch.setattr(fields, "_exact", mock.Mock(side_effect=ZeroDivisionError))
+    with pytest.raises(PydanticSerializationError, match="ZeroDivisionError"):
+        scenario.resolved()
