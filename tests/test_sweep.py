@@ -291,7 +291,12 @@ def test_files_that_cannot_be_written_are_said_and_the_points_kept(begun, shards
     assert (folder / "results.csv").exists()
 
 
-FULL = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)\n"
+#: Python, too, would write what it compiled, and half of it would be read by whoever is next.
+FULL = """
+import resource, sys
+sys.dont_write_bytecode = True
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+"""
 
 
 @pytest.mark.parametrize("room", [1_000, 12_000])
