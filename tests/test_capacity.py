@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -373,25 +371,19 @@ def test_over_values_one_after_another_or_at_once():
     assert alone.per_s == one[1][1].per_s
 
 
-def shardsim(*args):
-    return subprocess.run(
-        [sys.executable, "-m", "simulator", "capacity", *args], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-
-
-def test_the_command(tmp_path):
+def test_the_command(tmp_path, shardsim):
     quick = ["scenarios/mm1.yaml", "--slo", "p95 < 8s", "--tolerance", "20%", "--replications", "4"]
     figure = tmp_path / "capacity.png"
-    table = shardsim(*quick, "-o", str(figure))
-    assert table.returncode == 0, table.stderr
-    assert "capacity within p95 < 8s: 0." in table.stdout
+    code, table, said = shardsim("capacity", *quick, "-o", str(figure))
+    assert code == 0, said
+    assert "capacity within p95 < 8s: 0." in table
     assert figure.read_bytes().startswith(b"\x89PNG")
-    document = json.loads(shardsim(*quick, "--format", "json").stdout)
+    document = json.loads(shardsim("capacity", *quick, "--format", "json")[1])
     assert document["verdict"] == "found"
     assert document["probes"] == len(document["curve"])
-    over = shardsim(*quick, "--over", "stages.server.workers=1,2")
-    assert over.returncode == 0
-    assert len([line for line in over.stdout.splitlines() if "found" in line]) == 2
+    code, over, _ = shardsim("capacity", *quick, "--over", "stages.server.workers=1,2")
+    assert code == 0
+    assert len([line for line in over.splitlines() if "found" in line]) == 2
 
 
 @pytest.mark.parametrize(
@@ -405,11 +397,10 @@ def test_the_command(tmp_path):
         (["scenarios/mm1.yaml", "--slo", "p95 < 8s", "--cluster", "tcp://x:1"], "--over"),
     ],
 )
-def test_bad_usage_is_refused(args, said):
-    found = shardsim(*args)
-    assert found.returncode == 2
-    assert said in found.stderr
-    assert found.stdout == ""
+def test_bad_usage_is_refused(args, said, shardsim):
+    code, out, err = shardsim("capacity", *args)
+    assert (code, out) == (2, "")
+    assert said in err
 
 
 UNKNOWN = {"value": None, "low": None, "high": None}

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import click
 import numpy as np
@@ -426,3 +427,10 @@ def test_shells_complete_commands_files_and_keys(shell, monkeypatch, capsys):
     assert "file" in completed(["run"], "scen")
     assert "stages.routing" in completed(["help"], "stages.rou")
     assert "--seed" in completed(["run"], "--se")
+
+
+def test_a_module_that_is_cut_short_is_no_interrupt(shardsim, monkeypatch):
+    """A full disk may leave one; Python says EOFError, and click takes that for the end of what somebody types."""
+    short = mock.Mock(side_effect=EOFError("marshal data too short"))
+    monkeypatch.setattr("simulator.cli.schema.command.callback", short)
+    assert shardsim("schema") == (2, "", "\na file ends too soon: marshal data too short\n")

@@ -102,6 +102,7 @@ def test_an_estimate_can_be_made_of_every_scenario(values):
     assert paper.utilisation >= 0
     views = stage_views(plan)
     by_events = any(view.is_partial or view.sends_copies or view.interferes or view.is_slowed for view in views)
+    by_events |= bool(plan.stages["outages"].any())
     assert (paper.zero_load is None) == by_events, "nothing is said where what happens says how long it takes"
     if paper.zero_load is not None:
         zero = [paper.zero_load.percentiles_s[name] for name in ("p50", "p90", "p95", "p99", "p99.9")]

@@ -122,9 +122,10 @@ def main() -> None:
         error.show(shown)
         click.echo(escaped(shown.getvalue(), keep="\n"), err=True, nl=False)
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        code = 130
+    except (click.Abort, KeyboardInterrupt) as error:
+        is_short = isinstance(error.__cause__, EOFError)  # which click takes for an interrupt
+        click.echo(f"a file ends too soon: {error.__cause__}" if is_short else "interrupted", err=True)
+        code = 2 if is_short else 130
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0
         if code == 1:  # how click ends when whoever read the output has gone; we never say 1 ourselves
