@@ -62,8 +62,8 @@ EXACT = {
 OUTSIDE, DRAWN_OUT = {"funnel p95"}, 3.29 / 1.96
 
 
-#: In CI every other one.
-RARE = {"M/M/4 p99.9", *list(EXACT)[1::2]}
+#: In CI every other one, but for those that take long.
+RARE = {"M/M/4 p99.9", "funnel p99", *list(EXACT)[1::2]}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[slow] * (name in RARE)) for name in EXACT])

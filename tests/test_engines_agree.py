@@ -55,7 +55,7 @@ GALLERY = sorted((ROOT / "scenarios").glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(path, id=path.stem, marks=[slow] * (place % 3 > 0)) for place, path in enumerate(GALLERY)]
+    "path", [pytest.param(path, id=path.stem, marks=[slow] * (place % 5 > 0)) for place, path in enumerate(GALLERY)]
 )
 def test_the_gallery_has_the_same_figures_on_both_engines(path):
     few = [] if "phases" in path.read_text() else ["run.queries=25", "run.warmup=5"]
