@@ -124,7 +124,8 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         is_short = isinstance(error.__cause__, EOFError)  # which click takes for an interrupt
-        click.echo(f"a file ends too soon: {error.__cause__}" if is_short else "interrupted", err=True)
+        said = escaped(f"a file ends too soon: {error.__cause__}")
+        click.echo(said if is_short else "interrupted", err=True)
         code = 2 if is_short else 130
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0

@@ -19,7 +19,7 @@ class OnThreads:
 
     @property
     def law(self) -> Law | None:
-        """None: of a law of times nobody knows how long a part of a task takes."""
+        """That of the model: a scenario refuses one, for nobody knows how long a part of such a task takes."""
         return self.model.law
 
     @property
