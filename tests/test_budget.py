@@ -96,3 +96,23 @@ def test_off_a_terminal_a_long_search_is_told_ever_more_seldom(monkeypatch, caps
     told = capsys.readouterr().err.splitlines()
     assert [int(re.match(r"probe (\d+):", one)[1]) for one in told] == [10, 20, 40, 80]
     assert told[0] == "probe 10: 0.8 x the load, 1,000 queries: 0.5 x the bound of the objective nearest to it"
+
+
+def test_a_search_for_fleets_says_how_long_it_takes_at_most(monkeypatch, capsys):
+    at_s = iter([0.0, 30.0, 30.0, 60.0, 60.0, 90.0, 90.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: float(next(at_s))))
+    line = progress.Fleets(wanted=1, there=4)
+    line.fleet(1, 2.0, 0)
+    line.fleet(2, 3.0, 0)
+    line.fleet(3, 4.0, 1)
+    found = ["0 of 1 found", "0 of 1 found", "1 of 1 found"]
+    ends = ["; at most 3 fleets more, about 90.0 s", "; at most 2 fleets more, about 60.0 s", ""]
+    told = [one.split("; ", 1) for one in capsys.readouterr().err.splitlines()]
+    assert [one for _, one in told] == [
+        f"{so_far}; a fleet takes about 30.0 s{end}" for so_far, end in zip(found, ends, strict=True)
+    ]
+    assert [one for one, _ in told] == [
+        "1 fleet simulated, up to a cost of 2",
+        "2 fleets simulated, up to a cost of 3",
+        "3 fleets simulated, up to a cost of 4",
+    ]

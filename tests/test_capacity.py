@@ -483,6 +483,28 @@ def test_an_interrupt_ends_the_values_of_over(monkeypatch):
     assert found.exit_code == 130
 
 
+@pytest.mark.parametrize(("jobs", "time_s"), [(1, 10.0), (2, 15.0), (9, 30.0)])
+def test_values_of_over_share_a_budget_alike(monkeypatch, jobs, time_s):
+    """Of three searches two at a time take two rounds; no more queries are simulated than were asked for in all."""
+    given = []
+    monkeypatch.setattr(module, "execute", lambda search, *_: given.append(search.keywords) or iter(()))
+    scenario = system(["p99 < 100ms"])
+    capacities(scenario, {"stages.server.workers": [1, 2, 3]}, time_s=30, queries=10_000, jobs=jobs)
+    assert [(one["time_s"], one["queries"]) for one in given] == [(time_s, 3_333)]
+    with pytest.raises(ScenarioError, match="at least one query"):
+        capacities(scenario, {"stages.server.workers": [1]}, queries=0)
+
+
+def test_a_budget_of_values_of_over_ends_each(shardsim):
+    quick = ["scenarios/mm1.yaml", "--slo", "p95 < 8s", "--tolerance", "1%", "--replications", "4"]
+    args = ["capacity", *quick, "--over", "stages.server.workers=1,2", "--queries", "400k", "--format", "json"]
+    code, out, _ = shardsim(*args)
+    found = json.loads(out)["capacities"]
+    assert code == 98
+    assert [one["reason"] for one in found] == ["the budget of 200k queries is reached"] * 2
+    assert shardsim("capacity", *quick, "--over", "stages.server.workers=1,2", "--time", "0s")[0] == 2
+
+
 def test_the_shown_figure_is_the_percentile_of_the_objective():
     scenario = system(["p99 < 60ms", "mean < 1s", "failed_ratio < 1%"], rate="70/s", run={"queries": 2000})
     prober = Prober(Plans.of(scenario), Effort(4, 2000), Execution(engine="compiled"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
@@ -16,6 +17,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
@@ -23,8 +25,10 @@ from conftest import ROOT, SLOW, slow
 
 from simulator import ContradictionError, ScenarioError, load_scenario, simulate, sweep
 from simulator.base.errors import LostWorkerError, Problem
-from simulator.planning.journal import checksum
+from simulator.planning.journal import Journal, checksum
+from simulator.planning.questions import questions
 from simulator.planning.rows import columns_of
+from simulator.report import folders
 from simulator.report.sweep import sweep_csv
 from simulator.report.sweep_figure import sweep_drawn, sweep_figures
 
@@ -289,6 +293,45 @@ def test_files_that_cannot_be_written_are_said_and_the_points_kept(begun, shards
     (folder / "results.csv").rmdir()
     assert shardsim(*resume) == (0, "", "")
     assert (folder / "results.csv").exists()
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_table(tiny, shardsim, tmp_path, monkeypatch):
+    folder, args = tmp_path / "out", ["sweep", tiny, "--param", "stages.a.shards=1,2", "--jobs", "1"]
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr("simulator.report.folders.sweep_figures", mock.Mock(side_effect=full))
+    code, out, err = shardsim(*args, "-o", str(folder), "--format", "csv")
+    assert code == 2
+    assert err == f"{folder}: cannot be written: No space left on device; go on with --resume {folder}\n"
+    assert (folder / "results.csv").read_text() == out
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_a_directory_that_is_removed_meanwhile_loses_no_answer(tiny, shardsim, tmp_path, monkeypatch, quiet):
+    folder = tmp_path / "out"
+
+    def answer(scenario, **options):
+        shutil.rmtree(folder, ignore_errors=True)
+        return simulate(scenario, **options)
+
+    monkeypatch.setattr("simulator.planning.sweep.simulate", answer)
+    args = ["sweep", tiny, "--param", "stages.a.shards=1,2", "--jobs", "1", "--format", "json"]
+    code, out, err = shardsim(*args, "-o", str(folder), *quiet)
+    assert code == 2
+    assert len(json.loads(out)["points"]) == 2
+    assert err == f"{folder}: cannot be written: No such file or directory\n"
+
+
+def test_of_two_that_begin_at_once_one_has_the_directory(tiny, shardsim, tmp_path, monkeypatch):
+    """The other began after this one had looked; later ones are refused before anything."""
+    folder = tmp_path / "out"
+    monkeypatch.setattr("simulator.cli.answers.refuse_folder", lambda _: None)
+    asked = questions(load_scenario(tiny), {"stages.a.shards": "1..4"}, [50])
+    folders.begin_sweep(asked, folder)
+    mine = (folder / "sweep.yaml").read_bytes()
+    code, out, err = shardsim("sweep", tiny, *PARAMS, "-o", str(folder))
+    assert (code, out) == (2, "")
+    assert err == f"{folder}: cannot be written: exists and is not an empty directory\n"
+    assert (folder / "sweep.yaml").read_bytes() == mine
 
 
 #: Python, too, would write what it compiled, and half of it would be read by whoever is next.
@@ -609,9 +652,6 @@ def test_a_changed_file_of_the_scenario_is_refused(shardsim, tmp_path):
 
 def test_one_process_at_a_time_is_at_work_on_a_sweep(begun, shardsim):
     folder, resume = begun
-    from simulator.planning.journal import Journal
-    from simulator.planning.questions import questions
-
     asked = questions(load_scenario(resume[1]), {"stages.a.shards": "1..4"}, [50])
     journal = Journal(folder, asked)
     with command(*resume) as process:

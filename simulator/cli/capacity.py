@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,19 @@ from simulator.cli.progress import Pieces, Probes
 
 if TYPE_CHECKING:
     from simulator import Scenario
+
+
+@dataclass(frozen=True)
+class Most:
+    """What the search, or all searches together, may take."""
+
+    time_s: float | None
+    most_queries: float | None
+
+    @property
+    def queries(self) -> int | None:
+        """A whole number."""
+        return None if self.most_queries is None else int(self.most_queries)
 
 
 @grouped.command("capacity")
@@ -27,13 +41,13 @@ if TYPE_CHECKING:
 @click.option(
     "--over", multiple=True, metavar="PATH=VALUES", help="At each of these values: stages.ranking.replicas=1,2,4."
 )
-@options.time_option
+@options.time_option("; values of --over share it alike")
 @click.option(
     "--queries",
     "most_queries",
     type=options.COUNT,
     metavar="N",
-    help="End before more are simulated in all, with what is known by then.",
+    help="End before more are simulated in all, with what is known by then; values of --over share them alike.",
 )
 @options.seed_option
 @options.replications_option
@@ -44,15 +58,14 @@ if TYPE_CHECKING:
 )
 @options.figure_option("Draw the probes there: .png, .svg or .pdf.")
 @options.format_option("table", "json")
-@options.gathered(given=options.Given, work=options.Work)
+@options.gathered(given=options.Given, work=options.Work, most=Most)
 def command(
     given: options.Given,
     work: options.Work,
+    most: Most,
     slos: tuple[str, ...],
     tolerance: float,
     over: tuple[str, ...],
-    time_s: float | None,
-    most_queries: float | None,
     figure: Path | None,
     format_: str,
 ) -> int:
@@ -66,24 +79,22 @@ def command(
     scenario = given.load()
     options.refuse_tolerance(tolerance)
     options.refuse_no_objectives(slos)
+    options.refuse_no_budget(most.time_s, most.most_queries)
     if over:
         if figure is not None:
             raise click.UsageError("-o draws the probes of one search: leave --over out")
-        if time_s is not None or most_queries is not None:
-            raise click.UsageError("--time and --queries end one search: leave --over out")
-        return several(scenario, over, slos, tolerance, work, format_)
+        return several(scenario, over, slos, tolerance, most, work, format_)
     if work.cluster is not None:
         raise click.UsageError("--cluster shares the values of --over; one search runs here, on --jobs threads")
     answers.refuse_figure(figure)
-    options.refuse_no_budget(time_s, most_queries)
     line = Probes()
     with answers.interruptible(line, "interrupted before there was an answer: nothing to report"):
         capacity = simulator.capacity(
             scenario,
             slos=slos,
             tolerance=tolerance,
-            time_s=time_s,
-            queries=None if most_queries is None else int(most_queries),
+            time_s=most.time_s,
+            queries=most.queries,
             jobs=work.jobs,
             engine=work.engine,
             progress=line.probe,
@@ -100,6 +111,7 @@ def several(
     over: tuple[str, ...],
     slos: tuple[str, ...],
     tolerance: float,
+    most: Most,
     work: options.Work,
     format_: str,
 ) -> int:
@@ -114,9 +126,12 @@ def several(
             parse_grid(over, "--over"),
             slos=slos,
             tolerance=tolerance,
+            time_s=most.time_s,
+            queries=most.queries,
             jobs=work.jobs,
             cluster=work.cluster,
             engine=work.engine,
             progress=line.standing,
+            say=line.say,
         )
     return answers.show(capacities, format_)

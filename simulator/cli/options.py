@@ -242,10 +242,10 @@ def folder_option(name: str, text: str) -> Callable[[Command], Command]:
     return click.option("-o", "--output", name, type=click.Path(path_type=Path), metavar="DIR", help=text)
 
 
-#: What a search may take; what is known by then is answered.
-time_option = click.option(
-    "--time", "time_s", type=DURATION, metavar="DURATION", help="End after that long, with what is known by then."
-)
+def time_option(more: str = "") -> Callable[[Command], Command]:
+    """``--time``: what a search may take; what is known by then is answered."""
+    said = f"End after that long, with what is known by then{more}."
+    return click.option("--time", "time_s", type=DURATION, metavar="DURATION", help=said)
 
 
 def figure_option(text: str) -> Callable[[Command], Command]:

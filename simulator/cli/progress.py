@@ -121,18 +121,21 @@ class Steps(Line):
 
 
 class Fleets(Steps):
-    """How far a search for fleets is. ``wanted``: how many are to be found."""
+    """How far a search for fleets is. ``wanted``: how many are to be found; ``there``: how many there are."""
 
-    def __init__(self, wanted: int) -> None:
+    def __init__(self, wanted: int, there: int) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.wanted, self.there = wanted, there
 
     def fleet(self, simulated: int, cost: float, answers: int) -> None:
         """One fleet more is simulated, at its turn."""
         found = f"{answers} of {self.wanted} found"
         each_s = (time.monotonic() - self.began) / simulated
+        all_s = each_s * (self.there - simulated)
         takes = f"; a fleet takes about {format_duration(each_s)}" if each_s >= 1 else ""
-        self.step(f"{counted(simulated, 'fleet')} simulated, up to a cost of {cost:,.4g}; {found}{takes}")
+        left = f"; at most {counted(self.there - simulated, 'fleet')} more, about {format_duration(all_s)}"
+        ends = left if self.there > simulated and answers < self.wanted and all_s >= 1 else ""
+        self.step(f"{counted(simulated, 'fleet')} simulated, up to a cost of {cost:,.4g}; {found}{takes}{ends}")
 
 
 class Probes(Steps):

@@ -18,7 +18,7 @@ from simulator.cli.progress import Pieces
     show_default=True,
     help="Half the interval of the scenario's own capacity.",
 )
-@options.time_option
+@options.time_option()
 @click.option("--tail-only", is_flag=True, help="Leave the capacity out, which takes most of the time.")
 @options.seed_option
 @options.queries_option("Queries measured in each replication, at the scenario's own load.")

@@ -50,7 +50,7 @@ class Need:
 )
 @click.option("--top", type=click.IntRange(1, 100), default=3, show_default=True, help="Fleets to find.")
 @options.slo_option
-@options.time_option
+@options.time_option()
 @options.seed_option
 @options.queries_option("Queries measured in each replication of a fleet that may be good.")
 @options.replications_option
@@ -87,11 +87,12 @@ def command(
     answers.refuse_figure(figure)
     options.refuse_no_budget(need.time_s)
     answers.refuse_folder(folder)
-    line = Fleets(need.top)
+    grid = parse_grid(need.search, "--search")
+    line = Fleets(need.top, grid.count)
     with answers.interruptible(line, "interrupted before any fleet was simulated: nothing to report"):
         sizing = simulator.size(
             scenario,
-            search=parse_grid(need.search, "--search"),
+            search=grid,
             load=need.load,
             minimise=need.minimise,
             headroom=need.headroom,

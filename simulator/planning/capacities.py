@@ -1,5 +1,6 @@
 """Capacities at several values of a scenario, on one luck: ``capacities``."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import counted
 from simulator.documents import capacity as documents
 from simulator.documents.shown import Shown, frame, html
+from simulator.planning.budget import Budget
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
 from simulator.planning.grid import Grid, Variations, grid_of, unheeded
@@ -79,6 +81,8 @@ def capacities(
     *,
     slos: Sequence[str] = (),
     tolerance: float = 0.01,
+    time_s: float | None = None,
+    queries: int | None = None,
     **execution: Unpack[Anywhere],
 ) -> Capacities:
     """Search for the capacity at every combination of values.
@@ -89,6 +93,9 @@ def capacities(
         As of ``capacity``.
     over
         Values by dotted path, as of ``sweep``: ``{"stages.ranking.replicas": [1, 2, 4]}``.
+    time_s, queries
+        As of ``capacity``, of all searches together: each may take an equal part, and what one leaves is not taken by
+        another. Of the time with ``jobs`` it is so many times as long; how many a cluster does at a time is not known.
     jobs, cluster, progress
         As of ``execute``: a search is one piece of work.
 
@@ -113,7 +120,17 @@ def capacities(
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
     work = Execution(**execution)
-    search = partial(capacity, slos=tuple(slos), tolerance=tolerance, engine=work.engine)
+    Budget(time_s, queries)  # refuses one in which nothing can be done
+    at_a_time = min(work.jobs, len(varied)) if work.cluster is None else 1  # as far as is known here
+    search = partial(
+        capacity,
+        slos=tuple(slos),
+        tolerance=tolerance,
+        time_s=None if time_s is None else time_s / math.ceil(len(varied) / at_a_time),
+        queries=None if queries is None else max(1, queries // len(varied)),
+        engine=work.engine,
+        say=work.say if at_a_time == 1 and work.cluster is None else None,  # else it would be that of another process
+    )
     by_number: dict[int, Capacity] = {}
     try:
         for number, found in execute(search, [one for _, one in varied], work):

@@ -2,6 +2,7 @@
 
 import re
 import resource
+import sys
 from unittest import mock
 
 import pytest
@@ -138,3 +139,27 @@ def test_older_groups_and_limits_of_the_process_count(tmp_path, monkeypatch):
 
 def test_where_the_system_says_nothing_nothing_is_refused(tmp_path):
     assert room.room(tmp_path, tmp_path) is None
+
+
+def test_many_tiny_replications_take_as_much_each_as_few():
+    """By calls of Python: what 50 replications more take is twice what 25 more take."""
+
+    def calls(replications):
+        count = 0
+
+        def called(_, event, __):
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(called)
+        try:
+            result = simulate(tiny.with_run(replications=replications))
+        finally:
+            sys.setprofile(None)
+        assert result.to_dict()["queries"] == 10 * replications
+        return count
+
+    tiny = load_scenario(MM1).with_run(queries=10)
+    simulate(tiny)
+    few, some, many = (calls(replications) for replications in (25, 50, 100))
+    assert many - some <= 1.05 * 2 * (some - few), (few, some, many)
