@@ -68,7 +68,7 @@ docs-pages: $(BIN)/shardsim  ## pages of the reference that are made from the pr
 docs-tables: $(BIN)/shardsim  ## the tables of accuracy and speed, from what the last `make verify` and `make bench` wrote
 	$(BIN)/python docs/tables.py build/verify/results.json build/bench.txt
 
-docs-intervals: $(BIN)/shardsim  ## the tables of intervals in docs/statistics.md, measured anew; about 10 minutes on 2 cores
+docs-intervals: $(BIN)/shardsim  ## the tables of intervals in docs/statistics.md, measured anew; about 15 minutes on 2 cores
 	$(BIN)/python docs/intervals.py
 
 docs-figures: $(BIN)/shardsim  ## the figures of the pages; look at them before committing
