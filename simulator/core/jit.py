@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from llvmlite.binding import get_host_cpu_name
-from numba.core import config
+from numba.core import config, ir
 from numba.core.options import DefaultOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -188,9 +188,28 @@ def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | 
         say(f"compiling {what}, once for this version and machine: about {cold_s} s")
     with _alone(_CACHE / f"lock-{part}"):
         if not is_compiled(_CACHE, part):
-            compile_all()
+            with _one_scope():
+                compile_all()
             with suppress(OSError):  # a full disk: the next process looks again
                 (_CACHE / f"{COMPLETE}-{part}").touch()
+
+
+@contextmanager
+def _one_scope() -> Iterator[None]:
+    """Passages are put into kernels with one scope each: a fifth of compiling is saved.
+
+    numba copies a passage block by block, and with every block the scope, the names of the whole passage, though it
+    asserts afterwards that all these scopes are one. Here it is one. (Only where numba has no way of its own.)
+    """
+    scope: Any = ir.Scope
+    if "__deepcopy__" in vars(scope):
+        yield
+        return
+    scope.__deepcopy__ = lambda self, _: self
+    try:
+        yield
+    finally:
+        del scope.__deepcopy__
 
 
 #: Seconds that are waited for another process that compiles; then it is done here.
