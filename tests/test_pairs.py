@@ -22,7 +22,9 @@ from simulator.core.plan import (
     LEAST_OUTSTANDING,
     LIFO,
     OF_STAGE,
+    PEAK_EWMA,
     PLUGGED,
+    PLUGGED_LATENCY,
     PLUGGED_OUTSTANDING,
     Plan,
     Rule,
@@ -45,6 +47,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.REPLICAS: {**TWO, "by_query": True},
     F.ROUTING_BY_SHARD: {**TWO, "by_query": False},
     F.ROUTING_BY_LOAD: {**TWO, "policy": LEAST_OUTSTANDING},
+    F.ROUTING_BY_LATENCY: {**TWO, "policy": PEAK_EWMA, "decay_ns": 20},
     F.ROUTING_PLUGGED: {**TWO, "policy": PLUGGED},
     F.BALANCERS: {**TWO, "balancers": 2},
     F.UNEVEN_REPLICAS: {**TWO, "by_query": False, "left": [1, 2, 1]},
@@ -93,8 +96,9 @@ def plan_of(pair: frozenset[F]) -> Plan:
     ways = {key: value for feature in sorted(pair, key=lambda one: one.value) for key, value in WAYS[feature].items()}
     given = {key: ways.pop(key) for key in OF_PLANS if key in ways}
     if F.ROUTING_PLUGGED in pair:
-        is_aware = F.ROUTING_BY_LOAD in pair
-        ways |= {"policy": PLUGGED_OUTSTANDING if is_aware else PLUGGED, "rule": Rule("mine:last", last_of)}
+        policy = PLUGGED_OUTSTANDING if F.ROUTING_BY_LOAD in pair else PLUGGED
+        policy = PLUGGED_LATENCY if F.ROUTING_BY_LATENCY in pair else policy
+        ways |= {"policy": policy, "rule": Rule("mine:last", last_of)}
     part = StageParts(**{"candidates": Law.constant(9.0), "share": [0.2, 0.3, 0.5], "knots": [(0.0, 1.0, 1.0)], **ways})
     if "machine_factor" in given:
         given["machine_factor"] = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)

@@ -24,7 +24,9 @@ from simulator.core import draws
 from simulator.core.plan import (
     LEAST_OUTSTANDING,
     LEAST_WORK,
+    PEAK_EWMA,
     PLUGGED,
+    PLUGGED_LATENCY,
     PLUGGED_OUTSTANDING,
     PLUGGED_WORK,
     POWER_OF_TWO,
@@ -33,6 +35,7 @@ from simulator.core.plan import (
     Rule,
     frozen,
 )
+from simulator.core.routing import POLICIES
 from simulator.core.tabulate import tabulate
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
@@ -76,7 +79,13 @@ def sum_of_all(replicas, outstanding, turn, u, v):
     return sum([int(one) for one in sorted(set(outstanding.tolist()))]) % replicas
 
 
+@routing(looks_at="latency")
+def fastest(replicas, outstanding, turn, u, v):
+    return int(np.argmin(outstanding))
+
+
 RULES = {
+    fastest: PLUGGED_LATENCY,
     by_turn: PLUGGED,
     by_luck: PLUGGED,
     fullest: PLUGGED_OUTSTANDING,
@@ -127,7 +136,7 @@ def asked_of(plan):
 @drawn(150)
 @given(
     plans(most_stages=1, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False),
-    st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK]),
+    st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY]),
 )
 def test_a_rule_is_told_what_it_should_be(plan, policy):
     stages = np.array(plan.stages)
@@ -172,11 +181,14 @@ OURS = {
     LEAST_OUTSTANDING: (PLUGGED_OUTSTANDING, least),
     LEAST_WORK: (PLUGGED_WORK, least),
     POWER_OF_TWO: (PLUGGED_OUTSTANDING, of_two),
+    PEAK_EWMA: (PLUGGED_LATENCY, of_two),
 }
+#: All but ``adaptive``, which sees latency alone.
+NAMES = [policy.name for policy in POLICIES if policy.code in OURS]
 
 
 @drawn(200)
-@given(plans())
+@given(plans(policies=NAMES))
 def test_our_policies_written_as_rules_are_our_policies(plan):
     stages = np.array(plan.stages)
     chosen = [OURS[policy] for policy in stages["policy"].tolist()]

@@ -15,7 +15,7 @@ from conftest import ROOT, drawn
 from hypothesis import given
 
 from simulator import ContradictionError, load_scenario, scenario_from_dict
-from simulator.core.features import features_of
+from simulator.core.features import Feature, features_of
 from simulator.core.stage_view import stage_views
 from simulator.engines.reference import simulate as engine
 from simulator.planner.plans import make_plan
@@ -103,6 +103,7 @@ def test_an_estimate_can_be_made_of_every_scenario(values):
     views = stage_views(plan)
     by_events = any(view.is_partial or view.sends_copies or view.interferes or view.is_slowed for view in views)
     by_events |= bool(plan.stages["outages"].any())
+    by_events |= any(Feature.ROUTING_BY_LATENCY in features_of(plan, stage) for stage in range(len(views)))
     assert (paper.zero_load is None) == by_events, "nothing is said where what happens says how long it takes"
     if paper.zero_load is not None:
         zero = [paper.zero_load.percentiles_s[name] for name in ("p50", "p90", "p95", "p99", "p99.9")]

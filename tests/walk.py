@@ -18,9 +18,11 @@ from simulator.core import draws, routing, rules, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
+from simulator.core.elementary import exp
 from simulator.core.gathering import may_be_partial
 from simulator.core.laws import exponential, sampling
 from simulator.core.plan import (
+    ADAPTIVE,
     AFTER,
     CANCEL_NOTHING,
     CANCEL_RUNNING,
@@ -33,6 +35,7 @@ from simulator.core.plan import (
     OF_REPLICA,
     OF_SHARD,
     OF_STAGE,
+    PEAK_EWMA,
     PRIORITY,
     RESPONSE,
     ROLES,
@@ -65,6 +68,7 @@ class Walk:
         self.starting: set[tuple[int, int]] = set()
         self.came: dict[Task, int] = {}  # of a task: how many were enqueued before, anywhere
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
+        self.heard: dict[int, tuple[int, int]] = {}  # of a counter: the average latency, and when it was heard last
         self.merging: list[list[int]] = [[] for _ in range(stages)]
         self.merges = [0] * stages
         self.sent = 0
@@ -162,7 +166,8 @@ class Walk:
             self.wait_until(now + int(row["timeout_ns"]), query, stage)
         shards, replicas = int(row["shards"]), int(row["replicas"])
         # everybody is chosen by what is outstanding before this dispatch
-        seen = self.outstanding[view : view + shards * replicas].reshape(shards, replicas).copy()
+        places = range(view, view + shards * replicas)
+        seen = np.array([self.read(row["policy"], place) for place in places]).reshape(shards, replicas)
         left, share_left = rules.round_ns(candidates), 1.0
         decided = []
         for shard in range(shards):
@@ -196,6 +201,21 @@ class Walk:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + shards * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
+
+    def read(self, policy: int, counter: int) -> int:
+        """What a policy sees of a replica."""
+        tasks = int(self.outstanding[counter])
+        if policy not in (PEAK_EWMA, ADAPTIVE) or counter not in self.heard:
+            return tasks
+        return min(2**44, self.heard[counter][0] * (1 if policy == ADAPTIVE else tasks + 1))
+
+    def hear(self, now: int, counter: int, latency: int, decay: int) -> None:
+        """A longer latency is believed at once, and is forgotten by a part of e in a decay."""
+        average, last = self.heard.get(counter, (0, now))
+        fresh = max(1, latency)
+        if average > fresh:
+            fresh += rules.round_ns((average - fresh) * exp((last - now) / decay))
+        self.heard[counter] = int(fresh), now
 
     def is_back(self, now: int, stage: int, shard: int, index: int) -> int:
         """From now on, the first instant of no outage of a replica; of its index in any shard, where all need it."""
@@ -252,7 +272,7 @@ class Walk:
             if not free:
                 continue
             first = routing.view_of(self.plan.stages, self.plan.run_row(), query, stage) + base - row["first_replica"]
-            seen = np.array([self.outstanding[first + index] for index in free])
+            seen = np.array([self.read(row["policy"], first + index) for index in free])
             u, v = self.uniform(draws.ROUTE, *task)
             chosen = free[routing.choose(row["policy"], len(free), seen, 0, query + shard, u, v)]
             if row["budget"] > 0:
@@ -496,6 +516,9 @@ class Walk:
         (query, stage, shard, _), row, at = task, self.plan.stages[task[1]], self.place(task)
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
+        if row["policy"] in (PEAK_EWMA, ADAPTIVE) and task not in self.refused:
+            sent = self.table.enqueue_ns[at] - int(row["request_ns"])
+            self.hear(now, self.counter[at], int(now - sent), int(row["decay_ns"]))
         answered = self.answered[stage, query]
         if task in self.refused:
             is_open = self.close[stage, query] < 0 and shard not in answered

@@ -8,8 +8,10 @@ _OTHERS = {
     "round_robin": "rr rotation",
     "least_outstanding": "least_loaded least_connections least_connection least_conn leastconn least_request "
     "least_requests least_busy least_queue jsq join_shortest_queue shortest_queue lor",
-    "least_work": "least_work_left lwl least_time least_response_time shortest_work",
+    "least_work": "least_work_left lwl shortest_work",
     "power_of_two": "p2c po2 po2c pow2 two_choices best_of_two random_two",
+    "peak_ewma": "ewma peakewma latency_aware least_latency least_time least_response_time",
+    "adaptive": "inverse_latency weighted_latency weighted_response_time dynamic_snitch",
     "random": "uniform rand",
 }
 _OURS = {other: name for name, others in _OTHERS.items() for other in others.split()}

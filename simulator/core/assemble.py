@@ -92,6 +92,7 @@ class StageParts:
     rule: Rule | None = None  #: the user's, where that is the policy
     balancers: int = 1
     by_query: bool = False
+    decay_ns: int = plans.DECAY_NS
     request_ns: int = 0
     send_ns: int = 0
     merge_ns: int = 0
@@ -157,7 +158,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["uneven"] = min(part.left, default=part.replicas) < part.replicas
         row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
         row["first_knot"], row["knots"] = knot, len(part.knots)
-        row["hashed"], row["keep"], row["spread"] = part.hashed, part.keep, part.spread
+        row["hashed"], row["keep"], row["spread"], row["decay_ns"] = part.hashed, part.keep, part.spread, part.decay_ns
         row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
         row["discipline"], row["limit"], row["mergers"] = part.discipline, part.limit, part.mergers
         row["max_size"], row["max_wait_ns"], row["max_items"] = part.max_size, part.max_wait_ns, part.max_items

@@ -7,6 +7,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 from enum import Enum, auto
 
 from simulator.core.gathering import is_partial, waits_for_some
+from simulator.core.heard import is_fed
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.limits import refuses
@@ -33,6 +34,7 @@ class Feature(Enum):
     REPLICAS = auto()  #: a shard has several
     ROUTING_BY_SHARD = auto()  #: replicas are chosen shard by shard, not one index for the whole query
     ROUTING_BY_LOAD = auto()  #: by what is outstanding
+    ROUTING_BY_LATENCY = auto()  #: by the latencies of answers
     ROUTING_PLUGGED = auto()  #: by a user's rule
     BALANCERS = auto()  #: several views of what is outstanding
     UNEVEN_REPLICAS = auto()  #: a shard has fewer than another, or than before a machine was lost
@@ -103,6 +105,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.REPLICAS: replicas > 1,
         F.ROUTING_BY_SHARD: replicas > 1 and row["by_query"] == 0,
         F.ROUTING_BY_LOAD: replicas > 1 and bool(is_load_aware(policy)),
+        F.ROUTING_BY_LATENCY: replicas > 1 and bool(is_fed(policy)),
         F.ROUTING_PLUGGED: policy >= PLUGGED,
         F.BALANCERS: row["balancers"] > 1,
         F.UNEVEN_REPLICAS: row["uneven"] == 1,

@@ -28,9 +28,12 @@ CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER = range(6)
 ROLES = 6
 
 #: Routing policies.
-RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO = range(5)
-#: A rule of the user's, which looks at nothing, at tasks outstanding, or at ns of work outstanding.
-PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK = range(5, 8)
+RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE = range(7)
+#: A rule of the user's, which looks at nothing, at tasks outstanding, at ns of work outstanding, or at latency.
+PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY = range(7, 11)
+
+#: How long it takes until what is heard of a replica is forgotten to 1/e, unless said.
+DECAY_NS = 10_000_000_000
 
 #: Disciplines of a queue.
 FIFO, LIFO, SHORTEST, PRIORITY, EDF = range(5)
@@ -64,10 +67,7 @@ STAGE = np.dtype(
         ("shards", np.int64),
         ("replicas", np.int64),  # places of every shard for them
         ("uneven", np.int64),  # 1: some shard has fewer replicas than places; those that it has are numbered first
-        (
-            "workers",
-            np.int64,
-        ),  # of every replica: each serves by itself, and is one, or as many as a task takes at once
+        ("workers", np.int64),  # of every replica, or sets of them: as many as a task takes at once
         ("threads", np.int64),  # that each of them is
         ("idle", np.int64),  # of every replica: workers left over, of which there are not enough for a task
         ("first_shard", np.int64),  # of this stage among all shards of the funnel
@@ -80,6 +80,7 @@ STAGE = np.dtype(
         ("policy", np.int64),
         ("balancers", np.int64),
         ("by_query", np.int64),  # 1: one replica index for all shards of a query
+        ("decay_ns", np.int64),  # of what is heard of a replica, where the policy is fed by latency: e-fold
         ("request_ns", np.int64),
         ("send_ns", np.int64),  # between the sendings to consecutive shards
         ("merge_ns", np.int64),

@@ -1,7 +1,7 @@
 """Whom: the replica that a task is sent to. A policy is a row of ``POLICIES`` and its kernel; at sending.
 
-What is outstanding at a replica, as a balancer sees it, is a counter: tasks, or ns of work. The engines keep the
-counters; here they are read.
+What is outstanding at a replica, as a balancer sees it, is a counter: tasks, ns of work, or what ``heard`` makes of
+latencies. The engines keep the counters; here they are read.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,14 @@ from simulator.core import draws, rules
 from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SEEN, SHARD, STAGE, TURN, U, V, call_rule
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import (
+    ADAPTIVE,
     F8,
     I8,
     LEAST_OUTSTANDING,
     LEAST_WORK,
+    PEAK_EWMA,
     PLUGGED,
+    PLUGGED_LATENCY,
     PLUGGED_OUTSTANDING,
     PLUGGED_WORK,
     POWER_OF_TWO,
@@ -27,7 +30,7 @@ from simulator.core.plan import (
 from simulator.core.work import ALONE, FEW, LOAD, LUCK, MORE_LUCK, NAME, PLACE, POOLED, REPLICA, WHO, draw_block
 
 #: What a policy may look at besides luck and turn.
-NOTHING, OUTSTANDING, WORK = None, "outstanding", "work"
+NOTHING, OUTSTANDING, WORK, LATENCY = None, "outstanding", "work", "latency"
 
 
 @kernel
@@ -72,13 +75,27 @@ def of_two(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: f
     return one if outstanding[first + one] <= outstanding[first + two] else two
 
 
+@kernel
+def by_speed(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
+    """Each with a probability in proportion to one over what is read of it; nothing counts as 1."""
+    total = 0.0
+    for replica in range(replicas):
+        total += 1.0 / max(1, outstanding[first + replica])
+    passed = 0.0
+    for replica in range(replicas):
+        passed += 1.0 / max(1, outstanding[first + replica])
+        if passed > u * total:
+            return replica
+    return replicas - 1
+
+
 @dataclass(frozen=True)
 class Policy:
     """A routing policy of ours: its row is all that schema, strategies, documentation, doctor and tests know of it."""
 
     name: str  #: as users write it
     code: int  #: in a Plan
-    looks_at: str | None  #: NOTHING, OUTSTANDING (tasks) or WORK (ns of it)
+    looks_at: str | None  #: NOTHING, OUTSTANDING (tasks), WORK (ns of it) or LATENCY
     choose: Callable[..., Any]  #: its kernel, called like ``choose`` less the policy
     words: str  #: what it does, for users
 
@@ -90,10 +107,17 @@ POLICIES = (
     Policy("least_outstanding", LEAST_OUTSTANDING, OUTSTANDING, least, "the one with the fewest tasks outstanding"),
     Policy("least_work", LEAST_WORK, WORK, least, "the one with the least work outstanding"),
     Policy("power_of_two", POWER_OF_TWO, OUTSTANDING, of_two, "of two at random, the one with fewer outstanding"),
+    Policy("peak_ewma", PEAK_EWMA, LATENCY, of_two, "of two at random, the one whose latency x outstanding is less"),
+    Policy("adaptive", ADAPTIVE, LATENCY, by_speed, "any replica, in proportion to one over its latency"),
 )
 
 #: Of users' rules, by what they look at.
-PLUGGED_CODES = {NOTHING: PLUGGED, OUTSTANDING: PLUGGED_OUTSTANDING, WORK: PLUGGED_WORK}
+PLUGGED_CODES = {
+    NOTHING: PLUGGED,
+    OUTSTANDING: PLUGGED_OUTSTANDING,
+    WORK: PLUGGED_WORK,
+    LATENCY: PLUGGED_LATENCY,
+}
 BY_NAME = {policy.name: policy for policy in POLICIES}
 
 
@@ -106,7 +130,8 @@ def choose(policy: int, replicas: int, outstanding: I8, first: int, turn: int, u
     policy, replicas
         The code of one of POLICIES, and replicas that the shard has left, R.
     outstanding, first
-        int64: from ``first`` on, tasks (or ns of work) outstanding at each, in the view of the query's balancer.
+        int64: from ``first`` on, what is outstanding at each (tasks, ns of work, or what ``heard`` makes of latencies),
+        in the view of the query's balancer.
     turn
         Query + shard, or the query alone where one index serves the whole query.
     u, v
@@ -116,15 +141,17 @@ def choose(policy: int, replicas: int, outstanding: I8, first: int, turn: int, u
         return at_random(replicas, outstanding, first, turn, u, v)
     if policy == ROUND_ROBIN:
         return in_turn(replicas, outstanding, first, turn, u, v)
-    if policy == POWER_OF_TWO:
+    if policy in (POWER_OF_TWO, PEAK_EWMA):
         return of_two(replicas, outstanding, first, turn, u, v)
+    if policy == ADAPTIVE:
+        return by_speed(replicas, outstanding, first, turn, u, v)
     return least(replicas, outstanding, first, turn, u, v)
 
 
 @formula
 def is_load_aware(policy: int) -> bool:
-    """Whether a policy looks at what is outstanding."""
-    return policy in (LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PLUGGED_OUTSTANDING, PLUGGED_WORK)
+    """Whether a policy looks at what is outstanding, or at latencies: ours, and users' rules."""
+    return policy in (LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE) or policy > PLUGGED
 
 
 @formula

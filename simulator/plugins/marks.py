@@ -9,7 +9,7 @@ from typing import Any, TypeVar, dataclass_transform, overload
 ATTRIBUTE = "__shardsim__"
 
 #: What a routing rule may look at: nothing, tasks outstanding at each replica, or ns of work outstanding.
-LOOKS = (None, "outstanding", "work")
+LOOKS = (None, "outstanding", "work", "latency")
 
 #: What a class says of itself, which is not a parameter, however it is annotated.
 DECLARED = ("batch_economy", "dispersion", "order", "parameter_bytes")
@@ -91,13 +91,14 @@ def routing(*, name: str = "", looks_at: str | None = None) -> Callable[[Rule], 
 def routing(rule: Any = None, *, name: str = "", looks_at: str | None = None) -> Any:
     """Mark a function as a routing rule: ``rule(replicas, outstanding, turn, u, v)`` gives the index of a replica.
 
-    ``replicas``: how many the shard has, R. ``outstanding``: (R,) int64, read only: tasks at each, or ns of work, as
-    ``looks_at`` says (``"outstanding"``, ``"work"``; None: all 0). ``turn``: query + shard, or the query where one
-    index serves it whole. ``u``, ``v``: uniforms of (0, 1), the task's luck. The answer is from 0 to R - 1.
+    ``replicas``: how many the shard has, R. ``outstanding``: (R,) int64, read only: tasks at each, ns of work, or the
+    average latency of answers in ns times (tasks + 1), as ``looks_at`` says (``"outstanding"``, ``"work"``,
+    ``"latency"``; None: all 0). ``turn``: query + shard, or the query where one index serves it whole. ``u``, ``v``:
+    uniforms of (0, 1), the task's luck. The answer is from 0 to R - 1.
     A rule written in the subset of numba runs in the compiled engine, any other in the reference engine.
     """
     if looks_at not in LOOKS:
-        raise TypeError(f"looks_at is one of None, 'outstanding', 'work', got {looks_at!r}")
+        raise TypeError(f"looks_at is one of None, 'outstanding', 'work', 'latency', got {looks_at!r}")
     if rule is None:
         return lambda given: routing_mark(given, name, looks_at)
     return routing_mark(rule, name, looks_at)

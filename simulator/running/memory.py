@@ -9,6 +9,7 @@ from simulator.base import room
 from simulator.base.errors import ScenarioError
 from simulator.base.formats import counted, format_size
 from simulator.core import plan
+from simulator.core.heard import rows_of
 from simulator.engines import REFERENCE
 from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
@@ -80,7 +81,11 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"]).sum())
     is_simpy = engine == REFERENCE
-    running = REPLICA * replicas + VIEW * views + (WORKER_OF_SIMPY if is_simpy else WORKER) * workers
+    running = (
+        REPLICA * replicas
+        + VIEW * views * rows_of(rows["policy"])
+        + (WORKER_OF_SIMPY if is_simpy else WORKER) * workers
+    )
     slowdowns = int(rows["slowdowns"].max())
     running += (STRETCHES_OF_SIMPY if is_simpy else STRETCH) * slowdowns * replicas
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0

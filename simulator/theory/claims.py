@@ -54,4 +54,4 @@ ZERO_LOAD: Features = frozenset(
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.
-FLOW: Features = ZERO_LOAD | {F.LIMIT, F.GATHER, F.HEDGE, F.TIED, F.INTERFERENCE, F.SLOWDOWN}
+FLOW: Features = ZERO_LOAD | {F.ROUTING_BY_LATENCY, F.LIMIT, F.GATHER, F.HEDGE, F.TIED, F.INTERFERENCE, F.SLOWDOWN}

@@ -13,7 +13,7 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.laws.family import Statement
 from simulator.core.laws.gamma import LOGIT_END
 from simulator.core.laws.sampling import FAMILIES
-from simulator.core.plan import LEAST_OUTSTANDING, POWER_OF_TWO, RANDOM, ROUND_ROBIN
+from simulator.core.plan import ADAPTIVE, LEAST_OUTSTANDING, POWER_OF_TWO, RANDOM, ROUND_ROBIN
 from simulator.models import DeepModel, Hardware, LinearModel, SumModel, TimeModel, TreeModel
 from simulator.models.base import call_s
 from simulator.planner.system import stage_parts
@@ -38,7 +38,7 @@ def _shares(policy: int, outstanding: tuple[int, ...], turns: range = range(1)) 
 
 def rules_are_fair() -> None:
     """Replicas have no names; by turns, they have an order only; more load does not attract."""
-    for policy in (RANDOM, LEAST_OUTSTANDING, POWER_OF_TWO):
+    for policy in (RANDOM, LEAST_OUTSTANDING, POWER_OF_TWO, ADAPTIVE):
         for outstanding in itertools.product((0, 1, 2), repeat=REPLICAS):
             shares = _shares(policy, outstanding)
             for order in itertools.permutations(range(REPLICAS)):

@@ -266,6 +266,30 @@ FULL = plans_of_all(most_stages=2, workers=1, limits=True, neighbours=False, slo
 FULL |= plans_of_all(stages=1, replicas=3, limits=True, hedges=True, neighbours=False, slowdowns=False, outages=False)
 
 
+#: Routing that is fed by latency, of few stages; those that withdraw tasks.
+HEARD = plans(
+    most_stages=1,
+    most_queries=40,
+    policies=["peak_ewma"],
+    replicas=2,
+    shards=1,
+    hedges=False,
+    gathers=False,
+    afters=False,
+)
+HEARD_LESS = plans(most_stages=1, most_queries=40, policies=["peak_ewma"], replicas=3, hedges=True, afters=False)
+
+
+def heard_walk() -> None:
+    """What is heard of replicas is what the walk hears."""
+    walk_as_on(HEARD)
+
+
+def heard_agree() -> None:
+    """Both engines hear the same, and know who is withdrawn."""
+    agree_on(HEARD_LESS)
+
+
 def full_agree() -> None:
     """test_engines_agree.py: the same, where queues may be full."""
     agree_on(FULL)

@@ -2180,6 +2180,51 @@ THREADS = (
 )
 
 
+HEARD = "core/heard.py"
+LATENCIES = (
+    Mutant(
+        "a shorter latency is believed at once, too",
+        "E8",
+        HEARD,
+        "latency + rules.round_ns(max(0, average - latency) * kept)",
+        "latency",
+        "sample_paths.heard_walk",
+    ),
+    Mutant(
+        "what is heard is forgotten from the first answer on, not from the last",
+        "E8",
+        HEARD,
+        "counters[LAST * views + counter] = now\n",
+        "pass\n",
+        "sample_paths.heard_walk",
+    ),
+    Mutant(
+        "whoever answered fast is taken for idle",
+        "E8",
+        HEARD,
+        "average * (tasks + 1) if",
+        "average if",
+        "sample_paths.heard_walk",
+    ),
+    Mutant(
+        "a withdrawn task stays outstanding at who is heard",
+        "E1",
+        "engines/compiled/on_withdraw.py",
+        'count_at(given.stages, outstanding, copies[row]["stage"], copies[row]["counter"], -copies[row]["load"])',
+        "pass",
+        "sample_paths.heard_agree",
+    ),
+    Mutant(
+        "adaptive takes the first of the fastest",
+        "R4",
+        "core/routing.py",
+        "if passed > u * total:",
+        "if passed > 0.5 * total:",
+        "parts.rules_are_fair",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -2194,6 +2239,7 @@ TABLES = (
     *DRAWN,
     *UNEVEN,
     *THREADS,
+    *LATENCIES,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -76,6 +76,8 @@ ROUTING = {
     "least_outstanding": "least_loaded least_connections least_conn least_request jsq join-shortest-queue lor",
     "power_of_two": "p2c po2 power_of_two_choices two_choices",
     "least_work": "lwl least_work_left",
+    "peak_ewma": "ewma latency-aware least_latency least_time least_response_time",
+    "adaptive": "inverse_latency weighted_response_time",
     "random": "uniform",
 }
 

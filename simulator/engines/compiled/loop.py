@@ -10,6 +10,7 @@ from simulator.core import copy_states, rules
 from simulator.core.calling import IS
 from simulator.core.columns import COMPLETE, PARTIAL
 from simulator.core.gathering import awaits_copies
+from simulator.core.heard import count_at
 from simulator.core.hedging import at_once
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
@@ -86,7 +87,7 @@ def give_way(
 ) -> bool:
     """A refusal is there, and may close its stage; whether int64 can tell what follows."""
     query, stage = copies[row]["query"], copies[row]["stage"]
-    outstanding[copies[row]["counter"]] -= copies[row]["load"]
+    count_at(given.stages, outstanding, stage, copies[row]["counter"], -copies[row]["load"])
     closes = on_refusal(given, kept, clock, events, copies, awaited, row, now)
     if closes < 1:
         return closes == 0
@@ -110,7 +111,7 @@ def gather(
     """An answer is there, or a refusal, and may close its stage; whether int64 can tell what follows."""
     if copies[row]["state"] == copy_states.REFUSED:
         return give_way(given, kept, clock, events, copies, awaited, free_ns, outstanding, row, now)
-    answered(kept, copies, outstanding, row, now)
+    answered(given, kept, copies, outstanding, row, now)
     query, stage = copies[row]["query"], copies[row]["stage"]
     answers = given.modes[stage]["answers"]
     if awaits_copies(given.stages, stage):

@@ -1,6 +1,6 @@
 """An answer reaches the aggregator; the last one closes the stage."""
 
-from simulator.core import copy_states, rules
+from simulator.core import copy_states, heard, rules
 from simulator.core.jit import passage
 from simulator.core.plan import I8, Rows
 from simulator.engines.compiled.copies import free_copy, step
@@ -9,10 +9,12 @@ from simulator.engines.compiled.records import ANSWER_SUM, LEAVE, T_ANSWER, Give
 
 
 @passage
-def answered(kept: Kept, copies: Rows, outstanding: I8, row: int, now: int) -> None:
+def answered(given: Given, kept: Kept, copies: Rows, outstanding: I8, row: int, now: int) -> None:
     """A copy's answer is there."""
+    stages, stage, counter = given.stages, copies[row]["stage"], copies[row]["counter"]
     step(copies, kept, row, copy_states.ANSWERED)
-    outstanding[copies[row]["counter"]] -= copies[row]["load"]
+    sent_ns = copies[row]["enqueue_ns"] - stages[stage]["request_ns"]
+    heard.answered(stages, outstanding, stage, counter, copies[row]["load"], sent_ns, now)
     if kept.table.shape[1] > 0:
         kept.table[T_ANSWER, copies[row]["table"]] = now
 

@@ -6,6 +6,7 @@ compile what comes out.
 
 from simulator.core import draws, rules
 from simulator.core.gathering import awaits_copies
+from simulator.core.heard import count_at
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.jit import passage
 from simulator.core.outages import has_outages, route_there
@@ -96,7 +97,7 @@ def on_dispatch(
             awaited.after_ns[row] = whole[AFTERWARDS, task] if stays_taken(given.laws, stage) else 0
         copies[row]["counter"] = view + local
         copies[row]["load"] = whole[LOAD, task] if is_aware else 0
-        outstanding[view + local] += copies[row]["load"]
+        count_at(stages, outstanding, stage, view + local, copies[row]["load"])
         if not send(given, clock, events, copies, row, enqueue_ns + (whole[HELD, task] if may_be_held else 0)):
             return False
         enqueue_ns += stages[stage]["send_ns"]

@@ -7,6 +7,7 @@ compile what comes out.
 from simulator.core import draws, rules
 from simulator.core.calling import IS
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
+from simulator.core.heard import count_at
 from simulator.core.hedging import COPY, FREE, affords
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, NEVER_NS, ROLES, TASK, Rows
@@ -105,7 +106,7 @@ def send_copy(
         load = rules.round_ns(alone_ns) if weighs_work(policy) else 1
     copies[row]["counter"] = view_of(stages, run, query, stage) + local
     copies[row]["load"] = load
-    outstanding[copies[row]["counter"]] += load
+    count_at(stages, outstanding, stage, copies[row]["counter"], load)
     if query >= run[0]["first_measured"]:
         count_spared(kept, HEDGED, NO_TIME, replica, rules.NOTHING)
     return send(given, clock, events, copies, row, enqueue_ns)

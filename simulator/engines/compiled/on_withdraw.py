@@ -6,6 +6,7 @@ compile what comes out.
 
 from simulator.core import copy_states, rules
 from simulator.core.batching import part_of
+from simulator.core.heard import count_at
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.engines.compiled.copies import first_worker_of, free_copy, step
@@ -67,10 +68,10 @@ def stop(
 
 
 @passage
-def withdraw(copies: Rows, kept: Kept, outstanding: I8, row: int, now: int) -> None:
+def withdraw(given: Given, copies: Rows, kept: Kept, outstanding: I8, row: int, now: int) -> None:
     """A copy is withdrawn."""
     step(copies, kept, row, copy_states.WITHDRAWAL)
-    outstanding[copies[row]["counter"]] -= copies[row]["load"]
+    count_at(given.stages, outstanding, copies[row]["stage"], copies[row]["counter"], -copies[row]["load"])
     if kept.table.shape[1] > 0:
         kept.table[T_WITHDRAWN, copies[row]["table"]] = now
 
@@ -96,7 +97,7 @@ def never_start(
         leave(given.stages, copies, ranks, awaited.bonds, replicas, at, row)
     elif copies[row]["enqueue_ns"] <= given.run[0]["end_ns"]:
         clock[0]["stale"] += 1
-    withdraw(copies, kept, outstanding, row, now)
+    withdraw(given, copies, kept, outstanding, row, now)
     if copies[row]["query"] >= given.run[0]["first_measured"]:
         count_spared(kept, WITHDRAWN, NO_TIME, at, rules.NOTHING)
     clock[0]["stale"] += awaited.bonds[row]["called"]
@@ -126,7 +127,7 @@ def on_withdraw(
     if state == copy_states.RUNNING:
         if stages[stage]["cancels"] != CANCEL_RUNNING:
             return
-        withdraw(copies, kept, outstanding, row, now)
+        withdraw(given, copies, kept, outstanding, row, now)
         head = serving[first_worker_of(given, stage, at) + copies[row]["worker"]]
         bonds[head]["needed"] -= 1
         if bonds[head]["needed"] == 0:

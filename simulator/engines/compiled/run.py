@@ -13,6 +13,7 @@ from simulator.core.calling import Calls
 from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
 from simulator.core.features import features_of, may_look_ahead
 from simulator.core.gathering import may_await_copies, may_be_partial, with_whole_stages
+from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
@@ -87,7 +88,7 @@ class Run:
         self.clock = np.zeros(1, dtype=records.CLOCK)
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
-        self.outstanding = np.zeros(plan.views, dtype=np.int64)
+        self.outstanding = counters_of(plan)
         is_alone = self.ahead + 1 >= stages and not may_send_copies(plan)  # nobody enters a later stage of the loop
         scratches = 1 if is_alone else SCRATCHES
         self.reals = np.zeros((scratches, REALS, most))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from simulator.core import copy_states, limits
+from simulator.core.heard import count_at
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import ANSWER
 from simulator.engines.reference.clock import At, Clock
@@ -56,7 +57,7 @@ class Limit:
         """A refusal reaches the aggregator; the stage closes if there is nothing left to wait for."""
         copy: Copy = at._value
         if self.stage.is_load_aware:
-            self.model.outstanding[copy.counter] -= copy.load
+            count_at(self.model.plan.stages, self.model.outstanding, self.stage.index, copy.counter, -copy.load)
         gather = copy.gather
         assert isinstance(gather, KeenGather), "it is kept what a query waits for"
         if gather.waits_for(copy) and gather.without(copy):

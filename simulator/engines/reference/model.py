@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from simulator.core import copy_states, gathering, limits, rules
+from simulator.core import copy_states, gathering, heard, limits, rules
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.outages import route_of_query
@@ -68,7 +68,7 @@ class Model:
         self.copies: list[Copy] | None = [] if tasks else None  # all that were sent, where their table is asked for
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
-        self.outstanding = np.zeros(plan.views, dtype=np.int64)  # at each replica, as each balancer sees it
+        self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
         self.stages = [Stage(self, index) for index in range(len(plan.stages))]
 
     def run(self) -> Trace:
@@ -169,7 +169,7 @@ class Stage:
         if model.copies is not None:
             model.copies.append(copy)
         if self.is_load_aware:
-            model.outstanding[copy.counter] += copy.load
+            heard.count_at(model.plan.stages, model.outstanding, self.index, copy.counter, copy.load)
         key = (replica.index << model.plan.send_bits) | model.sent
         model.sent += 1
         at_ns = model.clock.now + held_ns + self.request_ns + place * self.send_ns
@@ -195,10 +195,11 @@ class Stage:
         """A task's answer reaches the aggregator; the last one that is waited for closes the stage."""
         copy: Copy = at._value
         copy.step(copy_states.ANSWERED)
-        gather = copy.gather
+        gather, now = copy.gather, self.model.clock.now
         if self.is_load_aware:
-            self.model.outstanding[copy.counter] -= copy.load
-        copy.answer_ns = now = self.model.clock.now
+            given = self.model.plan.stages, self.model.outstanding, self.index, copy.counter, copy.load
+            heard.answered(*given, copy.enqueue_ns - self.request_ns, now)
+        copy.answer_ns = now
         if not gather.waits_for(copy):
             self.model.record.late(gather.query, copy.replica.index, copy.busy_ns)
         elif gather.take(copy, now):
@@ -281,7 +282,7 @@ class Replica:
         copy.step(copy_states.WITHDRAWAL)
         copy.withdrawn_ns = self.model.clock.now
         if self.stage.is_load_aware:
-            self.model.outstanding[copy.counter] -= copy.load
+            heard.count_at(self.model.plan.stages, self.model.outstanding, self.stage.index, copy.counter, -copy.load)
 
     def start_soon(self) -> None:
         """At the end of this instant, start what may start. Once an instant is enough."""

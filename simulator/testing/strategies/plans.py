@@ -13,12 +13,14 @@ from simulator.core.classes import QueryClass, classified
 from simulator.core.disciplines import BY_CODE, BY_NAME
 from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
-from simulator.core.plan import FIFO, NEVER_NS, Plan
+from simulator.core.plan import FIFO, NEVER_NS, PEAK_EWMA, Plan
 from simulator.core.trace import Trace
 from simulator.testing.strategies import serving
 from simulator.testing.strategies.laws import TIMES, among, factor_laws, laws
 from simulator.testing.strategies.serving import KEPT, Size, sized
 
+#: What is forgotten soon, beside the times of a plan; by another policy, hardly ever.
+DECAYS = {PEAK_EWMA: {"decay_ns": 40}}
 POLICIES = {name: policy.code for name, policy in routing.BY_NAME.items()}
 DISCIPLINES = {name: discipline.code for name, discipline in BY_NAME.items()}
 
@@ -116,8 +118,9 @@ def _orders(disciplines: tuple[str, ...] | None) -> st.SearchStrategy[int]:
 
 
 @cache
-def _policies(policies: tuple[str, ...] | None) -> st.SearchStrategy[int]:
-    return st.sampled_from(among(POLICIES, policies, "policy"))
+def _policies(policies: tuple[str, ...] | None) -> st.SearchStrategy[dict[str, Any]]:
+    codes = among(POLICIES, policies, "policy")
+    return st.sampled_from([{"policy": code, **DECAYS.get(code, {})} for code in codes])
 
 
 @lru_cache(KEPT)
@@ -172,7 +175,7 @@ def stage_parts(
         candidates=draw(ways["own"] if is_first else ways["candidates"]),
         hashed=False if is_constant else draw(BOOLEANS),
         keep=float(draw(KEEPS)),
-        policy=draw(_policies(None if policies is None else tuple(policies))),
+        **draw(_policies(None if policies is None else tuple(policies))),
         balancers=draw(ONE_OR_TWO),
         by_query=by_query,
         request_ns=draw(times),

@@ -97,7 +97,9 @@ MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {
 def routings(policies: tuple[str, ...]) -> st.SearchStrategy[Any]:
     """By one of these policies; by its name, or as a map with balancers and by what is chosen."""
     more = {"balancers": st.integers(1, 3), "by": st.sampled_from(["task", "query"])}
-    return st.sampled_from(policies) | st.fixed_dictionaries({"policy": st.sampled_from(policies)}, optional=more)
+    maps = [{"policy": st.sampled_from(policies)}]
+    maps += [{"policy": st.just(name), "decay": st.just("5ms")} for name in policies if name == "adaptive"]
+    return st.sampled_from(policies) | st.one_of(*(st.fixed_dictionaries(one, optional=more) for one in maps))
 
 
 @st.composite

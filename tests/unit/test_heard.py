@@ -1,0 +1,186 @@
+"""Routing that is fed by latency: what is heard, forgotten and read; exact shares; who is held against what."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from conftest import drawn
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator import ScenarioError, scenario_from_dict, simulate
+from simulator.core import heard, routing
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.features import Feature, features_of, may_look_ahead
+from simulator.core.laws import Law
+from simulator.core.plan import ADAPTIVE, DECAY_NS, PEAK_EWMA, POWER_OF_TWO, frozen
+from simulator.engines import compiled, reference
+from simulator.planner.plans import make_plan
+from simulator.running import memory
+
+INSTANTS = st.integers(0, 10**12)
+LATENCIES = st.integers(-5, 10**11)
+
+
+def stage_of(policy, decay_ns=1000, replicas=3):
+    part = StageParts(
+        share=[1.0], replicas=replicas, policy=policy, decay_ns=decay_ns, candidates=Law.constant(1.0), balancers=1
+    )
+    return assemble([part], np.arange(3))
+
+
+def counters(policy, tasks, answers=(), decay_ns=1000):
+    """What routing reads when so many tasks are outstanding at each replica, after answers (replica, latency, now)."""
+    plan = stage_of(policy, decay_ns, len(tasks))
+    read = heard.counters_of(plan)
+    for replica, latency, now in answers:
+        heard.hear(plan.stages, read, 0, replica, latency, now)
+    for replica, count in enumerate(tasks):
+        heard.count_at(plan.stages, read, 0, replica, count)
+    return read[: len(tasks)].tolist()
+
+
+def test_a_longer_latency_is_believed_at_once_and_forgotten_to_one_over_e():
+    policy = PEAK_EWMA
+    assert counters(policy, [0, 2, 0]) == [0, 2, 0], "nothing was heard: tasks, in ns"
+    assert counters(policy, [0, 2, 0], [(1, 500, 9)]) == [0, 1500, 0]
+    assert counters(policy, [0], [(0, 500, 0), (0, 700, 10)]) == [700]
+    assert counters(policy, [0], [(0, 1100, 0), (0, 100, 1000)]) == [100 + round(1000 / math.e)]
+    assert counters(policy, [1], [(0, 1100, 0), (0, 100, 1000), (0, 100, 3000)]) == [2 * (100 + round(368 / math.e**2))]
+    assert counters(policy, [3], [(0, 0, 0)]) == [4], "at least 1 ns"
+    assert counters(policy, [0], [(0, 10**9, 0), (0, 7, 10**12)]) == [7], "after a thousand decays"
+    assert counters(policy, [1], [(0, 2**44 - 1, 0)]) == [2**44], "the most"
+
+
+def test_adaptive_reads_the_average_alone():
+    assert counters(ADAPTIVE, [0, 2, 5], [(1, 500, 9)]) == [0, 500, 5]
+    assert counters(ADAPTIVE, [9], [(0, 2**50, 9)]) == [2**44]
+
+
+@drawn(200)
+@given(st.lists(st.tuples(INSTANTS, LATENCIES), min_size=1, max_size=9), st.integers(1, 10**12))
+def test_the_average_is_between_the_last_latency_and_the_longest(answers, decay_ns):
+    answers = sorted(answers)
+    plan = stage_of(PEAK_EWMA, decay_ns, 1)
+    read, views = heard.counters_of(plan), plan.views
+    averages = []
+    for now, latency in answers:
+        heard.hear(plan.stages, read, 0, 0, latency, now)
+        averages.append(int(read[heard.AVERAGE * views]))
+    longest = 1
+    for (_, latency), average in zip(answers, averages, strict=True):
+        longest = max(longest, latency)
+        assert max(1, latency) <= average <= longest
+    for one, two in pairwise(range(len(answers))):  # who says more is never thought faster
+        more = [(now, latency + (place == one)) for place, (now, latency) in enumerate(answers)]
+        other = heard.counters_of(plan)
+        for now, latency in more[: two + 1]:
+            heard.hear(plan.stages, other, 0, 0, latency, now)
+        assert int(other[0]) >= averages[two]
+
+
+@drawn(100)
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=8), st.floats(0, 1, exclude_min=True, exclude_max=True))
+def test_adaptive_shares_are_in_proportion_to_one_over_what_is_read(read, u):
+    seen = np.array(read, dtype=np.int64)
+    speeds = 1 / np.maximum(1, seen)
+    chosen = int(routing.choose(ADAPTIVE, len(read), seen, 0, 0, u, 0.5))
+    below, total = speeds[:chosen].sum(), speeds.sum()
+    assert below - 1e-9 * total <= u * total <= below + speeds[chosen] + 1e-9 * total
+    assert routing.choose(PEAK_EWMA, len(read), seen, 0, 0, u, 0.5) == routing.choose(
+        POWER_OF_TWO, len(read), seen, 0, 0, u, 0.5
+    )
+
+
+def test_the_last_uniform_is_the_last_replica():
+    seen = np.array([3, 7, 9], dtype=np.int64)
+    assert routing.choose(ADAPTIVE, 3, seen, 0, 0, 1.0, 0.5) == 2
+
+
+def scenario(policy, speeds, rate="0.1/s", **more):
+    """Replicas whose machines differ: one row of machines each."""
+    stage = {
+        "name": "a",
+        "replicas": len(speeds),
+        "workers": 50,
+        "routing": {"policy": policy, **more},
+        "model": {"kind": "time", "law": "10ms"},
+    }
+    return scenario_from_dict({"name": "s", "load": {"rate": rate}, "run": RUN, "stages": [stage]})
+
+
+RUN = {"queries": 4000, "replications": 4}
+
+
+def mean_latency_ms(policy, speeds):
+    """Of plans whose machines are as slow as is said, with a worker for every task."""
+    made = make_plan(scenario(policy, speeds), 1)
+    plan = replace(made, machine_factor=frozen(np.array(speeds, dtype=np.float64)))
+    trace = compiled.simulate(plan)
+    latency = (trace.leave_ns[-1] - trace.arrival_ns)[plan.first_measured :]
+    return latency.mean() / 1e6, plan
+
+
+@pytest.mark.parametrize(
+    ("policy", "speeds", "exact_ms"),
+    [
+        ("adaptive", [1, 3], 15.0),  # chances 3/4 and 1/4
+        ("adaptive", [1, 2, 4], 30 / (1 + 1 / 2 + 1 / 4)),  # the harmonic mean
+        ("peak_ewma", [1, 3], 10.0),  # the faster of the two that there are
+        ("peak_ewma", [1, 2, 4], (2 * 10 + 20) / 3),  # of the three pairs two have the fastest
+        ("power_of_two", [1, 3], 20.0),  # the first of equals: either is first as often
+        ("random", [1, 2, 4], 70 / 3),
+    ],
+)
+def test_shares_of_replicas_that_differ_are_exact_where_nobody_waits(policy, speeds, exact_ms):
+    found, plan = mean_latency_ms(policy, speeds)
+    spread = 10 * (max(speeds) - min(speeds)) / 2 / math.sqrt(plan.measured)
+    assert found == pytest.approx(exact_ms, abs=0.01 + 4 * spread * (policy != "peak_ewma" or len(speeds) > 2))
+
+
+def test_it_goes_event_by_event_and_only_where_there_is_a_choice():
+    plan = stage_of(PEAK_EWMA)
+    assert Feature.ROUTING_BY_LATENCY in features_of(plan, 0)
+    assert not may_look_ahead(features_of(plan, 0))
+    alone = stage_of(PEAK_EWMA, replicas=1)
+    assert may_look_ahead(features_of(alone, 0))
+    assert (compiled.simulate(alone).leave_ns == reference.simulate(alone).leave_ns).all()
+
+
+def test_one_replica_is_the_same_whatever_the_policy():
+    said = [
+        simulate(scenario(policy, [1], "60/s").with_run(queries=200)).to_dict() for policy in ("random", "adaptive")
+    ]
+    assert said[0]["latency_s"] == said[1]["latency_s"]
+
+
+def test_decay_is_read_and_refused_where_nothing_is_heard():
+    assert make_plan(scenario("adaptive", [1, 1], decay="2s"), 1).stages[0]["decay_ns"] == 2 * 10**9
+    assert make_plan(scenario("adaptive", [1, 1]), 1).stages[0]["decay_ns"] == DECAY_NS
+    for policy, decay, message in (
+        ("random", "2s", r"at which random does not look: leave it out, or take peak_ewma or adaptive"),
+        ("least_work", "2s", r"at which least_work does not look"),
+        ("peak_ewma", "0s", r"above 0"),
+        ("peak_ewma", "12000h", r"a year at most"),
+    ):
+        with pytest.raises(ScenarioError, match=message):
+            scenario(policy, [1, 1], decay=decay)
+
+
+def test_a_decay_so_long_that_nothing_is_forgotten_is_another_than_none():
+    said = {
+        decay: simulate(scenario("peak_ewma", [1, 1, 1], "300/s", decay=decay).with_run(queries=500)).to_dict()
+        for decay in ("1ns", "1h")
+    }
+    assert said["1ns"] != said["1h"]
+
+
+def test_paper_says_nothing_of_an_empty_system_whose_choice_has_a_memory():
+    assert simulate(scenario("peak_ewma", [1, 1]).with_run(queries=100)).to_dict()["theory"]["zero_load_s"] is None
+
+
+def test_the_memory_of_what_is_heard_is_counted():
+    few = memory.rows_of(np.array([POWER_OF_TWO]))
+    assert (few, memory.rows_of(np.array([POWER_OF_TWO, ADAPTIVE]))) == (1, heard.ROWS)
