@@ -54,12 +54,12 @@ def test_a_sensitivity_that_ends_early_tells_what_is_known(monkeypatch, ended, c
                 raise ended
             yield one
 
-    monkeypatch.setattr(module, "execute", two)
+    monkeypatch.setattr(module, "alike", two)
     found = sensitivity(mm1("p95 < 100ms"), tolerance=0.2)
     assert len(found.effects) == 2
     assert found.exit_code == code
     assert any(re.fullmatch(note, one) for one in found.notes)
-    monkeypatch.setattr(module, "execute", lambda *_: two_at_once())
+    monkeypatch.setattr(module, "alike", lambda *_: two_at_once())
     with pytest.raises(KeyboardInterrupt):
         sensitivity(mm1("p95 < 100ms"), tolerance=0.2)
 

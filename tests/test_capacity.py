@@ -487,7 +487,7 @@ def test_an_interrupt_ends_the_values_of_over(monkeypatch):
 def test_values_of_over_share_a_budget_alike(monkeypatch, jobs, time_s):
     """Of three searches two at a time take two rounds; no more queries are simulated than were asked for in all."""
     given = []
-    monkeypatch.setattr(module, "execute", lambda search, *_: given.append(search.keywords) or iter(()))
+    monkeypatch.setattr(module, "alike", lambda search, *_: given.append(search.keywords) or iter(()))
     scenario = system(["p99 < 100ms"])
     capacities(scenario, {"stages.server.workers": [1, 2, 3]}, time_s=30, queries=10_000, jobs=jobs)
     assert [(one["time_s"], one["queries"]) for one in given] == [(time_s, 3_333)]

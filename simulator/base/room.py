@@ -1,14 +1,20 @@
 """Memory that this process may still take: what the machine has, its control groups and its own limits allow."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from simulator.base.formats import apart, format_size
 
 #: From so many on it is said what something will take.
 MUCH_BYTES = 1e9
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+#: Processes that take from the same memory, this one among them, as far as it was told.
+_sharing = 1
 
 
 @dataclass(frozen=True)
@@ -26,10 +32,28 @@ class Room:
         return f"about {needed} of memory; there are {there} ({self.limit})"
 
 
+def as_one_of(processes: int, function: Callable[[Item], Answer], item: Item) -> Answer:
+    """Call a function in one of so many processes that work on things alike: each may have an equal part."""
+    global _sharing
+    before, _sharing = _sharing, processes
+    try:
+        return function(item)
+    finally:
+        _sharing = before
+
+
 def room(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> Room | None:
     """What is left, of the limits that are known; None where the system says nothing (``proc`` is Linux')."""
-    known = [*_free(proc), *_in_groups(proc, groups), *_own_limits(proc)]
+    known = [_part(one) for one in (*_free(proc), *_in_groups(proc, groups))]
+    known += _own_limits(proc)
     return min(known, key=lambda one: one.there_bytes, default=None)
+
+
+def _part(one: Room) -> Room:
+    """Of room that is shared, the part of this process."""
+    if _sharing == 1:
+        return one
+    return Room(one.there_bytes / _sharing, f"{one.limit}, for each of {_sharing} jobs")
 
 
 def _free(proc: Path) -> Iterator[Room]:

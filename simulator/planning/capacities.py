@@ -14,7 +14,7 @@ from simulator.planning.budget import Budget
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
 from simulator.planning.grid import Grid, Variations, grid_of, unheeded
-from simulator.running.execute import execute
+from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
@@ -133,7 +133,7 @@ def capacities(
     )
     by_number: dict[int, Capacity] = {}
     try:
-        for number, found in execute(search, [one for _, one in varied], work):
+        for number, found in alike(search, [one for _, one in varied], work):
             by_number[number] = found
             if found.interrupted:
                 break

@@ -22,7 +22,7 @@ from simulator.planning.probe import Effort, Prober, prepared
 from simulator.planning.refinement import COARSE
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
-from simulator.running.execute import execute
+from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
@@ -172,7 +172,7 @@ def _turned(
     began, longest_s = time.monotonic(), takes_s
     interrupted = False
     try:
-        for place, one in execute(measure, scenarios, work):
+        for place, one in alike(measure, scenarios, work):
             reached[place] = one
             now = time.monotonic()
             longest_s, began = max(longest_s, now - began), now

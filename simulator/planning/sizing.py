@@ -19,7 +19,7 @@ from simulator.planning.judge import Judgement, Look, Search, judge, look
 from simulator.planning.probe import prepared
 from simulator.planning.sizing_result import Simulated, Sizing
 from simulator.planning.spare import Why, conditions_of, order
-from simulator.running.execute import execute
+from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
 from simulator.running.memory import refuse_in_full
 from simulator.running.pilot import settled
@@ -272,7 +272,7 @@ class _Walk:
         values = [self.fleets.values(fleet.index) for fleet in fleets]
         alone = replace(self.search, execution=self.search.execution.alone())
         try:
-            return dict(execute(partial(look, alone), values, replace(self.execution, progress=None)))
+            return dict(alike(partial(look, alone), values, replace(self.execution, progress=None)))
         except LostWorkerError as error:
             which = ", ".join(f"{path}={value}" for path, value in values[error.index].items())
             why = "ended its worker again and again, without an exception: most likely for want of memory"

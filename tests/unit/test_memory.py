@@ -12,6 +12,8 @@ from simulator.base import room
 from simulator.planner.plans import Plans
 from simulator.planning.probe import Prober
 from simulator.running import memory
+from simulator.running.execute import alike
+from simulator.running.execution import Execution
 
 MM1 = "scenarios/mm1.yaml"
 HUGE = {
@@ -135,6 +137,30 @@ def test_older_groups_and_limits_of_the_process_count(tmp_path, monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda kind: limits.get(kind, nothing))
     there = room.room(proc, groups)
     assert there.limit == "ulimit -v" and there.there_bytes < 2**14
+
+
+def test_processes_that_work_on_things_alike_have_equal_parts(tmp_path, monkeypatch):
+    """What is the machine's is shared; a limit of a process is its own."""
+    proc = _machine(tmp_path / "proc", {"meminfo": "MemAvailable: 4 kB\n", "self/statm": "0 0 0 0 0 0"})
+    part = room.as_one_of(4, lambda groups: room.room(proc, groups), tmp_path)
+    assert part == room.Room(1024, "available on this machine, for each of 4 jobs")
+    assert room.room(proc, tmp_path).there_bytes == 4096, "afterwards it is as it was"
+    own = (1500, 1500)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: own)
+    assert room.room(proc, tmp_path).limit == "ulimit -v"
+    assert room.as_one_of(2, lambda groups: room.room(proc, groups), tmp_path) == room.Room(1500, "ulimit -v")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_pieces_alike_are_refused_if_they_do_not_fit_together(jobs):
+    """On one process each has all of the room; on two, half, in whichever process."""
+    half = room.room().there_bytes / 2
+    parts = [part for _, part in alike(_part_of_the_room, [0, 1], Execution(jobs=jobs))]
+    assert all(one < 1.2 * half if jobs == 2 else one > 1.2 * half for one in parts)
+
+
+def _part_of_the_room(_):
+    return room.room().there_bytes
 
 
 def test_where_the_system_says_nothing_nothing_is_refused(tmp_path):
