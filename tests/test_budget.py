@@ -46,7 +46,7 @@ def test_what_is_next_is_begun_only_if_it_will_end_within_the_budget():
     ],
 )
 def test_a_sensitivity_that_ends_early_tells_what_is_known(monkeypatch, ended, code, note):
-    execute = module.execute
+    execute = module.alike
 
     def two(*args):
         for number, one in enumerate(execute(*args)):

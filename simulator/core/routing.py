@@ -8,85 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.core import draws, rules
+from simulator.core import draws, plan, rules
 from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SEEN, SHARD, STAGE, TURN, U, V, call_rule
 from simulator.core.jit import formula, kernel, passage
-from simulator.core.plan import (
-    ADAPTIVE,
-    F8,
-    I8,
-    LEAST_OUTSTANDING,
-    LEAST_WORK,
-    PEAK_EWMA,
-    PLUGGED,
-    PLUGGED_LATENCY,
-    PLUGGED_OUTSTANDING,
-    PLUGGED_WORK,
-    POWER_OF_TWO,
-    RANDOM,
-    ROUND_ROBIN,
-    Rows,
-)
+from simulator.core.plan import F8, I8, Rows
+from simulator.core.policies import at_random, by_speed, in_turn, least, of_two
 from simulator.core.work import ALONE, FEW, LOAD, LUCK, MORE_LUCK, NAME, PLACE, POOLED, REPLICA, WHO, draw_block
 
 #: What a policy may look at besides luck and turn.
 NOTHING, OUTSTANDING, WORK, LATENCY = None, "outstanding", "work", "latency"
-
-
-@kernel
-def at_random(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
-    """Each with the same probability."""
-    return int(u * replicas)
-
-
-@kernel
-def in_turn(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
-    """One after another."""
-    return turn % replicas
-
-
-@kernel
-def least(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
-    """The one with the least outstanding; of equals by luck."""
-    fewest = outstanding[first]
-    equals = 0
-    for replica in range(replicas):
-        if outstanding[first + replica] < fewest:
-            fewest = outstanding[first + replica]
-            equals = 0
-        if outstanding[first + replica] == fewest:
-            equals += 1
-    skip = int(u * equals)
-    for replica in range(replicas):
-        if outstanding[first + replica] == fewest:
-            if skip == 0:
-                return replica
-            skip -= 1
-    return -1  # pragma: no cover (some replica has the least)
-
-
-@kernel
-def of_two(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
-    """Of two different ones, chosen at random, that with less outstanding; the first of equals."""
-    one = int(u * replicas)
-    if replicas == 1:
-        return one
-    two = (one + 1 + int(v * (replicas - 1))) % replicas
-    return one if outstanding[first + one] <= outstanding[first + two] else two
-
-
-@kernel
-def by_speed(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
-    """Each with a probability in proportion to one over what is read of it; nothing counts as 1."""
-    total = 0.0
-    for replica in range(replicas):
-        total += 1.0 / max(1, outstanding[first + replica])
-    passed = 0.0
-    for replica in range(replicas):
-        passed += 1.0 / max(1, outstanding[first + replica])
-        if passed > u * total:
-            return replica
-    return replicas - 1
 
 
 @dataclass(frozen=True)
@@ -100,23 +30,27 @@ class Policy:
     words: str  #: what it does, for users
 
 
-#: All policies. To add one: a row, its kernel, its code in ``plan``, and its line in ``choose``.
+#: All policies. To add one: a row, its kernel in ``policies``, its code in ``plan``, and its line in ``choose``.
 POLICIES = (
-    Policy("random", RANDOM, NOTHING, at_random, "any replica, each with the same probability"),
-    Policy("round_robin", ROUND_ROBIN, NOTHING, in_turn, "one after another"),
-    Policy("least_outstanding", LEAST_OUTSTANDING, OUTSTANDING, least, "the one with the fewest tasks outstanding"),
-    Policy("least_work", LEAST_WORK, WORK, least, "the one with the least work outstanding"),
-    Policy("power_of_two", POWER_OF_TWO, OUTSTANDING, of_two, "of two at random, the one with fewer outstanding"),
-    Policy("peak_ewma", PEAK_EWMA, LATENCY, of_two, "of two at random, the one whose latency x outstanding is less"),
-    Policy("adaptive", ADAPTIVE, LATENCY, by_speed, "any replica, in proportion to one over its latency"),
+    Policy("random", plan.RANDOM, NOTHING, at_random, "any replica, each with the same probability"),
+    Policy("round_robin", plan.ROUND_ROBIN, NOTHING, in_turn, "one after another"),
+    Policy(
+        "least_outstanding", plan.LEAST_OUTSTANDING, OUTSTANDING, least, "the one with the fewest tasks outstanding"
+    ),
+    Policy("least_work", plan.LEAST_WORK, WORK, least, "the one with the least work outstanding"),
+    Policy("power_of_two", plan.POWER_OF_TWO, OUTSTANDING, of_two, "of two at random, the one with fewer outstanding"),
+    Policy(
+        "peak_ewma", plan.PEAK_EWMA, LATENCY, of_two, "of two at random, the one whose latency x outstanding is less"
+    ),
+    Policy("adaptive", plan.ADAPTIVE, LATENCY, by_speed, "any replica, in proportion to one over its latency"),
 )
 
 #: Of users' rules, by what they look at.
 PLUGGED_CODES = {
-    NOTHING: PLUGGED,
-    OUTSTANDING: PLUGGED_OUTSTANDING,
-    WORK: PLUGGED_WORK,
-    LATENCY: PLUGGED_LATENCY,
+    NOTHING: plan.PLUGGED,
+    OUTSTANDING: plan.PLUGGED_OUTSTANDING,
+    WORK: plan.PLUGGED_WORK,
+    LATENCY: plan.PLUGGED_LATENCY,
 }
 BY_NAME = {policy.name: policy for policy in POLICIES}
 
@@ -137,13 +71,13 @@ def choose(policy: int, replicas: int, outstanding: I8, first: int, turn: int, u
     u, v
         The task's luck: u for the first choice and for ties, v for the second choice.
     """
-    if policy == RANDOM:
+    if policy == plan.RANDOM:
         return at_random(replicas, outstanding, first, turn, u, v)
-    if policy == ROUND_ROBIN:
+    if policy == plan.ROUND_ROBIN:
         return in_turn(replicas, outstanding, first, turn, u, v)
-    if policy in (POWER_OF_TWO, PEAK_EWMA):
+    if policy in (plan.POWER_OF_TWO, plan.PEAK_EWMA):
         return of_two(replicas, outstanding, first, turn, u, v)
-    if policy == ADAPTIVE:
+    if policy == plan.ADAPTIVE:
         return by_speed(replicas, outstanding, first, turn, u, v)
     return least(replicas, outstanding, first, turn, u, v)
 
@@ -151,13 +85,16 @@ def choose(policy: int, replicas: int, outstanding: I8, first: int, turn: int, u
 @formula
 def is_load_aware(policy: int) -> bool:
     """Whether a policy looks at what is outstanding, or at latencies: ours, and users' rules."""
-    return policy in (LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE) or policy > PLUGGED
+    return (
+        policy in (plan.LEAST_OUTSTANDING, plan.LEAST_WORK, plan.POWER_OF_TWO, plan.PEAK_EWMA, plan.ADAPTIVE)
+        or policy > plan.PLUGGED
+    )
 
 
 @formula
 def weighs_work(policy: int) -> bool:
     """Whether what is outstanding is ns of work; else it is tasks."""
-    return policy in (LEAST_WORK, PLUGGED_WORK)
+    return policy in (plan.LEAST_WORK, plan.PLUGGED_WORK)
 
 
 @formula
@@ -183,9 +120,9 @@ def draw_routes(stages: Rows, run: Rows, stage: int, queries: int, reals: F8, wh
     """Draw the luck of a block's choices into LUCK and MORE_LUCK: of each task, where it matters."""
     shards = stages[stage]["shards"]
     policy = stages[stage]["policy"]
-    if stages[stage]["replicas"] == 1 or stages[stage]["by_query"] == 1 or policy == ROUND_ROBIN:
+    if stages[stage]["replicas"] == 1 or stages[stage]["by_query"] == 1 or policy == plan.ROUND_ROBIN:
         return
-    if policy == RANDOM:
+    if policy == plan.RANDOM:
         draw_block(run, draws.ROUTE, stage, queries, shards, wholes, reals[LUCK])
     else:
         draw_pairs(run, stage, queries, shards, reals, wholes)
@@ -294,16 +231,16 @@ def route_tasks(
     first_shard = stages[stage]["first_shard"]
     policy = stages[stage]["policy"]
     address = stages[stage]["address"]
-    if policy == RANDOM and is_uneven:
+    if policy == plan.RANDOM and is_uneven:
         for shard in range(shards):
             replica[shard] = int(luck[shard] * left[first_shard + shard])
-    elif policy == RANDOM:
+    elif policy == plan.RANDOM:
         for shard in range(shards):
             replica[shard] = int(luck[shard] * replicas)
-    elif policy == ROUND_ROBIN and is_uneven:
+    elif policy == plan.ROUND_ROBIN and is_uneven:
         for shard in range(shards):
             replica[shard] = (query + shard) % left[first_shard + shard]
-    elif policy == ROUND_ROBIN:
+    elif policy == plan.ROUND_ROBIN:
         for shard in range(shards):
             replica[shard] = (query + shard) % replicas
     elif address == 0:

@@ -52,6 +52,7 @@ ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
 )
 LOOP, RUN, RECORDER = (f"engines/compiled/{name}.py" for name in ("loop", "run", "recorder"))
 EVENTS, ROUTING, SERVICE, WORK = "engines/compiled/events.py", "core/routing.py", "core/service.py", "core/work.py"
+POLICIES = "core/policies.py"
 RULES, STATES, FEATURES = "core/rules.py", "core/copy_states.py", "core/features.py"
 
 ENGINES = (
@@ -163,7 +164,7 @@ ENGINES = (
         "a refused task stays outstanding",
         "E1",
         "engines/compiled/loop.py",
-        '    outstanding[copies[row]["counter"]] -= copies[row]["load"]\n',
+        '    count_at(given.stages, outstanding, stage, copies[row]["counter"], -copies[row]["load"])\n',
         "",
         FULL_AGREE,
     ),
@@ -451,8 +452,8 @@ ENGINES = (
         "outstanding is never taken back, in the reference engine",
         "E8",
         REFERENCE,
-        "self.model.outstanding[copy.counter] -= copy.load\n        copy.answer_ns",
-        "pass\n        copy.answer_ns",
+        "heard.answered(*given, copy.enqueue_ns - self.request_ns, now)",
+        "pass",
         WALK,
     ),
     Mutant(
@@ -599,7 +600,7 @@ ENGINES = (
         "outstanding is never taken back, in the compiled loop",
         "E1",
         ON_ANSWER,
-        'outstanding[copies[row]["counter"]] -= copies[row]["load"]',
+        'heard.answered(stages, outstanding, stage, counter, copies[row]["load"], sent_ns, now)',
         "pass",
         AGREE,
     ),
@@ -659,17 +660,17 @@ DECISIONS = (
     Mutant(
         "of two, the busier",
         "R7",
-        ROUTING,
+        POLICIES,
         "outstanding[first + one] <= outstanding",
         "outstanding[first + one] >= outstanding",
         FAIR,
     ),
-    Mutant("of two, the neighbour", "R4", ROUTING, "int(v * (replicas - 1))) % replicas", "0) % replicas", FAIR),
-    Mutant("ties to the lowest index", "R4", ROUTING, "skip = int(u * equals)", "skip = 0", FAIR),
+    Mutant("of two, the neighbour", "R4", POLICIES, "int(v * (replicas - 1))) % replicas", "0) % replicas", FAIR),
+    Mutant("ties to the lowest index", "R4", POLICIES, "skip = int(u * equals)", "skip = 0", FAIR),
     Mutant(
         "at random, but never the last",
         "R4",
-        ROUTING,
+        POLICIES,
         '"""Each with the same probability."""\n    return int(u * replicas)',
         "return int(u * (replicas - 1))",
         FAIR,
@@ -677,7 +678,7 @@ DECISIONS = (
     Mutant(
         "turns that skip a replica",
         "R5",
-        ROUTING,
+        POLICIES,
         "return turn % replicas",
         "return turn * 2 % (replicas + 1) % replicas",
         FAIR,
@@ -685,7 +686,7 @@ DECISIONS = (
     Mutant(
         "the most outstanding",
         "R7",
-        ROUTING,
+        POLICIES,
         "if outstanding[first + replica] < fewest:",
         "if outstanding[first + replica] > fewest:",
         FAIR,
@@ -1827,7 +1828,7 @@ GATHERS = (
         "what is withdrawn stays outstanding",
         "E1",
         ON_WITHDRAW,
-        'outstanding[copies[row]["counter"]] -= copies[row]["load"]',
+        'count_at(given.stages, outstanding, copies[row]["stage"], copies[row]["counter"], -copies[row]["load"])',
         "pass",
         PARTS_AGREE,
     ),
@@ -2207,17 +2208,17 @@ LATENCIES = (
         "sample_paths.heard_walk",
     ),
     Mutant(
-        "a withdrawn task stays outstanding at who is heard",
+        "a task is sent when it is enqueued, to who is heard",
         "E1",
-        "engines/compiled/on_withdraw.py",
-        'count_at(given.stages, outstanding, copies[row]["stage"], copies[row]["counter"], -copies[row]["load"])',
-        "pass",
+        ON_ANSWER,
+        'copies[row]["enqueue_ns"] - stages[stage]["request_ns"]',
+        'copies[row]["enqueue_ns"]',
         "sample_paths.heard_agree",
     ),
     Mutant(
         "adaptive takes the first of the fastest",
         "R4",
-        "core/routing.py",
+        POLICIES,
         "if passed > u * total:",
         "if passed > 0.5 * total:",
         "parts.rules_are_fair",
