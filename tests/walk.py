@@ -167,7 +167,7 @@ class Walk:
         shards, replicas = int(row["shards"]), int(row["replicas"])
         # everybody is chosen by what is outstanding before this dispatch
         places = range(view, view + shards * replicas)
-        seen = np.array([self.read(row["policy"], place) for place in places]).reshape(shards, replicas)
+        seen = np.array([self.read(now, stage, place) for place in places]).reshape(shards, replicas)
         left, share_left = rules.round_ns(candidates), 1.0
         decided = []
         for shard in range(shards):
@@ -202,12 +202,20 @@ class Walk:
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + shards * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
 
-    def read(self, policy: int, counter: int) -> int:
-        """What a policy sees of a replica."""
-        tasks = int(self.outstanding[counter])
-        if policy not in (PEAK_EWMA, ADAPTIVE) or counter not in self.heard:
+    def read(self, now: int, stage: int, counter: int) -> int:
+        """What a policy sees of a replica: of one that it has not heard of, or forgotten, whether it is being tried."""
+        tasks, policy = int(self.outstanding[counter]), self.plan.stages[stage]["policy"]
+        if policy not in (PEAK_EWMA, ADAPTIVE):
             return tasks
-        return min(2**44, self.heard[counter][0] * (1 if policy == ADAPTIVE else tasks + 1))
+        average = self.left(now, stage, counter)
+        if average == 0:
+            return 2**43 + tasks if tasks else 0
+        return min(2**44, average * (1 if policy == ADAPTIVE else tasks + 1))
+
+    def left(self, now: int, stage: int, counter: int) -> int:
+        """What is left of the average that was heard."""
+        average, last = self.heard.get(counter, (0, 0))
+        return int(rules.round_ns(average * exp((last - now) / int(self.plan.stages[stage]["decay_ns"]))))
 
     def hear(self, now: int, counter: int, latency: int, decay: int) -> None:
         """A longer latency is believed at once, and is forgotten by a part of e in a decay."""
@@ -272,7 +280,7 @@ class Walk:
             if not free:
                 continue
             first = routing.view_of(self.plan.stages, self.plan.run_row(), query, stage) + base - row["first_replica"]
-            seen = np.array([self.read(row["policy"], first + index) for index in free])
+            seen = np.array([self.read(now, stage, first + index) for index in free])
             u, v = self.uniform(draws.ROUTE, *task)
             chosen = free[routing.choose(row["policy"], len(free), seen, 0, query + shard, u, v)]
             if row["budget"] > 0:
@@ -646,6 +654,10 @@ class Walk:
         replica, worker = int(self.table.replica[at]), int(self.table.worker[at])
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
+        if row["policy"] in (PEAK_EWMA, ADAPTIVE) and self.table.enqueue_ns[at] >= 0:
+            waited = int(now - self.table.enqueue_ns[at] + row["request_ns"])
+            if waited > self.left(now, task[1], self.counter[at]):  # so long, and no answer
+                self.heard[self.counter[at]] = waited, now
         if not is_running:
             self.waiting[replica] = [other for other in self.waiting[replica] if other != task]
             return

@@ -4,6 +4,7 @@ A copy has luck of its own; its items are those of the task. ``stages`` is the (
 """
 
 from simulator.core import draws, rules
+from simulator.core.heard import is_fed, look
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import sampling
 from simulator.core.outages import back_ns
@@ -62,6 +63,8 @@ def replica_of_copy(
     here, view = replicas_left(stages, left, stage, shard), view_of(stages, run, query, stage)
     count, chosen, turn = rules.NOTHING, rules.NOTHING, query + shard
     first = view + shard * stages[stage]["replicas"]
+    if is_fed(stages[stage]["policy"]):
+        look(stages, outstanding, stage, first, here, now)
     for replica in range(here):
         if may_get(stages, outages, stage, shard, replica, now, holding):
             seen[count] = outstanding[first + replica]

@@ -1,8 +1,9 @@
 """What balancers hear of replicas: the latencies of answers, where a routing policy is fed by them.
 
 Routing reads one number a replica and view, whatever a policy looks at. Where one is fed by latency, the counters of
-all views have more rows behind the ones that are read, and these are worked out anew with each task and each answer.
-The average is that of Finagle's Peak EWMA: it follows a longer latency at once, and forgets it as time goes by.
+all views have more rows behind the ones that are read, and what is read is worked out at each choice. A longer latency
+is believed at once, a shorter one as time goes by, and what is read of a replica that is not heard of fades: it is
+tried again. (Peak EWMA of Finagle and its followers; there it fades with each reading, too.)
 """
 
 import numpy as np
@@ -19,6 +20,8 @@ ROWS = 4
 
 #: The most that routing reads, in ns: about five hours, so that the sum over all shards is an int64.
 MOST_NS = 2**44
+#: What it reads of a replica that was never heard of and has tasks, besides their number: one is enough to try it.
+ON_TRIAL_NS = 2**43
 
 
 @formula
@@ -49,17 +52,23 @@ def count_at(stages: Rows, counters: I8, stage: int, counter: int, more: int) ->
 @kernel
 def count_task(stages: Rows, counters: I8, stage: int, counter: int, more: int) -> None:
     """The same where the policy is fed by latency."""
-    views = counters.shape[0] // ROWS
-    counters[TASKS * views + counter] += more
-    weigh(stages, counters, stage, counter)
+    counters[TASKS * (counters.shape[0] // ROWS) + counter] += more
 
 
 @formula
-def answered(stages: Rows, counters: I8, stage: int, counter: int, load: int, sent_ns: int, now: int) -> None:
-    """The answer is there to a task that was sent then and counted so much."""
+def answered(stages: Rows, counters: I8, stage: int, counter: int, load: int, enqueue_ns: int, now: int) -> None:
+    """The answer is there to a task that was enqueued then and counted so much."""
     count_at(stages, counters, stage, counter, -load)
     if is_fed(stages[stage]["policy"]):
-        hear(stages, counters, stage, counter, now - sent_ns, now)
+        hear(stages, counters, stage, counter, now - enqueue_ns + stages[stage]["request_ns"], now)
+
+
+@formula
+def withdrawn(stages: Rows, counters: I8, stage: int, counter: int, load: int, enqueue_ns: int, now: int) -> None:
+    """No answer will come to a task that was enqueued then (below 0: never) and counted so much: it took longer."""
+    count_at(stages, counters, stage, counter, -load)
+    if is_fed(stages[stage]["policy"]) and enqueue_ns >= 0:
+        hear_at_least(stages, counters, stage, counter, now - enqueue_ns + stages[stage]["request_ns"], now)
 
 
 @kernel
@@ -71,17 +80,37 @@ def hear(stages: Rows, counters: I8, stage: int, counter: int, latency_ns: int, 
     kept = exp((last - now) / stages[stage]["decay_ns"])
     counters[AVERAGE * views + counter] = latency + rules.round_ns(max(0, average - latency) * kept)
     counters[LAST * views + counter] = now
-    weigh(stages, counters, stage, counter)
+
+
+@formula
+def faded(stages: Rows, counters: I8, stage: int, counter: int, now: int) -> int:
+    """The average of a replica, as much of it as is left now; 0: nothing was heard, or it is forgotten."""
+    views = counters.shape[0] // ROWS
+    average, last = counters[AVERAGE * views + counter], counters[LAST * views + counter]
+    if average == 0:
+        return rules.NOTHING
+    return rules.round_ns(average * exp((last - now) / stages[stage]["decay_ns"]))
 
 
 @kernel
-def weigh(stages: Rows, counters: I8, stage: int, counter: int) -> None:
-    """Work out what routing reads: how long a task more would take, about, or the average alone."""
+def hear_at_least(stages: Rows, counters: I8, stage: int, counter: int, latency_ns: int, now: int) -> None:
+    """A task was there so long without an answer: that is heard if it is longer than what is left of the average."""
     views = counters.shape[0] // ROWS
-    tasks, average = counters[TASKS * views + counter], counters[AVERAGE * views + counter]
-    if average == 0:
-        counters[counter] = tasks
-    elif stages[stage]["policy"] == ADAPTIVE:
-        counters[counter] = min(average, MOST_NS)
-    else:
-        counters[counter] = average * (tasks + 1) if average <= MOST_NS // (tasks + 1) else MOST_NS
+    if latency_ns > faded(stages, counters, stage, counter, now):
+        counters[AVERAGE * views + counter] = latency_ns
+        counters[LAST * views + counter] = now
+
+
+@kernel
+def look(stages: Rows, counters: I8, stage: int, first: int, count: int, now: int) -> None:
+    """Work out what routing reads of so many replicas, now: how long a task more would take, about, or the average."""
+    views = counters.shape[0] // ROWS
+    policy = stages[stage]["policy"]
+    for counter in range(first, first + count):
+        tasks, left = counters[TASKS * views + counter], faded(stages, counters, stage, counter, now)
+        if left == 0:
+            counters[counter] = ON_TRIAL_NS + tasks if tasks > 0 else 0
+        elif policy == ADAPTIVE:
+            counters[counter] = min(left, MOST_NS)
+        else:
+            counters[counter] = left * (tasks + 1) if left <= MOST_NS // (tasks + 1) else MOST_NS

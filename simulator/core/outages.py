@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from simulator.core import draws, routing, rules
+from simulator.core.heard import is_fed, look
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, OUTAGE, Plan, Rows, frozen
 from simulator.core.work import HELD, LUCK, MORE_LUCK, POOLED, REPLICA, THERE, WHO
@@ -118,6 +119,8 @@ def route_there(
 
     HELD is left alone where a stage has no outages. ``now``: the instant of the dispatch.
     """
+    if is_fed(stages[stage]["policy"]) and stages[stage]["replicas"] > 1:
+        look(stages, outstanding, stage, view, stages[stage]["shards"] * stages[stage]["replicas"], now)
     if not is_somebody_out(stages, outages, stage, now):
         if has_outages(stages, stage):
             for shard in range(stages[stage]["shards"]):

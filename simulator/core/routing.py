@@ -40,7 +40,11 @@ POLICIES = (
     Policy("least_work", plan.LEAST_WORK, WORK, least, "the one with the least work outstanding"),
     Policy("power_of_two", plan.POWER_OF_TWO, OUTSTANDING, of_two, "of two at random, the one with fewer outstanding"),
     Policy(
-        "peak_ewma", plan.PEAK_EWMA, LATENCY, of_two, "of two at random, the one whose latency x outstanding is less"
+        "peak_ewma",
+        plan.PEAK_EWMA,
+        LATENCY,
+        of_two,
+        "of two at random, the one with less latency x (outstanding + 1)",
     ),
     Policy("adaptive", plan.ADAPTIVE, LATENCY, by_speed, "any replica, in proportion to one over its latency"),
 )

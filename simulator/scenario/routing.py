@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
 
+from simulator.base.formats import counted, significant
 from simulator.core import routing
 from simulator.plugins import Kind
 from simulator.plugins.registry import Missing
@@ -16,6 +17,8 @@ from simulator.scenario.gather import MOST_WAIT_S
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
 
 POLICIES = tuple(routing.BY_NAME)
+#: Tasks that a balancer sends a replica in a replication: with fewer it is news that decides.
+ENOUGH_HEARD = 10
 
 
 def _policy(value: Any, said: ValidationInfo) -> str:
@@ -41,23 +44,27 @@ class Routing(fields.Part):
     def _with_plugin(self, said: ValidationInfo) -> Routing:
         if is_plugged(self.policy):
             self._plugin = plugin_named(plugins_of(said), "rules", self.policy)
-            wrong = list(self._of_decay(self._plugin.mark.looks_at))
-            if wrong:
-                raise PydanticCustomError("contradiction", "fields contradict each other", {"contradictions": wrong})
         return self
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
-        """Only what is heard of replicas is forgotten."""
-        return () if is_plugged(self.policy) else self._of_decay(routing.BY_NAME[self.policy].looks_at)
-
-    def _of_decay(self, looks_at: str | None) -> Iterable[fields.Contradiction]:
-        if self.decay_s is None:
-            return
-        if looks_at != routing.LATENCY:
-            fed = " or ".join(policy.name for policy in routing.POLICIES if policy.looks_at == routing.LATENCY)
-            yield ("decay",), f"is of latencies, at which {self.policy} does not look: leave it out, or take {fed}"
-        elif self.decay_s > MOST_WAIT_S:
+        """What is heard is forgotten in a year."""
+        if self.decay_s is not None and self.decay_s > MOST_WAIT_S:
             yield ("decay",), "is a year at most"
+
+    def notes(self, replicas: int, queries: float | None) -> list[str]:
+        """That nothing is heard, or little. ``queries``: of a replication, measured; None: not known."""
+        if self._plugin is not None:
+            looks_at = None if isinstance(self._plugin.thing, Missing) else self._plugin.mark.looks_at
+        else:
+            looks_at = routing.BY_NAME[self.policy].looks_at
+        if looks_at != routing.LATENCY:
+            return [] if self.decay_s is None else [f"routing: {self.policy} looks at no latency, so nothing decays"]
+        each = math.inf if queries is None else queries / self.balancers / replicas
+        if each >= ENOUGH_HEARD or replicas == 1:
+            return []
+        few = f"about {significant(each, 2)} tasks in a replication"
+        why = f"each of {counted(self.balancers, 'balancer')} sends a replica {few}, so it hears little of latencies"
+        return [f"routing: {why}: have longer runs, or fewer balancers"]
 
     @property
     def plugin(self) -> Kind | None:

@@ -285,18 +285,19 @@ class Scenario(fields.Part):
         return [
             *self.load.notes(),
             *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
-            *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._outages(stage), *hot_notes(stage))),
+            *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._of_run(stage), *hot_notes(stage))),
             *self._parts_of_items(),
             *class_notes(self.load.of_classes, self.stages),
             *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
 
-    def _outages(self, stage: Stage) -> Iterable[str]:
+    def _of_run(self, stage: Stage) -> Iterable[str]:
         lasts_s, rate_per_s = self.duration_s, self.load.rate_per_s
         if self.queries is not None and rate_per_s is not None:
             lasts_s = self.queries / (rate_per_s * self.load.scale)
-        return outage_notes(stage, lasts_s, self.queries is not None)
+        heard = stage.routing.notes(int(stage.replicas), self.queries)
+        return [*outage_notes(stage, lasts_s, self.queries is not None), *heard]
 
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""

@@ -285,6 +285,11 @@ def heard_walk() -> None:
     walk_as_on(HEARD)
 
 
+def heard_less_walk() -> None:
+    """The same where tasks are withdrawn, and copies sent."""
+    walk_as_on(HEARD_LESS, 300)
+
+
 def heard_agree() -> None:
     """Both engines hear the same, and know who is withdrawn."""
     agree_on(HEARD_LESS)

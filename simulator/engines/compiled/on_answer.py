@@ -13,8 +13,7 @@ def answered(given: Given, kept: Kept, copies: Rows, outstanding: I8, row: int, 
     """A copy's answer is there."""
     stages, stage, counter = given.stages, copies[row]["stage"], copies[row]["counter"]
     step(copies, kept, row, copy_states.ANSWERED)
-    sent_ns = copies[row]["enqueue_ns"] - stages[stage]["request_ns"]
-    heard.answered(stages, outstanding, stage, counter, copies[row]["load"], sent_ns, now)
+    heard.answered(stages, outstanding, stage, counter, copies[row]["load"], copies[row]["enqueue_ns"], now)
     if kept.table.shape[1] > 0:
         kept.table[T_ANSWER, copies[row]["table"]] = now
 

@@ -6,7 +6,7 @@ compile what comes out.
 
 from simulator.core import copy_states, rules
 from simulator.core.batching import part_of
-from simulator.core.heard import count_at
+from simulator.core.heard import withdrawn
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.engines.compiled.copies import first_worker_of, free_copy, step
@@ -70,8 +70,10 @@ def stop(
 @passage
 def withdraw(given: Given, copies: Rows, kept: Kept, outstanding: I8, row: int, now: int) -> None:
     """A copy is withdrawn."""
+    stages, stage, counter, load = given.stages, copies[row]["stage"], copies[row]["counter"], copies[row]["load"]
+    enqueue_ns = -1 if copies[row]["state"] == copy_states.SENT else copies[row]["enqueue_ns"]
     step(copies, kept, row, copy_states.WITHDRAWAL)
-    count_at(given.stages, outstanding, copies[row]["stage"], copies[row]["counter"], -copies[row]["load"])
+    withdrawn(stages, outstanding, stage, counter, load, enqueue_ns, now)
     if kept.table.shape[1] > 0:
         kept.table[T_WITHDRAWN, copies[row]["table"]] = now
 

@@ -113,8 +113,7 @@ class Stage:
     def __init__(self, model: Model, index: int) -> None:
         plan = model.plan
         row = plan.stages[index]
-        self.model = model
-        self.index = index
+        self.model, self.index = model, index
         self.shards = int(row["shards"])
         self.replicas_per_shard = int(row["replicas"])
         self.request_ns = int(row["request_ns"])
@@ -198,7 +197,7 @@ class Stage:
         gather, now = copy.gather, self.model.clock.now
         if self.is_load_aware:
             given = self.model.plan.stages, self.model.outstanding, self.index, copy.counter, copy.load
-            heard.answered(*given, copy.enqueue_ns - self.request_ns, now)
+            heard.answered(*given, copy.enqueue_ns, now)
         copy.answer_ns = now
         if not gather.waits_for(copy):
             self.model.record.late(gather.query, copy.replica.index, copy.busy_ns)
@@ -280,9 +279,10 @@ class Replica:
     def forget(self, copy: Copy) -> None:
         """A task is withdrawn."""
         copy.step(copy_states.WITHDRAWAL)
-        copy.withdrawn_ns = self.model.clock.now
+        copy.withdrawn_ns = now = self.model.clock.now
         if self.stage.is_load_aware:
-            heard.count_at(self.model.plan.stages, self.model.outstanding, self.stage.index, copy.counter, -copy.load)
+            given = self.model.plan.stages, self.model.outstanding, self.stage.index, copy.counter, copy.load
+            heard.withdrawn(*given, copy.enqueue_ns, now)
 
     def start_soon(self) -> None:
         """At the end of this instant, start what may start. Once an instant is enough."""
