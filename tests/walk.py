@@ -209,7 +209,7 @@ class Walk:
             return tasks
         average = self.left(now, stage, counter)
         if average == 0:
-            return 2**43 + tasks if tasks else 0
+            return 2**38 + tasks if tasks else 0
         return min(2**44, average * (1 if policy == ADAPTIVE else tasks + 1))
 
     def left(self, now: int, stage: int, counter: int) -> int:

@@ -18,10 +18,11 @@ from simulator.core.plan import ADAPTIVE, I8, PEAK_EWMA, PLUGGED_LATENCY, Plan, 
 READ, TASKS, AVERAGE, LAST = range(4)
 ROWS = 4
 
-#: The most that routing reads, in ns: about five hours, so that the sum over all shards is an int64.
+#: The most that routing reads, in ns: about five hours.
 MOST_NS = 2**44
-#: What it reads of a replica that was never heard of and has tasks, besides their number: one is enough to try it.
-ON_TRIAL_NS = 2**43
+#: What it reads of a replica that was never heard of and has tasks, besides their number: one is enough to try it. So
+#: little (about five minutes) that the sum over the most shards that there can be is an int64.
+ON_TRIAL_NS = 2**38
 
 
 @formula
