@@ -600,3 +600,16 @@ def test_exit_codes_without_an_answer(shardsim):
     assert "none of the 4 fleets meets every objective" in out
     code, out, _ = shardsim(*ARGS, "--slo", "p95 < 4.55s", "--queries", "300", "--top", "1")
     assert code in (0, 98)
+
+
+def test_what_arithmetic_leaves_of_always_busy_is_not_shown():
+    """Three replicas of 10 ms at 300/s are 99.99999999999997 % busy in floats, and 100 % on paper."""
+    values = {
+        "name": "s",
+        "load": {"rate": "300/s"},
+        "run": {"queries": 200, "replications": 4},
+        "stages": [{"name": "a", "candidates": 100, "model": {"kind": "linear", "per_item": "100us"}}],
+        "slos": ["p99 < 1s"],
+    }
+    found = size(scenario_from_dict(values), search={"stages.a.replicas": [2, 3]}).to_dict()
+    assert "100.0 % busy" in size_table(found)

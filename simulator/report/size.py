@@ -135,7 +135,8 @@ def _fell(one: size.Fell, unit: str) -> list[str]:
     }
     over = nearest["over_bound"]
     if one["reason"] == "saturated":
-        said = f"{ratio(over['value'])} busy"
+        busy = over["value"]
+        said = f"{ratio(busy and round(busy, 12))} busy"  # arithmetic leaves a little of 1
     elif over["value"] is None:
         said = ""
     else:

@@ -95,19 +95,15 @@ def rate(per_s: float | None) -> str:
     return "no rate" if per_s is None else format_rate(per_s)
 
 
-#: What arithmetic leaves of a ratio of 1: it is 1.
-ROUNDED = 1e-12
-
-
 def ratio(value: float | None) -> str:
     """A ratio in percent: one decimal, and as many as tell it from 0 and from 100 %.
 
-    >>> ratio(0.7), ratio(0.99912), ratio(0.9999996), ratio(0.0000123), ratio(None), ratio(1 - 1e-16)
-    ('70.0 %', '99.91 %', '99.99996 %', '0.0012 %', '-', '100.0 %')
+    >>> ratio(0.7), ratio(0.99912), ratio(0.9999996), ratio(0.0000123), ratio(None)
+    ('70.0 %', '99.91 %', '99.99996 %', '0.0012 %', '-')
     """
     if value is None or math.isnan(value):
         return DASH
-    percent = 100 * value if abs(value - 1) > ROUNDED else 100.0
+    percent = 100 * value
     if 0 < abs(percent) < 0.1 or abs(percent) >= 10_000:
         return f"{significant(percent, 2 if abs(percent) < 1 else 5)} %"
     short_of = 100 - percent
