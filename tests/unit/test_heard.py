@@ -19,6 +19,7 @@ from simulator.core.plan import ADAPTIVE, DECAY_NS, PEAK_EWMA, POWER_OF_TWO, fro
 from simulator.engines import compiled, reference
 from simulator.planner.plans import make_plan
 from simulator.running import memory
+from simulator.testing import check_scenario, plans
 
 INSTANTS = st.integers(0, 10**12)
 LATENCIES = st.integers(-5, 10**11)
@@ -243,3 +244,11 @@ def test_paper_says_nothing_of_an_empty_system_whose_choice_has_a_memory():
 def test_the_memory_of_what_is_heard_is_counted():
     few = memory.rows_of(np.array([POWER_OF_TWO]))
     assert (few, memory.rows_of(np.array([POWER_OF_TWO, ADAPTIVE]))) == (1, heard.ROWS)
+
+
+def test_time_has_a_unit_where_what_is_heard_fades():
+    """S10 is not asked: with all times as long, what is heard fades as fast as before."""
+    of_all = {"gathers": False, "hedges": False, "slowdowns": False, "outages": False, "limits": False}
+    (row,) = check_scenario(plans(policies=["adaptive"], replicas=2, **of_all), profile="quick", only=["S10"]).rows
+    assert (row.number, row.verdict) == ("S10", "not asked")
+    assert row.tried.startswith("routing is fed by latency")

@@ -62,7 +62,7 @@ SCENARIOS = (
         "Scale time: with all times k times as long, everything happens at k times the instant, to the nanosecond.",
         "Time has no unit of its own. Asked of the scenario with its times on a grid of whole nanoseconds, where "
         "nothing is rounded.",
-        "a stage does not need all of its answers, or something is slow now and then",
+        "a stage does not need all of its answers, something is slow now and then, or routing is fed by latency",
     ),
     Statement(
         "S11",

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from simulator.core.assemble import ONE, StageParts
+from simulator.core.features import Feature, features_of
 from simulator.core.laws import Law, sampling
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RANDOM, ROLES, ROUND_ROBIN, Plan, frozen
 from simulator.core.trace import COLUMNS, Trace
@@ -56,6 +57,8 @@ def _times(value: Any, factor: int) -> Any:
 @of_steady_times
 def _scales(case: tuple[Walk, int]) -> str | None:
     walk, factor = case
+    if any(Feature.ROUTING_BY_LATENCY in features_of(walk.plan, at) for at in range(len(walk.plan.stages))):
+        return "routing is fed by latency: what is heard fades in a time of its own, and is rounded to ns"
     one, two = walk.trace(derive.on_whole_ns(walk.plan)), walk.trace(derive.on_whole_ns(walk.plan, factor))
     for column in TIMES:
         expected = _times(getattr(one, column), factor)
