@@ -13,6 +13,7 @@ from conftest import ROOT
 
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
+from simulator.core.fan_out import visited_shards
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO
@@ -113,6 +114,13 @@ AWAY = assemble(
     np.array([0, 1, 30], dtype=np.int64),
 )
 ELSEWHERE = reference.simulate(AWAY, tasks=True)
+#: A query visits one shard of two.
+CHOOSY = assemble(
+    [StageParts(candidates=Law.constant(3.0), share=[0.4, 0.6], knots=[(0.0, 9.0, 0.0)], visits=Law.constant(1.0))],
+    np.array([0, 9, 18], dtype=np.int64),
+)
+CHOSEN = reference.simulate(CHOOSY, tasks=True)
+SPARED = 1 - int(visited_shards(CHOOSY, 0, 0)[0][0])
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -121,6 +129,7 @@ OF_OTHERS = {
     **dict.fromkeys(("I54", "I55", "I56"), (HEDGING, HEDGED)),
     **dict.fromkeys(("I57", "I58"), (LIMITED, REFUSING)),
     "I59": (AWAY, ELSEWHERE),
+    "I60": (CHOOSY, CHOSEN),
 }
 
 
@@ -243,6 +252,7 @@ TAMPERED = {
     "I57": (column_of_tasks("finish_ns", 0, -1), {"query": 2, "at_ns": 7, "waiting": 0, "free": 0, "limit": 0}),
     "I58": (column("refused", 0, more(1)), {"replica": 0, "refused": 2, "of_its_tasks": 1}),
     "I59": (column_of_tasks("replica", 0, 0), {"query": 0, "back_in_ns": 20, "held_ns": 0}),
+    "I60": (column_of_tasks("shard", 0, SPARED), {"query": 0, "copy": 0}),
 }
 
 

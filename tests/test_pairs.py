@@ -44,6 +44,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.DRAWN_MACHINES: {"machine_factor": 1.5},
     F.HASHED: {"hashed": True},
     F.SENDING: {"send_ns": 1},
+    F.FAN_OUT: {"visits": Law.uniform(0.5, 3.5), "key": Law.uniform(0.0, 5.0)},
     F.REPLICAS: {**TWO, "by_query": True},
     F.ROUTING_BY_SHARD: {**TWO, "by_query": False},
     F.ROUTING_BY_LOAD: {**TWO, "policy": LEAST_OUTSTANDING},

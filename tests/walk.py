@@ -10,6 +10,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
 from simulator.core.elementary import exp
-from simulator.core.gathering import may_be_partial
+from simulator.core.gathering import may_differ
 from simulator.core.laws import exponential, sampling
 from simulator.core.plan import (
     ADAPTIVE,
@@ -27,6 +28,7 @@ from simulator.core.plan import (
     CANCEL_NOTHING,
     CANCEL_RUNNING,
     EDF,
+    KEY,
     LEAST_WORK,
     LIFO,
     NEVER_NS,
@@ -42,6 +44,7 @@ from simulator.core.plan import (
     SHORTEST,
     TASK,
     TIME,
+    VISITS,
     Plan,
 )
 from simulator.core.split import part
@@ -160,7 +163,8 @@ class Walk:
         )
         view = routing.view_of(plan.stages, plan.run_row(), query, stage)
         self.enter[stage, query] = now
-        self.given[stage, query] = candidates
+        visited = self.visited(query, stage)
+        self.given[stage, query] = candidates * self.share_of(stage, visited)
         self.answered[stage, query] = []
         if row["timeout_ns"] < NEVER_NS:
             self.wait_until(now + int(row["timeout_ns"]), query, stage)
@@ -188,19 +192,50 @@ class Walk:
             else:
                 u, v = self.uniform(draws.ROUTE, query, stage, shard)
                 chosen = there[routing.choose(row["policy"], len(there), seen[shard][there], 0, query + shard, u, v)]
-            decided.append((shard, int(chosen), items * plan.work[query], min(back)))
-        for shard, chosen, items, sent in decided:
+            if shard in visited:
+                decided.append((shard, int(chosen), items * plan.work[query], min(back)))
+        for place, (shard, chosen, items, sent) in enumerate(decided):
             self.items[query, self.column(stage, shard)] = items
-            self.send(sent + shard * int(row["send_ns"]), (query, stage, shard, 0), chosen)
+            self.send(sent + place * int(row["send_ns"]), (query, stage, shard, 0), chosen)
         if row["hedges"] and row["hedge_ns"] == 0:
-            leaves = now + shards * int(row["send_ns"])
+            leaves = now + len(visited) * int(row["send_ns"])
             for _ in range(int(row["hedges"])):
                 leaves = self.send_again(now, leaves, query, stage)
         elif row["hedges"]:
             if row["budget"] > 0:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
-                self.budget[stage] = min(shards * 100 * int(row["budget"]), left + shards * int(row["budget"]))
+                self.budget[stage] = min(shards * 100 * int(row["budget"]), left + len(visited) * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
+
+    def visited(self, query: int, stage: int) -> list[int]:
+        """The shards that a query visits, in order: as many as a law says, those with the least luck."""
+        plan, first, shards = self.plan, stage * ROLES, int(self.plan.stages[stage]["shards"])
+        if plan.laws[first + VISITS]["kind"] == NONE:
+            return list(range(shards))
+        laws = plan.laws, plan.law_parts, plan.law_points
+        drawn = sampling.quantile(*laws, first + VISITS, self.uniform(draws.FANOUT_COUNT, query, stage, 0)[0])
+        name = query
+        if plan.laws[first + KEY]["kind"] != NONE:
+            name = int(sampling.quantile(*laws, first + KEY, self.uniform(draws.FANOUT_KEY, query, stage, 0)[0]))
+        luck = sorted((self.uniform(draws.FANOUT, name, stage, shard)[0], shard) for shard in range(shards))
+        count = min(max(math.floor(min(max(drawn, 0.0), shards) + 0.5), 1), shards)
+        return sorted(shard for _, shard in luck[:count])
+
+    def share_of(self, stage: int, shards: list[int]) -> float:
+        """The sum of their shares; exactly 1 of all."""
+        if len(shards) == self.plan.stages[stage]["shards"]:
+            return 1.0
+        total = 0.0
+        for shard in shards:
+            total += float(self.plan.share[self.column(stage, shard)])
+        return total
+
+    def enough(self, query: int, stage: int) -> int:
+        """How many answers close a stage: a number, or parts of those that are visited, rounded up."""
+        row, visits = self.plan.stages[stage], len(self.visited(query, stage))
+        if row["wait_parts"] == 0:
+            return min(int(row["wait_for"]), visits)
+        return math.ceil(Fraction(int(row["wait_for"]), int(row["wait_parts"])) * visits)
 
     def read(self, now: int, stage: int, counter: int) -> int:
         """What a policy sees of a replica: of one that it has not heard of, or forgotten, whether it is being tried."""
@@ -265,7 +300,7 @@ class Walk:
     def send_again(self, now: int, leaves: int, query: int, stage: int) -> int:
         """The first copy leaves at an instant, the others behind it; when the next would."""
         row = self.plan.stages[stage]
-        for shard in range(int(row["shards"])):
+        for shard in self.visited(query, stage):
             copies = self.copies(query, stage, shard)
             if shard in self.answered[stage, query] or (row["budget"] > 0 and self.budget[stage] < 1_000_000):
                 continue
@@ -542,7 +577,7 @@ class Walk:
         self.first_answer[query, self.column(stage, shard)] = now
         self.call_back(now, [one for one in self.copies(query, stage, shard) if one != task])
         left = self.hoped_for(query, stage)
-        if left and len(answered) != row["wait_for"]:
+        if left and len(answered) != self.enough(query, stage):
             return
         if left and row["then"] >= 0:
             rest = int(row["then"] * (self.deadline[stage, query] - now))
@@ -585,8 +620,12 @@ class Walk:
         for column in columns:
             covered += self.plan.share[column]
         self.count[stage, query] = len(answered)
-        self.coverage[stage, query] = 1.0 if len(answered) == row["shards"] else covered
-        outcome = COMPLETE if len(answered) >= row["wait_for"] else PARTIAL if answered else FAILED
+        visited = self.visited(query, stage)
+        scored = self.share_of(stage, visited)
+        self.coverage[stage, query] = 1.0
+        if len(answered) < len(visited):
+            self.coverage[stage, query] = covered / scored if scored else 0.0
+        outcome = COMPLETE if len(answered) >= self.enough(query, stage) else PARTIAL if answered else FAILED
         self.outcome[stage, query] = outcome
         for shard in range(int(row["shards"])):
             if shard not in answered:
@@ -701,7 +740,7 @@ class Walk:
             columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait[at])
             columns["late"][replica] += self.late[at]
             columns["wasted_ns"][replica] += spent * self.late[at]
-        rows = len(plan.stages) if may_be_partial(plan) else 0
+        rows = len(plan.stages) if may_differ(plan) else 0
         return Trace(
             plan.arrival_ns,
             self.ended.astype(np.int8),

@@ -66,7 +66,10 @@ class StageParts:
     max_items: float = math.inf  #: effective items of a batch, at most
     preferred: Sequence[int] = ()  #: sizes of batches that need not wait
     sizes: Sequence[float] = ()  #: items that a batch is padded to, growing
+    visits: Law = ABSENT  #: of how many shards a query visits; absent: all
+    key: Law = ABSENT  #: whose luck says which; absent: the query's own
     wait_for: int | None = None  #: answers that close the stage; None: all
+    wait_parts: int = 0  #: of so many parts of the visited shards it waits for ``wait_for``; 0: that is a number
     timeout_ns: int = plans.NEVER_NS  #: after its entering it closes with what is there
     then: float = AT_ONCE  #: with enough answers it waits for this share of the time left
     cancels: int = plans.CANCEL_NOTHING  #: what is withdrawn when it has closed
@@ -102,12 +105,16 @@ class StageParts:
     @property
     def laws(self) -> tuple[Law, ...]:
         """Its laws, in the order of their roles."""
-        return self.candidates, self.time, self.task, self.response, self.machine, self.after
+        return self.candidates, self.time, self.task, self.response, self.machine, self.after, self.visits, self.key
 
     @property
     def is_batched(self) -> bool:
         """Whether a task's service depends on what is served together with it."""
         return self.max_size > 1 or len(self.sizes) > 0
+
+
+#: Columns of a stage that are numbers of its parts, as they are.
+PLAIN = [name for name in plans.STAGE.names or () if isinstance(getattr(StageParts, name, None), int | float)]
 
 
 def assemble(
@@ -154,25 +161,17 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     for row, part in zip(stages, parts, strict=True):
         _check(part)
         count = len(part.share)
-        row["shards"], row["replicas"], row["workers"] = count, part.replicas, part.workers
+        for name in PLAIN:
+            row[name] = getattr(part, name)
+        row["shards"], row["first_shard"], row["first_replica"], row["first_view"] = count, shard, replica, view
         row["uneven"] = min(part.left, default=part.replicas) < part.replicas
-        row["first_shard"], row["first_replica"], row["first_view"] = shard, replica, view
         row["first_knot"], row["knots"] = knot, len(part.knots)
-        row["hashed"], row["keep"], row["spread"], row["decay_ns"] = part.hashed, part.keep, part.spread, part.decay_ns
-        row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
-        row["discipline"], row["limit"], row["mergers"] = part.discipline, part.limit, part.mergers
-        row["max_size"], row["max_wait_ns"], row["max_items"] = part.max_size, part.max_wait_ns, part.max_items
         row["first_preferred"], row["preferred"] = point, len(part.preferred)
         row["first_size"], row["sizes"] = point + len(part.preferred), len(part.sizes)
-        row["wait_for"] = count if part.wait_for is None else part.wait_for
-        row["timeout_ns"], row["then"] = part.timeout_ns, part.then
-        row["cancels"], row["cancel_ns"] = part.cancels, part.cancel_ns
-        row["hedges"], row["hedge_ns"], row["budget"] = part.hedges, part.hedge_ns, part.budget
-        row["per_machine"], row["first_busy"], row["busies"] = part.per_machine, busy, len(part.busy)
-        row["first_batch"], row["first_slowdown"], row["slowdowns"] = batch, slowdown, len(part.slowdowns)
-        row["first_outage"], row["outages"], row["threads"] = outage, len(part.outages), part.threads
-        row["request_ns"], row["send_ns"], row["idle"] = part.request_ns, part.send_ns, part.idle
-        row["merge_ns"], row["merge_per_response_ns"] = part.merge_ns, part.merge_per_response_ns
+        row["wait_for"], row["fans_out"] = part.wait_for or part.wait_parts or count, part.visits.kind != plans.NONE
+        row["first_busy"], row["busies"], row["first_batch"] = busy, len(part.busy), batch
+        row["first_slowdown"], row["slowdowns"] = slowdown, len(part.slowdowns)
+        row["first_outage"], row["outages"] = outage, len(part.outages)
         shard += count
         replica += count * part.replicas
         view += count * part.replicas * part.balancers
@@ -248,13 +247,14 @@ def _check(part: StageParts) -> None:
     assert all(0 <= one.rest < one.step and one.first_shard >= 0 and one.shards >= 1 for one in part.outages), (
         "some replicas are out"
     )
-    assert part.wait_for is None or 1 <= part.wait_for <= count, "a stage waits for some of its shards"
+    wanted = part.wait_parts or count
+    assert part.wait_for is None or 1 <= part.wait_for <= wanted, "a stage waits for some of its shards"
+    assert part.visits.kind or not (part.key.kind or part.wait_parts), "a key, and parts, are of visited shards"
+    assert 0 <= part.wait_parts * count < 2**62, "parts of shards are counted"
     assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == plans.NEVER_NS, "a time-out is a time"
     is_patient = part.timeout_ns < plans.NEVER_NS and 0 <= part.then <= 1
     assert part.then == AT_ONCE or is_patient, "it waits on for a share of what the time-out leaves"
-    assert part.cancels in (plans.CANCEL_NOTHING, plans.CANCEL_QUEUED, plans.CANCEL_RUNNING), (
-        "it says what is withdrawn"
-    )
+    assert part.cancels in range(plans.CANCEL_RUNNING + 1), "it says what is withdrawn"
     assert 1 <= part.cancel_ns <= MOST_WAIT_NS, "a withdrawal takes time"
     assert part.hedges == 0 or 0 <= part.hedge_ns <= MOST_WAIT_NS, "a copy is sent with its task, or later"
     is_tied = part.hedges > 0 and part.hedge_ns == 0

@@ -16,6 +16,8 @@ U8 = np.uint64
 #: Which rows of a calibration are drawn again; how long a worker stays taken after its answer has gone;
 #: how much neighbours slow a task down; when a slow stretch begins, and how long it is.
 CALIBRATION, AFTER, SPREAD, SLOWDOWN = 14, 15, 16, 17
+#: Which shards a query visits (by query, or by the key that is drawn for it), how many, and the key.
+FANOUT, FANOUT_COUNT, FANOUT_KEY = 18, 19, 20
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24

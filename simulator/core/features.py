@@ -6,7 +6,8 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 
 from enum import Enum, auto
 
-from simulator.core.gathering import is_partial, waits_for_some
+from simulator.core.fan_out import fans_out
+from simulator.core.gathering import counts_answers, waits_for_some
 from simulator.core.heard import is_fed
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws.sampling import is_drawn
@@ -31,6 +32,7 @@ class Feature(Enum):
     DRAWN_MACHINES = auto()  #: machines of unequal speed
     HASHED = auto()  #: candidates fall on shards by hash
     SENDING = auto()  #: to shard after shard, not to all at once
+    FAN_OUT = auto()  #: a query visits some of the shards
     REPLICAS = auto()  #: a shard has several
     ROUTING_BY_SHARD = auto()  #: replicas are chosen shard by shard, not one index for the whole query
     ROUTING_BY_LOAD = auto()  #: by what is outstanding
@@ -64,9 +66,13 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
-        *(F.AFTER_ANSWER, F.DRAWN_AFTER),
+        *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT),
     }
 )
+
+#: Sent to some shards one after another, a query may be at a shard before one that was sent earlier, to more of those
+#: before it: what was sent before no longer says who is first.
+OVERTAKES: Features = frozenset({F.FAN_OUT, F.SENDING})
 
 #: Equal shards of a stage with these features alone do the same at the same time. Sent one after another they do the
 #: same, but later: the edges of the window and the cut of the drain do not meet them alike.
@@ -95,13 +101,14 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
-        or any(is_partial(plan.stages, before) for before in range(stage)),  # what it is given depends on the answers
+        or any(counts_answers(plan.stages, before) for before in range(stage)),  # it is given what they have scored
         F.DRAWN_TIME: is_role_drawn(TIME),
         F.DRAWN_TASK: is_role_drawn(TASK),
         F.DRAWN_RESPONSE: is_role_drawn(RESPONSE),
         F.DRAWN_MACHINES: machines.min() != machines.max(),
         F.HASHED: row["hashed"] == 1,
         F.SENDING: row["send_ns"] > 0,
+        F.FAN_OUT: bool(fans_out(plan.stages, stage)),
         F.REPLICAS: replicas > 1,
         F.ROUTING_BY_SHARD: replicas > 1 and row["by_query"] == 0,
         F.ROUTING_BY_LOAD: replicas > 1 and bool(is_load_aware(policy)),
@@ -129,7 +136,7 @@ def features_of(plan: Plan, stage: int) -> Features:
 
 def may_look_ahead(features: Features) -> bool:
     """Whether a stage with these features may be simulated by one event a query."""
-    return features <= LOOKS_AHEAD
+    return features <= LOOKS_AHEAD and not features >= OVERTAKES
 
 
 def may_lockstep(features: Features) -> bool:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from simulator.core import copy_states, rules
 from simulator.core.columns import UNFINISHED, Columns
+from simulator.core.fan_out import enough, visited_shards
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import is_tied
 from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
@@ -23,10 +24,11 @@ class Found(NamedTuple):
     counted: list[int]  #: shards whose answers count, in the order in which they came
 
 
-def found(plan: Plan, stage: int, enter_ns: int, words: list[tuple[int, int, bool]], sent: I8) -> Found:
+def found(plan: Plan, stage: int, enter_ns: int, words: list[tuple[int, int, bool]], sent: I8, wanted: int) -> Found:
     """Replay the words that a query gets, (instant, shard, whether it is an answer) in the order in which they come.
 
-    ``sent``: (shards,) copies that each was sent; one that has refused all of them answers no more.
+    ``sent``: (shards,) copies that each was sent; one that has refused all of them, or got none, answers no more.
+    ``wanted``: answers that close it.
     """
     row, refused = plan.stages[stage], np.zeros_like(sent)
     until_ns = enter_ns + int(row["timeout_ns"]) if times_out(plan.stages, stage) else NEVER_NS
@@ -43,9 +45,9 @@ def found(plan: Plan, stage: int, enter_ns: int, words: list[tuple[int, int, boo
             return Found(instant, shard if is_answer else -1, counted)
         if not is_answer:
             continue
-        if len(counted) == row["wait_for"] and row["then"] == AT_ONCE:
+        if len(counted) == wanted and row["then"] == AT_ONCE:
             return Found(instant, shard, counted)
-        if len(counted) == row["wait_for"]:
+        if len(counted) == wanted:
             until_ns = instant + int(patience_ns(plan.stages, stage, until_ns, instant))
     return Found(until_ns if until_ns <= plan.end_ns else -1, -1, counted)
 
@@ -75,7 +77,9 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
         counts_first = np.isin(heard, firsts)
         heard, is_answer = heard[counts_first | (told[heard] >= 0)], counts_first[counts_first | (told[heard] >= 0)]
         came = list(zip(words[heard].tolist(), tasks.shard[heard].tolist(), is_answer.tolist(), strict=True))
-        one = found(plan, stage, int(enter_ns[query]), came, sent[query])
+        visited, of_visited = visited_shards(plan, stage, int(query))
+        wanted = int(enough(plan.stages, stage, len(visited)))
+        one = found(plan, stage, int(enter_ns[query]), came, sent[query], wanted)
         if one.close_ns < 0:
             continue
         count = len(one.counted)
@@ -86,8 +90,8 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
         counts[query] = count
         expected[0][query], expected[1][query] = one.close_ns, one.critical
         expected[2][query] = int((words[firsts[:count]] - enter_ns[query]).sum())
-        covered[query] = coverage_of(plan.stages, stage, count, share)
-        outcome[query] = outcome_of(plan.stages, stage, count)
+        covered[query] = coverage_of(len(visited), of_visited, count, share)
+        outcome[query] = outcome_of(wanted, count)
         merge_ns[query] = rules.merge_ns(plan.stages, stage, count)
     where = {"query": np.arange(queries), "stage": stage}
     broken: list[Violation] = []

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
+from simulator.core.fan_out import fans_out
 from simulator.core.hedging import sends_copies
 from simulator.core.jit import formula
 from simulator.core.limits import refuses
@@ -21,7 +22,8 @@ AT_ONCE = -1.0
 @formula
 def waits_for_some(stages: Rows, stage: int) -> bool:
     """Whether a stage does not wait for all of its answers, or not for ever."""
-    return stages[stage]["wait_for"] < stages[stage]["shards"] or stages[stage]["timeout_ns"] < NEVER_NS  # type: ignore[no-any-return]
+    all_of_them = stages[stage]["wait_parts"] if stages[stage]["wait_parts"] > 0 else stages[stage]["shards"]
+    return stages[stage]["wait_for"] < all_of_them or stages[stage]["timeout_ns"] < NEVER_NS  # type: ignore[no-any-return]
 
 
 @formula
@@ -31,15 +33,22 @@ def is_partial(stages: Rows, stage: int) -> bool:
 
 
 @formula
+def counts_answers(stages: Rows, stage: int) -> bool:
+    """Whether queries differ in the answers that they get in a stage: how many these are is kept."""
+    return is_partial(stages, stage) or fans_out(stages, stage)
+
+
+@formula
 def awaits_copies(stages: Rows, stage: int) -> bool:
-    """Whether some answer of a stage may be one too many: it is kept which copies are waited for."""
-    return is_partial(stages, stage) or sends_copies(stages, stage)
+    """Whether it is kept which copies a query waits for: it does not do so for all, or not every query for as many."""
+    return counts_answers(stages, stage) or sends_copies(stages, stage)
 
 
 @formula
 def cancels(stages: Rows, stage: int) -> bool:
     """Whether tasks whose answers are no longer needed are withdrawn."""
-    return awaits_copies(stages, stage) and stages[stage]["cancels"] != CANCEL_NOTHING
+    may_be = is_partial(stages, stage) or sends_copies(stages, stage)
+    return may_be and stages[stage]["cancels"] != CANCEL_NOTHING
 
 
 @formula
@@ -55,22 +64,27 @@ def patience_ns(stages: Rows, stage: int, deadline_ns: int, now: int) -> int:
 
 
 @formula
-def outcome_of(stages: Rows, stage: int, answers: int) -> int:
-    """What a stage is that closes with so many answers: COMPLETE, PARTIAL or FAILED."""
-    if answers >= stages[stage]["wait_for"]:
+def outcome_of(wanted: int, answers: int) -> int:
+    """What a stage is that closes with so many answers, of those it waits for: COMPLETE, PARTIAL or FAILED."""
+    if answers >= wanted:
         return COMPLETE
     return FAILED if answers == 0 else PARTIAL
 
 
 @formula
-def coverage_of(stages: Rows, stage: int, answers: int, covered: float) -> float:
-    """Share of the candidates whose answers are there: the sum of shards' shares, exactly 1 where all are."""
-    return 1.0 if answers == stages[stage]["shards"] else covered
+def coverage_of(visits: int, share: float, answers: int, covered: float) -> float:
+    """Share of the candidates scored whose answers are there: exactly 1 where all of the visited shards answered.
+
+    ``share`` and ``covered``: sums of the shares of the visited shards, and of those that answered.
+    """
+    if answers == visits:
+        return 1.0
+    return covered / share if share > 0.0 else 0.0
 
 
-def may_be_partial(plan: Plan) -> bool:
-    """Whether some stage of a plan may close without all of its answers."""
-    return any(bool(is_partial(plan.stages, stage)) for stage in range(len(plan.stages)))
+def may_differ(plan: Plan) -> bool:
+    """Whether queries of a plan may differ in the answers that they get in some stage."""
+    return any(bool(counts_answers(plan.stages, stage)) for stage in range(len(plan.stages)))
 
 
 def may_await_copies(plan: Plan) -> bool:
@@ -86,7 +100,7 @@ def with_whole_stages(
     They are written by an engine for the others alone, and have no rows where there are none of these.
     """
     for stage in range(len(outcome)):
-        if not is_partial(plan.stages, stage):
+        if not counts_answers(plan.stages, stage):
             closed = close_ns[stage] >= 0
             outcome[stage] = np.where(closed, COMPLETE, UNFINISHED)
             answers[stage] = np.where(closed, plan.stages[stage]["shards"], -1)

@@ -4,12 +4,14 @@ The decisions of a stage are taken again, from the answers that are in the table
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from simulator.core.columns import Columns
 from simulator.core.copying import may_get
+from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.hedging import COPY as A_COPY
 from simulator.core.hedging import FREE, affords, is_tied, most_saved, saved, sends_copies
 from simulator.core.plan import I8, Plan
@@ -48,12 +50,12 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
     budget, sent = int(most_saved(plan.stages, stage)), dict[tuple[int, int], int]()
     for instant, kind, query, _ in sorted(looks):
         if kind == DISPATCH:
-            budget = int(saved(plan.stages, stage, budget))
+            budget = int(saved(plan.stages, stage, budget, len(visited_shards(plan, stage, query)[0])))
             continue
         if 0 <= close_ns[query] <= instant:
             continue
         place = 0
-        for shard in range(int(row["shards"])):
+        for shard in visited_shards(plan, stage, query)[0].tolist():
             number = sent.get((query, shard), 1)
             holding = [replicas.get((query, shard, copy), -1) for copy in range(number)]
             if first_word.get((query, shard), NEVER) <= instant or not finds(plan, stage, shard, holding, instant):
@@ -72,12 +74,26 @@ def tied_sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[t
     row, found, replicas = plan.stages[stage], {}, indices(plan, tasks, stage)
     enter_ns = trace.enter_ns[stage]
     for query in np.flatnonzero(enter_ns >= 0).tolist():
-        place = int(row["shards"])
-        for number, shard in np.ndindex(int(row["hedges"]), int(row["shards"])):
+        visited = visited_shards(plan, stage, query)[0].tolist()
+        place = len(visited)
+        for number, shard in product(range(int(row["hedges"])), visited):
             holding = [replicas.get((query, shard, copy), -1) for copy in range(number + 1)]
             if finds(plan, stage, shard, holding, int(enter_ns[query])):
                 found[query, shard, number + 1] = Sending(int(enter_ns[query]), place)
                 place += 1
+    return found
+
+
+def places(plan: Plan, stage: int, queries: I8, shards: I8) -> I8:
+    """(tasks,) how many shards of these queries are visited before these; -1 of one that is not."""
+    if not fans_out(plan.stages, stage):
+        return shards
+    found, visited = np.full(len(shards), -1), dict[int, list[int]]()
+    for task, (query, shard) in enumerate(zip(queries.tolist(), shards.tolist(), strict=True)):
+        if query not in visited:
+            visited[query] = visited_shards(plan, stage, query)[0].tolist()
+        if shard in visited[query]:
+            found[task] = visited[query].index(shard)
     return found
 
 
@@ -104,7 +120,8 @@ def with_sendings(plan: Plan, trace: Columns, tasks: Rows) -> Rows:
     for stage in range(len(plan.stages)):
         here = np.flatnonzero(tasks.stage == stage)
         first = here[tasks.copy[here] == 0]
-        sent_ns[first], place[first] = trace.enter_ns[stage][tasks.query[first]], tasks.shard[first]
+        sent_ns[first] = trace.enter_ns[stage][tasks.query[first]]
+        place[first] = places(plan, stage, tasks.query[first], tasks.shard[first])
         entered = sent_ns[first] >= 0
         held_ns[first] = holds(plan, stage, tasks.shard[first], sent_ns[first], entered)
         if sends_copies(plan.stages, stage):

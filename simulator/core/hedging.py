@@ -43,9 +43,9 @@ def most_saved(stages: Rows, stage: int) -> int:
 
 
 @formula
-def saved(stages: Rows, stage: int, before: int) -> int:
-    """The budget of a stage when the first tasks of another query are sent."""
-    more = stages[stage]["shards"] * stages[stage]["budget"]
+def saved(stages: Rows, stage: int, before: int, tasks: int) -> int:
+    """The budget of a stage when the first tasks of another query are sent, so many."""
+    more = tasks * stages[stage]["budget"]
     return min(most_saved(stages, stage), before + more)  # type: ignore[no-any-return]
 
 

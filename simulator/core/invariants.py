@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from simulator.core import copy_states as copies
 from simulator.core import rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, in_all_threads, of_replicas
+from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.gathered import closing, withdrawals
-from simulator.core.gathering import awaits_copies, is_partial
-from simulator.core.hedged import copied, with_sendings
+from simulator.core.gathering import awaits_copies, counts_answers, is_partial
+from simulator.core.hedged import copied, places, with_sendings
 from simulator.core.hedging import sends_copies
 from simulator.core.limits import refuses
 from simulator.core.plan import I8, NEVER_NS, Plan
@@ -87,18 +88,20 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     """
     row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
     close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
-    partial, closed = bool(is_partial(plan.stages, stage)), close >= 0
+    partial, closed = bool(counts_answers(plan.stages, stage)), close >= 0
     until_ns = trace.enter_ns[stage] + np.minimum(row["timeout_ns"], NEVER_NS // 2)
     is_late = (close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)) | bool(refuses(plan.stages, stage))
-    without = partial & closed & (shard < 0) & is_late
+    without = bool(is_partial(plan.stages, stage)) & closed & (shard < 0) & is_late
     yield from at("I10", closed != ((shard >= 0) | without), where, close_ns=close, critical_shard=shard)
     closed &= shard >= 0
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
     held_ns = holds(plan, stage, shard, trace.enter_ns[stage], closed)
-    expected = trace.enter_ns[stage] + held_ns + row["request_ns"] + shard * row["send_ns"]
+    place = places(plan, stage, np.arange(plan.queries), np.where(closed, shard, -1))
+    yield from at("I60", closed & (place < 0), where, critical_shard=shard)
+    expected = trace.enter_ns[stage] + held_ns + row["request_ns"] + place * row["send_ns"]
     is_copy = bool(sends_copies(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + row["hedge_ns"])
-    wrong = closed & (enqueue != expected) & ~is_copy
+    wrong = closed & (place >= 0) & (enqueue != expected) & ~is_copy
     yield from at("I40", wrong, where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
     drawn = np.full((1 + int(row["hedges"]), plan.queries), -1)
@@ -190,7 +193,10 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     np.add.at(sent, (tasks.stage, tasks.query), tasks.copy == 0)
     for stage, row in enumerate(plan.stages):
         where = {"query": np.arange(plan.queries), "stage": stage}
-        expected = np.where(trace.candidates[stage] >= 0, row["shards"], 0)
+        entered = trace.candidates[stage] >= 0
+        expected = np.where(entered, row["shards"], 0)
+        if fans_out(plan.stages, stage):
+            expected[entered] = [len(visited_shards(plan, stage, int(query))[0]) for query in np.flatnonzero(entered)]
         yield from at("I39", sent[stage] != expected, where, copies=sent[stage], shards=expected)
 
 
@@ -201,8 +207,9 @@ def _life(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viola
     enqueue, start, finish, answer = tasks.enqueue_ns, tasks.start_ns, tasks.finish_ns, tasks.answer_ns
     leaves, arrived = tasks.sent_ns + tasks.held_ns + tasks.place_in_query * row["send_ns"], arrived_ns(tasks)
     expected = leaves + row["request_ns"]
-    there = arrived >= 0
-    wrong = there & (tasks.sent_ns >= 0) & (arrived != expected)
+    there, is_visited = arrived >= 0, (tasks.place_in_query >= 0) | (tasks.copy > 0)
+    yield from at("I60", ~is_visited, place, copy=tasks.copy)
+    wrong = there & is_visited & (tasks.sent_ns >= 0) & (arrived != expected)
     yield from at("I16", wrong, place, enqueue_ns=arrived, expected_ns=expected)
     yield from at("I17", there & (enter < 0), place, enqueue_ns=enqueue)
     early = (start >= 0) & ((start < enqueue) | (enqueue < 0))

@@ -24,8 +24,8 @@ Rows = NDArray[np.void]
 NONE, CONSTANT = range(2)
 
 #: The laws of a stage, in the order of their rows: ``laws[stage * ROLES + role]``.
-CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER = range(6)
-ROLES = 6
+CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY = range(8)
+ROLES = 8
 
 #: Routing policies.
 RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE = range(7)
@@ -95,7 +95,9 @@ STAGE = np.dtype(
         ("preferred", np.int64),
         ("first_size", np.int64),  # of its compiled sizes (items), growing; and how many; 0: a batch costs its items
         ("sizes", np.int64),
-        ("wait_for", np.int64),  # answers that close the stage, 1 .. shards
+        ("fans_out", np.int64),  # 1: a query visits some of the shards
+        ("wait_for", np.int64),  # answers that close the stage, 1 .. shards; or parts of those visited
+        ("wait_parts", np.int64),  # of so many; 0: wait_for is a number of answers
         ("timeout_ns", np.int64),  # after its entering it closes with those that are there; NEVER_NS: it does not
         ("then", np.float64),  # with enough answers it waits for this share of the time left; -1: it closes
         ("cancels", np.int64),  # what is withdrawn when it has closed

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.assemble import Slowdown
-from simulator.core.gathering import cancels, is_partial, times_out, waits_for_some
+from simulator.core.fan_out import enough, fans_out, within
+from simulator.core.gathering import cancels, counts_answers, is_partial, times_out, waits_for_some
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
-from simulator.core.plan import CANCEL_RUNNING, EDF, F8, I8, PRIORITY, ROLES, SHORTEST, Plan
+from simulator.core.plan import CANCEL_RUNNING, EDF, F8, I8, KEY, NONE, PRIORITY, ROLES, SHORTEST, VISITS, Plan
 from simulator.core.service import stays_taken
 from simulator.core.slowdowns import is_slowed
 
@@ -100,9 +101,39 @@ class StageView:
         return self._number("mergers")
 
     @property
+    def fans_out(self) -> bool:
+        """Whether a query may leave some shards out."""
+        return bool(fans_out(self.plan.stages, self.index))
+
+    @property
+    def visits(self) -> Law:
+        """Of how many shards a query visits, before it is rounded, and cut at one and at all; none: it visits all."""
+        return self.laws()[VISITS]
+
+    @property
+    def least_visits(self) -> int:
+        """Shards that a query visits, at least."""
+        return int(within(self.plan.stages, self.index, self.visits.least())) if self.fans_out else self.shards
+
+    @property
+    def has_fixed_visits(self) -> bool:
+        """Whether every query visits as many shards."""
+        return not self.fans_out or self.visits.is_constant()
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether a query's key says which shards it visits: some are busier than others, by luck."""
+        return self.fans_out and self.laws()[KEY].kind != NONE
+
+    @property
     def wait_for(self) -> int:
-        """Answers that close it."""
-        return self._number("wait_for")
+        """Answers that close it; where queries do not visit as many shards, at least."""
+        return int(enough(self.plan.stages, self.index, self.least_visits))
+
+    @property
+    def counts_answers(self) -> bool:
+        """Whether queries differ in the answers that they get."""
+        return bool(counts_answers(self.plan.stages, self.index))
 
     @property
     def is_partial(self) -> bool:
@@ -113,6 +144,11 @@ class StageView:
     def waits_for_some(self) -> bool:
         """Whether it does not wait for all of its answers, or not for ever."""
         return bool(waits_for_some(self.plan.stages, self.index))
+
+    @property
+    def waits_for_all(self) -> bool:
+        """Whether all answers close it, of those that come before it times out."""
+        return self._number("wait_for") >= (self._number("wait_parts") or self.shards)
 
     @property
     def asked_answers(self) -> int:
@@ -171,9 +207,9 @@ class StageView:
 
     @property
     def is_busy_by_events(self) -> bool:
-        """Whether what happens says how busy its workers are: batches, refusals, withdrawals, copies, pauses, ..."""
+        """Whether what happens says how busy its workers are: batches, refusals, withdrawals, copies, keys, ..."""
         counts = self.is_batched or self.is_limited or self.cancels or self.sends_copies
-        return counts or self.interferes or self.is_slowed
+        return counts or self.interferes or self.is_slowed or self.is_keyed
 
     @property
     def is_tied(self) -> bool:

@@ -86,6 +86,7 @@ INVARIANTS = {
         Invariant("I57", "S3", "whoever comes to a full queue is refused, and nobody else"),
         Invariant("I58", "S5", "those that are refused are counted"),
         Invariant("I59", "S6", "nobody is sent to a replica that is out while another is there, or back sooner"),
+        Invariant("I60", "S6", "a query visits the shards whose luck says so, and no others"),
     )
 }
 

@@ -15,9 +15,9 @@ from simulator.core.split import part
 
 #: Rows of scratch, (REALS, tasks of a block) float64: uniforms; the time alone in ns; the task factor; and, with an
 #: entry a query, the candidates that the stage before was given, and those scored here. And the effective items of each
-#: task, where batches are made or copies sent.
-LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED, ITEMS = range(7)
-REALS = 7
+#: task, where batches are made or copies sent; with an entry a query, the sum of the shares of the shards it visits.
+LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED, ITEMS, SHARE = range(8)
+REALS = 8
 
 #: Rows of what goes with a block, (WHOLES, tasks) int64. Of each task: its query and place, the names of its luck;
 #: replica within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of
@@ -25,9 +25,10 @@ REALS = 7
 #: its critical column. With an entry a replica of a shard: what is outstanding at those of that index in all shards.
 #: And of each task how long its worker stays taken when its answer has gone, where it does; with an entry a replica of
 #: a shard, those that are there while others are out; and of each task how long it waits for them with its sender.
+#: Where a query may leave shards out: whether each is visited, and with an entry a query how many are.
 NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER = range(10)
-WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS, THERE, HELD = range(10, 18)
-WHOLES = 18
+WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS, THERE, HELD, VISITED, VISITS = range(10, 20)
+WHOLES = 20
 
 #: Up to so many shards the luck of a block is drawn in one pass over all its tasks; beyond, query by query.
 FEW = 40

@@ -122,6 +122,7 @@ class Merging(TypedDict, total=False):
     hedge_wait_s: (
         parts.Latency
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once
+    shards_visited: float  #: by a query, on average, where it may leave some out
     fewest_replicas: int  #: of the shard that has fewest left, where some lack one
     after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 

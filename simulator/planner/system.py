@@ -38,7 +38,7 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
             stage = stage.sampled(partial(_uniforms, scenario.run.seed, replication, index))
         candidates = handed if stage.candidates is None else stage.candidates.law.mean()
         parts.append(stage_parts(stage, scenario, index == 0, candidates))
-        handed = min(candidates, math.inf if stage.keep is None else float(stage.keep))
+        handed = min(candidates * stage.part_visited, math.inf if stage.keep is None else float(stage.keep))
     return with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
 
@@ -103,11 +103,11 @@ def _gathering(stage: Stage) -> dict[str, Any]:
     """Unless said otherwise, what waits is withdrawn, as fast as tasks are sent."""
     gather = stage.gather or Gather()
     if stage.gather is None and not stage.sends_copies:
-        return {}
+        return _answers(stage, gather)
     cancel = Cancel() if stage.cancel is None else stage.cancel
     delay_s = stage.network.request_s if cancel.delay_s is None else cancel.delay_s
     return {
-        "wait_for": gather.answers(stage.shards),
+        **_answers(stage, gather),
         "timeout_ns": plan.NEVER_NS if gather.timeout_s is None else max(1, ns(gather.timeout_s)),
         "then": AT_ONCE if gather.then is None else float(gather.then),
         "cancels": CANCELS[cancel.what],
@@ -115,6 +115,17 @@ def _gathering(stage: Stage) -> dict[str, Any]:
         **({} if stage.hedge is None else _hedging(stage.hedge)),
         **({} if stage.tied is None else {"hedges": stage.tied - 1, "hedge_ns": 0}),
     }
+
+
+def _answers(stage: Stage, gather: Gather) -> dict[str, Any]:
+    """Which shards a query visits, and how many of these answers close its stage."""
+    visits = Law.none() if stage.fan_out is None else stage.fan_out.visits(stage.shards)
+    if stage.fan_out is None or not visits.kind:
+        return {"wait_for": gather.answers(stage.shards)}
+    wanted, parts = gather.parts(stage.shards)
+    if not parts and visits.is_constant() and wanted == visits.mean():
+        wanted = stage.shards  # all that are visited
+    return {"visits": visits, "key": stage.fan_out.key(stage.shards), "wait_for": wanted, "wait_parts": parts}
 
 
 def _hedging(hedge: Hedge) -> dict[str, Any]:

@@ -111,6 +111,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
     if "tied" in stage and int(stage["tied"]) < _most_replicas(stage):
         now = int(stage["tied"])
         yield Knob(f"{name}: copies", f"{now} -> {now + 1}", ((f"{path}.tied", now + 1),))
+    if "fan_out" in stage:
+        yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out.shards", stage["fan_out"]["shards"])
     if "gather" in stage:
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
     shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
@@ -181,6 +183,19 @@ def _of_limit(name: str, path: str, limit: int | None) -> Iterator[Knob]:
     step = max(1, round(limit * CHANGE))
     for now in (limit + step, *([limit - step] if limit else [])):
         yield Knob(f"{name} {'up' if now > limit else 'down'}", f"{limit:,} -> {now:,}", ((path, now),))
+
+
+def _of_visits(name: str, path: str, visited: Any) -> Iterator[Knob]:
+    """Fewer shards that a query visits."""
+    if isinstance(visited, Mapping):
+        fewer = _scaled_law(visited, 1 - CHANGE)
+        if fewer is not None:
+            yield Knob(name, f"x {1 - CHANGE:g}", ((path, _text(fewer)),))
+        return
+    now = int(visited)
+    fewer = min(now - 1, round(now * (1 - CHANGE)))
+    if fewer >= 1:
+        yield Knob(name, f"{now:,} -> {fewer:,}", ((path, fewer),))
 
 
 def _of_gathering(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:

@@ -96,7 +96,8 @@ def _stages(result: run.Run) -> Any:
     tail = _tail(result)
     for stage in result["stages"]:
         fewest = f"{stage['fewest_replicas']}.." if "fewest_replicas" in stage else ""
-        fleet = f"{stage['shards']} x {fewest}{stage['replicas']} x {stage['workers']}"
+        visited = f"{stage['shards_visited']:.3g} of " if "shards_visited" in stage else ""
+        fleet = f"{visited}{stage['shards']} x {fewest}{stage['replicas']} x {stage['workers']}"
         use = stage["utilisation"]
         into, out = stage["candidates"]["in"]["value"], stage["candidates"]["out"]["value"]
         rows.append(

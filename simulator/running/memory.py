@@ -22,8 +22,8 @@ QUERY, STAGE = 9, 52
 #: Bytes a query and stage where candidates differ.
 CANDIDATES = 8
 #: Bytes a query and stage where some stage may close without all of its answers: outcome, answers and coverage; and of
-#: a query while it is under way, there or where copies are sent.
-GATHERED, WAITING = 17, 64
+#: a query while it is under way, there or where copies are sent; and where it may leave shards out.
+GATHERED, WAITING, VISITING = 17, 64, 24
 #: Bytes a query under way: its luck and work while they are drawn, and its place in the loop of events.
 UNDER_WAY = 48
 #: Bytes a query whose load has classes: its class, and luck while it is drawn; and while figures of classes are made.
@@ -67,12 +67,13 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     queries, measured = about_queries(scenario)
     stages, jobs = len(rows), min(jobs, replications)
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
-    is_partial = any(stage.speaks_of_answers for stage in scenario.stages)
+    is_partial = any(stage.speaks_of_answers or stage.fan_out is not None for stage in scenario.stages)
     is_keen = is_partial or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
     kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)
-    under_way = jobs * queries * (UNDER_WAY + (WAITING if is_keen else 0) + (0 if kept_stages is None else trace))
+    waiting = (WAITING if is_keen else 0) + (VISITING if bool((rows["fans_out"] == 1).any()) else 0)
+    under_way = jobs * queries * (UNDER_WAY + waiting + (0 if kept_stages is None else trace))
     looked_at = replications * measured * float(SERIES)
     if scenario.load.of_classes:
         under_way += jobs * queries * CLASS

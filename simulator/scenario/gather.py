@@ -64,6 +64,18 @@ class Gather(fields.Part):
         """Whether a stage of so many shards may close without all of its answers."""
         return self.answers(shards) < shards or self.timeout_s is not None
 
+    def parts(self, shards: int) -> tuple[int, int]:
+        """Answers that close a stage where a query visits some of so many shards, and of how many parts of them.
+
+        0 parts: it is a number of answers.
+        """
+        if self.wait_for == ALL:
+            return shards, 0
+        if isinstance(self.wait_for, int):
+            return self.wait_for, 0
+        share = Fraction(units.parse_exact(self.wait_for.rstrip("%"))) / 100
+        return share.numerator, share.denominator
+
     def answers(self, shards: int) -> int:
         """That close a stage of so many shards; more than these where a number is given that is."""
         if self.wait_for == ALL:

@@ -309,7 +309,7 @@ class Scenario(fields.Part):
                 of_one = f"{significant(each, 3)} of an item"
                 part = f"{stage.shards} shards have {of_one} each, and take that part of its time"
                 yield f"{stage.name}: {part}: have fewer shards, or split: hashed, where items are whole"
-            candidates = min(candidates, math.inf if stage.keep is None else float(stage.keep))
+            candidates = min(candidates * stage.part_visited, math.inf if stage.keep is None else float(stage.keep))
 
     def sha256(self) -> str:
         """Hash of what a run of it means: the resolved form, with what files and plug-ins hold in place of their names.

@@ -9,14 +9,13 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from simulator.base.formats import counted, format_size, shortest, there_are
-from simulator.core import disciplines
-from simulator.core.assemble import MOST_WAITING
 from simulator.core.plan import F8
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
 from simulator.models.threads import on_threads
 from simulator.scenario import fields
 from simulator.scenario.batching import Batching
+from simulator.scenario.fan_out import FanOut, of_shards
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
 from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
@@ -25,6 +24,7 @@ from simulator.scenario.laws import ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.network import Merge, Network
 from simulator.scenario.outages import OutageSpec, outage_contradictions
+from simulator.scenario.queue import Queue
 from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
 from simulator.scenario.routing import Routing
 from simulator.scenario.slowdowns import SlowdownSpec
@@ -36,16 +36,6 @@ class Variability(fields.Part):
 
     task: FactorLaw = ONE
     machine: FactorLaw = ONE
-
-
-DISCIPLINES = tuple(disciplines.BY_NAME)
-
-
-class Queue(fields.Part):
-    """Who is next of those that wait at a replica."""
-
-    discipline: fields.word_type(*DISCIPLINES) = "fifo"  # type: ignore[valid-type]
-    limit: fields.whole_type(0, MOST_WAITING) | None = None  # type: ignore[valid-type]
 
 
 class Stage(fields.Part):
@@ -85,6 +75,11 @@ class Stage(fields.Part):
         fields.OrBare({"type": "string", "description": "the discipline alone"}),
     ] = None
     batching: Batching | None = None
+    fan_out: Annotated[
+        FanOut | None,
+        BeforeValidator(lambda value: value if value is None else of_shards(value)),
+        fields.OrBare({"type": ["integer", "string"], "description": "the number of shards alone"}),
+    ] = None
     gather: Gather | None = None
     hedge: Annotated[
         Hedge | None,
@@ -194,6 +189,8 @@ class Stage(fields.Part):
         """A stage waits for answers that there are, and withdraws what it does not wait for."""
         if self.gather is not None and self.gather.answers(self.shards) > self.shards:
             yield ("gather", "wait_for"), f"{there_are(self.shards, 'shard')}, got {self.gather.wait_for}"
+        elif self.fan_out is not None:
+            yield from ((("fan_out", *key), said) for key, said in self.fan_out.of_stage(self.shards, self.gather))
         if self.cancel is not None and self.gather is None and not self.sends_copies:
             yield (
                 ("cancel",),
@@ -225,7 +222,13 @@ class Stage(fields.Part):
     @property
     def is_partial(self) -> bool:
         """Whether it may go on without some answers."""
-        return self.limit is not None or (self.gather is not None and self.gather.is_partial(self.shards))
+        visited = self.shards if self.fan_out is None else self.fan_out.most(self.shards)
+        return self.limit is not None or (self.gather is not None and self.gather.is_partial(visited))
+
+    @property
+    def part_visited(self) -> float:
+        """Part of the shards that a query visits, on average."""
+        return 1.0 if self.fan_out is None else self.fan_out.part(self.shards)
 
     @property
     def speaks_of_copies(self) -> bool:

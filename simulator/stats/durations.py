@@ -18,6 +18,15 @@ def from_to(first_ns: I8, last_ns: I8) -> F8:
     return np.where(last_ns < 0, np.inf, (last_ns - first_ns).astype(np.float64))
 
 
+def latency_of(stage: int | None) -> Column:
+    """Latency of a stage, or of whole queries (None), in ns; +inf without an answer."""
+    if stage is not None:
+        return lambda trace, at: from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at])
+    return lambda trace, at: np.where(
+        trace.is_answered(at), from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
+    )
+
+
 def durations(view: StageView) -> dict[str, Column]:
     """The parts of a stage's latency, in ns; +inf where no answer has closed the stage, or (merge) it was not left.
 

@@ -14,13 +14,13 @@ from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.stats import gathering, window
-from simulator.stats.durations import Column, durations, from_to
+from simulator.stats.durations import Column, durations, latency_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.replays import are_shared, are_the_same, arrivals_mark
 from simulator.stats.share import Layout
 from simulator.stats.window import Within, batches, completed_in, count_completed, good_of, is_within, mergers
-from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead
+from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead, mean_visits
 
 S_PER_NS = 1e-9
 
@@ -120,7 +120,7 @@ class Pool:
             return self._latest[1]
         before = self._latest[1] if self._latest is not None and len(self.traces[0].leave_ns) == 1 else None
         self._latest = None
-        values = self.gather(_latency_of(stage))
+        values = self.gather(latency_of(stage))
         is_same = before is not None and np.array_equal(values, before.values)
         series = before if before is not None and is_same else Series(values, self.layout, self.clusters.get(stage))
         self._latest = stage, series
@@ -150,20 +150,13 @@ class Pool:
         return np.concatenate(counts)
 
 
-def _latency_of(stage: int | None) -> Column:
-    if stage is not None:
-        return lambda trace, at: from_to(trace.entered_ns(stage)[at], trace.leave_ns[stage][at])
-    return lambda trace, at: np.where(
-        trace.is_answered(at), from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf
-    )
-
-
 @dataclass(frozen=True)
 class StageFigures:
     """What happened in one stage."""
 
     name: str
     shards: int
+    visited: float  #: of these by a query, on average
     replicas: int  #: of every shard, or of the one that has most
     fewest: int  #: that a shard has left
     replicas_left: int  #: over all shards, those that take tasks
@@ -206,6 +199,8 @@ class StageFigures:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
             merging["after_answer_s"] = self.after.to_dict()
+        if self.visited < self.shards:
+            merging["shards_visited"] = self.visited
         if self.fewest < self.replicas:
             merging["fewest_replicas"] = self.fewest
         return {
@@ -266,6 +261,7 @@ def stage_figures(
     return StageFigures(
         name=name,
         shards=stage.shards,
+        visited=mean_visits(stage),
         replicas=stage.replicas,
         fewest=int(stage.replicas_left.min()),
         replicas_left=stage.replicas_in_all,

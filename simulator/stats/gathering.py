@@ -1,6 +1,6 @@
 """What came of stages that do not need all of their answers: coverage, partial answers, copies, work for nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,9 @@ def partial_ratio(partial: Sequence[NDArray[np.bool_]], layout: Layout) -> Share
     return Series(np.concatenate(partial).astype(np.float64), layout).share(0.5, inclusive=True)
 
 
-def whole(traces: Sequence[Trace], layout: Layout) -> run.Gathered | None:
+def whole(traces: Sequence[Trace], layout: Layout, stages: Iterable[StageView]) -> run.Gathered | None:
     """What is said of whole queries; None where every stage waits for all of its answers."""
-    if not len(traces[0].coverage):
+    if not any(stage.is_partial for stage in stages):
         return None
     return {
         "coverage": coverage(traces, None).to_dict(),
@@ -86,7 +86,8 @@ def copies_of_stage(traces: Sequence[Trace], stage: StageView) -> run.Hedging | 
     """What is said of the copies that a stage sends; None where it sends none."""
     if not stage.sends_copies:
         return None
-    copies = ratio_interval(_counted(traces, stage, "hedged"), _entered(traces, stage) * stage.shards)
+    hedged = _counted(traces, stage, "hedged")
+    copies = ratio_interval(hedged, _sent(traces, stage) - hedged)
     said: run.Hedging = {
         "after_s": stage.hedge_ns * S_PER_NS,
         "copies_ratio": copies.at_least_0().to_dict(),
@@ -117,8 +118,14 @@ def _refused(traces: Sequence[Trace], stage: StageView) -> run.Refusing:
 
 
 def _sent(traces: Sequence[Trace], stage: StageView) -> F8:
-    """(replications,) tasks of measured queries that were sent, copies among them."""
-    return np.asarray(_entered(traces, stage) * stage.shards + _counted(traces, stage, "hedged"))
+    """(replications,) tasks of measured queries that were sent, copies among them.
+
+    Where queries do not visit as many shards, those whose end is known: all, but for those that a cut run leaves.
+    """
+    if stage.has_fixed_visits:
+        return np.asarray(_entered(traces, stage) * stage.least_visits + _counted(traces, stage, "hedged"))
+    ends = [_counted(traces, stage, end) for end in ("tasks", "stopped", "withdrawn", "refused")]
+    return np.asarray(np.sum(ends, axis=0))
 
 
 def _unneeded(traces: Sequence[Trace], stage: StageView) -> run.Unneeded:

@@ -203,7 +203,7 @@ def summarise(
         goodput_per_s=whole.goodput,
         goodput_within_s=None if within is None else within.bound,
         failed_ratio=whole.failed_ratio,
-        gather=gathering.whole(traces, pool.layout),
+        gather=gathering.whole(traces, pool.layout, stage_views(plan)),
         latency=whole.latency,
         classes=tuple(one.figures(pool.layout.queries, percentiles) for one in of_classes),
         stages=tuple(stages),

@@ -71,7 +71,7 @@ class Mergers:
         takes_ns = int(merge_ns(stage.plan.stages, stage.index, stage.shards))
         row = stage.plan.stages[stage.index]
         parts_ns = int(row["merge_ns"]), int(row["merge_per_response_ns"])
-        closing = stage.is_partial, stage.may_time_out
+        closing = stage.counts_answers, stage.may_time_out
         return Mergers(stage.index, stage.mergers, takes_ns, *parts_ns, *closing, stage.plan.drain_ns)
 
 

@@ -27,6 +27,7 @@ from simulator.theory.estimate import (
 )
 from simulator.theory.peak import Peak
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
+from simulator.theory.visits import mean_visits
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "has_drawn_machines",
     "is_fastest_empty",
     "little",
+    "mean_visits",
     "means_ahead",
     "merger_demands",
     "relaxation",

@@ -25,7 +25,8 @@ LONGER: Features = frozenset({F.AFTER_ANSWER, F.DRAWN_AFTER})
 #: A tandem of constant services is one M/D/1 queue; sending one after another if all shards take as long.
 TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}
 #: Mean wait in M/G/1, at replicas of unlike machines, too: of how long a worker is taken, by a service and after it.
-POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS}
+#: Queries that visit some shards by luck of their own leave each a thinner stream.
+POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT}
 #: Mean latency in M/G/1 whose server stops now and then, and goes on with what it had begun.
 STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOWN}
 #: Mean wait in M/G/1 that is not served in the order of arrival.
@@ -50,7 +51,7 @@ ZERO_LOAD: Features = frozenset(
         *THINNED,
         *SURROUNDED,
         *LONGER,
-        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE),
+        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT),
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.

@@ -15,6 +15,7 @@ from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, PRIORITY, RA
 from simulator.documents import paper
 from simulator.theory import claims, priority, queues
 from simulator.theory.stages import PaperStage, mean_services_s
+from simulator.theory.visits import chances
 from simulator.theory.zero_load import PERCENTS
 
 EXACT: Final = "exact"
@@ -54,7 +55,7 @@ class Prediction:
 
 def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> list[Prediction]:
     """What theory knows at a constant rate; ``utilisation`` is that of the busiest station."""
-    if any(stage.has_drawn_machines() for stage in stages) or not 0 < utilisation < FULL:
+    if any(stage.has_drawn_machines() or stage.is_keyed for stage in stages) or not 0 < utilisation < FULL:
         return []
     if plan.arrival_kind == ARRIVE_POISSON:
         return [*_lockstep(plan, stages), *_first_stage(plan, stages)]
@@ -130,14 +131,15 @@ def _mean_waits(
     known: dict[float, tuple[float, float] | None] = {}
     waits: list[float] = []  #: mean over the tasks of each shard
     services: list[float] = []
-    left = stage.replicas_left.tolist()
+    left, often = stage.replicas_left.tolist(), chances(stage)
     for shard, share in enumerate(stage.share.tolist()):
         if share not in known:
             known[share] = stage.moments_s(shard)
         moments = known[share]
         if moments is None:
             return []
-        rate_per_s, factors = plan.rate_per_s / left[shard], stage.machine_factor[shard, : left[shard]]
+        rate_per_s = plan.rate_per_s * float(often[shard]) / left[shard]
+        factors = stage.machine_factor[shard, : left[shard]]
         taken = [stage.taken_moments_s(shard, f) or moments for f in factors]
         each = [wait_of(rate_per_s, *both) for both in taken]
         waits.append(math.fsum(each) / len(each))

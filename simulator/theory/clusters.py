@@ -25,6 +25,7 @@ from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import busiest, has_drawn_machines, utilisation_of, variability_of
 from simulator.theory.slow import stretches_of
 from simulator.theory.stages import PaperStage, stages_of
+from simulator.theory.visits import mean_visits
 
 #: The part of what a tail's clusters are worth that blocks show at the median.
 AT_MEDIAN = 1 / 3
@@ -157,7 +158,8 @@ def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:
         after_s = stage.after().mean()
         service_s = stage.mean_service_s(shard) if after_s > 0 else 1.0
         part = service_s / (service_s + after_s)  # of the time that a task takes its worker
-        laws = [(stage.spread(), stage.shards, part), (stage.work, 1, part), (stage.after(), stage.shards, 1 - part)]
+        visited = max(1, math.floor(mean_visits(stage)))
+        laws = [(stage.spread(), visited, part), (stage.work, 1, part), (stage.after(), visited, 1 - part)]
         if (not stage.is_timed or stage.depends_on_items) and math.isinf(stage.counts.cap):
             laws.append((stage.counts.law, 1, part))
         for law, draws, weight in laws:

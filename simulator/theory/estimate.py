@@ -13,6 +13,7 @@ from simulator.theory.closed_forms import FULL, Prediction, closed_forms
 from simulator.theory.peak import Peak
 from simulator.theory.races import raced_share
 from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
+from simulator.theory.visits import chances
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -213,9 +214,12 @@ def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variab
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2
-    # of replicas that do not look at the load, each sees only its part of the queries
-    is_apart = shard is not None and stage.policy in (RANDOM, ROUND_ROBIN)
-    return queries * int(stage.replicas_left[shard]) if is_apart else queries
+    if shard is None:
+        return queries
+    # a shard sees only the queries that visit it, and of replicas that do not look at the load each only its part
+    part = float(chances(stage)[shard])
+    queries = queries / part if part > 0 else 0.0
+    return queries * int(stage.replicas_left[shard]) if stage.policy in (RANDOM, ROUND_ROBIN) else queries
 
 
 def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
@@ -228,6 +232,7 @@ def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     Copies of tasks are left out; where the longer of several tasks is stopped or overtaken, the shortest are taken.
     """
     is_left, after_s = stage.is_left, busy_afters_s(stage)
+    rates_per_s = rate_per_s * chances(stage)[:, None]
     if stage.cancels and stage.waits_for_some:
         services_s = np.sort(busy_services_s(stage))[: stage.wait_for]
         if stage.is_raced:
@@ -238,9 +243,9 @@ def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     service_s = busy_services_s(stage)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
     is_even = stage.cancels and stage.sends_copies  # what waits too long is served elsewhere
     if stage.policy in (RANDOM, ROUND_ROBIN) and not is_even:
-        return np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)
+        return np.where(is_left, rates_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)
     # whoever looks at the load evens it out: the replicas of a shard are about equally busy
     with np.errstate(divide="ignore"):
         each = np.where(service_s > 0, 1 / service_s, np.inf)
     speed = np.where(is_left, each, 0.0).sum(axis=1, keepdims=True) * stage.workers
-    return np.where(is_left, rate_per_s / speed, 0.0)
+    return np.where(is_left, rates_per_s / speed, 0.0)

@@ -16,7 +16,7 @@ def raced_share(stage: PaperStage) -> float:
     """Of the mean service of tasks, what those take at least that are served: the shortest, if that may be."""
     if not stage.is_raced:
         return 1.0
-    if stage.wait_for == stage.shards:
+    if stage.waits_for_all:
         return shortest_share(stage.spread(), 1 + stage.hedges, 1)
     return shortest_share(stage.spread(), stage.shards * (1 + stage.hedges), stage.wait_for)
 

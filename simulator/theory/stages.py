@@ -17,6 +17,7 @@ from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 from simulator.theory.batches import least_part, most_tasks
 from simulator.theory.slow import share_done
+from simulator.theory.visits import handed_on
 
 S_PER_NS = 1e-9
 
@@ -328,7 +329,10 @@ def busy_afters_s(stage: PaperStage) -> F8:
 
 
 def stages_of(plan: Plan) -> list[PaperStage]:
-    """The stages of a plan, each with the candidates that reach it: min(the law last stated, the least keep since)."""
+    """The stages of a plan, each with the candidates that reach it: min(the law last stated, the least keep since).
+
+    Of a stage some of whose shards are visited, those on these are handed on, of the mean query.
+    """
     stages: list[PaperStage] = []
     views, work = stage_views(plan), work_law_of(plan)
     law, cap = Law.constant(0.0), math.inf
@@ -337,6 +341,6 @@ def stages_of(plan: Plan) -> list[PaperStage]:
         if laws[CANDIDATES].kind != NONE:
             law, cap = laws[CANDIDATES], math.inf
         else:
-            cap = min(cap, views[index - 1].keep)
+            law, cap = handed_on(views[index - 1], law, cap)
         stages.append(PaperStage(plan, index, Counts(law, cap), laws, work))
     return stages

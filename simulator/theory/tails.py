@@ -21,6 +21,7 @@ from simulator.theory.estimate import busiest, stage_demands, utilisation_of
 from simulator.theory.queues import erlang_c
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
+from simulator.theory.visits import chances, mean_visits
 
 #: A mean is carried by few where the largest draw carries more than this part of what the ten largest do, on average.
 MOST_OF_TEN = 0.4
@@ -115,7 +116,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     for stage, own, (_, demand) in zip(stages, pieces, used, strict=True):
         busy = demand * stage.part_used
         kinds = {kind: [one for one in own if one.kind == kind] for kind in (WAIT, SERVICE, RESPONDING, FOLLOWING)}
-        shards = float(stage.shards)
+        shards = mean_visits(stage)
         tasks = _ahead(kinds[SERVICE], measured).over(shards)
         taken = _ahead(kinds[SERVICE] + kinds[FOLLOWING], measured).over(shards)
         of_busy = (
@@ -168,31 +169,33 @@ def _of_latency(pieces: Sequence[_Piece]) -> list[_Piece]:
 
 def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
     """The parts of the latency of a stage that are random: by what is drawn for a task, and for a query."""
-    laws = [(stage.spread(), stage.shards)]
+    visited, often = max(1, math.floor(mean_visits(stage))), chances(stage)
+    of_query = [stage.work]
     if not stage.is_timed or stage.depends_on_items:
-        laws += [(stage.counts.law, 1)] if math.isinf(stage.counts.cap) else []
-    laws = [(law, draws) for law, draws in [*laws, (stage.work, 1)] if not law.is_constant()]
+        of_query += [stage.counts.law] if math.isinf(stage.counts.cap) else []
+    both = (stage.spread(), visited, True), *((law, 1, False) for law in reversed(of_query))
+    laws = [(law, draws, is_of_task) for law, draws, is_of_task in both if not law.is_constant()]
     services_s, after = mean_services_s(stage), stage.after()
     pieces = []
     if laws or not after.is_constant():
         waits_s, power = _waits_s(stage, rate_per_s, services_s + after.mean())
-        for law, draws in laws:
+        for law, draws, is_of_task in laws:
             # what one task draws delays the query as much as what all of them do: they wait for the last
             each = (waits_s, services_s)
-            wait_s, service_s = (float(part.sum() if draws > 1 else part.max()) for part in each)
+            wait_s, service_s = (float((part * often).sum() if is_of_task else part.max()) for part in each)
             pieces += [_Piece(WAIT, wait_s, law, power, draws), _Piece(SERVICE, service_s, law, 1, draws)]
         if not after.is_constant():
-            pieces.append(_Piece(WAIT, float(waits_s.sum()), after, power, stage.shards))
-            pieces.append(_Piece(FOLLOWING, after.mean() * stage.shards, after, 1, stage.shards))
+            pieces.append(_Piece(WAIT, float((waits_s * often).sum()), after, power, visited))
+            pieces.append(_Piece(FOLLOWING, after.mean() * mean_visits(stage), after, 1, visited))
     for one in stretches_of(stage):
         busy = min(float(utilisation_of(stage, rate_per_s).max()), NEARLY_FULL)
         wait_s, power = one.wait_s(float(services_s.max()), busy), 2 if one.piles_up(busy) else 1
-        of_query = one.of_query(rate_per_s), FEWEST_STRETCHES
-        pieces.append(_Piece(WAIT, wait_s, one.length, power, *of_query))
-        pieces.append(_Piece(SERVICE, one.in_service_s(rate_per_s), one.length, 1, *of_query))
+        rare = one.of_query(rate_per_s), FEWEST_STRETCHES
+        pieces.append(_Piece(WAIT, wait_s, one.length, power, *rare))
+        pieces.append(_Piece(SERVICE, one.in_service_s(rate_per_s), one.length, 1, *rare))
     response = stage.response()
     if stage.law(RESPONSE).kind and not response.is_constant():
-        pieces.append(_Piece(RESPONDING, response.mean() * stage.shards, response, 1, stage.shards))
+        pieces.append(_Piece(RESPONDING, response.mean() * mean_visits(stage), response, 1, visited))
     return pieces
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.core.laws import Law
-from simulator.core.plan import F8, Plan
+from simulator.core.plan import CANDIDATES, F8, NONE, Plan
 from simulator.documents import paper
 from simulator.theory import claims
 from simulator.theory.stages import PaperStage, stages_of, work_law_of
@@ -93,7 +93,7 @@ class _Stage:
 
     def __init__(self, view: PaperStage) -> None:
         self.view = view
-        self.shards = view.shards
+        self.shards = view.least_visits
         self.spread = view.spread()
         self.response = view.response()
         self.merge_s = view.merge_s()
@@ -111,7 +111,7 @@ class _Stage:
     def _curves(self, work: float) -> list[_Curve]:
         counts: dict[tuple[float, float, float, tuple[float, ...]], int] = {}
         alone: dict[float, tuple[float, float]] = {}
-        for shard, share in enumerate(self.view.share.tolist()):
+        for shard, share in enumerate(self.view.share.tolist()[: self.shards]):
             if share not in alone:
                 alone[share] = self.view.shift_s(shard, work), self.view.spread_out_s(shard, work)
             key = (self.offsets_s[shard], *alone[share], self.factors[shard])
@@ -128,7 +128,7 @@ class _Stage:
 def zero_load(plan: Plan) -> ZeroLoad | None:
     """Work out the latency of a query that waits for nobody; None where a stage has features that this leaves out."""
     views = stages_of(plan)
-    if not all(view.features <= claims.ZERO_LOAD for view in views):
+    if not all(_is_known(view) for view in views):
         return None
     work = work_law_of(plan)
     of_machines = ", with the machines of replication 0" if any(view.has_drawn_machines() for view in views) else ""
@@ -154,6 +154,15 @@ def zero_load(plan: Plan) -> ZeroLoad | None:
     return ZeroLoad(mean_s, percentiles_s, NUMERIC + guess)
 
 
+def _is_known(view: PaperStage) -> bool:
+    """Whether it is known what a query finds in an empty stage: of all shards, or of some that are alike."""
+    if not view.features <= claims.ZERO_LOAD:
+        return False
+    machines = np.sort(view.machine_factor, axis=1)
+    are_alike = [bool((column == column[0]).all()) for column in (view.share, view.replicas_left, machines)]
+    return not view.fans_out or (view.has_fixed_visits and all(are_alike))
+
+
 def is_fastest_empty(plan: Plan) -> bool:
     """Whether no query is faster than one that meets an empty system: it need not wait for a batch to fill."""
     return all(view.alone_wait_s == 0 for view in stages_of(plan))
@@ -165,10 +174,13 @@ def constant_latencies_s(plan: Plan) -> list[float | None]:
     None where it is not. A wait for a batch to fill is left out: the more come, the shorter it is.
     """
     latencies_s: list[float | None] = []
+    is_given_less = False  # whether some queries may have fewer candidates than others, by what was answered before
     for view in stages_of(plan):
-        varies = view.depends_on_items and not view.has_fixed_items
+        is_given_less &= view.law(CANDIDATES).kind == NONE
+        varies = view.depends_on_items and (is_given_less or not view.has_fixed_items)
+        is_given_less |= view.counts_answers and not _is_known(view)
         is_constant = view.work.is_constant() and not varies and not view.has_drawn_machines()
-        is_known = is_constant and view.features <= claims.ZERO_LOAD
+        is_known = is_constant and _is_known(view)
         constant_s = _constant_s(_Stage(view), 1.0) if is_known else None
         latencies_s.append(None if constant_s is None else constant_s - view.alone_wait_s)
     return latencies_s

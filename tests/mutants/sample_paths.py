@@ -27,7 +27,7 @@ from simulator.testing import plans as plans_of_all
 from simulator.verification.engines import difference
 
 #: Plans whose workers leave each other alone.
-plans = partial(plans_of_all, neighbours=False, slowdowns=False, outages=False, limits=False)
+plans = partial(plans_of_all, neighbours=False, slowdowns=False, outages=False, limits=False, fan_outs=False)
 
 #: Stages that serve task after task in the order of arrival.
 PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}
@@ -293,6 +293,46 @@ def heard_less_walk() -> None:
 def heard_agree() -> None:
     """Both engines hear the same, and know who is withdrawn."""
     agree_on(HEARD_LESS)
+
+
+#: Stages of which a query visits some shards: alone, and with answers that are not waited for.
+VISITING = plans_of_all(
+    most_stages=2,
+    shards=st.integers(2, 5),
+    fan_outs=True,
+    batches=1,
+    hedges=False,
+    afters=False,
+    neighbours=False,
+    slowdowns=False,
+    outages=False,
+    limits=False,
+)
+
+
+def visits_agree() -> None:
+    """test_engines_agree.py: the same, where queries leave shards out."""
+    agree_on(VISITING)
+
+
+def visits_walk() -> None:
+    """test_engine.py: the walk agrees, where queries leave shards out."""
+    walk_as_on(VISITING)
+
+
+def visits_again_agree() -> None:
+    """Both engines save as much for copies, where one task in three is sent of the first ones."""
+    part = StageParts(
+        share=[0.2, 0.3, 0.5],
+        candidates=Law.constant(10.0),
+        knots=[(0.0, 1.0, 1.0)],
+        visits=Law.constant(1.0),
+        replicas=2,
+        hedges=1,
+        hedge_ns=1,
+        budget=500_000,
+    )
+    agree_on(st.just(assemble([part], np.arange(400) * 60)), 1)
 
 
 def full_agree() -> None:

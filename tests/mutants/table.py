@@ -53,6 +53,7 @@ ON_DISPATCH, ON_ENQUEUE, ON_START, ON_FINISH, ON_ANSWER = (
 LOOP, RUN, RECORDER = (f"engines/compiled/{name}.py" for name in ("loop", "run", "recorder"))
 EVENTS, ROUTING, SERVICE, WORK = "engines/compiled/events.py", "core/routing.py", "core/service.py", "core/work.py"
 POLICIES = "core/policies.py"
+FAN_OUT, VISITS_AGREE, VISITS_WALK = "core/fan_out.py", "sample_paths.visits_agree", "sample_paths.visits_walk"
 RULES, STATES, FEATURES = "core/rules.py", "core/copy_states.py", "core/features.py"
 
 ENGINES = (
@@ -60,7 +61,7 @@ ENGINES = (
         "nobody waits with the sender, event by event",
         "E1",
         ON_DISPATCH,
-        "enqueue_ns + (whole[HELD, task] if may_be_held else 0)",
+        "enqueue_ns + (whole[work.HELD, task] if may_be_held else 0)",
         "enqueue_ns",
         OUT_AGREE,
     ),
@@ -420,8 +421,8 @@ ENGINES = (
         "looking ahead past a copy",
         "E1",
         FEATURES,
-        "*(F.AFTER_ANSWER, F.DRAWN_AFTER),\n    }\n)\n\n#: Equal",
-        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.HEDGE),\n    }\n)\n\n#: Equal",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT),\n",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.HEDGE),\n",
         COPIES_AGREE,
     ),
     Mutant(
@@ -985,7 +986,7 @@ STATISTICS = (
     Mutant(
         "unfinished queries left out",
         "T1",
-        "stats/figures.py",
+        "stats/durations.py",
         " from_to(trace.arrival_ns[at], trace.completion_ns[at]), np.inf",
         " from_to(trace.arrival_ns[at], trace.completion_ns[at]), 0.0",
         QUERIES,
@@ -2139,8 +2140,8 @@ UNEVEN = (
         "theory shares the queries of a shard among all places",
         "T6",
         "theory/estimate.py",
-        "np.where(is_left, rate_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)",
-        "np.where(is_left, rate_per_s / stage.replicas * service_s / stage.workers, 0.0)",
+        "np.where(is_left, rates_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)",
+        "np.where(is_left, rates_per_s / stage.replicas * service_s / stage.workers, 0.0)",
         "figures.few_replicas_are_busier",
     ),
 )
@@ -2250,6 +2251,90 @@ LATENCIES = (
 )
 
 
+VISITS = (
+    Mutant(
+        "of a law of counts that part of a shard is cut off",
+        "E8",
+        FAN_OUT,
+        "rules.round_ns(min(max(drawn, 0.0), shards))",
+        "int(min(max(drawn, 0.0), shards))",
+        VISITS_WALK,
+    ),
+    Mutant(
+        "a key says nothing of who is visited",
+        "E8",
+        FAN_OUT,
+        "return int(sampling.quantile(laws, parts, points, row, u))",
+        "return query",
+        VISITS_WALK,
+    ),
+    Mutant(
+        "those with the most luck are visited",
+        "E8",
+        FAN_OUT,
+        "visited[shard] = 1 if luck[shard] < last else 0",
+        "visited[shard] = 1 if luck[shard] > last else 0",
+        VISITS_WALK,
+    ),
+    Mutant(
+        "parts of the visited shards are rounded down",
+        "E8",
+        FAN_OUT,
+        "(wanted * visits + parts - 1) // parts",
+        "max(1, wanted * visits // parts)",
+        VISITS_WALK,
+    ),
+    Mutant(
+        "who is not visited takes a turn in sending",
+        "E1",
+        ON_DISPATCH,
+        "whole[work.VISITED, task] == 0:\n            continue",
+        'whole[work.VISITED, task] == 0:\n            enqueue_ns += stages[stage]["send_ns"]\n            continue',
+        VISITS_AGREE,
+    ),
+    Mutant(
+        "nobody overtakes who is sent to one shard after another",
+        "E1",
+        FEATURES,
+        "features <= LOOKS_AHEAD and not features >= OVERTAKES",
+        "features <= LOOKS_AHEAD",
+        VISITS_AGREE,
+    ),
+    Mutant(
+        "tasks are counted as if every shard was visited",
+        "E1",
+        RUN,
+        'if row["replicas"] == 1 and row["fans_out"] == 0:',
+        'if row["replicas"] == 1:',
+        VISITS_AGREE,
+    ),
+    Mutant(
+        "coverage is of what was given, not of what is scored",
+        "E8",
+        GATHERING,
+        "return covered / share if share > 0.0 else 0.0",
+        "return covered",
+        VISITS_WALK,
+    ),
+    Mutant(
+        "what is not visited is handed on",
+        "E1",
+        FAN_OUT,
+        "reals[SCORED, i] *= reals[SHARE, i]",
+        "pass",
+        VISITS_AGREE,
+    ),
+    Mutant(
+        "who is not visited pays for copies",
+        "E1",
+        HEDGER,
+        "self.budget, len(gather.shards)",
+        'self.budget, int(self.model.plan.stages[self.stage.index]["shards"])',
+        "sample_paths.visits_again_agree",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -2265,6 +2350,7 @@ TABLES = (
     *UNEVEN,
     *THREADS,
     *LATENCIES,
+    *VISITS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

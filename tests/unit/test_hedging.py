@@ -119,8 +119,8 @@ def test_a_budget_is_full_at_first_and_fills_again():
 def test_budgets_hold_what_a_hundred_queries_pay():
     stages = plan_of(part(share=[0.5, 0.5], budget=20_000)).stages
     assert hedging.most_saved(stages, 0) == 4 * hedging.COPY
-    assert hedging.saved(stages, 0, 4 * hedging.COPY) == 4 * hedging.COPY
-    assert hedging.saved(stages, 0, 0) == 40_000
+    assert hedging.saved(stages, 0, 4 * hedging.COPY, 2) == 4 * hedging.COPY
+    assert hedging.saved(stages, 0, 0, 2) == 40_000
     assert [bool(hedging.affords(stages, 0, left)) for left in (0, 999_999, 1_000_000)] == [False, False, True]
 
 

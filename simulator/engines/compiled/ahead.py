@@ -10,6 +10,7 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.columns import COMPLETE
+from simulator.core.fan_out import fans_out
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
@@ -53,6 +54,8 @@ def leave_stage(
     """Merge, and go on to the next stage or be complete, if that is before the cut; whether int64 could tell when."""
     stages, modes, end_ns = given.stages, given.modes, given.run[0]["end_ns"]
     answers, first_merger = modes[stage]["answers"], modes[stage]["first_merger"]
+    if fans_out(stages, stage):
+        answers = kept.answers[stage, query]
     done_ns = merged(stages, stage, answers, first_merger, free_ns, close_ns)
     if done_ns >= NEVER_NS:
         return end_ns != NEVER_NS  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.columns import FAILED
+from simulator.core.fan_out import enough, fans_out
 from simulator.core.gathering import cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import saved, sends_copies
 from simulator.core.jit import passage
@@ -39,11 +40,33 @@ def time_out(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: i
 
 
 @passage
+def note_visit(stages: Rows, awaited: Awaited, stage: int, query: int, shards: int, share: float) -> None:
+    """A query visits so many shards of a stage, whose shares have this sum; nothing is noted where it visits all."""
+    visits = awaited.visits
+    if fans_out(stages, stage):
+        visits[query]["shards"], visits[query]["share"] = shards, share
+        visits[query]["wait_for"] = enough(stages, stage, shards)
+
+
+@passage
+def shards_of(stages: Rows, awaited: Awaited, stage: int, query: int) -> int:
+    """How many shards a query visits in the stage that it is in."""
+    return awaited.visits[query]["shards"] if fans_out(stages, stage) else stages[stage]["shards"]  # type: ignore[no-any-return]
+
+
+@passage
+def wanted_of(stages: Rows, awaited: Awaited, stage: int, query: int) -> int:
+    """How many answers close the stage that a query is in."""
+    return awaited.visits[query]["wait_for"] if fans_out(stages, stage) else stages[stage]["wait_for"]  # type: ignore[no-any-return]
+
+
+@passage
 def begin_waiting(given: Given, clock: Rows, events: Rows, awaited: Awaited, stage: int, query: int, now: int) -> bool:
     """A query begins to wait for answers, and its tasks pay for copies; whether int64 can tell until when."""
     waits = awaited.waits
     if sends_copies(given.stages, stage):
-        awaited.budgets[stage] = saved(given.stages, stage, awaited.budgets[stage])
+        shards = shards_of(given.stages, awaited, stage, query)
+        awaited.budgets[stage] = saved(given.stages, stage, awaited.budgets[stage], shards)
     waits[query]["stage"] = stage
     waits[query]["answers"] = waits[query]["total_ns"] = waits[query]["rounds"] = 0
     waits[query]["covered"] = 0.0
@@ -153,11 +176,13 @@ def closed(
     """The stage of a query has closed with what is there; whether int64 can tell what follows."""
     waits = awaited.waits
     stage, answers = waits[query]["stage"], waits[query]["answers"]
-    outcome = outcome_of(given.stages, stage, answers)
+    outcome = outcome_of(wanted_of(given.stages, awaited, stage, query), answers)
     if kept.coverage.shape[0] > 0:
         kept.stage_outcome[stage, query] = outcome
         kept.answers[stage, query] = answers
-        kept.coverage[stage, query] = coverage_of(given.stages, stage, answers, waits[query]["covered"])
+        share = awaited.visits[query]["share"] if fans_out(given.stages, stage) else 1.0
+        shards = shards_of(given.stages, awaited, stage, query)
+        kept.coverage[stage, query] = coverage_of(shards, share, answers, waits[query]["covered"])
     if outcome == FAILED:
         kept.outcome[query] = FAILED
     waits[query]["stage"] = -1
@@ -191,7 +216,7 @@ def take_answer(
     waits[query]["covered"] += given.share[stages[stage]["first_shard"] + shard]
     answers = waits[query]["answers"]
     if waits[query]["first"] >= 0:
-        if answers != stages[stage]["wait_for"]:
+        if answers != wanted_of(stages, awaited, stage, query):
             return 0
         if stages[stage]["then"] >= 0.0:
             until_ns = now + patience_ns(stages, stage, waits[query]["deadline_ns"], now)

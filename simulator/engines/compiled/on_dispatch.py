@@ -4,7 +4,8 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
-from simulator.core import draws, rules
+from simulator.core import draws, rules, work
+from simulator.core.fan_out import fans_out
 from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
 from simulator.core.hedging import is_tied, sends_copies
@@ -13,10 +14,9 @@ from simulator.core.outages import has_outages, route_there
 from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
-from simulator.core.work import AFTERWARDS, ALONE, FACTOR, HELD, ITEMS, LOAD, REPLICA, RESPONDING, SCORED, WHO
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
-from simulator.engines.compiled.on_close import begin_waiting, wait_for_copy
+from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
 
@@ -30,18 +30,30 @@ def prepared(
     Who enters the first stage of the loop, and in which order, is known, so luck is drawn there for a block of queries.
     """
     if stage > clock[0]["ahead"]:
-        wholes[WHO, 0] = query
+        wholes[work.WHO, 0] = query
         prepare(given, kept, stage, rules.ONE, reals, wholes)
         return 0
     place = clock[0]["cursor"] - 1
     if place == clock[0]["prepared"]:
         queries = min(given.modes[stage]["block"], given.entering.shape[0] - place)
         for i in range(queries):
-            wholes[WHO, i] = given.entering[place + i]
+            wholes[work.WHO, i] = given.entering[place + i]
         prepare(given, kept, stage, queries, reals, wholes)
         clock[0]["block"] = place
         clock[0]["prepared"] = place + queries
     return place - clock[0]["block"]  # type: ignore[no-any-return]
+
+
+@passage
+def take_luck(
+    given: records.Given, copies: Rows, awaited: records.Awaited, stage: int, row: int, task: int, luck: F8, whole: I8
+) -> None:
+    """A copy has what was drawn for its task; its factor aside."""
+    copies[row]["alone_ns"] = luck[work.ALONE, task]
+    copies[row]["items"] = luck[work.ITEMS, task]
+    copies[row]["response_ns"] = whole[work.RESPONDING, task]
+    if awaited.after_ns.shape[0] > 0:
+        awaited.after_ns[row] = whole[work.AFTERWARDS, task] if stays_taken(given.laws, stage) else 0
 
 
 @passage
@@ -60,7 +72,7 @@ def on_dispatch(
     key: int,
     now: int,
 ) -> bool:
-    """Send a task to one replica of every shard, in shard order; returns whether int64 can tell when they come."""
+    """Send a task to one replica of every shard that is visited, in order; whether int64 can tell when they come."""
     stages, run, left = given.stages, given.run, given.left
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
@@ -70,9 +82,11 @@ def on_dispatch(
     first_task, view = place * shards, view_of(stages, run, query, stage)
     route_there(stages, run, left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     fill_loads(stages, stage, first_task, luck, whole)
-    kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[SCORED, place]
+    kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
+    is_choosy = fans_out(stages, stage)
+    note_visit(stages, awaited, stage, query, whole[work.VISITS, place], luck[work.SHARE, place])
     is_keen = awaits_copies(stages, stage)
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
@@ -82,23 +96,21 @@ def on_dispatch(
     enqueue_ns = now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard
-        local = shard * replicas + whole[REPLICA, task]
+        if is_choosy and whole[work.VISITED, task] == 0:
+            continue
+        local = shard * replicas + whole[work.REPLICA, task]
         replica = stages[stage]["first_replica"] + local
         row = new_copy(clock, copies, kept, query, stage, shard, draws.FIRST_COPY, replica)
         if is_keen:
             wait_for_copy(awaited, query, row)
         elif awaited.bonds.shape[0] > 0:
             awaited.bonds[row]["copy"] = 0
-        copies[row]["alone_ns"] = luck[ALONE, task]
-        copies[row]["items"] = luck[ITEMS, task]
-        copies[row]["factor"] = luck[FACTOR, task] if is_own else same
-        copies[row]["response_ns"] = whole[RESPONDING, task]
-        if awaited.after_ns.shape[0] > 0:
-            awaited.after_ns[row] = whole[AFTERWARDS, task] if stays_taken(given.laws, stage) else 0
+        copies[row]["factor"] = luck[work.FACTOR, task] if is_own else same
+        take_luck(given, copies, awaited, stage, row, task, luck, whole)
         copies[row]["counter"] = view + local
-        copies[row]["load"] = whole[LOAD, task] if is_aware else 0
+        copies[row]["load"] = whole[work.LOAD, task] if is_aware else 0
         count_at(stages, outstanding, stage, view + local, copies[row]["load"])
-        if not send(given, clock, events, copies, row, enqueue_ns + (whole[HELD, task] if may_be_held else 0)):
+        if not send(given, clock, events, copies, row, enqueue_ns + (whole[work.HELD, task] if may_be_held else 0)):
             return False
         enqueue_ns += stages[stage]["send_ns"]
     if is_tied(stages, stage):

@@ -7,10 +7,12 @@ replaces an enqueue, a start, a finish and an answer a task.
 Luck is drawn for a block of queries; the pass itself goes query by query. There are two: ``wide``
 is a row of short loops over few arrays, for the compiler vectorises only what it can tell apart; ``narrow`` does all
 for a task at once: where shards are few, starting many loops takes longer than what they do. Where workers stay taken
-when their answers have gone (``longer``), it is the first, however few they are.
+when their answers have gone (``longer``), it is the first, however few they are. Where some shards are visited, it is
+one more (``choosy``).
 """
 
 from simulator.core import rules, work
+from simulator.core.fan_out import fans_out, visits_of_block
 from simulator.core.gathering import is_partial
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
@@ -23,6 +25,7 @@ from simulator.core.service import (
     same_factor,
     service_ns,
 )
+from simulator.engines.compiled.choosy import choosy
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
 from simulator.engines.compiled.longer import next_worker
 from simulator.engines.compiled.recorder import count_part, count_task, keep_close
@@ -70,6 +73,7 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
         reals,
         wholes,
     )
+    visits_of_block(stages, run, laws, parts, points, given.share, stage, queries, reals, wholes)
     fill_responses(stages, run, laws, parts, points, stage, queries, reals, wholes)
     fill_afters(stages, run, laws, parts, points, stage, queries, reals, wholes)
     fill_factors(stages, run, laws, parts, points, stage, queries, reals, wholes)
@@ -101,9 +105,10 @@ def pass_block(
     end_ns = given.run[0]["end_ns"]
     last = kept.candidates.shape[1] - 1
     is_aware = is_load_aware(stages[stage]["policy"]) and replicas > 1
-    is_narrow = given.modes[stage]["is_narrow"] == 1
+    is_narrow, is_choosy = given.modes[stage]["is_narrow"] == 1, fans_out(stages, stage)
     answers = LISTS * stage + ANSWERS
-    if replicas == 1 and (is_narrow or stages[stage]["workers"] > 1 or end_ns != NEVER_NS or kept.table.shape[1] > 0):
+    is_looked_at = is_narrow or is_choosy or stages[stage]["workers"] > 1
+    if replicas == 1 and (is_looked_at or end_ns != NEVER_NS or kept.table.shape[1] > 0):
         for task in range(queries * shards):  # elsewhere nobody looks at it
             wholes[work.REPLICA, task] = 0
     for i in range(queries):
@@ -120,7 +125,9 @@ def pass_block(
             if fault[0] != 0:
                 wholes[work.CLOSES, i] = FAULTY
                 return
-        if is_narrow:
+        if is_choosy:
+            close_ns, lane = choosy(given, kept, clock, free_ns, stage, query, now, i, reals, wholes)
+        elif is_narrow:
             close_ns, lane = narrow(given, kept, free_ns, stage, query, now, first_task, reals, wholes)
         else:
             close_ns, lane = wide(given, kept, clock, free_ns, stage, query, now, first_task, reals, wholes)
@@ -128,6 +135,8 @@ def pass_block(
             fill_loads(stages, stage, first_task, reals, wholes)
             for shard in range(shards):
                 task = first_task + shard
+                if is_choosy and wholes[work.VISITED, task] == 0:
+                    continue
                 counter = view + shard * replicas + wholes[work.REPLICA, task]
                 outstanding[counter] += wholes[work.LOAD, task]
                 if wholes[work.ANSWERED, task] <= end_ns:

@@ -1,10 +1,11 @@
 """What happened, written into the columns of the Trace; nobody else writes there but the instants of leaving."""
 
 from simulator.core import copy_states, rules
+from simulator.core.fan_out import fans_out
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, Rows
 from simulator.core.service import stays_taken
-from simulator.core.work import AFTERWARDS, ANSWERED, FINISHED, REPLICA, WAITED, WORKER
+from simulator.core.work import AFTERWARDS, ANSWERED, FINISHED, REPLICA, VISITED, WAITED, WORKER
 from simulator.engines.compiled import records
 from simulator.engines.compiled.records import LONGEST, PARTLY, TASKS, WAITING, Kept
 
@@ -89,12 +90,15 @@ def keep_tasks(
 ) -> None:
     """Write what a pass found of every task into the table, as far as it happens until ``end_ns``."""
     send_ns, is_longer = stages[stage]["send_ns"], stays_taken(laws, stage)
+    enqueue, is_choosy = enqueued_ns - send_ns, fans_out(stages, stage)
     for shard in range(stages[stage]["shards"]):
         task = first_task + shard
+        if is_choosy and wholes[VISITED, task] == 0:
+            continue
+        enqueue += send_ns
         release = wholes[FINISHED, task] + (wholes[AFTERWARDS, task] if is_longer else 0)
         row = clock[0]["copies"]
         clock[0]["copies"] += 1
-        enqueue = enqueued_ns + shard * send_ns
         start = enqueue + wholes[WAITED, task]
         table[records.T_QUERY, row] = query
         table[records.T_STAGE, row] = stage

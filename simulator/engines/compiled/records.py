@@ -65,6 +65,7 @@ class Awaited(NamedTuple):
     bonds: Rows  #: (copies,) BOND, likewise
     budgets: I8  #: (stages,) what is left for copies of tasks
     after_ns: I8  #: (copies,) that a worker stays taken by it, if it is the head of its batch
+    visits: Rows  #: (queries,) VISIT, where some query may leave shards out
     stretches: Rows  #: (slowdowns of a stage, replicas + 1) STRETCH; the last column is scratch
 
 

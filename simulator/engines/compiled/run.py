@@ -11,8 +11,9 @@ import numpy as np
 
 from simulator.core.calling import Calls
 from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
+from simulator.core.fan_out import VISIT, may_fan_out
 from simulator.core.features import features_of, may_look_ahead
-from simulator.core.gathering import may_await_copies, may_be_partial, with_whole_stages
+from simulator.core.gathering import may_await_copies, may_differ, with_whole_stages
 from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
@@ -54,7 +55,7 @@ class Run:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
-        self.is_partial = may_be_partial(plan)
+        self.is_partial = may_differ(plan)
         self.is_keen = may_await_copies(plan)
         self.is_longer = any(bool(stays_taken(plan.laws, stage)) for stage in range(stages))
         self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
@@ -130,6 +131,7 @@ class Run:
             np.zeros(0, dtype=records.BOND),
             np.array([most_saved(row, stage) for stage in range(len(row))], dtype=np.int64),
             np.zeros(0, dtype=np.int64),
+            np.zeros(plan.queries * may_fan_out(plan), dtype=VISIT),
             np.zeros((int(max(row["slowdowns"])), plan.replicas + 1), dtype=records.STRETCH),
         )
         self.awaited.waits["stage"] = -1
@@ -273,7 +275,7 @@ class Run:
         if plan.drain_ns == NEVER_NS:
             # looking ahead, tasks of a stage with one replica a shard were counted at its first
             for row in self.plan.stages[: self.ahead]:
-                if row["replicas"] == 1:
+                if row["replicas"] == 1 and row["fans_out"] == 0:
                     first = int(row["first_replica"])
                     kept.counters[records.TASKS, first : first + int(row["shards"])] = kept.counters[
                         records.TASKS, first

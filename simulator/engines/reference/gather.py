@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from simulator.core import copy_states
 from simulator.core.batching import part_of
 from simulator.core.columns import COMPLETE
+from simulator.core.fan_out import enough, fans_out, visited_shards
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import is_tied
 from simulator.core.plan import NEVER_NS, Plan
@@ -36,16 +37,18 @@ class Place(Protocol):
 class Gather:
     """The answers of one query in one stage, while they come in."""
 
-    __slots__ = ("answer_sum_ns", "answers", "closed", "enter_ns", "missing", "query", "stage")
+    __slots__ = ("answer_sum_ns", "answers", "closed", "enter_ns", "missing", "query", "shards", "stage")
 
     is_open = True  #: whether answers still count
+    share = 1.0  #: of the candidates, on the shards that are visited
     outcome, coverage = COMPLETE, 1.0  #: when it has closed
 
     def __init__(self, clock: Clock, plan: Plan, stage: int, query: int) -> None:
         self.stage = stage
         self.query = query
         self.enter_ns = clock.now
-        self.missing = self.answers = int(plan.stages[stage]["shards"])
+        self.shards: Sequence[int] = range(plan.stages[stage]["shards"])  #: that are visited
+        self.missing = self.answers = len(self.shards)
         self.answer_sum_ns = 0
         self.closed = Handover(clock)
 
@@ -70,6 +73,10 @@ class KeenGather(Gather):
         super().__init__(clock, plan, stage, query)
         self.clock = clock
         self.plan = plan
+        if fans_out(plan.stages, stage):
+            visited, self.share = visited_shards(plan, stage, query)
+            self.shards = visited.tolist()
+        self.wanted = int(enough(plan.stages, stage, len(self.shards)))  #: answers that close it
         self.awaited: dict[int, list[Copy]] = {}  # of shards that have not answered, in order: what was sent to each
         self.rounds = 0  # of copies
         self.refused: set[int] = set()  # shards that have refused a copy: they are sent no other
@@ -99,7 +106,7 @@ class KeenGather(Gather):
         self.answer_sum_ns += now - self.enter_ns
         self.covered += self.plan.share[stages[stage]["first_shard"] + copy.shard]
         if self.awaited:
-            if self.answers != stages[stage]["wait_for"]:
+            if self.answers != self.wanted:
                 return False
             if stages[stage]["then"] != AT_ONCE:
                 until_ns = now + int(patience_ns(stages, stage, self.deadline_ns, now))
@@ -122,10 +129,9 @@ class KeenGather(Gather):
 
     def close(self) -> None:
         """It has closed with what is there: the rest is withdrawn, if the stage says so."""
-        stages, stage = self.plan.stages, self.stage
         self.is_open = False
-        self.outcome = int(outcome_of(stages, stage, self.answers))
-        self.coverage = float(coverage_of(stages, stage, self.answers, self.covered))
+        self.outcome = int(outcome_of(self.wanted, self.answers))
+        self.coverage = float(coverage_of(len(self.shards), self.share, self.answers, self.covered))
         self.call_back(copy for copies in self.awaited.values() for copy in copies)
 
     def waits_for(self, copy: Copy) -> bool:

@@ -64,7 +64,7 @@ class Hedger:
             for _ in range(self.rounds):
                 sent = self.send_again(gather, sent)
             return
-        self.budget = int(hedging.saved(self.model.plan.stages, self.stage.index, self.budget))
+        self.budget = int(hedging.saved(self.model.plan.stages, self.stage.index, self.budget, len(gather.shards)))
         self.wait(gather)
 
     def wait(self, gather: KeenGather) -> None:

@@ -143,21 +143,21 @@ class Stage:
         return gather
 
     def dispatch(self, gather: Gather, previous: float) -> float:
-        """Send a task to one replica of every shard, in shard order; return the candidates scored here.
+        """Send a task to one replica of every shard that is visited, in order; return the candidates scored here.
 
         ``previous``: candidates given to the previous stage whose answers count.
         """
-        model = self.model
-        candidates, view = self.decide(gather.query, previous)
-        model.record.enter(self.index, gather.query, candidates)
+        candidates, view = self.decide(gather, previous)
+        self.model.record.enter(self.index, gather.query, candidates)
         chosen, loads, held = self.wholes[[REPLICA, LOAD, HELD], : self.shards].tolist()
-        for shard, (alone_ns, items) in enumerate(self.reals[[ALONE, ITEMS]].T.tolist()):
+        alone, items = self.reals[[ALONE, ITEMS], : self.shards].tolist()
+        for place, shard in enumerate(gather.shards):
             local = shard * self.replicas_per_shard + chosen[shard]
-            copy = Copy(gather, shard, self.replicas[local], alone_ns, items)
+            copy = Copy(gather, shard, self.replicas[local], alone[shard], items[shard])
             copy.counter, copy.load = view + local, loads[shard]
             if isinstance(gather, KeenGather):
                 gather.awaited[shard] = [copy]
-            self.send(copy, shard, held[shard])
+            self.send(copy, place, held[shard])
         if self.hedger is not None and isinstance(gather, KeenGather):
             self.hedger.entered(gather)
         return candidates
@@ -174,11 +174,11 @@ class Stage:
         at_ns = model.clock.now + held_ns + self.request_ns + place * self.send_ns
         At(model.clock, at_ns, ENQUEUE, key, replica.enqueue, copy)
 
-    def decide(self, query: int, previous: float) -> tuple[float, int]:
-        """How much and whom, for all shards, into scratch; returns candidates and the balancer's view."""
+    def decide(self, gather: Gather, previous: float) -> tuple[float, int]:
+        """How much and whom, for all shards, into scratch; returns candidates scored and the balancer's view."""
         model, plan = self.model, self.model.plan
         laws = plan.laws, plan.law_parts, plan.law_points
-        self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = query, previous
+        self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = gather.query, previous
         work_of_block(
             *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
@@ -188,7 +188,7 @@ class Stage:
             *(self.index, model.clock.now, self.reals, self.wholes),
         )
         model.calls.check()
-        return float(self.reals[SCORED, 0]), int(view)
+        return float(self.reals[SCORED, 0]) * gather.share, int(view)
 
     def answer(self, at: At) -> None:
         """A task's answer reaches the aggregator; the last one that is waited for closes the stage."""

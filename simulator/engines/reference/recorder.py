@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
-from simulator.core.gathering import may_be_partial
+from simulator.core.gathering import may_differ
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import MOST_NS
 from simulator.core.trace import Trace
@@ -40,7 +40,7 @@ class Recorder:
         self.longest_wait_ns = [0] * plan.replicas
         self.window_busy_ns = [0] * plan.replicas
         self.batches = np.zeros(plan.batch_sizes, dtype=np.int64)
-        partial = stages if may_be_partial(plan) else 0
+        partial = stages if may_differ(plan) else 0
         self.stage_outcome = np.full((partial, queries), UNFINISHED, dtype=np.int8)
         self.answers = np.full((partial, queries), -1, dtype=np.int64)
         self.coverage = np.full((partial, queries), -1.0)

@@ -41,56 +41,57 @@ SCENARIOS = (
         "which "
         "no bug can break; here three records that are kept apart are compared.",
         "the run is cut (tasks under way are in one record and not in another); or a stage does not need all of "
-        "its answers",
+        "its answers or shards",
     ),
     Statement(
         "S8",
         "Utilisation: a replica is busy for exactly the service times of its tasks, and what follows their answers, "
         "each worked out anew from its items, its machine and its luck.",
         "Utilisation is throughput times mean service.",
-        "the run is cut; or a stage does not need all of its answers, workers of a machine slow each other down, or "
-        "something is slow now and then",
+        "the run is cut; or a stage does not need all of its answers or shards, workers of a machine slow each other "
+        "down, or something is slow now and then",
     ),
     Statement(
         "S9",
         "Flow balance: each stage serves as many tasks as it has shards, for every query measured.",
         "What goes in comes out.",
-        "the run is cut; or a stage does not need all of its answers",
+        "the run is cut; or a stage does not need all of its answers or shards",
     ),
     Statement(
         "S10",
         "Scale time: with all times k times as long, everything happens at k times the instant, to the nanosecond.",
         "Time has no unit of its own. Asked of the scenario with its times on a grid of whole nanoseconds, where "
         "nothing is rounded.",
-        "a stage does not need all of its answers, something is slow now and then, or routing is fed by latency",
+        "a stage does not need all of its answers or shards, something is slow now and then, or routing is fed by "
+        "latency",
     ),
     Statement(
         "S11",
         "Permute shards: with shards renamed, counters are renamed and no query is moved.",
         "Shards have no names. Asked with one replica a shard and nothing drawn by task, since luck goes with the "
         "shard.",
-        "a stage does not need all of its answers, workers of a machine slow each other down, or "
+        "a stage does not need all of its answers or shards, workers of a machine slow each other down, or "
         "something is slow now and then",
     ),
     Statement(
         "S12",
         "Add a stage that costs nothing: nothing before it changes, and every query is complete 1 ns later.",
         "Luck is named by stage, and a service takes 1 ns at least.",
-        "a stage does not need all of its answers",
+        "a stage does not need all of its answers or shards",
     ),
     Statement(
         "S13",
         "Split a stage's replicas: each replica alone, given the tasks that it was sent, finishes them at the same "
         "instants.",
         "Replicas share nothing but the rule that chooses among them.",
-        "a stage does not need all of its answers, what follows answers is drawn (by the query), workers of a "
-        "machine slow each other down, or something is slow now and then",
+        "a stage does not need all of its answers or shards, what follows answers is drawn (by the query), workers of "
+        "a machine slow each other down, or something is slow now and then",
     ),
     Statement(
         "S14",
         "Merge identical classes: shards that do not differ, of which one is left, answer at the same instants.",
         "What is the same happens at the same time. Asked where nothing is drawn by task.",
-        "a stage does not need all of its answers, workers of a machine slow each other down, or "
+        "a stage does not need all of its answers or shards, workers of a machine slow each other down, or "
         "something is slow now and then",
     ),
     Statement(
@@ -103,7 +104,7 @@ SCENARIOS = (
         "Work hurts: with a query heavier, no query leaves the first stage earlier.",
         "First come, first served, waiting grows with work before it (Kiefer and Wolfowitz, 1955).",
         "routing looks at load, mergers queue, or the stage is not the first one: a later query may gain; or a stage "
-        "does not need all of its answers, workers of a machine slow each other down, or "
+        "does not need all of its answers or shards, workers of a machine slow each other down, or "
         "something is slow now and then",
     ),
     Statement(
@@ -111,7 +112,7 @@ SCENARIOS = (
         "Workers help: with one more worker a replica, no query leaves the first stage later.",
         "First come, first served, a further worker takes work away from the others.",
         "routing looks at load, mergers queue, or the stage is not the first one; or a stage does not need all of "
-        "its answers, workers of a machine slow each other down, or "
+        "its answers or shards, workers of a machine slow each other down, or "
         "something is slow now and then",
     ),
     Statement(

@@ -38,7 +38,7 @@ def parts_of(plan: Plan) -> list[StageParts]:
             "response": plans.RESPONSE,
             "machine": plans.MACHINE,
         }
-        roles["after"] = plans.AFTER
+        roles |= {"after": plans.AFTER, "visits": plans.VISITS, "key": plans.KEY}
         laws = {name: table.law(stage * plans.ROLES + role) for name, role in roles.items()}
         points = zip(
             plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
@@ -52,7 +52,7 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given["outages"] = [Outage(*one.item()) for one in plan.outages[_span(row, "first_outage", "outages")]]
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
-        if row["wait_for"] == row["shards"]:
+        if row["wait_for"] == (row["wait_parts"] or row["shards"]):
             given["wait_for"] = None  # all, however many there will be
         flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
         parts.append(StageParts(**{**given, **flags, "rule": plan.rules[stage]}))

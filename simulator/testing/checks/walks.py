@@ -82,7 +82,7 @@ def of_steady_times(law: Law) -> Law:
 
 
 #: Why they are not.
-SOME_ANSWERS = "a stage does not need all of its answers"
+SOME_ANSWERS = "a stage does not need all of its answers or shards"
 NEIGHBOURS = "workers of a machine slow each other down"
 NOW_AND_THEN = "something is slow now and then"
 OUT = "replicas are out for a while"

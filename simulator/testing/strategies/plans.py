@@ -36,6 +36,7 @@ class Narrowed(TypedDict, total=False):
     disciplines: Sequence[str] | None  #: names of the disciplines of queues among which is chosen
     gathers: bool | None  #: whether it may close without all of its answers; None: either
     afters: bool | None  #: whether workers stay taken when their answers have gone; None: either
+    fan_outs: bool | None  #: whether queries may leave shards out; None: either
     neighbours: bool | None  #: whether busy workers of a machine slow each other down; None: either
     slowdowns: bool | None  #: whether something is slow now and then; None: either
     outages: bool | None  #: whether replicas are out for a while; None: either
@@ -152,11 +153,13 @@ def stage_parts(
     is_longer = draw(either(narrowed.get("afters")))
     is_hedged = count > 1 and not by_query and draw(either(narrowed.get("hedges")))
     waits = draw(serving.gatherings(len(share))) if is_partial else {}
+    may_wait, is_choosy = narrowed.get("gathers") is not False, draw(either(narrowed.get("fan_outs"), 3))
+    fans = draw(serving.fan_outs(len(share), may_wait)) if is_choosy else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
     return StageParts(
         **batching,
-        **(waits | draw(serving.hedgings(len(share), count)) if is_hedged else waits),
+        **(waits | fans | draw(serving.hedgings(len(share), count)) if is_hedged else waits | fans),
         **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
         slowdowns=draw(ways["slow"]) if is_slow else (),
         outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
@@ -214,7 +217,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        neighbours, slowdowns, outages, limits, hedges.
+        fan_outs, neighbours, slowdowns, outages, limits, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))

@@ -61,6 +61,17 @@ def gatherings(draw: st.DrawFn, shards: int) -> dict[str, Any]:
 
 @lru_cache(KEPT)
 @st.composite
+def fan_outs(draw: st.DrawFn, shards: int, may_wait: bool) -> dict[str, Any]:
+    """Of a stage: how many shards a query visits, and by what luck; it may wait for parts of them, if that may be."""
+    keys = st.sampled_from([Law.none(), Law.none(), Law.constant(1.0), Law.uniform(0.0, 3.0)])
+    counts = st.one_of(st.integers(1, shards).map(float).map(Law.constant), st.just(Law.uniform(0.0, shards + 0.6)))
+    parts = draw(st.sampled_from([0, 0, 2, 3, 100])) if may_wait else 0
+    waits = {"wait_parts": parts, "wait_for": draw(st.integers(1, parts))} if parts else {}
+    return {"visits": draw(counts), "key": draw(keys), **waits}
+
+
+@lru_cache(KEPT)
+@st.composite
 def interferences(draw: st.DrawFn, shards: int, is_timed: bool) -> dict[str, Any]:
     """Of a stage: how busy workers of a machine slow each other down; a task may take several of them."""
     threads = 1 if is_timed else draw(st.sampled_from([1, 1, 1, 2, 3]))
