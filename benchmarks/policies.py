@@ -1,4 +1,4 @@
-"""Policies inside a stage: batches, some answers of all, copies of tasks, beside SimPy processes and cimba.
+"""Policies inside a stage: batches, some answers or shards of all, copies of tasks, beside SimPy processes and cimba.
 
 No recursion says what their latencies are, so who is right is asked of SimPy: an own model in its documented style.
 Services are exponential with a mean of 1 s, of a batch too, however large; a run starts empty.
@@ -41,6 +41,7 @@ class Policy:
 
     shards: int
     most: int = 1  #: tasks of a batch
+    visits: int | None = None  #: shards that a query visits, any; None: all
     enough: int | None = None  #: answers that are waited for; what waits is withdrawn then; None: all
     replicas: int = 1
     after_s: float | None = None  #: then what has no answer is sent to the other replica; 0: at once, and tied
@@ -49,7 +50,12 @@ class Policy:
     @property
     def gap_s(self) -> float:
         """Mean gap between queries."""
-        return 2.0 / self.most / self.replicas
+        return 2.0 / self.most / self.replicas * self.tasks / self.shards
+
+    @property
+    def tasks(self) -> int:
+        """Of a query, copies left out."""
+        return self.visits or self.shards
 
     @property
     def is_tied(self) -> bool:
@@ -61,6 +67,7 @@ POLICIES = {
     "batches, one shard": Policy(1, MOST, least_tasks_per_s=4e6),
     "batches, 100 shards": Policy(100, MOST),
     "95 of 100 shards": Policy(100, enough=math.ceil(100 * ENOUGH)),
+    "10 of 100 visited": Policy(100, visits=10),
     "hedged, 100 shards": Policy(100, replicas=2, after_s=LATE_S),
     "hedged, 1000 shards": Policy(1000, replicas=2, after_s=LATE_S),
     "tied, 100 shards": Policy(100, replicas=2, after_s=0.0, least_tasks_per_s=1e6),
@@ -71,14 +78,14 @@ SIZES = {1: (100_000, 30, 20_000, 60_000, 600_000), 100: (20_000, 2, 300, 800, 6
 
 def plan_of(policy: Policy, stages: Sequence[int], queries: int, seed: int) -> Plan:
     """The Plan of a policy."""
-    (shards,) = stages
     rate_per_s = 1 / policy.gap_s
     part = StageParts(
-        [1 / shards] * shards,
+        [1 / policy.shards] * policy.shards,
         candidates=Law.constant(1.0),
         knots=[(0.0, 1e9, 0.0)],
         task=Law.exponential(1.0),
         max_size=policy.most,
+        visits=Law.none() if policy.visits is None else Law.constant(float(policy.visits)),
         wait_for=policy.enough,
         cancels=CANCEL_QUEUED,
         replicas=policy.replicas,
@@ -103,10 +110,10 @@ def simpy_processes(policy: Policy, stages: Sequence[int], queries: int, seed: i
 
     rng = np.random.default_rng(seed)
     env = simpy.Environment()
-    (shards,) = stages
+    (tasks,), shards = stages, policy.shards
     queues: list[deque[Query]] = [deque() for _ in range(shards)]
     idle: list[simpy.Event | None] = [None] * shards
-    services_s = iter(rng.exponential(1.0, queries * shards).tolist())
+    services_s = iter(rng.exponential(1.0, queries * tasks).tolist())
     latencies_s = []
 
     def server(shard):
@@ -130,8 +137,8 @@ def simpy_processes(policy: Policy, stages: Sequence[int], queries: int, seed: i
     def arrivals():
         for gap_s in rng.exponential(policy.gap_s, queries).tolist():
             yield env.timeout(gap_s)
-            query = Query(env.now, policy.enough or shards)
-            for shard in range(shards):
+            query = Query(env.now, policy.enough or tasks)
+            for shard in range(shards) if tasks == shards else rng.permutation(shards)[:tasks].tolist():
                 queues[shard].append(query)
                 woken, idle[shard] = idle[shard], None
                 if woken is not None:
@@ -250,7 +257,7 @@ def models_of(policy: Policy) -> dict[str, Model]:
         REFERENCE: Model(plan, reference.simulate, read, slow),
         SIMPY: Model.whole(partial(simpy_processes if policy.after_s is None else simpy_copies, policy), of_simpy),
     }
-    if PEERS[CIMBA].version:
+    if PEERS[CIMBA].version and policy.visits is None:
         models[CIMBA] = Model.whole(partial(cimba_model, policy), of_cimba)
     return models
 
@@ -268,11 +275,11 @@ def is_right(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def policies(rounds: int, scale: float) -> tuple[list[Goal], bool]:
     """Print a table a policy; returns the goals, and whether both engines have one trace and all models one latency."""
-    print("\nPOLICIES: batches of what waits, up to 8; 95 of 100 answers, then what still waits is withdrawn; copies")
+    print("\nPOLICIES: batches of what waits, up to 8; 95 of 100 answers, the rest withdrawn; some shards; copies")
     print("SimPy: a process a server, its own model; right: a latency like that of SimPy, but for both errors")
     goals, right = [], True
     for name, policy in POLICIES.items():
-        stages = (policy.shards,)
+        stages = (policy.tasks,)
         plan = plan_of(policy, stages, 200, SEED)
         same = not same_trace(compiled.simulate(plan), reference.simulate(plan))
         measured = measure(stages, models_of(policy), rounds, scale)
