@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -69,7 +70,11 @@ def test_on_a_full_disk_nothing_is_left(tmp_path, write, file_of):
 
 @pytest.mark.parametrize(
     ("refuse", "ending"),
-    [(answers.refuse_folder, ""), (answers.refuse_figure, ".png"), (answers.refuse_queries_file, ".csv")],
+    [
+        (answers.refuse_folder, ""),
+        (answers.refuse_figure, ".png"),
+        (partial(answers.refuse_table, of="queries"), ".csv"),
+    ],
 )
 def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path, refuse, ending):
     taken = tmp_path / f"taken{ending}"

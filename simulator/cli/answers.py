@@ -117,12 +117,12 @@ def refuse_figure(file: Path | None) -> None:
         raise click.UsageError(f"{file} is a directory; choose another name")
 
 
-def refuse_queries_file(file: Path | None) -> None:
-    """Likewise a table of queries."""
+def refuse_table(file: Path | None, of: str) -> None:
+    """Likewise a table of queries, or of replicas."""
     if file is None:
         return
     if not file.name.endswith((".csv", ".csv.gz")):
-        raise click.UsageError(f"{file}: a table of queries is written as .csv or .csv.gz")
+        raise click.UsageError(f"{file}: a table of {of} is written as .csv or .csv.gz")
     refuse_existing(file, "choose another, or remove it")
 
 

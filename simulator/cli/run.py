@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,13 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write every query there, as .csv or .csv.gz.",
 )
+@click.option(
+    "--save-replicas",
+    "replicas_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write how busy every replica was there, as .csv or .csv.gz.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No table, no progress; the exit code tells.")
 @options.format_option("table", "json")
 @options.gathered(given=options.Given, work=options.Work)
@@ -56,6 +64,7 @@ def command(
     output: Path | None,
     figure: Path | None,
     queries_file: Path | None,
+    replicas_file: Path | None,
     quiet: bool,
     format_: str,
 ) -> int:
@@ -77,7 +86,10 @@ def command(
         folder, figure = None, _one_of(output, figure)
     answers.refuse_folder(folder)
     answers.refuse_figure(figure)
-    answers.refuse_queries_file(queries_file)
+    answers.refuse_table(queries_file, "queries")
+    answers.refuse_table(replicas_file, "replicas")
+    if queries_file is not None and queries_file == replicas_file:
+        raise click.UsageError(f"{queries_file}: queries and replicas are two tables, give each a file of its own")
     line = Replications()
     with answers.interruptible(line, "interrupted before the first replication was finished: nothing to report"):
         say, progress = (None, None) if quiet else (answers.say, line.update)
@@ -87,7 +99,7 @@ def command(
             announce(line, run, time_s)
         result = run.result(percentiles, time_s)
     try:
-        is_written = report(result, work.jobs, format_, quiet, folder, queries_file)
+        is_written = report(result, work.jobs, format_, quiet, folder, queries_file, replicas_file)
     except KeyboardInterrupt:  # a finished run is not thrown away
         answers.say("interrupted while files were written: none is left half-written")
         answers.show(result, "json" if quiet else format_)
@@ -112,19 +124,29 @@ def announce(line: Replications, run: Run, time_s: float | None = None) -> None:
 
 
 def report(
-    result: Result, jobs: int, format_: str, quiet: bool, folder: Path | None, queries_file: Path | None
+    result: Result,
+    jobs: int,
+    format_: str,
+    quiet: bool,
+    folder: Path | None,
+    queries_file: Path | None,
+    replicas_file: Path | None,
 ) -> bool:
     """Print a result, and write its files; returns whether they could be written."""
     paths, is_written = [], True
-    if folder is not None or queries_file is not None:
+    if any(path is not None for path in (folder, queries_file, replicas_file)):
         from simulator.report import folders  # it knows the files of every answer
-    if folder is not None:
-        is_written &= answers.save(folder, lambda path: folders.write_run(result, path, jobs))
-        paths += [folder] if is_written else []
-    if queries_file is not None:
-        is_table = answers.save(queries_file, lambda path: folders.write_table(result, path))
-        paths += [queries_file] if is_table else []
-        is_written &= is_table
+
+        writers = {
+            folder: partial(folders.write_run, result, jobs=jobs),
+            queries_file: partial(folders.write_table, result),
+            replicas_file: partial(folders.write_replicas, result),
+        }
+        for path, write in writers.items():
+            if path is not None and answers.save(path, write):
+                paths.append(path)
+            elif path is not None:
+                is_written = False
     if not quiet:
         answers.show(result, format_)
     elif not is_written:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from simulator.base.formats import counted, significant
 from simulator.planning import journal
-from simulator.report import answers, files, queries, verify, verify_figures
+from simulator.report import answers, files, queries, replicas, verify, verify_figures
 from simulator.report import sweep as sweeps
 from simulator.report.sweep_figure import sweep_figures
+from simulator.running.classes import class_names
 from simulator.scenario import to_yaml
 
 if TYPE_CHECKING:
@@ -44,9 +45,20 @@ def write_run(result: Result, folder: Path, jobs: int) -> None:
 
 def write_table(result: Result, file: Path) -> None:
     """Write the table of all queries of a run. Raises OSError if it cannot be written."""
-    names = [stage.name for stage in result.scenario.stages]
-    write = partial(queries.write_queries_csv, result.traces, names, file.name.endswith(".gz"))
+    names, classes = [stage.name for stage in result.scenario.stages], class_names(result.scenario, result.traces)
+    write = partial(queries.write_queries_csv, result.traces, names, classes, is_packed(file))
     files.write_new({file: write})
+
+
+def write_replicas(result: Result, file: Path) -> None:
+    """Write the table of all replicas of a run. Raises OSError if it cannot be written."""
+    write = partial(replicas.write_replicas_csv, result.traces, result.scenario, is_packed(file))
+    files.write_new({file: write})
+
+
+def is_packed(file: Path) -> bool:
+    """Whether a table is compressed, by its name."""
+    return file.name.endswith(".gz")
 
 
 def write_sizing(sizing: Sizing, folder: Path) -> None:

@@ -4,7 +4,8 @@ import csv
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,32 +58,51 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
 
 
-def write_queries_csv(traces: dict[int, Trace], stages: Sequence[str], compress: bool, file: Path) -> None:
+@contextmanager
+def opened(file: Path, compress: bool) -> Iterator[io.TextIOWrapper]:
+    """A file for text, packed or not: the same bytes whenever it is written."""
+    with ExitStack() as open_files:
+        out: Any = open_files.enter_context(file.open("wb"))
+        if compress:
+            packed = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=out, mtime=0)
+            out = open_files.enter_context(packed)
+        yield open_files.enter_context(io.TextIOWrapper(out, encoding="utf-8", newline=""))
+
+
+def write_queries_csv(
+    traces: dict[int, Trace],
+    stages: Sequence[str],
+    classes: Mapping[int, Sequence[str]] | None,
+    compress: bool,
+    file: Path,
+) -> None:
     """Write the queries of all replications, warm-up included: a row each, in order of replication and arrival.
 
     Seconds are exact decimals of the nanoseconds of the run. What was not reached is empty. ``wait_s``, ``service_s``
     and ``response_s`` are those of the critical task, whose answer closed the stage; ``latency_s`` is the stage's.
+    ``classes``: of each query of a replication the name of its class, which then stands behind what is said of all.
     """
-    with file.open("wb") as raw:
-        if not compress:
-            _write(traces, stages, raw)
-            return
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
-            _write(traces, stages, packed)
-
-
-def _write(traces: dict[int, Trace], stages: Sequence[str], out: Any) -> None:
-    with io.TextIOWrapper(out, encoding="utf-8", newline="") as text:
+    with opened(file, compress) as text:
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow([*QUERY, *(f"{stage}.{column}" for stage in stages for column in STAGE)])
+        rows.writerow(
+            [
+                *QUERY,
+                *([] if classes is None else ["class"]),
+                *(f"{stage}.{column}" for stage in stages for column in STAGE),
+            ]
+        )
         for replication in sorted(traces):
             trace = traces[replication]
             for first in range(0, len(trace.arrival_ns), CHUNK):
-                rows.writerows(_rows(replication, trace, first, min(first + CHUNK, len(trace.arrival_ns))))
+                end = min(first + CHUNK, len(trace.arrival_ns))
+                of_classes = [] if classes is None else [classes[replication][first:end]]
+                rows.writerows(_rows(replication, trace, first, end, of_classes))
 
 
-def _rows(replication: int, trace: Trace, first: int, end: int) -> Iterator[tuple[Any, ...]]:
-    """Queries ``first`` to ``end`` (not included)."""
+def _rows(
+    replication: int, trace: Trace, first: int, end: int, further: list[Sequence[str]]
+) -> Iterator[tuple[Any, ...]]:
+    """Queries ``first`` to ``end`` (not included); ``further``: columns before those of the stages."""
     part = slice(first, end)
     enter_ns = trace.arrival_ns[part]
     columns: list[Sequence[Any]] = [
@@ -92,6 +112,7 @@ def _rows(replication: int, trace: Trace, first: int, end: int) -> Iterator[tupl
         seconds(enter_ns),
         seconds(_between(enter_ns, trace.completion_ns[part])),
         [_OUTCOMES[outcome] for outcome in trace.outcome[part].tolist()],
+        *further,
     ]
     for stage in range(len(trace.leave_ns)):
         leave_ns = trace.leave_ns[stage, part]

@@ -22,6 +22,15 @@ def classes_of(scenario: Scenario, outline: Plan, traces: Mapping[int, Trace]) -
     return Classes(tuple(ahead), of, tuple(ahead.values()))
 
 
+def class_names(scenario: Scenario, traces: Mapping[int, Trace]) -> dict[int, list[str]] | None:
+    """The name of the class of each query, by number of replication; None: the load has no classes."""
+    names = [one.name for one in scenario.load.of_classes]
+    if not names:
+        return None
+    drawn = {number: drawn_classes(scenario, number, len(trace.arrival_ns)) for number, trace in traces.items()}
+    return {number: [names[place] for place in places.tolist()] for number, places in drawn.items()}
+
+
 def ahead_of_classes(scenario: Scenario, outline: Plan, measured: int) -> Iterator[tuple[str, theory.Ahead]]:
     """The name of each class, and what the plan says of the mean latency of as many as there are of it.
 

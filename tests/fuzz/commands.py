@@ -60,6 +60,7 @@ def lines_of_commands() -> tuple[bytes, ...]:
         ("run", "small.yaml", "--precision", "5%", "--time", "1s", "-q", "--seed", "3"),
         ("run", "small.yaml", "-o", "there", "--engine", "reference"),
         ("run", "small.yaml", "--save-queries", "all.csv", "--percentiles", "50,99"),
+        ("run", "small.yaml", "--save-replicas", "all.csv.gz", "-q"),
         ("capacity", "small.yaml", "--slo", "p90 < 80ms", "--tolerance", "20%", "--queries", "20k"),
         ("capacity", "small.yaml", "--over", "stages.a.replicas=1,2", "--time", "1s", "--jobs", "1"),
         ("size", "small.yaml", "--search", "stages.a.replicas=1,2", "--time", "1s", "--top", "2"),
