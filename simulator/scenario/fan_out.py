@@ -68,7 +68,7 @@ class FanOut(fields.Part):
     by: Annotated[
         Keys | None,
         BeforeValidator(_by),
-        fields.OrBare({"enum": [RANDOM], "description": "any shards"}),
+        fields.OrBare({"enum": [RANDOM], "description": RANDOM}),
     ] = None
 
     def of_stage(self, shards: int, gather: Gather | None) -> Iterable[fields.Contradiction]:

@@ -17,26 +17,12 @@ from simulator.core.gathering import is_partial
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
-from simulator.core.service import (
-    fill_afters,
-    fill_factors,
-    fill_responses,
-    has_own_factor,
-    same_factor,
-    service_ns,
-)
+from simulator.core.service import fill_afters, fill_factors, fill_responses, has_own_factor, same_factor, service_ns
 from simulator.engines.compiled.choosy import choosy
 from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
 from simulator.engines.compiled.longer import next_worker
 from simulator.engines.compiled.recorder import count_part, count_task, keep_close
-from simulator.engines.compiled.records import (
-    ACROSS,
-    ANSWERS,
-    INSIDE,
-    LISTS,
-    Given,
-    Kept,
-)
+from simulator.engines.compiled.records import ACROSS, ANSWERS, INSIDE, LISTS, Given, Kept
 from simulator.engines.compiled.wide import wide
 
 #: What a pass answers in place of the instant of closing: not before the run is cut; a user's rule went wrong; later
