@@ -583,6 +583,7 @@ small = functools.partial(
     slowdowns=False,
     outages=False,
     limits=False,
+    sharing=False,
 )
 
 

@@ -206,7 +206,7 @@ def test_by_query_the_whole_row_is_one_copy():
 
 @drawn(120)
 @given(
-    plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False),
+    plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False, sharing=False),
     st.integers(2, 5),
 )
 def test_scaling_all_constant_times_scales_all_latencies(plan, factor):

@@ -113,6 +113,11 @@ AWAY = assemble(
     np.array([0, 1, 30], dtype=np.int64),
 )
 ELSEWHERE = reference.simulate(AWAY, tasks=True)
+#: A worker that two tasks of 4 ns share, one of which comes at 0 and the other at 2.
+SHARED = assemble(
+    [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 4.0, 0.0)], sharing=True)], np.array([0, 2], dtype=np.int64)
+)
+SHARING = reference.simulate(SHARED, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -121,6 +126,7 @@ OF_OTHERS = {
     **dict.fromkeys(("I54", "I55", "I56"), (HEDGING, HEDGED)),
     **dict.fromkeys(("I57", "I58"), (LIMITED, REFUSING)),
     "I59": (AWAY, ELSEWHERE),
+    "I60": (SHARED, SHARING),
 }
 
 
@@ -243,6 +249,7 @@ TAMPERED = {
     "I57": (column_of_tasks("finish_ns", 0, -1), {"query": 2, "at_ns": 7, "waiting": 0, "free": 0, "limit": 0}),
     "I58": (column("refused", 0, more(1)), {"replica": 0, "refused": 2, "of_its_tasks": 1}),
     "I59": (column_of_tasks("replica", 0, 0), {"query": 0, "back_in_ns": 20, "held_ns": 0}),
+    "I60": (column_of_tasks("finish_ns", 1, more(-1)), {"query": 1, "start_ns": 2, "finish_ns": 7, "done_ns": 8}),
 }
 
 
@@ -262,6 +269,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(GATHERED.verify(GATHERING)) == []
     assert list(TAKEN.verify(LONGER)) == []
     assert list(REFUSING.verify(LIMITED)) == []
+    assert list(SHARING.verify(SHARED)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

@@ -18,8 +18,9 @@ from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
-from simulator.core.outages import MOST_OUTAGES, Outage, outage_rows
+from simulator.core.outages import Outage, check_outages, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
+from simulator.core.sharing import check_sharing
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 
 ONE = Law.constant(1.0)
@@ -61,6 +62,7 @@ class StageParts:
     idle: int = 0  #: workers of a replica that are left over
     discipline: int = plans.FIFO  #: of the replicas' queues
     limit: int = UNLIMITED  #: tasks that wait in one, at most
+    sharing: bool = False  #: tasks share the workers of their replica, in place of a queue
     max_size: int = 1  #: tasks of a batch, at most
     max_wait_ns: int = 0
     max_items: float = math.inf  #: effective items of a batch, at most
@@ -160,12 +162,12 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["first_knot"], row["knots"] = knot, len(part.knots)
         row["hashed"], row["keep"], row["spread"], row["decay_ns"] = part.hashed, part.keep, part.spread, part.decay_ns
         row["policy"], row["balancers"], row["by_query"] = part.policy, part.balancers, part.by_query
-        row["discipline"], row["limit"], row["mergers"] = part.discipline, part.limit, part.mergers
+        row["discipline"], row["limit"], row["sharing"] = part.discipline, part.limit, part.sharing
         row["max_size"], row["max_wait_ns"], row["max_items"] = part.max_size, part.max_wait_ns, part.max_items
         row["first_preferred"], row["preferred"] = point, len(part.preferred)
         row["first_size"], row["sizes"] = point + len(part.preferred), len(part.sizes)
         row["wait_for"] = count if part.wait_for is None else part.wait_for
-        row["timeout_ns"], row["then"] = part.timeout_ns, part.then
+        row["timeout_ns"], row["then"], row["mergers"] = part.timeout_ns, part.then, part.mergers
         row["cancels"], row["cancel_ns"] = part.cancels, part.cancel_ns
         row["hedges"], row["hedge_ns"], row["budget"] = part.hedges, part.hedge_ns, part.budget
         row["per_machine"], row["first_busy"], row["busies"] = part.per_machine, busy, len(part.busy)
@@ -230,6 +232,7 @@ def _check(part: StageParts) -> None:
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
     assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"
     assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"
+    check_sharing(part)
     assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
     assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
     assert part.time.kind == plans.NONE or not part.is_batched, "of a batch the time follows from its items"
@@ -240,14 +243,8 @@ def _check(part: StageParts) -> None:
     assert not part.busy or part.busy[0] == 1, "alone on its machine a task is not slowed down"
     assert all(0 < one <= two for one, two in pairwise(part.busy)), "more neighbours are not better"
     assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
-    assert all(one.factor >= 1 and one.scope in range(plans.OF_STAGE + 1) for one in part.slowdowns), (
-        "they slow something down"
-    )
-    assert len(part.outages) <= MOST_OUTAGES, "outages are looked through one by one"
-    assert all(0 <= one.from_ns < one.until_ns <= MOST_WAIT_NS for one in part.outages), "an outage is over at last"
-    assert all(0 <= one.rest < one.step and one.first_shard >= 0 and one.shards >= 1 for one in part.outages), (
-        "some replicas are out"
-    )
+    assert all(one.factor >= 1 and 0 <= one.scope <= plans.OF_STAGE for one in part.slowdowns), "they slow it down"
+    check_outages(part.outages, MOST_WAIT_NS)
     assert part.wait_for is None or 1 <= part.wait_for <= count, "a stage waits for some of its shards"
     assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == plans.NEVER_NS, "a time-out is a time"
     is_patient = part.timeout_ns < plans.NEVER_NS and 0 <= part.then <= 1

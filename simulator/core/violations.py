@@ -86,6 +86,7 @@ INVARIANTS = {
         Invariant("I57", "S3", "whoever comes to a full queue is refused, and nobody else"),
         Invariant("I58", "S5", "those that are refused are counted"),
         Invariant("I59", "S6", "nobody is sent to a replica that is out while another is there, or back sooner"),
+        Invariant("I60", "S3", "tasks that share start when they are there, and are done with what they have gained"),
     )
 }
 

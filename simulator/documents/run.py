@@ -123,6 +123,9 @@ class Merging(TypedDict, total=False):
         parts.Latency
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once
     fewest_replicas: int  #: of the shard that has fewest left, where some lack one
+    sharing: Literal[
+        "processor"
+    ]  #: tasks share the workers of their replica: wait_s is what others take of a task's stay
     after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 
 

@@ -27,6 +27,7 @@ from simulator.scenario.network import Merge, Network
 from simulator.scenario.outages import OutageSpec, outage_contradictions
 from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
 from simulator.scenario.routing import Routing
+from simulator.scenario.sharing import SHARED_BY, sharing_contradictions
 from simulator.scenario.slowdowns import SlowdownSpec
 from simulator.scenario.threads import thread_contradictions, thread_notes
 
@@ -84,6 +85,7 @@ class Stage(fields.Part):
         BeforeValidator(lambda value: {"discipline": value} if isinstance(value, str) else value),
         fields.OrBare({"type": "string", "description": "the discipline alone"}),
     ] = None
+    sharing: fields.word_type(*SHARED_BY) | None = None  # type: ignore[valid-type]
     batching: Batching | None = None
     gather: Gather | None = None
     hedge: Annotated[
@@ -129,6 +131,7 @@ class Stage(fields.Part):
             yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
         yield from self._replicas_contradictions()
         yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
+        yield from sharing_contradictions(self.sharing, {**vars(self), "threads": self.threads - 1 or None})
         yield from self._batching_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
