@@ -7,13 +7,13 @@ from typing import Any
 
 from simulator.scenario.fields import Contradiction
 
-#: How workers may be shared.
-SHARED_BY = ("processor",)
+#: How workers may be shared: not at all, which is said where a sweep compares both; or as equal parts of them all.
+NONE, PROCESSOR = SHARED_BY = ("none", "processor")
 
 
 def sharing_contradictions(sharing: str | None, stage: Mapping[str, Any]) -> Iterable[Contradiction]:
     """Who shares has no queue, and nothing else that makes services longer; ``stage``: its other keys that it has."""
-    if sharing is None:
+    if sharing != PROCESSOR:
         return
     nobody = "nobody waits, so there is no queue"
     others = {

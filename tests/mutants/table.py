@@ -2279,11 +2279,11 @@ SHARINGS = (
         SHARED_AGREE,
     ),
     Mutant(
-        "a level is that of the last busy time",
+        "where a run is cut nobody has shared since the last change",
         "E1",
         ON_SHARE,
-        'shares[at]["level"] = 0',
-        "pass",
+        'if given.stages[stage]["sharing"] == 1:',
+        "if False:",
         SHARED_AGREE,
     ),
     Mutant(

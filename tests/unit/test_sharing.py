@@ -147,6 +147,12 @@ def test_what_int64_cannot_tell_is_told(simulated):
         simulated(plan_of([0], [long], drain_ns=LATEST_NS))
 
 
+def test_a_replica_that_was_empty_begins_anew():
+    half = LATEST_NS // 2
+    for simulated in (reference.simulate, compiled.simulate):
+        assert simulated(plan_of([0, LATEST_NS], [half, half])).completion_ns.tolist() == [half, LATEST_NS + half]
+
+
 def test_what_would_last_for_ever_with_many_is_told():
     many = plan_of([0] * 5000, [2.0**51] * 5000)
     for simulated in (reference.simulate, compiled.simulate):
@@ -236,7 +242,8 @@ def test_others_names_lead_to_ours(word):
 def test_nothing_said_is_a_queue():
     assert make_plan(scenario_from_dict({**SHARED, "stages": [SERVER]})).stages["sharing"].tolist() == [0]
     assert make_plan(scenario_from_dict(SHARED)).stages["sharing"].tolist() == [1]
-    assert scenario_from_dict(changed(sharing=None)).stages[0].sharing is None
+    queued = changed(sharing="none", queue="lifo")
+    assert make_plan(scenario_from_dict(queued)).stages["sharing"].tolist() == [0]
 
 
 def test_the_mean_does_not_depend_on_the_law():
