@@ -583,6 +583,7 @@ small = functools.partial(
     slowdowns=False,
     outages=False,
     limits=False,
+    sharing=False,
 )
 
 
@@ -661,7 +662,7 @@ SCENARIOS = (
         "S17",
         "workers disturb one another",
         slower_by(lambda plan: float(plan.stages[0]["workers"])),
-        small(workers=1, stages=1, replicas=1, policies=["round_robin"], is_cut=False),
+        small(workers=1, stages=1, replicas=1, policies=["round_robin"], is_cut=False, fan_outs=False),
     ),
     wrong("S18", "quicker the more queries will come", slower_by(lambda plan: 1 / plan.queries), BUSY),
     wrong("S19", "slower after a microsecond", slower_where(lambda plan, *_: plan.arrival_ns[0] >= 1000)),

@@ -55,7 +55,10 @@ class Disturbed:
                     self.gone.append((row, before[0]))
                 self.whose[row] = now
         listed = run.events[int(clock["is_gap"]) : int(clock["size"])]
-        alive = run.copies["generation"][listed["row"] * (listed["generation"] >= 0)] == listed["generation"]
+        of_copy = (listed["generation"] >= 0) & (listed["row"] >= 0)
+        alive = run.copies["generation"][listed["row"] * of_copy] == listed["generation"]
+        for event in np.flatnonzero(listed["row"] < 0):  # the finish of a replica whose tasks share its workers
+            alive[event] = run.awaited.shares["generation"][-1 - listed["row"][event]] == listed["generation"][event]
         stale = int(np.count_nonzero(~alive & (listed["generation"] >= 0)))
         assert stale == clock["stale"], "stale events are counted"
         # when an event is taken at most half is stale; it leaves the list and makes two more stale at most, for a copy

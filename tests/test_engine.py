@@ -206,10 +206,15 @@ def test_by_query_the_whole_row_is_one_copy():
 
 @drawn(120)
 @given(
-    plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False),
+    plans(
+        policies=["random", "round_robin", "least_outstanding", "least_work", "power_of_two"],
+        **dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "outages", "limits"), False),
+        **dict.fromkeys(("sharing", "fan_outs"), False),
+    ),
     st.integers(2, 5),
 )
 def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
+    """But for what is heard of latencies, which fades in a time of its own, and shares, which are rounded."""
     laws = np.array(plan.laws)
     random = laws["kind"] > 1
     laws["kind"][random], laws["a"][random] = 1, 3.0  # no law left that is rounded

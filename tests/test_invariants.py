@@ -121,6 +121,11 @@ CHOOSY = assemble(
 )
 CHOSEN = reference.simulate(CHOOSY, tasks=True)
 SPARED = 1 - int(visited_shards(CHOOSY, 0, 0)[0][0])
+#: A worker that two tasks of 4 ns share, one of which comes at 0 and the other at 2.
+SHARED = assemble(
+    [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 4.0, 0.0)], sharing=True)], np.array([0, 2], dtype=np.int64)
+)
+SHARING = reference.simulate(SHARED, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -130,6 +135,7 @@ OF_OTHERS = {
     **dict.fromkeys(("I57", "I58"), (LIMITED, REFUSING)),
     "I59": (AWAY, ELSEWHERE),
     "I60": (CHOOSY, CHOSEN),
+    "I61": (SHARED, SHARING),
 }
 
 
@@ -253,6 +259,7 @@ TAMPERED = {
     "I58": (column("refused", 0, more(1)), {"replica": 0, "refused": 2, "of_its_tasks": 1}),
     "I59": (column_of_tasks("replica", 0, 0), {"query": 0, "back_in_ns": 20, "held_ns": 0}),
     "I60": (column_of_tasks("shard", 0, SPARED), {"query": 0, "copy": 0}),
+    "I61": (column_of_tasks("finish_ns", 1, more(-1)), {"query": 1, "start_ns": 2, "finish_ns": 7, "done_ns": 8}),
 }
 
 
@@ -272,6 +279,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(GATHERED.verify(GATHERING)) == []
     assert list(TAKEN.verify(LONGER)) == []
     assert list(REFUSING.verify(LIMITED)) == []
+    assert list(SHARING.verify(SHARED)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

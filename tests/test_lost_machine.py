@@ -44,8 +44,12 @@ def columns(table, row, shard):
     return np.stack([table.replica[:, shard] - first, *kept])
 
 
+#: What shards that do not see one another do not have.
+ALONE = ("hedges", "gathers", "neighbours", "slowdowns", "outages", "limits")
+
+
 @drawn(120)
-@given(plans(most_stages=1, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False), st.data())
+@given(plans(most_stages=1, **dict.fromkeys(ALONE, False)), st.data())
 def test_a_shard_with_fewer_replicas_does_what_it_does_where_all_have_as_many(plan, data):
     """Shards of a stage do not see one another, unless one index serves a whole query, or they share a budget."""
     row = plan.stages[0]

@@ -70,6 +70,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.LIMIT: {"limit": 0},
+    F.SHARING: {"sharing": True},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor")
@@ -83,6 +84,15 @@ REFUSED = {
         {F.DRAWN_TIME, F.DRAWN_TASK}
     ): "",  # a law of the whole time has the spread itself: the factor is not used
     frozenset({F.HEDGE, F.TIED}): "",  # copies are sent at once, or later
+    frozenset({F.SHARING, F.DISCIPLINE}): "where tasks share there is no queue",
+    frozenset({F.SHARING, F.LIMIT}): "where tasks share there is no queue",
+    frozenset({F.SHARING, F.BATCHING}): "tasks that share are not served in batches",
+    frozenset({F.SHARING, F.THREADS}): "a task that shares does not take several workers at once",
+    frozenset({F.SHARING, F.AFTER_ANSWER}): "a task that shares is over with its answer",
+    frozenset({F.SHARING, F.DRAWN_AFTER}): "a task that shares is over with its answer",
+    frozenset({F.SHARING, F.INTERFERENCE}): "tasks that share are slowed down by each other alone",
+    frozenset({F.SHARING, F.SLOWDOWN}): "tasks that share are slowed down by each other alone",
+    frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
 

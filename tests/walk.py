@@ -105,6 +105,10 @@ class Walk:
         self.told: set[Task] = set()  # whose refusal is at the aggregator
         self.untied: set[Task] = set()  # who will be told that another copy has started
         self.budget: dict[int, int] = {}  # of a stage, in millionths of a copy
+        self.sharers: list[dict[Task, int]] = [{} for _ in range(plan.replicas)]  # what each has gained, in 1/1024 ns
+        self.gained_until = [0] * plan.replicas
+        self.needs: dict[Task, int] = {}  # of a task that shares, in ns
+        self.spent: dict[Task, int] = {}  # of it, when it is over
 
     def push(self, instant: int, kind: int, key: int, what: Any = None) -> None:
         heapq.heappush(self.events, (int(instant), kind, int(key), what))
@@ -350,9 +354,55 @@ class Walk:
             self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
             return
         self.table.enqueue_ns[at] = now
+        if row["sharing"]:
+            self.gain(now, replica)
+            self.table.start_ns[at] = now
+            self.together[task] = (1, True)
+            self.needs[task] = self.service_ns(task, self.alone[at], self.plan.machine_factor[replica])
+            self.sharers[replica][task] = 0
+            self.look_ahead(now, replica)
+            return
         self.waiting[self.table.replica[at]].append(task)
         self.came[task] = len(self.came)
         self.start_soon(now, int(self.table.replica[at]))
+
+    def gain(self, now: int, replica: int) -> None:
+        """All that share the workers of a replica gain the same until now."""
+        lasts, there = now - self.gained_until[replica], self.sharers[replica]
+        self.gained_until[replica] = now
+        for task in there:
+            there[task] += 1024 * lasts * min(len(there), int(self.plan.stages[task[1]]["workers"])) // len(there)
+
+    def look_ahead(self, now: int, replica: int) -> None:
+        """The least that one of them lacks is gained at an instant; what was expected before is not."""
+        there = self.sharers[replica]
+        self.events = [event for event in self.events if event[1:] != (rules.FINISH, event[2], (replica, -1))]
+        heapq.heapify(self.events)
+        if there:
+            workers = min(len(there), int(self.plan.stages[next(iter(there))[1]]["workers"]))
+            lack = min(1024 * self.needs[task] - gained for task, gained in there.items())
+            lasts = -(-lack * len(there) // (1024 * workers))
+            self.push(now + lasts, rules.FINISH, replica << self.plan.worker_bits, (replica, -1))
+
+    def finish_sharers(self, now: int, replica: int) -> None:
+        """Whoever has gained what it needs is done."""
+        self.gain(now, replica)
+        for task, gained in list(self.sharers[replica].items()):
+            if gained >= 1024 * self.needs[task]:
+                at = self.place(task)
+                del self.sharers[replica][task]
+                self.table.finish_ns[at] = self.over_ns[at] = self.release_ns[at] = now
+                self.spent[task] = self.needs[task]
+                self.push(now + self.response[at], rules.ANSWER, self.name(task), (task,))
+        self.look_ahead(now, replica)
+
+    def waited(self, task: Task) -> int:
+        """Of a task that is done, how long others were served; of one that shares, of what it had not alone."""
+        at = self.place(task)
+        begin = self.table.start_ns[at]
+        if task in self.needs:
+            begin = self.table.finish_ns[at] - self.needs[task]
+        return int(begin - self.table.enqueue_ns[at])
 
     def start_soon(self, now: int, replica: int) -> None:
         if (now, replica) not in self.starting:
@@ -523,6 +573,9 @@ class Walk:
         return int(service.service_ns(alone, slower, factor))
 
     def finish(self, now: int, replica: int, worker: int) -> None:
+        if worker < 0:
+            self.finish_sharers(now, replica)
+            return
         tasks = self.busy[replica][worker]
         after = self.after_ns(tasks[0])
         for task in tasks:
@@ -583,9 +636,9 @@ class Walk:
             rest = int(row["then"] * (self.deadline[stage, query] - now))
             self.wait_until(now + max(1, rest), query, stage)
             return
-        start, finish = self.table.start_ns[at], self.table.finish_ns[at]
-        self.critical_enqueue[stage, query] = self.table.enqueue_ns[at]
-        self.critical[:, stage, query] = (shard, start - self.table.enqueue_ns[at], finish - start, now - finish)
+        enqueue, finish, wait = self.table.enqueue_ns[at], self.table.finish_ns[at], self.waited(task)
+        self.critical_enqueue[stage, query] = enqueue
+        self.critical[:, stage, query] = (shard, wait, finish - enqueue - wait, now - finish)
         self.closed(now, query, stage)
 
     def hoped_for(self, query: int, stage: int) -> list[int]:
@@ -700,6 +753,12 @@ class Walk:
         if not is_running:
             self.waiting[replica] = [other for other in self.waiting[replica] if other != task]
             return
+        if row["sharing"]:
+            self.gain(now, replica)
+            self.spent[task] = self.sharers[replica].pop(task) // 1024
+            self.over_ns[at] = now
+            self.look_ahead(now, replica)
+            return
         tasks = self.busy[replica][worker]
         places = [self.place(one) for one in tasks]
         if all(self.withdrawn_ns[place] >= 0 for place in places):
@@ -712,7 +771,7 @@ class Walk:
 
     def written(self) -> Trace:
         plan, table = self.plan, self.table
-        wait, busy = (table.start_ns - table.enqueue_ns), (self.over_ns - table.start_ns)
+        busy = self.over_ns - table.start_ns
         columns = {name: np.zeros(plan.replicas, dtype=np.int64) for name in COUNTERS}
         columns["window_busy_ns"] = self.inside()
         for query, column in np.argwhere(table.replica >= 0).tolist():
@@ -727,7 +786,7 @@ class Walk:
                 continue
             size, leads = self.together[self.task(query, column)]
             spent, after = (of[at] // size + leads * (of[at] % size) for of in (busy, self.after))
-            spent += after
+            spent = self.spent.get(self.task(query, column), spent) + after
             columns["busy_ns"][replica] += spent
             if self.withdrawn_ns[at] >= 0:
                 columns["stopped"][replica] += 1
@@ -736,8 +795,9 @@ class Walk:
                 continue
             columns["tasks"][replica] += 1
             columns["after_ns"][replica] += after
-            columns["waiting_ns"][replica] += wait[at]
-            columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait[at])
+            wait = self.waited(self.task(query, column))
+            columns["waiting_ns"][replica] += wait
+            columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait)
             columns["late"][replica] += self.late[at]
             columns["wasted_ns"][replica] += spent * self.late[at]
         rows = len(plan.stages) if may_differ(plan) else 0
@@ -779,13 +839,15 @@ class Walk:
             mine = (table.replica == replica) & (table.start_ns >= 0)
             free = np.where(self.over_ns < 0, last, self.over_ns + self.after)
             columns = table.start_ns, table.worker, free
-            served = {tuple(int(of[at]) for of in columns) for at in map(tuple, np.argwhere(mine))}  # each batch once
-            threads = int(plan.stages[np.searchsorted(plan.stages["first_replica"], replica, "right") - 1]["threads"])
+            batches = [tuple(int(of[at]) for of in columns) for at in map(tuple, np.argwhere(mine))]
+            row = plan.stages[np.searchsorted(plan.stages["first_replica"], replica, "right") - 1]
+            served = batches if row["sharing"] else set(batches)  # each batch once
+            threads, most = int(row["threads"]), int(row["workers"] * row["threads"])
             steps = sorted([(at, threads) for at, _, _ in served] + [(at, -threads) for _, _, at in served])
             serving, since = 0, plan.window_begin_ns
             for at, step in [*steps, (last, 0)]:
                 until = min(max(at, since), max(last, since))
-                busy[replica] += serving * (until - since)
+                busy[replica] += min(serving, most) * (until - since)
                 serving, since = serving + step, until
         return busy
 

@@ -13,6 +13,8 @@ _OTHERS = {
     "peak_ewma": "ewma peakewma latency_aware least_latency least_time least_response_time",
     "adaptive": "inverse_latency weighted_latency weighted_response_time dynamic_snitch",
     "random": "uniform rand",
+    "processor": "ps processor_sharing cpu cpu_sharing time_sharing timesharing time_slicing round_robin_cpu "
+    "egalitarian equal",
 }
 _OURS = {other: name for name, others in _OTHERS.items() for other in others.split()}
 #: Names that are offered at most, letters that a beginning has at least, and how alike two names are at least.

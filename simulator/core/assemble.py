@@ -18,8 +18,9 @@ from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
-from simulator.core.outages import MOST_OUTAGES, Outage, outage_rows
+from simulator.core.outages import Outage, check_outages, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
+from simulator.core.sharing import check_sharing
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 
 ONE = Law.constant(1.0)
@@ -61,6 +62,7 @@ class StageParts:
     idle: int = 0  #: workers of a replica that are left over
     discipline: int = plans.FIFO  #: of the replicas' queues
     limit: int = UNLIMITED  #: tasks that wait in one, at most
+    sharing: bool = False  #: tasks share the workers of their replica, in place of a queue
     max_size: int = 1  #: tasks of a batch, at most
     max_wait_ns: int = 0
     max_items: float = math.inf  #: effective items of a batch, at most
@@ -229,6 +231,7 @@ def _check(part: StageParts) -> None:
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
     assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"
     assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"
+    check_sharing(part)
     assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
     assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
     assert part.time.kind == plans.NONE or not part.is_batched, "of a batch the time follows from its items"
@@ -239,14 +242,8 @@ def _check(part: StageParts) -> None:
     assert not part.busy or part.busy[0] == 1, "alone on its machine a task is not slowed down"
     assert all(0 < one <= two for one, two in pairwise(part.busy)), "more neighbours are not better"
     assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
-    assert all(one.factor >= 1 and one.scope in range(plans.OF_STAGE + 1) for one in part.slowdowns), (
-        "they slow something down"
-    )
-    assert len(part.outages) <= MOST_OUTAGES, "outages are looked through one by one"
-    assert all(0 <= one.from_ns < one.until_ns <= MOST_WAIT_NS for one in part.outages), "an outage is over at last"
-    assert all(0 <= one.rest < one.step and one.first_shard >= 0 and one.shards >= 1 for one in part.outages), (
-        "some replicas are out"
-    )
+    assert all(one.factor >= 1 and 0 <= one.scope <= plans.OF_STAGE for one in part.slowdowns), "they slow it down"
+    check_outages(part.outages, MOST_WAIT_NS)
     wanted = part.wait_parts or count
     assert part.wait_for is None or 1 <= part.wait_for <= wanted, "a stage waits for some of its shards"
     assert part.visits.kind or not (part.key.kind or part.wait_parts), "a key, and parts, are of visited shards"

@@ -29,7 +29,7 @@ class Tasks:
     copy: I8  #: 0: the first sending
     batch: I8  #: tasks that were served together with it, itself included; 0: it was not started
     replica: I8  #: index among all replicas
-    worker: I8  #: index within the replica; -1: it was not started
+    worker: I8  #: index within the replica; -1: it was not started, or shares all of them
     enqueue_ns: I8
     start_ns: I8
     finish_ns: I8
@@ -98,7 +98,7 @@ class Columns:
     answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
     coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
     tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next eleven
-    busy_ns: I8  #: (replicas,) time that workers were taken: service, as far as it came, and what followed the answer
+    busy_ns: I8  #: (replicas,) time that workers were taken: service, as far as it came, and what followed answers
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
     wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody: answers that came too late, and what was stopped
@@ -109,7 +109,7 @@ class Columns:
     hedged: I8  #: (replicas,) copies that were sent of tasks that had no answer yet
     refused: I8  #: (replicas,) tasks that came to a full queue
     after_ns: I8  #: (replicas,) part of busy_ns that followed the answers of finished tasks
-    window_busy_ns: I8  #: (replicas,) time inside the window that each worker was taken, by whoever's task
+    window_busy_ns: I8  #: (replicas,) time inside the window that each worker was taken, by whoever's task or tasks
     batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality

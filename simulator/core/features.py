@@ -17,6 +17,7 @@ from simulator.core.outages import has_outages
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
 from simulator.core.service import stays_taken
+from simulator.core.sharing import shares
 from simulator.core.slowdowns import is_slowed
 
 
@@ -46,6 +47,7 @@ class Feature(Enum):
     BATCHING = auto()  #: a worker serves several tasks at once, or pads what it serves
     DISCIPLINE = auto()  #: a queue is not served in the order of arrival
     LIMIT = auto()  #: who comes to a full queue is refused
+    SHARING = auto()  #: tasks share the workers of their replica, in place of a queue
     GATHER = auto()  #: the stage may close without all of its answers
     AFTER_ANSWER = auto()  #: a worker stays taken when its answer has gone
     DRAWN_AFTER = auto()  #: for how long
@@ -122,6 +124,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.BATCHING: bool(plan.is_batched[stage]),
         F.DISCIPLINE: row["discipline"] != FIFO,
         F.LIMIT: bool(refuses(plan.stages, stage)),
+        F.SHARING: bool(shares(plan.stages, stage)),
         F.GATHER: bool(waits_for_some(plan.stages, stage)),
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
         F.DRAWN_AFTER: is_role_drawn(AFTER),

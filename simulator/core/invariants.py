@@ -21,6 +21,7 @@ from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
 from simulator.core.routed import holds, routing
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
+from simulator.core.shared import is_shared, lost_ns, replayed, sharing, taken_ns
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -134,6 +135,10 @@ def _rows(plan: Plan, trace: Columns) -> Rows:
 
 def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
     tasks = _rows(plan, trace)
+    alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
+    done_ns, gained_ns = replayed(plan, tasks, alone_ns)
+    lost = lost_ns(plan, tasks, gained_ns)
+    yield from sharing(plan, tasks, done_ns)
     is_late = np.zeros(len(tasks.query), dtype=bool)
     yield from _copies(plan, trace, tasks)
     for stage in range(len(plan.stages)):
@@ -147,13 +152,12 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
             yield from broken
         else:
             yield from _gathering(plan, trace, here, stage)
-        yield from _critical(trace, here, stage)
+        yield from _critical(trace, here, stage, lost[tasks.stage == stage])
         yield from routing(plan, here, stage)
-    alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
     stages = np.repeat(np.arange(len(plan.stages)), plan.stages["shards"] * plan.stages["replicas"])
     for replica, stage in enumerate(stages.tolist()):
         yield from at_replica(plan, tasks.some(tasks.replica == replica), stage, replica, alone_ns[stage])
-    yield from _counters(plan, trace, tasks, is_late)
+    yield from _counters(plan, trace, tasks, is_late, gained_ns)
 
 
 #: Instants of a copy, in order, and what happens to it then.
@@ -185,7 +189,8 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
     reached = sum((instant >= 0).astype(np.int64) << bit for bit, instant in enumerate(instants.values()))
     is_started = tasks.start_ns >= 0
     wrong = ~known | ~_histories()[np.where(known, state, 0), reached]
-    wrong |= ((tasks.batch > 0) != is_started) | (tasks.batch < 0) | ((tasks.worker >= 0) != is_started)
+    has_worker = is_started & ~is_shared(plan, tasks)
+    wrong |= ((tasks.batch > 0) != is_started) | (tasks.batch < 0) | ((tasks.worker >= 0) != has_worker)
     yield from at("I36", wrong, tasks.place, state=state, batch=tasks.batch, worker=tasks.worker, **instants)
     if plan.drain_ns == NEVER_NS:
         yield from at("I41", ~np.isin(state, copies.FINAL), tasks.place, state=state)
@@ -233,9 +238,11 @@ def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[
     yield from at("I23", closed & (total != recorded), where, sum_ns=total, answer_sum_ns=recorded)
 
 
-def _critical(trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
+def _critical(trace: Columns, tasks: Rows, stage: int, lost: I8) -> Iterator[Violation]:
     """The critical task of a stage is one of its tasks: the copy that answers when it closes."""
     closed = trace.close_ns[stage] >= 0
+    # from when on it would have been served by a worker of its own
+    tasks = tasks._replace(start_ns=tasks.start_ns + lost)
     of_shard = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
     is_closing = of_shard.answer_ns == trace.close_ns[stage][of_shard.query]
     order = np.lexsort((of_shard.copy, ~is_closing, of_shard.query))  # of copies that answer then, the first counts
@@ -250,7 +257,9 @@ def _critical(trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
         yield from at("I35", kept != of_task, critical.place, of=name, recorded_ns=kept, of_task_ns=of_task)
 
 
-def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_]) -> Iterator[Violation]:
+def _counters(
+    plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_], gained_ns: I8
+) -> Iterator[Violation]:
     """Counters of replicas are sums over the tasks of measured queries that were served, late, stopped or withdrawn."""
     there = (tasks.replica >= 0) & (tasks.replica < plan.replicas)  # else I24 is broken
     is_started = ((tasks.start_ns >= 0) | (tasks.finish_ns >= 0)) & there
@@ -265,9 +274,10 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
         return np.asarray(whole + np.where(is_head, rest, 0))
 
     after = part(afters(plan, started))
-    busy = part(ends - started.start_ns) + after
+    busy = np.where(is_shared(plan, started), gained_ns[is_started], part(ends - started.start_ns)) + after
     is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
-    is_stopped, wait = is_over & (started.withdrawn_ns >= 0), started.start_ns - started.enqueue_ns
+    is_stopped = is_over & (started.withdrawn_ns >= 0)
+    wait = started.start_ns - started.enqueue_ns + lost_ns(plan, started, gained_ns[is_started])
     sizes = np.zeros(plan.batch_sizes, dtype=np.int64)
     is_served = np.zeros(len(heads), dtype=bool)
     is_served[of[started.finish_ns >= 0]] = True
@@ -300,15 +310,20 @@ def _counters(plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_
     copies_of = (tasks.copy > 0) & (tasks.query >= plan.first_measured) & there
     expected = np.bincount(tasks.replica[copies_of], minlength=plan.replicas)
     yield from at("I56", trace.hedged != expected, place, hedged=trace.hedged, of_its_tasks=expected)
-    yield from _window(plan, trace, started.some(heads), freed(started)[heads])
+    inside_ns = taken_ns(plan, started, ends)
+    heads = heads[~is_shared(plan, started)[heads]]
+    yield from _window(plan, trace, started.some(heads), freed(started)[heads], inside_ns)
 
 
-def _window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8) -> Iterator[Violation]:
-    """Each batch keeps a worker busy once, or as many as it takes, as far as it takes them inside the window."""
+def _window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8, inside_ns: I8) -> Iterator[Violation]:
+    """Each batch keeps a worker busy once, or as many as it takes, as far as it takes them inside the window.
+
+    ``inside_ns``: (replicas,) what tasks that share take there.
+    """
     there = batches.start_ns >= 0
     batches, ends_ns = batches.some(there), np.minimum(ends_ns[there], plan.watched_until_ns)
     served = ends_ns - np.maximum(batches.start_ns, plan.window_begin_ns)
-    inside_ns, counted_ns = np.zeros(plan.replicas, dtype=np.int64), trace.window_busy_ns
+    counted_ns = trace.window_busy_ns
     np.add.at(inside_ns, batches.replica, np.maximum(served, 0))
     inside_ns = in_all_threads(plan, inside_ns)
     place = {"replica": np.arange(plan.replicas)}

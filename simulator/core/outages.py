@@ -37,6 +37,15 @@ def outage_rows(stages: Iterable[Sequence[Outage]]) -> Rows:
     return frozen(rows, OUTAGE)
 
 
+def check_outages(outages: Sequence[Outage], most_ns: int) -> None:
+    """Assert that outages may be had by a stage, and are over within so many ns."""
+    assert len(outages) <= MOST_OUTAGES, "outages are looked through one by one"
+    assert all(0 <= one.from_ns < one.until_ns <= most_ns for one in outages), "an outage is over at last"
+    assert all(0 <= one.rest < one.step and one.first_shard >= 0 and one.shards >= 1 for one in outages), (
+        "some replicas are out"
+    )
+
+
 def in_window(plan: Plan) -> Plan:
     """The plan whose outages, which count from the begin of its window, do so from that of the run."""
     if not len(plan.outages):

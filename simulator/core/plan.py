@@ -87,6 +87,7 @@ STAGE = np.dtype(
         ("merge_per_response_ns", np.int64),
         ("mergers", np.int64),  # 0: merging is a mere delay
         ("discipline", np.int64),  # of the replicas' queues
+        ("sharing", np.int64),  # 1: tasks share the workers of their replica, and there is no queue
         ("limit", np.int64),  # tasks that wait in one, at most; -1: any number
         ("max_size", np.int64),  # tasks that a worker serves at once, at most; 1: no batches
         ("max_wait_ns", np.int64),  # after which those that wait are a batch

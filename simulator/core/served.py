@@ -25,6 +25,8 @@ NEVER = np.iinfo(np.int64).max
 def at_replica(plan: Plan, tasks: Rows, stage: int, replica: int, alone_ns: F8 | None) -> Iterator[Violation]:
     """Of the tasks that were sent to a replica; ``alone_ns``: as ``times_alone`` gives them."""
     yield from fullness(plan, tasks.some(arrived_ns(tasks) >= 0), stage, replica)
+    if plan.stages[stage]["sharing"] == 1:
+        return  # there is no queue
     queued = tasks.some(tasks.enqueue_ns >= 0)
     yield from queue(queued, int(plan.stages[stage]["workers"]), replica, ranks(plan, queued, stage, alone_ns))
     yield from batches(plan, queued, replica)
@@ -79,9 +81,9 @@ def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None
 
 
 def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
-    """(queries, shards, copies) time alone of tasks of a stage, in ns; None where its queues do not look at that."""
+    """(queries, shards, copies) time alone of tasks of a stage, in ns; None where nothing there looks at that."""
     row = plan.stages[stage]
-    if row["discipline"] != SHORTEST:
+    if row["discipline"] != SHORTEST and row["sharing"] == 0:
         return None
     shards = int(row["shards"])
     alone_ns = np.zeros((plan.queries, shards, 1 + int(row["hedges"])))
@@ -211,8 +213,12 @@ def released(plan: Plan, tasks: Rows) -> Iterator[Violation]:
 
 
 def of_batch(started: Rows) -> tuple[I8, I8]:
-    """(tasks,) batch of each, and (batches,) the task at the head of each: the first in the queue."""
-    names = np.stack((started.replica, started.worker, started.start_ns))
+    """(tasks,) batch of each, and (batches,) the task at the head of each: the first in the queue.
+
+    Whoever has no worker of its own is one.
+    """
+    alone = -1 - np.arange(len(started.query))
+    names = np.stack((started.replica, np.where(started.worker < 0, alone, started.worker), started.start_ns))
     order = np.lexsort(order_of_sending(started))
     _, first, of = np.unique(names[:, order], axis=1, return_index=True, return_inverse=True)
     batch = np.empty(len(order), dtype=np.int64)

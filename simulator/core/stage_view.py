@@ -14,6 +14,7 @@ from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
 from simulator.core.plan import CANCEL_RUNNING, EDF, F8, I8, KEY, NONE, PRIORITY, ROLES, SHORTEST, VISITS, Plan
 from simulator.core.service import stays_taken
+from simulator.core.sharing import shares
 from simulator.core.slowdowns import is_slowed
 
 #: Disciplines by which a task of less work may be served before one of more that came earlier.
@@ -173,7 +174,8 @@ class StageView:
     @property
     def is_raced(self) -> bool:
         """Whether a shorter task may be served in place of a longer one, which is stopped, or overtaken."""
-        return self.cancels and (self._number("cancels") == CANCEL_RUNNING or self.discipline in OVERTAKING)
+        overtakes = self.discipline in OVERTAKING or self.is_shared
+        return self.cancels and (self._number("cancels") == CANCEL_RUNNING or overtakes)
 
     @property
     def sends_copies(self) -> bool:
@@ -245,6 +247,11 @@ class StageView:
     def discipline(self) -> int:
         """Of its queues: its code."""
         return self._number("discipline")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether tasks share the workers of their replica, in place of a queue."""
+        return bool(shares(self.plan.stages, self.index))
 
     @property
     def is_batched(self) -> bool:

@@ -94,6 +94,7 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
         reference.compile_routing(plan)  # first: where the other part is compiled at once, it comes to this last
         reference.simulate(assemble.smallest_plan(max_size=2))
         reference.simulate(assemble.smallest_plan(discipline=LIFO))
+        reference.simulate(assemble.smallest_plan(sharing=True))
         reference.simulate(assemble.smallest_plan(timeout_ns=9, cancels=CANCEL_RUNNING))
         compiled.simulate(plan, event_by_event=[0])
 

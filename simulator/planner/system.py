@@ -24,6 +24,7 @@ from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import replicas_left, taken_out
 from simulator.scenario.routing import Routing
+from simulator.scenario.sharing import PROCESSOR
 from simulator.scenario.slowdowns import SCOPES, SlowdownSpec
 
 
@@ -85,6 +86,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME["fifo" if stage.queue is None else stage.queue.discipline].code,
+        sharing=stage.sharing == PROCESSOR,
         limit=UNLIMITED if stage.limit is None else stage.limit,
         per_machine=stage.per_machine,
         slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],

@@ -27,6 +27,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_gathered(result),
         *_hedged(result),
         *_afters(result),
+        *_shared(result),
         "",
         _critical(result),
     ]
@@ -186,6 +187,17 @@ def _afters(result: run.Run) -> list[str]:
     """A line for each stage whose workers stay taken when their answers have gone."""
     kept = {stage["name"]: stage["after_answer_s"]["value"] for stage in result["stages"] if "after_answer_s" in stage}
     return [f"{name} keeps a worker {text.duration(after_s)} after a task's answer" for name, after_s in kept.items()]
+
+
+def _shared(result: run.Run) -> list[str]:
+    """A line for each stage whose tasks share the workers of their replica: how much longer that makes them."""
+    lines = []
+    for stage in result["stages"]:
+        wait_s, service_s = stage["wait_s"]["value"], stage["service_s"]["value"]
+        if "sharing" in stage and wait_s is not None and service_s:
+            longer = text.number((wait_s + service_s) / service_s)
+            lines.append(f"{stage['name']} shares its workers: a task is there {longer} times as long as alone")
+    return lines
 
 
 def _critical(result: run.Run) -> Any:

@@ -37,6 +37,8 @@ COUNTERS, LONGER, REPLICA = 80, 8, 80
 WORKER, WORKER_OF_SIMPY = 24, 1250
 #: Bytes a replica and slowdown while it runs: where it is among its stretches; of the reference engine, as objects.
 STRETCH, STRETCHES_OF_SIMPY = 24, 800
+#: Bytes a replica while it runs whose tasks share its workers: what they have gained.
+SHARE = 32
 #: Bytes a queue as a balancer sees it.
 VIEW = 8
 #: Bytes a query of a load that is only looked at.
@@ -89,6 +91,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     )
     slowdowns = int(rows["slowdowns"].max())
     running += (STRETCHES_OF_SIMPY if is_simpy else STRETCH) * slowdowns * replicas
+    running += SHARE * replicas * int(rows["sharing"].any())
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
     counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)
     return Need(by_query + processes, replications * counters * replicas + jobs * running)

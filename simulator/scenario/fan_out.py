@@ -56,11 +56,6 @@ def _by(value: Any) -> Any:
     return value
 
 
-def of_shards(value: Any) -> Any:
-    """A bare count is that of the shards."""
-    return value if isinstance(value, dict) and value.get("kind") is None else {"shards": value}
-
-
 class FanOut(fields.Part):
     """How many shards a query visits, and whose luck says which."""
 
@@ -103,3 +98,16 @@ class FanOut(fields.Part):
     def key(self, shards: int) -> Law:
         """Of the key that says which; none: a query's own luck does."""
         return Law.none() if self.by is None or not self.visits(shards).kind else self.by.law
+
+
+def _of_shards(value: Any) -> Any:
+    """A bare count is that of the shards."""
+    is_bare = value is not None and (not isinstance(value, dict) or value.get("kind") is not None)
+    return {"shards": value} if is_bare else value
+
+
+FanOutGiven = Annotated[
+    FanOut | None,
+    BeforeValidator(_of_shards),
+    fields.OrBare({"type": ["integer", "string"], "description": "the number of shards alone"}),
+]

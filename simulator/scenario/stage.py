@@ -15,7 +15,7 @@ from simulator.models import CostModel, Hardware
 from simulator.models.threads import on_threads
 from simulator.scenario import fields
 from simulator.scenario.batching import Batching
-from simulator.scenario.fan_out import FanOut, of_shards
+from simulator.scenario.fan_out import FanOutGiven
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
 from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
@@ -27,6 +27,7 @@ from simulator.scenario.outages import OutageSpec, outage_contradictions
 from simulator.scenario.queue import Queue
 from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
 from simulator.scenario.routing import Routing
+from simulator.scenario.sharing import SHARED_BY, sharing_contradictions
 from simulator.scenario.slowdowns import SlowdownSpec
 from simulator.scenario.threads import thread_contradictions, thread_notes
 
@@ -74,12 +75,9 @@ class Stage(fields.Part):
         BeforeValidator(lambda value: {"discipline": value} if isinstance(value, str) else value),
         fields.OrBare({"type": "string", "description": "the discipline alone"}),
     ] = None
+    sharing: fields.word_type(*SHARED_BY) | None = None  # type: ignore[valid-type]
     batching: Batching | None = None
-    fan_out: Annotated[
-        FanOut | None,
-        BeforeValidator(lambda value: value if value is None else of_shards(value)),
-        fields.OrBare({"type": ["integer", "string"], "description": "the number of shards alone"}),
-    ] = None
+    fan_out: FanOutGiven = None
     gather: Gather | None = None
     hedge: Annotated[
         Hedge | None,
@@ -124,6 +122,7 @@ class Stage(fields.Part):
             yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
         yield from self._replicas_contradictions()
         yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
+        yield from sharing_contradictions(self.sharing, {**vars(self), "threads": self.threads - 1 or None})
         yield from self._batching_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:

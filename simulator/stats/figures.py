@@ -49,8 +49,9 @@ class Figure:
 
     def to_dict(self) -> parts.Latency:
         """By name: ``{"mean": {...}, "p50": {...}, ..., "max": ...}``; null where not supported."""
-        percentiles = {name: quantile.to_dict() for name, quantile in self.percentiles.items()}
-        return parts.latency(self.mean.to_dict(), percentiles, self.largest)
+        return parts.latency(
+            self.mean.to_dict(), {p: one.to_dict() for p, one in self.percentiles.items()}, self.largest
+        )
 
 
 def figure(series: Series, percentiles: Sequence[float], ahead: Ahead = NOTHING_AHEAD) -> Figure:
@@ -80,12 +81,8 @@ class Pool:
         self.clusters = clusters  #: what the plan says, by stage; of whole queries by None
         is_shared = are_shared([arrivals_mark(trace.arrival_ns) for trace in traces])
         fared = ((one.completion_ns, one.outcome, one.coverage) for one in traces)
-        self.layout = Layout.of(
-            [one.measured for one in traces],
-            is_shared=is_shared,
-            is_repeated=are_the_same(fared),
-            is_sampled=is_sampled,
-        )
+        lengths, is_repeated = [one.measured for one in traces], are_the_same(fared)
+        self.layout = Layout.of(lengths, is_shared=is_shared, is_repeated=is_repeated, is_sampled=is_sampled)
         self._latest: tuple[int | None, Series] | None = None
 
     def gather(self, of: Column) -> F8:
@@ -184,6 +181,7 @@ class StageFigures:
     candidates_in: Interval
     candidates_out: Interval
     largest_over_mean_share: float
+    is_shared: bool = False  #: tasks share the workers of their replica
     hedge_wait: Figure | None = None  #: of the critical task: how much later it was sent; None: no copies are sent
 
     def to_dict(self) -> run.Stage:
@@ -201,6 +199,8 @@ class StageFigures:
             merging["after_answer_s"] = self.after.to_dict()
         if self.visited < self.shards:
             merging["shards_visited"] = self.visited
+        if self.is_shared:
+            merging["sharing"] = "processor"
         if self.fewest < self.replicas:
             merging["fewest_replicas"] = self.fewest
         return {
@@ -266,6 +266,7 @@ def stage_figures(
         fewest=int(stage.replicas_left.min()),
         replicas_left=stage.replicas_in_all,
         workers=stage.workers_in_all,
+        is_shared=stage.is_shared,
         latency=latency,
         utilisation=used,
         demand=demand,

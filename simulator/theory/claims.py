@@ -31,6 +31,8 @@ POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES
 STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOWN}
 #: Mean wait in M/G/1 that is not served in the order of arrival.
 RANKED: Features = POLLACZEK | {F.DISCIPLINE}
+#: Mean wait where tasks share the workers of their replica: whatever the law of services.
+SHARED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.WORKERS, F.SHARING}
 #: Latency in M/M/1; its mean wait is Pollaczek's.
 EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.MERGERS}
 #: The bounds of a fork and join: every shard has one replica.
@@ -51,7 +53,7 @@ ZERO_LOAD: Features = frozenset(
         *THINNED,
         *SURROUNDED,
         *LONGER,
-        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT),
+        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT, F.SHARING),
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.

@@ -98,6 +98,8 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return _bulk(plan, stages)
     if Feature.DISCIPLINE in stage.features:
         return _ranked(plan, stages)
+    if Feature.SHARING in stage.features:
+        return _shared(plan, stages)
     if Feature.SLOWDOWN in stage.features:
         return _stopped(plan, stages)
     if stage.replicas > 1 and stage.policy != RANDOM:
@@ -174,6 +176,17 @@ def _ranked(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return []  # who is shorter is known of a time; of an exponential one there is a formula
     law = "M/M/1, the shortest first (Phipps, 1956)"
     return _mean_waits(plan, stages, lambda rate, mean, _: queues.shortest_mm1_mean_wait(rate, mean), law)
+
+
+def _shared(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
+    """Mean waits where tasks share the workers of their replica: what others take of them meanwhile."""
+    stage = stages[0]
+    if not stage.features <= claims.SHARED or (stage.replicas > 1 and stage.policy != RANDOM):
+        return []
+    law = "M/G/1 with a shared worker, of any law (Kleinrock, 1976, section 4.4)"
+    if stage.workers > 1:
+        law = "M/G/c with shared workers: that of M/M/c, of any law (Cohen, 1979)"
+    return _mean_waits(plan, stages, lambda rate, mean, _: queues.shared_mean_wait(rate, mean, stage.workers), law)
 
 
 def _stopped(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:

@@ -99,6 +99,18 @@ def mmc_mean_wait(rate_per_s: float, mean_s: float, workers: int) -> float:
     return erlang_c(workers, rate_per_s * mean_s) / (workers / mean_s - rate_per_s)
 
 
+def shared_mean_wait(rate_per_s: float, mean_s: float, workers: int = 1) -> float:
+    """Mean time that others take of a task's stay in M/G/c whose tasks share the workers; infinite where saturated.
+
+    How many are there has the law of M/M/c, whatever the law of services (Cohen, 1979); of one worker it is
+    utilisation / (1 - utilisation) services (Kleinrock, 1976).
+
+    >>> shared_mean_wait(0.5, 1.0), round(shared_mean_wait(1.0, 1.0, 2), 12), shared_mean_wait(2.0, 1.0, 2)
+    (1.0, 0.333333333333, inf)
+    """
+    return mmc_mean_wait(rate_per_s, mean_s, workers) if rate_per_s * mean_s < workers else math.inf
+
+
 def mmc_quantile(rate_per_s: float, mean_s: float, workers: int, p: float) -> float:
     """Quantile of the sojourn time in M/M/c (Gross and Harris, 1998, section 2.3)."""
     mu, spare = 1 / mean_s, workers / mean_s - rate_per_s

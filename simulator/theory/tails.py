@@ -205,7 +205,8 @@ def _waits_s(stage: PaperStage, rate_per_s: float, taken_s: F8) -> tuple[F8, int
     ``taken_s``: (shards,) how long a task takes its worker, on average.
 
     The mean wait of M/G/1, times what it is less in M/M/c. Where one worker less carries the load as well, a long
-    service is in nobody's way but takes that worker: the wait goes by the time that it does.
+    service is in nobody's way but takes that worker: the wait goes by the time that it does. Where workers are
+    shared it is that of M/M/c for any law, and goes by the service of the task itself.
     """
     is_apart = stage.policy in (RANDOM, ROUND_ROBIN)
     busy = np.minimum(utilisation_of(stage, rate_per_s).max(axis=1), NEARLY_FULL)
@@ -214,7 +215,7 @@ def _waits_s(stage: PaperStage, rate_per_s: float, taken_s: F8) -> tuple[F8, int
     for shard, (service_s, full) in enumerate(zip(taken_s.tolist(), busy.tolist(), strict=True)):
         servers = stage.workers * (1 if is_apart else int(stage.replicas_left[shard]))
         key = (service_s, full, servers)
-        is_spare = servers - math.floor(full * servers) >= 2
+        is_spare = stage.is_shared or servers - math.floor(full * servers) >= 2
         if not is_spare:
             power = 2
         if key not in known:

@@ -121,6 +121,9 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(sum(rates), stage("one", {"kind": "mixture", "parts": parts}))
     if family == "mg1":
         return scenario(rate, stage("one", service_law(given["service"])))
+    if family == "mm1ps":  # of any law the mean is the same
+        law = service_law("lognormal_sigma1") if given["service"] == "any" else exponential(1.0)
+        return scenario(rate, stage("one", law, sharing="processor"))
     if family == "mg1_after":
         laws = [exponential if given[what] == "exponential" else "{!r}s".format for what in ("service", "after")]
         means = float(given["mean_S"]), float(given["mean_A"])

@@ -44,6 +44,7 @@ VERIFIED: dict[str, Known] = {
     "erlangb": Known("workers without a queue: who finds all busy is lost", "Erlang (1917); Sevastyanov (1957)"),
     "mmcK": Known("M/M/c with a bounded queue", "Gross and Harris (1998), section 2.4"),
     "md1K": Known("M/D/1 with a bounded queue", "Keilson (1966); Gross and Harris (1998), section 5.1.8"),
+    "mm1ps": Known("tasks that share a worker", "Coffman, Muntz and Trotter (1970); Kleinrock (1976), section 4.4"),
     "redd": Known("copies at some replicas, cancelled when one is served", "Gardner et al. (2017)"),
     "fullrep": Known("copies at every replica, cancelled when one is served", "Gardner et al. (2015)"),
     "cos": Known("copies at every replica, cancelled when one starts: one queue", "Ayesta, Bodas and Verloop (2018)"),
@@ -85,7 +86,6 @@ _NO_EXACT = "no feature: bounds and approximations, nothing exact to hold a run 
 #: Families of the collection that the table was taken from, and the feature that is missing.
 NOT_YET: dict[str, str] = {
     "mm1_asympvar": "no figure of a run: the variance of a mean from run to run",
-    "mm1ps": "processor sharing",
     "erlanga": "clients that leave the queue",
     "mmc_d": "clients that leave the queue",
     "feedback": "retries",

@@ -27,7 +27,9 @@ from simulator.testing import plans as plans_of_all
 from simulator.verification.engines import difference
 
 #: Plans whose workers leave each other alone.
-plans = partial(plans_of_all, neighbours=False, slowdowns=False, outages=False, limits=False, fan_outs=False)
+plans = partial(
+    plans_of_all, neighbours=False, slowdowns=False, outages=False, limits=False, fan_outs=False, sharing=False
+)
 
 #: Stages that serve task after task in the order of arrival.
 PLAIN = {"batches": 1, "disciplines": ["fifo"], "hedges": False}
@@ -242,8 +244,8 @@ def slow_walk() -> None:
 
 
 #: Stages of which replicas are out for a while: alone, and with copies.
-OUT = plans_of_all(most_stages=2, outages=True, limits=False, neighbours=False, slowdowns=False)
-OUT |= plans_of_all(stages=1, replicas=3, outages=True, hedges=True, limits=False, neighbours=False, slowdowns=False)
+OUT = partial(plans_of_all, outages=True, limits=False, neighbours=False, slowdowns=False, sharing=False)
+OUT = OUT(most_stages=2) | OUT(stages=1, replicas=3, hedges=True)
 
 
 def out_agree() -> None:
@@ -333,6 +335,39 @@ def visits_again_agree() -> None:
         budget=500_000,
     )
     agree_on(st.just(assemble([part], np.arange(400) * 60)), 1)
+
+
+#: Stages whose tasks share the workers of their replica: alone, and with copies and answers that are not needed.
+SHARED = plans_of_all(most_stages=1, most_queries=8, shards=1, sharing=True, gathers=False, hedges=False, outages=False)
+SHARED |= plans_of_all(stages=1, replicas=2, sharing=True, gathers=True, hedges=None, outages=False)
+
+
+def shared_agree() -> None:
+    """test_sharing.py: both engines say the same of tasks that share."""
+    agree_on(SHARED)
+
+
+def shared_hold() -> None:
+    """test_sharing.py: every invariant of a trace holds, where tasks share."""
+    hold_on(SHARED)
+
+
+def shared_walk() -> None:
+    """test_sharing.py: the walk agrees, where tasks share."""
+    walk_as_on(SHARED)
+
+
+def shared_stale() -> None:
+    """test_sharing.py: what was to be done changes nothing when something else is done before."""
+
+    @drawn(100)
+    @given(SHARED)
+    def changes_nothing(plan):
+        with law("E9"):
+            column = same_trace(Disturbed(plan, 1).trace(), reference.simulate(plan, tasks=True))
+            assert column == "", f"with stale events {column} differs"
+
+    changes_nothing()
 
 
 def full_agree() -> None:

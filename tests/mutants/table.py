@@ -1495,7 +1495,7 @@ ROOMS = (
         "tidying keeps what is stale",
         "E9",
         EVENTS,
-        "        if not is_stale(events, copies, at):\n",
+        "        if not is_stale(events, copies, shares, at):\n",
         "        if True:\n",
         STALE,
     ),
@@ -1786,8 +1786,8 @@ ROOMS = (
         "the critical task is enqueued when it starts",
         "S4",
         GATHER,
-        "return self.enqueue_ns, self.start_ns - self.enqueue_ns",
-        "return self.start_ns, self.start_ns - self.enqueue_ns",
+        "return self.enqueue_ns, wait_ns",
+        "return self.start_ns, wait_ns",
         HOLD,
     ),
     Mutant(
@@ -2335,6 +2335,77 @@ VISITS = (
 )
 
 
+SHARE, SHARED = "core/sharing.py", "engines/reference/sharing.py"
+ON_SHARE = "engines/compiled/on_share.py"
+SHARED_AGREE, SHARED_HOLD, SHARED_WALK = (f"sample_paths.shared_{name}" for name in ("agree", "hold", "walk"))
+SHARINGS = (
+    Mutant(
+        "who shares is done a nanosecond late where nothing is left over",
+        "E8",
+        SHARE,
+        "(units % step * tasks + step - 1) // step",
+        "(units % step * tasks + step) // step",
+        SHARED_WALK,
+    ),
+    Mutant(
+        "a task more than workers gains as if it had one",
+        "E8",
+        SHARE,
+        "step = UNITS * min(workers, tasks)\n    return step",
+        "step = UNITS * workers\n    return step",
+        SHARED_WALK,
+    ),
+    Mutant(
+        "what is gained goes to who comes",
+        "E1",
+        ON_SHARE,
+        "catch_up(given, kept, shares, replicas, at, stage, now)\n    step(copies, kept, row, copy_states.STARTED)",
+        "step(copies, kept, row, copy_states.STARTED)",
+        SHARED_AGREE,
+    ),
+    Mutant(
+        "where a run is cut nobody has shared since the last change",
+        "E1",
+        ON_SHARE,
+        'if given.stages[stage]["sharing"] == 1:',
+        "if False:",
+        SHARED_AGREE,
+    ),
+    Mutant(
+        "of several that are done at once one is",
+        "E8",
+        SHARED,
+        "if need.done <= self.level]:",
+        "if need.done <= self.level][:1]:",
+        SHARED_WALK,
+    ),
+    Mutant(
+        "who is stopped has been busy all its stay",
+        "S5",
+        SHARED,
+        "copy.took((self.level - need.came) // sharing.UNITS, 0, True)",
+        "copy.took(self.model.clock.now - copy.start_ns, 0, True)",
+        SHARED_HOLD,
+    ),
+    Mutant(
+        "every task that shares takes a worker",
+        "S5",
+        SHARED,
+        "min(tasks, self.workers) - min(before, self.workers)",
+        "tasks - before",
+        SHARED_HOLD,
+    ),
+    Mutant(
+        "a finish that was put off happens",
+        "E9",
+        EVENTS,
+        'shares[at_replica(row)]["generation"] != generation',
+        "False",
+        "sample_paths.shared_stale",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -2351,6 +2422,7 @@ TABLES = (
     *THREADS,
     *LATENCIES,
     *VISITS,
+    *SHARINGS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

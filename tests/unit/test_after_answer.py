@@ -105,7 +105,7 @@ def test_what_is_stopped_is_followed_by_nothing():
 
 
 @settings(max_examples=60, deadline=None)
-@given(plans(afters=False))
+@given(plans(afters=False, sharing=False))
 def test_after_0_ns_changes_no_column(plan):
     laws = np.array(plan.laws)
     laws["kind"][AFTER::ROLES] = CONSTANT

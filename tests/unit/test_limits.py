@@ -139,7 +139,7 @@ def test_a_refusal_later_than_the_end_is_not_known():
 
 
 @drawn(100)
-@given(plans(limits=False))
+@given(plans(limits=False, sharing=False))
 def test_a_queue_that_is_never_full_changes_nothing(plan):
     stages = np.array(plan.stages)
     stages["limit"] = 10_000

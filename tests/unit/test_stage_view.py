@@ -55,6 +55,7 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
             not features
             & {
                 Feature.LIMIT,
+                Feature.SHARING,
                 Feature.ROUTING_BY_LATENCY,
                 Feature.SLOWDOWN,
                 Feature.BATCHING,

@@ -56,7 +56,11 @@ def test_busy_neighbours_are_workers_and_not_its_own():
 
 
 @drawn(60)
-@given(plans(neighbours=False, slowdowns=False, outages=False, limits=False), st.integers(2, 5), st.data())
+@given(
+    plans(**dict.fromkeys(("neighbours", "slowdowns", "outages", "limits", "sharing"), False)),
+    st.integers(2, 5),
+    st.data(),
+)
 def test_threads_are_as_many_servers_as_there_are_sets(plan, threads, data):
     """Only the busy time of workers is another; with the walk that hands out single workers."""
     stages = plan.stages.copy()

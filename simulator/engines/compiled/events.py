@@ -90,12 +90,12 @@ def happen(clock: Rows, events: Rows, instant: int, kind: int, key: int, row: in
 
 
 @kernel
-def compact(clock: Rows, events: Rows, copies: Rows) -> None:
-    """Drop the stale events: those of copies whose rows have got another generation since."""
+def compact(clock: Rows, events: Rows, copies: Rows, shares: Rows) -> None:
+    """Drop the stale events: those of copies, or replicas, whose rows have got another generation since."""
     size = clock[0]["size"]
     live = rules.NOTHING
     for at in range(size):
-        if not is_stale(events, copies, at):
+        if not is_stale(events, copies, shares, at):
             events[live] = events[at]
             live += 1
     for at in range((live >> 1) - 1, -1, -1):
@@ -105,9 +105,17 @@ def compact(clock: Rows, events: Rows, copies: Rows) -> None:
 
 
 @formula
-def is_stale(events: Rows, copies: Rows, at: int) -> bool:
-    """Whether an event concerns a copy that is no more."""
-    generation = events[at]["generation"]
+def at_replica(replica: int) -> int:
+    """The row of an event that concerns a replica, below 0; and the replica of such a row."""
+    return -1 - replica
+
+
+@formula
+def is_stale(events: Rows, copies: Rows, shares: Rows, at: int) -> bool:
+    """Whether an event concerns a copy that is no more, or the finish of a replica at which another is due."""
+    generation, row = events[at]["generation"], events[at]["row"]
+    if row < 0:
+        return shares[at_replica(row)]["generation"] != generation  # type: ignore[no-any-return]
     return generation != records.NO_COPY and copies[events[at]["row"]]["generation"] != generation  # type: ignore[no-any-return]
 
 

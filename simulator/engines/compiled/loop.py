@@ -138,7 +138,7 @@ def give_up(
 
 
 @passage
-def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
+def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, shares: Rows) -> int:
     """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, DONE or FULL.
 
     Queries that enter the first stage of the loop wait in a row of their own. Nothing is taken without room for what
@@ -152,7 +152,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
     if size == 0 and not arrives:
         return DONE
     if clock[0]["stale"] > size - clock[0]["stale"]:
-        compact(clock, events, copies)
+        compact(clock, events, copies, shares)
         return AGAIN
     clock[0]["short"] = records.OF_EVENTS
     if events.shape[0] - size < clock[0]["margin"]:
@@ -165,7 +165,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows) -> int:
             size == 0 or now < events[0]["instant"] or (now == events[0]["instant"] and order < events[0]["order"])
         )
     if not arrives:
-        if clock[0]["stale"] > 0 and is_stale(events, copies, rules.NOTHING):
+        if clock[0]["stale"] > 0 and is_stale(events, copies, shares, rules.NOTHING):
             clock[0]["stale"] -= 1
             pop(clock, events)
             return AGAIN
@@ -206,7 +206,7 @@ def advance(
 ) -> int:
     """Let events happen until ``budget`` tasks or events are through, or what else ends it; returns which."""
     while budget > 0:
-        why = take_next(given, clock, events, copies)
+        why = take_next(given, clock, events, copies, awaited.shares)
         if why == AGAIN:
             continue
         if why != TAKEN:
@@ -216,8 +216,7 @@ def advance(
         budget -= 1
         is_in_time = True
         if kind == rules.DISPATCH:
-            stage = key & ((1 << given.run[0]["stage_bits"]) - 1)
-            budget -= given.stages[stage]["shards"]
+            budget -= given.stages[key & ((1 << given.run[0]["stage_bits"]) - 1)]["shards"]
             is_in_time = on_dispatch(
                 given, kept, clock, events, copies, gathers, awaited, outstanding, fault, reals, wholes, key, now
             )
@@ -228,7 +227,7 @@ def advance(
         elif kind == rules.START:
             is_in_time = on_start(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.FINISH:
-            is_in_time = on_finish(given, kept, clock, events, copies, awaited, replicas, serving, row, now)
+            is_in_time = on_finish(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.ANSWER:
             is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, outstanding, row, now)
         elif kind == rules.TIMEOUT:
@@ -242,7 +241,9 @@ def advance(
         elif kind == rules.UNTIE:
             on_untie(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
         else:
-            on_withdraw(given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now)
+            is_in_time = on_withdraw(
+                given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now
+            )
         if not is_in_time:
             return OVERFLOW
     return PAUSED

@@ -4,9 +4,11 @@ from simulator.core import copy_states, rules
 from simulator.core.jit import kernel, passage
 from simulator.core.limits import is_full, refusal_ns
 from simulator.core.plan import NEVER_NS, Rows
+from simulator.core.sharing import shares
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import key_of, step
 from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.on_share import share
 from simulator.engines.compiled.queue import join
 from simulator.engines.compiled.recorder import count_spared
 from simulator.engines.compiled.records import NO_TIME, REFUSED, T_ENQUEUE, T_WITHDRAWN, Awaited, Given, Kept
@@ -62,6 +64,8 @@ def on_enqueue(
     copies[row]["enqueue_ns"] = now
     if kept.table.shape[1] > 0:
         kept.table[T_ENQUEUE, copies[row]["table"]] = now
+    if shares(given.stages, copies[row]["stage"]):
+        return share(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
     join(given, copies, ranks, awaited.bonds, replicas, at, row)
     start_soon(clock, events, replicas, at, now)
     return True

@@ -9,6 +9,7 @@ from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import first_worker_of, free_copy, key_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_enqueue import start_soon
+from simulator.engines.compiled.on_share import on_done
 from simulator.engines.compiled.on_start import after, is_inside
 from simulator.engines.compiled.recorder import count_after, count_busy, count_spared, count_task
 from simulator.engines.compiled.records import (
@@ -72,13 +73,19 @@ def on_finish(
     clock: Rows,
     events: Rows,
     copies: Rows,
+    ranks: Rows,
     awaited: Awaited,
     replicas: Rows,
     serving: I8,
     head: int,
     now: int,
 ) -> bool:
-    """Count the tasks, send the answers, free the worker or say when it is; returns whether int64 can tell when."""
+    """Count the tasks, send the answers, free the worker or say when it is; returns whether int64 can tell when.
+
+    ``head``: of the batch; below 0 it says the replica whose tasks share its workers.
+    """
+    if head < 0:
+        return on_done(given, kept, clock, events, copies, ranks, awaited, replicas, head, now)
     run, end_ns = given.run, given.run[0]["end_ns"]
     at, stage = copies[head]["replica"], copies[head]["stage"]
     place = first_worker_of(given, stage, at) + copies[head]["worker"]

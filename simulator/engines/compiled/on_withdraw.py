@@ -9,10 +9,12 @@ from simulator.core.batching import part_of
 from simulator.core.heard import withdrawn
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
+from simulator.core.sharing import shares
 from simulator.engines.compiled.copies import first_worker_of, free_copy, step
 from simulator.engines.compiled.on_close import is_never_here, is_waited_for
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_finish import free_worker
+from simulator.engines.compiled.on_share import stop_sharing
 from simulator.engines.compiled.on_start import after, is_inside
 from simulator.engines.compiled.queue import leave
 from simulator.engines.compiled.recorder import count_busy, count_part, count_spared, uncount_part
@@ -121,15 +123,20 @@ def on_withdraw(
     outstanding: I8,
     row: int,
     now: int,
-) -> None:
-    """A task that has not started never does; one that runs is stopped with the last of its batch, if it is to be."""
+) -> bool:
+    """A task that has not started never does; one that runs is stopped with the last of its batch, if it is to be.
+
+    Returns whether int64 can tell what follows.
+    """
     stages, bonds, state = given.stages, awaited.bonds, copies[row]["state"]
     at, stage = copies[row]["replica"], copies[row]["stage"]
     bonds[row]["called"] -= 1
     if state == copy_states.RUNNING:
         if stages[stage]["cancels"] != CANCEL_RUNNING:
-            return
+            return True
         withdraw(given, copies, kept, outstanding, row, now)
+        if shares(stages, stage):
+            return stop_sharing(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
         head = serving[first_worker_of(given, stage, at) + copies[row]["worker"]]
         bonds[head]["needed"] -= 1
         if bonds[head]["needed"] == 0:
@@ -137,6 +144,7 @@ def on_withdraw(
             start_soon(clock, events, replicas, at, now)
     else:
         never_start(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
+    return True
 
 
 @kernel

@@ -67,6 +67,7 @@ class Awaited(NamedTuple):
     after_ns: I8  #: (copies,) that a worker stays taken by it, if it is the head of its batch
     visits: Rows  #: (queries,) VISIT, where some query may leave shards out
     stretches: Rows  #: (slowdowns of a stage, replicas + 1) STRETCH; the last column is scratch
+    shares: Rows  #: (replicas,) SHARE, where tasks of some stage share the workers of their replica
 
 
 #: Rows of ``Kept.instants``.
@@ -185,14 +186,27 @@ REPLICA = np.dtype(
     ]
 )
 
+#: Of a replica whose tasks share its workers: those that are there are the heap of its REPLICA, least level first.
+#: Its next finish is an event in row ``at_replica`` of the event list.
+SHARE = np.dtype(
+    [
+        ("level", np.int64),  # what each that was always there has gained, in units of ``core.sharing``
+        ("since_ns", np.int64),  # when that was worked out last
+        ("due_ns", np.int64),  # when the next is done, if that is on the event list; -1: it is not
+        ("generation", np.int64),  # of that event: others are stale
+    ]
+)
+
 #: Of a slowdown of a replica: until which of its stretches it is drawn, and when that is slow.
 STRETCH = np.dtype([("number", np.int64), ("from_ns", np.int64), ("until_ns", np.int64)])
 
-#: A copy in a queue that is not served in the order of arrival: its place in the heap, in the row of the copy.
+#: A copy in a queue that is not served in the order of arrival: its place in the heap, in the row of the copy. Of one
+#: that shares its workers the level at which it is done: key, exact up to 2**52, and number are its two digits.
 RANK = np.dtype(
     [
         ("key", np.float64),
         ("number", np.int64),  # of its enqueue at the replica
+        ("level", np.int64),  # of one that shares its workers: at which it came
         ("child", np.int64),  # the first of those behind it; -1: none
         ("beside", np.int64),  # the next of those behind the same
         ("back", np.int64),  # whom it is the first behind, or the next beside; -1: nobody

@@ -57,6 +57,7 @@ class Run:
         self.whole = plan
         self.is_partial = may_differ(plan)
         self.is_keen = may_await_copies(plan)
+        self.is_shared = bool(plan.stages["sharing"].any())
         self.is_longer = any(bool(stays_taken(plan.laws, stage)) for stage in range(stages))
         self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
         self.lockstep: Lockstep = in_lockstep(plan, range(0 if tasks else self.ahead, stages))
@@ -133,7 +134,9 @@ class Run:
             np.zeros(0, dtype=np.int64),
             np.zeros(plan.queries * may_fan_out(plan), dtype=VISIT),
             np.zeros((int(max(row["slowdowns"])), plan.replicas + 1), dtype=records.STRETCH),
+            np.zeros(plan.replicas * self.is_shared, dtype=records.SHARE),
         )
+        self.awaited.shares["due_ns"] = -1
         self.awaited.waits["stage"] = -1
         self.replicas["head"] = self.replicas["tail"] = self.replicas["timer_ns"] = -1
         self.replicas["free"] = np.repeat(row["workers"], row["shards"] * row["replicas"])
@@ -254,7 +257,7 @@ class Run:
         new["next"] = np.arange(first + 1, first + more + 1)
         new[-1]["next"] = self.clock["unused"][0]
         self.copies = np.concatenate([self.copies, new])
-        if bool((self.plan.stages["discipline"] != FIFO).any()):
+        if self.is_shared or bool((self.plan.stages["discipline"] != FIFO).any()):
             self.ranks = np.concatenate([self.ranks, np.zeros(more, dtype=records.RANK)])
         if self.is_keen:
             bonds = np.concatenate([self.awaited.bonds, np.zeros(more, dtype=records.BOND)])
@@ -265,9 +268,17 @@ class Run:
         self.clock["unused"] = first
         self.clock["unused_count"] += more
 
+    def _share_until_end(self) -> None:
+        """Where the run is cut, workers are shared until then."""
+        if self.is_shared and self.plan.drain_ns != NEVER_NS:
+            from simulator.engines.compiled.on_share import share_until_end
+
+            share_until_end(self.given, self.kept, self.awaited.shares, self.replicas)
+
     def trace(self) -> Trace:
         """The finished Trace, of the whole plan."""
         plan, kept = self.whole, self.kept
+        self._share_until_end()
         instants, shape = kept.instants, (len(plan.stages), plan.queries)
         sums = instants[records.ANSWER_SUM]
         if plan.drain_ns != NEVER_NS or self.is_partial:

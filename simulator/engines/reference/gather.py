@@ -183,7 +183,7 @@ class Copy:
             "load",
             "number",
         ),
-        *("release_ns", "replica", "service_ns", "shard", "start_ns", "state", "withdrawn_ns", "worker"),
+        *("release_ns", "replica", "service_ns", "shard", "shared_ns", "start_ns", "state", "withdrawn_ns", "worker"),
     )
 
     def __init__(
@@ -200,6 +200,7 @@ class Copy:
         self.is_called = False  # whether it is withdrawn since another has started
         self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
         self.release_ns = self.withdrawn_ns = -1
+        self.shared_ns = 0  # of its time there, what others took that shared its workers
         self.service_ns: int  # its part of the service of its batch, as far as it came
         self.after_ns: int  # and of what kept the worker after it
         self.counter: int  # where and how much it is outstanding, if the routing looks at that
@@ -227,8 +228,9 @@ class Copy:
         return (((self.gather.query << plan.shard_bits) | place) << plan.copy_bits) | self.number
 
     def times(self) -> tuple[int, int, int]:
-        """Of a finished one: its enqueue, waiting and service time."""
-        return self.enqueue_ns, self.start_ns - self.enqueue_ns, self.finish_ns - self.start_ns
+        """Of a finished one: its enqueue, waiting and service time; it waits for those that share its workers, too."""
+        wait_ns = self.start_ns - self.enqueue_ns + self.shared_ns
+        return self.enqueue_ns, wait_ns, self.finish_ns - self.start_ns - self.shared_ns
 
     def row(self) -> tuple[int, ...]:
         """Its row in the table of tasks."""

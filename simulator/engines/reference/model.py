@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import simpy
 
-from simulator.core import copy_states, gathering, heard, limits, rules
+from simulator.core import copy_states, gathering, heard, limits, rules, sharing
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.outages import route_of_query
 from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
 from simulator.core.routing import is_load_aware
-from simulator.core.rules import ANSWER, ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
+from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, HELD, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
@@ -37,6 +37,8 @@ from simulator.engines.reference.limits import Limit
 from simulator.engines.reference.machine import Machines
 from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
+from simulator.engines.reference.server import Server
+from simulator.engines.reference.sharing import Shared
 from simulator.engines.reference.times import Times
 
 Process = Generator[simpy.Event, Any, None]
@@ -122,7 +124,8 @@ class Stage:
         self.machines = Machines(plan, index)
         first = int(row["first_replica"])
         places = range(first, first + self.shards * self.replicas_per_shard)
-        self.replicas = [Replica(self, place, int(row["workers"])) for place in places]
+        of_kind: type[Replica | Shared] = Shared if sharing.shares(plan.stages, index) else Replica
+        self.replicas = [of_kind(self, place, int(row["workers"])) for place in places]
         self.times = Times(plan, model.run_row, index)
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
@@ -231,13 +234,14 @@ class Stage:
                 self.free_mergers += 1
 
 
-class Replica:
-    """A queue before one or more workers."""
+class Replica(Server):
+    """A queue before one or more workers; where tasks share them it is another (``sharing``)."""
+
+    stage: Stage
 
     def __init__(self, stage: Stage, index: int, workers: int) -> None:
-        self.model = model = stage.model
-        self.stage = stage
-        self.index = index
+        super().__init__(stage, index)
+        model = stage.model
         self.queue: Queue[Copy] = queue_of(model.plan, stage.index)
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
@@ -275,14 +279,6 @@ class Replica:
             self.queue.leave(copy)
         self.forget(copy)
         self.model.record.withdraw(copy.gather.query, self.index)
-
-    def forget(self, copy: Copy) -> None:
-        """A task is withdrawn."""
-        copy.step(copy_states.WITHDRAWAL)
-        copy.withdrawn_ns = now = self.model.clock.now
-        if self.stage.is_load_aware:
-            given = self.model.plan.stages, self.model.outstanding, self.stage.index, copy.counter, copy.load
-            heard.withdrawn(*given, copy.enqueue_ns, now)
 
     def start_soon(self) -> None:
         """At the end of this instant, start what may start. Once an instant is enough."""
@@ -340,11 +336,3 @@ class Replica:
             for copy in batch:
                 copy.release_ns = clock.now
             self.start_soon()
-
-    def answer(self, copy: Copy) -> None:
-        """A task is served: its answer leaves."""
-        model, stage, clock = self.model, self.stage, self.model.clock
-        copy.step(copy_states.FINISHED)
-        copy.finish_ns = clock.now
-        model.record.finish(copy, self.index)
-        At(clock, clock.now + stage.times.response_ns(copy), ANSWER, copy.key(model.plan), stage.answer, copy)

@@ -59,6 +59,10 @@ class Recorder:
         if served_ns > 0:
             self.window_busy_ns[replica] += served_ns
 
+    def share(self, replica: int, now: int, more: int) -> None:
+        """From now on tasks that share take so many workers more; fewer, where ``more`` is below 0."""
+        self.window_busy_ns[replica] += more * max(0, self.until_ns - max(now, self.begin_ns))
+
     def batch(self, stage: int, query: int, count: int) -> None:
         """So many tasks were served together; ``query``: the last of theirs."""
         if self.plan.is_batched[stage] and query >= self.first_measured:
@@ -67,7 +71,7 @@ class Recorder:
     def finish(self, copy: Copy, replica: int) -> None:
         """A task's service is finished; what follows its answer counts with it."""
         if copy.gather.query >= self.first_measured:
-            wait_ns = copy.start_ns - copy.enqueue_ns
+            wait_ns = copy.start_ns - copy.enqueue_ns + copy.shared_ns
             self.tasks[replica] += 1
             self.busy_ns[replica] += copy.busy_ns
             self.after_ns[replica] += copy.after_ns

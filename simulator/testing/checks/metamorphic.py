@@ -59,6 +59,8 @@ def _scales(case: tuple[Walk, int]) -> str | None:
     walk, factor = case
     if any(Feature.ROUTING_BY_LATENCY in features_of(walk.plan, at) for at in range(len(walk.plan.stages))):
         return "routing is fed by latency: what is heard fades in a time of its own, and is rounded to ns"
+    if bool(walk.plan.stages["sharing"].any()):
+        return SHARED
     one, two = walk.trace(derive.on_whole_ns(walk.plan)), walk.trace(derive.on_whole_ns(walk.plan, factor))
     for column in TIMES:
         expected = _times(getattr(one, column), factor)
@@ -112,6 +114,7 @@ def _replicas_are_alone(walk: Walk) -> str | None:
     plan = derive.measured(walk.plan)
     longer = [bool(sampling.is_drawn(plan.laws, stage * ROLES + AFTER)) for stage in range(len(plan.stages))]
     others = plan.is_batched | (plan.stages["discipline"] != FIFO) | longer  # luck goes by the query
+    others |= plan.stages["sharing"] == 1  # of the time that each was there, services are a part
     if others.all():
         return "no stage serves task after task in the order of arrival, and is then free, or at a known time"
     trace = walk.trace(plan)
@@ -172,9 +175,15 @@ def _defaults_are_absent(walk: Walk) -> str | None:
     return None
 
 
+#: Why a law of exact times is not asked.
+SHARED = "tasks share workers: what they gain is rounded"
+
+
 def _is_plain(plan: Plan) -> str:
     """Why a pathwise order cannot be asked of the first stage; empty if it can."""
     row = plan.stages[0]
+    if row["sharing"]:
+        return SHARED
     if plan.is_batched[0]:
         return "tasks are served in batches in the first stage"
     if row["discipline"] != FIFO:

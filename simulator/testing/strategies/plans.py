@@ -41,6 +41,7 @@ class Narrowed(TypedDict, total=False):
     slowdowns: bool | None  #: whether something is slow now and then; None: either
     outages: bool | None  #: whether replicas are out for a while; None: either
     limits: bool | None  #: whether queues may be full; None: either
+    sharing: bool | None  #: whether tasks share the workers of their replica, in place of a queue; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
@@ -129,6 +130,10 @@ def _listed(strategy: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[l
     return st.lists(strategy, min_size=count, max_size=count)
 
 
+#: What a stage has that is asked for it has with a queue, unless its workers are to be shared.
+QUEUED = ("limits", "afters", "neighbours", "slowdowns")
+
+
 @st.composite
 def stage_parts(
     draw: st.DrawFn,
@@ -155,16 +160,25 @@ def stage_parts(
     waits = draw(serving.gatherings(len(share))) if is_partial else {}
     may_wait, is_choosy = narrowed.get("gathers") is not False, draw(either(narrowed.get("fan_outs"), 3))
     fans = draw(serving.fan_outs(len(share), may_wait)) if is_choosy else {}
+    copies = draw(serving.hedgings(len(share), count)) if is_hedged else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
+    is_free = disciplines is None and batches is None and not any(narrowed.get(key) for key in QUEUED)
+    is_shared = draw(either(narrowed.get("sharing", None if is_free else False), 7))
+    if is_shared:  # there is no queue, and nothing else that slows tasks down
+        batching, is_longer, is_beside, is_slow = {}, False, False, False
+        copies = {**copies, "hedge_ns": max(1, copies["hedge_ns"])} if copies else {}
+    queue = {
+        "limit": draw(rooms(narrowed.get("limits"))),
+        "discipline": FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines))),
+    }
     return StageParts(
         **batching,
-        **(waits | fans | draw(serving.hedgings(len(share), count)) if is_hedged else waits | fans),
+        **({"sharing": True} if is_shared else queue),
+        **(waits | fans | copies),
         **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
         slowdowns=draw(ways["slow"]) if is_slow else (),
         outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
-        limit=draw(rooms(narrowed.get("limits"))),
-        discipline=FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines))),
         share=share,
         replicas=count,
         left=left,
@@ -217,7 +231,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        fan_outs, neighbours, slowdowns, outages, limits, hedges.
+        fan_outs, neighbours, slowdowns, outages, limits, sharing, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))

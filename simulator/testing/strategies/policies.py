@@ -117,7 +117,7 @@ def by_class(draw: st.DrawFn, stage: dict[str, Any], disciplines: Sequence[str] 
     """The stage of a load that has classes: its queue may look at them."""
     known = [one for name, one in BY_CLASS if disciplines is None or name in disciplines]
     queue = draw(st.sampled_from([stage.get("queue"), *known]))
-    return stage if queue is None or "batching" in stage else {**stage, "queue": queue}
+    return stage if queue is None or "batching" in stage or "sharing" in stage else {**stage, "queue": queue}
 
 
 class Answers(TypedDict, total=False):
@@ -130,6 +130,7 @@ class Answers(TypedDict, total=False):
     slowdowns: bool  #: whether something may be slow now and then
     outages: bool  #: whether replicas may be out for a while
     limits: bool  #: whether queues may be full
+    sharing: bool  #: whether tasks may share the workers of their replica
 
 
 @cache
@@ -145,6 +146,15 @@ def may_share(longer: dict[str, Any], workers: int, has_law: bool) -> dict[str, 
     if has_law or longer.get("threads", 1) > workers:
         return {key: value for key, value in longer.items() if key != "threads"}
     return longer
+
+
+#: What a stage does not have whose tasks share the workers of their replica.
+NOT_SHARED = ("queue", "batching", "threads", "interference", "slowdowns", "after_answer", "tied")
+
+
+def shared(stage: dict[str, Any]) -> dict[str, Any]:
+    """The stage whose tasks share the workers of their replica, without what these do not have."""
+    return {key: value for key, value in stage.items() if key not in NOT_SHARED} | {"sharing": "processor"}
 
 
 def may_copy(chosen: dict[str, Any], routing: Any, answered: dict[str, Any]) -> bool:

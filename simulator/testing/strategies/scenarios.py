@@ -159,10 +159,10 @@ def stages(
     disciplines
         Names of the disciplines of queues among which is chosen.
     **narrowed
-        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``limits``: whether it may
-        close without all of its answers, keep its workers when their answers have gone, send tasks to several replicas,
-        have workers that slow each other down, be slow now and then, have replicas that are out for a while, or queues
-        that may be full (unless said, as ``gathers``).
+        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``limits``, ``sharing``:
+        whether it may close without all of its answers, keep its workers when their answers have gone, send tasks to
+        several replicas, have workers that slow each other down, be slow now and then, have replicas that are out for a
+        while, queues that may be full (unless said, as ``gathers``), or tasks that share the workers of their replica.
     """
     model = draw(_whole_model(kinds, models))
     has_law, has_spread, is_timed, is_plugged = _times_of(model)
@@ -185,28 +185,31 @@ def stages(
     routing = draw(ways.routings(tuple(POLICIES if policies is None else policies)))
     tasks = draw(sized(workers, st.integers(1, 3)))
     is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
+    is_shared = narrowed.get("sharing", disciplines is None) and draw(st.integers(0, 5)) == 5
     return _without_absent(
-        {
-            "name": name,
-            "candidates": draw(COUNTS if is_first else FURTHER_COUNTS),
-            "model": model,
-            "shards": count,
-            **({} if is_timed else spread),
-            "split": None if is_timed else split,
-            "replicas": ways.hot(copies, count) if is_hot and ways.is_by_task(routing) else copies,
-            "workers": tasks,
-            "per_machine": per_machine,
-            "lost_machine": None if out else lost,
-            "hardware": "leaf" if is_on_leaf else None,
-            "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
-            "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
-            "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
-            "variability": variability or None,
-            "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
-            **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
-            **(again if ways.may_copy(again, routing, answered) else {}),
-            "routing": routing,
-        }
+        (ways.shared if is_shared else dict)(
+            {
+                "name": name,
+                "candidates": draw(COUNTS if is_first else FURTHER_COUNTS),
+                "model": model,
+                "shards": count,
+                **({} if is_timed else spread),
+                "split": None if is_timed else split,
+                "replicas": ways.hot(copies, count) if is_hot and ways.is_by_task(routing) else copies,
+                "workers": tasks,
+                "per_machine": per_machine,
+                "lost_machine": None if out else lost,
+                "hardware": "leaf" if is_on_leaf else None,
+                "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
+                "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
+                "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
+                "variability": variability or None,
+                "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
+                **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
+                **(again if ways.may_copy(again, routing, answered) else {}),
+                "routing": routing,
+            }
+        )
     )
 
 
@@ -269,7 +272,7 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters, copies, neighbours, slowdowns, outages, limits.
+        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
