@@ -32,7 +32,9 @@ STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOW
 #: Mean wait in M/G/1 that is not served in the order of arrival.
 RANKED: Features = POLLACZEK | {F.DISCIPLINE}
 #: Mean wait where tasks share the workers of their replica: whatever the law of services.
-SHARED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.WORKERS, F.SHARING}
+SHARED: Features = (
+    LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.WORKERS, F.SHARING, F.FAN_OUT}
+)
 #: Latency in M/M/1; its mean wait is Pollaczek's.
 EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.MERGERS}
 #: The bounds of a fork and join: every shard has one replica.

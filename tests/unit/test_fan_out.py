@@ -198,6 +198,14 @@ def test_a_shard_is_an_mg1_queue_of_those_that_visit_it():
     assert found["utilisation"]["mean"]["low"] < 0.6 < found["utilisation"]["mean"]["high"]
 
 
+def test_a_shard_whose_tasks_share_it_is_a_queue_of_those_that_visit_it():
+    stated = scenario("1600/s", {"queries": 100_000, "replications": 4}, EXPONENTIAL, fan_out=3, sharing="processor")
+    [wait] = [one for one in estimate(make_plan(stated)).predictions if one.statistic == "wait"]
+    assert wait.value_s == pytest.approx(0.6 / 0.4 * 1e-3)
+    found = simulate(stated).to_dict()["stages"][0]["wait_s"]
+    assert found["low"] < wait.value_s < found["high"]
+
+
 def test_keys_make_hot_shards_and_no_law_is_claimed_of_waits():
     stated = scenario("800/s", {"queries": 50_000}, EXPONENTIAL, fan_out={"shards": 2, "by": KEYS})
     plan = make_plan(stated)
