@@ -100,7 +100,7 @@ NOT_YET: dict[str, str] = {
     "tailatscale_hedge": _MEASURED,
     "tailatscale_tab1": _MEASURED,
     "splitmerge": "a stage that takes one query at a time",
-    "skew_random": "queries of one shard, by key",
+    "skew_random": "queries of one shard, with a chance of its own: keys lie where luck says",
     "lld": "least work of some sampled replicas",
     "sqd": "no feature: infinitely many replicas; sqd_n has a thousand",
     "lru": "caches",
