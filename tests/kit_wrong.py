@@ -614,7 +614,16 @@ slower_plan = planned_with(stages=one_worker)
 TURNS = small(policies=["round_robin"], replicas=2, is_cut=False)
 BUSY = small(queries=4, stages=1, workers=2, policies=["round_robin"], is_cut=False)
 TWO_SHARDS = small(shards=2, is_cut=False)
-ANSWERED = small(policies=["round_robin"], replicas=2, stages=1, is_cut=False, gathers=False, hedges=False, batches=1)
+ANSWERED = small(
+    policies=["round_robin"],
+    replicas=2,
+    stages=1,
+    is_cut=False,
+    gathers=False,
+    fan_outs=False,
+    hedges=False,
+    batches=1,
+)
 ONE_STAGE = small(policies=["round_robin"], replicas=2, stages=1, is_cut=False)
 
 

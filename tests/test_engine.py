@@ -250,7 +250,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 
 @drawn(200)
-@given(plans(most_stages=1, neighbours=False, slowdowns=False, outages=False))
+@given(plans(most_stages=1, fan_outs=False, neighbours=False, slowdowns=False, outages=False))
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)

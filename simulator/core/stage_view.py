@@ -109,7 +109,12 @@ class StageView:
     @property
     def visits(self) -> Law:
         """Of how many shards a query visits, before it is rounded, and cut at one and at all; none: it visits all."""
-        return self.laws()[VISITS]
+        return self._law(VISITS)
+
+    @property
+    def key(self) -> Law:
+        """Whose luck says which shards a query visits, but for the fraction; none: its own."""
+        return self._law(KEY)
 
     @property
     def least_visits(self) -> int:
@@ -124,7 +129,7 @@ class StageView:
     @property
     def is_keyed(self) -> bool:
         """Whether a query's key says which shards it visits: some are busier than others, by luck."""
-        return self.fans_out and self.laws()[KEY].kind != NONE
+        return self.fans_out and bool(self.plan.laws[self.index * ROLES + KEY]["kind"] != NONE)
 
     @property
     def wait_for(self) -> int:
@@ -150,16 +155,6 @@ class StageView:
     def waits_for_all(self) -> bool:
         """Whether all answers close it, of those that come before it times out."""
         return self._number("wait_for") >= (self._number("wait_parts") or self.shards)
-
-    @property
-    def asked_answers(self) -> int:
-        """Answers that it merges if no task is refused, at least."""
-        return 1 if self.may_time_out else self.wait_for
-
-    @property
-    def least_answers(self) -> int:
-        """Answers that it merges, at least."""
-        return 1 if self.is_limited else self.asked_answers
 
     @property
     def sheds(self) -> bool:
@@ -340,9 +335,12 @@ class StageView:
         return int(self.replicas_left.sum())
 
     def laws(self) -> tuple[Law, ...]:
-        """The stage's laws, by role; durations in ns."""
+        """The stage's laws, by role, but for those of visits; durations in ns."""
+        return tuple(self._law(role) for role in range(VISITS))
+
+    def _law(self, role: int) -> Law:
         table = LawTable(self.plan.laws, self.plan.law_parts, self.plan.law_points)
-        return tuple(table.law(self.index * ROLES + role) for role in range(ROLES))
+        return table.law(self.index * ROLES + role)
 
 
 def stage_views(plan: Plan) -> tuple[StageView, ...]:

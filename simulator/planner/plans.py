@@ -43,6 +43,10 @@ class Plans:
         """With its system made."""
         return cls(scenario, make_system(scenario))
 
+    def tasks_of_query(self) -> float:
+        """Tasks of a query over all stages, on average, about; copies left out."""
+        return sum(stage.shards * stage.part_visited for stage in self.scenario.stages)
+
     def scaled(self, scale: float) -> Plans:
         """Of the scenario at another ``load.scale``: the system is the same."""
         return Plans(self.scenario.with_scale(scale), self.system)

@@ -112,7 +112,9 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         now = int(stage["tied"])
         yield Knob(f"{name}: copies", f"{now} -> {now + 1}", ((f"{path}.tied", now + 1),))
     if "fan_out" in stage:
-        yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out.shards", stage["fan_out"]["shards"])
+        wanted = stage.get("gather", {}).get("wait_for")
+        least = int(wanted) if str(wanted).isdecimal() else 1
+        yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out.shards", stage["fan_out"]["shards"], least)
     if "gather" in stage:
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
     shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
@@ -185,8 +187,8 @@ def _of_limit(name: str, path: str, limit: int | None) -> Iterator[Knob]:
         yield Knob(f"{name} {'up' if now > limit else 'down'}", f"{limit:,} -> {now:,}", ((path, now),))
 
 
-def _of_visits(name: str, path: str, visited: Any) -> Iterator[Knob]:
-    """Fewer shards that a query visits."""
+def _of_visits(name: str, path: str, visited: Any, least: int) -> Iterator[Knob]:
+    """Fewer shards that a query visits; a number of answers that are waited for comes from as many, at least."""
     if isinstance(visited, Mapping):
         fewer = _scaled_law(visited, 1 - CHANGE)
         if fewer is not None:
@@ -194,7 +196,7 @@ def _of_visits(name: str, path: str, visited: Any) -> Iterator[Knob]:
         return
     now = int(visited)
     fewer = min(now - 1, round(now * (1 - CHANGE)))
-    if fewer >= 1:
+    if fewer >= least:
         yield Knob(name, f"{now:,} -> {fewer:,}", ((path, fewer),))
 
 

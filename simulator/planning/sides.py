@@ -87,7 +87,7 @@ class Side:
         """The mergers of a stage, by index; None: it has none that queries queue for, or merges differ in length."""
         stage = self.document["stages"][at]
         said = stage.get("mergers")
-        if said is None or "gather" in stage:
+        if said is None or stage["name"] not in self.merging:
             return None
         takes_ns = round(said["service_s"] / S_PER_NS)
         return Mergers(at, said["count"], takes_ns, takes_ns, 0, False, False, self.drain_ns)
@@ -95,7 +95,14 @@ class Side:
     @property
     def merging(self) -> list[str]:
         """Names of the stages that have mergers, whose merges all take as long."""
-        return [stage["name"] for stage in self.document["stages"] if "mergers" in stage and "gather" not in stage]
+        differ = "gather", "shards_visited"
+        stages = [stage for stage in self.document["stages"] if not any(key in stage for key in differ)]
+        return [stage["name"] for stage in stages if "mergers" in stage]
+
+    def is_keyed(self, at: int) -> bool:
+        """Whether keys say which shards of a stage are visited: who is visited most is drawn in each replication."""
+        stated = self.document["provenance"]["resolved"]["stages"][at]
+        return "by" in stated.get("fan_out", {})
 
     @property
     def partial(self) -> list[str]:
@@ -176,7 +183,10 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
         name = f"stage.{stage['name']}"
         by_name |= _percentiles(side, pool, at, STAGE_PERCENTILES)
         used = ratio_left_out(busy_s.sum(axis=1) / left, offered_s).at_most_1()
-        hottest = ratio_left_out(busy_s[:, hottest_of(busy_s, offered_s)[0]], offered_s).at_most_1()
+        most_s = busy_s[:, hottest_of(busy_s, offered_s)[0]]
+        if side.is_keyed(at):  # each replication draws who is visited most
+            most_s = busy_s.max(axis=1)
+        hottest = ratio_left_out(most_s, offered_s).at_most_1()
         why = _unless_known(used, NO_TIME) or _unsaid(stage["utilisation"]["mean"], used)
         by_name[f"{name}.utilisation"] = Measure("ratio", NEITHER, used, reason=why)
         why = _unless_known(hottest, NO_TIME) or (CARRIED_BY_FEW if stage["utilisation"]["max"] is None else "")

@@ -117,7 +117,8 @@ class Validation(Shown):
     @property
     def tasks(self) -> int:
         """Over all replications, warm-up included."""
-        return int(self.extent.queries * self.shards * self.scenario.run.replications)
+        each = sum(stage.shards * stage.part_visited for stage in self.scenario.stages)
+        return round(float(self.extent.queries * each * self.scenario.run.replications))
 
     @property
     def percentile(self) -> float:

@@ -200,7 +200,7 @@ class Run:
 
         scenario, queries, measured = self.scenario, len(self._load.arrival_ns), self.plans.extent().measured
         return Forecast(
-            tasks=queries * self.plans.system.shards * scenario.run.replications,
+            tasks=round(queries * self.plans.tasks_of_query() * scenario.run.replications),
             seconds=seconds_of(self.plans, self._load, self._drawn_s, self.execution, tell),
             memory_bytes=memory.needed(
                 self.plans, self.execution.engine, self.execution.jobs, scenario.run.replications

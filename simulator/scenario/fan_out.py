@@ -16,7 +16,7 @@ from simulator.scenario.gather import Gather
 from simulator.scenario.laws import CountLaw
 
 #: Keys of queries, at most; and each of them on each shard, which is looked at on paper.
-MOST_KEYS, MOST_PLACES = 1_000_000, 10_000_000
+MOST_KEYS, MOST_PLACES = 100_000, 10_000_000
 #: Parts of shards that are counted, in `wait_for`.
 MOST_PARTS = 2**60
 #: Digits of the share of keys up to one.
@@ -51,7 +51,7 @@ class Keys(fields.Part):
 def _by(value: Any) -> Any:
     if value == RANDOM:
         return None
-    if isinstance(value, str):
+    if not isinstance(value, (dict, Keys)):
         raise ValueError(f"random, or a map of keys like {{kind: zipf, s: 1, keys: 10k}}, got {fields.shown(value)}")
     return value
 

@@ -37,7 +37,7 @@ class Extract:
     latency: F8  #: (queries,) of whole queries, warm-up included
     stage_latency: dict[int, F8]  #: by stage, of those with an objective: (measured,)
     busy_s: F8  #: (stages,) mean over replicas, those of a lost machine left out
-    replica_busy_s: dict[int, F8]  #: by stage, of those with an objective: (replicas,)
+    replica_busy_s: dict[int, F8]  #: by stage, of those with an objective: (replicas,); of keys (1,), the most
     window_s: float  #: length of the window, inside which busy times and rates are counted
     completed: NDArray[np.int8]  #: (queries,) as ``completed_in``
     good: NDArray[np.int8]  #: (queries,) as ``good_of``
@@ -63,7 +63,8 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int], by_class: bool = Fa
         busy_ns = trace.window_busy_ns[view.replica_slice]
         busy_s.append(float(busy_ns.sum(dtype=np.float64)) / view.replicas_in_all * S_PER_NS)
         if view.index in stages:
-            of_replicas[view.index] = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
+            each = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
+            of_replicas[view.index] = each.max(keepdims=True) if view.is_keyed else each
     window_s = (trace.window_end_ns - trace.window_begin_ns) * S_PER_NS
     in_flight = InFlight(trace)
     grown = in_flight.at(last) - in_flight.at(first)

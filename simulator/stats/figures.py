@@ -306,8 +306,12 @@ def hottest_of(
 
 
 def hottest(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> tuple[int, Interval]:
-    """As ``hottest_of``, of a stage."""
-    return hottest_of(_busy_s(pool, stage), pool.windows_s() * stage.workers_in_all, ahead, pool.layout.is_sampled)
+    """As ``hottest_of``, of a stage; with keys, whose shards each replication draws, of the busiest one of each."""
+    busy_s, offered_s = _busy_s(pool, stage), pool.windows_s() * stage.workers_in_all
+    place, used = hottest_of(busy_s, offered_s, ahead, pool.layout.is_sampled)
+    if stage.is_keyed:
+        used = hottest_of(busy_s.max(axis=1, keepdims=True), offered_s, ahead, pool.layout.is_sampled)[1]
+    return place, used
 
 
 def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mapping[str, F8]) -> dict[str, Any]:

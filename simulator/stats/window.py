@@ -16,6 +16,7 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.share import BLOCKS
+from simulator.theory import merging_s
 
 S_PER_NS = 1e-9
 
@@ -68,7 +69,8 @@ class Mergers:
     @staticmethod
     def of(stage: StageView) -> "Mergers":
         """Those of a stage, whatever the arrivals of the view's plan."""
-        takes_ns = int(merge_ns(stage.plan.stages, stage.index, stage.shards))
+        answers = stage.least_visits if stage.has_fixed_visits else stage.shards
+        takes_ns = int(merge_ns(stage.plan.stages, stage.index, answers))
         row = stage.plan.stages[stage.index]
         parts_ns = int(row["merge_ns"]), int(row["merge_per_response_ns"])
         closing = stage.counts_answers, stage.may_time_out
@@ -129,8 +131,7 @@ def mergers(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Mer
     busy_s = np.array([merging_ns(trace, own) for trace in traces]) * S_PER_NS
     used = ratio_interval(busy_s, windows_s * count).within_0_and_1()
     service_s = own.takes_ns * S_PER_NS
-    asked_ns = int(merge_ns(stage.plan.stages, stage.index, stage.asked_answers))
-    demand = stage.plan.rate_per_s * asked_ns * S_PER_NS / count
+    demand = stage.plan.rate_per_s * merging_s(stage) / count
     return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
 
 

@@ -27,7 +27,7 @@ from simulator.theory.estimate import (
 )
 from simulator.theory.peak import Peak
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
-from simulator.theory.visits import mean_visits
+from simulator.theory.visits import mean_visits, merging_s
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "mean_visits",
     "means_ahead",
     "merger_demands",
+    "merging_s",
     "relaxation",
     "stage_demands",
     "stretched",

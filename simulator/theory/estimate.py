@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
+from simulator.core.rules import merge_ns
 from simulator.documents import paper
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
 from simulator.theory.peak import Peak
 from simulator.theory.races import raced_share
-from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
+from simulator.theory.stages import S_PER_NS, PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
 from simulator.theory.visits import chances
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
@@ -111,18 +112,29 @@ def busiest(plan: Plan) -> float:
 
 
 def certainly_busiest(plan: Plan) -> float:
-    """As ``busiest``, without replicas that withdraw what is late: their queues are bounded at any load."""
+    """As ``busiest``, of what is certain.
+
+    Without replicas that withdraw what is late, whose queues are bounded at any load; and without those of stages that
+    are given what is answered before, of which only the most is known.
+    """
     demands = [0.0]
     for stage in stages_of(plan):
-        demands.append(stage.merger_demand(plan.rate_per_s, stage.least_answers))
-        if not stage.sheds:
+        demands.append(_certain_merger_demand(stage, plan.rate_per_s))
+        if not (stage.sheds or stage.is_given_less):
             demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
     return max(demands)
 
 
+def _certain_merger_demand(stage: PaperStage, rate_per_s: float) -> float:
+    """Demand on the mergers of a stage; where tasks may be refused, of one answer a query."""
+    if not (stage.mergers and stage.is_limited):
+        return stage.merger_demand(rate_per_s)
+    return rate_per_s * float(merge_ns(stage.plan.stages, stage.index, 1)) * S_PER_NS / stage.mergers
+
+
 def merger_demands(plan: Plan) -> list[float]:
     """Demand on the mergers of each stage, which may exceed 1, at least; 0 where merging is a mere delay."""
-    return [stage.merger_demand(plan.rate_per_s, stage.least_answers) for stage in stages_of(plan)]
+    return [_certain_merger_demand(stage, plan.rate_per_s) for stage in stages_of(plan)]
 
 
 def stage_demands(plan: Plan) -> list[tuple[float, float]]:
@@ -135,8 +147,8 @@ def stage_demands(plan: Plan) -> list[tuple[float, float]]:
 
 
 def has_drawn_machines(plan: Plan) -> bool:
-    """Whether machines differ from replication to replication."""
-    return any(stage.has_drawn_machines() for stage in stages_of(plan))
+    """Whether machines differ from replication to replication, or who is visited most: both are drawn in each."""
+    return any(stage.has_drawn_machines() or stage.is_keyed for stage in stages_of(plan))
 
 
 def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.core import rules
 from simulator.core.batching import padded
 from simulator.core.features import Features, features_of
 from simulator.core.laws import Law, LawTable, exponential
@@ -17,7 +16,7 @@ from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 from simulator.theory.batches import least_part, most_tasks
 from simulator.theory.slow import share_done
-from simulator.theory.visits import handed_on
+from simulator.theory.visits import handed_on, hands_on_as_much, merging_s
 
 S_PER_NS = 1e-9
 
@@ -65,6 +64,7 @@ class PaperStage(StageView):
     counts: Counts
     by_role: tuple[Law, ...]
     work: Law  #: of a query's work factor
+    is_given_less: bool  #: whether it is given what is answered before it, of which only about the mean is known
 
     @cached_property
     def features(self) -> Features:
@@ -234,7 +234,7 @@ class PaperStage(StageView):
 
     def is_busy_by_luck(self) -> bool:
         """Whether demand does not say how busy its workers are: machines are drawn, or it is a bound."""
-        return self.has_drawn_machines() or self.is_busy_by_events
+        return self.has_drawn_machines() or self.is_busy_by_events or self.is_given_less
 
     def mean_service_s(self, shard: int) -> float:
         """Mean service time at factor 1.
@@ -293,13 +293,13 @@ class PaperStage(StageView):
             return Law.constant(0.0)
         return law.scaled(S_PER_NS) if law.kind != CONSTANT or law.a > 0 else law
 
-    def merge_s(self, answers: int = 0) -> float:
-        """Duration of the merge of so many answers; 0: of those that are asked, at least."""
-        return float(rules.merge_ns(self.plan.stages, self.index, answers or self.asked_answers)) * S_PER_NS
+    def merge_s(self) -> float:
+        """Mean duration of the merge of the answers that are asked, at least."""
+        return merging_s(self)
 
-    def merger_demand(self, rate_per_s: float, answers: int = 0) -> float:
-        """Work of the mergers over what they can do, by so many answers (0: all asked); 0 where merging is a delay."""
-        return rate_per_s * self.merge_s(answers) / self.mergers if self.mergers else 0.0
+    def merger_demand(self, rate_per_s: float) -> float:
+        """Work of the mergers over what they can do, at least, if nobody refuses; 0 where merging is a delay."""
+        return rate_per_s * self.merge_s() / self.mergers if self.mergers else 0.0
 
 
 def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:
@@ -335,12 +335,13 @@ def stages_of(plan: Plan) -> list[PaperStage]:
     """
     stages: list[PaperStage] = []
     views, work = stage_views(plan), work_law_of(plan)
-    law, cap = Law.constant(0.0), math.inf
+    law, cap, is_given_less = Law.constant(0.0), math.inf, False
     for index, view in enumerate(views):
         laws = view.laws()
         if laws[CANDIDATES].kind != NONE:
-            law, cap = laws[CANDIDATES], math.inf
+            law, cap, is_given_less = laws[CANDIDATES], math.inf, False
         else:
             law, cap = handed_on(views[index - 1], law, cap)
-        stages.append(PaperStage(plan, index, Counts(law, cap), laws, work))
+            is_given_less |= not hands_on_as_much(views[index - 1])
+        stages.append(PaperStage(plan, index, Counts(law, cap), laws, work, is_given_less))
     return stages

@@ -1,17 +1,26 @@
-"""How often a shard is visited, where queries leave some of them out."""
+"""How often a shard is visited, where queries leave some of them out, and what they wait for and hand on then."""
 
+import hashlib
+import math
 from functools import lru_cache
 
 import numpy as np
 
 from simulator.base.sums import dot
 from simulator.core import draws
+from simulator.core.fan_out import visited_shards
 from simulator.core.laws import Law
-from simulator.core.plan import F8, KEY
+from simulator.core.plan import F8, KEY, ROLES, VISITS, Plan
 from simulator.core.stage_view import StageView
 
-#: Keys that are looked at together.
-AT_ONCE = 1 << 14
+S_PER_NS = 1e-9
+
+#: Keys x shards that are looked at together.
+AT_ONCE = 1 << 20
+#: Queries whose visits stand for those of all, where shards have unlike shares.
+QUERIES = 512
+#: Candidates that stand for a law of them.
+POINTS = 256
 
 
 def mean_visits(stage: StageView) -> float:
@@ -30,19 +39,56 @@ def chances(stage: StageView) -> F8:
         return np.ones(shards)
     if not stage.is_keyed:
         return np.full(shards, mean_visits(stage) / shards)
-    plan, key = stage.plan, stage.laws()[KEY]
-    return _of_keys(plan.seed, plan.replication, stage.index, shards, stage.visits, key)
+    return _of_keys(_Named(stage.plan, stage.index))
+
+
+def merging_s(stage: StageView) -> float:
+    """Mean duration of the merge of the answers that a stage asks for, at least, in seconds."""
+    row = stage.plan.stages[stage.index]
+    fixed_ns, each_ns = int(row["merge_ns"]), int(row["merge_per_response_ns"])
+    least_ns = 1.0 if stage.mergers else 0.0
+    if stage.may_time_out or stage.has_fixed_visits:
+        asked = 1 if stage.may_time_out else stage.wait_for
+        return max(least_ns, float(fixed_ns + asked * each_ns)) * S_PER_NS
+    answers, chance = np.arange(1, stage.shards + 1), _chance(stage)
+    parts = int(row["wait_parts"])
+    wanted = -(-int(row["wait_for"]) * answers // parts) if parts else np.minimum(answers, int(row["wait_for"]))
+    return dot(chance, np.maximum(least_ns, fixed_ns + wanted * float(each_ns))) * S_PER_NS
+
+
+def hands_on_as_much(stage: StageView) -> bool:
+    """Whether all queries hand on the same part of what they were given, but for ``keep``."""
+    if stage.is_partial:
+        return False
+    return not stage.fans_out or (stage.has_fixed_visits and bool((stage.share == stage.share[0]).all()))
 
 
 def handed_on(stage: StageView, law: Law, cap: float) -> tuple[Law, float]:
     """Candidates that the next stage is given: a law, and a cap on them; ``law`` and ``cap``: of those given to this.
 
-    Of the mean query, where some shards are visited.
+    Where queries do not hand on the same part, about the mean of them. A stage that goes on with its k-th answer has
+    that part of what its shards hold, about.
     """
+    part = 1.0
+    if stage.waits_for_some and not stage.may_time_out:
+        part = stage.wait_for / stage.least_visits
+    if not stage.fans_out and part == 1.0:
+        return law, min(cap, stage.keep)
+    if stage.fans_out and not hands_on_as_much(stage):
+        shares = _shares(_Named(stage.plan, stage.index)) * part
+        given = np.minimum(law.quantiles((np.arange(POINTS) + 0.5) / POINTS), cap)
+        if law.is_constant():
+            given = given[:1]
+        each = np.minimum(np.maximum(given, 0.0)[:, None] * shares, stage.keep)
+        return Law.constant(math.fsum(each.ravel().tolist()) / each.size), math.inf
     if stage.fans_out:
-        part = dot(stage.share, chances(stage))
-        law, cap = law.scaled(part) if part > 0 else Law.constant(0.0), cap * part if part > 0 else 0.0
-    return law, min(cap, stage.keep)
+        part *= stage.least_visits / stage.shards
+    return law.scaled(part), min(cap * part, stage.keep)
+
+
+def _chance(stage: StageView) -> F8:
+    """(shards,) chance that a query visits 1, 2, ... of them."""
+    return -np.diff(_at_least(stage.visits, stage.shards), append=0.0)
 
 
 def _at_least(visits: Law, shards: int) -> F8:
@@ -51,18 +97,44 @@ def _at_least(visits: Law, shards: int) -> F8:
     return np.concatenate([[1.0], 1 - visits.cdf(halves)])
 
 
+class _Named:
+    """A stage of a plan, equal to another where the luck of its visits is."""
+
+    def __init__(self, plan: Plan, index: int) -> None:
+        self.view = StageView(plan.first_queries(1), index)
+        rows = plan.laws[index * ROLES + VISITS : index * ROLES + KEY + 1]
+        held = (rows, plan.law_parts, plan.law_points, self.view.share)
+        told = hashlib.blake2b(b"".join(np.ascontiguousarray(one).tobytes() for one in held)).digest()
+        self._name = plan.seed, plan.replication, index, told
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Named) and self._name == other._name
+
+    def __hash__(self) -> int:
+        return hash(self._name)
+
+
 @lru_cache(maxsize=16)
-def _of_keys(seed: int, replication: int, stage: int, shards: int, visits: Law, key: Law) -> F8:
+def _of_keys(named: _Named) -> F8:
     """A key's shards in the order of its luck are the first ones of as many as a query of it visits."""
+    stage, plan, key = named.view, named.view.plan, named.view.key
+    shards = stage.shards
     keys = int(key.quantile(1 - 2.0**-53)) + 1
     weights = np.diff(key.cdf(np.nextafter(np.arange(keys + 1.0), -1.0)))  # from a whole number up to the next
-    by_rank, found = _at_least(visits, shards), np.zeros(shards)
-    for first in range(0, keys, AT_ONCE):
-        names = np.repeat(np.arange(first, min(first + AT_ONCE, keys)), shards)
-        places = np.tile(np.arange(shards) + stage * draws.PLACES, len(names) // shards)
+    by_rank, found = _at_least(stage.visits, shards), np.zeros(shards)
+    step = max(1, AT_ONCE // shards)
+    for first in range(0, keys, step):
+        names = np.repeat(np.arange(first, min(first + step, keys)), shards)
+        places = np.tile(np.arange(shards) + stage.index * draws.PLACES, len(names) // shards)
         luck = np.empty(len(names))
-        draws.first_of_names(seed, replication, draws.FANOUT, names, places, len(names), luck)
+        draws.first_of_names(plan.seed, plan.replication, draws.FANOUT, names, places, len(names), luck)
         ranks = luck.reshape(-1, shards).argsort(axis=1, kind="stable").argsort(axis=1)
         some = weights[first : first + len(ranks)]
         found += [dot(some, by_rank[ranks[:, shard]]) for shard in range(shards)]
     return found
+
+
+@lru_cache(maxsize=16)
+def _shares(named: _Named) -> F8:
+    """(QUERIES,) sums of the shares of the shards that some queries visit."""
+    return np.array([visited_shards(named.view.plan, named.view.index, query)[1] for query in range(QUERIES)])

@@ -8,10 +8,11 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.core.laws import Law
-from simulator.core.plan import CANDIDATES, F8, NONE, Plan
+from simulator.core.plan import F8, Plan
 from simulator.documents import paper
 from simulator.theory import claims
 from simulator.theory.stages import PaperStage, stages_of, work_law_of
+from simulator.theory.visits import hands_on_as_much
 
 PERCENTS = (50, 90, 95, 99, 99.9)
 #: Cells of the grid on which maxima are convolved; a grid of its own for each percentile.
@@ -159,8 +160,8 @@ def _is_known(view: PaperStage) -> bool:
     if not view.features <= claims.ZERO_LOAD:
         return False
     machines = np.sort(view.machine_factor, axis=1)
-    are_alike = [bool((column == column[0]).all()) for column in (view.share, view.replicas_left, machines)]
-    return not view.fans_out or (view.has_fixed_visits and all(are_alike))
+    are_alike = [bool((column == column[0]).all()) for column in (view.replicas_left, machines)]
+    return not view.fans_out or (hands_on_as_much(view) and all(are_alike))
 
 
 def is_fastest_empty(plan: Plan) -> bool:
@@ -174,11 +175,8 @@ def constant_latencies_s(plan: Plan) -> list[float | None]:
     None where it is not. A wait for a batch to fill is left out: the more come, the shorter it is.
     """
     latencies_s: list[float | None] = []
-    is_given_less = False  # whether some queries may have fewer candidates than others, by what was answered before
     for view in stages_of(plan):
-        is_given_less &= view.law(CANDIDATES).kind == NONE
-        varies = view.depends_on_items and (is_given_less or not view.has_fixed_items)
-        is_given_less |= view.counts_answers and not _is_known(view)
+        varies = view.depends_on_items and (view.is_given_less or not view.has_fixed_items)
         is_constant = view.work.is_constant() and not varies and not view.has_drawn_machines()
         is_known = is_constant and _is_known(view)
         constant_s = _constant_s(_Stage(view), 1.0) if is_known else None
