@@ -224,6 +224,7 @@ def load_own(found):
     return scenario_from_dict(found.to_dict()["provenance"]["resolved"])
 
 
+@slow
 def test_the_load_is_scaled_whatever_it_is():
     """Bursts and phases: the mean rate is reported, and a run at the capacity is at its bound."""
     for name, sets in (

@@ -83,7 +83,7 @@ def here(tmp_path_factory):
     return files, said(files, {})
 
 
-@pytest.mark.parametrize("other", [pytest.param(other, marks=[slow] * ("another" in other)) for other in OTHERS])
+@pytest.mark.parametrize("other", [pytest.param(other, marks=slow) for other in OTHERS])
 def test_all_answers_are_the_same_on_another_processor(here, other):
     files, before = here
     assert len(before) == 9

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from conftest import drawn
 from replica_machine import ReplicaMachine
 
 TestReplica = ReplicaMachine.TestCase
-TestReplica.settings = settings(max_examples=100, stateful_step_count=30)
+TestReplica.settings = drawn(200, stateful_step_count=30)

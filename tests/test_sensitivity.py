@@ -103,6 +103,7 @@ def test_changes_of_a_queue_are_the_exact_ones():
     assert capacities == sorted(capacities, reverse=True)
 
 
+@slow
 def test_what_changes_nothing_is_none_at_all():
     """The second stage never waits: its workers move no capacity and no tail by a single bit."""
     scenario = load_scenario(ROOT / "scenarios" / "paper_funnel.yaml", sets=["run.queries=2k", "slos=[p95 < 500ms]"])
