@@ -50,6 +50,15 @@ GATHERS: list[dict[str, Any]] = [
     {"gather": {"wait_for": 1, "timeout": "20ms", "then": "50%"}, "cancel": {"what": "none"}},
     {"gather": {"wait_for": "50%", "timeout": "4ms"}, "cancel": {"what": "queued", "delay": "100us"}},
 ]
+#: Shards that a query visits, as written; in most stages all.
+VISITS: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"fan_out": 1},
+    {"fan_out": {"shards": {"kind": "uniform", "low": 0.5, "high": 3.5}}},
+    {"fan_out": {"shards": 2, "by": {"kind": "zipf", "s": 1, "keys": 9}}},
+]
 #: What keeps a worker when its answers have gone, as written; mostly nothing.
 AFTERS: list[Any] = [None, None, None, "0s", "800us", {"kind": "exponential", "mean": "300us"}]
 #: Ways to send a task to several replicas, as written; most stages do not.
@@ -131,6 +140,7 @@ class Answers(TypedDict, total=False):
     outages: bool  #: whether replicas may be out for a while
     limits: bool  #: whether queues may be full
     sharing: bool  #: whether tasks may share the workers of their replica
+    fan_outs: bool  #: whether queries may leave shards out
 
 
 @cache
@@ -155,6 +165,11 @@ NOT_SHARED = ("queue", "batching", "threads", "interference", "slowdowns", "afte
 def shared(stage: dict[str, Any]) -> dict[str, Any]:
     """The stage whose tasks share the workers of their replica, without what these do not have."""
     return {key: value for key, value in stage.items() if key not in NOT_SHARED} | {"sharing": "processor"}
+
+
+def may_visit(chosen: dict[str, Any], shards: int) -> dict[str, Any]:
+    """The same, where there are so many shards."""
+    return {} if shards == 1 else chosen
 
 
 def may_copy(chosen: dict[str, Any], routing: Any, answered: dict[str, Any]) -> bool:

@@ -159,10 +159,11 @@ def stages(
     disciplines
         Names of the disciplines of queues among which is chosen.
     **narrowed
-        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``limits``, ``sharing``:
-        whether it may close without all of its answers, keep its workers when their answers have gone, send tasks to
-        several replicas, have workers that slow each other down, be slow now and then, have replicas that are out for a
-        while, queues that may be full (unless said, as ``gathers``), or tasks that share the workers of their replica.
+        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``limits``, ``sharing``,
+        ``fan_outs``: whether it may close without all of its answers, keep its workers when their answers have gone,
+        send tasks to several replicas, have workers that slow each other down, be slow now and then, have replicas that
+        are out for a while, queues that may be full (unless said, as ``gathers``), tasks that share the workers of
+        their replica, or queries that leave shards out.
     """
     model = draw(_whole_model(kinds, models))
     has_law, has_spread, is_timed, is_plugged = _times_of(model)
@@ -186,6 +187,7 @@ def stages(
     tasks = draw(sized(workers, st.integers(1, 3)))
     is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
     is_shared = narrowed.get("sharing", disciplines is None) and draw(st.integers(0, 5)) == 5
+    visited = draw(st.sampled_from(ways.VISITS if narrowed.get("fan_outs", True) else ways.VISITS[:1]))
     return _without_absent(
         (ways.shared if is_shared else dict)(
             {
@@ -207,6 +209,7 @@ def stages(
                 "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
                 **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
                 **(again if ways.may_copy(again, routing, answered) else {}),
+                **ways.may_visit(visited, count),
                 "routing": routing,
             }
         )
@@ -272,7 +275,7 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing.
+        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing, fan_outs.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
