@@ -105,6 +105,12 @@ def routed(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:
     return scenario(rate, stage("one", exponential(1.0), replicas=int(given["n"]), routing=policy))
 
 
+def shared(given: dict[str, str]) -> dict[str, Any]:
+    """Tasks that share a worker: of any law the mean is the same."""
+    law = service_law("lognormal_sigma1") if given["service"] == "any" else exponential(1.0)
+    return stage("one", law, sharing="processor")
+
+
 def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     """Systems of one stage under load."""
     rate = float(given.get("lam", given.get("lam_total", 0)))
@@ -121,9 +127,8 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
         return scenario(sum(rates), stage("one", {"kind": "mixture", "parts": parts}))
     if family == "mg1":
         return scenario(rate, stage("one", service_law(given["service"])))
-    if family == "mm1ps":  # of any law the mean is the same
-        law = service_law("lognormal_sigma1") if given["service"] == "any" else exponential(1.0)
-        return scenario(rate, stage("one", law, sharing="processor"))
+    if family == "mm1ps":
+        return scenario(rate, shared(given))
     if family == "mg1_after":
         laws = [exponential if given[what] == "exponential" else "{!r}s".format for what in ("service", "after")]
         means = float(given["mean_S"]), float(given["mean_A"])

@@ -88,8 +88,7 @@ def pass_block(
     """
     stages = given.stages
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
-    end_ns = given.run[0]["end_ns"]
-    last = kept.candidates.shape[1] - 1
+    end_ns, last = given.run[0]["end_ns"], kept.candidates.shape[1] - 1
     is_aware = is_load_aware(stages[stage]["policy"]) and replicas > 1
     is_narrow, is_choosy = given.modes[stage]["is_narrow"] == 1, fans_out(stages, stage)
     answers = LISTS * stage + ANSWERS

@@ -146,16 +146,12 @@ def stage_parts(
     is_timed = draw(BOOLEANS)
     is_constant = draw(ONE_IN_FOUR) == 0  # nothing random a task: shards may be in lockstep
     ways = _ways(times, is_constant)
-    share, count, by_query = (
-        draw(shares(narrowed.get("shards"))),
-        draw(sized(narrowed.get("replicas"), UP_TO_THREE)),
-        draw(BOOLEANS),
-    )
+    share = draw(shares(narrowed.get("shards")))
+    count, by_query = draw(sized(narrowed.get("replicas"), UP_TO_THREE)), draw(BOOLEANS)
     left = draw(replicas_left(len(share), count, by_query)) if count > 1 else ()
     is_batched = draw(ONE_IN_THREE) if batches is None else batches != 1
     batching = draw(serving.batchings(batches)) if is_batched and not is_timed else {}
-    is_partial = draw(either(narrowed.get("gathers")))
-    is_longer = draw(either(narrowed.get("afters")))
+    is_partial, is_longer = draw(either(narrowed.get("gathers"))), draw(either(narrowed.get("afters")))
     is_hedged = count > 1 and not by_query and draw(either(narrowed.get("hedges")))
     waits = draw(serving.gatherings(len(share))) if is_partial else {}
     may_wait, is_choosy = narrowed.get("gathers") is not False, draw(either(narrowed.get("fan_outs"), 3))
@@ -168,13 +164,11 @@ def stage_parts(
     if is_shared:  # there is no queue, and nothing else that slows tasks down
         batching, is_longer, is_beside, is_slow = {}, False, False, False
         copies = {**copies, "hedge_ns": max(1, copies["hedge_ns"])} if copies else {}
-    queue = {
-        "limit": draw(rooms(narrowed.get("limits"))),
-        "discipline": FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines))),
-    }
+    limit = draw(rooms(narrowed.get("limits")))
+    order = FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines)))
     return StageParts(
         **batching,
-        **({"sharing": True} if is_shared else queue),
+        **({"sharing": True} if is_shared else {"limit": limit, "discipline": order}),
         **(waits | fans | copies),
         **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
         slowdowns=draw(ways["slow"]) if is_slow else (),

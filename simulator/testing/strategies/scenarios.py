@@ -188,32 +188,36 @@ def stages(
     is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
     is_shared = narrowed.get("sharing", disciplines is None) and draw(st.integers(0, 5)) == 5
     visited = draw(st.sampled_from(ways.VISITS if narrowed.get("fan_outs", True) else ways.VISITS[:1]))
-    return _without_absent(
-        (ways.shared if is_shared else dict)(
-            {
-                "name": name,
-                "candidates": draw(COUNTS if is_first else FURTHER_COUNTS),
-                "model": model,
-                "shards": count,
-                **({} if is_timed else spread),
-                "split": None if is_timed else split,
-                "replicas": ways.hot(copies, count) if is_hot and ways.is_by_task(routing) else copies,
-                "workers": tasks,
-                "per_machine": per_machine,
-                "lost_machine": None if out else lost,
-                "hardware": "leaf" if is_on_leaf else None,
-                "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
-                "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
-                "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
-                "variability": variability or None,
-                "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
-                **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
-                **(again if ways.may_copy(again, routing, answered) else {}),
-                **ways.may_visit(visited, count),
-                "routing": routing,
-            }
-        )
-    )
+    stage = {
+        "name": name,
+        "candidates": draw(COUNTS if is_first else FURTHER_COUNTS),
+        "model": model,
+        "shards": count,
+        **({} if is_timed else spread),
+        "split": None if is_timed else split,
+        "replicas": ways.hot(copies, count) if is_hot and ways.is_by_task(routing) else copies,
+        "workers": tasks,
+        "per_machine": per_machine,
+        "lost_machine": None if out else lost,
+        "hardware": "leaf" if is_on_leaf else None,
+        **_holdings(draw, is_first),
+        "variability": variability or None,
+        "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
+        **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
+        **(again if ways.may_copy(again, routing, answered) else {}),
+        **ways.may_visit(visited, count),
+        "routing": routing,
+    }
+    return _without_absent(ways.shared(stage) if is_shared else stage)
+
+
+def _holdings(draw: st.DrawFn, is_first: bool) -> dict[str, Any]:
+    """What machines of a stage hold, and what it hands on."""
+    return {
+        "bytes_per_candidate": draw(st.sampled_from([None, "200 B", "1.5 kB"])) if is_first else None,
+        "memory_overhead": draw(st.sampled_from([None, "0 B", "1 GiB"])),
+        "keep": draw(st.sampled_from([None, 0, 10, "1k"])),
+    }
 
 
 LEAF = {"flops": "225 GFLOP/s", "memory_bandwidth": "22 GB/s", "efficiency": "70%"}
