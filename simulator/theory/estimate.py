@@ -115,13 +115,15 @@ def certainly_busiest(plan: Plan) -> float:
     """As ``busiest``, of what is certain.
 
     Without replicas that withdraw what is late, whose queues are bounded at any load; and without those of stages that
-    are given what is answered before, of which only the most is known.
+    are given what is answered before, of which only the most is known, or come after one in which queries may fail.
     """
     demands = [0.0]
     for stage in stages_of(plan):
         demands.append(_certain_merger_demand(stage, plan.rate_per_s))
-        if not (stage.sheds or stage.is_given_less):
+        if not (stage.sheds or (stage.is_given_less and stage.depends_on_items)):
             demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
+        if stage.is_limited or stage.may_time_out:
+            break
     return max(demands)
 
 

@@ -248,6 +248,19 @@ def test_what_is_handed_on_is_about_the_mean_and_no_proof(first):
     assert result.to_dict()["verdict"] != "saturated" or found * 10e-6 * 1200 > 1
 
 
+def test_a_proof_by_arithmetic_does_not_go_beyond_where_queries_fail():
+    """Who fails enters no later stage; a law of times takes as long whatever it is given."""
+    timed = {"name": "rank", "model": {"kind": "time", "law": "10ms"}}
+    first = {"name": "search", "candidates": 10, "model": {"kind": "tree", "per_item": "1us"}, "shards": 4}
+    some = {**first, "gather": {"wait_for": 2}}
+    shed = {**first, "shards": 1, "queue": {"limit": 1}}
+    late = {**first, "gather": {"timeout": "1ms"}}
+    for stage, is_certain in ((some, True), (shed, False), (late, False), (first, True)):
+        load, run = {"rate": "150/s"}, {"queries": 9}
+        stated = scenario_from_dict({"name": "s", "load": load, "run": run, "stages": [stage, timed]})
+        assert (certainly_busiest(make_plan(stated)) > 1.4) == is_certain, stage
+
+
 def test_who_saturates_first_by_keys_is_looked_up_in_each_replication():
     stated = scenario(
         "200/s", {"queries": 400, "replications": 6}, shards=8, fan_out={"shards": 1, "by": {**KEYS, "keys": 10}}
