@@ -126,6 +126,19 @@ SHARED = assemble(
     [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 4.0, 0.0)], sharing=True)], np.array([0, 2], dtype=np.int64)
 )
 SHARING = reference.simulate(SHARED, tasks=True)
+#: A replica that has a task of its own at 5 and at 10, beside queries at 0, 4 and 12.
+BESIDE = assemble(
+    [
+        StageParts(
+            candidates=Law.constant(1.0),
+            knots=[(0.0, 4.0, 0.0)],
+            background_gap=Law.constant(5.0),
+            background_time=Law.constant(3.0),
+        )
+    ],
+    np.array([0, 4, 12], dtype=np.int64),
+)
+BOTH = reference.simulate(BESIDE, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -136,6 +149,7 @@ OF_OTHERS = {
     "I59": (AWAY, ELSEWHERE),
     "I60": (CHOOSY, CHOSEN),
     "I61": (SHARED, SHARING),
+    **dict.fromkeys(("I62", "I63"), (BESIDE, BOTH)),
 }
 
 
@@ -169,6 +183,18 @@ def column_of_tasks(name: str, row: int, value: Callable | int) -> Callable:
         changed = getattr(trace.task_table, name).copy()
         changed[row] = value(changed[row]) if callable(value) else value
         return dataclasses.replace(trace, task_table=dataclasses.replace(trace.task_table, **{name: changed}))
+
+    return edit
+
+
+def own_column(name: str, row: int, value: Callable | int) -> Callable:
+    """A trace with another value in a row of the table of replicas' own tasks."""
+
+    def edit(trace):
+        changed = getattr(trace.background_table, name).copy()
+        changed[row] = value(changed[row]) if callable(value) else value
+        table = dataclasses.replace(trace.background_table, **{name: changed})
+        return dataclasses.replace(trace, background_table=table)
 
     return edit
 
@@ -260,6 +286,8 @@ TAMPERED = {
     "I59": (column_of_tasks("replica", 0, 0), {"query": 0, "back_in_ns": 20, "held_ns": 0}),
     "I60": (column_of_tasks("shard", 0, SPARED), {"query": 0, "copy": 0}),
     "I61": (column_of_tasks("finish_ns", 1, more(-1)), {"query": 1, "start_ns": 2, "finish_ns": 7, "done_ns": 8}),
+    "I62": (own_column("enqueue_ns", 0, more(1)), {"stage": 0, "shard": 0, "enqueue_ns": 11, "due_ns": 10}),
+    "I63": (column("background", 0, more(1)), {"replica": 0, "background": 3, "of_its_tasks": 2}),
 }
 
 
@@ -280,6 +308,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(TAKEN.verify(LONGER)) == []
     assert list(REFUSING.verify(LIMITED)) == []
     assert list(SHARING.verify(SHARED)) == []
+    assert list(BOTH.verify(BESIDE)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

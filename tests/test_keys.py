@@ -90,9 +90,9 @@ def test_editors_read_what_a_key_means():
 
 @pytest.mark.parametrize("key", ["arrivals", "rate", "work"])
 def test_where_a_kind_is_missing_the_cure_lists_those_of_that_key(shardsim, key):
-    with pytest.raises(ScenarioError, match=f"load.{key}: needs a kind, as .*; 'shardsim help {key}' lists them"):
+    with pytest.raises(ScenarioError, match=f"load.{key}: needs a kind, as .*; 'shardsim help load.{key}' lists them"):
         scenario_from_dict({"name": "a", "load": {"rate": "1/s", key: {"cv": 1}}, "stages": []})
-    assert "a map with kind: constant" in shardsim("help", key)[1]
+    assert "a map with kind: constant" in shardsim("help", f"load.{key}")[1]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

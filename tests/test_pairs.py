@@ -71,6 +71,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.LIMIT: {"limit": 0},
     F.SHARING: {"sharing": True},
+    F.BACKGROUND: {"background_gap": Law.exponential(9.0), "background_time": Law.exponential(5.0)},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor")
@@ -84,6 +85,7 @@ REFUSED = {
         {F.DRAWN_TIME, F.DRAWN_TASK}
     ): "",  # a law of the whole time has the spread itself: the factor is not used
     frozenset({F.HEDGE, F.TIED}): "",  # copies are sent at once, or later
+    frozenset({F.BACKGROUND, F.BATCHING}): "what a replica does besides is not served with tasks of queries",
     frozenset({F.SHARING, F.DISCIPLINE}): "where tasks share there is no queue",
     frozenset({F.SHARING, F.LIMIT}): "where tasks share there is no queue",
     frozenset({F.SHARING, F.BATCHING}): "tasks that share are not served in batches",

@@ -25,6 +25,8 @@ from simulator.core.laws import exponential, sampling
 from simulator.core.plan import (
     ADAPTIVE,
     AFTER,
+    BACKGROUND_GAP,
+    BACKGROUND_TIME,
     CANCEL_NOTHING,
     CANCEL_RUNNING,
     EDF,
@@ -80,7 +82,12 @@ class Walk:
         self.critical_enqueue = np.full((stages, queries), -1)
         self.critical = np.full((4, stages, queries), -1)  # shard; waiting, service and response time
         self.answers = np.zeros((stages, queries), dtype=np.int64)
-        shape = (queries, plan.shards * (1 + max(plan.stages["hedges"])))  # the first copies, the second ones, ...
+        self.own: dict[Task, tuple[int, int, int]] = {}  # a replica's own: its row, its replica, when it comes
+        for stage in range(stages):
+            self.plan_background(stage)
+        self.owner = {row: task for task, (row, _, _) in self.own.items()}
+        # the first copies, the second ones, ...; rows of queries, then of replicas' own tasks
+        shape = (queries + len(self.own), plan.shards * (1 + max(plan.stages["hedges"])))
         self.table = TaskGrid(*(np.full(shape, -1) for _ in range(6)))
         self.response = np.zeros(shape, dtype=np.int64)
         self.items = np.zeros(shape)
@@ -118,8 +125,12 @@ class Walk:
         end = int(plan.arrival_ns[-1]) + plan.drain_ns
         for query, instant in enumerate(plan.arrival_ns.tolist()):
             self.push(instant, rules.ARRIVE, query, (query,))
+        for (query, stage, shard, copy), (_, replica, instant) in self.own.items():
+            key = (replica << plan.stage_bits) | stage
+            self.push(instant, rules.BACKGROUND, key, ((query, stage, shard, copy), replica))
         act = {
             rules.ARRIVE: self.arrive,
+            rules.BACKGROUND: self.background,
             rules.DISPATCH: self.dispatch,
             rules.ENQUEUE: self.enqueue,
             rules.START: self.start,
@@ -148,7 +159,7 @@ class Walk:
 
     def place(self, task: Task) -> tuple[int, int]:
         query, stage, shard, copy = task
-        return query, self.column(stage, shard, copy)
+        return self.own[task][0] if query < 0 else query, self.column(stage, shard, copy)
 
     def name(self, task: Task) -> int:
         """Its place among others of one instant."""
@@ -210,6 +221,34 @@ class Walk:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + len(visited) * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
+
+    def plan_background(self, stage: int) -> None:
+        """What its replicas do besides: each has tasks of its own, until the last query is there."""
+        plan, row = self.plan, self.plan.stages[stage]
+        if plan.laws[stage * ROLES + BACKGROUND_GAP]["kind"] == NONE:
+            return
+        for shard in range(int(row["shards"])):
+            for index in range(int(plan.left[self.column(stage, shard)])):
+                replica = int(row["first_replica"]) + shard * int(row["replicas"]) + index
+                instant = 0
+                for number in itertools.count():
+                    task = -1 - index - number * int(row["replicas"]), stage, shard, 0
+                    instant += max(1, rules.round_ns(self.of_background(task)[0]))
+                    if instant > plan.arrival_ns[-1]:
+                        break
+                    self.own[task] = plan.queries + len(self.own), replica, int(instant)
+
+    def of_background(self, task: Task) -> list[float]:
+        """How long after the one before a replica's own task comes, and how long it takes alone."""
+        laws = self.plan.laws, self.plan.law_parts, self.plan.law_points
+        luck = self.uniform(draws.BACKGROUND, *task)
+        roles = BACKGROUND_GAP, BACKGROUND_TIME
+        return [sampling.quantile(*laws, task[1] * ROLES + role, u) for role, u in zip(roles, luck, strict=True)]
+
+    def background(self, now: int, task: Task, replica: int) -> None:
+        at = self.place(task)
+        self.table.replica[at], self.alone[at] = replica, self.of_background(task)[1]
+        self.join(now, task)
 
     def visited(self, query: int, stage: int) -> list[int]:
         """The shards that a query visits, in order: as many as a law says, those with the least luck."""
@@ -353,6 +392,12 @@ class Walk:
             self.refused[task] = now
             self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
             return
+        self.join(now, task)
+
+    def join(self, now: int, task: Task) -> None:
+        """It is at its replica, and may be served."""
+        at = self.place(task)
+        row, replica = self.plan.stages[task[1]], int(self.table.replica[at])
         self.table.enqueue_ns[at] = now
         if row["sharing"]:
             self.gain(now, replica)
@@ -393,6 +438,8 @@ class Walk:
                 del self.sharers[replica][task]
                 self.table.finish_ns[at] = self.over_ns[at] = self.release_ns[at] = now
                 self.spent[task] = self.needs[task]
+                if task in self.own:
+                    continue
                 self.push(now + self.response[at], rules.ANSWER, self.name(task), (task,))
         self.look_ahead(now, replica)
 
@@ -451,6 +498,8 @@ class Walk:
     def wanted(self, task: Task, discipline: int) -> float:
         """What the class of a task's query says: the less, the sooner."""
         query = task[0]
+        if query < 0:
+            return -float(self.plan.stages[task[1]]["background_priority"]) if discipline == PRIORITY else math.inf
         of = self.plan.classes[self.plan.class_of[query] if len(self.plan.class_of) else 0]
         if discipline == PRIORITY:
             return -float(of["priority"])
@@ -566,7 +615,7 @@ class Walk:
     def service_ns(self, task: Task, alone: float, slower: float) -> int:
         """How long it takes what takes so long alone, with its luck."""
         plan, stage = self.plan, task[1]
-        if plan.laws[stage * ROLES + TIME]["kind"] != NONE:
+        if plan.laws[stage * ROLES + TIME]["kind"] != NONE or task in self.own:
             return int(service.service_ns(alone, slower, 1.0))
         luck, _ = self.uniform(draws.TASK, *task)
         factor = sampling.quantile(plan.laws, plan.law_parts, plan.law_points, stage * ROLES + TASK, luck)
@@ -584,6 +633,8 @@ class Walk:
             if self.withdrawn_ns[at] >= 0:
                 continue
             self.table.finish_ns[at] = now
+            if task in self.own:
+                continue
             self.push(now + self.response[at], rules.ANSWER, self.name(task), (task,))
         row = self.plan.stages[tasks[0][1]]
         is_measured = any(query >= self.plan.first_measured for query, *_ in tasks)
@@ -599,6 +650,8 @@ class Walk:
         plan, law = self.plan, task[1] * ROLES + AFTER
         if plan.laws[law]["kind"] == NONE:
             return None
+        if task in self.own:
+            return 0
         luck, _ = self.uniform(draws.AFTER, *task)
         return int(rules.round_ns(sampling.quantile(plan.laws, plan.law_parts, plan.law_points, law, luck)))
 
@@ -705,8 +758,9 @@ class Walk:
     def untie_others(self, now: int, task: Task) -> None:
         """It has started: its tied copies that have not are told, unless nobody waits for any of them."""
         (query, stage, shard, _), row = task, self.plan.stages[task[1]]
-        is_over = self.close[stage, query] >= 0 or shard in self.answered[stage, query]
-        if row["hedges"] == 0 or row["hedge_ns"] > 0 or is_over:
+        if row["hedges"] == 0 or row["hedge_ns"] > 0 or query < 0:
+            return
+        if self.close[stage, query] >= 0 or shard in self.answered[stage, query]:
             return
         for other in self.copies(query, stage, shard):
             at = self.place(other)
@@ -776,6 +830,12 @@ class Walk:
         columns["window_busy_ns"] = self.inside()
         for query, column in np.argwhere(table.replica >= 0).tolist():
             at, replica = (query, column), table.replica[query, column]
+            if query in self.owner:
+                if plan.window_begin_ns <= self.over_ns[at] < plan.window_end_ns:
+                    threads = int(plan.stages[self.owner[query][1]]["threads"])
+                    columns["background"][replica] += 1
+                    columns["background_ns"][replica] += self.spent.get(self.owner[query], busy[at]) * threads
+                continue
             if query < plan.first_measured:
                 continue
             if self.withdrawn_ns[at] >= 0 and table.start_ns[at] < 0:
@@ -819,13 +879,15 @@ class Walk:
             self.count[:rows],
             self.coverage[:rows],
             batches=np.array(self.batches, dtype=np.int64),
-            task_table=self.rows(),
+            **self.tables(),
             events=0,
             **columns,
         )
 
     def task(self, query: int, column: int) -> Task:
         """Who has this place."""
+        if query in self.owner:
+            return self.owner[query]
         copy, column = divmod(column, self.plan.shards)
         stage = int(np.searchsorted(self.plan.stages["first_shard"], column, side="right")) - 1
         return query, stage, column - int(self.plan.stages[stage]["first_shard"]), copy
@@ -851,14 +913,15 @@ class Walk:
                 serving, since = serving + step, until
         return busy
 
-    def rows(self) -> Tasks:
-        """The table, a row a task that was sent."""
+    def tables(self) -> dict[str, Tasks | None]:
+        """The tables, a row a task that was sent, or came."""
         table, rows = self.table, []
         for query, column in np.argwhere(table.replica >= 0).tolist():
             at, task = (query, column), self.task(query, column)
             happened = table.enqueue_ns, table.start_ns, table.finish_ns, table.answer_ns
             enqueue, start, finish, answer = instants = [int(one[at]) for one in happened]
             state = (SENT, QUEUED, RUNNING, ANSWERING, DONE)[sum(instant >= 0 for instant in instants)]
+            state = DONE if task in self.own and finish >= 0 else state
             gone = int(self.withdrawn_ns[at])
             state = WITHDRAWN if gone >= 0 else state
             gone, state = (self.refused[task], REFUSED) if task in self.refused else (gone, state)
@@ -869,4 +932,4 @@ class Walk:
                     *(enqueue, start, finish, int(self.release_ns[at]), answer, gone, state),
                 )
             )
-        return Tasks.sorted(np.array(rows, dtype=np.int64).T)
+        return Tasks.both(self.plan, np.array(rows, dtype=np.int64).T)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core import plan as plans
+from simulator.core.background import LAST, check_background
 from simulator.core.classes import ALIKE
 from simulator.core.disciplines import BY_CODE
 from simulator.core.gathering import AT_ONCE
@@ -23,13 +24,10 @@ from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, wi
 from simulator.core.sharing import check_sharing
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 
-ONE = Law.constant(1.0)
-ZERO = Law.constant(0.0)
-ABSENT = Law.none()
+ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
 
 #: What the counters of the draws and SimPy's integers can hold.
-MOST_QUERIES = 2**32
-MOST_PLACES = 2**24
+MOST_QUERIES, MOST_PLACES = 2**32, 2**24
 #: A queue that holds more is as good as one without a limit.
 MOST_WAITING = 2**32
 #: A batch that waits a year is a mistake; instants stay far from what int64 can tell.
@@ -90,6 +88,9 @@ class StageParts:
     machine: Law = ONE
     response: Law = ZERO
     after: Law = ABSENT  #: how long a worker stays taken when its answer has gone; absent: it is free at once
+    background_gap: Law = ABSENT  #: between tasks of a replica's own; absent: it has none; and how long they take
+    background_time: Law = ABSENT
+    background_priority: float = LAST  #: of these
     candidates: Law = ABSENT  #: the stage's own count
     hashed: bool = False
     keep: float = math.inf
@@ -107,7 +108,8 @@ class StageParts:
     @property
     def laws(self) -> tuple[Law, ...]:
         """Its laws, in the order of their roles."""
-        return self.candidates, self.time, self.task, self.response, self.machine, self.after, self.visits, self.key
+        of_queries = self.candidates, self.time, self.task, self.response, self.machine, self.after
+        return *of_queries, self.visits, self.key, self.background_gap, self.background_time
 
     @property
     def is_batched(self) -> bool:
@@ -232,6 +234,7 @@ def _check(part: StageParts) -> None:
     assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"
     assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"
     check_sharing(part)
+    check_background(part)
     assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
     assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
     assert part.time.kind == plans.NONE or not part.is_batched, "of a batch the time follows from its items"

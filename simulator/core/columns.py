@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.background import may_have_background
 from simulator.core.plan import F8, I8, Plan
 
 #: Outcomes of a query, and of a stage of it. Nobody is shed or timed out today.
@@ -23,7 +24,7 @@ class Tasks:
     All columns are (copies,) int64; instants are ns, -1 where they did not happen.
     """
 
-    query: I8
+    query: I8  #: of a replica's own task, in their table, a number below 0
     stage: I8
     shard: I8  #: index within its stage
     copy: I8  #: 0: the first sending
@@ -43,6 +44,17 @@ class Tasks:
         """The table of rows (columns, copies) in any order."""
         rows = rows[:, np.lexsort((rows[3], rows[2], rows[1], rows[0]))]
         return Tasks(*np.ascontiguousarray(rows))
+
+    @staticmethod
+    def both(plan: Plan, rows: I8 | None) -> dict[str, Tasks | None]:
+        """Of rows (columns, copies) in any order, the tables of tasks of queries, and of those of replicas' own."""
+        if rows is None:
+            return {"task_table": None, "background_table": None}
+        own, beside = rows[0] < 0, may_have_background(plan)
+        return {
+            "task_table": Tasks.sorted(rows[:, ~own] if beside else rows),
+            "background_table": Tasks.sorted(rows[:, own]) if beside else None,
+        }
 
     def grid(self, plan: Plan) -> TaskGrid:
         """The first sending of every task, dense."""
@@ -109,10 +121,13 @@ class Columns:
     hedged: I8  #: (replicas,) copies that were sent of tasks that had no answer yet
     refused: I8  #: (replicas,) tasks that came to a full queue
     after_ns: I8  #: (replicas,) part of busy_ns that followed the answers of finished tasks
+    background: I8  #: (replicas,) tasks of its own, of no query, that finished inside the window; and their service
+    background_ns: I8  #: times in all, whole, in none of the counters above but the next
     window_busy_ns: I8  #: (replicas,) time inside the window that each worker was taken, by whoever's task or tasks
     batches: I8  #: (sizes of batches of all stages that make some,) batches that served a measured query, by size
     task_table: Tasks | None  #: only when asked for
     events: int  #: ordered events that happened; for benchmarks, not part of equality
+    background_table: Tasks | None = None  #: of the tasks of replicas' own, if they have any; only when asked for
 
     @property
     def completion_ns(self) -> I8:

@@ -9,14 +9,14 @@ import numpy as np
 from simulator.core.jit import formula
 
 #: States: on its way to its replica; in the queue there; being served; its answer on its way; counted or ignored at
-#: the aggregator. The other three end a copy before that: nobody needs it any more, its replica went down, it was
-#: turned away.
+#: the aggregator, or served for nobody but its replica. The other three end a copy before that: nobody needs it any
+#: more, its replica went down, it was turned away.
 SENT, QUEUED, RUNNING, ANSWERING, DONE, WITHDRAWN, LOST, REFUSED = range(8)
 STATES = ("sent", "queued", "running", "answering", "done", "withdrawn", "lost", "refused")
 
 #: What happens to a copy.
-ENQUEUED, STARTED, FINISHED, ANSWERED, WITHDRAWAL, CRASH, REFUSAL = range(7)
-STEPS = ("enqueue", "start", "finish", "answer", "withdrawal", "crash", "refusal")
+ENQUEUED, STARTED, FINISHED, ANSWERED, WITHDRAWAL, CRASH, REFUSAL, ENDED = range(8)
+STEPS = ("enqueue", "start", "finish", "answer", "withdrawal", "crash", "refusal", "end")
 
 #: (state, what happens) -> the next state.
 TRANSITIONS = {
@@ -24,6 +24,7 @@ TRANSITIONS = {
     (QUEUED, STARTED): RUNNING,
     (RUNNING, FINISHED): ANSWERING,
     (ANSWERING, ANSWERED): DONE,
+    (RUNNING, ENDED): DONE,
     (SENT, WITHDRAWAL): WITHDRAWN,
     (QUEUED, WITHDRAWAL): WITHDRAWN,
     (RUNNING, WITHDRAWAL): WITHDRAWN,

@@ -18,12 +18,17 @@ U8 = np.uint64
 CALIBRATION, AFTER, SPREAD, SLOWDOWN = 14, 15, 16, 17
 #: Which shards a query visits (by query, or by the key that is drawn for it), how many, and the key.
 FANOUT, FANOUT_COUNT, FANOUT_KEY = 18, 19, 20
+#: When a replica's own task comes, and how long it takes.
+BACKGROUND = 22
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24
 
 #: Copy of a task's first sending.
 FIRST_COPY = 0
+
+#: Queries have so many names, the last one of 32 bits.
+NAMES = 2**32 - 1
 
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
@@ -58,11 +63,11 @@ def uniforms(seed: int, replication: int, stream: int, query: int, place: int, c
     the largest value would be 1, whose exponential is infinite.
 
     All arguments are int64: ``seed`` 0 .. 2**63 - 1, ``replication``, ``query`` and ``place`` below 2**32,
-    ``copy`` below 2**16.
+    ``copy`` below 2**16. A ``query`` below 0 has the luck of that number modulo 2**32.
     """
     key = np.uint64(seed)
     low_0, high_0, low_1, high_1 = philox(
-        np.uint64(query) & _LOW,
+        np.uint64(query & NAMES),
         np.uint64(place) & _LOW,
         np.uint64(stream * 65536 + copy) & _LOW,
         np.uint64(replication) & _LOW,

@@ -6,6 +6,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 
 from enum import Enum, auto
 
+from simulator.core.background import has_background
 from simulator.core.fan_out import fans_out
 from simulator.core.gathering import counts_answers, waits_for_some
 from simulator.core.heard import is_fed
@@ -55,6 +56,7 @@ class Feature(Enum):
     SLOWDOWN = auto()  #: something is slow now and then
     OUTAGE = auto()  #: replicas are out for a while
     HEDGE = auto()  #: a task without an answer is sent again
+    BACKGROUND = auto()  #: replicas have tasks of their own
     TIED = auto()  #: copies are sent with each task, and the first that starts withdraws the others
 
 
@@ -131,6 +133,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.INTERFERENCE: bool(interferes(plan.stages, stage)),
         F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),
         F.OUTAGE: bool(has_outages(plan.stages, stage)),
+        F.BACKGROUND: bool(has_background(plan.laws, stage)),
         F.HEDGE: bool(sends_copies(plan.stages, stage)) and not is_tied(plan.stages, stage),
         F.TIED: bool(is_tied(plan.stages, stage)),
     }

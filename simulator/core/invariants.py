@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.core import copy_states as copies
 from simulator.core import rules
+from simulator.core.beside import beside, own_rows, summed
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, in_all_threads, of_replicas
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.gathered import closing, withdrawals
@@ -134,18 +135,20 @@ def _rows(plan: Plan, trace: Columns) -> Rows:
 
 
 def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
-    tasks = _rows(plan, trace)
+    tasks, own = _rows(plan, trace), own_rows(plan, trace)
+    both = Rows(*(np.concatenate(columns) for columns in zip(tasks, own, strict=True)))
     alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
-    done_ns, gained_ns = replayed(plan, tasks, alone_ns)
-    lost = lost_ns(plan, tasks, gained_ns)
-    yield from sharing(plan, tasks, done_ns)
+    done_ns, gained_ns = replayed(plan, both, alone_ns)
+    lost = lost_ns(plan, both, gained_ns)[: len(tasks.query)]
+    yield from beside(plan, trace, own)
+    yield from sharing(plan, both, done_ns)
     is_late = np.zeros(len(tasks.query), dtype=bool)
     yield from _copies(plan, trace, tasks)
     for stage in range(len(plan.stages)):
         here = tasks.some(tasks.stage == stage)
         yield from _life(plan, trace, here, stage)
         yield from withdrawals(plan, trace, here, stage)
-        yield from released(plan, here)
+        yield from released(plan, both.some(both.stage == stage))
         yield from copied(plan, trace, here, stage)
         if awaits_copies(plan.stages, stage):
             broken, is_late[tasks.stage == stage] = closing(plan, trace, here, stage)
@@ -156,8 +159,8 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         yield from routing(plan, here, stage)
     stages = np.repeat(np.arange(len(plan.stages)), plan.stages["shards"] * plan.stages["replicas"])
     for replica, stage in enumerate(stages.tolist()):
-        yield from at_replica(plan, tasks.some(tasks.replica == replica), stage, replica, alone_ns[stage])
-    yield from _counters(plan, trace, tasks, is_late, gained_ns)
+        yield from at_replica(plan, both.some(both.replica == replica), stage, replica, alone_ns[stage])
+    yield from _counters(plan, trace, both, np.append(is_late, np.zeros(len(own.query), dtype=bool)), gained_ns)
 
 
 #: Instants of a copy, in order, and what happens to it then.
@@ -275,6 +278,8 @@ def _counters(
 
     after = part(afters(plan, started))
     busy = np.where(is_shared(plan, started), gained_ns[is_started], part(ends - started.start_ns)) + after
+    is_own = started.query < 0
+    yield from summed(plan, trace, started.some(is_own), busy[is_own])
     is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
     is_stopped = is_over & (started.withdrawn_ns >= 0)
     wait = started.start_ns - started.enqueue_ns + lost_ns(plan, started, gained_ns[is_started])

@@ -24,8 +24,8 @@ Rows = NDArray[np.void]
 NONE, CONSTANT = range(2)
 
 #: The laws of a stage, in the order of their rows: ``laws[stage * ROLES + role]``.
-CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY = range(8)
-ROLES = 8
+CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY, BACKGROUND_GAP, BACKGROUND_TIME = range(10)
+ROLES = 10
 
 #: Routing policies.
 RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE = range(7)
@@ -114,6 +114,7 @@ STAGE = np.dtype(
         ("slowdowns", np.int64),
         ("first_outage", np.int64),  # of its rows in outages; and how many; 0: all its replicas are always there
         ("outages", np.int64),
+        ("background_priority", np.float64),  # of its replicas' own tasks, where the queue looks at that
         ("first_batch", np.int64),  # of its counts of batches by size, max_size of them, in the Trace
         ("address", np.int64),  # 0 in a Plan; in a run's own copy, that of a user's compiled routing rule
     ]
@@ -158,6 +159,7 @@ RUN = np.dtype(
         ("first_measured", np.int64),
         ("end_ns", np.int64),  # what would happen later does not
         ("window_begin_ns", np.int64),
+        ("window_end_ns", np.int64),
         ("watched_until_ns", np.int64),  # end of the window, or of the run if that is earlier
         ("stage_bits", np.int64),
         ("shard_bits", np.int64),

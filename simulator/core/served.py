@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from simulator.core import copy_states, draws, rules
+from simulator.core.background import is_background, wanted_beside
+from simulator.core.beside import alone_ns_of
 from simulator.core.classes import wanted
 from simulator.core.columns import Columns
 from simulator.core.copying import alone_of_copy
@@ -72,8 +74,13 @@ def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None
     count = len(tasks.query)
     number = np.empty(count, dtype=np.int64)
     number[np.lexsort(order_of_sending(tasks))] = np.arange(count)
-    times = np.zeros(count) if alone_ns is None else alone_ns[tasks.query, tasks.shard, tasks.copy]
-    soon = [wanted(plan.classes, plan.class_of, plan.arrival_ns, discipline, query) for query in tasks.query.tolist()]
+    times = alone_ns_of(plan, tasks)
+    of_query = tasks.query >= 0
+    if alone_ns is not None:
+        times[of_query] = alone_ns[tasks.query[of_query], tasks.shard[of_query], tasks.copy[of_query]]
+    of_classes = plan.classes, plan.class_of, plan.arrival_ns, discipline
+    besides = wanted_beside(plan.stages, stage, discipline)
+    soon = [besides if is_background(query) else wanted(*of_classes, query) for query in tasks.query.tolist()]
     keys = [queue_key(discipline, *of) for of in zip(number.tolist(), times.tolist(), soon, strict=True)]
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort((number, np.array(keys)))] = np.arange(count)
@@ -130,6 +137,7 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     waiting, free = waits.sum(axis=1), row["workers"] - busy
     is_full = waiting >= row["limit"] + row["max_size"] * free
     place = {**tasks.place, "replica": replica}
+    is_full &= tasks.query >= 0  # nobody has sent it, so nobody is refused
     yield from at("I57", is_full != is_refused, place, at_ns=there, waiting=waiting, free=free, limit=int(row["limit"]))
 
 
@@ -197,7 +205,7 @@ def afters(plan: Plan, tasks: Rows) -> I8:
     taken_ns = np.zeros(len(heads), dtype=np.int64)
     for batch in np.flatnonzero(answered):
         stage, query, shard = (int(column[heads[batch]]) for column in (tasks.stage, tasks.query, tasks.shard))
-        if stays_taken(plan.laws, stage):
+        if stays_taken(plan.laws, stage) and not is_background(query):
             place, law = stage * draws.PLACES + shard, stage * ROLES + AFTER
             copy = int(tasks.copy[heads[batch]])
             luck, _ = draws.uniforms(plan.seed, plan.replication, draws.AFTER, query, place, copy)

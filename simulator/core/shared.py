@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.background import is_background
+from simulator.core.beside import alone_ns_of
 from simulator.core.plan import F8, I8, Plan
-from simulator.core.service import service_of
+from simulator.core.service import service_ns, service_of
 from simulator.core.sharing import UNITS
 from simulator.core.violations import Rows, Violation, at
 
@@ -40,7 +42,12 @@ def replayed(plan: Plan, tasks: Rows, alone_ns: Sequence[F8 | None]) -> tuple[I8
         luck = plan.run_row(), plan.laws, plan.law_parts, plan.law_points
         slower = plan.machine_factor[min(replica, plan.replicas - 1)]  # else I24 is broken
         names = zip(mine.query.tolist(), mine.shard.tolist(), mine.copy.tolist(), strict=True)
-        needs = [int(service_of(*luck, stage, *name, slower, alone[name])) for name in names]
+        needs = [
+            int(service_ns(besides, slower, 1.0))
+            if is_background(name[0])
+            else int(service_of(*luck, stage, *name, slower, alone[name]))
+            for name, besides in zip(names, alone_ns_of(plan, mine).tolist(), strict=True)
+        ]
         found = _at_replica(mine, needs, int(plan.stages[stage]["workers"]), plan.end_ns)
         done_ns[here], gained_ns[here] = found
     return done_ns, gained_ns

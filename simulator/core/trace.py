@@ -35,12 +35,14 @@ def same_trace(one: Trace, two: Trace, *, without_tasks: bool = False) -> str:
             return name
     if without_tasks:
         return ""
-    if (one.task_table is None) != (two.task_table is None):
-        return "task_table"
-    if one.task_table is not None and two.task_table is not None:
-        for name in Tasks.__dataclass_fields__:
-            if not _same(getattr(one.task_table, name), getattr(two.task_table, name)):
-                return f"task_table.{name}"
+    for name in TABLES:
+        mine, other = getattr(one, name), getattr(two, name)
+        if (mine is None) != (other is None):
+            return name
+        if mine is not None:
+            for column in Tasks.__dataclass_fields__:
+                if not _same(getattr(mine, column), getattr(other, column)):
+                    return f"{name}.{column}"
     return ""
 
 
@@ -49,12 +51,15 @@ def _same(one: Any, two: Any) -> bool:
     return np.array_equal(one, two) and getattr(one, "dtype", None) == getattr(two, "dtype", None)
 
 
+#: Tables, which a Trace has where they are asked for.
+TABLES = ("task_table", "background_table")
 #: The columns of a Trace that two engines must agree on.
-COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in ("task_table", "events"))
+COLUMNS = tuple(name for name in Trace.__dataclass_fields__ if name not in (*TABLES, "events"))
 #: Of them, those with an entry a replica; those that files of a run do not hold; and those with an entry a query.
 COUNTERS = (
     *("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "window_busy_ns"),
     *("wasted_ns", "stopped_ns", "late", "stopped", "withdrawn", "hedged", "refused", "after_ns"),
+    *("background", "background_ns"),
 )
 #: And those with one value a run.
 WINDOW = ("window_begin_ns", "window_end_ns")

@@ -112,6 +112,13 @@ class Hedging(Unneeded):
     copies_ratio: parts.Interval  #: copies sent, a task
 
 
+class Background(TypedDict):
+    """What the replicas of a stage did besides queries: tasks that were over inside the window."""
+
+    tasks_per_s: parts.Interval  #: at a replica, mean over them
+    busy_ratio: parts.Interval  #: of the time of workers, what they took; part of the utilisation
+
+
 class Merging(TypedDict, total=False):
     """What only some stages have: mergers that queue, batches, answers not needed, workers that stay taken."""
 
@@ -119,6 +126,7 @@ class Merging(TypedDict, total=False):
     batches: Batches  #: its batches
     gather: Gathering  #: its answers
     hedge: Hedging  #: copies of its tasks
+    background: Background  #: what its replicas do besides
     hedge_wait_s: (
         parts.Latency
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once

@@ -17,7 +17,7 @@ from simulator.scenario import Scenario
 from simulator.scenario.grid import Named
 from simulator.scenario.machines import heaviest_machine
 from simulator.scenario.slo import Objective
-from simulator.theory import FULL, constant_latencies_s, has_drawn_machines, merger_demands, stage_demands
+from simulator.theory import FULL, beside_of, constant_latencies_s, has_drawn_machines, merger_demands, stage_demands
 
 #: What may be searched: what a fleet is made of.
 SEARCHED = ("stages", "hardware", "catalogue")
@@ -185,7 +185,7 @@ class Fleets:
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
                 merging=merging[at],
                 constant_s=constant_s,
-                is_busy_by_luck=view.is_busy_by_events or view.part_used < 1,
+                is_busy_by_luck=view.is_busy_by_events or view.part_used < 1 or beside_of(view) is not None,
             )
             for at, (view, machines, constant_s) in enumerate(stages)
         ]

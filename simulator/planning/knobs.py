@@ -89,6 +89,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         **{f"{role}s": (f"{path}.variability.{role}", stage["variability"][role]) for role in ("task", "machine")},
         "times": (f"{path}.model.law", stage["model"].get("law") if stage["model"]["kind"] == "time" else None),
         "times after answers": (f"{path}.after_answer", stage.get("after_answer")),
+        "background times": (f"{path}.background.time", stage.get("background", {}).get("time")),
     }
     for what, (where, law) in spreads.items():
         narrower = _narrower(where, law)
@@ -117,9 +118,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out.shards", stage["fan_out"]["shards"], least)
     if "gather" in stage:
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
-    shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
-    if shorter is not None:
-        yield Knob(f"{name}: after an answer", f"x {1 - CHANGE:g}", ((f"{path}.after_answer", _text(shorter)),))
+    yield from _besides(name, path, stage)
     if stage["merge"]["workers"]:
         now = int(stage["merge"]["workers"])
         yield Knob(f"{name}: mergers", f"{now} -> {now + 1}", ((f"{path}.merge.workers", now + 1),))
@@ -128,6 +127,18 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         sets = tuple((where, _text(value)) for where, value in parts if value is not None)
         if sets:
             yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
+
+
+def _besides(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
+    """What workers do when answers have gone, shorter; what replicas have of their own, less often, and shorter."""
+    shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
+    if shorter is not None:
+        yield Knob(f"{name}: after an answer", f"x {1 - CHANGE:g}", ((f"{path}.after_answer", _text(shorter)),))
+    for key in ("rate", "time") if "background" in stage else ():
+        less = _scaled_law(stage["background"][key], 1 - CHANGE)
+        if less is not None:
+            sets = ((f"{path}.background.{key}", _text(less)),)
+            yield Knob(f"{name}: background {key}", f"x {1 - CHANGE:g}", sets)
 
 
 def _counts(stage: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:

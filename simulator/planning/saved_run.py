@@ -220,6 +220,7 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             answers=np.zeros((0, len(measured)), dtype=np.int64),
             batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone
             task_table=None,
+            background_table=None,
             events=0,
             **{name: columns[name][..., here] for name in QUERY_COLUMNS},
             **{name: columns[name][row] for name in COUNTERS},

@@ -26,6 +26,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_batches(result),
         *_gathered(result),
         *_hedged(result),
+        *_besides(result),
         *_afters(result),
         *_shared(result),
         "",
@@ -197,6 +198,17 @@ def _shared(result: run.Run) -> list[str]:
         if "sharing" in stage and wait_s is not None and service_s:
             longer = text.number((wait_s + service_s) / service_s)
             lines.append(f"{stage['name']} shares its workers: a task is there {longer} times as long as alone")
+    return lines
+
+
+def _besides(result: run.Run) -> list[str]:
+    """A line for each stage whose replicas have work of their own: how much of their workers' time that takes."""
+    lines = []
+    for stage in result["stages"]:
+        if "background" in stage:
+            said = stage["background"]
+            busy, often = text.ratio(said["busy_ratio"]["value"]), text.rate(said["tasks_per_s"]["value"])
+            lines.append(f"{stage['name']} works besides: {busy} of its workers' time, {often} a replica")
     return lines
 
 

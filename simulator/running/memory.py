@@ -39,6 +39,8 @@ WORKER, WORKER_OF_SIMPY = 24, 1250
 STRETCH, STRETCHES_OF_SIMPY = 24, 800
 #: Bytes a replica while it runs whose tasks share its workers: what they have gained.
 SHARE = 32
+#: Bytes a replica with tasks of its own: counters, and the next one on its way; of the reference engine, as objects.
+BESIDE, BESIDE_OF_SIMPY = 64, 1600
 #: Bytes a queue as a balancer sees it.
 VIEW = 8
 #: Bytes a query of a load that is only looked at.
@@ -91,6 +93,8 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     )
     slowdowns = int(rows["slowdowns"].max())
     running += (STRETCHES_OF_SIMPY if is_simpy else STRETCH) * slowdowns * replicas
+    beside = (BESIDE_OF_SIMPY if is_simpy else BESIDE) * replicas
+    running += beside * any(stage.background is not None for stage in scenario.stages)
     running += SHARE * replicas * int(rows["sharing"].any())
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
     counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from simulator.base.formats import shortest
 from simulator.core.assemble import MOST_WAIT_NS
+from simulator.core.laws import Law
 from simulator.scenario import fields
 
 #: Tasks of a batch, at most.
@@ -41,3 +42,20 @@ class Batching(fields.Part):
         """Items of the largest batch, where tasks have so many each."""
         together = int(self.max_size) * of_a_task
         return together if self.max_items is None else max(of_a_task, min(together, float(self.max_items)))
+
+    def of_stage(
+        self, discipline: str, has_law: bool, counts: Law | None, largest_share: float
+    ) -> Iterable[fields.Contradiction]:
+        """A batch takes as long as its items do, and what is compiled for sizes takes every batch.
+
+        ``counts``: the law of the stage's own candidates, if it says one.
+        """
+        if has_law:
+            yield (), "a law of times does not say how long several tasks take: use a model that counts items"
+        if discipline != "fifo":
+            yield (), f"batches are made in the order of arrival: leave queue {discipline!r} out"
+        if self.sizes and counts is not None and counts.is_constant():
+            items, largest = self.largest_items(counts.mean() * largest_share), self.sizes[-1]
+            if items > largest * (1 + 1e-9):
+                cure = "add a size, or limit max_items"
+                yield ("sizes",), f"the largest takes {shortest(largest)} items of {items:g}: {cure}"

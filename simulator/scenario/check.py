@@ -127,7 +127,7 @@ def _wrong_kind(node: Node, path: list[str | int], context: dict[str, Any]) -> P
         near = did_you_mean(tag, choices).split("; known")[0] or said_of(tag)
         return node.mark.problem(_dotted(path), f"must be one of {', '.join(choices)}, got {shown(node.plain())}{near}")
     if isinstance(node.value, dict):
-        key = next((part for part in reversed(path) if isinstance(part, str)), "")
+        key = ".".join(part for part in path if isinstance(part, str))
         return node.mark.problem(
             _dotted(path), f"needs a kind, as {{kind: NAME, ...}}; 'shardsim help {key}' lists them"
         )

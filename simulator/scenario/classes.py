@@ -13,12 +13,13 @@ from simulator.core.laws import Law
 from simulator.core.plan import NEVER_NS
 from simulator.scenario import fields
 from simulator.scenario.laws import CountLaw
+from simulator.scenario.queue import MOST_PRIORITY
 
 if TYPE_CHECKING:
     from simulator.scenario.stage import Stage
 
-#: Classes of a load, and priorities, at most; a mean work beyond it is a mistake.
-MOST_CLASSES, MOST_PRIORITY, MOST_WORK = 100, 1_000_000, 1e6
+#: Classes of a load, at most; a mean work beyond it is a mistake.
+MOST_CLASSES, MOST_WORK = 100, 1e6
 #: A share beside others, and a deadline (a year), at most: instants stay far from what int64 can tell.
 MOST_SHARE, MOST_DEADLINE_S = 1e9, 365 * 86_400.0
 
@@ -66,8 +67,9 @@ def class_contradictions(classes: Sequence[ClassSpec]) -> Iterable[fields.Contra
 def queue_contradictions(classes: Sequence[ClassSpec], stages: Sequence["Stage"]) -> Iterable[fields.Contradiction]:
     """A queue that looks at classes has some to look at."""
     for index, stage in enumerate(stages):
-        discipline = "fifo" if stage.queue is None else stage.queue.discipline
-        if BY_NAME[discipline].looks_at_class and not classes:
+        discipline = stage.discipline
+        is_beside = discipline == "priority" and stage.background is not None  # queries are one class, it another
+        if BY_NAME[discipline].looks_at_class and not classes and not is_beside:
             what = "a deadline" if discipline == "edf" else "a priority"
             cure = f"give load.classes, each with {what}"
             yield ("stages", index, "queue"), f"{discipline} looks at classes of queries, and the load has none: {cure}"
@@ -75,7 +77,7 @@ def queue_contradictions(classes: Sequence[ClassSpec], stages: Sequence["Stage"]
 
 def class_notes(classes: Sequence[ClassSpec], stages: Sequence["Stage"]) -> list[str]:
     """Priorities and deadlines that no queue looks at, or that are all alike."""
-    looked_at = {"fifo" if stage.queue is None else stage.queue.discipline for stage in stages}
+    looked_at = {stage.discipline for stage in stages if stage.background is None or stage.discipline != "priority"}
     notes = []
     for key, values, discipline in (
         ("priority", {one.priority for one in classes}, "priority"),

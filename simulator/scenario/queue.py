@@ -4,6 +4,8 @@ from simulator.core import disciplines
 from simulator.core.assemble import MOST_WAITING
 from simulator.scenario import fields
 
+#: Of classes of queries, and of what replicas do besides: from its opposite on.
+MOST_PRIORITY = 1_000_000
 DISCIPLINES = tuple(disciplines.BY_NAME)
 
 

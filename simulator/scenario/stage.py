@@ -14,6 +14,7 @@ from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
 from simulator.models.threads import on_threads
 from simulator.scenario import fields
+from simulator.scenario.background import Background
 from simulator.scenario.batching import Batching
 from simulator.scenario.fan_out import FanOutGiven
 from simulator.scenario.gather import Cancel, Gather
@@ -69,6 +70,7 @@ class Stage(fields.Part):
     outages: tuple[OutageSpec, ...] | None = None
     network: Network = Network()
     after_answer: DurationLaw | None = None
+    background: Background | None = None
     merge: Merge = Merge()
     queue: Annotated[
         Queue | None,
@@ -123,7 +125,7 @@ class Stage(fields.Part):
         yield from self._replicas_contradictions()
         yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
         yield from sharing_contradictions(self.sharing, {**vars(self), "threads": self.threads - 1 or None})
-        yield from self._batching_contradictions()
+        yield from self._beside_contradictions()
         yield from self._gather_contradictions()
         if self.bytes_per_candidate is not None and self.candidates is None:
             message = "needs the stage's own candidates: all that lie on its machines, not those handed on for a query"
@@ -165,24 +167,15 @@ class Stage(fields.Part):
         elif self.outages:
             yield ("lost_machine",), "a machine that is gone is an outage of the whole run: say it there"
 
-    def _batching_contradictions(self) -> Iterable[fields.Contradiction]:
-        """A batch takes as long as its items do, and what is compiled for sizes takes every batch."""
-        batching = self.batching
-        if batching is None:
-            return
-        if self.model.has_law():
-            yield (
-                ("batching",),
-                "a law of times does not say how long several tasks take: use a model that counts items",
-            )
-        if self.queue is not None and self.queue.discipline != "fifo":
-            yield ("batching",), f"batches are made in the order of arrival: leave queue {self.queue.discipline!r} out"
-        counts = None if self.candidates is None else self.candidates.law
-        if batching.sizes and counts is not None and counts.is_constant():
-            items, largest = batching.largest_items(counts.mean() * max(self.shares)), batching.sizes[-1]
-            if items > largest * (1 + 1e-9):
-                cure = "add a size, or limit max_items"
-                yield ("batching", "sizes"), f"the largest takes {shortest(largest)} items of {items:g}: {cure}"
+    def _beside_contradictions(self) -> Iterable[fields.Contradiction]:
+        """What is served together may be, and what replicas do besides leaves something to queries."""
+        if self.batching is not None:
+            counts = None if self.candidates is None else self.candidates.law
+            given = self.discipline, self.model.has_law(), counts, max(self.shares)
+            yield from ((("batching", *key), said) for key, said in self.batching.of_stage(*given))
+        if self.background is not None:
+            given_to = int(self.workers) // self.threads, self.discipline, self.batching is not None
+            yield from ((("background", *key), said) for key, said in self.background.of_stage(*given_to))
 
     def _gather_contradictions(self) -> Iterable[fields.Contradiction]:
         """A stage waits for answers that there are, and withdraws what it does not wait for."""
@@ -202,6 +195,11 @@ class Stage(fields.Part):
         if self.tied is not None:
             withdraws = self.cancel is None or self.cancel.what != "none"
             yield from tied_contradictions(self.tied, self.replicas, by_query, self.hedge is not None, withdraws)
+
+    @property
+    def discipline(self) -> str:
+        """Of its queues."""
+        return "fifo" if self.queue is None else str(self.queue.discipline)
 
     @property
     def limit(self) -> int | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +176,7 @@ class StageFigures:
     batches: run.Batches | None  #: None: tasks are served one by one
     gather: run.Gathering | None  #: None: all answers are waited for
     hedge: run.Hedging | None  #: None: no copies are sent
+    background: run.Background | None  #: None: replicas have no tasks of their own
     hottest_shard: int
     hottest_replica: int
     candidates_in: Interval
@@ -186,13 +187,9 @@ class StageFigures:
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
-        merging: run.Merging = {} if self.mergers is None else {"mergers": self.mergers}
-        if self.batches is not None:
-            merging["batches"] = self.batches
-        if self.gather is not None:
-            merging["gather"] = self.gather
-        if self.hedge is not None:
-            merging["hedge"] = self.hedge
+        names = "mergers", "batches", "gather", "hedge", "background"
+        some = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        merging = cast(run.Merging, some)
         if self.hedge_wait is not None:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
@@ -275,6 +272,7 @@ def stage_figures(
         gather=gathering.of_stage(pool.traces, stage),
         hedge=gathering.copies_of_stage(pool.traces, stage),
         after=window.after_answers(pool.traces, stage),
+        background=window.background(pool.traces, pool.windows_s(), stage, ahead.background),
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),

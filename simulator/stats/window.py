@@ -16,7 +16,7 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.share import BLOCKS
-from simulator.theory import merging_s
+from simulator.theory import Ahead, beside_of, merging_s
 
 S_PER_NS = 1e-9
 
@@ -142,6 +142,22 @@ def after_answers(traces: Sequence[Trace], stage: StageView) -> Interval | None:
     here = stage.replica_slice
     after_ns = np.array([trace.after_ns[here].sum(dtype=np.float64) for trace in traces])
     return ratio_interval(after_ns * S_PER_NS, [trace.tasks[here].sum() for trace in traces]).at_least_0()
+
+
+def background(traces: Sequence[Trace], windows_s: F8, stage: StageView, ahead: Ahead) -> run.Background | None:
+    """What replicas did besides queries; None where they have nothing else to do.
+
+    ``windows_s``: (replications,) length of the window of each; ``ahead``: what is known of the part of their time.
+    """
+    if beside_of(stage) is None:
+        return None
+    here = stage.replica_slice
+    busy_s = np.array([trace.background_ns[here].sum(dtype=np.float64) for trace in traces]) * S_PER_NS
+    count = np.array([trace.background[here].sum(dtype=np.float64) for trace in traces])
+    offered_s = windows_s * stage.replicas_in_all
+    busy = ratio_interval(busy_s, offered_s * stage.workers_in_all, ahead).within_0_and_1()
+    tasks = ratio_interval(count, offered_s).at_least_0()
+    return {"tasks_per_s": tasks.to_dict(), "busy_ratio": busy.to_dict()}
 
 
 def batches(traces: Sequence[Trace], stage: StageView) -> run.Batches | None:

@@ -1,5 +1,6 @@
 """Closed forms and bounds, worked out from a Plan and printed beside what was simulated."""
 
+from simulator.theory.beside import beside_of
 from simulator.theory.capacity import ExactCapacity, exact_capacity
 from simulator.theory.check import (
     AGREES,
@@ -48,6 +49,7 @@ __all__ = [
     "Peak",
     "Prediction",
     "StageAhead",
+    "beside_of",
     "busiest",
     "certainly_busiest",
     "check",

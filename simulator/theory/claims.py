@@ -25,15 +25,20 @@ LONGER: Features = frozenset({F.AFTER_ANSWER, F.DRAWN_AFTER})
 #: A tandem of constant services is one M/D/1 queue; sending one after another if all shards take as long.
 TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}
 #: Mean wait in M/G/1, at replicas of unlike machines, too: of how long a worker is taken, by a service and after it.
-#: Queries that visit some shards by luck of their own leave each a thinner stream.
-POLLACZEK: Features = LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT}
+#: Queries that visit some shards by luck of their own leave each a thinner stream; what replicas do besides is another.
+POLLACZEK: Features = (
+    LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT, F.BACKGROUND}
+)
 #: Mean latency in M/G/1 whose server stops now and then, and goes on with what it had begun.
 STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOWN}
 #: Mean wait in M/G/1 that is not served in the order of arrival.
 RANKED: Features = POLLACZEK | {F.DISCIPLINE}
 #: Mean wait where tasks share the workers of their replica: whatever the law of services.
-SHARED: Features = (
-    LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.WORKERS, F.SHARING, F.FAN_OUT}
+SHARED: Features = frozenset(
+    {
+        *(LUCK | OF_NO_MATTER | THINNED),
+        *(F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.WORKERS, F.SHARING, F.FAN_OUT, F.BACKGROUND),
+    }
 )
 #: Latency in M/M/1; its mean wait is Pollaczek's.
 EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.MERGERS}
@@ -47,7 +52,7 @@ KENDALL: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS}
 #: Waits for a server of batches of any size at the same exponential time.
 BULK: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS, F.BATCHING}
 
-#: Latency in an empty system, and where it is the same for every query.
+#: Latency in an empty system, of queries and of what replicas do besides, and where it is the same for every query.
 ZERO_LOAD: Features = frozenset(
     {
         *LUCK,
@@ -55,7 +60,7 @@ ZERO_LOAD: Features = frozenset(
         *THINNED,
         *SURROUNDED,
         *LONGER,
-        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT, F.SHARING),
+        *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT, F.SHARING, F.BACKGROUND),
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.

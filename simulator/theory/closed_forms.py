@@ -14,7 +14,9 @@ from simulator.core.laws import exponential
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, PRIORITY, RANDOM, SHORTEST, Plan
 from simulator.documents import paper
 from simulator.theory import claims, priority, queues
+from simulator.theory.beside import beside_of
 from simulator.theory.stages import PaperStage, mean_services_s
+from simulator.theory.trust import MOST_KURTOSIS, is_nearly_normal, may_be_tested
 from simulator.theory.visits import chances
 from simulator.theory.zero_load import PERCENTS
 
@@ -129,11 +131,11 @@ def _mean_waits(
     ``wait_of``: mean wait in seconds, of a rate per second and the first two moments of a service.
     """
     stage = stages[0]
-    tests = _is_testable(stage), _is_nearly_normal(stage)
+    tests = may_be_tested(stage), is_nearly_normal(stage)
     known: dict[float, tuple[float, float] | None] = {}
     waits: list[float] = []  #: mean over the tasks of each shard
     services: list[float] = []
-    left, often = stage.replicas_left.tolist(), chances(stage)
+    left, often, beside = stage.replicas_left.tolist(), chances(stage), beside_of(stage)
     for shard, share in enumerate(stage.share.tolist()):
         if share not in known:
             known[share] = stage.moments_s(shard)
@@ -143,7 +145,8 @@ def _mean_waits(
         rate_per_s = plan.rate_per_s * float(often[shard]) / left[shard]
         factors = stage.machine_factor[shard, : left[shard]]
         taken = [stage.taken_moments_s(shard, f) or moments for f in factors]
-        each = [wait_of(rate_per_s, *both) for both in taken]
+        waits_of = [wait_of if beside is None else beside.together(wait_of, stage, factor) for factor in factors]
+        each = [one(rate_per_s, *both) for one, both in zip(waits_of, taken, strict=True)]
         waits.append(math.fsum(each) / len(each))
         services.append(moments[0] * math.fsum(factors) / len(each))
     wait_s = math.fsum(waits) / len(waits)
@@ -210,35 +213,10 @@ def _stopped(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     ]
     mean_s = float(stage.offsets_s()[0]) + math.fsum(each) / left + stage.response().mean() + stage.merge_s()
     fourth, second = length.moment(4), length.second_moment()
-    is_normal = _is_nearly_normal(stage) and math.isfinite(fourth) and fourth <= MOST_KURTOSIS * second**2
+    is_normal = is_nearly_normal(stage) and math.isfinite(fourth) and fourth <= MOST_KURTOSIS * second**2
     places: list[int | None] = [0, None] if len(stages) == 1 else [0]
     often = stops_per_s / plan.rate_per_s
-    return [Prediction("mean", place, mean_s, EXACT, law, _is_testable(stage), is_normal, often) for place in places]
-
-
-#: Service times below it, in seconds, are rounded so much that continuous laws hold only about.
-LEAST_SERVICE_S = 1e-6
-#: Fourth moment over the square of the second: beyond it, means of a run are far from normal.
-MOST_KURTOSIS = 100.0
-
-
-def _is_testable(stage: PaperStage) -> bool:
-    """Whether service times are so long that rounding to whole ns does not matter."""
-    return bool(mean_services_s(stage).min() >= LEAST_SERVICE_S)
-
-
-def _is_nearly_normal(stage: PaperStage) -> bool:
-    """Whether the interval of a mean waiting time can be trusted at a level of one in a million.
-
-    The kurtosis of a sum, of a service and what follows it, is no greater than the larger of its parts.
-    """
-    spread, work = stage.spread(), stage.work
-    fourth, second = spread.moment(4) * work.moment(4), spread.moment(2) * work.moment(2)
-    if stage.depends_on_items:
-        fourth, second = fourth * stage.counts.moment(4), second * stage.counts.moment(2)
-    after = stage.after()
-    pairs = (fourth, second), (after.moment(4), after.moment(2))
-    return all(math.isfinite(fourth) and fourth <= MOST_KURTOSIS * second**2 for fourth, second in pairs)
+    return [Prediction("mean", place, mean_s, EXACT, law, may_be_tested(stage), is_normal, often) for place in places]
 
 
 def _plain_network_s(stage: PaperStage) -> float | None:
@@ -257,7 +235,7 @@ def _exponential(plan: Plan, stages: list[PaperStage], rate_per_s: float) -> lis
         return []
     mean_s = float(mean_services_s(stage)[0] * stage.machine_factor[0, 0])
     sojourn_s = mean_s / (1 - rate_per_s * mean_s)
-    is_testable = _is_testable(stage)
+    is_testable = may_be_tested(stage)
     places: list[int | None] = [0, None] if whole else [0]
     predictions = []
     if stage.shards == 1:
@@ -294,7 +272,7 @@ def _bulk(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     mean_s = costs.pop() * float(stage.machine_factor[0, 0])
     queue = queues.BulkService(plan.rate_per_s, mean_s, stage.max_size)
     law = "M/M[1,b]/1 (Bailey, 1954; Chaudhry and Templeton, 1983, chapter 4)"
-    fixed_s, is_testable = _plain_network_s(stage), _is_testable(stage)
+    fixed_s, is_testable = _plain_network_s(stage), may_be_tested(stage)
     predictions = [Prediction("wait", 0, queue.mean_wait_s, EXACT, law, is_testable)]
     if stage.shards == 1 and fixed_s is not None:
         for place in [0, None] if len(stages) == 1 else [0]:
@@ -314,7 +292,7 @@ def _gamma_gaps(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     law = "GI/M/1 (Kendall, 1953)"
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
     sojourn_s = queues.gamma_m1_sojourn_s(plan.rate_per_s, mean_s, math.sqrt(plan.arrival_dispersion))
-    is_testable, fixed_s = _is_testable(stage), _plain_network_s(stage)
+    is_testable, fixed_s = may_be_tested(stage), _plain_network_s(stage)
     predictions = [Prediction("wait", 0, sojourn_s - mean_s, EXACT, law, is_testable)]
     if stage.shards == 1 and fixed_s is not None:
         for place in [0, None] if len(stages) == 1 else [0]:
@@ -337,7 +315,7 @@ def _erlang(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     waits = {count: queues.mmc_mean_wait(plan.rate_per_s / count, mean_s, stage.workers) for count in set(left)}
     wait_s = math.fsum(waits[count] for count in left) / len(left)
     rate_per_s = plan.rate_per_s / left[0]
-    is_testable = _is_testable(stage)
+    is_testable = may_be_tested(stage)
     predictions = [Prediction("wait", 0, wait_s, EXACT, law, is_testable)]
     fixed_s = _plain_network_s(stage)
     if stage.shards == 1 and fixed_s is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.core.rules import merge_ns
 from simulator.documents import paper
+from simulator.theory.beside import busy_beside, left_beside
 from simulator.theory.closed_forms import FULL, Prediction, closed_forms
 from simulator.theory.peak import Peak
 from simulator.theory.races import raced_share
@@ -148,6 +149,12 @@ def stage_demands(plan: Plan) -> list[tuple[float, float]]:
     return pairs
 
 
+def busy_in_all(stage: PaperStage, rate_per_s: float) -> float:
+    """Part of the workers' time that tasks of queries and of replicas' own take together, mean over replicas."""
+    used = utilisation_of(stage, rate_per_s) * left_beside(stage) + busy_beside(stage)
+    return float(used[stage.is_left].mean()) * stage.part_used
+
+
 def has_drawn_machines(plan: Plan) -> bool:
     """Whether machines differ from replication to replication, or who is visited most: both are drawn in each."""
     return any(stage.has_drawn_machines() or stage.is_keyed for stage in stages_of(plan))
@@ -239,13 +246,14 @@ def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variab
 def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held.
 
-    A task takes its worker for its service, and for what follows its answer.
+    A task takes its worker for its service, and for what follows its answer. What replicas do besides leaves so much
+    less of their workers to queries: demand is of what is left, so it grows with the rate alone.
 
     Where tasks are served in batches it is that of full ones: the least that the load takes. Where tasks are withdrawn
     that nobody needs, it is the least that queries take whose answers are all there that are waited for, on average.
     Copies of tasks are left out; where the longer of several tasks is stopped or overtaken, the shortest are taken.
     """
-    is_left, after_s = stage.is_left, busy_afters_s(stage)
+    is_left, after_s, left = stage.is_left, busy_afters_s(stage), left_beside(stage)
     rates_per_s = rate_per_s * chances(stage)[:, None]
     if stage.cancels and stage.waits_for_some:
         services_s = np.sort(busy_services_s(stage))[: stage.wait_for]
@@ -253,8 +261,10 @@ def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
             services_s = np.full_like(services_s, services_s[0] * raced_share(stage))
         needed_s = float(services_s.sum()) * float(stage.machine_factor.min())
         needed_s += stage.wait_for * float(after_s.min())
+        needed_s /= float(left.max())
         return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
     service_s = busy_services_s(stage)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
+    service_s = service_s / left
     is_even = stage.cancels and stage.sends_copies  # what waits too long is served elsewhere
     if stage.policy in (RANDOM, ROUND_ROBIN) and not is_even:
         return np.where(is_left, rates_per_s / stage.replicas_left[:, None] * service_s / stage.workers, 0.0)

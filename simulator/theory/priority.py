@@ -42,16 +42,18 @@ def is_proportional(plan: Plan, stage: PaperStage) -> bool:
     return bool(row["knots"] == 1 and plan.knot_ns[row["first_knot"]] == 0)
 
 
-def mean_wait(plan: Plan, rate_per_s: float, mean_s: float, second_s: float) -> float:
-    """Mean wait over all classes, of services with these moments over them."""
+#: A class: see ``priority_mean_waits``.
+Class = tuple[float, float, float, float]
+
+
+def mean_wait(plan: Plan, rate_per_s: float, mean_s: float, second_s: float, others: Sequence[Class] = ()) -> float:
+    """Mean wait over all classes of queries, of services with these moments over them; beside ``others``."""
     rows = plan.classes
-    mean, squared = (dot(rows["share"], rows[name]) for name in ("work", "work_squared"))
-    if mean == 0:
-        return 0.0
+    mean, squared = (dot(rows["share"], rows[name]) or 1.0 for name in ("work", "work_squared"))
     if not math.isfinite(squared):
         return math.inf  # whoever comes finds, on average, an endless service under way
     classes = []
     for share, priority, work, work_squared in rows[["share", "priority", "work", "work_squared"]].tolist():
         classes.append((share * rate_per_s, priority, mean_s * work / mean, second_s * work_squared / squared))
-    waits = priority_mean_waits(classes)
+    waits = priority_mean_waits([*classes, *others])[: len(rows)]
     return dot(rows["share"], np.array(waits))

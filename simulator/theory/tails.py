@@ -16,8 +16,9 @@ import numpy as np
 
 from simulator.core.laws import Law
 from simulator.core.plan import F8, RANDOM, RESPONSE, ROUND_ROBIN, Plan
+from simulator.theory.beside import Beside, beside_of, besides_s, busy_beside
 from simulator.theory.closed_forms import EXACT, closed_forms
-from simulator.theory.estimate import busiest, stage_demands, utilisation_of
+from simulator.theory.estimate import busiest, busy_in_all, stage_demands, utilisation_of
 from simulator.theory.queues import erlang_c
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
@@ -73,6 +74,7 @@ class StageAhead:
     wait: Ahead = NOTHING_AHEAD
     service: Ahead = NOTHING_AHEAD
     utilisation: Ahead = NOTHING_AHEAD  #: a ratio
+    background: Ahead = NOTHING_AHEAD  #: a ratio: what replicas do besides takes of their workers' time
 
     @property
     def hottest(self) -> Ahead:
@@ -115,15 +117,15 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     of_stages = []
     for stage, own, (_, demand) in zip(stages, pieces, used, strict=True):
         busy = demand * stage.part_used
-        kinds = {kind: [one for one in own if one.kind == kind] for kind in (WAIT, SERVICE, RESPONDING, FOLLOWING)}
+        kinds = {kind: [one for one in own if one.kind == kind] for kind in KINDS}
         shards = mean_visits(stage)
         tasks = _ahead(kinds[SERVICE], measured).over(shards)
         taken = _ahead(kinds[SERVICE] + kinds[FOLLOWING], measured).over(shards)
-        of_busy = (
-            taken.over((float(mean_services_s(stage).mean()) + stage.after().mean()) / busy)
-            if busy > 0
-            else NOTHING_AHEAD
-        )
+        a_task_s = float(mean_services_s(stage).mean()) + stage.after().mean()
+        of_busy = taken.over(a_task_s / busy) if busy > 0 else NOTHING_AHEAD
+        besides = NOTHING_AHEAD
+        if beside_of(stage) is not None:
+            busy, of_busy, besides = _busy_besides(stage, plan.rate_per_s, own, measured)
         of_stages.append(
             StageAhead(
                 latency=_known(_ahead(_of_latency(own), measured), exact.get(("mean", stage.index))),
@@ -132,6 +134,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
                 response=_ahead(kinds[RESPONDING], measured),
                 wait=_known(_ahead(kinds[WAIT], measured).over(shards), exact.get(("wait", stage.index))),
                 service=tasks,
+                background=besides,
                 utilisation=_by_arithmetic(of_busy, None if stage.is_busy_by_luck() else busy),
             )
         )
@@ -139,7 +142,20 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     return MeansAhead(_known(whole, exact.get(("mean", None))), tuple(of_stages))
 
 
-WAIT, SERVICE, RESPONDING, FOLLOWING = "wait", "service", "response", "after the answer"
+KINDS = WAIT, SERVICE, RESPONDING, FOLLOWING, BESIDE = "wait", "service", "response", "after the answer", "beside"
+
+
+def _busy_besides(
+    stage: PaperStage, rate_per_s: float, pieces: Sequence["_Piece"], measured: int
+) -> tuple[float, Ahead, Ahead]:
+    """Where replicas have tasks of their own: how busy workers are, what is known of that, and of the part of these."""
+    busy, beside_s = busy_in_all(stage, rate_per_s), besides_s(stage, rate_per_s)
+    a_task_s = float(mean_services_s(stage).mean()) + stage.after().mean()
+    both = _ahead([one for one in pieces if one.kind in (SERVICE, FOLLOWING, BESIDE)], measured)
+    part = float(busy_beside(stage)[stage.is_left].mean()) * stage.part_used
+    besides = _ahead([one for one in pieces if one.kind == BESIDE], measured).over(beside_s / part)
+    of_busy = both.over((a_task_s * mean_visits(stage) + beside_s) / busy)
+    return busy, of_busy, _by_arithmetic(besides, None if stage.has_drawn_machines() else part)
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,7 @@ class _Piece:
 
 def _of_latency(pieces: Sequence[_Piece]) -> list[_Piece]:
     """The parts that a query waits for."""
-    return [piece for piece in pieces if piece.kind != FOLLOWING]
+    return [piece for piece in pieces if piece.kind not in (FOLLOWING, BESIDE)]
 
 
 def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
@@ -187,6 +203,12 @@ def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
         if not after.is_constant():
             pieces.append(_Piece(WAIT, float((waits_s * often).sum()), after, power, visited))
             pieces.append(_Piece(FOLLOWING, after.mean() * mean_visits(stage), after, 1, visited))
+    besides = beside_of(stage)
+    if besides is not None and not besides.time.is_constant():
+        waits_s, power = _waits_s(stage, rate_per_s, services_s + after.mean(), besides)
+        times = besides.per_s * stage.replicas_in_all / rate_per_s
+        pieces.append(_Piece(WAIT, float((waits_s * often).sum()), besides.time, power, times))
+        pieces.append(_Piece(BESIDE, besides_s(stage, rate_per_s), besides.time, 1, times))
     for one in stretches_of(stage):
         busy = min(float(utilisation_of(stage, rate_per_s).max()), NEARLY_FULL)
         wait_s, power = one.wait_s(float(services_s.max()), busy), 2 if one.piles_up(busy) else 1
@@ -199,10 +221,10 @@ def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
     return pieces
 
 
-def _waits_s(stage: PaperStage, rate_per_s: float, taken_s: F8) -> tuple[F8, int]:
+def _waits_s(stage: PaperStage, rate_per_s: float, taken_s: F8, besides: Beside | None = None) -> tuple[F8, int]:
     """(shards,) about how long a task waits at each; and the power of services by which the wait goes.
 
-    ``taken_s``: (shards,) how long a task takes its worker, on average.
+    ``taken_s``: (shards,) how long a task takes its worker, on average. ``besides``: who comes waits for these tasks.
 
     The mean wait of M/G/1, times what it is less in M/M/c. Where one worker less carries the load as well, a long
     service is in nobody's way but takes that worker: the wait goes by the time that it does. Where workers are
@@ -220,6 +242,8 @@ def _waits_s(stage: PaperStage, rate_per_s: float, taken_s: F8) -> tuple[F8, int
             power = 2
         if key not in known:
             square = 2.0 if is_spare else _square(stage, shard, service_s)
+            if besides is not None:
+                service_s, square = besides.time.mean(), besides.square
             chance = erlang_c(servers, full * servers) if full > 0 else 0.0
             known[key] = chance * square * service_s / (2 * servers * (1 - full)) if chance > 0 else 0.0
         waits_s.append(known[key])

@@ -9,26 +9,15 @@ import numpy as np
 from simulator.stats.means import Interval, mean_interval
 from simulator.stats.share import BLOCKS, Layout
 from simulator.theory import means_ahead
+from simulator.verification import trial_queues as trial
 from simulator.verification.depth import luck
 from simulator.verification.lines import AGREES, DIFFERS, MEASURED, MISSED, Line
 from simulator.verification.oracle import Examined
-from simulator.verification.trial_queues import (
-    CONSTANT,
-    EXPONENTIAL,
-    LUCK,
-    NOMINAL,
-    Queue,
-    accepted,
-    hyperexponential,
-    is_even,
-    lognormal,
-    pareto,
-)
 
 REPLICATIONS, QUERIES, SEEDS = 8, 20_000, 1000
 
 
-def mean_of(queue: Queue, seed: int, queries: int) -> Interval:
+def mean_of(queue: trial.Queue, seed: int, queries: int) -> Interval:
     """What a run prints of the mean latency."""
     layout = Layout.of([queries] * REPLICATIONS)
     sums = queue.latencies_s(seed, REPLICATIONS, queries).reshape(REPLICATIONS * BLOCKS, -1).sum(axis=1)
@@ -38,20 +27,20 @@ def mean_of(queue: Queue, seed: int, queries: int) -> Interval:
 
 #: Light tails and heavy ones; of the last, no sample of this size can say the mean.
 QUEUES = (
-    *(Queue(f"M/M/1 at {busy:g}", EXPONENTIAL, busy) for busy in (0.5, 0.8, 0.9)),
-    Queue("M/D/1 at .8", CONSTANT, 0.8),
-    Queue("two exponential servers at .8", EXPONENTIAL, 0.8, servers=2),
-    Queue("hyperexponential, cv 4, at .8", hyperexponential(4), 0.8),
-    Queue("lognormal, cv 2, at .7", lognormal(2), 0.7),
-    Queue("Pareto, shape 3.5, at .5", pareto(3.5), 0.5),
-    Queue("lognormal, cv 5, at .5", lognormal(5), 0.5, is_printed=False),
-    Queue("lognormal, cv 10, at .05", lognormal(10), 0.05, is_printed=False),
-    Queue("Pareto, shape 2.5, at .5", pareto(2.5), 0.5, is_printed=False),
-    Queue("Pareto, shape 2.1, at .1", pareto(2.1), 0.1, is_printed=False),
+    *(trial.Queue(f"M/M/1 at {busy:g}", trial.EXPONENTIAL, busy) for busy in (0.5, 0.8, 0.9)),
+    trial.Queue("M/D/1 at .8", trial.CONSTANT, 0.8),
+    trial.Queue("two exponential servers at .8", trial.EXPONENTIAL, 0.8, servers=2),
+    trial.Queue("hyperexponential, cv 4, at .8", trial.hyperexponential(4), 0.8),
+    trial.Queue("lognormal, cv 2, at .7", trial.lognormal(2), 0.7),
+    trial.Queue("Pareto, shape 3.5, at .5", trial.pareto(3.5), 0.5),
+    trial.Queue("lognormal, cv 5, at .5", trial.lognormal(5), 0.5, is_printed=False),
+    trial.Queue("lognormal, cv 10, at .05", trial.lognormal(10), 0.05, is_printed=False),
+    trial.Queue("Pareto, shape 2.5, at .5", trial.pareto(2.5), 0.5, is_printed=False),
+    trial.Queue("Pareto, shape 2.1, at .1", trial.pareto(2.1), 0.1, is_printed=False),
 )
 
 
-def of_a_mean(queue: Queue, seed: int, seeds: int = SEEDS, queries: int = QUERIES) -> Examined:
+def of_a_mean(queue: trial.Queue, seed: int, seeds: int = SEEDS, queries: int = QUERIES) -> Examined:
     """Coverage of the mean latency of a queue, the share of seeds that print it, and the bias of those that do."""
     base, exact_s = luck(seed, f"mean {queue.name}"), queue.exact_s
     below = above = printed = 0
@@ -79,9 +68,9 @@ def of_a_mean(queue: Queue, seed: int, seeds: int = SEEDS, queries: int = QUERIE
 
 def _coverage(name: str, printed: int, below: int, above: int) -> Line:
     """Whether the share that covers is near enough to its nominal one, and misses are on both sides."""
-    least, most = accepted(printed)
+    least, most = trial.accepted(printed)
     covered = 1 - (below + above) / printed
-    verdict = AGREES if least <= covered <= most and is_even(below, above) else MISSED
+    verdict = AGREES if least <= covered <= most and trial.is_even(below, above) else MISSED
     note = f"too low {below} times, too high {above}"
     said = f"share of {printed} seeds"
-    return Line("intervals", name, said, NOMINAL, covered, least, most, verdict, chance=LUCK / 2, note=note)
+    return Line("intervals", name, said, trial.NOMINAL, covered, least, most, verdict, chance=trial.LUCK / 2, note=note)

@@ -14,21 +14,11 @@ from simulator.stats.figures import key_of
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
 from simulator.theory import clusters_of
+from simulator.verification import trial_queues as trial
 from simulator.verification.coverage import twice
 from simulator.verification.depth import luck
 from simulator.verification.lines import AGREES, MEASURED, MISSED, Line
 from simulator.verification.oracle import Examined
-from simulator.verification.trial_queues import (
-    CONSTANT,
-    EXPONENTIAL,
-    LUCK,
-    NOMINAL,
-    Queue,
-    accepted,
-    hyperexponential,
-    is_even,
-    lognormal,
-)
 
 REPLICATIONS, SEEDS = 8, 400
 #: Queries of a replication, and the percentiles, as parts of 1.
@@ -44,12 +34,12 @@ ERRORS = 2.6
 OF_TEN = {0.5: 7.3295, 0.9: 14.2616, 0.99: 22.618, 0.999: 30.567}
 
 QUEUES = (
-    *(Queue(f"M/M/1 at {busy:g}", EXPONENTIAL, busy) for busy in (0.5, 0.8, 0.9)),
-    Queue("M/D/1 at .8", CONSTANT, 0.8),
-    Queue("M/M/4 at .8", EXPONENTIAL, 0.8, workers=4),
-    Queue("ten exponential shards at .7", EXPONENTIAL, 0.7, servers=10, known_s=OF_TEN),
-    Queue("hyperexponential, cv 4, at .7", hyperexponential(4), 0.7),
-    Queue("lognormal, cv 2, at .7", lognormal(2), 0.7),
+    *(trial.Queue(f"M/M/1 at {busy:g}", trial.EXPONENTIAL, busy) for busy in (0.5, 0.8, 0.9)),
+    trial.Queue("M/D/1 at .8", trial.CONSTANT, 0.8),
+    trial.Queue("M/M/4 at .8", trial.EXPONENTIAL, 0.8, workers=4),
+    trial.Queue("ten exponential shards at .7", trial.EXPONENTIAL, 0.7, servers=10, known_s=OF_TEN),
+    trial.Queue("hyperexponential, cv 4, at .7", trial.hyperexponential(4), 0.7),
+    trial.Queue("lognormal, cv 2, at .7", trial.lognormal(2), 0.7),
 )
 
 
@@ -82,11 +72,11 @@ class Cell:
     @property
     def shortfalls(self) -> list[str]:
         """Which aims are not reached, but for luck."""
-        least, most = accepted(self.printed)
+        least, most = trial.accepted(self.printed)
         by_luck = ERRORS * self.error / math.sqrt(self.printed)
         aims = {
             "coverage": least <= self.covered <= most,
-            "misses": is_even(self.below, self.above),
+            "misses": trial.is_even(self.below, self.above),
             "bias": abs(self.bias) <= MOST_BIAS + by_luck,
             "arm": self.upper_arm <= LONGEST_ARM,
         }
@@ -98,18 +88,20 @@ class Cell:
         share = f"printed at {self.printed / self.seeds:.0%} of {self.seeds} seeds"
         if not self.is_counted:
             return Line("intervals", name, said, None, None, None, None, MEASURED, note=share)
-        least, most = accepted(self.printed)
+        least, most = trial.accepted(self.printed)
         short = self.shortfalls
         note = (
             f"{share}, too low {self.below} times, too high {self.above}; bias {self.bias:+.1%}, "
             f"upper arm {self.upper_arm:.2f}" + "".join(f"; {aim} falls short" for aim in short)
         )
         said = f"{said}: coverage"
-        verdict, chance = MISSED if short else AGREES, (2 * LUCK) ** 2
-        return Line("intervals", name, said, NOMINAL, self.covered, least, most, verdict, chance=chance, note=note)
+        verdict, chance = MISSED if short else AGREES, (2 * trial.LUCK) ** 2
+        return Line(
+            "intervals", name, said, trial.NOMINAL, self.covered, least, most, verdict, chance=chance, note=note
+        )
 
 
-def cells(queue: Queue, queries: int, base: int, seeds: int = SEEDS) -> list[Cell]:
+def cells(queue: trial.Queue, queries: int, base: int, seeds: int = SEEDS) -> list[Cell]:
     """The percentiles of a queue, at seeds from ``base`` on."""
     exact_ns = [1e9 * percentile_s for percentile_s in queue.percentiles_s(PARTS)]
     clusters, layout = clusters_of(queue.plan)[None], Layout.of([queries] * REPLICATIONS)
@@ -149,13 +141,13 @@ def _cell(queue: str, queries: int, p: float, values: np.ndarray, ends: np.ndarr
     )
 
 
-def of_percentiles(queue: Queue, queries: int, seed: int, seeds: int = SEEDS) -> Examined:
+def of_percentiles(queue: trial.Queue, queries: int, seed: int, seeds: int = SEEDS) -> Examined:
     """A line a percentile; those that miss are looked at again, at other seeds."""
     base = base_of(queue, queries, seed)
     return twice(lambda first: tuple(cell.line() for cell in cells(queue, queries, base + first, seeds)))
 
 
-def base_of(queue: Queue, queries: int, seed: int) -> int:
+def base_of(queue: trial.Queue, queries: int, seed: int) -> int:
     """The first of the seeds that a verification with this ``seed`` takes."""
     return luck(seed, f"percentiles {queue.name} {queries}")
 

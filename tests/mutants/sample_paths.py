@@ -28,7 +28,14 @@ from simulator.verification.engines import difference
 
 #: Plans whose workers leave each other alone.
 plans = partial(
-    plans_of_all, neighbours=False, slowdowns=False, outages=False, limits=False, fan_outs=False, sharing=False
+    plans_of_all,
+    neighbours=False,
+    slowdowns=False,
+    outages=False,
+    limits=False,
+    fan_outs=False,
+    sharing=False,
+    background=False,
 )
 
 #: Stages that serve task after task in the order of arrival.
@@ -584,3 +591,22 @@ def full_shards_agree() -> None:
 def closed_copies_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where a stage may close before its copies are sent."""
     hold_on(plans(stages=1, shards=2, replicas=2, workers=1, gathers=True, hedges=True, afters=False), 300)
+
+
+#: Plans whose replicas have tasks of their own.
+OWN = plans_of_all(stages=1, fan_outs=False, slowdowns=False, outages=False, background=True, is_cut=False)
+
+
+def own_agree() -> None:
+    """test_background.py: both engines say the same where replicas have tasks of their own."""
+    agree_on(OWN)
+
+
+def own_hold() -> None:
+    """test_background.py: every invariant of a trace holds, where replicas have tasks of their own."""
+    hold_on(OWN)
+
+
+def own_walk() -> None:
+    """test_background.py: the walk agrees, where replicas have tasks of their own."""
+    walk_as_on(OWN)

@@ -205,8 +205,8 @@ ENGINES = (
         "a task is of the class of the query before",
         "E1",
         "engines/compiled/queue.py",
-        'discipline, copies[row]["query"])',
-        'discipline, max(0, copies[row]["query"] - 1))',
+        "arrival_ns, discipline, query)",
+        "arrival_ns, discipline, max(0, query - 1))",
         CLASSES_AGREE,
     ),
     Mutant(
@@ -1554,7 +1554,7 @@ ROOMS = (
         "a copy steps, and its row of the table does not",
         "E1",
         COPIES,
-        'kept.table[T_STATE, copies[row]["table"]] = state',
+        'kept.table[records.T_STATE, copies[row]["table"]] = state',
         "pass",
         AGREE,
     ),
@@ -2405,6 +2405,76 @@ SHARINGS = (
     ),
 )
 
+BACKGROUND, ON_BACKGROUND = "core/background.py", "engines/compiled/on_background.py"
+OWN_AGREE, OWN_HOLD, OWN_WALK = (f"sample_paths.own_{name}" for name in ("agree", "hold", "walk"))
+#: What replicas do besides queries.
+BACKGROUNDS = (
+    Mutant(
+        "the luck of a replica's own task is used again",
+        "E1",
+        ON_BACKGROUND,
+        "name_of(stages, stage, index, number + 1)",
+        "name_of(stages, stage, index, number)",
+        OWN_AGREE,
+    ),
+    Mutant(
+        "none comes at the instant of the last query",
+        "E8",
+        "engines/reference/background.py",
+        "if clock.now + gap_ns <= plan.arrival_ns[-1]:",
+        "if clock.now + gap_ns < plan.arrival_ns[-1]:",
+        OWN_WALK,
+    ),
+    Mutant(
+        "replicas of a shard share the luck of what they do besides",
+        "E8",
+        BACKGROUND,
+        "return -1 - index - stages",
+        "return -1 - stages",
+        OWN_WALK,
+    ),
+    Mutant(
+        "what matters least is served first",
+        "E8",
+        BACKGROUND,
+        'return -stages[stage]["background_priority"]',
+        'return stages[stage]["background_priority"]',
+        OWN_WALK,
+    ),
+    Mutant(
+        "an answer that nobody waits for is followed by what follows answers",
+        "E8",
+        TIMES,
+        "if not self.stays_taken or is_background(batch[0].gather.query):",
+        "if not self.stays_taken:",
+        OWN_WALK,
+    ),
+    Mutant(
+        "a replica's own task has the luck of a task of a query",
+        "E8",
+        TIMES,
+        "if is_background(head.gather.query):",
+        "if False:",
+        OWN_WALK,
+    ),
+    Mutant(
+        "what is over outside the window counts",
+        "S5",
+        NOTES,
+        "if self.begin_ns <= now < self.plan.window_end_ns:",
+        "if now < self.plan.window_end_ns:",
+        OWN_HOLD,
+    ),
+    Mutant(
+        "who comes at the end of the window is inside it",
+        "E1",
+        COPIES,
+        'if run[0]["window_begin_ns"] <= now < run[0]["window_end_ns"]:',
+        'if run[0]["window_begin_ns"] <= now <= run[0]["window_end_ns"]:',
+        OWN_AGREE,
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -2423,6 +2493,7 @@ TABLES = (
     *LATENCIES,
     *VISITS,
     *SHARINGS,
+    *BACKGROUNDS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -18,6 +18,7 @@ from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
 from simulator.engines.compiled.events import compact, happen, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
+from simulator.engines.compiled.on_background import on_background
 from simulator.engines.compiled.on_close import on_refusal, on_timeout, take_answer
 from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
@@ -172,7 +173,8 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, shares: Row
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
     stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
     kind = order >> KEY_BITS
-    if kind in (rules.DISPATCH, rules.HEDGE) and clock[0]["unused_count"] < at_once(given.stages, stage):
+    takes = at_once(given.stages, stage) if kind in (rules.DISPATCH, rules.HEDGE) else rules.ONE
+    if clock[0]["unused_count"] < takes and kind in (rules.DISPATCH, rules.HEDGE, rules.BACKGROUND):
         clock[0]["short"] = records.OF_COPIES
         return FULL
     if arrives:
@@ -220,8 +222,6 @@ def advance(
             is_in_time = on_dispatch(
                 given, kept, clock, events, copies, gathers, awaited, outstanding, fault, reals, wholes, key, now
             )
-            if fault[IS] != 0:
-                return FAULT
         elif kind == rules.ENQUEUE:
             is_in_time = on_enqueue(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
         elif kind == rules.START:
@@ -236,14 +236,16 @@ def advance(
             on_release(given, clock, events, replicas, serving, row, key, now)
         elif kind == rules.HEDGE:
             is_in_time = on_hedge(given, kept, clock, events, copies, awaited, outstanding, fault, wholes, key, now)
-            if fault[IS] != 0:
-                return FAULT
+        elif kind == rules.BACKGROUND:
+            is_in_time = on_background(given, kept, clock, events, copies, ranks, awaited, replicas, key, now)
         elif kind == rules.UNTIE:
             on_untie(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
         else:
             is_in_time = on_withdraw(
                 given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now
             )
+        if fault[IS] != 0:
+            return FAULT
         if not is_in_time:
             return OVERFLOW
     return PAUSED

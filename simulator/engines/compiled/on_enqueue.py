@@ -44,6 +44,32 @@ def refuse(
 
 
 @passage
+def be_there(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    events: Rows,
+    copies: Rows,
+    ranks: Rows,
+    awaited: Awaited,
+    replicas: Rows,
+    row: int,
+    now: int,
+) -> bool:
+    """The copy is enqueued, and looked at with the others; whether int64 can tell what follows."""
+    at = copies[row]["replica"]
+    step(copies, kept, row, copy_states.ENQUEUED)
+    copies[row]["enqueue_ns"] = now
+    if kept.table.shape[1] > 0:
+        kept.table[T_ENQUEUE, copies[row]["table"]] = now
+    if shares(given.stages, copies[row]["stage"]):
+        return share(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
+    join(given, copies, ranks, awaited.bonds, replicas, at, row)
+    start_soon(clock, events, replicas, at, now)
+    return True
+
+
+@passage
 def on_enqueue(
     given: Given,
     kept: Kept,
@@ -60,12 +86,4 @@ def on_enqueue(
     at = copies[row]["replica"]
     if is_full(given.stages, copies[row]["stage"], replicas[at]["waiting"], replicas[at]["free"]):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
-    step(copies, kept, row, copy_states.ENQUEUED)
-    copies[row]["enqueue_ns"] = now
-    if kept.table.shape[1] > 0:
-        kept.table[T_ENQUEUE, copies[row]["table"]] = now
-    if shares(given.stages, copies[row]["stage"]):
-        return share(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
-    join(given, copies, ranks, awaited.bonds, replicas, at, row)
-    start_soon(clock, events, replicas, at, now)
-    return True
+    return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

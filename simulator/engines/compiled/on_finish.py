@@ -1,12 +1,13 @@
 """A batch has been served: the answers are on their way, and its worker is free, at once or after a time."""
 
 from simulator.core import copy_states, rules
+from simulator.core.background import is_background
 from simulator.core.batching import is_batched, part_of
 from simulator.core.jit import passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import stays_taken
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import first_worker_of, free_copy, key_of, step
+from simulator.engines.compiled.copies import end_background, first_worker_of, free_copy, key_of, step
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_share import on_done
@@ -107,12 +108,15 @@ def on_finish(
             free_copy(clock, copies, row)
             row = behind
             continue
-        step(copies, kept, row, copy_states.FINISHED)
-        copies[row]["finish_ns"] = now
         if kept.table.shape[1] > 0:
             kept.table[T_FINISH, copies[row]["table"]] = now
             if release_ns <= end_ns:
                 kept.table[T_RELEASE, copies[row]["table"]] = release_ns
+        if is_background(copies[row]["query"]):
+            end_background(kept, run, clock, copies, row, now - copies[row]["start_ns"], now)
+            break
+        step(copies, kept, row, copy_states.FINISHED)
+        copies[row]["finish_ns"] = now
         answer_ns = now + copies[row]["response_ns"]
         if end_ns == NEVER_NS and answer_ns >= NEVER_NS:
             return False

@@ -8,12 +8,13 @@ compile what comes out.
 """
 
 from simulator.core import copy_states, rules
+from simulator.core.background import is_background
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import service_ns
 from simulator.core.sharing import UNITS, done_at, gained, is_beyond, rises_until_ns
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import free_copy, key_of, step
+from simulator.engines.compiled.copies import end_background, free_copy, key_of, step
 from simulator.engines.compiled.events import at_replica, happen
 from simulator.engines.compiled.queue import behind, leave_heap, melded
 from simulator.engines.compiled.recorder import count_busy, count_spared, count_task
@@ -117,12 +118,15 @@ def done(
 ) -> bool:
     """A copy is done: it is counted, and its answer leaves; whether int64 can tell when that is there."""
     end_ns = given.run[0]["end_ns"]
-    step(copies, kept, row, copy_states.FINISHED)
-    copies[row]["finish_ns"] = now
     if kept.table.shape[1] > 0:
         kept.table[records.T_FINISH, copies[row]["table"]] = now
         kept.table[records.T_RELEASE, copies[row]["table"]] = now
     busy_ns = service_ns(copies[row]["alone_ns"], given.machine_factor[at], copies[row]["factor"])
+    if is_background(copies[row]["query"]):
+        end_background(kept, given.run, clock, copies, row, busy_ns, now)
+        return True
+    step(copies, kept, row, copy_states.FINISHED)
+    copies[row]["finish_ns"] = now
     if awaited.bonds.shape[0] > 0:
         awaited.bonds[row]["busy_ns"] = busy_ns
     copies[row]["start_ns"] = now - busy_ns  # what it waits for others, and then its service: whenever that was

@@ -1,6 +1,7 @@
 """The end of an instant at a replica: while a worker is free and a batch is ready, it is taken."""
 
 from simulator.core import copy_states, draws, rules
+from simulator.core.background import is_background
 from simulator.core.batching import fits, is_batched, ready
 from simulator.core.hedging import is_tied
 from simulator.core.jit import passage
@@ -81,7 +82,8 @@ def begun(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaite
     if at_ns >= NEVER_NS:
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     while row >= 0 and at_ns <= end_ns:
-        other = bonds[row]["other"] if is_waited_for(copies, awaited, row) else row
+        is_needed = not is_background(copies[row]["query"]) and is_waited_for(copies, awaited, row)
+        other = bonds[row]["other"] if is_needed else row
         while other != row:
             state = copies[other]["state"]
             if bonds[other]["called"] == 0 and (state == copy_states.SENT or state == copy_states.QUEUED):

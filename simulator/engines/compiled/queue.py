@@ -4,6 +4,7 @@ The heap takes no room but a record a copy: each knows the first of those behind
 takes one comparison; to take the first, a number of them that grows with the logarithm of the length, on average.
 """
 
+from simulator.core.background import is_background, wanted_beside
 from simulator.core.classes import wanted
 from simulator.core.disciplines import queue_key
 from simulator.core.jit import kernel, passage
@@ -69,7 +70,9 @@ def join(given: Given, copies: Rows, ranks: Rows, bonds: Rows, replicas: Rows, a
             copies[replicas[at]["tail"]]["next"] = row
         replicas[at]["tail"] = row
     else:
-        soon = wanted(given.classes, given.class_of, given.arrival_ns, discipline, copies[row]["query"])
+        query, soon = copies[row]["query"], wanted_beside(given.stages, copies[row]["stage"], discipline)
+        if not is_background(query):
+            soon = wanted(given.classes, given.class_of, given.arrival_ns, discipline, query)
         ranks[row]["key"] = queue_key(discipline, replicas[at]["joined"], copies[row]["alone_ns"], soon)
         ranks[row]["number"] = replicas[at]["joined"]
         ranks[row]["child"] = ranks[row]["beside"] = ranks[row]["back"] = -1

@@ -56,6 +56,7 @@ class Kept(NamedTuple):
     coverage: F8
     spared: I8  #: (SPARED, replicas)
     after_ns: I8  #: (replicas,), where some worker stays taken when its answer has gone
+    background: I8  #: (2, replicas) tasks of their own that are over inside the window, and ns, where some have any
 
 
 class Awaited(NamedTuple):
@@ -183,6 +184,7 @@ REPLICA = np.dtype(
         ("free", np.int64),
         ("is_starting", np.int64),  # 1: at the end of this instant
         ("timer_ns", np.int64),  # when what waits is looked at again; -1: not
+        ("came", np.int64),  # tasks of its own
     ]
 )
 

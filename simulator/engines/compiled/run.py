@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core.background import may_have_background
 from simulator.core.calling import Calls
 from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
 from simulator.core.fan_out import VISIT, may_fan_out
@@ -40,10 +41,8 @@ PADDING = 72
 
 #: Up to so many shards a pass does all for a task at once.
 NARROW = 4
-
 #: Room of a list that nothing is added to.
 ENDLESS = 2**62
-
 #: As long as nobody has left the leading stages.
 NOBODY: I8 = np.zeros(0, dtype=np.int64)
 
@@ -57,6 +56,7 @@ class Run:
         self.whole = plan
         self.is_partial = may_differ(plan)
         self.is_keen = may_await_copies(plan)
+        self.is_beside = may_have_background(plan)
         self.is_shared = bool(plan.stages["sharing"].any())
         self.is_longer = any(bool(stays_taken(plan.laws, stage)) for stage in range(stages))
         self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
@@ -121,7 +121,8 @@ class Run:
         tied = starting * row["hedges"] * (row["hedge_ns"] == 0)
         most = int(max(waiting.max(), (row["workers"] + tied).max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
-        self.events = np.zeros(EVENTS_AT_FIRST + 2 * most, dtype=records.EVENT)
+        room = EVENTS_AT_FIRST + 2 * most + plan.replicas * self.is_beside
+        self.events = np.zeros(room, dtype=records.EVENT)
         self.copies = np.zeros(0, dtype=records.COPY)
         self.ranks = np.zeros(0, dtype=records.RANK)
         self.replicas = np.zeros(plan.replicas, dtype=records.REPLICA)
@@ -141,6 +142,10 @@ class Run:
         self.replicas["head"] = self.replicas["tail"] = self.replicas["timer_ns"] = -1
         self.replicas["free"] = np.repeat(row["workers"], row["shards"] * row["replicas"])
         self._more_copies()
+        if self.is_beside:
+            from simulator.engines.compiled.on_background import begin_background
+
+            begin_background(self.given, self.clock, self.events, self.replicas)
 
     def _modes(self, tasks: bool) -> Rows:
         modes = np.zeros(len(self.plan.stages), dtype=records.MODE)
@@ -163,6 +168,11 @@ class Run:
         is_endless = plan.drain_ns == NEVER_NS
         kinds = plan.laws["kind"][CANDIDATES::ROLES]
         columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not self.is_partial else queries
+        rows = queries * plan.tasks
+        if tasks and self.is_beside:
+            from simulator.engines.compiled.on_background import will_come
+
+            rows += int(will_come(self.given))
         if is_endless and not self.is_partial:
             instants = np.empty((records.INSTANTS, stages, queries), dtype=np.int64)
             critical_shard = np.empty((stages, queries), dtype=np.int32)
@@ -176,12 +186,13 @@ class Run:
             outcome=np.zeros(queries, dtype=np.int8),
             counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
             batches=np.zeros(plan.batch_sizes, dtype=np.int64),
-            table=np.full((records.TABLE, queries * plan.tasks * tasks), -1, dtype=np.int64),
+            table=np.full((records.TABLE, rows * tasks), -1, dtype=np.int64),
             stage_outcome=np.full((stages * self.is_partial, queries), UNFINISHED, dtype=np.int8),
             answers=np.full((stages * self.is_partial, queries), -1, dtype=np.int64),
             coverage=np.full((stages * self.is_partial, queries), -1.0),
             spared=np.zeros((records.SPARED, plan.replicas * self.is_keen), dtype=np.int64),
             after_ns=np.zeros(plan.replicas * self.is_longer, dtype=np.int64),
+            background=np.zeros((2, plan.replicas * self.is_beside), dtype=np.int64),
         )
 
     def _lists(self) -> tuple[Rows, I8]:
@@ -291,14 +302,12 @@ class Run:
                     kept.counters[records.TASKS, first : first + int(row["shards"])] = kept.counters[
                         records.TASKS, first
                     ]
-        counters = kept.counters[:, self.lockstep.replica_of]
-        tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = counters
-        busy_ns = inside_ns + np.minimum(across_ns, MOST_NS - inside_ns)
+        of = self.lockstep.replica_of
+        tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = kept.counters[:, of]
         nothing = np.zeros(plan.replicas, dtype=np.int64)  # one for all, where nothing is spared
-        spared = [nothing] * records.SPARED
-        if self.is_keen:
-            spared = list(kept.spared[:, self.lockstep.replica_of])
+        spared = kept.spared[:, of] if self.is_keen else [nothing] * records.SPARED
         late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _ = spared
+        background = kept.background[:, of] if self.is_beside else [nothing] * 2
         gathered = kept.stage_outcome, kept.answers, kept.coverage
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
         return Trace(
@@ -320,7 +329,7 @@ class Run:
             answers=answers,
             coverage=coverage,
             tasks=tasks,
-            busy_ns=busy_ns,
+            busy_ns=inside_ns + np.minimum(across_ns, MOST_NS - inside_ns),
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
             wasted_ns=late_ns + np.minimum(stopped_ns, MOST_NS - late_ns),
@@ -330,9 +339,11 @@ class Run:
             withdrawn=withdrawn,
             hedged=hedged,
             refused=refused,
-            after_ns=kept.after_ns[self.lockstep.replica_of] if self.is_longer else nothing,
+            after_ns=kept.after_ns[of] if self.is_longer else nothing,
+            background=background[0],
+            background_ns=in_all_threads(plan, background[1]),
             window_busy_ns=in_all_threads(plan, inside_ns + np.minimum(partly_ns, MOST_NS - inside_ns)),
             batches=kept.batches,
-            task_table=Tasks.sorted(kept.table[:, : int(self.clock["copies"][0])]) if kept.table.size else None,
+            **Tasks.both(plan, kept.table[:, : int(self.clock["copies"][0])] if kept.table.size else None),
             events=int(self.clock["events"][0]),
         )

@@ -30,6 +30,7 @@ from simulator.core.routing import is_load_aware
 from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, HELD, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
+from simulator.engines.reference.background import begin_background
 from simulator.engines.reference.clock import At, Clock, Handover
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
@@ -76,6 +77,8 @@ class Model:
     def run(self) -> Trace:
         """Run until nothing is left to happen, or the drain is cut."""
         self.clock.process(self.arrivals())
+        for stage in self.stages:
+            begin_background(self, stage.index, stage.replicas)
         if self.plan.drain_ns == NEVER_NS:
             self.clock.run()
         else:
@@ -257,6 +260,10 @@ class Replica(Server):
         limit, waiting, free = self.stage.limit, len(self.queue.everybody), len(self.free)
         if copy.state == copy_states.WITHDRAWN or (limit is not None and limit.refuses(copy, waiting, free)):
             return
+        self.be_there(copy)
+
+    def be_there(self, copy: Copy) -> None:
+        """A task waits for a worker."""
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now
         self.queue.join(copy)

@@ -6,6 +6,7 @@ from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
 from simulator.core import batching
+from simulator.core.background import is_background, wanted_beside
 from simulator.core.classes import wanted
 from simulator.core.disciplines import queue_key
 from simulator.core.plan import FIFO, Plan
@@ -94,7 +95,9 @@ class Ranked(Queue[Copy]):
     def join(self, copy: Copy) -> None:
         """A task joins the queue."""
         plan, discipline = self.plan, self.discipline
-        soon = wanted(plan.classes, plan.class_of, plan.arrival_ns, discipline, copy.gather.query)
+        query, soon = copy.gather.query, wanted_beside(plan.stages, self.stage, discipline)
+        if not is_background(query):
+            soon = wanted(plan.classes, plan.class_of, plan.arrival_ns, discipline, query)
         heappush(self.heap, (queue_key(discipline, self.joined, copy.alone_ns, soon), self.joined, copy))
         self.joined += 1
 

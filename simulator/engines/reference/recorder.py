@@ -7,7 +7,7 @@ import numpy as np
 from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
 from simulator.core.gathering import may_differ
 from simulator.core.plan import I8, Plan
-from simulator.core.rules import MOST_NS
+from simulator.core.rules import MOST_NS, add
 from simulator.core.trace import Trace
 from simulator.engines.reference.gather import Copy, Gather
 
@@ -45,6 +45,7 @@ class Recorder:
         self.answers = np.full((partial, queries), -1, dtype=np.int64)
         self.coverage = np.full((partial, queries), -1.0)
         self.late_ns, self.stopped_ns, self.after_ns = ([0] * plan.replicas for _ in range(3))
+        self.background, self.background_ns = np.zeros((2, plan.replicas), dtype=np.int64)
         self.late_answers, self.stopped_tasks, self.withdrawn, self.hedged, self.refused = (
             np.zeros(plan.replicas, dtype=np.int64) for _ in range(5)
         )
@@ -78,6 +79,12 @@ class Recorder:
             self.waiting_ns[replica] += wait_ns
             if wait_ns > self.longest_wait_ns[replica]:
                 self.longest_wait_ns[replica] = wait_ns
+
+    def beside(self, replica: int, now: int, busy_ns: int) -> None:
+        """A task of a replica's own is over."""
+        if self.begin_ns <= now < self.plan.window_end_ns:
+            self.background[replica] += 1
+            self.background_ns[replica] = add(int(self.background_ns[replica]), busy_ns)
 
     def stop(self, replica: int, now: int, release_ns: int) -> None:
         """A service ends before its time: the rest of it, and what would have followed, keeps nobody busy."""
@@ -180,6 +187,8 @@ class Recorder:
             refused=self.refused,
             after_ns=after_ns,
             batches=self.batches,
-            task_table=None if copies is None else Tasks.sorted(np.array(copies, dtype=np.int64).T),
+            background=self.background,
+            background_ns=in_all_threads(plan, self.background_ns),
+            **Tasks.both(plan, None if copies is None else np.array(copies, dtype=np.int64).T),
             events=events,
         )

@@ -31,10 +31,14 @@ class Shared(Server):
         self.next: At | None = None  # when the next of them is done, unless that changes
 
     def enqueue(self, at: At) -> None:
-        """A task is there, unless it was withdrawn on its way: it starts."""
+        """A task starts as it is there, unless it was withdrawn on its way."""
         copy: Copy = at._value
         if copy.state == copy_states.WITHDRAWN:
             return
+        self.be_there(copy)
+
+    def be_there(self, copy: Copy) -> None:
+        """A task shares the workers."""
         self.catch_up()
         copy.step(copy_states.ENQUEUED)
         copy.step(copy_states.STARTED)

@@ -1,10 +1,11 @@
 """How long things take at a stage: a batch, the way of an answer, and what keeps a worker after it."""
 
+from simulator.core.background import is_background
 from simulator.core.batching import is_batched
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.neighbours import interferes, slowness
 from simulator.core.plan import RESPONSE, ROLES, Plan, Rows
-from simulator.core.service import after_of, batch_ns, response_of, service_of, stays_taken
+from simulator.core.service import after_of, batch_ns, response_of, service_ns, service_of, stays_taken
 from simulator.core.slowdowns import is_slowed
 from simulator.engines.reference.gather import Copy
 from simulator.engines.reference.slowdowns import Timeline
@@ -42,7 +43,10 @@ class Times:
         slower = plan.machine_factor[head.replica.index]
         if self.interferes:
             slower *= slowness(plan.stages, self.luck[0], plan.busy_factor, *whose, busy)
-        work_ns = service_of(*self.luck, *whose, slower, alone_ns)
+        if is_background(head.gather.query):
+            work_ns = service_ns(alone_ns, slower, 1.0)
+        else:
+            work_ns = service_of(*self.luck, *whose, slower, alone_ns)
         return self.during_ns(head.replica.index, head.start_ns, work_ns) if self.is_slowed else work_ns
 
     def during_ns(self, replica: int, now: int, work_ns: int) -> int:
@@ -59,6 +63,6 @@ class Times:
 
     def after_ns(self, batch: list[Copy]) -> int:
         """How long the worker stays taken when the answers of these have gone, with the luck of the first."""
-        if not self.stays_taken:
+        if not self.stays_taken or is_background(batch[0].gather.query):
             return 0
         return after_of(*self.luck, self.stage, batch[0].gather.query, batch[0].shard, batch[0].number)

@@ -111,6 +111,7 @@ OTHERS_SAY = {
     **dict.fromkeys(("when_full", "queue_size", "queue_limit", "max_queue"), "stages.queue.limit"),
     **dict.fromkeys(("max_queue_size", "backlog", "load_shedding", "shedding"), "stages.queue.limit"),
     **dict.fromkeys(("scheduling", "scheduler", "fcfs", "sjf", "fifo", "lifo", "edf"), "stages.queue.discipline"),
+    **dict.fromkeys(("indexing", "compaction", "ingestion", "maintenance", "background_work"), "stages.background"),
     **dict.fromkeys(("ps", "processor_sharing", "time_sharing", "timesharing", "time_slicing"), "stages.sharing"),
     **dict.fromkeys(("cpu_sharing", "round_robin_cpu", "egalitarian"), "stages.sharing"),
     **dict.fromkeys(("priorities", "tiers", "qos", "query_types", "request_types", "traffic_classes"), "load.classes"),

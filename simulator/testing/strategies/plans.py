@@ -42,6 +42,7 @@ class Narrowed(TypedDict, total=False):
     outages: bool | None  #: whether replicas are out for a while; None: either
     limits: bool | None  #: whether queues may be full; None: either
     sharing: bool | None  #: whether tasks share the workers of their replica, in place of a queue; None: either
+    background: bool | None  #: whether replicas have tasks of their own; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
@@ -164,12 +165,14 @@ def stage_parts(
     if is_shared:  # there is no queue, and nothing else that slows tasks down
         batching, is_longer, is_beside, is_slow = {}, False, False, False
         copies = {**copies, "hedge_ns": max(1, copies["hedge_ns"])} if copies else {}
+    is_busy = draw(either(narrowed.get("background", None if is_free else False), 7)) and not batching
     limit = draw(rooms(narrowed.get("limits")))
     order = FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines)))
     return StageParts(
         **batching,
         **({"sharing": True} if is_shared else {"limit": limit, "discipline": order}),
         **(waits | fans | copies),
+        **(draw(serving.backgrounds()) if is_busy else {}),
         **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
         slowdowns=draw(ways["slow"]) if is_slow else (),
         outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
@@ -225,7 +228,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        fan_outs, neighbours, slowdowns, outages, limits, sharing, hedges.
+        fan_outs, neighbours, slowdowns, outages, limits, sharing, background, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))

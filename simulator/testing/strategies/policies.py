@@ -89,6 +89,14 @@ SLOW: list[Any] = [
         {"every": "30ms", "length": "2ms", "scope": "stage"},
     ],
 ]
+#: What replicas do besides, as written; mostly nothing.
+BACKGROUNDS: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"background": {"rate": "20/s", "time": {"kind": "exponential", "mean": "4ms"}}},
+    {"background": {"rate": "0/s", "time": "1ms"}},
+]
 #: Who is out, and when, as written; mostly nobody.
 OUTAGES: list[dict[str, Any]] = [
     {},
@@ -141,6 +149,7 @@ class Answers(TypedDict, total=False):
     limits: bool  #: whether queues may be full
     sharing: bool  #: whether tasks may share the workers of their replica
     fan_outs: bool  #: whether queries may leave shards out
+    background: bool  #: whether replicas may have tasks of their own
 
 
 @cache
@@ -165,6 +174,11 @@ NOT_SHARED = ("queue", "batching", "threads", "interference", "slowdowns", "afte
 def shared(stage: dict[str, Any]) -> dict[str, Any]:
     """The stage whose tasks share the workers of their replica, without what these do not have."""
     return {key: value for key, value in stage.items() if key not in NOT_SHARED} | {"sharing": "processor"}
+
+
+def may_be_busy(chosen: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
+    """The same, where tasks are not served in batches."""
+    return {} if stage.get("batching") is not None else chosen
 
 
 def may_visit(chosen: dict[str, Any], shards: int) -> dict[str, Any]:

@@ -160,10 +160,10 @@ def stages(
         Names of the disciplines of queues among which is chosen.
     **narrowed
         ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``limits``, ``sharing``,
-        ``fan_outs``: whether it may close without all of its answers, keep its workers when their answers have gone,
-        send tasks to several replicas, have workers that slow each other down, be slow now and then, have replicas that
-        are out for a while, queues that may be full (unless said, as ``gathers``), tasks that share the workers of
-        their replica, or queries that leave shards out.
+        ``fan_outs``, ``background``: whether it may close without all of its answers, keep its workers when their
+        answers have gone, send tasks to several replicas, have workers that slow each other down, be slow now and then,
+        have replicas that are out for a while, queues that may be full (unless said, as ``gathers``), tasks that share
+        the workers of their replica, queries that leave shards out, or replicas with tasks of their own.
     """
     model = draw(_whole_model(kinds, models))
     has_law, has_spread, is_timed, is_plugged = _times_of(model)
@@ -188,6 +188,7 @@ def stages(
     is_hot = replicas is None and draw(st.sampled_from([False, False, True])) and not (out or lost is not None)
     is_shared = narrowed.get("sharing", disciplines is None) and draw(st.integers(0, 5)) == 5
     visited = draw(st.sampled_from(ways.VISITS if narrowed.get("fan_outs", True) else ways.VISITS[:1]))
+    besides = draw(st.sampled_from(ways.BACKGROUNDS if narrowed.get("background", True) else ways.BACKGROUNDS[:1]))
     stage = {
         "name": name,
         "candidates": draw(COUNTS if is_first else FURTHER_COUNTS),
@@ -206,6 +207,7 @@ def stages(
         **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
         **(again if ways.may_copy(again, routing, answered) else {}),
         **ways.may_visit(visited, count),
+        **ways.may_be_busy(besides, served),
         "routing": routing,
     }
     return _without_absent(ways.shared(stage) if is_shared else stage)
@@ -279,7 +281,7 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing, fan_outs.
+        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing, fan_outs, background.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())

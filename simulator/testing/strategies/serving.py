@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from simulator.core import plan as plans
 from simulator.core.assemble import Slowdown
+from simulator.core.background import LAST
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, QUERIES
 from simulator.core.laws import Law
@@ -105,6 +106,20 @@ def slownesses(draw: st.DrawFn, times: st.SearchStrategy[Law]) -> list[Slowdown]
     scopes = st.sampled_from([plans.OF_REPLICA, plans.OF_MACHINE, plans.OF_SHARD, plans.OF_STAGE])
     one = st.builds(Slowdown, every=times, length=times, factor=factors, scope=scopes)
     return draw(st.lists(one, min_size=1, max_size=2))
+
+
+@lru_cache(KEPT)
+def backgrounds() -> st.SearchStrategy[dict[str, Any]]:
+    """Of a stage: how often replicas have a task of their own, how long it takes, and its priority."""
+    gaps = [Law.exponential(6.0), Law.exponential(20.0), Law.constant(3.0), Law.constant(1.0)]
+    times = [Law.constant(float(ns)) for ns in range(4)] + [Law.exponential(4.0)]
+    return st.fixed_dictionaries(
+        {
+            "background_gap": st.sampled_from(gaps),
+            "background_time": st.sampled_from(times),
+            "background_priority": st.sampled_from([LAST, 0.0, 1.0]),
+        }
+    )
 
 
 @lru_cache(KEPT)
