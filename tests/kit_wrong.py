@@ -584,6 +584,7 @@ small = functools.partial(
     outages=False,
     limits=False,
     sharing=False,
+    background=False,
 )
 
 

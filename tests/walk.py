@@ -27,6 +27,7 @@ from simulator.core.plan import (
     AFTER,
     BACKGROUND_GAP,
     BACKGROUND_TIME,
+    C3,
     CANCEL_NOTHING,
     CANCEL_RUNNING,
     EDF,
@@ -74,6 +75,8 @@ class Walk:
         self.came: dict[Task, int] = {}  # of a task: how many were enqueued before, anywhere
         self.outstanding = np.zeros(plan.views, dtype=np.int64)
         self.heard: dict[int, tuple[int, int]] = {}  # of a counter: the average latency, and when it was heard last
+        self.served: dict[int, tuple[int, int]] = {}  # of a counter: average service, and queue in 1/1024
+        self.queued: dict[Task, int] = {}  # of a task: who waited when it was over
         self.merging: list[list[int]] = [[] for _ in range(stages)]
         self.merges = [0] * stages
         self.sent = 0
@@ -283,11 +286,18 @@ class Walk:
     def read(self, now: int, stage: int, counter: int) -> int:
         """What a policy sees of a replica: of one that it has not heard of, or forgotten, whether it is being tried."""
         tasks, policy = int(self.outstanding[counter]), self.plan.stages[stage]["policy"]
-        if policy not in (PEAK_EWMA, ADAPTIVE):
+        if policy not in (PEAK_EWMA, ADAPTIVE, C3):
             return tasks
         average = self.left(now, stage, counter)
         if average == 0:
             return 2**38 + tasks if tasks else 0
+        if policy == C3:
+            latency, last = self.heard[counter]
+            service, queue = self.served.get(counter, (0, 0))
+            kept = exp((last - now) / int(self.plan.stages[stage]["decay_ns"]))
+            there = 1.0 + tasks * int(self.plan.stages[stage]["clients"]) + kept * queue / 1024
+            rank = kept * latency - kept * service + kept * service * there * there * there
+            return int(rules.round_ns(max(1.0, min(rank, 2.0**44))))
         return min(2**44, average * (1 if policy == ADAPTIVE else tasks + 1))
 
     def left(self, now: int, stage: int, counter: int) -> int:
@@ -302,6 +312,19 @@ class Walk:
         if average > fresh:
             fresh += rules.round_ns((average - fresh) * exp((last - now) / decay))
         self.heard[counter] = int(fresh), now
+
+    def hear_all(self, now: int, task: Task) -> None:
+        """Latency, service and the queue behind it move their averages by three tenths; the first are believed."""
+        at, counter = self.place(task), int(self.counter[self.place(task)])
+        latency = max(1, int(now - self.table.enqueue_ns[at] + self.plan.stages[task[1]]["request_ns"]))
+        service = self.needs.get(task, int(self.table.finish_ns[at] - self.table.start_ns[at]))
+        seen = latency, service, 1024 * self.queued.get(task, 0)
+        if counter in self.heard:
+            before = self.heard[counter][0], *self.served.get(counter, (0, 0))
+            seen = tuple(
+                int(rules.round_ns((1 - 0.3) * old + 0.3 * new)) for old, new in zip(before, seen, strict=True)
+            )
+        self.heard[counter], self.served[counter] = (seen[0], now), (seen[1], seen[2])
 
     def is_back(self, now: int, stage: int, shard: int, index: int) -> int:
         """From now on, the first instant of no outage of a replica; of its index in any shard, where all need it."""
@@ -633,6 +656,7 @@ class Walk:
             if self.withdrawn_ns[at] >= 0:
                 continue
             self.table.finish_ns[at] = now
+            self.queued[task] = len(self.waiting[replica])
             if task in self.own:
                 continue
             self.push(now + self.response[at], rules.ANSWER, self.name(task), (task,))
@@ -665,6 +689,8 @@ class Walk:
         (query, stage, shard, _), row, at = task, self.plan.stages[task[1]], self.place(task)
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
+        if row["policy"] == C3 and task not in self.refused:
+            self.hear_all(now, task)
         if row["policy"] in (PEAK_EWMA, ADAPTIVE) and task not in self.refused:
             sent = self.table.enqueue_ns[at] - int(row["request_ns"])
             self.hear(now, self.counter[at], int(now - sent), int(row["decay_ns"]))
@@ -800,7 +826,7 @@ class Walk:
         replica, worker = int(self.table.replica[at]), int(self.table.worker[at])
         if routing.is_load_aware(row["policy"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
-        if row["policy"] in (PEAK_EWMA, ADAPTIVE) and self.table.enqueue_ns[at] >= 0:
+        if row["policy"] in (PEAK_EWMA, ADAPTIVE, C3) and self.table.enqueue_ns[at] >= 0:
             waited = int(now - self.table.enqueue_ns[at] + row["request_ns"])
             if waited > self.left(now, task[1], self.counter[at]):  # so long, and no answer
                 self.heard[self.counter[at]] = waited, now

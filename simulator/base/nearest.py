@@ -11,6 +11,7 @@ _OTHERS = {
     "least_work": "least_work_left lwl shortest_work",
     "power_of_two": "p2c po2 po2c pow2 two_choices best_of_two random_two",
     "peak_ewma": "ewma peakewma latency_aware least_latency least_time least_response_time",
+    "c3": "cubic cubic_replica_selection replica_ranking",
     "adaptive": "inverse_latency weighted_latency weighted_response_time dynamic_snitch",
     "random": "uniform rand",
     "processor": "ps processor_sharing cpu cpu_sharing time_sharing timesharing time_slicing round_robin_cpu "

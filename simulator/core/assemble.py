@@ -98,6 +98,7 @@ class StageParts:
     rule: Rule | None = None  #: the user's, where that is the policy
     balancers: int = 1
     by_query: bool = False
+    clients: int = 1
     decay_ns: int = plans.DECAY_NS
     request_ns: int = 0
     send_ns: int = 0

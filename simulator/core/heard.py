@@ -11,12 +11,16 @@ import numpy as np
 from simulator.core import rules
 from simulator.core.elementary import exp
 from simulator.core.jit import formula, kernel
-from simulator.core.plan import ADAPTIVE, I8, PEAK_EWMA, PLUGGED_LATENCY, Plan, Rows
+from simulator.core.plan import ADAPTIVE, C3, I8, PEAK_EWMA, PLUGGED_LATENCY, Plan, Rows
 
 #: Rows of the counters, each of as many as there are views: what routing reads; tasks without an answer; the average
-#: latency in ns, 0 as long as nothing was heard; and when something was heard last.
-READ, TASKS, AVERAGE, LAST = range(4)
-ROWS = 4
+#: latency in ns, 0 as long as nothing was heard; when something was heard last; and where ranks are made of them, the
+#: average service in ns, and the average queue that an answer left behind, in 1/QUEUED tasks.
+READ, TASKS, AVERAGE, LAST, SERVICE, QUEUE = range(6)
+ROWS = 6
+QUEUED = 1024
+#: What is new counts so much in the averages of C3, as published (Suresh et al., NSDI 2015).
+FRESH = 0.3
 
 #: The most that routing reads, in ns: about five hours.
 MOST_NS = 2**44
@@ -28,7 +32,7 @@ ON_TRIAL_NS = 2**38
 @formula
 def is_fed(policy: int) -> bool:
     """Whether a policy is fed by latency."""
-    return policy in (PEAK_EWMA, ADAPTIVE, PLUGGED_LATENCY)
+    return policy in (PEAK_EWMA, ADAPTIVE, C3, PLUGGED_LATENCY)
 
 
 def counters_of(plan: Plan) -> I8:
@@ -57,10 +61,26 @@ def count_task(stages: Rows, counters: I8, stage: int, counter: int, more: int) 
 
 
 @formula
-def answered(stages: Rows, counters: I8, stage: int, counter: int, load: int, enqueue_ns: int, now: int) -> None:
-    """The answer is there to a task that was enqueued then and counted so much."""
+def answered(
+    stages: Rows,
+    counters: I8,
+    stage: int,
+    counter: int,
+    load: int,
+    enqueue_ns: int,
+    service_ns: int,
+    queue: int,
+    now: int,
+) -> None:
+    """The answer is there to a task that was enqueued then and counted so much.
+
+    It was served for ``service_ns``, with its batch, and left a ``queue`` of so many tasks behind.
+    """
     count_at(stages, counters, stage, counter, -load)
-    if is_fed(stages[stage]["policy"]):
+    policy = stages[stage]["policy"]
+    if policy == C3:
+        hear_all(counters, counter, now - enqueue_ns + stages[stage]["request_ns"], service_ns, queue, now)
+    elif is_fed(policy):
         hear(stages, counters, stage, counter, now - enqueue_ns + stages[stage]["request_ns"], now)
 
 
@@ -81,6 +101,39 @@ def hear(stages: Rows, counters: I8, stage: int, counter: int, latency_ns: int, 
     kept = exp((last - now) / stages[stage]["decay_ns"])
     counters[AVERAGE * views + counter] = latency + rules.round_ns(max(0, average - latency) * kept)
     counters[LAST * views + counter] = now
+
+
+@formula
+def moved(is_first: bool, before: int, seen: int) -> int:
+    """An average of C3, when something is seen."""
+    return seen if is_first else rules.round_ns((1 - FRESH) * before + FRESH * seen)
+
+
+@kernel
+def hear_all(counters: I8, counter: int, latency_ns: int, service_ns: int, queue: int, now: int) -> None:
+    """An answer is there: its latency, its service and the queue that it left move their averages; the first is all."""
+    views = counters.shape[0] // ROWS
+    average, service, left = AVERAGE * views + counter, SERVICE * views + counter, QUEUE * views + counter
+    is_first = counters[average] == 0
+    counters[average] = moved(is_first, counters[average], max(1, latency_ns))
+    counters[service] = moved(is_first, counters[service], service_ns)
+    counters[left] = moved(is_first, counters[left], QUEUED * queue)
+    counters[LAST * views + counter] = now
+
+
+@formula
+def rank(stages: Rows, counters: I8, stage: int, counter: int, now: int) -> int:
+    """C3's: latency less service, and as many services as the cube of the tasks that are thought to be there.
+
+    These are those outstanding, times the clients that are thought to do the same, and the queue that was left; and
+    the one that is to be sent. All averages fade alike.
+    """
+    views = counters.shape[0] // ROWS
+    kept = exp((counters[LAST * views + counter] - now) / stages[stage]["decay_ns"])
+    latency, service = kept * counters[AVERAGE * views + counter], kept * counters[SERVICE * views + counter]
+    queue = kept * counters[QUEUE * views + counter] / QUEUED
+    there = 1.0 + counters[TASKS * views + counter] * stages[stage]["clients"] + queue
+    return rules.round_ns(max(1.0, min(latency - service + service * there * there * there, float(MOST_NS))))
 
 
 @formula
@@ -113,5 +166,7 @@ def look(stages: Rows, counters: I8, stage: int, first: int, count: int, now: in
             counters[counter] = ON_TRIAL_NS + tasks if tasks > 0 else 0
         elif policy == ADAPTIVE:
             counters[counter] = min(left, MOST_NS)
+        elif policy == C3:
+            counters[counter] = rank(stages, counters, stage, counter, now)
         else:
             counters[counter] = left * (tasks + 1) if left <= MOST_NS // (tasks + 1) else MOST_NS

@@ -28,9 +28,9 @@ CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY, BACKGROUND_GAP, B
 ROLES = 10
 
 #: Routing policies.
-RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE = range(7)
+RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE, C3 = range(8)
 #: A rule of the user's, which looks at nothing, at tasks outstanding, at ns of work outstanding, or at latency.
-PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY = range(7, 11)
+PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY = range(8, 12)
 
 #: How long it takes until what is heard of a replica is forgotten to 1/e, unless said.
 DECAY_NS = 10_000_000_000
@@ -80,6 +80,7 @@ STAGE = np.dtype(
         ("policy", np.int64),
         ("balancers", np.int64),
         ("by_query", np.int64),  # 1: one replica index for all shards of a query
+        ("clients", np.int64),  # who send it tasks, as each of them thinks, where the policy asks
         ("decay_ns", np.int64),  # of what is heard of a replica, where the policy is fed by latency: e-fold
         ("request_ns", np.int64),
         ("send_ns", np.int64),  # between the sendings to consecutive shards

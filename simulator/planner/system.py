@@ -79,6 +79,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         rule=None if stage.routing.plugin is None else plan.Rule(stage.routing.policy, stage.routing.plugin.thing),
         balancers=stage.routing.balancers,
         by_query=stage.routing.by == "query",
+        clients=stage.routing.balancers if stage.routing.clients is None else stage.routing.clients,
         decay_ns=plan.DECAY_NS if stage.routing.decay_s is None else max(1, ns(stage.routing.decay_s)),
         request_ns=ns(stage.network.request_s),
         send_ns=ns(stage.network.send_s),

@@ -11,7 +11,7 @@ _NAMES = {
     "interrupting what is served": "preemption preemptive preempt",
     "shedding load": "admission rate_limit throttle circuit_breaker drop_after",
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",
-    "ranking replicas by their queues (C3, Prequal)": "c3 prequal",
+    "probing the queues of replicas (Prequal)": "prequal",
     "starting cold": "cold_start warmup_time startup_time boot_time",
 }
 NOT_MODELLED = {name: what for what, names in _NAMES.items() for name in names.split()}

@@ -36,6 +36,7 @@ class Routing(fields.Part):
     policy: Policy = "random"
     balancers: fields.whole_type(1, 100_000) = 1  # type: ignore[valid-type]
     by: fields.word_type("task", "query") = "task"  # type: ignore[valid-type]
+    clients: fields.whole_type(1, 100_000) | None = None  # type: ignore[valid-type]
     decay_s: fields.PositiveDuration | None = Field(default=None, alias="decay")
 
     _plugin: Kind | None = PrivateAttr(None)
@@ -50,6 +51,8 @@ class Routing(fields.Part):
         """What is heard is forgotten in a year."""
         if self.decay_s is not None and self.decay_s > MOST_WAIT_S:
             yield ("decay",), "is a year at most"
+        if self.clients is not None and self.policy != "c3":
+            yield ("clients",), f"only c3 asks how many clients there are, got {self.policy}"
 
     def notes(self, replicas: int, queries: float | None) -> list[str]:
         """That nothing is heard, or little. ``queries``: of a replication, measured; None: not known."""

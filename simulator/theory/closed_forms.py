@@ -172,7 +172,8 @@ def _ranked(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         if not priority.is_proportional(plan, stage) or Feature.AFTER_ANSWER in stage.features:
             return []  # what classes take is known of one another's
         return _mean_waits(plan, stages, partial(priority.mean_wait, plan), "M/G/1 by priority (Cobham, 1954)")
-    is_plain = stage.is_timed and stage.is_exponential() and Feature.AFTER_ANSWER not in stage.features
+    is_plain = stage.is_timed and stage.is_exponential()
+    is_plain &= not stage.features & {Feature.AFTER_ANSWER, Feature.BACKGROUND}
     if stage.discipline != SHORTEST:
         return []
     if not is_plain or stage.shards > 1:

@@ -289,6 +289,19 @@ HEARD = plans(
 HEARD_LESS = plans(most_stages=1, most_queries=40, policies=["peak_ewma"], replicas=3, hedges=True, afters=False)
 
 
+RANKED_BY_THEM = plans(most_stages=1, most_queries=40, policies=["c3"], replicas=3, workers=1, afters=False)
+
+
+def ranks_walk() -> None:
+    """What ranks are made of is what the walk makes them of."""
+    walk_as_on(RANKED_BY_THEM)
+
+
+def ranks_agree() -> None:
+    """Both engines make the same ranks."""
+    agree_on(RANKED_BY_THEM)
+
+
 def heard_walk() -> None:
     """What is heard of replicas is what the walk hears."""
     walk_as_on(HEARD)

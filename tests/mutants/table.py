@@ -2475,6 +2475,34 @@ BACKGROUNDS = (
     ),
 )
 
+#: What C3 ranks replicas by.
+RANKS = (
+    Mutant(
+        "the queue that an answer leaves is not heard of",
+        "E8",
+        "core/heard.py",
+        "counters[left] = moved(is_first, counters[left], QUEUED * queue)",
+        "counters[left] = 0",
+        "sample_paths.ranks_walk",
+    ),
+    Mutant(
+        "a rank goes by the square of who is there",
+        "E8",
+        "core/heard.py",
+        "service * there * there * there",
+        "service * there * there",
+        "sample_paths.ranks_walk",
+    ),
+    Mutant(
+        "an answer says that it leaves nobody behind",
+        "E1",
+        "engines/compiled/on_finish.py",
+        'now, replicas[at]["waiting"]',
+        "now, 0",
+        "sample_paths.ranks_agree",
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -2494,6 +2522,7 @@ TABLES = (
     *VISITS,
     *SHARINGS,
     *BACKGROUNDS,
+    *RANKS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -15,7 +15,7 @@ from simulator.core import heard, routing
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.features import Feature, features_of, may_look_ahead
 from simulator.core.laws import Law
-from simulator.core.plan import ADAPTIVE, DECAY_NS, PEAK_EWMA, POWER_OF_TWO, frozen
+from simulator.core.plan import ADAPTIVE, C3, DECAY_NS, PEAK_EWMA, POWER_OF_TWO, frozen
 from simulator.engines import compiled, reference
 from simulator.planner.plans import make_plan
 from simulator.running import memory
@@ -42,6 +42,59 @@ def counters(policy, tasks, answers=(), later=0, decay_ns=1000):
         heard.count_at(plan.stages, read, 0, replica, count)
     heard.look(plan.stages, read, 0, 0, len(tasks), now + later)
     return read[: len(tasks)].tolist()
+
+
+def ranked(answers, tasks=0, later=0, clients=2):
+    """What C3 reads of a replica with so many tasks, so long after answers (latency, service, queue, now)."""
+    part = StageParts(policy=C3, decay_ns=1000, clients=clients, candidates=Law.constant(1.0))
+    plan, now = assemble([part], np.arange(3)), 0
+    read = heard.counters_of(plan)
+    for latency, service, queue, now in answers:
+        heard.hear_all(read, 0, latency, service, queue, now)
+    heard.count_at(plan.stages, read, 0, 0, tasks)
+    heard.look(plan.stages, read, 0, 0, 1, now + later)
+    return int(read[0])
+
+
+def test_c3_ranks_by_latency_service_and_the_cube_of_who_is_there():
+    assert ranked([]) == 0 and ranked([], tasks=3) == heard.ON_TRIAL_NS + 3
+    one = 500, 200, 3, 10
+    assert ranked([one]) == 300 + 200 * 4**3, "itself, and three that waited"
+    assert ranked([one], tasks=1) == 300 + 200 * 6**3, "and one of each of two clients"
+    assert ranked([one], tasks=1, clients=1) == 300 + 200 * 5**3
+    there = 1 + round(0.7 * 3 * 1024) / 1024
+    assert ranked([one, (600, 300, 0, 11)]) == round(530 - 230 + 230 * there**3), "three tenths of what is new"
+    faded = math.exp(-2)
+    assert ranked([one], later=2000) == round(faded * (300 + 200 * (1 + 3 * faded) ** 3))
+    assert ranked([one], later=10**6) == 0, "forgotten"
+    assert ranked([(2**50, 2**50, 9, 9)]) == 2**44, "the most"
+
+
+@drawn(200)
+@given(st.tuples(LATENCIES, st.integers(0, 10**9), st.integers(0, 9)), st.integers(0, 9), st.integers(0, 2))
+def test_a_slower_replica_never_has_a_better_rank(seen, tasks, which):
+    more = [value + (place == which) * 1000 for place, value in enumerate(seen)]
+    if which == 1:
+        more[0] += 1000  # who is served longer takes longer
+    assert ranked([(*more, 5)], tasks) >= ranked([(*seen, 5)], tasks)
+
+
+def test_c3_takes_the_first_of_the_least():
+    for read, first in (([3, 1, 1], 1), ([0, 0, 5], 0), ([9, 8, 7], 2)):
+        assert routing.choose(C3, 3, np.array(read), 0, 0, 0.9, 0.9) == first
+
+
+def test_c3_sends_all_but_trials_to_the_fastest():
+    # nobody waits: the least rank is the least latency, and another is tried when it is forgotten: seldom
+    found = simulate(scenario("c3", [1, 3], "5/s").with_run(queries=4000)).to_dict()["latency_s"]["mean"]["value"]
+    assert 0.010 <= found < 0.0105
+
+
+def test_clients_are_asked_by_c3_alone():
+    assert make_plan(scenario("c3", [1, 1], balancers=20), 1).stages[0]["clients"] == 20
+    assert make_plan(scenario("c3", [1, 1], balancers=20, clients=3), 1).stages[0]["clients"] == 3
+    with pytest.raises(ScenarioError, match="only c3 asks"):
+        scenario("peak_ewma", [1, 1], clients=3)
 
 
 TRIED, FED = heard.ON_TRIAL_NS, ("peak_ewma", "adaptive")
@@ -77,7 +130,7 @@ def test_a_task_without_an_answer_teaches_that_it_would_have_taken_longer():
         heard.count_at(plan.stages, read, 0, 0, 1)
         heard.withdrawn(plan.stages, read, 0, 0, 1, enqueue_ns, now)
         assert (read[heard.TASKS * plan.views], read[average]) == (0, expected)
-    heard.answered(plan.stages, read, 0, 0, 1, 1200, 1201)
+    heard.answered(plan.stages, read, 0, 0, 1, 1200, 1, 0, 1201)
     assert read[average] < 100, "an answer teaches both ways"
 
 

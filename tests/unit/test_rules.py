@@ -50,14 +50,14 @@ def test_round_robin_turns():
     assert [routing.choose(ROUND_ROBIN, 3, idle, 0, turn, 0.5, 0.5) for turn in range(5)] == [0, 1, 2, 0, 1]
 
 
-@given(st.integers(0, 11), st.integers(0, 2**58 - 1), st.integers(0, 11), st.integers(0, 2**58 - 1))
+@given(st.integers(0, 12), st.integers(0, 2**58 - 1), st.integers(0, 12), st.integers(0, 2**58 - 1))
 def test_events_are_ordered_by_kind_then_key(kind, key, other_kind, other_key):
     one, two = rules.event_order(kind, key), rules.event_order(other_kind, other_key)
     assert (one < two) == ((kind, key) < (other_kind, other_key))
 
 
 def test_kinds_are_in_the_order_of_the_definition():
-    assert tuple(range(12)) == (
+    assert tuple(range(13)) == (
         rules.FINISH,
         rules.RELEASE,
         rules.ANSWER,
@@ -69,6 +69,7 @@ def test_kinds_are_in_the_order_of_the_definition():
         rules.ARRIVE,
         rules.DISPATCH,
         rules.ENQUEUE,
+        rules.BACKGROUND,
         rules.START,
     )
 

@@ -78,6 +78,7 @@ ROUTING = {
     "least_work": "lwl least_work_left",
     "peak_ewma": "ewma latency-aware least_latency least_time least_response_time",
     "adaptive": "inverse_latency weighted_response_time",
+    "c3": "cubic replica-ranking",
     "random": "uniform",
 }
 

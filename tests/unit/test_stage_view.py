@@ -65,6 +65,7 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
                 Feature.TIED,
                 Feature.INTERFERENCE,
                 Feature.OUTAGE,
+                Feature.BACKGROUND,
             }
         )
         assert not may_look_ahead(features | {"invented"})

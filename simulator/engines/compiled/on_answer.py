@@ -11,9 +11,10 @@ from simulator.engines.compiled.records import ANSWER_SUM, LEAVE, T_ANSWER, Give
 @passage
 def answered(given: Given, kept: Kept, copies: Rows, outstanding: I8, row: int, now: int) -> None:
     """A copy's answer is there."""
-    stages, stage, counter = given.stages, copies[row]["stage"], copies[row]["counter"]
+    stages, stage, counter, load = given.stages, copies[row]["stage"], copies[row]["counter"], copies[row]["load"]
+    service_ns, queue = copies[row]["finish_ns"] - copies[row]["start_ns"], copies[row]["queue"]
     step(copies, kept, row, copy_states.ANSWERED)
-    heard.answered(stages, outstanding, stage, counter, copies[row]["load"], copies[row]["enqueue_ns"], now)
+    heard.answered(stages, outstanding, stage, counter, load, copies[row]["enqueue_ns"], service_ns, queue, now)
     if kept.table.shape[1] > 0:
         kept.table[T_ANSWER, copies[row]["table"]] = now
 

@@ -32,7 +32,7 @@ def begin_background(given: Given, clock: Rows, events: Rows, replicas: Rows) ->
             for shard in range(stages[stage]["shards"]):
                 for index in range(given.left[stages[stage]["first_shard"] + shard]):
                     at = stages[stage]["first_replica"] + shard * stages[stage]["replicas"] + index
-                    name = name_of(stages, stage, index, rules.NOTHING)
+                    name = name_of(stages, stage, index, replicas[at]["came"])
                     next_comes(given, clock, events, replicas, stage, shard, name, at, rules.NOTHING)
 
 
@@ -44,7 +44,7 @@ def will_come(given: Given) -> int:
         if has_background(given.laws, stage):
             for shard in range(stages[stage]["shards"]):
                 for index in range(given.left[stages[stage]["first_shard"] + shard]):
-                    left_ns, number = given.arrival_ns[given.arrival_ns.shape[0] - 1], 0
+                    left_ns, number = given.arrival_ns[given.arrival_ns.shape[0] - 1], rules.NOTHING
                     while left_ns >= 0:
                         name = name_of(stages, stage, index, number)
                         gap_ns, _ = background_of(luck, given.laws, given.parts, given.points, stage, shard, name)

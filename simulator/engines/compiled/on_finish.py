@@ -116,7 +116,7 @@ def on_finish(
             end_background(kept, run, clock, copies, row, now - copies[row]["start_ns"], now)
             break
         step(copies, kept, row, copy_states.FINISHED)
-        copies[row]["finish_ns"] = now
+        copies[row]["finish_ns"], copies[row]["queue"] = now, replicas[at]["waiting"]
         answer_ns = now + copies[row]["response_ns"]
         if end_ns == NEVER_NS and answer_ns >= NEVER_NS:
             return False

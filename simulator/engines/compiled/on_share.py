@@ -126,7 +126,7 @@ def done(
         end_background(kept, given.run, clock, copies, row, busy_ns, now)
         return True
     step(copies, kept, row, copy_states.FINISHED)
-    copies[row]["finish_ns"] = now
+    copies[row]["finish_ns"], copies[row]["queue"] = now, 0
     if awaited.bonds.shape[0] > 0:
         awaited.bonds[row]["busy_ns"] = busy_ns
     copies[row]["start_ns"] = now - busy_ns  # what it waits for others, and then its service: whenever that was

@@ -169,6 +169,7 @@ COPY = np.dtype(
         ("enqueue_ns", np.int64),
         ("start_ns", np.int64),
         ("finish_ns", np.int64),
+        ("queue", np.int64),  # tasks that waited when it was over
         ("table", np.int64),  # its row there
         ("next", np.int64),  # behind it in the queue or in its batch, or in the list of unused rows
     ]

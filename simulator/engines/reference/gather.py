@@ -183,7 +183,18 @@ class Copy:
             "load",
             "number",
         ),
-        *("release_ns", "replica", "service_ns", "shard", "shared_ns", "start_ns", "state", "withdrawn_ns", "worker"),
+        *(
+            "queue",
+            "release_ns",
+            "replica",
+            "service_ns",
+            "shard",
+            "shared_ns",
+            "start_ns",
+            "state",
+            "withdrawn_ns",
+            "worker",
+        ),
     )
 
     def __init__(
@@ -200,6 +211,7 @@ class Copy:
         self.is_called = False  # whether it is withdrawn since another has started
         self.enqueue_ns = self.start_ns = self.finish_ns = self.answer_ns = self.worker = -1  # not yet
         self.release_ns = self.withdrawn_ns = -1
+        self.queue = 0  # tasks that waited when it was over
         self.shared_ns = 0  # of its time there, what others took that shared its workers
         self.service_ns: int  # its part of the service of its batch, as far as it came
         self.after_ns: int  # and of what kept the worker after it

@@ -203,7 +203,8 @@ class Stage:
         gather, now = copy.gather, self.model.clock.now
         if self.is_load_aware:
             given = self.model.plan.stages, self.model.outstanding, self.index, copy.counter, copy.load
-            heard.answered(*given, copy.enqueue_ns, now)
+            _, _, service_ns = copy.times()
+            heard.answered(*given, copy.enqueue_ns, service_ns, copy.queue, now)
         copy.answer_ns = now
         if not gather.waits_for(copy):
             self.model.record.late(gather.query, copy.replica.index, copy.busy_ns)
@@ -336,6 +337,7 @@ class Replica(Server):
                 if copy.state == copy_states.WITHDRAWN:
                     record.stopped(copy.gather.query, self.index, copy.busy_ns)
                 else:
+                    copy.queue = len(self.queue.everybody)
                     self.answer(copy)
             if stage.times.stays_taken and not is_stopped:
                 yield At(clock, clock.now + after_ns, RELEASE, key)

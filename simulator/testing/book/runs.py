@@ -49,7 +49,7 @@ SCENARIOS = (
         "each worked out anew from its items, its machine and its luck.",
         "Utilisation is throughput times mean service.",
         "the run is cut; or a stage does not need all of its answers or shards, workers of a machine slow each other "
-        "down, or something is slow now and then",
+        "down, something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S9",
@@ -70,8 +70,8 @@ SCENARIOS = (
         "Permute shards: with shards renamed, counters are renamed and no query is moved.",
         "Shards have no names. Asked with one replica a shard and nothing drawn by task, since luck goes with the "
         "shard.",
-        "a stage does not need all of its answers or shards, workers of a machine slow each other down, or "
-        "something is slow now and then",
+        "a stage does not need all of its answers or shards, workers of a machine slow each other down, "
+        "something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S12",
@@ -85,14 +85,14 @@ SCENARIOS = (
         "instants.",
         "Replicas share nothing but the rule that chooses among them.",
         "a stage does not need all of its answers or shards, what follows answers is drawn (by the query), workers of "
-        "a machine slow each other down, or something is slow now and then",
+        "a machine slow each other down, something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S14",
         "Merge identical classes: shards that do not differ, of which one is left, answer at the same instants.",
         "What is the same happens at the same time. Asked where nothing is drawn by task.",
-        "a stage does not need all of its answers or shards, workers of a machine slow each other down, or "
-        "something is slow now and then",
+        "a stage does not need all of its answers or shards, workers of a machine slow each other down, "
+        "something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S15",
@@ -104,28 +104,29 @@ SCENARIOS = (
         "Work hurts: with a query heavier, no query leaves the first stage earlier.",
         "First come, first served, waiting grows with work before it (Kiefer and Wolfowitz, 1955).",
         "routing looks at load, mergers queue, or the stage is not the first one: a later query may gain; or a stage "
-        "does not need all of its answers or shards, workers of a machine slow each other down, or "
-        "something is slow now and then",
+        "does not need all of its answers or shards, workers of a machine slow each other down, "
+        "something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S17",
         "Workers help: with one more worker a replica, no query leaves the first stage later.",
         "First come, first served, a further worker takes work away from the others.",
         "routing looks at load, mergers queue, or the stage is not the first one; or a stage does not need all of "
-        "its answers or shards, workers of a machine slow each other down, or "
-        "something is slow now and then",
+        "its answers or shards, workers of a machine slow each other down, "
+        "something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S18",
         "The future does not reach back: without its last queries, nothing that happened before they came is "
         "different.",
         "A rule, a queue or a record that knows what comes next is not a model of anything.",
+        "replicas have tasks of their own: they end with the last query",
     ),
     Statement(
         "S19",
         "Time has no origin: all arrivals later by d, everything happens later by d.",
         "Instants are compared with one another, never with a constant.",
-        "something is slow now and then: when does not depend on what arrives",
+        "something is slow now and then, or replicas have tasks of their own: when does not depend on what arrives",
     ),
     Statement(
         "S20",

@@ -15,7 +15,7 @@ from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing.checks import derive
-from simulator.testing.checks.walks import Walk, of_all_answers, of_same_services, of_steady_times
+from simulator.testing.checks.walks import Walk, of_all_answers, of_queries_alone, of_same_services, of_steady_times
 from simulator.testing.law_check import Breach, Check
 
 #: Columns of a Trace that are instants or durations.
@@ -233,6 +233,7 @@ def _workers_help(walk: Walk) -> str | None:
     return None
 
 
+@of_queries_alone
 def _the_future_is_not_known(case: tuple[Walk, int]) -> str | None:
     walk, which = case
     if walk.plan.queries < 2:

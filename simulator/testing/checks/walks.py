@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from simulator.core.background import may_have_background
 from simulator.core.gathering import may_await_copies
 from simulator.core.plan import NEVER_NS, Plan, frozen
 from simulator.core.trace import Trace
@@ -64,7 +65,19 @@ def of_same_services(law: Law) -> Law:
         walk = case[0] if isinstance(case, tuple) else case
         if bool((walk.plan.stages["busies"] > 0).any()):
             return NEIGHBOURS
+        if may_have_background(walk.plan):
+            return BESIDE
         return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
+
+    return asked
+
+
+def of_queries_alone(law: Law) -> Law:
+    """A law that is not asked where replicas have tasks of their own, which end with the last query."""
+
+    def asked(case: Any) -> str | None:
+        walk = case[0] if isinstance(case, tuple) else case
+        return BESIDE if may_have_background(walk.plan) else law(case)
 
     return asked
 
@@ -76,6 +89,8 @@ def of_steady_times(law: Law) -> Law:
         walk = case[0] if isinstance(case, tuple) else case
         if bool((walk.plan.stages["outages"] > 0).any()):
             return OUT
+        if may_have_background(walk.plan):
+            return BESIDE
         return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
 
     return asked
@@ -86,6 +101,7 @@ SOME_ANSWERS = "a stage does not need all of its answers or shards"
 NEIGHBOURS = "workers of a machine slow each other down"
 NOW_AND_THEN = "something is slow now and then"
 OUT = "replicas are out for a while"
+BESIDE = "replicas have tasks of their own"
 
 
 def walks_of(subject: Any) -> st.SearchStrategy[Walk]:

@@ -13,14 +13,14 @@ from simulator.core.classes import QueryClass, classified
 from simulator.core.disciplines import BY_CODE, BY_NAME
 from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
-from simulator.core.plan import FIFO, NEVER_NS, PEAK_EWMA, Plan
+from simulator.core.plan import C3, FIFO, NEVER_NS, PEAK_EWMA, Plan
 from simulator.core.trace import Trace
 from simulator.testing.strategies import serving
 from simulator.testing.strategies.laws import TIMES, among, factor_laws, laws
 from simulator.testing.strategies.serving import KEPT, Size, sized
 
 #: What is forgotten soon, beside the times of a plan; by another policy, hardly ever.
-DECAYS = {PEAK_EWMA: {"decay_ns": 40}}
+DECAYS = {PEAK_EWMA: {"decay_ns": 40}, C3: {"decay_ns": 60, "clients": 2}}
 POLICIES = {name: policy.code for name, policy in routing.BY_NAME.items()}
 DISCIPLINES = {name: discipline.code for name, discipline in BY_NAME.items()}
 
