@@ -44,7 +44,7 @@ def rows_of(policies: I8) -> int:
 @formula
 def count_at(stages: Rows, counters: I8, stage: int, counter: int, more: int) -> None:
     """So many tasks, or ns of work, more are outstanding at a counter; fewer, where ``more`` is below 0."""
-    if is_fed(stages[stage]["policy"]):
+    if is_fed(stages[stage]["counts"]):
         count_task(stages, counters, stage, counter, more)
     else:
         counters[counter] += more
@@ -60,7 +60,7 @@ def count_task(stages: Rows, counters: I8, stage: int, counter: int, more: int) 
 def answered(stages: Rows, counters: I8, stage: int, counter: int, load: int, enqueue_ns: int, now: int) -> None:
     """The answer is there to a task that was enqueued then and counted so much."""
     count_at(stages, counters, stage, counter, -load)
-    if is_fed(stages[stage]["policy"]):
+    if is_fed(stages[stage]["counts"]):
         hear(stages, counters, stage, counter, now - enqueue_ns + stages[stage]["request_ns"], now)
 
 
@@ -68,7 +68,7 @@ def answered(stages: Rows, counters: I8, stage: int, counter: int, load: int, en
 def withdrawn(stages: Rows, counters: I8, stage: int, counter: int, load: int, enqueue_ns: int, now: int) -> None:
     """No answer will come to a task that was enqueued then (below 0: never) and counted so much: it took longer."""
     count_at(stages, counters, stage, counter, -load)
-    if is_fed(stages[stage]["policy"]) and enqueue_ns >= 0:
+    if is_fed(stages[stage]["counts"]) and enqueue_ns >= 0:
         hear_at_least(stages, counters, stage, counter, now - enqueue_ns + stages[stage]["request_ns"], now)
 
 

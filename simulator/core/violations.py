@@ -88,6 +88,7 @@ INVARIANTS = {
         Invariant("I59", "S6", "nobody is sent to a replica that is out while another is there, or back sooner"),
         Invariant("I60", "S6", "a query visits the shards whose luck says so, and no others"),
         Invariant("I61", "S3", "tasks that share start when they are there, and are done with what they have gained"),
+        Invariant("I62", "S6", "a task of a stage that follows goes to the replica where its query has been"),
     )
 }
 

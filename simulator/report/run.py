@@ -28,6 +28,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_hedged(result),
         *_afters(result),
         *_shared(result),
+        *_company(result),
         "",
         _critical(result),
     ]
@@ -99,6 +100,8 @@ def _stages(result: run.Run) -> Any:
         fewest = f"{stage['fewest_replicas']}.." if "fewest_replicas" in stage else ""
         visited = f"{stage['shards_visited']:.3g} of " if "shards_visited" in stage else ""
         fleet = f"{visited}{stage['shards']} x {fewest}{stage['replicas']} x {stage['workers']}"
+        if "runs_on" in stage:
+            fleet = f"{visited}on {stage['runs_on']}"
         use = stage["utilisation"]
         into, out = stage["candidates"]["in"]["value"], stage["candidates"]["out"]["value"]
         rows.append(
@@ -197,6 +200,18 @@ def _shared(result: run.Run) -> list[str]:
         if "sharing" in stage and wait_s is not None and service_s:
             longer = text.number((wait_s + service_s) / service_s)
             lines.append(f"{stage['name']} shares its workers: a task is there {longer} times as long as alone")
+    return lines
+
+
+def _company(result: run.Run) -> list[str]:
+    """A line for each stage that others run on: what each takes of the time of its workers."""
+    lines = []
+    for owner in result["stages"]:
+        beside = [stage for stage in result["stages"] if stage.get("runs_on") == owner["name"]]
+        if beside:
+            each = [(stage["name"], stage["own_utilisation"]["value"]) for stage in (owner, *beside)]
+            parts_of = ", ".join(f"{name} {text.ratio(value)}" for name, value in each)
+            lines.append(f"of the time of the workers of {owner['name']}: {parts_of}")
     return lines
 
 

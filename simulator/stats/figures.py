@@ -1,7 +1,7 @@
 """The figures of a run: of whole queries and of each stage, in seconds, with intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import AT_A_TIME
+from simulator.core.hosted import in_company
 from simulator.core.plan import F8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
@@ -182,17 +183,13 @@ class StageFigures:
     candidates_out: Interval
     largest_over_mean_share: float
     is_shared: bool = False  #: tasks share the workers of their replica
+    company: run.Company = field(default_factory=lambda: run.Company())  #: of stages that share its replicas
     hedge_wait: Figure | None = None  #: of the critical task: how much later it was sent; None: no copies are sent
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
-        merging: run.Merging = {} if self.mergers is None else {"mergers": self.mergers}
-        if self.batches is not None:
-            merging["batches"] = self.batches
-        if self.gather is not None:
-            merging["gather"] = self.gather
-        if self.hedge is not None:
-            merging["hedge"] = self.hedge
+        found = {"mergers": self.mergers, "batches": self.batches, "gather": self.gather, "hedge": self.hedge}
+        merging: Any = {**self.company, **{key: value for key, value in found.items() if value is not None}}
         if self.hedge_wait is not None:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
@@ -275,6 +272,7 @@ def stage_figures(
         gather=gathering.of_stage(pool.traces, stage),
         hedge=gathering.copies_of_stage(pool.traces, stage),
         after=window.after_answers(pool.traces, stage),
+        company=window.company(pool.traces, pool.windows_s(), stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
@@ -289,8 +287,9 @@ def utilisation(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> I
 
 
 def _busy_s(pool: Pool, stage: StageView) -> F8:
-    """(replications, replicas) busy time inside the window."""
-    return np.array([trace.window_busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
+    """(replications, replicas) busy time inside the window, of all stages that run there."""
+    stages = stage.plan.stages
+    return np.array([in_company(stages, stage.index, trace.window_busy_ns) for trace in pool.traces]) * S_PER_NS
 
 
 def hottest_of(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -190,7 +190,10 @@ def summarise(
         covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
-        stages.append(stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage))
+        one = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
+        if stage.owner != stage.index:
+            one = replace(one, company={**one.company, "runs_on": stage_names[stage.owner]})
+        stages.append(one)
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
     tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]

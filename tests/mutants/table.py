@@ -28,6 +28,7 @@ BATCHES_AGREE, BATCHES_HOLD = "sample_paths.batches_agree", "sample_paths.batche
 ORDERS_AGREE = "sample_paths.orders_agree"
 STALE, SHORT = "sample_paths.what_is_stale_does_not_happen", "sample_paths.shortcuts_agree"
 REFERENCE, NOTES = "engines/reference/model.py", "engines/reference/recorder.py"
+REPLICA = "engines/reference/replica.py"
 QUEUE, BATCHING, DISCIPLINES = "engines/reference/queue.py", "core/batching.py", "core/disciplines.py"
 HEAP, COPIES, GATHER = "engines/compiled/queue.py", "engines/compiled/copies.py", "engines/reference/gather.py"
 ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_withdraw.py"
@@ -436,7 +437,7 @@ ENGINES = (
     Mutant(
         "a queue is left when a worker is free",
         "S1",
-        REFERENCE,
+        REPLICA,
         "                copy.release_ns = clock.now\n            self.start_soon()",
         "                copy.release_ns = clock.now",
         "sample_paths.invariants_hold",
@@ -484,7 +485,7 @@ ENGINES = (
     Mutant(
         "the free worker of highest index, in the reference engine",
         "E6",
-        REFERENCE,
+        REPLICA,
         "heappop(self.free)",
         "self.free.pop(self.free.index(max(self.free)))",
         LISTS,
@@ -1903,7 +1904,7 @@ AFTERS = (
     Mutant(
         "the answer waits for what follows it",
         "E8",
-        REFERENCE,
+        REPLICA,
         "yield At(clock, clock.now + service_ns, FINISH, key)",
         "yield At(clock, clock.now + service_ns + after_ns, FINISH, key)",
         LONGER_WALK,
@@ -1927,9 +1928,9 @@ AFTERS = (
     Mutant(
         "what follows an answer is no busy time in the window",
         "S5",
-        REFERENCE,
-        "record.start(self.index, clock.now, service_ns + after_ns)",
-        "record.start(self.index, clock.now, service_ns)",
+        REPLICA,
+        "record.start(place.index, clock.now, service_ns + after_ns)",
+        "record.start(place.index, clock.now, service_ns)",
         LONGER_HOLD,
     ),
     Mutant(
@@ -1959,7 +1960,7 @@ AFTERS = (
     Mutant(
         "what is stopped counts as cleaned up",
         "S5",
-        REFERENCE,
+        REPLICA,
         "service_ns, after_ns = clock.now - batch[0].start_ns, 0",
         "service_ns = clock.now - batch[0].start_ns",
         LONGER_HOLD,

@@ -6,6 +6,7 @@ compile what comes out.
 
 from simulator.core import draws, rules, work
 from simulator.core.fan_out import fans_out
+from simulator.core.following import follows, go_there
 from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
 from simulator.core.hedging import is_tied, sends_copies
@@ -80,8 +81,13 @@ def on_dispatch(
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    route_there(stages, run, left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
-    fill_loads(stages, stage, first_task, luck, whole)
+    if follows(stages, stage):
+        go_there(stages, given.outages, stage, now, luck, whole)
+    else:
+        route_there(
+            stages, run, left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole
+        )
+        fill_loads(stages, stage, first_task, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
@@ -90,7 +96,7 @@ def on_dispatch(
     is_keen = awaits_copies(stages, stage)
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
-    is_aware = is_load_aware(stages[stage]["policy"])
+    is_aware = is_load_aware(stages[stage]["counts"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
     may_be_held = has_outages(stages, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
@@ -99,8 +105,7 @@ def on_dispatch(
         if is_choosy and whole[work.VISITED, task] == 0:
             continue
         local = shard * replicas + whole[work.REPLICA, task]
-        replica = stages[stage]["first_replica"] + local
-        row = new_copy(clock, copies, kept, query, stage, shard, draws.FIRST_COPY, replica)
+        row = new_copy(given, clock, copies, kept, query, stage, shard, draws.FIRST_COPY, local)
         if is_keen:
             wait_for_copy(awaited, query, row)
         elif awaited.bonds.shape[0] > 0:

@@ -87,7 +87,7 @@ def on_finish(
     if head < 0:
         return on_done(given, kept, clock, events, copies, ranks, awaited, replicas, head, now)
     run, end_ns = given.run, given.run[0]["end_ns"]
-    at, stage = copies[head]["replica"], copies[head]["stage"]
+    at, stage = copies[head]["seat"], copies[head]["stage"]
     place = first_worker_of(given, stage, at) + copies[head]["worker"]
     release_ns = now + after(awaited, head)
     is_longer = awaited.after_ns.shape[0] > 0 and stays_taken(given.laws, stage)

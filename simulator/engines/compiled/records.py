@@ -56,6 +56,7 @@ class Kept(NamedTuple):
     coverage: F8
     spared: I8  #: (SPARED, replicas)
     after_ns: I8  #: (replicas,), where some worker stays taken when its answer has gone
+    won: NDArray[np.int32]  #: (queries, ``hosted.kept_width``) whose answers counted, for stages that follow
 
 
 class Awaited(NamedTuple):
@@ -97,7 +98,9 @@ MODE = np.dtype(
         ("in_lanes", np.int64),  # 1: its shards are classes in lockstep
         ("block", np.int64),  # queries whose luck is drawn at once
         ("is_narrow", np.int64),  # 1: so few shards that one loop does all for a task
-        ("first_worker", np.int64),  # of the stage, among all workers
+        ("first_worker", np.int64),  # of the stage, or its owner, among all workers
+        ("first_seat", np.int64),  # and of its replicas
+        ("is_mixed", np.int64),  # 1: batches are taken from queues that hold tasks of several stages
         ("first_merger", np.int64),  # among all mergers
         ("answers", np.int64),  # that close the stage
     ]
@@ -155,7 +158,8 @@ COPY = np.dtype(
         ("query", np.int64),
         ("stage", np.int64),
         ("shard", np.int64),
-        ("replica", np.int64),  # among all
+        ("replica", np.int64),  # among all: where it is counted
+        ("seat", np.int64),  # and where it is served
         ("state", np.int32),  # of ``copy_states``
         ("worker", np.int32),
         ("generation", np.int64),

@@ -13,9 +13,11 @@ from simulator.core.calling import Calls
 from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
 from simulator.core.fan_out import VISIT, may_fan_out
 from simulator.core.features import features_of, may_look_ahead
+from simulator.core.following import nobody
 from simulator.core.gathering import may_await_copies, may_differ, with_whole_stages
 from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
+from simulator.core.hosted import has_company, is_owner, kept_width
 from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
@@ -65,7 +67,7 @@ class Run:
         self.calls = Calls(plan)
         row = self.calls.stages
         replicas = row["shards"] * row["replicas"]
-        self.workers = int((replicas * row["workers"]).sum())
+        self.workers = int((replicas * row["workers"])[is_owner(row)].sum())
         most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         self.given = Given(
@@ -117,7 +119,8 @@ class Run:
         # a dispatch adds an enqueue a task, a start a finish a worker and a withdrawal a copy that is tied, a finish
         # an answer a task; and three besides
         waiting = row["shards"] * (1 + row["hedges"])
-        starting = np.minimum(row["workers"] * row["max_size"], plan.queries)  # a replica holds one copy a query
+        held = plan.queries * len(row)  # a replica holds one copy a query, of each stage there
+        starting = np.minimum(row["workers"] * row["max_size"], held)
         tied = starting * row["hedges"] * (row["hedge_ns"] == 0)
         most = int(max(waiting.max(), (row["workers"] + tied).max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
@@ -152,7 +155,13 @@ class Run:
             is_plain = not mode["in_lanes"] and not stays_taken(self.plan.laws, stage)
             mode["is_narrow"] = row["shards"] <= NARROW and is_plain and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger
-            worker += int(row["shards"] * row["replicas"] * row["workers"])
+            owner = int(row["owner"])
+            if owner == stage:
+                worker += int(row["shards"] * row["replicas"] * row["workers"])
+            else:
+                mode["first_worker"] = modes[owner]["first_worker"]
+            mode["first_seat"] = self.plan.stages[owner]["first_replica"]
+            mode["is_mixed"] = has_company(self.plan.stages, stage) and bool(self.plan.is_batched[stage])
             merger += int(row["mergers"])
         return modes
 
@@ -182,6 +191,7 @@ class Run:
             coverage=np.full((stages * self.is_partial, queries), -1.0),
             spared=np.zeros((records.SPARED, plan.replicas * self.is_keen), dtype=np.int64),
             after_ns=np.zeros(plan.replicas * self.is_longer, dtype=np.int64),
+            won=nobody(queries, kept_width(plan.stages)),
         )
 
     def _lists(self) -> tuple[Rows, I8]:
