@@ -33,7 +33,7 @@ def is_fed(policy: int) -> bool:
 
 def counters_of(plan: Plan) -> I8:
     """The counters of a run, from ``first_view`` of each stage on: (views,), or (ROWS x views,) int64."""
-    return np.zeros(plan.views * rows_of(plan.stages["policy"]), dtype=np.int64)
+    return np.zeros(plan.views * rows_of(plan.stages["counts"]), dtype=np.int64)
 
 
 def rows_of(policies: I8) -> int:

@@ -90,7 +90,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     is_simpy = engine == REFERENCE
     running = (
         REPLICA * replicas
-        + VIEW * views * rows_of(rows["policy"])
+        + VIEW * views * rows_of(rows["counts"])
         + (WORKER_OF_SIMPY if is_simpy else WORKER) * workers
     )
     slowdowns = int(rows["slowdowns"].max())

@@ -119,7 +119,8 @@ class Stage(Hosted):
                 ("variability", "task"),
                 f"a model of kind {self.model.kind} has its spread {spread}; remove one of them",
             )
-        if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
+        is_split = self.skew or shares is not None or self.split == "hashed"
+        if not self.model.depends_on_items() and is_split and self.runs_on is None:
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
         if len(self.slowdowns or ()) > MOST_SLOWDOWNS:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,7 +189,8 @@ class StageFigures:
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
         found = {"mergers": self.mergers, "batches": self.batches, "gather": self.gather, "hedge": self.hedge}
-        merging: Any = {**self.company, **{key: value for key, value in found.items() if value is not None}}
+        kept = {key: value for key, value in found.items() if value is not None}
+        merging = cast("run.Merging", {**self.company, **kept})
         if self.hedge_wait is not None:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:

@@ -190,10 +190,10 @@ def summarise(
         covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
-        one = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
+        seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
         if stage.owner != stage.index:
-            one = replace(one, company={**one.company, "runs_on": stage_names[stage.owner]})
-        stages.append(one)
+            seen = replace(seen, company={**seen.company, "runs_on": stage_names[stage.owner]})
+        stages.append(seen)
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
     tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
