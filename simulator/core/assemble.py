@@ -13,9 +13,9 @@ import numpy as np
 from simulator.core import plan as plans
 from simulator.core.checked import check_part
 from simulator.core.classes import ALIKE
-from simulator.core.gathering import AT_ONCE, counts_answers
+from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
-from simulator.core.hosted import PLACES, keep_whose_answers_counted, look_together, without_lists
+from simulator.core.hosted import keep_whose_answers_counted, look_together, take_place, without_lists
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage, outage_rows
@@ -176,10 +176,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
             row["owner"] = index
             view += count * part.replicas * part.balancers
         else:
-            for name in PLACES:
-                row[name] = stages[part.owner][name]
-            may_leave_out = part.follows and counts_answers(frozen(stages), part.owner)
-            row["fans_out"] = part.visits.kind != plans.NONE or may_leave_out
+            take_place(stages, index, part)
         shard += count
         replica += count * part.replicas
         knot += len(part.knots)

@@ -61,8 +61,7 @@ def closing(
     enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
     is_late = np.zeros(len(tasks.query), dtype=np.bool_)
     expected = np.full(queries, -1), np.full(queries, -1), np.zeros(queries, dtype=np.int64)
-    covered, outcome = np.full(queries, -1.0), np.full(queries, UNFINISHED)
-    counts = np.full(queries, -1)
+    covered, outcome, counts = np.full(queries, -1.0), np.full(queries, UNFINISHED), np.full(queries, -1)
     merge_ns = np.zeros(queries, dtype=np.int64)
     told = told_ns(plan, tasks, stage)
     words = np.where(told >= 0, told, tasks.answer_ns)

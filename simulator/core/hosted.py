@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core.gathering import counts_answers
 from simulator.core.heard import is_fed
 from simulator.core.jit import formula
-from simulator.core.plan import I8, Rows
+from simulator.core.plan import I8, NONE, Rows, frozen
 from simulator.core.routing import is_load_aware, weighs_work
 
 #: Of ``StageParts``, what a guest takes from its owner.
@@ -73,6 +74,14 @@ def without_lists(parts: Sequence[Any]) -> list[Any]:
         check_guest(parts, place)
     without: dict[str, Any] = dict.fromkeys(LISTED, ())
     return [part if part.owner in (-1, place) else replace(part, **without) for place, part in enumerate(parts)]
+
+
+def take_place(stages: Rows, place: int, part: Any) -> None:
+    """Fill the row of a guest with the owner's offsets, and whether it may leave shards out."""
+    for name in PLACES:
+        stages[place][name] = stages[part.owner][name]
+    may_leave_out = part.follows and counts_answers(frozen(stages), part.owner)
+    stages[place]["fans_out"] = part.visits.kind != NONE or may_leave_out
 
 
 def check_guest(parts: Sequence[Any], place: int) -> None:

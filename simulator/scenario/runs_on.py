@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from pydantic import PrivateAttr, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
 from simulator.core import routing
 from simulator.scenario import fields
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.routing import SAME, Routing
 
-if TYPE_CHECKING:
-    from simulator.scenario.stage import Stage
+#: A stage as it is written: it is made of what stands here, so that it is not known yet.
+Stage = Any
 
 #: Fields of a stage that are those of the stage on which it runs, by what they are called in a file.
 HELD = {
@@ -31,12 +31,16 @@ HELD = {
 }
 
 
+#: That a stage has replicas of its own, where a sweep compares both.
+NONE = "none"
+
+
 class Hosted(fields.Part):
     """What a stage has that may run on another."""
 
     _host: str | None = PrivateAttr(None)  #: whose fields it has by now
 
-    runs_on: fields.Name | None = None
+    runs_on: Annotated[fields.Name | None, BeforeValidator(lambda value: None if value == NONE else value)] = None
 
     @property
     def is_seated(self) -> bool:

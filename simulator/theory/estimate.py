@@ -15,14 +15,7 @@ from simulator.theory.closed_forms import FULL, closed_forms
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
 from simulator.theory.races import raced_share
-from simulator.theory.stages import (
-    S_PER_NS,
-    PaperStage,
-    busy_afters_s,
-    busy_services_s,
-    mean_services_s,
-    stages_of,
-)
+from simulator.theory.stages import S_PER_NS, PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
 from simulator.theory.visits import chances, has_all_been
 from simulator.theory.zero_load import ZeroLoad, zero_load
 

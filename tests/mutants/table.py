@@ -1022,8 +1022,8 @@ STATISTICS = (
         "work of measured queries, wherever it falls, counted as utilisation",
         "T9",
         "stats/figures.py",
-        "trace.window_busy_ns[stage.replica_slice]",
-        "trace.busy_ns[stage.replica_slice]",
+        "stage.index, trace.window_busy_ns) for trace",
+        "stage.index, trace.busy_ns) for trace",
         "figures.rates_are_of_the_window",
     ),
     Mutant(
@@ -1555,7 +1555,7 @@ ROOMS = (
         "a copy steps, and its row of the table does not",
         "E1",
         COPIES,
-        'kept.table[T_STATE, copies[row]["table"]] = state',
+        'kept.table[records.T_STATE, copies[row]["table"]] = state',
         "pass",
         AGREE,
     ),
@@ -2229,7 +2229,7 @@ LATENCIES = (
         "who is stopped is not heard of",
         "E8",
         HEARD,
-        'if is_fed(stages[stage]["policy"]) and enqueue_ns >= 0:',
+        'if is_fed(stages[stage]["counts"]) and enqueue_ns >= 0:',
         "if False:",
         "sample_paths.heard_less_walk",
     ),
@@ -2321,7 +2321,7 @@ VISITS = (
         "what is not visited is handed on",
         "E1",
         FAN_OUT,
-        "reals[SCORED, i] *= reals[SHARE, i]",
+        "reals[SCORED, i] *= part_of_part(reals[SHARE, i], whole)",
         "pass",
         VISITS_AGREE,
     ),
@@ -2406,6 +2406,91 @@ SHARINGS = (
     ),
 )
 
+HOSTED, FOLLOWING = "core/hosted.py", "core/following.py"
+GUESTS_AGREE, GUESTS_HOLD, GUESTS_WALK = (f"sample_paths.guests_{name}" for name in ("agree", "hold", "walk"))
+GUESTS = (
+    Mutant(
+        "a batch takes tasks of another stage",
+        "E1",
+        QUEUE,
+        "for copy in self.waiting if copy.gather.stage == stage][:count]",
+        "for copy in self.waiting][:count]",
+        "sample_paths.mixed_agree",
+    ),
+    Mutant(
+        "who waits behind one that is withdrawn is not looked at",
+        "E1",
+        ON_WITHDRAW,
+        'if given.modes[copies[row]["stage"]]["is_mixed"] == 1:',
+        "if False:",
+        "sample_paths.mixed_agree",
+    ),
+    Mutant(
+        "a guest has workers of its own",
+        "E1",
+        RUN,
+        'mode["first_worker"] = modes[owner]["first_worker"]',
+        "pass",
+        GUESTS_AGREE,
+    ),
+    Mutant(
+        "a guest's tasks are served as the owner's answers say",
+        "E8",
+        REPLICA,
+        "stage = place.stage",
+        "stage = self.stage",
+        GUESTS_WALK,
+    ),
+    Mutant(
+        "a guest's work is counted at the owner's place",
+        "S5",
+        "engines/reference/server.py",
+        "model.record.finish(copy, self.index)",
+        "model.record.finish(copy, self.seat)",
+        GUESTS_HOLD,
+    ),
+    Mutant(
+        "a guest's slow times are its own",
+        "E8",
+        SLOWDOWNS,
+        'return stages[stage]["owner"] * draws.PLACES + place',
+        "return stage * draws.PLACES + place",
+        GUESTS_WALK,
+    ),
+    Mutant(
+        "a guest's balancers are its own",
+        "S6",
+        ROUTING,
+        'stages[stage]["owner"] * draws.PLACES\n    u, _ = draws.uniforms(seed, replication, draws.BALANCER',
+        "stage * draws.PLACES\n    u, _ = draws.uniforms(seed, replication, draws.BALANCER",
+        "sample_paths.balancers_are_the_owners",
+    ),
+    Mutant(
+        "who is looked for by others is not counted",
+        "S6",
+        HOSTED,
+        'stages[stage]["counts"] = stages[looking[0]]["policy"]',
+        "pass",
+        "sample_paths.owners_are_counted",
+    ),
+    Mutant(
+        "it goes to the first replica, wherever it has been",
+        "S6",
+        FOLLOWING,
+        "wholes[REPLICA, shard] = max(index, 0)",
+        "wholes[REPLICA, shard] = 0",
+        GUESTS_HOLD,
+    ),
+    Mutant(
+        "shards without an answer take part",
+        "E8",
+        FOLLOWING,
+        "wholes[TAKES, shard] = 0 if index == NOWHERE else 1",
+        "wholes[TAKES, shard] = 1",
+        GUESTS_WALK,
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -2424,6 +2509,7 @@ TABLES = (
     *LATENCIES,
     *VISITS,
     *SHARINGS,
+    *GUESTS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

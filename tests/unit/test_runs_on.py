@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import drawn
 from hypothesis import given
+from mixed_batches import mixed_plans
 from walk import Walk
 
 from simulator import ScenarioError, scenario_from_dict, simulate
@@ -222,6 +223,12 @@ def test_both_go_event_by_event_and_no_law_speaks_of_them():
         assert not may_look_ahead(features) and not may_lockstep(features)
     alone = assemble([StageParts(candidates=ONE), StageParts()], np.array([0, 9]))
     assert all(Feature.SHARED_REPLICAS not in features_of(alone, stage) for stage in (0, 1))
+
+
+@drawn(40)
+@given(mixed_plans())
+def test_crowded_batches_are_the_same_on_every_walk(plan):
+    every_way(plan)
 
 
 @drawn(20)

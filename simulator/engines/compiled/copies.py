@@ -9,18 +9,9 @@ import numpy as np
 from simulator.core import copy_states, rules
 from simulator.core.jit import passage
 from simulator.core.plan import NEVER_NS, Rows
+from simulator.engines.compiled import records
 from simulator.engines.compiled.events import happen
-from simulator.engines.compiled.records import (
-    T_BATCH,
-    T_COPY,
-    T_QUERY,
-    T_REPLICA,
-    T_SHARD,
-    T_STAGE,
-    T_STATE,
-    Given,
-    Kept,
-)
+from simulator.engines.compiled.records import Given, Kept
 
 
 @passage
@@ -42,13 +33,13 @@ def new_copy(
         at = clock[0]["copies"]
         clock[0]["copies"] += 1
         copies[row]["table"] = at
-        kept.table[T_QUERY, at] = query
-        kept.table[T_STAGE, at] = stage
-        kept.table[T_SHARD, at] = shard
-        kept.table[T_COPY, at] = number
-        kept.table[T_BATCH, at] = 0
-        kept.table[T_REPLICA, at] = replica
-        kept.table[T_STATE, at] = copy_states.SENT
+        kept.table[records.T_QUERY, at] = query
+        kept.table[records.T_STAGE, at] = stage
+        kept.table[records.T_SHARD, at] = shard
+        kept.table[records.T_COPY, at] = number
+        kept.table[records.T_BATCH, at] = 0
+        kept.table[records.T_REPLICA, at] = replica
+        kept.table[records.T_STATE, at] = copy_states.SENT
     return row  # type: ignore[no-any-return]
 
 
@@ -97,4 +88,4 @@ def step(copies: Rows, kept: Kept, row: int, what: int) -> None:
     assert state != copy_states.FORBIDDEN, "a copy's state has this step"
     copies[row]["state"] = state
     if kept.table.shape[1] > 0:
-        kept.table[T_STATE, copies[row]["table"]] = state
+        kept.table[records.T_STATE, copies[row]["table"]] = state

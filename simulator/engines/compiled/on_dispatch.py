@@ -58,6 +58,28 @@ def take_luck(
 
 
 @passage
+def choose_replicas(
+    given: records.Given,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    query: int,
+    view: int,
+    first_task: int,
+    now: int,
+    luck: F8,
+    whole: I8,
+) -> None:
+    """Fill REPLICA, HELD and LOAD of the tasks of a query: by the rule of its stage, or where it has been."""
+    stages, run, left, outages = given.stages, given.run, given.left, given.outages
+    if follows(stages, stage):
+        go_there(stages, outages, stage, now, luck, whole)
+    else:
+        route_there(stages, run, left, outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
+        fill_loads(stages, stage, first_task, luck, whole)
+
+
+@passage
 def on_dispatch(
     given: records.Given,
     kept: records.Kept,
@@ -74,20 +96,14 @@ def on_dispatch(
     now: int,
 ) -> bool:
     """Send a task to one replica of every shard that is visited, in order; whether int64 can tell when they come."""
-    stages, run, left = given.stages, given.run, given.left
+    stages, run = given.stages, given.run
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    if follows(stages, stage):
-        go_there(stages, given.outages, stage, now, luck, whole)
-    else:
-        route_there(
-            stages, run, left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole
-        )
-        fill_loads(stages, stage, first_task, luck, whole)
+    choose_replicas(given, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards

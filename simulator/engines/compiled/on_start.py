@@ -99,6 +99,25 @@ def start_batch(
 
 
 @passage
+def start_all(
+    given: Given,
+    kept: Kept,
+    copies: Rows,
+    ranks: Rows,
+    awaited: Awaited,
+    replicas: Rows,
+    at: int,
+    worker: int,
+    count: int,
+    now: int,
+) -> float:
+    """The same from any queue."""
+    if count > 1 and given.modes[copies[replicas[at]["head"]]["stage"]]["is_mixed"] == 1:
+        return start_mixed(kept, copies, awaited.bonds, replicas, at, worker, count, now)
+    return start_batch(given, kept, copies, ranks, replicas, at, worker, count, now)
+
+
+@passage
 def is_inside(given: Given, copies: Rows, head: int, release_ns: int) -> bool:
     """Whether all tasks of a batch are of measured queries, and it takes its worker wholly inside the window."""
     if release_ns > given.run[0]["watched_until_ns"]:
@@ -214,11 +233,7 @@ def on_start(
             worker += 1
         serving[first + worker] = head
         replicas[at]["free"] -= 1
-        items = 0.0
-        if count > 1 and given.modes[stage]["is_mixed"] == 1:
-            items = start_mixed(kept, copies, awaited.bonds, replicas, at, worker, count, now)
-        else:
-            items = start_batch(given, kept, copies, ranks, replicas, at, worker, count, now)
+        items = start_all(given, kept, copies, ranks, awaited, replicas, at, worker, count, now)
         alone_ns = copies[head]["alone_ns"]
         if is_batched(stages, stage):
             costs = given.knot_items, given.knot_ns, given.knot_slope

@@ -10,6 +10,7 @@ from simulator.core.heard import withdrawn
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import CANCEL_RUNNING, I8, Rows
 from simulator.core.sharing import shares
+from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import first_worker_of, free_copy, step
 from simulator.engines.compiled.on_close import is_never_here, is_waited_for
 from simulator.engines.compiled.on_enqueue import start_soon
@@ -18,17 +19,7 @@ from simulator.engines.compiled.on_share import stop_sharing
 from simulator.engines.compiled.on_start import after, is_inside
 from simulator.engines.compiled.queue import leave
 from simulator.engines.compiled.recorder import count_busy, count_part, count_spared, uncount_part
-from simulator.engines.compiled.records import (
-    ACROSS,
-    NO_TIME,
-    STOPPED,
-    STOPPED_NS,
-    T_WITHDRAWN,
-    WITHDRAWN,
-    Awaited,
-    Given,
-    Kept,
-)
+from simulator.engines.compiled.records import Awaited, Given, Kept
 
 
 @passage
@@ -63,8 +54,8 @@ def stop(
         behind = copies[row]["next"]
         if copies[row]["query"] >= run[0]["first_measured"]:
             busy_ns = part_of(now - start_ns, count, row == head)
-            count_busy(kept.counters, ACROSS, at, busy_ns)
-            count_spared(kept, STOPPED, STOPPED_NS, at, busy_ns)
+            count_busy(kept.counters, records.ACROSS, at, busy_ns)
+            count_spared(kept, records.STOPPED, records.STOPPED_NS, at, busy_ns)
         free_copy(clock, copies, row)
         row = behind
 
@@ -77,7 +68,7 @@ def withdraw(given: Given, copies: Rows, kept: Kept, outstanding: I8, row: int, 
     step(copies, kept, row, copy_states.WITHDRAWAL)
     withdrawn(stages, outstanding, stage, counter, load, enqueue_ns, now)
     if kept.table.shape[1] > 0:
-        kept.table[T_WITHDRAWN, copies[row]["table"]] = now
+        kept.table[records.T_WITHDRAWN, copies[row]["table"]] = now
 
 
 @passage
@@ -106,7 +97,7 @@ def never_start(
         clock[0]["stale"] += 1
     withdraw(given, copies, kept, outstanding, row, now)
     if copies[row]["query"] >= given.run[0]["first_measured"]:
-        count_spared(kept, WITHDRAWN, NO_TIME, copies[row]["replica"], rules.NOTHING)
+        count_spared(kept, records.WITHDRAWN, records.NO_TIME, copies[row]["replica"], rules.NOTHING)
     clock[0]["stale"] += awaited.bonds[row]["called"]
     free_copy(clock, copies, row)
     return True

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from simulator.core import copy_states, gathering, heard, limits, rules, sharing
+from simulator.core import copy_states, gathering, heard, limits, rules, sharing, work
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.following import find_part, go_there, nobody
@@ -28,20 +28,6 @@ from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
 from simulator.core.routing import is_load_aware, view_of
 from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, MERGED
 from simulator.core.trace import Trace
-from simulator.core.work import (
-    ALONE,
-    HELD,
-    ITEMS,
-    LOAD,
-    PREVIOUS,
-    REALS,
-    REPLICA,
-    SCORED,
-    TAKES,
-    WHO,
-    WHOLES,
-    work_of_block,
-)
 from simulator.engines.reference.clock import At, Clock, Handover, Process
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
@@ -154,8 +140,8 @@ class Stage:
         self.first_won = int(row["first_won"])
         self.hedger = Hedger(self, model) if row["hedges"] > 0 else None
         self.limit = Limit(self, model) if limits.refuses(plan.stages, index) else None
-        self.reals = np.zeros((REALS, self.shards))
-        self.wholes = np.zeros((WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
+        self.reals = np.zeros((work.REALS, self.shards))
+        self.wholes = np.zeros((work.WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
 
     def gather(self, query: int) -> Gather:
         """What a query that enters waits for."""
@@ -163,20 +149,20 @@ class Stage:
             return Gather(self.model.clock, self.model.plan, self.index, query)
         takes = None
         if self.follows:
-            self.wholes[WHO, 0] = query
+            self.wholes[work.WHO, 0] = query
             find_part(
                 self.model.plan.stages, self.model.plan.share, self.model.won, self.index, self.reals, self.wholes
             )
-            takes = self.wholes[TAKES, : self.shards]
+            takes = self.wholes[work.TAKES, : self.shards]
         gather = KeenGather(self.model.clock, self.model.plan, self.index, query, takes)
         gather.on_timeout = self.close
         return gather
 
     def find_part(self, query: int) -> I8:
         """(shards,) whether each takes part, in scratch: where the query has been, of a stage that follows."""
-        self.wholes[WHO, 0] = query
+        self.wholes[work.WHO, 0] = query
         find_part(self.model.plan.stages, self.model.plan.share, self.model.won, self.index, self.reals, self.wholes)
-        return self.wholes[TAKES, : self.shards]
+        return self.wholes[work.TAKES, : self.shards]
 
     def dispatch(self, gather: Gather, previous: float) -> float:
         """Send a task to one replica of every shard that is visited, in order; return the candidates scored here.
@@ -185,8 +171,8 @@ class Stage:
         """
         candidates, view = self.decide(gather, previous)
         self.model.record.enter(self.index, gather.query, candidates)
-        chosen, loads, held = self.wholes[[REPLICA, LOAD, HELD], : self.shards].tolist()
-        alone, items = self.reals[[ALONE, ITEMS], : self.shards].tolist()
+        chosen, loads, held = self.wholes[[work.REPLICA, work.LOAD, work.HELD], : self.shards].tolist()
+        alone, items = self.reals[[work.ALONE, work.ITEMS], : self.shards].tolist()
         for place, shard in enumerate(gather.shards):
             local = shard * self.replicas_per_shard + chosen[shard]
             copy = Copy(gather, shard, self.replicas[local], alone[shard], items[shard])
@@ -214,10 +200,10 @@ class Stage:
         """How much and whom, for all shards, into scratch; returns candidates scored and the balancer's view."""
         model, plan = self.model, self.model.plan
         laws = plan.laws, plan.law_parts, plan.law_points
-        self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = gather.query, previous
+        self.wholes[work.WHO, 0], self.reals[work.PREVIOUS, 0] = gather.query, previous
         if self.follows:
             self.find_part(gather.query)
-        work_of_block(
+        work.work_of_block(
             *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
@@ -230,7 +216,7 @@ class Stage:
                 *(self.index, model.clock.now, self.reals, self.wholes),
             )
         model.calls.check()
-        return float(self.reals[SCORED, 0]) * gather.scored, int(view)
+        return float(self.reals[work.SCORED, 0]) * gather.scored, int(view)
 
     def answer(self, at: At) -> None:
         """A task's answer reaches the aggregator; the last one that is waited for closes the stage."""
