@@ -21,6 +21,10 @@ from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans, make_plan
+from simulator.planning.fleets import Fleets
+from simulator.planning.grid import parse_grid, varied
+from simulator.planning.knobs import knobs_of
+from simulator.planning.spare import conditions_of
 from simulator.running import memory
 from simulator.testing import check_scenario, plans
 from simulator.theory import certainly_busiest, estimate, own_demands, queues, stage_demands, zero_load
@@ -404,3 +408,24 @@ def test_the_laws_of_scenarios_hold():
     given = two({"shards": 2, "replicas": 2, "routing": "power_of_two"}, rate="400/s")
     given["run"] = {"queries": 300, "replications": 2}
     check_scenario(scenario_from_dict(given), profile="quick")
+
+
+def test_planners_turn_what_is_its_own_and_not_what_it_takes():
+    given = two({"shards": 2, "replicas": 3, "queue": {"limit": 9}}, {"routing": "random", "hedge": "2ms"})
+    names = {knob.name for knob in knobs_of(scenario_from_dict(given))}
+    assert {"query: shards", "query: replicas", "query: workers", "query: queue limit up", "fetch: hedge"} <= names
+    assert "fetch: copies" in names, "there are replicas for another"
+    assert not {"fetch: shards", "fetch: replicas", "fetch: workers", "fetch: queue limit up"} & names
+    with pytest.raises(ScenarioError, match="shards is that of 'query'"):
+        varied(scenario_from_dict(given), {"stages.fetch.shards": 3}, "--over")
+    apart = varied(scenario_from_dict(two()), {"stages.fetch.runs_on": "none"}, "--over")
+    assert apart.stages[1].routing.policy == "random"
+
+
+def test_a_fleet_is_looked_at_with_all_that_runs_there():
+    scenario = scenario_from_dict(two({"replicas": 2}, rate="1900/s"))
+    grid = parse_grid(["stages.fetch.model.law.mean=0.1ms,1ms", "stages.query.replicas=2,3"], "--search")
+    fleets = Fleets(scenario, grid, conditions_of(scenario, 0.0, 0))
+    why = [fleets.on_paper(one) for one in fleets.all()]
+    assert [one and one.reason for one in why] == ["saturated", None, "saturated", "saturated"], "both count"
+    assert [one.name for one in conditions_of(scenario, 0.0, 1)] == ["", "without a machine of query"]
