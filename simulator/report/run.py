@@ -101,7 +101,7 @@ def _stages(result: run.Run) -> Any:
         visited = f"{stage['shards_visited']:.3g} of " if "shards_visited" in stage else ""
         fleet = f"{visited}{stage['shards']} x {fewest}{stage['replicas']} x {stage['workers']}"
         if "runs_on" in stage:
-            fleet = f"{visited}on {stage['runs_on']}"
+            fleet = f"{visited}{stage['shards']} on {stage['runs_on']}"
         use = stage["utilisation"]
         into, out = stage["candidates"]["in"]["value"], stage["candidates"]["out"]["value"]
         rows.append(
