@@ -143,12 +143,12 @@ def company_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradic
             yield (*at, "runs_on"), f"{has_none}: name that"
             continue
         yield from (((*at, *path), message) for path, message in stage.contradictions())
-        yield from (((*at, *path), message) for path, message in _beside_contradictions(stage, owner))
+        yield from (((*at, *path), message) for path, message in _beside_contradictions(owner))
     yield from _sights(stages)
 
 
-def _beside_contradictions(stage: Stage, owner: Stage) -> Iterable[fields.Contradiction]:
-    """What of its owner a stage cannot share."""
+def _beside_contradictions(owner: Stage) -> Iterable[fields.Contradiction]:
+    """What of an owner others cannot share."""
     batching = owner.batching
     if owner.sharing == "processor":
         yield ("runs_on",), f"{owner.name!r} shares its workers, and how much of them each stage has is not counted"
@@ -156,8 +156,6 @@ def _beside_contradictions(stage: Stage, owner: Stage) -> Iterable[fields.Contra
         key = "sizes" if batching.sizes else "max_items"
         cure = f"leave batching.{key} of {owner.name!r} out"
         yield ("runs_on",), f"items of two models are not alike, and batching.{key} counts them: {cure}"
-    if stage.hardware != owner.hardware:
-        yield ("runs_on",), "its hardware is another"  # pragma: no cover (it is taken from there)
 
 
 def _sights(stages: Sequence[Stage]) -> Iterable[fields.Contradiction]:
