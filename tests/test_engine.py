@@ -82,7 +82,14 @@ def test_the_drain_only_cuts(plan):
 
 @given(
     plans(
-        batches=1, disciplines=["fifo"], gathers=False, hedges=False, neighbours=False, slowdowns=False, limits=False
+        batches=1,
+        disciplines=["fifo"],
+        gathers=False,
+        guests=False,
+        hedges=False,
+        neighbours=False,
+        slowdowns=False,
+        limits=False,
     ),
     st.integers(1, 3),
 )
@@ -107,6 +114,7 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
 @given(plans(most_stages=1))
 def test_a_second_stage_moves_nothing_in_the_first(plan):
     stages = np.concatenate([plan.stages, plan.stages])
+    stages[1]["owner"] = 1
     stages[1]["first_shard"] = plan.shards
     stages[1]["first_replica"] = plan.replicas
     stages[1]["first_view"] = plan.views

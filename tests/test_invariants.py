@@ -14,6 +14,7 @@ from conftest import ROOT
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.fan_out import visited_shards
+from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO
@@ -139,6 +140,11 @@ BESIDE = assemble(
     np.array([0, 4, 12], dtype=np.int64),
 )
 BOTH = reference.simulate(BESIDE, tasks=True)
+#: Two replicas, to one of which the second stage goes where the first has been.
+FOLLOWING = StageParts(candidates=Law.constant(1.0), replicas=2, knots=[(0.0, 3.0, 0.0)])
+AFTER_IT = hosted(StageParts(knots=[(0.0, 2.0, 0.0)], follows=True), FOLLOWING, 0)
+TWICE = assemble([FOLLOWING, AFTER_IT], np.array([0, 9, 18], dtype=np.int64))
+BEEN = reference.simulate(TWICE, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -149,7 +155,8 @@ OF_OTHERS = {
     "I59": (AWAY, ELSEWHERE),
     "I60": (CHOOSY, CHOSEN),
     "I61": (SHARED, SHARING),
-    **dict.fromkeys(("I62", "I63"), (BESIDE, BOTH)),
+    **dict.fromkeys(("I63", "I64"), (BESIDE, BOTH)),
+    "I62": (TWICE, BEEN),
 }
 
 
@@ -286,8 +293,9 @@ TAMPERED = {
     "I59": (column_of_tasks("replica", 0, 0), {"query": 0, "back_in_ns": 20, "held_ns": 0}),
     "I60": (column_of_tasks("shard", 0, SPARED), {"query": 0, "copy": 0}),
     "I61": (column_of_tasks("finish_ns", 1, more(-1)), {"query": 1, "start_ns": 2, "finish_ns": 7, "done_ns": 8}),
-    "I62": (own_column("enqueue_ns", 0, more(1)), {"stage": 0, "shard": 0, "enqueue_ns": 11, "due_ns": 10}),
-    "I63": (column("background", 0, more(1)), {"replica": 0, "background": 3, "of_its_tasks": 2}),
+    "I62": (column_of_tasks("replica", 1, lambda replica: 5 - replica), {"query": 0, "stage": 1, "shard": 0}),
+    "I63": (own_column("enqueue_ns", 0, more(1)), {"stage": 0, "shard": 0, "enqueue_ns": 11, "due_ns": 10}),
+    "I64": (column("background", 0, more(1)), {"replica": 0, "background": 3, "of_its_tasks": 2}),
 }
 
 
@@ -309,6 +317,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(REFUSING.verify(LIMITED)) == []
     assert list(SHARING.verify(SHARED)) == []
     assert list(BOTH.verify(BESIDE)) == []
+    assert list(BEEN.verify(TWICE)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

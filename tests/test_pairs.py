@@ -15,6 +15,7 @@ from walk import Walk
 from simulator.core.assemble import Slowdown, StageParts, assemble
 from simulator.core.features import Feature as F
 from simulator.core.features import features_of
+from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.plan import (
@@ -73,8 +74,14 @@ WAYS: dict[F, dict[str, Any]] = {
     F.SHARING: {"sharing": True},
     F.BACKGROUND: {"background_gap": Law.exponential(9.0), "background_time": Law.exponential(5.0)},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
+    F.SHARED_REPLICAS: {"guests": True},
 }
-OF_PLANS = ("drain_ns", "work_law", "machine_factor")
+OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests")
+#: Stages that run on it: one chooses a replica, and one goes where its query has been.
+GUESTS = [
+    StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
+    StageParts(knots=[(0.0, 1.0, 1.0)], follows=True),
+]
 
 #: Pairs that no stage may have, and why: what ``assemble`` says, or that one takes the other's place.
 REFUSED = {
@@ -94,6 +101,8 @@ REFUSED = {
     frozenset({F.SHARING, F.DRAWN_AFTER}): "a task that shares is over with its answer",
     frozenset({F.SHARING, F.INTERFERENCE}): "tasks that share are slowed down by each other alone",
     frozenset({F.SHARING, F.SLOWDOWN}): "tasks that share are slowed down by each other alone",
+    frozenset({F.BACKGROUND, F.SHARED_REPLICAS}): "what a replica does besides is known where one stage runs",
+    frozenset({F.SHARING, F.SHARED_REPLICAS}): "who shares workers with whom is counted stage by stage",
     frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
@@ -113,10 +122,13 @@ def plan_of(pair: frozenset[F]) -> Plan:
         policy = PLUGGED_LATENCY if F.ROUTING_BY_LATENCY in pair else policy
         ways |= {"policy": policy, "rule": Rule("mine:last", last_of)}
     part = StageParts(**{"candidates": Law.constant(9.0), "share": [0.2, 0.3, 0.5], "knots": [(0.0, 1.0, 1.0)], **ways})
+    parts = [part, *(hosted(one, part, 0) for one in GUESTS if "guests" in given)]
+    given.pop("guests", None)
     if "machine_factor" in given:
-        given["machine_factor"] = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)
+        factors = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)
+        given["machine_factor"] = np.tile(factors, len(parts))
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
-    return assemble([part], np.arange(12) * 4, work, seed=3, first_measured=2, **given)
+    return assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
 
 
 def test_every_feature_has_a_way():

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import draws, routing, rules, service
+from simulator.core import draws, hosted, routing, rules, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
@@ -114,6 +114,8 @@ class Walk:
         self.refused: dict[Task, int] = {}  # when
         self.told: set[Task] = set()  # whose refusal is at the aggregator
         self.untied: set[Task] = set()  # who will be told that another copy has started
+        self.seats = hosted.seats_of(plan.stages).tolist()  # of a replica: where its tasks are served
+        self.won: dict[tuple[int, int], dict[int, int]] = {}  # of a stage of a query: by shard, whose answer counted
         self.budget: dict[int, int] = {}  # of a stage, in millionths of a copy
         self.sharers: list[dict[Task, int]] = [{} for _ in range(plan.replicas)]  # what each has gained, in 1/1024 ns
         self.gained_until = [0] * plan.replicas
@@ -181,8 +183,13 @@ class Walk:
         )
         view = routing.view_of(plan.stages, plan.run_row(), query, stage)
         self.enter[stage, query] = now
-        visited = self.visited(query, stage)
-        self.given[stage, query] = candidates * self.share_of(stage, visited)
+        visited, part_of = self.visited(query, stage), self.takes_part(query, stage)
+        whole = self.share_of(stage, part_of)
+        if len(part_of) < row["shards"]:
+            whole = min(whole, 1.0 - 2.0**-53)
+        self.given[stage, query] = candidates
+        if len(visited) < len(part_of):
+            self.given[stage, query] = candidates * self.part_of_whole(self.share_of(stage, visited), whole)
         self.answered[stage, query] = []
         if row["timeout_ns"] < NEVER_NS:
             self.wait_until(now + int(row["timeout_ns"]), query, stage)
@@ -190,21 +197,24 @@ class Walk:
         # everybody is chosen by what is outstanding before this dispatch
         places = range(view, view + shards * replicas)
         seen = np.array([self.read(now, stage, place) for place in places]).reshape(shards, replicas)
-        left, share_left = rules.round_ns(candidates), 1.0
+        left, share_left = rules.round_ns(candidates), whole
         decided = []
         for shard in range(shards):
-            share = plan.share[self.column(stage, shard)]
-            items = candidates * share
-            if row["hashed"]:
+            share = plan.share[self.column(stage, shard)] if shard in part_of else 0.0
+            items = candidates * self.part_of_whole(share, whole)
+            if row["hashed"] and shard in part_of:
                 u, _ = self.uniform(draws.SPLIT, query, stage, shard)
                 chance = share / share_left if share_left > 0 else 0.0
-                items = float(left if shard == shards - 1 else part(left, chance, u))
+                items = float(left if shard == part_of[-1] else part(left, chance, u))
                 left -= int(items)
                 share_left -= share
             count = int(plan.left[self.column(stage, shard)])
             back = [self.is_back(now, stage, shard, index) for index in range(count)]
             there = [index for index, instant in enumerate(back) if instant == min(back)]
-            if row["by_query"]:
+            if row["follows"]:
+                chosen = self.won[int(row["owner"]), query].get(shard, 0)
+                back = [back[chosen]]
+            elif row["by_query"]:
                 u, v = self.uniform(draws.ROUTE, query, stage, 0)
                 chosen = there[routing.choose(row["policy"], len(there), seen.sum(axis=0)[there], 0, query, u, v)]
             else:
@@ -256,16 +266,26 @@ class Walk:
     def visited(self, query: int, stage: int) -> list[int]:
         """The shards that a query visits, in order: as many as a law says, those with the least luck."""
         plan, first, shards = self.plan, stage * ROLES, int(self.plan.stages[stage]["shards"])
+        part_of = self.takes_part(query, stage)
         if plan.laws[first + VISITS]["kind"] == NONE:
-            return list(range(shards))
+            return part_of
         laws = plan.laws, plan.law_parts, plan.law_points
         drawn = sampling.quantile(*laws, first + VISITS, self.uniform(draws.FANOUT_COUNT, query, stage, 0)[0])
         name = query
         if plan.laws[first + KEY]["kind"] != NONE:
             name = int(sampling.quantile(*laws, first + KEY, self.uniform(draws.FANOUT_KEY, query, stage, 0)[0]))
-        luck = sorted((self.uniform(draws.FANOUT, name, stage, shard)[0], shard) for shard in range(shards))
+        luck = sorted((self.uniform(draws.FANOUT, name, stage, shard)[0], shard) for shard in part_of)
         count = min(max(math.floor(min(max(drawn, 0.0), shards) + 0.5), 1), shards)
         return sorted(shard for _, shard in luck[:count])
+
+    def takes_part(self, query: int, stage: int) -> list[int]:
+        """The shards that may be visited: all, or where the query has been and an answer counted."""
+        row = self.plan.stages[stage]
+        return sorted(self.won[int(row["owner"]), query]) if row["follows"] else list(range(int(row["shards"])))
+
+    def part_of_whole(self, share: float, whole: float) -> float:
+        """Of all: of a part, less than that, however little."""
+        return share if whole == 1.0 else share / whole if whole > 0 else 0.0
 
     def share_of(self, stage: int, shards: list[int]) -> float:
         """The sum of their shares; exactly 1 of all."""
@@ -345,11 +365,11 @@ class Walk:
         replica = int(row["first_replica"]) + local
         self.table.replica[at] = replica
         self.alone[at], self.response[at] = self.durations(task, self.items[at])
-        if routing.is_load_aware(row["policy"]):
-            self.weight[at] = rules.round_ns(self.alone[at]) if row["policy"] == LEAST_WORK else 1
+        if routing.is_load_aware(row["counts"]):
+            self.weight[at] = rules.round_ns(self.alone[at]) if row["counts"] == LEAST_WORK else 1
             self.counter[at] = routing.view_of(plan.stages, plan.run_row(), query, stage) + local
             self.outstanding[self.counter[at]] += self.weight[at]
-        key = (replica << plan.send_bits) | self.sent
+        key = (self.seats[replica] << plan.send_bits) | self.sent
         self.push(leaves + int(row["request_ns"]), rules.ENQUEUE, key, (task,))
         self.sent += 1
 
@@ -409,7 +429,7 @@ class Walk:
         at = self.place(task)
         if self.withdrawn_ns[at] >= 0:
             return
-        row, replica = self.plan.stages[task[1]], int(self.table.replica[at])
+        row, replica = self.plan.stages[task[1]], self.seats[int(self.table.replica[at])]
         idle = self.idle(task[1], replica) // int(row["threads"])
         if 0 <= row["limit"] <= len(self.waiting[replica]) - idle * int(row["max_size"]):
             self.refused[task] = now
@@ -430,9 +450,9 @@ class Walk:
             self.sharers[replica][task] = 0
             self.look_ahead(now, replica)
             return
-        self.waiting[self.table.replica[at]].append(task)
+        self.waiting[replica].append(task)
         self.came[task] = len(self.came)
-        self.start_soon(now, int(self.table.replica[at]))
+        self.start_soon(now, replica)
 
     def gain(self, now: int, replica: int) -> None:
         """All that share the workers of a replica gain the same until now."""
@@ -480,14 +500,18 @@ class Walk:
             self.push(now, rules.START, replica, (replica,))
 
     def start(self, now: int, replica: int) -> None:
-        if not self.waiting[replica]:
-            return
-        stage = self.waiting[replica][0][1]
-        row = self.plan.stages[stage]
-        threads, workers = int(row["threads"]), int(row["workers"] * row["threads"] + row["idle"])
-        while self.idle(stage, replica) >= threads:
-            tasks = self.first_batch(now, stage, self.in_order(stage, self.waiting[replica]))
+        """While workers are free the first of those that wait is served, in batches with others of its stage."""
+        while self.waiting[replica]:
+            stage = self.in_order(self.waiting[replica])[0][1]
+            row = self.plan.stages[stage]
+            threads, workers = int(row["threads"]), int(row["workers"] * row["threads"] + row["idle"])
+            if self.idle(stage, replica) < threads:
+                break
+            mine = [task for task in self.in_order(self.waiting[replica]) if task[1] == stage]
+            tasks = self.first_batch(now, stage, mine if row["max_size"] > 1 else mine[:1])
             if not tasks:
+                due = int(self.table.enqueue_ns[self.place(mine[0])] + row["max_wait_ns"])
+                self.start_soon(due, replica)
                 break
             free = sorted(set(range(workers)) - self.held(stage, replica))
             worker, beyond = divmod(free[0], threads)
@@ -502,11 +526,6 @@ class Walk:
             took = self.together_ns(tasks, replica, self.slower(tasks[0], replica))
             took = self.until_done(now, took, stage, replica) - now
             self.push(now + took, rules.FINISH, key, (replica, worker))
-        if self.idle(stage, replica) >= threads and self.waiting[replica]:
-            due = int(
-                self.table.enqueue_ns[self.place(self.waiting[replica][0])] + self.plan.stages[stage]["max_wait_ns"]
-            )
-            self.start_soon(due, replica)
 
     def held(self, stage: int, replica: int) -> set[int]:
         """Workers of a replica that are taken, one by one."""
@@ -528,9 +547,9 @@ class Walk:
             return -float(of["priority"])
         return math.inf if of["deadline_ns"] == NEVER_NS else float(self.plan.arrival_ns[query] + of["deadline_ns"])
 
-    def in_order(self, stage: int, waiting: list[Task]) -> list[Task]:
+    def in_order(self, waiting: list[Task]) -> list[Task]:
         """Who is served first, by the discipline; earlier ones first among equals."""
-        discipline = self.plan.stages[stage]["discipline"]
+        discipline = self.plan.stages[waiting[0][1]]["discipline"]
         if discipline == LIFO:
             return waiting[::-1]
         if discipline == SHORTEST:
@@ -562,11 +581,12 @@ class Walk:
         row, shard = self.plan.stages[task[1]], task[2]
         if row["busies"] == 0:
             return 1.0
-        index = (replica - int(row["first_replica"])) % int(row["replicas"])
+        first = self.seats[int(row["first_replica"])]
+        index = (replica - first) % int(row["replicas"])
         others = -int(row["threads"])
         for one in range(int(row["shards"])):
             if one // int(row["per_machine"]) == shard // int(row["per_machine"]):
-                others += len(self.held(task[1], int(row["first_replica"]) + one * int(row["replicas"]) + index))
+                others += len(self.held(task[1], first + one * int(row["replicas"]) + index))
         factors = self.plan.busy_factor[int(row["first_busy"]) : int(row["first_busy"] + row["busies"])]
         luck, _ = self.uniform(draws.SPREAD, *task)
         spread = float(row["spread"]) * others
@@ -613,8 +633,8 @@ class Walk:
     def slow_times(self, stage: int, replica: int, which: int) -> Callable[[], Iterator[tuple[int, int]]]:
         """The slow stretches of time of a slowdown, as often as asked for; luck has the name of what is slow."""
         plan, row = self.plan, self.plan.stages[stage]
-        one = int(row["first_slowdown"]) + which
-        shard, index = divmod(replica - int(row["first_replica"]), int(row["replicas"]))
+        one, owner = int(row["first_slowdown"]) + which, int(row["owner"])
+        shard, index = divmod(replica - self.seats[int(row["first_replica"])], int(row["replicas"]))
         wide = int(row["per_machine"])
         columns = -(-int(row["shards"]) // wide)
         place = {
@@ -628,7 +648,7 @@ class Walk:
         def times() -> Iterator[tuple[int, int]]:
             end = 0
             for number in itertools.count():
-                u, v = self.uniform(draws.SLOWDOWN, number, stage, place, which)
+                u, v = self.uniform(draws.SLOWDOWN, number, owner, place, which)
                 begin = end + max(1, rules.round_ns(sampling.quantile(*laws, 2 * one, u)))
                 end = begin + rules.round_ns(sampling.quantile(*laws, 2 * one + 1, v))
                 yield begin, end
@@ -687,11 +707,11 @@ class Walk:
 
     def answer(self, now: int, task: Task) -> None:
         (query, stage, shard, _), row, at = task, self.plan.stages[task[1]], self.place(task)
-        if routing.is_load_aware(row["policy"]):
+        if routing.is_load_aware(row["counts"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
-        if row["policy"] == C3 and task not in self.refused:
+        if row["counts"] == C3 and task not in self.refused:
             self.hear_all(now, task)
-        if row["policy"] in (PEAK_EWMA, ADAPTIVE) and task not in self.refused:
+        if row["counts"] in (PEAK_EWMA, ADAPTIVE) and task not in self.refused:
             sent = self.table.enqueue_ns[at] - int(row["request_ns"])
             self.hear(now, self.counter[at], int(now - sent), int(row["decay_ns"]))
         answered = self.answered[stage, query]
@@ -706,6 +726,8 @@ class Walk:
             self.late[at] = True
             return
         answered.append(shard)
+        index = int(self.table.replica[at] - row["first_replica"]) % int(row["replicas"])
+        self.won.setdefault((stage, query), {})[shard] = index
         self.first_answer[query, self.column(stage, shard)] = now
         self.call_back(now, [one for one in self.copies(query, stage, shard) if one != task])
         left = self.hoped_for(query, stage)
@@ -823,15 +845,16 @@ class Walk:
         if is_over or (is_running and row["cancels"] != CANCEL_RUNNING):
             return
         self.withdrawn_ns[at] = now
-        replica, worker = int(self.table.replica[at]), int(self.table.worker[at])
-        if routing.is_load_aware(row["policy"]):
+        replica, worker = self.seats[int(self.table.replica[at])], int(self.table.worker[at])
+        if routing.is_load_aware(row["counts"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
-        if row["policy"] in (PEAK_EWMA, ADAPTIVE, C3) and self.table.enqueue_ns[at] >= 0:
+        if row["counts"] in (PEAK_EWMA, ADAPTIVE, C3) and self.table.enqueue_ns[at] >= 0:
             waited = int(now - self.table.enqueue_ns[at] + row["request_ns"])
             if waited > self.left(now, task[1], self.counter[at]):  # so long, and no answer
                 self.heard[self.counter[at]] = waited, now
         if not is_running:
             self.waiting[replica] = [other for other in self.waiting[replica] if other != task]
+            self.start_soon(now, replica)  # of several stages' tasks another may be the first now
             return
         if row["sharing"]:
             self.gain(now, replica)

@@ -14,6 +14,7 @@ _OTHERS = {
     "c3": "cubic cubic_replica_selection replica_ranking",
     "adaptive": "inverse_latency weighted_latency weighted_response_time dynamic_snitch",
     "random": "uniform rand",
+    "same": "same_replica same_node same_shard where_it_was",
     "processor": "ps processor_sharing cpu cpu_sharing time_sharing timesharing time_slicing round_robin_cpu "
     "egalitarian equal",
 }

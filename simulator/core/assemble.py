@@ -6,32 +6,26 @@ The planner and the tests' hand-made plans come through here, so an engine never
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from simulator.core import plan as plans
-from simulator.core.background import LAST, check_background
+from simulator.core.background import LAST
+from simulator.core.checked import check_part
 from simulator.core.classes import ALIKE
-from simulator.core.disciplines import BY_CODE
 from simulator.core.gathering import AT_ONCE
-from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
+from simulator.core.hedging import FREE
+from simulator.core.hosted import keep_whose_answers_counted, look_together, take_place, without_lists
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
-from simulator.core.outages import Outage, check_outages, outage_rows
+from simulator.core.outages import Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
-from simulator.core.sharing import check_sharing
-from simulator.core.slowdowns import MOST_SLOWDOWNS
 
 ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
 
 #: What the counters of the draws and SimPy's integers can hold.
 MOST_QUERIES, MOST_PLACES = 2**32, 2**24
-#: A queue that holds more is as good as one without a limit.
-MOST_WAITING = 2**32
-#: A batch that waits a year is a mistake; instants stay far from what int64 can tell.
-MOST_WAIT_NS = 2**55
 
 
 class PlanTooLarge(ValueError):
@@ -53,6 +47,8 @@ class StageParts:
     """One stage as the planner sees it; durations in ns. Defaults: one exact, idle, central server."""
 
     share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
+    owner: int = -1  #: place of an earlier stage at whose replicas its tasks run (``hosted``); -1: at its own
+    follows: bool = False  #: they go to the replicas whose answers counted there
     replicas: int = 1
     left: Sequence[int] = ()  #: of each shard, replicas that take tasks, the first ones; none: all of them
     workers: int = 1  #: each of as many as a task takes at once
@@ -160,11 +156,13 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     """Return what a plan of these stages is in every replication and at every load."""
     assert parts, "a plan has at least one stage"
     assert parts[0].candidates.kind, "the first stage states its candidates"
+    for part in parts:
+        check_part(part)
+    parts = without_lists(parts)
     stages = np.zeros(len(parts), dtype=plans.STAGE)
     slow = [one for part in parts for one in part.slowdowns]
     shard = replica = view = knot = point = batch = busy = slowdown = outage = 0
-    for row, part in zip(stages, parts, strict=True):
-        _check(part)
+    for index, (row, part) in enumerate(zip(stages, parts, strict=True)):
         count = len(part.share)
         for name in PLAIN:
             row[name] = getattr(part, name)
@@ -177,15 +175,21 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["first_busy"], row["busies"], row["first_batch"] = busy, len(part.busy), batch
         row["first_slowdown"], row["slowdowns"] = slowdown, len(part.slowdowns)
         row["first_outage"], row["outages"] = outage, len(part.outages)
+        if part.owner in (-1, index):
+            row["owner"] = index
+            view += count * part.replicas * part.balancers
+        else:
+            take_place(stages, index, part)
         shard += count
         replica += count * part.replicas
-        view += count * part.replicas * part.balancers
         knot += len(part.knots)
         point += len(part.preferred) + len(part.sizes)
         busy += len(part.busy)
         slowdown += len(part.slowdowns)
         outage += len(part.outages)
         batch += part.max_size if part.is_batched else 0
+    look_together(stages)
+    keep_whose_answers_counted(stages)
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [law for part in parts for law in part.laws]
     table = LawTable.of([*laws, work_law, *(law for one in slow for law in (one.every, one.length))])
@@ -220,53 +224,6 @@ def _widths(parts: Sequence[StageParts], shards: int, replicas: int) -> dict[str
         "worker_bits": bits_for(max(part.workers for part in parts)),
         "copy_bits": bits_for(1 + max(part.hedges for part in parts)),
     }
-
-
-def _check(part: StageParts) -> None:
-    count = len(part.share)
-    assert abs(sum(part.share) - 1.0) < 1e-6, "shares sum to 1"
-    assert len(part.left) in (0, count), "every shard says how many replicas it has, or none does"
-    assert all(1 <= left <= part.replicas for left in part.left), "every shard has a replica left"
-    assert len(set(part.left)) <= 1 or not part.by_query, "one index serves a whole query where all shards have it"
-    assert (part.policy >= plans.PLUGGED) == (part.rule is not None), "a rule goes with its policy"
-    assert part.time.kind == plans.NONE or part.threads == 1, "what several workers do follows from its items"
-    assert 0 <= part.idle < part.threads, "fewer workers are left over than a task takes"
-    assert part.discipline in BY_CODE, "a discipline is a row of the table"
-    assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"
-    assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"
-    check_sharing(part)
-    check_background(part)
-    assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"
-    assert 0 <= part.max_wait_ns <= MOST_WAIT_NS, "a batch does not wait for ever"
-    assert part.time.kind == plans.NONE or not part.is_batched, "of a batch the time follows from its items"
-    assert all(1 <= size <= part.max_size for size in part.preferred), "a preferred size is one that a batch may have"
-    assert all(one < two for one, two in pairwise((0.0, *part.sizes))), "compiled sizes grow"
-    assert part.per_machine >= 1 and part.spread >= 0, "a machine holds a replica"
-    assert not part.spread or part.busy, "a spread goes with factors"
-    assert not part.busy or part.busy[0] == 1, "alone on its machine a task is not slowed down"
-    assert all(0 < one <= two for one, two in pairwise(part.busy)), "more neighbours are not better"
-    assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
-    assert all(one.factor >= 1 and 0 <= one.scope <= plans.OF_STAGE for one in part.slowdowns), "they slow it down"
-    check_outages(part.outages, MOST_WAIT_NS)
-    wanted = part.wait_parts or count
-    assert part.wait_for is None or 1 <= part.wait_for <= wanted, "a stage waits for some of its shards"
-    assert part.visits.kind or not (part.key.kind or part.wait_parts), "a key, and parts, are of visited shards"
-    assert 0 <= part.wait_parts * count < 2**62, "parts of shards are counted"
-    assert 1 <= part.timeout_ns <= MOST_WAIT_NS or part.timeout_ns == plans.NEVER_NS, "a time-out is a time"
-    is_patient = part.timeout_ns < plans.NEVER_NS and 0 <= part.then <= 1
-    assert part.then == AT_ONCE or is_patient, "it waits on for a share of what the time-out leaves"
-    assert part.cancels in range(plans.CANCEL_RUNNING + 1), "it says what is withdrawn"
-    assert 1 <= part.cancel_ns <= MOST_WAIT_NS, "a withdrawal takes time"
-    assert part.hedges == 0 or 0 <= part.hedge_ns <= MOST_WAIT_NS, "a copy is sent with its task, or later"
-    is_tied = part.hedges > 0 and part.hedge_ns == 0
-    assert not is_tied or (part.budget == FREE and part.cancels != plans.CANCEL_NOTHING), (
-        "one of tied copies is withdrawn"
-    )
-    assert 0 <= part.hedges <= MOST_HEDGES, "every copy has luck of its own"
-    assert part.hedges < part.replicas, "a copy goes to a replica that has none"
-    assert part.hedges == 0 or not part.by_query, "a copy goes to another replica, not to that of the whole query"
-    assert part.hedges == 0 or part.budget == FREE or part.budget * count * QUERIES >= COPY, "a budget pays for a copy"
-    assert part.budget == FREE or part.budget > 0, "a budget pays for a copy"
 
 
 def complete(

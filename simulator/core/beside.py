@@ -34,7 +34,7 @@ def alone_ns_of(plan: Plan, tasks: Rows) -> F8:
     alone_ns = np.zeros(len(tasks.query))
     for one in np.flatnonzero(tasks.query < 0).tolist():
         whose = int(tasks.stage[one]), int(tasks.shard[one]), int(tasks.query[one])
-        if 0 <= whose[0] < len(plan.stages) and has_background(plan.laws, whose[0]):  # else I62 is broken
+        if 0 <= whose[0] < len(plan.stages) and has_background(plan.laws, whose[0]):  # else I63 is broken
             alone_ns[one] = background_of(*luck, *whose)[1]
     return alone_ns
 
@@ -64,18 +64,18 @@ def beside(plan: Plan, trace: Columns, own: Rows) -> Iterator[Violation]:
     there = [expected.get(name, (-1, -1)) for name in names]
     replica, come_ns = np.array(there, dtype=np.int64).reshape(-1, 2).T
     wrong = (own.replica != replica) | (own.enqueue_ns != come_ns) | (own.answer_ns >= 0) | (own.copy != 0)
-    yield from at("I62", wrong, own.place, replica=own.replica, enqueue_ns=own.enqueue_ns, due_ns=come_ns)
+    yield from at("I63", wrong, own.place, replica=own.replica, enqueue_ns=own.enqueue_ns, due_ns=come_ns)
     missing = len(expected) - len(set(names) & set(expected))
-    yield from at("I62", np.array([missing != 0]), {"missing": np.array([missing])}, found=np.array([len(names)]))
+    yield from at("I63", np.array([missing != 0]), {"missing": np.array([missing])}, found=np.array([len(names)]))
     reached = (own.start_ns >= 0).astype(np.int64) + (own.finish_ns >= 0)
     states = np.array([copies.QUEUED, copies.RUNNING, copies.DONE])
-    yield from at("I62", own.state != states[reached], own.place, state=own.state)
+    yield from at("I63", own.state != states[reached], own.place, state=own.state)
     done = own.some(own.finish_ns >= 0)
     inside = done.some((done.finish_ns >= plan.window_begin_ns) & (done.finish_ns < plan.window_end_ns))
     counted = inside.some((inside.replica >= 0) & (inside.replica < plan.replicas))
     found = np.bincount(counted.replica, minlength=plan.replicas)
     place = {"replica": np.arange(plan.replicas)}
-    yield from at("I63", trace.background != found, place, background=trace.background, of_its_tasks=found)
+    yield from at("I64", trace.background != found, place, background=trace.background, of_its_tasks=found)
 
 
 def summed(plan: Plan, trace: Columns, own: Rows, busy_ns: I8) -> Iterator[Violation]:
@@ -86,4 +86,4 @@ def summed(plan: Plan, trace: Columns, own: Rows, busy_ns: I8) -> Iterator[Viola
     for replica, taken_ns in zip(own.replica[inside].tolist(), busy_ns[inside].tolist(), strict=True):
         found[replica] += min(taken_ns, MOST_NS - int(found[replica]))
     found, place = in_all_threads(plan, found), {"replica": np.arange(plan.replicas)}
-    yield from at("I63", trace.background_ns != found, place, background_ns=trace.background_ns, of_its_tasks=found)
+    yield from at("I64", trace.background_ns != found, place, background_ns=trace.background_ns, of_its_tasks=found)

@@ -12,10 +12,13 @@ from simulator.core.jit import formula, kernel
 from simulator.core.laws import sampling
 from simulator.core.plan import F8, I8, KEY, NONE, ROLES, Plan, Rows
 from simulator.core.plan import VISITS as OF_VISITS
-from simulator.core.work import LUCK, MORE_LUCK, SCORED, SHARE, VISITED, VISITS, WHO
+from simulator.core.work import LUCK, MORE_LUCK, SCORED, SHARE, TAKES, TAKING, VISITED, VISITS, WHO
 
 #: A query that visits some shards: how many, the sum of their shares, and how many answers close its stage.
 VISIT = np.dtype([("shards", np.int64), ("share", np.float64), ("wait_for", np.int64)])
+
+#: The luck of a shard that takes no part: more than any. The shares of some may come to 1 where others have none.
+BEYOND, ALMOST = 2.0, 1.0 - 2.0**-53
 
 
 @formula
@@ -86,11 +89,14 @@ def least_of(values: F8, count: int, rank: int) -> float:
 def mark(run: Rows, stage: int, name: int, shards: int, visits: int, luck: F8, scratch: F8, visited: I8) -> None:
     """Set ``visited`` of the ``visits`` shards whose luck is least to 1, of ties the first; of the others to 0.
 
-    ``name``: whose luck. ``luck`` and ``scratch``: (shards,) float64, overwritten.
+    Those of which it is below 0 take no part. ``name``: whose luck. ``luck`` and ``scratch``: (shards,) float64,
+    overwritten.
     """
     seed, replication = run[0]["seed"], run[0]["replication"]
     draws.first_block(seed, replication, draws.FANOUT, name, stage * draws.PLACES, shards, luck)
     for shard in range(shards):
+        if visited[shard] < 0:
+            luck[shard] = BEYOND
         scratch[shard] = luck[shard]
     last, left = least_of(scratch, shards, visits), visits
     for shard in range(shards):
@@ -125,10 +131,15 @@ def visit(
 ) -> tuple[int, float]:
     """Fill ``visited``, (shards,) 1 or 0, of a query in a stage; returns how many it visits, and their share.
 
-    The share is exactly 1 where all are visited. ``luck`` and ``scratch``: (shards,) float64, overwritten.
+    The share is exactly 1 where all are visited. ``luck`` and ``scratch``: (shards,) float64, overwritten. Of a shard
+    that takes no part ``visited`` is below 0 before.
     """
     shards, first = stages[stage]["shards"], stages[stage]["first_shard"]
-    visits = visits_of(stages, run, laws, parts, points, stage, query)
+    takes = shards
+    for shard in range(shards):
+        if visited[shard] < 0:
+            takes -= 1
+    visits = min(takes, visits_of(stages, run, laws, parts, points, stage, query))
     if visits == shards:
         for shard in range(shards):
             visited[shard] = 1
@@ -139,6 +150,14 @@ def visit(
         if visited[shard] == 1:
             total += share[first + shard]
     return visits, total
+
+
+@formula
+def part_of_part(share: float, whole: float) -> float:
+    """What a share is of that of all that take part."""
+    if whole == 1.0:
+        return share
+    return share / whole if whole > 0.0 else 0.0
 
 
 @kernel
@@ -165,23 +184,45 @@ def visits_of_block(
     for i in range(queries):
         here = slice(i * shards, (i + 1) * shards)
         luck, scratch, visited = reals[LUCK, here], reals[MORE_LUCK, here], wholes[VISITED, here]
-        query = wholes[WHO, i]
+        query, takes, whole = wholes[WHO, i], shards, 1.0
+        for shard in range(shards):
+            visited[shard] = 0
+        if stages[stage]["follows"] == 1:
+            whole = reals[TAKING, i]
+            for shard in range(shards):
+                visited[shard] = wholes[TAKES, shard] - 1
+                takes += visited[shard]
         wholes[VISITS, i], reals[SHARE, i] = visit(
             stages, run, laws, parts, points, share, stage, query, luck, scratch, visited
         )
-        if wholes[VISITS, i] < shards:
-            reals[SCORED, i] *= reals[SHARE, i]
+        if wholes[VISITS, i] < takes:
+            reals[SCORED, i] *= part_of_part(reals[SHARE, i], whole)
 
 
-def visited_shards(plan: Plan, stage: int, query: int) -> tuple[I8, float]:
-    """The shards of a stage that a query visits, in order, and the sum of their shares."""
+def visited_shards(plan: Plan, stage: int, query: int, takes: I8 | None = None) -> tuple[I8, float]:
+    """The shards of a stage that a query visits, in order, and the sum of their shares.
+
+    ``takes``: (shards,) 1 or 0, whether each takes part; None: all do.
+    """
     shards = int(plan.stages[stage]["shards"])
     if not fans_out(plan.stages, stage):
         return np.arange(shards), 1.0
     laws = plan.laws, plan.law_parts, plan.law_points
-    luck, scratch, visited = np.empty(shards), np.empty(shards), np.empty(shards, dtype=np.int64)
+    luck, scratch, visited = np.empty(shards), np.empty(shards), np.zeros(shards, dtype=np.int64)
+    if takes is not None:
+        visited += takes - 1
     _, share = visit(plan.stages, plan.run_row(), *laws, plan.share, stage, query, luck, scratch, visited)
     return np.flatnonzero(visited), float(share)
+
+
+def scored_of(plan: Plan, stage: int, visited: I8, share: float, takes: I8 | None) -> float:
+    """Which part of its candidates is scored on the shards that a query visits, whose shares have this sum."""
+    if takes is None:
+        return share
+    first, whole = int(plan.stages[stage]["first_shard"]), 0.0
+    for shard in np.flatnonzero(takes):
+        whole += float(plan.share[first + shard])
+    return 1.0 if len(visited) == int(takes.sum()) else part_of_part(share, 1.0 if takes.all() else min(whole, ALMOST))
 
 
 def may_fan_out(plan: Plan) -> bool:

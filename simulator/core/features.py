@@ -11,6 +11,7 @@ from simulator.core.fan_out import fans_out
 from simulator.core.gathering import counts_answers, waits_for_some
 from simulator.core.heard import is_fed
 from simulator.core.hedging import is_tied, sends_copies
+from simulator.core.hosted import has_company
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
@@ -57,6 +58,7 @@ class Feature(Enum):
     OUTAGE = auto()  #: replicas are out for a while
     HEDGE = auto()  #: a task without an answer is sent again
     BACKGROUND = auto()  #: replicas have tasks of their own
+    SHARED_REPLICAS = auto()  #: tasks of another stage run at its replicas, too
     TIED = auto()  #: copies are sent with each task, and the first that starts withdraws the others
 
 
@@ -135,6 +137,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.OUTAGE: bool(has_outages(plan.stages, stage)),
         F.BACKGROUND: bool(has_background(plan.laws, stage)),
         F.HEDGE: bool(sends_copies(plan.stages, stage)) and not is_tied(plan.stages, stage),
+        F.SHARED_REPLICAS: has_company(plan.stages, stage),
         F.TIED: bool(is_tied(plan.stages, stage)),
     }
     return frozenset(feature for feature, is_used in uses.items() if is_used)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from simulator.core import copy_states, rules
 from simulator.core.columns import UNFINISHED, Columns
 from simulator.core.fan_out import enough, visited_shards
+from simulator.core.followed import Been, takes_of
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import is_tied
 from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
@@ -52,14 +53,15 @@ def found(plan: Plan, stage: int, enter_ns: int, words: list[tuple[int, int, boo
     return Found(until_ns if until_ns <= plan.end_ns else -1, -1, counted)
 
 
-def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[Violation], NDArray[np.bool_]]:
+def closing(
+    plan: Plan, trace: Columns, tasks: Rows, stage: int, been_at: Been
+) -> tuple[list[Violation], NDArray[np.bool_]]:
     """Of a stage: what its closings break; and (tasks,) whether each answer came too late to count."""
     row, queries = plan.stages[stage], plan.queries
     enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
     is_late = np.zeros(len(tasks.query), dtype=np.bool_)
     expected = np.full(queries, -1), np.full(queries, -1), np.zeros(queries, dtype=np.int64)
-    covered, outcome = np.full(queries, -1.0), np.full(queries, UNFINISHED)
-    counts = np.full(queries, -1)
+    covered, outcome, counts = np.full(queries, -1.0), np.full(queries, UNFINISHED), np.full(queries, -1)
     merge_ns = np.zeros(queries, dtype=np.int64)
     told = told_ns(plan, tasks, stage)
     words = np.where(told >= 0, told, tasks.answer_ns)
@@ -77,7 +79,7 @@ def closing(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> tuple[list[V
         counts_first = np.isin(heard, firsts)
         heard, is_answer = heard[counts_first | (told[heard] >= 0)], counts_first[counts_first | (told[heard] >= 0)]
         came = list(zip(words[heard].tolist(), tasks.shard[heard].tolist(), is_answer.tolist(), strict=True))
-        visited, of_visited = visited_shards(plan, stage, int(query))
+        visited, of_visited = visited_shards(plan, stage, int(query), takes_of(been_at, stage, int(query)))
         wanted = int(enough(plan.stages, stage, len(visited)))
         one = found(plan, stage, int(enter_ns[query]), came, sent[query], wanted)
         if one.close_ns < 0:

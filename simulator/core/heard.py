@@ -37,7 +37,7 @@ def is_fed(policy: int) -> bool:
 
 def counters_of(plan: Plan) -> I8:
     """The counters of a run, from ``first_view`` of each stage on: (views,), or (ROWS x views,) int64."""
-    return np.zeros(plan.views * rows_of(plan.stages["policy"]), dtype=np.int64)
+    return np.zeros(plan.views * rows_of(plan.stages["counts"]), dtype=np.int64)
 
 
 def rows_of(policies: I8) -> int:
@@ -48,7 +48,7 @@ def rows_of(policies: I8) -> int:
 @formula
 def count_at(stages: Rows, counters: I8, stage: int, counter: int, more: int) -> None:
     """So many tasks, or ns of work, more are outstanding at a counter; fewer, where ``more`` is below 0."""
-    if is_fed(stages[stage]["policy"]):
+    if is_fed(stages[stage]["counts"]):
         count_task(stages, counters, stage, counter, more)
     else:
         counters[counter] += more
@@ -77,7 +77,7 @@ def answered(
     It was served for ``service_ns``, with its batch, and left a ``queue`` of so many tasks behind.
     """
     count_at(stages, counters, stage, counter, -load)
-    policy = stages[stage]["policy"]
+    policy = stages[stage]["counts"]
     if policy == C3:
         hear_all(counters, counter, now - enqueue_ns + stages[stage]["request_ns"], service_ns, queue, now)
     elif is_fed(policy):
@@ -88,7 +88,7 @@ def answered(
 def withdrawn(stages: Rows, counters: I8, stage: int, counter: int, load: int, enqueue_ns: int, now: int) -> None:
     """No answer will come to a task that was enqueued then (below 0: never) and counted so much: it took longer."""
     count_at(stages, counters, stage, counter, -load)
-    if is_fed(stages[stage]["policy"]) and enqueue_ns >= 0:
+    if is_fed(stages[stage]["counts"]) and enqueue_ns >= 0:
         hear_at_least(stages, counters, stage, counter, now - enqueue_ns + stages[stage]["request_ns"], now)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from simulator.core.columns import Columns
 from simulator.core.copying import may_get
 from simulator.core.fan_out import fans_out, visited_shards
+from simulator.core.followed import Been, takes_of
 from simulator.core.hedging import COPY as A_COPY
 from simulator.core.hedging import FREE, affords, is_tied, most_saved, saved, sends_copies
 from simulator.core.plan import I8, Plan
@@ -84,14 +85,14 @@ def tied_sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[t
     return found
 
 
-def places(plan: Plan, stage: int, queries: I8, shards: I8) -> I8:
+def places(plan: Plan, stage: int, queries: I8, shards: I8, been_at: Been) -> I8:
     """(tasks,) how many shards of these queries are visited before these; -1 of one that is not."""
     if not fans_out(plan.stages, stage):
         return shards
     found, visited = np.full(len(shards), -1), dict[int, list[int]]()
     for task, (query, shard) in enumerate(zip(queries.tolist(), shards.tolist(), strict=True)):
         if query not in visited:
-            visited[query] = visited_shards(plan, stage, query)[0].tolist()
+            visited[query] = visited_shards(plan, stage, query, takes_of(been_at, stage, query))[0].tolist()
         if shard in visited[query]:
             found[task] = visited[query].index(shard)
     return found
@@ -112,7 +113,7 @@ def finds(plan: Plan, stage: int, shard: int, holding: Sequence[int], now: int) 
     return any(may_get(plan.stages, plan.outages, stage, shard, index, now, held) for index in left)
 
 
-def with_sendings(plan: Plan, trace: Columns, tasks: Rows) -> Rows:
+def with_sendings(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Rows:
     """The tasks, with instant and kind of each sending, and how many of its query are before it; -1: not to be sent."""
     sent_ns, place = np.full((2, len(tasks.query)), -1)
     held_ns = np.zeros(len(tasks.query), dtype=np.int64)
@@ -121,9 +122,9 @@ def with_sendings(plan: Plan, trace: Columns, tasks: Rows) -> Rows:
         here = np.flatnonzero(tasks.stage == stage)
         first = here[tasks.copy[here] == 0]
         sent_ns[first] = trace.enter_ns[stage][tasks.query[first]]
-        place[first] = places(plan, stage, tasks.query[first], tasks.shard[first])
-        entered = sent_ns[first] >= 0
-        held_ns[first] = holds(plan, stage, tasks.shard[first], sent_ns[first], entered)
+        place[first] = places(plan, stage, tasks.query[first], tasks.shard[first], been_at)
+        whose = tasks.query[first], tasks.shard[first]
+        held_ns[first] = holds(plan, stage, *whose, sent_ns[first], sent_ns[first] >= 0, been_at)
         if sends_copies(plan.stages, stage):
             if not is_tied(plan.stages, stage):
                 sent_by[here[tasks.copy[here] > 0]] = HEDGE

@@ -13,10 +13,13 @@ from simulator.core import rules
 from simulator.core.beside import beside, own_rows, summed
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, in_all_threads, of_replicas
 from simulator.core.fan_out import fans_out, visited_shards
+from simulator.core.followed import Been, been, following, takes_of
+from simulator.core.following import follows
 from simulator.core.gathered import closing, withdrawals
 from simulator.core.gathering import awaits_copies, counts_answers, is_partial
 from simulator.core.hedged import copied, places, with_sendings
 from simulator.core.hedging import sends_copies
+from simulator.core.hosted import seats_of
 from simulator.core.limits import refuses
 from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
@@ -43,14 +46,20 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     watched_ns = max(0, plan.watched_until_ns - plan.window_begin_ns)
     busy, place = trace.window_busy_ns, {"replica": np.arange(plan.replicas)}
     workers = of_replicas(plan, plan.stages["workers"] * plan.stages["threads"])
-    wrong = (busy < 0) | (busy > workers * watched_ns)
-    yield from at("I43", wrong, place, window_busy_ns=busy, workers=workers, watched_ns=np.full_like(busy, watched_ns))
+    served = np.zeros_like(busy)
+    np.add.at(served, seats_of(plan.stages), busy)
+    wrong = (busy < 0) | (served > workers * watched_ns)
+    yield from at(
+        "I43", wrong, place, window_busy_ns=served, workers=workers, watched_ns=np.full_like(busy, watched_ns)
+    )
+    tasks = None if trace.task_table is None else _rows(trace)
+    been_at = {} if tasks is None else been(plan, trace, tasks)
     yield from _funnel(plan, trace)
     for stage in range(len(plan.stages)):
         yield from _instants(trace, stage)
-        yield from _breakdown(plan, trace, stage)
-    if trace.task_table is not None:
-        yield from _task_by_task(plan, trace)
+        yield from _breakdown(plan, trace, stage, been_at)
+    if tasks is not None:
+        yield from _task_by_task(plan, trace, with_sendings(plan, trace, tasks, been_at), been_at)
 
 
 def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
@@ -83,10 +92,11 @@ def _instants(trace: Columns, stage: int) -> Iterator[Violation]:
     yield from at("I09", (candidates >= 0) != (enter >= 0), where, candidates=candidates, enter_ns=enter)
 
 
-def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
+def _breakdown(plan: Plan, trace: Columns, stage: int, been_at: Been) -> Iterator[Violation]:
     """Latency of a stage is the critical task's request, wait, service and response, and the merge.
 
-    The Trace derives the response from the rest, so it is held against what the task draws.
+    The Trace derives the response from the rest, so it is held against what the task draws. ``been_at``: of stages
+    that follow, with a table of tasks.
     """
     row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
     close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
@@ -98,12 +108,13 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     closed &= shard >= 0
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
-    held_ns = holds(plan, stage, shard, trace.enter_ns[stage], closed)
-    place = places(plan, stage, np.arange(plan.queries), np.where(closed, shard, -1))
-    yield from at("I60", closed & (place < 0), where, critical_shard=shard)
+    known = closed & (bool(not follows(plan.stages, stage)) | (stage in been_at))  # where it goes
+    held_ns = holds(plan, stage, np.arange(plan.queries), shard, trace.enter_ns[stage], known, been_at)
+    place = places(plan, stage, np.arange(plan.queries), np.where(known, shard, -1), been_at)
+    yield from at("I60", known & (place < 0), where, critical_shard=shard)
     expected = trace.enter_ns[stage] + held_ns + row["request_ns"] + place * row["send_ns"]
     is_copy = bool(sends_copies(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + row["hedge_ns"])
-    wrong = closed & (place >= 0) & (enqueue != expected) & ~is_copy
+    wrong = known & (place >= 0) & (enqueue != expected) & ~is_copy
     yield from at("I40", wrong, where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
     drawn = np.full((1 + int(row["hedges"]), plan.queries), -1)
@@ -125,25 +136,24 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
 # --- tasks ------------------------------------------------------------------------------------------------------------
 
 
-def _rows(plan: Plan, trace: Columns) -> Rows:
+def _rows(trace: Columns) -> Rows:
     table = trace.task_table
     assert table is not None
     unknown = np.full(len(table.query), -1)
     columns = {name: getattr(table, name) for name in Rows._fields if hasattr(table, name)}
     more = {name: unknown for name in Rows._fields if name not in columns}
-    return with_sendings(plan, trace, Rows(**columns, **more))
+    return Rows(**columns, **more)
 
 
-def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
-    tasks, own = _rows(plan, trace), own_rows(plan, trace)
-    both = Rows(*(np.concatenate(columns) for columns in zip(tasks, own, strict=True)))
-    alone_ns = [times_alone(plan, trace, stage) for stage in range(len(plan.stages))]
+def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[Violation]:
+    both = Rows(*map(np.concatenate, zip(tasks, own := own_rows(plan, trace), strict=True)))
+    alone_ns = [times_alone(plan, trace, stage, been_at) for stage in range(len(plan.stages))]
     done_ns, gained_ns = replayed(plan, both, alone_ns)
     lost = lost_ns(plan, both, gained_ns)[: len(tasks.query)]
     yield from beside(plan, trace, own)
     yield from sharing(plan, both, done_ns)
     is_late = np.zeros(len(tasks.query), dtype=bool)
-    yield from _copies(plan, trace, tasks)
+    yield from _copies(plan, trace, tasks, been_at)
     for stage in range(len(plan.stages)):
         here = tasks.some(tasks.stage == stage)
         yield from _life(plan, trace, here, stage)
@@ -151,15 +161,18 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         yield from released(plan, both.some(both.stage == stage))
         yield from copied(plan, trace, here, stage)
         if awaits_copies(plan.stages, stage):
-            broken, is_late[tasks.stage == stage] = closing(plan, trace, here, stage)
+            broken, is_late[tasks.stage == stage] = closing(plan, trace, here, stage, been_at)
             yield from broken
         else:
             yield from _gathering(plan, trace, here, stage)
         yield from _critical(trace, here, stage, lost[tasks.stage == stage])
         yield from routing(plan, here, stage)
-    stages = np.repeat(np.arange(len(plan.stages)), plan.stages["shards"] * plan.stages["replicas"])
-    for replica, stage in enumerate(stages.tolist()):
-        yield from at_replica(plan, both.some(both.replica == replica), stage, replica, alone_ns[stage])
+        yield from following(plan, here, stage, been_at)
+    stages, seats = of_replicas(plan, np.arange(len(plan.stages))), seats_of(plan.stages)
+    there = (both.replica >= 0) & (both.replica < plan.replicas)  # else I24 is broken
+    served = both.some(there)._replace(replica=seats[both.replica[there]])
+    for replica in np.unique(seats).tolist():
+        yield from at_replica(plan, served.some(served.replica == replica), int(stages[replica]), replica, alone_ns)
     yield from _counters(plan, trace, both, np.append(is_late, np.zeros(len(own.query), dtype=bool)), gained_ns)
 
 
@@ -180,7 +193,7 @@ def _histories() -> Any:
     return possible
 
 
-def _copies(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
+def _copies(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[Violation]:
     """Every copy has one row, in order, and the instants that lead to its state; every shard is sent one."""
     rank = np.lexsort((tasks.copy, tasks.shard, tasks.stage, tasks.query))
     names = np.stack((tasks.query, tasks.stage, tasks.shard, tasks.copy))
@@ -204,7 +217,9 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows) -> Iterator[Violation]:
         entered = trace.candidates[stage] >= 0
         expected = np.where(entered, row["shards"], 0)
         if fans_out(plan.stages, stage):
-            expected[entered] = [len(visited_shards(plan, stage, int(query))[0]) for query in np.flatnonzero(entered)]
+            whose = np.flatnonzero(entered).tolist()
+            counts = [len(visited_shards(plan, stage, one, takes_of(been_at, stage, one))[0]) for one in whose]
+            expected[entered] = counts
         yield from at("I39", sent[stage] != expected, where, copies=sent[stage], shards=expected)
 
 

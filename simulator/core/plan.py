@@ -64,6 +64,9 @@ LAW = np.dtype(
 
 STAGE = np.dtype(
     [
+        ("owner", np.int64),  # the stage at whose replicas its tasks run; itself, but of a guest
+        ("follows", np.int64),  # 1: its tasks go to the replicas whose answers counted there
+        ("first_won", np.int64),  # of these replicas, by shard, in what is kept of a query for others; -1: nothing is
         ("shards", np.int64),
         ("replicas", np.int64),  # places of every shard for them
         ("uneven", np.int64),  # 1: some shard has fewer replicas than places; those that it has are numbered first
@@ -71,13 +74,14 @@ STAGE = np.dtype(
         ("threads", np.int64),  # that each of them is
         ("idle", np.int64),  # of every replica: workers left over, of which there are not enough for a task
         ("first_shard", np.int64),  # of this stage among all shards of the funnel
-        ("first_replica", np.int64),  # replica i of shard j: first_replica + j * replicas + i
+        ("first_replica", np.int64),  # replica i of shard j: first_replica + j * replicas + i; a guest's: beside it
         ("first_view", np.int64),  # offset of this stage's outstanding counters: balancers x shards x replicas
         ("first_knot", np.int64),
         ("knots", np.int64),
         ("hashed", np.int64),  # 1: candidates fall on shards by hash; 0: evenly, by share
         ("keep", np.float64),  # candidates handed on at most; inf: all
         ("policy", np.int64),
+        ("counts", np.int64),  # by which its tasks are counted as outstanding: its own, or that of who shares replicas
         ("balancers", np.int64),
         ("by_query", np.int64),  # 1: one replica index for all shards of a query
         ("clients", np.int64),  # who send it tasks, as each of them thinks, where the policy asks
@@ -224,7 +228,7 @@ class System:
 
     @property
     def replicas(self) -> int:
-        """Number of replicas over all stages and shards."""
+        """Number of replicas over all stages and shards; a guest has as many places for what is counted of it."""
         return int((self.stages["shards"] * self.stages["replicas"]).sum())
 
     @property
@@ -245,7 +249,8 @@ class System:
     @property
     def views(self) -> int:
         """Number of outstanding counters: a replica has one in the view of each balancer of its stage."""
-        return int((self.stages["balancers"] * self.stages["shards"] * self.stages["replicas"]).sum())
+        views = self.stages["balancers"] * self.stages["shards"] * self.stages["replicas"]
+        return int(views[self.stages["owner"] == np.arange(len(views))].sum())
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import rules
+from simulator.core.followed import Been, held_there
 from simulator.core.outages import back_ns, find_there, has_outages
 from simulator.core.plan import I8, Plan
 from simulator.core.routing import replicas_left
@@ -26,12 +27,17 @@ def routing(plan: Plan, tasks: Rows, stage: int) -> Iterator[Violation]:
         yield from at("I25", index != expected, tasks.place, index=index, of_the_first_shard=expected)
 
 
-def holds(plan: Plan, stage: int, shards: I8, dispatched_ns: I8, which: NDArray[np.bool_]) -> I8:
+def holds(
+    plan: Plan, stage: int, queries: I8, shards: I8, dispatched_ns: I8, which: NDArray[np.bool_], found: Been
+) -> I8:
     """(tasks,) how long first tasks wait with their sender, of these shards, dispatched then; 0 but of ``which``."""
     row, held = plan.stages[stage], np.zeros(len(shards), dtype=np.int64)
     there = np.empty(int(row["replicas"]), dtype=np.int64)
     for task in np.flatnonzero(which & bool(has_outages(plan.stages, stage))):
         shard, now = int(shards[task]), int(dispatched_ns[task])
+        if stage in found:
+            held[task] = held_there(plan, stage, int(queries[task]), shard, now, found)
+            continue
         left = int(replicas_left(plan.stages, plan.left, stage, shard))
         whole = rules.ANY if row["by_query"] else shard
         held[task] = find_there(plan.stages, plan.outages, stage, whole, left, now, there)[1] - now

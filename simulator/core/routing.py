@@ -117,7 +117,7 @@ def view_of(stages: Rows, run: Rows, query: int, stage: int) -> int:
     balancers = stages[stage]["balancers"]
     if balancers == 1:
         return first  # type: ignore[no-any-return]
-    seed, replication, place = run[0]["seed"], run[0]["replication"], stage * draws.PLACES
+    seed, replication, place = run[0]["seed"], run[0]["replication"], stages[stage]["owner"] * draws.PLACES
     u, _ = draws.uniforms(seed, replication, draws.BALANCER, query, place, draws.FIRST_COPY)
     return first + int(u * balancers) * stages[stage]["shards"] * stages[stage]["replicas"]  # type: ignore[no-any-return]
 
@@ -128,6 +128,8 @@ def draw_routes(stages: Rows, run: Rows, stage: int, queries: int, reals: F8, wh
     shards = stages[stage]["shards"]
     policy = stages[stage]["policy"]
     if stages[stage]["replicas"] == 1 or stages[stage]["by_query"] == 1 or policy == plan.ROUND_ROBIN:
+        return
+    if stages[stage]["follows"] == 1:
         return
     if policy == plan.RANDOM:
         draw_block(run, draws.ROUTE, stage, queries, shards, wholes, reals[LUCK])
@@ -301,10 +303,10 @@ def rule_choice(
 @passage
 def fill_loads(stages: Rows, stage: int, first_task: int, reals: F8, wholes: I8) -> None:
     """Fill LOAD, what each task of a query counts as outstanding; left alone where no policy looks at it."""
-    policy = stages[stage]["policy"]
-    if not is_load_aware(policy):
+    counts = stages[stage]["counts"]
+    if not is_load_aware(counts):
         return
-    weighs = weighs_work(policy)
+    weighs = weighs_work(counts)
     shards = stages[stage]["shards"]
     alone_ns, load = reals[ALONE, first_task : first_task + shards], wholes[LOAD, first_task : first_task + shards]
     for shard in range(shards):

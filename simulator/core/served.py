@@ -1,6 +1,6 @@
 """What a table of tasks shows of the queue and the workers of a replica, held against the plan."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,10 +11,14 @@ from simulator.core.classes import wanted
 from simulator.core.columns import Columns
 from simulator.core.copying import alone_of_copy
 from simulator.core.disciplines import queue_key
+from simulator.core.followed import Been
+from simulator.core.following import find_part
 from simulator.core.hedged import order_of_sending
+from simulator.core.hosted import has_company
 from simulator.core.laws import sampling
 from simulator.core.limits import UNLIMITED
-from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan
+from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan, frozen
+from simulator.core.plan import Rows as Stages
 from simulator.core.refused import arrived_ns
 from simulator.core.service import stays_taken
 from simulator.core.violations import Rows, Violation, at
@@ -24,20 +28,35 @@ from simulator.core.work import ALONE, ITEMS, PREVIOUS, REALS, WHO, WHOLES, work
 NEVER = np.iinfo(np.int64).max
 
 
-def at_replica(plan: Plan, tasks: Rows, stage: int, replica: int, alone_ns: F8 | None) -> Iterator[Violation]:
-    """Of the tasks that were sent to a replica; ``alone_ns``: as ``times_alone`` gives them."""
+def at_replica(plan: Plan, tasks: Rows, stage: int, replica: int, alone_ns: Sequence[F8 | None]) -> Iterator[Violation]:
+    """Of the tasks that were sent to a replica of a stage; ``alone_ns``: of all stages, as of ``times_alone``."""
     yield from fullness(plan, tasks.some(arrived_ns(tasks) >= 0), stage, replica)
     if plan.stages[stage]["sharing"] == 1:
         return  # there is no queue
     queued = tasks.some(tasks.enqueue_ns >= 0)
-    yield from queue(queued, int(plan.stages[stage]["workers"]), replica, ranks(plan, queued, stage, alone_ns))
-    yield from batches(plan, queued, replica)
+    mixed = plan.is_batched[stage] and has_company(plan.stages, stage)
+    rank, workers = ranks(plan, queued, stage, alone_ns), int(plan.stages[stage]["workers"])
+    yield from queue(queued, workers, replica, rank, _in_turn(queued, mixed))
+    yield from batches(plan, queued, replica, mixed)
 
 
-def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[Violation]:
+def _in_turn(tasks: Rows, mixed: bool) -> list[I8]:
+    """Which tasks of a replica are served in the order of their coming: all; or where batches are of one of several.
+
+    stages, those of each, and the first of each batch among all that have not started.
+    """
+    if not mixed:
+        return [np.arange(len(tasks.query))]
+    started = np.flatnonzero(tasks.start_ns >= 0)
+    heads = started[of_batch(tasks.some(started))[1]] if len(started) else started
+    of_stages = [np.flatnonzero(tasks.stage == stage) for stage in np.unique(tasks.stage)]
+    return [*of_stages, np.sort(np.concatenate((heads, np.flatnonzero(tasks.start_ns < 0))))]
+
+
+def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None, in_turn: Sequence[I8]) -> Iterator[Violation]:
     """At a replica: who is first is served first, and a worker serves one batch at a time.
 
-    ``rank``: (tasks,) by the discipline, least first; None: first come, first served.
+    ``rank``: (tasks,) by the discipline, least first; None: first come, first served, among those of ``in_turn``.
     """
     place = {**tasks.place, "replica": replica}
     enqueue, start, worker = tasks.enqueue_ns, tasks.start_ns, tasks.worker
@@ -46,12 +65,15 @@ def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[
     started = np.flatnonzero(start >= 0)
     order = started[np.lexsort(order_of_sending(tasks.some(started)))]
     broken = np.zeros((5, len(start)), dtype=bool)
-    if rank is None:
-        broken[0, order[1:]] = np.diff(start[order]) < 0
+    for some in in_turn if rank is None else ():
+        among = np.zeros(len(start), dtype=bool)
+        among[some] = True
+        ours = order[among[order]]
+        broken[0, ours[1:]] |= np.diff(start[ours]) < 0
+        for task in ours:
+            broken[1] |= among & (start < 0) & (enqueue < enqueue[task]) & (until > start[task])
     for task in started:
-        if rank is None:
-            broken[1] |= (start < 0) & (enqueue < enqueue[task]) & (until > start[task])
-        else:
+        if rank is not None:
             waiting = (enqueue <= start[task]) & (until > start[task])
             broken[4, task] = (rank[waiting] < rank[task]).any()
         under_way = (start >= 0) & (start <= start[task]) & (end > start[task])
@@ -63,7 +85,7 @@ def queue(tasks: Rows, workers: int, replica: int, rank: I8 | None) -> Iterator[
     yield from at("I31", outside, place, worker=worker, workers=workers)
 
 
-def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None:
+def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: Sequence[F8 | None]) -> I8 | None:
     """(tasks,) of a replica of a stage: who is served before whom; None: first come, first served.
 
     ``alone_ns``: as ``times_alone`` gives them.
@@ -75,9 +97,10 @@ def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None
     number = np.empty(count, dtype=np.int64)
     number[np.lexsort(order_of_sending(tasks))] = np.arange(count)
     times = alone_ns_of(plan, tasks)
-    of_query = tasks.query >= 0
-    if alone_ns is not None:
-        times[of_query] = alone_ns[tasks.query[of_query], tasks.shard[of_query], tasks.copy[of_query]]
+    for one in np.unique(tasks.stage).tolist():
+        alone, mine = alone_ns[one], (tasks.stage == one) & (tasks.query >= 0)
+        if alone is not None:
+            times[mine] = alone[tasks.query[mine], tasks.shard[mine], tasks.copy[mine]]
     of_classes = plan.classes, plan.class_of, plan.arrival_ns, discipline
     besides = wanted_beside(plan.stages, stage, discipline)
     soon = [besides if is_background(query) else wanted(*of_classes, query) for query in tasks.query.tolist()]
@@ -87,7 +110,7 @@ def ranks(plan: Plan, tasks: Rows, stage: int, alone_ns: F8 | None) -> I8 | None
     return rank
 
 
-def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
+def times_alone(plan: Plan, trace: Columns, stage: int, been_at: Been) -> F8 | None:
     """(queries, shards, copies) time alone of tasks of a stage, in ns; None where nothing there looks at that."""
     row = plan.stages[stage]
     if row["discipline"] != SHORTEST and row["sharing"] == 0:
@@ -100,12 +123,22 @@ def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
         reals[PREVIOUS, 0] = _handed(trace, stage - 1, int(query)) if stage else 0.0
         given = plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
+        if stage in been_at:
+            won = been_at[stage].astype(np.int32)
+            find_part(_kept_first(plan, stage), plan.share, won, stage, reals, wholes)
         work_of_block(*given, *costs, stage, rules.ONE, plan.work, reals, wholes)
         alone_ns[query, :, 0] = reals[ALONE]
         for shard, copy in np.ndindex(shards, int(row["hedges"])):
             task = int(query), shard, copy + 1, reals[ITEMS, shard], plan.work[query], reals[ALONE, shard]
             alone_ns[query, shard, copy + 1] = alone_of_copy(*given[:5], *costs, stage, *task)
     return alone_ns
+
+
+def _kept_first(plan: Plan, stage: int) -> Stages:
+    """The stages where what is kept of whom a stage follows is kept first."""
+    stages = plan.stages.copy()
+    stages[int(stages[stage]["owner"])]["first_won"] = 0
+    return frozen(stages)
 
 
 def _handed(trace: Columns, stage: int, query: int) -> float:
@@ -141,7 +174,7 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     yield from at("I57", is_full != is_refused, place, at_ns=there, waiting=waiting, free=free, limit=int(row["limit"]))
 
 
-def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
+def batches(plan: Plan, tasks: Rows, replica: int, mixed: bool) -> Iterator[Violation]:
     """At a replica: what is served together is a batch that may be, and is not kept waiting."""
     started = tasks.some(tasks.start_ns >= 0)
     if not len(started.start_ns):
@@ -167,7 +200,20 @@ def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
     # who is free at an instant is busy in it, and who is stopped in it, too: what starts then does so at its end
     busy = ((start < start[:, np.newaxis]) & (free >= start[:, np.newaxis])).sum(axis=1)
     since = np.where(count == max_size, np.minimum(last, start - waited + max_wait_ns), start - waited + max_wait_ns)
+    if mixed:  # a batch is looked at when its first is the first of all
+        since = np.maximum(since, _first_since(tasks, started.some(heads)))
     yield from at("I30", (start > since) & (busy < workers), known, start_ns=start, ready_ns=since, busy_workers=busy)
+
+
+def _first_since(tasks: Rows, heads: Rows) -> I8:
+    """(batches,) since when the first of each is the first in the queue of its replica."""
+    gone = np.where(tasks.start_ns >= 0, tasks.start_ns, np.where(tasks.withdrawn_ns >= 0, tasks.withdrawn_ns, NEVER))
+    rank = np.empty(len(gone), dtype=np.int64)
+    rank[np.lexsort(order_of_sending(tasks))] = np.arange(len(gone))
+    names = zip(tasks.query.tolist(), tasks.stage.tolist(), tasks.shard.tolist(), tasks.copy.tolist(), strict=True)
+    known = dict(zip(names, rank.tolist(), strict=True))
+    mine = zip(heads.query.tolist(), heads.stage.tolist(), heads.shard.tolist(), heads.copy.tolist(), strict=True)
+    return np.array([gone[rank < known[name]].max(initial=0) for name in mine], dtype=np.int64)
 
 
 def over(tasks: Rows) -> I8:

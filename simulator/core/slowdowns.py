@@ -33,7 +33,7 @@ def whose(stages: Rows, scope: int, stage: int, shard: int, index: int) -> int:
         place += index * across
     elif scope == OF_STAGE:
         place = rules.NOTHING
-    return stage * draws.PLACES + place
+    return stages[stage]["owner"] * draws.PLACES + place  # type: ignore[no-any-return]
 
 
 @formula

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.assemble import Slowdown
+from simulator.core.batch_view import BatchView
 from simulator.core.fan_out import enough, fans_out, within
 from simulator.core.gathering import cancels, counts_answers, is_partial, times_out, waits_for_some
 from simulator.core.hedging import is_tied, sends_copies
@@ -22,14 +23,11 @@ OVERTAKING = (SHORTEST, PRIORITY, EDF)
 
 
 @dataclass(frozen=True)
-class StageView:
+class StageView(BatchView):
     """One stage of a plan. Counts are of the stage; instants and durations in ns, as in the plan."""
 
     plan: Plan
     index: int
-
-    def _number(self, column: str) -> int:
-        return int(self.plan.stages[self.index][column])
 
     @property
     def shards(self) -> int:
@@ -63,8 +61,18 @@ class StageView:
 
     @property
     def policy(self) -> int:
-        """Code of the routing policy."""
-        return self._number("policy")
+        """Code of the routing policy; of a stage that follows, that of the stage where its queries have been."""
+        return int(self.plan.stages[self.owner if self.follows else self.index]["policy"])
+
+    @property
+    def owner(self) -> int:
+        """Index of the stage at whose replicas its tasks run."""
+        return self._number("owner")
+
+    @property
+    def follows(self) -> bool:
+        """Whether its tasks go to the replicas whose answers counted there."""
+        return bool(self._number("follows"))
 
     @property
     def balancers(self) -> int:
@@ -118,13 +126,15 @@ class StageView:
 
     @property
     def least_visits(self) -> int:
-        """Shards that a query visits, at least."""
+        """Shards that a query visits, at least; where it goes to those alone where it has been, that may be one."""
+        if self.follows and self.fans_out:
+            return 1
         return int(within(self.plan.stages, self.index, self.visits.least())) if self.fans_out else self.shards
 
     @property
     def has_fixed_visits(self) -> bool:
         """Whether every query visits as many shards."""
-        return not self.fans_out or self.visits.is_constant()
+        return not self.fans_out or (self.visits.is_constant() and not self.follows)
 
     @property
     def is_keyed(self) -> bool:
@@ -249,49 +259,6 @@ class StageView:
         return bool(shares(self.plan.stages, self.index))
 
     @property
-    def is_batched(self) -> bool:
-        """Whether a task's service depends on what is served together with it."""
-        return bool(self.plan.is_batched[self.index])
-
-    @property
-    def is_padded(self) -> bool:
-        """Whether what is served costs what a compiled size does."""
-        return self._number("sizes") > 0
-
-    @property
-    def sizes(self) -> F8:
-        """(sizes,) items that what is served is padded to, growing."""
-        first = self._number("first_size")
-        return self.plan.batch_points[first : first + self._number("sizes")]
-
-    @property
-    def max_size(self) -> int:
-        """Tasks that a worker serves at once, at most."""
-        return self._number("max_size")
-
-    @property
-    def max_items(self) -> float:
-        """Effective items of a batch, at most."""
-        return float(self.plan.stages[self.index]["max_items"])
-
-    @property
-    def max_wait_ns(self) -> int:
-        """After which those that wait are a batch."""
-        return self._number("max_wait_ns")
-
-    @property
-    def preferred(self) -> tuple[int, ...]:
-        """Sizes of batches that need not wait."""
-        first = self._number("first_preferred")
-        return tuple(int(size) for size in self.plan.batch_points[first : first + self._number("preferred")])
-
-    @property
-    def batch_slice(self) -> slice:
-        """Its counts of batches by size among those of all stages; none where it makes no batches."""
-        first = self._number("first_batch")
-        return slice(first, first + self.max_size * self.is_batched)
-
-    @property
     def shard_slice(self) -> slice:
         """The stage's shards among all shards of the funnel."""
         first = self._number("first_shard")
@@ -346,3 +313,9 @@ class StageView:
 def stage_views(plan: Plan) -> tuple[StageView, ...]:
     """The stages of a plan, in order."""
     return tuple(StageView(plan, index) for index in range(len(plan.stages)))
+
+
+def company_of(view: StageView) -> list[StageView]:
+    """The stages whose tasks run at the replicas of a stage, itself among them, in order."""
+    owner = view.plan.stages[view.index]["owner"]
+    return [StageView(view.plan, index) for index in np.flatnonzero(view.plan.stages["owner"] == owner).tolist()]

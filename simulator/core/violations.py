@@ -88,8 +88,9 @@ INVARIANTS = {
         Invariant("I59", "S6", "nobody is sent to a replica that is out while another is there, or back sooner"),
         Invariant("I60", "S6", "a query visits the shards whose luck says so, and no others"),
         Invariant("I61", "S3", "tasks that share start when they are there, and are done with what they have gained"),
-        Invariant("I62", "S3", "a replica's own tasks come when they are due, for it alone, and have no answer"),
-        Invariant("I63", "S5", "a replica's own tasks are counted, and their services summed"),
+        Invariant("I62", "S6", "a task of a stage that follows goes to the replica where its query has been"),
+        Invariant("I63", "S3", "a replica's own tasks come when they are due, for it alone, and have no answer"),
+        Invariant("I64", "S5", "a replica's own tasks are counted, and their services summed"),
     )
 }
 

@@ -15,9 +15,10 @@ from simulator.core.split import part
 
 #: Rows of scratch, (REALS, tasks of a block) float64: uniforms; the time alone in ns; the task factor; and, with an
 #: entry a query, the candidates that the stage before was given, and those scored here. And the effective items of each
-#: task, where batches are made or copies sent; with an entry a query, the sum of the shares of the shards it visits.
-LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED, ITEMS, SHARE = range(8)
-REALS = 8
+#: task, where batches are made or copies sent; with an entry a query, the sum of the shares of the shards it visits;
+#: and where it goes to those alone where it has been, the sum of theirs.
+LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED, ITEMS, SHARE, TAKING = range(9)
+REALS = 9
 
 #: Rows of what goes with a block, (WHOLES, tasks) int64. Of each task: its query and place, the names of its luck;
 #: replica within the shard, service time, response latency, and what counts as outstanding; waiting time, instants of
@@ -25,10 +26,11 @@ REALS = 8
 #: its critical column. With an entry a replica of a shard: what is outstanding at those of that index in all shards.
 #: And of each task how long its worker stays taken when its answer has gone, where it does; with an entry a replica of
 #: a shard, those that are there while others are out; and of each task how long it waits for them with its sender.
-#: Where a query may leave shards out: whether each is visited, and with an entry a query how many are.
+#: Where a query may leave shards out: whether each is visited, and with an entry a query how many are; and of each task
+#: whether its shard takes part, where it goes to those alone where it has been.
 NAME, PLACE, REPLICA, SERVICE, RESPONDING, LOAD, WAITED, FINISHED, ANSWERED, WORKER = range(10)
-WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS, THERE, HELD, VISITED, VISITS = range(10, 20)
-WHOLES = 20
+WHO, ENTER, CLOSES, LANE, POOLED, AFTERWARDS, THERE, HELD, VISITED, VISITS, TAKES = range(10, 21)
+WHOLES = 21
 
 #: Up to so many shards the luck of a block is drawn in one pass over all its tasks; beyond, query by query.
 FEW = 40
@@ -124,6 +126,35 @@ def fill_items(stages: Rows, run: Rows, share: F8, query: int, stage: int, candi
 
 
 @kernel
+def fill_part(
+    stages: Rows, run: Rows, share: F8, stage: int, candidates: float, items: F8, reals: F8, wholes: I8
+) -> None:
+    """The same where some shards take part, TAKES, by their shares among these: of a block of one query."""
+    first, shards, whole = stages[stage]["first_shard"], stages[stage]["shards"], reals[TAKING, 0]
+    if stages[stage]["hashed"] == 0:
+        for shard in range(shards):
+            mine = share[first + shard] * wholes[TAKES, shard]
+            items[shard] = candidates * (mine / whole) if whole > 0.0 else 0.0
+        return
+    seed, replication = run[0]["seed"], run[0]["replication"]
+    draws.first_block(seed, replication, draws.SPLIT, wholes[WHO, 0], stage * draws.PLACES, shards, items)
+    left, last = rules.round_ns(candidates), 0
+    for shard in range(shards):
+        if wholes[TAKES, shard] == 1:
+            last = shard
+    for shard in range(shards):
+        fell = 0
+        if wholes[TAKES, shard] == 1:
+            fell = left
+            if shard != last:
+                chance = share[first + shard] / whole if whole > 0.0 else 0.0
+                fell = part(left, chance, items[shard])
+            left -= fell
+            whole -= share[first + shard]
+        items[shard] = float(fell)
+
+
+@kernel
 def work_of_block(
     stages: Rows,
     run: Rows,
@@ -165,7 +196,10 @@ def work_of_block(
         for i in range(queries):
             here = i * shards
             items = alone_ns[here : here + shards]
-            fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
+            if stages[stage]["follows"] == 1 and reals[TAKING, i] < 1.0:
+                fill_part(stages, run, share, stage, reals[SCORED, i], items, reals, wholes)
+            else:
+                fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
             factor = factors[min(wholes[WHO, i], last_factor)]
             if is_batched(stages, stage) or sends_copies(stages, stage):
                 for shard in range(shards):

@@ -51,6 +51,7 @@ class Merging(TypedDict, total=False):
 
     mergers: Mergers  #: its mergers
     after_answer_s: float  #: so long they stay, on average; after a batch once
+    own_demand: MeanAndMax  #: of its own tasks alone, where it shares replicas with another stage
 
 
 class StageOnPaper(Merging):

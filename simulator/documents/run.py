@@ -119,7 +119,15 @@ class Background(TypedDict):
     busy_ratio: parts.Interval  #: of the time of workers, what they took; part of the utilisation
 
 
-class Merging(TypedDict, total=False):
+class Company(TypedDict, total=False):
+    """Of a stage that shares replicas with another; utilisation and demand are of all that run there."""
+
+    runs_on: str  #: name of the stage whose replicas they are, where its own is another
+    own_utilisation: parts.Interval  #: what its own tasks take of the time of workers
+    own_demand: paper.MeanAndMax  #: demand of its own tasks alone
+
+
+class Merging(Company, total=False):
     """What only some stages have: mergers that queue, batches, answers not needed, workers that stay taken."""
 
     mergers: Mergers  #: its mergers

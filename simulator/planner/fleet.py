@@ -74,7 +74,7 @@ def fleet(scenario: Scenario) -> Fleet:
     """The machines that a scenario takes."""
     stages = []
     for stage in scenario.stages:
-        machines = stage.machines
+        machines = 0 if stage.runs_on is not None else stage.machines  # those of the stage on which it runs
         spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
         price = None if spec is None or spec.price is None else machines * spec.price
         power = None if spec is None or spec.power is None else machines * spec.power

@@ -6,6 +6,7 @@ from simulator.core import draws
 from simulator.core.plan import F8
 from simulator.scenario import Scenario
 from simulator.scenario.machines import losing_shards, lost_replica, machine_of
+from simulator.scenario.runs_on import owner_of
 
 
 def machine_factors(scenario: Scenario, replication: int) -> F8:
@@ -13,9 +14,13 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
 
     A lost replica comes last, and is never asked; nor is one that its shard does not have.
     """
-    factors: list[float] = []
+    of_stages: list[list[float]] = []
     for index, stage in enumerate(scenario.stages):
-        law = stage.variability.machine.law
+        law, factors = stage.variability.machine.law, list[float]()
+        of_stages.append(factors)
+        if stage.runs_on is not None:
+            factors += of_stages[owner_of(scenario.stages, index)]
+            continue
         if law.is_constant():
             factors += [law.quantile(0.5)] * (stage.shards * stage.replicas)
             continue
@@ -30,4 +35,4 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
             if shard in losing:
                 replicas.append(replicas.pop(lost_replica(stage)))
             factors += [by_machine[machine_of(stage, shard, replica)] for replica in replicas]
-    return np.array(factors)
+    return np.array([factor for factors in of_stages for factor in factors])

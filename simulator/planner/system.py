@@ -8,10 +8,12 @@ import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import disciplines, draws, plan, routing
-from simulator.core.assemble import MOST_WAIT_NS, ONE, Slowdown, StageParts, lay_out
+from simulator.core.assemble import ONE, Slowdown, StageParts, lay_out
+from simulator.core.checked import MOST_WAIT_NS
 from simulator.core.classes import with_classes
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
+from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage
@@ -23,7 +25,8 @@ from simulator.scenario.batching import Batching
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import replicas_left, taken_out
-from simulator.scenario.routing import Routing
+from simulator.scenario.routing import SAME, Routing
+from simulator.scenario.runs_on import owner_of
 from simulator.scenario.sharing import PROCESSOR
 from simulator.scenario.slowdowns import SCOPES, SlowdownSpec
 
@@ -33,12 +36,14 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
 
     ``replication``: with the measurements of one, where it has its own.
     """
-    parts, handed = [], 1.0
+    parts: list[StageParts] = []
+    handed = 1.0
     for index, stage in enumerate(scenario.stages):
         if replication is not None:
             stage = stage.sampled(partial(_uniforms, scenario.run.seed, replication, index))
         candidates = handed if stage.candidates is None else stage.candidates.law.mean()
-        parts.append(stage_parts(stage, scenario, index == 0, candidates))
+        part, owner = stage_parts(stage, scenario, index == 0, candidates), owner_of(scenario.stages, index)
+        parts.append(part if owner == index else hosted(part, parts[owner], owner))
         handed = min(candidates * stage.part_visited, math.inf if stage.keep is None else float(stage.keep))
     return with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
@@ -76,6 +81,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         hashed=stage.split == "hashed",
         keep=math.inf if stage.keep is None else float(stage.keep),
         policy=_policy(stage.routing),
+        follows=stage.routing.policy == SAME,
         rule=None if stage.routing.plugin is None else plan.Rule(stage.routing.policy, stage.routing.plugin.thing),
         balancers=stage.routing.balancers,
         by_query=stage.routing.by == "query",
@@ -124,9 +130,11 @@ def _gathering(stage: Stage) -> dict[str, Any]:
 def _answers(stage: Stage, gather: Gather) -> dict[str, Any]:
     """Which shards a query visits, and how many of these answers close its stage."""
     visits = Law.none() if stage.fan_out is None else stage.fan_out.visits(stage.shards)
+    wanted, parts = gather.parts(stage.shards)
+    if stage.routing.policy == SAME and not visits.kind:  # of those that take part
+        return {"wait_for": wanted, "wait_parts": parts}
     if stage.fan_out is None or not visits.kind:
         return {"wait_for": gather.answers(stage.shards)}
-    wanted, parts = gather.parts(stage.shards)
     if not parts and visits.is_constant() and wanted == visits.mean():
         wanted = stage.shards  # all that are visited
     return {"visits": visits, "key": stage.fan_out.key(stage.shards), "wait_for": wanted, "wait_parts": parts}
@@ -164,6 +172,8 @@ def _slowdown(said: SlowdownSpec) -> Slowdown:
 
 def _policy(stage_routing: Routing) -> int:
     plugin = stage_routing.plugin
+    if stage_routing.policy == SAME:
+        return plan.RANDOM
     return routing.BY_NAME[stage_routing.policy].code if plugin is None else routing.PLUGGED_CODES[plugin.mark.looks_at]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration
-from simulator.core.stage_view import stage_views
+from simulator.core.stage_view import company_of, stage_views
 from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Setting, varied
@@ -16,6 +16,7 @@ from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.grid import Named
 from simulator.scenario.machines import heaviest_machine
+from simulator.scenario.runs_on import owner_of
 from simulator.scenario.slo import Objective
 from simulator.theory import FULL, beside_of, constant_latencies_s, has_drawn_machines, merger_demands, stage_demands
 
@@ -113,9 +114,10 @@ class Fleets:
         self.scenario, self.grid, self.conditions = scenario, grid, tuple(conditions)
         self._can_lose = any(condition.lost is not None for condition in conditions)
         stages = [_stage_of(path, scenario) for path in grid.paths]
-        #: by stage, the places of the values that it depends on
+        owners = [owner_of(scenario.stages, index) for index in range(len(scenario.stages))]
+        #: by stage, the places of the values that it depends on: its own, and those of stages at the same replicas
         self._places = [
-            [place for place, own in enumerate(stages) if own in (None, index)] for index in range(len(scenario.stages))
+            [place for place, own in enumerate(stages) if own is None or owners[own] == owner] for owner in owners
         ]
         self._parts: list[dict[tuple[Setting, ...], Part]] = [{} for _ in scenario.stages]
         self._points = list(itertools.product(*(parameter.values for parameter in grid.parameters)))
@@ -166,7 +168,8 @@ class Fleets:
         misfits: dict[int, str] = {}
         for path, message in scenario.misfits():
             misfits.setdefault(int(path[1]), message)
-        spared = [at for at, stage in enumerate(scenario.stages) if min(stage.replica_counts) > 1]
+        own_machines = [at for at, stage in enumerate(scenario.stages) if stage.runs_on is None]
+        spared = [at for at in own_machines if min(scenario.stages[at].replica_counts) > 1]
         lost = {at: heaviest_machine(scenario.stages[at]) for at in spared}
         plans = Plans.of(scenario)
         own = plans.outline(rate_per_s=1.0)
@@ -185,7 +188,9 @@ class Fleets:
                 mean_lost=tuple(one[at][1] for one in less if at in lost),
                 merging=merging[at],
                 constant_s=constant_s,
-                is_busy_by_luck=view.is_busy_by_events or view.part_used < 1 or beside_of(view) is not None,
+                is_busy_by_luck=any(one.is_busy_by_events for one in company_of(view))
+                or view.part_used < 1
+                or beside_of(view) is not None,
             )
             for at, (view, machines, constant_s) in enumerate(stages)
         ]
@@ -256,7 +261,10 @@ def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[
     """
     outlines = [plans.outline(replication, 1.0) for replication in replications]
     return [
-        [(0.0, 0.0) if view.sheds else both for view, both in zip(stage_views(one), stage_demands(one), strict=True)]
+        [
+            (0.0, 0.0) if any(beside.sheds for beside in company_of(view)) else both
+            for view, both in zip(stage_views(one), stage_demands(one), strict=True)
+        ]
         for one in outlines
     ]
 

@@ -43,8 +43,9 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
         knobs.append(Knob("load: spread of work", *work))
     for one in said["load"].get("classes", ()):
         knobs += _of_class(one, one["name"] in heavier_classes(scenario))
+    by_name = {stage["name"]: stage for stage in said["stages"]}
     for stage in said["stages"]:
-        knobs += _of_stage(stage)
+        knobs += _of_stage(stage, by_name.get(stage.get("runs_on"), stage))
     for name, hardware in said["hardware"].items():
         knobs += _of_machine(name, hardware, scenario)
     return knobs
@@ -68,9 +69,10 @@ def _of_class(one: Mapping[str, Any], is_heavier: bool) -> Iterator[Knob]:
         yield Knob(f"{name}: work", f"x {1 - CHANGE:g}", ((f"{path}.work", _text(lighter)),))
 
 
-def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
+def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Knob]:
+    """``owner``: the stage that has the replicas, whose knobs are those of replicas and queues."""
     name, path = stage["name"], f"stages.{stage['name']}"
-    for key, where, now in _counts(stage):
+    for key, where, now in _counts(stage) if owner is stage else ():
         more = max(now + 1, round(now * (1 + CHANGE)))
         if key == "workers":
             more += -more % int(stage.get("threads", 1))
@@ -86,7 +88,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         yield Knob(f"{name}: {change[0]}", change[1], sets)
     spreads = {
         "candidates": (f"{path}.candidates", stage.get("candidates")),
-        **{f"{role}s": (f"{path}.variability.{role}", stage["variability"][role]) for role in ("task", "machine")},
+        **{f"{role}s": (f"{path}.variability.{role}", stage["variability"].get(role)) for role in ("task", "machine")},
         "times": (f"{path}.model.law", stage["model"].get("law") if stage["model"]["kind"] == "time" else None),
         "times after answers": (f"{path}.after_answer", stage.get("after_answer")),
         "background times": (f"{path}.background.time", stage.get("background", {}).get("time")),
@@ -108,8 +110,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "hedge" in stage:
-        yield from _of_hedging(f"{name}: ", f"{path}.hedge", stage)
-    if "tied" in stage and int(stage["tied"]) < _most_replicas(stage):
+        yield from _of_hedging(f"{name}: ", f"{path}.hedge", stage["hedge"], _most_replicas(owner))
+    if "tied" in stage and int(stage["tied"]) < _most_replicas(owner):
         now = int(stage["tied"])
         yield Knob(f"{name}: copies", f"{now} -> {now + 1}", ((f"{path}.tied", now + 1),))
     if "fan_out" in stage:
@@ -117,7 +119,8 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         least = int(wanted) if str(wanted).isdecimal() else 1
         yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out.shards", stage["fan_out"]["shards"], least)
     if "gather" in stage:
-        yield from _of_gathering(f"{name}: ", f"{path}.gather", stage)
+        shards = int(owner.get("shards", len(owner.get("shares", [0]))))
+        yield from _of_gathering(f"{name}: ", f"{path}.gather", stage["gather"], shards)
     yield from _besides(name, path, stage)
     if stage["merge"]["workers"]:
         now = int(stage["merge"]["workers"])
@@ -211,10 +214,8 @@ def _of_visits(name: str, path: str, visited: Any, least: int) -> Iterator[Knob]
         yield Knob(name, f"{now:,} -> {fewer:,}", ((path, fewer),))
 
 
-def _of_gathering(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
+def _of_gathering(name: str, path: str, gather: Mapping[str, Any], shards: int) -> Iterator[Knob]:
     """Fewer answers, and a shorter wait for them."""
-    gather = stage["gather"]
-    shards = int(stage.get("shards", len(stage.get("shares", [0]))))
     now = Gather.model_validate(gather).answers(shards)
     fewer = max(1, min(now - 1, round(now * (1 - CHANGE))))
     if fewer < now:
@@ -224,14 +225,13 @@ def _of_gathering(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Kn
         yield Knob(f"{name}timeout", f"{gather['timeout']} -> {shorter}", ((f"{path}.timeout", shorter),))
 
 
-def _of_hedging(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
+def _of_hedging(name: str, path: str, hedge: Mapping[str, Any], replicas: int) -> Iterator[Knob]:
     """A copy that is sent sooner, and another one."""
-    hedge = stage["hedge"]
     sooner = _scaled(hedge["after"], 1 - CHANGE)
     if sooner is not None:
         yield Knob(f"{name}hedge", f"{hedge['after']} -> {sooner}", ((f"{path}.after", sooner),))
     now = int(hedge.get("copies", 1))
-    if now + 1 < _most_replicas(stage):
+    if now + 1 < replicas:
         yield Knob(f"{name}copies", f"{now} -> {now + 1}", ((f"{path}.copies", now + 1),))
 
 

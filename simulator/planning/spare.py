@@ -62,6 +62,8 @@ def conditions_of(scenario: Scenario, headroom: float, survive: int) -> tuple[Co
     if headroom:
         conditions.append(Condition(spare, factor, None, rate_per_s(factor)))
     for index, stage in enumerate(scenario.stages if survive else ()):
+        if stage.runs_on is not None:
+            continue  # its machines are those of another
         name = f"{spare} and without" if spare else "without"
         conditions.append(Condition(f"{name} a machine of {stage.name}", factor, index, conditions[-1].rate_per_s))
     return tuple(conditions)

@@ -29,6 +29,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_besides(result),
         *_afters(result),
         *_shared(result),
+        *_company(result),
         "",
         _critical(result),
     ]
@@ -100,6 +101,8 @@ def _stages(result: run.Run) -> Any:
         fewest = f"{stage['fewest_replicas']}.." if "fewest_replicas" in stage else ""
         visited = f"{stage['shards_visited']:.3g} of " if "shards_visited" in stage else ""
         fleet = f"{visited}{stage['shards']} x {fewest}{stage['replicas']} x {stage['workers']}"
+        if "runs_on" in stage:
+            fleet = f"{visited}{stage['shards']} on {stage['runs_on']}"
         use = stage["utilisation"]
         into, out = stage["candidates"]["in"]["value"], stage["candidates"]["out"]["value"]
         rows.append(
@@ -209,6 +212,18 @@ def _besides(result: run.Run) -> list[str]:
             said = stage["background"]
             busy, often = text.ratio(said["busy_ratio"]["value"]), text.rate(said["tasks_per_s"]["value"])
             lines.append(f"{stage['name']} works besides: {busy} of its workers' time, {often} a replica")
+    return lines
+
+
+def _company(result: run.Run) -> list[str]:
+    """A line for each stage that others run on: what each takes of the time of its workers."""
+    lines = []
+    for owner in result["stages"]:
+        beside = [stage for stage in result["stages"] if stage.get("runs_on") == owner["name"]]
+        if beside:
+            each = [(stage["name"], stage["own_utilisation"]["value"]) for stage in (owner, *beside)]
+            parts_of = ", ".join(f"{name} {text.ratio(value)}" for name, value in each)
+            lines.append(f"of the time of the workers of {owner['name']}: {parts_of}")
     return lines
 
 

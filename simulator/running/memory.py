@@ -10,6 +10,7 @@ from simulator.base.errors import ScenarioError
 from simulator.base.formats import counted, format_size
 from simulator.core import plan
 from simulator.core.heard import rows_of
+from simulator.core.hosted import is_owner, kept_width
 from simulator.engines import REFERENCE
 from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
@@ -41,6 +42,8 @@ STRETCH, STRETCHES_OF_SIMPY = 24, 800
 SHARE = 32
 #: Bytes a replica with tasks of its own: counters, and the next one on its way; of the reference engine, as objects.
 BESIDE, BESIDE_OF_SIMPY = 64, 1600
+#: Bytes a query and shard of a stage whose replicas others go to where it has been.
+WON = 4
 #: Bytes a queue as a balancer sees it.
 VIEW = 8
 #: Bytes a query of a load that is only looked at.
@@ -77,6 +80,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
     kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)
     waiting = (WAITING if is_keen else 0) + (VISITING if bool((rows["fans_out"] == 1).any()) else 0)
+    waiting += WON * kept_width(rows)
     under_way = jobs * queries * (UNDER_WAY + waiting + (0 if kept_stages is None else trace))
     looked_at = replications * measured * float(SERIES)
     if scenario.load.of_classes:
@@ -84,11 +88,11 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
         looked_at += replications * queries * OF_CLASSES if kept_stages is None else 0
     by_query = replications * queries * kept + max(under_way, looked_at)
     replicas, views = plans.system.replicas, plans.system.views
-    workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"]).sum())
+    workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"])[is_owner(rows)].sum())
     is_simpy = engine == REFERENCE
     running = (
         REPLICA * replicas
-        + VIEW * views * rows_of(rows["policy"])
+        + VIEW * views * rows_of(rows["counts"])
         + (WORKER_OF_SIMPY if is_simpy else WORKER) * workers
     )
     slowdowns = int(rows["slowdowns"].max())

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pydantic import Field
 
 from simulator.base.formats import shortest
-from simulator.core.assemble import MOST_WAIT_NS
+from simulator.core.checked import MOST_WAIT_NS
 from simulator.core.laws import Law
 from simulator.scenario import fields
 

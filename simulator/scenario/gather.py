@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from simulator.base import units
-from simulator.core.assemble import MOST_WAIT_NS
+from simulator.core.checked import MOST_WAIT_NS
 from simulator.scenario import fields
 
 MOST_WAIT_S = MOST_WAIT_NS * 1e-9

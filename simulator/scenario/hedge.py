@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer, PrivateAttr, WithJsonSche
 
 from simulator.base import units
 from simulator.base.formats import format_duration, shortest
-from simulator.core.assemble import MOST_WAIT_NS
+from simulator.core.checked import MOST_WAIT_NS
 from simulator.core.hedging import COPY, MOST_HEDGES, QUERIES
 from simulator.scenario import fields
 

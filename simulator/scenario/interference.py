@@ -72,3 +72,11 @@ class Interference(fields.Part):
 def of_slope(value: Any) -> Any:
     """A bare ratio is the slope."""
     return {"slope": value} if isinstance(value, (str, int, float)) else value
+
+
+def beside_notes(interference: Interference | None, workers: int) -> list[str]:
+    """What demand leaves out of neighbours that slow each other down, ``workers`` on a machine."""
+    slower = 0.0 if interference is None else interference.factors(workers)[-1] - 1
+    if slower <= 0:
+        return []
+    return [f"interference: demand leaves it out; with all workers of a machine busy a task takes {slower:.0%} longer"]

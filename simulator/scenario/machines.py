@@ -193,8 +193,26 @@ def memory_of(stage: Stage, parameter_bytes: float) -> Memory | None:
     return Memory(mean * share * (per_candidate or 0.0), together * parameter_bytes, stage.memory_overhead)
 
 
-def machine_contradictions(stage: Stage, name: str, spec: HardwareSpec) -> Iterable[Contradiction]:
-    """What a machine of this hardware does not hold or cannot run, with the figures; paths from the stage."""
+def memory_beside(stages: Sequence[Stage], spec: HardwareSpec) -> Memory | None:
+    """What the fullest machine of a stage holds, the first, with those that run on it; None: nothing is said of it."""
+    each = [memory_of(stage, stage.model.cost_model(spec.hardware()).parameter_bytes) for stage in stages]
+    known = [held for held in each if held is not None]
+    if not known:
+        return None
+    candidates, parameters = (sum(getattr(held, f"{what}_bytes") for held in known) for what in HOLDS)
+    return Memory(candidates, parameters, stages[0].memory_overhead)
+
+
+#: What grows with what is held.
+HOLDS = ("candidates", "parameters")
+
+
+def machine_contradictions(stages: Sequence[Stage], name: str, spec: HardwareSpec) -> Iterable[Contradiction]:
+    """What a machine of this hardware does not hold or cannot run, with the figures; paths from the stage, the first.
+
+    ``stages``: it, and those that run on it.
+    """
+    stage = stages[0]
     together = min(stage.per_machine, stage.shards)
     busy = stage.workers * together
     if spec.cores is not None and busy > spec.cores:
@@ -205,7 +223,7 @@ def machine_contradictions(stage: Stage, name: str, spec: HardwareSpec) -> Itera
                 f"its figures are those of one worker that has all of it; {cure}, or say cores and a worker's figures"
             )
         yield ("workers",), f"{there}; {name!r} has {spec.cores}: {cure}"
-    held = memory_of(stage, stage.model.cost_model(spec.hardware()).parameter_bytes)
+    held = memory_beside(stages, spec)
     if held is None or spec.memory is None or held.total_bytes <= spec.memory:
         return
     what = {

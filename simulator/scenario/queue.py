@@ -1,7 +1,7 @@
 """Who is next at a replica, and how many may wait there, as it is written."""
 
 from simulator.core import disciplines
-from simulator.core.assemble import MOST_WAITING
+from simulator.core.checked import MOST_WAITING
 from simulator.scenario import fields
 
 #: Of classes of queries, and of what replicas do besides: from its opposite on.

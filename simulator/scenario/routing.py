@@ -16,7 +16,9 @@ from simulator.scenario import fields
 from simulator.scenario.gather import MOST_WAIT_S
 from simulator.scenario.plugged import is_plugged, plugin_named, plugins_of
 
-POLICIES = tuple(routing.BY_NAME)
+#: The replica whose answer counted in the stage on which this one runs.
+SAME = "same"
+POLICIES = (*routing.BY_NAME, SAME)
 #: Tasks that a balancer sends a replica in a replication: with fewer it is news that decides.
 ENOUGH_HEARD = 10
 
@@ -59,7 +61,7 @@ class Routing(fields.Part):
         if self._plugin is not None:
             looks_at = None if isinstance(self._plugin.thing, Missing) else self._plugin.mark.looks_at
         else:
-            looks_at = routing.BY_NAME[self.policy].looks_at
+            looks_at = None if self.policy == SAME else routing.BY_NAME[self.policy].looks_at
         if looks_at != routing.LATENCY:
             return [] if self.decay_s is None else [f"routing: {self.policy} looks at no latency, so nothing decays"]
         each = math.inf if queries is None else queries / self.balancers / replicas

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import apart, format_duration, significant
@@ -27,7 +27,8 @@ from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
-from simulator.scenario.slo import Objective, ObjectiveField, parse_objective, unbounded
+from simulator.scenario.runs_on import company_contradictions, reseated, seated
+from simulator.scenario.slo import Objective, ObjectiveField, objective_of, unbounded
 from simulator.scenario.stage import Stage
 
 SweepValues = Annotated[
@@ -54,7 +55,7 @@ class Scenario(fields.Part):
     load: Load
     run: Run = Run()
     hardware: dict[fields.Name, HardwareSpec] = Field(default_factory=dict)
-    stages: tuple[Stage, ...]
+    stages: Annotated[tuple[Stage, ...], AfterValidator(seated)]
     slos: tuple[ObjectiveField, ...] = ()
     sweep: dict[str, SweepValues] | None = None
 
@@ -76,6 +77,7 @@ class Scenario(fields.Part):
             lasts, requested = apart(format_duration, most_s, requested_s)
             yield ("run", "duration"), f"the profile lasts {lasts}, got {requested}; leave it out to run all of it"
         yield from self._stage_contradictions()
+        yield from company_contradictions(self.stages)
         yield from queue_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], "class": [one.name for one in self.load.of_classes]}
         for index, objective in enumerate(self.slos):
@@ -105,7 +107,7 @@ class Scenario(fields.Part):
             if not stated and stage.model.depends_on_items():
                 first = "the first stage" if index == 0 else "the stage"
                 yield at, f"{first} needs candidates, like 100M: nobody hands any on to it"
-            for path, message in self._hardware_contradictions(stage):
+            for path, message in self._hardware_contradictions(stage) if stage.has_replicas else ():
                 yield (*at, *path), message
 
     def _hardware_contradictions(self, stage: Stage) -> Iterable[fields.Contradiction]:
@@ -135,12 +137,12 @@ class Scenario(fields.Part):
     def misfits(self) -> Iterable[fields.Contradiction]:
         """Stages whose machines do not hold or run what they should."""
         for index, stage in enumerate(self.stages):
-            if stage.hardware is None or stage.hardware not in self.hardware:
+            if stage.hardware is None or stage.hardware not in self.hardware or stage.runs_on is not None:
                 continue
             spec = self.hardware[stage.hardware]
-            figures = spec.hardware()
-            if not (stage.model.missing_hardware(figures) or stage.model.refusal(figures)):
-                for path, message in machine_contradictions(stage, stage.hardware, spec):
+            figures, held = spec.hardware(), [stage, *(one for one in self.stages if one.runs_on == stage.name)]
+            if not any(one.model.missing_hardware(figures) or one.model.refusal(figures) for one in held):
+                for path, message in machine_contradictions(held, stage.hardware, spec):
                     yield ("stages", index, *path), message
 
     @property
@@ -173,7 +175,7 @@ class Scenario(fields.Part):
         ScenarioError
             If one is none, or on a stage that there is not.
         """
-        given = tuple(map(_objective, slos))
+        given = tuple(map(objective_of, slos))
         stated = node_of([objective.text for objective in given], Mark("--slo"))
         tree = Node({**self.tree.value, "slos": stated}, self.tree.mark)
         changed = self.model_copy(update={"slos": given}).read_from(tree)
@@ -269,7 +271,7 @@ class Scenario(fields.Part):
             mark = stated[index].mark
             stated[index] = Node({**stated[index].value, "lost_machine": node_of(machine, mark)}, mark)
         tree = Node({**self.tree.value, "stages": Node(stated, self.tree.value["stages"].mark)}, self.tree.mark)
-        return self.model_copy(update={"stages": tuple(stages)}).read_from(tree)
+        return self.model_copy(update={"stages": reseated(stages)}).read_from(tree)
 
     @property
     def samples(self) -> bool:
@@ -321,13 +323,6 @@ class Scenario(fields.Part):
         used = {kind: source["sha256"] for kind, source in self.used_plugins().items()}
         said = {**said, "plugins": used} if used else said
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _objective(slo: str | Objective) -> Objective:
-    try:
-        return parse_objective(slo)
-    except ValueError as error:
-        raise ScenarioError([Problem("--slo", 0, 0, "", str(error))]) from None
 
 
 def json_schema(plugins: Plugins | None = None, *, words: bool = True) -> dict[str, Any]:

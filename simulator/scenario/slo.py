@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.base.errors import Problem, ScenarioError
 from simulator.base.nearest import nearest, quoted
 from simulator.scenario.fields import NAME, shown
 
@@ -207,3 +208,17 @@ ObjectiveField = Annotated[
     PlainSerializer(lambda objective: objective.text),
     WithJsonSchema({"type": "string", "description": f"an objective: {SPELLINGS}"}),
 ]
+
+
+def objective_of(slo: str | Objective) -> Objective:
+    """An objective as it is, or as a file writes it.
+
+    Raises
+    ------
+    ScenarioError
+        If it is none.
+    """
+    try:
+        return parse_objective(slo)
+    except ValueError as error:
+        raise ScenarioError([Problem("--slo", 0, 0, "", str(error))]) from None

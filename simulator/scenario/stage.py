@@ -20,7 +20,7 @@ from simulator.scenario.fan_out import FanOutGiven
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
 from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
-from simulator.scenario.interference import Interference, of_slope
+from simulator.scenario.interference import Interference, beside_notes, of_slope
 from simulator.scenario.laws import ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.network import Merge, Network
@@ -28,6 +28,7 @@ from simulator.scenario.outages import OutageSpec, outage_contradictions
 from simulator.scenario.queue import Queue
 from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
 from simulator.scenario.routing import Routing
+from simulator.scenario.runs_on import Hosted, own_contradictions
 from simulator.scenario.sharing import SHARED_BY, sharing_contradictions
 from simulator.scenario.slowdowns import SlowdownSpec
 from simulator.scenario.threads import thread_contradictions, thread_notes
@@ -40,7 +41,7 @@ class Variability(fields.Part):
     machine: FactorLaw = ONE
 
 
-class Stage(fields.Part):
+class Stage(Hosted):
     """One stage of the funnel."""
 
     name: fields.Name
@@ -99,7 +100,10 @@ class Stage(fields.Part):
     ] = Routing()
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
-        """Shares match shards; candidates and factors match the model."""
+        """Shares match shards; candidates and factors match the model; what is another stage's is known with that."""
+        yield from own_contradictions(self)
+        if self.runs_on is not None and not self.is_seated:
+            return
         shares = self.shares_given
         if shares is not None:
             if self.shards_given is not None and len(shares) != self.shards_given:
@@ -117,7 +121,8 @@ class Stage(fields.Part):
                 ("variability", "task"),
                 f"a model of kind {self.model.kind} has its spread {spread}; remove one of them",
             )
-        if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
+        is_split = self.skew or shares is not None or self.split == "hashed"
+        if not self.model.depends_on_items() and is_split and self.runs_on is None:
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
         if len(self.slowdowns or ()) > MOST_SLOWDOWNS:
@@ -316,23 +321,13 @@ class Stage(fields.Part):
         on = self._on(hardware)
         slow = [note for one in self.slowdowns or () for note in one.notes(self._is_one(one.scope))]
         hedged = thread_notes(self.threads, int(self.workers)) + ([] if self.hedge is None else self.hedge.notes())
-        return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *slow, *hedged]
+        beside = beside_notes(self.interference, self.workers_of_machine)
+        return [*self.model.notes(on), *self._shared_bandwidth(on), *beside, *slow, *hedged]
 
     def _is_one(self, scope: str) -> bool:
         """Whether the stage has one thing of those that are slow as a whole."""
         things = {"stage": 1, "shard": self.shards, "machine": self.machines}
         return bool(things.get(scope, self.shards * int(self.replicas)) == 1)
-
-    def _beside_others(self) -> list[str]:
-        """What demand leaves out of neighbours that slow each other down."""
-        if self.interference is None:
-            return []
-        slower = self.interference.factors(self.workers_of_machine)[-1] - 1
-        if slower <= 0:
-            return []
-        return [
-            f"interference: demand leaves it out; with all workers of a machine busy a task takes {slower:.0%} longer"
-        ]
 
     def _shared_bandwidth(self, hardware: Hardware | None) -> list[str]:
         """A machine whose workers together read faster than one: its whole bandwidth may have been given to each."""

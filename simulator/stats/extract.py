@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.hosted import in_company
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
@@ -60,7 +61,7 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int], by_class: bool = Fa
         of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
     busy_s, of_replicas = [], {}
     for view in stage_views(plan):
-        busy_ns = trace.window_busy_ns[view.replica_slice]
+        busy_ns = in_company(plan.stages, view.index, trace.window_busy_ns)
         busy_s.append(float(busy_ns.sum(dtype=np.float64)) / view.replicas_in_all * S_PER_NS)
         if view.index in stages:
             each = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)

@@ -1,7 +1,7 @@
 """The figures of a run: of whole queries and of each stage, in seconds, with intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import AT_A_TIME
+from simulator.core.hosted import in_company
 from simulator.core.plan import F8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
@@ -183,13 +184,13 @@ class StageFigures:
     candidates_out: Interval
     largest_over_mean_share: float
     is_shared: bool = False  #: tasks share the workers of their replica
+    company: run.Company = field(default_factory=lambda: run.Company())  #: of stages that share its replicas
     hedge_wait: Figure | None = None  #: of the critical task: how much later it was sent; None: no copies are sent
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
-        names = "mergers", "batches", "gather", "hedge", "background"
-        some = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        merging = cast(run.Merging, some)
+        found = {name: getattr(self, name) for name in ("mergers", "batches", "gather", "hedge", "background")}
+        merging = cast("run.Merging", {**self.company, **{key: one for key, one in found.items() if one is not None}})
         if self.hedge_wait is not None:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
@@ -273,6 +274,7 @@ def stage_figures(
         hedge=gathering.copies_of_stage(pool.traces, stage),
         after=window.after_answers(pool.traces, stage),
         background=window.background(pool.traces, pool.windows_s(), stage, ahead.background),
+        company=window.company(pool.traces, pool.windows_s(), stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),
         **_candidates(pool, stage),
@@ -287,8 +289,9 @@ def utilisation(pool: Pool, stage: StageView, ahead: Ahead = NOTHING_AHEAD) -> I
 
 
 def _busy_s(pool: Pool, stage: StageView) -> F8:
-    """(replications, replicas) busy time inside the window."""
-    return np.array([trace.window_busy_ns[stage.replica_slice] for trace in pool.traces]) * S_PER_NS
+    """(replications, replicas) busy time inside the window, of all stages that run there."""
+    stages = stage.plan.stages
+    return np.array([in_company(stages, stage.index, trace.window_busy_ns) for trace in pool.traces]) * S_PER_NS
 
 
 def hottest_of(

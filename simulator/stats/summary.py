@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -190,7 +190,8 @@ def summarise(
         covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
-        stages.append(stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage))
+        seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
+        stages.append(seen if stage.owner == stage.index else _on(seen, stage_names[stage.owner]))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
     tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
@@ -213,6 +214,11 @@ def summarise(
         notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
     )
+
+
+def _on(seen: StageFigures, owner: str) -> StageFigures:
+    """Of a stage that runs at the replicas of the one of this name."""
+    return replace(seen, company={**seen.company, "runs_on": owner})
 
 
 def _stability(pool: Pool, utilisations: Sequence[float], peak: Peak | None, is_stationary: bool) -> Stability:

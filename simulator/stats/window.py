@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import AT_A_TIME, PARTIAL
+from simulator.core.hosted import has_company
 from simulator.core.plan import F8, I8
 from simulator.core.rules import merge_ns
 from simulator.core.stage_view import StageView
@@ -16,7 +17,7 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.share import BLOCKS
-from simulator.theory import Ahead, beside_of, merging_s
+from simulator.theory import Ahead, beside_of, merging_s, own_demands
 
 S_PER_NS = 1e-9
 
@@ -174,3 +175,20 @@ def batches(traces: Sequence[Trace], stage: StageView) -> run.Batches | None:
         if number > 0
     ]
     return {"count": count, "mean_size": mean.to_dict(), "sizes": shares}
+
+
+def company(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Company:
+    """What its own tasks take of the replicas that a stage shares with others; nothing where it shares none.
+
+    ``windows_s``: (replications,) length of the window of each.
+    """
+    if not has_company(stage.plan.stages, stage.index):
+        return {}
+    here = stage.replica_slice
+    busy_s = np.array([trace.window_busy_ns[here].sum(dtype=np.float64) for trace in traces]) * S_PER_NS
+    offered_s = windows_s * stage.workers_in_all * stage.replicas_in_all
+    own: run.Company = {"own_utilisation": ratio_interval(busy_s, offered_s).within_0_and_1().to_dict()}
+    demand = own_demands(stage.plan)[stage.index]
+    assert demand is not None, "it shares its replicas"
+    own["own_demand"] = {"mean": demand[1], "max": demand[0]}
+    return own

@@ -14,7 +14,7 @@ from simulator.theory.check import (
     stretched,
     times_wider,
 )
-from simulator.theory.closed_forms import FULL, Prediction
+from simulator.theory.closed_forms import FULL
 from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_of, worth_one_ahead
 from simulator.theory.estimate import (
     Estimate,
@@ -23,10 +23,12 @@ from simulator.theory.estimate import (
     estimate,
     has_drawn_machines,
     merger_demands,
+    own_demands,
     relaxation,
     stage_demands,
 )
 from simulator.theory.peak import Peak
+from simulator.theory.prediction import Prediction
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
 from simulator.theory.visits import mean_visits, merging_s
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
@@ -64,6 +66,7 @@ __all__ = [
     "means_ahead",
     "merger_demands",
     "merging_s",
+    "own_demands",
     "relaxation",
     "stage_demands",
     "stretched",

@@ -13,8 +13,8 @@ from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
 from simulator.documents import paper, parts, run
 from simulator.theory import claims
-from simulator.theory.closed_forms import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.estimate import Estimate
+from simulator.theory.prediction import EXACT, LOWER, UPPER, Prediction
 
 #: An exact law is contradicted only by an interval of this level: a false alarm in a million.
 ALARM = 1e-6

@@ -8,6 +8,9 @@ that came after it.
 from simulator.core.features import Feature as F
 from simulator.core.features import Features
 
+#: Service times below it, in seconds, are rounded so much that continuous laws hold only about.
+LEAST_SERVICE_S = 1e-6
+
 #: Whatever is random, there may be as much as the law says by value.
 LUCK: Features = frozenset(
     {F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE, F.HASHED, F.DRAIN_CUT}
@@ -46,6 +49,8 @@ EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.MERGERS}
 FORK_AND_JOIN: Features = LUCK | OF_NO_MATTER
 #: Mean wait in M/M/c.
 ERLANG: Features = EXPONENTIAL | {F.WORKERS}
+#: Passes of every query through the same replicas, all of one exponential service: a network of Kelly's.
+PASSES: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.WORKERS, F.SHARED_REPLICAS}
 #: Mean wait in GI/M/1: whoever chooses among replicas does not leave the gaps as they are.
 KENDALL: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS}
 
@@ -61,6 +66,7 @@ ZERO_LOAD: Features = frozenset(
         *SURROUNDED,
         *LONGER,
         *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT, F.SHARING, F.BACKGROUND),
+        F.SHARED_REPLICAS,
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.

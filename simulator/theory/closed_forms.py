@@ -1,10 +1,8 @@
 """The closed forms and bounds that hold for a plan at a constant rate."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 import numpy as np
 
@@ -12,17 +10,14 @@ from simulator.base.units import NS_PER_S
 from simulator.core.features import Feature
 from simulator.core.laws import exponential
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, PRIORITY, RANDOM, SHORTEST, Plan
-from simulator.documents import paper
 from simulator.theory import claims, priority, queues
 from simulator.theory.beside import beside_of
+from simulator.theory.passes import passes
+from simulator.theory.prediction import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.stages import PaperStage, mean_services_s
 from simulator.theory.trust import MOST_KURTOSIS, is_nearly_normal, may_be_tested
 from simulator.theory.visits import chances
 from simulator.theory.zero_load import PERCENTS
-
-EXACT: Final = "exact"
-UPPER: Final = "upper bound"
-LOWER: Final = "lower bound"
 
 #: A utilisation above it is 1, up to rounding.
 FULL = 1 - 1e-9
@@ -31,36 +26,12 @@ FULL = 1 - 1e-9
 NEAR_ATOM = 0.02
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """One figure that theory knows."""
-
-    statistic: str  #: mean, p95, ...: of latency; wait: mean waiting time over the tasks of a stage
-    stage: int | None  #: None: of the whole query
-    value_s: float
-    kind: paper.Kind
-    law: str  #: its name and source
-    testable: bool = True  #: False where a sample may fall on either side by chance: at an atom
-    alarms: bool = True  #: False where a mean is far from normal, so that its interval holds at 95 % at best
-    stops_a_query: float = math.inf  #: the same of a run that sees few stops
-
-    def to_dict(self, names: Sequence[str]) -> paper.Prediction:
-        """With the stage's name."""
-        return {
-            "statistic": self.statistic,
-            "stage": None if self.stage is None else names[self.stage],
-            "value_s": self.value_s if math.isfinite(self.value_s) else None,
-            "kind": self.kind,
-            "law": self.law,
-        }
-
-
 def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> list[Prediction]:
     """What theory knows at a constant rate; ``utilisation`` is that of the busiest station."""
     if any(stage.has_drawn_machines() or stage.is_keyed for stage in stages) or not 0 < utilisation < FULL:
         return []
     if plan.arrival_kind == ARRIVE_POISSON:
-        return [*_lockstep(plan, stages), *_first_stage(plan, stages)]
+        return [*_lockstep(plan, stages), *_first_stage(plan, stages), *passes(plan, stages)]
     return _gamma_gaps(plan, stages) if plan.arrival_kind == ARRIVE_GAMMA else []
 
 

@@ -130,9 +130,13 @@ def _by_plan(plan: Plan) -> dict[int | None, Clusters]:
     """Of each stage and of the whole, as if nothing changed; empty at saturation."""
     if busiest(plan) >= FULL:
         return {}
-    own: dict[int | None, Clusters] = {stage.index: _of_stage(plan, stage) for stage in stages_of(plan)}
+    alone = {stage.index: _of_stage(plan, stage) for stage in stages_of(plan)}
+    own: dict[int | None, Clusters] = {}
+    for index, one in alone.items():  # long services of stages that share its replicas are in its way, too
+        beside = np.flatnonzero(plan.stages["owner"] == plan.stages[index]["owner"]).tolist()
+        own[index] = replace(one, jumps=tuple(jumps for place in beside for jumps in alone[place].jumps))
     longest = max(one.queue or 0.0 for one in own.values())
-    own[None] = Clusters(longest, tuple(jumps for one in own.values() for jumps in one.jumps))
+    own[None] = Clusters(longest, tuple(jumps for one in alone.values() for jumps in one.jumps))
     return own
 
 

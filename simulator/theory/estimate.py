@@ -7,15 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.core.rules import merge_ns
 from simulator.documents import paper
 from simulator.theory.beside import busy_beside, left_beside
-from simulator.theory.closed_forms import FULL, Prediction, closed_forms
+from simulator.theory.closed_forms import FULL, closed_forms
 from simulator.theory.peak import Peak
+from simulator.theory.prediction import Prediction
 from simulator.theory.races import raced_share
 from simulator.theory.stages import S_PER_NS, PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
-from simulator.theory.visits import chances
+from simulator.theory.visits import chances, has_all_been
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -30,6 +32,8 @@ class Station(NamedTuple):
 @dataclass(frozen=True)
 class StageEstimate:
     """One stage on paper."""
+
+    own: F8 | None  #: (shards, replicas) of its own tasks alone, where it shares replicas; None: it does not
 
     candidates: float
     service_s: F8  #: (shards,) mean service time of each
@@ -50,6 +54,8 @@ class StageEstimate:
         merging: paper.Merging = {} if self.after_s is None else {"after_answer_s": self.after_s}
         if self.mergers:
             merging |= {"mergers": {"count": self.mergers, "service_s": self.merge_s, "demand": self.merger_demand}}
+        if self.own is not None:
+            merging |= {"own_demand": {"mean": float(self.own.sum()) / self.replicas, "max": float(self.own.max())}}
         return {
             **merging,
             "name": name,
@@ -116,16 +122,19 @@ def certainly_busiest(plan: Plan) -> float:
     """As ``busiest``, of what is certain.
 
     Without replicas that withdraw what is late, whose queues are bounded at any load; and without those of stages that
-    are given what is answered before, of which only the most is known, or come after one in which queries may fail.
+    are given what is answered before, of which only the most is known, or go where that was, or come after one in which
+    queries may fail. At replicas that several stages share, what is certain of each adds up.
     """
-    demands = [0.0]
+    demands, replicas = [0.0], dict[int, F8]()  # of the stages that have some
     for stage in stages_of(plan):
         demands.append(_certain_merger_demand(stage, plan.rate_per_s))
-        if not (stage.sheds or (stage.is_given_less and stage.depends_on_items)):
-            demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
+        goes_where_it_was = stage.follows and not has_all_been(stage)
+        if not (stage.sheds or goes_where_it_was or (stage.is_given_less and stage.depends_on_items)):
+            own = own_utilisation_of(stage, plan.rate_per_s)
+            replicas[stage.owner] = replicas.get(stage.owner, 0.0) + own
         if stage.is_limited or stage.may_time_out:
             break
-    return max(demands)
+    return max(*demands, *(float(each.max()) for each in replicas.values()), 0.0)
 
 
 def _certain_merger_demand(stage: PaperStage, rate_per_s: float) -> float:
@@ -155,6 +164,15 @@ def busy_in_all(stage: PaperStage, rate_per_s: float) -> float:
     return float(used[stage.is_left].mean()) * stage.part_used
 
 
+def own_demands(plan: Plan) -> list[tuple[float, float] | None]:
+    """Of each stage that shares replicas with another, demand of its own tasks alone: at most, and mean; else None."""
+    pairs: list[tuple[float, float] | None] = []
+    for stage in stages_of(plan):
+        each = own_utilisation_of(stage, plan.rate_per_s) if has_company(plan.stages, stage.index) else None
+        pairs.append(None if each is None else (float(each.max()), float(each.sum()) / stage.replicas_in_all))
+    return pairs
+
+
 def has_drawn_machines(plan: Plan) -> bool:
     """Whether machines differ from replication to replication, or who is visited most: both are drawn in each."""
     return any(stage.has_drawn_machines() or stage.is_keyed for stage in stages_of(plan))
@@ -165,6 +183,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
     stages = stages_of(plan)
     parts = tuple(
         StageEstimate(
+            own_utilisation_of(stage, plan.rate_per_s) if has_company(plan.stages, stage.index) else None,
             stage.candidates,
             mean_services_s(stage),
             utilisation_of(stage, plan.rate_per_s),
@@ -220,14 +239,21 @@ def _demand_at(stages: Sequence[PaperStage], rate_per_s: float, place: Station) 
 def variability_of(plan: Plan, stage: PaperStage, shard: int | None) -> float:
     """Dispersion of arrivals, and squared coefficient of variation of the time that a task takes a worker at a shard.
 
-    Merges take one time.
+    Of stages that share replicas, that of any of their tasks. Merges take one time.
     """
     if shard is None:
         return plan.arrival_dispersion
-    moments = stage.taken_moments_s(shard)
-    service_cv2 = 1.0
-    if moments is not None and moments[0] ** 2 > 0 and math.isfinite(moments[1]):
-        service_cv2 = max(0.0, moments[1] / moments[0] ** 2 - 1)
+    together = company(stage)
+    each = [one.taken_moments_s(shard) for one in together]
+    weights = [float(chances(one)[shard]) for one in together]
+    service_cv2, known = 1.0, [moments for moments in each if moments is not None]
+    if len(known) == len(each) and sum(weights) > 0:
+        first, second = (
+            math.fsum(weight * one[power] for weight, one in zip(weights, known, strict=True)) / sum(weights)
+            for power in (0, 1)
+        )
+        if first**2 > 0 and math.isfinite(second):
+            service_cv2 = max(0.0, second / first**2 - 1)
     return service_cv2 + plan.arrival_dispersion
 
 
@@ -243,8 +269,27 @@ def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variab
     return queries * int(stage.replicas_left[shard]) if stage.policy in (RANDOM, ROUND_ROBIN) else queries
 
 
+def company(stage: PaperStage) -> list[PaperStage]:
+    """The stages whose tasks run at the replicas of a stage, in order: itself, and those with which it shares them."""
+    if not has_company(stage.plan.stages, stage.index):
+        return [stage]
+    return [one for one in stages_of(stage.plan) if one.owner == stage.owner]
+
+
 def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
-    """(shards, replicas) offered load of each replica over its workers; 0 of one that a lost machine held.
+    """(shards, replicas) offered load of each replica over its workers, of all stages whose tasks run there.
+
+    0 of one that a lost machine held. See ``own_utilisation_of``.
+    """
+    first, *others = company(stage)
+    found = own_utilisation_of(first, rate_per_s)
+    for other in others:
+        found = found + own_utilisation_of(other, rate_per_s)
+    return found
+
+
+def own_utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
+    """(shards, replicas) load that one stage offers each replica over its workers; 0 of one that a lost machine held.
 
     A task takes its worker for its service, and for what follows its answer. What replicas do besides leaves so much
     less of their workers to queries: demand is of what is left, so it grows with the rate alone.

@@ -17,8 +17,9 @@ import numpy as np
 from simulator.core.laws import Law
 from simulator.core.plan import F8, RANDOM, RESPONSE, ROUND_ROBIN, Plan
 from simulator.theory.beside import Beside, beside_of, besides_s, busy_beside
-from simulator.theory.closed_forms import EXACT, closed_forms
+from simulator.theory.closed_forms import closed_forms
 from simulator.theory.estimate import busiest, busy_in_all, stage_demands, utilisation_of
+from simulator.theory.prediction import EXACT
 from simulator.theory.queues import erlang_c
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
@@ -111,7 +112,8 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
         Whether the rate is constant: else no mean is known exactly.
     """
     stages = stages_of(plan)
-    pieces = [_pieces(stage, plan.rate_per_s) for stage in stages]
+    alone = [_pieces(stage, plan.rate_per_s) for stage in stages]
+    pieces = [_beside(stages, alone, place) for place in range(len(stages))]
     used = stage_demands(plan)
     exact = _exact(plan, stages, busiest(plan)) if is_stationary else {}
     of_stages = []
@@ -120,11 +122,14 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
         kinds = {kind: [one for one in own if one.kind == kind] for kind in KINDS}
         shards = mean_visits(stage)
         tasks = _ahead(kinds[SERVICE], measured).over(shards)
-        taken = _ahead(kinds[SERVICE] + kinds[FOLLOWING], measured).over(shards)
-        a_task_s = float(mean_services_s(stage).mean()) + stage.after().mean()
-        of_busy = taken.over(a_task_s / busy) if busy > 0 else NOTHING_AHEAD
+        together = [other for other in stages if other.owner == stage.owner]
+        taking = [one for other in together for one in alone[other.index] if one.kind in (SERVICE, FOLLOWING)]
+        taken_s = math.fsum(
+            (float(mean_services_s(other).mean()) + other.after().mean()) * mean_visits(other) for other in together
+        )
+        of_busy = _ahead(taking, measured).over(taken_s / busy) if busy > 0 else NOTHING_AHEAD
         besides = NOTHING_AHEAD
-        if beside_of(stage) is not None:
+        if beside_of(stage) is not None:  # such replicas have no guests
             busy, of_busy, besides = _busy_besides(stage, plan.rate_per_s, own, measured)
         of_stages.append(
             StageAhead(
@@ -135,7 +140,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
                 wait=_known(_ahead(kinds[WAIT], measured).over(shards), exact.get(("wait", stage.index))),
                 service=tasks,
                 background=besides,
-                utilisation=_by_arithmetic(of_busy, None if stage.is_busy_by_luck() else busy),
+                utilisation=_by_arithmetic(of_busy, None if any(one.is_busy_by_luck() for one in together) else busy),
             )
         )
     whole = _ahead([one for own in pieces for one in _of_latency(own)], measured)
@@ -176,6 +181,15 @@ class _Piece:
         chance = count / (measured * self.draws)
         share = tail_share(self.law, self.power, min(1.0, chance))
         return self.seconds * share if share > 0 else 0.0
+
+
+def _beside(stages: Sequence[PaperStage], pieces: Sequence[list[_Piece]], place: int) -> list[_Piece]:
+    """The parts of the latency of a stage: its own, and how long it waits for what others draw at its replicas."""
+    found = list(pieces[place])
+    for other in stages:
+        if other.index != place and other.owner == stages[place].owner:
+            found += [one for one in pieces[other.index] if one.kind == WAIT]
+    return found
 
 
 def _of_latency(pieces: Sequence[_Piece]) -> list[_Piece]:

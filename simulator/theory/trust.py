@@ -2,18 +2,17 @@
 
 import math
 
+from simulator.theory import claims
 from simulator.theory.beside import beside_of
 from simulator.theory.stages import PaperStage, mean_services_s
 
-#: Service times below it, in seconds, are rounded so much that continuous laws hold only about.
-LEAST_SERVICE_S = 1e-6
 #: Fourth moment over the square of the second: beyond it, means of a run are far from normal.
 MOST_KURTOSIS = 100.0
 
 
 def may_be_tested(stage: PaperStage) -> bool:
     """Whether service times are so long that rounding to whole ns does not matter."""
-    return bool(mean_services_s(stage).min() >= LEAST_SERVICE_S)
+    return bool(mean_services_s(stage).min() >= claims.LEAST_SERVICE_S)
 
 
 def is_nearly_normal(stage: PaperStage) -> bool:

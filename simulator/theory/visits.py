@@ -10,7 +10,7 @@ from simulator.base.sums import dot
 from simulator.core import draws
 from simulator.core.fan_out import visited_shards
 from simulator.core.laws import Law
-from simulator.core.plan import F8, KEY, ROLES, VISITS, Plan
+from simulator.core.plan import F8, KEY, NONE, ROLES, VISITS, Plan
 from simulator.core.stage_view import StageView
 
 S_PER_NS = 1e-9
@@ -23,8 +23,26 @@ QUERIES = 512
 POINTS = 256
 
 
+def has_all_been(stage: StageView) -> bool:
+    """Whether all answers of a query count at the owner of a stage that follows: it is known where it goes."""
+    owner = StageView(stage.plan, stage.owner)
+    return not owner.is_partial and not owner.is_keyed
+
+
+def been(stage: StageView) -> F8:
+    """(shards,) part of the queries that have an answer of each that counts, at the owner of a stage that follows.
+
+    Where it goes on with some of them, about: each is as likely; where it times out, at most.
+    """
+    owner = StageView(stage.plan, stage.owner)
+    part = owner.wait_for / owner.least_visits if owner.waits_for_some and not owner.may_time_out else 1.0
+    return chances(owner) * part
+
+
 def mean_visits(stage: StageView) -> float:
     """How many shards a query visits, on average."""
+    if stage.follows and stage.fans_out:
+        return float(chances(stage).sum())
     return float(_at_least(stage.visits, stage.shards).sum()) if stage.fans_out else float(stage.shards)
 
 
@@ -37,6 +55,10 @@ def chances(stage: StageView) -> F8:
     shards = stage.shards
     if not stage.fans_out:
         return np.ones(shards)
+    if stage.follows:
+        there = been(stage)
+        own = float(_at_least(stage.visits, shards).sum()) if stage.visits.kind != NONE else float(shards)
+        return there * min(1.0, own / float(there.sum()))
     if not stage.is_keyed:
         return np.full(shards, mean_visits(stage) / shards)
     return _of_keys(_Named(stage.plan, stage.index))
@@ -47,7 +69,7 @@ def merging_s(stage: StageView) -> float:
     row = stage.plan.stages[stage.index]
     fixed_ns, each_ns = int(row["merge_ns"]), int(row["merge_per_response_ns"])
     least_ns = 1.0 if stage.mergers else 0.0
-    if stage.may_time_out or stage.has_fixed_visits:
+    if stage.may_time_out or stage.has_fixed_visits or stage.follows:
         asked = 1 if stage.may_time_out else stage.wait_for
         return max(least_ns, float(fixed_ns + asked * each_ns)) * S_PER_NS
     answers, chance = np.arange(1, stage.shards + 1), _chance(stage)
@@ -58,7 +80,7 @@ def merging_s(stage: StageView) -> float:
 
 def hands_on_as_much(stage: StageView) -> bool:
     """Whether all queries hand on the same part of what they were given, but for ``keep``."""
-    if stage.is_partial:
+    if stage.is_partial or (stage.follows and stage.fans_out):
         return False
     return not stage.fans_out or (stage.has_fixed_visits and bool((stage.share == stage.share[0]).all()))
 
@@ -72,6 +94,9 @@ def handed_on(stage: StageView, law: Law, cap: float) -> tuple[Law, float]:
     part = 1.0
     if stage.waits_for_some and not stage.may_time_out:
         part = stage.wait_for / stage.least_visits
+    if stage.follows and stage.fans_out:  # what is scored falls on those that take part
+        part = part * mean_visits(stage) / float(been(stage).sum())
+        return law.scaled(part), min(cap * part, stage.keep)
     if not stage.fans_out and part == 1.0:
         return law, min(cap, stage.keep)
     if stage.fans_out and not hands_on_as_much(stage):

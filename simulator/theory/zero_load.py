@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.core.laws import Law
 from simulator.core.plan import F8, Plan
+from simulator.core.stage_view import company_of
 from simulator.documents import paper
 from simulator.theory import claims
 from simulator.theory.stages import PaperStage, stages_of, work_law_of
@@ -159,7 +160,11 @@ def _is_known(view: PaperStage) -> bool:
     """Whether it is known what a query finds in an empty stage: of all shards, or of some that are alike."""
     if not view.features <= claims.ZERO_LOAD:
         return False
+    if any(beside.stays_taken for beside in company_of(view) if beside.index != view.index):
+        return False  # by its own tasks, in the stage before
     machines = np.sort(view.machine_factor, axis=1)
+    if view.follows and bool((machines[:, :1] != machines).any()):
+        return False  # it goes to the machine where it has been, fast or slow
     are_alike = [bool((column == column[0]).all()) for column in (view.replicas_left, machines)]
     return not view.fans_out or (hands_on_as_much(view) and all(are_alike))
 

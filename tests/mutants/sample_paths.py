@@ -12,13 +12,16 @@ from held import Broken, drawn, law
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
+from mixed_batches import mixed_plans
 from stale_events import Disturbed
 from walk import Walk
 
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.hosted import hosted
 from simulator.core.laws import Law, sampling
-from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, NONE, ROLES, TASK, TIME, Plan, frozen
+from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, NEVER_NS, NONE, ROLES, TASK, TIME, Plan, frozen
+from simulator.core.routing import view_of
 from simulator.core.trace import same_trace
 from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
@@ -36,6 +39,7 @@ plans = partial(
     fan_outs=False,
     sharing=False,
     background=False,
+    guests=False,
 )
 
 #: Stages that serve task after task in the order of arrival.
@@ -388,6 +392,52 @@ def shared_stale() -> None:
             assert column == "", f"with stale events {column} differs"
 
     changes_nothing()
+
+
+#: Stages that run at the replicas of the first one: with batches, with answers that are not needed, with slow times.
+GUESTS = plans_of_all(stages=2, shards=st.integers(1, 3), replicas=2, guests=True, hedges=False, outages=False)
+GUESTS |= plans_of_all(stages=2, shards=1, replicas=1, workers=1, guests=True, batches=2, gathers=True, afters=False)
+
+
+def guests_agree() -> None:
+    """test_runs_on.py: both engines say the same of stages that share replicas."""
+    agree_on(GUESTS)
+
+
+def guests_hold() -> None:
+    """test_runs_on.py: every invariant of a trace holds, where stages share replicas."""
+    hold_on(GUESTS)
+
+
+def guests_walk() -> None:
+    """test_runs_on.py: the walk agrees, where stages share replicas."""
+    walk_as_on(GUESTS)
+
+
+#: A query chooses its replica at random, and its fetch goes where there is least: for one of three balancers.
+ASIDE = StageParts(candidates=Law.constant(1.0), replicas=2, balancers=3, knots=[(0.0, 4.0, 0.0)])
+FETCH = hosted(StageParts(knots=[(0.0, 2.0, 0.0)], policy=LEAST_OUTSTANDING), ASIDE, 0)
+
+
+def mixed_agree() -> None:
+    """test_runs_on.py: both engines say the same of batches from queues that hold tasks of two stages."""
+    agree_on(mixed_plans())
+
+
+def balancers_are_the_owners() -> None:
+    """test_runs_on.py: whoever sends a query sends its fetch."""
+    plan = assemble([ASIDE, FETCH], np.arange(50))
+    with law("S6"):
+        for query in range(50):
+            one, two = (int(view_of(plan.stages, plan.run_row(), query, stage)) for stage in (0, 1))
+            assert one == two, f"query {query} is of another balancer when it fetches"
+
+
+def owners_are_counted() -> None:
+    """test_runs_on.py: whoever looks at the load sees the owner's tasks."""
+    plan = assemble([ASIDE, FETCH], np.arange(50))
+    with law("S6"):
+        assert plan.stages["counts"].tolist() == [LEAST_OUTSTANDING] * 2, "the owner's tasks are not counted"
 
 
 def full_agree() -> None:

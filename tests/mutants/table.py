@@ -28,6 +28,7 @@ BATCHES_AGREE, BATCHES_HOLD = "sample_paths.batches_agree", "sample_paths.batche
 ORDERS_AGREE = "sample_paths.orders_agree"
 STALE, SHORT = "sample_paths.what_is_stale_does_not_happen", "sample_paths.shortcuts_agree"
 REFERENCE, NOTES = "engines/reference/model.py", "engines/reference/recorder.py"
+REPLICA = "engines/reference/replica.py"
 QUEUE, BATCHING, DISCIPLINES = "engines/reference/queue.py", "core/batching.py", "core/disciplines.py"
 HEAP, COPIES, GATHER = "engines/compiled/queue.py", "engines/compiled/copies.py", "engines/reference/gather.py"
 ON_CLOSE, ON_WITHDRAW = "engines/compiled/on_close.py", "engines/compiled/on_withdraw.py"
@@ -436,7 +437,7 @@ ENGINES = (
     Mutant(
         "a queue is left when a worker is free",
         "S1",
-        REFERENCE,
+        REPLICA,
         "                copy.release_ns = clock.now\n            self.start_soon()",
         "                copy.release_ns = clock.now",
         "sample_paths.invariants_hold",
@@ -484,7 +485,7 @@ ENGINES = (
     Mutant(
         "the free worker of highest index, in the reference engine",
         "E6",
-        REFERENCE,
+        REPLICA,
         "heappop(self.free)",
         "self.free.pop(self.free.index(max(self.free)))",
         LISTS,
@@ -1021,8 +1022,8 @@ STATISTICS = (
         "work of measured queries, wherever it falls, counted as utilisation",
         "T9",
         "stats/figures.py",
-        "trace.window_busy_ns[stage.replica_slice]",
-        "trace.busy_ns[stage.replica_slice]",
+        "stage.index, trace.window_busy_ns) for trace",
+        "stage.index, trace.busy_ns) for trace",
         "figures.rates_are_of_the_window",
     ),
     Mutant(
@@ -1903,7 +1904,7 @@ AFTERS = (
     Mutant(
         "the answer waits for what follows it",
         "E8",
-        REFERENCE,
+        REPLICA,
         "yield At(clock, clock.now + service_ns, FINISH, key)",
         "yield At(clock, clock.now + service_ns + after_ns, FINISH, key)",
         LONGER_WALK,
@@ -1927,9 +1928,9 @@ AFTERS = (
     Mutant(
         "what follows an answer is no busy time in the window",
         "S5",
-        REFERENCE,
-        "record.start(self.index, clock.now, service_ns + after_ns)",
-        "record.start(self.index, clock.now, service_ns)",
+        REPLICA,
+        "record.start(place.index, clock.now, service_ns + after_ns)",
+        "record.start(place.index, clock.now, service_ns)",
         LONGER_HOLD,
     ),
     Mutant(
@@ -1959,7 +1960,7 @@ AFTERS = (
     Mutant(
         "what is stopped counts as cleaned up",
         "S5",
-        REFERENCE,
+        REPLICA,
         "service_ns, after_ns = clock.now - batch[0].start_ns, 0",
         "service_ns = clock.now - batch[0].start_ns",
         LONGER_HOLD,
@@ -2228,7 +2229,7 @@ LATENCIES = (
         "who is stopped is not heard of",
         "E8",
         HEARD,
-        'if is_fed(stages[stage]["policy"]) and enqueue_ns >= 0:',
+        'if is_fed(stages[stage]["counts"]) and enqueue_ns >= 0:',
         "if False:",
         "sample_paths.heard_less_walk",
     ),
@@ -2320,7 +2321,7 @@ VISITS = (
         "what is not visited is handed on",
         "E1",
         FAN_OUT,
-        "reals[SCORED, i] *= reals[SHARE, i]",
+        "reals[SCORED, i] *= part_of_part(reals[SHARE, i], whole)",
         "pass",
         VISITS_AGREE,
     ),
@@ -2503,6 +2504,91 @@ RANKS = (
     ),
 )
 
+HOSTED, FOLLOWING = "core/hosted.py", "core/following.py"
+GUESTS_AGREE, GUESTS_HOLD, GUESTS_WALK = (f"sample_paths.guests_{name}" for name in ("agree", "hold", "walk"))
+GUESTS = (
+    Mutant(
+        "a batch takes tasks of another stage",
+        "E1",
+        QUEUE,
+        "for copy in self.waiting if copy.gather.stage == stage][:count]",
+        "for copy in self.waiting][:count]",
+        "sample_paths.mixed_agree",
+    ),
+    Mutant(
+        "who waits behind one that is withdrawn is not looked at",
+        "E1",
+        ON_WITHDRAW,
+        'if given.modes[copies[row]["stage"]]["is_mixed"] == 1:',
+        "if False:",
+        "sample_paths.mixed_agree",
+    ),
+    Mutant(
+        "a guest has workers of its own",
+        "E1",
+        RUN,
+        'mode["first_worker"] = modes[owner]["first_worker"]',
+        "pass",
+        GUESTS_AGREE,
+    ),
+    Mutant(
+        "a guest's tasks are served as the owner's answers say",
+        "E8",
+        REPLICA,
+        "stage = place.stage",
+        "stage = self.stage",
+        GUESTS_WALK,
+    ),
+    Mutant(
+        "a guest's work is counted at the owner's place",
+        "S5",
+        "engines/reference/server.py",
+        "model.record.finish(copy, self.index)",
+        "model.record.finish(copy, self.seat)",
+        GUESTS_HOLD,
+    ),
+    Mutant(
+        "a guest's slow times are its own",
+        "E8",
+        SLOWDOWNS,
+        'return stages[stage]["owner"] * draws.PLACES + place',
+        "return stage * draws.PLACES + place",
+        GUESTS_WALK,
+    ),
+    Mutant(
+        "a guest's balancers are its own",
+        "S6",
+        ROUTING,
+        'stages[stage]["owner"] * draws.PLACES\n    u, _ = draws.uniforms(seed, replication, draws.BALANCER',
+        "stage * draws.PLACES\n    u, _ = draws.uniforms(seed, replication, draws.BALANCER",
+        "sample_paths.balancers_are_the_owners",
+    ),
+    Mutant(
+        "who is looked for by others is not counted",
+        "S6",
+        HOSTED,
+        'stages[stage]["counts"] = stages[looking[0]]["policy"]',
+        "pass",
+        "sample_paths.owners_are_counted",
+    ),
+    Mutant(
+        "it goes to the first replica, wherever it has been",
+        "S6",
+        FOLLOWING,
+        "wholes[REPLICA, shard] = max(index, 0)",
+        "wholes[REPLICA, shard] = 0",
+        GUESTS_HOLD,
+    ),
+    Mutant(
+        "shards without an answer take part",
+        "E8",
+        FOLLOWING,
+        "wholes[TAKES, shard] = 0 if index == NOWHERE else 1",
+        "wholes[TAKES, shard] = 1",
+        GUESTS_WALK,
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -2523,6 +2609,7 @@ TABLES = (
     *SHARINGS,
     *BACKGROUNDS,
     *RANKS,
+    *GUESTS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

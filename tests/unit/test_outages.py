@@ -107,7 +107,7 @@ def test_out_when_nothing_is_sent_is_not_out(plan):
 
 
 @drawn(60)
-@given(plans(outages=False, background=False, replicas=st.integers(2, 3)))
+@given(plans(outages=False, background=False, guests=False, replicas=st.integers(2, 3)))
 def test_out_all_the_time_is_lost(plan):
     """The last replica of all shards, out for the whole run, is as one on a machine that is gone."""
     stages = np.array(plan.stages)

@@ -16,16 +16,17 @@ from simulator.engines.compiled.records import Given, Kept
 
 @passage
 def new_copy(
-    clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, number: int, replica: int
+    given: Given, clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, number: int, local: int
 ) -> int:
-    """Row of a copy that is sent; ``number`` 0: the first of its task."""
+    """Row of a copy that is sent; ``number`` 0: the first of its task; ``local``: the replica among its stage's."""
+    replica = given.stages[stage]["first_replica"] + local
     row = clock[0]["unused"]
     clock[0]["unused"] = copies[row]["next"]
     clock[0]["unused_count"] -= 1
     copies[row]["query"] = query
     copies[row]["stage"] = stage
     copies[row]["shard"] = shard
-    copies[row]["replica"] = replica
+    copies[row]["replica"], copies[row]["seat"] = replica, given.modes[stage]["first_seat"] + local
     copies[row]["state"] = copy_states.SENT
     copies[row]["next"] = -1
     if kept.table.shape[1] > 0:
@@ -58,7 +59,7 @@ def send(given: Given, clock: Rows, events: Rows, copies: Rows, row: int, enqueu
     if end_ns == NEVER_NS and enqueue_ns >= NEVER_NS:
         return False
     if enqueue_ns <= end_ns:
-        key = (copies[row]["replica"] << run[0]["send_bits"]) | clock[0]["sent"]
+        key = (copies[row]["seat"] << run[0]["send_bits"]) | clock[0]["sent"]
         happen(clock, events, enqueue_ns, rules.ENQUEUE, key, row, copies[row]["generation"])
     clock[0]["sent"] += 1
     return True
@@ -67,7 +68,7 @@ def send(given: Given, clock: Rows, events: Rows, copies: Rows, row: int, enqueu
 @passage
 def first_worker_of(given: Given, stage: int, at: int) -> int:
     """Place of the first worker of a replica among all workers."""
-    before = (at - given.stages[stage]["first_replica"]) * given.stages[stage]["workers"]
+    before = (at - given.modes[stage]["first_seat"]) * given.stages[stage]["workers"]
     return given.modes[stage]["first_worker"] + before  # type: ignore[no-any-return]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.core.features import features_of, may_lockstep
+from simulator.core.hosted import is_owner
 from simulator.core.plan import F8, I8, Plan, frozen
 from simulator.engines.compiled.wide import LAST, MEMBERS
 
@@ -69,8 +70,8 @@ def in_lockstep(plan: Plan, except_stages: Collection[int] = ()) -> Lockstep:
         left_of.append(left[representative])
         machine_factor.append(machines[representative].ravel())
         replica_of.append(before + (class_of[:, np.newaxis] * replicas + np.arange(replicas)).ravel())
-    views = stages["balancers"] * stages["shards"] * stages["replicas"]
-    stages["first_view"] = np.cumsum(views) - views
+    views = stages["balancers"] * stages["shards"] * stages["replicas"] * is_owner(stages)
+    stages["first_view"] = (np.cumsum(views) - views)[stages["owner"]]
     smaller = replace(
         plan,
         stages=frozen(stages),

@@ -239,7 +239,7 @@ def advance(
         elif kind == rules.BACKGROUND:
             is_in_time = on_background(given, kept, clock, events, copies, ranks, awaited, replicas, key, now)
         elif kind == rules.UNTIE:
-            on_untie(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
+            on_untie(given, kept, clock, events, copies, ranks, awaited, replicas, outstanding, row, now)
         else:
             is_in_time = on_withdraw(
                 given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now

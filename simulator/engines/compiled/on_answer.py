@@ -20,12 +20,24 @@ def answered(given: Given, kept: Kept, copies: Rows, outstanding: I8, row: int, 
 
 
 @passage
+def keep_winner(given: Given, kept: Kept, copies: Rows, row: int) -> None:
+    """The answer of a copy counts: that is kept where a later stage follows."""
+    stage = copies[row]["stage"]
+    first = given.stages[stage]["first_won"]
+    if first >= 0:
+        shard, before = copies[row]["shard"], copies[row]["shard"] * given.stages[stage]["replicas"]
+        index = copies[row]["replica"] - given.stages[stage]["first_replica"] - before
+        kept.won[copies[row]["query"], first + shard] = index
+
+
+@passage
 def on_answer(given: Given, kept: Kept, clock: Rows, copies: Rows, gathers: Rows, row: int, now: int) -> bool:
     """Count an answer of a stage that waits for all of them; returns whether it closes its stage."""
     query, stage, shard = copies[row]["query"], copies[row]["stage"], copies[row]["shard"]
     enter_ns = given.arrival_ns[query] if stage == 0 else kept.instants[LEAVE, stage - 1, query]
     total = rules.add(kept.instants[ANSWER_SUM, stage, query], now - enter_ns)
     kept.instants[ANSWER_SUM, stage, query] = total
+    keep_winner(given, kept, copies, row)
     gathers[query]["missing"] -= 1
     closes = gathers[query]["missing"] == 0
     if closes:

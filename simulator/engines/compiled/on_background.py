@@ -75,7 +75,7 @@ def on_background(
     name, after_it = name_of(stages, stage, index, number), name_of(stages, stage, index, number + 1)
     replicas[at]["came"] = number + 1
     _, alone_ns = background_of(run, given.laws, given.parts, given.points, stage, shard, name)
-    row = new_copy(clock, copies, kept, name, stage, shard, draws.FIRST_COPY, at)
+    row = new_copy(given, clock, copies, kept, name, stage, shard, draws.FIRST_COPY, local)
     copies[row]["alone_ns"], copies[row]["factor"], copies[row]["items"] = alone_ns, 1.0, 0.0
     copies[row]["response_ns"] = copies[row]["load"] = copies[row]["counter"] = 0
     if awaited.bonds.shape[0] > 0:

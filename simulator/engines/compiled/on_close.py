@@ -16,6 +16,7 @@ from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import free_copy, key_of
 from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.on_answer import keep_winner
 from simulator.engines.compiled.recorder import count_spared, keep_close
 from simulator.engines.compiled.records import LATE, LATE_NS, LEAVE, Awaited, Given, Kept
 
@@ -209,6 +210,7 @@ def take_answer(
         return 0
     if not settle(given, clock, events, copies, awaited, query, row, now):
         return -1
+    keep_winner(given, kept, copies, row)
     free_copy(clock, copies, row)
     enter_ns = given.arrival_ns[query] if stage == 0 else kept.instants[LEAVE, stage - 1, query]
     waits[query]["answers"] += 1

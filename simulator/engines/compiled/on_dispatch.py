@@ -6,6 +6,7 @@ compile what comes out.
 
 from simulator.core import draws, rules, work
 from simulator.core.fan_out import fans_out
+from simulator.core.following import follows, go_there
 from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
 from simulator.core.hedging import is_tied, sends_copies
@@ -57,6 +58,28 @@ def take_luck(
 
 
 @passage
+def choose_replicas(
+    given: records.Given,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    query: int,
+    view: int,
+    first_task: int,
+    now: int,
+    luck: F8,
+    whole: I8,
+) -> None:
+    """Fill REPLICA, HELD and LOAD of the tasks of a query: by the rule of its stage, or where it has been."""
+    stages, run, left, outages = given.stages, given.run, given.left, given.outages
+    if follows(stages, stage):
+        go_there(stages, outages, stage, now, luck, whole)
+    else:
+        route_there(stages, run, left, outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
+        fill_loads(stages, stage, first_task, luck, whole)
+
+
+@passage
 def on_dispatch(
     given: records.Given,
     kept: records.Kept,
@@ -73,15 +96,14 @@ def on_dispatch(
     now: int,
 ) -> bool:
     """Send a task to one replica of every shard that is visited, in order; whether int64 can tell when they come."""
-    stages, run, left = given.stages, given.run, given.left
+    stages, run = given.stages, given.run
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    route_there(stages, run, left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
-    fill_loads(stages, stage, first_task, luck, whole)
+    choose_replicas(given, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
@@ -90,7 +112,7 @@ def on_dispatch(
     is_keen = awaits_copies(stages, stage)
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
-    is_aware = is_load_aware(stages[stage]["policy"])
+    is_aware = is_load_aware(stages[stage]["counts"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
     may_be_held = has_outages(stages, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
@@ -99,8 +121,7 @@ def on_dispatch(
         if is_choosy and whole[work.VISITED, task] == 0:
             continue
         local = shard * replicas + whole[work.REPLICA, task]
-        replica = stages[stage]["first_replica"] + local
-        row = new_copy(clock, copies, kept, query, stage, shard, draws.FIRST_COPY, replica)
+        row = new_copy(given, clock, copies, kept, query, stage, shard, draws.FIRST_COPY, local)
         if is_keen:
             wait_for_copy(awaited, query, row)
         elif awaited.bonds.shape[0] > 0:

@@ -57,7 +57,7 @@ def be_there(
     now: int,
 ) -> bool:
     """The copy is enqueued, and looked at with the others; whether int64 can tell what follows."""
-    at = copies[row]["replica"]
+    at = copies[row]["seat"]
     step(copies, kept, row, copy_states.ENQUEUED)
     copies[row]["enqueue_ns"] = now
     if kept.table.shape[1] > 0:
@@ -83,7 +83,7 @@ def on_enqueue(
     now: int,
 ) -> bool:
     """The copy is enqueued, and looked at with the others, or refused; whether int64 can tell what follows."""
-    at = copies[row]["replica"]
+    at = copies[row]["seat"]
     if is_full(given.stages, copies[row]["stage"], replicas[at]["waiting"], replicas[at]["free"]):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
     return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

@@ -13,17 +13,7 @@ from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_share import on_done
 from simulator.engines.compiled.on_start import after, is_inside
 from simulator.engines.compiled.recorder import count_after, count_busy, count_spared, count_task
-from simulator.engines.compiled.records import (
-    ACROSS,
-    INSIDE,
-    STOPPED,
-    STOPPED_NS,
-    T_FINISH,
-    T_RELEASE,
-    Awaited,
-    Given,
-    Kept,
-)
+from simulator.engines.compiled.records import Awaited, Given, Kept
 
 
 @passage
@@ -40,7 +30,7 @@ def count_batch(given: Given, kept: Kept, copies: Rows, awaited: Awaited, head: 
     if is_batched(given.stages, stage):
         kept.batches[given.stages[stage]["first_batch"] + count - 1] += 1
     after_ns, its_after_ns, bonds = after(awaited, head), 0, awaited.bonds
-    where = INSIDE if is_inside(given, copies, head, now + after_ns) else ACROSS
+    where = records.INSIDE if is_inside(given, copies, head, now + after_ns) else records.ACROSS
     row = head
     while row >= 0:
         busy_ns = part_of(now - start_ns, count, row == head)
@@ -52,7 +42,7 @@ def count_batch(given: Given, kept: Kept, copies: Rows, awaited: Awaited, head: 
         if copies[row]["query"] >= run[0]["first_measured"]:
             if copies[row]["state"] == copy_states.WITHDRAWN:
                 count_busy(kept.counters, where, at, busy_ns)
-                count_spared(kept, STOPPED, STOPPED_NS, at, busy_ns)
+                count_spared(kept, records.STOPPED, records.STOPPED_NS, at, busy_ns)
             else:
                 count_task(kept.counters, where, at, busy_ns, start_ns - copies[row]["enqueue_ns"])
                 if after_ns > 0:
@@ -88,7 +78,7 @@ def on_finish(
     if head < 0:
         return on_done(given, kept, clock, events, copies, ranks, awaited, replicas, head, now)
     run, end_ns = given.run, given.run[0]["end_ns"]
-    at, stage = copies[head]["replica"], copies[head]["stage"]
+    at, stage = copies[head]["seat"], copies[head]["stage"]
     place = first_worker_of(given, stage, at) + copies[head]["worker"]
     release_ns = now + after(awaited, head)
     is_longer = awaited.after_ns.shape[0] > 0 and stays_taken(given.laws, stage)
@@ -109,9 +99,9 @@ def on_finish(
             row = behind
             continue
         if kept.table.shape[1] > 0:
-            kept.table[T_FINISH, copies[row]["table"]] = now
+            kept.table[records.T_FINISH, copies[row]["table"]] = now
             if release_ns <= end_ns:
-                kept.table[T_RELEASE, copies[row]["table"]] = release_ns
+                kept.table[records.T_RELEASE, copies[row]["table"]] = release_ns
         if is_background(copies[row]["query"]):
             end_background(kept, run, clock, copies, row, now - copies[row]["start_ns"], now)
             break

@@ -73,8 +73,7 @@ def send_copy(
     query, stage, shard = copies[first]["query"], copies[first]["stage"], copies[first]["shard"]
     items = copies[first]["items"]
     local = shard * stages[stage]["replicas"] + index
-    replica = stages[stage]["first_replica"] + local
-    row = new_copy(clock, copies, kept, query, stage, shard, number, replica)
+    row = new_copy(given, clock, copies, kept, query, stage, shard, number, local)
     join_others(awaited, query, first, row, number)
     alone_ns = alone_of_copy(
         stages,
@@ -101,14 +100,14 @@ def send_copy(
     if awaited.after_ns.shape[0] > 0:
         is_longer = stays_taken(laws, stage)
         awaited.after_ns[row] = after_of(run, laws, parts, points, stage, query, shard, number) if is_longer else 0
-    policy, load = stages[stage]["policy"], 0
-    if is_load_aware(policy):
-        load = rules.round_ns(alone_ns) if weighs_work(policy) else 1
+    counts, load = stages[stage]["counts"], 0
+    if is_load_aware(counts):
+        load = rules.round_ns(alone_ns) if weighs_work(counts) else 1
     copies[row]["counter"] = view_of(stages, run, query, stage) + local
     copies[row]["load"] = load
     count_at(stages, outstanding, stage, copies[row]["counter"], load)
     if query >= run[0]["first_measured"]:
-        count_spared(kept, HEDGED, NO_TIME, replica, rules.NOTHING)
+        count_spared(kept, HEDGED, NO_TIME, copies[row]["replica"], rules.NOTHING)
     return send(given, clock, events, copies, row, enqueue_ns)
 
 

@@ -4,7 +4,7 @@ from simulator.core import copy_states, draws, rules
 from simulator.core.background import is_background
 from simulator.core.batching import fits, is_batched, ready
 from simulator.core.hedging import is_tied
-from simulator.core.jit import passage
+from simulator.core.jit import kernel, passage
 from simulator.core.neighbours import first_shard_beside, interferes, shards_beside, slowness
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
@@ -26,11 +26,61 @@ def ready_at(given: Given, copies: Rows, replicas: Rows, at: int, stage: int, no
         return min(1, waiting)  # type: ignore[no-any-return]
     fitting, items = 0, 0.0
     oldest_ns = copies[row]["enqueue_ns"]
-    while row >= 0 and fits(given.stages, stage, fitting, items, copies[row]["items"]):
-        fitting += 1
-        items += copies[row]["items"]
+    is_mixed = given.modes[stage]["is_mixed"] == 1
+    while row >= 0:
+        if not is_mixed or copies[row]["stage"] == stage:
+            if not fits(given.stages, stage, fitting, items, copies[row]["items"]):
+                break
+            fitting += 1
+            items += copies[row]["items"]
         row = copies[row]["next"]
+    if is_mixed:
+        waiting = fitting if row < 0 else fitting + 1
     return ready(given.stages, given.batch_points, stage, waiting, fitting, oldest_ns, now)
+
+
+@passage
+def begin(kept: Kept, copies: Rows, row: int, worker: int, count: int, now: int) -> None:
+    """A task is taken by a worker, in a batch of so many."""
+    step(copies, kept, row, copy_states.STARTED)
+    copies[row]["start_ns"] = now
+    copies[row]["worker"] = worker
+    if kept.table.shape[1] > 0:
+        kept.table[T_START, copies[row]["table"]] = now
+        kept.table[T_WORKER, copies[row]["table"]] = worker
+        kept.table[T_BATCH, copies[row]["table"]] = count
+
+
+@kernel
+def start_mixed(
+    kept: Kept, copies: Rows, bonds: Rows, replicas: Rows, at: int, worker: int, count: int, now: int
+) -> float:
+    """The same from a queue that holds tasks of several stages: those of the first one's; others keep their place."""
+    items, row, last, kept_row = 0.0, replicas[at]["head"], -1, -1
+    stage, taken = copies[row]["stage"], 0
+    while taken < count:
+        after_it = copies[row]["next"]
+        if copies[row]["stage"] == stage:
+            begin(kept, copies, row, worker, count, now)
+            items += copies[row]["items"]
+            taken += 1
+            if last >= 0:
+                copies[last]["next"] = row
+            last = row
+            if kept_row < 0:
+                replicas[at]["head"] = after_it
+            else:
+                copies[kept_row]["next"] = after_it
+            if after_it < 0:
+                replicas[at]["tail"] = kept_row
+            elif bonds.shape[0] > 0:
+                bonds[after_it]["before"] = kept_row
+        else:
+            kept_row = row
+        row = after_it
+    copies[last]["next"] = -1
+    replicas[at]["waiting"] -= count
+    return items
 
 
 @passage
@@ -40,19 +90,32 @@ def start_batch(
     """Take so many tasks from the head of the queue, linked as they were; returns the effective items of all."""
     items, row, last = 0.0, replicas[at]["head"], -1
     for _ in range(count):
-        step(copies, kept, row, copy_states.STARTED)
-        copies[row]["start_ns"] = now
-        copies[row]["worker"] = worker
-        if kept.table.shape[1] > 0:
-            kept.table[T_START, copies[row]["table"]] = now
-            kept.table[T_WORKER, copies[row]["table"]] = worker
-            kept.table[T_BATCH, copies[row]["table"]] = count
+        begin(kept, copies, row, worker, count, now)
         items += copies[row]["items"]
         last, row = row, after_first(given.stages, copies, ranks, row)
     copies[last]["next"] = -1
     replicas[at]["head"] = row
     replicas[at]["waiting"] -= count
     return items
+
+
+@passage
+def start_all(
+    given: Given,
+    kept: Kept,
+    copies: Rows,
+    ranks: Rows,
+    awaited: Awaited,
+    replicas: Rows,
+    at: int,
+    worker: int,
+    count: int,
+    now: int,
+) -> float:
+    """The same from any queue."""
+    if count > 1 and given.modes[copies[replicas[at]["head"]]["stage"]]["is_mixed"] == 1:
+        return start_mixed(kept, copies, awaited.bonds, replicas, at, worker, count, now)
+    return start_batch(given, kept, copies, ranks, replicas, at, worker, count, now)
 
 
 @passage
@@ -109,7 +172,7 @@ def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int
 
 
 @passage
-def finish_of(given: Given, copies: Rows, awaited: Awaited, at: int, head: int, now: int, took_ns: int) -> int:
+def finish_of(given: Given, copies: Rows, awaited: Awaited, head: int, now: int, took_ns: int) -> int:
     """When a batch is served that starts now and is so much work; NEVER_NS: never."""
     stage = copies[head]["stage"]
     if not is_slowed(given.stages, stage):
@@ -124,7 +187,7 @@ def finish_of(given: Given, copies: Rows, awaited: Awaited, at: int, head: int, 
         awaited.stretches,
         stage,
         copies[head]["shard"],
-        at,
+        copies[head]["replica"],
         now,
         took_ns,
     )
@@ -172,7 +235,7 @@ def on_start(
             worker += 1
         serving[first + worker] = head
         replicas[at]["free"] -= 1
-        items = start_batch(given, kept, copies, ranks, replicas, at, worker, count, now)
+        items = start_all(given, kept, copies, ranks, awaited, replicas, at, worker, count, now)
         alone_ns = copies[head]["alone_ns"]
         if is_batched(stages, stage):
             costs = given.knot_items, given.knot_ns, given.knot_slope
@@ -181,7 +244,7 @@ def on_start(
         if interferes(stages, stage):
             slower *= slowed(given, copies, awaited, replicas, at, head)
         took_ns = service_ns(alone_ns, slower, copies[head]["factor"])
-        finish_ns = finish_of(given, copies, awaited, at, head, now, took_ns)
+        finish_ns = finish_of(given, copies, awaited, head, now, took_ns)
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
         if awaited.bonds.shape[0] > 0:
@@ -190,7 +253,7 @@ def on_start(
                 return False
         release_ns = finish_ns + after(awaited, head)
         if not is_inside(given, copies, head, release_ns):
-            count_part(kept.counters, run, at, now, release_ns)
+            count_part(kept.counters, run, copies[head]["replica"], now, release_ns)
         if finish_ns <= end_ns:
             key = (at << run[0]["worker_bits"]) | worker
             happen(clock, events, finish_ns, rules.FINISH, key, head, copies[head]["generation"])

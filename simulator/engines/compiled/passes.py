@@ -13,6 +13,7 @@ one more (``choosy``).
 
 from simulator.core import rules, work
 from simulator.core.fan_out import fans_out, visits_of_block
+from simulator.core.following import find_part, follows
 from simulator.core.gathering import is_partial
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
@@ -42,6 +43,8 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
             reals[work.PREVIOUS, i] = kept.candidates[stage - 1, min(query, last)]
             if is_partly:
                 reals[work.PREVIOUS, i] *= kept.coverage[stage - 1, query]
+    if follows(stages, stage):
+        find_part(stages, given.share, kept.won, stage, reals, wholes)
     work.name_tasks(stages, stage, queries, wholes)
     work.work_of_block(
         stages,

@@ -57,6 +57,7 @@ class Kept(NamedTuple):
     spared: I8  #: (SPARED, replicas)
     after_ns: I8  #: (replicas,), where some worker stays taken when its answer has gone
     background: I8  #: (2, replicas) tasks of their own that are over inside the window, and ns, where some have any
+    won: NDArray[np.int32]  #: (queries, ``hosted.kept_width``) whose answers counted, for stages that follow
 
 
 class Awaited(NamedTuple):
@@ -98,7 +99,9 @@ MODE = np.dtype(
         ("in_lanes", np.int64),  # 1: its shards are classes in lockstep
         ("block", np.int64),  # queries whose luck is drawn at once
         ("is_narrow", np.int64),  # 1: so few shards that one loop does all for a task
-        ("first_worker", np.int64),  # of the stage, among all workers
+        ("first_worker", np.int64),  # of the stage, or its owner, among all workers
+        ("first_seat", np.int64),  # and of its replicas
+        ("is_mixed", np.int64),  # 1: batches are taken from queues that hold tasks of several stages
         ("first_merger", np.int64),  # among all mergers
         ("answers", np.int64),  # that close the stage
     ]
@@ -156,7 +159,8 @@ COPY = np.dtype(
         ("query", np.int64),
         ("stage", np.int64),
         ("shard", np.int64),
-        ("replica", np.int64),  # among all
+        ("replica", np.int64),  # among all: where it is counted
+        ("seat", np.int64),  # and where it is served
         ("state", np.int32),  # of ``copy_states``
         ("worker", np.int32),
         ("generation", np.int64),

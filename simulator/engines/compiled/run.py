@@ -11,19 +11,21 @@ import numpy as np
 
 from simulator.core.background import may_have_background
 from simulator.core.calling import Calls
-from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
+from simulator.core.columns import Tasks, in_all_threads
 from simulator.core.fan_out import VISIT, may_fan_out
 from simulator.core.features import features_of, may_look_ahead
 from simulator.core.gathering import may_await_copies, may_differ, with_whole_stages
 from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
-from simulator.core.plan import CANDIDATES, CONSTANT, FIFO, I8, NEVER_NS, NONE, ROLES, Plan, Rows
+from simulator.core.hosted import has_company, is_owner
+from simulator.core.plan import FIFO, I8, NEVER_NS, Plan, Rows
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import COLUMNS
+from simulator.engines.compiled.kept import kept_of
 from simulator.engines.compiled.lockstep import Lockstep, in_lockstep
 from simulator.engines.compiled.records import SCRATCHES, Awaited, Given, Kept
 
@@ -65,7 +67,7 @@ class Run:
         self.calls = Calls(plan)
         row = self.calls.stages
         replicas = row["shards"] * row["replicas"]
-        self.workers = int((replicas * row["workers"]).sum())
+        self.workers = int((replicas * row["workers"])[is_owner(row)].sum())
         most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         self.given = Given(
@@ -117,7 +119,8 @@ class Run:
         # a dispatch adds an enqueue a task, a start a finish a worker and a withdrawal a copy that is tied, a finish
         # an answer a task; and three besides
         waiting = row["shards"] * (1 + row["hedges"])
-        starting = np.minimum(row["workers"] * row["max_size"], plan.queries)  # a replica holds one copy a query
+        held = plan.queries * len(row)  # a replica holds one copy a query, of each stage there
+        starting = np.minimum(row["workers"] * row["max_size"], held)
         tied = starting * row["hedges"] * (row["hedge_ns"] == 0)
         most = int(max(waiting.max(), (row["workers"] + tied).max(), row["max_size"].max()))
         self.clock["margin"] = 4 + most
@@ -157,43 +160,24 @@ class Run:
             is_plain = not mode["in_lanes"] and not stays_taken(self.plan.laws, stage)
             mode["is_narrow"] = row["shards"] <= NARROW and is_plain and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger
-            worker += int(row["shards"] * row["replicas"] * row["workers"])
+            owner = int(row["owner"])
+            if owner == stage:
+                worker += int(row["shards"] * row["replicas"] * row["workers"])
+            else:
+                mode["first_worker"] = modes[owner]["first_worker"]
+            mode["first_seat"] = self.plan.stages[owner]["first_replica"]
+            mode["is_mixed"] = has_company(self.plan.stages, stage) and bool(self.plan.is_batched[stage])
             merger += int(row["mergers"])
         return modes
 
     def _kept(self, tasks: bool) -> Kept:
-        """Columns of the Trace: a run without a cut fills all of them, another what it reaches."""
-        plan = self.plan
-        stages, queries = len(plan.stages), plan.queries
-        is_endless = plan.drain_ns == NEVER_NS
-        kinds = plan.laws["kind"][CANDIDATES::ROLES]
-        columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not self.is_partial else queries
-        rows = queries * plan.tasks
+        """Columns of the Trace."""
+        rows = self.plan.queries * self.plan.tasks * tasks
         if tasks and self.is_beside:
             from simulator.engines.compiled.on_background import will_come
 
             rows += int(will_come(self.given))
-        if is_endless and not self.is_partial:
-            instants = np.empty((records.INSTANTS, stages, queries), dtype=np.int64)
-            critical_shard = np.empty((stages, queries), dtype=np.int32)
-        else:
-            instants = np.full((records.INSTANTS, stages, queries), -1, dtype=np.int64)
-            critical_shard = np.full((stages, queries), -1, dtype=np.int32)
-        return Kept(
-            instants=instants,
-            candidates=np.full((stages, columns), -1.0),
-            critical_shard=critical_shard,
-            outcome=np.zeros(queries, dtype=np.int8),
-            counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
-            batches=np.zeros(plan.batch_sizes, dtype=np.int64),
-            table=np.full((records.TABLE, rows * tasks), -1, dtype=np.int64),
-            stage_outcome=np.full((stages * self.is_partial, queries), UNFINISHED, dtype=np.int8),
-            answers=np.full((stages * self.is_partial, queries), -1, dtype=np.int64),
-            coverage=np.full((stages * self.is_partial, queries), -1.0),
-            spared=np.zeros((records.SPARED, plan.replicas * self.is_keen), dtype=np.int64),
-            after_ns=np.zeros(plan.replicas * self.is_longer, dtype=np.int64),
-            background=np.zeros((2, plan.replicas * self.is_beside), dtype=np.int64),
-        )
+        return kept_of(self.plan, rows, self.is_partial, self.is_keen, self.is_longer, self.is_beside)
 
     def _lists(self) -> tuple[Rows, I8]:
         """The lists of look-ahead: those that are used have room."""

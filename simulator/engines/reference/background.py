@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from simulator.core.background import background_of, has_background, name_of
 from simulator.core.plan import Plan, Rows
@@ -59,7 +59,7 @@ class Background:
         self.replica.be_there(copy)
 
 
-def begin_background(model: Model, stage: int, replicas: Sequence[Replica]) -> None:
+def begin_background(model: Model, stage: int, replicas: Sequence[Any]) -> None:
     """The replicas of a stage that are there have tasks of their own from now on, if it says so."""
     plan, row = model.plan, model.plan.stages[stage]
     if has_background(plan.laws, stage):

@@ -5,7 +5,7 @@ handed to SimPy as the event's priority, never left to the order of insertion. S
 and 1) settles before the next ordered event.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from heapq import heappop, heappush
 from typing import Any
 
@@ -15,6 +15,7 @@ from simulator.base.errors import BeyondTimeError
 from simulator.core.plan import KEY_BITS, NEVER_NS
 
 Callback = Callable[["At"], None]
+Process = Generator[simpy.Event, Any, None]
 
 #: SimPy's own events have priorities 0 and 1; ours come after them.
 FIRST_PRIORITY = 2

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from simulator.core import copy_states
 from simulator.core.batching import part_of
 from simulator.core.columns import COMPLETE
-from simulator.core.fan_out import enough, fans_out, visited_shards
+from simulator.core.fan_out import enough, fans_out, scored_of, visited_shards
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import is_tied
-from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.rules import TIMEOUT, UNTIE, WITHDRAW
 from simulator.engines.reference.clock import At, Clock, Handover
 
@@ -20,9 +20,20 @@ TRANSITIONS = copy_states.TRANSITIONS
 
 
 class Place(Protocol):
-    """Where a copy is sent: a replica."""
+    """Where a copy is sent: a replica, of its own stage as it sees it."""
 
     index: int
+    seat: int
+
+    @property
+    def stage(self) -> Any:
+        """Of its tasks."""
+
+    def forget(self, copy: Copy) -> None:
+        """A copy is withdrawn."""
+
+    def answer(self, copy: Copy) -> None:
+        """A copy is served: its answer leaves."""
 
     def enqueue(self, at: At) -> None:
         """A copy is there."""
@@ -40,7 +51,8 @@ class Gather:
     __slots__ = ("answer_sum_ns", "answers", "closed", "enter_ns", "missing", "query", "shards", "stage")
 
     is_open = True  #: whether answers still count
-    share = 1.0  #: of the candidates, on the shards that are visited
+    share = 1.0  #: of the shards that are visited
+    scored = 1.0  #: of the candidates, on these
     outcome, coverage = COMPLETE, 1.0  #: when it has closed
 
     def __init__(self, clock: Clock, plan: Plan, stage: int, query: int) -> None:
@@ -69,13 +81,15 @@ class Gather:
 class KeenGather(Gather):
     """Of a stage that may close without all of its answers, or sends copies: some answers are not needed."""
 
-    def __init__(self, clock: Clock, plan: Plan, stage: int, query: int) -> None:
+    def __init__(self, clock: Clock, plan: Plan, stage: int, query: int, takes: I8 | None = None) -> None:
+        """``takes``: (shards,) whether each takes part, where it goes to those alone where it has been."""
         super().__init__(clock, plan, stage, query)
         self.clock = clock
         self.plan = plan
         if fans_out(plan.stages, stage):
-            visited, self.share = visited_shards(plan, stage, query)
+            visited, self.share = visited_shards(plan, stage, query, takes)
             self.shards = visited.tolist()
+            self.scored = scored_of(plan, stage, visited, self.share, takes)
         self.wanted = int(enough(plan.stages, stage, len(self.shards)))  #: answers that close it
         self.awaited: dict[int, list[Copy]] = {}  # of shards that have not answered, in order: what was sent to each
         self.rounds = 0  # of copies

@@ -54,7 +54,7 @@ class Hedger:
         self.rounds, self.after_ns = int(row["hedges"]), int(row["hedge_ns"])
         self.is_tied = bool(hedging.is_tied(model.plan.stages, stage.index))
         self.is_free = bool(row["budget"] == hedging.FREE)
-        self.weighs_work = bool(weighs_work(row["policy"]))
+        self.weighs_work = bool(weighs_work(row["counts"]))
         self.seen = np.zeros(stage.replicas_per_shard, dtype=np.int64)
 
     def entered(self, gather: KeenGather) -> None:

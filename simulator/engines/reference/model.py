@@ -1,7 +1,7 @@
 """The reference engine's story: what a query, a stage and a replica do, as SimPy processes. Read this file first.
 
 A *query* is a process: it arrives and, stage by stage, sends a task to one replica of every shard, waits for the last
-answer, and merges. A replica is a queue before one or more *workers*, each a process that serves batch after batch; a
+answer, and merges. A *replica* is a queue before one or more workers, each a process that serves batch after batch; a
 batch is of one task, unless the stage says otherwise (``queue``). Between the two, plain callbacks carry a copy of a
 task along: enqueued, started, answered; the steps it may take stand in one table (``copy_states``).
 
@@ -14,35 +14,31 @@ from __future__ import annotations
 import gc
 import math
 from collections import deque
-from collections.abc import Callable, Generator
-from heapq import heappop, heappush
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import simpy
 
-from simulator.core import copy_states, gathering, heard, limits, rules, sharing
+from simulator.core import copy_states, gathering, heard, limits, rules, sharing, work
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
+from simulator.core.following import find_part, go_there, nobody
+from simulator.core.hosted import is_guest, kept_width
 from simulator.core.outages import route_of_query
-from simulator.core.plan import CANCEL_RUNNING, NEVER_NS, Plan
-from simulator.core.routing import is_load_aware
-from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELEASE, START
+from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
+from simulator.core.routing import is_load_aware, view_of
+from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, MERGED
 from simulator.core.trace import Trace
-from simulator.core.work import ALONE, HELD, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.background import begin_background
-from simulator.engines.reference.clock import At, Clock, Handover
+from simulator.engines.reference.clock import At, Clock, Handover, Process
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
 from simulator.engines.reference.limits import Limit
 from simulator.engines.reference.machine import Machines
-from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
-from simulator.engines.reference.server import Server
+from simulator.engines.reference.replica import Replica
+from simulator.engines.reference.server import Seat
 from simulator.engines.reference.sharing import Shared
 from simulator.engines.reference.times import Times
-
-Process = Generator[simpy.Event, Any, None]
 
 
 def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | None = None) -> Trace:
@@ -72,7 +68,10 @@ class Model:
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
-        self.stages = [Stage(self, index) for index in range(len(plan.stages))]
+        self.won = nobody(plan.queries, kept_width(plan.stages))  # whose answers counted, for stages that follow
+        self.stages: list[Stage] = []
+        for index in range(len(plan.stages)):
+            self.stages.append(Stage(self, index))
 
     def run(self) -> Trace:
         """Run until nothing is left to happen, or the drain is cut."""
@@ -123,30 +122,50 @@ class Stage:
         self.replicas_per_shard = int(row["replicas"])
         self.request_ns = int(row["request_ns"])
         self.send_ns = int(row["send_ns"])
-        self.is_load_aware = bool(is_load_aware(row["policy"]))
+        self.is_load_aware = bool(is_load_aware(row["counts"]))
         self.machines = Machines(plan, index)
         first = int(row["first_replica"])
         places = range(first, first + self.shards * self.replicas_per_shard)
         of_kind: type[Replica | Shared] = Shared if sharing.shares(plan.stages, index) else Replica
-        self.replicas = [of_kind(self, place, int(row["workers"])) for place in places]
+        self.replicas: Sequence[Replica | Shared | Seat]
+        if is_guest(plan.stages, index):
+            hosts = model.stages[int(row["owner"])].replicas
+            self.replicas = [Seat(self, place, host) for place, host in zip(places, hosts, strict=True)]
+        else:
+            self.replicas = [of_kind(self, place, int(row["workers"])) for place in places]
         self.times = Times(plan, model.run_row, index)
         self.merging: deque[Handover] = deque()
         self.free_mergers = int(row["mergers"])
         self.merge_ns = int(rules.merge_ns(plan.stages, index, self.shards))
         self.is_keen = bool(gathering.awaits_copies(plan.stages, index))
         self.stops = self.is_keen and bool(row["cancels"] == CANCEL_RUNNING)
+        self.follows = bool(row["follows"])
+        self.first_won = int(row["first_won"])
         self.hedger = Hedger(self, model) if row["hedges"] > 0 else None
         self.limit = Limit(self, model) if limits.refuses(plan.stages, index) else None
-        self.reals = np.zeros((REALS, self.shards))
-        self.wholes = np.zeros((WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
+        self.reals = np.zeros((work.REALS, self.shards))
+        self.wholes = np.zeros((work.WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
 
     def gather(self, query: int) -> Gather:
         """What a query that enters waits for."""
         if not self.is_keen:
             return Gather(self.model.clock, self.model.plan, self.index, query)
-        gather = KeenGather(self.model.clock, self.model.plan, self.index, query)
+        takes = None
+        if self.follows:
+            self.wholes[work.WHO, 0] = query
+            find_part(
+                self.model.plan.stages, self.model.plan.share, self.model.won, self.index, self.reals, self.wholes
+            )
+            takes = self.wholes[work.TAKES, : self.shards]
+        gather = KeenGather(self.model.clock, self.model.plan, self.index, query, takes)
         gather.on_timeout = self.close
         return gather
+
+    def find_part(self, query: int) -> I8:
+        """(shards,) whether each takes part, in scratch: where the query has been, of a stage that follows."""
+        self.wholes[work.WHO, 0] = query
+        find_part(self.model.plan.stages, self.model.plan.share, self.model.won, self.index, self.reals, self.wholes)
+        return self.wholes[work.TAKES, : self.shards]
 
     def dispatch(self, gather: Gather, previous: float) -> float:
         """Send a task to one replica of every shard that is visited, in order; return the candidates scored here.
@@ -155,8 +174,8 @@ class Stage:
         """
         candidates, view = self.decide(gather, previous)
         self.model.record.enter(self.index, gather.query, candidates)
-        chosen, loads, held = self.wholes[[REPLICA, LOAD, HELD], : self.shards].tolist()
-        alone, items = self.reals[[ALONE, ITEMS], : self.shards].tolist()
+        chosen, loads, held = self.wholes[[work.REPLICA, work.LOAD, work.HELD], : self.shards].tolist()
+        alone, items = self.reals[[work.ALONE, work.ITEMS], : self.shards].tolist()
         for place, shard in enumerate(gather.shards):
             local = shard * self.replicas_per_shard + chosen[shard]
             copy = Copy(gather, shard, self.replicas[local], alone[shard], items[shard])
@@ -175,7 +194,7 @@ class Stage:
             model.copies.append(copy)
         if self.is_load_aware:
             heard.count_at(model.plan.stages, model.outstanding, self.index, copy.counter, copy.load)
-        key = (replica.index << model.plan.send_bits) | model.sent
+        key = (replica.seat << model.plan.send_bits) | model.sent
         model.sent += 1
         at_ns = model.clock.now + held_ns + self.request_ns + place * self.send_ns
         At(model.clock, at_ns, ENQUEUE, key, replica.enqueue, copy)
@@ -184,17 +203,23 @@ class Stage:
         """How much and whom, for all shards, into scratch; returns candidates scored and the balancer's view."""
         model, plan = self.model, self.model.plan
         laws = plan.laws, plan.law_parts, plan.law_points
-        self.wholes[WHO, 0], self.reals[PREVIOUS, 0] = gather.query, previous
-        work_of_block(
+        self.wholes[work.WHO, 0], self.reals[work.PREVIOUS, 0] = gather.query, previous
+        if self.follows:
+            self.find_part(gather.query)
+        work.work_of_block(
             *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
-        view = route_of_query(
-            *(model.calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, model.calls.fault),
-            *(self.index, model.clock.now, self.reals, self.wholes),
-        )
+        if self.follows:
+            go_there(model.calls.stages, plan.outages, self.index, model.clock.now, self.reals, self.wholes)
+            view = view_of(model.calls.stages, model.run_row, gather.query, self.index)
+        else:
+            view = route_of_query(
+                *(model.calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, model.calls.fault),
+                *(self.index, model.clock.now, self.reals, self.wholes),
+            )
         model.calls.check()
-        return float(self.reals[SCORED, 0]) * gather.share, int(view)
+        return float(self.reals[work.SCORED, 0]) * gather.scored, int(view)
 
     def answer(self, at: At) -> None:
         """A task's answer reaches the aggregator; the last one that is waited for closes the stage."""
@@ -208,7 +233,11 @@ class Stage:
         copy.answer_ns = now
         if not gather.waits_for(copy):
             self.model.record.late(gather.query, copy.replica.index, copy.busy_ns)
-        elif gather.take(copy, now):
+            return
+        if self.first_won >= 0:
+            index = copy.replica.index - self.replicas[copy.shard * self.replicas_per_shard].index
+            self.model.won[gather.query, self.first_won + copy.shard] = index
+        if gather.take(copy, now):
             self.model.record.critical(self.index, gather.query, copy.shard, *copy.times())
             self.close(gather)
 
@@ -236,112 +265,3 @@ class Stage:
                 self.merging.popleft().give()
             else:
                 self.free_mergers += 1
-
-
-class Replica(Server):
-    """A queue before one or more workers; where tasks share them it is another (``sharing``)."""
-
-    stage: Stage
-
-    def __init__(self, stage: Stage, index: int, workers: int) -> None:
-        super().__init__(stage, index)
-        model = stage.model
-        self.queue: Queue[Copy] = queue_of(model.plan, stage.index)
-        self.free = list(range(workers))  # a heap: the free worker of lowest index is next
-        self.is_starting = False
-        self.timer_ns = -1  # when what waits is looked at again; -1: not
-        self.given = [Handover(model.clock) for _ in range(workers)]
-        self.machine = stage.machines.take_in(self)
-        self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
-        self.workers = [model.clock.process(self.serve(worker)) for worker in range(workers)]
-
-    def enqueue(self, at: At) -> None:
-        """A task joins the queue, unless it was withdrawn on its way, or the queue is full."""
-        copy: Copy = at._value
-        limit, waiting, free = self.stage.limit, len(self.queue.everybody), len(self.free)
-        if copy.state == copy_states.WITHDRAWN or (limit is not None and limit.refuses(copy, waiting, free)):
-            return
-        self.be_there(copy)
-
-    def be_there(self, copy: Copy) -> None:
-        """A task waits for a worker."""
-        copy.step(copy_states.ENQUEUED)
-        copy.enqueue_ns = self.model.clock.now
-        self.queue.join(copy)
-        self.start_soon()
-
-    def withdraw(self, at: At) -> None:
-        """Nobody needs a task any more: it never starts, or it is stopped with the last of its batch, if it may be."""
-        copy: Copy = at._value
-        if copy.state in (copy_states.SENT, copy_states.QUEUED):
-            self.leave(copy)
-        elif copy.state == copy_states.RUNNING and self.stage.stops:
-            self.forget(copy)
-            self.serving[copy.worker].remove(copy)
-            if not self.serving[copy.worker]:
-                self.workers[copy.worker].interrupt()
-
-    def leave(self, copy: Copy) -> None:
-        """A task that has not started never does."""
-        if copy.state == copy_states.QUEUED:
-            self.queue.leave(copy)
-        self.forget(copy)
-        self.model.record.withdraw(copy.gather.query, self.index)
-
-    def start_soon(self) -> None:
-        """At the end of this instant, start what may start. Once an instant is enough."""
-        if self.free and self.queue.everybody and not self.is_starting:
-            self.is_starting = True
-            At(self.model.clock, self.model.clock.now, START, self.index, self.start)
-
-    def start(self, _: At) -> None:
-        """While a worker is free and a batch is ready, the free worker of lowest index takes the first in the queue."""
-        now = self.model.clock.now
-        self.is_starting = False
-        if self.timer_ns == now:
-            self.timer_ns = -1
-        queue = self.queue
-        while self.free and queue.everybody and (batch := queue.take(now)):
-            worker = heappop(self.free)
-            self.given[worker].give((batch, self.machine.busy_beside()))
-        if self.free and queue.everybody and self.timer_ns < 0:
-            self.timer_ns = self.queue.due_ns()
-            At(self.model.clock, self.timer_ns, START, self.index, self.start)
-
-    def serve(self, worker: int) -> Process:
-        """A worker's life: take a batch of tasks, serve them, send their answers on their way, and clean up."""
-        clock, record, stage = self.model.clock, self.model.record, self.stage
-        key = (self.index << self.model.plan.worker_bits) | worker
-        given = self.given[worker]
-        while True:
-            batch, beside = yield given
-            for copy in batch:
-                copy.step(copy_states.STARTED)
-                copy.worker, copy.start_ns, copy.batch = worker, clock.now, len(batch)
-                if stage.is_keen:
-                    copy.gather.begun(copy)
-            service_ns, after_ns = stage.times.service_ns(batch, beside), stage.times.after_ns(batch)
-            record.start(self.index, clock.now, service_ns + after_ns)
-            is_stopped = False
-            self.serving[worker] = batch.copy() if stage.stops else batch
-            try:
-                yield At(clock, clock.now + service_ns, FINISH, key)
-            except simpy.Interrupt:  # nobody needs any of them
-                is_stopped = True
-                record.stop(self.index, clock.now, batch[0].start_ns + service_ns + after_ns)
-                service_ns, after_ns = clock.now - batch[0].start_ns, 0
-            if stage.times.is_batched and not is_stopped:
-                record.batch(stage.index, max(copy.gather.query for copy in batch), len(batch))
-            for copy in batch:
-                copy.took(service_ns, after_ns, copy is batch[0])
-                if copy.state == copy_states.WITHDRAWN:
-                    record.stopped(copy.gather.query, self.index, copy.busy_ns)
-                else:
-                    copy.queue = len(self.queue.everybody)
-                    self.answer(copy)
-            if stage.times.stays_taken and not is_stopped:
-                yield At(clock, clock.now + after_ns, RELEASE, key)
-            heappush(self.free, worker)
-            for copy in batch:
-                copy.release_ns = clock.now
-            self.start_soon()

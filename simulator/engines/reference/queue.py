@@ -9,11 +9,14 @@ from simulator.core import batching
 from simulator.core.background import is_background, wanted_beside
 from simulator.core.classes import wanted
 from simulator.core.disciplines import queue_key
+from simulator.core.hosted import has_company
 from simulator.core.plan import FIFO, Plan
 
 
 class OfQuery(Protocol):
     """What knows whose task it is."""
+
+    stage: int
 
     @property
     def query(self) -> int:
@@ -49,6 +52,7 @@ class Queue(Generic[Copy]):
         self.plan = plan
         self.stage = stage
         self.is_batched = bool(plan.is_batched[stage])
+        self.is_mixed = self.is_batched and has_company(plan.stages, stage)  #: whether batches are of one stage of some
         self.waiting: deque[Copy] = deque()
         self.everybody: Collection[object] = self.waiting  #: who waits, one for one, in any form
 
@@ -60,7 +64,14 @@ class Queue(Generic[Copy]):
         """The tasks that a worker takes now, in order; none if no batch is ready. Somebody waits."""
         if not self.is_batched:
             return [self.waiting.popleft()]
-        return [self.waiting.popleft() for _ in range(self._ready(now))]
+        count = self._ready(now)
+        if not self.is_mixed:
+            return [self.waiting.popleft() for _ in range(count)]
+        stage = self.waiting[0].gather.stage
+        batch = [copy for copy in self.waiting if copy.gather.stage == stage][:count]
+        for copy in batch:
+            self.waiting.remove(copy)
+        return batch
 
     def leave(self, copy: Copy) -> None:
         """A task leaves before its turn."""
@@ -71,15 +82,16 @@ class Queue(Generic[Copy]):
         return self.waiting[0].enqueue_ns + int(self.plan.stages[self.stage]["max_wait_ns"])
 
     def _ready(self, now: int) -> int:
-        stages, stage = self.plan.stages, self.stage
+        stages, stage = self.plan.stages, self.waiting[0].gather.stage
+        mine = [copy for copy in self.waiting if copy.gather.stage == stage] if self.is_mixed else self.waiting
         fitting, items = 0, 0.0
-        for copy in self.waiting:
+        for copy in mine:
             if not batching.fits(stages, stage, fitting, items, copy.items):
                 break
             fitting, items = fitting + 1, items + copy.items
         oldest_ns = self.waiting[0].enqueue_ns
         points = self.plan.batch_points
-        return int(batching.ready(stages, points, stage, len(self.waiting), fitting, oldest_ns, now))
+        return int(batching.ready(stages, points, stage, len(mine), fitting, oldest_ns, now))
 
 
 class Ranked(Queue[Copy]):

@@ -10,6 +10,7 @@ from simulator.core.plan import I8, Plan
 from simulator.core.rules import ANSWER
 from simulator.engines.reference.clock import At, Clock
 from simulator.engines.reference.gather import Copy
+from simulator.engines.reference.machine import Machines
 from simulator.engines.reference.recorder import Recorder
 from simulator.engines.reference.times import Times
 
@@ -23,6 +24,13 @@ class Model(Protocol):
     outstanding: I8
 
 
+class Refusing(Protocol):
+    """Of queues that may be full."""
+
+    def refuses(self, copy: Copy, waiting: int, free: int) -> bool:
+        """Whether a copy that is there is refused."""
+
+
 class Stage(Protocol):
     """Of the stage."""
 
@@ -32,8 +40,14 @@ class Stage(Protocol):
 
     index: int
     times: Times
+    machines: Machines
     is_load_aware: bool
+    is_keen: bool
     stops: bool
+
+    @property
+    def limit(self) -> Refusing | None:
+        """What refuses its tasks."""
 
     def answer(self, at: At) -> None:
         """An answer reaches the aggregator."""
@@ -46,6 +60,7 @@ class Server:
         self.model = stage.model
         self.stage = stage
         self.index = index
+        self.seat = index  #: where its tasks are served: by itself, but of a guest
 
     def forget(self, copy: Copy) -> None:
         """A task is withdrawn."""
@@ -67,3 +82,27 @@ class Server:
         copy.finish_ns = clock.now
         model.record.finish(copy, self.index)
         At(clock, clock.now + stage.times.response_ns(copy), ANSWER, copy.key(model.plan), stage.answer, copy)
+
+
+class Host(Protocol):
+    """The replica at which a guest's tasks are served."""
+
+    index: int
+
+    def enqueue(self, at: At) -> None:
+        """A copy is there."""
+
+    def withdraw(self, at: At) -> None:
+        """Nobody needs a copy any more."""
+
+    def leave(self, copy: Copy) -> None:
+        """A copy that has not started never does."""
+
+
+class Seat(Server):
+    """Where the tasks of a stage that runs on another are counted: they are served by that one's replica."""
+
+    def __init__(self, stage: Stage, index: int, host: Host) -> None:
+        super().__init__(stage, index)
+        self.seat = host.index
+        self.enqueue, self.withdraw, self.leave = host.enqueue, host.withdraw, host.leave

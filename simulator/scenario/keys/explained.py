@@ -34,6 +34,7 @@ class Key:
     inner: tuple[str, ...]  #: the maps that it may hold
     example: Mapping[str, Any] | None  #: it, and what it needs beside it
     wrong: Mapping[str, Any] | None  #: what is refused
+    into: str = ""  #: where they are put into the example; unless said, where its part is
 
     @property
     def asked(self) -> str:
@@ -50,7 +51,9 @@ class Key:
         for into, around in part.around.items():
             if part.into.startswith(f"{into}."):
                 _put(tree, into, deepcopy(around), merge=False)
-        _put(tree, part.into, {**part.beside, **self.example}, merge=not part.beside)
+        if self.into:
+            _put(tree, part.into, {"name": base()["scenario"]["stages"][0]["name"]}, merge=True)
+        _put(tree, self.into or part.into, {**part.beside, **self.example}, merge=not part.beside)
         lines: list[str] = []
         _write(tree, "", lines)
         return "\n".join(lines)
@@ -64,7 +67,7 @@ class Key:
         if self.wrong is None:
             return []
         try:
-            _load(self.part, self.wrong)
+            _load(self.part, self.wrong, self.into)
         except ScenarioError as error:
             return [problem.message for problem in error.problems]
         raise AssertionError(f"{self.part}.{self.name}: {self.wrong_yaml()} is not refused")
@@ -78,7 +81,7 @@ class Key:
             If it is refused.
         """
         if self.example is not None:
-            _load(self.part, self.example)
+            _load(self.part, self.example, self.into)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ OTHERS_SAY = {
     **dict.fromkeys(("cpu_sharing", "round_robin_cpu", "egalitarian"), "stages.sharing"),
     **dict.fromkeys(("priorities", "tiers", "qos", "query_types", "request_types", "traffic_classes"), "load.classes"),
     **dict.fromkeys(("deadlines",), "load.classes.deadline"),
+    **dict.fromkeys(("same_nodes", "on_stage", "share_with", "shares_with", "query_then_fetch"), "stages.runs_on"),
     **dict.fromkeys(("fanout", "shards_per_query", "visited_shards", "routing_key", "shard_key"), "stages.fan_out"),
     **dict.fromkeys(("quorum", "partial_results", "minimum_should_answer"), "stages.gather"),
     **dict.fromkeys(("hedging", "hedged_requests", "backup_requests", "speculative_retry"), "stages.hedge"),
@@ -210,9 +214,10 @@ def _part(row: Mapping[str, Any], schema: Mapping[str, Any]) -> Part:
         place = f"{row['where']}.{key}" if row["where"] else key
         default = _default(field)
         taken = takes(field, schema["$defs"])
-        example, wrong = said.get("example"), said.get("wrong")
+        example = said.get("example")
         inner = tuple(within(field))
-        keys.append(Key(name, key, place, said["says"], taken, default, key in needed, inner, example, wrong))
+        shown = example, said.get("wrong"), said.get("into", "")
+        keys.append(Key(name, key, place, said["says"], taken, default, key in needed, inner, *shown))
     return Part(
         name,
         row["where"],
@@ -298,13 +303,16 @@ def _flow(value: Any) -> str:
     return said.removesuffix("\n").removesuffix("\n...").removesuffix("\n")
 
 
-def _load(part_name: str, values: Mapping[str, Any]) -> None:
-    """Load the scenario of ``base.yaml`` with the values in their place, in a directory with the files it names."""
+def _load(part_name: str, values: Mapping[str, Any], place: str) -> None:
+    """Load the scenario of ``base.yaml`` with the values in their place, in a directory with the files it names.
+
+    ``place``: another than that of the part; empty: its own.
+    """
     part = _table()[part_name]
     tree = deepcopy(base()["scenario"])
     for into, around in part.around.items():
         _put(tree, into, deepcopy(around), merge=False)
-    _put(tree, part.into, {**part.beside, **values}, merge=not part.beside)
+    _put(tree, place or part.into, {**part.beside, **values}, merge=not part.beside)
     with tempfile.TemporaryDirectory() as folder:
         for name, content in base()["files"].items():
             (Path(folder) / name).write_text(content, encoding="utf-8")

@@ -70,8 +70,8 @@ SCENARIOS = (
         "Permute shards: with shards renamed, counters are renamed and no query is moved.",
         "Shards have no names. Asked with one replica a shard and nothing drawn by task, since luck goes with the "
         "shard.",
-        "a stage does not need all of its answers or shards, workers of a machine slow each other down, "
-        "something is slow now and then, or replicas have tasks of their own",
+        "a stage does not need all of its answers or shards, stages share replicas, workers of a machine slow each "
+        "other down, something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S12",
@@ -84,15 +84,16 @@ SCENARIOS = (
         "Split a stage's replicas: each replica alone, given the tasks that it was sent, finishes them at the same "
         "instants.",
         "Replicas share nothing but the rule that chooses among them.",
-        "a stage does not need all of its answers or shards, what follows answers is drawn (by the query), workers of "
-        "a machine slow each other down, something is slow now and then, or replicas have tasks of their own",
+        "a stage does not need all of its answers or shards, stages share replicas, what follows answers is drawn (by "
+        "the query), workers of a machine slow each other down, something is slow now and then, or replicas have tasks "
+        "of their own",
     ),
     Statement(
         "S14",
         "Merge identical classes: shards that do not differ, of which one is left, answer at the same instants.",
         "What is the same happens at the same time. Asked where nothing is drawn by task.",
-        "a stage does not need all of its answers or shards, workers of a machine slow each other down, "
-        "something is slow now and then, or replicas have tasks of their own",
+        "a stage does not need all of its answers or shards, stages share replicas, workers of a machine slow each "
+        "other down, something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S15",
@@ -104,15 +105,15 @@ SCENARIOS = (
         "Work hurts: with a query heavier, no query leaves the first stage earlier.",
         "First come, first served, waiting grows with work before it (Kiefer and Wolfowitz, 1955).",
         "routing looks at load, mergers queue, or the stage is not the first one: a later query may gain; or a stage "
-        "does not need all of its answers or shards, workers of a machine slow each other down, "
-        "something is slow now and then, or replicas have tasks of their own",
+        "does not need all of its answers or shards, stages share replicas, workers of a machine slow each other "
+        "down, something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S17",
         "Workers help: with one more worker a replica, no query leaves the first stage later.",
         "First come, first served, a further worker takes work away from the others.",
         "routing looks at load, mergers queue, or the stage is not the first one; or a stage does not need all of "
-        "its answers or shards, workers of a machine slow each other down, "
+        "its answers or shards, stages share replicas, workers of a machine slow each other down, "
         "something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(

@@ -15,7 +15,14 @@ from simulator.core.trace import COLUMNS, Trace
 from simulator.planner.plans import make_plan
 from simulator.scenario import scenario_from_dict
 from simulator.testing.checks import derive
-from simulator.testing.checks.walks import Walk, of_all_answers, of_queries_alone, of_same_services, of_steady_times
+from simulator.testing.checks.walks import (
+    Walk,
+    of_all_answers,
+    of_own_replicas,
+    of_queries_alone,
+    of_same_services,
+    of_steady_times,
+)
 from simulator.testing.law_check import Breach, Check
 
 #: Columns of a Trace that are instants or durations.
@@ -75,6 +82,7 @@ def _stage(plan: Plan, which: int) -> int:
 
 @of_all_answers
 @of_same_services
+@of_own_replicas
 def _shards_have_no_names(case: tuple[Walk, int, Sequence[int]]) -> str | None:
     walk, which, places = case
     parts, machines = derive.without_luck(walk.plan)
@@ -110,6 +118,7 @@ def _an_empty_stage_adds_nothing(walk: Walk) -> None:
 
 @of_all_answers
 @of_same_services
+@of_own_replicas
 def _replicas_are_alone(walk: Walk) -> str | None:
     plan = derive.measured(walk.plan)
     longer = [bool(sampling.is_drawn(plan.laws, stage * ROLES + AFTER)) for stage in range(len(plan.stages))]
@@ -133,6 +142,7 @@ def _replicas_are_alone(walk: Walk) -> str | None:
 
 @of_all_answers
 @of_same_services
+@of_own_replicas
 def _equals_are_one(case: tuple[Walk, int, int]) -> None:
     walk, which, count = case
     parts, machines = derive.without_luck(walk.plan)
@@ -203,6 +213,7 @@ def _not_earlier(walk: Walk, what: str, later: Trace, earlier: Trace) -> None:
 
 @of_all_answers
 @of_same_services
+@of_own_replicas
 def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
     walk, which, factor = case
     because = _is_plain(walk.plan)
@@ -219,6 +230,7 @@ def _work_hurts(case: tuple[Walk, int, int]) -> str | None:
 
 @of_all_answers
 @of_same_services
+@of_own_replicas
 def _workers_help(walk: Walk) -> str | None:
     because = _is_plain(walk.plan)
     if because:

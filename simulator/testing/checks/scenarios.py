@@ -87,6 +87,8 @@ def _little(walk: Walk) -> str | None:
             mine = trace.task_table.stage == stage
             served = int((trace.task_table.finish_ns - trace.task_table.start_ns)[mine].sum())
         inside = int(trace.waiting_ns[here].sum()) + served
+        if row["follows"] and row["outages"]:
+            continue  # it waits for the replica where it has been, whichever that was
         network = anew.network_ns(plan, stage) + anew.held_ns(plan, stage, trace.enter_ns[stage])
         if answers != inside + network:
             facts = {
@@ -186,8 +188,11 @@ def _replicas(stage: dict[str, Any], shards: int) -> list[int]:
 def _plan_says_what_is_said(walk: Walk) -> str | None:
     if walk.scenario is None:
         return "it is a plan: nothing was written"
-    for stage, row in zip(walk.scenario.resolved()["stages"], walk.plan.stages, strict=True):
-        merge, network = stage.get("merge", {}), stage.get("network", {})
+    stages = walk.scenario.resolved()["stages"]
+    by_name = {stage["name"]: stage for stage in stages}
+    for own, row in zip(stages, walk.plan.stages, strict=True):
+        stage = {**by_name.get(own.get("runs_on"), {}), **own}  # what is said of replicas and queues is said there
+        merge, network = own.get("merge", {}), own.get("network", {})
         said = {
             "shards": stage.get("shards", row["shards"]),
             "replicas": max(_replicas(stage, int(row["shards"]))),

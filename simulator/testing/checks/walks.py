@@ -82,6 +82,17 @@ def of_queries_alone(law: Law) -> Law:
     return asked
 
 
+def of_own_replicas(law: Law) -> Law:
+    """A law that is not asked where stages share replicas."""
+
+    def asked(case: Any) -> str | None:
+        walk = case[0] if isinstance(case, tuple) else case
+        owners = walk.plan.stages["owner"]
+        return COMPANY if len(set(owners.tolist())) < len(owners) else law(case)
+
+    return asked
+
+
 def of_steady_times(law: Law) -> Law:
     """A law that is not asked where it matters when something is served, or sent."""
 
@@ -97,6 +108,7 @@ def of_steady_times(law: Law) -> Law:
 
 
 #: Why they are not.
+COMPANY = "stages share replicas"
 SOME_ANSWERS = "a stage does not need all of its answers or shards"
 NEIGHBOURS = "workers of a machine slow each other down"
 NOW_AND_THEN = "something is slow now and then"

@@ -1,6 +1,8 @@
 """Strategies that draw plans with every feature of the schema, and traces; times are small: ties everywhere."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, TypedDict, Unpack
 
@@ -11,6 +13,8 @@ from simulator.core import routing
 from simulator.core.assemble import ONE, ZERO, StageParts, complete, lay_out
 from simulator.core.classes import QueryClass, classified
 from simulator.core.disciplines import BY_CODE, BY_NAME
+from simulator.core.hedging import FREE
+from simulator.core.hosted import hosted, seats_of, sight
 from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
 from simulator.core.plan import C3, FIFO, NEVER_NS, PEAK_EWMA, Plan
@@ -43,6 +47,7 @@ class Narrowed(TypedDict, total=False):
     limits: bool | None  #: whether queues may be full; None: either
     sharing: bool | None  #: whether tasks share the workers of their replica, in place of a queue; None: either
     background: bool | None  #: whether replicas have tasks of their own; None: either
+    guests: bool | None  #: whether stages run at the replicas of earlier ones; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
@@ -200,6 +205,39 @@ def stage_parts(
     )
 
 
+def may_host(part: StageParts) -> bool:
+    """Whether another stage may run at the replicas of this one."""
+    return not (part.sharing or part.sizes or part.background_gap.kind) and part.max_items == math.inf
+
+
+@st.composite
+def guests(
+    draw: st.DrawFn,
+    before: Sequence[StageParts],
+    place: int,
+    times: st.SearchStrategy[int],
+    **narrowed: Unpack[Narrowed],
+) -> StageParts:
+    """A stage that runs at the replicas of the one at a place, and may go where its query has been there."""
+    owner = before[place]
+    own = {**narrowed, "shards": len(owner.share), "replicas": owner.replicas, "sharing": False, "background": False}
+    part: StageParts = hosted(draw(stage_parts(False, times, **own)), owner, place)  # type: ignore[arg-type]
+    looking = [one for index, one in enumerate(before) if place in (index, one.owner)]
+    if not is_one_sight([*looking, part]):
+        part = replace(part, policy=owner.policy, decay_ns=owner.decay_ns)
+    if owner.is_batched or owner.threads > 1:
+        part = replace(part, time=Law.none())
+    part = replace(part, by_query=part.by_query and len(set(owner.left)) <= 1)
+    if draw(BOOLEANS):
+        return replace(part, follows=True, by_query=False, hedges=0, hedge_ns=NEVER_NS, budget=FREE)
+    return part
+
+
+def is_one_sight(parts: Sequence[StageParts]) -> bool:
+    """Whether those of some stages that look at what is outstanding look at one thing."""
+    return len({sight(part.policy) for part in parts if routing.is_load_aware(part.policy)}) < 2
+
+
 @st.composite
 def plans(
     draw: st.DrawFn,
@@ -228,21 +266,25 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        fan_outs, neighbours, slowdowns, outages, limits, sharing, background, hedges.
+        fan_outs, neighbours, slowdowns, outages, limits, sharing, background, guests, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))
-    parts = [
-        draw(stage_parts(stage == 0, times, **narrowed))
-        for stage in range(draw(sized(stages, st.integers(1, most_stages))))
-    ]
-    machines = sum(len(part.share) * part.replicas for part in parts)
-    factors = draw(_listed(ALIKE if draw(BOOLEANS) else UNLIKE, machines))
+    parts: list[StageParts] = []
+    for stage in range(draw(sized(stages, st.integers(1, most_stages)))):
+        hosts = [place for place, part in enumerate(parts) if part.owner < 0 and may_host(part)]
+        is_guest = bool(hosts) and draw(either(narrowed.get("guests"), 3))
+        if is_guest:
+            parts.append(draw(guests(parts, draw(st.sampled_from(hosts)), times, **narrowed)))
+        else:
+            parts.append(draw(stage_parts(stage == 0, times, **narrowed)))
+    system = lay_out(parts)
+    factors = draw(_listed(ALIKE if draw(BOOLEANS) else UNLIKE, system.replicas))
     work = draw(_listed(WORKS, count))
     cuts = {None: [NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10], True: [0, 3, 10], False: [NEVER_NS]}
     arrival_ns, first = np.cumsum(np.array(gaps, dtype=np.int64)), draw(st.integers(0, count - 1))
     plan = complete(
-        lay_out(parts),
+        system,
         arrival_ns,
         np.array(work),
         seed=draw(st.integers(0, 2**63 - 1)),
@@ -250,7 +292,7 @@ def plans(
         first_measured=first,
         window_ns=draw(st.none() | windows(int(arrival_ns[first]), int(arrival_ns[-1]))),
         drain_ns=draw(st.sampled_from(cuts[is_cut])),
-        machine_factor=np.array(factors),
+        machine_factor=np.array(factors)[seats_of(system.stages)],
     )
     if not any(BY_CODE[part.discipline].looks_at_class for part in parts):
         return plan

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from simulator.core.laws.family import Statement
 from simulator.core.laws.sampling import FAMILIES
 from simulator.scenario.fields import exact_duration
+from simulator.testing.strategies import company
 from simulator.testing.strategies import policies as ways
 from simulator.testing.strategies.laws import among, stated
 from simulator.testing.strategies.loads import loads
@@ -258,6 +259,22 @@ def _times_of(model: dict[str, Any]) -> tuple[bool, bool, bool, bool]:
     return "time" in kinds, bool(kinds & {"time", "measured"}), kinds == {"time"}, ":" in model["kind"]
 
 
+@st.composite
+def _in_company(draw: st.DrawFn, drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stages, the last of which runs on an earlier one now and then: one like it, of as many shards."""
+    stage = drawn[-1]
+    has_law = _times_of(stage["model"])[0] or ":" in stage["model"]["kind"]
+    hosts = [
+        place
+        for place, owner in enumerate(drawn[:-1])
+        if company.may_host(owner, has_law, "hardware" in stage)
+        and (owner["shards"], owner["replicas"]) == (stage["shards"], stage["replicas"])
+    ]
+    if not hosts or draw(st.integers(0, 2)) > 0:
+        return drawn
+    return [*drawn[:-1], draw(company.beside(stage, drawn[:-1], draw(st.sampled_from(hosts))))]
+
+
 _a_stage = stages
 _WORKS = st.one_of(st.just({"kind": "constant"}), factor_law_maps())
 _MACHINES = st.fixed_dictionaries({}, optional=MACHINE)
@@ -281,18 +298,22 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing, fan_outs, background.
+        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing, fan_outs, background; and ``guests``,
+        whether stages may run at the replicas of earlier ones.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
         load["work"] = draw(_WORKS)
+    may_run_on = narrowed.pop("guests", True)
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
     classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
         is_said = "columns" in load["arrivals"]
         load["classes"] = [{key: one[key] for key in one if not (is_said and key == "work")} for one in classes]
         drawn = [draw(ways.by_class(stage, narrowed.get("disciplines"))) for stage in drawn]
+    if may_run_on and len(names) > 1:
+        drawn = draw(_in_company(drawn))
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))

@@ -1,0 +1,51 @@
+"""What the Recorder writes, before anything has happened."""
+
+import numpy as np
+
+from simulator.core.columns import UNFINISHED
+from simulator.core.following import nobody
+from simulator.core.hosted import kept_width
+from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan
+from simulator.engines.compiled import records
+from simulator.engines.compiled.records import Kept
+
+
+def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: bool, is_beside: bool) -> Kept:
+    """Columns of the Trace: a run without a cut fills all of them, another what it reaches.
+
+    Parameters
+    ----------
+    plan
+        What is simulated.
+    rows
+        Of the table of tasks; 0: it is not asked for.
+    is_partial, is_keen, is_longer, is_beside
+        Whether a stage may be partial, some answers are not needed, some worker stays taken when its answer has gone,
+        and some replica has tasks of its own: others have no such columns.
+    """
+    stages, queries = len(plan.stages), plan.queries
+    is_endless = plan.drain_ns == NEVER_NS
+    kinds = plan.laws["kind"][CANDIDATES::ROLES]
+    columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries
+    if is_endless and not is_partial:
+        instants = np.empty((records.INSTANTS, stages, queries), dtype=np.int64)
+        critical_shard = np.empty((stages, queries), dtype=np.int32)
+    else:
+        instants = np.full((records.INSTANTS, stages, queries), -1, dtype=np.int64)
+        critical_shard = np.full((stages, queries), -1, dtype=np.int32)
+    return Kept(
+        instants=instants,
+        candidates=np.full((stages, columns), -1.0),
+        critical_shard=critical_shard,
+        outcome=np.zeros(queries, dtype=np.int8),
+        counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
+        batches=np.zeros(plan.batch_sizes, dtype=np.int64),
+        table=np.full((records.TABLE, rows), -1, dtype=np.int64),
+        stage_outcome=np.full((stages * is_partial, queries), UNFINISHED, dtype=np.int8),
+        answers=np.full((stages * is_partial, queries), -1, dtype=np.int64),
+        coverage=np.full((stages * is_partial, queries), -1.0),
+        spared=np.zeros((records.SPARED, plan.replicas * is_keen), dtype=np.int64),
+        after_ns=np.zeros(plan.replicas * is_longer, dtype=np.int64),
+        background=np.zeros((2, plan.replicas * is_beside), dtype=np.int64),
+        won=nobody(queries, kept_width(plan.stages)),
+    )

@@ -1,0 +1,130 @@
+"""A replica: a queue before one or more workers, each a process that serves batch after batch.
+
+It serves tasks of its own stage, and of those that run on it: what is asked of a task's stage is asked of the place
+that it was sent to.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+import simpy
+
+from simulator.core import copy_states
+from simulator.core.rules import FINISH, RELEASE, START
+from simulator.engines.reference.clock import At, Handover, Process
+from simulator.engines.reference.gather import Copy
+from simulator.engines.reference.queue import Queue, queue_of
+from simulator.engines.reference.server import Server, Stage
+
+
+class Replica(Server):
+    """A queue before one or more workers; where tasks share them it is another (``sharing``)."""
+
+    def __init__(self, stage: Stage, index: int, workers: int) -> None:
+        super().__init__(stage, index)
+        model = stage.model
+        self.queue: Queue[Copy] = queue_of(model.plan, stage.index)
+        self.free = list(range(workers))  # a heap: the free worker of lowest index is next
+        self.is_starting = False
+        self.timer_ns = -1  # when what waits is looked at again; -1: not
+        self.given = [Handover(model.clock) for _ in range(workers)]
+        self.machine = stage.machines.take_in(self)
+        self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
+        self.workers = [model.clock.process(self.serve(worker)) for worker in range(workers)]
+
+    def enqueue(self, at: At) -> None:
+        """A task joins the queue, unless it was withdrawn on its way, or the queue is full."""
+        copy: Copy = at._value
+        limit, waiting, free = copy.replica.stage.limit, len(self.queue.everybody), len(self.free)
+        if copy.state == copy_states.WITHDRAWN or (limit is not None and limit.refuses(copy, waiting, free)):
+            return
+        self.be_there(copy)
+
+    def be_there(self, copy: Copy) -> None:
+        """A task waits for a worker."""
+        copy.step(copy_states.ENQUEUED)
+        copy.enqueue_ns = self.model.clock.now
+        self.queue.join(copy)
+        self.start_soon()
+
+    def withdraw(self, at: At) -> None:
+        """Nobody needs a task any more: it never starts, or it is stopped with the last of its batch, if it may be."""
+        copy: Copy = at._value
+        if copy.state in (copy_states.SENT, copy_states.QUEUED):
+            self.leave(copy)
+        elif copy.state == copy_states.RUNNING and copy.replica.stage.stops:
+            copy.replica.forget(copy)
+            self.serving[copy.worker].remove(copy)
+            if not self.serving[copy.worker]:
+                self.workers[copy.worker].interrupt()
+
+    def leave(self, copy: Copy) -> None:
+        """A task that has not started never does."""
+        is_queued = copy.state == copy_states.QUEUED
+        if is_queued:
+            self.queue.leave(copy)
+        copy.replica.forget(copy)
+        self.model.record.withdraw(copy.gather.query, copy.replica.index)
+        if is_queued and self.queue.is_mixed:
+            self.start_soon()  # another stage's task may be the first now
+
+    def start_soon(self) -> None:
+        """At the end of this instant, start what may start. Once an instant is enough."""
+        if self.free and self.queue.everybody and not self.is_starting:
+            self.is_starting = True
+            At(self.model.clock, self.model.clock.now, START, self.index, self.start)
+
+    def start(self, _: At) -> None:
+        """While a worker is free and a batch is ready, the free worker of lowest index takes the first in the queue."""
+        now = self.model.clock.now
+        self.is_starting = False
+        if self.timer_ns == now:
+            self.timer_ns = -1
+        queue = self.queue
+        while self.free and queue.everybody and (batch := queue.take(now)):
+            worker = heappop(self.free)
+            self.given[worker].give((batch, self.machine.busy_beside()))
+        if self.free and queue.everybody and self.timer_ns < 0:
+            self.timer_ns = self.queue.due_ns()
+            At(self.model.clock, self.timer_ns, START, self.index, self.start)
+
+    def serve(self, worker: int) -> Process:
+        """A worker's life: take a batch of tasks, serve them, send their answers on their way, and clean up."""
+        clock, record = self.model.clock, self.model.record
+        key = (self.index << self.model.plan.worker_bits) | worker
+        given = self.given[worker]
+        while True:
+            batch, beside = yield given
+            place = batch[0].replica
+            stage = place.stage
+            for copy in batch:
+                copy.step(copy_states.STARTED)
+                copy.worker, copy.start_ns, copy.batch = worker, clock.now, len(batch)
+                if stage.is_keen:
+                    copy.gather.begun(copy)
+            service_ns, after_ns = stage.times.service_ns(batch, beside), stage.times.after_ns(batch)
+            record.start(place.index, clock.now, service_ns + after_ns)
+            is_stopped = False
+            self.serving[worker] = batch.copy() if stage.stops else batch
+            try:
+                yield At(clock, clock.now + service_ns, FINISH, key)
+            except simpy.Interrupt:  # nobody needs any of them
+                is_stopped = True
+                record.stop(place.index, clock.now, batch[0].start_ns + service_ns + after_ns)
+                service_ns, after_ns = clock.now - batch[0].start_ns, 0
+            if stage.times.is_batched and not is_stopped:
+                record.batch(stage.index, max(copy.gather.query for copy in batch), len(batch))
+            for copy in batch:
+                copy.took(service_ns, after_ns, copy is batch[0])
+                if copy.state == copy_states.WITHDRAWN:
+                    record.stopped(copy.gather.query, place.index, copy.busy_ns)
+                else:
+                    copy.queue = len(self.queue.everybody)
+                    place.answer(copy)
+            if stage.times.stays_taken and not is_stopped:
+                yield At(clock, clock.now + after_ns, RELEASE, key)
+            heappush(self.free, worker)
+            for copy in batch:
+                copy.release_ns = clock.now
+            self.start_soon()
