@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from walk import Walk
 
-from simulator.core.assemble import Slowdown, StageParts, assemble
+from simulator.core.assemble import StageParts, assemble
+from simulator.core.failures import Failures
 from simulator.core.features import Feature as F
 from simulator.core.features import features_of
 from simulator.core.laws import Law
@@ -21,6 +22,7 @@ from simulator.core.plan import (
     CANCEL_RUNNING,
     LEAST_OUTSTANDING,
     LIFO,
+    LOSE_QUEUED,
     OF_STAGE,
     PEAK_EWMA,
     PLUGGED,
@@ -29,6 +31,7 @@ from simulator.core.plan import (
     Plan,
     Rule,
 )
+from simulator.core.slowdowns import Slowdown
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 
@@ -67,6 +70,7 @@ WAYS: dict[F, dict[str, Any]] = {
         ]
     },
     F.OUTAGE: {"outages": [Outage(3, 22, 2, 0), Outage(12, 18, 2, 1, 1, 1), Outage(30, 41)]},
+    F.FAILURES: {"failures": Failures(Law.exponential(20.0), Law.exponential(5.0), LOSE_QUEUED, 2)},
     F.HEDGE: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 3, "cancels": CANCEL_RUNNING},
     F.TIED: {**TWO, "by_query": False, "hedges": 1, "hedge_ns": 0, "cancels": CANCEL_RUNNING, "cancel_ns": 2},
     F.LIMIT: {"limit": 0},
@@ -92,6 +96,7 @@ REFUSED = {
     frozenset({F.SHARING, F.DRAWN_AFTER}): "a task that shares is over with its answer",
     frozenset({F.SHARING, F.INTERFERENCE}): "tasks that share are slowed down by each other alone",
     frozenset({F.SHARING, F.SLOWDOWN}): "tasks that share are slowed down by each other alone",
+    frozenset({F.SHARING, F.FAILURES}): "tasks that share do not crash",
     frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]

@@ -14,6 +14,7 @@ import numpy as np
 from simulator.core import plan as plans
 from simulator.core.classes import ALIKE
 from simulator.core.disciplines import BY_CODE
+from simulator.core.failures import Failures, check_failures, columns_of
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.laws import Law, LawTable
@@ -21,7 +22,7 @@ from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage, check_outages, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
 from simulator.core.sharing import check_sharing
-from simulator.core.slowdowns import MOST_SLOWDOWNS
+from simulator.core.slowdowns import MOST_SLOWDOWNS, Slowdown
 
 ONE = Law.constant(1.0)
 ZERO = Law.constant(0.0)
@@ -38,16 +39,6 @@ MOST_WAIT_NS = 2**55
 
 class PlanTooLarge(ValueError):
     """A plan does not fit the keys of events or the counters of draws; the message names the size."""
-
-
-@dataclass(frozen=True)
-class Slowdown:
-    """What makes a stage slow now and then; durations in ns."""
-
-    every: Law  #: time without it
-    length: Law  #: time with it
-    factor: float = math.inf  #: on what is served meanwhile; inf: nothing is
-    scope: int = plans.OF_REPLICA  #: what is slow as a whole
 
 
 @dataclass(frozen=True)
@@ -84,6 +75,7 @@ class StageParts:
     spread: float = 0.0  #: of a service, by each of them
     slowdowns: Sequence[Slowdown] = ()
     outages: Sequence[Outage] = ()
+    failures: Failures | None = None
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -107,7 +99,9 @@ class StageParts:
     @property
     def laws(self) -> tuple[Law, ...]:
         """Its laws, in the order of their roles."""
-        return self.candidates, self.time, self.task, self.response, self.machine, self.after, self.visits, self.key
+        spells = (ABSENT, ABSENT) if self.failures is None else (self.failures.every, self.failures.repair)
+        drawn = self.candidates, self.time, self.task, self.response, self.machine, self.after, self.visits, self.key
+        return *drawn, *spells
 
     @property
     def is_batched(self) -> bool:
@@ -174,6 +168,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         row["first_busy"], row["busies"], row["first_batch"] = busy, len(part.busy), batch
         row["first_slowdown"], row["slowdowns"] = slowdown, len(part.slowdowns)
         row["first_outage"], row["outages"] = outage, len(part.outages)
+        for name, value in columns_of(part).items():
+            row[name] = value
         shard += count
         replica += count * part.replicas
         view += count * part.replicas * part.balancers
@@ -215,7 +211,7 @@ def _widths(parts: Sequence[StageParts], shards: int, replicas: int) -> dict[str
         "shard_bits": bits_for(shards),
         "replica_bits": bits_for(replicas),
         "worker_bits": bits_for(max(part.workers for part in parts)),
-        "copy_bits": bits_for(1 + max(part.hedges for part in parts)),
+        "copy_bits": bits_for(max(columns_of(part)["sendings"] for part in parts)),
     }
 
 
@@ -244,6 +240,7 @@ def _check(part: StageParts) -> None:
     assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
     assert all(one.factor >= 1 and 0 <= one.scope <= plans.OF_STAGE for one in part.slowdowns), "they slow it down"
     check_outages(part.outages, MOST_WAIT_NS)
+    check_failures(part, MOST_WAIT_NS)
     wanted = part.wait_parts or count
     assert part.wait_for is None or 1 <= part.wait_for <= wanted, "a stage waits for some of its shards"
     assert part.visits.kind or not (part.key.kind or part.wait_parts), "a key, and parts, are of visited shards"

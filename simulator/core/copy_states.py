@@ -29,6 +29,7 @@ TRANSITIONS = {
     (RUNNING, WITHDRAWAL): WITHDRAWN,
     (QUEUED, CRASH): LOST,
     (RUNNING, CRASH): LOST,
+    (SENT, CRASH): LOST,  # it comes to a replica that is down
     (SENT, REFUSAL): REFUSED,
 }
 

@@ -18,6 +18,8 @@ U8 = np.uint64
 CALIBRATION, AFTER, SPREAD, SLOWDOWN = 14, 15, 16, 17
 #: Which shards a query visits (by query, or by the key that is drawn for it), how many, and the key.
 FANOUT, FANOUT_COUNT, FANOUT_KEY = 18, 19, 20
+#: How long something is up before a crash, and how long until it is repaired.
+FAILURE = 21
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from simulator.core import copy_states as copies
 from simulator.core import rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, in_all_threads, of_replicas
+from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.gathered import closing, withdrawals
 from simulator.core.gathering import awaits_copies, counts_answers, is_partial
 from simulator.core.hedged import copied, places, with_sendings
-from simulator.core.hedging import sends_copies
+from simulator.core.hedging import sends_again, sends_copies
 from simulator.core.limits import refuses
+from simulator.core.lost import losses, times_down
 from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
 from simulator.core.routed import holds, routing
@@ -44,6 +46,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     workers = of_replicas(plan, plan.stages["workers"] * plan.stages["threads"])
     wrong = (busy < 0) | (busy > workers * watched_ns)
     yield from at("I43", wrong, place, window_busy_ns=busy, workers=workers, watched_ns=np.full_like(busy, watched_ns))
+    yield from times_down(plan, trace.down_ns)
     yield from _funnel(plan, trace)
     for stage in range(len(plan.stages)):
         yield from _instants(trace, stage)
@@ -89,23 +92,26 @@ def _breakdown(plan: Plan, trace: Columns, stage: int) -> Iterator[Violation]:
     """
     row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
     close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
+    is_over_early = refuses(plan.stages, stage) or loses(plan.stages, stage)
     partial, closed = bool(counts_answers(plan.stages, stage)), close >= 0
     until_ns = trace.enter_ns[stage] + np.minimum(row["timeout_ns"], NEVER_NS // 2)
-    is_late = (close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)) | bool(refuses(plan.stages, stage))
+    is_late = (close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)) | bool(is_over_early)
     without = bool(is_partial(plan.stages, stage)) & closed & (shard < 0) & is_late
     yield from at("I10", closed != ((shard >= 0) | without), where, close_ns=close, critical_shard=shard)
     closed &= shard >= 0
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
-    held_ns = holds(plan, stage, shard, trace.enter_ns[stage], closed)
+    held_ns = holds(plan, stage, shard, trace.enter_ns[stage], closed, np.zeros_like(closed))
     place = places(plan, stage, np.arange(plan.queries), np.where(closed, shard, -1))
     yield from at("I60", closed & (place < 0), where, critical_shard=shard)
     expected = trace.enter_ns[stage] + held_ns + row["request_ns"] + place * row["send_ns"]
-    is_copy = bool(sends_copies(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + row["hedge_ns"])
+    again_ns = row["hedge_ns"] if sends_copies(plan.stages, stage) else NEVER_NS
+    again_ns = min(again_ns, row["detect_ns"]) if loses(plan.stages, stage) else again_ns
+    is_copy = bool(sends_again(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + again_ns)
     wrong = closed & (place >= 0) & (enqueue != expected) & ~is_copy
     yield from at("I40", wrong, where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
-    drawn = np.full((1 + int(row["hedges"]), plan.queries), -1)
+    drawn = np.full((int(row["sendings"]), plan.queries), -1)
     for copy, query in np.ndindex(drawn.shape):
         if closed[query] and (copy == 0 or is_copy[query]):
             drawn[copy, query] = response_ns(plan, stage, query, int(shard[query]), copy)
@@ -145,6 +151,7 @@ def _task_by_task(plan: Plan, trace: Columns) -> Iterator[Violation]:
         here = tasks.some(tasks.stage == stage)
         yield from _life(plan, trace, here, stage)
         yield from withdrawals(plan, trace, here, stage)
+        yield from losses(plan, here, stage)
         yield from released(plan, here)
         yield from copied(plan, trace, here, stage)
         if awaits_copies(plan.stages, stage):
@@ -276,7 +283,8 @@ def _counters(
     after = part(afters(plan, started))
     busy = np.where(is_shared(plan, started), gained_ns[is_started], part(ends - started.start_ns)) + after
     is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
-    is_stopped = is_over & (started.withdrawn_ns >= 0)
+    is_lost = started.state == copies.LOST
+    is_stopped, is_lost = is_over & (started.withdrawn_ns >= 0) & ~is_lost, is_over & is_lost
     wait = started.start_ns - started.enqueue_ns + lost_ns(plan, started, gained_ns[is_started])
     sizes = np.zeros(plan.batch_sizes, dtype=np.int64)
     is_served = np.zeros(len(heads), dtype=bool)
@@ -293,7 +301,8 @@ def _counters(
         ("I33", "waiting_ns", np.add, is_done, wait),
         ("I53", "after_ns", np.add, is_done, after),
         ("I34", "longest_wait_ns", np.maximum, is_done, wait),
-        ("I38", "wasted_ns", np.add, is_stopped | (is_late & is_over), busy),
+        ("I38", "wasted_ns", np.add, is_stopped | is_lost | (is_late & is_over), busy),
+        ("I65", "lost_ns", np.add, is_lost, busy),
         ("I38", "stopped_ns", np.add, is_stopped, busy),
         ("I38", "late", np.add, is_late & is_over, one),
         ("I38", "stopped", np.add, is_stopped, one),
@@ -301,13 +310,20 @@ def _counters(
         expected, counted = np.zeros(plan.replicas, dtype=np.int64), getattr(trace, name)
         put.at(expected, started.replica[which], values[which])
         yield from at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
-    gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & (tasks.query >= plan.first_measured) & there
-    is_refused = tasks.state == copies.REFUSED
-    expected = np.bincount(tasks.replica[gone & ~is_refused], minlength=plan.replicas)
+    is_counted = (tasks.query >= plan.first_measured) & there
+    gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & is_counted
+    is_refused, is_lost = tasks.state == copies.REFUSED, tasks.state == copies.LOST
+    for name, is_one in (("lost", is_lost), ("resent", (tasks.copy > 0) & (tasks.sent_by == rules.ANSWER))):
+        expected, counted = (
+            np.bincount(tasks.replica[is_one & is_counted], minlength=plan.replicas),
+            getattr(trace, name),
+        )
+        yield from at("I65", counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
+    expected = np.bincount(tasks.replica[gone & ~is_refused & ~is_lost], minlength=plan.replicas)
     yield from at("I38", trace.withdrawn != expected, place, withdrawn=trace.withdrawn, of_its_tasks=expected)
     expected = np.bincount(tasks.replica[gone & is_refused], minlength=plan.replicas)
     yield from at("I58", trace.refused != expected, place, refused=trace.refused, of_its_tasks=expected)
-    copies_of = (tasks.copy > 0) & (tasks.query >= plan.first_measured) & there
+    copies_of = (tasks.copy > 0) & (tasks.sent_by != rules.ANSWER) & is_counted
     expected = np.bincount(tasks.replica[copies_of], minlength=plan.replicas)
     yield from at("I56", trace.hedged != expected, place, hedged=trace.hedged, of_its_tasks=expected)
     inside_ns = taken_ns(plan, started, ends)

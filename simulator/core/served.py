@@ -12,6 +12,7 @@ from simulator.core.disciplines import queue_key
 from simulator.core.hedged import order_of_sending
 from simulator.core.laws import sampling
 from simulator.core.limits import UNLIMITED
+from simulator.core.lost import Downs
 from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan
 from simulator.core.refused import arrived_ns
 from simulator.core.service import stays_taken
@@ -24,7 +25,8 @@ NEVER = np.iinfo(np.int64).max
 
 def at_replica(plan: Plan, tasks: Rows, stage: int, replica: int, alone_ns: F8 | None) -> Iterator[Violation]:
     """Of the tasks that were sent to a replica; ``alone_ns``: as ``times_alone`` gives them."""
-    yield from fullness(plan, tasks.some(arrived_ns(tasks) >= 0), stage, replica)
+    is_joining = (tasks.enqueue_ns >= 0) | (tasks.state == copy_states.REFUSED)
+    yield from fullness(plan, tasks.some(is_joining), stage, replica)
     if plan.stages[stage]["sharing"] == 1:
         return  # there is no queue
     queued = tasks.some(tasks.enqueue_ns >= 0)
@@ -86,7 +88,7 @@ def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
     if row["discipline"] != SHORTEST and row["sharing"] == 0:
         return None
     shards = int(row["shards"])
-    alone_ns = np.zeros((plan.queries, shards, 1 + int(row["hedges"])))
+    alone_ns = np.zeros((plan.queries, shards, int(row["sendings"])))
     reals, wholes = np.zeros((REALS, shards)), np.zeros((WHOLES, shards), dtype=np.int64)
     for query in np.flatnonzero(trace.candidates[stage] >= 0):
         wholes[WHO, 0] = query
@@ -95,7 +97,7 @@ def times_alone(plan: Plan, trace: Columns, stage: int) -> F8 | None:
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         work_of_block(*given, *costs, stage, rules.ONE, plan.work, reals, wholes)
         alone_ns[query, :, 0] = reals[ALONE]
-        for shard, copy in np.ndindex(shards, int(row["hedges"])):
+        for shard, copy in np.ndindex(shards, int(row["sendings"]) - 1):
             task = int(query), shard, copy + 1, reals[ITEMS, shard], plan.work[query], reals[ALONE, shard]
             alone_ns[query, shard, copy + 1] = alone_of_copy(*given[:5], *costs, stage, *task)
     return alone_ns
@@ -127,7 +129,9 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     _, heads = of_batch(started) if len(started.start_ns) else (there, np.zeros(0, dtype=np.int64))
     begun, over = started.start_ns[heads], freed(started)[heads] if len(heads) else there[:0]
     busy = ((begun < there[:, np.newaxis]) & (over > there[:, np.newaxis])).sum(axis=1)
-    waiting, free = waits.sum(axis=1), row["workers"] - busy
+    downs = Downs(plan, stage)
+    is_down = np.array([downs.is_down(replica, now) for now in there.tolist()], dtype=bool)
+    waiting, free = waits.sum(axis=1), np.where(is_down, 0, row["workers"] - busy)
     is_full = waiting >= row["limit"] + row["max_size"] * free
     place = {**tasks.place, "replica": replica}
     yield from at("I57", is_full != is_refused, place, at_ns=there, waiting=waiting, free=free, limit=int(row["limit"]))
@@ -159,7 +163,11 @@ def batches(plan: Plan, tasks: Rows, replica: int) -> Iterator[Violation]:
     # who is free at an instant is busy in it, and who is stopped in it, too: what starts then does so at its end
     busy = ((start < start[:, np.newaxis]) & (free >= start[:, np.newaxis])).sum(axis=1)
     since = np.where(count == max_size, np.minimum(last, start - waited + max_wait_ns), start - waited + max_wait_ns)
-    yield from at("I30", (start > since) & (busy < workers), known, start_ns=start, ready_ns=since, busy_workers=busy)
+    downs = Downs(plan, int(started.stage[0]))
+    slept = np.array([downs.is_repaired(replica, now) for now in start.tolist()], dtype=bool)  # nothing starts before
+    yield from at(
+        "I30", (start > since) & (busy < workers) & ~slept, known, start_ns=start, ready_ns=since, busy_workers=busy
+    )
 
 
 def over(tasks: Rows) -> I8:

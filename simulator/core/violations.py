@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I66, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -88,6 +88,11 @@ INVARIANTS = {
         Invariant("I59", "S6", "nobody is sent to a replica that is out while another is there, or back sooner"),
         Invariant("I60", "S6", "a query visits the shards whose luck says so, and no others"),
         Invariant("I61", "S3", "tasks that share start when they are there, and are done with what they have gained"),
+        Invariant("I62", "S2", "a task is lost in a crash of its replica, or since it comes while that is down"),
+        Invariant("I63", "S3", "nothing starts at a replica that is down"),
+        Invariant("I64", "S2", "a task that is lost is sent again when that is known, if it is needed"),
+        Invariant("I65", "S5", "tasks that are lost, and those that are sent again, are counted"),
+        Invariant("I66", "S5", "time down is that of crashes inside the window"),
     )
 }
 

@@ -88,7 +88,7 @@ class Unneeded(TypedDict):
     late_ratio: parts.Interval  #: of tasks, those that were served in vain: their answers came too late
     withdrawn_ratio: parts.Interval  #: of tasks, those that never started
     stopped_ratio: parts.Interval  #: of tasks, those that were stopped while they were served
-    wasted_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were late or stopped
+    wasted_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were late, stopped or lost
 
 
 class Refusing(TypedDict, total=False):
@@ -112,6 +112,25 @@ class Hedging(Unneeded):
     copies_ratio: parts.Interval  #: copies sent, a task
 
 
+class Losing(TypedDict, total=False):
+    """What only stages have whose crashes lose tasks, over measured queries."""
+
+    lost_ratio: parts.Interval  #: of tasks, those that were lost in a crash, or came while their replica was down
+    resent_ratio: parts.Interval  #: lost tasks that were sent again, a task
+    lost_work_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were lost
+
+
+class Failing(Losing):
+    """Of a stage whose replicas crash."""
+
+    lose: Literal["nothing", "running", "queued"]  #: what a crash loses
+    detect_s: float  #: so long after a crash, or a loss, it is known
+    availability: float  #: share of the time that a replica is up in the long run, by arithmetic
+    all_up: float  #: the same of every shard having a replica that is up, if these crash each by itself
+    down_ratio: parts.Interval  #: share of the window that replicas were down, mean over them
+    most_down: float | None  #: of the replica that was down longest over all replications
+
+
 class Merging(TypedDict, total=False):
     """What only some stages have: mergers that queue, batches, answers not needed, workers that stay taken."""
 
@@ -119,6 +138,7 @@ class Merging(TypedDict, total=False):
     batches: Batches  #: its batches
     gather: Gathering  #: its answers
     hedge: Hedging  #: copies of its tasks
+    failures: Failing  #: its crashes
     hedge_wait_s: (
         parts.Latency
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once

@@ -103,6 +103,11 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         if shorter is not None:
             sets = ((f"{path}.slowdowns[{place}].length", _text(shorter)),)
             yield Knob(f"{name}: slowdown {place}", f"length x {1 - CHANGE:g}", sets)
+    if "failures" in stage:
+        for key in ("detect", "repair"):
+            better = _scaled_law(stage["failures"][key], 1 - CHANGE)
+            if better is not None:
+                yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.failures.{key}", _text(better)),))
     yield from _of_limit(f"{name}: queue limit", f"{path}.queue.limit", stage.get("queue", {}).get("limit"))
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])

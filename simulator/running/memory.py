@@ -37,6 +37,8 @@ COUNTERS, LONGER, REPLICA = 80, 8, 80
 WORKER, WORKER_OF_SIMPY = 24, 1250
 #: Bytes a replica and slowdown while it runs: where it is among its stretches; of the reference engine, as objects.
 STRETCH, STRETCHES_OF_SIMPY = 24, 800
+#: Bytes a replica while it runs that may crash: when it is down.
+SPELL, SPELLS_OF_SIMPY = 40, 900
 #: Bytes a replica while it runs whose tasks share its workers: what they have gained.
 SHARE = 32
 #: Bytes a queue as a balancer sees it.
@@ -91,6 +93,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     )
     slowdowns = int(rows["slowdowns"].max())
     running += (STRETCHES_OF_SIMPY if is_simpy else STRETCH) * slowdowns * replicas
+    running += (SPELLS_OF_SIMPY if is_simpy else SPELL) * replicas * int(rows["fails"].any())
     running += SHARE * replicas * int(rows["sharing"].any())
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
     counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)

@@ -41,3 +41,9 @@ class Batching(fields.Part):
         """Items of the largest batch, where tasks have so many each."""
         together = int(self.max_size) * of_a_task
         return together if self.max_items is None else max(of_a_task, min(together, float(self.max_items)))
+
+    def of_tasks(self, most_items: float) -> Iterable[fields.Contradiction]:
+        """The largest size takes every batch, of tasks of so many items at most."""
+        if self.sizes and self.largest_items(most_items) > self.sizes[-1] * (1 + 1e-9):
+            items, cure = self.largest_items(most_items), "add a size, or limit max_items"
+            yield ("sizes",), f"the largest takes {shortest(self.sizes[-1])} items of {items:g}: {cure}"

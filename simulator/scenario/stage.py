@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, Field
 
 from simulator.base.formats import counted, format_size, shortest, there_are
 from simulator.core.plan import F8
-from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
 from simulator.models.threads import on_threads
 from simulator.scenario import fields
 from simulator.scenario.batching import Batching
+from simulator.scenario.failures import FailuresSpec, trouble_contradictions, trouble_notes
 from simulator.scenario.fan_out import FanOutGiven
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
@@ -65,6 +65,7 @@ class Stage(fields.Part):
         fields.OrBare({"type": ["string", "number"], "description": "the slope alone"}),
     ] = None
     slowdowns: tuple[SlowdownSpec, ...] | None = None
+    failures: FailuresSpec | None = None
     zones: fields.whole_type(1, MOST_SHARDS) | None = None  # type: ignore[valid-type]
     outages: tuple[OutageSpec, ...] | None = None
     network: Network = Network()
@@ -118,8 +119,7 @@ class Stage(fields.Part):
         if not self.model.depends_on_items() and (self.skew or shares is not None or self.split == "hashed"):
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
-        if len(self.slowdowns or ()) > MOST_SLOWDOWNS:
-            yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
+        yield from trouble_contradictions(vars(self))
         yield from self._replicas_contradictions()
         yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
         yield from sharing_contradictions(self.sharing, {**vars(self), "threads": self.threads - 1 or None})
@@ -167,22 +167,16 @@ class Stage(fields.Part):
 
     def _batching_contradictions(self) -> Iterable[fields.Contradiction]:
         """A batch takes as long as its items do, and what is compiled for sizes takes every batch."""
-        batching = self.batching
-        if batching is None:
+        if self.batching is None:
             return
         if self.model.has_law():
-            yield (
-                ("batching",),
-                "a law of times does not say how long several tasks take: use a model that counts items",
-            )
+            message = "a law of times does not say how long several tasks take: use a model that counts items"
+            yield ("batching",), message
         if self.queue is not None and self.queue.discipline != "fifo":
             yield ("batching",), f"batches are made in the order of arrival: leave queue {self.queue.discipline!r} out"
-        counts = None if self.candidates is None else self.candidates.law
-        if batching.sizes and counts is not None and counts.is_constant():
-            items, largest = batching.largest_items(counts.mean() * max(self.shares)), batching.sizes[-1]
-            if items > largest * (1 + 1e-9):
-                cure = "add a size, or limit max_items"
-                yield ("batching", "sizes"), f"the largest takes {shortest(largest)} items of {items:g}: {cure}"
+        if self.candidates is not None and self.candidates.law.is_constant():
+            most_items = self.candidates.law.mean() * max(self.shares)
+            yield from ((("batching", *key), said) for key, said in self.batching.of_tasks(most_items))
 
     def _gather_contradictions(self) -> Iterable[fields.Contradiction]:
         """A stage waits for answers that there are, and withdraws what it does not wait for."""
@@ -211,7 +205,9 @@ class Stage(fields.Part):
     @property
     def speaks_of_answers(self) -> bool:
         """Whether it says which answers it goes on with, were it all: a sweep has the same columns everywhere."""
-        return self.gather is not None or (self.queue is not None and "limit" in self.queue.model_fields_set)
+        return (
+            self.gather is not None or self.loses or (self.queue is not None and "limit" in self.queue.model_fields_set)
+        )
 
     @property
     def refuses_some(self) -> bool:
@@ -222,7 +218,12 @@ class Stage(fields.Part):
     def is_partial(self) -> bool:
         """Whether it may go on without some answers."""
         visited = self.shards if self.fan_out is None else self.fan_out.most(self.shards)
-        return self.limit is not None or (self.gather is not None and self.gather.is_partial(visited))
+        return self.limit is not None or self.loses or (self.gather is not None and self.gather.is_partial(visited))
+
+    @property
+    def loses(self) -> bool:
+        """Whether a crash may lose tasks."""
+        return self.failures is not None and self.failures.is_lossy
 
     @property
     def part_visited(self) -> float:
@@ -316,7 +317,7 @@ class Stage(fields.Part):
     def notes(self, hardware: dict[str, Any]) -> list[str]:
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
-        slow = [note for one in self.slowdowns or () for note in one.notes(self._is_one(one.scope))]
+        slow = trouble_notes(self.slowdowns, self.failures, self._is_one)
         hedged = thread_notes(self.threads, int(self.workers)) + ([] if self.hedge is None else self.hedge.notes())
         return [*self.model.notes(on), *self._shared_bandwidth(on), *self._beside_others(), *slow, *hedged]
 

@@ -174,8 +174,7 @@ class StageFigures:
     demand: tuple[float, float]  #: mean over replicas and of the busiest, by arithmetic; may exceed 1
     mergers: run.Mergers | None  #: None: merging is a mere delay
     batches: run.Batches | None  #: None: tasks are served one by one
-    gather: run.Gathering | None  #: None: all answers are waited for
-    hedge: run.Hedging | None  #: None: no copies are sent
+    answers: run.Merging  #: those that are not needed, copies, and crashes
     hottest_shard: int
     hottest_replica: int
     candidates_in: Interval
@@ -186,13 +185,9 @@ class StageFigures:
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
-        merging: run.Merging = {} if self.mergers is None else {"mergers": self.mergers}
+        merging: run.Merging = {**self.answers} if self.mergers is None else {**self.answers, "mergers": self.mergers}
         if self.batches is not None:
             merging["batches"] = self.batches
-        if self.gather is not None:
-            merging["gather"] = self.gather
-        if self.hedge is not None:
-            merging["hedge"] = self.hedge
         if self.hedge_wait is not None:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
@@ -272,8 +267,7 @@ def stage_figures(
         demand=demand,
         mergers=mergers(pool.traces, pool.windows_s(), stage),
         batches=batches(pool.traces, stage),
-        gather=gathering.of_stage(pool.traces, stage),
-        hedge=gathering.copies_of_stage(pool.traces, stage),
+        answers=gathering.of_answers(pool.traces, stage),
         after=window.after_answers(pool.traces, stage),
         **figures,
         **_counters(pool, stage, ahead, deviations),

@@ -122,14 +122,14 @@ def certainly_busiest(plan: Plan) -> float:
         demands.append(_certain_merger_demand(stage, plan.rate_per_s))
         if not (stage.sheds or (stage.is_given_less and stage.depends_on_items)):
             demands.append(float(utilisation_of(stage, plan.rate_per_s).max()))
-        if stage.is_limited or stage.may_time_out:
+        if stage.is_limited or stage.loses or stage.may_time_out:
             break
     return max(demands)
 
 
 def _certain_merger_demand(stage: PaperStage, rate_per_s: float) -> float:
     """Demand on the mergers of a stage; where tasks may be refused, of one answer a query."""
-    if not (stage.mergers and stage.is_limited):
+    if not (stage.mergers and (stage.is_limited or stage.loses)):
         return stage.merger_demand(rate_per_s)
     return rate_per_s * float(merge_ns(stage.plan.stages, stage.index, 1)) * S_PER_NS / stage.mergers
 

@@ -1,4 +1,4 @@
-"""Of stages that are slow now and then: what they do of their work, and what one slow stretch means for queries."""
+"""Of stages that are slow now and then, or crash: their work done, and what one slow stretch means for queries."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
-from simulator.core.plan import OF_MACHINE, OF_REPLICA, OF_STAGE
+from simulator.core.plan import OF_MACHINE, OF_REPLICA, OF_SHARD, OF_STAGE
 from simulator.core.stage_view import StageView
 
 #: Of the work that a stage would do, at least, or its demand has no bound.
@@ -18,11 +18,29 @@ FEWEST_STRETCHES = 12.0
 def share_done(stage: StageView) -> float:
     """Work done by a busy worker in the long run, over that without slowdowns: of each of them, multiplied."""
     done = 1.0
-    for one in stage.slowdowns:
+    for one in stage.hold_ups:
         every, length = max(1.0, one.every.mean()), one.length.mean()
         slow = 1 / (1 + every / length) if length > 0 else 0.0
         done *= 1 - slow * (1 - 1 / one.factor)
     return max(done, LEAST_DONE)
+
+
+def available(stage: StageView) -> tuple[float, float]:
+    """Share of the time that a replica is up in the long run, and that every shard has one that is up.
+
+    Of a stage that crashes, up from the start: what crashes as a whole does so by itself.
+    """
+    one = stage.hold_ups[-1]
+    up, down = max(1.0, one.every.mean()), max(1.0, one.length.mean())
+    share = 1 / (1 + down / up)
+    if one.scope == OF_STAGE:
+        return share, share
+    if one.scope in (OF_SHARD, OF_REPLICA):
+        left = stage.replicas_left if one.scope == OF_REPLICA else np.ones(stage.shards)
+        return share, float(np.prod(1 - (1 - share) ** left))
+    first = np.arange(0, stage.shards, stage.per_machine)
+    rows = np.minimum.reduceat(stage.replicas_left, first)  # shards of a machine are up and down together
+    return share, float(np.prod(1 - (1 - share) ** rows))
 
 
 @dataclass(frozen=True)
@@ -61,9 +79,9 @@ class Stretches:
 
 
 def stretches_of(stage: StageView) -> list[Stretches]:
-    """Of the slowdowns of a stage that make it slower."""
+    """Of what makes a stage slower: its slowdowns and crashes."""
     found = []
-    for one in stage.slowdowns:
+    for one in stage.hold_ups:
         things, visitors = _things_of(stage, one.scope)
         length, every = one.length.scaled(1 / NS_PER_S), one.every.mean() / NS_PER_S
         workers = stage.replicas_in_all * stage.workers // things

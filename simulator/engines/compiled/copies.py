@@ -28,9 +28,25 @@ def new_copy(
     clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, number: int, replica: int
 ) -> int:
     """Row of a copy that is sent; ``number`` 0: the first of its task."""
+    row = take_row(clock, copies)
+    begin_copy(clock, copies, kept, row, query, stage, shard, number, replica)
+    return row
+
+
+@passage
+def take_row(clock: Rows, copies: Rows) -> int:
+    """A row that is not used."""
     row = clock[0]["unused"]
     clock[0]["unused"] = copies[row]["next"]
     clock[0]["unused_count"] -= 1
+    return row  # type: ignore[no-any-return]
+
+
+@passage
+def begin_copy(
+    clock: Rows, copies: Rows, kept: Kept, row: int, query: int, stage: int, shard: int, number: int, replica: int
+) -> None:
+    """A copy that is sent is in a row from now on."""
     copies[row]["query"] = query
     copies[row]["stage"] = stage
     copies[row]["shard"] = shard
@@ -48,7 +64,6 @@ def new_copy(
         kept.table[T_BATCH, at] = 0
         kept.table[T_REPLICA, at] = replica
         kept.table[T_STATE, at] = copy_states.SENT
-    return row  # type: ignore[no-any-return]
 
 
 @passage

@@ -5,17 +5,19 @@ compile what comes out.
 """
 
 from simulator.core import draws, rules, work
+from simulator.core.failures import fails
 from simulator.core.fan_out import fans_out
 from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.jit import passage
-from simulator.core.outages import has_outages, route_there
+from simulator.core.outages import may_hold, route_there
 from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
+from simulator.engines.compiled.failing import look_around
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
@@ -80,7 +82,10 @@ def on_dispatch(
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    route_there(stages, run, left, given.outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
+    if fails(stages, stage):
+        look_around(given, awaited, stage, now)
+    outages, down = given.outages, awaited.down
+    route_there(stages, run, left, outages, down, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     fill_loads(stages, stage, first_task, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
@@ -92,7 +97,7 @@ def on_dispatch(
         return False
     is_aware = is_load_aware(stages[stage]["policy"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
-    may_be_held = has_outages(stages, stage)
+    may_be_held = may_hold(stages, stage)
     enqueue_ns = now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard

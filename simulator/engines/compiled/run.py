@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from simulator.core.calling import Calls
-from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
+from simulator.core.columns import UNFINISHED, Tasks, in_all_threads, wasted_ns
+from simulator.core.failures import may_fail, may_lose, time_down
 from simulator.core.fan_out import VISIT, may_fan_out
 from simulator.core.features import features_of, may_look_ahead
 from simulator.core.gathering import may_await_copies, may_differ, with_whole_stages
@@ -71,10 +72,8 @@ class Run:
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left),
             *costs,
-            plan.batch_points,
-            plan.busy_factor,
-            plan.slowdowns,
-            plan.outages,
+            *(plan.batch_points, plan.busy_factor),
+            *(plan.slowdowns, plan.outages),
             plan.slowdown_laws,
             plan.machine_factor,
             plan.arrival_ns,
@@ -90,8 +89,11 @@ class Run:
         self.clock = np.zeros(1, dtype=records.CLOCK)
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
+        self.clock["rows"] = self.kept.table.shape[1] or NEVER_NS
         self.outstanding = counters_of(plan)
-        is_alone = self.ahead + 1 >= stages and not may_send_copies(plan)  # nobody enters a later stage of the loop
+        is_alone = (
+            self.ahead + 1 >= stages and not may_send_copies(plan) and not may_lose(plan)
+        )  # nobody enters a later stage of the loop
         scratches = 1 if is_alone else SCRATCHES
         self.reals = np.zeros((scratches, REALS, most))
         self.wholes = np.zeros((scratches, WHOLES, most), dtype=np.int64)
@@ -135,6 +137,9 @@ class Run:
             np.zeros(plan.queries * may_fan_out(plan), dtype=VISIT),
             np.zeros((int(max(row["slowdowns"])), plan.replicas + 1), dtype=records.STRETCH),
             np.zeros(plan.replicas * self.is_shared, dtype=records.SHARE),
+            np.zeros((plan.replicas + 1) * may_fail(plan), dtype=records.SPELL),
+            np.zeros(plan.replicas * may_fail(plan), dtype=np.int64),
+            np.zeros(len(row), dtype=np.int64),
         )
         self.awaited.shares["due_ns"] = -1
         self.awaited.waits["stage"] = -1
@@ -176,7 +181,7 @@ class Run:
             outcome=np.zeros(queries, dtype=np.int8),
             counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
             batches=np.zeros(plan.batch_sizes, dtype=np.int64),
-            table=np.full((records.TABLE, queries * plan.tasks * tasks), -1, dtype=np.int64),
+            table=np.full((records.TABLE, tasks * queries * plan.shards), -1, dtype=np.int64),
             stage_outcome=np.full((stages * self.is_partial, queries), UNFINISHED, dtype=np.int8),
             answers=np.full((stages * self.is_partial, queries), -1, dtype=np.int64),
             coverage=np.full((stages * self.is_partial, queries), -1.0),
@@ -237,6 +242,9 @@ class Run:
         short = int(self.clock["short"][0])
         if short == records.OF_COPIES:
             self._more_copies()
+        elif short == records.OF_TABLE:
+            self.kept = self.kept._replace(table=np.hstack([self.kept.table, np.full_like(self.kept.table, -1)]))
+            self.clock["rows"] = self.kept.table.shape[1]
         elif short == records.OF_EVENTS:
             self.events = np.concatenate([self.events, np.zeros_like(self.events)])
         else:
@@ -298,7 +306,7 @@ class Run:
         spared = [nothing] * records.SPARED
         if self.is_keen:
             spared = list(kept.spared[:, self.lockstep.replica_of])
-        late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _ = spared
+        late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _, lost_ns, lost, resent = spared
         gathered = kept.stage_outcome, kept.answers, kept.coverage
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
         return Trace(
@@ -323,8 +331,12 @@ class Run:
             busy_ns=busy_ns,
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
-            wasted_ns=late_ns + np.minimum(stopped_ns, MOST_NS - late_ns),
+            wasted_ns=wasted_ns(late_ns, stopped_ns, lost_ns),
             stopped_ns=stopped_ns,
+            lost=lost,
+            lost_ns=lost_ns,
+            resent=resent,
+            down_ns=time_down(plan),
             late=late,
             stopped=stopped,
             withdrawn=withdrawn,

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from simulator.core import copy_states, gathering, heard, limits, rules, sharing
+from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.outages import route_of_query
@@ -31,13 +31,13 @@ from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, FINISH, MERGED, RELE
 from simulator.core.trace import Trace
 from simulator.core.work import ALONE, HELD, ITEMS, LOAD, PREVIOUS, REALS, REPLICA, SCORED, WHO, WHOLES, work_of_block
 from simulator.engines.reference.clock import At, Clock, Handover
+from simulator.engines.reference.failures import Crashes, Mortal
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
 from simulator.engines.reference.limits import Limit
 from simulator.engines.reference.machine import Machines
 from simulator.engines.reference.queue import Queue, queue_of
 from simulator.engines.reference.recorder import Recorder
-from simulator.engines.reference.server import Server
 from simulator.engines.reference.sharing import Shared
 from simulator.engines.reference.times import Times
 
@@ -71,6 +71,7 @@ class Model:
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
+        self.down = np.zeros(plan.replicas, dtype=np.int64)  # until when each is known to be
         self.stages = [Stage(self, index) for index in range(len(plan.stages))]
 
     def run(self) -> Trace:
@@ -122,6 +123,7 @@ class Stage:
         self.send_ns = int(row["send_ns"])
         self.is_load_aware = bool(is_load_aware(row["policy"]))
         self.machines = Machines(plan, index)
+        self.crashes = Crashes(self, model) if failures.fails(plan.stages, index) else None
         first = int(row["first_replica"])
         places = range(first, first + self.shards * self.replicas_per_shard)
         of_kind: type[Replica | Shared] = Shared if sharing.shares(plan.stages, index) else Replica
@@ -186,9 +188,11 @@ class Stage:
             *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
+        if self.crashes is not None:
+            self.crashes.look(model.clock.now)
         view = route_of_query(
-            *(model.calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, model.calls.fault),
-            *(self.index, model.clock.now, self.reals, self.wholes),
+            *(model.calls.stages, model.run_row, plan.left, plan.outages, model.down, model.outstanding),
+            *(model.calls.fault, self.index, model.clock.now, self.reals, self.wholes),
         )
         model.calls.check()
         return float(self.reals[SCORED, 0]) * gather.share, int(view)
@@ -234,7 +238,7 @@ class Stage:
                 self.free_mergers += 1
 
 
-class Replica(Server):
+class Replica(Mortal):
     """A queue before one or more workers; where tasks share them it is another (``sharing``)."""
 
     stage: Stage
@@ -254,12 +258,15 @@ class Replica(Server):
     def enqueue(self, at: At) -> None:
         """A task joins the queue, unless it was withdrawn on its way, or the queue is full."""
         copy: Copy = at._value
-        limit, waiting, free = self.stage.limit, len(self.queue.everybody), len(self.free)
-        if copy.state == copy_states.WITHDRAWN or (limit is not None and limit.refuses(copy, waiting, free)):
+        limit, waiting, free = self.stage.limit, len(self.queue.everybody), 0 if self.is_down() else len(self.free)
+        if copy.state == copy_states.WITHDRAWN or self.loses(copy):
+            return
+        if limit is not None and limit.refuses(copy, waiting, free):
             return
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now
         self.queue.join(copy)
+        self.joined()
         self.start_soon()
 
     def withdraw(self, at: At) -> None:
@@ -292,6 +299,8 @@ class Replica(Server):
         self.is_starting = False
         if self.timer_ns == now:
             self.timer_ns = -1
+        if self.sleeps():
+            return
         queue = self.queue
         while self.free and queue.everybody and (batch := queue.take(now)):
             worker = heappop(self.free)
@@ -313,12 +322,13 @@ class Replica(Server):
                 if stage.is_keen:
                     copy.gather.begun(copy)
             service_ns, after_ns = stage.times.service_ns(batch, beside), stage.times.after_ns(batch)
+            self.begun()
             record.start(self.index, clock.now, service_ns + after_ns)
             is_stopped = False
             self.serving[worker] = batch.copy() if stage.stops else batch
             try:
                 yield At(clock, clock.now + service_ns, FINISH, key)
-            except simpy.Interrupt:  # nobody needs any of them
+            except simpy.Interrupt:  # nobody needs any of them, or they are lost
                 is_stopped = True
                 record.stop(self.index, clock.now, batch[0].start_ns + service_ns + after_ns)
                 service_ns, after_ns = clock.now - batch[0].start_ns, 0
@@ -328,6 +338,8 @@ class Replica(Server):
                 copy.took(service_ns, after_ns, copy is batch[0])
                 if copy.state == copy_states.WITHDRAWN:
                     record.stopped(copy.gather.query, self.index, copy.busy_ns)
+                elif is_stopped:
+                    self.lose(copy)
                 else:
                     self.answer(copy)
             if stage.times.stays_taken and not is_stopped:
