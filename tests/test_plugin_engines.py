@@ -135,7 +135,16 @@ def asked_of(plan):
 
 @drawn(150)
 @given(
-    plans(most_stages=1, fan_outs=False, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False),
+    plans(
+        most_stages=1,
+        fan_outs=False,
+        hedges=False,
+        neighbours=False,
+        slowdowns=False,
+        failures=False,
+        outages=False,
+        limits=False,
+    ),
     st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY]),
 )
 def test_a_rule_is_told_what_it_should_be(plan, policy):

@@ -99,28 +99,28 @@ def replica_of_lost(
     stage: int,
     query: int,
     shard: int,
-    copy: int,
+    number: int,
     now: int,
     there: I8,
     seen: I8,
 ) -> tuple[int, int]:
     """Index of the replica that a lost task is sent to again, by the rule of the stage, and when it is sent.
 
-    Of those that are there; or back first, where all are out. Parameters are as of ``replica_of_copy``; ``there``:
-    (replicas,) scratch, too.
+    Of those that are there; or back first, where all are out. Parameters are as of ``replica_of_copy``; ``number``:
+    of the copy; ``there``: (replicas,) scratch, too.
     """
-    here, view = replicas_left(stages, left, stage, shard), view_of(stages, run, query, stage)
-    first = view + shard * stages[stage]["replicas"]
-    if is_fed(stages[stage]["policy"]):
+    here, policy = replicas_left(stages, left, stage, shard), stages[stage]["policy"]
+    first = view_of(stages, run, query, stage) + shard * stages[stage]["replicas"]
+    if is_fed(policy):
         look(stages, outstanding, stage, first, here, now)
     count, soonest = find_there(stages, outages, stage, shard, here, now, there, down)
     for i in range(count):
         seen[i] = outstanding[first + there[i]]
     place, address, chosen = stage * draws.PLACES + shard, stages[stage]["address"], rules.NOTHING
-    turn = query + shard + copy
-    u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.ROUTE, query, place, copy)
+    turn = query + shard + number
+    u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.ROUTE, query, place, number)
     if address == 0:
-        chosen = choose(stages[stage]["policy"], count, seen, rules.NOTHING, turn, u, v)
+        chosen = choose(policy, count, seen, rules.NOTHING, turn, u, v)
     else:
         chosen = rule_choice(address, count, seen, rules.NOTHING, turn, u, v, fault, query, stage, shard)
     return there[chosen], soonest

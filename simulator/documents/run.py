@@ -125,8 +125,8 @@ class Failing(Losing):
 
     lose: Literal["nothing", "running", "queued"]  #: what a crash loses
     detect_s: float  #: so long after a crash, or a loss, it is known
-    availability: float  #: share of the time that a replica is up in the long run, by arithmetic
-    all_up: float  #: the same of every shard having a replica that is up, if these crash each by itself
+    up_ratio: float  #: share of the time that a replica is up in the long run, by arithmetic
+    all_up_ratio: float  #: the same of every shard having a replica that is up, if these crash each by itself
     down_ratio: parts.Interval  #: share of the window that replicas were down, mean over them
     most_down: float | None  #: of the replica that was down longest over all replications
 

@@ -191,7 +191,7 @@ def _crashed(result: run.Run) -> list[str]:
         if "failures" not in stage:
             continue
         said = stage["failures"]
-        long_run = f"{text.ratio(1 - said['availability'])} in the long run"
+        long_run = f"{text.ratio(1 - said['up_ratio'])} in the long run"
         line = f"{stage['name']} replicas are down {text.ratio(said['down_ratio']['value'])} of the time ({long_run})"
         if "lost_ratio" in said:
             lost, work = text.ratio(said["lost_ratio"]["value"]), text.ratio(said["lost_work_ratio"]["value"])

@@ -50,14 +50,14 @@ class FailuresSpec(fields.Part):
         return bool(self.lose != "nothing")
 
     @property
-    def availability(self) -> float:
+    def share_up(self) -> float:
         """Share of the time up in the long run."""
         every_s, repair_s = self.every.law.mean(), self.repair.law.mean()
         return every_s / (every_s + repair_s) if math.isfinite(every_s) else 1.0
 
     def notes(self, is_one: bool) -> list[str]:
         """What they do in the long run, and what may not be meant; ``is_one``: there is one that crashes."""
-        down = f"down {100 * (1 - self.availability):.3g} % of the time"
+        down = f"down {100 * (1 - self.share_up):.3g} % of the time"
         said = [f"failures: a {self.scope} is {down}, each time {WORDS[self.lose]}; demand counts the time down"]
         if self.every.law.is_constant() and not is_one:
             cure = "if each has its own, give every a law: exponential"

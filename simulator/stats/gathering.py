@@ -14,7 +14,7 @@ from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
-from simulator.theory.slow import available
+from simulator.theory.slow import up_ratios
 
 S_PER_NS = 1e-9
 
@@ -117,7 +117,7 @@ def crashes_of_stage(traces: Sequence[Trace], stage: StageView) -> run.Failing |
     here = stage.is_left.ravel()
     down_ns = np.array([trace.down_ns[stage.replica_slice][here] for trace in traces], dtype=np.float64)
     window_ns = np.array([trace.window_end_ns - trace.window_begin_ns for trace in traces], dtype=np.float64)
-    whole_ns, (availability, all_up) = float(window_ns.sum()), available(stage)
+    whole_ns, (up_ratio, all_up_ratio) = float(window_ns.sum()), up_ratios(stage)
     losing: run.Losing = {}
     if stage.loses:
         sent = _sent(traces, stage)
@@ -130,8 +130,8 @@ def crashes_of_stage(traces: Sequence[Trace], stage: StageView) -> run.Failing |
         **losing,
         "lose": stage.lose,
         "detect_s": stage.detect_ns * S_PER_NS,
-        "availability": availability,
-        "all_up": all_up,
+        "up_ratio": up_ratio,
+        "all_up_ratio": all_up_ratio,
         "down_ratio": _per(down_ns.mean(axis=1), window_ns),
         "most_down": float(down_ns.sum(axis=0).max() / whole_ns) if whole_ns > 0 else None,
     }

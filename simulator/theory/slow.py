@@ -25,7 +25,7 @@ def share_done(stage: StageView) -> float:
     return max(done, LEAST_DONE)
 
 
-def available(stage: StageView) -> tuple[float, float]:
+def up_ratios(stage: StageView) -> tuple[float, float]:
     """Share of the time that a replica is up in the long run, and that every shard has one that is up.
 
     Of a stage that crashes, up from the start: what crashes as a whole does so by itself.

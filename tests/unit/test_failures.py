@@ -271,8 +271,8 @@ def test_crashes_that_never_come_change_no_figure():
 def test_a_run_says_what_crashes_cost():
     (stage,) = simulate(scenario(CRASHES)).to_dict()["stages"]
     said = stage["failures"]
-    assert (said["lose"], said["detect_s"], said["availability"]) == ("queued", 0.005, pytest.approx(25 / 26))
-    assert said["all_up"] == pytest.approx((1 - 1 / 26**2) ** 4)
+    assert (said["lose"], said["detect_s"], said["up_ratio"]) == ("queued", 0.005, pytest.approx(25 / 26))
+    assert said["all_up_ratio"] == pytest.approx((1 - 1 / 26**2) ** 4)
     assert said["down_ratio"]["low"] < 1 / 26 < said["down_ratio"]["high"]
     assert 0 < said["resent_ratio"]["value"] <= said["lost_ratio"]["value"] < 0.05
     assert 0 < said["lost_work_ratio"]["value"] < 0.05
@@ -290,7 +290,7 @@ def test_how_often_all_shards_are_up_is_that_of_the_literature(shards, replicas,
     spells = {"every": {"kind": "exponential", "mean": f"{up!r}h"}, "repair": f"{1 - up!r}h", "detect": "1s"}
     given = scenario(spells, shards=shards, replicas=replicas).with_run(queries=100, replications=2)
     said = simulate(given).to_dict()["stages"][0]["failures"]
-    assert (said["availability"], said["all_up"]) == (pytest.approx(up), pytest.approx(all_up))
+    assert (said["up_ratio"], said["all_up_ratio"]) == (pytest.approx(up), pytest.approx(all_up))
 
 
 def server(service, up, repair, rate, **more):

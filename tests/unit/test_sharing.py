@@ -170,7 +170,16 @@ def test_all_ways_give_the_same_trace(plan):
 
 @drawn(60)
 @given(
-    plans(sharing=False, batches=1, disciplines=["fifo"], limits=False, afters=False, neighbours=False, slowdowns=False)
+    plans(
+        sharing=False,
+        batches=1,
+        disciplines=["fifo"],
+        limits=False,
+        afters=False,
+        neighbours=False,
+        slowdowns=False,
+        failures=False,
+    )
 )
 def test_where_there_is_a_worker_for_everybody_sharing_is_nothing(plan):
     enough = {"workers": 200, "sharing": False}

@@ -57,6 +57,11 @@ def of_all_answers(law: Law) -> Law:
     return asked
 
 
+def is_troubled(walk: Any) -> bool:
+    """Whether something of a plan is slow now and then, or crashes."""
+    return bool(((walk.plan.stages["slowdowns"] > 0) | (walk.plan.stages["fails"] > 0)).any())
+
+
 def of_same_services(law: Law) -> Law:
     """A law that is not asked where a service depends on when it starts."""
 
@@ -64,7 +69,7 @@ def of_same_services(law: Law) -> Law:
         walk = case[0] if isinstance(case, tuple) else case
         if bool((walk.plan.stages["busies"] > 0).any()):
             return NEIGHBOURS
-        return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
+        return NOW_AND_THEN if is_troubled(walk) else law(case)
 
     return asked
 
@@ -76,7 +81,7 @@ def of_steady_times(law: Law) -> Law:
         walk = case[0] if isinstance(case, tuple) else case
         if bool((walk.plan.stages["outages"] > 0).any()):
             return OUT
-        return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
+        return NOW_AND_THEN if is_troubled(walk) else law(case)
 
     return asked
 
@@ -84,7 +89,7 @@ def of_steady_times(law: Law) -> Law:
 #: Why they are not.
 SOME_ANSWERS = "a stage does not need all of its answers or shards"
 NEIGHBOURS = "workers of a machine slow each other down"
-NOW_AND_THEN = "something is slow now and then"
+NOW_AND_THEN = "something is slow now and then, or crashes"
 OUT = "replicas are out for a while"
 
 
