@@ -13,23 +13,10 @@ from typing import Any
 import numpy as np
 
 from simulator.core import draws, rules
+from simulator.core import plan as plans
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import Law, sampling
-from simulator.core.plan import (
-    DOWN,
-    F8,
-    I8,
-    LOSE_NOTHING,
-    LOSE_QUEUED,
-    NEVER_NS,
-    NONE,
-    OF_REPLICA,
-    OF_STAGE,
-    ROLES,
-    UP,
-    Plan,
-    Rows,
-)
+from simulator.core.plan import F8, I8, NEVER_NS, Plan, Rows
 from simulator.core.slowdowns import whose
 
 #: Times that a task is sent, at most, where it may be lost: a draw has names for so many. Then its shard has failed.
@@ -42,18 +29,20 @@ class Failures:
 
     every: Law  #: time up
     repair: Law  #: time down
-    lose: int = LOSE_QUEUED  #: what a crash loses
+    lose: int = plans.LOSE_QUEUED  #: what a crash loses
     detect_ns: int = 1  #: until a crash, or a loss, is known
-    scope: int = OF_REPLICA  #: what crashes as a whole
+    scope: int = plans.OF_REPLICA  #: what crashes as a whole
 
 
 def check_failures(part: Any, most_ns: int) -> None:
     """Of the ``StageParts`` of a stage: its crashes are ones that it may have."""
     if part.failures is None:
         return
-    assert part.failures.every.kind != NONE and part.failures.repair.kind != NONE, "up and down have a length"
-    assert part.failures.lose in range(LOSE_QUEUED + 1), "a crash says what it loses"
-    assert part.failures.scope in range(OF_STAGE + 1), "it says what crashes"
+    assert part.failures.every.kind != plans.NONE and part.failures.repair.kind != plans.NONE, (
+        "up and down have a length"
+    )
+    assert part.failures.lose in range(plans.LOSE_QUEUED + 1), "a crash says what it loses"
+    assert part.failures.scope in range(plans.OF_STAGE + 1), "it says what crashes"
     assert 1 <= part.failures.detect_ns <= most_ns, "it takes time until a crash is known"
     assert not part.sharing, "tasks that share do not crash"
     is_tied = part.hedges > 0 and part.hedge_ns == 0
@@ -65,7 +54,7 @@ def columns_of(part: Any) -> dict[str, int]:
     one: Failures | None = part.failures
     if one is None:
         return {"sendings": 1 + part.hedges}
-    sendings = 1 + part.hedges if one.lose == LOSE_NOTHING else MOST_SENDINGS
+    sendings = 1 + part.hedges if one.lose == plans.LOSE_NOTHING else MOST_SENDINGS
     crashes = {"fails": 1, "fail_scope": one.scope, "lose": one.lose, "detect_ns": one.detect_ns}
     return {"sendings": sendings, **crashes}
 
@@ -79,19 +68,19 @@ def fails(stages: Rows, stage: int) -> bool:
 @formula
 def loses(stages: Rows, stage: int) -> bool:
     """Whether tasks of a stage may be lost."""
-    return stages[stage]["lose"] != LOSE_NOTHING  # type: ignore[no-any-return]
+    return stages[stage]["lose"] != plans.LOSE_NOTHING  # type: ignore[no-any-return]
 
 
 @formula
 def loses_queue(stages: Rows, stage: int) -> bool:
     """Whether those that wait may be, and whoever comes while its replica is down."""
-    return stages[stage]["lose"] == LOSE_QUEUED  # type: ignore[no-any-return]
+    return stages[stage]["lose"] == plans.LOSE_QUEUED  # type: ignore[no-any-return]
 
 
 @formula
 def freezes(stages: Rows, stage: int) -> bool:
     """Whether a service stops at a crash, and goes on at the repair."""
-    return stages[stage]["fails"] == 1 and stages[stage]["lose"] == LOSE_NOTHING  # type: ignore[no-any-return]
+    return stages[stage]["fails"] == 1 and stages[stage]["lose"] == plans.LOSE_NOTHING  # type: ignore[no-any-return]
 
 
 @formula
@@ -104,8 +93,8 @@ def spell(
     """
     place = whose(stages, stages[stage]["fail_scope"], stage, shard, index)
     u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.FAILURE, number, place, draws.FIRST_COPY)
-    up_ns = rules.round_ns(sampling.quantile(laws, parts, points, stage * ROLES + UP, u))
-    down_ns = rules.round_ns(sampling.quantile(laws, parts, points, stage * ROLES + DOWN, v))
+    up_ns = rules.round_ns(sampling.quantile(laws, parts, points, stage * plans.ROLES + plans.UP, u))
+    down_ns = rules.round_ns(sampling.quantile(laws, parts, points, stage * plans.ROLES + plans.DOWN, v))
     return max(1, up_ns), max(1, down_ns)
 
 
@@ -156,7 +145,7 @@ def time_down(plan: Plan) -> I8:
 
 def may_lose(plan: Plan) -> bool:
     """Whether tasks of some stage of a plan may be lost."""
-    return bool((plan.stages["lose"] != LOSE_NOTHING).any())
+    return bool((plan.stages["lose"] != plans.LOSE_NOTHING).any())
 
 
 def may_fail(plan: Plan) -> bool:

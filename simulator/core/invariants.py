@@ -310,14 +310,21 @@ def _counters(
         expected, counted = np.zeros(plan.replicas, dtype=np.int64), getattr(trace, name)
         put.at(expected, started.replica[which], values[which])
         yield from at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
+    yield from _endings(plan, trace, tasks, there)
+    inside_ns = taken_ns(plan, started, ends)
+    heads = heads[~is_shared(plan, started)[heads]]
+    yield from _window(plan, trace, started.some(heads), freed(started)[heads], inside_ns)
+
+
+def _endings(plan: Plan, trace: Columns, tasks: Rows, there: NDArray[np.bool_]) -> Iterator[Violation]:
+    """Those are counted that were withdrawn, refused or lost, and what was sent again; ``there``: at a replica."""
+    place = {"replica": np.arange(plan.replicas)}
     is_counted = (tasks.query >= plan.first_measured) & there
     gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & is_counted
     is_refused, is_lost = tasks.state == copies.REFUSED, tasks.state == copies.LOST
     for name, is_one in (("lost", is_lost), ("resent", (tasks.copy > 0) & (tasks.sent_by == rules.ANSWER))):
-        expected, counted = (
-            np.bincount(tasks.replica[is_one & is_counted], minlength=plan.replicas),
-            getattr(trace, name),
-        )
+        expected = np.bincount(tasks.replica[is_one & is_counted], minlength=plan.replicas)
+        counted = getattr(trace, name)
         yield from at("I65", counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
     expected = np.bincount(tasks.replica[gone & ~is_refused & ~is_lost], minlength=plan.replicas)
     yield from at("I38", trace.withdrawn != expected, place, withdrawn=trace.withdrawn, of_its_tasks=expected)
@@ -326,9 +333,6 @@ def _counters(
     copies_of = (tasks.copy > 0) & (tasks.sent_by != rules.ANSWER) & is_counted
     expected = np.bincount(tasks.replica[copies_of], minlength=plan.replicas)
     yield from at("I56", trace.hedged != expected, place, hedged=trace.hedged, of_its_tasks=expected)
-    inside_ns = taken_ns(plan, started, ends)
-    heads = heads[~is_shared(plan, started)[heads]]
-    yield from _window(plan, trace, started.some(heads), freed(started)[heads], inside_ns)
 
 
 def _window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8, inside_ns: I8) -> Iterator[Violation]:

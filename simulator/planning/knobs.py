@@ -72,8 +72,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
     name, path = stage["name"], f"stages.{stage['name']}"
     for key, where, now in _counts(stage):
         more = max(now + 1, round(now * (1 + CHANGE)))
-        if key == "workers":
-            more += -more % int(stage.get("threads", 1))
+        more += -more % int(stage.get("threads", 1)) if key == "workers" else 0
         yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{where}", more),))
     for key in ("candidates", "keep", "skew"):
         if stage.get(key):
@@ -103,11 +102,7 @@ def _of_stage(stage: Mapping[str, Any]) -> Iterator[Knob]:
         if shorter is not None:
             sets = ((f"{path}.slowdowns[{place}].length", _text(shorter)),)
             yield Knob(f"{name}: slowdown {place}", f"length x {1 - CHANGE:g}", sets)
-    if "failures" in stage:
-        for key in ("detect", "repair"):
-            better = _scaled_law(stage["failures"][key], 1 - CHANGE)
-            if better is not None:
-                yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.failures.{key}", _text(better)),))
+    yield from _of_failures(name, f"{path}.failures", stage.get("failures", {}))
     yield from _of_limit(f"{name}: queue limit", f"{path}.queue.limit", stage.get("queue", {}).get("limit"))
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
@@ -203,6 +198,14 @@ def _of_visits(name: str, path: str, visited: Any, least: int) -> Iterator[Knob]
     fewer = min(now - 1, round(now * (1 - CHANGE)))
     if fewer >= least:
         yield Knob(name, f"{now:,} -> {fewer:,}", ((path, fewer),))
+
+
+def _of_failures(name: str, path: str, failures: Mapping[str, Any]) -> Iterator[Knob]:
+    """A crash is known and repaired sooner."""
+    for key in ("detect", "repair"):
+        better = _scaled_law(failures[key], 1 - CHANGE) if key in failures else None
+        if better is not None:
+            yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.{key}", _text(better)),))
 
 
 def _of_gathering(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:

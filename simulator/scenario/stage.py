@@ -205,9 +205,7 @@ class Stage(fields.Part):
     @property
     def speaks_of_answers(self) -> bool:
         """Whether it says which answers it goes on with, were it all: a sweep has the same columns everywhere."""
-        return (
-            self.gather is not None or self.loses or (self.queue is not None and "limit" in self.queue.model_fields_set)
-        )
+        return self.gather is not None or (self.queue is not None and "limit" in self.queue.model_fields_set)
 
     @property
     def refuses_some(self) -> bool:

@@ -1,6 +1,7 @@
 """Of stages that are slow now and then, or crash: their work done, and what one slow stretch means for queries."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,6 +54,8 @@ class Stretches:
     visitors: float  #: queries that come to one thing, of all
     workers: int  #: of one thing
     factor: float
+    noticed_s: float = math.inf  #: after which nobody goes to one that is down: others are there
+    is_lossy: bool = False  #: what it had is lost, and sent again when that is noticed
 
     def of_query(self, rate_per_s: float) -> float:
         """Stretches that begin at all things while one query arrives, on average."""
@@ -64,11 +67,14 @@ class Stretches:
 
     def late(self, rate_per_s: float, busy: float) -> float:
         """Queries that one stretch of mean length delays: who comes meanwhile, and until what piled up is done."""
-        return rate_per_s * self.visitors * self.length.mean() / (1 - busy if self.piles_up(busy) else 1.0)
+        lasts_s = min(self.length.mean(), self.noticed_s)
+        return rate_per_s * self.visitors * lasts_s / (1 - busy if self.piles_up(busy) else 1.0)
 
     def wait_s(self, service_s: float, busy: float) -> float:
         """What they add to the mean latency, at most: of work that piles up, or of services that are slower."""
         met = self.things * self.visitors * self.per_s
+        if self.noticed_s < self.length.mean():
+            return met * self.noticed_s * (self.noticed_s if self.is_lossy else self.length.mean()) / (1 - busy)
         if self.piles_up(busy):
             return met * self.length.second_moment() / 2 * (1 - 1 / self.factor) / (1 - busy)
         return met * self.length.mean() * (self.factor - 1) * service_s
@@ -88,6 +94,10 @@ def stretches_of(stage: StageView) -> list[Stretches]:
         if length.mean() > 0 and one.factor > 1:
             per_s = 1 / (max(every, 1 / NS_PER_S) + length.mean())
             found.append(Stretches(length, per_s, things, visitors, workers, one.factor))
+    if found and stage.fails:
+        is_avoided = stage.replicas_left.min() > 1 and stage.hold_ups[-1].scope in (OF_REPLICA, OF_MACHINE)
+        noticed_s = stage.detect_ns / NS_PER_S if is_avoided else math.inf
+        found[-1] = replace(found[-1], noticed_s=noticed_s, is_lossy=stage.loses)
     return found
 
 

@@ -8,7 +8,7 @@ from simulator.core import copy_states, rules
 from simulator.core.batching import part_of
 from simulator.core.failures import fails, known_until_ns, spell
 from simulator.core.jit import kernel, passage
-from simulator.core.plan import NEVER_NS, Rows
+from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import free_copy, key_of, step
 from simulator.engines.compiled.events import happen
@@ -67,6 +67,14 @@ def look_around(given: Given, awaited: Awaited, stage: int, now: int) -> None:
         known_ns = crash_ns + detect_ns
         next_ns = min(next_ns, repair_ns if down[at] > 0 or known_ns >= repair_ns else known_ns)
     awaited.changes_ns[stage] = next_ns
+
+
+@passage
+def known_down(given: Given, awaited: Awaited, stage: int, now: int) -> I8:
+    """(replicas,) until when each is known to be down, now, of a stage whose replicas crash."""
+    if fails(given.stages, stage):
+        look_around(given, awaited, stage, now)
+    return awaited.down
 
 
 @passage

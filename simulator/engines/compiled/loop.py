@@ -228,15 +228,12 @@ def advance(
             return why
         now, order, row = clock[0]["now"], clock[0]["order"], clock[0]["row"]
         kind, key = order >> KEY_BITS, order & ((1 << KEY_BITS) - 1)
-        budget -= 1
-        is_in_time = True
+        budget, is_in_time = budget - 1, True
         if kind == rules.DISPATCH:
             budget -= given.stages[key & ((1 << given.run[0]["stage_bits"]) - 1)]["shards"]
             is_in_time = on_dispatch(
                 given, kept, clock, events, copies, gathers, awaited, outstanding, fault, reals, wholes, key, now
             )
-            if fault[IS] != 0:
-                return FAULT
         elif kind == rules.ENQUEUE:
             is_in_time = on_enqueue(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
         elif kind == rules.START:
@@ -247,8 +244,6 @@ def advance(
             is_in_time = gather(
                 given, kept, clock, events, copies, gathers, awaited, free_ns, outstanding, fault, wholes, row, now
             )
-            if fault[IS] != 0:
-                return FAULT
         elif kind == rules.CRASH:
             is_in_time = on_crash(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.TIMEOUT:
@@ -257,14 +252,12 @@ def advance(
             on_release(given, clock, events, replicas, serving, row, key, now)
         elif kind == rules.HEDGE:
             is_in_time = on_hedge(given, kept, clock, events, copies, awaited, outstanding, fault, wholes, key, now)
-            if fault[IS] != 0:
-                return FAULT
         elif kind == rules.UNTIE:
             on_untie(given, kept, clock, copies, ranks, awaited, replicas, outstanding, row, now)
         else:
             is_in_time = on_withdraw(
                 given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now
             )
-        if not is_in_time:
-            return OVERFLOW
+        if fault[IS] != 0 or not is_in_time:
+            return FAULT if fault[IS] != 0 else OVERFLOW
     return PAUSED

@@ -5,7 +5,6 @@ compile what comes out.
 """
 
 from simulator.core import draws, rules, work
-from simulator.core.failures import fails
 from simulator.core.fan_out import fans_out
 from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
@@ -17,7 +16,7 @@ from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
-from simulator.engines.compiled.failing import look_around
+from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
@@ -82,9 +81,7 @@ def on_dispatch(
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    if fails(stages, stage):
-        look_around(given, awaited, stage, now)
-    outages, down = given.outages, awaited.down
+    outages, down = given.outages, known_down(given, awaited, stage, now)
     route_there(stages, run, left, outages, down, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     fill_loads(stages, stage, first_task, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
@@ -97,8 +94,7 @@ def on_dispatch(
         return False
     is_aware = is_load_aware(stages[stage]["policy"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
-    may_be_held = may_hold(stages, stage)
-    enqueue_ns = now + stages[stage]["request_ns"]
+    may_be_held, enqueue_ns = may_hold(stages, stage), now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard
         if is_choosy and whole[work.VISITED, task] == 0:

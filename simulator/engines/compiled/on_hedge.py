@@ -7,7 +7,7 @@ compile what comes out.
 from simulator.core import draws, rules
 from simulator.core.calling import IS
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
-from simulator.core.failures import MOST_SENDINGS, fails
+from simulator.core.failures import MOST_SENDINGS
 from simulator.core.heard import count_at
 from simulator.core.hedging import COPY, FREE, affords
 from simulator.core.jit import kernel, passage
@@ -17,7 +17,7 @@ from simulator.core.service import after_of, draw_one, has_own_factor, response_
 from simulator.core.work import POOLED, REPLICA
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import begin_copy, send, take_row
-from simulator.engines.compiled.failing import look_around
+from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import look_at
 from simulator.engines.compiled.recorder import count_spared
 from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, Kept
@@ -159,8 +159,7 @@ def send_again(
     stages, run, waits, bonds = given.stages, given.run, awaited.waits, awaited.bonds
     row, last = waits[query]["first"], waits[query]["last"]
     holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
-    if fails(stages, stage):
-        look_around(given, awaited, stage, now)
+    down = known_down(given, awaited, stage, now)
     while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
         # the first of its task: these come in the order of shards
         may_be = bonds[row]["is_refused"] == 0 and bonds[row]["sent"] < MOST_SENDINGS
@@ -172,7 +171,7 @@ def send_again(
                 run,
                 given.left,
                 given.outages,
-                awaited.down,
+                down,
                 outstanding,
                 fault,
                 stage,

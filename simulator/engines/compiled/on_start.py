@@ -128,6 +128,27 @@ def finish_of(given: Given, copies: Rows, awaited: Awaited, at: int, head: int, 
 
 
 @passage
+def wake(replicas: Rows, at: int, now: int) -> None:
+    """What may start at a replica does so now: its timer runs out, or it was said for the end of this instant."""
+    if replicas[at]["timer_ns"] == now:
+        replicas[at]["timer_ns"] = -1
+    else:
+        replicas[at]["is_starting"] = 0
+
+
+@passage
+def look_again(given: Given, clock: Rows, events: Rows, replicas: Rows, at: int, due_ns: int) -> bool:
+    """What waits at a replica is looked at again when it has waited long enough; whether int64 can tell when."""
+    end_ns = given.run[0]["end_ns"]
+    if due_ns >= NEVER_NS:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    if due_ns <= end_ns:
+        replicas[at]["timer_ns"] = due_ns
+        happen(clock, events, due_ns, rules.START, at, at, records.NO_COPY)
+    return True
+
+
+@passage
 def sleep(given: Given, clock: Rows, events: Rows, replicas: Rows, at: int, until_ns: int) -> bool:
     """A replica is down, and starts nothing until its repair; whether int64 can tell when that is."""
     end_ns = given.run[0]["end_ns"]
@@ -160,13 +181,9 @@ def on_start(
     whether int64 can tell when it ends.
     """
     stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
-    if replicas[at]["timer_ns"] == now:
-        replicas[at]["timer_ns"] = -1
-    else:
-        replicas[at]["is_starting"] = 0
+    wake(replicas, at, now)
     if awaited.spells.shape[0] > 0 and replicas[at]["head"] >= 0:
-        stage = copies[replicas[at]["head"]]["stage"]
-        until_ns = down_until(given, awaited, stage, at, now)
+        until_ns = down_until(given, awaited, copies[replicas[at]["head"]]["stage"], at, now)
         if until_ns > now:
             return sleep(given, clock, events, replicas, at, until_ns)
     while replicas[at]["free"] > 0 and replicas[at]["head"] >= 0:
@@ -174,14 +191,8 @@ def on_start(
         stage = copies[head]["stage"]
         count = ready_at(given, copies, replicas, at, stage, now)
         if count == 0:
-            if replicas[at]["timer_ns"] < 0:
-                due_ns = copies[head]["enqueue_ns"] + stages[stage]["max_wait_ns"]
-                if end_ns == NEVER_NS and due_ns >= NEVER_NS:
-                    return False
-                if due_ns <= end_ns:
-                    replicas[at]["timer_ns"] = due_ns
-                    happen(clock, events, due_ns, rules.START, at, at, records.NO_COPY)
-            break
+            due_ns = copies[head]["enqueue_ns"] + stages[stage]["max_wait_ns"]
+            return replicas[at]["timer_ns"] >= 0 or look_again(given, clock, events, replicas, at, due_ns)
         first = first_worker_of(given, stage, at)
         worker = 0
         while serving[first + worker] >= 0:

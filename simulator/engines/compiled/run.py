@@ -283,22 +283,22 @@ class Run:
 
             share_until_end(self.given, self.kept, self.awaited.shares, self.replicas)
 
+    def _count_ahead(self) -> None:
+        """Looking ahead, tasks of a stage with one replica a shard are counted at its first."""
+        tasks = self.kept.counters[records.TASKS]
+        for row in self.plan.stages[: self.ahead] if self.plan.drain_ns == NEVER_NS else ():
+            if row["replicas"] == 1 and row["fans_out"] == 0:
+                first = int(row["first_replica"])
+                tasks[first : first + int(row["shards"])] = tasks[first]
+
     def trace(self) -> Trace:
         """The finished Trace, of the whole plan."""
-        plan, kept = self.whole, self.kept
         self._share_until_end()
-        instants, shape = kept.instants, (len(plan.stages), plan.queries)
-        sums = instants[records.ANSWER_SUM]
+        plan, kept, instants = self.whole, self.kept, self.kept.instants
+        sums, shape = instants[records.ANSWER_SUM], (len(plan.stages), plan.queries)
         if plan.drain_ns != NEVER_NS or self.is_partial:
             sums[instants[records.CLOSE] < 0] = 0
-        if plan.drain_ns == NEVER_NS:
-            # looking ahead, tasks of a stage with one replica a shard were counted at its first
-            for row in self.plan.stages[: self.ahead]:
-                if row["replicas"] == 1 and row["fans_out"] == 0:
-                    first = int(row["first_replica"])
-                    kept.counters[records.TASKS, first : first + int(row["shards"])] = kept.counters[
-                        records.TASKS, first
-                    ]
+        self._count_ahead()
         counters = kept.counters[:, self.lockstep.replica_of]
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = counters
         busy_ns = inside_ns + np.minimum(across_ns, MOST_NS - inside_ns)
