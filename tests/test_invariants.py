@@ -13,10 +13,11 @@ from conftest import ROOT
 
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
+from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
-from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO
+from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -126,6 +127,18 @@ SHARED = assemble(
     [StageParts(candidates=Law.constant(1.0), knots=[(0.0, 4.0, 0.0)], sharing=True)], np.array([0, 2], dtype=np.int64)
 )
 SHARING = reference.simulate(SHARED, tasks=True)
+#: Up for 25 ns, down for 15: tasks of 10 ns that start at 20 and 60 are lost at 25 and 65, and sent again at 40 and 80.
+CRASHING = assemble(
+    [
+        StageParts(
+            candidates=Law.constant(1.0),
+            knots=[(0.0, 10.0, 0.0)],
+            failures=Failures(Law.constant(25.0), Law.constant(15.0), LOSE_QUEUED, 5),
+        )
+    ],
+    np.arange(0, 100, 20),
+)
+CRASHED = reference.simulate(CRASHING, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -136,6 +149,7 @@ OF_OTHERS = {
     "I59": (AWAY, ELSEWHERE),
     "I60": (CHOOSY, CHOSEN),
     "I61": (SHARED, SHARING),
+    **dict.fromkeys(("I62", "I63", "I64", "I65", "I66"), (CRASHING, CRASHED)),
 }
 
 
@@ -260,6 +274,11 @@ TAMPERED = {
     "I59": (column_of_tasks("replica", 0, 0), {"query": 0, "back_in_ns": 20, "held_ns": 0}),
     "I60": (column_of_tasks("shard", 0, SPARED), {"query": 0, "copy": 0}),
     "I61": (column_of_tasks("finish_ns", 1, more(-1)), {"query": 1, "start_ns": 2, "finish_ns": 7, "done_ns": 8}),
+    "I62": (column_of_tasks("withdrawn_ns", 1, more(1)), {"query": 1, "lost_ns": 26, "expected_ns": 25}),
+    "I63": (column_of_tasks("start_ns", 2, more(-1)), {"query": 1, "start_ns": 39}),
+    "I64": (without_row(2), {"query": 1, "copy": 1}),
+    "I65": (column("lost", 0, more(1)), {"replica": 0, "counter": "lost", "counted": 3, "of_its_tasks": 2}),
+    "I66": (column("down_ns", 0, more(1)), {"replica": 0, "down_ns": 31, "expected_ns": 30}),
 }
 
 
