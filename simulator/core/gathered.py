@@ -123,7 +123,7 @@ def tied_ns(plan: Plan, tasks: Rows, stage: int, settled_ns: I8) -> I8:
     """
     shards = int(plan.stages[stage]["shards"])
     begun_ns = np.full((plan.queries, shards), NEVER_NS)
-    at_once = tasks.copy <= plan.stages[stage]["hedges"]  # others are sent when these are no more
+    at_once = tasks.sent_by == rules.DISPATCH  # others are sent when these are no more
     started = (tasks.start_ns >= 0) & at_once
     np.minimum.at(begun_ns, (tasks.query[started], tasks.shard[started]), tasks.start_ns[started])
     begun = begun_ns[tasks.query, tasks.shard]

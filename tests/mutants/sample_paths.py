@@ -259,17 +259,17 @@ CRASHING = CRASHING(most_stages=2, replicas=2) | CRASHING(stages=1, replicas=3, 
 
 def crashes_agree() -> None:
     """test_engines_agree.py: the same, where replicas crash."""
-    agree_on(CRASHING, 400)
+    agree_on(CRASHING, 120)
 
 
 def crashes_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where replicas crash."""
-    hold_on(CRASHING, 300)
+    hold_on(CRASHING, 120)
 
 
 def crashes_walk() -> None:
     """test_engine.py: the walk agrees, where replicas crash."""
-    walk_as_on(CRASHING, 300)
+    walk_as_on(CRASHING, 120)
 
 
 #: Stages of which replicas are out for a while: alone, and with copies.

@@ -2479,7 +2479,7 @@ CRASHED = (
         "E8",
         FAILURES,
         'place = whose(stages, stages[stage]["fail_scope"], stage, shard, index)',
-        "place = whose(stages, OF_REPLICA, stage, shard, index)",
+        "place = whose(stages, plans.OF_REPLICA, stage, shard, index)",
         CRASHES_WALK,
     ),
 )
