@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 #: Examples by profile, over those that a property asks for: `make test`, `make coverage`, at leisure.
-EXAMPLES = {"ci": 0.2, "reach": 1.0, "deep": 25.0}
+EXAMPLES = {"ci": 0.08, "reach": 1.0, "deep": 25.0}
 PROFILE = os.environ.get("SHARDSIM_PROFILE", "ci")
 
 

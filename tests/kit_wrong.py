@@ -581,6 +581,7 @@ small = functools.partial(
     workers=1,
     neighbours=False,
     slowdowns=False,
+    failures=False,
     outages=False,
     limits=False,
     sharing=False,

@@ -26,7 +26,7 @@ def test_a_sound_installation_is_well(shardsim):
     assert [(check["name"], check["well"]) for check in found["checks"]] == [("engines", True), ("mm1", True)]
     table = doctor_table(found)
     assert "both engines, every routing policy: well in" in table
-    assert "49,994 tasks of 3,571 queries" in table
+    assert "50,000 tasks of 3,125 queries" in table
     assert "M/M/1 at utilisation 0.8: well in" in table
     assert table.endswith("all is well\n")
 

@@ -64,7 +64,7 @@ def replaced(plan: Plan, **changes: object) -> Plan:
     return dataclasses.replace(plan, **{k: frozen(v) if isinstance(v, np.ndarray) else v for k, v in changes.items()})
 
 
-@given(plans(slowdowns=False, outages=False, background=False))
+@given(plans(slowdowns=False, failures=False, outages=False, background=False))
 def test_a_shift_of_all_arrivals_shifts_everything(plan):
     later = replaced(plan, arrival_ns=plan.arrival_ns + 1000)
     one, two = simulate(plan), simulate(later)
@@ -89,6 +89,7 @@ def test_the_drain_only_cuts(plan):
         hedges=False,
         neighbours=False,
         slowdowns=False,
+        failures=False,
         limits=False,
     ),
     st.integers(1, 3),
@@ -217,8 +218,8 @@ def test_by_query_the_whole_row_is_one_copy():
 @given(
     plans(
         policies=["random", "round_robin", "least_outstanding", "least_work", "power_of_two"],
-        **dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "outages", "limits"), False),
-        **dict.fromkeys(("sharing", "fan_outs"), False),
+        **dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "failures", "outages", "limits"), False),
+        **dict.fromkeys(("sharing", "fan_outs", "background"), False),
     ),
     st.integers(2, 5),
 )
@@ -259,7 +260,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 
 @drawn(200)
-@given(plans(most_stages=1, fan_outs=False, neighbours=False, slowdowns=False, outages=False))
+@given(plans(most_stages=1, fan_outs=False, neighbours=False, slowdowns=False, failures=False, outages=False))
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)

@@ -13,11 +13,12 @@ from conftest import ROOT
 
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.copy_states import DONE, RUNNING, STATES
+from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
-from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO
+from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -145,6 +146,18 @@ FOLLOWING = StageParts(candidates=Law.constant(1.0), replicas=2, knots=[(0.0, 3.
 AFTER_IT = hosted(StageParts(knots=[(0.0, 2.0, 0.0)], follows=True), FOLLOWING, 0)
 TWICE = assemble([FOLLOWING, AFTER_IT], np.array([0, 9, 18], dtype=np.int64))
 BEEN = reference.simulate(TWICE, tasks=True)
+#: Up for 25 ns, down for 15: tasks of 10 ns that start at 20 and 60 are lost at 25 and 65, and sent again at 40 and 80.
+CRASHING = assemble(
+    [
+        StageParts(
+            candidates=Law.constant(1.0),
+            knots=[(0.0, 10.0, 0.0)],
+            failures=Failures(Law.constant(25.0), Law.constant(15.0), LOSE_QUEUED, 5),
+        )
+    ],
+    np.arange(0, 100, 20),
+)
+CRASHED = reference.simulate(CRASHING, tasks=True)
 OF_OTHERS = {
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -157,6 +170,7 @@ OF_OTHERS = {
     "I61": (SHARED, SHARING),
     **dict.fromkeys(("I63", "I64"), (BESIDE, BOTH)),
     "I62": (TWICE, BEEN),
+    **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
 
@@ -296,6 +310,11 @@ TAMPERED = {
     "I62": (column_of_tasks("replica", 1, lambda replica: 5 - replica), {"query": 0, "stage": 1, "shard": 0}),
     "I63": (own_column("enqueue_ns", 0, more(1)), {"stage": 0, "shard": 0, "enqueue_ns": 11, "due_ns": 10}),
     "I64": (column("background", 0, more(1)), {"replica": 0, "background": 3, "of_its_tasks": 2}),
+    "I65": (column_of_tasks("withdrawn_ns", 1, more(1)), {"query": 1, "lost_ns": 26, "expected_ns": 25}),
+    "I66": (column_of_tasks("start_ns", 2, more(-1)), {"query": 1, "start_ns": 39}),
+    "I67": (without_row(2), {"query": 1, "copy": 1}),
+    "I68": (column("lost", 0, more(1)), {"replica": 0, "counter": "lost", "counted": 3, "of_its_tasks": 2}),
+    "I69": (column("down_ns", 0, more(1)), {"replica": 0, "down_ns": 31, "expected_ns": 30}),
 }
 
 

@@ -135,12 +135,22 @@ def asked_of(plan):
 
 @drawn(150)
 @given(
-    plans(most_stages=1, fan_outs=False, hedges=False, neighbours=False, slowdowns=False, outages=False, limits=False),
+    plans(
+        most_stages=1,
+        fan_outs=False,
+        hedges=False,
+        neighbours=False,
+        slowdowns=False,
+        failures=False,
+        outages=False,
+        limits=False,
+        background=False,
+    ),
     st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY]),
 )
 def test_a_rule_is_told_what_it_should_be(plan, policy):
     stages = np.array(plan.stages)
-    stages["policy"] = policy
+    stages["policy"] = stages["counts"] = policy
     plan = replace(plan, stages=frozen(stages))
     trace, seen = asked_of(plan)
     row, asked = stages[0], iter(seen)

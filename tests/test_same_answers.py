@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from conftest import slow
 from same_answers import COMMANDS, PLUGINS, QUICK, ROOT, differences, document, recorded_here, stored, without_versions
 
 
@@ -13,7 +14,8 @@ def exact() -> bool:
     return recorded_here()
 
 
-@pytest.mark.parametrize("name", QUICK)
+#: A third of them in CI; all in `make verify`.
+@pytest.mark.parametrize("name", [pytest.param(one, marks=[slow] * (at % 3 > 0)) for at, one in enumerate(QUICK)])
 def test_the_answer_is_the_stored_one(name, exact, shardsim, monkeypatch):
     monkeypatch.chdir(ROOT)
     code, out, err = shardsim(*COMMANDS[name])

@@ -45,6 +45,7 @@ def test_it_is_the_cheapest_fleet_of_brute_force():
     assert found.answers[0].cost == pytest.approx(cost)
 
 
+@slow
 def test_of_a_thousand_fleets_a_tenth_is_simulated():
     found = of_a_thousand()
     assert (found.verdict, found.exit_code, found.fleets) == ("found", 0, 1000)

@@ -387,11 +387,11 @@ def test_the_interval_of_a_mean_on_trial_in_short():
             [AGREES, AGREES, MEASURED, MEASURED] if queue.is_printed else [AGREES]
         )
         assert first[0].simulated == queue.is_printed
-    assert mean_coverage.of_a_mean(mean_coverage.Queue("one", HEAVY, 0.5), 0, 2, 200).lines[0].verdict == DIFFERS
+    assert mean_coverage.of_a_mean(trial_queues.Queue("one", HEAVY, 0.5), 0, 2, 200).lines[0].verdict == DIFFERS
     assert mean_coverage._coverage("one", 400, 4, 16).verdict == AGREES
     assert mean_coverage._coverage("one", 400, 0, 20).verdict == MISSED, "all on one side"
     assert mean_coverage._coverage("one", 400, 30, 30).verdict == MISSED
-    least, most = mean_coverage.accepted(400)
+    least, most = trial_queues.accepted(400)
     assert 0.88 < least < 0.91
     assert 0.98 < most <= 1.0
 

@@ -18,7 +18,7 @@ import numpy as np
 from simulator.core import draws, hosted, routing, rules, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
-from simulator.core.copy_states import ANSWERING, DONE, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
+from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
 from simulator.core.elementary import exp
 from simulator.core.gathering import may_differ
 from simulator.core.laws import exponential, sampling
@@ -30,10 +30,13 @@ from simulator.core.plan import (
     C3,
     CANCEL_NOTHING,
     CANCEL_RUNNING,
+    DOWN,
     EDF,
     KEY,
     LEAST_WORK,
     LIFO,
+    LOSE_NOTHING,
+    LOSE_QUEUED,
     NEVER_NS,
     NONE,
     OF_MACHINE,
@@ -47,6 +50,7 @@ from simulator.core.plan import (
     SHORTEST,
     TASK,
     TIME,
+    UP,
     VISITS,
     Plan,
 )
@@ -90,7 +94,7 @@ class Walk:
             self.plan_background(stage)
         self.owner = {row: task for task, (row, _, _) in self.own.items()}
         # the first copies, the second ones, ...; rows of queries, then of replicas' own tasks
-        shape = (queries + len(self.own), plan.shards * (1 + max(plan.stages["hedges"])))
+        shape = (queries + len(self.own), plan.shards * int(max(plan.stages["sendings"])))
         self.table = TaskGrid(*(np.full(shape, -1) for _ in range(6)))
         self.response = np.zeros(shape, dtype=np.int64)
         self.items = np.zeros(shape)
@@ -112,7 +116,9 @@ class Walk:
         self.counter = np.zeros(shape, dtype=np.int64)
         self.first_answer = np.full(shape, -1)
         self.refused: dict[Task, int] = {}  # when
-        self.told: set[Task] = set()  # whose refusal is at the aggregator
+        self.told: set[Task] = set()  # whose refusal, or loss, is at the aggregator
+        self.lost: dict[Task, int] = {}  # when
+        self.hedged: set[Task] = set()  # copies that were sent since there was no answer
         self.untied: set[Task] = set()  # who will be told that another copy has started
         self.seats = hosted.seats_of(plan.stages).tolist()  # of a replica: where its tasks are served
         self.won: dict[tuple[int, int], dict[int, int]] = {}  # of a stage of a query: by shard, whose answer counted
@@ -121,6 +127,8 @@ class Walk:
         self.gained_until = [0] * plan.replicas
         self.needs: dict[Task, int] = {}  # of a task that shares, in ns
         self.spent: dict[Task, int] = {}  # of it, when it is over
+        self.downs: list[list[tuple[int, int]]] = [[] for _ in range(plan.replicas)]
+        self.down_times = [self.times_down(replica) for replica in range(plan.replicas)]
 
     def push(self, instant: int, kind: int, key: int, what: Any = None) -> None:
         heapq.heappush(self.events, (int(instant), kind, int(key), what))
@@ -141,6 +149,7 @@ class Walk:
             rules.START: self.start,
             rules.FINISH: self.finish,
             rules.RELEASE: self.release,
+            rules.CRASH: self.crash,
             rules.ANSWER: self.answer,
             rules.HEDGE: self.hedge,
             rules.TIMEOUT: self.timeout,
@@ -149,6 +158,8 @@ class Walk:
             rules.MERGED: self.merged,
         }
         before = (-1, -1, -1)
+        for replica in range(plan.replicas):
+            self.crash_later(0, replica)
         while self.events and self.events[0][0] <= end:
             instant, kind, key, what = heapq.heappop(self.events)
             assert (instant, kind, key) > before, "what happens is sorted"
@@ -346,7 +357,7 @@ class Walk:
             )
         self.heard[counter], self.served[counter] = (seen[0], now), (seen[1], seen[2])
 
-    def is_back(self, now: int, stage: int, shard: int, index: int) -> int:
+    def is_back(self, now: int, stage: int, shard: int, index: int, whole: bool = True) -> int:
         """From now on, the first instant of no outage of a replica; of its index in any shard, where all need it."""
         row = self.plan.stages[stage]
         rows = self.plan.outages[int(row["first_outage"]) :][: int(row["outages"])]
@@ -354,9 +365,114 @@ class Walk:
             (int(one["from_ns"]), int(one["until_ns"]))
             for one in rows
             if index % one["step"] == one["rest"]
-            and (row["by_query"] or one["first_shard"] <= shard < one["first_shard"] + one["shards"])
+            and ((row["by_query"] and whole) or one["first_shard"] <= shard < one["first_shard"] + one["shards"])
         ]
+        replicas, shards = int(row["replicas"]), range(int(row["shards"])) if row["by_query"] and whole else [shard]
+        known = [self.known_until(now, int(row["first_replica"]) + one * replicas + index) for one in shards]
+        now = max(known)
         return min(at for at in [now, *(until for _, until in out)] if at >= now and not is_in(at, out))
+
+    def times_down(self, replica: int) -> Iterator[tuple[int, int]]:
+        """When a replica is down, time after time, as often as asked for; luck has the name of what crashes."""
+        plan = self.plan
+        stage = int(np.searchsorted(plan.stages["first_replica"], replica, "right")) - 1
+        row, laws, end = plan.stages[stage], (plan.laws, plan.law_parts, plan.law_points), 0
+        place = self.place_of(stage, replica, int(row["fail_scope"]))
+        for number in itertools.count():
+            u, v = self.uniform(draws.FAILURE, number, stage, place)
+            begin = end + max(1, rules.round_ns(sampling.quantile(*laws, stage * ROLES + UP, u)))
+            end = begin + max(1, rules.round_ns(sampling.quantile(*laws, stage * ROLES + DOWN, v)))
+            yield begin, end
+
+    def down_at(self, now: int, replica: int) -> tuple[int, int]:
+        """The time down that it is in, or comes next."""
+        while not self.downs[replica] or self.downs[replica][-1][1] <= now:
+            self.downs[replica].append(next(self.down_times[replica]))
+        return next((begin, end) for begin, end in self.downs[replica] if end > now)
+
+    def is_failing(self, replica: int) -> bool:
+        """Whether it is of a stage whose replicas crash."""
+        return bool(self.stage_of(replica)["fails"])
+
+    def stage_of(self, replica: int) -> Any:
+        return self.plan.stages[np.searchsorted(self.plan.stages["first_replica"], replica, "right") - 1]
+
+    def is_down(self, now: int, replica: int) -> bool:
+        return self.is_failing(replica) and self.down_at(now, replica)[0] <= now
+
+    def known_until(self, now: int, replica: int) -> int:
+        """Until when it is known to be down; now: it is not."""
+        if not self.is_down(now, replica):
+            return now
+        begin, end = self.down_at(now, replica)
+        return end if begin + int(self.stage_of(replica)["detect_ns"]) <= now else now
+
+    def crash_later(self, now: int, replica: int) -> None:
+        """The next crash loses something, unless nothing is ever lost."""
+        if self.stage_of(replica)["lose"] != LOSE_NOTHING:
+            begin, _ = next((begin, end) for begin, end in self.down_after(now, replica) if begin > now)
+            if begin < NEVER_NS:
+                self.push(begin, rules.CRASH, replica, (replica,))
+
+    def down_after(self, now: int, replica: int) -> Iterator[tuple[int, int]]:
+        """Times down, from the one that it is in or comes next."""
+        while True:
+            begin, end = self.down_at(now, replica)
+            yield begin, end
+            now = end
+
+    def crash(self, now: int, replica: int) -> None:
+        """All batches under way are lost, and the queue, too, if it says so; and the crash after this will come."""
+        row = self.stage_of(replica)
+        for worker, tasks in list(self.busy[replica].items()):
+            if self.over_ns[self.place(tasks[0])] >= 0:
+                continue  # it cleans up after its answers
+            del self.busy[replica][worker]
+            self.never_finishes(replica, worker)
+            for task in tasks:
+                self.over_ns[self.place(task)] = now
+                if self.withdrawn_ns[self.place(task)] < 0:
+                    self.lose(now, task)
+        if row["lose"] == LOSE_QUEUED:
+            for task in self.waiting[replica]:
+                self.lose(now, task)
+            self.waiting[replica] = []
+        if self.waiting[replica]:
+            self.start_soon(now, replica)
+        if self.is_anything_left(now):
+            self.crash_later(now, replica)
+
+    def is_anything_left(self, now: int) -> bool:
+        """Whether anything but crashes is still to happen."""
+        return any(kind != rules.CRASH for _, kind, _, _ in self.events)
+
+    def lose(self, now: int, task: Task) -> None:
+        self.lost[task] = now
+        detect = int(self.plan.stages[task[1]]["detect_ns"])
+        self.push(now + detect, rules.ANSWER, self.name(task), (task,))
+
+    def told_lost(self, now: int, task: Task) -> None:
+        """Its sender knows that it is lost: if nothing else of it is hoped for, and it is needed, it is sent again."""
+        query, stage, shard, _ = task
+        self.told.add(task)
+        if self.close[stage, query] >= 0 or shard in self.answered[stage, query]:
+            return
+        copies = self.copies(query, stage, shard)
+        if any(not self.is_over(copy) for copy in copies):
+            return
+        if len(copies) == 16:
+            if not self.hoped_for(query, stage):
+                self.closed(now, query, stage)
+            return
+        again, row = (query, stage, shard, len(copies)), self.plan.stages[stage]
+        back = [self.is_back(now, stage, shard, one, False) for one in range(self.plan.left[self.column(stage, shard)])]
+        there = [index for index, instant in enumerate(back) if instant == min(back)]
+        first = routing.view_of(self.plan.stages, self.plan.run_row(), query, stage) + shard * int(row["replicas"])
+        seen = np.array([self.read(now, stage, first + index) for index in there])
+        u, v = self.uniform(draws.ROUTE, *again)
+        chosen = there[routing.choose(row["policy"], len(there), seen, 0, query + shard + len(copies), u, v)]
+        self.items[self.place(again)] = self.items[query, self.column(stage, shard)]
+        self.send(min(back), again, chosen)
 
     def send(self, leaves: int, task: Task, chosen: int) -> None:
         """A copy of a task leaves at an instant for a replica of its shard."""
@@ -388,14 +504,16 @@ class Walk:
         row = self.plan.stages[stage]
         for shard in self.visited(query, stage):
             copies = self.copies(query, stage, shard)
+            if len(copies) == 16:
+                continue
             if shard in self.answered[stage, query] or (row["budget"] > 0 and self.budget[stage] < 1_000_000):
                 continue
-            if not self.told.isdisjoint(copies):
+            if any(copy in self.told and copy in self.refused for copy in copies):
                 continue
             task = query, stage, shard, len(copies)
             count = int(self.plan.left[self.column(stage, shard)])
             base = int(row["first_replica"]) + shard * int(row["replicas"])
-            taken = [self.table.replica[self.place(copy)] - base for copy in copies]
+            taken = [self.table.replica[self.place(copy)] - base for copy in copies if copy not in self.told]
             there = [index for index in range(count) if self.is_back(now, stage, shard, index) == now]
             free = [index for index in there if index not in taken]
             if not free:
@@ -407,6 +525,7 @@ class Walk:
             if row["budget"] > 0:
                 self.budget[stage] -= 1_000_000
             self.items[self.place(task)] = self.items[query, self.column(stage, shard)]
+            self.hedged.add(task)
             self.send(leaves, task, chosen)
             leaves += int(row["send_ns"])
         return leaves
@@ -430,7 +549,10 @@ class Walk:
         if self.withdrawn_ns[at] >= 0:
             return
         row, replica = self.plan.stages[task[1]], self.seats[int(self.table.replica[at])]
-        idle = self.idle(task[1], replica) // int(row["threads"])
+        if row["lose"] == LOSE_QUEUED and self.is_down(now, replica):
+            self.lose(now, task)
+            return
+        idle = 0 if self.is_down(now, replica) else self.idle(task[1], replica) // int(row["threads"])
         if 0 <= row["limit"] <= len(self.waiting[replica]) - idle * int(row["max_size"]):
             self.refused[task] = now
             self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
@@ -440,7 +562,7 @@ class Walk:
     def join(self, now: int, task: Task) -> None:
         """It is at its replica, and may be served."""
         at = self.place(task)
-        row, replica = self.plan.stages[task[1]], int(self.table.replica[at])
+        row, replica = self.plan.stages[task[1]], self.seats[int(self.table.replica[at])]
         self.table.enqueue_ns[at] = now
         if row["sharing"]:
             self.gain(now, replica)
@@ -501,6 +623,9 @@ class Walk:
 
     def start(self, now: int, replica: int) -> None:
         """While workers are free the first of those that wait is served, in batches with others of its stage."""
+        if self.waiting[replica] and self.is_down(now, replica):
+            self.start_soon(self.down_at(now, replica)[1], replica)
+            return
         while self.waiting[replica]:
             stage = self.in_order(self.waiting[replica])[0][1]
             row = self.plan.stages[stage]
@@ -583,10 +708,11 @@ class Walk:
             return 1.0
         first = self.seats[int(row["first_replica"])]
         index = (replica - first) % int(row["replicas"])
-        others = -int(row["threads"])
+        others, now = -int(row["threads"]), int(self.table.start_ns[self.place(task)])
         for one in range(int(row["shards"])):
             if one // int(row["per_machine"]) == shard // int(row["per_machine"]):
-                others += len(self.held(task[1], first + one * int(row["replicas"]) + index))
+                beside = first + one * int(row["replicas"]) + index
+                others += 0 if self.is_down(now, beside) else len(self.held(task[1], beside))
         factors = self.plan.busy_factor[int(row["first_busy"]) : int(row["first_busy"] + row["busies"])]
         luck, _ = self.uniform(draws.SPREAD, *task)
         spread = float(row["spread"]) * others
@@ -614,8 +740,12 @@ class Walk:
         """When so much work is done that starts now: piece by piece of the time in which all is as slow."""
         first, row = int(self.plan.stages[stage]["first_slowdown"]), self.plan.stages[stage]
         slow = [self.slow_times(stage, replica, which) for which in range(int(row["slowdowns"]))]
-        while slow and now < NEVER_NS:
+        freezes = row["fails"] and row["lose"] == LOSE_NOTHING
+        while (slow or freezes) and now < NEVER_NS:
             factor, until = 1.0, NEVER_NS
+            if freezes:
+                begin, end = self.down_at(now, replica)
+                factor, until = (math.inf, end) if begin <= now else (1.0, begin)
             for which, times in enumerate(slow):
                 begin, end = next((begin, end) for begin, end in times() if end > now)
                 if begin <= now:
@@ -628,21 +758,13 @@ class Walk:
             if math.ceil(work * factor) <= until - now:
                 return now + math.ceil(work * factor)
             work, now = max(1, work - math.floor((until - now) / factor)), until
-        return now if slow else now + work
+        return now if slow or freezes else now + work
 
     def slow_times(self, stage: int, replica: int, which: int) -> Callable[[], Iterator[tuple[int, int]]]:
         """The slow stretches of time of a slowdown, as often as asked for; luck has the name of what is slow."""
         plan, row = self.plan, self.plan.stages[stage]
         one, owner = int(row["first_slowdown"]) + which, int(row["owner"])
-        shard, index = divmod(replica - self.seats[int(row["first_replica"])], int(row["replicas"]))
-        wide = int(row["per_machine"])
-        columns = -(-int(row["shards"]) // wide)
-        place = {
-            OF_REPLICA: shard + index * int(row["shards"]),
-            OF_MACHINE: shard // wide + index * columns,
-            OF_SHARD: shard,
-            OF_STAGE: 0,
-        }[int(plan.slowdowns[one]["scope"])]
+        place = self.place_of(stage, replica, int(plan.slowdowns[one]["scope"]))
         laws = plan.slowdown_laws, plan.law_parts, plan.law_points
 
         def times() -> Iterator[tuple[int, int]]:
@@ -654,6 +776,19 @@ class Walk:
                 yield begin, end
 
         return times
+
+    def place_of(self, stage: int, replica: int, scope: int) -> int:
+        """The name of what is slow, or crashes, as a whole with a replica."""
+        row = self.plan.stages[stage]
+        shard, index = divmod(replica - self.seats[int(row["first_replica"])], int(row["replicas"]))
+        wide = int(row["per_machine"])
+        columns = -(-int(row["shards"]) // wide)
+        return {
+            OF_REPLICA: shard + index * int(row["shards"]),
+            OF_MACHINE: shard // wide + index * columns,
+            OF_SHARD: shard,
+            OF_STAGE: 0,
+        }[scope]
 
     def service_ns(self, task: Task, alone: float, slower: float) -> int:
         """How long it takes what takes so long alone, with its luck."""
@@ -709,6 +844,9 @@ class Walk:
         (query, stage, shard, _), row, at = task, self.plan.stages[task[1]], self.place(task)
         if routing.is_load_aware(row["counts"]):
             self.outstanding[self.counter[at]] -= self.weight[at]
+        if task in self.lost:
+            self.told_lost(now, task)
+            return
         if row["counts"] == C3 and task not in self.refused:
             self.hear_all(now, task)
         if row["counts"] in (PEAK_EWMA, ADAPTIVE) and task not in self.refused:
@@ -793,7 +931,7 @@ class Walk:
 
     def copies(self, query: int, stage: int, shard: int) -> list[Task]:
         """All that were sent of a task."""
-        tasks = [(query, stage, shard, copy) for copy in range(1 + int(self.plan.stages[stage]["hedges"]))]
+        tasks = [(query, stage, shard, copy) for copy in range(int(self.plan.stages[stage]["sendings"]))]
         return [task for task in tasks if self.table.replica[self.place(task)] >= 0]
 
     def call_back(self, now: int, tasks: list[Task]) -> None:
@@ -812,14 +950,15 @@ class Walk:
             return
         for other in self.copies(query, stage, shard):
             at = self.place(other)
-            is_there = self.table.start_ns[at] < 0 and self.withdrawn_ns[at] < 0 and other not in self.refused
+            is_there = self.table.start_ns[at] < 0 and self.withdrawn_ns[at] < 0
+            is_there = is_there and other not in self.refused and other not in self.lost
             if is_there and other not in self.untied:
                 self.untied.add(other)
                 self.push(now + int(row["cancel_ns"]), rules.UNTIE, self.name(other), (other,))
 
     def untie(self, now: int, task: Task) -> None:
         """Another copy has started: if this one has not, it never does."""
-        if self.table.start_ns[self.place(task)] < 0 and task not in self.refused:
+        if self.table.start_ns[self.place(task)] < 0:
             self.withdraw(now, task)
 
     def merge(self, now: int, query: int, stage: int) -> None:
@@ -841,7 +980,8 @@ class Walk:
         """It has not started and never does; or it runs, and its worker is free if nobody else needs it."""
         row, at = self.plan.stages[task[1]], self.place(task)
         is_running = self.table.start_ns[at] >= 0
-        is_over = self.table.finish_ns[at] >= 0 or self.withdrawn_ns[at] >= 0 or task in self.refused
+        is_over = self.table.finish_ns[at] >= 0 or self.withdrawn_ns[at] >= 0
+        is_over = is_over or task in self.refused or task in self.lost
         if is_over or (is_running and row["cancels"] != CANCEL_RUNNING):
             return
         self.withdrawn_ns[at] = now
@@ -866,17 +1006,26 @@ class Walk:
         places = [self.place(one) for one in tasks]
         if all(self.withdrawn_ns[place] >= 0 for place in places):
             del self.busy[replica][worker]
-            self.events = [event for event in self.events if event[1:] != (rules.FINISH, event[2], (replica, worker))]
-            heapq.heapify(self.events)
+            self.never_finishes(replica, worker)
             for place in places:
                 self.over_ns[place] = now
             self.start_soon(now, replica)
+
+    def never_finishes(self, replica: int, worker: int) -> None:
+        """What a worker serves is not finished when it was to be."""
+        self.events = [event for event in self.events if event[1:] != (rules.FINISH, event[2], (replica, worker))]
+        heapq.heapify(self.events)
 
     def written(self) -> Trace:
         plan, table = self.plan, self.table
         busy = self.over_ns - table.start_ns
         columns = {name: np.zeros(plan.replicas, dtype=np.int64) for name in COUNTERS}
         columns["window_busy_ns"] = self.inside()
+        last = min(plan.window_end_ns, int(plan.arrival_ns[-1]) + plan.drain_ns)
+        for replica in filter(self.is_failing, range(plan.replicas)):
+            spans = itertools.takewhile(lambda span: span[0] < last, self.times_down(replica))
+            down = [min(end, last) - max(begin, plan.window_begin_ns) for begin, end in spans]
+            columns["down_ns"][replica] = sum(max(0, span) for span in down)
         for query, column in np.argwhere(table.replica >= 0).tolist():
             at, replica = (query, column), table.replica[query, column]
             if query in self.owner:
@@ -889,7 +1038,10 @@ class Walk:
                 continue
             if self.withdrawn_ns[at] >= 0 and table.start_ns[at] < 0:
                 columns["withdrawn"][replica] += 1
-            columns["hedged"][replica] += column >= plan.shards
+            task = self.task(query, column)
+            columns["hedged"][replica] += task in self.hedged
+            columns["resent"][replica] += task[3] > 0 and task not in self.hedged
+            columns["lost"][replica] += task in self.lost
             columns["refused"][replica] += self.task(query, column) in self.refused
             if self.over_ns[at] < 0:
                 continue
@@ -897,6 +1049,10 @@ class Walk:
             spent, after = (of[at] // size + leads * (of[at] % size) for of in (busy, self.after))
             spent = self.spent.get(self.task(query, column), spent) + after
             columns["busy_ns"][replica] += spent
+            if task in self.lost:
+                columns["lost_ns"][replica] += spent
+                columns["wasted_ns"][replica] += spent
+                continue
             if self.withdrawn_ns[at] >= 0:
                 columns["stopped"][replica] += 1
                 columns["stopped_ns"][replica] += spent
@@ -974,6 +1130,7 @@ class Walk:
             gone = int(self.withdrawn_ns[at])
             state = WITHDRAWN if gone >= 0 else state
             gone, state = (self.refused[task], REFUSED) if task in self.refused else (gone, state)
+            gone, state = (self.lost[task], LOST) if task in self.lost else (gone, state)
             batch, _ = self.together.get(task, (0, False))
             rows.append(
                 (

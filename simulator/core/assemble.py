@@ -14,6 +14,7 @@ from simulator.core import plan as plans
 from simulator.core.background import LAST
 from simulator.core.checked import check_part
 from simulator.core.classes import ALIKE
+from simulator.core.failures import Failures, columns_of
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.hosted import keep_whose_answers_counted, look_together, take_place, without_lists
@@ -21,6 +22,7 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
+from simulator.core.slowdowns import Slowdown
 
 ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
 
@@ -30,16 +32,6 @@ MOST_QUERIES, MOST_PLACES = 2**32, 2**24
 
 class PlanTooLarge(ValueError):
     """A plan does not fit the keys of events or the counters of draws; the message names the size."""
-
-
-@dataclass(frozen=True)
-class Slowdown:
-    """What makes a stage slow now and then; durations in ns."""
-
-    every: Law  #: time without it
-    length: Law  #: time with it
-    factor: float = math.inf  #: on what is served meanwhile; inf: nothing is
-    scope: int = plans.OF_REPLICA  #: what is slow as a whole
 
 
 @dataclass(frozen=True)
@@ -78,6 +70,7 @@ class StageParts:
     spread: float = 0.0  #: of a service, by each of them
     slowdowns: Sequence[Slowdown] = ()
     outages: Sequence[Outage] = ()
+    failures: Failures | None = None
     knots: Sequence[tuple[float, float, float]] = ((0.0, 0.0, 0.0),)  #: (items, ns, ns an item beyond), first at 0
     time: Law = ABSENT  #: of a time besides the cost by items; then task is not used
     task: Law = ONE
@@ -106,7 +99,8 @@ class StageParts:
     def laws(self) -> tuple[Law, ...]:
         """Its laws, in the order of their roles."""
         of_queries = self.candidates, self.time, self.task, self.response, self.machine, self.after
-        return *of_queries, self.visits, self.key, self.background_gap, self.background_time
+        spells = (ABSENT, ABSENT) if self.failures is None else (self.failures.every, self.failures.repair)
+        return *of_queries, self.visits, self.key, self.background_gap, self.background_time, *spells
 
     @property
     def is_batched(self) -> bool:
@@ -164,8 +158,8 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     shard = replica = view = knot = point = batch = busy = slowdown = outage = 0
     for index, (row, part) in enumerate(zip(stages, parts, strict=True)):
         count = len(part.share)
-        for name in PLAIN:
-            row[name] = getattr(part, name)
+        for name, value in ({name: getattr(part, name) for name in PLAIN} | columns_of(part)).items():
+            row[name] = value
         row["shards"], row["first_shard"], row["first_replica"], row["first_view"] = count, shard, replica, view
         row["uneven"] = min(part.left, default=part.replicas) < part.replicas
         row["first_knot"], row["knots"] = knot, len(part.knots)
@@ -222,7 +216,7 @@ def _widths(parts: Sequence[StageParts], shards: int, replicas: int) -> dict[str
         "shard_bits": bits_for(shards),
         "replica_bits": bits_for(replicas),
         "worker_bits": bits_for(max(part.workers for part in parts)),
-        "copy_bits": bits_for(1 + max(part.hedges for part in parts)),
+        "copy_bits": bits_for(max(columns_of(part)["sendings"] for part in parts)),
     }
 
 

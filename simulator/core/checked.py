@@ -6,6 +6,7 @@ from typing import Any
 from simulator.core import plan as plans
 from simulator.core.background import check_background
 from simulator.core.disciplines import BY_CODE
+from simulator.core.failures import check_failures
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, MOST_HEDGES, QUERIES
 from simulator.core.limits import UNLIMITED
@@ -46,6 +47,7 @@ def check_part(part: Any) -> None:
     assert len(part.slowdowns) <= MOST_SLOWDOWNS, "each slowdown has luck of its own"
     assert all(one.factor >= 1 and 0 <= one.scope <= plans.OF_STAGE for one in part.slowdowns), "they slow it down"
     check_outages(part.outages, MOST_WAIT_NS)
+    check_failures(part, MOST_WAIT_NS)
     wanted = part.wait_parts or count
     assert part.wait_for is None or 1 <= part.wait_for <= wanted, "a stage waits for some of its shards"
     may_leave_out = part.visits.kind or part.follows

@@ -36,7 +36,7 @@ class Tasks:
     finish_ns: I8
     release_ns: I8  #: when its worker was free again: at its finish, or later
     answer_ns: I8
-    withdrawn_ns: I8  #: when it was told that nobody needs it, or refused, if that ended it
+    withdrawn_ns: I8  #: when it was told that nobody needs it, refused or lost, if that ended it
     state: I8  #: at the end of the run, of ``copy_states``
 
     @staticmethod
@@ -109,17 +109,23 @@ class Columns:
     stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
     answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
     coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
-    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next eleven
+    tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next fourteen
     busy_ns: I8  #: (replicas,) time that workers were taken: service, as far as it came, and what followed answers
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
-    wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody: answers that came too late, and what was stopped
+    wasted_ns: (
+        I8  #: (replicas,) part of busy_ns that served nobody: answers that came too late, what was stopped or lost
+    )
     stopped_ns: I8  #: (replicas,) part of wasted_ns of those that were stopped
     late: I8  #: (replicas,) answers that came too late
     stopped: I8  #: (replicas,) tasks that were withdrawn while they ran
     withdrawn: I8  #: (replicas,) tasks that were withdrawn before they started
     hedged: I8  #: (replicas,) copies that were sent of tasks that had no answer yet
     refused: I8  #: (replicas,) tasks that came to a full queue
+    lost: I8  #: (replicas,) tasks that were lost in a crash of their replica, or came while it was down
+    lost_ns: I8  #: (replicas,) part of wasted_ns of those that ran
+    resent: I8  #: (replicas,) lost tasks that were sent again
+    down_ns: I8  #: (replicas,) time inside the window that each was down after a crash
     after_ns: I8  #: (replicas,) part of busy_ns that followed the answers of finished tasks
     background: I8  #: (replicas,) tasks of its own, of no query, that finished inside the window; and their service
     background_ns: I8  #: times in all, whole, in none of the counters above but the next
@@ -138,7 +144,7 @@ class Columns:
     @property
     def served_ns(self) -> I8:
         """(replicas,) sum of service times of finished tasks; a copy."""
-        return self.busy_ns - self.stopped_ns - self.after_ns
+        return self.busy_ns - self.stopped_ns - self.lost_ns - self.after_ns
 
     def is_answered(self, at: slice) -> NDArray[np.bool_]:
         """Which of some queries have an answer, of all shards or a part of them."""
@@ -189,3 +195,11 @@ def in_all_threads(plan: Plan, busy_ns: I8) -> I8:
         return busy_ns
     threads = of_replicas(plan, plan.stages["threads"])
     return np.minimum(busy_ns, np.iinfo(np.int64).max // threads) * threads
+
+
+def wasted_ns(*parts_ns: I8) -> I8:
+    """(replicas,) what several parts of the busy time sum to; int64 has no more."""
+    total = np.zeros_like(parts_ns[0])
+    for part_ns in parts_ns:
+        total += np.minimum(part_ns, np.iinfo(np.int64).max - total)
+    return total

@@ -30,6 +30,7 @@ TRANSITIONS = {
     (RUNNING, WITHDRAWAL): WITHDRAWN,
     (QUEUED, CRASH): LOST,
     (RUNNING, CRASH): LOST,
+    (SENT, CRASH): LOST,  # it comes to a replica that is down
     (SENT, REFUSAL): REFUSED,
 }
 

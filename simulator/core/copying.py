@@ -7,7 +7,7 @@ from simulator.core import draws, rules
 from simulator.core.heard import is_fed, look
 from simulator.core.jit import formula, kernel
 from simulator.core.laws import sampling
-from simulator.core.outages import back_ns
+from simulator.core.outages import back_ns, find_there
 from simulator.core.plan import F8, I8, NONE, ROLES, TIME, Rows
 from simulator.core.routing import choose, replicas_left, rule_choice, view_of
 from simulator.core.work import cost_ns, depends_on_items
@@ -26,9 +26,9 @@ def is_among(holding: I8, replica: int) -> bool:
 
 
 @formula
-def may_get(stages: Rows, outages: Rows, stage: int, shard: int, replica: int, now: int, holding: I8) -> bool:
+def may_get(stages: Rows, outages: Rows, stage: int, shard: int, replica: int, now: int, holding: I8, down: I8) -> bool:
     """Whether a copy may be sent to a replica: it is there, and holds none."""
-    return back_ns(stages, outages, stage, shard, replica, now) == now and not is_among(holding, replica)
+    return back_ns(stages, outages, stage, shard, replica, now, down) == now and not is_among(holding, replica)
 
 
 @kernel
@@ -37,6 +37,7 @@ def replica_of_copy(
     run: Rows,
     left: I8,
     outages: Rows,
+    down: I8,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -51,7 +52,7 @@ def replica_of_copy(
 
     Parameters
     ----------
-    stages, run, left, outages, outstanding, fault
+    stages, run, left, outages, down, outstanding, fault
         As of ``outages.route_there``.
     stage, query, shard, copy, now
         Whose, and when it is sent.
@@ -66,7 +67,7 @@ def replica_of_copy(
     if is_fed(stages[stage]["policy"]):
         look(stages, outstanding, stage, first, here, now)
     for replica in range(here):
-        if may_get(stages, outages, stage, shard, replica, now, holding):
+        if may_get(stages, outages, stage, shard, replica, now, holding, down):
             seen[count] = outstanding[first + replica]
             count += 1
     if count == 0:
@@ -79,11 +80,50 @@ def replica_of_copy(
         chosen = rule_choice(address, count, seen, rules.NOTHING, turn, u, v, fault, query, stage, shard)
     found = NOWHERE
     for replica in range(here):
-        if may_get(stages, outages, stage, shard, replica, now, holding):
+        if may_get(stages, outages, stage, shard, replica, now, holding, down):
             if chosen == 0:
                 found = replica
             chosen -= 1
     return found
+
+
+@kernel
+def replica_of_lost(
+    stages: Rows,
+    run: Rows,
+    left: I8,
+    outages: Rows,
+    down: I8,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    query: int,
+    shard: int,
+    number: int,
+    now: int,
+    there: I8,
+    seen: I8,
+) -> tuple[int, int]:
+    """Index of the replica that a lost task is sent to again, by the rule of the stage, and when it is sent.
+
+    Of those that are there; or back first, where all are out. Parameters are as of ``replica_of_copy``; ``number``:
+    of the copy; ``there``: (replicas,) scratch, too.
+    """
+    here, policy = replicas_left(stages, left, stage, shard), stages[stage]["policy"]
+    first = view_of(stages, run, query, stage) + shard * stages[stage]["replicas"]
+    if is_fed(policy):
+        look(stages, outstanding, stage, first, here, now)
+    count, soonest = find_there(stages, outages, stage, shard, here, now, there, down)
+    for i in range(count):
+        seen[i] = outstanding[first + there[i]]
+    place, address, chosen = stage * draws.PLACES + shard, stages[stage]["address"], rules.NOTHING
+    turn = query + shard + number
+    u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.ROUTE, query, place, number)
+    if address == 0:
+        chosen = choose(policy, count, seen, rules.NOTHING, turn, u, v)
+    else:
+        chosen = rule_choice(address, count, seen, rules.NOTHING, turn, u, v, fault, query, stage, shard)
+    return there[chosen], soonest
 
 
 @kernel

@@ -20,6 +20,8 @@ CALIBRATION, AFTER, SPREAD, SLOWDOWN = 14, 15, 16, 17
 FANOUT, FANOUT_COUNT, FANOUT_KEY = 18, 19, 20
 #: When a replica's own task comes, and how long it takes.
 BACKGROUND = 22
+#: How long something is up before a crash, and how long until it is repaired.
+FAILURE = 21
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24

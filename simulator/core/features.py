@@ -7,6 +7,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 from enum import Enum, auto
 
 from simulator.core.background import has_background
+from simulator.core.failures import fails
 from simulator.core.fan_out import fans_out
 from simulator.core.gathering import counts_answers, waits_for_some
 from simulator.core.heard import is_fed
@@ -56,6 +57,7 @@ class Feature(Enum):
     INTERFERENCE = auto()  #: busy workers of a machine slow each other down
     SLOWDOWN = auto()  #: something is slow now and then
     OUTAGE = auto()  #: replicas are out for a while
+    FAILURES = auto()  #: replicas crash now and then
     HEDGE = auto()  #: a task without an answer is sent again
     BACKGROUND = auto()  #: replicas have tasks of their own
     SHARED_REPLICAS = auto()  #: tasks of another stage run at its replicas, too
@@ -136,6 +138,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),
         F.OUTAGE: bool(has_outages(plan.stages, stage)),
         F.BACKGROUND: bool(has_background(plan.laws, stage)),
+        F.FAILURES: bool(fails(plan.stages, stage)),
         F.HEDGE: bool(sends_copies(plan.stages, stage)) and not is_tied(plan.stages, stage),
         F.SHARED_REPLICAS: has_company(plan.stages, stage),
         F.TIED: bool(is_tied(plan.stages, stage)),

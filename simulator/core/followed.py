@@ -12,6 +12,8 @@ from simulator.core.violations import Rows, Violation, at
 
 #: Of stages that follow, (queries, shards) int64: the index of the replica whose answer counted, or NOWHERE.
 Been = dict[int, I8]
+#: Replicas of stages that others follow do not crash.
+NOBODY_DOWN = np.zeros(0, dtype=np.int64)
 
 
 def been(plan: Plan, trace: Columns, tasks: Rows) -> Been:
@@ -45,7 +47,7 @@ def held_there(plan: Plan, stage: int, query: int, shard: int, now: int, found: 
     index = max(0, int(found[stage][query, shard]))
     if not has_outages(plan.stages, stage):
         return 0
-    return int(back_ns(plan.stages, plan.outages, stage, shard, index, now)) - now
+    return int(back_ns(plan.stages, plan.outages, stage, shard, index, now, NOBODY_DOWN)) - now
 
 
 def following(plan: Plan, tasks: Rows, stage: int, found: Been) -> Iterator[Violation]:

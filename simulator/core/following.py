@@ -48,12 +48,12 @@ def find_part(stages: Rows, share: F8, won: NDArray[np.int32], stage: int, reals
 
 
 @kernel
-def go_there(stages: Rows, outages: Rows, stage: int, now: int, reals: F8, wholes: I8) -> None:
+def go_there(stages: Rows, outages: Rows, down: I8, stage: int, now: int, reals: F8, wholes: I8) -> None:
     """Fill LOAD, and HELD where replicas may be out: until when its sender waits for the one where it has been."""
     if has_outages(stages, stage):
         for shard in range(stages[stage]["shards"]):
             index = wholes[REPLICA, shard]
-            wholes[HELD, shard] = back_ns(stages, outages, stage, shard, index, now) - now
+            wholes[HELD, shard] = back_ns(stages, outages, stage, shard, index, now, down) - now
     fill_loads(stages, stage, NOTHING, reals, wholes)
 
 

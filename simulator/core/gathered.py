@@ -12,6 +12,7 @@ from simulator.core.fan_out import enough, visited_shards
 from simulator.core.followed import Been, takes_of
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import is_tied
+from simulator.core.lost import known_ns
 from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
 from simulator.core.refused import told_ns
 from simulator.core.violations import Rows, Violation, at
@@ -59,17 +60,17 @@ def closing(
     """Of a stage: what its closings break; and (tasks,) whether each answer came too late to count."""
     row, queries = plan.stages[stage], plan.queries
     enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
-    is_late = np.zeros(len(tasks.query), dtype=np.bool_)
+    is_late, merge_ns = np.zeros(len(tasks.query), dtype=np.bool_), np.zeros(queries, dtype=np.int64)
     expected = np.full(queries, -1), np.full(queries, -1), np.zeros(queries, dtype=np.int64)
     covered, outcome, counts = np.full(queries, -1.0), np.full(queries, UNFINISHED), np.full(queries, -1)
-    merge_ns = np.zeros(queries, dtype=np.int64)
-    told = told_ns(plan, tasks, stage)
+    told = np.maximum(told_ns(plan, tasks, stage), known_ns(plan, tasks, stage))
     words = np.where(told >= 0, told, tasks.answer_ns)
     answered = np.flatnonzero(words >= 0)
     by = tasks.copy, tasks.shard, words, tasks.query
     order = answered[np.lexsort(tuple(column[answered] for column in by))]
     sent = np.zeros((queries, int(row["shards"])), dtype=np.int64)
-    np.add.at(sent, (tasks.query, tasks.shard), 1)
+    stays = ~untied(plan, trace, tasks, stage)
+    np.add.at(sent, (tasks.query[stays], tasks.shard[stays]), 1)
     bounds = np.searchsorted(tasks.query[order], np.arange(queries + 1))
     for query in np.flatnonzero(enter_ns >= 0):
         heard = order[bounds[query] : bounds[query + 1]]
@@ -123,31 +124,46 @@ def tied_ns(plan: Plan, tasks: Rows, stage: int, settled_ns: I8) -> I8:
     """
     shards = int(plan.stages[stage]["shards"])
     begun_ns = np.full((plan.queries, shards), NEVER_NS)
-    started = tasks.start_ns >= 0
+    at_once = tasks.sent_by == rules.DISPATCH  # others are sent when these are no more
+    started = (tasks.start_ns >= 0) & at_once
     np.minimum.at(begun_ns, (tasks.query[started], tasks.shard[started]), tasks.start_ns[started])
     begun = begun_ns[tasks.query, tasks.shard]
     due_ns = np.minimum(begun, NEVER_NS - 1 - plan.stages[stage]["cancel_ns"]) + plan.stages[stage]["cancel_ns"]
     is_told = (begun < settled_ns) & (due_ns <= plan.end_ns) & ~(started & (tasks.start_ns < due_ns))
-    return np.where(is_told, due_ns, NEVER_NS)
+    return np.where(is_told & at_once, due_ns, NEVER_NS)
+
+
+def settled_of(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> I8:
+    """(tasks of a stage,) when the answer of each is no longer needed: its shard has answered, or the stage closed."""
+    close_ns = trace.close_ns[stage][tasks.query]
+    settled_ns = np.full((plan.queries, int(plan.stages[stage]["shards"])), NEVER_NS)
+    answered = tasks.answer_ns >= 0
+    np.minimum.at(settled_ns, (tasks.query[answered], tasks.shard[answered]), tasks.answer_ns[answered])
+    by_shard: I8 = settled_ns[tasks.query, tasks.shard]
+    return np.where(close_ns < 0, by_shard, np.minimum(by_shard, close_ns))
+
+
+def untied(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> NDArray[np.bool_]:
+    """(tasks,) which were withdrawn since another copy had started, by the trace; not who is lost at that instant."""
+    gone = (tasks.state == copy_states.WITHDRAWN) & bool(is_tied(plan.stages, stage))
+    due_ns = tied_ns(plan, tasks, stage, settled_of(plan, trace, tasks, stage))
+    return np.asarray(gone & (tasks.withdrawn_ns == due_ns))
 
 
 def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     """Of a stage: what is not needed is withdrawn when it says so, and nothing else is."""
-    row, is_refused = plan.stages[stage], tasks.state == copy_states.REFUSED
-    gone = (tasks.withdrawn_ns >= 0) & ~is_refused
-    wrong = (tasks.withdrawn_ns >= 0) != (is_refused | (tasks.state == copy_states.WITHDRAWN))
+    row, is_refused, is_lost = plan.stages[stage], tasks.state == copy_states.REFUSED, tasks.state == copy_states.LOST
+    gone = (tasks.withdrawn_ns >= 0) & ~is_refused & ~is_lost
+    wrong = (tasks.withdrawn_ns >= 0) != (is_refused | is_lost | (tasks.state == copy_states.WITHDRAWN))
     yield from at("I36", wrong, tasks.place, withdrawn_ns=tasks.withdrawn_ns, state=tasks.state)
-    close_ns = trace.close_ns[stage][tasks.query]
-    settled_ns = np.full((plan.queries, int(row["shards"])), NEVER_NS)  # a shard has answered, or the stage closed
-    answered = tasks.answer_ns >= 0
-    np.minimum.at(settled_ns, (tasks.query[answered], tasks.shard[answered]), tasks.answer_ns[answered])
-    settled = np.minimum(settled_ns[tasks.query, tasks.shard], np.where(close_ns < 0, NEVER_NS, close_ns))
+    settled = settled_of(plan, trace, tasks, stage)
     due_ns = np.where(settled == NEVER_NS, NEVER_NS, settled + row["cancel_ns"])
     if is_tied(plan.stages, stage):
         due_ns = np.minimum(due_ns, tied_ns(plan, tasks, stage, settled))
     is_served = (tasks.finish_ns >= 0) & (tasks.finish_ns <= due_ns)
     started = (tasks.start_ns >= 0) & (tasks.start_ns < due_ns)
     is_due = (due_ns <= plan.end_ns) & ~is_served & ~(is_refused & (tasks.withdrawn_ns < due_ns))
+    is_due &= ~(is_lost & (tasks.withdrawn_ns <= due_ns))
     if row["cancels"] != CANCEL_RUNNING:
         is_due &= ~started
     is_due &= bool(cancels(plan.stages, stage))

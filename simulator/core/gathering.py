@@ -2,13 +2,14 @@
 
 A stage closes at the ``wait_for``-th answer, or ``timeout_ns`` after it was entered with what is there; with ``then``
 it waits on after that answer, for a share of the time that is left. It closes at once when no further answer can come,
-since all else was refused. ``stages`` is the (stages,) STAGE array of a Plan.
+since all else was refused, or lost as often as it may be. ``stages`` is the (stages,) STAGE array of a Plan.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
+from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out
 from simulator.core.hedging import sends_copies
 from simulator.core.jit import formula
@@ -28,8 +29,8 @@ def waits_for_some(stages: Rows, stage: int) -> bool:
 
 @formula
 def is_partial(stages: Rows, stage: int) -> bool:
-    """Whether a stage may close without all of its answers: by its own rule, or since some are refused."""
-    return waits_for_some(stages, stage) or refuses(stages, stage)
+    """Whether a stage may close without all of its answers: by its own rule, or since some are refused, or lost."""
+    return waits_for_some(stages, stage) or refuses(stages, stage) or loses(stages, stage)
 
 
 @formula

@@ -10,16 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.core.columns import Columns
+from simulator.core.copy_states import WITHDRAWN
 from simulator.core.copying import may_get
+from simulator.core.failures import MOST_SENDINGS
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, takes_of
 from simulator.core.hedging import COPY as A_COPY
-from simulator.core.hedging import FREE, affords, is_tied, most_saved, saved, sends_copies
+from simulator.core.hedging import FREE, affords, is_tied, most_saved, saved, sends_again, sends_copies
+from simulator.core.lost import Downs, known_ns
 from simulator.core.plan import I8, Plan
 from simulator.core.refused import told_ns
 from simulator.core.routed import holds
 from simulator.core.routing import replicas_left
-from simulator.core.rules import DISPATCH, HEDGE
+from simulator.core.rules import ANSWER, DISPATCH, HEDGE
 from simulator.core.violations import Rows, Violation, at
 
 #: Later than any instant.
@@ -27,17 +30,88 @@ NEVER = np.iinfo(np.int64).max
 
 
 class Sending(NamedTuple):
-    """When a copy is sent, and how many of its query are before it."""
+    """When a copy is sent, how many of its query are before it, and the kind of the event that sends it."""
 
     instant: int
     place: int
+    kind: int
+
+
+class History:
+    """The copies of the tasks of a stage, as their senders know them: word of a loss, and what is sent for it."""
+
+    def __init__(self, plan: Plan, trace: Columns, tasks: Rows, stage: int) -> None:
+        self.close_ns = trace.close_ns[stage]
+        self.found: dict[tuple[int, int, int], Sending] = {}
+        self.sent: dict[tuple[int, int], int] = {}  # how many copies of a task
+        self.losses: dict[tuple[int, int], list[tuple[int, int]]] = {}  # of which is not made use yet
+        self.over: dict[tuple[int, int, int], tuple[int, int]] = {}  # instant and copy from which one is out
+        self.answer: dict[tuple[int, int], tuple[int, int]] = {}  # the first of a task
+        lost, refused = known_ns(plan, tasks, stage), told_ns(plan, tasks, stage)
+        is_gone = (tasks.state == WITHDRAWN) & (tasks.start_ns < 0)
+        for row in range(len(tasks.query)):
+            query, shard, copy = int(tasks.query[row]), int(tasks.shard[row]), int(tasks.copy[row])
+            if lost[row] >= 0:
+                self.losses.setdefault((query, shard), []).append((int(lost[row]), copy))
+                self.over[query, shard, copy] = int(lost[row]), copy
+            if refused[row] >= 0:
+                self.over[query, shard, copy] = int(refused[row]), copy
+            if is_gone[row]:
+                self.over[query, shard, copy] = int(tasks.withdrawn_ns[row]), MOST_SENDINGS
+            if tasks.answer_ns[row] >= 0:
+                word = int(tasks.answer_ns[row]), copy
+                self.answer[query, shard] = min(word, self.answer.get((query, shard), word))
+        self.closing = {  # of a query: shard and copy of the answer that closes the stage
+            int(query): (int(shard), self.answer.get((int(query), int(shard)), (0, 0))[1])
+            for query, shard in enumerate(trace.critical_shard[stage])
+            if shard >= 0
+        }
+        for one in self.losses.values():
+            one.sort()
+
+    def until(self, query: int, shard: int, instant: int) -> None:
+        """Whoever is known to be lost by an instant has been sent again, if that was needed."""
+        losses = self.losses.get((query, shard), [])
+        while losses and losses[0][0] <= instant:
+            now, copy = losses.pop(0)
+            number, closed_ns = self.sent.get((query, shard), 1), self.close_ns[query]
+            is_closed = 0 <= closed_ns < now or (
+                closed_ns == now and self.closing.get(query, (shard, MOST_SENDINGS)) < (shard, copy)
+            )
+            if is_closed or self.answer.get((query, shard), (NEVER, 0)) < (now, copy) or number == MOST_SENDINGS:
+                continue
+            others = [self.over.get((query, shard, other), (NEVER, 0)) for other in range(number) if other != copy]
+            if all(over < (now, copy) for over in others):
+                self.send(query, shard, Sending(now, 0, ANSWER))
+
+    def send(self, query: int, shard: int, sending: Sending) -> None:
+        """Another copy is sent."""
+        number = self.sent.get((query, shard), 1)
+        self.found[query, shard, number] = sending
+        self.sent[query, shard] = number + 1
+
+    def all_of_them(self) -> dict[tuple[int, int, int], Sending]:
+        """All copies that are to be sent."""
+        for query, shard in self.losses:
+            self.until(query, shard, NEVER)
+        return self.found
+
+    def holding(self, query: int, shard: int, instant: int) -> list[int]:
+        """The copies of a task that are not known to be lost, or out otherwise."""
+        copies = range(self.sent.get((query, shard), 1))
+        lost = {copy for copy in copies if self.over.get((query, shard, copy), (NEVER, 0))[0] <= instant}
+        return [copy for copy in copies if copy not in lost]
 
 
 def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[int, int, int], Sending]:
     """Of a stage, the copies that are to be sent besides the first: by query, shard and number."""
-    row, found = plan.stages[stage], dict[tuple[int, int, int], Sending]()
+    row, history = plan.stages[stage], History(plan, trace, tasks, stage)
+    if not sends_copies(plan.stages, stage):
+        return history.all_of_them()
     if is_tied(plan.stages, stage):
-        return tied_sendings(plan, trace, tasks, stage)
+        for (query, shard, _), sending in tied_sendings(plan, trace, tasks, stage).items():
+            history.send(query, shard, sending)
+        return history.all_of_them()
     first_word: dict[tuple[int, int], int] = {}  # an answer, or a refusal
     words = np.where(tasks.answer_ns >= 0, tasks.answer_ns, told_ns(plan, tasks, stage))
     for query, shard, word in zip(tasks.query.tolist(), tasks.shard.tolist(), words.tolist(), strict=True):
@@ -48,39 +122,43 @@ def sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[
     for entered, _, query, _ in list(looks):
         instants = [(entered + number * int(row["hedge_ns"]), number) for number in range(1, int(row["hedges"]) + 1)]
         looks += [(instant, HEDGE, query, number) for instant, number in instants if instant <= plan.end_ns]
-    budget, sent = int(most_saved(plan.stages, stage)), dict[tuple[int, int], int]()
+    budget, downs = int(most_saved(plan.stages, stage)), Downs(plan, stage)
     for instant, kind, query, _ in sorted(looks):
         if kind == DISPATCH:
             budget = int(saved(plan.stages, stage, budget, len(visited_shards(plan, stage, query)[0])))
             continue
         if 0 <= close_ns[query] <= instant:
             continue
-        place = 0
+        place, down = 0, downs.known(instant)
         for shard in visited_shards(plan, stage, query)[0].tolist():
-            number = sent.get((query, shard), 1)
-            holding = [replicas.get((query, shard, copy), -1) for copy in range(number)]
-            if first_word.get((query, shard), NEVER) <= instant or not finds(plan, stage, shard, holding, instant):
+            history.until(query, shard, instant)
+            holding = [replicas.get((query, shard, copy), -1) for copy in history.holding(query, shard, instant)]
+            if first_word.get((query, shard), NEVER) <= instant or not finds(
+                plan, stage, shard, holding, instant, down
+            ):
+                continue
+            if history.sent.get((query, shard), 1) == MOST_SENDINGS:
                 continue
             if not affords(plan.stages, stage, budget):
                 break
             budget -= 0 if row["budget"] == FREE else A_COPY
-            found[query, shard, number] = Sending(instant, place)
-            sent[query, shard] = number + 1
+            history.send(query, shard, Sending(instant, place, HEDGE))
             place += 1
-    return found
+    return history.all_of_them()
 
 
 def tied_sendings(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> dict[tuple[int, int, int], Sending]:
     """The same where copies are sent with their tasks: the second ones behind all first ones, and so on."""
     row, found, replicas = plan.stages[stage], {}, indices(plan, tasks, stage)
-    enter_ns = trace.enter_ns[stage]
+    enter_ns, downs = trace.enter_ns[stage], Downs(plan, stage)
     for query in np.flatnonzero(enter_ns >= 0).tolist():
+        down = downs.known(int(enter_ns[query]))
         visited = visited_shards(plan, stage, query)[0].tolist()
         place = len(visited)
         for number, shard in product(range(int(row["hedges"])), visited):
             holding = [replicas.get((query, shard, copy), -1) for copy in range(number + 1)]
-            if finds(plan, stage, shard, holding, int(enter_ns[query])):
-                found[query, shard, number + 1] = Sending(int(enter_ns[query]), place)
+            if finds(plan, stage, shard, holding, int(enter_ns[query]), down):
+                found[query, shard, number + 1] = Sending(int(enter_ns[query]), place, DISPATCH)
                 place += 1
     return found
 
@@ -106,11 +184,11 @@ def indices(plan: Plan, tasks: Rows, stage: int) -> dict[tuple[int, int, int], i
     return dict(zip(names, index.tolist(), strict=True))
 
 
-def finds(plan: Plan, stage: int, shard: int, holding: Sequence[int], now: int) -> bool:
-    """Whether there is a replica of a shard for another copy."""
+def finds(plan: Plan, stage: int, shard: int, holding: Sequence[int], now: int, down: I8) -> bool:
+    """Whether there is a replica of a shard for another copy; ``down``: until when each is known to be."""
     held = np.array(holding, dtype=np.int64)
     left = range(int(replicas_left(plan.stages, plan.left, stage, shard)))
-    return any(may_get(plan.stages, plan.outages, stage, shard, index, now, held) for index in left)
+    return any(may_get(plan.stages, plan.outages, stage, shard, index, now, held, down) for index in left)
 
 
 def with_sendings(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Rows:
@@ -124,14 +202,17 @@ def with_sendings(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Row
         sent_ns[first] = trace.enter_ns[stage][tasks.query[first]]
         place[first] = places(plan, stage, tasks.query[first], tasks.shard[first], been_at)
         whose = tasks.query[first], tasks.shard[first]
-        held_ns[first] = holds(plan, stage, *whose, sent_ns[first], sent_ns[first] >= 0, been_at)
-        if sends_copies(plan.stages, stage):
-            if not is_tied(plan.stages, stage):
-                sent_by[here[tasks.copy[here] > 0]] = HEDGE
+        entered = sent_ns[first] >= 0
+        held_ns[first] = holds(plan, stage, *whose, sent_ns[first], entered, tasks.copy[first] > 0, been_at)
+        if sends_again(plan.stages, stage):
+            again = here[tasks.copy[here] > 0]
             found = sendings(plan, trace, tasks.some(here), stage)
-            for index in here[tasks.copy[here] > 0]:
+            for index in again:
                 name = int(tasks.query[index]), int(tasks.shard[index]), int(tasks.copy[index])
-                sent_ns[index], place[index] = found.get(name, Sending(-1, -1))
+                sent_ns[index], place[index], sent_by[index] = found.get(name, Sending(-1, -1, HEDGE))
+            is_resent = sent_by[again] == ANSWER
+            whose = tasks.query[again], tasks.shard[again]
+            held_ns[again] = holds(plan, stage, *whose, sent_ns[again], is_resent, is_resent, been_at)
     return tasks._replace(sent_ns=sent_ns, sent_by=sent_by, held_ns=held_ns, place_in_query=place)
 
 
@@ -142,21 +223,25 @@ def order_of_sending(tasks: Rows) -> tuple[I8, ...]:
 
 def copied(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Violation]:
     """Of the tasks of a stage: copies are sent to those without an answer, and go where there is none."""
-    if not sends_copies(plan.stages, stage):
+    if not sends_again(plan.stages, stage):
         yield from at("I54", tasks.copy > 0, tasks.place, copy=tasks.copy)
         return
     order = np.lexsort((tasks.copy, tasks.replica, tasks.query))
     again = np.zeros(len(order), dtype=bool)
     again[order[1:]] = (np.diff(tasks.replica[order]) == 0) & (np.diff(tasks.query[order]) == 0)
+    is_gone = (tasks.state == WITHDRAWN) & (tasks.start_ns < 0)
+    known = np.where(is_gone, tasks.withdrawn_ns, known_ns(plan, tasks, stage))[order[:-1]]
+    again[order[1:]] &= (known < 0) | (known > tasks.sent_ns[order[1:]])  # it is not there any more
     yield from at("I55", again, tasks.place, copy=tasks.copy, replica=tasks.replica)
     yield from at("I54", tasks.sent_ns < 0, tasks.place, copy=tasks.copy)
     there = {
         (int(query), int(shard), int(copy))
         for query, shard, copy in zip(tasks.query, tasks.shard, tasks.copy, strict=True)
     }
-    missing = np.array([name for name in sendings(plan, trace, tasks, stage) if name not in there], dtype=np.int64)
-    if len(missing):
-        query, shard, copy = missing.T
-        yield from at(
-            "I54", np.ones(len(missing), dtype=bool), {"query": query, "stage": stage, "shard": shard}, copy=copy
-        )
+    found = sendings(plan, trace, tasks, stage)
+    for number in ("I54", "I67"):
+        due = [name for name, sending in found.items() if (sending.kind == ANSWER) == (number == "I67")]
+        missing = [name for name in due if name not in there]
+        query, shard, copy = np.array(missing, dtype=np.int64).reshape(-1, 3).T
+        everywhere = np.ones(len(missing), dtype=bool)
+        yield from at(number, everywhere, {"query": query, "stage": stage, "shard": shard}, copy=copy)

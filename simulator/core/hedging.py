@@ -25,6 +25,12 @@ def sends_copies(stages: Rows, stage: int) -> bool:
 
 
 @formula
+def sends_again(stages: Rows, stage: int) -> bool:
+    """Whether a task may be sent more than once: to be sooner, or since it was lost."""
+    return stages[stage]["sendings"] > 1  # type: ignore[no-any-return]
+
+
+@formula
 def is_tied(stages: Rows, stage: int) -> bool:
     """Whether copies are sent with their task, of which the first that starts withdraws those that have not."""
     return stages[stage]["hedges"] > 0 and stages[stage]["hedge_ns"] == 0  # type: ignore[no-any-return]

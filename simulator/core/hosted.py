@@ -98,6 +98,7 @@ def check_guest(parts: Sequence[Any], place: int) -> None:
     assert not part.sharing, "who shares workers with whom is counted stage by stage"
     has_own = [one.background_gap.kind for one in (part, parts[part.owner])]
     assert not any(has_own), "what a replica does besides is known where one stage runs"
+    assert part.failures is None and parts[part.owner].failures is None, "a crash is known where one stage runs"
     assert not part.follows or part.hedges == 0, "it goes where its query has been, and nowhere else"
 
 

@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from simulator.core import copy_states as copies
 from simulator.core import rules
 from simulator.core.beside import beside, own_rows, summed
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, in_all_threads, of_replicas
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, of_replicas
+from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, been, following, takes_of
 from simulator.core.following import follows
 from simulator.core.gathered import closing, withdrawals
 from simulator.core.gathering import awaits_copies, counts_answers, is_partial
 from simulator.core.hedged import copied, places, with_sendings
-from simulator.core.hedging import sends_copies
+from simulator.core.hedging import sends_again, sends_copies
 from simulator.core.hosted import seats_of
 from simulator.core.limits import refuses
+from simulator.core.lost import endings, losses, times_down
 from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
 from simulator.core.routed import holds, routing
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
-from simulator.core.shared import is_shared, lost_ns, replayed, sharing, taken_ns
+from simulator.core.shared import is_shared, lost_ns, replayed, sharing, taken_ns, window
 from simulator.core.violations import Rows, Violation, at, violation
 
 
@@ -52,6 +54,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     yield from at(
         "I43", wrong, place, window_busy_ns=served, workers=workers, watched_ns=np.full_like(busy, watched_ns)
     )
+    yield from times_down(plan, trace.down_ns)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     yield from _funnel(plan, trace)
@@ -100,24 +103,28 @@ def _breakdown(plan: Plan, trace: Columns, stage: int, been_at: Been) -> Iterato
     """
     row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
     close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
+    is_over_early = refuses(plan.stages, stage) or loses(plan.stages, stage)
     partial, closed = bool(counts_answers(plan.stages, stage)), close >= 0
     until_ns = trace.enter_ns[stage] + np.minimum(row["timeout_ns"], NEVER_NS // 2)
-    is_late = (close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)) | bool(refuses(plan.stages, stage))
+    is_late = (close == until_ns) | ((row["then"] >= 0) & (close <= until_ns + 1)) | bool(is_over_early)
     without = bool(is_partial(plan.stages, stage)) & closed & (shard < 0) & is_late
     yield from at("I10", closed != ((shard >= 0) | without), where, close_ns=close, critical_shard=shard)
     closed &= shard >= 0
     yield from at("I11", closed & (shard >= row["shards"]), where, critical_shard=shard, shards=int(row["shards"]))
     enqueue = trace.critical_enqueue_ns[stage]
     known = closed & (bool(not follows(plan.stages, stage)) | (stage in been_at))  # where it goes
-    held_ns = holds(plan, stage, np.arange(plan.queries), shard, trace.enter_ns[stage], known, been_at)
+    entered = trace.enter_ns[stage], known, np.zeros_like(known)
+    held_ns = holds(plan, stage, np.arange(plan.queries), shard, *entered, been_at)
     place = places(plan, stage, np.arange(plan.queries), np.where(known, shard, -1), been_at)
     yield from at("I60", known & (place < 0), where, critical_shard=shard)
     expected = trace.enter_ns[stage] + held_ns + row["request_ns"] + place * row["send_ns"]
-    is_copy = bool(sends_copies(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + row["hedge_ns"])
+    again_ns = row["hedge_ns"] if sends_copies(plan.stages, stage) else NEVER_NS
+    again_ns = min(again_ns, row["detect_ns"]) if loses(plan.stages, stage) else again_ns
+    is_copy = bool(sends_again(plan.stages, stage)) & (enqueue >= trace.enter_ns[stage] + again_ns)
     wrong = known & (place >= 0) & (enqueue != expected) & ~is_copy
     yield from at("I40", wrong, where, enqueue_ns=enqueue, expected_ns=expected)
     response = trace.response_ns(stage, slice(None))
-    drawn = np.full((1 + int(row["hedges"]), plan.queries), -1)
+    drawn = np.full((int(row["sendings"]), plan.queries), -1)
     for copy, query in np.ndindex(drawn.shape):
         if closed[query] and (copy == 0 or is_copy[query]):
             drawn[copy, query] = response_ns(plan, stage, query, int(shard[query]), copy)
@@ -158,6 +165,7 @@ def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Ite
         here = tasks.some(tasks.stage == stage)
         yield from _life(plan, trace, here, stage)
         yield from withdrawals(plan, trace, here, stage)
+        yield from losses(plan, here, stage)
         yield from released(plan, both.some(both.stage == stage))
         yield from copied(plan, trace, here, stage)
         if awaits_copies(plan.stages, stage):
@@ -296,7 +304,8 @@ def _counters(
     is_own = started.query < 0
     yield from summed(plan, trace, started.some(is_own), busy[is_own])
     is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
-    is_stopped = is_over & (started.withdrawn_ns >= 0)
+    is_lost = started.state == copies.LOST
+    is_stopped, is_lost = is_over & (started.withdrawn_ns >= 0) & ~is_lost, is_over & is_lost
     wait = started.start_ns - started.enqueue_ns + lost_ns(plan, started, gained_ns[is_started])
     sizes = np.zeros(plan.batch_sizes, dtype=np.int64)
     is_served = np.zeros(len(heads), dtype=bool)
@@ -313,7 +322,8 @@ def _counters(
         ("I33", "waiting_ns", np.add, is_done, wait),
         ("I53", "after_ns", np.add, is_done, after),
         ("I34", "longest_wait_ns", np.maximum, is_done, wait),
-        ("I38", "wasted_ns", np.add, is_stopped | (is_late & is_over), busy),
+        ("I38", "wasted_ns", np.add, is_stopped | is_lost | (is_late & is_over), busy),
+        ("I68", "lost_ns", np.add, is_lost, busy),
         ("I38", "stopped_ns", np.add, is_stopped, busy),
         ("I38", "late", np.add, is_late & is_over, one),
         ("I38", "stopped", np.add, is_stopped, one),
@@ -321,30 +331,7 @@ def _counters(
         expected, counted = np.zeros(plan.replicas, dtype=np.int64), getattr(trace, name)
         put.at(expected, started.replica[which], values[which])
         yield from at(number, counted != expected, place, counter=name, counted=counted, of_its_tasks=expected)
-    gone = (tasks.withdrawn_ns >= 0) & (tasks.start_ns < 0) & (tasks.query >= plan.first_measured) & there
-    is_refused = tasks.state == copies.REFUSED
-    expected = np.bincount(tasks.replica[gone & ~is_refused], minlength=plan.replicas)
-    yield from at("I38", trace.withdrawn != expected, place, withdrawn=trace.withdrawn, of_its_tasks=expected)
-    expected = np.bincount(tasks.replica[gone & is_refused], minlength=plan.replicas)
-    yield from at("I58", trace.refused != expected, place, refused=trace.refused, of_its_tasks=expected)
-    copies_of = (tasks.copy > 0) & (tasks.query >= plan.first_measured) & there
-    expected = np.bincount(tasks.replica[copies_of], minlength=plan.replicas)
-    yield from at("I56", trace.hedged != expected, place, hedged=trace.hedged, of_its_tasks=expected)
+    yield from endings(plan, trace, tasks, there)
     inside_ns = taken_ns(plan, started, ends)
     heads = heads[~is_shared(plan, started)[heads]]
-    yield from _window(plan, trace, started.some(heads), freed(started)[heads], inside_ns)
-
-
-def _window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8, inside_ns: I8) -> Iterator[Violation]:
-    """Each batch keeps a worker busy once, or as many as it takes, as far as it takes them inside the window.
-
-    ``inside_ns``: (replicas,) what tasks that share take there.
-    """
-    there = batches.start_ns >= 0
-    batches, ends_ns = batches.some(there), np.minimum(ends_ns[there], plan.watched_until_ns)
-    served = ends_ns - np.maximum(batches.start_ns, plan.window_begin_ns)
-    counted_ns = trace.window_busy_ns
-    np.add.at(inside_ns, batches.replica, np.maximum(served, 0))
-    inside_ns = in_all_threads(plan, inside_ns)
-    place = {"replica": np.arange(plan.replicas)}
-    yield from at("I44", counted_ns != inside_ns, place, counted=counted_ns, of_its_tasks=inside_ns)
+    yield from window(plan, trace, started.some(heads), freed(started)[heads], inside_ns)

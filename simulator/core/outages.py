@@ -3,13 +3,16 @@
 Each outage takes some replicas out over [from, until): those of some neighbouring shards whose index leaves a
 remainder. A task goes to one of those that are there. Where all replicas of its shard are out, it waits with its sender
 for those that are back first, and is sent to one of them then. ``stages`` is the (stages,) STAGE array of a Plan,
-``outages`` its OUTAGE rows: those of a stage stand together, in the order of their begin.
+``outages`` its OUTAGE rows: those of a stage stand together, in the order of their begin. Replicas that have crashed
+are out as well, as soon as that is known: ``down`` is (replicas,) int64, until when each is; not looked at where
+nothing fails.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from simulator.core import draws, routing, rules
+from simulator.core.failures import fails
 from simulator.core.heard import is_fed, look
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, OUTAGE, Plan, Rows, frozen
@@ -63,6 +66,12 @@ def has_outages(stages: Rows, stage: int) -> bool:
 
 
 @formula
+def may_hold(stages: Rows, stage: int) -> bool:
+    """Whether tasks of a stage may wait with their sender for replicas that are out."""
+    return has_outages(stages, stage) or fails(stages, stage)
+
+
+@formula
 def takes_out(outages: Rows, one: int, shard: int, index: int) -> bool:
     """Whether an outage is one of a replica, ``index`` of its shard; or of that index in some shard, ``rules.ANY``."""
     beyond = shard - outages[one]["first_shard"]
@@ -71,8 +80,21 @@ def takes_out(outages: Rows, one: int, shard: int, index: int) -> bool:
 
 
 @formula
-def back_ns(stages: Rows, outages: Rows, stage: int, shard: int, index: int, now: int) -> int:
-    """From when on a replica takes tasks, at the earliest from ``now`` on."""
+def repaired_ns(stages: Rows, down: I8, stage: int, shard: int, index: int, now: int) -> int:
+    """From when on a replica is not known to be down, at the earliest from ``now`` on; of any shard: in all of them."""
+    first, count = shard, 1
+    if shard == rules.ANY:
+        first, count = 0, stages[stage]["shards"]
+    for one in range(first, first + count):
+        now = max(now, down[stages[stage]["first_replica"] + one * stages[stage]["replicas"] + index])
+    return now
+
+
+@formula
+def back_ns(stages: Rows, outages: Rows, stage: int, shard: int, index: int, now: int, down: I8) -> int:
+    """From when on a replica takes tasks, as far as is known, at the earliest from ``now`` on."""
+    if fails(stages, stage):
+        now = repaired_ns(stages, down, stage, shard, index, now)
     first = stages[stage]["first_outage"]
     for one in range(first, first + stages[stage]["outages"]):
         if outages[one]["from_ns"] > now:
@@ -83,11 +105,13 @@ def back_ns(stages: Rows, outages: Rows, stage: int, shard: int, index: int, now
 
 
 @kernel
-def find_there(stages: Rows, outages: Rows, stage: int, shard: int, left: int, now: int, there: I8) -> tuple[int, int]:
+def find_there(
+    stages: Rows, outages: Rows, stage: int, shard: int, left: int, now: int, there: I8, down: I8
+) -> tuple[int, int]:
     """Fill ``there`` with the replicas, of the first ``left`` of a shard, that are back first: how many, and when."""
     count, soonest = rules.NOTHING, rules.MOST_NS
     for index in range(left):
-        back = back_ns(stages, outages, stage, shard, index, now)
+        back = back_ns(stages, outages, stage, shard, index, now, down)
         if back < soonest:
             count, soonest = rules.NOTHING, back
         if back == soonest:
@@ -97,8 +121,13 @@ def find_there(stages: Rows, outages: Rows, stage: int, shard: int, left: int, n
 
 
 @formula
-def is_somebody_out(stages: Rows, outages: Rows, stage: int, now: int) -> bool:
-    """Whether some replica of a stage is out at an instant."""
+def is_somebody_out(stages: Rows, outages: Rows, stage: int, now: int, down: I8) -> bool:
+    """Whether some replica of a stage is out at an instant, as far as is known."""
+    if fails(stages, stage):
+        begin = stages[stage]["first_replica"]
+        for at in range(begin, begin + stages[stage]["shards"] * stages[stage]["replicas"]):
+            if down[at] > now:
+                return True
     first = stages[stage]["first_outage"]
     for one in range(first, first + stages[stage]["outages"]):
         if outages[one]["from_ns"] > now:
@@ -114,6 +143,7 @@ def route_there(
     run: Rows,
     left: I8,
     outages: Rows,
+    down: I8,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -126,24 +156,26 @@ def route_there(
 ) -> None:
     """Fill REPLICA of the tasks of a query, as ``route`` does, and HELD, how long each waits with its sender.
 
-    HELD is left alone where a stage has no outages. ``now``: the instant of the dispatch.
+    HELD is left alone where nobody is ever out in a stage. ``now``: the instant of the dispatch.
     """
     if is_fed(stages[stage]["policy"]) and stages[stage]["replicas"] > 1:
         look(stages, outstanding, stage, view, stages[stage]["shards"] * stages[stage]["replicas"], now)
-    if not is_somebody_out(stages, outages, stage, now):
-        if has_outages(stages, stage):
+    if not is_somebody_out(stages, outages, stage, now, down):
+        if may_hold(stages, stage):
             for shard in range(stages[stage]["shards"]):
                 wholes[HELD, first_task + shard] = 0
         routing.route(stages, run, left, outstanding, fault, stage, query, view, first_task, reals, wholes)
     elif stages[stage]["by_query"] == 1:
         chosen, until_ns = route_query_there(
-            stages, run, left, outages, outstanding, fault, stage, query, view, now, wholes
+            stages, run, left, outages, down, outstanding, fault, stage, query, view, now, wholes
         )
         for shard in range(stages[stage]["shards"]):
             wholes[REPLICA, first_task + shard] = chosen
             wholes[HELD, first_task + shard] = until_ns - now
     else:
-        route_tasks_there(stages, left, outages, outstanding, fault, stage, query, view, first_task, now, reals, wholes)
+        route_tasks_there(
+            stages, left, outages, down, outstanding, fault, stage, query, view, first_task, now, reals, wholes
+        )
 
 
 @kernel
@@ -152,6 +184,7 @@ def route_query_there(
     run: Rows,
     left: I8,
     outages: Rows,
+    down: I8,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -165,7 +198,7 @@ def route_query_there(
     policy, address = stages[stage]["policy"], stages[stage]["address"]
     pooled, there, chosen = wholes[POOLED], wholes[THERE], rules.NOTHING
     here = routing.replicas_left(stages, left, stage, rules.NOTHING)  # of all shards alike
-    count, soonest = find_there(stages, outages, stage, rules.ANY, here, now, there)
+    count, soonest = find_there(stages, outages, stage, rules.ANY, here, now, there, down)
     for i in range(count):
         pooled[i] = 0
         if routing.is_load_aware(policy):
@@ -187,6 +220,7 @@ def route_tasks_there(
     stages: Rows,
     left: I8,
     outages: Rows,
+    down: I8,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -203,7 +237,7 @@ def route_tasks_there(
     for shard in range(stages[stage]["shards"]):
         task, first, turn = first_task + shard, view + shard * replicas, query + shard
         here = routing.replicas_left(stages, left, stage, shard)
-        count, soonest = find_there(stages, outages, stage, shard, here, now, there)
+        count, soonest = find_there(stages, outages, stage, shard, here, now, there, down)
         wholes[HELD, task] = soonest - now
         for i in range(count):
             seen[i] = outstanding[first + there[i]]
@@ -223,6 +257,7 @@ def route_of_query(
     run: Rows,
     left: I8,
     outages: Rows,
+    down: I8,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -234,6 +269,7 @@ def route_of_query(
     query = wholes[WHO, 0]
     view = routing.view_of(stages, run, query, stage)
     routing.draw_routes(stages, run, stage, rules.ONE, reals, wholes)
-    route_there(stages, run, left, outages, outstanding, fault, stage, query, view, rules.NOTHING, now, reals, wholes)
+    first = rules.NOTHING
+    route_there(stages, run, left, outages, down, outstanding, fault, stage, query, view, first, now, reals, wholes)
     routing.fill_loads(stages, stage, rules.NOTHING, reals, wholes)
     return view

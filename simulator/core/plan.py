@@ -24,24 +24,22 @@ Rows = NDArray[np.void]
 NONE, CONSTANT = range(2)
 
 #: The laws of a stage, in the order of their rows: ``laws[stage * ROLES + role]``.
-CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY, BACKGROUND_GAP, BACKGROUND_TIME = range(10)
-ROLES = 10
+CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY, BACKGROUND_GAP, BACKGROUND_TIME, UP, DOWN = range(12)
+ROLES = 12
 
 #: Routing policies.
 RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE, C3 = range(8)
 #: A rule of the user's, which looks at nothing, at tasks outstanding, at ns of work outstanding, or at latency.
 PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY = range(8, 12)
-
 #: How long it takes until what is heard of a replica is forgotten to 1/e, unless said.
 DECAY_NS = 10_000_000_000
-
 #: Disciplines of a queue.
 FIFO, LIFO, SHORTEST, PRIORITY, EDF = range(5)
-
 #: What is withdrawn of tasks whose answers are no longer needed: nothing; those that have not started; all.
 CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING = range(3)
-
-#: What is slow as a whole, where something is slow now and then.
+#: What a crash of a replica loses: nothing; the tasks that run; those that wait for them, too.
+LOSE_NOTHING, LOSE_RUNNING, LOSE_QUEUED = range(3)
+#: What is slow, or crashes, as a whole.
 OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE = range(4)
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
@@ -111,6 +109,11 @@ STAGE = np.dtype(
         ("hedges", np.int64),  # copies of a task that has no answer, at most; 0: none
         ("hedge_ns", np.int64),  # after the dispatch, and between two copies; 0: sent at the dispatch, and tied
         ("budget", np.int64),  # millionths of a copy that a task pays for; -1: copies are free
+        ("sendings", np.int64),  # of a task, at most: copies, and what is sent again that was lost
+        ("fails", np.int64),  # 1: its replicas crash now and then
+        ("fail_scope", np.int64),  # what crashes as a whole: OF_REPLICA, ...
+        ("lose", np.int64),  # with what
+        ("detect_ns", np.int64),  # until a crash, or that a task is lost, is known
         ("per_machine", np.int64),  # neighbouring shards whose replicas of one index share a machine
         ("first_busy", np.int64),  # of its factors by other busy workers of a machine in busy_factor; and how many
         ("busies", np.int64),  # 0: they do not matter; more are like the last
@@ -233,8 +236,8 @@ class System:
 
     @property
     def tasks(self) -> int:
-        """Copies of tasks that a query may send, over all stages."""
-        return int((self.stages["shards"] * (1 + self.stages["hedges"])).sum())
+        """Copies of tasks that a query may send, over all stages, those included that are sent again when lost."""
+        return int((self.stages["shards"] * self.stages["sendings"]).sum())
 
     @property
     def batch_sizes(self) -> int:

@@ -40,16 +40,6 @@ def least(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: fl
 
 
 @kernel
-def first_least(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
-    """The one of which least is read; the first of equals."""
-    found = 0
-    for replica in range(1, replicas):
-        if outstanding[first + replica] < outstanding[first + found]:
-            found = replica
-    return found
-
-
-@kernel
 def of_two(replicas: int, outstanding: I8, first: int, turn: int, u: float, v: float) -> int:
     """Of two different ones, chosen at random, that with less outstanding; the first of equals."""
     one = int(u * replicas)

@@ -12,7 +12,7 @@ from simulator.core import draws, plan, rules
 from simulator.core.calling import ANSWER, IS, QUERY, REPLICAS, SEEN, SHARD, STAGE, TURN, U, V, call_rule
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, Rows
-from simulator.core.policies import at_random, by_speed, first_least, in_turn, least, of_two
+from simulator.core.policies import at_random, by_speed, in_turn, least, of_two
 from simulator.core.work import ALONE, FEW, LOAD, LUCK, MORE_LUCK, NAME, PLACE, POOLED, REPLICA, WHO, draw_block
 
 #: What a policy may look at besides luck and turn.
@@ -46,7 +46,7 @@ POLICIES = (
         of_two,
         "of two at random, the one with less latency x (outstanding + 1)",
     ),
-    Policy("c3", plan.C3, LATENCY, first_least, "the one of the least rank, by its latency, its service and its queue"),
+    Policy("c3", plan.C3, LATENCY, least, "the one of the least rank, by its latency, its service and its queue"),
     Policy("adaptive", plan.ADAPTIVE, LATENCY, by_speed, "any replica, in proportion to one over its latency"),
 )
 
@@ -84,8 +84,6 @@ def choose(policy: int, replicas: int, outstanding: I8, first: int, turn: int, u
         return of_two(replicas, outstanding, first, turn, u, v)
     if policy == plan.ADAPTIVE:
         return by_speed(replicas, outstanding, first, turn, u, v)
-    if policy == plan.C3:
-        return first_least(replicas, outstanding, first, turn, u, v)
     return least(replicas, outstanding, first, turn, u, v)
 
 

@@ -9,9 +9,8 @@ from simulator.core.jit import formula
 from simulator.core.plan import KEY_BITS, Rows
 
 #: Kinds of events, in the order in which events of one instant happen.
-FINISH, RELEASE, ANSWER, TIMEOUT, MERGED, WITHDRAW, UNTIE, HEDGE, ARRIVE, DISPATCH, ENQUEUE, BACKGROUND, START = range(
-    13
-)
+FINISH, RELEASE, CRASH, ANSWER, TIMEOUT, MERGED, WITHDRAW, UNTIE, HEDGE, ARRIVE, DISPATCH, ENQUEUE = range(12)
+BACKGROUND, START = range(12, 14)
 
 #: What goes with an event whose key says it all. (Kernels take such numbers as attributes of a module: given a literal
 #: or a name of their own, numba compiles a second signature for its value.)

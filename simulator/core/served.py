@@ -17,6 +17,7 @@ from simulator.core.hedged import order_of_sending
 from simulator.core.hosted import has_company
 from simulator.core.laws import sampling
 from simulator.core.limits import UNLIMITED
+from simulator.core.lost import Downs
 from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan, frozen
 from simulator.core.plan import Rows as Stages
 from simulator.core.refused import arrived_ns
@@ -30,7 +31,8 @@ NEVER = np.iinfo(np.int64).max
 
 def at_replica(plan: Plan, tasks: Rows, stage: int, replica: int, alone_ns: Sequence[F8 | None]) -> Iterator[Violation]:
     """Of the tasks that were sent to a replica of a stage; ``alone_ns``: of all stages, as of ``times_alone``."""
-    yield from fullness(plan, tasks.some(arrived_ns(tasks) >= 0), stage, replica)
+    is_joining = (tasks.enqueue_ns >= 0) | (tasks.state == copy_states.REFUSED)
+    yield from fullness(plan, tasks.some(is_joining), stage, replica)
     if plan.stages[stage]["sharing"] == 1:
         return  # there is no queue
     queued = tasks.some(tasks.enqueue_ns >= 0)
@@ -116,7 +118,7 @@ def times_alone(plan: Plan, trace: Columns, stage: int, been_at: Been) -> F8 | N
     if row["discipline"] != SHORTEST and row["sharing"] == 0:
         return None
     shards = int(row["shards"])
-    alone_ns = np.zeros((plan.queries, shards, 1 + int(row["hedges"])))
+    alone_ns = np.zeros((plan.queries, shards, int(row["sendings"])))
     reals, wholes = np.zeros((REALS, shards)), np.zeros((WHOLES, shards), dtype=np.int64)
     for query in np.flatnonzero(trace.candidates[stage] >= 0):
         wholes[WHO, 0] = query
@@ -128,7 +130,7 @@ def times_alone(plan: Plan, trace: Columns, stage: int, been_at: Been) -> F8 | N
             find_part(_kept_first(plan, stage), plan.share, won, stage, reals, wholes)
         work_of_block(*given, *costs, stage, rules.ONE, plan.work, reals, wholes)
         alone_ns[query, :, 0] = reals[ALONE]
-        for shard, copy in np.ndindex(shards, int(row["hedges"])):
+        for shard, copy in np.ndindex(shards, int(row["sendings"]) - 1):
             task = int(query), shard, copy + 1, reals[ITEMS, shard], plan.work[query], reals[ALONE, shard]
             alone_ns[query, shard, copy + 1] = alone_of_copy(*given[:5], *costs, stage, *task)
     return alone_ns
@@ -167,7 +169,9 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     _, heads = of_batch(started) if len(started.start_ns) else (there, np.zeros(0, dtype=np.int64))
     begun, over = started.start_ns[heads], freed(started)[heads] if len(heads) else there[:0]
     busy = ((begun < there[:, np.newaxis]) & (over > there[:, np.newaxis])).sum(axis=1)
-    waiting, free = waits.sum(axis=1), row["workers"] - busy
+    downs = Downs(plan, stage)
+    is_down = np.array([downs.is_down(replica, now) for now in there.tolist()], dtype=bool)
+    waiting, free = waits.sum(axis=1), np.where(is_down, 0, row["workers"] - busy)
     is_full = waiting >= row["limit"] + row["max_size"] * free
     place = {**tasks.place, "replica": replica}
     is_full &= tasks.query >= 0  # nobody has sent it, so nobody is refused
@@ -202,7 +206,11 @@ def batches(plan: Plan, tasks: Rows, replica: int, mixed: bool) -> Iterator[Viol
     since = np.where(count == max_size, np.minimum(last, start - waited + max_wait_ns), start - waited + max_wait_ns)
     if mixed:  # a batch is looked at when its first is the first of all
         since = np.maximum(since, _first_since(tasks, started.some(heads)))
-    yield from at("I30", (start > since) & (busy < workers), known, start_ns=start, ready_ns=since, busy_workers=busy)
+    downs = Downs(plan, int(started.stage[0]))
+    slept = np.array([downs.is_repaired(replica, now) for now in start.tolist()], dtype=bool)  # nothing starts before
+    yield from at(
+        "I30", (start > since) & (busy < workers) & ~slept, known, start_ns=start, ready_ns=since, busy_workers=busy
+    )
 
 
 def _first_since(tasks: Rows, heads: Rows) -> I8:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simulator.core.background import is_background
 from simulator.core.beside import alone_ns_of
+from simulator.core.columns import Columns, in_all_threads
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.service import service_ns, service_of
 from simulator.core.sharing import UNITS
@@ -111,3 +112,18 @@ def taken_ns(plan: Plan, tasks: Rows, ends_ns: I8) -> I8:
         there = np.cumsum(more[order])
         inside_ns[replica] = (np.clip(there, 0, workers)[:-1] * np.diff(edges[order])).sum()
     return inside_ns
+
+
+def window(plan: Plan, trace: Columns, batches: Rows, ends_ns: I8, inside_ns: I8) -> Iterator[Violation]:
+    """Each batch keeps a worker busy once, or as many as it takes, as far as it takes them inside the window.
+
+    ``inside_ns``: (replicas,) what tasks that share take there.
+    """
+    there = batches.start_ns >= 0
+    batches, ends_ns = batches.some(there), np.minimum(ends_ns[there], plan.watched_until_ns)
+    served = ends_ns - np.maximum(batches.start_ns, plan.window_begin_ns)
+    counted_ns = trace.window_busy_ns
+    np.add.at(inside_ns, batches.replica, np.maximum(served, 0))
+    inside_ns = in_all_threads(plan, inside_ns)
+    place = {"replica": np.arange(plan.replicas)}
+    yield from at("I44", counted_ns != inside_ns, place, counted=counted_ns, of_its_tasks=inside_ns)

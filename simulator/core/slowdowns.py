@@ -6,14 +6,25 @@ by the product of their factors. ``stages`` is the (stages,) STAGE array of a Pl
 """
 
 import math
+from dataclasses import dataclass
 
 from simulator.core import draws, rules
 from simulator.core.jit import formula
-from simulator.core.laws import sampling
+from simulator.core.laws import Law, sampling
 from simulator.core.plan import F8, OF_MACHINE, OF_REPLICA, OF_STAGE, Rows
 
 #: Slowdowns of a stage, at most.
 MOST_SLOWDOWNS = 16
+
+
+@dataclass(frozen=True)
+class Slowdown:
+    """What makes a stage slow now and then; durations in ns."""
+
+    every: Law  #: time without it
+    length: Law  #: time with it
+    factor: float = math.inf  #: on what is served meanwhile; inf: nothing is
+    scope: int = OF_REPLICA  #: what is slow as a whole
 
 
 @formula

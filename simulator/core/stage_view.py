@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.assemble import Slowdown
 from simulator.core.batch_view import BatchView
 from simulator.core.fan_out import enough, fans_out, within
 from simulator.core.gathering import cancels, counts_answers, is_partial, times_out, waits_for_some
@@ -16,14 +15,14 @@ from simulator.core.neighbours import interferes
 from simulator.core.plan import CANCEL_RUNNING, EDF, F8, I8, KEY, NONE, PRIORITY, ROLES, SHORTEST, VISITS, Plan
 from simulator.core.service import stays_taken
 from simulator.core.sharing import shares
-from simulator.core.slowdowns import is_slowed
+from simulator.core.trouble_view import TroubleView
 
 #: Disciplines by which a task of less work may be served before one of more that came earlier.
 OVERTAKING = (SHORTEST, PRIORITY, EDF)
 
 
 @dataclass(frozen=True)
-class StageView(BatchView):
+class StageView(BatchView, TroubleView):
     """One stage of a plan. Counts are of the stage; instants and durations in ns, as in the plan."""
 
     plan: Plan
@@ -168,8 +167,8 @@ class StageView(BatchView):
 
     @property
     def sheds(self) -> bool:
-        """Whether its queues are bounded at any load: who comes to a full one is refused, or what is late withdrawn."""
-        return self.is_limited or (self.cancels and self.may_time_out)
+        """Whether its queues are bounded at any load: what is too much is refused, withdrawn, or lost for good."""
+        return self.is_limited or self.loses or (self.cancels and self.may_time_out)
 
     @property
     def is_limited(self) -> bool:
@@ -198,25 +197,10 @@ class StageView(BatchView):
         return self._number("per_machine")
 
     @property
-    def is_slowed(self) -> bool:
-        """Whether something of it is slow now and then."""
-        return bool(is_slowed(self.plan.stages, self.index))
-
-    @property
-    def slowdowns(self) -> list[Slowdown]:
-        """What makes it slow now and then; durations in ns."""
-        table = LawTable(self.plan.slowdown_laws, self.plan.law_parts, self.plan.law_points)
-        first = self._number("first_slowdown")
-        return [
-            Slowdown(table.law(2 * one), table.law(2 * one + 1), *self.plan.slowdowns[["factor", "scope"]][one].item())
-            for one in range(first, first + self._number("slowdowns"))
-        ]
-
-    @property
     def is_busy_by_events(self) -> bool:
         """Whether what happens says how busy its workers are: batches, refusals, withdrawals, copies, keys, ..."""
         counts = self.is_batched or self.is_limited or self.cancels or self.sends_copies
-        return counts or self.interferes or self.is_slowed or self.is_keyed
+        return counts or self.interferes or self.is_troubled or self.is_keyed
 
     @property
     def is_tied(self) -> bool:

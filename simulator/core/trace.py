@@ -60,6 +60,7 @@ COUNTERS = (
     *("tasks", "busy_ns", "waiting_ns", "longest_wait_ns", "window_busy_ns"),
     *("wasted_ns", "stopped_ns", "late", "stopped", "withdrawn", "hedged", "refused", "after_ns"),
     *("background", "background_ns"),
+    *("lost", "lost_ns", "resent", "down_ns"),
 )
 #: And those with one value a run.
 WINDOW = ("window_begin_ns", "window_end_ns")

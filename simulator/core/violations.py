@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -91,6 +91,11 @@ INVARIANTS = {
         Invariant("I62", "S6", "a task of a stage that follows goes to the replica where its query has been"),
         Invariant("I63", "S3", "a replica's own tasks come when they are due, for it alone, and have no answer"),
         Invariant("I64", "S5", "a replica's own tasks are counted, and their services summed"),
+        Invariant("I65", "S2", "a task is lost in a crash of its replica, or since it comes while that is down"),
+        Invariant("I66", "S3", "nothing starts at a replica that is down"),
+        Invariant("I67", "S2", "a task that is lost is sent again when that is known, if it is needed"),
+        Invariant("I68", "S5", "tasks that are lost, and those that are sent again, are counted"),
+        Invariant("I69", "S5", "time down is that of crashes inside the window"),
     )
 }
 

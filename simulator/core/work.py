@@ -7,7 +7,7 @@ j % shards.
 
 from simulator.core import draws, rules
 from simulator.core.batching import is_batched
-from simulator.core.hedging import sends_copies
+from simulator.core.hedging import sends_again
 from simulator.core.jit import kernel, passage
 from simulator.core.laws import sampling
 from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME, Rows
@@ -201,7 +201,7 @@ def work_of_block(
             else:
                 fill_items(stages, run, share, wholes[WHO, i], stage, reals[SCORED, i], items)
             factor = factors[min(wholes[WHO, i], last_factor)]
-            if is_batched(stages, stage) or sends_copies(stages, stage):
+            if is_batched(stages, stage) or sends_again(stages, stage):
                 for shard in range(shards):
                     reals[ITEMS, here + shard] = items[shard] * factor
             for shard in range(shards):

@@ -88,7 +88,7 @@ class Unneeded(TypedDict):
     late_ratio: parts.Interval  #: of tasks, those that were served in vain: their answers came too late
     withdrawn_ratio: parts.Interval  #: of tasks, those that never started
     stopped_ratio: parts.Interval  #: of tasks, those that were stopped while they were served
-    wasted_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were late or stopped
+    wasted_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were late, stopped or lost
 
 
 class Refusing(TypedDict, total=False):
@@ -119,6 +119,25 @@ class Background(TypedDict):
     busy_ratio: parts.Interval  #: of the time of workers, what they took; part of the utilisation
 
 
+class Losing(TypedDict, total=False):
+    """What only stages have whose crashes lose tasks, over measured queries."""
+
+    lost_ratio: parts.Interval  #: of tasks, those that were lost in a crash, or came while their replica was down
+    resent_ratio: parts.Interval  #: lost tasks that were sent again, a task
+    lost_work_ratio: parts.Interval  #: of the busy time of workers, that of tasks that were lost
+
+
+class Failing(Losing):
+    """Of a stage whose replicas crash."""
+
+    lose: Literal["nothing", "running", "queued"]  #: what a crash loses
+    detect_s: float  #: so long after a crash, or a loss, it is known
+    up_ratio: float  #: share of the time that a replica is up in the long run, by arithmetic
+    all_up_ratio: float  #: the same of every shard having a replica that is up, if these crash each by itself
+    down_ratio: parts.Interval  #: share of the window that replicas were down, mean over them
+    most_down: float | None  #: of the replica that was down longest over all replications
+
+
 class Company(TypedDict, total=False):
     """Of a stage that shares replicas with another; utilisation and demand are of all that run there."""
 
@@ -135,6 +154,7 @@ class Merging(Company, total=False):
     gather: Gathering  #: its answers
     hedge: Hedging  #: copies of its tasks
     background: Background  #: what its replicas do besides
+    failures: Failing  #: its crashes
     hedge_wait_s: (
         parts.Latency
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once

@@ -73,6 +73,11 @@ def refuse_stretches(scenario: Scenario, system: System, lasts_s: float) -> None
             count = int(row["shards"] * row["replicas"]) * lasts_s / (one.every.law.mean() + one.length.law.mean())
             if count > worst:
                 worst, path = count, f"stages[{index}].slowdowns[{place}].every"
+        if stage.failures is not None:
+            law = stage.failures.every.law.mean() + stage.failures.repair.law.mean()
+            count = int(row["shards"] * row["replicas"]) * lasts_s / law
+            if count > worst:
+                worst, path = count, f"stages[{index}].failures.every"
     if worst > MOST_STRETCHES:
         cure = "have a longer every or a shorter run; what is as frequent as tasks is spread: variability.task"
         raise loads.refusal(scenario, path, f"about {worst:.2g} slow stretches in a replication: {cure}")

@@ -8,20 +8,23 @@ import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import disciplines, draws, plan, routing
-from simulator.core.assemble import ONE, Slowdown, StageParts, lay_out
+from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.checked import MOST_WAIT_NS
 from simulator.core.classes import with_classes
+from simulator.core.failures import Failures
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage
+from simulator.core.slowdowns import Slowdown
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
 from simulator.planner.classes import classes_of, work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
+from simulator.scenario.failures import LOSSES
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import replicas_left, taken_out
@@ -97,6 +100,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         limit=UNLIMITED if stage.limit is None else stage.limit,
         per_machine=stage.per_machine,
         slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],
+        failures=_failures(stage),
         outages=[Outage(ns(one.from_s), ns(one.until_s), *taken_out(stage, one)) for one in stage.outages or ()],
         **({} if stage.background is None else stage.background.parts(NS_PER_S)),
         **_interference(stage),
@@ -168,6 +172,14 @@ def _interference(stage: Stage) -> dict[str, Any]:
 
 def _slowdown(said: SlowdownSpec) -> Slowdown:
     return Slowdown(_in_ns(said.every.law), _in_ns(said.length.law), said.times, SCOPES[said.scope])
+
+
+def _failures(stage: Stage) -> Failures | None:
+    said = stage.failures
+    if said is None:
+        return None
+    detect_ns, scope = max(1, ns(said.detect_s)), SCOPES[said.scope]
+    return Failures(_in_ns(said.every.law), _in_ns(said.repair.law), LOSSES[said.lose], detect_ns, scope)
 
 
 def _policy(stage_routing: Routing) -> int:

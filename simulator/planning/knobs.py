@@ -74,8 +74,7 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
     name, path = stage["name"], f"stages.{stage['name']}"
     for key, where, now in _counts(stage) if owner is stage else ():
         more = max(now + 1, round(now * (1 + CHANGE)))
-        if key == "workers":
-            more += -more % int(stage.get("threads", 1))
+        more += -more % int(stage.get("threads", 1)) if key == "workers" else 0
         yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{where}", more),))
     for key in ("candidates", "keep", "skew"):
         if stage.get(key):
@@ -106,6 +105,7 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
         if shorter is not None:
             sets = ((f"{path}.slowdowns[{place}].length", _text(shorter)),)
             yield Knob(f"{name}: slowdown {place}", f"length x {1 - CHANGE:g}", sets)
+    yield from _of_failures(name, f"{path}.failures", stage.get("failures", {}))
     yield from _of_limit(f"{name}: queue limit", f"{path}.queue.limit", stage.get("queue", {}).get("limit"))
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
@@ -117,7 +117,7 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
     if "fan_out" in stage:
         wanted = stage.get("gather", {}).get("wait_for")
         least = int(wanted) if str(wanted).isdecimal() else 1
-        yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out.shards", stage["fan_out"]["shards"], least)
+        yield from _of_visits(f"{name}: shards visited", f"{path}.fan_out", stage["fan_out"], least)
     if "gather" in stage:
         shards = int(owner.get("shards", len(owner.get("shares", [0]))))
         yield from _of_gathering(f"{name}: ", f"{path}.gather", stage["gather"], shards)
@@ -201,17 +201,29 @@ def _of_limit(name: str, path: str, limit: int | None) -> Iterator[Knob]:
         yield Knob(f"{name} {'up' if now > limit else 'down'}", f"{limit:,} -> {now:,}", ((path, now),))
 
 
-def _of_visits(name: str, path: str, visited: Any, least: int) -> Iterator[Knob]:
-    """Fewer shards that a query visits; a number of answers that are waited for comes from as many, at least."""
+def _of_visits(name: str, path: str, said: Mapping[str, Any], least: int) -> Iterator[Knob]:
+    """Fewer shards that a query visits; a number of answers that are waited for comes from as many, at least.
+
+    All of it is said anew: in a file it may be a bare number.
+    """
+    visited = said["shards"]
     if isinstance(visited, Mapping):
         fewer = _scaled_law(visited, 1 - CHANGE)
         if fewer is not None:
-            yield Knob(name, f"x {1 - CHANGE:g}", ((path, _text(fewer)),))
+            yield Knob(name, f"x {1 - CHANGE:g}", ((path, _text({**said, "shards": fewer})),))
         return
     now = int(visited)
     fewer = min(now - 1, round(now * (1 - CHANGE)))
     if fewer >= least:
-        yield Knob(name, f"{now:,} -> {fewer:,}", ((path, fewer),))
+        yield Knob(name, f"{now:,} -> {fewer:,}", ((path, _text({**said, "shards": fewer})),))
+
+
+def _of_failures(name: str, path: str, failures: Mapping[str, Any]) -> Iterator[Knob]:
+    """A crash is known and repaired sooner."""
+    for key in ("detect", "repair"):
+        better = _scaled_law(failures[key], 1 - CHANGE) if key in failures else None
+        if better is not None:
+            yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.{key}", _text(better)),))
 
 
 def _of_gathering(name: str, path: str, gather: Mapping[str, Any], shards: int) -> Iterator[Knob]:

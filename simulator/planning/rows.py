@@ -41,7 +41,7 @@ def row_of(result: Result) -> Row:
         gathered = said.get("gather")
         row |= _ends("partial_ratio", gathered["partial_ratio"] if gathered else _NONE_PARTIAL)
         row |= _ends("coverage", gathered["coverage"] if gathered else _ALL_COVERED)
-    if any(stage.speaks_of_answers or stage.speaks_of_copies for stage in result.scenario.stages):
+    if any(stage.speaks_of_answers or stage.speaks_of_copies or stage.loses for stage in result.scenario.stages):
         row |= {"wasted_ratio": _wasted(result)}
     latency = said["latency_s"]
     row |= _ends("latency_mean_s", latency["mean"])

@@ -17,8 +17,8 @@ from simulator.scenario import Scenario, Stage
 from simulator.scenario.machines import machine_of
 
 #: Counters of a replica that are written as they are, and those that are times.
-COUNTS = ("tasks", "late", "stopped", "withdrawn", "refused", "hedged", "background")
-TIMES = ("waiting", "longest_wait", "busy", "wasted", "after", "background")
+COUNTS = ("tasks", "late", "stopped", "withdrawn", "refused", "hedged", "lost", "resent", "background")
+TIMES = ("waiting", "longest_wait", "busy", "wasted", "after", "down", "background")
 COLUMNS = (
     *("replication", "stage", "shard", "replica", "machine", "machine_factor", "utilisation", "out_s"),
     *COUNTS,
@@ -30,8 +30,9 @@ def write_replicas_csv(traces: dict[int, Trace], scenario: Scenario, compress: b
     """Write a row a replica that takes tasks and replication: in order of replication, stage, shard and replica.
 
     ``utilisation`` is of the window, as elsewhere, and empty where that is 0 long; ``out_s`` is how long planned
-    outages of the replica last inside it. Counts and sums of times are of measured queries, but for ``background``: of
-    its own tasks inside the window. Seconds are exact decimals of nanoseconds, ``machine`` a number within the stage.
+    outages of the replica last inside it, ``down_s`` how long it had crashed there. Counts and other sums of times are
+    of measured queries, but for ``background``: of its own tasks inside the window. Seconds are exact decimals of
+    nanoseconds, ``machine`` a number within the stage.
     """
     plans = Plans.of(scenario)
     with opened(file, compress) as text:

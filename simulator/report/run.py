@@ -27,6 +27,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_gathered(result),
         *_hedged(result),
         *_besides(result),
+        *_crashed(result),
         *_afters(result),
         *_shared(result),
         *_company(result),
@@ -184,6 +185,22 @@ def _hedged(result: run.Run) -> list[str]:
             when = f"{stage['name']} sends a copy {after}"
             spare = "" if "gather" in stage else _unneeded(said).replace("tasks:", "of all:")  # which says the same
             lines.append(f"{when}: {text.ratio(said['copies_ratio']['value'])} of its tasks{spare}")
+    return lines
+
+
+def _crashed(result: run.Run) -> list[str]:
+    """A line for each stage whose replicas crash: how much of the time they were down, and what became of tasks."""
+    lines = []
+    for stage in result["stages"]:
+        if "failures" not in stage:
+            continue
+        said = stage["failures"]
+        long_run = f"{text.ratio(1 - said['up_ratio'])} in the long run"
+        line = f"{stage['name']} replicas are down {text.ratio(said['down_ratio']['value'])} of the time ({long_run})"
+        if "lost_ratio" in said:
+            lost, work = text.ratio(said["lost_ratio"]["value"]), text.ratio(said["lost_work_ratio"]["value"])
+            line += f"; tasks lost {lost}, sent again {text.ratio(said['resent_ratio']['value'])}; work lost {work}"
+        lines.append(line)
     return lines
 
 

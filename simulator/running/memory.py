@@ -38,6 +38,8 @@ COUNTERS, LONGER, REPLICA = 80, 8, 80
 WORKER, WORKER_OF_SIMPY = 24, 1250
 #: Bytes a replica and slowdown while it runs: where it is among its stretches; of the reference engine, as objects.
 STRETCH, STRETCHES_OF_SIMPY = 24, 800
+#: Bytes a replica while it runs that may crash: when it is down.
+SPELL, SPELLS_OF_SIMPY = 40, 900
 #: Bytes a replica while it runs whose tasks share its workers: what they have gained.
 SHARE = 32
 #: Bytes a replica with tasks of its own: counters, and the next one on its way; of the reference engine, as objects.
@@ -74,7 +76,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     queries, measured = about_queries(scenario)
     stages, jobs = len(rows), min(jobs, replications)
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
-    is_partial = any(stage.speaks_of_answers or stage.fan_out is not None for stage in scenario.stages)
+    is_partial = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
     is_keen = is_partial or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
@@ -99,6 +101,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     running += (STRETCHES_OF_SIMPY if is_simpy else STRETCH) * slowdowns * replicas
     beside = (BESIDE_OF_SIMPY if is_simpy else BESIDE) * replicas
     running += beside * any(stage.background is not None for stage in scenario.stages)
+    running += (SPELLS_OF_SIMPY if is_simpy else SPELL) * replicas * int(rows["fails"].any())
     running += SHARE * replicas * int(rows["sharing"].any())
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
     counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)

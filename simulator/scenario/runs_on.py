@@ -145,6 +145,9 @@ def company_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradic
         yield from (((*at, *path), message) for path, message in stage.contradictions())
         if stage.background is not None:
             yield (*at, "background"), f"its replicas are those of {owner.name!r}, which serve two stages: leave it out"
+        if stage.failures is not None:
+            shared = f"its replicas are those of {owner.name!r}, and a crash is known where one stage runs"
+            yield (*at, "failures"), f"{shared}: leave it out"
         yield from (((*at, *path), message) for path, message in _beside_contradictions(owner))
     yield from _sights(stages)
 
@@ -155,6 +158,9 @@ def _beside_contradictions(owner: Stage) -> Iterable[fields.Contradiction]:
     if owner.background is not None:
         cure = "leave it out there, or give this stage replicas of its own"
         yield ("runs_on",), f"{owner.name!r} has a background, which is known where one stage runs: {cure}"
+    if owner.failures is not None:
+        cure = "leave them out there, or give this stage replicas of its own"
+        yield ("runs_on",), f"{owner.name!r} has failures, and a crash is known where one stage runs: {cure}"
     if owner.sharing == "processor":
         yield ("runs_on",), f"{owner.name!r} shares its workers, and how much of them each stage has is not counted"
     if batching is not None and (batching.sizes or batching.max_items is not None):

@@ -10,12 +10,12 @@ from pydantic import BeforeValidator, Field
 
 from simulator.base.formats import counted, format_size, shortest, there_are
 from simulator.core.plan import F8
-from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.models import CostModel, Hardware
 from simulator.models.threads import on_threads
 from simulator.scenario import fields
 from simulator.scenario.background import Background
 from simulator.scenario.batching import Batching
+from simulator.scenario.failures import FailuresSpec, trouble_contradictions, trouble_notes
 from simulator.scenario.fan_out import FanOutGiven
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
@@ -67,6 +67,7 @@ class Stage(Hosted):
         fields.OrBare({"type": ["string", "number"], "description": "the slope alone"}),
     ] = None
     slowdowns: tuple[SlowdownSpec, ...] | None = None
+    failures: FailuresSpec | None = None
     zones: fields.whole_type(1, MOST_SHARDS) | None = None  # type: ignore[valid-type]
     outages: tuple[OutageSpec, ...] | None = None
     network: Network = Network()
@@ -125,8 +126,7 @@ class Stage(Hosted):
         if not self.model.depends_on_items() and is_split and self.runs_on is None:
             key = "shares" if shares is not None else "skew" if self.skew else "split"
             yield (key,), f"has no effect: a model of kind {self.model.kind} takes as long whatever falls on a shard"
-        if len(self.slowdowns or ()) > MOST_SLOWDOWNS:
-            yield ("slowdowns",), f"at most {MOST_SLOWDOWNS}, got {len(self.slowdowns or ())}"
+        yield from trouble_contradictions(vars(self))
         yield from self._replicas_contradictions()
         yield from thread_contradictions(self.threads, int(self.workers), self.model.has_law())
         yield from sharing_contradictions(self.sharing, {**vars(self), "threads": self.threads - 1 or None})
@@ -225,7 +225,12 @@ class Stage(Hosted):
     def is_partial(self) -> bool:
         """Whether it may go on without some answers."""
         visited = self.shards if self.fan_out is None else self.fan_out.most(self.shards)
-        return self.limit is not None or (self.gather is not None and self.gather.is_partial(visited))
+        return self.limit is not None or self.loses or (self.gather is not None and self.gather.is_partial(visited))
+
+    @property
+    def loses(self) -> bool:
+        """Whether a crash may lose tasks."""
+        return self.failures is not None and self.failures.is_lossy
 
     @property
     def part_visited(self) -> float:
@@ -319,7 +324,7 @@ class Stage(Hosted):
     def notes(self, hardware: dict[str, Any]) -> list[str]:
         """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
         on = self._on(hardware)
-        slow = [note for one in self.slowdowns or () for note in one.notes(self._is_one(one.scope))]
+        slow = trouble_notes(self.slowdowns, self.failures, self._is_one)
         hedged = thread_notes(self.threads, int(self.workers)) + ([] if self.hedge is None else self.hedge.notes())
         beside = beside_notes(self.interference, self.workers_of_machine)
         return [*self.model.notes(on), *self._shared_bandwidth(on), *beside, *slow, *hedged]

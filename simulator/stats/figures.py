@@ -175,8 +175,7 @@ class StageFigures:
     demand: tuple[float, float]  #: mean over replicas and of the busiest, by arithmetic; may exceed 1
     mergers: run.Mergers | None  #: None: merging is a mere delay
     batches: run.Batches | None  #: None: tasks are served one by one
-    gather: run.Gathering | None  #: None: all answers are waited for
-    hedge: run.Hedging | None  #: None: no copies are sent
+    answers: run.Merging  #: those that are not needed, copies, and crashes
     background: run.Background | None  #: None: replicas have no tasks of their own
     hottest_shard: int
     hottest_replica: int
@@ -189,8 +188,9 @@ class StageFigures:
 
     def to_dict(self) -> run.Stage:
         """As the reference of documents lays out."""
-        found = {name: getattr(self, name) for name in ("mergers", "batches", "gather", "hedge", "background")}
-        merging = cast("run.Merging", {**self.company, **{key: one for key, one in found.items() if one is not None}})
+        found = {name: getattr(self, name) for name in ("mergers", "batches", "background")}
+        beside = {key: one for key, one in found.items() if one is not None}
+        merging = cast("run.Merging", {**self.company, **self.answers, **beside})
         if self.hedge_wait is not None:
             merging["hedge_wait_s"] = self.hedge_wait.to_dict()
         if self.after is not None:
@@ -270,8 +270,7 @@ def stage_figures(
         demand=demand,
         mergers=mergers(pool.traces, pool.windows_s(), stage),
         batches=batches(pool.traces, stage),
-        gather=gathering.of_stage(pool.traces, stage),
-        hedge=gathering.copies_of_stage(pool.traces, stage),
+        answers=gathering.of_answers(pool.traces, stage),
         after=window.after_answers(pool.traces, stage),
         background=window.background(pool.traces, pool.windows_s(), stage, ahead.background),
         company=window.company(pool.traces, pool.windows_s(), stage),

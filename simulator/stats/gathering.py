@@ -14,6 +14,7 @@ from simulator.documents import parts, run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
+from simulator.theory.slow import up_ratios
 
 S_PER_NS = 1e-9
 
@@ -66,6 +67,19 @@ def whole(traces: Sequence[Trace], layout: Layout, stages: Iterable[StageView]) 
     }
 
 
+def of_answers(traces: Sequence[Trace], stage: StageView) -> run.Merging:
+    """What is said of a stage that does not need all of its answers, sends copies, or crashes; nothing of others."""
+    said: run.Merging = {}
+    gather, hedge, failures = of_stage(traces, stage), copies_of_stage(traces, stage), crashes_of_stage(traces, stage)
+    if gather is not None:
+        said["gather"] = gather
+    if hedge is not None:
+        said["hedge"] = hedge
+    if failures is not None:
+        said["failures"] = failures
+    return said
+
+
 def of_stage(traces: Sequence[Trace], stage: StageView) -> run.Gathering | None:
     """What is said of a stage; None where it waits for all of its answers."""
     if not stage.is_partial:
@@ -92,6 +106,34 @@ def copies_of_stage(traces: Sequence[Trace], stage: StageView) -> run.Hedging | 
         "after_s": stage.hedge_ns * S_PER_NS,
         "copies_ratio": copies.at_least_0().to_dict(),
         **_unneeded(traces, stage),
+    }
+    return said
+
+
+def crashes_of_stage(traces: Sequence[Trace], stage: StageView) -> run.Failing | None:
+    """What is said of the crashes of a stage; None where there are none."""
+    if not stage.fails:
+        return None
+    here = stage.is_left.ravel()
+    down_ns = np.array([trace.down_ns[stage.replica_slice][here] for trace in traces], dtype=np.float64)
+    window_ns = np.array([trace.window_end_ns - trace.window_begin_ns for trace in traces], dtype=np.float64)
+    whole_ns, (up_ratio, all_up_ratio) = float(window_ns.sum()), up_ratios(stage)
+    losing: run.Losing = {}
+    if stage.loses:
+        sent = _sent(traces, stage)
+        losing = {
+            "lost_ratio": _per(_counted(traces, stage, "lost"), sent),
+            "resent_ratio": _per(_counted(traces, stage, "resent"), sent),
+            "lost_work_ratio": _per(_counted(traces, stage, "lost_ns"), _counted(traces, stage, "busy_ns")),
+        }
+    said: run.Failing = {
+        **losing,
+        "lose": stage.lose,
+        "detect_s": stage.detect_ns * S_PER_NS,
+        "up_ratio": up_ratio,
+        "all_up_ratio": all_up_ratio,
+        "down_ratio": _per(down_ns.mean(axis=1), window_ns),
+        "most_down": float(down_ns.sum(axis=0).max() / whole_ns) if whole_ns > 0 else None,
     }
     return said
 
@@ -123,8 +165,9 @@ def _sent(traces: Sequence[Trace], stage: StageView) -> F8:
     Where queries do not visit as many shards, those whose end is known: all, but for those that a cut run leaves.
     """
     if stage.has_fixed_visits:
-        return np.asarray(_entered(traces, stage) * stage.least_visits + _counted(traces, stage, "hedged"))
-    ends = [_counted(traces, stage, end) for end in ("tasks", "stopped", "withdrawn", "refused")]
+        again = _counted(traces, stage, "hedged") + _counted(traces, stage, "resent")
+        return np.asarray(_entered(traces, stage) * stage.least_visits + again)
+    ends = [_counted(traces, stage, end) for end in ("tasks", "stopped", "withdrawn", "refused", "lost")]
     return np.asarray(np.sum(ends, axis=0))
 
 

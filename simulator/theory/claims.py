@@ -33,7 +33,7 @@ POLLACZEK: Features = (
     LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT, F.BACKGROUND}
 )
 #: Mean latency in M/G/1 whose server stops now and then, and goes on with what it had begun.
-STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOWN}
+STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOWN, F.FAILURES}
 #: Mean wait in M/G/1 that is not served in the order of arrival.
 RANKED: Features = POLLACZEK | {F.DISCIPLINE}
 #: Mean wait where tasks share the workers of their replica: whatever the law of services.
@@ -70,4 +70,13 @@ ZERO_LOAD: Features = frozenset(
     }
 )
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.
-FLOW: Features = ZERO_LOAD | {F.ROUTING_BY_LATENCY, F.LIMIT, F.GATHER, F.HEDGE, F.TIED, F.INTERFERENCE, F.SLOWDOWN}
+FLOW: Features = ZERO_LOAD | {
+    F.ROUTING_BY_LATENCY,
+    F.LIMIT,
+    F.GATHER,
+    F.HEDGE,
+    F.TIED,
+    F.INTERFERENCE,
+    F.SLOWDOWN,
+    F.FAILURES,
+}

@@ -73,7 +73,7 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return _ranked(plan, stages)
     if Feature.SHARING in stage.features:
         return _shared(plan, stages)
-    if Feature.SLOWDOWN in stage.features:
+    if stage.features & {Feature.SLOWDOWN, Feature.FAILURES}:
         return _stopped(plan, stages)
     if stage.replicas > 1 and stage.policy != RANDOM:
         return []  # who gets a task depends on who got the one before
@@ -167,15 +167,16 @@ def _shared(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
 def _stopped(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
     """Mean latency of one shard that stops now and then, after exponential times: it goes on where it was."""
     stage = stages[0]
-    stop, moments = stage.slowdowns[0], stage.moments_s(0)
-    is_plain = len(stage.slowdowns) == 1 and math.isinf(stop.factor) and stop.every.kind == exponential.CODE
+    stop, moments = stage.hold_ups[0], stage.moments_s(0)
+    is_plain = len(stage.hold_ups) == 1 and math.isinf(stop.factor) and stop.every.kind == exponential.CODE
+    # nobody is avoided, and whoever waits with its sender is there at the repair
+    is_plain &= not stage.fails or (stage.freezes and stage.replicas == 1 and stage.request_ns == 0)
     is_one = stage.shards == 1 and stage.workers == 1 and (stage.replicas == 1 or stage.policy == RANDOM)
     if not is_plain or not is_one or moments is None or not stage.features <= claims.STOPPED:
         return []
     law = "M/G/1 with stops (White and Christie, 1958; Avi-Itzhak and Naor, 1963)"
-    left = int(stage.replicas_left[0])
+    left, length = int(stage.replicas_left[0]), stop.length.scaled(1 / NS_PER_S)
     rate_per_s, stops_per_s = plan.rate_per_s / left, NS_PER_S / stop.every.mean()
-    length = stop.length.scaled(1 / NS_PER_S)
     each = [
         queues.stopped_mg1_mean_sojourn(
             *(rate_per_s, (moments[0] * factor, moments[1] * factor**2)),

@@ -132,14 +132,14 @@ def certainly_busiest(plan: Plan) -> float:
         if not (stage.sheds or goes_where_it_was or (stage.is_given_less and stage.depends_on_items)):
             own = own_utilisation_of(stage, plan.rate_per_s)
             replicas[stage.owner] = replicas.get(stage.owner, 0.0) + own
-        if stage.is_limited or stage.may_time_out:
+        if stage.is_limited or stage.loses or stage.may_time_out:
             break
     return max(*demands, *(float(each.max()) for each in replicas.values()), 0.0)
 
 
 def _certain_merger_demand(stage: PaperStage, rate_per_s: float) -> float:
     """Demand on the mergers of a stage; where tasks may be refused, of one answer a query."""
-    if not (stage.mergers and stage.is_limited):
+    if not (stage.mergers and (stage.is_limited or stage.loses)):
         return stage.merger_demand(rate_per_s)
     return rate_per_s * float(merge_ns(stage.plan.stages, stage.index, 1)) * S_PER_NS / stage.mergers
 

@@ -11,9 +11,10 @@ import numpy as np
 from held import law
 
 from simulator import scenario_from_dict
-from simulator.core.assemble import Slowdown, StageParts, assemble
+from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
 from simulator.core.plan import ARRIVE_POISSON, NEVER_NS
+from simulator.core.slowdowns import Slowdown
 from simulator.core.stage_view import stage_views
 from simulator.engines import reference
 from simulator.scenario import parse_objective

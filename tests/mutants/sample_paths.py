@@ -34,6 +34,7 @@ plans = partial(
     plans_of_all,
     neighbours=False,
     slowdowns=False,
+    failures=False,
     outages=False,
     limits=False,
     fan_outs=False,
@@ -180,7 +181,7 @@ def parts_walk() -> None:
 
 
 #: Nothing else that answers, services and places may have.
-ALONE = dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "outages", "limits"), False)
+ALONE = dict.fromkeys(("gathers", "hedges", "neighbours", "slowdowns", "failures", "outages", "limits"), False)
 #: Stages that send copies of tasks; alone, and with all else.
 COPYING = plans(most_stages=2, replicas=st.integers(2, 3), hedges=True, gathers=False, batches=1, afters=False) | plans(
     stages=1, replicas=st.integers(2, 4), hedges=True
@@ -241,7 +242,7 @@ def beside_walk() -> None:
 
 
 #: Stages of which something is slow now and then.
-SLOW = plans_of_all(most_stages=2, slowdowns=True, outages=False, limits=False)
+SLOW = plans_of_all(most_stages=2, slowdowns=True, failures=False, outages=False, limits=False)
 
 
 def slow_agree() -> None:
@@ -254,8 +255,32 @@ def slow_walk() -> None:
     walk_as_on(SLOW)
 
 
+#: Stages whose replicas crash: alone, and with copies.
+CRASHING = partial(
+    plans_of_all, failures=True, limits=False, neighbours=False, slowdowns=False, outages=False, sharing=False
+)
+CRASHING = CRASHING(most_stages=2, replicas=2) | CRASHING(stages=1, replicas=3, hedges=True, fan_outs=False)
+
+
+def crashes_agree() -> None:
+    """test_engines_agree.py: the same, where replicas crash."""
+    agree_on(CRASHING, 120)
+
+
+def crashes_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where replicas crash."""
+    hold_on(CRASHING, 120)
+
+
+def crashes_walk() -> None:
+    """test_engine.py: the walk agrees, where replicas crash."""
+    walk_as_on(CRASHING, 120)
+
+
 #: Stages of which replicas are out for a while: alone, and with copies.
-OUT = partial(plans_of_all, outages=True, limits=False, neighbours=False, slowdowns=False, sharing=False)
+OUT = partial(
+    plans_of_all, outages=True, limits=False, neighbours=False, slowdowns=False, failures=False, sharing=False
+)
 OUT = OUT(most_stages=2) | OUT(stages=1, replicas=3, hedges=True)
 
 
@@ -275,8 +300,12 @@ def out_walk() -> None:
 
 
 #: Stages whose queues may be full: alone, and with copies.
-FULL = plans_of_all(most_stages=2, workers=1, limits=True, neighbours=False, slowdowns=False, outages=False)
-FULL |= plans_of_all(stages=1, replicas=3, limits=True, hedges=True, neighbours=False, slowdowns=False, outages=False)
+FULL = plans_of_all(
+    most_stages=2, workers=1, limits=True, neighbours=False, slowdowns=False, failures=False, outages=False
+)
+FULL |= plans_of_all(
+    stages=1, replicas=3, limits=True, hedges=True, neighbours=False, slowdowns=False, failures=False, outages=False
+)
 
 
 #: Routing that is fed by latency, of few stages; those that withdraw tasks.
@@ -331,6 +360,7 @@ VISITING = plans_of_all(
     afters=False,
     neighbours=False,
     slowdowns=False,
+    failures=False,
     outages=False,
     limits=False,
 )
@@ -462,6 +492,7 @@ FULL_COPIES = plans_of_all(
     afters=False,
     neighbours=False,
     slowdowns=False,
+    failures=False,
     outages=False,
 )
 

@@ -86,7 +86,7 @@ ENGINES = (
         "a copy goes to a replica that is out",
         "S6",
         COPYING,
-        "return back_ns(stages, outages, stage, shard, replica, now) == now and not",
+        "return back_ns(stages, outages, stage, shard, replica, now, down) == now and not",
         "return not",
         OUT_HOLD,
     ),
@@ -278,8 +278,8 @@ ENGINES = (
         "a busy worker is its own neighbour",
         "E8",
         "engines/reference/machine.py",
-        "for one in self.tenants) - 1",
-        "for one in self.tenants)",
+        "for one in self.tenants if not one.is_down()) - 1",
+        "for one in self.tenants if not one.is_down())",
         BESIDE_WALK,
     ),
     Mutant(
@@ -454,7 +454,7 @@ ENGINES = (
         "outstanding is never taken back, in the reference engine",
         "E8",
         REFERENCE,
-        "heard.answered(*given, copy.enqueue_ns, now)",
+        "heard.answered(*given, copy.enqueue_ns, service_ns, copy.queue, now)",
         "pass",
         WALK,
     ),
@@ -602,7 +602,7 @@ ENGINES = (
         "outstanding is never taken back, in the compiled loop",
         "E1",
         ON_ANSWER,
-        'heard.answered(stages, outstanding, stage, counter, copies[row]["load"], copies[row]["enqueue_ns"], now)',
+        'heard.answered(stages, outstanding, stage, counter, load, copies[row]["enqueue_ns"], service_ns, queue, now)',
         "pass",
         AGREE,
     ),
@@ -1691,8 +1691,8 @@ ROOMS = (
         "a timer is not set where one has run out",
         "E1",
         ON_START,
-        '        replicas[at]["timer_ns"] = -1\n    while',
-        '        replicas[at]["timer_ns"] = now\n    while',
+        '        replicas[at]["timer_ns"] = -1\n    else',
+        '        replicas[at]["timer_ns"] = now\n    else',
         BATCHES_AGREE,
     ),
     Mutant(
@@ -2213,8 +2213,8 @@ LATENCIES = (
         "a task is sent when it is enqueued, to who is heard",
         "E1",
         ON_ANSWER,
-        'copies[row]["load"], copies[row]["enqueue_ns"], now)',
-        'copies[row]["load"], copies[row]["enqueue_ns"] + stages[stage]["request_ns"], now)',
+        'copies[row]["enqueue_ns"], service_ns, queue, now)',
+        'copies[row]["enqueue_ns"] + stages[stage]["request_ns"], service_ns, queue, now)',
         "sample_paths.heard_agree",
     ),
     Mutant(
@@ -2590,6 +2590,85 @@ GUESTS = (
 )
 
 
+FAILURES, CRASHES = "core/failures.py", "engines/reference/failures.py"
+FAILING, ON_CRASH = "engines/compiled/failing.py", "engines/compiled/on_crash.py"
+CRASHES_AGREE, CRASHES_HOLD, CRASHES_WALK = (f"sample_paths.crashes_{name}" for name in ("agree", "hold", "walk"))
+CRASHED = (
+    Mutant(
+        "a crash is known at once",
+        "E8",
+        FAILURES,
+        'return repair_ns if now - stages[stage]["detect_ns"] >= crash_ns else rules.NOTHING',
+        "return repair_ns if now >= crash_ns else rules.NOTHING",
+        CRASHES_WALK,
+    ),
+    Mutant(
+        "a replica is down in the instant of its repair",
+        "E1",
+        FAILING,
+        'while spells[row]["repair_ns"] <= now and',
+        'while spells[row]["repair_ns"] < now and',
+        CRASHES_AGREE,
+    ),
+    Mutant(
+        "who is known to be down is not looked at again",
+        "E1",
+        FAILING,
+        "awaited.changes_ns[stage] = next_ns",
+        "awaited.changes_ns[stage] = rules.MOST_NS",
+        CRASHES_AGREE,
+    ),
+    Mutant(
+        "who waits survives a crash",
+        "E1",
+        ON_CRASH,
+        "if loses_queue(stages, stage):",
+        "if False:",
+        CRASHES_AGREE,
+    ),
+    Mutant(
+        "a task is sent again though another copy is under way",
+        "E1",
+        CRASHES,
+        "if len(copies) > 1:",
+        "if False:",
+        CRASHES_AGREE,
+    ),
+    Mutant(
+        "a lost task is outstanding for ever",
+        "E8",
+        CRASHES,
+        "copy.counter, -copy.load)",
+        "copy.counter, 0)",
+        CRASHES_WALK,
+    ),
+    Mutant(
+        "what was served of a lost task is no work",
+        "S5",
+        CRASHES,
+        "self.crashes.lose(copy, copy.busy_ns)",
+        "self.crashes.lose(copy, 0)",
+        CRASHES_HOLD,
+    ),
+    Mutant(
+        "a task is lost and its worker is not free",
+        "E1",
+        ON_CRASH,
+        "free_worker(replicas, serving, at, place)\n            stop_counting",
+        "stop_counting",
+        CRASHES_AGREE,
+    ),
+    Mutant(
+        "those that crash together have luck of their own",
+        "E8",
+        FAILURES,
+        'place = whose(stages, stages[stage]["fail_scope"], stage, shard, index)',
+        "place = whose(stages, plans.OF_REPLICA, stage, shard, index)",
+        CRASHES_WALK,
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -2610,6 +2689,7 @@ TABLES = (
     *BACKGROUNDS,
     *RANKS,
     *GUESTS,
+    *CRASHED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

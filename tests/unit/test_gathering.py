@@ -109,7 +109,7 @@ def test_what_is_not_covered_is_not_handed_on():
         assert trace.candidates[:, 0].tolist() == [10.0, 10.0 * (0.1 + 0.2)]
 
 
-@given(plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, limits=False))
+@given(plans(gathers=False, hedges=False, neighbours=False, slowdowns=False, failures=False, limits=False))
 def test_whoever_waits_for_all_without_end_is_as_if_nothing_was_said(plan):
     """Neutral, event by event: a time-out that nobody reaches, and withdrawals of what is not there."""
     stages = np.array(plan.stages)
@@ -123,7 +123,10 @@ def test_whoever_waits_for_all_without_end_is_as_if_nothing_was_said(plan):
         assert same_trace(one, two) == ""
 
 
-@given(plans(gathers=True, hedges=False, neighbours=False, slowdowns=False, limits=False), st.integers(1, 5))
+@given(
+    plans(gathers=True, hedges=False, neighbours=False, slowdowns=False, failures=False, limits=False),
+    st.integers(1, 5),
+)
 def test_a_wait_for_fewer_answers_closes_no_first_stage_later(plan, fewer):
     """At equal luck, where nothing is withdrawn, so that queues do not depend on it."""
     stages = np.array(plan.stages)

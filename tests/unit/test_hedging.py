@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from scipy.integrate import quad
 from scipy.optimize import brentq
@@ -201,6 +201,7 @@ def _took_s(replication):
     return (table.answer_ns - plan.arrival_ns[table.query]) * 1e-9
 
 
+@slow
 def test_every_command_asks_for_the_percentile_or_does_not_need_it():
     given = scenario({"after": "p90", "budget": "10%"})
     assert validate(given).tasks > 0
@@ -276,6 +277,7 @@ def test_the_shortest_of_several_draws(draws, wanted):
     assert shortest_share(Law.constant(3.0), draws, wanted) == 1.0
 
 
+@slow
 @pytest.mark.parametrize(
     "more", [{"replicas": 2, "hedge": "3ms"}, {"shards": 2, "gather": {"wait_for": 1}}], ids=["copies", "answers"]
 )

@@ -91,7 +91,7 @@ def test_luck_beside_others_is_exponential_and_takes_half_at_most():
 
 
 @drawn(60)
-@given(plans(neighbours=False, slowdowns=False, sharing=False))
+@given(plans(neighbours=False, slowdowns=False, failures=False, sharing=False))
 def test_neighbours_that_do_not_matter_change_nothing(plan):
     stages = plan.stages.copy()
     stages["busies"], stages["per_machine"] = 1, 2

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import NO_COMPILER
+from conftest import NO_COMPILER, slow
 
 from simulator.core import jit
 
@@ -127,7 +127,9 @@ def told(cache: Path) -> tuple[str, str]:
 
 
 @pytest.mark.skipif(NO_COMPILER, reason="nothing is compiled")
-@pytest.mark.parametrize(("ending", "left"), [("nbi", 0), ("nbi", 40), ("nbc", 900)])
+@pytest.mark.parametrize(
+    ("ending", "left"), [("nbi", 0), pytest.param("nbi", 40, marks=slow), pytest.param("nbc", 900, marks=slow)]
+)
 def test_files_of_kernels_that_are_cut_short_are_made_anew(tmp_path, ending, left):
     """On disk, as a full one or a kill leaves them: said once, and mended."""
     whole = told(tmp_path)

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from test_hedging import every_way, plan_of
 from test_hedging import part as of_two
@@ -182,6 +182,7 @@ def without(busy):
     return {key: value for key, value in stage.items() if key != "queue"}
 
 
+@slow
 def test_capacity_knows_who_is_refused():
     """M/M/1/4 loses a tenth at rho^4 (1 - rho) / (1 - rho^5) = .1, which is at .7346 by arithmetic."""
     found = capacity(scenario(), tolerance=0.02)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -264,6 +264,7 @@ def test_each_number_is_a_knob():
     assert "leaves: replicas of shards 0, 1" in names and "leaves: replicas" in names
 
 
+@slow
 def test_a_sweep_a_capacity_and_a_size_take_its_path():
     path, run = "stages.leaves.replicas.hot.replicas", {"queries": 2000, "replications": 4}
     scenario = leaves(HOT, shares=[5, 1, 1, 1, 1], run=run)

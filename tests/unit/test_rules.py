@@ -57,9 +57,10 @@ def test_events_are_ordered_by_kind_then_key(kind, key, other_kind, other_key):
 
 
 def test_kinds_are_in_the_order_of_the_definition():
-    assert tuple(range(13)) == (
+    assert tuple(range(14)) == (
         rules.FINISH,
         rules.RELEASE,
+        rules.CRASH,
         rules.ANSWER,
         rules.TIMEOUT,
         rules.MERGED,

@@ -251,6 +251,7 @@ def test_drawn_plans_with_them_are_the_same_on_every_walk(plan):
 # --- scenarios --------------------------------------------------------------------------------------------------------
 
 LAW = {"kind": "exponential", "mean": "1ms"}
+DIES = {"every": "10s", "repair": "1s", "detect": "10ms"}
 
 
 def two(query=(), fetch=(), rate="300/s", **more):
@@ -284,6 +285,8 @@ def test_it_has_what_its_owner_has_and_says_nothing_of_it():
         ({}, {"runs_on": "quory"}, "no stage is called 'quory'; did you mean 'query'?"),
         ({}, {"runs_on": "fetch"}, "'fetch' is the stage itself: name an earlier stage"),
         ({"runs_on": "fetch"}, {}, "'fetch' comes after it: name an earlier stage"),
+        ({"failures": DIES}, {}, "'query' has failures, and a crash is known where one stage runs: leave them out"),
+        ({}, {"failures": DIES}, "its replicas are those of 'query', and a crash is known where one stage runs: leave"),
         ({}, {"shards": 2}, "shards is that of 'query', on which it runs: say it there, or leave runs_on out"),
         ({}, {"queue": "lifo"}, "queue is that of 'query'"),
         ({}, {"variability": {"machine": {"kind": "gamma", "cv": 0.2}}}, "variability.machine is that of 'query'"),

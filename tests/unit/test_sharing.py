@@ -179,6 +179,7 @@ def test_all_ways_give_the_same_trace(plan):
         afters=False,
         neighbours=False,
         slowdowns=False,
+        failures=False,
     )
 )
 def test_where_there_is_a_worker_for_everybody_sharing_is_nothing(plan):

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from test_hedging import every_way
 
 from simulator import ScenarioError, capacity, scenario_from_dict, sensitivity, simulate, size, validate
-from simulator.core.assemble import Slowdown, StageParts, assemble
+from simulator.core.assemble import StageParts, assemble
 from simulator.core.features import Feature, features_of
 from simulator.core.laws import Law
 from simulator.core.plan import (
@@ -24,6 +24,7 @@ from simulator.core.plan import (
     SLOWDOWN,
     frozen,
 )
+from simulator.core.slowdowns import Slowdown
 from simulator.core.trace import same_trace
 from simulator.engines import compiled
 from simulator.planner.plans import Plans, make_plan
@@ -328,6 +329,7 @@ def test_the_exact_values_are_those_of_the_literature(row):
     assert float(row["value"]) == pytest.approx(mean_s)
 
 
+@slow
 def test_every_command_knows_it():
     given = scenario(PAUSES)
     assert validate(given).tasks > 0

@@ -66,6 +66,8 @@ def test_an_unknown_feature_takes_no_shortcut(plan):
                 Feature.INTERFERENCE,
                 Feature.OUTAGE,
                 Feature.BACKGROUND,
+                Feature.SHARED_REPLICAS,
+                Feature.FAILURES,
             }
         )
         assert not may_look_ahead(features | {"invented"})

@@ -57,7 +57,9 @@ def test_busy_neighbours_are_workers_and_not_its_own():
 
 @drawn(60)
 @given(
-    plans(**dict.fromkeys(("neighbours", "slowdowns", "outages", "limits", "sharing", "background"), False)),
+    plans(
+        **dict.fromkeys(("neighbours", "slowdowns", "failures", "outages", "limits", "sharing", "background"), False)
+    ),
     st.integers(2, 5),
     st.data(),
 )

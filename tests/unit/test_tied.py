@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from test_hedging import SCENARIO, every_way, part, plan_of
 
@@ -148,6 +148,7 @@ def test_one_queue_is_m_m_c(copies):
     assert (mean["high"] - mean["low"]) / exact < 0.06
 
 
+@slow
 def test_every_command_knows_them():
     given = scenario()
     assert validate(given).tasks > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import slow
 
 from simulator import ScenarioError, capacities, estimate, scenario_from_dict, size, sweep
 from simulator.base.errors import PluginError
@@ -94,6 +95,7 @@ def test_what_is_varied_in_vain_is_told_whatever_the_spelling(values, keys):
     assert unheeded(scenario(), grid_of(values)) == told
 
 
+@slow
 def test_every_command_that_varies_says_what_is_unheeded(shardsim, tmp_path):
     from simulator.scenario import to_yaml
 

@@ -19,10 +19,35 @@ def new_copy(
     given: Given, clock: Rows, copies: Rows, kept: Kept, query: int, stage: int, shard: int, number: int, local: int
 ) -> int:
     """Row of a copy that is sent; ``number`` 0: the first of its task; ``local``: the replica among its stage's."""
-    replica = given.stages[stage]["first_replica"] + local
+    row = take_row(clock, copies)
+    begin_copy(given, clock, copies, kept, row, query, stage, shard, number, local)
+    return row
+
+
+@passage
+def take_row(clock: Rows, copies: Rows) -> int:
+    """A row that is not used."""
     row = clock[0]["unused"]
     clock[0]["unused"] = copies[row]["next"]
     clock[0]["unused_count"] -= 1
+    return row  # type: ignore[no-any-return]
+
+
+@passage
+def begin_copy(
+    given: Given,
+    clock: Rows,
+    copies: Rows,
+    kept: Kept,
+    row: int,
+    query: int,
+    stage: int,
+    shard: int,
+    number: int,
+    local: int,
+) -> None:
+    """A copy that is sent is in a row from now on."""
+    replica = given.stages[stage]["first_replica"] + local
     copies[row]["query"] = query
     copies[row]["stage"] = stage
     copies[row]["shard"] = shard
@@ -40,7 +65,6 @@ def new_copy(
         kept.table[records.T_BATCH, at] = 0
         kept.table[records.T_REPLICA, at] = replica
         kept.table[records.T_STATE, at] = copy_states.SENT
-    return row  # type: ignore[no-any-return]
 
 
 @passage

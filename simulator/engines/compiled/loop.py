@@ -20,6 +20,7 @@ from simulator.engines.compiled.events import compact, happen, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_background import on_background
 from simulator.engines.compiled.on_close import on_refusal, on_timeout, take_answer
+from simulator.engines.compiled.on_crash import on_crash, on_loss
 from simulator.engines.compiled.on_dispatch import on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish, on_release
@@ -83,13 +84,19 @@ def give_way(
     awaited: Awaited,
     free_ns: I8,
     outstanding: I8,
+    fault: I8,
+    wholes: I8,
     row: int,
     now: int,
 ) -> bool:
-    """A refusal is there, and may close its stage; whether int64 can tell what follows."""
+    """A refusal is there, or word of a loss, and may close its stage; whether int64 can tell what follows."""
     query, stage = copies[row]["query"], copies[row]["stage"]
-    count_at(given.stages, outstanding, stage, copies[row]["counter"], -copies[row]["load"])
-    closes = on_refusal(given, kept, clock, events, copies, awaited, row, now)
+    closes = 0
+    if copies[row]["state"] == copy_states.LOST:
+        closes = on_loss(given, kept, clock, events, copies, awaited, outstanding, fault, wholes, row, now)
+    else:
+        count_at(given.stages, outstanding, stage, copies[row]["counter"], -copies[row]["load"])
+        closes = on_refusal(given, kept, clock, events, copies, awaited, row, now)
     if closes < 1:
         return closes == 0
     return leave_stage(given, kept, clock, events, free_ns, stage, query, awaited.waits[query]["answers"], now)
@@ -106,12 +113,14 @@ def gather(
     awaited: Awaited,
     free_ns: I8,
     outstanding: I8,
+    fault: I8,
+    wholes: I8,
     row: int,
     now: int,
 ) -> bool:
-    """An answer is there, or a refusal, and may close its stage; whether int64 can tell what follows."""
-    if copies[row]["state"] == copy_states.REFUSED:
-        return give_way(given, kept, clock, events, copies, awaited, free_ns, outstanding, row, now)
+    """An answer is there, a refusal or word of a loss, and may close its stage; whether int64 can tell what follows."""
+    if copies[row]["state"] != copy_states.ANSWERING:
+        return give_way(given, kept, clock, events, copies, awaited, free_ns, outstanding, fault, wholes, row, now)
     answered(given, kept, copies, outstanding, row, now)
     query, stage = copies[row]["query"], copies[row]["stage"]
     answers = given.modes[stage]["answers"]
@@ -173,9 +182,16 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, shares: Row
         now, order, row = events[0]["instant"], events[0]["order"], events[0]["row"]
     stage = (order & ((1 << KEY_BITS) - 1)) & ((1 << stage_bits) - 1)
     kind = order >> KEY_BITS
-    takes = at_once(given.stages, stage) if kind in (rules.DISPATCH, rules.HEDGE) else rules.ONE
-    if clock[0]["unused_count"] < takes and kind in (rules.DISPATCH, rules.HEDGE, rules.BACKGROUND):
+    sends = rules.NOTHING
+    if kind in (rules.DISPATCH, rules.HEDGE):
+        sends = at_once(given.stages, stage)
+    elif kind == rules.BACKGROUND or (kind == rules.ANSWER and copies[row]["state"] == copy_states.LOST):
+        sends = rules.ONE  # what is lost may be sent again
+    if kind in (rules.DISPATCH, rules.HEDGE, rules.BACKGROUND) and clock[0]["unused_count"] < sends:
         clock[0]["short"] = records.OF_COPIES
+        return FULL
+    if clock[0]["rows"] - clock[0]["copies"] < sends:
+        clock[0]["short"] = records.OF_TABLE
         return FULL
     if arrives:
         clock[0]["cursor"] += 1
@@ -214,9 +230,7 @@ def advance(
         if why != TAKEN:
             return why
         now, order, row = clock[0]["now"], clock[0]["order"], clock[0]["row"]
-        kind, key = order >> KEY_BITS, order & ((1 << KEY_BITS) - 1)
-        budget -= 1
-        is_in_time = True
+        budget, is_in_time, kind, key = budget - 1, True, order >> KEY_BITS, order & ((1 << KEY_BITS) - 1)
         if kind == rules.DISPATCH:
             budget -= given.stages[key & ((1 << given.run[0]["stage_bits"]) - 1)]["shards"]
             is_in_time = on_dispatch(
@@ -229,7 +243,11 @@ def advance(
         elif kind == rules.FINISH:
             is_in_time = on_finish(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.ANSWER:
-            is_in_time = gather(given, kept, clock, events, copies, gathers, awaited, free_ns, outstanding, row, now)
+            is_in_time = gather(
+                given, kept, clock, events, copies, gathers, awaited, free_ns, outstanding, fault, wholes, row, now
+            )
+        elif kind == rules.CRASH:
+            is_in_time = on_crash(given, kept, clock, events, copies, ranks, awaited, replicas, serving, row, now)
         elif kind == rules.TIMEOUT:
             is_in_time = give_up(given, kept, clock, events, copies, awaited, free_ns, key, now)
         elif kind == rules.RELEASE:
@@ -244,8 +262,6 @@ def advance(
             is_in_time = on_withdraw(
                 given, kept, clock, events, copies, ranks, awaited, replicas, serving, outstanding, row, now
             )
-        if fault[IS] != 0:
-            return FAULT
-        if not is_in_time:
-            return OVERFLOW
+        if fault[IS] != 0 or not is_in_time:
+            return FAULT if fault[IS] != 0 else OVERFLOW
     return PAUSED

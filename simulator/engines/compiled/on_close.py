@@ -84,6 +84,7 @@ def wait_for_copy(awaited: Awaited, query: int, row: int) -> None:
     last = waits[query]["last"]
     bonds[row]["copy"], bonds[row]["other"], bonds[row]["is_awaited"], bonds[row]["is_refused"] = 0, row, 1, 0
     bonds[row]["sooner"], bonds[row]["later"], bonds[row]["called"] = last, -1, 0
+    bonds[row]["is_first"], bonds[row]["sent"], bonds[row]["is_lost"] = 1, 1, 0
     if last >= 0:
         bonds[last]["later"] = row
     else:
@@ -114,6 +115,8 @@ def is_never_here(awaited: Awaited, query: int, row: int) -> None:
     sooner = bonds[row]["other"]
     while bonds[sooner]["other"] != row:
         sooner = bonds[sooner]["other"]
+    if bonds[row]["is_first"] == 1:
+        bonds[sooner]["is_first"], bonds[sooner]["sent"] = 1, bonds[row]["sent"]
     bonds[sooner]["other"] = bonds[row]["other"]
     is_here(awaited, query, row)
 
@@ -127,8 +130,15 @@ def is_waited_for(copies: Rows, awaited: Awaited, row: int) -> bool:
 
 @passage
 def call_back(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaited, row: int, now: int) -> bool:
-    """Withdraw a copy, if its stage says so; whether int64 can tell when that is at its replica."""
+    """Withdraw a copy, if its stage says so; whether int64 can tell when that is at its replica.
+
+    Of one that is known to be lost only its row was kept.
+    """
     stages, end_ns, stage = given.stages, given.run[0]["end_ns"], copies[row]["stage"]
+    if awaited.bonds[row]["is_lost"] == 1:
+        awaited.bonds[row]["is_lost"] = 0
+        free_copy(clock, copies, row)
+        return True
     if not cancels(stages, stage):
         return True
     at_ns = now + stages[stage]["cancel_ns"]
@@ -244,7 +254,11 @@ def on_refusal(
         while other != row:
             bonds[other]["is_refused"] = 1
             other = bonds[other]["other"]
+        other = bonds[row]["other"]
         is_never_here(awaited, query, row)
+        if other != row and bonds[other]["is_lost"] == 1 and bonds[other]["other"] == other:
+            is_never_here(awaited, query, other)  # nothing of its task is under way
+            free_copy(clock, copies, other)
         is_last = waits[query]["first"] < 0
     clock[0]["stale"] += bonds[row]["called"]
     free_copy(clock, copies, row)

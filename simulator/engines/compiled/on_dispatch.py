@@ -11,12 +11,13 @@ from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.jit import passage
-from simulator.core.outages import has_outages, route_there
+from simulator.core.outages import may_hold, route_there
 from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
+from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
@@ -60,6 +61,7 @@ def take_luck(
 @passage
 def choose_replicas(
     given: records.Given,
+    awaited: records.Awaited,
     outstanding: I8,
     fault: I8,
     stage: int,
@@ -73,9 +75,12 @@ def choose_replicas(
     """Fill REPLICA, HELD and LOAD of the tasks of a query: by the rule of its stage, or where it has been."""
     stages, run, left, outages = given.stages, given.run, given.left, given.outages
     if follows(stages, stage):
-        go_there(stages, outages, stage, now, luck, whole)
+        go_there(stages, outages, awaited.down, stage, now, luck, whole)
     else:
-        route_there(stages, run, left, outages, outstanding, fault, stage, query, view, first_task, now, luck, whole)
+        down = known_down(given, awaited, stage, now)
+        route_there(
+            stages, run, left, outages, down, outstanding, fault, stage, query, view, first_task, now, luck, whole
+        )
         fill_loads(stages, stage, first_task, luck, whole)
 
 
@@ -103,7 +108,7 @@ def on_dispatch(
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
     first_task, view = place * shards, view_of(stages, run, query, stage)
-    choose_replicas(given, outstanding, fault, stage, query, view, first_task, now, luck, whole)
+    choose_replicas(given, awaited, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
     gathers[query]["missing"] = shards
@@ -114,8 +119,7 @@ def on_dispatch(
         return False
     is_aware = is_load_aware(stages[stage]["counts"])
     is_own, same = has_own_factor(given.laws, stage), same_factor(given.laws, stage)
-    may_be_held = has_outages(stages, stage)
-    enqueue_ns = now + stages[stage]["request_ns"]
+    may_be_held, enqueue_ns = may_hold(stages, stage), now + stages[stage]["request_ns"]
     for shard in range(shards):
         task = first_task + shard
         if is_choosy and whole[work.VISITED, task] == 0:

@@ -1,6 +1,7 @@
 """A copy joins the queue of its replica, or is refused; what may start does so at the end of the instant."""
 
 from simulator.core import copy_states, rules
+from simulator.core.failures import fails, loses_queue
 from simulator.core.jit import kernel, passage
 from simulator.core.limits import is_full, refusal_ns
 from simulator.core.plan import NEVER_NS, Rows
@@ -8,6 +9,7 @@ from simulator.core.sharing import shares
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import key_of, step
 from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.failing import arm, down_until, lose
 from simulator.engines.compiled.on_share import share
 from simulator.engines.compiled.queue import join
 from simulator.engines.compiled.recorder import count_spared
@@ -65,6 +67,8 @@ def be_there(
     if shares(given.stages, copies[row]["stage"]):
         return share(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)
     join(given, copies, ranks, awaited.bonds, replicas, at, row)
+    if loses_queue(given.stages, copies[row]["stage"]):
+        arm(given, clock, events, awaited, replicas, copies[row]["stage"], at, now)
     start_soon(clock, events, replicas, at, now)
     return True
 
@@ -83,7 +87,12 @@ def on_enqueue(
     now: int,
 ) -> bool:
     """The copy is enqueued, and looked at with the others, or refused; whether int64 can tell what follows."""
-    at = copies[row]["seat"]
-    if is_full(given.stages, copies[row]["stage"], replicas[at]["waiting"], replicas[at]["free"]):
+    at, stage = copies[row]["seat"], copies[row]["stage"]
+    free = replicas[at]["free"]
+    if fails(given.stages, stage) and down_until(given, awaited, stage, at, now) > now:
+        if loses_queue(given.stages, stage):
+            return lose(given, kept, clock, events, copies, awaited, row, rules.NOTHING, now)
+        free = rules.NOTHING
+    if is_full(given.stages, stage, replicas[at]["waiting"], free):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
     return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

@@ -88,6 +88,7 @@ def on_finish(
         if release_ns <= end_ns:
             key = (at << run[0]["worker_bits"]) | copies[head]["worker"]
             happen(clock, events, release_ns, rules.RELEASE, key, place, records.NO_COPY)
+        serving[place] = records.CLEANING
     else:
         free_worker(replicas, serving, at, place)
     count_batch(given, kept, copies, awaited, head, now)

@@ -7,6 +7,7 @@ compile what comes out.
 from simulator.core import draws, rules
 from simulator.core.calling import IS
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
+from simulator.core.failures import MOST_SENDINGS
 from simulator.core.heard import count_at
 from simulator.core.hedging import COPY, FREE, affords
 from simulator.core.jit import kernel, passage
@@ -15,7 +16,8 @@ from simulator.core.routing import is_load_aware, view_of, weighs_work
 from simulator.core.service import after_of, draw_one, has_own_factor, response_of, same_factor, stays_taken
 from simulator.core.work import POOLED, REPLICA
 from simulator.engines.compiled import records
-from simulator.engines.compiled.copies import new_copy, send
+from simulator.engines.compiled.copies import begin_copy, send, take_row
+from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import look_at
 from simulator.engines.compiled.recorder import count_spared
 from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, Kept
@@ -29,13 +31,14 @@ def hedge_later(given: Given, clock: Rows, events: Rows, stage: int, query: int,
 
 @passage
 def find_holding(given: Given, copies: Rows, bonds: Rows, first: int, holding: I8) -> int:
-    """Fill ``holding`` with the replicas that a task was sent to, ``first`` its first copy; returns how many."""
+    """Fill ``holding`` with the replicas that have a task, ``first`` the first of its copies; returns how many."""
     stage, shard = copies[first]["stage"], copies[first]["shard"]
     base = given.stages[stage]["first_replica"] + shard * given.stages[stage]["replicas"]
     row, count = first, 0
     while True:
-        holding[count] = copies[row]["replica"] - base
-        count += 1
+        if bonds[row]["is_lost"] == 0:
+            holding[count] = copies[row]["replica"] - base
+            count += 1
         row = bonds[row]["other"]
         if row == first:
             return count
@@ -46,12 +49,68 @@ def join_others(awaited: Awaited, query: int, first: int, row: int, number: int)
     """A copy is waited for, with the others of its task, and behind all that its query waits for."""
     waits, bonds = awaited.waits, awaited.bonds
     bonds[row]["copy"], bonds[row]["is_awaited"], bonds[row]["called"] = number, 1, 0
+    bonds[row]["is_first"] = bonds[row]["is_lost"] = 0
+    bonds[first]["sent"] += 1
     bonds[row]["other"] = bonds[first]["other"]
     bonds[first]["other"] = row
     last = waits[query]["last"]
     bonds[row]["sooner"], bonds[row]["later"] = last, -1
     bonds[last]["later"] = row
     waits[query]["last"] = row
+
+
+@kernel
+def fill_copy(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    copies: Rows,
+    awaited: Awaited,
+    outstanding: I8,
+    row: int,
+    one: int,
+    number: int,
+    index: int,
+) -> int:
+    """A copy of the task that ``one`` is of, in a row, with luck of its own, for a replica, which is returned."""
+    stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
+    query, stage, shard = copies[one]["query"], copies[one]["stage"], copies[one]["shard"]
+    items, before_ns = copies[one]["items"], copies[one]["alone_ns"]
+    local = shard * stages[stage]["replicas"] + index
+    replica = stages[stage]["first_replica"] + local
+    begin_copy(given, clock, copies, kept, row, query, stage, shard, number, local)
+    alone_ns = alone_of_copy(
+        stages,
+        run,
+        laws,
+        parts,
+        points,
+        given.knot_items,
+        given.knot_ns,
+        given.knot_slope,
+        stage,
+        query,
+        shard,
+        number,
+        items,
+        given.work[min(query, given.work.shape[0] - 1)],
+        before_ns,
+    )
+    factor = same_factor(laws, stage)
+    if has_own_factor(laws, stage):
+        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard, number)
+    copies[row]["alone_ns"], copies[row]["items"], copies[row]["factor"] = alone_ns, items, factor
+    copies[row]["response_ns"] = response_of(run, laws, parts, points, stage, query, shard, number)
+    if awaited.after_ns.shape[0] > 0:
+        is_longer = stays_taken(laws, stage)
+        awaited.after_ns[row] = after_of(run, laws, parts, points, stage, query, shard, number) if is_longer else 0
+    counts, load = stages[stage]["counts"], 0
+    if is_load_aware(counts):
+        load = rules.round_ns(alone_ns) if weighs_work(counts) else 1
+    copies[row]["counter"] = view_of(stages, run, query, stage) + local
+    copies[row]["load"] = load
+    count_at(stages, outstanding, stage, copies[row]["counter"], load)
+    return replica  # type: ignore[no-any-return]
 
 
 @passage
@@ -69,45 +128,11 @@ def send_copy(
     enqueue_ns: int,
 ) -> bool:
     """Send a copy of a task to a replica of its shard; returns whether int64 can tell when it is there."""
-    stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
-    query, stage, shard = copies[first]["query"], copies[first]["stage"], copies[first]["shard"]
-    items = copies[first]["items"]
-    local = shard * stages[stage]["replicas"] + index
-    row = new_copy(given, clock, copies, kept, query, stage, shard, number, local)
+    query, row = copies[first]["query"], take_row(clock, copies)
     join_others(awaited, query, first, row, number)
-    alone_ns = alone_of_copy(
-        stages,
-        run,
-        laws,
-        parts,
-        points,
-        given.knot_items,
-        given.knot_ns,
-        given.knot_slope,
-        stage,
-        query,
-        shard,
-        number,
-        items,
-        given.work[min(query, given.work.shape[0] - 1)],
-        copies[first]["alone_ns"],
-    )
-    factor = same_factor(laws, stage)
-    if has_own_factor(laws, stage):
-        factor = draw_one(run, laws, parts, points, draws.TASK, stage * ROLES + TASK, stage, query, shard, number)
-    copies[row]["alone_ns"], copies[row]["items"], copies[row]["factor"] = alone_ns, items, factor
-    copies[row]["response_ns"] = response_of(run, laws, parts, points, stage, query, shard, number)
-    if awaited.after_ns.shape[0] > 0:
-        is_longer = stays_taken(laws, stage)
-        awaited.after_ns[row] = after_of(run, laws, parts, points, stage, query, shard, number) if is_longer else 0
-    counts, load = stages[stage]["counts"], 0
-    if is_load_aware(counts):
-        load = rules.round_ns(alone_ns) if weighs_work(counts) else 1
-    copies[row]["counter"] = view_of(stages, run, query, stage) + local
-    copies[row]["load"] = load
-    count_at(stages, outstanding, stage, copies[row]["counter"], load)
-    if query >= run[0]["first_measured"]:
-        count_spared(kept, HEDGED, NO_TIME, copies[row]["replica"], rules.NOTHING)
+    replica = fill_copy(given, kept, clock, copies, awaited, outstanding, row, first, number, index)
+    if query >= given.run[0]["first_measured"]:
+        count_spared(kept, HEDGED, NO_TIME, replica, rules.NOTHING)
     return send(given, clock, events, copies, row, enqueue_ns)
 
 
@@ -134,15 +159,19 @@ def send_again(
     stages, run, waits, bonds = given.stages, given.run, awaited.waits, awaited.bonds
     row, last = waits[query]["first"], waits[query]["last"]
     holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
+    down = known_down(given, awaited, stage, now)
     while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
         # the first of its task: these come in the order of shards
-        if bonds[row]["copy"] == 0 and bonds[row]["is_refused"] == 0:
-            shard, number = copies[row]["shard"], find_holding(given, copies, bonds, row, holding)
+        may_be = bonds[row]["is_refused"] == 0 and bonds[row]["sent"] < MOST_SENDINGS
+        if bonds[row]["is_first"] == 1 and may_be:
+            shard, number = copies[row]["shard"], bonds[row]["sent"]
+            count = find_holding(given, copies, bonds, row, holding)
             index = replica_of_copy(
                 stages,
                 run,
                 given.left,
                 given.outages,
+                down,
                 outstanding,
                 fault,
                 stage,
@@ -150,7 +179,7 @@ def send_again(
                 shard,
                 number,
                 now,
-                holding[:number],
+                holding[:count],
                 seen,
             )
             if fault[IS] != 0:

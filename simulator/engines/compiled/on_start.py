@@ -3,6 +3,7 @@
 from simulator.core import copy_states, draws, rules
 from simulator.core.background import is_background
 from simulator.core.batching import fits, is_batched, ready
+from simulator.core.failures import freezes, loses
 from simulator.core.hedging import is_tied
 from simulator.core.jit import kernel, passage
 from simulator.core.neighbours import first_shard_beside, interferes, shards_beside, slowness
@@ -12,6 +13,7 @@ from simulator.core.slowdowns import is_slowed
 from simulator.engines.compiled import records, slow
 from simulator.engines.compiled.copies import first_worker_of, key_of, step
 from simulator.engines.compiled.events import happen
+from simulator.engines.compiled.failing import arm, down_until
 from simulator.engines.compiled.on_close import is_waited_for
 from simulator.engines.compiled.queue import after_first
 from simulator.engines.compiled.recorder import count_part
@@ -159,13 +161,14 @@ def begun(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaite
 
 
 @passage
-def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int, head: int) -> float:
+def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int, head: int, now: int) -> float:
     """How much longer a batch takes that starts now, since other workers of its machine are busy."""
     stages, stage, shard = given.stages, copies[head]["stage"], copies[head]["shard"]
     first = first_shard_beside(stages, stage, shard)
     one, busy = at - (shard - first) * stages[stage]["replicas"], rules.NOTHING
     for _ in range(shards_beside(stages, stage, first)):
-        busy += stages[stage]["workers"] - replicas[one]["free"]
+        if down_until(given, awaited, stage, one, now) == now:
+            busy += stages[stage]["workers"] - replicas[one]["free"]
         one += stages[stage]["replicas"]
     number = awaited.bonds[head]["copy"] if awaited.bonds.shape[0] > 0 else draws.FIRST_COPY
     return slowness(stages, given.run, given.busy_factor, stage, copies[head]["query"], shard, number, busy - rules.ONE)
@@ -175,22 +178,52 @@ def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int
 def finish_of(given: Given, copies: Rows, awaited: Awaited, head: int, now: int, took_ns: int) -> int:
     """When a batch is served that starts now and is so much work; NEVER_NS: never."""
     stage = copies[head]["stage"]
-    if not is_slowed(given.stages, stage):
+    if not is_slowed(given.stages, stage) and not freezes(given.stages, stage):
         return now + took_ns
     return slow.finish_ns(
-        given.stages,
-        given.run,
-        given.slowdowns,
-        given.slowdown_laws,
-        given.parts,
-        given.points,
+        given,
         awaited.stretches,
+        awaited.spells,
         stage,
         copies[head]["shard"],
         copies[head]["replica"],
         now,
         took_ns,
     )
+
+
+@passage
+def wake(replicas: Rows, at: int, now: int) -> None:
+    """What may start at a replica does so now: its timer runs out, or it was said for the end of this instant."""
+    if replicas[at]["timer_ns"] == now:
+        replicas[at]["timer_ns"] = -1
+    else:
+        replicas[at]["is_starting"] = 0
+
+
+@passage
+def look_again(given: Given, clock: Rows, events: Rows, replicas: Rows, at: int, due_ns: int) -> bool:
+    """What waits at a replica is looked at again when it has waited long enough; whether int64 can tell when."""
+    end_ns = given.run[0]["end_ns"]
+    if due_ns >= NEVER_NS:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    if due_ns <= end_ns:
+        replicas[at]["timer_ns"] = due_ns
+        happen(clock, events, due_ns, rules.START, at, at, records.NO_COPY)
+    return True
+
+
+@passage
+def sleep(given: Given, clock: Rows, events: Rows, replicas: Rows, at: int, until_ns: int) -> bool:
+    """A replica is down, and starts nothing until its repair; whether int64 can tell when that is."""
+    end_ns = given.run[0]["end_ns"]
+    if replicas[at]["is_starting"] == 0 and replicas[at]["timer_ns"] != until_ns:
+        if until_ns >= NEVER_NS:
+            return end_ns != NEVER_NS  # type: ignore[no-any-return]
+        replicas[at]["is_starting"] = 1
+        if until_ns <= end_ns:
+            happen(clock, events, until_ns, rules.START, at, at, records.NO_COPY)
+    return True
 
 
 @passage
@@ -213,22 +246,18 @@ def on_start(
     whether int64 can tell when it ends.
     """
     stages, run, end_ns = given.stages, given.run, given.run[0]["end_ns"]
-    replicas[at]["is_starting"] = 0
-    if replicas[at]["timer_ns"] == now:
-        replicas[at]["timer_ns"] = -1
+    wake(replicas, at, now)
+    if awaited.spells.shape[0] > 0 and replicas[at]["head"] >= 0:
+        until_ns = down_until(given, awaited, copies[replicas[at]["head"]]["stage"], at, now)
+        if until_ns > now:
+            return sleep(given, clock, events, replicas, at, until_ns)
     while replicas[at]["free"] > 0 and replicas[at]["head"] >= 0:
         head = replicas[at]["head"]
         stage = copies[head]["stage"]
         count = ready_at(given, copies, replicas, at, stage, now)
         if count == 0:
-            if replicas[at]["timer_ns"] < 0:
-                due_ns = copies[head]["enqueue_ns"] + stages[stage]["max_wait_ns"]
-                if end_ns == NEVER_NS and due_ns >= NEVER_NS:
-                    return False
-                if due_ns <= end_ns:
-                    replicas[at]["timer_ns"] = due_ns
-                    happen(clock, events, due_ns, rules.START, at, at, records.NO_COPY)
-            break
+            due_ns = copies[head]["enqueue_ns"] + stages[stage]["max_wait_ns"]
+            return replicas[at]["timer_ns"] >= 0 or look_again(given, clock, events, replicas, at, due_ns)
         first = first_worker_of(given, stage, at)
         worker = 0
         while serving[first + worker] >= 0:
@@ -242,11 +271,13 @@ def on_start(
             alone_ns = batch_ns(stages, costs[0], costs[1], costs[2], given.batch_points, stage, items)
         slower = given.machine_factor[at]
         if interferes(stages, stage):
-            slower *= slowed(given, copies, awaited, replicas, at, head)
+            slower *= slowed(given, copies, awaited, replicas, at, head, now)
         took_ns = service_ns(alone_ns, slower, copies[head]["factor"])
         finish_ns = finish_of(given, copies, awaited, head, now, took_ns)
         if end_ns == NEVER_NS and finish_ns >= NEVER_NS:
             return False
+        if loses(stages, stage):
+            arm(given, clock, events, awaited, replicas, stage, at, now)
         if awaited.bonds.shape[0] > 0:
             awaited.bonds[head]["needed"], awaited.bonds[head]["finish_ns"] = count, finish_ns
             if is_tied(stages, stage) and not begun(given, clock, events, copies, awaited, head, now):

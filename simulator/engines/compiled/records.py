@@ -70,6 +70,9 @@ class Awaited(NamedTuple):
     visits: Rows  #: (queries,) VISIT, where some query may leave shards out
     stretches: Rows  #: (slowdowns of a stage, replicas + 1) STRETCH; the last column is scratch
     shares: Rows  #: (replicas,) SHARE, where tasks of some stage share the workers of their replica
+    spells: Rows  #: (replicas + 1,) SPELL, where those of some stage crash; the last row is scratch
+    down: I8  #: (replicas,) until when each is known to be down; likewise there
+    changes_ns: I8  #: (stages,) when that changes next
 
 
 #: Rows of ``Kept.instants``.
@@ -84,9 +87,9 @@ COUNTERS = 6
 
 #: Rows of ``Kept.spared``, of measured queries: busy time of answers that came too late, and of what was stopped; how
 #: many these were, how many were withdrawn before they started, how many copies were sent of tasks with no answer, and
-#: how many tasks came to full queues (NO_TIME stays 0).
-LATE_NS, STOPPED_NS, LATE, STOPPED, WITHDRAWN, HEDGED, REFUSED, NO_TIME = range(8)
-SPARED = 8
+#: how many tasks came to full queues (NO_TIME stays 0). Likewise of those that were lost, and how many were sent again.
+LATE_NS, STOPPED_NS, LATE, STOPPED, WITHDRAWN, HEDGED, REFUSED, NO_TIME, LOST_NS, LOST, RESENT = range(11)
+SPARED = 11
 
 #: Rows of ``Kept.table``, as in ``Tasks``.
 T_QUERY, T_STAGE, T_SHARD, T_COPY, T_BATCH, T_REPLICA, T_WORKER = range(7)
@@ -123,11 +126,12 @@ CLOCK = np.dtype(
         ("row", np.int64),  # whom it concerned
         ("events", np.int64),  # that happened
         ("sent", np.int64),  # tasks
-        ("copies", np.int64),  # rows of the table of tasks
+        ("copies", np.int64),  # rows of the table of tasks, and how many it has; NEVER_NS: there is none
+        ("rows", np.int64),
         ("unused", np.int64),  # first unused row of the copies, -1: none; and how many are unused
         ("unused_count", np.int64),
         ("stage", np.int64),  # where looking ahead goes on
-        ("short", np.int64),  # what has no room: a list of look-ahead, OF_EVENTS or OF_COPIES
+        ("short", np.int64),  # what has no room: a list of look-ahead, OF_EVENTS, OF_COPIES or OF_TABLE
     ]
 )
 
@@ -136,7 +140,7 @@ BLOCK, SINGLE = range(2)
 SCRATCHES = 2
 
 #: What is short in the loop of events.
-OF_EVENTS, OF_COPIES = -1, -2
+OF_EVENTS, OF_COPIES, OF_TABLE = -1, -2, -3
 
 #: An event: what it is stands in its order; whom it concerns in its row, as long as that has this generation.
 #: Generation of an event that concerns no copy. (Kernels take it as an attribute of the module: see ``rules.NOTHING``.)
@@ -207,6 +211,13 @@ SHARE = np.dtype(
 #: Of a slowdown of a replica: until which of its stretches it is drawn, and when that is slow.
 STRETCH = np.dtype([("number", np.int64), ("from_ns", np.int64), ("until_ns", np.int64)])
 
+#: Of a replica that crashes: which of its times down is over last, and the one behind it; and which crash is on the
+#: event list, since something is there that it loses.
+SPELL = np.dtype([("number", np.int64), ("crash_ns", np.int64), ("repair_ns", np.int64), ("armed_ns", np.int64)])
+
+#: What serves no task any more, but is not free: the place of a batch, of a worker that cleans up behind it.
+CLEANING = 2**62
+
 #: A copy in a queue that is not served in the order of arrival: its place in the heap, in the row of the copy. Of one
 #: that shares its workers the level at which it is done: key, exact up to 2**52, and number are its two digits.
 RANK = np.dtype(
@@ -246,7 +257,10 @@ BOND = np.dtype(
         ("called", np.int64),  # withdrawals that are on their way
         ("is_awaited", np.int64),  # 1: its answer counts, if it comes before the stage closes
         ("copy", np.int64),  # 0: the first of its task
+        ("is_first", np.int64),  # 1: of those of its task that are waited for; they come in the order of shards
+        ("sent", np.int64),  # of that: copies of its task so far
         ("is_refused", np.int64),  # of that: 1: another was refused, and no more are sent
+        ("is_lost", np.int64),  # of that: 1: its loss is known, and it stands for others that are under way
         ("other", np.int64),  # the copy of its task that was sent before it, of the first the last; itself if alone
         ("needed", np.int64),  # of the head of a batch that is served: tasks that are not withdrawn
         ("finish_ns", np.int64),  # of the head: when it will be served

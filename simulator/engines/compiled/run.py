@@ -11,7 +11,8 @@ import numpy as np
 
 from simulator.core.background import may_have_background
 from simulator.core.calling import Calls
-from simulator.core.columns import Tasks, in_all_threads
+from simulator.core.columns import Tasks, in_all_threads, wasted_ns
+from simulator.core.failures import may_fail, may_lose, time_down
 from simulator.core.fan_out import VISIT, may_fan_out
 from simulator.core.features import features_of, may_look_ahead
 from simulator.core.gathering import may_await_copies, may_differ, with_whole_stages
@@ -73,10 +74,8 @@ class Run:
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left),
             *costs,
-            plan.batch_points,
-            plan.busy_factor,
-            plan.slowdowns,
-            plan.outages,
+            *(plan.batch_points, plan.busy_factor),
+            *(plan.slowdowns, plan.outages),
             plan.slowdown_laws,
             plan.machine_factor,
             plan.arrival_ns,
@@ -92,8 +91,11 @@ class Run:
         self.clock = np.zeros(1, dtype=records.CLOCK)
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
+        self.clock["rows"] = self.kept.table.shape[1] or NEVER_NS
         self.outstanding = counters_of(plan)
-        is_alone = self.ahead + 1 >= stages and not may_send_copies(plan)  # nobody enters a later stage of the loop
+        is_alone = (
+            self.ahead + 1 >= stages and not may_send_copies(plan) and not may_lose(plan)
+        )  # nobody enters a later stage of the loop
         scratches = 1 if is_alone else SCRATCHES
         self.reals = np.zeros((scratches, REALS, most))
         self.wholes = np.zeros((scratches, WHOLES, most), dtype=np.int64)
@@ -139,6 +141,9 @@ class Run:
             np.zeros(plan.queries * may_fan_out(plan), dtype=VISIT),
             np.zeros((int(max(row["slowdowns"])), plan.replicas + 1), dtype=records.STRETCH),
             np.zeros(plan.replicas * self.is_shared, dtype=records.SHARE),
+            np.zeros((plan.replicas + 1) * may_fail(plan), dtype=records.SPELL),
+            np.zeros(plan.replicas * may_fail(plan), dtype=np.int64),
+            np.zeros(len(row), dtype=np.int64),
         )
         self.awaited.shares["due_ns"] = -1
         self.awaited.waits["stage"] = -1
@@ -171,8 +176,8 @@ class Run:
         return modes
 
     def _kept(self, tasks: bool) -> Kept:
-        """Columns of the Trace."""
-        rows = self.plan.queries * self.plan.tasks * tasks
+        """Columns of the Trace; the table of tasks grows where they are sent again."""
+        rows = self.plan.queries * self.plan.shards * tasks
         if tasks and self.is_beside:
             from simulator.engines.compiled.on_background import will_come
 
@@ -232,6 +237,9 @@ class Run:
         short = int(self.clock["short"][0])
         if short == records.OF_COPIES:
             self._more_copies()
+        elif short == records.OF_TABLE:
+            self.kept = self.kept._replace(table=np.hstack([self.kept.table, np.full_like(self.kept.table, -1)]))
+            self.clock["rows"] = self.kept.table.shape[1]
         elif short == records.OF_EVENTS:
             self.events = np.concatenate([self.events, np.zeros_like(self.events)])
         else:
@@ -270,27 +278,27 @@ class Run:
 
             share_until_end(self.given, self.kept, self.awaited.shares, self.replicas)
 
+    def _count_ahead(self) -> None:
+        """Looking ahead, tasks of a stage with one replica a shard are counted at its first."""
+        tasks = self.kept.counters[records.TASKS]
+        for row in self.plan.stages[: self.ahead] if self.plan.drain_ns == NEVER_NS else ():
+            if row["replicas"] == 1 and row["fans_out"] == 0:
+                first = int(row["first_replica"])
+                tasks[first : first + int(row["shards"])] = tasks[first]
+
     def trace(self) -> Trace:
         """The finished Trace, of the whole plan."""
-        plan, kept = self.whole, self.kept
         self._share_until_end()
-        instants, shape = kept.instants, (len(plan.stages), plan.queries)
-        sums = instants[records.ANSWER_SUM]
+        plan, kept, instants = self.whole, self.kept, self.kept.instants
+        sums, shape = instants[records.ANSWER_SUM], (len(plan.stages), plan.queries)
         if plan.drain_ns != NEVER_NS or self.is_partial:
             sums[instants[records.CLOSE] < 0] = 0
-        if plan.drain_ns == NEVER_NS:
-            # looking ahead, tasks of a stage with one replica a shard were counted at its first
-            for row in self.plan.stages[: self.ahead]:
-                if row["replicas"] == 1 and row["fans_out"] == 0:
-                    first = int(row["first_replica"])
-                    kept.counters[records.TASKS, first : first + int(row["shards"])] = kept.counters[
-                        records.TASKS, first
-                    ]
+        self._count_ahead()
         of = self.lockstep.replica_of
         tasks, waiting_ns, longest_wait_ns, inside_ns, across_ns, partly_ns = kept.counters[:, of]
         nothing = np.zeros(plan.replicas, dtype=np.int64)  # one for all, where nothing is spared
         spared = kept.spared[:, of] if self.is_keen else [nothing] * records.SPARED
-        late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _ = spared
+        late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _, lost_ns, lost, resent = spared
         background = kept.background[:, of] if self.is_beside else [nothing] * 2
         gathered = kept.stage_outcome, kept.answers, kept.coverage
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
@@ -316,8 +324,12 @@ class Run:
             busy_ns=inside_ns + np.minimum(across_ns, MOST_NS - inside_ns),
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
-            wasted_ns=late_ns + np.minimum(stopped_ns, MOST_NS - late_ns),
+            wasted_ns=wasted_ns(late_ns, stopped_ns, lost_ns),
             stopped_ns=stopped_ns,
+            lost=lost,
+            lost_ns=lost_ns,
+            resent=resent,
+            down_ns=time_down(plan),
             late=late,
             stopped=stopped,
             withdrawn=withdrawn,

@@ -4,10 +4,15 @@ PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite
 compile what comes out.
 """
 
+import math
+
 from simulator.core import rules
+from simulator.core.failures import freezes
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, NEVER_NS, Rows
 from simulator.core.slowdowns import left_after, stretch, takes_ns, whose
+from simulator.engines.compiled.failing import see_spell
+from simulator.engines.compiled.records import Given
 
 
 @passage
@@ -35,25 +40,19 @@ def see(
 
 @kernel
 def finish_ns(
-    stages: Rows,
-    run: Rows,
-    slowdowns: Rows,
-    laws: Rows,
-    parts: Rows,
-    points: F8,
-    stretches: Rows,
-    stage: int,
-    shard: int,
-    at: int,
-    now: int,
-    work_ns: int,
+    given: Given, stretches: Rows, spells: Rows, stage: int, shard: int, at: int, now: int, work_ns: int
 ) -> int:
-    """When so much work is done that starts now at a replica, where nothing starts before; NEVER_NS: never.
-
-    ``laws``: ``slowdown_laws`` of the Plan.
-    """
+    """When so much work is done that starts now at a replica, where nothing starts before; NEVER_NS: never."""
+    stages, run, slowdowns, laws = given.stages, given.run, given.slowdowns, given.slowdown_laws
+    parts, points = given.parts, given.points
     first, count, scratch = stages[stage]["first_slowdown"], stages[stage]["slowdowns"], stretches.shape[1] - 1
     index = (at - stages[stage]["first_replica"]) % stages[stage]["replicas"]
+    is_frozen = freezes(stages, stage)
+    if is_frozen:
+        see_spell(given, spells, stage, at, at, now)
+        spells[scratch]["number"] = spells[at]["number"]
+        spells[scratch]["crash_ns"] = spells[at]["crash_ns"]
+        spells[scratch]["repair_ns"] = spells[at]["repair_ns"]
     for which in range(count):
         place = whose(stages, slowdowns[first + which]["scope"], stage, shard, index)
         see(run, laws, parts, points, stretches, first + which, which, place, at, now)
@@ -71,6 +70,13 @@ def finish_ns(
                 until_ns = min(until_ns, stretches[which, scratch]["until_ns"])
             else:
                 until_ns = min(until_ns, stretches[which, scratch]["from_ns"])
+        if is_frozen:
+            see_spell(given, spells, stage, at, scratch, now)
+            if spells[scratch]["crash_ns"] <= now:
+                factor *= math.inf
+                until_ns = min(until_ns, spells[scratch]["repair_ns"])
+            else:
+                until_ns = min(until_ns, spells[scratch]["crash_ns"])
         needed_ns = takes_ns(left_ns, factor)
         if needed_ns <= until_ns - now:
             return now + needed_ns

@@ -3,22 +3,10 @@
 The compiler vectorises only what it can tell apart, so each loop does one thing.
 """
 
-from simulator.core import rules
+from simulator.core import rules, work
 from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.service import has_own_factor, same_factor, service_ns, stays_taken
-from simulator.core.work import (
-    AFTERWARDS,
-    ALONE,
-    ANSWERED,
-    FACTOR,
-    FINISHED,
-    REPLICA,
-    RESPONDING,
-    SERVICE,
-    WAITED,
-    WORKER,
-)
 from simulator.engines.compiled.longer import count_longer, next_worker, serve_longer
 from simulator.engines.compiled.recorder import count_part, count_task, keep_close, keep_tasks
 from simulator.engines.compiled.records import ACROSS, INSIDE, LONGEST, TASKS, WAITING, Given, Kept
@@ -48,8 +36,8 @@ def wide(
     enqueued_ns = now + stages[stage]["request_ns"]
     send_ns = stages[stage]["send_ns"]
     here = slice(first_task, first_task + shards)
-    service, waited, answered = wholes[SERVICE, here], wholes[WAITED, here], wholes[ANSWERED, here]
-    settle(given, stage, reals[ALONE, here], reals[FACTOR, here], wholes[REPLICA, here], service)
+    service, waited, answered = wholes[work.SERVICE, here], wholes[work.WAITED, here], wholes[work.ANSWERED, here]
+    settle(given, stage, reals[work.ALONE, here], reals[work.FACTOR, here], wholes[work.REPLICA, here], service)
     has_table, is_longer = kept.table.shape[1] > 0, stays_taken(given.laws, stage)
     latest_ns = take_workers(given, stage, enqueued_ns, here, wholes, free_ns, has_table or end_ns != NEVER_NS)
     if has_table:
@@ -65,10 +53,10 @@ def wide(
         total = sum_since(shards, answered, now, close_ns)
         lane = critical
     if is_longer:
-        after_ns = wholes[AFTERWARDS, here]
-        count_longer(given, kept, stage, query, enqueued_ns, wholes[REPLICA, here], service, after_ns, waited)
+        after_ns = wholes[work.AFTERWARDS, here]
+        count_longer(given, kept, stage, query, enqueued_ns, wholes[work.REPLICA, here], service, after_ns, waited)
     else:
-        count(given, kept, stage, query, enqueued_ns, close_ns, wholes[REPLICA, here], service, waited)
+        count(given, kept, stage, query, enqueued_ns, close_ns, wholes[work.REPLICA, here], service, waited)
     if close_ns <= end_ns:
         enqueue_ns = enqueued_ns + critical * send_ns
         keep_close(kept, stage, query, close_ns, critical, enqueue_ns, waited[lane], service[lane], total)
@@ -86,9 +74,10 @@ def take_workers(
     ``here``: where the tasks stand in ``wholes``; ``has_all_rows``: as of ``serve``.
     """
     stages, first_worker, send_ns = given.stages, given.modes[stage]["first_worker"], given.stages[stage]["send_ns"]
-    replica, service, response_ns = wholes[REPLICA, here], wholes[SERVICE, here], wholes[RESPONDING, here]
-    waited, finished = wholes[WAITED, here], wholes[FINISHED, here]
-    answered, worker = wholes[ANSWERED, here], wholes[WORKER, here]
+    replica, service = wholes[work.REPLICA, here], wholes[work.SERVICE, here]
+    response_ns = wholes[work.RESPONDING, here]
+    waited, finished = wholes[work.WAITED, here], wholes[work.FINISHED, here]
+    answered, worker = wholes[work.ANSWERED, here], wholes[work.WORKER, here]
     latest_ns = rules.NOTHING
     if stays_taken(given.laws, stage):
         latest_ns = serve_longer(
@@ -99,7 +88,7 @@ def take_workers(
             replica,
             service,
             response_ns,
-            wholes[AFTERWARDS, here],
+            wholes[work.AFTERWARDS, here],
             waited,
             finished,
             answered,

@@ -15,5 +15,5 @@ def compile_routing(plan: Plan) -> None:
     """Ask once whom a query's tasks go to, so that this is compiled before all else."""
     model = Model(plan, tasks=False)
     stage, calls = model.stages[0], model.calls
-    given = calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, calls.fault
+    given = calls.stages, model.run_row, plan.left, plan.outages, model.down, model.outstanding, calls.fault
     route_of_query(*given, stage.index, model.clock.now, stage.reals, stage.wholes)

@@ -92,6 +92,7 @@ class KeenGather(Gather):
             self.scored = scored_of(plan, stage, visited, self.share, takes)
         self.wanted = int(enough(plan.stages, stage, len(self.shards)))  #: answers that close it
         self.awaited: dict[int, list[Copy]] = {}  # of shards that have not answered, in order: what was sent to each
+        self.sent = dict.fromkeys(self.shards, 1)  # how often a task was sent to each shard
         self.rounds = 0  # of copies
         self.refused: set[int] = set()  # shards that have refused a copy: they are sent no other
         self.answers = 0
@@ -131,7 +132,7 @@ class KeenGather(Gather):
         return True
 
     def without(self, copy: Copy) -> bool:
-        """A copy is refused that is waited for; whether the stage closes, since no further answer can come."""
+        """A copy that is waited for is refused, or lost for good; whether the stage closes: no answer can come."""
         copies = self.awaited[copy.shard]
         copies.remove(copy)
         self.refused.add(copy.shard)

@@ -10,6 +10,7 @@ import numpy as np
 from simulator.core import hedging
 from simulator.core.calling import Calls
 from simulator.core.copying import NOWHERE, alone_of_copy, replica_of_copy
+from simulator.core.failures import MOST_SENDINGS
 from simulator.core.plan import I8, Plan, Rows
 from simulator.core.routing import view_of, weighs_work
 from simulator.core.rules import HEDGE, round_ns
@@ -27,10 +28,11 @@ class Model(Protocol):
     calls: Calls
     record: Recorder
     outstanding: I8
+    down: I8  #: (replicas,) until when each is known to be down
 
 
-class Stage(Protocol):
-    """Of the stage."""
+class Sending(Protocol):
+    """Of a stage that sends a task more than once."""
 
     index: int
     replicas_per_shard: int
@@ -39,8 +41,39 @@ class Stage(Protocol):
     def replicas(self) -> Sequence[Place]:
         """Those of its first shard, of the next, and so on."""
 
-    def send(self, copy: Copy, place: int) -> None:
-        """Send a copy of a task, behind as many others of its query."""
+    def send(self, copy: Copy, place: int, held_ns: int = 0) -> None:
+        """Send a copy of a task, behind as many others of its query, when a replica is there."""
+
+
+class Stage(Sending, Protocol):
+    """Of a stage that hedges."""
+
+    @property
+    def crashes(self) -> Looking | None:
+        """What knows who is down."""
+
+
+class Looking(Protocol):
+    """What knows who is down."""
+
+    def look(self, now: int) -> None:
+        """Note it."""
+
+
+def another(stage: Sending, model: Model, gather: KeenGather, one: Copy, chosen: int) -> Copy:
+    """Another copy of the task that ``one`` is of, for a replica of its shard, with luck of its own."""
+    plan, query, shard, number = model.plan, gather.query, one.shard, gather.sent[one.shard]
+    policy = plan.stages[stage.index]["counts"]
+    gather.sent[shard] += 1
+    laws, costs = (plan.laws, plan.law_parts, plan.law_points), (plan.knot_items, plan.knot_ns, plan.knot_slope)
+    whose = stage.index, query, shard, number
+    factor = float(plan.work[min(query, len(plan.work) - 1)])
+    alone_ns = alone_of_copy(*(plan.stages, model.run_row, *laws, *costs), *whose, one.items, factor, one.alone_ns)
+    local = shard * stage.replicas_per_shard + chosen
+    copy = Copy(gather, shard, stage.replicas[local], float(alone_ns), one.items, number)
+    copy.counter = int(view_of(plan.stages, model.run_row, query, stage.index)) + local
+    copy.load = int(round_ns(alone_ns)) if weighs_work(policy) else 1
+    return copy
 
 
 class Hedger:
@@ -54,7 +87,6 @@ class Hedger:
         self.rounds, self.after_ns = int(row["hedges"]), int(row["hedge_ns"])
         self.is_tied = bool(hedging.is_tied(model.plan.stages, stage.index))
         self.is_free = bool(row["budget"] == hedging.FREE)
-        self.weighs_work = bool(weighs_work(row["counts"]))
         self.seen = np.zeros(stage.replicas_per_shard, dtype=np.int64)
 
     def entered(self, gather: KeenGather) -> None:
@@ -90,39 +122,32 @@ class Hedger:
         for shard, copies in gather.awaited.items():
             if not hedging.affords(self.model.plan.stages, self.stage.index, self.budget):
                 break
-            chosen = NOWHERE if shard in gather.refused else self.chosen(gather.query, shard, copies)
+            is_over = shard in gather.refused or gather.sent[shard] == MOST_SENDINGS
+            chosen = NOWHERE if is_over else self.chosen(gather, shard, copies)
             if chosen != NOWHERE:
                 self.send(gather, copies, chosen, sent)
                 sent += 1
         return sent
 
-    def chosen(self, query: int, shard: int, copies: list[Copy]) -> int:
+    def chosen(self, gather: KeenGather, shard: int, copies: list[Copy]) -> int:
         """Index of the replica, among those of its shard, that gets a copy; NOWHERE: all have one."""
         model, stage, plan = self.model, self.stage, self.model.plan
         first = int(plan.stages[stage.index]["first_replica"]) + shard * stage.replicas_per_shard
         holding = np.array([copy.replica.index - first for copy in copies], dtype=np.int64)
-        whose = stage.index, query, shard, len(copies)
-        run = model.calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, model.calls.fault
+        whose = stage.index, gather.query, shard, gather.sent[shard]
+        if stage.crashes is not None:
+            stage.crashes.look(model.clock.now)
+        given = plan.left, plan.outages, model.down, model.outstanding, model.calls.fault
+        run = model.calls.stages, model.run_row, *given
         index = int(replica_of_copy(*run, *whose, model.clock.now, holding, self.seen))
         model.calls.check()
         return index
 
     def send(self, gather: KeenGather, copies: list[Copy], chosen: int, place: int) -> None:
         """Send a copy of a task to a replica of its shard, behind so many others."""
-        model, stage, plan, first = self.model, self.stage, self.model.plan, copies[0]
-        query, shard, number = gather.query, first.shard, len(copies)
-        laws, costs = (plan.laws, plan.law_parts, plan.law_points), (plan.knot_items, plan.knot_ns, plan.knot_slope)
-        whose = stage.index, query, shard, number
-        factor = float(plan.work[min(query, len(plan.work) - 1)])
-        alone_ns = alone_of_copy(
-            *(plan.stages, model.run_row, *laws, *costs), *whose, first.items, factor, first.alone_ns
-        )
-        local = shard * stage.replicas_per_shard + chosen
-        copy = Copy(gather, shard, stage.replicas[local], float(alone_ns), first.items, number)
-        copy.counter = int(view_of(plan.stages, model.run_row, query, stage.index)) + local
-        copy.load = int(round_ns(alone_ns)) if self.weighs_work else 1
+        copy = another(self.stage, self.model, gather, copies[0], chosen)
         copies.append(copy)
         if not self.is_free:
             self.budget -= hedging.COPY
-        model.record.hedge(query, copy.replica.index)
-        stage.send(copy, place)
+        self.model.record.hedge(gather.query, copy.replica.index)
+        self.stage.send(copy, place)

@@ -20,6 +20,9 @@ class Tenant(Protocol):
     def workers(self) -> Sized:
         """All of its workers."""
 
+    def is_down(self) -> bool:
+        """Whether it has crashed, and is not repaired."""
+
 
 class Machine:
     """One machine of a stage."""
@@ -32,7 +35,7 @@ class Machine:
         """Busy workers but one, which has just begun to be; 0 where that does not matter."""
         if not self.interferes:
             return 0
-        return sum(len(one.workers) - len(one.free) for one in self.tenants) - 1
+        return sum(len(one.workers) - len(one.free) for one in self.tenants if not one.is_down()) - 1
 
 
 class Machines:

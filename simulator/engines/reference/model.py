@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from simulator.core import copy_states, gathering, heard, limits, rules, sharing, work
+from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing, work
 from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.following import find_part, go_there, nobody
@@ -30,6 +30,7 @@ from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, MERGED
 from simulator.core.trace import Trace
 from simulator.engines.reference.background import begin_background
 from simulator.engines.reference.clock import At, Clock, Handover, Process
+from simulator.engines.reference.failures import Crashes
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
 from simulator.engines.reference.limits import Limit
@@ -68,6 +69,7 @@ class Model:
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
+        self.down = np.zeros(plan.replicas, dtype=np.int64)  # until when each is known to be
         self.won = nobody(plan.queries, kept_width(plan.stages))  # whose answers counted, for stages that follow
         self.stages: list[Stage] = []
         for index in range(len(plan.stages)):
@@ -124,6 +126,7 @@ class Stage:
         self.send_ns = int(row["send_ns"])
         self.is_load_aware = bool(is_load_aware(row["counts"]))
         self.machines = Machines(plan, index)
+        self.crashes = Crashes(self, model) if failures.fails(plan.stages, index) else None
         first = int(row["first_replica"])
         places = range(first, first + self.shards * self.replicas_per_shard)
         of_kind: type[Replica | Shared] = Shared if sharing.shares(plan.stages, index) else Replica
@@ -210,13 +213,15 @@ class Stage:
             *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
+        if self.crashes is not None:
+            self.crashes.look(model.clock.now)
         if self.follows:
-            go_there(model.calls.stages, plan.outages, self.index, model.clock.now, self.reals, self.wholes)
+            go_there(model.calls.stages, plan.outages, model.down, self.index, model.clock.now, self.reals, self.wholes)
             view = view_of(model.calls.stages, model.run_row, gather.query, self.index)
         else:
             view = route_of_query(
-                *(model.calls.stages, model.run_row, plan.left, plan.outages, model.outstanding, model.calls.fault),
-                *(self.index, model.clock.now, self.reals, self.wholes),
+                *(model.calls.stages, model.run_row, plan.left, plan.outages, model.down, model.outstanding),
+                *(model.calls.fault, self.index, model.clock.now, self.reals, self.wholes),
             )
         model.calls.check()
         return float(self.reals[work.SCORED, 0]) * gather.scored, int(view)

@@ -77,6 +77,12 @@ class Queue(Generic[Copy]):
         """A task leaves before its turn."""
         self.waiting.remove(copy)
 
+    def clear(self) -> list[Copy]:
+        """All leave that wait; in which order makes no difference."""
+        gone = list(self.waiting)
+        self.waiting.clear()
+        return gone
+
     def due_ns(self) -> int:
         """When those that wait are a batch, however few they are."""
         return self.waiting[0].enqueue_ns + int(self.plan.stages[self.stage]["max_wait_ns"])
@@ -121,3 +127,9 @@ class Ranked(Queue[Copy]):
     def take(self, now: int) -> list[Copy]:
         """The task that a worker takes now; somebody waits."""
         return [heappop(self.heap)[2]]
+
+    def clear(self) -> list[Copy]:
+        """All leave that wait; in which order makes no difference."""
+        gone = [copy for _, _, copy in self.heap]
+        self.heap.clear()
+        return gone

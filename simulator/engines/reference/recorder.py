@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.core.columns import UNFINISHED, Tasks, in_all_threads
+from simulator.core.columns import UNFINISHED, Tasks, in_all_threads, wasted_ns
+from simulator.core.failures import time_down
 from simulator.core.gathering import may_differ
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import MOST_NS, add
@@ -44,10 +45,10 @@ class Recorder:
         self.stage_outcome = np.full((partial, queries), UNFINISHED, dtype=np.int8)
         self.answers = np.full((partial, queries), -1, dtype=np.int64)
         self.coverage = np.full((partial, queries), -1.0)
-        self.late_ns, self.stopped_ns, self.after_ns = ([0] * plan.replicas for _ in range(3))
+        self.late_ns, self.stopped_ns, self.after_ns, self.lost_ns = ([0] * plan.replicas for _ in range(4))
         self.background, self.background_ns = np.zeros((2, plan.replicas), dtype=np.int64)
-        self.late_answers, self.stopped_tasks, self.withdrawn, self.hedged, self.refused = (
-            np.zeros(plan.replicas, dtype=np.int64) for _ in range(5)
+        self.late_answers, self.stopped_tasks, self.withdrawn, self.hedged, self.refused, self.lost, self.resent = (
+            np.zeros(plan.replicas, dtype=np.int64) for _ in range(7)
         )
 
     def enter(self, stage: int, query: int, candidates: float) -> None:
@@ -114,6 +115,18 @@ class Recorder:
         if query >= self.first_measured:
             self.refused[replica] += 1
 
+    def lose(self, query: int, replica: int, busy_ns: int) -> None:
+        """A task is lost in a crash, when it was served for so long."""
+        if query >= self.first_measured:
+            self.lost[replica] += 1
+            self.busy_ns[replica] += busy_ns
+            self.lost_ns[replica] += busy_ns
+
+    def resend(self, query: int, replica: int) -> None:
+        """A lost task is sent again."""
+        if query >= self.first_measured:
+            self.resent[replica] += 1
+
     def late(self, query: int, replica: int, busy_ns: int) -> None:
         """An answer comes when nobody waits for it any more."""
         if query >= self.first_measured:
@@ -150,9 +163,9 @@ class Recorder:
         plan = self.plan
         counters = (
             *(self.tasks, self.busy_ns, self.waiting_ns, self.longest_wait_ns, self.window_busy_ns),
-            *(self.late_ns, self.stopped_ns, self.after_ns),
+            *(self.late_ns, self.stopped_ns, self.after_ns, self.lost_ns),
         )
-        tasks, busy_ns, waiting_ns, longest_wait_ns, window_busy_ns, late_ns, stopped_ns, after_ns = (
+        tasks, busy_ns, waiting_ns, longest_wait_ns, window_busy_ns, late_ns, stopped_ns, after_ns, lost_ns = (
             np.array([min(count, MOST_NS) for count in column], dtype=np.int64) for column in counters
         )
         return Trace(
@@ -178,8 +191,12 @@ class Recorder:
             waiting_ns=waiting_ns,
             longest_wait_ns=longest_wait_ns,
             window_busy_ns=in_all_threads(plan, window_busy_ns),
-            wasted_ns=late_ns + np.minimum(stopped_ns, MOST_NS - late_ns),
+            wasted_ns=wasted_ns(late_ns, stopped_ns, lost_ns),
             stopped_ns=stopped_ns,
+            lost=self.lost,
+            lost_ns=lost_ns,
+            resent=self.resent,
+            down_ns=time_down(plan),
             late=self.late_answers,
             stopped=self.stopped_tasks,
             withdrawn=self.withdrawn,

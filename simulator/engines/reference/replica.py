@@ -13,15 +13,15 @@ import simpy
 from simulator.core import copy_states
 from simulator.core.rules import FINISH, RELEASE, START
 from simulator.engines.reference.clock import At, Handover, Process
+from simulator.engines.reference.failures import Crashing, Mortal
 from simulator.engines.reference.gather import Copy
 from simulator.engines.reference.queue import Queue, queue_of
-from simulator.engines.reference.server import Server, Stage
 
 
-class Replica(Server):
+class Replica(Mortal):
     """A queue before one or more workers; where tasks share them it is another (``sharing``)."""
 
-    def __init__(self, stage: Stage, index: int, workers: int) -> None:
+    def __init__(self, stage: Crashing, index: int, workers: int) -> None:
         super().__init__(stage, index)
         model = stage.model
         self.queue: Queue[Copy] = queue_of(model.plan, stage.index)
@@ -36,8 +36,10 @@ class Replica(Server):
     def enqueue(self, at: At) -> None:
         """A task joins the queue, unless it was withdrawn on its way, or the queue is full."""
         copy: Copy = at._value
-        limit, waiting, free = copy.replica.stage.limit, len(self.queue.everybody), len(self.free)
-        if copy.state == copy_states.WITHDRAWN or (limit is not None and limit.refuses(copy, waiting, free)):
+        limit, waiting = copy.replica.stage.limit, len(self.queue.everybody)
+        if copy.state == copy_states.WITHDRAWN or self.loses(copy):
+            return
+        if limit is not None and limit.refuses(copy, waiting, 0 if self.is_down() else len(self.free)):
             return
         self.be_there(copy)
 
@@ -46,6 +48,7 @@ class Replica(Server):
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now
         self.queue.join(copy)
+        self.joined()
         self.start_soon()
 
     def withdraw(self, at: At) -> None:
@@ -81,6 +84,8 @@ class Replica(Server):
         self.is_starting = False
         if self.timer_ns == now:
             self.timer_ns = -1
+        if self.sleeps():
+            return
         queue = self.queue
         while self.free and queue.everybody and (batch := queue.take(now)):
             worker = heappop(self.free)
@@ -104,12 +109,13 @@ class Replica(Server):
                 if stage.is_keen:
                     copy.gather.begun(copy)
             service_ns, after_ns = stage.times.service_ns(batch, beside), stage.times.after_ns(batch)
+            self.begun()
             record.start(place.index, clock.now, service_ns + after_ns)
             is_stopped = False
             self.serving[worker] = batch.copy() if stage.stops else batch
             try:
                 yield At(clock, clock.now + service_ns, FINISH, key)
-            except simpy.Interrupt:  # nobody needs any of them
+            except simpy.Interrupt:  # nobody needs any of them, or they are lost
                 is_stopped = True
                 record.stop(place.index, clock.now, batch[0].start_ns + service_ns + after_ns)
                 service_ns, after_ns = clock.now - batch[0].start_ns, 0
@@ -119,6 +125,8 @@ class Replica(Server):
                 copy.took(service_ns, after_ns, copy is batch[0])
                 if copy.state == copy_states.WITHDRAWN:
                     record.stopped(copy.gather.query, place.index, copy.busy_ns)
+                elif is_stopped:
+                    self.lose(copy)
                 else:
                     copy.queue = len(self.queue.everybody)
                     place.answer(copy)

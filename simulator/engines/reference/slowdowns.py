@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import count
 
+from simulator.core.failures import freezes, spell
 from simulator.core.plan import NEVER_NS, Plan, Rows
 from simulator.core.slowdowns import left_after, stretch, takes_ns, whose
 
@@ -22,10 +23,28 @@ class Stretches:
     def seen_at(self, now: int) -> tuple[float, int]:
         """The factor at an instant, not before the last that was asked for, and until when it stays."""
         while self.until_ns <= now:
-            every_ns, length_ns = stretch(*self.luck, next(self.numbers), *self.name)
+            every_ns, length_ns = self.next_one()
             self.from_ns = self.until_ns + every_ns
             self.until_ns = self.from_ns + length_ns
         return (self.factor, self.until_ns) if self.from_ns <= now else (1.0, self.from_ns)
+
+    def next_one(self) -> tuple[int, int]:
+        """The next time without it, and with it behind."""
+        return stretch(*self.luck, next(self.numbers), *self.name)
+
+
+class Frozen(Stretches):
+    """Crashes of one replica that lose nothing: nothing is served until the repair."""
+
+    def __init__(self, plan: Plan, run_row: Rows, stage: int, shard: int, index: int) -> None:
+        self.factor = math.inf
+        self.whose = plan.stages, run_row, plan.laws, plan.law_parts, plan.law_points, stage, shard, index
+        self.numbers = count()
+        self.from_ns = self.until_ns = 0
+
+    def next_one(self) -> tuple[int, int]:
+        """The next time up, and down."""
+        return spell(*self.whose, next(self.numbers))
 
 
 class Timeline:
@@ -39,6 +58,8 @@ class Timeline:
             Stretches(plan, run_row, first + which, which, int(whose(plan.stages, int(scope), stage, shard, index)))
             for which, scope in enumerate(plan.slowdowns["scope"][first : first + int(row["slowdowns"])])
         ]
+        if freezes(plan.stages, stage):
+            self.stretches.append(Frozen(plan, run_row, stage, shard, index))
         self.known: list[tuple[int, float]] = []  # until when which factor, of the time that may be asked of again
 
     def finish_ns(self, now: int, work_ns: int) -> int:

@@ -2,6 +2,7 @@
 
 from simulator.core.background import is_background
 from simulator.core.batching import is_batched
+from simulator.core.failures import freezes
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.neighbours import interferes, slowness
 from simulator.core.plan import RESPONSE, ROLES, Plan, Rows
@@ -21,7 +22,7 @@ class Times:
         self.stays_taken = bool(stays_taken(plan.laws, stage))  #: whether a worker is not free at its finish
         self.luck = run_row, plan.laws, plan.law_parts, plan.law_points
         self.interferes = bool(interferes(plan.stages, stage))  #: whether it matters how busy a machine is
-        self.is_slowed = bool(is_slowed(plan.stages, stage))
+        self.is_slowed = bool(is_slowed(plan.stages, stage) or freezes(plan.stages, stage))
         self.timelines: dict[int, Timeline] = {}  #: of its replicas that are slow now and then
         is_same = not is_drawn(plan.laws, stage * ROLES + RESPONSE)
         self.same_response_ns = int(response_of(*self.luck, stage, 0, 0, 0)) if is_same else None

@@ -140,6 +140,10 @@ OTHERS_SAY = {
         "stages.slowdowns",
     ),
     **dict.fromkeys(("maintenance", "downtime", "rolling_restart", "restarts", "drain_replica"), "stages.outages"),
+    **dict.fromkeys(("failure", "failure_rate", "faults", "crash", "crashes", "breakdowns"), "stages.failures"),
+    **dict.fromkeys(("mtbf", "mttf", "time_between_failures", "uptime"), "stages.failures.every"),
+    **dict.fromkeys(("mttr", "repair_time", "time_to_repair", "recovery", "recovery_time"), "stages.failures.repair"),
+    **dict.fromkeys(("health_check", "detection", "detection_time", "time_to_detect"), "stages.failures.detect"),
     **dict.fromkeys(("availability_zones", "azs", "racks"), "stages.zones"),
     **dict.fromkeys(("cleanup", "clean_up", "teardown", "postprocessing", "post_processing"), "stages.after_answer"),
 }

@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.core import plan as plans
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
+from simulator.core.failures import Failures
 from simulator.core.laws import Law, LawTable
 from simulator.core.outages import Outage
 from simulator.core.plan import F8, I8, Plan, Rows, frozen, window_of
@@ -38,17 +39,20 @@ def parts_of(plan: Plan) -> list[StageParts]:
             "response": plans.RESPONSE,
             "machine": plans.MACHINE,
         }
-        roles |= {"after": plans.AFTER, "visits": plans.VISITS, "key": plans.KEY}
+        roles |= {"after": plans.AFTER, "visits": plans.VISITS, "key": plans.KEY, "up": plans.UP, "down": plans.DOWN}
         laws = {name: table.law(stage * plans.ROLES + role) for name, role in roles.items()}
         points = zip(
             plan.knot_items[knots].tolist(), plan.knot_ns[knots].tolist(), plan.knot_slope[knots].tolist(), strict=True
         )
+        spells = laws.pop("up"), laws.pop("down")
         given: dict[str, Any] = {"share": plan.share[shards].tolist(), "knots": list(points), **laws}
         given["left"] = plan.left[shards].tolist() if row["uneven"] else ()
         given["preferred"] = [int(size) for size in plan.batch_points[_span(row, "first_preferred", "preferred")]]
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
         given["busy"] = plan.busy_factor[_span(row, "first_busy", "busies")].tolist()
         given["slowdowns"] = StageView(plan, stage).slowdowns
+        if row["fails"]:
+            given["failures"] = Failures(*spells, *row[["lose", "detect_ns", "fail_scope"]].item())
         given["outages"] = [Outage(*one.item()) for one in plan.outages[_span(row, "first_outage", "outages")]]
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}

@@ -201,6 +201,8 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
             "per_machine": stage.get("per_machine", 1),
             "slowdowns": len(stage.get("slowdowns", ())),
             "outages": len(stage.get("outages", ())),
+            "fails": "failures" in stage,
+            "detect_ns": _ns(stage.get("failures", {}).get("detect", 0)),
             "limit": stage.get("queue", {}).get("limit", UNLIMITED),
             "mergers": merge.get("workers", 0),
             "request_ns": _ns(network.get("request", 0)),

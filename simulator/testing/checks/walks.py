@@ -58,6 +58,11 @@ def of_all_answers(law: Law) -> Law:
     return asked
 
 
+def is_troubled(walk: Any) -> bool:
+    """Whether something of a plan is slow now and then, or crashes."""
+    return bool(((walk.plan.stages["slowdowns"] > 0) | (walk.plan.stages["fails"] > 0)).any())
+
+
 def of_same_services(law: Law) -> Law:
     """A law that is not asked where a service depends on when it starts."""
 
@@ -67,7 +72,7 @@ def of_same_services(law: Law) -> Law:
             return NEIGHBOURS
         if may_have_background(walk.plan):
             return BESIDE
-        return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
+        return NOW_AND_THEN if is_troubled(walk) else law(case)
 
     return asked
 
@@ -102,7 +107,7 @@ def of_steady_times(law: Law) -> Law:
             return OUT
         if may_have_background(walk.plan):
             return BESIDE
-        return NOW_AND_THEN if bool((walk.plan.stages["slowdowns"] > 0).any()) else law(case)
+        return NOW_AND_THEN if is_troubled(walk) else law(case)
 
     return asked
 
@@ -111,7 +116,7 @@ def of_steady_times(law: Law) -> Law:
 COMPANY = "stages share replicas"
 SOME_ANSWERS = "a stage does not need all of its answers or shards"
 NEIGHBOURS = "workers of a machine slow each other down"
-NOW_AND_THEN = "something is slow now and then"
+NOW_AND_THEN = "something is slow now and then, or crashes"
 OUT = "replicas are out for a while"
 BESIDE = "replicas have tasks of their own"
 

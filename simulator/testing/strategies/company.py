@@ -22,7 +22,7 @@ def may_host(owner: dict[str, Any], has_law: bool, needs_leaf: bool) -> bool:
     """Whether a stage may run on another, with a model that has a law of times, or needs a machine."""
     batching = owner.get("batching") or {}
     if (
-        {"runs_on", "background"} & owner.keys()
+        {"runs_on", "background", "failures"} & owner.keys()
         or owner.get("sharing") == "processor"
         or {"sizes", "max_items"} & batching.keys()
     ):
@@ -36,7 +36,7 @@ def may_host(owner: dict[str, Any], has_law: bool, needs_leaf: bool) -> bool:
 def beside(draw: st.DrawFn, stage: dict[str, Any], before: Sequence[dict[str, Any]], owner: int) -> dict[str, Any]:
     """The stage on the one at a place, without what is said there."""
     there = before[owner]
-    own = {key: value for key, value in stage.items() if key not in (*HELD, "background")}
+    own = {key: value for key, value in stage.items() if key not in (*HELD, "background", "failures")}
     own["runs_on"] = there["name"]
     variability = {key: value for key, value in own.pop("variability", {}).items() if key != "machine"}
     if variability:

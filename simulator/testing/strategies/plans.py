@@ -44,6 +44,7 @@ class Narrowed(TypedDict, total=False):
     neighbours: bool | None  #: whether busy workers of a machine slow each other down; None: either
     slowdowns: bool | None  #: whether something is slow now and then; None: either
     outages: bool | None  #: whether replicas are out for a while; None: either
+    failures: bool | None  #: whether replicas crash now and then; None: either
     limits: bool | None  #: whether queues may be full; None: either
     sharing: bool | None  #: whether tasks share the workers of their replica, in place of a queue; None: either
     background: bool | None  #: whether replicas have tasks of their own; None: either
@@ -116,6 +117,7 @@ def _ways(times: st.SearchStrategy[int], is_constant: bool) -> dict[str, st.Sear
         "response": constants if is_constant else st.one_of(st.just(ZERO), constants, laws()),
         "after": st.one_of(constants, constants if is_constant else laws()),
         "slow": serving.slownesses(st.one_of(pauses, laws())),
+        "spells": st.one_of(pauses, laws(), st.just(Law.exponential(20.0))),
     }
 
 
@@ -137,7 +139,7 @@ def _listed(strategy: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[l
 
 
 #: What a stage has that is asked for it has with a queue, unless its workers are to be shared.
-QUEUED = ("limits", "afters", "neighbours", "slowdowns")
+QUEUED = ("limits", "afters", "neighbours", "slowdowns", "failures")
 
 
 @st.composite
@@ -165,13 +167,16 @@ def stage_parts(
     copies = draw(serving.hedgings(len(share), count)) if is_hedged else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
+    is_failing = draw(either(narrowed.get("failures"), 5))
     is_free = disciplines is None and batches is None and not any(narrowed.get(key) for key in QUEUED)
     is_shared = draw(either(narrowed.get("sharing", None if is_free else False), 7))
     if is_shared:  # there is no queue, and nothing else that slows tasks down
-        batching, is_longer, is_beside, is_slow = {}, False, False, False
+        batching, is_longer, is_beside, is_slow, is_failing = {}, False, False, False, False
         copies = {**copies, "hedge_ns": max(1, copies["hedge_ns"])} if copies else {}
     is_busy = draw(either(narrowed.get("background", None if is_free else False), 7)) and not batching
     limit = draw(rooms(narrowed.get("limits")))
+    known_ns = copies["cancel_ns"] if copies and copies["hedge_ns"] == 0 else 1  # tied copies agree before
+    failures = draw(serving.failings(ways["spells"], known_ns)) if is_failing and not is_busy else None
     order = FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines)))
     return StageParts(
         **batching,
@@ -181,6 +186,7 @@ def stage_parts(
         **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
         slowdowns=draw(ways["slow"]) if is_slow else (),
         outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
+        failures=failures,
         share=share,
         replicas=count,
         left=left,
@@ -207,7 +213,8 @@ def stage_parts(
 
 def may_host(part: StageParts) -> bool:
     """Whether another stage may run at the replicas of this one."""
-    return not (part.sharing or part.sizes or part.background_gap.kind) and part.max_items == math.inf
+    is_plain = part.failures is None and not part.background_gap.kind
+    return is_plain and not (part.sharing or part.sizes) and part.max_items == math.inf
 
 
 @st.composite
@@ -220,7 +227,8 @@ def guests(
 ) -> StageParts:
     """A stage that runs at the replicas of the one at a place, and may go where its query has been there."""
     owner = before[place]
-    own = {**narrowed, "shards": len(owner.share), "replicas": owner.replicas, "sharing": False, "background": False}
+    own = {**narrowed, "shards": len(owner.share), "replicas": owner.replicas}
+    own |= dict.fromkeys(("sharing", "background", "failures"), False)
     part: StageParts = hosted(draw(stage_parts(False, times, **own)), owner, place)  # type: ignore[arg-type]
     looking = [one for index, one in enumerate(before) if place in (index, one.owner)]
     if not is_one_sight([*looking, part]):
@@ -266,7 +274,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        fan_outs, neighbours, slowdowns, outages, limits, sharing, background, guests, hedges.
+        fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))

@@ -106,6 +106,23 @@ OUTAGES: list[dict[str, Any]] = [
     {"outages": [{"machine": 0, "from": "0s", "until": "5ms"}, {"machine": 0, "from": "5ms", "until": "9ms"}]},
     {"zones": 2, "outages": [{"zone": one, "from": f"{one}ms", "until": "6ms"} for one in range(2)]},
 ]
+#: How replicas crash, as written; mostly they do not.
+FAILURES: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {},
+    {"failures": {"every": {"kind": "exponential", "mean": "30ms"}, "repair": "6ms", "detect": "1ms"}},
+    {
+        "failures": {
+            "every": "11ms",
+            "repair": {"kind": "exponential", "mean": "3ms"},
+            "detect": "4ms",
+            "lose": "running",
+        }
+    },
+    {"failures": {"every": "9ms", "repair": "2ms", "detect": "1ms", "lose": "nothing", "scope": "machine"}},
+]
 #: Ways to merge, as written.
 MERGES: list[dict[str, Any]] = [{}, {"time": "1ms"}, {"per_response": "10us"}, {"time": "1ms", "workers": 2}]
 
@@ -146,6 +163,7 @@ class Answers(TypedDict, total=False):
     neighbours: bool  #: whether busy workers of a machine may slow each other down
     slowdowns: bool  #: whether something may be slow now and then
     outages: bool  #: whether replicas may be out for a while
+    failures: bool  #: whether replicas may crash
     limits: bool  #: whether queues may be full
     sharing: bool  #: whether tasks may share the workers of their replica
     fan_outs: bool  #: whether queries may leave shards out
@@ -168,7 +186,7 @@ def may_share(longer: dict[str, Any], workers: int, has_law: bool) -> dict[str, 
 
 
 #: What a stage does not have whose tasks share the workers of their replica.
-NOT_SHARED = ("queue", "batching", "threads", "interference", "slowdowns", "after_answer", "tied")
+NOT_SHARED = ("queue", "batching", "threads", "interference", "slowdowns", "failures", "after_answer", "tied")
 
 
 def shared(stage: dict[str, Any]) -> dict[str, Any]:

@@ -160,11 +160,12 @@ def stages(
     disciplines
         Names of the disciplines of queues among which is chosen.
     **narrowed
-        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``limits``, ``sharing``,
-        ``fan_outs``, ``background``: whether it may close without all of its answers, keep its workers when their
-        answers have gone, send tasks to several replicas, have workers that slow each other down, be slow now and then,
-        have replicas that are out for a while, queues that may be full (unless said, as ``gathers``), tasks that share
-        the workers of their replica, queries that leave shards out, or replicas with tasks of their own.
+        ``gathers``, ``afters``, ``copies``, ``neighbours``, ``slowdowns``, ``outages``, ``failures``, ``limits``,
+        ``sharing``, ``fan_outs``, ``background``: whether it may close without all of its answers, keep its workers
+        when their answers have gone, send tasks to several replicas, have workers that slow each other down, be slow
+        now and then, have replicas that are out for a while, or crash, queues that may be full (unless said, as
+        ``gathers``), tasks that share the workers of their replica, queries that leave shards out, or replicas with
+        tasks of their own.
     """
     model = draw(_whole_model(kinds, models))
     has_law, has_spread, is_timed, is_plugged = _times_of(model)
@@ -180,6 +181,7 @@ def stages(
     answered = draw(ways.answerings(narrowed.get("gathers", True), narrowed.get("afters", True)))
     longer = draw(ways.hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
     out = draw(st.sampled_from(ways.OUTAGES if narrowed.get("outages", True) else ways.OUTAGES[:1]))
+    crashing = draw(st.sampled_from(ways.FAILURES if narrowed.get("failures", True) else ways.FAILURES[:1]))
     lost = draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None
     again = draw(st.sampled_from(ways.COPIES if narrowed.get("copies", True) and copies > 1 else ways.COPIES[:1]))
     limits = narrowed.get("limits", narrowed.get("gathers", True))
@@ -206,6 +208,7 @@ def stages(
         "variability": variability or None,
         "network": {"request": draw(_DURATIONS), "send": draw(_DURATIONS), "response": draw(duration_laws())},
         **(answered | served | ways.may_share(longer, tasks, has_law or is_plugged) | out),
+        **({} if "tied" in again or besides else crashing),
         **(again if ways.may_copy(again, routing, answered) else {}),
         **ways.may_visit(visited, count),
         **ways.may_be_busy(besides, served),
@@ -298,8 +301,8 @@ def scenarios(
         How many, or a strategy of how many.
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
-        gathers, afters, copies, neighbours, slowdowns, outages, limits, sharing, fan_outs, background; and ``guests``,
-        whether stages may run at the replicas of earlier ones.
+        gathers, afters, copies, neighbours, slowdowns, outages, failures, limits, sharing, fan_outs, background; and
+        ``guests``, whether stages may run at the replicas of earlier ones.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())

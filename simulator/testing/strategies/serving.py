@@ -7,12 +7,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from simulator.core import plan as plans
-from simulator.core.assemble import Slowdown
 from simulator.core.background import LAST
+from simulator.core.failures import Failures
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, QUERIES
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
+from simulator.core.slowdowns import Slowdown
 
 #: Strategies of one kind that are kept: to make one takes longer than to draw from it.
 KEPT = 256
@@ -120,6 +121,15 @@ def backgrounds() -> st.SearchStrategy[dict[str, Any]]:
             "background_priority": st.sampled_from([LAST, 0.0, 1.0]),
         }
     )
+
+
+@lru_cache(KEPT)
+def failings(times: st.SearchStrategy[Law], least_ns: int = 1) -> st.SearchStrategy[Failures]:
+    """Of a stage: how its replicas crash; it is not known sooner than ``least_ns`` later."""
+    scopes = st.sampled_from([plans.OF_REPLICA, plans.OF_REPLICA, plans.OF_MACHINE, plans.OF_SHARD, plans.OF_STAGE])
+    losses = st.sampled_from([plans.LOSE_QUEUED, plans.LOSE_QUEUED, plans.LOSE_RUNNING, plans.LOSE_NOTHING])
+    detects = st.sampled_from([0, 0, 1, 3, 9]).map(lambda more: least_ns + more)
+    return st.builds(Failures, every=times, repair=times, lose=losses, detect_ns=detects, scope=scopes)
 
 
 @lru_cache(KEPT)
