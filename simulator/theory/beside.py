@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+
+import numpy as np
 
 from simulator.base.units import NS_PER_S
 from simulator.core.background import has_background
 from simulator.core.laws import Law, LawTable
-from simulator.core.plan import BACKGROUND_GAP, BACKGROUND_TIME, F8, PRIORITY, ROLES
+from simulator.core.plan import BACKGROUND_GAP, BACKGROUND_TIME, EDF, F8, NEVER_NS, PRIORITY, ROLES, SHORTEST
 from simulator.core.stage_view import StageView
 
 #: Of the time of workers, what is left to queries at least, or demand has no bound.
@@ -40,7 +41,14 @@ class Beside:
         """
         mean, second = self.time.mean() * factor, self.time.second_moment() * factor**2
         if stage.discipline == PRIORITY:
-            return partial(wait_of, others=[(self.per_s, self.priority, mean, second)])
+
+            def by_priority(rate_per_s: float, mean_s: float, second_s2: float) -> float:
+                """Who goes last is served as often as others leave time for it."""
+                fit_per_s = max(0.0, 1.0 - rate_per_s * mean_s) / mean if goes_last(stage, self) else self.per_s
+                one = min(self.per_s, fit_per_s), self.priority, mean, second
+                return wait_of(rate_per_s, mean_s, second_s2, others=[one])
+
+            return by_priority
 
         def beside(rate_per_s: float, mean_s: float, second_s2: float) -> float:
             both = rate_per_s + self.per_s
@@ -69,8 +77,21 @@ def busy_beside(stage: StageView) -> F8:
     return busy * stage.machine_factor
 
 
+def goes_last(stage: StageView, one: Beside) -> bool:
+    """Whether queries are served before a replica's own tasks, or may be: then these leave all of the time to them."""
+    classes = stage.plan.classes
+    if stage.discipline == PRIORITY:
+        return bool(one.priority < classes["priority"].min())
+    if stage.discipline == EDF:
+        return bool((classes["deadline_ns"] < NEVER_NS).all())
+    return stage.discipline == SHORTEST
+
+
 def left_beside(stage: StageView) -> F8:
-    """(shards, replicas) part of the workers' time that they leave to queries."""
+    """(shards, replicas) part of the workers' time that they leave to queries, at most."""
+    one = beside_of(stage)
+    if one is not None and goes_last(stage, one):
+        return np.ones_like(stage.machine_factor)
     return (1.0 - busy_beside(stage)).clip(min=LEAST_LEFT)
 
 

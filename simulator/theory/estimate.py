@@ -160,7 +160,7 @@ def stage_demands(plan: Plan) -> list[tuple[float, float]]:
 
 def busy_in_all(stage: PaperStage, rate_per_s: float) -> float:
     """Part of the workers' time that tasks of queries and of replicas' own take together, mean over replicas."""
-    used = utilisation_of(stage, rate_per_s) * left_beside(stage) + busy_beside(stage)
+    used = np.minimum(1.0, utilisation_of(stage, rate_per_s) * left_beside(stage) + busy_beside(stage))
     return float(used[stage.is_left].mean()) * stage.part_used
 
 

@@ -160,7 +160,8 @@ def _busy_besides(
     part = float(busy_beside(stage)[stage.is_left].mean()) * stage.part_used
     besides = _ahead([one for one in pieces if one.kind == BESIDE], measured).over(beside_s / part)
     of_busy = both.over((a_task_s * mean_visits(stage) + beside_s) / busy)
-    return busy, of_busy, _by_arithmetic(besides, None if stage.has_drawn_machines() else part)
+    is_known = not stage.has_drawn_machines() and busy < stage.part_used  # else some of it is never done
+    return busy, of_busy, _by_arithmetic(besides, part if is_known else None)
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,33 @@ def test_demand_is_of_what_is_left():
     assert paper.saturation_per_s == pytest.approx(0.8 / 8e-3)
 
 
+@pytest.mark.parametrize(
+    ("more", "demand"),
+    [
+        ({"queue": "priority"}, 0.48),
+        ({"queue": "shortest"}, 0.48),
+        ({"queue": "priority", "background": {**BESIDE, "priority": 1}}, 0.6),
+        ({"queue": "lifo"}, 0.6),
+        ({"sharing": "processor"}, 0.6),
+    ],
+    ids=["last", "shortest", "first", "lifo", "shared"],
+)
+def test_who_goes_last_leaves_all_of_the_time_to_queries(more, demand):
+    assert estimate(make_plan(scenario_from_dict(changed(**more)))).utilisation == pytest.approx(demand)
+
+
+def test_queries_that_go_first_are_not_saturated_by_what_goes_last():
+    # 0.48 of a worker for queries, 0.9 for what they leave undone: it is not done as often as it comes
+    more = {"rate": "45/s", "time": {"kind": "exponential", "mean": "20ms"}}
+    values = changed(queue="priority", background=more)
+    document = simulate(scenario_from_dict(values).with_run(**LONG)).to_dict()
+    assert document["verdict"] == "stable"
+    # M/G/1 by priority beside a worker that is always busy: 0.52 of the time with one of them
+    left = 60 * 2 * 8e-3**2 / 2 + 0.52 * 20e-3
+    assert predicted(values) == pytest.approx(left / (1 - 0.48))
+    assert document["stages"][0]["background"]["busy_ratio"]["value"] == pytest.approx(0.52, abs=0.01)
+
+
 def test_a_run_says_how_busy_they_keep_the_workers():
     document = simulate(scenario_from_dict(INDEXED).with_run(**LONG)).to_dict()
     stage = document["stages"][0]
