@@ -228,7 +228,17 @@ def copies_walk() -> None:
 
 
 #: Stages whose machines hold several workers that slow each other down.
-BESIDE = plans_of_all(most_stages=2, neighbours=True, outages=False, limits=False)
+BESIDE = plans_of_all(
+    most_stages=2,
+    neighbours=True,
+    outages=False,
+    limits=False,
+    failures=False,
+    fan_outs=False,
+    sharing=False,
+    background=False,
+    guests=False,
+)
 
 
 def beside_agree() -> None:
@@ -363,6 +373,9 @@ VISITING = plans_of_all(
     failures=False,
     outages=False,
     limits=False,
+    sharing=False,
+    background=False,
+    guests=False,
 )
 
 
@@ -516,12 +529,12 @@ BATCHED = plans(stages=1, shards=1, workers=1, batches=st.integers(2, 4), afters
 
 def longer_agree() -> None:
     """test_engines_agree.py: the same, where workers stay taken when their answers have gone."""
-    agree_on(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN), 150)
+    agree_on(LONGER | plans(stages=1, shards=6, afters=True, gathers=False, **PLAIN), 400)
 
 
 def longer_hold() -> None:
     """test_engine.py: every invariant of a trace holds, where workers stay taken when their answers have gone."""
-    hold_on(LONGER | BATCHED, 150)
+    hold_on(LONGER | BATCHED, 400)
 
 
 def longer_walk() -> None:

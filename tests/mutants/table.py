@@ -469,17 +469,17 @@ ENGINES = (
     Mutant(
         "starts before enqueues of the instant",
         "E8",
-        REFERENCE,
-        "from simulator.core.trace import Trace\n",
-        "from simulator.core.trace import Trace\nSTART = ARRIVE\n",
+        REPLICA,
+        "\n\nclass Replica(Mortal):",
+        "\nSTART = RELEASE\n\n\nclass Replica(Mortal):",
         WALK,
     ),
     Mutant(
         "answers before finishes",
         "E8",
-        REFERENCE,
-        "from simulator.core.trace import Trace\n",
-        "from simulator.core.trace import Trace\nFINISH = rules.MERGED\n",
+        REPLICA,
+        "\n\nclass Replica(Mortal):",
+        "\nFINISH = START\n\n\nclass Replica(Mortal):",
         WALK,
     ),
     Mutant(
