@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -50,13 +51,19 @@ def test_a_valid_file_resolves_to_a_scenario_of_the_same_meaning(path):
     assert make_plan(again).arrival_ns.tolist() == make_plan(scenario).arrival_ns.tolist()
 
 
+@cache
+def _of_scenarios():
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    return jsonschema.Draft202012Validator(json_schema())
+
+
 @pytest.mark.parametrize("path", VALID + GALLERY, ids=lambda path: path.stem)
 def test_the_json_schema_accepts_what_we_accept(path):
     from simulator.scenario.nodes import compose
 
     plain = compose(path.read_text(), path.name).plain()
     if "extends" not in plain:
-        jsonschema.validate(plain, json_schema())
+        _of_scenarios().validate(plain)
 
 
 def test_the_gallery_names_the_schema_and_says_what_it_asks():

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 import numba
 from llvmlite.binding import get_host_cpu_name
 from numba.core import config, ir
+from numba.core.codegen import CPUCodegen
 from numba.core.options import DefaultOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -188,7 +189,7 @@ def compiled_once(compile_all: Callable[[], None], say: Callable[[str], None] | 
         say(f"compiling {what}, once for this version and machine: about {cold_s} s")
     with _alone(_CACHE / f"lock-{part}"):
         if not is_compiled(_CACHE, part):
-            with _one_scope():
+            with _one_scope(), _lighter_at_first():
                 compile_all()
             with suppress(OSError):  # a full disk: the next process looks again
                 (_CACHE / f"{COMPLETE}-{part}").touch()
@@ -210,6 +211,24 @@ def _one_scope() -> Iterator[None]:
         yield
     finally:
         del scope.__deepcopy__
+
+
+@contextmanager
+def _lighter_at_first() -> Iterator[None]:
+    """What is done to each function before its module is optimised is done lightly: a sixth of compiling is saved.
+
+    Everything is done to the module again, at the full level, when a function's callees are in it.
+    (Only where numba has such passes.)
+    """
+    whole: Any = getattr(CPUCodegen, "_function_pass_manager", None)
+    if whole is None:
+        yield
+        return
+    cast(Any, CPUCodegen)._function_pass_manager = lambda *given, **options: whole(*given, **{"opt": 1, **options})
+    try:
+        yield
+    finally:
+        cast(Any, CPUCodegen)._function_pass_manager = whole
 
 
 #: Seconds that are waited for another process that compiles; then it is done here.
