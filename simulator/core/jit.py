@@ -164,7 +164,7 @@ COMPLETE = "complete"
 #: The parts that are compiled when they are needed: their words for whoever waits, and the seconds that it took cold
 #: when this was written.
 AHEAD, EVENTS = "ahead", "events"
-PARTS = {AHEAD: ("the engine", 15), EVENTS: ("the loop that goes event by event", 40)}
+PARTS = {AHEAD: ("the engine", 15), EVENTS: ("the loop that goes event by event", 60)}
 
 
 def is_compiled(cache: Path, part: str = AHEAD) -> bool:
