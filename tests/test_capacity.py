@@ -87,7 +87,8 @@ def test_the_interval_holds_the_exact_value_and_is_as_narrow_as_asked(name):
 
 
 @pytest.mark.parametrize(
-    ("slo", "workers", "seed"), [("3s", 1, 2), ("3s", 1, 5), pytest.param("200ms", 10, 3, marks=slow), ("200ms", 10, 5)]
+    ("slo", "workers", "seed"),
+    [("3s", 1, 2), ("3s", 1, 5), *(pytest.param("200ms", 10, seed, marks=slow) for seed in (3, 5))],
 )
 def test_a_capacity_close_to_saturation_is_found(slo, workers, seed):
     """Short runs hold any objective up to saturation: longer ones are tried, and the support is that of the answer."""
@@ -242,6 +243,7 @@ def test_the_load_is_scaled_whatever_it_is():
         assert min(point.factor for point in last) <= factor <= max(point.factor for point in last)
 
 
+@slow
 def test_a_trace_is_given(monkeypatch):
     monkeypatch.setattr(refinement, "MOST_ADDED", 0)
     found = capacity(load_scenario(ROOT / "scenarios" / "trace_replay.yaml"), tolerance=0.5)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import slow
 
 from simulator import ContradictionError
 from simulator.engines import compile_all, compiled
@@ -53,6 +54,7 @@ def one_tenth_slow(trace):
     return replace(trace, leave_ns=enter_ns + (trace.leave_ns - enter_ns) * 11 // 10)
 
 
+@slow
 def test_an_instant_that_differs_is_found(monkeypatch):
     monkeypatch.setattr(compiled, "simulate", altered(one_instant_late))
     with pytest.raises(ContradictionError, match="the engines differ in leave_ns"):

@@ -14,6 +14,7 @@ from unittest import mock
 import click
 import pytest
 import yaml
+from conftest import slow
 
 import simulator
 from simulator.cli import answers, main, run
@@ -88,6 +89,7 @@ def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path, refuse, en
         refuse(tmp_path / ("x" * 300) / f"below{ending}")
 
 
+@slow
 def test_a_figure_is_drawn_whatever_the_users_settings_say(tmp_path):
     rc = tmp_path / "matplotlibrc"
     rc.write_text("text.usetex: True\naxes.formatter.use_locale: True\nfigure.facecolor: red\n")
@@ -156,7 +158,7 @@ def asked_of_latin_1(tmp_path, command):
     return done.stdout
 
 
-@pytest.mark.parametrize("command", ["validate", "estimate", "run", "sweep"])
+@pytest.mark.parametrize("command", ["validate", "estimate", "run", pytest.param("sweep", marks=slow)])
 def test_letters_that_a_terminal_does_not_know_are_written_out(tmp_path, command):
     said = asked_of_latin_1(tmp_path, command).decode("latin-1")
     assert ("ström \\u2192 \\u7d42 \\U0001f600" in said) == (command != "validate"), said

@@ -226,6 +226,7 @@ for simulate in (reference.simulate, compiled.simulate):
 """
 
 
+@slow
 def test_a_rule_gives_the_same_bits_with_the_compiler_on_and_off():
     found = [
         subprocess.run(
@@ -279,6 +280,7 @@ def elsewhere(folder):
     return found.stdout.strip()
 
 
+@slow
 def test_a_worker_without_the_file_says_so(own):
     scenario = load_scenario(own / "boosted.yaml", plugins=[own / "mine.py"])
     (own / "sent").write_bytes(pickle.dumps(scenario))

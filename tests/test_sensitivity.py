@@ -80,6 +80,7 @@ def test_knobs_that_a_figure_leaves_out_are_counted(knobs, last):
     assert all(least + 0.5 < place < most for place in axes.get_yticks())
 
 
+@slow
 def test_changes_of_a_queue_are_the_exact_ones():
     """M/M/1: the capacity is mu - ln(20) / 100 ms, the p95 at 60/s ln(20) / (mu - 60/s)."""
     found = sensitivity(mm1(), jobs=2)

@@ -59,6 +59,7 @@ def test_of_a_thousand_fleets_a_tenth_is_simulated():
     assert cheaper[SATURATED, ""]["nearest"]["over_bound"]["value"] >= 1 - 1e-9
 
 
+@slow
 def test_what_falls_with_another_would_have_fallen_by_itself():
     """Fleets dropped since a cheaper one with the same first stages failed, simulated in full."""
     found = of_a_thousand()

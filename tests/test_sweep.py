@@ -342,7 +342,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
 """
 
 
-@pytest.mark.parametrize("room", [1_000, 12_000])
+@pytest.mark.parametrize("room", [1_000, pytest.param(12_000, marks=slow)])
 def test_a_disk_that_is_full_is_said_with_what_is_kept_and_how_to_go_on(tiny, shardsim, tmp_path, table, room):
     """A file of so many bytes at most; what stands there afterwards is gone on with."""
     folder = tmp_path / "out"

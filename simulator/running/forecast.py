@@ -18,6 +18,8 @@ from simulator.theory import Estimate, worth_one_ahead
 
 #: Tasks simulated to measure an engine's speed on the scenario itself, at least.
 PILOT_TASKS = {COMPILED: 200_000, REFERENCE: 5_000}
+#: A run that ends within so many seconds, as a pilot of so small a part of that says, is not looked at again.
+SOON_S, SMALL_PART = 1.0, 16
 #: Pilots grow so many times, as long as all of them take less than this part of what they foretell, or so many seconds.
 LONGER, MOST_PART, LITTLE_S = 4, 0.05, 0.1
 
@@ -70,11 +72,15 @@ def seconds_of(plans: Plans, load: Load, drawn_s: float, work: Execution, tell: 
         tell(trace)
         return Took(simulated - began, time.perf_counter() - simulated)
 
-    took(1)  # compile first
-    once, queries, shards = took(1), len(load.arrival_ns), int(plans.system.shards)
-    replications = plans.scenario.run.replications
+    queries, shards, replications = len(load.arrival_ns), int(plans.system.shards), plans.scenario.run.replications
     waves = math.ceil(replications / work.jobs)
-    pilot, spent_s = min(queries, max(1, PILOT_TASKS[work.engine] // shards)), 0.0
+    small = min(queries, max(1, PILOT_TASKS[work.engine] // SMALL_PART // shards))
+    for _ in range(2):  # the first compiles
+        seen, times = took(small), queries / small
+        most_s: float = waves * (drawn_s + times * seen.simulating) + replications * times * seen.telling
+        if most_s < SOON_S:
+            return most_s
+    once, pilot, spent_s = took(1), min(queries, max(1, PILOT_TASKS[work.engine] // shards)), 0.0
     while True:
         seen, longer = took(pilot), min(queries, LONGER * pilot)
         simulating = seen.of(pilot, once, queries).simulating

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from unittest import mock
 
 import pytest
+from conftest import slow
 from pydantic_core import PydanticSerializationError
 
 from simulator import estimate, simulate
@@ -79,6 +80,7 @@ def test_a_lost_process_is_told_as_that():
         simulate(scenario, engine="reference", jobs=2)
 
 
+@slow
 def test_an_interrupt_that_is_swallowed_comes_again(monkeypatch):
     """What is raised in __del__, or while a process forks, reaches nobody; the next interrupts changed nothing."""
     interrupts = Interrupts()

@@ -52,6 +52,26 @@ def test_a_forecast_is_exact_where_time_is_linear_in_queries(fixed_s, jobs):
     assert found == pytest.approx(simulated + fixed_s + told_s * 800_000)
 
 
+@pytest.mark.parametrize(("first_s", "looks"), [(0.0, 1), (0.5, 2)])
+def test_a_run_that_ends_soon_is_not_measured_at_length(first_s, looks):
+    """As a small pilot says, and a second one where the first had to compile."""
+    clock, seen = [0.0], []
+
+    def simulating(plan):
+        clock[0] += 1e-6 * plan.queries + (0.0 if seen else first_s)
+        seen.append(plan.queries)
+        return plan
+
+    plans = Plans.of(queue(queries=80_000))
+    with (
+        mock.patch.object(module, "time", SimpleNamespace(perf_counter=lambda: clock[0])),
+        mock.patch.object(module, "engine", lambda _: SimpleNamespace(simulate=simulating)),
+    ):
+        found = seconds_of(plans, plans.load(), 0.0, Execution.here(jobs=1, engine=COMPILED), lambda _: None)
+    assert found == pytest.approx(8 * 1e-6 * 100_000)
+    assert seen == [12_500] * looks
+
+
 @pytest.mark.parametrize(
     "case",
     [

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import long_run
+from conftest import long_run, slow
 
 from simulator import capacity, scenario_from_text, simulate, size
 from simulator.base.nearest import nearest
@@ -104,6 +104,7 @@ slos: ["stage.a.hottest < 95%", "stage.a.utilisation < 70%", cost < 7 USD/h, usd
 """
 
 
+@slow
 @long_run
 def test_a_run_a_sizing_and_a_capacity_judge_them_alike():
     """Of six machines the mean is busy half of the time and the hottest nine tenths: 1.8 times as much work."""

@@ -6,6 +6,7 @@ import re
 
 import pytest
 import yaml
+from conftest import slow
 
 from simulator import capacities, scenario_from_dict, simulate, sweep
 from simulator.cli.progress import Pieces, Replications
@@ -94,6 +95,7 @@ def test_what_is_said_on_the_way(capsys):
     ]
 
 
+@slow
 def test_what_is_said_in_python():
     scenario = scenario_from_dict(ONE)
     assert repr(simulate(scenario)).startswith("<Result of one: inconclusive, 1 x 1 query, ")

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from hypothesis import strategies as st
 from walk import Walk
@@ -256,6 +256,7 @@ def test_nothing_said_is_a_queue():
     assert make_plan(scenario_from_dict(queued)).stages["sharing"].tolist() == [0]
 
 
+@slow
 def test_the_mean_does_not_depend_on_the_law():
     # E T = 1 / (mu - lambda); of another law with the same mean the same (Kleinrock, 1976, section 4.4)
     for law in ({"kind": "exponential", "mean": "10ms"}, "10ms", {"kind": "lognormal", "mean": "10ms", "cv": 2}):

@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import scipy.stats
-from conftest import long_run
+from conftest import long_run, slow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -233,6 +233,7 @@ def test_the_search_minds_rounding_at_the_quantile_itself(size, k):
     assert (found.low, found.pooled, found.high) == quantile_slowly(series, p)
 
 
+@slow
 def test_the_search_goes_on_past_the_first_window():
     """Replications that differ widely: the interval of the median spans most of the queries, and several windows."""
     rng = np.random.default_rng(8)

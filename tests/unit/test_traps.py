@@ -150,6 +150,7 @@ def test_a_sweep_block_of_points_that_go_together_is_none_of_a_mistake():
     assert estimate(scenario()).to_dict()["stages"]
 
 
+@slow
 def test_run_draws_itself(shardsim, tmp_path):
     from simulator.scenario import to_yaml
 
