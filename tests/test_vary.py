@@ -287,3 +287,17 @@ def test_a_sweep_block_is_kept_and_is_no_part_of_what_a_run_means():
     assert swept.resolved()["sweep"] == {"stages.a.shards": "1..4", "load.rate": "auto"}
     assert swept.sha256() == plain.sha256()
     assert scenario_from_dict(swept.resolved()).resolved() == swept.resolved()
+
+
+@pytest.mark.parametrize("command", [["sweep", "--param"], ["size", "--search"], ["capacity", "--over"]])
+def test_a_point_that_cannot_be_says_which_it_is(shardsim, tmp_path, command):
+    """Its position is that of what does not go with it."""
+    name, option = command
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        "name: s\nload: {rate: 20/s}\nrun: {queries: 100, replications: 2}\nslos: [p99 < 1s]\n"
+        "stages: [{name: a, candidates: 10, shards: 8, fan_out: 6, model: {kind: linear, per_item: 10us}}]\n"
+    )
+    code, _, err = shardsim(name, str(file), option, "stages.a.shards=4,8")
+    assert code == 2
+    assert "s.yaml:5:47: stages[0].fan_out: there are 4 shards, got 6 (at stages.a.shards=4)" in err

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Unpack, overload
 
-from simulator.base.errors import Problem, ScenarioError
+from simulator.base.errors import ScenarioError
 from simulator.base.formats import counted
 from simulator.documents import capacity as documents
 from simulator.documents.shown import Shown, frame, html
 from simulator.planning.budget import Budget
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import Capacity
-from simulator.planning.grid import Grid, Variations, grid_of, unheeded
+from simulator.planning.grid import Grid, Refusals, Variations, grid_of, unheeded
 from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario
@@ -111,14 +111,13 @@ def capacities(
     grid = over if isinstance(over, Grid) else grid_of(over, option="over")
     variations = Variations(scenario, grid.option)
     varied: list[tuple[dict[str, str | int | float], Scenario]] = []
-    problems: list[Problem] = []
-    for point in grid.points():
+    refused = Refusals(grid, "over")
+    for index, point in enumerate(grid.points()):
         try:
             varied.append(variations.at(point))
         except ScenarioError as error:
-            problems += error.problems
-    if problems:
-        raise ScenarioError(list(dict.fromkeys(problems)))
+            refused.add(index, error)
+    refused.tell()
     work = Execution(**execution)
     Budget(time_s, queries)  # refuses one in which nothing can be done
     at_a_time = min(work.jobs, len(varied)) if work.cluster is None else 1  # as far as is known here

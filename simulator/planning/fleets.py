@@ -10,7 +10,7 @@ from simulator.base.formats import format_duration
 from simulator.core.stage_view import company_of, stage_views
 from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
-from simulator.planning.grid import Grid, Setting, varied
+from simulator.planning.grid import Grid, Refusals, Setting, varied
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
@@ -140,18 +140,16 @@ class Fleets:
             With the problems of those that are no valid scenarios, for another reason than that they do not fit.
         """
         fleets: list[Fleet] = []
-        problems: list[Problem] = []
-        broken = 0
+        refused, broken = Refusals(self.grid, "--search"), 0
         for index in range(len(self._points)):
             try:
                 fleets.append(self._fleet(index))
             except ScenarioError as error:
-                problems += error.problems
+                refused.add(index, error)
                 broken += 1
                 if broken == MOST_BROKEN:
                     break
-        if problems:
-            raise ScenarioError(list(dict.fromkeys(problems)))
+        refused.tell()
         return fleets
 
     def _fleet(self, index: int) -> Fleet:

@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.base.errors import Problem, ScenarioError
@@ -20,6 +20,8 @@ from simulator.scenario.grid import AUTO, MOST_POINTS, RATE, Named, Utilisation,
 from simulator.scenario.merge import did_you_mean
 from simulator.theory import busiest
 
+#: Problems that are told of a grid, at most.
+MOST_PROBLEMS = 20
 #: A value as ``--set`` takes it.
 Setting = str | int | float
 #: What problems call the place where values were given: one for all, or by path.
@@ -296,3 +298,34 @@ class Variations:
                 raise ScenarioError([Problem(place, 0, 0, RATE, message)])
             self._loads[key] = plan.rate_per_s, utilisation, others.load.scale
         return self._loads[key]
+
+
+class Refusals:
+    """Problems of the points of a grid, each told once: with the first point that has it, where others have not.
+
+    ``place``: what problems call the place where values were given, where they are too many to tell.
+    """
+
+    def __init__(self, grid: Grid, place: str) -> None:
+        self._grid, self._place = grid, place
+        self._points: dict[Problem, list[int]] = {}
+
+    def add(self, index: int, error: ScenarioError) -> None:
+        """Of the point of this place in the grid."""
+        for problem in error.problems:
+            self._points.setdefault(problem, []).append(index)
+
+    def tell(self) -> None:
+        """Raise ScenarioError if there are any."""
+        if self._points:
+            more = len(self._points) - MOST_PROBLEMS
+            told = [self._told(problem, places) for problem, places in list(self._points.items())[:MOST_PROBLEMS]]
+            raise ScenarioError(told + [Problem(self._place, 0, 0, "", f"{more} more problems")] * (more > 0))
+
+    def _told(self, problem: Problem, places: list[int]) -> Problem:
+        if len(places) == self._grid.count:
+            return problem
+        point = next(itertools.islice(self._grid.points(), places[0], None))
+        where = ", ".join(f"{path}={value}" for path, value in point.items())
+        several = f"{len(places)} points, the first at " if len(places) > 1 else "at "
+        return replace(problem, message=f"{problem.message} ({several}{where})")

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from simulator import engines
@@ -11,7 +11,7 @@ from simulator.base import room
 from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import parts, sweep
 from simulator.planner.plans import Plans
-from simulator.planning.grid import Grid, Setting, Variations, grid_of
+from simulator.planning.grid import MOST_PROBLEMS, Grid, Refusals, Setting, Variations, grid_of
 from simulator.running import memory
 from simulator.running.execute import Standing
 from simulator.running.execution import Say, checked_percentiles
@@ -19,8 +19,6 @@ from simulator.running.provenance import versions
 from simulator.scenario import Scenario
 from simulator.scenario.grid import Named, Value
 
-#: Problems of points that are said, at most.
-MOST_PROBLEMS = 20
 #: Values of a parameter of a block that are tried before another command runs.
 MOST_TRIED = 100
 DEFAULT_PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -129,7 +127,7 @@ def questions(
     variations = Variations(scenario, grid.option)
     values, applied, needs = [], [], []
     digest = hashlib.sha256()
-    by_problem: dict[Problem, list[int]] = {}
+    refused = Refusals(grid, "sweep")
     began = time.monotonic()
     for index, point in enumerate(grid.points()):
         try:
@@ -139,8 +137,7 @@ def questions(
             need = memory.refuse(plans, engines.chosen(engines.AUTO, plans.outline()), 1, at.run.replications)
             plans.extent()  # refuses what could not be simulated
         except ScenarioError as error:
-            for problem in error.problems:
-                by_problem.setdefault(problem, []).append(index)
+            refused.add(index, error)
         else:
             values.append(shown)
             applied.append(settled)
@@ -148,8 +145,7 @@ def questions(
             digest.update(at.sha256().encode())
         if progress is not None:
             progress(Standing(index + 1, grid.count, 0, time.monotonic() - began))
-    if by_problem:
-        raise ScenarioError(_each_once(by_problem, grid))
+    refused.tell()
     return Questions(scenario, grid, wanted, tuple(values), tuple(applied), digest.hexdigest(), tuple(needs))
 
 
@@ -174,18 +170,3 @@ def refuse_block(scenario: Scenario) -> None:
                 problems |= dict.fromkeys(error.problems)
     if problems:
         raise ScenarioError(list(problems)[:MOST_PROBLEMS])
-
-
-def _each_once(by_problem: dict[Problem, list[int]], grid: Grid) -> list[Problem]:
-    """Problems, each once: of those that only some points have, with the first of them."""
-    problems = []
-    points = list(grid.points())
-    for problem, places in list(by_problem.items())[:MOST_PROBLEMS]:
-        if len(places) < len(points):
-            where = ", ".join(f"{path}={value}" for path, value in points[places[0]].items())
-            several = f"{len(places)} points, the first at " if len(places) > 1 else "at "
-            problem = replace(problem, message=f"{problem.message} ({several}{where})")
-        problems.append(problem)
-    if len(by_problem) > MOST_PROBLEMS:
-        problems.append(Problem("sweep", 0, 0, "", f"{len(by_problem) - MOST_PROBLEMS} more problems"))
-    return problems

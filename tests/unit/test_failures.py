@@ -198,6 +198,20 @@ def test_a_tied_copy_that_is_lost_when_it_would_be_withdrawn_is_still_hoped_for(
     assert trace.lost.sum() > 0
 
 
+def test_who_was_turned_away_is_sent_there_again():
+    """Full queues refuse tasks, whose copies are lost elsewhere: whoever is known to be refused holds no replica."""
+    now_and_then = Failures(Law.exponential(40.0), Law.exponential(10.0), LOSE_QUEUED, 2)
+    given = {"replicas": 2, "limit": 1, "hedges": 1, "hedge_ns": 5, "cancels": CANCEL_QUEUED, "policy": ROUND_ROBIN}
+    each = {"knots": [(0.0, 20.0, 0.0)], "response": Law.constant(1.0)}
+    trace = ran(part(now_and_then, **given, **each), np.arange(12) * 7, seed=4)
+    tasks = trace.task_table
+    again = tasks.copy >= 2
+    been = set(zip(tasks.query.tolist(), tasks.replica.tolist(), strict=True))
+    assert trace.refused.sum() > 0
+    assert trace.resent.sum() == again.sum() > 0
+    assert len(been) < len(tasks.query), "some are sent where they have been"
+
+
 def test_what_is_sent_again_may_be_refused():
     """A queue of none: who is sent again at the repair finds another there, since they come at once."""
     trace = ran(part(crashes(150, 40), limit=1), [0, 10, 20])
