@@ -295,7 +295,7 @@ def test_a_point_that_cannot_be_says_which_it_is(shardsim, tmp_path, command):
     name, option = command
     file = tmp_path / "s.yaml"
     file.write_text(
-        "name: s\nload: {rate: 20/s}\nrun: {queries: 100, replications: 2}\nslos: [p99 < 1s]\n"
+        "name: s\nload: {rate: 20/s}\nrun: {queries: 100, replications: 4}\nslos: [p99 < 1s]\n"
         "stages: [{name: a, candidates: 10, shards: 8, fan_out: 6, model: {kind: linear, per_item: 10us}}]\n"
     )
     code, _, err = shardsim(name, str(file), option, "stages.a.shards=4,8")
