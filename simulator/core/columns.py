@@ -113,9 +113,7 @@ class Columns:
     busy_ns: I8  #: (replicas,) time that workers were taken: service, as far as it came, and what followed answers
     waiting_ns: I8  #: (replicas,) sum of waiting times
     longest_wait_ns: I8  #: (replicas,)
-    wasted_ns: (
-        I8  #: (replicas,) part of busy_ns that served nobody: answers that came too late, what was stopped or lost
-    )
+    wasted_ns: I8  #: (replicas,) part of busy_ns that served nobody: of late answers, what was stopped or lost
     stopped_ns: I8  #: (replicas,) part of wasted_ns of those that were stopped
     late: I8  #: (replicas,) answers that came too late
     stopped: I8  #: (replicas,) tasks that were withdrawn while they ran

@@ -230,7 +230,8 @@ def copied(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[Viol
     again = np.zeros(len(order), dtype=bool)
     again[order[1:]] = (np.diff(tasks.replica[order]) == 0) & (np.diff(tasks.query[order]) == 0)
     is_gone = (tasks.state == WITHDRAWN) & (tasks.start_ns < 0)
-    known = np.where(is_gone, tasks.withdrawn_ns, known_ns(plan, tasks, stage))[order[:-1]]
+    known = np.maximum(known_ns(plan, tasks, stage), told_ns(plan, tasks, stage))  # one of them, or neither
+    known = np.where(is_gone, tasks.withdrawn_ns, known)[order[:-1]]
     again[order[1:]] &= (known < 0) | (known > tasks.sent_ns[order[1:]])  # it is not there any more
     yield from at("I55", again, tasks.place, copy=tasks.copy, replica=tasks.replica)
     yield from at("I54", tasks.sent_ns < 0, tasks.place, copy=tasks.copy)

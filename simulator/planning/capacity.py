@@ -31,7 +31,7 @@ from simulator.stats.readings import is_read
 from simulator.stats.replays import OF_REPLAYS
 from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, shown_exceedances
 from simulator.stats.stability import STABLE
-from simulator.stats.verdicts import Verdict
+from simulator.stats.verdicts import Verdict, unseen_of
 from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, is_fastest_empty, zero_load
 
 
@@ -160,7 +160,9 @@ class _Search:
         if below is not None:
             reason = "at least one objective also fails at a lower load, so no single load separates good from bad"
             return RANGE, reason, (below, level.high)
-        reason = ""
+        reason = self._unseen(extracts)
+        if reason:
+            return INCONCLUSIVE, reason, ends
         if level.is_bounded:
             return FOUND, reason, ends
         if level.is_at_saturation:
@@ -178,6 +180,15 @@ class _Search:
                 notes += [self._longer()]
             reason = f"at the crossing the load is {stable.verdict}: " + "; ".join(notes)
         return INCONCLUSIVE if reason else FOUND, reason, ends
+
+    def _unseen(self, extracts: Extracts) -> str:
+        """Which objectives runs as long as these cannot say to be held, and why; empty if there are none."""
+        whys = []
+        for one in self.scenario.slos:
+            series = extracts.series(one)
+            why = "" if series is None else unseen_of(one, series)
+            whys += [f"{one.text}: {why}"] if why else []
+        return "; ".join(whys)
 
     def _longer(self) -> str:
         """What would tell whether a load is carried that has its own length, and so cannot run longer."""

@@ -202,7 +202,7 @@ def validate(scenario: Scenario) -> Validation:
     demand = max(theory.certainly_busiest(outline), asked)
     if BY_NO_LUCK * MOST_S < demand * extent.queries / paper.rate_per_s < math.inf:
         raise beyond_time(scenario)
-    is_bounded = demand < theory.FULL
+    is_bounded = demand < theory.FULL and not theory.piles_up(outline)
     replicas = sum(sum(stage.replica_counts) for stage in scenario.stages)
     memory_bytes = needed(plans, COMPILED, 1, scenario.run.replications).bytes
     return Validation(scenario, outline.shards, replicas, memory_bytes, extent, paper, enough, is_bounded)

@@ -17,6 +17,8 @@ from simulator.scenario.queue import MOST_PRIORITY
 
 #: A mean time of a task, at least: what is shorter is no task.
 LEAST_TIME_S = 1e-7
+#: A rate, at least, unless there are none: once in three decades.
+LEAST_PER_S = 1e-9
 
 #: How often, or never.
 RateOrNone = Annotated[
@@ -35,7 +37,9 @@ class Background(fields.Part):
     priority: fields.whole_type(-MOST_PRIORITY, MOST_PRIORITY) | None = None  # type: ignore[valid-type]
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
-        """A task takes some time, on average."""
+        """A task takes some time, on average, and comes now and then."""
+        if 0 < self.rate_per_s < LEAST_PER_S:
+            yield ("rate",), f"at least {format_rate(LEAST_PER_S)}, or 0/s: none, got {format_rate(self.rate_per_s)}"
         if not self.time.law.mean() >= LEAST_TIME_S:
             mean, least = format_duration(self.time.law.mean()), format_duration(LEAST_TIME_S)
             yield ("time",), f"at least {least} on average, got {mean}"

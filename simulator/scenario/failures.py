@@ -10,6 +10,7 @@ from simulator.base.formats import format_duration
 from simulator.core.plan import LOSE_NOTHING, LOSE_QUEUED, LOSE_RUNNING
 from simulator.core.slowdowns import MOST_SLOWDOWNS
 from simulator.scenario import fields
+from simulator.scenario.gather import MOST_WAIT_S
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.sharing import PROCESSOR
 from simulator.scenario.slowdowns import LEAST_EVERY_S, SCOPES, SlowdownSpec
@@ -30,7 +31,7 @@ class FailuresSpec(fields.Part):
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """They are few enough to be drawn one by one, and take some time."""
-        if not self.every.law.mean() >= LEAST_EVERY_S:
+        if not self.every.law.mean() >= LEAST_EVERY_S * (1 - 1e-12):
             least = format_duration(LEAST_EVERY_S)
             cure = "what is as frequent as tasks is spread: say it as variability.task"
             yield ("every",), f"{format_duration(self.every.law.mean())} on average; at least {least}: {cure}"
@@ -38,6 +39,8 @@ class FailuresSpec(fields.Part):
             yield ("repair",), "a crash takes a time: above 0 on average, and not for ever"
         if not self.detect_s > 0:
             yield ("detect",), "it takes a time until a crash is known: above 0"
+        if self.detect_s > MOST_WAIT_S:
+            yield ("detect",), "a crash is known within a year at most"
 
     @property
     def detect_s(self) -> float:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PrivateAttr, SerializerFunctionWrapHandler
 from simulator.core import routing
 from simulator.scenario import fields
 from simulator.scenario.merge import did_you_mean
-from simulator.scenario.routing import SAME, Routing
+from simulator.scenario.routing import SAME
 
 #: A stage as it is written: it is made of what stands here, so that it is not known yet.
 Stage = Any
@@ -75,9 +75,14 @@ def seated(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     return tuple(found)
 
 
+def follows(stage: Stage) -> bool:
+    """Whether the tasks of a stage that runs on another go where the query has been: unless it names a policy."""
+    return stage.routing.policy == SAME or "policy" not in stage.routing.model_fields_set
+
+
 def _beside(stage: Stage, owner: Stage) -> Stage:
     """A stage with what it takes from its owner; its tasks go where the query has been, unless it says otherwise."""
-    by_itself = stage.routing if "routing" in stage.model_fields_set else Routing(policy=SAME)
+    by_itself = stage.routing.model_copy(update={"policy": SAME}) if follows(stage) else stage.routing
     held: dict[str, Any] = {name: getattr(owner, name) for name in HELD.values()}
     held["variability"] = stage.variability.model_copy(update={"machine": owner.variability.machine})
     held["routing"] = by_itself.model_copy(update={"balancers": owner.routing.balancers})
@@ -104,7 +109,7 @@ def own_contradictions(stage: Stage) -> Iterable[fields.Contradiction]:
         given.append(("routing.balancers", ("routing", "balancers")))
     for name, path in given:
         yield path, f"{name} is that of {stage.runs_on!r}, on which it runs: say it there, or leave runs_on out"
-    if stage.routing.policy == SAME or "routing" not in stage.model_fields_set:
+    if follows(stage):
         yield from _following_contradictions(stage)
 
 

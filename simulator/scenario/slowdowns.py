@@ -56,7 +56,7 @@ class SlowdownSpec(fields.Part):
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """They are few enough to be drawn one by one."""
-        if not self.every.law.mean() >= LEAST_EVERY_S:
+        if not self.every.law.mean() >= LEAST_EVERY_S * (1 - 1e-12):
             least = format_duration(LEAST_EVERY_S)
             cure = "what is as frequent as tasks is spread: say it as variability.task"
             yield ("every",), f"{format_duration(self.every.law.mean())} on average; at least {least}: {cure}"

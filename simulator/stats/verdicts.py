@@ -1,17 +1,18 @@
 """Objectives judged by the interval that is printed beside them (statistics rule 5)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from simulator.base.formats import format_duration
+from simulator.base.formats import counted, format_count, format_duration
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import FEWEST_UNITS
+from simulator.theory.slow import FEWEST_STRETCHES
 
 
 class Objective(Protocol):
@@ -175,12 +176,30 @@ def judge(
         verdict = _by_mean(objective, goodput, "ratio", few, below=False, reason="")
     else:
         verdict = _by_mean(objective, goodput, "per_s", few, below=False, reason="")
+    unseen = unseen_of(objective, series)
+    if unseen and verdict.met:
+        return replace(verdict, met=None, reason=unseen)
     if is_saturated and verdict.met and objective.measure not in LASTING:
         reason = "the load exceeds what is carried: the longer the run, the later the queries"
         return Verdict(
             objective.text, None, verdict.unit, verdict.value, verdict.low, verdict.high, verdict.bad_share, reason
         )
     return verdict
+
+
+def unseen_of(objective: Objective, series: Series) -> str:
+    """Why a run cannot say that latencies are within an objective, whatever it saw: by the plan; empty where it can."""
+    if objective.allowed is None or objective.measure not in ("quantile", "share_within") or series.clusters is None:
+        return ""
+    queries = series.layout.queries // series.layout.repeats
+    found = series.clusters.unseen(objective.allowed, queries)
+    if found is None:
+        return ""
+    needed = counted(math.ceil(queries * FEWEST_STRETCHES / found), "query", format_count) if found > 0 else "more"
+    what = (
+        f"a run as long sees {found:.2g} of the slow stretches or crashes that delay more than {objective.allowed:.3g}"
+    )
+    return f"{what} of all queries; {FEWEST_STRETCHES:g} take about {needed} in all"
 
 
 def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bool) -> Verdict:

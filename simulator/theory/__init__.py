@@ -24,6 +24,7 @@ from simulator.theory.estimate import (
     has_drawn_machines,
     merger_demands,
     own_demands,
+    piles_up,
     relaxation,
     stage_demands,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "merger_demands",
     "merging_s",
     "own_demands",
+    "piles_up",
     "relaxation",
     "stage_demands",
     "stretched",

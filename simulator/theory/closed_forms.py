@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -31,8 +32,16 @@ def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> li
     if any(stage.has_drawn_machines() or stage.is_keyed for stage in stages) or not 0 < utilisation < FULL:
         return []
     if plan.arrival_kind == ARRIVE_POISSON:
-        return [*_lockstep(plan, stages), *_first_stage(plan, stages), *passes(plan, stages)]
+        found = [*_lockstep(plan, stages), *_first_stage(plan, stages), *passes(plan, stages)]
+        often = min((_own_tasks(stage, plan.rate_per_s) for stage in stages), default=math.inf)
+        return [replace(one, stops_a_query=min(one.stops_a_query, often)) for one in found]
     return _gamma_gaps(plan, stages) if plan.arrival_kind == ARRIVE_GAMMA else []
+
+
+def _own_tasks(stage: PaperStage, rate_per_s: float) -> float:
+    """Tasks that the replicas of a stage have of their own while a query arrives: a run may see few; inf: none ever."""
+    beside = beside_of(stage)
+    return math.inf if beside is None else beside.per_s * stage.replicas_in_all / rate_per_s
 
 
 _TANDEM = "M/D/1 in lockstep; stages after the slowest never wait (Avi-Itzhak, 1965; Friedman, 1965)"

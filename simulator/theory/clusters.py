@@ -23,7 +23,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import RANDOM, ROUND_ROBIN, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import busiest, has_drawn_machines, utilisation_of, variability_of
-from simulator.theory.slow import stretches_of
+from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, stages_of
 from simulator.theory.visits import mean_visits
 
@@ -92,6 +92,14 @@ class Clusters:
         rare = min(p, 1 - p)
         jumps = sum((1.0 if one.are_stretches else AT_MEDIAN) * one.squares(p, queries) for one in self.jumps)
         return max(1.0, self.worth_one_waiting(seen)) + (jumps / rare if rare > 0 else 0.0)
+
+    def unseen(self, allowed: float, queries: int) -> float | None:
+        """Slow stretches in so many queries, where they are so few that a run may see none, and yet would delay more
+        than this part of all queries; of several kinds the fewest; None: there are none that are so.
+        """
+        found = [one.draws * queries for one in self.jumps if one.are_stretches and one.draws * one.late > allowed]
+        fewest = min(found, default=math.inf)
+        return fewest if fewest < FEWEST_STRETCHES else None
 
     def worth_one_waiting(self, seen: float) -> float:
         """The same without long services, as far as the run does not deny it."""

@@ -137,6 +137,20 @@ def certainly_busiest(plan: Plan) -> float:
     return max(*demands, *(float(each.max()) for each in replicas.values()), 0.0)
 
 
+def piles_up(plan: Plan) -> bool:
+    """Whether more comes than is done at a stage that loses tasks: nothing is certain of it, and yet its queues grow.
+
+    They are sent again, and given up after many crashes: so long a run grows. Where a stage refuses what does not fit,
+    or withdraws what is late, its queues are bounded, and less goes on.
+    """
+    for stage in stages_of(plan):
+        if stage.is_limited or (stage.cancels and stage.may_time_out):
+            return False
+        if stage.loses and float(utilisation_of(stage, plan.rate_per_s).max()) >= FULL:
+            return True
+    return False
+
+
 def _certain_merger_demand(stage: PaperStage, rate_per_s: float) -> float:
     """Demand on the mergers of a stage; where tasks may be refused, of one answer a query."""
     if not (stage.mergers and (stage.is_limited or stage.loses)):

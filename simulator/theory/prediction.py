@@ -23,7 +23,7 @@ class Prediction:
     law: str  #: its name and source
     testable: bool = True  #: False where a sample may fall on either side by chance: at an atom
     alarms: bool = True  #: False where a mean is far from normal, so that its interval holds at 95 % at best
-    stops_a_query: float = math.inf  #: the same of a run that sees few stops
+    stops_a_query: float = math.inf  #: or tasks of replicas' own: the same of a run that sees few of them
 
     def to_dict(self, names: Sequence[str]) -> paper.Prediction:
         """With the stage's name."""

@@ -186,6 +186,15 @@ def test_the_mean_wait_is_that_of_both_streams():
     assert predicted(INDEXED) == pytest.approx((60 * 2 * 8e-3**2 + 10 * 2 * 20e-3**2) / 2 / (1 - 0.68))
 
 
+@pytest.mark.parametrize("queue", ["fifo", "priority"])
+def test_a_run_that_sees_none_of_them_contradicts_nothing(queue):
+    """A minute of compaction every three hours, and four runs of a minute: waits are those without it."""
+    seldom = changed(queue=queue, background={"rate": "0.3/h", "time": "60s"})
+    document = simulate(scenario_from_dict(seldom)).to_dict()
+    [wait] = [one for one in document["theory"]["checks"] if one["statistic"] == "wait"]
+    assert wait["expected"] > 10 * document["stages"][0]["wait_s"]["value"]
+
+
 def test_by_priority_they_are_a_class():
     left = (60 * 2 * 8e-3**2 + 10 * 2 * 20e-3**2) / 2
     assert predicted(changed(queue="priority")) == pytest.approx(left / (1 - 0.48)), "after all queries, unless said"
@@ -273,13 +282,14 @@ def test_threads_are_counted_one_by_one():
         ({"background": {"rate": "50/s", "time": "20ms"}}, "less than 1 worker can do"),
         ({"background": {"rate": "50/s", "time": "0s"}}, "at least 100 ns on average"),
         ({"background": {**BESIDE, "priority": 1}}, "no queue looks at it"),
+        ({"background": {**BESIDE, "rate": "1e-300/s"}}, "or 0/s: none"),
         ({"background": {"rate": "5/s"}}, "missing"),
         (
             {"batching": {"max_size": 2}, "model": {"kind": "tree", "per_item": "1ms"}, "candidates": 1},
             "leave batching out",
         ),
     ],
-    ids=["too much", "no time", "no queue", "no time at all", "batches"],
+    ids=["too much", "no time", "no queue", "too seldom", "no time at all", "batches"],
 )
 def test_what_cannot_be_is_refused_at_its_place(more, told):
     with pytest.raises(ScenarioError) as error:

@@ -294,6 +294,7 @@ def test_it_has_what_its_owner_has_and_says_nothing_of_it():
         ({"replicas": 2}, {"hedge": "2ms"}, "a copy would go elsewhere: give routing a policy, or leave hedge out"),
         ({"replicas": 2}, {"tied": True}, "or leave tied out"),
         ({}, {"routing": {"policy": "same", "by": "query"}}, "every shard has its own"),
+        ({}, {"routing": {"by": "query"}}, "every shard has its own"),
         ({}, {"routing": {"policy": "same", "decay": "2s"}}, "looks at no latency"),
         ({"routing": "same"}, {}, "it has replicas of its own: give runs_on, or a policy"),
         ({"sharing": "processor"}, {}, "'query' shares its workers"),
@@ -306,6 +307,11 @@ def test_what_may_not_be_said_is_told_at_its_place(query, fetch, said):
         scenario_from_dict(two(query, fetch))
     assert said in str(told.value)
     assert "stages[" in str(told.value)
+
+
+def test_a_routing_without_a_policy_goes_where_the_query_has_been():
+    assert scenario_from_dict(two({}, {"routing": {"by": "task"}})).stages[1].routing.policy == "same"
+    assert scenario_from_dict(two({}, {"routing": {"policy": "random"}})).stages[1].routing.policy == "random"
 
 
 def test_of_a_batch_items_of_two_models_are_not_alike():
