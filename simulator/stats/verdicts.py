@@ -195,11 +195,9 @@ def unseen_of(objective: Objective, series: Series) -> str:
     found = series.clusters.unseen(objective.allowed, queries)
     if found is None:
         return ""
-    needed = counted(math.ceil(queries * FEWEST_STRETCHES / found), "query", format_count) if found > 0 else "more"
-    what = (
-        f"a run as long sees {found:.2g} of the slow stretches or crashes that delay more than {objective.allowed:.3g}"
-    )
-    return f"{what} of all queries; {FEWEST_STRETCHES:g} take about {needed} in all"
+    needed = counted(math.ceil(queries * FEWEST_STRETCHES / found), "query", format_count)
+    what = f"a run as long sees {found:.2g} of the slow stretches or crashes that may delay more than"
+    return f"{what} {objective.allowed:.3g} of all queries; {FEWEST_STRETCHES:g} take about {needed} in all"
 
 
 def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bool) -> Verdict:

@@ -94,7 +94,7 @@ class Clusters:
         return max(1.0, self.worth_one_waiting(seen)) + (jumps / rare if rare > 0 else 0.0)
 
     def unseen(self, allowed: float, queries: int) -> float | None:
-        """Slow stretches in so many queries, where they are so few that a run may see none, and yet would delay more
+        """Slow stretches in so many queries, where they are so few that a run may see none, and yet may delay more
         than this part of all queries; of several kinds the fewest; None: there are none that are so.
         """
         found = [one.draws * queries for one in self.jumps if one.are_stretches and one.draws * one.late > allowed]

@@ -227,6 +227,9 @@ def copies_walk() -> None:
     walk_as_on(COPYING)
 
 
+#: Neither replicas that share anything, nor what else came with them.
+APART = {"sharing": False, "background": False, "guests": False}
+
 #: Stages whose machines hold several workers that slow each other down.
 BESIDE = plans_of_all(
     most_stages=2,
@@ -235,9 +238,7 @@ BESIDE = plans_of_all(
     limits=False,
     failures=False,
     fan_outs=False,
-    sharing=False,
-    background=False,
-    guests=False,
+    **APART,
 )
 
 
@@ -373,9 +374,7 @@ VISITING = plans_of_all(
     failures=False,
     outages=False,
     limits=False,
-    sharing=False,
-    background=False,
-    guests=False,
+    **APART,
 )
 
 
