@@ -22,7 +22,7 @@ from simulator.report.load_figure import load_figure
 from simulator.running.portrait import portrait
 from simulator.running.run import simulate
 from simulator.testing import scenarios
-from simulator.theory import estimate, worth_one_ahead
+from simulator.theory import clusters_ahead, estimate
 from simulator.verification.families import exponential, parsed, stage
 from simulator.verification.population import known
 
@@ -160,7 +160,7 @@ def test_burstier_arrivals_ask_for_more_queries():
     needed = []
     for arrivals in ("constant", "poisson", {"kind": "gamma", "cv": 2}, BURSTS):
         plan = make_plan(scenario_of({"rate": "20/s", "arrivals": arrivals}, {"queries": 10}, stage("one", "40ms")))
-        needed.append((plan.arrival_dispersion, worth_one_ahead(plan, 0.99, 10)))
+        needed.append((plan.arrival_dispersion, clusters_ahead(plan).ahead(0.99, 10)))
     assert needed[:3] == [(0.0, needed[0][1]), (1.0, needed[1][1]), (4.0, needed[2][1])]
     assert needed[2][1] == pytest.approx(4 * needed[1][1], rel=1e-3)
     assert needed[3][0] > 20

@@ -312,6 +312,19 @@ def test_what_is_late_even_when_empty_is_not_simulated():
     assert at_bound.seen, "at the bound it is for the simulation to say"
 
 
+def test_what_comes_after_a_stage_that_refuses_is_for_the_simulation_to_say():
+    """The first stage serves at most 100 of 150 queries a second; the second is asked for 90 % of its time, not 135."""
+    resolved = one_stage("150/s", slo="p30 < 500ms", count=1).resolved()
+    [second] = resolved["stages"]
+    constant = {"kind": "time", "law": "9ms"}
+    first = {**second, "name": "first", "model": {"kind": "time", "law": "10ms"}, "queue": {"limit": 0}}
+    scenario = scenario_from_dict({**resolved, "stages": [first, {**second, "model": constant}]})
+    found = size(scenario, search={"stages.server.replicas": [1, 2]}, top=1)
+    assert found.answers[0].values["stages.server.replicas"] == 1
+    busiest = found.to_dict()["answers"][0]["bottleneck"]
+    assert (busiest["stage"], busiest["demand"]) == ("first", pytest.approx(1.5)), "shown it is all the same"
+
+
 def test_utilisation_objectives_are_told_on_paper():
     found = size(one_stage("260/s", slo="stage.server.utilisation < 50%"), search=REPLICAS_UP, top=1)
     assert found.answers[0].values["stages.server.replicas"] == 6

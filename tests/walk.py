@@ -553,7 +553,8 @@ class Walk:
             self.lose(now, task)
             return
         idle = 0 if self.is_down(now, replica) else self.idle(task[1], replica) // int(row["threads"])
-        if 0 <= row["limit"] <= len(self.waiting[replica]) - idle * int(row["max_size"]):
+        waiting = sum(query >= 0 for query, *_ in self.waiting[replica])
+        if 0 <= row["limit"] <= waiting - idle * int(row["max_size"]):
             self.refused[task] = now
             self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
             return

@@ -22,7 +22,7 @@ def is_full(stages: Rows, stage: int, waiting: int, free: int) -> bool:
     stages, stage
         (stages,) STAGE array of a Plan, and the place of one in it.
     waiting
-        Tasks in its queue. Those that start at this instant do so at its end, and are among them.
+        Tasks of queries in its queue. Those that start at this instant do so at its end, and are among them.
     free
         Workers that are free: who takes what comes needs no place in the queue.
     """

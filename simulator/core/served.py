@@ -162,7 +162,7 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     order = np.lexsort(order_of_sending(tasks._replace(enqueue_ns=there)))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    joined = ~is_refused
+    joined = ~is_refused & (tasks.query >= 0)  # what a replica does besides takes no place in its queue
     until = np.where(tasks.start_ns >= 0, tasks.start_ns + 1, np.where(tasks.withdrawn_ns >= 0, tasks.withdrawn_ns, -1))
     waits = joined & (rank < rank[:, np.newaxis]) & ((until < 0) | (until > there[:, np.newaxis]))
     started = tasks.some(tasks.start_ns >= 0)

@@ -12,7 +12,7 @@ StabilityVerdict = Literal["stable", "saturated", "saturated at its peak", "inco
 class Stability(TypedDict):
     """What the verdict on a run rests on."""
 
-    demand: float  #: on the busiest station that does not withdraw what is late, by arithmetic; may exceed 1
+    demand: float  #: on the busiest station, by arithmetic, whatever it refuses, withdraws or loses; may exceed 1
     growth: parts.Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     mser5_queries: int | None  #: cut that MSER-5 suggests; null where the load changes over time
@@ -177,7 +177,7 @@ class Stage(Merging):
     latency_s: parts.Latency  #: from entering the stage to leaving it
     critical: Critical  #: the task that closed it
     straggler_s: parts.Latency  #: what the closing answer took more than the mean one of those that count
-    network_s: parts.Latency  #: of the critical task, both ways
+    network_s: parts.Latency  #: of the critical task, both ways; and until a loss was known and a replica was back
     merge_s: parts.Latency  #: waiting for a merger, and merging
     wait_s: parts.Interval  #: mean over all tasks
     service_s: parts.Interval  #: mean over all tasks that were finished; each of a batch has its part

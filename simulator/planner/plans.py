@@ -44,8 +44,17 @@ class Plans:
         return cls(scenario, make_system(scenario))
 
     def tasks_of_query(self) -> float:
-        """Tasks of a query over all stages, on average, about; copies left out."""
+        """Tasks of a query over all stages, on average, about, and those of replicas' own meanwhile; without copies."""
+        return self.tasks_sent() + self.own_tasks_per_s() / loads.expected_per_s(self.scenario, 0)
+
+    def tasks_sent(self) -> float:
+        """Tasks that a query is sent as, over all stages, on average, about; without copies."""
         return sum(stage.shards * stage.part_visited for stage in self.scenario.stages)
+
+    def own_tasks_per_s(self) -> float:
+        """Tasks that all replicas have of their own, while queries arrive."""
+        beside = [(stage.background, sum(stage.replica_counts)) for stage in self.scenario.stages]
+        return sum(one.rate_per_s * replicas for one, replicas in beside if one is not None)
 
     def scaled(self, scale: float) -> Plans:
         """Of the scenario at another ``load.scale``: the system is the same."""

@@ -18,7 +18,15 @@ from simulator.scenario.grid import Named
 from simulator.scenario.machines import heaviest_machine
 from simulator.scenario.runs_on import owner_of
 from simulator.scenario.slo import Objective
-from simulator.theory import FULL, beside_of, constant_latencies_s, has_drawn_machines, merger_demands, stage_demands
+from simulator.theory import (
+    FULL,
+    beside_of,
+    certain_demands,
+    constant_latencies_s,
+    has_drawn_machines,
+    merger_demands,
+    stage_demands,
+)
 
 #: What may be searched: what a fleet is made of.
 SEARCHED = ("stages", "hardware", "catalogue")
@@ -45,7 +53,8 @@ class Part:
 
     fleet: StageFleet
     misfit: str  #: what does not fit its machines; empty: all does
-    busiest: tuple[float, ...]
+    asked: tuple[float, float]  #: demand on the busiest replica, and on the mergers, certain or not
+    busiest: tuple[float, ...]  #: replica; this, and what follows, as far as it is certain
     mean: tuple[float, ...]  #: over replicas
     busiest_lost: tuple[float, ...]  #: with its heaviest machine gone; empty: it cannot lose one
     mean_lost: tuple[float, ...]
@@ -81,8 +90,14 @@ class Fleet:
         """What is minimised; None: not known."""
         return {"money": self.usd_per_h, "energy": self.power_w}.get(minimise, float(self.machines))
 
+    def busiest(self, condition: Condition) -> tuple[float, int, bool]:
+        """Demand on the busiest station, certain or not, its stage, and whether it is the mergers."""
+        demands = [part.asked[which] for which in (0, 1) for part in self.parts]
+        which, at = divmod(demands.index(max(demands)), len(self.parts))  # of stations as busy, the first
+        return condition.rate_per_s * max(demands), at, which == 1
+
     def bottlenecks(self, condition: Condition) -> list[tuple[float, int, bool]]:
-        """Demand on the busiest station, its stage, and whether it is the mergers: one, or one a replication."""
+        """As ``busiest``, of what is certain: one, or one a replication."""
         each = [part.busiest_lost if condition.lost == stage else part.busiest for stage, part in enumerate(self.parts)]
         merging = [part.merging for part in self.parts]
         found = []
@@ -173,13 +188,15 @@ class Fleets:
         own = plans.outline(rate_per_s=1.0)
         replications = range(scenario.run.replications if has_drawn_machines(own) else 1)
         whole = _utilisations(plans, replications)
-        merging = merger_demands(own)
+        asked = [most for most, _ in stage_demands(own)]
+        asked_merging, merging = merger_demands(own), [one.mergers for one in certain_demands(own)]
         less = _utilisations(Plans.of(scenario.with_lost(lost)), replications) if self._can_lose else []
         stages = zip(stage_views(own), fleet(scenario).stages, constant_latencies_s(own), strict=True)
         return [
             Part(
                 fleet=machines,
                 misfit=misfits.get(at, ""),
+                asked=(asked[at], asked_merging[at]),
                 busiest=tuple(one[at][0] for one in whole),
                 mean=tuple(one[at][1] for one in whole),
                 busiest_lost=tuple(one[at][0] for one in less if at in lost),
@@ -253,15 +270,15 @@ def _busy(part: Part, slo: Objective, is_lost: bool) -> float:
 
 
 def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[float, float]]]:
-    """At one query a second, by replication and stage: of the busiest replica, and the mean.
+    """At one query a second, by replication and stage: of the busiest replica, and the mean, as far as it is certain.
 
-    0 of a stage that withdraws what is late: it may be asked for any load.
+    0 of a stage that may be asked for any load.
     """
     outlines = [plans.outline(replication, 1.0) for replication in replications]
     return [
         [
-            (0.0, 0.0) if any(beside.sheds for beside in company_of(view)) else both
-            for view, both in zip(stage_views(one), stage_demands(one), strict=True)
+            (float(sure.replicas.max()), float(sure.replicas.sum()) / view.replicas_in_all)
+            for view, sure in zip(stage_views(one), certain_demands(one), strict=True)
         ]
         for one in outlines
     ]

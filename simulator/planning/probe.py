@@ -29,6 +29,8 @@ Kept = TypeVar("Kept")
 
 #: No load is looked at below this part of saturation.
 LOWEST = 1e-5
+#: Nor at loads so low that replicas do so many times as much as at the scenario's own while their queries arrive.
+MOST_TASKS = 64.0
 #: How much longer than expected a replication may last by luck.
 SPARE = 2.0
 
@@ -102,10 +104,15 @@ class Prober:
     def lowest(self) -> float:
         """Logarithm of the factor on the load below which none is looked at.
 
-        It is a small part of saturation, or what makes a replication last as long as instants can tell.
+        It is a small part of saturation, or what makes a replication last as long as instants can tell, or as long as
+        gives replicas many times the tasks of their own that they have at the scenario's own load.
         """
         lasts_ns = SPARE * self.extent.queries / self.plan.rate_per_s * NS_PER_S if self.scenario.can_lengthen else 0.0
-        return max(self.saturation + math.log(LOWEST), math.log(lasts_ns / MOST_NS) if lasts_ns > 0 else -math.inf)
+        sent, both = self.plans.tasks_sent(), self.plans.tasks_of_query()
+        longer = (MOST_TASKS * both - sent) / (both - sent) if both > sent else math.inf
+        longest = -math.log(longer) if self.scenario.can_lengthen else -math.inf
+        lasting = math.log(lasts_ns / MOST_NS) if lasts_ns > 0 else -math.inf
+        return max(self.saturation + math.log(LOWEST), lasting, longest)
 
     def loads(self, parts: F8) -> list[float]:
         """Loads at these parts of saturation, those that can be looked at. Raises ScenarioError if none can."""

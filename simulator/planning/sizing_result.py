@@ -248,7 +248,7 @@ class Sizing(Shown):
                 "machines": one.fleet.machines,
                 "usd_per_h": one.fleet.usd_per_h,
                 "power_w": one.fleet.power_w,
-                "demand": one.fleet.bottlenecks(self.search.conditions[0])[0][0],
+                "demand": one.fleet.busiest(self.search.conditions[0])[0],
                 "verdict": one.verdict,
                 **documents.tails(self.percentile, one.tail.to_dict(), one.worst.to_dict()),
                 "queries": one.measured,
@@ -262,7 +262,7 @@ class Sizing(Shown):
 
     def _answer(self, rank: int, one: Simulated) -> documents.Fleet:
         scenario = self.scenario_of(one)
-        busy, at, is_merging = one.fleet.bottlenecks(self.search.conditions[0])[0]
+        busy, at, is_merging = one.fleet.busiest(self.search.conditions[0])
         money = machines_of(scenario).to_dict(self.load_per_s)
         machines: list[documents.Machines] = [
             {

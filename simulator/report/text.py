@@ -96,16 +96,18 @@ def rate(per_s: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A ratio in percent: one decimal, and as many as tell it from 0 and from 100 %.
+    """A ratio in percent: one decimal, and as many as tell it from 0 and from 100 %; of a hundred on, how many times.
 
-    >>> ratio(0.7), ratio(0.99912), ratio(0.9999996), ratio(0.0000123), ratio(None)
-    ('70.0 %', '99.91 %', '99.99996 %', '0.0012 %', '-')
+    >>> ratio(0.7), ratio(0.99912), ratio(0.9999996), ratio(0.0000123), ratio(625.04), ratio(None)
+    ('70.0 %', '99.91 %', '99.99996 %', '0.0012 %', '625 x', '-')
     """
     if value is None or math.isnan(value):
         return DASH
     percent = 100 * value
-    if 0 < abs(percent) < 0.1 or abs(percent) >= 10_000:
-        return f"{significant(percent, 2 if abs(percent) < 1 else 5)} %"
+    if abs(percent) >= 10_000:
+        return f"{significant(value, 3)} x"
+    if 0 < abs(percent) < 0.1:
+        return f"{significant(percent, 2)} %"
     short_of = 100 - percent
     digits = 2 if 99 < percent < 100 or 0 < percent < 1 else 1
     if 0 < short_of < 0.005:

@@ -13,8 +13,8 @@ from simulator.planner.plans import Plans
 from simulator.running.execution import Execution
 from simulator.running.replications import within_time
 from simulator.scenario import Scenario
-from simulator.stats import queries_needed
-from simulator.theory import Estimate, worth_one_ahead
+from simulator.stats.quantiles import queries_needed, worth_ahead
+from simulator.theory import Estimate, clusters_ahead
 
 #: Tasks simulated to measure an engine's speed on the scenario itself, at least.
 PILOT_TASKS = {COMPILED: 200_000, REFERENCE: 5_000}
@@ -102,10 +102,11 @@ def highest_percentile(scenario: Scenario) -> float:
 def enough_queries(scenario: Scenario, outline: Plan, paper: Estimate, queries: int) -> int | None:
     """Measured queries in all that the highest percentile of the objectives takes, in replications of ``queries``.
 
-    As a run says of a percentile that it does not print (statistics rule 3), but that nothing was seen yet. None where
-    the load is at saturation or beyond it, at any time.
+    As a run says of a percentile that it does not print (statistics rule 3), but that nothing was seen yet; and as many
+    as see enough of the slow stretches and crashes that may lie there (rule 5). None where the load is at saturation or
+    beyond it, at any time.
     """
     p = highest_percentile(scenario) / 100
     is_above = paper.peak is not None and paper.peak.above_s > 0
-    worth_one = None if is_above else worth_one_ahead(outline, p, queries)
-    return None if worth_one is None else queries_needed(p, worth_one)
+    whole = None if is_above else clusters_ahead(outline)
+    return None if whole is None else queries_needed(p, worth_ahead(whole, p, queries))

@@ -110,6 +110,7 @@ class Validation(Shown):
     replicas: int
     memory_bytes: float  #: that a run takes about, a replication at a time
     extent: Extent  #: queries of a replication; of a duration, of the first one
+    tasks_of_query: float  #: and of replicas' own meanwhile
     paper: theory.Estimate
     enough_queries: int | None  #: measured ones in all that ``percentile`` takes; None: saturated, at any time
     is_bounded: bool  #: queues stay bounded, since what does not fit is refused, or what is late withdrawn
@@ -117,8 +118,7 @@ class Validation(Shown):
     @property
     def tasks(self) -> int:
         """Over all replications, warm-up included."""
-        each = sum(stage.shards * stage.part_visited for stage in self.scenario.stages)
-        return round(float(self.extent.queries * each * self.scenario.run.replications))
+        return round(float(self.extent.queries * self.tasks_of_query * self.scenario.run.replications))
 
     @property
     def percentile(self) -> float:
@@ -205,4 +205,5 @@ def validate(scenario: Scenario) -> Validation:
     is_bounded = demand < theory.FULL and not theory.piles_up(outline)
     replicas = sum(sum(stage.replica_counts) for stage in scenario.stages)
     memory_bytes = needed(plans, COMPILED, 1, scenario.run.replications).bytes
-    return Validation(scenario, outline.shards, replicas, memory_bytes, extent, paper, enough, is_bounded)
+    each = plans.tasks_of_query()
+    return Validation(scenario, outline.shards, replicas, memory_bytes, extent, each, paper, enough, is_bounded)

@@ -315,16 +315,15 @@ class Run:
     def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:
         """What replications say."""
         numbers = sorted(traces)
-        utilisations = [theory.certainly_busiest(self.outline)]
-        if theory.has_drawn_machines(self.outline):
-            utilisations = [theory.certainly_busiest(self.plans.outline(replication)) for replication in numbers]
+        differ = theory.has_drawn_machines(self.outline)
+        outlines = [self.plans.outline(replication) for replication in numbers] if differ else [self.outline]
         return summarise(
             [traces[replication] for replication in numbers],
             self.outline,
             self.scenario.slos,
             percentiles,
             [stage.name for stage in self.scenario.stages],
-            utilisations=utilisations,
+            utilisations=[theory.certainly_busiest(outline) for outline in outlines],
             peak=self.paper.peak,
             is_stationary=self.scenario.is_stationary,
             usd_per_h=fleet(self.scenario).usd_per_h,

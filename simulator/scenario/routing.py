@@ -53,11 +53,13 @@ class Routing(fields.Part):
         """What is heard is forgotten in a year."""
         if self.decay_s is not None and self.decay_s > MOST_WAIT_S:
             yield ("decay",), "is a year at most"
-        if self.clients is not None and self.policy != "c3":
-            yield ("clients",), f"only c3 asks how many clients there are, got {self.policy}"
 
     def notes(self, replicas: int, queries: float | None) -> list[str]:
-        """That nothing is heard, or little. ``queries``: of a replication, measured; None: not known."""
+        """What is said in vain, and that little is heard. ``queries``: of a replication, measured; None: not known."""
+        asked = [] if self.clients is None or self.policy == "c3" else [f"routing: {self.policy} asks for no clients"]
+        return [*asked, *self._of_hearing(replicas, queries)]
+
+    def _of_hearing(self, replicas: int, queries: float | None) -> list[str]:
         if self._plugin is not None:
             looks_at = None if isinstance(self._plugin.thing, Missing) else self._plugin.mark.looks_at
         else:

@@ -27,7 +27,7 @@ from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
-from simulator.scenario.runs_on import company_contradictions, reseated, seated
+from simulator.scenario.runs_on import NONE, company_contradictions, reseated, seated
 from simulator.scenario.slo import Objective, ObjectiveField, objective_of, unbounded
 from simulator.scenario.stage import Stage
 
@@ -103,6 +103,8 @@ class Scenario(fields.Part):
             if stage.name in seen:
                 yield (*at, "name"), f"two stages are called {stage.name!r}"
             seen.add(stage.name)
+            if stage.name == NONE:
+                yield (*at, "name"), "runs_on says none of a stage that has replicas of its own: have another name"
             stated = stated or stage.candidates is not None
             if not stated and stage.model.depends_on_items():
                 first = "the first stage" if index == 0 else "the stage"

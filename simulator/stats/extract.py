@@ -20,7 +20,7 @@ from simulator.stats.quantiles import Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.replays import are_shared, are_the_same, arrivals_mark
 from simulator.stats.share import Layout
-from simulator.stats.stability import InFlight, Stability, mser5, of_the_start, stability
+from simulator.stats.stability import Asked, InFlight, Stability, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.stats.window import completed_in, count_completed, good_of, is_within
@@ -193,7 +193,7 @@ class Extracts:
             float(np.mean(warmups)),
             of_the_start((one.latency for one in self.extracts), warmups, cut),
             self.layout.queries,
-            self.utilisations,
+            Asked(self.utilisations),
         )
 
     def _averaged_latency(self) -> F8:

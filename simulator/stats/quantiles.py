@@ -46,6 +46,15 @@ def queries_needed(p: float, worth_one: float) -> int:
     return int(math.ceil(round(needed / unit, 9)) * unit)
 
 
+def worth_ahead(clusters: Clusters, p: float, queries: int) -> float:
+    """Queries, of ``queries`` a replication, that are worth one exceedance, by the plan and before any run.
+
+    At least as many as make ``queries_needed`` enough to see the slow stretches that may lie there (rule 5).
+    """
+    rare = min(p, 1 - p)
+    return max(clusters.ahead(p, queries), clusters.showing(rare) * rare / ENOUGH_EXCEEDANCES)
+
+
 def _shown(low: float, high: float) -> float:
     """The effective exceedances that so wide an interval is worth; it goes with one over the root of their number.
 
@@ -179,7 +188,7 @@ class Series:
     def _worth_ahead(self, p: float) -> float:
         """The same of a run that is long enough to show how queries cluster."""
         here = self.worth_one(p)
-        return here if self.clusters is None else max(here, self.clusters.ahead(p, int(self.layout.sizes.max())))
+        return here if self.clusters is None else max(here, worth_ahead(self.clusters, p, int(self.layout.sizes.max())))
 
     def _exceedances(self, p: float, pooled: float) -> float:
         """Effective number of exceedances at the pooled ``p``-quantile, of earlier queries where p is below a half.

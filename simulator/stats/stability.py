@@ -1,5 +1,6 @@
 """Whether a run can be believed: is the load carried, was the warm-up long enough (statistics rules 7 and 6)."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -32,11 +33,23 @@ BATCH = 5
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What the busiest station is asked for, by arithmetic."""
+
+    certain: Sequence[float]  #: as far as it is certain: one, or one a replication where machines differ
+    in_this_run: float = math.inf  #: the most of them, without what comes too seldom for a run of its length
+    demand: float = 0.0  #: certain or not
+    peak: Peak | None = (
+        None  #: of a load that changes over time: beyond saturation for a while, it is not called stable
+    )
+
+
+@dataclass(frozen=True)
 class Stability:
     """The verdict, and what it rests on."""
 
     verdict: run.StabilityVerdict
-    utilisation: float  #: of the busiest station of all replications, by arithmetic, at the load's mean rate
+    demand: float  #: on the busiest station of all replications, by arithmetic, at the load's mean rate
     growth: Interval  #: of queries in flight, as a part of the measured queries
     warmup_queries: float  #: mean over replications
     suggested_queries: int | None  #: cut that MSER-5 suggests; None where the load changes over time
@@ -45,7 +58,7 @@ class Stability:
     def to_dict(self) -> run.Stability:
         """As the reference of documents lays out."""
         return {
-            "demand": self.utilisation,
+            "demand": self.demand,
             "growth": self.growth.to_dict(),
             "warmup_queries": self.warmup_queries,
             "mser5_queries": self.suggested_queries,
@@ -57,8 +70,7 @@ def stability(
     warmup: float,
     suggested: int | None,
     queries: int,
-    utilisations: Sequence[float],
-    peak: Peak | None = None,
+    asked: Asked,
 ) -> Stability:
     """Judge a run.
 
@@ -72,22 +84,20 @@ def stability(
         Cut that MSER-5 suggests; None where the rate is not constant: only then has it a meaning.
     queries
         Measured, in all.
-    utilisations
-        Of the busiest station, by arithmetic: one, or one a replication where machines differ.
-    peak
-        Of a load that changes over time: beyond saturation for a while, its run is not called stable.
+    asked
+        What its stations are asked for.
     """
+    utilisations, peak = asked.certain, asked.peak
     notes = []
     verdict: run.StabilityVerdict
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
     if beyond == len(utilisations):
         verdict = SATURATED
-        most = max(utilisations)
-        times = f"{most:.0%} of its time" if most < MANY_TIMES else f"{format_count(most)} times all its time"
-        asked = f"the bottleneck is asked for {times}"
-        notes.append(
-            f"saturated by arithmetic: {asked}; latency is that of a run this long: lower the load, or add to it"
-        )
+        times, this_long = _times(max(utilisations)), "latency is that of a run this long: lower the load, or add to it"
+        if asked.in_this_run < FULL:
+            seldom = "crashes, slow stretches and tasks of replicas' own come too seldom"
+            times = f"{times} in the long run, for {_times(asked.in_this_run)} in a run this short ({seldom})"
+        notes.append(f"saturated by arithmetic: the bottleneck is asked for {times}; {this_long}")
     elif beyond:
         verdict = INCONCLUSIVE
         some = f"{beyond} of {counted(len(utilisations), 'replication')}"
@@ -106,9 +116,9 @@ def stability(
         verdict = INCONCLUSIVE  # the growth may be that of the start
     if peak is not None and peak.above_s > 0 and verdict != SATURATED:
         verdict = AT_PEAK
-        asked = f"at the peak of {format_rate(peak.rate_per_s)} the bottleneck is asked for {peak.utilisation:.0%}"
-        notes.append(f"beyond saturation for {format_duration(peak.above_s)} by arithmetic: {asked} of its time")
-    return Stability(verdict, max(utilisations), growth, warmup, suggested, tuple(notes))
+        there = f"at the peak of {format_rate(peak.rate_per_s)} the bottleneck is asked for {peak.utilisation:.0%}"
+        notes.append(f"beyond saturation for {format_duration(peak.above_s)} by arithmetic: {there} of its time")
+    return Stability(verdict, max(asked.demand, *utilisations), growth, warmup, suggested, tuple(notes))
 
 
 def growth_of(pool: Pool) -> Interval:
@@ -254,3 +264,7 @@ def mser5_of(means: F8) -> int:
     squares = np.cumsum((means**2)[::-1])[::-1]
     error = np.maximum(squares - total**2 / count, 0.0) / count.astype(np.float64) ** 2
     return int(np.argmin(error[: max(1, batches // 2)])) * BATCH
+
+
+def _times(demand: float) -> str:
+    return f"{demand:.0%} of its time" if demand < MANY_TIMES else f"{format_count(demand)} times all its time"

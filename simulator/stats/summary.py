@@ -31,6 +31,7 @@ from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
 from simulator.stats.stability import (
     SATURATED,
+    Asked,
     Stability,
     averaged_batches,
     growth_of,
@@ -40,7 +41,7 @@ from simulator.stats.stability import (
     whole_latencies,
 )
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
-from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
+from simulator.theory import Ahead, MeansAhead, Peak, busiest, certainly_busiest, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -158,7 +159,7 @@ def summarise(
     percentiles, stage_names
         Of every latency, in percent; of the stages, in order.
     utilisations
-        Of the busiest station, by arithmetic: one, or one a replication where machines differ.
+        Of the busiest station, by arithmetic, as far as it is certain: one, or one a replication where machines differ.
     peak
         Of a load that changes over time.
     is_stationary
@@ -171,7 +172,7 @@ def summarise(
         Whether each replication has measurements of its own.
     """
     pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
-    stable = _stability(pool, utilisations, peak, is_stationary)
+    stable = _stability(pool, _asked(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
@@ -221,7 +222,13 @@ def _on(seen: StageFigures, owner: str) -> StageFigures:
     return replace(seen, company={**seen.company, "runs_on": owner})
 
 
-def _stability(pool: Pool, utilisations: Sequence[float], peak: Peak | None, is_stationary: bool) -> Stability:
+def _asked(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:
+    """What the busiest station is asked for; parameters as of ``summarise``."""
+    lasts_s = min(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
+    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak)
+
+
+def _stability(pool: Pool, asked: Asked, is_stationary: bool) -> Stability:
     """Whether the load is carried; parameters as of ``summarise``."""
     traces, warmups = pool.traces, [trace.first_measured for trace in pool.traces]
     return stability(
@@ -229,8 +236,7 @@ def _stability(pool: Pool, utilisations: Sequence[float], peak: Peak | None, is_
         float(np.mean(warmups)),
         of_the_start(whole_latencies(traces), warmups, mser5_of(averaged_batches(traces)) if is_stationary else None),
         pool.layout.queries,
-        utilisations,
-        peak,
+        asked,
     )
 
 

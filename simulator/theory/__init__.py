@@ -2,6 +2,7 @@
 
 from simulator.theory.beside import beside_of
 from simulator.theory.capacity import ExactCapacity, exact_capacity
+from simulator.theory.certain import certain_demands, certainly_busiest, piles_up
 from simulator.theory.check import (
     AGREES,
     ALARM,
@@ -15,16 +16,14 @@ from simulator.theory.check import (
     times_wider,
 )
 from simulator.theory.closed_forms import FULL
-from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_of, worth_one_ahead
+from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_ahead, clusters_of
 from simulator.theory.estimate import (
     Estimate,
     busiest,
-    certainly_busiest,
     estimate,
     has_drawn_machines,
     merger_demands,
     own_demands,
-    piles_up,
     relaxation,
     stage_demands,
 )
@@ -54,8 +53,10 @@ __all__ = [
     "StageAhead",
     "beside_of",
     "busiest",
+    "certain_demands",
     "certainly_busiest",
     "check",
+    "clusters_ahead",
     "clusters_of",
     "constant_latencies_s",
     "estimate",
@@ -73,6 +74,5 @@ __all__ = [
     "stage_demands",
     "stretched",
     "times_wider",
-    "worth_one_ahead",
     "zero_load",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from simulator.core.background import has_background
 from simulator.core.laws import Law, LawTable
 from simulator.core.plan import BACKGROUND_GAP, BACKGROUND_TIME, EDF, F8, NEVER_NS, PRIORITY, ROLES, SHORTEST
 from simulator.core.stage_view import StageView
+from simulator.theory.slow import FEWEST_STRETCHES
 
 #: Of the time of workers, what is left to queries at least, or demand has no bound.
 LEAST_LEFT = 1e-12
@@ -87,10 +89,13 @@ def goes_last(stage: StageView, one: Beside) -> bool:
     return stage.discipline == SHORTEST
 
 
-def left_beside(stage: StageView) -> F8:
-    """(shards, replicas) part of the workers' time that they leave to queries, at most."""
+def left_beside(stage: StageView, lasts_s: float = math.inf) -> F8:
+    """(shards, replicas) part of the workers' time that they leave to queries, at most.
+
+    In a run that lasts so long, all of it where it may see none.
+    """
     one = beside_of(stage)
-    if one is not None and goes_last(stage, one):
+    if one is not None and (goes_last(stage, one) or lasts_s * one.per_s < FEWEST_STRETCHES):
         return np.ones_like(stage.machine_factor)
     return (1.0 - busy_beside(stage)).clip(min=LEAST_LEFT)
 

@@ -76,6 +76,7 @@ class Clusters:
 
     queue: float | None  #: queries that are worth one, at the median; 0: none wait; None: the plan does not say
     jumps: tuple[Jumps, ...] = ()
+    beyond: tuple[float, ...] = ()  #: at saturation, where no jumps are told: slow stretches while a query arrives
 
     def worth_one(self, p: float, queries: int, seen: float) -> float:
         """Queries that are worth one exceedance of the ``p``-quantile.
@@ -97,9 +98,13 @@ class Clusters:
         """Slow stretches in so many queries, where they are so few that a run may see none, and yet may delay more
         than this part of all queries; of several kinds the fewest; None: there are none that are so.
         """
-        found = [one.draws * queries for one in self.jumps if one.are_stretches and one.draws * one.late > allowed]
-        fewest = min(found, default=math.inf)
+        fewest = queries / self.showing(allowed) * FEWEST_STRETCHES if self.showing(allowed) > 0 else math.inf
         return fewest if fewest < FEWEST_STRETCHES else None
+
+    def showing(self, allowed: float) -> float:
+        """Queries that see enough of the slow stretches that may delay more than this part; 0: there are none."""
+        found = [one.draws for one in self.jumps if one.are_stretches and one.draws * one.late > allowed]
+        return FEWEST_STRETCHES / min([*found, *self.beyond], default=math.inf)
 
     def worth_one_waiting(self, seen: float) -> float:
         """The same without long services, as far as the run does not deny it."""
@@ -115,23 +120,22 @@ NOTHING_OF_CLUSTERS: Mapping[int | None, Clusters] = MappingProxyType({})
 
 
 def clusters_of(plan: Plan, is_stationary: bool = True) -> Mapping[int | None, Clusters]:
-    """Of each stage, by index, and of whole queries (None); empty at saturation.
+    """Of each stage, by index, and of whole queries (None); at saturation only that there are slow stretches.
 
     How a queue clusters is not said of a rate that changes, nor of machines that are drawn.
     """
-    own = _by_plan(plan)
+    own = _by_plan(plan) or _beyond_saturation(plan)
     if is_stationary and not has_drawn_machines(plan):
         return own
     return {place: replace(one, queue=None) for place, one in own.items()}
 
 
-def worth_one_ahead(plan: Plan, p: float, queries: int) -> float | None:
-    """Queries, of ``queries`` a replication, that are worth one beyond the ``p``-quantile of the whole, before any run.
+def clusters_ahead(plan: Plan) -> Clusters | None:
+    """Of whole queries, before any run; None at saturation.
 
-    None at saturation. At the mean rate of a load that changes, and on the machines of this replication.
+    At the mean rate of a load that changes, and on the machines of this replication.
     """
-    whole = _by_plan(plan).get(None)
-    return None if whole is None else whole.ahead(p, queries)
+    return _by_plan(plan).get(None)
 
 
 def _by_plan(plan: Plan) -> dict[int | None, Clusters]:
@@ -146,6 +150,15 @@ def _by_plan(plan: Plan) -> dict[int | None, Clusters]:
     longest = max(one.queue or 0.0 for one in own.values())
     own[None] = Clusters(longest, tuple(jumps for one in alone.values() for jumps in one.jumps))
     return own
+
+
+def _beyond_saturation(plan: Plan) -> dict[int | None, Clusters]:
+    """That there are slow stretches: without them, in a run that sees none, the load may be carried."""
+    alone: dict[int | None, tuple[float, ...]] = {
+        stage.index: tuple(one.of_query(plan.rate_per_s) for one in stretches_of(stage)) for stage in stages_of(plan)
+    }
+    every = tuple(per_query for one in alone.values() for per_query in one)
+    return {place: Clusters(None, beyond=alone.get(place, every)) for place in (*alone, None)} if every else {}
 
 
 def _of_stage(plan: Plan, stage: PaperStage) -> Clusters:

@@ -9,15 +9,14 @@ import numpy as np
 
 from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
-from simulator.core.rules import merge_ns
 from simulator.documents import paper
 from simulator.theory.beside import busy_beside, left_beside
 from simulator.theory.closed_forms import FULL, closed_forms
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
 from simulator.theory.races import raced_share
-from simulator.theory.stages import S_PER_NS, PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
-from simulator.theory.visits import chances, has_all_been
+from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
+from simulator.theory.visits import chances
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -118,49 +117,9 @@ def busiest(plan: Plan) -> float:
     return _demand_at(stages, plan.rate_per_s, busiest_station(stages, plan.rate_per_s))
 
 
-def certainly_busiest(plan: Plan) -> float:
-    """As ``busiest``, of what is certain.
-
-    Without replicas that withdraw what is late, whose queues are bounded at any load; and without those of stages that
-    are given what is answered before, of which only the most is known, or go where that was, or come after one in which
-    queries may fail. At replicas that several stages share, what is certain of each adds up.
-    """
-    demands, replicas = [0.0], dict[int, F8]()  # of the stages that have some
-    for stage in stages_of(plan):
-        demands.append(_certain_merger_demand(stage, plan.rate_per_s))
-        goes_where_it_was = stage.follows and not has_all_been(stage)
-        if not (stage.sheds or goes_where_it_was or (stage.is_given_less and stage.depends_on_items)):
-            own = own_utilisation_of(stage, plan.rate_per_s)
-            replicas[stage.owner] = replicas.get(stage.owner, 0.0) + own
-        if stage.is_limited or stage.loses or stage.may_time_out:
-            break
-    return max(*demands, *(float(each.max()) for each in replicas.values()), 0.0)
-
-
-def piles_up(plan: Plan) -> bool:
-    """Whether more comes than is done at a stage that loses tasks: nothing is certain of it, and yet its queues grow.
-
-    They are sent again, and given up after many crashes: so long a run grows. Where a stage refuses what does not fit,
-    or withdraws what is late, its queues are bounded, and less goes on.
-    """
-    for stage in stages_of(plan):
-        if stage.is_limited or (stage.cancels and stage.may_time_out):
-            return False
-        if stage.loses and float(utilisation_of(stage, plan.rate_per_s).max()) >= FULL:
-            return True
-    return False
-
-
-def _certain_merger_demand(stage: PaperStage, rate_per_s: float) -> float:
-    """Demand on the mergers of a stage; where tasks may be refused, of one answer a query."""
-    if not (stage.mergers and (stage.is_limited or stage.loses)):
-        return stage.merger_demand(rate_per_s)
-    return rate_per_s * float(merge_ns(stage.plan.stages, stage.index, 1)) * S_PER_NS / stage.mergers
-
-
 def merger_demands(plan: Plan) -> list[float]:
-    """Demand on the mergers of each stage, which may exceed 1, at least; 0 where merging is a mere delay."""
-    return [_certain_merger_demand(stage, plan.rate_per_s) for stage in stages_of(plan)]
+    """Demand on the mergers of each stage, which may exceed 1, if nobody refuses; 0 where merging is a mere delay."""
+    return [stage.merger_demand(plan.rate_per_s) for stage in stages_of(plan)]
 
 
 def stage_demands(plan: Plan) -> list[tuple[float, float]]:
@@ -290,19 +249,19 @@ def company(stage: PaperStage) -> list[PaperStage]:
     return [one for one in stages_of(stage.plan) if one.owner == stage.owner]
 
 
-def utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
+def utilisation_of(stage: PaperStage, rate_per_s: float, lasts_s: float = math.inf) -> F8:
     """(shards, replicas) offered load of each replica over its workers, of all stages whose tasks run there.
 
     0 of one that a lost machine held. See ``own_utilisation_of``.
     """
     first, *others = company(stage)
-    found = own_utilisation_of(first, rate_per_s)
+    found = own_utilisation_of(first, rate_per_s, lasts_s)
     for other in others:
-        found = found + own_utilisation_of(other, rate_per_s)
+        found = found + own_utilisation_of(other, rate_per_s, lasts_s)
     return found
 
 
-def own_utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
+def own_utilisation_of(stage: PaperStage, rate_per_s: float, lasts_s: float = math.inf) -> F8:
     """(shards, replicas) load that one stage offers each replica over its workers; 0 of one that a lost machine held.
 
     A task takes its worker for its service, and for what follows its answer. What replicas do besides leaves so much
@@ -311,18 +270,19 @@ def own_utilisation_of(stage: PaperStage, rate_per_s: float) -> F8:
     Where tasks are served in batches it is that of full ones: the least that the load takes. Where tasks are withdrawn
     that nobody needs, it is the least that queries take whose answers are all there that are waited for, on average.
     Copies of tasks are left out; where the longer of several tasks is stopped or overtaken, the shortest are taken.
+    ``lasts_s``: in a run so long; what comes too seldom for it, slow stretches, crashes, tasks of its own, is left out.
     """
-    is_left, after_s, left = stage.is_left, busy_afters_s(stage), left_beside(stage)
+    is_left, after_s, left = stage.is_left, busy_afters_s(stage), left_beside(stage, lasts_s)
     rates_per_s = rate_per_s * chances(stage)[:, None]
     if stage.cancels and stage.waits_for_some:
-        services_s = np.sort(busy_services_s(stage))[: stage.wait_for]
+        services_s = np.sort(busy_services_s(stage, lasts_s))[: stage.wait_for]
         if stage.is_raced:
             services_s = np.full_like(services_s, services_s[0] * raced_share(stage))
         needed_s = float(services_s.sum()) * float(stage.machine_factor.min())
         needed_s += stage.wait_for * float(after_s.min())
         needed_s /= float(left.max())
         return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
-    service_s = busy_services_s(stage)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
+    service_s = busy_services_s(stage, lasts_s)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
     service_s = service_s / left
     is_even = stage.cancels and stage.sends_copies  # what waits too long is served elsewhere
     if stage.policy in (RANDOM, ROUND_ROBIN) and not is_even:

@@ -16,11 +16,16 @@ LEAST_DONE = 1e-12
 FEWEST_STRETCHES = 12.0
 
 
-def share_done(stage: StageView) -> float:
-    """Work done by a busy worker in the long run, over that without slowdowns: of each of them, multiplied."""
+def share_done(stage: StageView, lasts_s: float = math.inf) -> float:
+    """Work done by a busy worker in the long run, over that without slowdowns: of each of them, multiplied.
+
+    In a run that lasts so long, without those of which it may see none.
+    """
     done = 1.0
     for one in stage.hold_ups:
         every, length = max(1.0, one.every.mean()), one.length.mean()
+        if lasts_s * NS_PER_S < FEWEST_STRETCHES * (every + length):
+            continue
         slow = 1 / (1 + every / length) if length > 0 else 0.0
         done *= 1 - slow * (1 - 1 / one.factor)
     return max(done, LEAST_DONE)

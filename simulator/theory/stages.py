@@ -318,9 +318,9 @@ def mean_services_s(stage: PaperStage) -> F8:
     return np.array(_by_share(stage, stage.mean_service_s))
 
 
-def busy_services_s(stage: PaperStage) -> F8:
-    """(shards,) mean time that a task takes of a worker of each shard at factor 1, when many wait."""
-    return np.array(_by_share(stage, stage.busy_service_s)) / share_done(stage)
+def busy_services_s(stage: PaperStage, lasts_s: float = math.inf) -> F8:
+    """(shards,) mean time that a task takes of a worker of each shard at factor 1, when many wait, in a run so long."""
+    return np.array(_by_share(stage, stage.busy_service_s)) / share_done(stage, lasts_s)
 
 
 def busy_afters_s(stage: PaperStage) -> F8:

@@ -284,7 +284,7 @@ def stops_are_in_theory() -> None:
 
 def few_stops_say_no_mean() -> None:
     """unit/test_slowdowns.py: five stops of a run, more or less, are no mean; and late queries of one are a cluster."""
-    from simulator.theory import clusters_of, means_ahead, worth_one_ahead
+    from simulator.theory import clusters_ahead, clusters_of, means_ahead
 
     with law("T4"):
         seldom = _with_stops(8_000.0, Law.constant(120e9), 1.0, 0.1)
@@ -295,9 +295,9 @@ def few_stops_say_no_mean() -> None:
         late = max(jumps.late for jumps in clusters_of(often)[None].jumps)
         expected = 5 * 2 / (1 - 0.5 * 62 / 60)  # who comes in a stop, and until what piled up is done
         assert math.isclose(late, expected), f"{late:.3g} queries are late by a stop"
-        five = worth_one_ahead(_with_stops(1_000.0, Law.constant(20e9), 5.0, 0.05), 0.99, 5_000)
+        five = clusters_ahead(_with_stops(1_000.0, Law.constant(20e9), 5.0, 0.05)).ahead(0.99, 5_000)
         assert five is not None and five > 40, f"a stop in 5,100 queries is one of 50 beyond p99, not {five:.3g}"
-        many = worth_one_ahead(_with_stops(60.0, Law.constant(2e9), 5.0, 0.05), 0.99, 5_000)
+        many = clusters_ahead(_with_stops(60.0, Law.constant(2e9), 5.0, 0.05)).ahead(0.99, 5_000)
         assert many is not None and many < 5, f"a stop in 310 queries is three of them beyond p99, not {many:.3g}"
 
 

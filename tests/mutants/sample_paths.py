@@ -703,6 +703,22 @@ def closed_copies_hold() -> None:
 OWN = plans_of_all(stages=1, fan_outs=False, slowdowns=False, outages=False, background=True, is_cut=False)
 
 
+#: The same, of few workers whose queues may be full.
+OWN_LIMITED = plans_of_all(
+    **{"stages": 1, "shards": 1, "replicas": 1, "workers": 1, **ALONE, "background": True, "limits": True}
+)
+
+
+def own_limited_agree() -> None:
+    """test_background.py: both engines refuse the same where replicas have tasks of their own."""
+    agree_on(OWN_LIMITED, 300)
+
+
+def own_limited_walk() -> None:
+    """test_background.py: the walk refuses the same where replicas have tasks of their own."""
+    walk_as_on(OWN_LIMITED, 300)
+
+
 def own_agree() -> None:
     """test_background.py: both engines say the same where replicas have tasks of their own."""
     agree_on(OWN)

@@ -2407,6 +2407,7 @@ SHARINGS = (
 )
 
 BACKGROUND, ON_BACKGROUND = "core/background.py", "engines/compiled/on_background.py"
+OWN_LIMITED_AGREE, OWN_LIMITED_WALK = (f"sample_paths.own_limited_{name}" for name in ("agree", "walk"))
 OWN_AGREE, OWN_HOLD, OWN_WALK = (f"sample_paths.own_{name}" for name in ("agree", "hold", "walk"))
 #: What replicas do besides queries.
 BACKGROUNDS = (
@@ -2668,6 +2669,92 @@ CRASHED = (
     ),
 )
 
+UNSEEN = "said.unseen_crashes_decide_nothing"
+CERTAIN = "theory/certain.py"
+
+SAID_BESIDE = (
+    Mutant(
+        "an objective is met by a run that sees no crash",
+        "T7",
+        "stats/verdicts.py",
+        "if unseen and verdict.met:",
+        "if False and verdict.met:",
+        UNSEEN,
+    ),
+    Mutant(
+        "a capacity is found by runs that see no crash",
+        "T7",
+        "planning/capacity.py",
+        "reason = self._unseen(extracts)",
+        'reason = ""',
+        "said.unseen_crashes_allow_no_load",
+    ),
+    Mutant(
+        "beyond saturation nobody asks what a run does not see",
+        "T7",
+        "theory/clusters.py",
+        "own = _by_plan(plan) or _beyond_saturation(plan)",
+        "own = _by_plan(plan)",
+        UNSEEN,
+    ),
+    Mutant(
+        "a short run is asked for what the long run is",
+        "T7",
+        "theory/slow.py",
+        "if lasts_s * NS_PER_S < FEWEST_STRETCHES * (every + length):",
+        "if lasts_s < 0:",
+        "said.unseen_spells_saturate_nothing",
+    ),
+    Mutant(
+        "tasks of a replica's own that do not come contradict the run",
+        "T6",
+        "theory/closed_forms.py",
+        "stops_a_query=min(one.stops_a_query, often)",
+        "stops_a_query=one.stops_a_query",
+        "said.rare_tasks_contradict_nothing",
+    ),
+    Mutant(
+        "queues of who loses tasks are bounded",
+        "T7",
+        "running/paper.py",
+        " and not theory.piles_up(outline)",
+        "",
+        "said.queues_of_who_loses_grow",
+    ),
+    Mutant(
+        "what comes after a stage that refuses is certain",
+        "T7",
+        CERTAIN,
+        "is_known = not (stage.is_limited or stage.loses or stage.may_time_out)",
+        "is_known = not (stage.loses or stage.may_time_out)",
+        "said.whoever_is_refused_proves_nothing",
+    ),
+    Mutant(
+        "a routing without a policy is random",
+        "S22",
+        "scenario/runs_on.py",
+        ' or "policy" not in stage.routing.model_fields_set',
+        ' or "routing" not in stage.model_fields_set',
+        "said.a_guest_follows_its_query",
+    ),
+    Mutant(
+        "tasks of a replica's own take places in its queue",
+        "E1",
+        ON_ENQUEUE,
+        'replicas[at]["waiting"] - replicas[at]["own"]',
+        'replicas[at]["waiting"]',
+        OWN_LIMITED_AGREE,
+    ),
+    Mutant(
+        "a task of a replica's own leaves the queue and is counted on",
+        "E8",
+        REPLICA,
+        "self.own -= sum(is_background(copy.gather.query) for copy in batch)",
+        "self.own -= 0",
+        OWN_LIMITED_WALK,
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -2690,6 +2777,7 @@ TABLES = (
     *RANKS,
     *GUESTS,
     *CRASHED,
+    *SAID_BESIDE,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

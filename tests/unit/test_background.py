@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from walk import Walk
 
-from simulator import ScenarioError, scenario_from_dict, simulate
+from simulator import ScenarioError, capacity, scenario_from_dict, simulate, validate
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.background import LAST
 from simulator.core.copy_states import DONE
@@ -90,13 +90,16 @@ def test_who_shares_shares_with_them():
     assert (trace.background_table.worker == -1).all()
 
 
-def test_they_count_as_waiting_and_are_not_refused():
+def test_they_take_workers_but_no_places_and_are_not_refused():
     # the worker is taken until 9 by the one that came at 5; the query at 6 finds room for nobody
     trace = every_way(plan_of([0, 6, 9], 5.0, 4.0, limit=0))
     assert trace.refused.tolist() == [1]
-    waits = every_way(plan_of([0, 6, 9], 3.0, 9.0, limit=1))
+    # the query of 0 is served until 4, one of them until 13; another waits from 6, and one from 9
+    waits = every_way(plan_of([0, 7, 10], 3.0, 9.0, limit=1))
     assert waits.background_table.state.tolist() == [DONE] * 3, "however many wait"
-    assert waits.refused.tolist() == [1], "who finds some of them waiting"
+    assert waits.refused.tolist() == [1], "who finds a query waiting, not who finds some of them"
+    first = every_way(plan_of([0, 7, 10], 3.0, 9.0, limit=1, discipline=PRIORITY))
+    assert (first.refused.tolist(), first.task_table.start_ns.tolist()) == ([1], [0, 13, -1]), "they wait behind it"
 
 
 def test_only_replicas_that_are_there_have_some():
@@ -193,6 +196,22 @@ def test_a_run_that_sees_none_of_them_contradicts_nothing(queue):
     document = simulate(scenario_from_dict(seldom)).to_dict()
     [wait] = [one for one in document["theory"]["checks"] if one["statistic"] == "wait"]
     assert wait["expected"] > 10 * document["stages"][0]["wait_s"]["value"]
+
+
+def test_a_search_ends_where_they_would_be_all_that_is_simulated():
+    """p99 is broken by them alone: a lower load has as many queries, and more of them beside each."""
+    alone = changed({"rate": "50/s"}, background={"rate": "40/s", "time": {"kind": "exponential", "mean": "20ms"}})
+    scenario = scenario_from_dict({**alone, "slos": ["p99 < 60ms"]})
+    found = capacity(scenario.with_run(queries=500, replications=4))
+    assert found.verdict == "unreachable"
+    lowest = min(point["rate_per_s"] for point in found.to_dict()["curve"])
+    assert lowest == pytest.approx(50 / ((64 * 1.8 - 1) / 0.8)), "64 times as many tasks as 1 a query and 0.8 beside it"
+
+
+def test_those_of_a_run_are_counted_before_it():
+    scenario = scenario_from_dict(changed({"rate": "50/s"}, background={"rate": "1k/s", "time": "10us"}, replicas=2))
+    extent = validate(scenario).extent.queries
+    assert validate(scenario).tasks == round(extent * (1 + 2 * 1000 / 50) * scenario.run.replications)
 
 
 def test_by_priority_they_are_a_class():

@@ -425,6 +425,35 @@ def test_queues_of_who_loses_tasks_grow_beyond_saturation(lose, limit, is_bounde
     assert validate(scenario_from_dict({**given, "load": {"rate": "100k/s"}})).is_bounded == is_bounded
 
 
+@pytest.mark.parametrize("lose", ["nothing", "queued"])
+def test_what_saturates_in_the_long_run_may_not_be_seen_by_a_short_one(lose):
+    """Down for 30 hours after 10, and runs of a minute: of half of its time it is asked for twice as much."""
+    hours = {key: {"kind": "exponential", "mean": mean} for key, mean in (("every", "10h"), ("repair", "30h"))}
+    rare = {**CRASHES, **hours, "lose": lose}
+    given = {**scenario(rare, replicas=1).resolved(), "slos": ["p90 < 4s"]}
+    said = simulate(scenario_from_dict(given)).to_dict()
+    demand = said["stability"]["demand"]
+    assert demand == pytest.approx(said["theory"]["bottleneck"]["demand"]) and demand > 1, (
+        "of those who lose tasks, too"
+    )
+    assert said["slos"][0]["met"] is None, "a run as long sees none"
+    notes = [note for note in said["notes"] if note.startswith("saturated by arithmetic")]
+    assert len(notes) == (lose == "nothing"), "of those who lose tasks nothing is certain"
+    assert all(f"for {demand / 4:.0%} of its time in a run this short" in note for note in notes)
+
+
+def test_as_many_queries_are_enough_as_see_enough_crashes():
+    """Up for 2 hours and down for a half: 12 such times at any of the shards take 12 x 2.5 hours, over the shards."""
+    hours = {
+        **CRASHES,
+        "every": {"kind": "exponential", "mean": "2h"},
+        "repair": {"kind": "exponential", "mean": "30m"},
+    }
+    given = scenario(hours, replicas=1)
+    enough = 12 * 2.5 * 3600 * 600 / given.stages[0].shards
+    assert enough <= validate(given).enough_queries < 1.1 * enough, "rounded up to two digits"
+
+
 def test_an_objective_is_not_met_by_runs_that_see_no_crash():
     """Down once in a quarter, for hours: runs of minutes do not know; p90 may be met whatever comes."""
     rare = {

@@ -314,6 +314,14 @@ def test_a_routing_without_a_policy_goes_where_the_query_has_been():
     assert scenario_from_dict(two({}, {"routing": {"policy": "random"}})).stages[1].routing.policy == "random"
 
 
+def test_none_is_no_stage():
+    """It says of a stage that it has replicas of its own."""
+    given = two()
+    given["stages"][0]["name"] = given["stages"][1]["runs_on"] = "none"
+    with pytest.raises(ScenarioError, match="have another name"):
+        scenario_from_dict(given)
+
+
 def test_of_a_batch_items_of_two_models_are_not_alike():
     deep = {"model": {"kind": "deep", "per_item": "1us"}, "candidates": 10}
     for more, key in (({"max_items": 4}, "max_items"), ({"sizes": [100]}, "sizes")):

@@ -498,7 +498,7 @@ def test_overload_is_saturated_and_no_latency_objective_is_met():
     assert "the longer the run, the later the queries" in summary.objectives[0].reason
     assert any(note.startswith("saturated by arithmetic") for note in summary.notes)
     for utilisation, said in ((1.17, "117% of its time"), (2.88e6, "2.88M times all its time")):
-        told = stability.stability(Interval(0.0, 0.0, 0.0), 0.0, None, 1000, (utilisation,))
+        told = stability.stability(Interval(0.0, 0.0, 0.0), 0.0, None, 1000, stability.Asked([utilisation]))
         assert f"the bottleneck is asked for {said};" in told.notes[0]
     assert not any("needs about" in note or "longer" in note for note in summary.notes), "no run is long enough"
 
@@ -521,7 +521,7 @@ def test_a_run_whose_machines_are_saturated_now_and_then_is_neither():
 def test_a_start_that_goes_on_into_the_measured_queries_is_told():
     steady = dataclasses.replace(summary_of(0.2).stability.growth, value=0.0, low=0.0, high=0.001)
     for suggested, verdict in ((None, "stable"), (100, "stable"), (101, "inconclusive")):
-        found = stability.stability(steady, 100.0, suggested, 10_000, [0.2])
+        found = stability.stability(steady, 100.0, suggested, 10_000, stability.Asked([0.2]))
         assert found.verdict == verdict
         assert any("MSER-5 would cut 101" in note for note in found.notes) == (verdict == "inconclusive")
 

@@ -84,4 +84,5 @@ def on_background(
     if awaited.after_ns.shape[0] > 0:
         awaited.after_ns[row] = 0
     next_comes(given, clock, events, replicas, stage, shard, after_it, at, now)
+    replicas[at]["own"] += 1
     return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

@@ -93,6 +93,6 @@ def on_enqueue(
         if loses_queue(given.stages, stage):
             return lose(given, kept, clock, events, copies, awaited, row, rules.NOTHING, now)
         free = rules.NOTHING
-    if is_full(given.stages, stage, replicas[at]["waiting"], free):
+    if is_full(given.stages, stage, replicas[at]["waiting"] - replicas[at]["own"], free):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
     return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

@@ -64,6 +64,8 @@ def start_mixed(
         after_it = copies[row]["next"]
         if copies[row]["stage"] == stage:
             begin(kept, copies, row, worker, count, now)
+            if is_background(copies[row]["query"]):
+                replicas[at]["own"] -= 1
             items += copies[row]["items"]
             taken += 1
             if last >= 0:
@@ -93,6 +95,8 @@ def start_batch(
     items, row, last = 0.0, replicas[at]["head"], -1
     for _ in range(count):
         begin(kept, copies, row, worker, count, now)
+        if is_background(copies[row]["query"]):
+            replicas[at]["own"] -= 1
         items += copies[row]["items"]
         last, row = row, after_first(given.stages, copies, ranks, row)
     copies[last]["next"] = -1

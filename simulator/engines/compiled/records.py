@@ -194,6 +194,7 @@ REPLICA = np.dtype(
         ("is_starting", np.int64),  # 1: at the end of this instant
         ("timer_ns", np.int64),  # when what waits is looked at again; -1: not
         ("came", np.int64),  # tasks of its own
+        ("own", np.int64),  # of them, those in the queue
     ]
 )
 

@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 import simpy
 
 from simulator.core import copy_states
+from simulator.core.background import is_background
 from simulator.core.rules import FINISH, RELEASE, START
 from simulator.engines.reference.clock import At, Handover, Process
 from simulator.engines.reference.failures import Crashing, Mortal
@@ -28,6 +29,7 @@ class Replica(Mortal):
         self.free = list(range(workers))  # a heap: the free worker of lowest index is next
         self.is_starting = False
         self.timer_ns = -1  # when what waits is looked at again; -1: not
+        self.own = 0  # of those that wait, tasks of its own
         self.given = [Handover(model.clock) for _ in range(workers)]
         self.machine = stage.machines.take_in(self)
         self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
@@ -36,7 +38,7 @@ class Replica(Mortal):
     def enqueue(self, at: At) -> None:
         """A task joins the queue, unless it was withdrawn on its way, or the queue is full."""
         copy: Copy = at._value
-        limit, waiting = copy.replica.stage.limit, len(self.queue.everybody)
+        limit, waiting = copy.replica.stage.limit, len(self.queue.everybody) - self.own
         if copy.state == copy_states.WITHDRAWN or self.loses(copy):
             return
         if limit is not None and limit.refuses(copy, waiting, 0 if self.is_down() else len(self.free)):
@@ -47,6 +49,7 @@ class Replica(Mortal):
         """A task waits for a worker."""
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now
+        self.own += is_background(copy.gather.query)
         self.queue.join(copy)
         self.joined()
         self.start_soon()
@@ -89,6 +92,7 @@ class Replica(Mortal):
         queue = self.queue
         while self.free and queue.everybody and (batch := queue.take(now)):
             worker = heappop(self.free)
+            self.own -= sum(is_background(copy.gather.query) for copy in batch)
             self.given[worker].give((batch, self.machine.busy_beside()))
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()

@@ -1,0 +1,71 @@
+"""What is certain of how much a plan asks of its stations: what proves that a load is not carried."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.core.plan import F8, Plan
+from simulator.core.rules import merge_ns
+from simulator.theory.closed_forms import FULL
+from simulator.theory.estimate import own_utilisation_of, utilisation_of
+from simulator.theory.stages import S_PER_NS, PaperStage, stages_of
+from simulator.theory.visits import has_all_been
+
+
+class Certain(NamedTuple):
+    """Demand on the stations of a stage, at least."""
+
+    replicas: F8  #: (shards, replicas) of all stages whose tasks run there
+    mergers: float  #: 0 where merging is a mere delay
+
+
+def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
+    """Of each stage what is certain, which may exceed 1.
+
+    Nothing is of replicas that withdraw or refuse, whose queues are bounded at any load, nor of those of stages that
+    are given what is answered before, of which only the most is known, or go where that was, or come after one in which
+    queries may fail. At replicas that several stages share, what is certain of each adds up.
+
+    ``lasts_s``: of a run so long: what comes too seldom for it (a crash, a slow stretch) may never be seen in it.
+    """
+    stages = stages_of(plan)
+    replicas: dict[int, F8] = {}  # by owner
+    merging, is_known = [0.0] * len(stages), True
+    for stage in stages:
+        replicas.setdefault(stage.owner, np.zeros_like(stage.machine_factor))
+        if not is_known:
+            continue
+        merging[stage.index] = _merger_demand(stage, plan.rate_per_s)
+        goes_where_it_was = stage.follows and not has_all_been(stage)
+        if not (stage.sheds or goes_where_it_was or (stage.is_given_less and stage.depends_on_items)):
+            own = own_utilisation_of(stage, plan.rate_per_s, lasts_s)
+            replicas[stage.owner] = replicas[stage.owner] + own
+        is_known = not (stage.is_limited or stage.loses or stage.may_time_out)
+    return [Certain(replicas[stage.owner], merging[stage.index]) for stage in stages]
+
+
+def _merger_demand(stage: PaperStage, rate_per_s: float) -> float:
+    """Demand on the mergers of a stage; where tasks may be refused, of one answer a query."""
+    if not (stage.mergers and (stage.is_limited or stage.loses)):
+        return stage.merger_demand(rate_per_s)
+    return rate_per_s * float(merge_ns(stage.plan.stages, stage.index, 1)) * S_PER_NS / stage.mergers
+
+
+def certainly_busiest(plan: Plan, lasts_s: float = math.inf) -> float:
+    """As ``busiest``, of what is certain (``certain_demands``)."""
+    return max(max(float(one.replicas.max()), one.mergers) for one in certain_demands(plan, lasts_s))
+
+
+def piles_up(plan: Plan) -> bool:
+    """Whether more comes than is done at a stage that loses tasks: nothing is certain of it, and yet its queues grow.
+
+    They are sent again, and given up after many crashes: so long a run grows. Where a stage refuses what does not fit,
+    or withdraws what is late, its queues are bounded, and less goes on.
+    """
+    for stage in stages_of(plan):
+        if stage.is_limited or (stage.cancels and stage.may_time_out):
+            return False
+        if stage.loses and float(utilisation_of(stage, plan.rate_per_s).max()) >= FULL:
+            return True
+    return False
