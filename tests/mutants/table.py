@@ -2615,8 +2615,8 @@ CRASHED = (
         "who is known to be down is not looked at again",
         "E1",
         FAILING,
-        "awaited.changes_ns[stage] = next_ns",
-        "awaited.changes_ns[stage] = rules.MOST_NS",
+        '["first_shard"] + shard] = next_ns',
+        '["first_shard"] + shard] = rules.MOST_NS',
         CRASHES_AGREE,
     ),
     Mutant(

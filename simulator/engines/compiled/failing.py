@@ -54,26 +54,34 @@ def down_until(given: Given, awaited: Awaited, stage: int, at: int, now: int) ->
 
 
 @kernel
-def look_around(given: Given, awaited: Awaited, stage: int, now: int) -> None:
-    """Note who of a stage is known to be down, and until when; nothing is done before that changes."""
+def look_around(given: Given, awaited: Awaited, stage: int, shard: int, now: int) -> None:
+    """Note who of a shard is known to be down, and until when."""
     spells, down, detect_ns = awaited.spells, awaited.down, given.stages[stage]["detect_ns"]
-    if now < awaited.changes_ns[stage]:
-        return
-    first, next_ns = given.stages[stage]["first_replica"], rules.MOST_NS
-    for at in range(first, first + given.stages[stage]["shards"] * given.stages[stage]["replicas"]):
+    first, next_ns = given.stages[stage]["first_replica"] + shard * given.stages[stage]["replicas"], rules.MOST_NS
+    for at in range(first, first + given.stages[stage]["replicas"]):
         see_spell(given, spells, stage, at, at, now)
         crash_ns, repair_ns = spells[at]["crash_ns"], spells[at]["repair_ns"]
         down[at] = known_until_ns(given.stages, stage, crash_ns, repair_ns, now)
         known_ns = crash_ns + detect_ns
         next_ns = min(next_ns, repair_ns if down[at] > 0 or known_ns >= repair_ns else known_ns)
-    awaited.changes_ns[stage] = next_ns
+    awaited.changes_ns[given.stages[stage]["first_shard"] + shard] = next_ns
+
+
+@passage
+def known_down_of(given: Given, awaited: Awaited, stage: int, shard: int, now: int) -> I8:
+    """(replicas,) until when each is known to be down, now: of those of a shard of a stage that crashes."""
+    if fails(given.stages, stage) and now >= awaited.changes_ns[given.stages[stage]["first_shard"] + shard]:
+        look_around(given, awaited, stage, shard, now)
+    return awaited.down
 
 
 @passage
 def known_down(given: Given, awaited: Awaited, stage: int, now: int) -> I8:
-    """(replicas,) until when each is known to be down, now, of a stage whose replicas crash."""
+    """The same, now, of all shards of a stage."""
     if fails(given.stages, stage):
-        look_around(given, awaited, stage, now)
+        for shard in range(given.stages[stage]["shards"]):
+            if now >= awaited.changes_ns[given.stages[stage]["first_shard"] + shard]:
+                look_around(given, awaited, stage, shard, now)
     return awaited.down
 
 

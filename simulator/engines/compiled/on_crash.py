@@ -13,7 +13,7 @@ from simulator.core.plan import I8, Rows
 from simulator.core.work import REPLICA, THERE
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import first_worker_of, free_copy, send
-from simulator.engines.compiled.failing import known_down, lose, lose_batch
+from simulator.engines.compiled.failing import known_down_of, lose, lose_batch
 from simulator.engines.compiled.on_close import closed, is_never_here, is_waited_for
 from simulator.engines.compiled.on_enqueue import start_soon
 from simulator.engines.compiled.on_finish import free_worker
@@ -113,7 +113,7 @@ def resend(
     query, stage, shard = copies[first]["query"], copies[first]["stage"], copies[first]["shard"]
     number = bonds[first]["sent"]
     there, seen = wholes[records.SINGLE, THERE], wholes[records.SINGLE, REPLICA]
-    down = known_down(given, awaited, stage, now)
+    down = known_down_of(given, awaited, stage, shard, now)
     index, leaves_ns = replica_of_lost(
         stages,
         run,

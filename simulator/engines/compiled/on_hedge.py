@@ -17,7 +17,7 @@ from simulator.core.service import after_of, draw_one, has_own_factor, response_
 from simulator.core.work import POOLED, REPLICA
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import begin_copy, send, take_row
-from simulator.engines.compiled.failing import known_down
+from simulator.engines.compiled.failing import known_down_of
 from simulator.engines.compiled.on_close import look_at
 from simulator.engines.compiled.recorder import count_spared
 from simulator.engines.compiled.records import HEDGED, NO_TIME, Awaited, Given, Kept
@@ -159,13 +159,13 @@ def send_again(
     stages, run, waits, bonds = given.stages, given.run, awaited.waits, awaited.bonds
     row, last = waits[query]["first"], waits[query]["last"]
     holding, seen = wholes[records.SINGLE, REPLICA], wholes[records.SINGLE, POOLED]
-    down = known_down(given, awaited, stage, now)
     while row >= 0 and affords(stages, stage, awaited.budgets[stage]):
         # the first of its task: these come in the order of shards
         may_be = bonds[row]["is_refused"] == 0 and bonds[row]["sent"] < MOST_SENDINGS
         if bonds[row]["is_first"] == 1 and may_be:
             shard, number = copies[row]["shard"], bonds[row]["sent"]
             count = find_holding(given, copies, bonds, row, holding)
+            down = known_down_of(given, awaited, stage, shard, now)
             index = replica_of_copy(
                 stages,
                 run,

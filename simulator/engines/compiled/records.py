@@ -72,7 +72,7 @@ class Awaited(NamedTuple):
     shares: Rows  #: (replicas,) SHARE, where tasks of some stage share the workers of their replica
     spells: Rows  #: (replicas + 1,) SPELL, where those of some stage crash; the last row is scratch
     down: I8  #: (replicas,) until when each is known to be down; likewise there
-    changes_ns: I8  #: (stages,) when that changes next
+    changes_ns: I8  #: (shards,) when that changes next; likewise there
 
 
 #: Rows of ``Kept.instants``.

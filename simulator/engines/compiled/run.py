@@ -143,7 +143,7 @@ class Run:
             np.zeros(plan.replicas * self.is_shared, dtype=records.SHARE),
             np.zeros((plan.replicas + 1) * may_fail(plan), dtype=records.SPELL),
             np.zeros(plan.replicas * may_fail(plan), dtype=np.int64),
-            np.zeros(len(row), dtype=np.int64),
+            np.zeros(plan.shards * may_fail(plan), dtype=np.int64),
         )
         self.awaited.shares["due_ns"] = -1
         self.awaited.waits["stage"] = -1
