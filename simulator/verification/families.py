@@ -11,7 +11,7 @@ from typing import Any
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
-EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "seed")
+EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
 LIMITED = ("erlangb", "mmcK", "md1K")
 RANKED = ("prio", "prio_c")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
@@ -20,6 +20,8 @@ FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 MANY = 100_000
 #: Time of a fast and of a slow shard of ``tailatscale``, in EMPTY_UNIT_S; its queries are slow beyond the middle.
 FAST, SLOW = 1.0, 3.0
+#: How long a replica of ``avail`` is up and down together, on average; the time of a task; and of a query that waits.
+CYCLE_S, TASK_S, WAITED_S = 10.0, 1e-9, 1e-7
 
 
 def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
@@ -292,6 +294,11 @@ def empty_system(family: str, given: dict[str, str]) -> dict[str, Any]:
         p, unit = float(given["p"]), 1e6 * EMPTY_UNIT_S
         parts = [{"weight": w, "law": f"{x * unit!r}us"} for w, x in ((p, SLOW), (1 - p, FAST))]
         stages = [stage("one", {"kind": "mixture", "parts": parts}, shards=int(given["N"]))]
+    elif family == "avail":
+        up, count = float(given["A"]), int(given["N"])
+        times = {"every": exponential(up * CYCLE_S), "repair": exponential((1 - up) * CYCLE_S), "detect": "1ns"}
+        one = stage("one", f"{TASK_S!r}s", shards=count, replicas=int(given["r"]), failures=times)
+        return scenario(1.0, one, arrivals="constant")
     elif family == "kofn0":
         gather = {"wait_for": int(given["k"])}
         stages = [stage("one", fan_out_law(given), shards=int(given["n"]), gather=gather)]

@@ -25,6 +25,7 @@ VERIFIED: dict[str, Known] = {
         "M/G/1 whose server stops, and goes on where it was",
         "White and Christie (1958); Avi-Itzhak and Naor (1963)",
     ),
+    "avail": Known("every shard of a fleet of replicas that crash is up", "Barlow and Proschan (1975)"),
     "mxg1": Known("several items a query on one server", "Gross and Harris (1998), section 3.1"),
     "gm1": Known("GI/M/1: constant and Erlang gaps", "Kendall (1953); Kleinrock (1975), chapter 6"),
     "mmpp": Known("MMPP(2)/M/1: bursts", "Neuts (1981); Fischer and Meier-Hellstern (1993)"),
@@ -80,7 +81,6 @@ VERIFIED: dict[str, Known] = {
 
 _QUORUM = "no statistic of the table: shares of shards in time; a test holds them"
 _MEASURED = "no feature: measurements of a service, which no model gives back"
-_FAILURES = "failures and repairs"
 _NO_EXACT = "no feature: bounds and approximations, nothing exact to hold a run against"
 
 #: Families of the collection that the table was taken from, and the feature that is missing.
@@ -92,8 +92,7 @@ NOT_YET: dict[str, str] = {
     "closed": "closed loads: clients that think",
     "closed_tandem": "closed loads: clients that think",
     "bounds": "closed loads: clients that think",
-    "avail": _FAILURES,
-    "vacation": "background work",
+    "vacation": "a server that stops working whenever nobody waits",
     "setup": "cold starts",
     "deadline0": _QUORUM,
     "coverage": _QUORUM,

@@ -69,6 +69,8 @@ def _statistic(row: dict[str, str]) -> str | None:
         return f"later_{families.parsed(row['parameters'])['tau']}"
     if row["family"] == "tailatscale":
         return f"later_{(families.FAST + families.SLOW) / 2 * families.EMPTY_UNIT_S:g}"
+    if row["statistic"] == "prob_all_shards_up":  # who finds a shard that is not waits for it
+        return f"later_{families.WAITED_S:g}"
     name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_batch_last_task")
     name = name.removesuffix("_SJF").removesuffix("_sojourn")
     ours = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean", "prob_loss": "lost"}
@@ -97,6 +99,8 @@ def _system(family: str, parameters: str, exact: dict[str, float]) -> System:
         exact = {name: value for name, value in exact.items() if name in ("p50", "p95", "p99")}
     if is_empty and family != "seed":
         exact = {name: value if _is_share(name) else value * families.EMPTY_UNIT_S for name, value in exact.items()}
+    if family == "avail":
+        exact = {name: 1 - value for name, value in exact.items()}
     if is_empty:
         queries = 1_500_000 // (families.shards_of(values) * 60)
     else:
