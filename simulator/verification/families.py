@@ -6,6 +6,7 @@ Time unit: the mean service time, here 1 s; where queries are so far apart that 
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
@@ -115,66 +116,49 @@ def shared(given: dict[str, str]) -> dict[str, Any]:
 
 def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     """Systems of one stage under load."""
-    rate = float(given.get("lam", given.get("lam_total", 0)))
-    if family in ("mm1", "mm1_timeout"):
-        return scenario(rate, stage("one", exponential(1.0)))
-    if family == "md1":
-        return scenario(rate, stage("one", "1s"))
-    if family == "mxg1":  # a query is done with the last of its items on one server: M/D/1
-        model = {"kind": "tree", "per_item": "1s"}
-        return scenario(float(given["lam_batch"]), {"name": "one", "candidates": int(given["m"]), "model": model})
-    if family == "mg1_mix":
-        rates = [float(given[f"lam{i}"]) for i in (1, 2)]
-        parts = [{"weight": rate, "law": f"{given[f'D{i}']}s"} for i, rate in enumerate(rates, 1)]
-        return scenario(sum(rates), stage("one", {"kind": "mixture", "parts": parts}))
-    if family == "mg1":
-        return scenario(rate, stage("one", service_law(given["service"])))
-    if family == "mm1ps":
-        return scenario(rate, shared(given))
-    if family == "mg1_after":
-        laws = [exponential if given[what] == "exponential" else "{!r}s".format for what in ("service", "after")]
-        means = float(given["mean_S"]), float(given["mean_A"])
-        service, after = (law(mean) for law, mean in zip(laws, means, strict=True))
-        return scenario(rate, stage("one", service, after_answer=after))
-    if family == "mg1_pareto":
-        return scenario(rate, stage("one", {"kind": "pareto", "minimum": "600ms", "shape": 2.5}))
-    if family in ("mmc", "mdc"):
-        law = exponential(1.0) if family == "mmc" else "1s"
-        return scenario(rate, stage("one", law, workers=int(given["c"])))
-    if family == "gm1" and given["arrivals"] == "deterministic":
-        return scenario(rate, stage("one", exponential(1.0)), arrivals="constant")
-    if family == "gm1" and given.get("by") == "gamma":
-        gamma = {"kind": "gamma", "cv": 0.5**0.5}
-        return scenario(rate, stage("one", exponential(1.0)), arrivals=gamma)
-    if family == "gm1":  # every second query of a Poisson stream: Erlang-2 gaps
-        return scenario(2 * rate, stage("one", exponential(1.0), replicas=2, routing="round_robin"))
+    rate = float(given.get("lam", given.get("lam_total", given.get("lam_batch", 0))))
+    if family in ("gm1", "mmpp"):
+        return unlike_poisson(family, given, rate)
+    if family in ("rr", "sqd_n", "jsq"):
+        return routed(family, given, rate)
+    if family in ("redd", "fullrep"):
+        return copied(family, given, rate)
+    if family == "skew":
+        return skewed(given, rate)
+    if family not in SERVERS:
+        raise ValueError(f"no family of one stage is called {family!r}")
+    return scenario(rate or float(given["lam1"]) + float(given["lam2"]), SERVERS[family](given))
+
+
+def unlike_poisson(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:
+    """One exponential server, whose queries do not come one by one at random."""
+    one = stage("one", exponential(1.0))
     if family == "mmpp":
         leaving = [float(given[name]) for name in ("r12", "r21")]
         rates = [float(given[name]) for name in ("l1", "l2")]
         mean = (rates[0] * leaving[1] + rates[1] * leaving[0]) / (leaving[0] + leaving[1])
         states = {"kind": "mmpp", "rates": rates, "dwell": [f"{1 / rate!r}s" for rate in leaving]}
-        return scenario(mean, stage("one", exponential(1.0)), arrivals=states)
-    if family in ("rr", "sqd_n", "jsq"):
-        return routed(family, given, rate)
-    if family == "fj_det":
-        return scenario(rate, stage("one", "1s", shards=5))
-    if family in ("fj2", "fjN"):
-        return scenario(rate, stage("one", exponential(1.0), shards=int(given["N"])))
-    if family == "mh2c":
-        hyper: Any = {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}  # balanced means, cv2 = 4
-        return scenario(rate, stage("one", hyper, workers=int(given["c"])))
-    if family in ("nk", "breakdown"):
-        return scenario(rate, first_of(given) if family == "nk" else stopped(given))
-    if family == "cos":
-        tied = {"replicas": int(given["n"]), "tied": int(given["n"]), "cancel": {"delay": "1ns"}}
-        return scenario(rate, stage("one", exponential(1.0), network={"send": "10ns"}, **tied))
-    if family in ("redd", "fullrep"):
-        return copied(family, given, rate)
-    if family == "sjf":
-        return scenario(rate, stage("one", exponential(1.0), queue="shortest"))
-    if family != "skew":
-        raise ValueError(f"no family of one stage is called {family!r}")
-    return skewed(given, rate)
+        return scenario(mean, one, arrivals=states)
+    if given["arrivals"] == "deterministic":
+        return scenario(rate, one, arrivals="constant")
+    if given.get("by") == "gamma":
+        return scenario(rate, one, arrivals={"kind": "gamma", "cv": 0.5**0.5})
+    # every second query of a Poisson stream: Erlang-2 gaps
+    return scenario(2 * rate, {**one, "replicas": 2, "routing": "round_robin"})
+
+
+def mixed(given: dict[str, str]) -> dict[str, Any]:
+    """Two kinds of queries, of constant service."""
+    parts = [{"weight": float(given[f"lam{i}"]), "law": f"{given[f'D{i}']}s"} for i in (1, 2)]
+    return stage("one", {"kind": "mixture", "parts": parts})
+
+
+def cleaned_up(given: dict[str, str]) -> dict[str, Any]:
+    """A server that stays taken after its answer."""
+    laws = [exponential if given[what] == "exponential" else "{!r}s".format for what in ("service", "after")]
+    means = float(given["mean_S"]), float(given["mean_A"])
+    service, after = (law(mean) for law, mean in zip(laws, means, strict=True))
+    return stage("one", service, after_answer=after)
 
 
 def by_priority(given: dict[str, str]) -> dict[str, Any]:
@@ -219,6 +203,38 @@ def copied(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:
     more = {"hedge": {"after": "1ns", "copies": copies}, "cancel": {"what": "running", "delay": "0s"}}
     rate = float(given["lam_per_server"]) * replicas if family == "redd" else rate
     return scenario(rate, stage("one", law, replicas=replicas, **more))
+
+
+def tied(given: dict[str, str]) -> dict[str, Any]:
+    """Every task goes to all replicas, and the first that starts withdraws the others."""
+    count = int(given["n"])
+    return stage("one", exponential(1.0), network={"send": "10ns"}, replicas=count, tied=count, cancel={"delay": "1ns"})
+
+
+#: The stage of a family of one stage under Poisson load, of the parameters of its row.
+SERVERS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
+    "mm1": lambda _: stage("one", exponential(1.0)),
+    "mm1_timeout": lambda _: stage("one", exponential(1.0)),
+    "md1": lambda _: stage("one", "1s"),
+    # a query is done with the last of its items on one server: M/D/1
+    "mxg1": lambda of: {"name": "one", "candidates": int(of["m"]), "model": {"kind": "tree", "per_item": "1s"}},
+    "mg1": lambda of: stage("one", service_law(of["service"])),
+    "mg1_mix": mixed,
+    "mg1_after": cleaned_up,
+    "mg1_pareto": lambda _: stage("one", {"kind": "pareto", "minimum": "600ms", "shape": 2.5}),
+    "mm1ps": shared,
+    "sjf": lambda _: stage("one", exponential(1.0), queue="shortest"),
+    "breakdown": stopped,
+    "mmc": lambda of: stage("one", exponential(1.0), workers=int(of["c"])),
+    "mdc": lambda of: stage("one", "1s", workers=int(of["c"])),
+    # balanced means, cv2 = 4
+    "mh2c": lambda of: stage("one", {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}, workers=int(of["c"])),
+    "fj_det": lambda _: stage("one", "1s", shards=5),
+    "fj2": lambda of: stage("one", exponential(1.0), shards=int(of["N"])),
+    "fjN": lambda of: stage("one", exponential(1.0), shards=int(of["N"])),
+    "nk": first_of,
+    "cos": tied,
+}
 
 
 def batched(family: str, given: dict[str, str]) -> dict[str, Any]:
