@@ -15,7 +15,8 @@ from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import HIGHER, Side, figure_names, measures
 from simulator.running.execution import Execution, Here, checked_percentiles
-from simulator.running.run import PERCENTILES, Result, Run
+from simulator.running.result import Result
+from simulator.running.run import PERCENTILES, Run
 from simulator.scenario import Scenario, load_scenario
 from simulator.scenario.given import checked_scenario
 from simulator.scenario.merge import did_you_mean

@@ -16,7 +16,7 @@ from simulator.core.trace import Trace
 from simulator.documents import parts, run
 from simulator.planner.classes import class_places
 from simulator.planner.fleet import S_PER_H
-from simulator.running.run import Result
+from simulator.running.result import Result
 from simulator.scenario import parse_objective
 from simulator.stats import gathering
 from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of

@@ -2,6 +2,7 @@
 
 from simulator.theory.beside import beside_of
 from simulator.theory.capacity import ExactCapacity, exact_capacity
+from simulator.theory.causes import service_variances
 from simulator.theory.check import (
     AGREES,
     ALARM,
@@ -30,6 +31,7 @@ from simulator.theory.estimate import (
 )
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
+from simulator.theory.stages import stages_of
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
 from simulator.theory.visits import mean_visits, merging_s
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
@@ -70,7 +72,9 @@ __all__ = [
     "own_demands",
     "piles_up",
     "relaxation",
+    "service_variances",
     "stage_demands",
+    "stages_of",
     "stretched",
     "times_wider",
     "worth_one_ahead",
