@@ -3,18 +3,7 @@
 from simulator.theory.beside import beside_of
 from simulator.theory.capacity import ExactCapacity, exact_capacity
 from simulator.theory.causes import service_variances
-from simulator.theory.check import (
-    AGREES,
-    ALARM,
-    DECIDES,
-    OUTSIDE,
-    RELAXATIONS,
-    Finding,
-    check,
-    little,
-    stretched,
-    times_wider,
-)
+from simulator.theory.check import AGREES, ALARM, DECIDES, OUTSIDE, RELAXATIONS, check, little, stretched, times_wider
 from simulator.theory.closed_forms import FULL
 from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_of, worth_one_ahead
 from simulator.theory.estimate import (
@@ -49,7 +38,6 @@ __all__ = [
     "Clusters",
     "Estimate",
     "ExactCapacity",
-    "Finding",
     "MeansAhead",
     "Peak",
     "Prediction",
