@@ -29,7 +29,8 @@ class Causes:
 
     def __init__(self, plans: Plans) -> None:
         there, tasks = room.room(), about_queries(plans.scenario)[0] * plans.tasks_of_query()
-        why = None if there is None else there.refusal(TASK * tasks)
+        self.needed_bytes = TASK * tasks  #: besides what the run takes
+        why = None if there is None else there.refusal(self.needed_bytes)
         if why is not None:
             message = f"to tell causes apart, {counted(tasks, 'task')} of a replication take {why}"
             cure = "ask for fewer queries a replication, or leave --causes out"

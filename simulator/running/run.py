@@ -137,12 +137,13 @@ class Run:
             self._summary(PERCENTILES, {0: trace})
 
         scenario, queries, measured = self.scenario, len(self._load.arrival_ns), self.plans.extent().measured
+        jobs, many = self.execution.jobs, scenario.run.replications
+        seconds = seconds_of(self.plans, self._load, self._drawn_s, self.execution, tell)
+        kept_bytes = memory.needed(self.plans, self.execution.engine, jobs, many).bytes
         return Forecast(
-            tasks=round(queries * self.plans.tasks_of_query() * scenario.run.replications),
-            seconds=seconds_of(self.plans, self._load, self._drawn_s, self.execution, tell),
-            memory_bytes=memory.needed(
-                self.plans, self.execution.engine, self.execution.jobs, scenario.run.replications
-            ).bytes,
+            tasks=round(queries * self.plans.tasks_of_query() * many),
+            seconds=seconds if self.causes is None else seconds * (1 + min(jobs, many)),
+            memory_bytes=kept_bytes if self.causes is None else kept_bytes + self.causes.needed_bytes,
             enough_queries=enough_queries(scenario, self.outline, self.paper, measured),
             percentile=highest_percentile(scenario),
         )
@@ -181,6 +182,7 @@ class Run:
         causes = None if self.causes is None else self.causes.of(self.plans, self.execution, sorted(self.traces))
         if self.causes is not None:
             self.notes += self.causes.notes
+            interrupted |= causes is None
         wall_s = time.monotonic() - began
         engine, notes = self.execution.engine, tuple(self.notes)
         return Result(self.scenario, summary, line, self.traces, interrupted, wall_s, engine, compared, notes, causes)

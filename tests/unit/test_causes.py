@@ -198,4 +198,17 @@ def test_what_cannot_be_told_apart_is_said():
     with mock.patch.object(running, "replicate", side_effect=KeyboardInterrupt):
         result = simulate(product("run.queries=100"), causes=True)
     assert result.causes is None
+    assert result.exit_code == 130
     assert "interrupted: causes were not told apart" in result.notes
+
+
+def test_the_second_time_is_forecast():
+    """Replications are simulated once more one after another, with a table of tasks."""
+    from simulator.running.execution import Execution
+    from simulator.running.run import Run
+
+    scenario = product("run.queries=100")
+    with mock.patch("simulator.running.run.seconds_of", return_value=3.0):
+        alone, twice = (Run(scenario, Execution.here(jobs=2), causes=causes).forecast() for causes in (False, True))
+    assert (alone.seconds, twice.seconds) == (3.0, 9.0)
+    assert twice.memory_bytes - alone.memory_bytes == pytest.approx(running.TASK * 125 * 3)
