@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulator import ScenarioError, catalogue, scenario_from_dict, simulate
+from simulator import ScenarioError, catalogue, estimate, scenario_from_dict, simulate
 from simulator.base.errors import ArgumentError
 from simulator.engines import reference
 from simulator.models import call_s
@@ -94,3 +94,16 @@ def test_the_command_shows_the_curve(shardsim):
     code, _, err = shardsim("catalogue", "--on", "nvidia_t4")
     assert code == 2
     assert "give its NAME" in err
+
+
+def test_an_estimate_says_what_batches_of_a_stage_take():
+    """Twice as many tasks each, and the largest; as many as max_items lets in; padded to sizes."""
+    batching = {"max_size": 6}
+    for more, items in (({}, [4, 8, 16, 24]), ({"max_items": 9}, [4, 8]), ({"sizes": [8, 64]}, [8, 8, 64, 64])):
+        stage = estimate(scenario(CURVE, batching={**batching, **more})).to_dict()["stages"][0]
+        batches = stage["model"]["batches"]
+        assert [one["tasks"] for one in batches] == [1, 2, 4, 6][: len(items)]
+        assert [one["items"] for one in batches] == items
+        took = {4: 4.1e-3, 8: 8.1e-3, 16: 10.1e-3, 24: 12.1e-3, 64: 22.1e-3}
+        assert [one["seconds"] for one in batches] == pytest.approx([took[one] for one in items], rel=1e-12)
+    assert "batches" not in estimate(scenario(CURVE)).to_dict()["stages"][0]["model"]
