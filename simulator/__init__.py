@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from simulator.running.execution import Execution
     from simulator.running.paper import PaperEstimate, Validation, estimate, validate
     from simulator.running.portrait import Portrait, portrait
-    from simulator.running.run import Result, simulate
+    from simulator.running.result import Result
+    from simulator.running.run import simulate
     from simulator.scenario import Scenario, load_scenario, scenario_from_dict, scenario_from_text
     from simulator.scenario.described import Listing, catalogue, schema
     from simulator.scenario.gallery import Template, templates
@@ -48,7 +49,8 @@ _HOMES = {
     "running.execution": "Execution",
     "running.paper": "PaperEstimate Validation estimate validate",
     "running.portrait": "Portrait portrait",
-    "running.run": "Result simulate",
+    "running.result": "Result",
+    "running.run": "simulate",
     "scenario": "Scenario load_scenario scenario_from_dict scenario_from_text",
     "scenario.described": "Listing catalogue schema",
     "scenario.gallery": "Template templates",

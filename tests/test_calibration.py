@@ -8,7 +8,8 @@ from statistics import median
 import numpy as np
 import pytest
 
-from simulator import compare, scenario_from_dict, simulate
+from simulator import catalogue, compare, scenario_from_dict, simulate
+from simulator.base import units
 from simulator.models import call_s
 
 
@@ -83,6 +84,30 @@ def test_the_roofline_predicts_measured_kernels(shared, gpu, name):
                 errors.append(error(predicted_s, float(row[kernel]) * 1e-3))
     print(f"{name}: median error {median(errors):.1%} of {len(errors)} kernels, worst {max(errors):.0%}")
     assert median(errors) < 0.08
+
+
+#: Of BERT large by tokens and machine: the worst error of the shape against the published curve, its median likewise.
+BERT = {
+    ("bert_large_128_a100", "nvidia_a100_40_sxm", 128): (0.12, 0.08),
+    ("bert_large_128_t4", "nvidia_t4", 128): (0.13, 0.03),
+    ("bert_large_384_a100", "nvidia_a100_40_sxm", 384): (0.27, 0.13),
+}
+
+
+@pytest.mark.parametrize(("curve", "machine", "tokens"), BERT)
+def test_the_roofline_predicts_published_batch_curves(curve, machine, tokens):
+    """One shape at 1 to 128 sequences: fitted to one point on an A100, to the slope on a T4; at 384 to nothing."""
+    sizes, times = (catalogue(curve).to_dict()["entries"][0]["figures"][place]["value"] for place in (0, 1))
+    flop = 2 * 302e6 * tokens + 24 * 4 * tokens**2 * 1024
+    shape = {"from": "bert_large_128", "flops_per_item": f"{flop / 1e9:.1f} GFLOP"}
+    errors = [
+        error(seconds(shape, float(items), machine), units.parse_duration(time))
+        for items, time in zip(sizes, times, strict=True)
+    ]
+    print(f"{curve}: median error {median(errors):.1%} of {len(errors)}, worst {max(errors):.0%}")
+    worst, middle = BERT[curve, machine, tokens]
+    assert max(errors) < worst
+    assert median(errors) < middle
 
 
 def test_what_a_calibration_leaves_open_does_not_go_with_replications(tmp_path):

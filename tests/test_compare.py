@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given
 import simulator
 from simulator import ScenarioError, compare, scenario_from_dict, scenario_from_text, simulate
 from simulator.documents import parts
+from simulator.planner.classes import drawn_classes
 from simulator.planning import compare as module
 from simulator.planning.compare import beside
 from simulator.planning.differing import differing
@@ -31,6 +32,7 @@ from simulator.report.compare import compare_table
 from simulator.report.folders import write_run
 from simulator.running.run import Run
 from simulator.scenario.slo import MEASURES, STAGE
+from simulator.stats.paired import paired, ratio_left_out
 from simulator.testing import scenarios
 
 SMALL = """
@@ -714,3 +716,77 @@ def test_an_interruption_before_there_is_anything_says_so(shardsim, files):
         code, out, _ = shardsim("compare", files.a, files.b)
     assert code == 130
     assert "4 replications of each" in out
+
+
+CLASSES = "load.classes=[{name: people, share: 2, priority: 1}, {name: crawlers, share: 1, work: 4}]"
+BY_PRIORITY = (CLASSES, "stages.one.queue=priority", "run.queries=3000")
+
+
+def test_classes_of_the_same_name_are_compared_as_the_whole_is(tmp_path):
+    """Values are those of a run; a gap is that of paired replications; of saved runs, too."""
+    a, b = small(*BY_PRIORITY), small(CLASSES, "run.queries=3000")
+    write_run(simulate(a), tmp_path / "a", 1)
+    found, saved = compare(a, b, percentiles=(50, 90)), compare(tmp_path / "a", b, percentiles=(50, 90))
+    assert found.to_dict()["figures"] == saved.to_dict()["figures"]
+    for side, scenario in (("a", a), ("b", b)):
+        for one in simulate(scenario, percentiles=(50, 90)).to_dict()["classes"]:
+            seen = {what: getattr(found[f"class.{one['name']}.{what}"], side).value for what in ("mean", "p50", "p90")}
+            assert seen == pytest.approx({what: one["latency_s"][what]["value"] for what in seen}, rel=1e-12)
+    assert [found[f"class.{name}.mean"].word for name in ("people", "crawlers")] == ["worse", "better"]
+    by_hand = []
+    for scenario in (a, b):
+        traces = simulate(scenario).traces
+        of = {number: drawn_classes(scenario, number, len(one.arrival_ns)) for number, one in traces.items()}
+        sums = []
+        for number, trace in traces.items():
+            of_people = np.arange(len(of[number])) >= trace.first_measured
+            of_people &= of[number] == 0
+            spent = (trace.completion_ns - trace.arrival_ns)[of_people]
+            sums.append((spent.sum() * 1e-9, len(spent)))
+        by_hand.append(ratio_left_out(*zip(*sums, strict=True)))
+    gap = paired(*by_hand).absolute
+    assert ends(found["class.people.mean"]) == pytest.approx((gap.value, gap.low, gap.high), rel=1e-9)
+    text = compare_table(found.to_dict(), 80)
+    assert "class.people.mean" in text
+    assert all(len(line) <= 80 for line in text.splitlines() if line.startswith("class."))
+
+
+def test_only_common_classes_are_compared():
+    """By name, whatever their shares; what one side lacks is said; a limit may be on a class."""
+    a = small(CLASSES, "run.queries=200")
+    b = small("load.classes=[{name: people, share: 1}, {name: bots, share: 1}]", "run.queries=200")
+    found = compare(a, b, limits={"class.people.mean": 10.0})
+    names = {figure.figure.split(".")[1] for figure in found.figures if figure.figure.startswith("class.")}
+    assert names == {"people"}
+    assert found.limits[0].met
+    assert "only A has class crawlers" in found.notes
+    assert "only B has class bots" in found.notes
+    assert not any(one.figure.startswith("class.") for one in compare(a, small("run.queries=200")).figures)
+    with pytest.raises(ValueError, match=r"no figure is called 'class\.bots\.mean'"):
+        compare(a, b, limits={"class.bots.mean": 0.1})
+    rare = small("load.classes=[{name: people, share: 1}, {name: bots, share: 1e-9}]", "run.queries=200")
+    of_none = compare(rare, b)["class.bots.p50"]
+    assert (of_none.word, of_none.reason) == ("not known", "A: a replication has no query of the class")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda it: it["classes"][0].update(queries=1),
+        lambda it: it["classes"][0].update(name="others"),
+        lambda it: it["classes"].pop(),
+        lambda it: it["provenance"]["resolved"]["load"].pop("classes"),
+        lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share=0),
+        lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share="most"),
+        lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share=3),
+        lambda it: it["classes"][0].update(latency_s=1),
+    ],
+)
+def test_a_saved_run_whose_classes_do_not_belong_together_is_refused(change, tmp_path):
+    write_run(simulate(small(CLASSES, "run.queries=100")), tmp_path / "run", 1)
+    file = tmp_path / "run" / "summary.json"
+    document = json.loads(file.read_text())
+    change(document)
+    file.write_text(json.dumps(document))
+    with pytest.raises(ScenarioError, match=r"does not belong|is not the summary"):
+        read_run(tmp_path / "run")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 )
 @options.engine_option
 @click.option("--check-engines", is_flag=True, help="Run the first queries on both engines and compare everything.")
+@click.option("--causes", is_flag=True, help="Say what makes tasks differ: query, shard, machine, task, waiting.")
 @options.jobs_option("Replications")
 @options.folder_option("output", "Write the run there, as files; FILE.png, .svg or .pdf: its figure.")
 @click.option(
@@ -61,6 +62,7 @@ def command(
     percentiles: tuple[float, ...],
     time_s: float | None,
     check_engines: bool,
+    causes: bool,
     output: Path | None,
     figure: Path | None,
     queries_file: Path | None,
@@ -94,7 +96,7 @@ def command(
     with answers.interruptible(line, "interrupted before the first replication was finished: nothing to report"):
         say, progress = (None, None) if quiet else (answers.say, line.update)
         execution = Execution.here(jobs=work.jobs, engine=work.engine, progress=progress, say=say)
-        run = Run(scenario, execution, check_engines)
+        run = Run(scenario, execution, check_engines, causes)
         if not quiet:
             announce(line, run, time_s)
         result = run.result(percentiles, time_s)

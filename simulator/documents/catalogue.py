@@ -14,10 +14,20 @@ class Figure(TypedDict):
     source: str  #: where the figure is from
 
 
+class OfBatch(TypedDict):
+    """A call of so many items."""
+
+    items: float  #: of all tasks of the batch
+    seconds: float  #: that it takes
+    items_per_s: float  #: of one worker that does nothing else
+
+
 class OfKind(TypedDict, total=False):
     """What a model has and a machine has not."""
 
     kind: str  #: of the model
+    batches: list[OfBatch]  #: growing, where one was asked for by name and its time is known
+    on: str  #: the hardware that they are on, where that was given
 
 
 class Entry(OfKind):

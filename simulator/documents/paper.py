@@ -146,10 +146,19 @@ class Costs(TypedDict):
     call: Call  #: one call at one shard
 
 
+class Batch(TypedDict):
+    """A batch of tasks of the mean query, at a shard of the mean size."""
+
+    tasks: int  #: served together
+    items: float  #: of all of them; the size that it is padded to, where there are such
+    seconds: float  #: that it takes
+
+
 class OfSum(TypedDict, total=False):
-    """What a sum of models has besides."""
+    """What a sum of models has besides, and a model that serves batches."""
 
     parts: list[Costs]  #: each of the models
+    batches: list[Batch]  #: growing, twice as many tasks each, and the largest
 
 
 class Model(Costs, OfSum):

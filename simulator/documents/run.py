@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, TypedDict
 
 from simulator.documents import paper, parts
-from simulator.documents.marks import Says
+from simulator.documents.marks import OneOf, Says
 
 #: What is said of a run as a whole.
 StabilityVerdict = Literal["stable", "saturated", "saturated at its peak", "inconclusive"]
@@ -253,9 +253,44 @@ class EngineCheck(TypedDict):
     equal: Literal[True]  #: every instant; else the run ends with an error
 
 
+#: What makes tasks differ; the last: what several of them make together.
+CauseName = Annotated[str, OneOf("query", "shard", "machine", "task", "contention", "waiting", "together")]
+
+
+class OfCause(TypedDict):
+    """What one cause makes of the tasks of a stage; shares of all causes add up to 1."""
+
+    cause: CauseName  #: which
+    of_service: parts.Interval  #: its share of the variance of service times; null: they do not vary, or it has none
+    of_service_in_theory: float | None  #: the same in closed form; null: laws do not say
+    of_response: parts.Interval  #: its share of the variance of waiting and service
+    slowest_s: parts.Interval  #: what the critical tasks of the slowest queries have more of it than the mean task
+
+
+class Slowest(TypedDict):
+    """The 1 % of queries with the longest latency of a stage, as their critical tasks have it."""
+
+    queries: int  #: looked at
+    latency_s: parts.Interval  #: mean latency of the stage: the sum of the next two, and of ``slowest_s`` of all causes
+    mean_task_s: parts.Interval  #: waiting and service of the mean task of all queries
+    besides_s: parts.Interval  #: what is none of the task: network, sending, a copy that was sent later, merge
+
+
+class Causes(TypedDict):
+    """Why the tasks of a stage differ: of measured queries, those that were served to their end."""
+
+    stage: str  #: its name
+    tasks: int  #: over all replications
+    service_cv: parts.Interval  #: coefficient of variation of service times
+    response_cv: parts.Interval  #: and of waiting and service
+    by_cause: list[OfCause]  #: in the order in which they are taken off
+    slowest: Slowest  #: what its slowest queries meet
+
+
 class Checked(TypedDict, total=False):
     """What is there if it was asked for."""
 
+    causes: list[Causes]  #: with `--causes`: of each stage whose tasks can be told apart
     engine_check: EngineCheck  #: with `--check-engines`
 
 

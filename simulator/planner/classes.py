@@ -1,6 +1,7 @@
 """Of which class queries are, and how much work each is."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,10 +25,13 @@ def classes_of(scenario: Scenario) -> list[QueryClass]:
 def drawn_classes(scenario: Scenario, replication: int, queries: int) -> I8:
     """(queries,) the class of each, by its place; none where the scenario has no classes."""
     shares = [one.share for one in scenario.load.of_classes]
-    if not shares:
-        return np.zeros(0, dtype=np.int64)
+    return class_places(shares, scenario.run.seed, replication, queries) if shares else np.zeros(0, dtype=np.int64)
+
+
+def class_places(shares: Sequence[float], seed: int, replication: int, queries: int) -> I8:
+    """(queries,) the class of each, by its place; ``shares``: one or more, beside each other."""
     bounds = np.cumsum(shares) / math.fsum(shares)
-    luck = draws.series(scenario.run.seed, replication, draws.CLASS, queries)
+    luck = draws.series(seed, replication, draws.CLASS, queries)
     return np.minimum(np.searchsorted(bounds, luck, side="right"), len(shares) - 1).astype(np.int64)
 
 

@@ -9,12 +9,14 @@ from simulator.base.errors import ArgumentError
 from simulator.base.formats import counted, format_duration
 from simulator.base.places import is_folder
 from simulator.planning import comparison
+from simulator.planning.by_class import class_measures, common_classes
 from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
 from simulator.planning.sides import HIGHER, Side, figure_names, measures
 from simulator.running.execution import Execution, Here, checked_percentiles
-from simulator.running.run import PERCENTILES, Result, Run
+from simulator.running.result import Result
+from simulator.running.run import PERCENTILES, Run
 from simulator.scenario import Scenario, load_scenario
 from simulator.scenario.given import checked_scenario
 from simulator.scenario.merge import did_you_mean
@@ -129,7 +131,7 @@ def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence
     ]
     partial, hedged = ({name for side in (a, b) for name in of(side)} for of in (_partial, _hedged))
     names, merging_twice = [name for name in one if name in two], {*merging[0]} & {*merging[1]}
-    return figure_names(names, merging_twice, partial, hedged, percentiles)
+    return figure_names(names, merging_twice, partial, hedged, common_classes(a, b), percentiles)
 
 
 def _partial(side: Scenario | Side) -> list[str]:
@@ -170,8 +172,9 @@ class _Both:
 def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[float]) -> Comparison:
     """Compare two runs; every limit is on one of ``common_figures``."""
     luck, of_a, of_b, notes = _luck(a, b)
-    one = measures(a, percentiles, of_a)
-    two = one if b is a else measures(b, percentiles, of_b)
+    names = common_classes(a, b)
+    one = measures(a, percentiles, of_a) | class_measures(a, names, percentiles, of_a)
+    two = one if b is a else measures(b, percentiles, of_b) | class_measures(b, names, percentiles, of_b)
     gap = independent if luck == comparison.INDEPENDENT else paired
     figures = {name: comparison.compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
     if a.good != b.good:
@@ -257,9 +260,13 @@ def _notes(a: Side, b: Side) -> list[str]:
     """What was said of the runs, and what else is not in the figures."""
     notes = []
     for name, side, other in (("A", a, b), ("B", b, a)):
-        lacking = [stage for stage in side.stages if stage not in other.stages]
-        if lacking:
-            notes.append(f"only {name} has {'stages' if len(lacking) > 1 else 'stage'} {', '.join(lacking)}")
+        for what, many, own, others in (
+            ("stage", "stages", side.stages, other.stages),
+            ("class", "classes", side.classes, other.classes),
+        ):
+            lacking = [one for one in own if one not in others]
+            if lacking:
+                notes.append(f"only {name} has {many if len(lacking) > 1 else what} {', '.join(lacking)}")
     provenance = [side.document["provenance"] for side in (a, b)]
     if provenance[0]["resolved"] == provenance[1]["resolved"] and len({of["scenario_sha256"] for of in provenance}) > 1:
         notes.append("a data file that both scenarios name held something else")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from simulator import theory
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration
 from simulator.core.stage_view import company_of, stage_views
@@ -18,15 +19,6 @@ from simulator.scenario.grid import Named
 from simulator.scenario.machines import heaviest_machine
 from simulator.scenario.runs_on import owner_of
 from simulator.scenario.slo import Objective
-from simulator.theory import (
-    FULL,
-    beside_of,
-    certain_demands,
-    constant_latencies_s,
-    has_drawn_machines,
-    merger_demands,
-    stage_demands,
-)
 
 #: What may be searched: what a fleet is made of.
 SEARCHED = ("stages", "hardware", "catalogue")
@@ -186,12 +178,12 @@ class Fleets:
         lost = {at: heaviest_machine(scenario.stages[at]) for at in spared}
         plans = Plans.of(scenario)
         own = plans.outline(rate_per_s=1.0)
-        replications = range(scenario.run.replications if has_drawn_machines(own) else 1)
+        replications = range(scenario.run.replications if theory.has_drawn_machines(own) else 1)
         whole = _utilisations(plans, replications)
-        asked = [most for most, _ in stage_demands(own)]
-        asked_merging, merging = merger_demands(own), [one.mergers for one in certain_demands(own)]
+        asked = [most for most, _ in theory.stage_demands(own)]
+        asked_merging, merging = theory.merger_demands(own), [one.mergers for one in theory.certain_demands(own)]
         less = _utilisations(Plans.of(scenario.with_lost(lost)), replications) if self._can_lose else []
-        stages = zip(stage_views(own), fleet(scenario).stages, constant_latencies_s(own), strict=True)
+        stages = zip(stage_views(own), fleet(scenario).stages, theory.constant_latencies_s(own), strict=True)
         return [
             Part(
                 fleet=machines,
@@ -205,7 +197,7 @@ class Fleets:
                 constant_s=constant_s,
                 is_busy_by_luck=any(one.is_busy_by_events for one in company_of(view))
                 or view.part_used < 1
-                or beside_of(view) is not None,
+                or theory.beside_of(view) is not None,
             )
             for at, (view, machines, constant_s) in enumerate(stages)
         ]
@@ -221,7 +213,7 @@ class Fleets:
                 return Why(REPLICAS, names[condition.lost], condition.name)
         for condition in reversed(self.conditions):  # the hardest first
             least, stage, is_merging = min(fleet.bottlenecks(condition))
-            if least >= FULL:
+            if least >= theory.FULL:
                 return Why(SATURATED, f"{names[stage]}{' mergers' * is_merging}", condition.name, least)
         return self._beyond(fleet, names)
 
@@ -278,7 +270,7 @@ def _utilisations(plans: Plans, replications: Iterable[int]) -> list[list[tuple[
     return [
         [
             (float(sure.replicas.max()), float(sure.replicas.sum()) / view.replicas_in_all)
-            for view, sure in zip(stage_views(one), certain_demands(one), strict=True)
+            for view, sure in zip(stage_views(one), theory.certain_demands(one), strict=True)
         ]
         for one in outlines
     ]

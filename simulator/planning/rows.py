@@ -9,7 +9,7 @@ import numpy as np
 from simulator.documents import parts, run
 from simulator.documents.sweep import CLASS
 from simulator.planner.fleet import fleet
-from simulator.running.run import Result
+from simulator.running.result import Result
 
 #: A row: figures, words, and None where there is none.
 Row = dict[str, float | int | str | None]

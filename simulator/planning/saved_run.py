@@ -16,6 +16,7 @@ from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 from simulator.documents import parts, run
 from simulator.planning.sides import Side
 from simulator.running.doctor import memory
+from simulator.scenario.classes import MOST_CLASSES, MOST_SHARE
 from simulator.scenario.files import Unreadable, opened, unreadable
 from simulator.stats.figures import S_PER_NS
 
@@ -50,7 +51,17 @@ def read_run(folder: str | Path) -> Side:
         raise _wrong(path, message)
     document = _document(path / SUMMARY)
     columns = _columns(path / QUERIES, document)
-    return Side(str(folder), document, _traces(path / QUERIES, columns, document))
+    side = Side(str(folder), document, _traces(path / QUERIES, columns, document))
+    if side.classes and _by_class(side) != [one["queries"] for one in document["classes"]]:
+        raise _wrong(path / QUERIES, _FOREIGN)
+    return side
+
+
+def _by_class(side: Side) -> list[int]:
+    """Measured queries of each class."""
+    measured = [side.class_of(number)[trace.first_measured :] for number, trace in side.traces.items()]
+    counts: list[int] = np.bincount(np.concatenate(measured), minlength=len(side.classes)).tolist()
+    return counts
 
 
 def _document(file: Path) -> run.Run:
@@ -109,6 +120,9 @@ SHAPE: dict[str, Any] = {
 }
 #: And of the mergers of a stage, where it has any.
 MERGERS: dict[str, Any] = {"count": int, "service_s": (int, float)}
+#: And of the classes of queries, where there are any: what is said of each, and what the scenario says.
+CLASSES: list[Any] = [{"name": str, "queries": int, "latency_s": ({"mean": {"value": (float, None)}}, None)}]
+SHARES: list[Any] = [{"name": str, "share": (int, float)}]
 
 
 def _is_of(shape: Any, value: Any) -> bool:
@@ -128,6 +142,8 @@ def _is_readable(document: run.Run) -> bool:
     if not all(_is_of(MERGERS, mergers) for mergers in merging):
         return False
     counts += [mergers["count"] for mergers in merging]
+    if "classes" in document and not _are_classes(document["classes"], document["provenance"]["resolved"].get("load")):
+        return False
     counts += [document["queries"], document["replications"]]
     names = [stage["name"] for stage in document["stages"]]
     try:
@@ -136,6 +152,16 @@ def _is_readable(document: run.Run) -> bool:
         return False
     known = all(slo["unit"] in UNITS for slo in document["slos"])
     return known and bool(names) and len(set(names)) == len(names) and all(0 < count < MOST for count in counts)
+
+
+def _are_classes(said: Any, load: Any) -> bool:
+    """Whether what is said of classes is of those of the scenario, by name, and their shares can be drawn by."""
+    stated: Any = load.get("classes") if isinstance(load, dict) else None
+    if not (_is_of(CLASSES, said) and _is_of(SHARES, stated)):
+        return False
+    names, shares = [one["name"] for one in said], [one["share"] for one in stated]
+    drawable = all(1 / MOST_SHARE <= share <= MOST_SHARE for share in shares)
+    return 1 <= len(set(names)) == len(names) <= MOST_CLASSES and names == [one["name"] for one in stated] and drawable
 
 
 def _columns(file: Path, document: run.Run) -> Columns:

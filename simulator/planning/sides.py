@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import ns, parse_duration
-from simulator.core.plan import F8, NEVER_NS
+from simulator.core.plan import F8, I8, NEVER_NS
 from simulator.core.trace import Trace
 from simulator.documents import parts, run
+from simulator.planner.classes import class_places
 from simulator.planner.fleet import S_PER_H
-from simulator.running.run import Result
+from simulator.running.result import Result
 from simulator.scenario import parse_objective
 from simulator.stats import gathering
 from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
-from simulator.stats.quantiles import Quantile
+from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.rates import first_on_latency
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, shown_exceedances
 from simulator.stats.window import Mergers, Within, merging_ns
@@ -69,6 +70,17 @@ class Side:
     def stages(self) -> list[str]:
         """Names of its stages."""
         return [stage["name"] for stage in self.document["stages"]]
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes of its queries."""
+        return [one["name"] for one in self.document.get("classes", [])]
+
+    def class_of(self, replication: int) -> I8:
+        """(queries,) the place of the class of each query of a replication, warm-up included: drawn as for its plan."""
+        stated = self.document["provenance"]["resolved"]["load"]["classes"]
+        queries = len(self.traces[replication].arrival_ns)
+        return class_places([one["share"] for one in stated], self.seed, replication, queries)
 
     @property
     def good(self) -> tuple[float, bool] | None:
@@ -155,15 +167,17 @@ def figure_names(
     merging: Collection[str],
     partial: Collection[str],
     hedged: Collection[str],
+    classes: Sequence[str],
     percentiles: Sequence[float],
 ) -> list[str]:
-    """Names of all figures, in the order of ``measures``.
+    """Names of all figures, in the order in which they are shown.
 
     ``merging``: the stages with mergers; ``partial``: those that may close without all of their answers; ``hedged``:
-    those that send tasks again.
+    those that send tasks again. ``classes``: of queries.
     """
-    whole = ["mean", *map(key_of, percentiles), "completed", "goodput", "failed_ratio", *(GATHERED if partial else ())]
-    each = []
+    of_latency = ["mean", *map(key_of, percentiles)]
+    whole = [*of_latency, "completed", "goodput", "failed_ratio", *(GATHERED if partial else ())]
+    each = [f"class.{name}.{one}" for name in classes for one in (*of_latency, "failed_ratio")]
     for name in stages:
         what = [*map(key_of, STAGE_PERCENTILES), "utilisation", "hottest", *([MERGERS] if name in merging else [])]
         what += GATHERED_OF_STAGE if name in partial else HEDGED_OF_STAGE if name in hedged else ()
@@ -208,22 +222,28 @@ def measures(side: Side, percentiles: Sequence[float], replications: Sequence[in
 
 
 def _whole(side: Side, pool: Pool, percentiles: Sequence[float]) -> dict[str, Measure]:
-    latency = pool.latency(None)
-    layout, finite = latency.layout, latency.finite
-    known = latency.values if finite.all() else np.where(finite, latency.values, 0.0)
-    mean = ratio_left_out(_sums(layout, known), _sums(layout, finite)).scaled(S_PER_NS)
-    unsaid = _unsaid(side.document["latency_s"]["mean"], mean)
-    unfinished = unsaid if finite.all() else "some queries never finished, so the mean is not known"
-    partial = ratio_left_out([float(gathering.is_partial(trace).sum()) for trace in pool.traces], layout.sizes)
+    known = mean_and_failed(pool.latency(None), side.document["latency_s"]["mean"])
+    partial = ratio_left_out([float(gathering.is_partial(trace).sum()) for trace in pool.traces], pool.layout.sizes)
     good = None if side.good is None else (round(side.good[0] / S_PER_NS), side.good[1])
     rates = {"completed": _rate(pool, None), "goodput": _rate(pool, good)}
     return {
-        "mean": Measure("s", LOWER, mean, reason=unfinished),
+        **known,
         **_percentiles(side, pool, None, percentiles),
         **{name: Measure("per_s", HIGHER, rate, reason=_unless_known(rate, NO_TIME)) for name, rate in rates.items()},
-        "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),
         "coverage": _coverage(pool, None),
         "partial_ratio": Measure("ratio", LOWER, partial),
+    }
+
+
+def mean_and_failed(latency: Series, printed: parts.Interval) -> dict[str, Measure]:
+    """Mean and ``failed_ratio`` of a latency in ns; ``printed``: its mean as the run said it."""
+    layout, finite = latency.layout, latency.finite
+    known = latency.values if finite.all() else np.where(finite, latency.values, 0.0)
+    mean = ratio_left_out(_sums(layout, known), _sums(layout, finite)).scaled(S_PER_NS)
+    unfinished = _unsaid(printed, mean) if finite.all() else "some queries never finished, so the mean is not known"
+    return {
+        "mean": Measure("s", LOWER, mean, reason=unfinished),
+        "failed_ratio": Measure("ratio", LOWER, ratio_left_out(_sums(layout, ~finite), layout.sizes)),
     }
 
 
@@ -240,9 +260,7 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
     name_of_stage = None if of_stage is None else of_stage["name"]
     prefix = "" if of_stage is None else f"stage.{name_of_stage}."
     printed: Mapping[str, object] = side.document["latency_s"] if of_stage is None else of_stage["latency_s"]
-    ends = np.cumsum(latency.layout.sizes)
-    ascending = [np.sort(part) for part in np.split(latency.values, ends[:-1])]
-    by_name = {}
+    ascending, by_name = by_replication(latency), {}
     for percent in percentiles:
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
@@ -258,6 +276,11 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
 
         by_name[prefix + name] = Measure("s", LOWER, left_out.scaled(S_PER_NS), reason=reason, own=own)
     return by_name
+
+
+def by_replication(latency: Series) -> list[F8]:
+    """The values of each replication, in ascending order."""
+    return [np.sort(part) for part in np.split(latency.values, np.cumsum(latency.layout.sizes)[:-1])]
 
 
 def too_few(exceedances: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simulator.documents import catalogue
-from simulator.report.text import rendered, table
+from simulator.report.text import duration, rate, rendered, table
 
 if TYPE_CHECKING:
     from simulator.scenario.described import Listing
@@ -21,6 +21,7 @@ def catalogue_table(listing: Listing, width: int | None = None, color: bool = Fa
             kind = f" ({entry['kind']})" if "kind" in entry else ""
             said = f": {entry['description']}" if entry["description"] else ""
             parts += [f"{entry['name']}{kind}{said}", table(["figure", "value", "known", "source"], rows, 4), ""]
+            parts += _batches(entry)
         for plugin in document.get("plugins", []):
             rows = [[one["key"], one["what"], _plain(one["default"])] for one in plugin["parameters"]]
             said = f": {plugin['description']}" if plugin["description"] else ""
@@ -41,6 +42,24 @@ def catalogue_table(listing: Listing, width: int | None = None, color: bool = Fa
         parts += [table(["plug-ins", "is a", "what it is"], rows, 3), ""]
     parts.append("shardsim catalogue NAME gives the source of each figure")
     return rendered(parts, width, color)
+
+
+#: Figures of a shape, whose time follows from hardware.
+_SHAPE = {"layers", "flops_per_item", "features", "tables"}
+
+
+def _batches(entry: catalogue.Entry) -> list[Any]:
+    """The batch curve, where the time of a call is known; or how to ask for it."""
+    if "batches" not in entry:
+        is_shape = not _SHAPE.isdisjoint(figure["key"] for figure in entry["figures"])
+        hint = f"what batches take on a machine: shardsim catalogue {entry['name']} --on nvidia_l4"
+        return [hint, ""] if is_shape else []
+    rows = []
+    for one in entry["batches"]:
+        each_s = one["seconds"] / one["items"]
+        rows.append([f"{one['items']:g}", duration(one["seconds"]), duration(each_s), rate(one["items_per_s"])])
+    place = f" on {entry['on']}" if "on" in entry else ""
+    return [table([f"items of a call{place}", "takes", "an item", "one worker"], rows, 0), ""]
 
 
 #: Figures that the list of all entries shows.

@@ -46,6 +46,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         table(order, costs, 3),
         "",
         table(call, calls, 1),
+        *_batches(estimate["stages"]),
         "",
         fleet_line(estimate["fleet"]),
     ]
@@ -66,6 +67,17 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         shown += ["", table(["under load", "value", "", "law"], laws, 1)]
     training = f"training is for {counted(estimate['rows'], 'row', format_count)}, epochs: {number(estimate['epochs'])}"
     return rendered([*shown, "", training, *notes(estimate["notes"])], width, color)
+
+
+def _batches(stages: list[paper.StageEstimate]) -> list[Any]:
+    """What batches take, of the stages that make some."""
+    rows = []
+    for stage in stages:
+        for one in stage["model"].get("batches", []):
+            tasks, took_s = one["tasks"], one["seconds"]
+            each = [str(tasks), format_count(one["items"]), duration(took_s), duration(took_s / tasks)]
+            rows.append([stage["name"], *each, rate(tasks / took_s if took_s else None)])
+    return ["", table(["batches of", "tasks", "items", "takes", "a task", "one worker"], rows, 1)] if rows else []
 
 
 def _costs(name: str, model: paper.Costs) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simulator.planning.questions import Questions
     from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep
-    from simulator.running.run import Result
+    from simulator.running.result import Result
     from simulator.verification import Verification
 
 

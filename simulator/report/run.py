@@ -5,6 +5,7 @@ from typing import Any
 from simulator.base.formats import counted, format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
 from simulator.report import text
+from simulator.report.causes import causes_table
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
 
@@ -33,6 +34,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_company(result),
         "",
         _critical(result),
+        *causes_table(result),
     ]
     if result["slos"]:
         shown += [

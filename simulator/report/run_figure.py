@@ -14,7 +14,7 @@ from simulator.stats.figures import S_PER_NS
 
 if TYPE_CHECKING:
     from simulator.core.trace import Trace
-    from simulator.running.run import Result
+    from simulator.running.result import Result
 
 #: Latencies at which the share of later queries is drawn, and windows of the timeline at most.
 POINTS, WINDOWS = 250, 60

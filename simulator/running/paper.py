@@ -75,6 +75,11 @@ class PaperEstimate(Shown):
         if isinstance(model, SumModel) and isinstance(stage.model, SumSpec):
             parts = zip(stage.model.parts, model.parts, strict=True)
             of_sum = {"parts": [self._costs(spec.kind, part, candidates, items) for spec, part in parts]}
+        if stage.batching is not None:
+            of_sum["batches"] = [
+                {"tasks": tasks, "items": together, "seconds": call_s(model, together)[0]}
+                for tasks, together in stage.batching.calls(items)
+            ]
         costs: documents.Model = {**self._costs(stage.model.kind, model, candidates, items), **of_sum}
         return {**paper, "shards": stage.shards, "items_per_shard": items, "model": costs}
 

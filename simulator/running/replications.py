@@ -98,12 +98,21 @@ class Batch(Generic[Kept]):
 
 
 def replicate(
-    plans: Plans, replication: int, name: str, keep: Keep[Kept], load: Load | None = None, stopped: Stopped = None
+    plans: Plans,
+    replication: int,
+    name: str,
+    keep: Keep[Kept],
+    load: Load | None = None,
+    stopped: Stopped = None,
+    tasks: bool = False,
 ) -> Kept:
-    """Simulate one replication on the engine of that name, and keep of it what ``keep`` makes of plan and trace."""
+    """Simulate one replication on the engine of that name, and keep of it what ``keep`` makes of plan and trace.
+
+    ``tasks``: whether the trace has its table of tasks.
+    """
     plan = plans.make(replication, load)
     with within_time(plans.scenario):
-        return keep(plan, engine(name).simulate(plan, stopped=stopped))
+        return keep(plan, engine(name).simulate(plan, tasks=tasks, stopped=stopped))
 
 
 @contextmanager

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from simulator import engines, theory
 from simulator.base import room
 from simulator.base.errors import ContradictionError
 from simulator.base.formats import counted, shortest
 from simulator.core.trace import Trace
-from simulator.documents import run
 from simulator.documents.paper import Theory
-from simulator.documents.shown import Shown, frame, html
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running import memory
+from simulator.running.causes import Causes
 from simulator.running.classes import classes_of
 from simulator.running.execution import Execution, Here, checked_percentiles
-from simulator.running.figure_rows import rows_of
 from simulator.running.forecast import Forecast, enough_queries, highest_percentile, seconds_of
 from simulator.running.paper import on_paper
 from simulator.running.pilot import settled
-from simulator.running.provenance import computed, origin
 from simulator.running.replications import Batch, whole_trace, within_time
+from simulator.running.result import Result
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.stats import Summary, next_step, summarise
@@ -43,71 +40,6 @@ LOOKS = 4
 PERCENTILES = (50, 90, 95, 99, 99.9)
 
 
-@dataclass(frozen=True, repr=False)
-class Result(Shown):
-    """What a run says, and all that is needed to run it again."""
-
-    kind: ClassVar[str] = "run"
-
-    scenario: Scenario
-    summary: Summary
-    theory: Theory
-    traces: dict[int, Trace] = field(repr=False)  #: by replication
-    interrupted: bool  #: finished replications were kept, others lost
-    wall_s: float
-    engine: str  #: compiled or reference
-    engine_check: EngineCheck | None = None  #: if the engines were to be compared
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> run.Run:
-        """The result as written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
-        figures = self.summary.figures()
-        checked: run.Checked = {} if self.engine_check is None else {"engine_check": self.engine_check.to_dict()}
-        return {
-            "schema": 1,
-            "scenario": self.scenario.name,
-            "description": self.scenario.description,
-            "engine": self.engine,
-            "seed": self.scenario.run.seed,
-            **figures,
-            "fleet": fleet(self.scenario).to_dict(figures["completed_per_s"]["value"]),
-            "theory": self.theory,
-            "notes": [*self.notes, *self.summary.notes],
-            **checked,
-            "provenance": {
-                **origin(self.scenario),
-                "replications": sorted(self.traces),
-                **computed(self.scenario),
-            },
-        }
-
-    def to_frame(self) -> Any:
-        """A row a figure of the queries and of each stage, as a ``pandas.DataFrame``, with the ends of its interval.
-
-        Raises ImportError if pandas is not installed.
-        """
-        return frame(rows_of(self.summary.figures()))
-
-    def _repr_html_(self) -> str:
-        return html(f"{self.scenario.name}: {self._summed_up()}", rows_of(self.summary.figures()))
-
-    def _summed_up(self) -> str:
-        each = self.summary.queries / self.summary.replications
-        words = f"{self.summary.verdict}, {self.summary.replications} x {counted(each, 'query')}"
-        verdicts = [objective.met for objective in self.summary.objectives]
-        return words + (f", {verdicts.count(True)} of {len(verdicts)} objectives met" if verdicts else "")
-
-    @property
-    def exit_code(self) -> int:
-        """0: every objective met; 99: one failed; 98: one inconclusive and none failed; 130: interrupted."""
-        if self.interrupted:
-            return 130
-        verdicts = [objective.met for objective in self.summary.objectives]
-        if False in verdicts:
-            return 99
-        return 98 if None in verdicts else 0
-
-
 @takes_scenario
 def simulate(
     scenario: Scenario,
@@ -115,6 +47,7 @@ def simulate(
     percentiles: Sequence[float] = PERCENTILES,
     time_s: float | None = None,
     compare_engines: bool = False,
+    causes: bool = False,
     **execution: Unpack[Here],
 ) -> Result:
     """Simulate a scenario and summarise it.
@@ -129,6 +62,8 @@ def simulate(
         Run as many whole replications as fit into this time, at least one, whatever the scenario says.
     compare_engines
         Whether to run the first queries on both engines, too, and compare everything that happened.
+    causes
+        Whether to simulate every replication once more, with its tasks, and say what makes these differ.
     jobs
         Threads (compiled engine) or processes (reference engine); the result does not depend on it.
     engine
@@ -149,7 +84,7 @@ def simulate(
     """
     began = time.monotonic()
     percentiles = checked_percentiles(percentiles)
-    run = Run(scenario, Execution.here(**execution), compare_engines)
+    run = Run(scenario, Execution.here(**execution), compare_engines, causes)
     return run.result(percentiles, time_s, began)
 
 
@@ -161,7 +96,7 @@ def forecast(scenario: Scenario, **execution: Unpack[Here]) -> Forecast:
 class Run:
     """A scenario that is about to be simulated: its system made, the load of its first replication drawn.
 
-    ``compare_engines``: as of ``simulate``.
+    ``compare_engines``, ``causes``: as of ``simulate``.
 
     Raises
     ------
@@ -169,12 +104,15 @@ class Run:
         As ``simulate`` does.
     """
 
-    def __init__(self, scenario: Scenario, execution: Execution, compare_engines: bool = False) -> None:
+    def __init__(
+        self, scenario: Scenario, execution: Execution, compare_engines: bool = False, causes: bool = False
+    ) -> None:
         scenario = settled(scenario, execution.say)
         self.plans = Plans.of(scenario)
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
         name = engines.chosen(execution.engine, self.outline)
         memory.refuse(self.plans, name, execution.jobs, scenario.run.replications)
+        self.causes = Causes(self.plans) if causes else None
         began = time.perf_counter()
         self._load: Load | None = self.plans.load()  #: of the first replication, until that is simulated
         self._drawn_s = time.perf_counter() - began
@@ -199,12 +137,13 @@ class Run:
             self._summary(PERCENTILES, {0: trace})
 
         scenario, queries, measured = self.scenario, len(self._load.arrival_ns), self.plans.extent().measured
+        jobs, many = self.execution.jobs, scenario.run.replications
+        seconds = seconds_of(self.plans, self._load, self._drawn_s, self.execution, tell)
+        kept_bytes = memory.needed(self.plans, self.execution.engine, jobs, many).bytes
         return Forecast(
-            tasks=round(queries * self.plans.tasks_of_query() * scenario.run.replications),
-            seconds=seconds_of(self.plans, self._load, self._drawn_s, self.execution, tell),
-            memory_bytes=memory.needed(
-                self.plans, self.execution.engine, self.execution.jobs, scenario.run.replications
-            ).bytes,
+            tasks=round(queries * self.plans.tasks_of_query() * many),
+            seconds=seconds if self.causes is None else seconds * (1 + min(jobs, many)),
+            memory_bytes=kept_bytes if self.causes is None else kept_bytes + self.causes.needed_bytes,
             enough_queries=enough_queries(scenario, self.outline, self.paper, measured),
             percentile=highest_percentile(scenario),
         )
@@ -240,9 +179,13 @@ class Run:
         if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
             self.notes.append(OF_COPIES if summary.pool.layout.repeats > 1 else OF_A_TRACE)
         line = self._theory_line(summary)
+        causes = None if self.causes is None else self.causes.of(self.plans, self.execution, sorted(self.traces))
+        if self.causes is not None:
+            self.notes += self.causes.notes
+            interrupted |= causes is None
         wall_s = time.monotonic() - began
         engine, notes = self.execution.engine, tuple(self.notes)
-        return Result(self.scenario, summary, line, self.traces, interrupted, wall_s, engine, compared, notes)
+        return Result(self.scenario, summary, line, self.traces, interrupted, wall_s, engine, compared, notes, causes)
 
     def _engines_compared(self) -> EngineCheck:
         from simulator.running.engine_check import check_engines, most_queries

@@ -43,6 +43,20 @@ class Batching(fields.Part):
         together = int(self.max_size) * of_a_task
         return together if self.max_items is None else max(of_a_task, min(together, float(self.max_items)))
 
+    def calls(self, of_a_task: float) -> Iterable[tuple[int, float]]:
+        """Tasks of a batch and the items that it costs: one, twice as many each, and the largest.
+
+        >>> list(Batching(max_size=6, sizes=(15, 100)).calls(10.0))
+        [(1, 15.0), (2, 100.0), (4, 100.0), (6, 100.0)]
+        """
+        most, tasks = int(self.max_size), 1
+        if self.max_items is not None and of_a_task > 0:
+            most = max(1, min(most, int(float(self.max_items) / of_a_task)))
+        while tasks <= most:
+            items = tasks * of_a_task
+            yield tasks, next((float(size) for size in self.sizes if size >= items), items)
+            tasks = min(2 * tasks, most) if tasks < most else most + 1
+
     def of_stage(
         self, discipline: str, has_law: bool, counts: Law | None, largest_share: float
     ) -> Iterable[fields.Contradiction]:

@@ -11,6 +11,7 @@ from simulator.documents import schemas
 from simulator.documents.shown import Shown
 from simulator.plugins import GROUPS, Kind, Offer, Plugins, installed, load_plugins
 from simulator.scenario import catalogue as entries
+from simulator.scenario.batch_curves import curve_of
 from simulator.scenario.plugged import spec_of
 from simulator.scenario.schema import json_schema
 
@@ -34,7 +35,9 @@ class Listing(Shown):
         return self.document
 
 
-def catalogue(name: str | None = None, file: str | None = None, plugins: Sequence[str] = ()) -> Listing:
+def catalogue(
+    name: str | None = None, file: str | None = None, plugins: Sequence[str] = (), on: str | None = None
+) -> Listing:
     """Hardware, models and kinds of plug-ins that a scenario takes by name, with figures and sources.
 
     Parameters
@@ -45,18 +48,23 @@ def catalogue(name: str | None = None, file: str | None = None, plugins: Sequenc
         A catalogue file that is laid over the built-in one.
     plugins
         Files and modules whose kinds are listed, too; they are run.
+    on
+        Hardware of the catalogue: what batches of the model take there. It has a shape, not a time of its own.
 
     Raises
     ------
     ScenarioError
-        If nothing is called so, or the file is not a catalogue.
+        If nothing is called so, the file is not a catalogue, or nothing takes a time on that hardware.
     PluginError
         If a plug-in cannot be loaded.
     """
     known, given = entries.catalogue_of(file), load_plugins(plugins)
     kinds = described(given, name)
     listed = known.entries() if name is None else [] if kinds else entries.entries_named(known, name)
-    document: documents.Catalogue = {"schema": 1, "entries": [entry.to_dict() for entry in listed]}
+    said: list[documents.Entry] = [entry.to_dict() for entry in listed]
+    if name is not None:
+        said = [{**entry.to_dict(), **curve_of(entry, known, on)} for entry in listed]
+    document: documents.Catalogue = {"schema": 1, "entries": said}
     if kinds:
         document["plugins"] = kinds
     return Listing(document, name is not None)

@@ -1,4 +1,4 @@
-"""The ``model`` of a stage as it is written: linear, tree, deep, embedding, measured, time, or a sum of them."""
+"""The ``model`` of a stage as it is written: linear, tree, deep, embedding, measured, curve, time, or a sum."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +16,7 @@ from simulator.models.measured import drawn_again
 from simulator.models.spread import HICCUP, undecided
 from simulator.models.tree import VISIT_S, depth_of
 from simulator.scenario import fields
+from simulator.scenario.curve import CurveSpec
 from simulator.scenario.held import FileOfNumbers
 from simulator.scenario.laws import DurationLaw
 from simulator.scenario.model_part import ModelPart, PluggedSpec
@@ -264,7 +265,9 @@ def _some(sizes: Sequence[float]) -> str:
 _PLUGGED = or_plugged("models", PluggedSpec)
 
 PartSpec = Annotated[
-    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec, Field(discriminator="kind"), *_PLUGGED
+    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | CurveSpec | TimeSpec,
+    Field(discriminator="kind"),
+    *_PLUGGED,
 ]
 
 
@@ -329,7 +332,7 @@ class SumSpec(ModelPart):
 
 
 ModelSpec = Annotated[
-    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | TimeSpec | SumSpec,
+    LinearSpec | TreeSpec | DeepSpec | EmbeddingSpec | MeasuredSpec | CurveSpec | TimeSpec | SumSpec,
     Field(discriminator="kind"),
     *_PLUGGED,
 ]
@@ -341,6 +344,7 @@ MODEL_SPECS: dict[str, type[fields.Part]] = {
     "deep": DeepSpec,
     "embedding": EmbeddingSpec,
     "measured": MeasuredSpec,
+    "curve": CurveSpec,
     "time": TimeSpec,
     "sum": SumSpec,
 }

@@ -2,19 +2,9 @@
 
 from simulator.theory.beside import beside_of
 from simulator.theory.capacity import ExactCapacity, exact_capacity
+from simulator.theory.causes import service_variances
 from simulator.theory.certain import certain_demands, certainly_busiest, piles_up
-from simulator.theory.check import (
-    AGREES,
-    ALARM,
-    DECIDES,
-    OUTSIDE,
-    RELAXATIONS,
-    Finding,
-    check,
-    little,
-    stretched,
-    times_wider,
-)
+from simulator.theory.check import AGREES, ALARM, DECIDES, OUTSIDE, RELAXATIONS, check, little, stretched, times_wider
 from simulator.theory.closed_forms import FULL
 from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_ahead, clusters_of
 from simulator.theory.estimate import (
@@ -29,6 +19,7 @@ from simulator.theory.estimate import (
 )
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
+from simulator.theory.stages import stages_of
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
 from simulator.theory.visits import mean_visits, merging_s
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
@@ -46,7 +37,6 @@ __all__ = [
     "Clusters",
     "Estimate",
     "ExactCapacity",
-    "Finding",
     "MeansAhead",
     "Peak",
     "Prediction",
@@ -71,7 +61,9 @@ __all__ = [
     "own_demands",
     "piles_up",
     "relaxation",
+    "service_variances",
     "stage_demands",
+    "stages_of",
     "stretched",
     "times_wider",
     "zero_load",

@@ -13,7 +13,7 @@ from held import law
 from simulator import scenario_from_dict
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.laws import Law
-from simulator.core.plan import ARRIVE_POISSON, NEVER_NS
+from simulator.core.plan import ARRIVE_POISSON, NEVER_NS, RANDOM
 from simulator.core.slowdowns import Slowdown
 from simulator.core.stage_view import stage_views
 from simulator.engines import reference
@@ -439,3 +439,71 @@ def empty_systems_are_as_paper_says() -> None:
     seen = float(trace.completion_ns[0] - trace.arrival_ns[0]) * 1e-9
     with law("T6"):
         assert abs(zero_load(plan).mean_s - seen) < 1e-8, f"{zero_load(plan).mean_s:.6g} s on paper, {seen:.6g} s seen"
+
+
+def causes_are_told_apart() -> None:
+    """unit/test_causes.py: each task's parts by hand; their shares; and what laws say of them before it."""
+    from simulator.core import draws
+    from simulator.stats.causes import stage_causes, sums_of
+    from simulator.stats.task_parts import task_parts
+
+    share, factors, task = [0.5, 0.3, 0.2], [[1.0, 3.0], [1.0, 3.0], [3.0, 1.0]], Law.lognormal(1.0, 0.6)
+    part = StageParts(
+        candidates=Law.constant(1e3), share=share, replicas=2, policy=RANDOM, knots=[(0.0, 5e5, 1e4)], task=task
+    )
+    rng = np.random.default_rng(1)
+    arrival_ns, work = np.cumsum(rng.exponential(6e7, 60)).astype(np.int64), rng.exponential(1.0, 60)
+    plan = assemble([part], arrival_ns, work, first_measured=10, machine_factor=np.ravel(factors))
+    trace = reference.simulate(plan, tasks=True)
+    table, view = trace.task_table, stage_views(plan)[0]
+    rows = [row for row in range(len(table.query)) if table.query[row] >= 10]
+    tasks = [(query, shard) for query in range(10, 60) for shard in range(3)]
+    alone = {(query, shard): 5e5 + 1e4 * 1e3 * share[shard] * work[query] for query, shard in tasks}
+    usual = sum(float(plan.machine_factor[table.replica[row]]) for row in rows) / len(rows)
+    expected = []
+    for row in rows:
+        query, shard, factor = int(table.query[row]), int(table.shard[row]), plan.machine_factor[table.replica[row]]
+        base, own = sum(alone[query, other] for other in range(3)) / 3, alone[query, shard]
+        luck = task.quantile(draws.uniforms(plan.seed, plan.replication, draws.TASK, query, shard, 0)[0])
+        waits = int(table.start_ns[row] - table.enqueue_ns[row])
+        expected.append(
+            [base * usual, (own - base) * usual, own * (factor - usual), own * factor * (luck - 1.0), 0.0, waits]
+        )
+    parts = task_parts(plan, trace, view)
+    with law("T10"):
+        assert parts.query.tolist() == table.query[rows].tolist(), "tasks of measured queries"
+        assert np.allclose(parts.of.T, np.array(expected), rtol=1e-9, atol=1.0), "parts of tasks"
+    sums = sums_of(trace, 0, parts)
+    variances = np.array(expected).var(axis=0)
+    services = np.array([float(table.finish_ns[row] - table.start_ns[row]) for row in rows])
+    told = stage_causes("a", [sums], None)
+    shares = [one.of_service.value for one in told.causes]
+    by_hand = [*(variances[:5] / services.var()), None, 1 - variances[:5].sum() / services.var()]
+    latency_ns = (trace.completion_ns - trace.arrival_ns)[10:]
+    with law("T10"):
+        for seen, wanted in zip(shares, by_hand, strict=True):
+            assert (seen is None) == (wanted is None) and abs((seen or 0) - (wanted or 0)) < 1e-5, f"{seen}, {wanted}"
+        assert told.slowest == 1 and abs(told.latency.value - latency_ns.max() * 1e-9) < 1e-12, "the slowest queries"
+    _causes_by_laws(part, np.array(factors))
+
+
+def _causes_by_laws(part, factors) -> None:
+    """Shares in closed form beside means over all that can happen, by hand: work of two values, equally likely."""
+    from simulator.theory import service_variances, stages_of
+
+    two, share = Law.empirical([0.5, 1.5]), part.share
+    plan = assemble([part], np.array([0]), np.ones(1), work_law=two, machine_factor=factors.ravel())
+    happens = [(w, s, r) for w in (0.5, 1.5) for s in range(3) for r in range(2)]
+    alone = np.array([5e-4 + 1e-2 * share[s] * w for w, s, _ in happens])
+    factor = np.array([factors[s, r] for _, s, r in happens])
+    base = np.array([5e-4 + 1e-2 * w / 3 for w, _, _ in happens])
+    usual, spread = factor.mean(), 0.36
+    wanted = [
+        (base * usual).var(),
+        ((alone - base) * usual).var(),
+        (alone * (factor - usual)).var(),
+        spread * (alone**2 * factor**2).mean(),
+        (alone * factor).var() + spread * (alone**2 * factor**2).mean(),
+    ]
+    with law("T10"):
+        assert np.allclose(service_variances(stages_of(plan)[0]), wanted, rtol=1e-9), "shares by laws"

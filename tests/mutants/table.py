@@ -2755,6 +2755,59 @@ SAID_BESIDE = (
     ),
 )
 
+APART = "figures.causes_are_told_apart"
+TASK_PARTS, CAUSES, BY_LAWS = "stats/task_parts.py", "stats/causes.py", "theory/causes.py"
+TOLD_APART = (
+    Mutant(
+        "a task's own luck is blamed on its machine",
+        "T10",
+        TASK_PARTS,
+        "of[MACHINE] = alone_ns * (factor - mean_factor) * mean_task",
+        "of[MACHINE] = alone_ns * (factor * task_factor - mean_factor)",
+        APART,
+    ),
+    Mutant(
+        "a query is what its shard makes of it",
+        "T10",
+        TASK_PARTS,
+        "return alone_ns, (sums / np.maximum(1.0, counts))[place]",
+        "return alone_ns, alone_ns",
+        APART,
+    ),
+    Mutant(
+        "the luck of another stream is taken for a task's",
+        "T10",
+        TASK_PARTS,
+        "draws.first_of_names(plan.seed, plan.replication, draws.TASK,",
+        "draws.first_of_names(plan.seed, plan.replication, draws.ROUTE,",
+        APART,
+    ),
+    Mutant(
+        "causes of the queries that warm up, too",
+        "T10",
+        TASK_PARTS,
+        "(table.query >= trace.first_measured)",
+        "(table.query >= 0)",
+        APART,
+    ),
+    Mutant(
+        "the fastest queries are taken for the slowest",
+        "T10",
+        CAUSES,
+        "np.argsort(-latency_ns, kind=",
+        "np.argsort(latency_ns, kind=",
+        APART,
+    ),
+    Mutant(
+        "on paper shards are unequal by their mean alone",
+        "T10",
+        BY_LAWS,
+        "+ over_shards[1] ** 2 * second",
+        "+ over_shards[1] ** 2 * first**2",
+        APART,
+    ),
+)
+
 
 TABLES = (
     *ENGINES,
@@ -2778,6 +2831,7 @@ TABLES = (
     *GUESTS,
     *CRASHED,
     *SAID_BESIDE,
+    *TOLD_APART,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

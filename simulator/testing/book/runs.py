@@ -270,4 +270,9 @@ STATISTICS = (
         "Utilisation, throughput and goodput are what happened inside the window, whoever's it was, over its length.",
         "Work that is done after the window is no output of it: so counted, a saturated server serves any load.",
     ),
+    Statement(
+        "T10",
+        "What a task takes is the sum of what its query, shard, machine, own luck and contention make of it.",
+        "A cause that is blamed for another's work sends a planner after the wrong remedy.",
+    ),
 )

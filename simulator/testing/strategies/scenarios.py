@@ -90,6 +90,7 @@ MODELS: list[dict[str, Any]] = [
     {"kind": "sum", "parts": [{"kind": "time", "law": "3ms"}, *PARTS_BY_SHAPE]},
     {"kind": "sum", "parts": [{"kind": "time", "law": {"kind": "exponential", "mean": "1ms"}}]},
     {"kind": "time"},
+    {"kind": "curve", "items": [1, 8, 64], "times": ["1ms", "2ms", "9ms"], "overhead": "100us"},
 ]
 #: Built-in kinds of models.
 KINDS = tuple(dict.fromkeys(str(model["kind"]) for model in MODELS))
