@@ -2013,7 +2013,7 @@ STOPS = (
         "demand does not know of stops",
         "T9",
         "theory/stages.py",
-        "stage.busy_service_s)) / share_done(stage)",
+        "stage.busy_service_s)) / share_done(stage, lasts_s)",
         "stage.busy_service_s))",
         "figures.stops_are_in_theory",
     ),
