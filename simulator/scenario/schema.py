@@ -16,6 +16,7 @@ from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.classes import class_notes, queue_contradictions
+from simulator.scenario.colocated import crew_of, has_own_machines, workers_of_machines
 from simulator.scenario.grid import NAMED, SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.hedge import Seen
@@ -137,10 +138,10 @@ class Scenario(fields.Part):
     def misfits(self) -> Iterable[fields.Contradiction]:
         """Stages whose machines do not hold or run what they should."""
         for index, stage in enumerate(self.stages):
-            if stage.hardware is None or stage.hardware not in self.hardware or stage.runs_on is not None:
+            if stage.hardware is None or stage.hardware not in self.hardware or not has_own_machines(stage):
                 continue
             spec = self.hardware[stage.hardware]
-            figures, held = spec.hardware(), [stage, *(one for one in self.stages if one.runs_on == stage.name)]
+            figures, held = spec.hardware(), crew_of(self.stages, stage)
             if not any(one.model.missing_hardware(figures) or one.model.refusal(figures) for one in held):
                 for path, message in machine_contradictions(held, stage.hardware, spec):
                     yield ("stages", index, *path), message
@@ -286,13 +287,16 @@ class Scenario(fields.Part):
         """What was done to what the scenario gave, by stage; and machines that it lost."""
         return [
             *self.load.notes(),
-            *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
+            *(f"{stage.name}: {note}" for stage in self.stages for note in self._of_stage(stage)),
             *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._of_run(stage), *hot_notes(stage))),
             *self._parts_of_items(),
             *class_notes(self.load.of_classes, self.stages),
             *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
+
+    def _of_stage(self, stage: Stage) -> list[str]:
+        return stage.notes(self.hardware, workers_of_machines(self.stages, stage))
 
     def _of_run(self, stage: Stage) -> Iterable[str]:
         lasts_s, rate_per_s = self.duration_s, self.load.rate_per_s

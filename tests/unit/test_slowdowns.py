@@ -137,7 +137,7 @@ def test_what_never_is_slow_changes_nothing(plan):
     """A factor of 1, and a length of 0: every column is equal, in lockstep too."""
     stages = plan.stages.copy()
     stages["first_slowdown"], stages["slowdowns"] = 2 * np.arange(len(stages)), 2
-    rows = [(OF_REPLICA, 1.0), (OF_STAGE, math.inf)] * len(stages)
+    rows = [(OF_REPLICA, 1.0, 0), (OF_STAGE, math.inf, 1)] * len(stages)
     laws = [Law.constant(3.0), Law.constant(9.0), Law.constant(4.0), Law.constant(0.0)] * len(stages)
     slow = assemble([part(*(Slowdown(*laws[2 * i : 2 * i + 2]) for i in range(2)))], np.zeros(1, dtype=np.int64))
     table = np.concatenate([slow.slowdown_laws] * len(stages))

@@ -29,7 +29,7 @@ class Replica(Mortal):
         self.is_starting = False
         self.timer_ns = -1  # when what waits is looked at again; -1: not
         self.given = [Handover(model.clock) for _ in range(workers)]
-        self.machine = stage.machines.take_in(self)
+        self.neighbours = model.machines.take_in(self, stage.index)
         self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
         self.workers = [model.clock.process(self.serve(worker)) for worker in range(workers)]
 
@@ -89,7 +89,7 @@ class Replica(Mortal):
         queue = self.queue
         while self.free and queue.everybody and (batch := queue.take(now)):
             worker = heappop(self.free)
-            self.given[worker].give((batch, self.machine.busy_beside()))
+            self.given[worker].give((batch, self.neighbours.busy()))
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()
             At(self.model.clock, self.timer_ns, START, self.index, self.start)

@@ -183,6 +183,7 @@ def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
     parts = [
         replace(
             part,
+            home=-1,
             replicas=1,
             left=(),
             policy=plans.RANDOM,
