@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.base.formats import counted, format_duration
 from simulator.core.plan import ARRIVE_TRACE, Plan
-from simulator.core.stage_view import stage_views
+from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
@@ -191,7 +191,7 @@ def summarise(
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
-        stages.append(seen if stage.owner == stage.index else _on(seen, stage_names[stage.owner]))
+        stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
     tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
@@ -216,9 +216,12 @@ def summarise(
     )
 
 
-def _on(seen: StageFigures, owner: str) -> StageFigures:
-    """Of a stage that runs at the replicas of the one of this name."""
-    return replace(seen, company={**seen.company, "runs_on": owner})
+def _with_hosts(seen: StageFigures, stage: StageView, names: Sequence[str]) -> StageFigures:
+    """With the names of the stage at whose replicas, or on whose machines, it is, where that is another."""
+    home = int(stage.plan.stages[stage.index]["home"])
+    if stage.owner != stage.index:
+        return replace(seen, company={**seen.company, "runs_on": names[stage.owner]})
+    return seen if home == stage.index else replace(seen, company={**seen.company, "colocate": names[home]})
 
 
 def _stability(pool: Pool, utilisations: Sequence[float], peak: Peak | None, is_stationary: bool) -> Stability:

@@ -185,7 +185,7 @@ def test_a_factor_of_1_changes_no_figure():
 
 
 def test_who_says_no_factor_stops_a_replica():
-    assert make_plan(scenario(PAUSES)).slowdowns.tolist() == [(OF_REPLICA, math.inf)]
+    assert make_plan(scenario(PAUSES)).slowdowns.tolist() == [(OF_REPLICA, math.inf, 0)]
     said = scenario(PAUSES).resolved()["stages"][0]["slowdowns"][0]
     assert (said["factor"], said["scope"]) == ("stop", "replica")
     with pytest.raises(ScenarioError, match="expected a list"):
