@@ -288,7 +288,7 @@ def plans(
         else:
             homes = [place for place, part in enumerate(parts) if part.owner < 0 and part.home < 0]
             is_beside = bool(homes) and draw(either(narrowed.get("colocated"), 3))
-            home = draw(st.sampled_from(homes or [0]))
+            home = draw(st.sampled_from(homes)) if is_beside else 0
             shaped = Narrowed(**narrowed)
             if is_beside and draw(BOOLEANS):
                 shaped |= {"shards": len(parts[home].share), "replicas": parts[home].replicas}
