@@ -176,8 +176,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
             view += count * part.replicas * part.balancers
         else:
             take_place(stages, index, part)
-        shard += count
-        replica += count * part.replicas
+        shard, replica = shard + count, replica + count * part.replicas
         knot += len(part.knots)
         point += len(part.preferred) + len(part.sizes)
         busy += len(part.busy)

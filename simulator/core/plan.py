@@ -27,9 +27,7 @@ NONE, CONSTANT = range(2)
 CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY, BACKGROUND_GAP, BACKGROUND_TIME, UP, DOWN = range(12)
 ROLES = 12
 
-RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE, C3 = range(
-    8
-)  #: routing policies
+RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE, C3 = range(8)  #: policies
 #: A rule of the user's, which looks at nothing, at tasks outstanding, at ns of work outstanding, or at latency.
 PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY = range(8, 12)
 #: How long it takes until what is heard of a replica is forgotten to 1/e, unless said.

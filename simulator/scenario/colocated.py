@@ -146,8 +146,12 @@ def _beside_contradictions(stage: Stage, home: Stage) -> Iterator[fields.Contrad
         return
     crashes = home.failures is not None and home.failures.scope == MACHINE
     for path, message in stage.contradictions():
-        is_there = stage.crashes_with_machines and path[:1] == ("failures",)
-        yield (("colocate",), f"machines of {home.name!r} crash: {message}") if is_there else (path, message)
+        if stage.crashes_with_machines and path[:1] == ("failures",):
+            yield ("colocate",), f"machines of {home.name!r} crash: {message}"
+        elif path[:1] == ("lost_machine",):
+            yield ("colocate",), f"a machine of {home.name!r} is lost: {message}"
+        else:
+            yield path, message
     if crashes and not stage.crashes_with_machines:
         there = f"machines of {home.name!r} crash, and take this stage with them"
         yield ("failures",), f"{there}: leave it out, or let only one of both crash"
@@ -211,3 +215,12 @@ def workers_of_machines(stages: Sequence[Stage], stage: Stage) -> int:
     by_name = {one.name: one for one in stages}
     owner = stage if stage.runs_on is None else by_name[stage.runs_on]
     return sum(one.workers_of_machine for one in together(stages, owner))
+
+
+def lodger_notes(stages: Sequence[Stage], stage: Stage) -> list[str]:
+    """Of a stage on the machines of another: that nobody there minds the other, which may not be meant."""
+    if stage.colocate is None or any(one.interference is not None for one in together(stages, stage)):
+        return []
+    return [
+        f"colocate: neither it nor {stage.colocate!r} has interference, so busy workers of one do not slow the other"
+    ]

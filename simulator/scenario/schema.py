@@ -16,7 +16,7 @@ from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.classes import class_notes, queue_contradictions
-from simulator.scenario.colocated import crew_of, has_own_machines, workers_of_machines
+from simulator.scenario.colocated import crew_of, has_own_machines, lodger_notes, workers_of_machines
 from simulator.scenario.grid import NAMED, SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.hedge import Seen
@@ -296,7 +296,8 @@ class Scenario(fields.Part):
         ]
 
     def _of_stage(self, stage: Stage) -> list[str]:
-        return stage.notes(self.hardware, workers_of_machines(self.stages, stage))
+        there = workers_of_machines(self.stages, stage)
+        return [*stage.notes(self.hardware, there), *lodger_notes(self.stages, stage)]
 
     def _of_run(self, stage: Stage) -> Iterable[str]:
         lasts_s, rate_per_s = self.duration_s, self.load.rate_per_s

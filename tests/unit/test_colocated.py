@@ -303,6 +303,11 @@ def test_planned_outages_of_machines_and_zones_are_those_of_both():
         ),
         ({"sharing": "processor"}, {"interference": "5%"}, "interference of 'rank', which is on the same machines"),
         ({"replicas": 2, "lost_machine": 0}, {"shards": 2, "replicas": 1}, "has other rows of machines"),
+        (
+            {"replicas": 2, "lost_machine": 0},
+            {"outages": [{"replica": 0, "from": "0s", "until": "1s"}]},
+            "is lost: a ma",
+        ),
         ({"replicas": 2}, {"hardware": "node"}, "is on the machines of 'lookup', which has no hardware"),
         ({}, {"gather": {"wait_for": 3}}, "there is 1 shard, got 3"),
     ],
@@ -361,6 +366,13 @@ def test_what_is_said_of_a_run():
     assert "machine_utilisation" not in rank
     assert rank["service_s"]["value"] > 1.2e-3 > 1.05e-3 > lookup["service_s"]["value"]
     assert "machines of lookup, and of rank: " in run_table(said, 100)
+
+
+def test_that_nobody_minds_the_other_is_said():
+    [said] = scenario_from_dict(two()).notes()
+    assert (
+        said == "rank: colocate: neither it nor 'lookup' has interference, so busy workers of one do not slow the other"
+    )
 
 
 def test_laws_hold_for_who_is_not_slowed_down():
