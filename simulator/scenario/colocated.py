@@ -140,9 +140,11 @@ def _beside_contradictions(stage: Stage, home: Stage) -> Iterator[fields.Contrad
         yield ("hardware",), f"it is on the machines of {home.name!r}, which has {has}: leave it out, or say it there"
     mine, theirs = _machines(stage), _machines(home)
     if mine != theirs or stage.missing_machines != home.missing_machines:
-        both = f"{mine} of its own and {theirs} of {home.name!r}" if mine != theirs else "some are missing of one alone"
+        both = f"there are {mine} of its own and {theirs} of {home.name!r}"
+        if mine == theirs:
+            both = "some shards of one have more replicas, on machines where the other has none"
         cure = "have as many, or leave shards, per_machine and replicas out: then it has one beside each replica there"
-        yield ("colocate",), f"machine i of one is machine i of the other, and there are {both}; {cure}"
+        yield ("colocate",), f"machine i of one is machine i of the other, and {both}; {cure}"
         return
     crashes = home.failures is not None and home.failures.scope == MACHINE
     for path, message in stage.contradictions():

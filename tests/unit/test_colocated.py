@@ -283,6 +283,7 @@ def test_planned_outages_of_machines_and_zones_are_those_of_both():
         ({}, {"runs_on": "lookup"}, "it runs at the replicas of 'lookup', and is on their machines"),
         ({"replicas": 2}, {"replicas": 3}, "there are 3 machines of its own and 2 machines of 'lookup'"),
         ({"shards": 2, "replicas": {"default": 1, "hot": {"shards": [0], "replicas": 2}}}, {"shards": 2}, "there are"),
+        ({"shards": 2, "replicas": {"default": 1, "hot": {"shards": [0], "replicas": 2}}}, {"replicas": 2}, "has none"),
         ({}, {"zones": 2}, "its machines are those of 'lookup': say it there"),
         ({"replicas": 2}, {"lost_machine": 0}, "its machines are those of 'lookup': say it there"),
         ({}, {"variability": {"machine": {"kind": "gamma", "cv": 0.2}}}, "and so is their speed: say it there"),
