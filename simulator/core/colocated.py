@@ -52,11 +52,6 @@ def meets_others(stages: Rows, stage: int) -> bool:
     return bool(stages[stage]["beside"] != stages[stage]["owner"] and (stages["busies"][here] > 0).any())
 
 
-def is_colocated(stages: Rows, stage: int) -> bool:
-    """Whether the replicas of a stage are on the machines of another."""
-    return bool(stages[stage]["home"] != stages[stage]["owner"])
-
-
 def neighbours_of(stages: Rows, stage: int) -> list[int]:
     """The stages whose replicas are on its machines, itself among them, in order."""
     return [int(one) for one in np.flatnonzero(stages["home"] == stages[stage]["home"]) if stages[one]["owner"] == one]
