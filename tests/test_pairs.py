@@ -5,6 +5,7 @@ A feature that is new meets all others: without a way to have it, or with a pair
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +15,7 @@ from conftest import slow
 from walk import Walk
 
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
 from simulator.core.features import Feature as F
 from simulator.core.features import features_of
@@ -80,13 +82,17 @@ WAYS: dict[F, dict[str, Any]] = {
     F.BACKGROUND: {"background_gap": Law.exponential(9.0), "background_time": Law.exponential(5.0)},
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
     F.SHARED_REPLICAS: {"guests": True},
+    F.COLOCATED: {"beside": True},
 }
-OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests")
+OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
 GUESTS = [
     StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
     StageParts(knots=[(0.0, 1.0, 1.0)], follows=True),
 ]
+
+#: A stage on its machines, which is slowed down by who is busy there.
+BESIDE = StageParts(share=[0.5, 0.5, 0.0], knots=[(0.0, 1.0, 0.5)], busy=[1.0, 1.5, 2.0])
 
 #: Pairs that no stage may have, and why: what ``assemble`` says, or that one takes the other's place.
 REFUSED = {
@@ -111,6 +117,7 @@ REFUSED = {
     frozenset({F.FAILURES, F.SHARED_REPLICAS}): "a crash is known where one stage runs",
     frozenset({F.SHARING, F.SHARED_REPLICAS}): "who shares workers with whom is counted stage by stage",
     frozenset({F.SHARING, F.FAILURES}): "tasks that share do not crash",
+    frozenset({F.SHARING, F.COLOCATED}): "workers that tasks share are not counted as busy",
     frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
@@ -133,10 +140,12 @@ def plan_of(pair: frozenset[F]) -> Plan:
         ways |= {"policy": policy, "rule": Rule("mine:last", last_of)}
     part = StageParts(**{"candidates": Law.constant(9.0), "share": [0.2, 0.3, 0.5], "knots": [(0.0, 1.0, 1.0)], **ways})
     parts = [part, *(hosted(one, part, 0) for one in GUESTS if "guests" in given)]
-    given.pop("guests", None)
+    if "beside" in given:
+        parts.append(colocated(replace(BESIDE, replicas=part.replicas, per_machine=part.per_machine), part, 0))
+    given = {key: value for key, value in given.items() if key not in ("guests", "beside")}
     if "machine_factor" in given:
         factors = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)
-        given["machine_factor"] = np.tile(factors, len(parts))
+        given["machine_factor"] = np.tile(factors, len(parts))  # a stage of as many replicas each
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
     return assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
 

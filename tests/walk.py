@@ -378,8 +378,9 @@ class Walk:
         stage = int(np.searchsorted(plan.stages["first_replica"], replica, "right")) - 1
         row, laws, end = plan.stages[stage], (plan.laws, plan.law_parts, plan.law_points), 0
         place = self.place_of(stage, replica, int(row["fail_scope"]))
+        owner = int(row["home" if row["fail_scope"] == OF_MACHINE else "owner"])
         for number in itertools.count():
-            u, v = self.uniform(draws.FAILURE, number, stage, place)
+            u, v = self.uniform(draws.FAILURE, number, owner, place)
             begin = end + max(1, rules.round_ns(sampling.quantile(*laws, stage * ROLES + UP, u)))
             end = begin + max(1, rules.round_ns(sampling.quantile(*laws, stage * ROLES + DOWN, v)))
             yield begin, end
@@ -704,21 +705,31 @@ class Walk:
 
     def slower(self, task: Task, replica: int) -> float:
         """How much longer it takes, beside the busy workers of its machine: its own is among them by now."""
-        row, shard = self.plan.stages[task[1]], task[2]
+        row = self.plan.stages[task[1]]
         if row["busies"] == 0:
             return 1.0
-        first = self.seats[int(row["first_replica"])]
-        index = (replica - first) % int(row["replicas"])
         others, now = -int(row["threads"]), int(self.table.start_ns[self.place(task)])
-        for one in range(int(row["shards"])):
-            if one // int(row["per_machine"]) == shard // int(row["per_machine"]):
-                beside = first + one * int(row["replicas"]) + index
-                others += 0 if self.is_down(now, beside) else len(self.held(task[1], beside))
+        for stage, beside in self.on_machine_of(replica):
+            others += 0 if self.is_down(now, beside) else len(self.held(stage, beside))
         factors = self.plan.busy_factor[int(row["first_busy"]) : int(row["first_busy"] + row["busies"])]
         luck, _ = self.uniform(draws.SPREAD, *task)
         spread = float(row["spread"]) * others
         times = max(0.5, 1.0 + spread * (exponential.quantile(1.0, luck) - 1.0)) if spread > 0 else 1.0
         return float(factors[min(others, len(factors) - 1)] * times)
+
+    def on_machine_of(self, replica: int) -> list[tuple[int, int]]:
+        """Stage and place of all replicas on the machine of one, of whatever stage."""
+        machines: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for stage, row in enumerate(self.plan.stages):
+            if row["owner"] != stage:
+                continue
+            columns = -(-int(row["shards"]) // int(row["per_machine"]))
+            for shard in range(int(row["shards"])):
+                for index in range(int(row["replicas"])):
+                    one = int(row["first_replica"]) + shard * int(row["replicas"]) + index
+                    name = int(row["home"]), index * columns + shard // int(row["per_machine"])
+                    machines.setdefault(name, []).append((stage, one))
+        return next(held for held in machines.values() if any(one == replica for _, one in held))
 
     def together_ns(self, tasks: list[Task], replica: int, slower: float) -> int:
         """How long they take together, on what it says of each."""
@@ -764,14 +775,16 @@ class Walk:
     def slow_times(self, stage: int, replica: int, which: int) -> Callable[[], Iterator[tuple[int, int]]]:
         """The slow stretches of time of a slowdown, as often as asked for; luck has the name of what is slow."""
         plan, row = self.plan, self.plan.stages[stage]
-        one, owner = int(row["first_slowdown"]) + which, int(row["owner"])
-        place = self.place_of(stage, replica, int(plan.slowdowns[one]["scope"]))
+        one = int(row["first_slowdown"]) + which
+        scope = int(plan.slowdowns[one]["scope"])
+        owner, number = int(row["home" if scope == OF_MACHINE else "owner"]), int(plan.slowdowns[one]["which"])
+        place = self.place_of(stage, replica, scope)
         laws = plan.slowdown_laws, plan.law_parts, plan.law_points
 
         def times() -> Iterator[tuple[int, int]]:
             end = 0
-            for number in itertools.count():
-                u, v = self.uniform(draws.SLOWDOWN, number, owner, place, which)
+            for stretch in itertools.count():
+                u, v = self.uniform(draws.SLOWDOWN, stretch, owner, place, number)
                 begin = end + max(1, rules.round_ns(sampling.quantile(*laws, 2 * one, u)))
                 end = begin + rules.round_ns(sampling.quantile(*laws, 2 * one + 1, v))
                 yield begin, end

@@ -14,6 +14,7 @@ from simulator.core import plan as plans
 from simulator.core.background import LAST
 from simulator.core.checked import check_part
 from simulator.core.classes import ALIKE
+from simulator.core.colocated import share_machines
 from simulator.core.failures import Failures, columns_of
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
@@ -22,7 +23,7 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
-from simulator.core.slowdowns import Slowdown
+from simulator.core.slowdowns import Slowdown, slowdown_rows
 
 ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
 
@@ -65,6 +66,7 @@ class StageParts:
     hedges: int = 0  #: copies of a task that has no answer, at most
     hedge_ns: int = plans.NEVER_NS  #: after the dispatch of its query, and between two copies; 0: with it, and tied
     budget: int = FREE  #: millionths of a copy that a task pays for
+    home: int = -1  #: place of an earlier stage on whose machines its replicas are (``colocated``); -1: on its own
     per_machine: int = 1  #: neighbouring shards whose replicas of one index share a machine
     busy: Sequence[float] = ()  #: factors by 0, 1, ... other busy workers of the machine; beyond, the last; none: 1
     spread: float = 0.0  #: of a service, by each of them
@@ -174,14 +176,14 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
             view += count * part.replicas * part.balancers
         else:
             take_place(stages, index, part)
-        shard += count
-        replica += count * part.replicas
+        shard, replica = shard + count, replica + count * part.replicas
         knot += len(part.knots)
         point += len(part.preferred) + len(part.sizes)
         busy += len(part.busy)
         slowdown += len(part.slowdowns)
         outage += len(part.outages)
         batch += part.max_size if part.is_batched else 0
+    share_machines(stages, parts)
     look_together(stages)
     keep_whose_answers_counted(stages)
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
@@ -200,7 +202,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot_slope=frozen(knots[:, 2]),
         batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
-        slowdowns=frozen([(one.scope, one.factor) for one in slow], plans.SLOWDOWN),
+        slowdowns=frozen([row for part in parts for row in slowdown_rows(part.slowdowns)], plans.SLOWDOWN),
         slowdown_laws=frozen(table.laws[len(laws) + 1 :]),
         outages=outage_rows([part.outages for part in parts]),
         classes=ALIKE,

@@ -7,6 +7,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 from enum import Enum, auto
 
 from simulator.core.background import has_background
+from simulator.core.colocated import meets_others
 from simulator.core.failures import fails
 from simulator.core.fan_out import fans_out
 from simulator.core.gathering import counts_answers, waits_for_some
@@ -55,6 +56,7 @@ class Feature(Enum):
     AFTER_ANSWER = auto()  #: a worker stays taken when its answer has gone
     DRAWN_AFTER = auto()  #: for how long
     INTERFERENCE = auto()  #: busy workers of a machine slow each other down
+    COLOCATED = auto()  #: on its machines are other stages, and somebody there is slowed down
     SLOWDOWN = auto()  #: something is slow now and then
     OUTAGE = auto()  #: replicas are out for a while
     FAILURES = auto()  #: replicas crash now and then
@@ -135,6 +137,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
         F.DRAWN_AFTER: is_role_drawn(AFTER),
         F.INTERFERENCE: bool(interferes(plan.stages, stage)),
+        F.COLOCATED: meets_others(plan.stages, stage),
         F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),
         F.OUTAGE: bool(has_outages(plan.stages, stage)),
         F.BACKGROUND: bool(has_background(plan.laws, stage)),

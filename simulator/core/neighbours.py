@@ -1,7 +1,8 @@
 """What busy workers of one machine do to each other: how much slower a service is, by how many others were busy.
 
 ``stages`` is the (stages,) STAGE array of a Plan. A machine holds one replica of each of ``per_machine`` neighbouring
-shards, all of one index.
+shards, all of one index; and as many of each other stage that is colocated with its own, where machine i of one is
+machine i of the other.
 """
 
 from simulator.core import draws
@@ -20,15 +21,24 @@ def interferes(stages: Rows, stage: int) -> bool:
 
 
 @formula
-def first_shard_beside(stages: Rows, stage: int, shard: int) -> int:
-    """The first shard that shares its machines with this one."""
-    return shard - shard % stages[stage]["per_machine"]  # type: ignore[no-any-return]
+def machines_across(stages: Rows, stage: int) -> int:
+    """How many machines hold one replica of every shard of a stage."""
+    return -(-stages[stage]["shards"] // stages[stage]["per_machine"])  # type: ignore[no-any-return]
 
 
 @formula
-def shards_beside(stages: Rows, stage: int, first: int) -> int:
-    """How many shards share their machines, of which this is the first."""
-    return min(stages[stage]["per_machine"], stages[stage]["shards"] - first)  # type: ignore[no-any-return]
+def machine_of(stages: Rows, stage: int, shard: int, index: int) -> int:
+    """Number of the machine of a replica, ``index`` of its shard, among those of its stage."""
+    return index * machines_across(stages, stage) + shard // stages[stage]["per_machine"]  # type: ignore[no-any-return]
+
+
+@formula
+def replicas_on(stages: Rows, stage: int, machine: int) -> tuple[int, int]:
+    """Place, among all, of the first replica of a stage on a machine, and how many there are, a shard apart."""
+    across = machines_across(stages, stage)
+    first = machine % across * stages[stage]["per_machine"]
+    at = stages[stage]["first_replica"] + first * stages[stage]["replicas"] + machine // across
+    return at, min(stages[stage]["per_machine"], stages[stage]["shards"] - first)
 
 
 @formula
@@ -37,9 +47,8 @@ def slowness(
 ) -> float:
     """How much longer a service takes that starts beside so many busy workers, with the luck of this copy of a task.
 
-    ``busy_factor``: that of the Plan. ``busy``: workers, each of which may be several (``threads``).
+    ``busy_factor``: that of the Plan. ``busy``: workers, one by one, also those that serve a task together.
     """
-    busy *= stages[stage]["threads"]
     last = stages[stage]["busies"] - 1
     slower = busy_factor[stages[stage]["first_busy"] + min(busy, last)]
     spread = stages[stage]["spread"] * busy

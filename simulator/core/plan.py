@@ -27,20 +27,17 @@ NONE, CONSTANT = range(2)
 CANDIDATES, TIME, TASK, RESPONSE, MACHINE, AFTER, VISITS, KEY, BACKGROUND_GAP, BACKGROUND_TIME, UP, DOWN = range(12)
 ROLES = 12
 
-#: Routing policies.
-RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE, C3 = range(8)
+RANDOM, ROUND_ROBIN, LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, PEAK_EWMA, ADAPTIVE, C3 = range(8)  #: policies
 #: A rule of the user's, which looks at nothing, at tasks outstanding, at ns of work outstanding, or at latency.
 PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY = range(8, 12)
 #: How long it takes until what is heard of a replica is forgotten to 1/e, unless said.
 DECAY_NS = 10_000_000_000
-#: Disciplines of a queue.
-FIFO, LIFO, SHORTEST, PRIORITY, EDF = range(5)
+FIFO, LIFO, SHORTEST, PRIORITY, EDF = range(5)  #: disciplines of a queue
 #: What is withdrawn of tasks whose answers are no longer needed: nothing; those that have not started; all.
 CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING = range(3)
 #: What a crash of a replica loses: nothing; the tasks that run; those that wait for them, too.
 LOSE_NOTHING, LOSE_RUNNING, LOSE_QUEUED = range(3)
-#: What is slow, or crashes, as a whole.
-OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE = range(4)
+OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE = range(4)  #: what is slow, or crashes, as a whole
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
 ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED = range(6)
@@ -114,6 +111,8 @@ STAGE = np.dtype(
         ("fail_scope", np.int64),  # what crashes as a whole: OF_REPLICA, ...
         ("lose", np.int64),  # with what
         ("detect_ns", np.int64),  # until a crash, or that a task is lost, is known
+        ("home", np.int64),  # the stage whose machines its replicas are on; itself, but of one that is colocated
+        ("beside", np.int64),  # the next that has replicas there, around in a ring; itself: nobody else has
         ("per_machine", np.int64),  # neighbouring shards whose replicas of one index share a machine
         ("first_busy", np.int64),  # of its factors by other busy workers of a machine in busy_factor; and how many
         ("busies", np.int64),  # 0: they do not matter; more are like the last
@@ -133,6 +132,7 @@ SLOWDOWN = np.dtype(
     [
         ("scope", np.int64),  # OF_REPLICA, ...
         ("factor", np.float64),  # on what is served meanwhile; inf: nothing is
+        ("which", np.int64),  # its luck is that of so many-th slowdown of its stage, or of that whose machines are slow
     ]
 )
 

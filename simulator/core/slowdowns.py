@@ -6,11 +6,13 @@ by the product of their factors. ``stages`` is the (stages,) STAGE array of a Pl
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.core import draws, rules
 from simulator.core.jit import formula
 from simulator.core.laws import Law, sampling
+from simulator.core.neighbours import machine_of
 from simulator.core.plan import F8, OF_MACHINE, OF_REPLICA, OF_STAGE, Rows
 
 #: Slowdowns of a stage, at most.
@@ -25,6 +27,12 @@ class Slowdown:
     length: Law  #: time with it
     factor: float = math.inf  #: on what is served meanwhile; inf: nothing is
     scope: int = OF_REPLICA  #: what is slow as a whole
+    which: int = -1  #: its luck is that of so many-th slowdown; -1: its place among those of its stage
+
+
+def slowdown_rows(slowdowns: Sequence[Slowdown]) -> list[tuple[int, float, int]]:
+    """What stands in SLOWDOWN of those of a stage."""
+    return [(one.scope, one.factor, place if one.which < 0 else one.which) for place, one in enumerate(slowdowns)]
 
 
 @formula
@@ -35,16 +43,18 @@ def is_slowed(stages: Rows, stage: int) -> bool:
 
 @formula
 def whose(stages: Rows, scope: int, stage: int, shard: int, index: int) -> int:
-    """Place of what is slow as a whole: a replica, ``index`` of its shard, with its machine, its shard or its stage."""
-    across, place = stages[stage]["shards"], shard
+    """Place of what is slow as a whole: a replica, ``index`` of its shard, with its machine, its shard or its stage.
+
+    A machine that stages share has one place: that of the stage whose it is.
+    """
+    name, place = stages[stage]["owner"], shard
     if scope == OF_MACHINE:
-        across = -(-across // stages[stage]["per_machine"])
-        place = shard // stages[stage]["per_machine"]
-    if scope in (OF_REPLICA, OF_MACHINE):
-        place += index * across
+        name, place = stages[stage]["home"], machine_of(stages, stage, shard, index)
+    elif scope == OF_REPLICA:
+        place += index * stages[stage]["shards"]
     elif scope == OF_STAGE:
         place = rules.NOTHING
-    return stages[stage]["owner"] * draws.PLACES + place  # type: ignore[no-any-return]
+    return name * draws.PLACES + place  # type: ignore[no-any-return]
 
 
 @formula
@@ -53,7 +63,7 @@ def stretch(
 ) -> tuple[int, int]:
     """Length in ns of stretch ``number`` without a slowdown, at least 1, and of that with it behind.
 
-    ``laws``: ``slowdown_laws`` of the Plan. ``one``: the slowdown among all, ``which`` of its stage; ``place``: whose.
+    ``laws``: ``slowdown_laws`` of the Plan. ``one``: the slowdown among all; ``which``, ``place``: its name, and whose.
     """
     u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.SLOWDOWN, number, place, which)
     every_ns = rules.round_ns(sampling.quantile(laws, parts, points, 2 * one, u))

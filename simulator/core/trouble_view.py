@@ -52,8 +52,9 @@ class TroubleView:
         row = self.plan.stages[self.index]
         table = LawTable(self.plan.slowdown_laws, self.plan.law_parts, self.plan.law_points)
         first = int(row["first_slowdown"])
+        of_row, is_own = self.plan.slowdowns[["factor", "scope", "which"]], row["home"] == row["owner"]
         return [
-            Slowdown(table.law(2 * one), table.law(2 * one + 1), *self.plan.slowdowns[["factor", "scope"]][one].item())
+            Slowdown(table.law(2 * one), table.law(2 * one + 1), *of_row[one].item()[: 2 if is_own else 3])
             for one in range(first, first + int(row["slowdowns"]))
         ]
 

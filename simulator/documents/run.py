@@ -146,7 +146,14 @@ class Company(TypedDict, total=False):
     own_demand: paper.MeanAndMax  #: demand of its own tasks alone
 
 
-class Merging(Company, total=False):
+class Housed(Company, total=False):
+    """Of a stage that shares machines with another."""
+
+    colocate: str  #: name of the stage whose machines they are, where its own is another
+    machine_utilisation: parts.Interval  #: of all workers of these machines, whatever their stage; at whose they are
+
+
+class Merging(Housed, total=False):
     """What only some stages have: mergers that queue, batches, answers not needed, workers that stay taken."""
 
     mergers: Mergers  #: its mergers

@@ -1,6 +1,7 @@
 """How many queries a replication has, about, and how high its rate goes, without drawing its load."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from simulator.core.plan import System
 from simulator.planner import load as loads
 from simulator.scenario import Scenario
 from simulator.scenario import arrivals as scenarios
+from simulator.scenario.colocated import home_of
+from simulator.scenario.slowdowns import SlowdownSpec
 from simulator.theory import Peak
 from simulator.workload.modulation import MOST_DWELLS
 from simulator.workload.rates import Rate, first_stretches
@@ -69,10 +72,10 @@ def refuse_stretches(scenario: Scenario, system: System, lasts_s: float) -> None
     """
     worst, path = 0.0, ""
     for index, (stage, row) in enumerate(zip(scenario.stages, system.stages, strict=True)):
-        for place, one in enumerate(stage.slowdowns or ()):
+        for owner, place, one in _slowdowns(scenario, index):
             count = int(row["shards"] * row["replicas"]) * lasts_s / (one.every.law.mean() + one.length.law.mean())
             if count > worst:
-                worst, path = count, f"stages[{index}].slowdowns[{place}].every"
+                worst, path = count, f"stages[{owner}].slowdowns[{place}].every"
         if stage.failures is not None:
             law = stage.failures.every.law.mean() + stage.failures.repair.law.mean()
             count = int(row["shards"] * row["replicas"]) * lasts_s / law
@@ -81,6 +84,15 @@ def refuse_stretches(scenario: Scenario, system: System, lasts_s: float) -> None
     if worst > MOST_STRETCHES:
         cure = "have a longer every or a shorter run; what is as frequent as tasks is spread: variability.task"
         raise loads.refusal(scenario, path, f"about {worst:.2g} slow stretches in a replication: {cure}")
+
+
+def _slowdowns(scenario: Scenario, index: int) -> Iterator[tuple[int, int, SlowdownSpec]]:
+    """What makes a stage slow, by whose list it stands in, and where: its own, and that of its machines."""
+    home = home_of(scenario.stages, index)
+    for at in sorted({index, home}):
+        for place, one in enumerate(scenario.stages[at].slowdowns or ()):
+            if at == index or one.scope == "machine":
+                yield at, place, one
 
 
 def _refuse_unlikely(scenario: Scenario, queries: float) -> None:

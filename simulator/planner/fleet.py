@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from simulator.documents import parts
 from simulator.scenario import Scenario
+from simulator.scenario.colocated import has_own_machines
 
 S_PER_H = 3600.0
 
@@ -74,7 +75,7 @@ def fleet(scenario: Scenario) -> Fleet:
     """The machines that a scenario takes."""
     stages = []
     for stage in scenario.stages:
-        machines = 0 if stage.runs_on is not None else stage.machines  # those of the stage on which it runs
+        machines = stage.machines if has_own_machines(stage) else 0  # those of the stage on which it runs
         spec = None if stage.hardware is None else scenario.hardware[stage.hardware]
         price = None if spec is None or spec.price is None else machines * spec.price
         power = None if spec is None or spec.power is None else machines * spec.power

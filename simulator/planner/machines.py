@@ -5,6 +5,7 @@ import numpy as np
 from simulator.core import draws
 from simulator.core.plan import F8
 from simulator.scenario import Scenario
+from simulator.scenario.colocated import home_of
 from simulator.scenario.machines import losing_shards, lost_replica, machine_of
 from simulator.scenario.runs_on import owner_of
 
@@ -15,6 +16,7 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
     A lost replica comes last, and is never asked; nor is one that its shard does not have.
     """
     of_stages: list[list[float]] = []
+    of_machines: dict[int, list[float]] = {}
     for index, stage in enumerate(scenario.stages):
         law, factors = stage.variability.machine.law, list[float]()
         of_stages.append(factors)
@@ -24,11 +26,14 @@ def machine_factors(scenario: Scenario, replication: int) -> F8:
         if law.is_constant():
             factors += [law.quantile(0.5)] * (stage.shards * stage.replicas)
             continue
-        uniform = [
-            draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, index * draws.PLACES + machine, 0)[0]
-            for machine in range(stage.machine_places)
-        ]
-        by_machine = law.quantiles(np.array(uniform)).tolist()
+        home = home_of(scenario.stages, index)
+        if home == index:
+            uniform = [
+                draws.uniforms(scenario.run.seed, replication, draws.MACHINE, 0, index * draws.PLACES + machine, 0)[0]
+                for machine in range(stage.machine_places)
+            ]
+            of_machines[index] = law.quantiles(np.array(uniform)).tolist()
+        by_machine = of_machines[home]
         losing = set(losing_shards(stage))
         for shard in range(stage.shards):
             replicas = list(range(stage.replicas))

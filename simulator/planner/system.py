@@ -1,6 +1,7 @@
 """From a Scenario to its System: names become indices, seconds become nanoseconds, models become tables."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from simulator.core import disciplines, draws, plan, routing
 from simulator.core.assemble import ONE, StageParts, lay_out
 from simulator.core.checked import MOST_WAIT_NS
 from simulator.core.classes import with_classes
+from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
@@ -24,10 +26,12 @@ from simulator.models.base import seconds_of
 from simulator.planner.classes import classes_of, work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
+from simulator.scenario.colocated import home_of, workers_of_machines
 from simulator.scenario.failures import LOSSES
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
-from simulator.scenario.machines import replicas_left, taken_out
+from simulator.scenario.machines import replicas_left, taken_out, taken_out_beside
+from simulator.scenario.outages import OutageSpec
 from simulator.scenario.routing import SAME, Routing
 from simulator.scenario.runs_on import owner_of
 from simulator.scenario.sharing import PROCESSOR
@@ -46,7 +50,12 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
             stage = stage.sampled(partial(_uniforms, scenario.run.seed, replication, index))
         candidates = handed if stage.candidates is None else stage.candidates.law.mean()
         part, owner = stage_parts(stage, scenario, index == 0, candidates), owner_of(scenario.stages, index)
-        parts.append(part if owner == index else hosted(part, parts[owner], owner))
+        home = home_of(scenario.stages, index)
+        if owner != index:
+            part = hosted(part, parts[owner], owner)
+        elif home != index:
+            part = colocated(replace(part, outages=_outages_there(scenario, index, home)), parts[home], home)
+        parts.append(part)
         handed = min(candidates * stage.part_visited, math.inf if stage.keep is None else float(stage.keep))
     return with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
@@ -101,9 +110,9 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         per_machine=stage.per_machine,
         slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],
         failures=_failures(stage),
-        outages=[Outage(ns(one.from_s), ns(one.until_s), *taken_out(stage, one)) for one in stage.outages or ()],
+        outages=[_outage(one, taken_out(stage, one)) for one in stage.outages or ()],
         **({} if stage.background is None else stage.background.parts(NS_PER_S)),
-        **_interference(stage),
+        **_interference(stage, workers_of_machines(scenario.stages, stage)),
         **_batching(stage.batching),
         **_gathering(stage),
     )
@@ -162,12 +171,22 @@ def _batching(batching: Batching | None) -> dict[str, Any]:
     }
 
 
-def _interference(stage: Stage) -> dict[str, Any]:
-    """By how many workers of a machine may be busy."""
-    if stage.interference is None:
-        return {}
-    beside, workers = stage.interference, stage.workers_of_machine
-    return {"busy": beside.factors(workers), "spread": float(beside.spread)}
+def _outage(one: OutageSpec, whom: tuple[int, int, int, int]) -> Outage:
+    return Outage(ns(one.from_s), ns(one.until_s), *whom)
+
+
+def _outages_there(scenario: Scenario, index: int, home: int) -> list[Outage]:
+    """Who of a stage is out on machines of another: by its own outages, and those of these machines."""
+    stage, there = scenario.stages[index], scenario.stages[home]
+    of_machines = [one for one in there.outages or () if one.replica is None]
+    own = [_outage(one, taken_out(stage, one)) for one in stage.outages or ()]
+    return own + [_outage(one, whom) for one in of_machines for whom in taken_out_beside(stage, there, one)]
+
+
+def _interference(stage: Stage, workers: int) -> dict[str, Any]:
+    """By how many of the workers of a machine may be busy."""
+    beside = stage.interference
+    return {} if beside is None else {"busy": beside.factors(workers), "spread": float(beside.spread)}
 
 
 def _slowdown(said: SlowdownSpec) -> Slowdown:

@@ -15,9 +15,9 @@ from simulator.planning.grid import Grid, Refusals, Setting, varied
 from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
+from simulator.scenario.colocated import home_of
 from simulator.scenario.grid import Named
 from simulator.scenario.machines import heaviest_machine
-from simulator.scenario.runs_on import owner_of
 from simulator.scenario.slo import Objective
 
 #: What may be searched: what a fleet is made of.
@@ -43,6 +43,7 @@ UNITS = {"money": "USD/h", "machines": "machines", "energy": "W"}
 class Part:
     """One stage of a fleet, on paper. Utilisations are at one query a second: one, or one a replication."""
 
+    home: int  #: the stage whose machines it is on
     fleet: StageFleet
     misfit: str  #: what does not fit its machines; empty: all does
     asked: tuple[float, float]  #: demand on the busiest replica, and on the mergers, certain or not
@@ -90,7 +91,7 @@ class Fleet:
 
     def bottlenecks(self, condition: Condition) -> list[tuple[float, int, bool]]:
         """As ``busiest``, of what is certain: one, or one a replication."""
-        each = [part.busiest_lost if condition.lost == stage else part.busiest for stage, part in enumerate(self.parts)]
+        each = [part.busiest_lost if condition.lost == part.home else part.busiest for part in self.parts]
         merging = [part.merging for part in self.parts]
         found = []
         for replicas in zip(*_alike(each), strict=True):
@@ -121,10 +122,10 @@ class Fleets:
         self.scenario, self.grid, self.conditions = scenario, grid, tuple(conditions)
         self._can_lose = any(condition.lost is not None for condition in conditions)
         stages = [_stage_of(path, scenario) for path in grid.paths]
-        owners = [owner_of(scenario.stages, index) for index in range(len(scenario.stages))]
-        #: by stage, the places of the values that it depends on: its own, and those of stages at the same replicas
+        homes = [home_of(scenario.stages, index) for index in range(len(scenario.stages))]
+        #: by stage, the places of the values that it depends on: its own, and those of stages on the same machines
         self._places = [
-            [place for place, own in enumerate(stages) if own is None or owners[own] == owner] for owner in owners
+            [place for place, own in enumerate(stages) if own is None or homes[own] == home] for home in homes
         ]
         self._parts: list[dict[tuple[Setting, ...], Part]] = [{} for _ in scenario.stages]
         self._points = list(itertools.product(*(parameter.values for parameter in grid.parameters)))
@@ -173,9 +174,9 @@ class Fleets:
         misfits: dict[int, str] = {}
         for path, message in scenario.misfits():
             misfits.setdefault(int(path[1]), message)
-        own_machines = [at for at, stage in enumerate(scenario.stages) if stage.runs_on is None]
-        spared = [at for at in own_machines if min(scenario.stages[at].replica_counts) > 1]
-        lost = {at: heaviest_machine(scenario.stages[at]) for at in spared}
+        homes = [home_of(scenario.stages, index) for index in range(len(scenario.stages))]
+        bare = {homes[at] for at, stage in enumerate(scenario.stages) if min(stage.replica_counts) == 1}
+        lost = {at: heaviest_machine(scenario.stages[at]) for at in sorted(set(homes) - bare)}
         plans = Plans.of(scenario)
         own = plans.outline(rate_per_s=1.0)
         replications = range(scenario.run.replications if theory.has_drawn_machines(own) else 1)
@@ -186,13 +187,14 @@ class Fleets:
         stages = zip(stage_views(own), fleet(scenario).stages, theory.constant_latencies_s(own), strict=True)
         return [
             Part(
+                home=homes[at],
                 fleet=machines,
                 misfit=misfits.get(at, ""),
                 asked=(asked[at], asked_merging[at]),
                 busiest=tuple(one[at][0] for one in whole),
                 mean=tuple(one[at][1] for one in whole),
-                busiest_lost=tuple(one[at][0] for one in less if at in lost),
-                mean_lost=tuple(one[at][1] for one in less if at in lost),
+                busiest_lost=tuple(one[at][0] for one in less if homes[at] in lost),
+                mean_lost=tuple(one[at][1] for one in less if homes[at] in lost),
                 merging=merging[at],
                 constant_s=constant_s,
                 is_busy_by_luck=any(one.is_busy_by_events for one in company_of(view))
@@ -231,7 +233,7 @@ class Fleets:
                 if fleet.parts[at].is_busy_by_luck:
                     continue
                 for condition in reversed(self.conditions):
-                    busy = _busy(fleet.parts[at], slo, condition.lost == at)
+                    busy = _busy(fleet.parts[at], slo, condition.lost == fleet.parts[at].home)
                     over = condition.rate_per_s * busy / slo.bound
                     if over > 1 + MARGIN:
                         return Why(OBJECTIVE, slo.text, condition.name, over)

@@ -45,10 +45,20 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
         knobs += _of_class(one, one["name"] in heavier_classes(scenario))
     by_name = {stage["name"]: stage for stage in said["stages"]}
     for stage in said["stages"]:
+        stage = _in_shape(stage, by_name)
         knobs += _of_stage(stage, by_name.get(stage.get("runs_on"), stage))
     for name, hardware in said["hardware"].items():
         knobs += _of_machine(name, hardware, scenario)
     return knobs
+
+
+def _in_shape(stage: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A stage with what it takes of the stage that it is colocated with: shards, and replicas."""
+    home = by_name.get(stage.get("colocate", ""))
+    if home is None:
+        return stage
+    shards = {} if "per_machine" in stage else {"shards": home.get("shards", len(home.get("shares", [0])))}
+    return {"replicas": home["replicas"], **shards, **stage}
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:
@@ -145,7 +155,13 @@ def _besides(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
 
 
 def _counts(stage: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """What there is a number of: shards, replicas, of each group of shards that has its own, and workers."""
+    """What there is a number of: shards, replicas, of each group of shards that has its own, and workers.
+
+    Of a stage on the machines of another there are as many as these.
+    """
+    if "colocate" in stage:
+        yield "workers", "workers", int(stage["workers"])
+        return
     if "shards" in stage and "shares" not in stage:
         yield "shards", "shards", int(stage["shards"])
     replicas = stage["replicas"]

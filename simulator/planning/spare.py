@@ -6,6 +6,7 @@ from simulator.base.errors import Problem, ScenarioError
 from simulator.documents import size
 from simulator.planner import load
 from simulator.scenario import Scenario
+from simulator.scenario.colocated import has_own_machines, lose_alike, together
 from simulator.scenario.machines import heaviest_machine
 
 #: Why a fleet fell: it does not fit its machines; a stage has no replica to spare; its replicas are asked for more than
@@ -51,6 +52,13 @@ def conditions_of(scenario: Scenario, headroom: float, survive: int) -> tuple[Co
         message = f"{', '.join(away)} has outages, which say already what it survives: leave them out, or --survive"
         raise ScenarioError([Problem(scenario.source, 0, 0, "stages", message)])
 
+    pairs = [(one, stage) for stage in scenario.stages for one in together(scenario.stages, stage)]
+    unlike = [one.name for one, stage in pairs if one.colocate == stage.name and not lose_alike(one, stage)]
+    if survive and unlike:
+        message = f"{', '.join(unlike)} has other rows of machines than the stage that it is colocated with"
+        cure = "have shards, per_machine and routing.by as there, or leave --survive out"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "stages", f"{message}: {cure}")])
+
     def rate_per_s(factor: float) -> float:
         scaled = scenario.with_scale(scenario.load.scale * factor)
         if load.known_extent(scaled) is None:
@@ -62,7 +70,7 @@ def conditions_of(scenario: Scenario, headroom: float, survive: int) -> tuple[Co
     if headroom:
         conditions.append(Condition(spare, factor, None, rate_per_s(factor)))
     for index, stage in enumerate(scenario.stages if survive else ()):
-        if stage.runs_on is not None:
+        if not has_own_machines(stage):
             continue  # its machines are those of another
         name = f"{spare} and without" if spare else "without"
         conditions.append(Condition(f"{name} a machine of {stage.name}", factor, index, conditions[-1].rate_per_s))

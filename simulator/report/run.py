@@ -32,6 +32,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_afters(result),
         *_shared(result),
         *_company(result),
+        *_machines(result),
         "",
         _critical(result),
         *causes_table(result),
@@ -243,6 +244,17 @@ def _company(result: run.Run) -> list[str]:
             each = [(stage["name"], stage["own_utilisation"]["value"]) for stage in (owner, *beside)]
             parts_of = ", ".join(f"{name} {text.ratio(value)}" for name, value in each)
             lines.append(f"of the time of the workers of {owner['name']}: {parts_of}")
+    return lines
+
+
+def _machines(result: run.Run) -> list[str]:
+    """A line for each stage on whose machines others are: how busy these are with all of them."""
+    lines = []
+    for home in result["stages"]:
+        if "machine_utilisation" in home:
+            names = [stage["name"] for stage in result["stages"] if stage.get("colocate") == home["name"]]
+            busy = text.ratio(home["machine_utilisation"]["value"])
+            lines.append(f"machines of {home['name']}, and of {', '.join(names)}: {busy} of all their workers' time")
     return lines
 
 

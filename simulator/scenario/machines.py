@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from simulator.base.formats import apart, format_duration, format_size, shortest
+from simulator.base.formats import apart, counted, format_duration, format_size, shortest
 from simulator.core.plan import NEVER_NS
 from simulator.scenario.fields import Contradiction
 from simulator.scenario.hardware import HardwareSpec
@@ -108,6 +109,25 @@ def taken_out(stage: Stage, one: OutageSpec) -> tuple[int, int, int, int]:
     return int(stage.replicas), row, place * int(stage.per_machine), int(stage.per_machine)
 
 
+def taken_out_beside(stage: Stage, home: Stage, one: OutageSpec) -> list[tuple[int, int, int, int]]:
+    """Whom an outage of machines of a stage takes out of one that is colocated with it, row by row of its machines.
+
+    Where both have as wide rows an outage of a zone is one of that zone; else of runs of machines.
+    """
+    if one.machine is not None:
+        return [taken_out(stage, one)]
+    zones, wide, across = int(home.zones or 1), home.machines_in_a_row, stage.machines_in_a_row
+    if wide == across:
+        return [taken_out(home, one)]
+    together, found = int(stage.per_machine), []
+    for row in range(stage.replicas):
+        numbers = np.arange(row * across, (row + 1) * across)
+        out = np.flatnonzero(np.diff(np.concatenate(([0], (numbers // wide % zones == one.zone).astype(int), [0]))))
+        for begin, end in out.reshape(-1, 2).tolist():
+            found.append((int(stage.replicas), row, begin * together, (end - begin) * together))
+    return found
+
+
 def outage_notes(stage: Stage, lasts_s: float | None, is_counted: bool) -> list[str]:
     """What outages do to those that are left; ``lasts_s``: of the measured window, None: it is not known."""
     outages = stage.outages or ()
@@ -194,29 +214,42 @@ def memory_of(stage: Stage, parameter_bytes: float) -> Memory | None:
 
 
 def memory_beside(stages: Sequence[Stage], spec: HardwareSpec) -> Memory | None:
-    """What the fullest machine of a stage holds, the first, with those that run on it; None: nothing is said of it."""
+    """What the fullest machine of a stage holds, the first, with those on it; None: nothing is said of it."""
     each = [memory_of(stage, stage.model.cost_model(spec.hardware()).parameter_bytes) for stage in stages]
     known = [held for held in each if held is not None]
     if not known:
         return None
     candidates, parameters = (sum(getattr(held, f"{what}_bytes") for held in known) for what in HOLDS)
-    return Memory(candidates, parameters, stages[0].memory_overhead)
+    if len({stage.colocate for stage in stages}) > 1:  # which machine is the fullest, all on it know together
+        candidates = float(sum(_candidates_bytes(stage) for stage in stages).max())
+    overhead = sum(stage.memory_overhead for stage in stages if stage.runs_on is None)
+    return Memory(candidates, parameters, overhead)
 
 
 #: What grows with what is held.
 HOLDS = ("candidates", "parameters")
 
 
+def _candidates_bytes(stage: Stage) -> Any:
+    """(machines,) what each machine holds of the candidates of a stage."""
+    first = np.arange(0, stage.shards, stage.per_machine)
+    mean = 0.0 if stage.candidates is None else stage.candidates.law.mean()
+    held = np.add.reduceat(np.array(stage.shares), first) * mean * (stage.bytes_per_candidate or 0.0)
+    return np.tile(held, stage.replicas)
+
+
 def machine_contradictions(stages: Sequence[Stage], name: str, spec: HardwareSpec) -> Iterable[Contradiction]:
     """What a machine of this hardware does not hold or cannot run, with the figures; paths from the stage, the first.
 
-    ``stages``: it, and those that run on it.
+    ``stages``: it, and those whose tasks run on its machines.
     """
     stage = stages[0]
+    placed = [one for one in stages if one.runs_on is None]
     together = min(stage.per_machine, stage.shards)
-    busy = stage.workers * together
+    busy = sum(one.workers_of_machine for one in placed)
     if spec.cores is not None and busy > spec.cores:
-        there = f"{stage.workers} worker{'s' if stage.workers > 1 else ''} x {together} on a machine take {busy} cores"
+        takes = " and ".join(_takes(one, len(placed) > 1) for one in placed)
+        there = f"{takes} on a machine take {busy} cores"
         cure = "have fewer workers, or fewer per_machine" if together > 1 else "have fewer workers"
         if spec.cores == 1:  # a GPU of the catalogue
             cure = (
@@ -238,6 +271,13 @@ def machine_contradictions(stages: Sequence[Stage], name: str, spec: HardwareSpe
         if len(parts) == 1
         else f"{total} ({' + '.join(parts)})"
     )
+    of = "" if len(placed) == 1 else f", {' and '.join(repr(one.name) for one in placed)} together"
     cure = "have more shards" if held.candidates_bytes else "take a larger machine"
     cure += ", or fewer per_machine" if together > 1 else ""
-    yield ("hardware",), f"a machine must hold {needs}; {name!r} has {there}: {cure}"
+    yield ("hardware",), f"a machine must hold {needs}{of}; {name!r} has {there}: {cure}"
+
+
+def _takes(stage: Stage, is_named: bool) -> str:
+    """Workers of a stage on a machine, in words."""
+    together = min(int(stage.per_machine), stage.shards)
+    return f"{counted(int(stage.workers), 'worker')} x {together}" + f" of {stage.name!r}" * is_named

@@ -1,6 +1,7 @@
 """Overlays: maps merge, lists of named things merge by name, everything else is replaced."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from simulator.base.errors import ScenarioError
@@ -147,6 +148,18 @@ def _place(node: Node, step: str | int, path: str, mark: Mark) -> int:
             [mark.problem(path, f"a list without names; count from 0 in brackets, like [0], not {step!r}")]
         )
     raise ScenarioError([mark.problem(path, f"no {step!r} here{did_you_mean(step, names)}")])
+
+
+def not_before(names: Sequence[str], index: int, given: str) -> str:
+    """Why a name is not that of a stage before the one at a place of these; empty: it is."""
+    before = list(names[:index])
+    if given in before:
+        return ""
+    if given not in names:
+        near = did_you_mean(given, before) or "; no stage is before it"
+        return f"no stage is called {given!r}{near}"
+    there = "is the stage itself" if given == names[index] else "comes after it"
+    return f"{given!r} {there}: name an earlier stage"
 
 
 def did_you_mean(given: str, known: list[str] | tuple[str, ...]) -> str:

@@ -9,7 +9,14 @@ from pydantic import BeforeValidator, PrivateAttr, SerializerFunctionWrapHandler
 
 from simulator.core import routing
 from simulator.scenario import fields
-from simulator.scenario.merge import did_you_mean
+from simulator.scenario.colocated import (
+    NONE,
+    Housed,
+    housed,
+    machine_company_contradictions,
+    own_machine_contradictions,
+)
+from simulator.scenario.merge import not_before
 from simulator.scenario.routing import SAME
 
 #: A stage as it is written: it is made of what stands here, so that it is not known yet.
@@ -31,11 +38,7 @@ HELD = {
 }
 
 
-#: That a stage has replicas of its own, where a sweep compares both.
-NONE = "none"
-
-
-class Hosted(fields.Part):
+class Hosted(Housed):
     """What a stage has that may run on another."""
 
     _host: str | None = PrivateAttr(None)  #: whose fields it has by now
@@ -49,13 +52,16 @@ class Hosted(fields.Part):
 
     @property
     def has_replicas(self) -> bool:
-        """Whether it is known where its tasks run: at replicas of its own, or of another stage."""
-        return self.runs_on is None or self.is_seated
+        """Whether it is known where its tasks run: at replicas of its own, or of another stage, on which machines."""
+        return (self.runs_on is None or self.is_seated) and self.has_machines
 
     @model_serializer(mode="wrap")
     def _without_what_is_held(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What it took from another stage is said there."""
         said: dict[str, Any] = handler(self)
+        if self.colocate is not None:
+            own = self.said_here(said, {name: key for key, name in HELD.items()})
+            return {"name": own.pop("name"), **own}
         if not self.is_seated:
             return said
         own = {key: value for key, value in said.items() if key not in HELD and key not in HELD.values()}
@@ -69,7 +75,7 @@ class Hosted(fields.Part):
 def seated(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages, guests among them with what they take from their owners: where they name one that has replicas."""
     found: list[Stage] = []
-    for stage in stages:
+    for stage in housed(stages):
         owner = next((one for one in found if one.name == stage.runs_on and one.runs_on is None), None)
         found.append(stage if owner is None else _beside(stage, owner))
     return tuple(found)
@@ -97,6 +103,8 @@ def own_contradictions(stage: Stage) -> Iterable[fields.Contradiction]:
         if stage.routing.policy == SAME:
             cure = "it has replicas of its own: give runs_on, or a policy"
             yield ("routing",), f"{SAME!r} is where the query has been in the stage that runs_on names; {cure}"
+        if not stage.has_machines:
+            yield from own_machine_contradictions(stage)
         return
     if stage.is_seated:
         return
@@ -127,22 +135,21 @@ def _following_contradictions(stage: Stage) -> Iterable[fields.Contradiction]:
 
 
 def company_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradiction]:
-    """Stages that run on others name an earlier one that has replicas, and what it has fits both."""
+    """Stages that run on others, or on their machines, name an earlier one that has some, and what it has fits both."""
+    yield from machine_company_contradictions(stages)
     names = [stage.name for stage in stages]
+    if NONE in names:
+        message = "runs_on and colocate say none of a stage by itself: have another name"
+        yield ("stages", names.index(NONE), "name"), message
     for index, stage in enumerate(stages):
         if stage.runs_on is None:
             continue
         at: fields.Path = ("stages", index)
-        before = names[:index]
-        if stage.runs_on not in before:
-            there = "is the stage itself" if stage.runs_on == stage.name else "comes after it"
-            if stage.runs_on not in names:
-                near = did_you_mean(stage.runs_on, before) or "; no stage is before it"
-                yield (*at, "runs_on"), f"no stage is called {stage.runs_on!r}{near}"
-            else:
-                yield (*at, "runs_on"), f"{stage.runs_on!r} {there}: name an earlier stage"
+        unknown = not_before(names, index, stage.runs_on)
+        if unknown:
+            yield (*at, "runs_on"), unknown
             continue
-        owner = stages[before.index(stage.runs_on)]
+        owner = stages[names.index(stage.runs_on)]
         if owner.runs_on is not None:
             has_none = f"{owner.name!r} has no replicas of its own, it runs on {owner.runs_on!r}"
             yield (*at, "runs_on"), f"{has_none}: name that"
@@ -208,5 +215,6 @@ def owner_of(stages: Sequence[Stage], index: int) -> int:
 
 def reseated(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages when owners have changed: guests have what these have now."""
-    by_name: Mapping[str, Stage] = {stage.name: stage for stage in stages}
-    return tuple(stage if stage.runs_on is None else _beside(stage, by_name[stage.runs_on]) for stage in stages)
+    there = housed(stages)
+    by_name: Mapping[str, Stage] = {stage.name: stage for stage in there}
+    return tuple(stage if stage.runs_on is None else _beside(stage, by_name[stage.runs_on]) for stage in there)

@@ -16,6 +16,7 @@ from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.classes import class_notes, queue_contradictions
+from simulator.scenario.colocated import crew_of, has_own_machines, lodger_notes, workers_of_machines
 from simulator.scenario.grid import NAMED, SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.hedge import Seen
@@ -27,7 +28,7 @@ from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
 from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
-from simulator.scenario.runs_on import NONE, company_contradictions, reseated, seated
+from simulator.scenario.runs_on import company_contradictions, reseated, seated
 from simulator.scenario.slo import Objective, ObjectiveField, objective_of, unbounded
 from simulator.scenario.stage import Stage
 
@@ -103,8 +104,6 @@ class Scenario(fields.Part):
             if stage.name in seen:
                 yield (*at, "name"), f"two stages are called {stage.name!r}"
             seen.add(stage.name)
-            if stage.name == NONE:
-                yield (*at, "name"), "runs_on says none of a stage that has replicas of its own: have another name"
             stated = stated or stage.candidates is not None
             if not stated and stage.model.depends_on_items():
                 first = "the first stage" if index == 0 else "the stage"
@@ -139,10 +138,10 @@ class Scenario(fields.Part):
     def misfits(self) -> Iterable[fields.Contradiction]:
         """Stages whose machines do not hold or run what they should."""
         for index, stage in enumerate(self.stages):
-            if stage.hardware is None or stage.hardware not in self.hardware or stage.runs_on is not None:
+            if stage.hardware is None or stage.hardware not in self.hardware or not has_own_machines(stage):
                 continue
             spec = self.hardware[stage.hardware]
-            figures, held = spec.hardware(), [stage, *(one for one in self.stages if one.runs_on == stage.name)]
+            figures, held = spec.hardware(), crew_of(self.stages, stage)
             if not any(one.model.missing_hardware(figures) or one.model.refusal(figures) for one in held):
                 for path, message in machine_contradictions(held, stage.hardware, spec):
                     yield ("stages", index, *path), message
@@ -288,13 +287,17 @@ class Scenario(fields.Part):
         """What was done to what the scenario gave, by stage; and machines that it lost."""
         return [
             *self.load.notes(),
-            *(f"{stage.name}: {note}" for stage in self.stages for note in stage.notes(self.hardware)),
+            *(f"{stage.name}: {note}" for stage in self.stages for note in self._of_stage(stage)),
             *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._of_run(stage), *hot_notes(stage))),
             *self._parts_of_items(),
             *class_notes(self.load.of_classes, self.stages),
             *(f"{stage.name}: {note}" for stage in self.stages if stage.refuses_some for note in unbounded(self.slos)),
             *(f"{stage.name}: {loss_note(stage)}" for stage in self.stages if stage.lost_machine is not None),
         ]
+
+    def _of_stage(self, stage: Stage) -> list[str]:
+        there = workers_of_machines(self.stages, stage)
+        return [*stage.notes(self.hardware, there), *lodger_notes(self.stages, stage)]
 
     def _of_run(self, stage: Stage) -> Iterable[str]:
         lasts_s, rate_per_s = self.duration_s, self.load.rate_per_s

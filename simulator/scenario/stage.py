@@ -103,7 +103,7 @@ class Stage(Hosted):
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """Shares match shards; candidates and factors match the model; what is another stage's is known with that."""
         yield from own_contradictions(self)
-        if self.runs_on is not None and not self.is_seated:
+        if not self.has_replicas:
             return
         shares = self.shares_given
         if shares is not None:
@@ -321,12 +321,15 @@ class Stage(Hosted):
         """As it is in one replication, if its model draws measurements again; ``uniforms``: so many of them."""
         return self.model_copy(update={"model": self.model.sampled(uniforms)}) if self.model.samples() else self
 
-    def notes(self, hardware: dict[str, Any]) -> list[str]:
-        """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant."""
+    def notes(self, hardware: dict[str, Any], workers: int) -> list[str]:
+        """What was done to what its model was given, on its hardware, of the scenario's; and what may not be meant.
+
+        ``workers``: of a full machine, of all stages on it.
+        """
         on = self._on(hardware)
         slow = trouble_notes(self.slowdowns, self.failures, self._is_one)
         hedged = thread_notes(self.threads, int(self.workers)) + ([] if self.hedge is None else self.hedge.notes())
-        beside = beside_notes(self.interference, self.workers_of_machine)
+        beside = beside_notes(self.interference, workers)
         return [*self.model.notes(on), *self._shared_bandwidth(on), *beside, *slow, *hedged]
 
     def _is_one(self, scope: str) -> bool:

@@ -183,7 +183,7 @@ class StageFigures:
     candidates_out: Interval
     largest_over_mean_share: float
     is_shared: bool = False  #: tasks share the workers of their replica
-    company: run.Company = field(default_factory=lambda: run.Company())  #: of stages that share its replicas
+    company: run.Housed = field(default_factory=lambda: run.Housed())  #: of stages that share its replicas, or machines
     hedge_wait: Figure | None = None  #: of the critical task: how much later it was sent; None: no copies are sent
 
     def to_dict(self) -> run.Stage:

@@ -9,13 +9,13 @@ import numpy as np
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate
 from simulator.core.columns import AT_A_TIME
-from simulator.core.plan import F8, I8
+from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.figures import Pool
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.share import BLOCKS, FEWEST_UNITS, t_quantile
-from simulator.theory import Peak
+from simulator.theory import Peak, busiest, certainly_busiest
 
 STABLE: Final = "stable"
 SATURATED: Final = "saturated"
@@ -42,6 +42,12 @@ class Asked:
     peak: Peak | None = (
         None  #: of a load that changes over time: beyond saturation for a while, it is not called stable
     )
+
+
+def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:
+    """What it is asked for in replications of a plan."""
+    lasts_s = min(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
+    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.base.formats import counted, format_duration
 from simulator.core.plan import ARRIVE_TRACE, Plan
-from simulator.core.stage_view import stage_views
+from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
@@ -33,6 +33,7 @@ from simulator.stats.stability import (
     SATURATED,
     Asked,
     Stability,
+    asked_of,
     averaged_batches,
     growth_of,
     mser5_of,
@@ -41,7 +42,7 @@ from simulator.stats.stability import (
     whole_latencies,
 )
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
-from simulator.theory import Ahead, MeansAhead, Peak, busiest, certainly_busiest, clusters_of, stage_demands
+from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -172,7 +173,7 @@ def summarise(
         Whether each replication has measurements of its own.
     """
     pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
-    stable = _stability(pool, _asked(plan, traces, utilisations, peak), is_stationary)
+    stable = _stability(pool, asked_of(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
@@ -192,7 +193,7 @@ def summarise(
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
-        stages.append(seen if stage.owner == stage.index else _on(seen, stage_names[stage.owner]))
+        stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
     tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
@@ -217,15 +218,12 @@ def summarise(
     )
 
 
-def _on(seen: StageFigures, owner: str) -> StageFigures:
-    """Of a stage that runs at the replicas of the one of this name."""
-    return replace(seen, company={**seen.company, "runs_on": owner})
-
-
-def _asked(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:
-    """What the busiest station is asked for; parameters as of ``summarise``."""
-    lasts_s = min(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
-    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak)
+def _with_hosts(seen: StageFigures, stage: StageView, names: Sequence[str]) -> StageFigures:
+    """With the names of the stage at whose replicas, or on whose machines, it is, where that is another."""
+    home = int(stage.plan.stages[stage.index]["home"])
+    if stage.owner != stage.index:
+        return replace(seen, company={**seen.company, "runs_on": names[stage.owner]})
+    return seen if home == stage.index else replace(seen, company={**seen.company, "colocate": names[home]})
 
 
 def _stability(pool: Pool, asked: Asked, is_stationary: bool) -> Stability:

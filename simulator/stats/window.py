@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.colocated import neighbours_of
 from simulator.core.columns import AT_A_TIME, PARTIAL
 from simulator.core.hosted import has_company
 from simulator.core.plan import F8, I8
@@ -177,17 +178,31 @@ def batches(traces: Sequence[Trace], stage: StageView) -> run.Batches | None:
     return {"count": count, "mean_size": mean.to_dict(), "sizes": shares}
 
 
-def company(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Company:
-    """What its own tasks take of the replicas that a stage shares with others; nothing where it shares none.
-
-    ``windows_s``: (replications,) length of the window of each.
-    """
-    if not has_company(stage.plan.stages, stage.index):
+def _on_machines(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Housed:
+    """How busy the machines of a stage are where others are on them; nothing of a stage without others."""
+    stages = stage.plan.stages
+    here = [StageView(stage.plan, one) for one in neighbours_of(stages, stage.index)]
+    if len(here) == 1 or stages[stage.index]["home"] != stage.index:
         return {}
+    theirs = [StageView(stage.plan, int(one)) for one in np.flatnonzero(stages["home"] == stage.index)]
+    busy_ns = [sum(trace.window_busy_ns[one.replica_slice].sum(dtype=np.float64) for one in theirs) for trace in traces]
+    offered_s = windows_s * sum(one.workers_in_all * one.replicas_in_all for one in here)
+    used = ratio_interval(np.array(busy_ns) * S_PER_NS, offered_s)
+    return {"machine_utilisation": used.within_0_and_1().to_dict()}
+
+
+def company(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Housed:
+    """What its own tasks take of the replicas that a stage shares with others; how busy machines are that it shares.
+
+    Nothing where it shares none. ``windows_s``: (replications,) length of the window of each.
+    """
+    own = _on_machines(traces, windows_s, stage)
+    if not has_company(stage.plan.stages, stage.index):
+        return own
     here = stage.replica_slice
     busy_s = np.array([trace.window_busy_ns[here].sum(dtype=np.float64) for trace in traces]) * S_PER_NS
     offered_s = windows_s * stage.workers_in_all * stage.replicas_in_all
-    own: run.Company = {"own_utilisation": ratio_interval(busy_s, offered_s).within_0_and_1().to_dict()}
+    own["own_utilisation"] = ratio_interval(busy_s, offered_s).within_0_and_1().to_dict()
     demand = own_demands(stage.plan)[stage.index]
     assert demand is not None, "it shares its replicas"
     own["own_demand"] = {"mean": demand[1], "max": demand[0]}

@@ -15,8 +15,9 @@ LEAST_SERVICE_S = 1e-6
 LUCK: Features = frozenset(
     {F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE, F.HASHED, F.DRAIN_CUT}
 )
-#: What makes no difference to the only replica of a shard; nor does it that what serves a task is several workers.
-OF_NO_MATTER: Features = frozenset({F.BALANCERS, F.ROUTING_PLUGGED, F.THREADS})
+#: What makes no difference to the only replica of a shard; nor does it that what serves a task is several workers, nor
+#: who else is on its machine, as long as they do not slow it down.
+OF_NO_MATTER: Features = frozenset({F.BALANCERS, F.ROUTING_PLUGGED, F.THREADS, F.COLOCATED})
 #: Replicas, chosen at random, among which a query's luck says which.
 THINNED: Features = frozenset({F.REPLICAS, F.ROUTING_BY_SHARD, F.UNEVEN_REPLICAS})
 #: What a latency has besides a task's wait and service, where that is not one constant for all.

@@ -15,6 +15,7 @@ from simulator.base import units
 from simulator.base.errors import UnavailableError
 from simulator.core.laws import Law
 from simulator.planner.extents import peak_of
+from simulator.planner.fleet import fleet
 from simulator.planner.load import rate_pieces
 from simulator.planner.machines import machine_factors
 from simulator.planner.plans import Plans, make_plan
@@ -309,6 +310,31 @@ def luck_is_of_machines() -> None:
     with law("S21"):
         assert np.array_equal(factor[[0, 2]], factor[[1, 3]]), "replicas of one machine differ"
         assert len(set(factor.ravel())) == 4, "replicas of different machines do not"
+
+
+def machines_are_of_both() -> None:
+    """unit/test_colocated.py: speed, slow times, outages and price of a machine are those of all stages on it."""
+    model = {"kind": "tree", "per_item": "1us"}
+    slow = {"every": {"kind": "exponential", "mean": "1s"}, "length": "9ms"}
+    of_machines = {
+        "variability": {"machine": {"kind": "lognormal", "cv": 0.2}},
+        "slowdowns": [slow, {**slow, "scope": "machine"}],
+        "outages": [{"machine": 1, "from": "1s", "until": "2s"}],
+    }
+    home = {"name": "one", "candidates": 1, "model": model, "replicas": 3, **of_machines}
+    beside = {
+        "name": "two",
+        "model": model,
+        "colocate": "one",
+        "outages": [{"replica": 0, "from": "3s", "until": "4s"}],
+    }
+    scenario = scenario_from_dict({"name": "s", "load": {"rate": "1/s"}, "stages": [home, beside]})
+    plan = make_plan(scenario)
+    with law("S21"):
+        assert plan.machine_factor[:3].tolist() == plan.machine_factor[3:].tolist(), "a machine has two speeds"
+        assert plan.slowdowns["which"].tolist() == [0, 1, 1], "a machine is slow by two lucks"
+        assert plan.stages["outages"].tolist() == [1, 2], "a machine is out for one stage alone"
+        assert fleet(scenario).machines == 3, "a machine is paid twice"
 
 
 def losses_are_of_machines() -> None:

@@ -18,6 +18,7 @@ from walk import Walk
 
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.colocated import colocated
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law, sampling
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, NEVER_NS, NONE, ROLES, TASK, TIME, Plan, frozen
@@ -41,6 +42,7 @@ plans = partial(
     sharing=False,
     background=False,
     guests=False,
+    colocated=False,
 )
 
 #: Stages that serve task after task in the order of arrival.
@@ -454,6 +456,30 @@ def guests_hold() -> None:
 def guests_walk() -> None:
     """test_runs_on.py: the walk agrees, where stages share replicas."""
     walk_as_on(GUESTS)
+
+
+#: Stages on the machines of the first one, that slow each other down, or are slow together.
+COLOCATED = partial(plans_of_all, colocated=True, sharing=False, outages=False, limits=False)
+COLOCATED = COLOCATED(stages=2, neighbours=True, failures=False) | COLOCATED(stages=2, slowdowns=True, guests=False)
+
+
+def colocated_agree() -> None:
+    """test_colocated.py: both engines say the same of stages that share machines."""
+    agree_on(COLOCATED)
+
+
+def colocated_walk() -> None:
+    """test_colocated.py: the walk agrees, where stages share machines."""
+    walk_as_on(COLOCATED)
+
+
+def who_is_beside_is_seen() -> None:
+    """test_colocated.py: a stage that nobody slows down is seen by one on its machines that is."""
+    home = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)])
+    beside = colocated(StageParts(knots=[(0.0, 10.0, 0.0)], busy=[1.0, 1.5]), home, 0)
+    with law("E1"):
+        column = difference(assemble([home, beside], np.arange(0, 60, 5)))
+        assert column == "", f"the engines differ in {column}"
 
 
 #: A query chooses its replica at random, and its fetch goes where there is least: for one of three balancers.

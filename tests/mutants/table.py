@@ -214,16 +214,16 @@ ENGINES = (
         "a machine is slow shard by shard",
         "E8",
         SLOWDOWNS,
-        'place = shard // stages[stage]["per_machine"]',
-        "place = shard",
+        "machine_of(stages, stage, shard, index)",
+        "shard",
         SLOW_WALK,
     ),
     Mutant(
         "replicas of one index are slow together",
         "E8",
         SLOWDOWNS,
-        "place += index * across",
-        "place += 0 * across",
+        'place += index * stages[stage]["shards"]',
+        'place += 0 * stages[stage]["shards"]',
         SLOW_WALK,
     ),
     Mutant(
@@ -254,16 +254,16 @@ ENGINES = (
         "of two slowdowns the last counts",
         "E1",
         SLOW,
-        'factor *= slowdowns[first + which]["factor"]',
-        'factor = slowdowns[first + which]["factor"]',
+        'factor *= slowdowns[one]["factor"]',
+        'factor = slowdowns[one]["factor"]',
         SLOW_AGREE,
     ),
     Mutant(
         "all slow stretches are as long as the first",
         "E1",
         SLOW,
-        'stretches[which, column]["number"] = number + 1',
-        'stretches[which, column]["number"] = number',
+        'stretches[row, column]["number"] = number + 1',
+        'stretches[row, column]["number"] = number',
         SLOW_AGREE,
     ),
     Mutant(
@@ -278,16 +278,16 @@ ENGINES = (
         "a busy worker is its own neighbour",
         "E8",
         "engines/reference/machine.py",
-        "for one in self.tenants if not one.is_down()) - 1",
-        "for one in self.tenants if not one.is_down())",
+        "self.machine.busy() - self.own",
+        "self.machine.busy()",
         BESIDE_WALK,
     ),
     Mutant(
         "a machine begins with the shard itself",
         "E1",
         NEIGHBOURS,
-        'return shard - shard % stages[stage]["per_machine"]',
-        "return shard",
+        'first = machine % across * stages[stage]["per_machine"]',
+        "first = machine % across",
         BESIDE_AGREE,
     ),
     Mutant(
@@ -2151,9 +2151,9 @@ THREADS = (
     Mutant(
         "a task on four workers has one neighbour where there are four",
         "E8",
-        NEIGHBOURS,
-        'busy *= stages[stage]["threads"]',
-        "busy *= 1",
+        "engines/reference/machine.py",
+        "(len(one.workers) - len(one.free)) * threads",
+        "(len(one.workers) - len(one.free))",
         BESIDE_WALK,
     ),
     Mutant(
@@ -2552,8 +2552,8 @@ GUESTS = (
         "a guest's slow times are its own",
         "E8",
         SLOWDOWNS,
-        'return stages[stage]["owner"] * draws.PLACES + place',
-        "return stage * draws.PLACES + place",
+        'name, place = stages[stage]["owner"], shard',
+        "name, place = stage, shard",
         GUESTS_WALK,
     ),
     Mutant(
@@ -2809,6 +2809,92 @@ TOLD_APART = (
 )
 
 
+COLOCATED_AGREE, COLOCATED_WALK = (f"sample_paths.colocated_{name}" for name in ("agree", "walk"))
+MACHINE, ON_BOTH = "engines/reference/machine.py", "inputs.machines_are_of_both"
+COLOCATED = (
+    Mutant(
+        "a stage on the same machines is not seen",
+        "E1",
+        MACHINE,
+        'self.known[int(row["home"]), ',
+        "self.known[stage, ",
+        COLOCATED_AGREE,
+    ),
+    Mutant(
+        "the first stage beside is the only one",
+        "E1",
+        "engines/compiled/on_start.py",
+        "is_round = beside == owner",
+        "is_round = True",
+        COLOCATED_AGREE,
+    ),
+    Mutant(
+        "workers beside are as many a task as one's own",
+        "E1",
+        "engines/compiled/on_start.py",
+        '* stages[beside]["threads"]',
+        '* stages[owner]["threads"]',
+        COLOCATED_AGREE,
+    ),
+    Mutant(
+        "all machines of a column are its first",
+        "E1",
+        NEIGHBOURS,
+        '["replicas"] + machine // across',
+        '["replicas"]',
+        COLOCATED_AGREE,
+    ),
+    Mutant(
+        "who is beside somebody that is slowed down looks ahead",
+        "E1",
+        "core/features.py",
+        "F.COLOCATED: meets_others(plan.stages, stage)",
+        "F.COLOCATED: False",
+        "sample_paths.who_is_beside_is_seen",
+    ),
+    Mutant(
+        "a machine is slow for each stage by itself",
+        "E8",
+        SLOWDOWNS,
+        'name, place = stages[stage]["home"], machine_of',
+        'name, place = stages[stage]["owner"], machine_of',
+        COLOCATED_WALK,
+    ),
+    Mutant(
+        "a slowdown of machines has the luck of its place with each stage",
+        "S21",
+        SLOWDOWNS,
+        "place if one.which < 0 else one.which",
+        "place",
+        ON_BOTH,
+    ),
+    Mutant(
+        "machines are of another speed for each stage",
+        "S21",
+        "planner/machines.py",
+        "home = home_of(scenario.stages, index)",
+        "home = index",
+        ON_BOTH,
+    ),
+    Mutant(
+        "a machine is out for one stage alone",
+        "S21",
+        "planner/system.py",
+        "return own + [",
+        "return own or [",
+        ON_BOTH,
+    ),
+    Mutant(
+        "machines of two stages are paid twice",
+        "S21",
+        "planner/fleet.py",
+        "machines = stage.machines if has_own_machines(stage) else 0",
+        "machines = stage.machines",
+        ON_BOTH,
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -2832,6 +2918,7 @@ TABLES = (
     *CRASHED,
     *SAID_BESIDE,
     *TOLD_APART,
+    *COLOCATED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -137,7 +137,7 @@ def test_what_never_is_slow_changes_nothing(plan):
     """A factor of 1, and a length of 0: every column is equal, in lockstep too."""
     stages = plan.stages.copy()
     stages["first_slowdown"], stages["slowdowns"] = 2 * np.arange(len(stages)), 2
-    rows = [(OF_REPLICA, 1.0), (OF_STAGE, math.inf)] * len(stages)
+    rows = [(OF_REPLICA, 1.0, 0), (OF_STAGE, math.inf, 1)] * len(stages)
     laws = [Law.constant(3.0), Law.constant(9.0), Law.constant(4.0), Law.constant(0.0)] * len(stages)
     slow = assemble([part(*(Slowdown(*laws[2 * i : 2 * i + 2]) for i in range(2)))], np.zeros(1, dtype=np.int64))
     table = np.concatenate([slow.slowdown_laws] * len(stages))
@@ -185,7 +185,7 @@ def test_a_factor_of_1_changes_no_figure():
 
 
 def test_who_says_no_factor_stops_a_replica():
-    assert make_plan(scenario(PAUSES)).slowdowns.tolist() == [(OF_REPLICA, math.inf)]
+    assert make_plan(scenario(PAUSES)).slowdowns.tolist() == [(OF_REPLICA, math.inf, 0)]
     said = scenario(PAUSES).resolved()["stages"][0]["slowdowns"][0]
     assert (said["factor"], said["scope"]) == ("stop", "replica")
     with pytest.raises(ScenarioError, match="expected a list"):

@@ -6,7 +6,7 @@ from simulator.core.batching import fits, is_batched, ready
 from simulator.core.failures import freezes, loses
 from simulator.core.hedging import is_tied
 from simulator.core.jit import kernel, passage
-from simulator.core.neighbours import first_shard_beside, interferes, shards_beside, slowness
+from simulator.core.neighbours import interferes, machine_of, replicas_on, slowness
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
 from simulator.core.slowdowns import is_slowed
@@ -168,14 +168,20 @@ def begun(given: Given, clock: Rows, events: Rows, copies: Rows, awaited: Awaite
 def slowed(given: Given, copies: Rows, awaited: Awaited, replicas: Rows, at: int, head: int, now: int) -> float:
     """How much longer a batch takes that starts now, since other workers of its machine are busy."""
     stages, stage, shard = given.stages, copies[head]["stage"], copies[head]["shard"]
-    first = first_shard_beside(stages, stage, shard)
-    one, busy = at - (shard - first) * stages[stage]["replicas"], rules.NOTHING
-    for _ in range(shards_beside(stages, stage, first)):
-        if down_until(given, awaited, stage, one, now) == now:
-            busy += stages[stage]["workers"] - replicas[one]["free"]
-        one += stages[stage]["replicas"]
+    owner = stages[stage]["owner"]
+    index = (at - stages[owner]["first_replica"]) % stages[owner]["replicas"]
+    machine, beside, busy = machine_of(stages, owner, shard, index), owner, -stages[owner]["threads"]
+    is_round = False
+    while not is_round:
+        one, count = replicas_on(stages, beside, machine)
+        for _ in range(count):
+            if down_until(given, awaited, beside, one, now) == now:
+                busy += (stages[beside]["workers"] - replicas[one]["free"]) * stages[beside]["threads"]
+            one += stages[beside]["replicas"]
+        beside = stages[beside]["beside"]
+        is_round = beside == owner
     number = awaited.bonds[head]["copy"] if awaited.bonds.shape[0] > 0 else draws.FIRST_COPY
-    return slowness(stages, given.run, given.busy_factor, stage, copies[head]["query"], shard, number, busy - rules.ONE)
+    return slowness(stages, given.run, given.busy_factor, stage, copies[head]["query"], shard, number, busy)
 
 
 @passage

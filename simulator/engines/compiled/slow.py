@@ -23,19 +23,20 @@ def see(
     points: F8,
     stretches: Rows,
     one: int,
+    row: int,
     which: int,
     place: int,
     column: int,
     now: int,
 ) -> None:
-    """Draw stretches of a slowdown until one ends after now; later than int64 can tell, it never does."""
-    while stretches[which, column]["until_ns"] <= now and stretches[which, column]["until_ns"] < NEVER_NS:
-        number = stretches[which, column]["number"]
+    """Draw stretches of a slowdown, whose are those of a row, until one ends after now; beyond int64 it never does."""
+    while stretches[row, column]["until_ns"] <= now and stretches[row, column]["until_ns"] < NEVER_NS:
+        number = stretches[row, column]["number"]
         every_ns, length_ns = stretch(run, laws, parts, points, one, number, which, place)
-        from_ns = min(stretches[which, column]["until_ns"] + every_ns, NEVER_NS)
-        stretches[which, column]["number"] = number + 1
-        stretches[which, column]["from_ns"] = from_ns
-        stretches[which, column]["until_ns"] = min(from_ns + length_ns, NEVER_NS)
+        from_ns = min(stretches[row, column]["until_ns"] + every_ns, NEVER_NS)
+        stretches[row, column]["number"] = number + 1
+        stretches[row, column]["from_ns"] = from_ns
+        stretches[row, column]["until_ns"] = min(from_ns + length_ns, NEVER_NS)
 
 
 @kernel
@@ -53,23 +54,25 @@ def finish_ns(
         spells[scratch]["number"] = spells[at]["number"]
         spells[scratch]["crash_ns"] = spells[at]["crash_ns"]
         spells[scratch]["repair_ns"] = spells[at]["repair_ns"]
-    for which in range(count):
-        place = whose(stages, slowdowns[first + which]["scope"], stage, shard, index)
-        see(run, laws, parts, points, stretches, first + which, which, place, at, now)
-        stretches[which, scratch]["number"] = stretches[which, at]["number"]
-        stretches[which, scratch]["from_ns"] = stretches[which, at]["from_ns"]
-        stretches[which, scratch]["until_ns"] = stretches[which, at]["until_ns"]
+    for row in range(count):
+        one = first + row
+        place, which = whose(stages, slowdowns[one]["scope"], stage, shard, index), slowdowns[one]["which"]
+        see(run, laws, parts, points, stretches, one, row, which, place, at, now)
+        stretches[row, scratch]["number"] = stretches[row, at]["number"]
+        stretches[row, scratch]["from_ns"] = stretches[row, at]["from_ns"]
+        stretches[row, scratch]["until_ns"] = stretches[row, at]["until_ns"]
     left_ns = work_ns
     while now < NEVER_NS:
         factor, until_ns = 1.0, rules.NOTHING + NEVER_NS
-        for which in range(count):
-            place = whose(stages, slowdowns[first + which]["scope"], stage, shard, index)
-            see(run, laws, parts, points, stretches, first + which, which, place, scratch, now)
-            if stretches[which, scratch]["from_ns"] <= now:
-                factor *= slowdowns[first + which]["factor"]
-                until_ns = min(until_ns, stretches[which, scratch]["until_ns"])
+        for row in range(count):
+            one = first + row
+            place, which = whose(stages, slowdowns[one]["scope"], stage, shard, index), slowdowns[one]["which"]
+            see(run, laws, parts, points, stretches, one, row, which, place, scratch, now)
+            if stretches[row, scratch]["from_ns"] <= now:
+                factor *= slowdowns[one]["factor"]
+                until_ns = min(until_ns, stretches[row, scratch]["until_ns"])
             else:
-                until_ns = min(until_ns, stretches[which, scratch]["from_ns"])
+                until_ns = min(until_ns, stretches[row, scratch]["from_ns"])
         if is_frozen:
             see_spell(given, spells, stage, at, scratch, now)
             if spells[scratch]["crash_ns"] <= now:

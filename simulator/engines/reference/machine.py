@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sized
 from typing import Protocol
 
-from simulator.core.neighbours import interferes
+from simulator.core.neighbours import interferes, machine_of
 from simulator.core.plan import Plan
 
 
@@ -25,29 +25,38 @@ class Tenant(Protocol):
 
 
 class Machine:
-    """One machine of a stage."""
+    """One machine, by its tenants: replicas of its stage, and of those that are colocated with it."""
 
-    def __init__(self, interferes: bool) -> None:
-        self.interferes = interferes
-        self.tenants: list[Tenant] = []
+    def __init__(self) -> None:
+        self.tenants: list[tuple[Tenant, int]] = []  # and how many workers serve a task of each
 
-    def busy_beside(self) -> int:
-        """Busy workers but one, which has just begun to be; 0 where that does not matter."""
-        if not self.interferes:
-            return 0
-        return sum(len(one.workers) - len(one.free) for one in self.tenants if not one.is_down()) - 1
+    def busy(self) -> int:
+        """Its busy workers."""
+        return sum((len(one.workers) - len(one.free)) * threads for one, threads in self.tenants if not one.is_down())
+
+
+class Neighbours:
+    """What a replica sees of its machine."""
+
+    def __init__(self, machine: Machine, own: int, interferes: bool) -> None:
+        self.machine, self.own, self.interferes = machine, own, interferes
+
+    def busy(self) -> int:
+        """Busy workers but those that have just begun to be, with a task; 0 where that does not matter."""
+        return self.machine.busy() - self.own if self.interferes else 0
 
 
 class Machines:
-    """The machines of a stage, by neighbouring shards and index of the replica."""
+    """The machines of all stages, by whose they are and their number."""
 
-    def __init__(self, plan: Plan, stage: int) -> None:
-        self.row = plan.stages[stage]
-        self.found: dict[tuple[int, int], Machine] = defaultdict(lambda: Machine(bool(interferes(plan.stages, stage))))
+    def __init__(self, plan: Plan) -> None:
+        self.stages = plan.stages
+        self.known: dict[tuple[int, int], Machine] = defaultdict(Machine)
 
-    def take_in(self, replica: Tenant) -> Machine:
-        """The machine of a replica, which is on it from now on."""
-        shard, index = divmod(replica.index - int(self.row["first_replica"]), int(self.row["replicas"]))
-        machine = self.found[shard // int(self.row["per_machine"]), index]
-        machine.tenants.append(replica)
-        return machine
+    def take_in(self, replica: Tenant, stage: int) -> Neighbours:
+        """A replica of a stage is on its machine from now on: what it sees there."""
+        row = self.stages[stage]
+        shard, index = divmod(replica.index - int(row["first_replica"]), int(row["replicas"]))
+        machine = self.known[int(row["home"]), int(machine_of(self.stages, stage, shard, index))]
+        machine.tenants.append((replica, int(row["threads"])))
+        return Neighbours(machine, int(row["threads"]), bool(interferes(self.stages, stage)))

@@ -71,6 +71,7 @@ class Model:
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
         self.down = np.zeros(plan.replicas, dtype=np.int64)  # until when each is known to be
         self.won = nobody(plan.queries, kept_width(plan.stages))  # whose answers counted, for stages that follow
+        self.machines = Machines(plan)
         self.stages: list[Stage] = []
         for index in range(len(plan.stages)):
             self.stages.append(Stage(self, index))
@@ -125,7 +126,6 @@ class Stage:
         self.request_ns = int(row["request_ns"])
         self.send_ns = int(row["send_ns"])
         self.is_load_aware = bool(is_load_aware(row["counts"]))
-        self.machines = Machines(plan, index)
         self.crashes = Crashes(self, model) if failures.fails(plan.stages, index) else None
         first = int(row["first_replica"])
         places = range(first, first + self.shards * self.replicas_per_shard)

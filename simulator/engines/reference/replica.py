@@ -31,7 +31,7 @@ class Replica(Mortal):
         self.timer_ns = -1  # when what waits is looked at again; -1: not
         self.own = 0  # of those that wait, tasks of its own
         self.given = [Handover(model.clock) for _ in range(workers)]
-        self.machine = stage.machines.take_in(self)
+        self.neighbours = model.machines.take_in(self, stage.index)
         self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
         self.workers = [model.clock.process(self.serve(worker)) for worker in range(workers)]
 
@@ -93,7 +93,7 @@ class Replica(Mortal):
         while self.free and queue.everybody and (batch := queue.take(now)):
             worker = heappop(self.free)
             self.own -= sum(is_background(copy.gather.query) for copy in batch)
-            self.given[worker].give((batch, self.machine.busy_beside()))
+            self.given[worker].give((batch, self.neighbours.busy()))
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()
             At(self.model.clock, self.timer_ns, START, self.index, self.start)

@@ -22,6 +22,7 @@ class Model(Protocol):
     clock: Clock
     record: Recorder
     outstanding: I8
+    machines: Machines
 
 
 class Refusing(Protocol):
@@ -40,7 +41,6 @@ class Stage(Protocol):
 
     index: int
     times: Times
-    machines: Machines
     is_load_aware: bool
     is_keen: bool
     stops: bool

@@ -13,10 +13,10 @@ from simulator.core.slowdowns import left_after, stretch, takes_ns, whose
 class Stretches:
     """One slowdown of one replica, machine, shard or stage: from when until when it is slow, drawn as far as asked."""
 
-    def __init__(self, plan: Plan, run_row: Rows, one: int, which: int, place: int) -> None:
+    def __init__(self, plan: Plan, run_row: Rows, one: int, place: int) -> None:
         self.factor = float(plan.slowdowns[one]["factor"])
         self.luck = run_row, plan.slowdown_laws, plan.law_parts, plan.law_points, one
-        self.name = which, place
+        self.name = int(plan.slowdowns[one]["which"]), place
         self.numbers = count()
         self.from_ns = self.until_ns = 0
 
@@ -55,8 +55,10 @@ class Timeline:
         shard, index = divmod(replica - int(row["first_replica"]), int(row["replicas"]))
         first = int(row["first_slowdown"])
         self.stretches = [
-            Stretches(plan, run_row, first + which, which, int(whose(plan.stages, int(scope), stage, shard, index)))
-            for which, scope in enumerate(plan.slowdowns["scope"][first : first + int(row["slowdowns"])])
+            Stretches(
+                plan, run_row, one, int(whose(plan.stages, int(plan.slowdowns[one]["scope"]), stage, shard, index))
+            )
+            for one in range(first, first + int(row["slowdowns"]))
         ]
         if freezes(plan.stages, stage):
             self.stretches.append(Frozen(plan, run_row, stage, shard, index))

@@ -124,7 +124,8 @@ OTHERS_SAY = {
     **dict.fromkeys(("quorum", "partial_results", "minimum_should_answer"), "stages.gather"),
     **dict.fromkeys(("hedging", "hedged_requests", "backup_requests", "speculative_retry"), "stages.hedge"),
     **dict.fromkeys(("tied_requests", "redundancy", "duplicates"), "stages.tied"),
-    **dict.fromkeys(("noisy_neighbours", "noisy_neighbors", "contention", "colocation"), "stages.interference"),
+    **dict.fromkeys(("noisy_neighbours", "noisy_neighbors", "contention"), "stages.interference"),
+    **dict.fromkeys(("colocation", "colocated", "co_locate", "same_machines", "same_hosts"), "stages.colocate"),
     **dict.fromkeys(
         (
             "pauses",

@@ -56,6 +56,8 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given["outages"] = [Outage(*one.item()) for one in plan.outages[_span(row, "first_outage", "outages")]]
         scalars = {field.name for field in fields(StageParts)} & set(plan.stages.dtype.names or ()) - set(given)
         given |= {name: row[name].item() for name in scalars}
+        if row["owner"] != stage:
+            given["home"] = -1  # it is on the machines of its owner
         if row["wait_for"] == (row["wait_parts"] or row["shards"]):
             given["wait_for"] = None  # all, however many there will be
         flags = {name: bool(row[name]) for name in ("hashed", "by_query")}
@@ -183,6 +185,7 @@ def without_luck(plan: Plan) -> tuple[list[StageParts], list[F8]]:
     parts = [
         replace(
             part,
+            home=-1,
             replicas=1,
             left=(),
             policy=plans.RANDOM,

@@ -189,9 +189,11 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
     if walk.scenario is None:
         return "it is a plan: nothing was written"
     stages = walk.scenario.resolved()["stages"]
-    by_name = {stage["name"]: stage for stage in stages}
-    for own, row in zip(stages, walk.plan.stages, strict=True):
-        stage = {**by_name.get(own.get("runs_on"), {}), **own}  # what is said of replicas and queues is said there
+    by_name: dict[str, dict[str, Any]] = {}
+    for stage in stages:
+        by_name[stage["name"]] = _with_machines(stage, by_name.get(str(stage.get("colocate"))))
+    for own, row in zip(by_name.values(), walk.plan.stages, strict=True):
+        stage = {**by_name.get(str(own.get("runs_on")), {}), **own}  # what is said of replicas and queues is said there
         merge, network = own.get("merge", {}), own.get("network", {})
         said = {
             "shards": stage.get("shards", row["shards"]),
@@ -200,7 +202,7 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
             "threads": stage.get("threads", 1),
             "per_machine": stage.get("per_machine", 1),
             "slowdowns": len(stage.get("slowdowns", ())),
-            "outages": len(stage.get("outages", ())),
+            "outages": row["outages"] if "colocate" in stage else len(stage.get("outages", ())),
             "fails": "failures" in stage,
             "detect_ns": _ns(stage.get("failures", {}).get("detect", 0)),
             "limit": stage.get("queue", {}).get("limit", UNLIMITED),
@@ -220,6 +222,8 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
         out = walk.plan.outages[int(row["first_outage"]) :][: int(row["outages"])]
         lengths = sorted((out["until_ns"] - out["from_ns"]).tolist())
         as_said = sorted(_ns(one["until"]) - _ns(one["from"]) for one in stage.get("outages", ()))
+        if "colocate" in stage:  # a zone may be several runs of machines
+            as_said, lengths = sorted(set(as_said)), sorted(set(lengths))
         if as_said != lengths:
             raise Breach(
                 **walk.facts, stage=stage["name"], **{"outages last, as said": as_said, "in the plan": lengths}
@@ -231,6 +235,20 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
                     **walk.facts, stage=stage["name"], **{"factor as said": one["factor"], "in the plan": factor}
                 )
     return None
+
+
+def _with_machines(stage: dict[str, Any], home: dict[str, Any] | None) -> dict[str, Any]:
+    """A stage with what the machines of another bring along, on which it is; ``home``: None where it has its own."""
+    if home is None:
+        return stage
+    taken = () if "per_machine" in stage else ("shards", "per_machine")
+    shape: dict[str, Any] = {key: home[key] for key in taken if key in home}
+    slow = [one for one in home.get("slowdowns", ()) if one["scope"] == "machine"]
+    out = [one for one in home.get("outages", ()) if "replica" not in one]
+    crashes = {"failures": home["failures"]} if home.get("failures", {}).get("scope") == "machine" else {}
+    lost = {"lost_machine": home["lost_machine"]} if "lost_machine" in home else {}
+    both = {"slowdowns": [*slow, *stage.get("slowdowns", ())], "outages": [*out, *stage.get("outages", ())]}
+    return {"replicas": home["replicas"], **shape, **stage, **both, **crashes, **lost}
 
 
 def _ns(text: Any) -> int:

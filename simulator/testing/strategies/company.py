@@ -61,3 +61,46 @@ def beside(draw: st.DrawFn, stage: dict[str, Any], before: Sequence[dict[str, An
     if not is_even:
         said.pop("by", None)
     return {**own, "routing": said}
+
+
+def lodged(stage: dict[str, Any], home: dict[str, Any]) -> dict[str, Any] | None:
+    """The stage on the machines of another, one replica beside each there, without what is said there; None: not so."""
+    brought = [one for one in home.get("slowdowns") or () if one.get("scope") == "machine"]
+    crashes = (home.get("failures") or {}).get("scope") == "machine"
+    both = [stage, home]
+    workers = sum(one.get("workers", 1) for one in both) * int(home.get("per_machine") or 1)
+    is_too_much = workers > MOST_WORKERS or all("memory_overhead" in one for one in both)
+    if {"runs_on", "colocate"} & (stage.keys() | home.keys()) or (is_too_much and "hardware" in home):
+        return None
+    if "hardware" in stage and "hardware" not in home:
+        return None
+    counts = brought or any("interference" in one for one in both)
+    if counts and any(one.get("sharing") == "processor" for one in both):
+        return None
+    if crashes and (stage.get("sharing") == "processor" or {"failures", "background", "tied"} & stage.keys()):
+        return None
+    own = {key: value for key, value in stage.items() if key not in NOT_OWN}
+    if isinstance(own.get("routing"), dict) and not isinstance(home["replicas"], int):
+        own["routing"] = {key: value for key, value in own["routing"].items() if key != "by"}
+    for key, of_machine in (("slowdowns", _is_of_machine), ("outages", _takes_machines)):
+        own[key] = [one for one in own.get(key) or () if not of_machine(one)]
+    if _is_of_machine(own.get("failures") or {}):
+        del own["failures"]
+    variability = {key: value for key, value in own.pop("variability", {}).items() if key != "machine"}
+    lists = {key: own[key] for key in ("slowdowns", "outages") if own[key]}
+    own = {key: value for key, value in own.items() if key not in ("slowdowns", "outages")}
+    return {**own, **lists, **({"variability": variability} if variability else {}), "colocate": home["name"]}
+
+
+#: What a stage that is colocated does not say: what is of machines, and how many shards and replicas it has.
+NOT_OWN = ("shards", "shares", "skew", "per_machine", "replicas", "zones", "lost_machine", "hardware")
+#: That fit any machine that is drawn.
+MOST_WORKERS = 9
+
+
+def _is_of_machine(one: dict[str, Any]) -> bool:
+    return one.get("scope") == "machine"
+
+
+def _takes_machines(one: dict[str, Any]) -> bool:
+    return "replica" not in one

@@ -49,6 +49,7 @@ class Narrowed(TypedDict, total=False):
     sharing: bool | None  #: whether tasks share the workers of their replica, in place of a queue; None: either
     background: bool | None  #: whether replicas have tasks of their own; None: either
     guests: bool | None  #: whether stages run at the replicas of earlier ones; None: either
+    colocated: bool | None  #: whether stages are on the machines of earlier ones; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
 
 
@@ -274,7 +275,7 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, hedges.
+        fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, colocated, hedges.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))
@@ -285,7 +286,14 @@ def plans(
         if is_guest:
             parts.append(draw(guests(parts, draw(st.sampled_from(hosts)), times, **narrowed)))
         else:
-            parts.append(draw(stage_parts(stage == 0, times, **narrowed)))
+            homes = [place for place, part in enumerate(parts) if part.owner < 0 and part.home < 0]
+            is_beside = bool(homes) and draw(either(narrowed.get("colocated"), 3))
+            home = draw(st.sampled_from(homes)) if is_beside else 0
+            shaped = Narrowed(**narrowed)
+            if is_beside and draw(BOOLEANS):
+                shaped |= {"shards": len(parts[home].share), "replicas": parts[home].replicas}
+            own = draw(stage_parts(stage == 0, times, **shaped))
+            parts.append(serving.lodged(own, parts, home) if is_beside else own)
     system = lay_out(parts)
     factors = draw(_listed(ALIKE if draw(BOOLEANS) else UNLIKE, system.replicas))
     work = draw(_listed(WORKS, count))

@@ -279,6 +279,16 @@ def _in_company(draw: st.DrawFn, drawn: list[dict[str, Any]]) -> list[dict[str, 
     return [*drawn[:-1], draw(company.beside(stage, drawn[:-1], draw(st.sampled_from(hosts))))]
 
 
+@st.composite
+def _on_machines(draw: st.DrawFn, drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stages, the last of which is on the machines of the first now and then; of as many shards and replicas."""
+    home, stage = drawn[0], drawn[-1]
+    is_alike = all(home.get(key) == stage.get(key) for key in ("shards", "replicas"))
+    may_be = draw(st.integers(0, 2)) == 0
+    lodged = company.lodged(stage, home) if is_alike and may_be else None
+    return drawn if lodged is None else [*drawn[:-1], lodged]
+
+
 _a_stage = stages
 _WORKS = st.one_of(st.just({"kind": "constant"}), factor_law_maps())
 _MACHINES = st.fixed_dictionaries({}, optional=MACHINE)
@@ -303,13 +313,13 @@ def scenarios(
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
         gathers, afters, copies, neighbours, slowdowns, outages, failures, limits, sharing, fan_outs, background; and
-        ``guests``, whether stages may run at the replicas of earlier ones.
+        ``guests``, ``colocated``, whether stages may run at the replicas, or be on the machines, of earlier ones.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
         load["work"] = draw(_WORKS)
-    may_run_on = narrowed.pop("guests", True)
+    may_run_on, may_lodge = narrowed.pop("guests", True), narrowed.pop("colocated", True)
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
     classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
@@ -318,6 +328,8 @@ def scenarios(
         drawn = [draw(ways.by_class(stage, narrowed.get("disciplines"))) for stage in drawn]
     if may_run_on and len(names) > 1:
         drawn = draw(_in_company(drawn))
+    if may_lodge and len(names) > 1:
+        drawn = draw(_on_machines(drawn))
     run: dict[str, Any] = {"replications": draw(st.integers(1, 5)), "seed": draw(st.integers(0, 2**63 - 1))}
     if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))

@@ -1,6 +1,8 @@
 """Strategies of how a stage serves: in batches, with some answers of all, with copies; times are small."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from simulator.core import plan as plans
 from simulator.core.background import LAST
+from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, QUERIES
@@ -148,3 +151,22 @@ def hedgings(draw: st.DrawFn, shards: int, replicas: int) -> dict[str, Any]:
         "cancels": draw(st.sampled_from([plans.CANCEL_NOTHING, plans.CANCEL_QUEUED, plans.CANCEL_RUNNING])),
         "cancel_ns": draw(st.integers(1, 5)),
     }
+
+
+def lodged(part: Any, parts: Sequence[Any], place: int) -> Any:
+    """The ``StageParts`` of a stage on the machines of the one at a place, if it may be there; else as it is."""
+    home, count = parts[place], len(part.share)
+    machines = home.replicas * -(-len(home.share) // home.per_machine)
+    widths = [wide for wide in range(1, count + 1) if part.replicas * -(-count // wide) == machines]
+    group = [part, *(one for index, one in enumerate(parts) if place in (index, one.home))]
+    if not widths or (any(one.sharing for one in group) and any(one.busy for one in group)):
+        return part
+    own = [one for one in part.slowdowns if one.scope != plans.OF_MACHINE]
+    crashes = None if part.failures is not None and part.failures.scope == plans.OF_MACHINE else part.failures
+    wide = part.per_machine if part.per_machine in widths else widths[-1]
+    made = colocated(replace(part, per_machine=wide, slowdowns=own, failures=crashes), home, place)
+    if made.failures is not None and made.failures is home.failures:
+        is_tied = made.hedges > 0 and made.hedge_ns == 0
+        if made.sharing or made.background_gap.kind or (is_tied and made.failures.detect_ns < made.cancel_ns):
+            return part
+    return part if made.sharing and made.slowdowns else made
