@@ -16,12 +16,11 @@ from simulator.core.disciplines import BY_CODE, BY_NAME
 from simulator.core.hedging import FREE
 from simulator.core.hosted import hosted, seats_of, sight
 from simulator.core.laws import Law
-from simulator.core.limits import UNLIMITED
 from simulator.core.plan import C3, FIFO, NEVER_NS, PEAK_EWMA, Plan
 from simulator.core.trace import Trace
 from simulator.testing.strategies import serving
 from simulator.testing.strategies.laws import TIMES, among, factor_laws, laws
-from simulator.testing.strategies.serving import KEPT, Size, sized
+from simulator.testing.strategies.serving import KEPT, Size, either, rooms, sized
 
 #: What is forgotten soon, beside the times of a plan; by another policy, hardly ever.
 DECAYS = {PEAK_EWMA: {"decay_ns": 40}, C3: {"decay_ns": 60, "clients": 2}}
@@ -83,20 +82,6 @@ def replicas_left(draw: st.DrawFn, shards: int, replicas: int, by_query: bool) -
     return draw(st.lists(st.integers(1, replicas), min_size=shards, max_size=shards))
 
 
-@cache
-def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
-    """What is said; else one time in ``odds`` + 1, and plainer without."""
-    return st.sampled_from([False] * odds + [True]) if said is None else st.just(said)
-
-
-@cache
-def rooms(limits: bool | None) -> st.SearchStrategy[int]:
-    """Tasks that wait at a replica, at most: where queues may be full, or (None) of one stage in four."""
-    if limits is False:
-        return st.just(UNLIMITED)
-    return st.sampled_from([UNLIMITED] * (0 if limits else 15) + [0, 0, 1, 2, 3])
-
-
 BOOLEANS, ONE_IN_FOUR, ONE_IN_THREE = st.booleans(), st.integers(0, 3), st.sampled_from([False, False, True])
 UP_TO_TWO, UP_TO_THREE, ONE_OR_TWO, KEEPS = st.integers(0, 2), st.integers(1, 3), st.integers(1, 2), st.integers(0, 10)
 SENDINGS = st.sampled_from([0, 0, 1, 2])
@@ -143,29 +128,21 @@ def _listed(strategy: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[l
 QUEUED = ("limits", "afters", "neighbours", "slowdowns", "failures")
 
 
-@st.composite
-def stage_parts(
-    draw: st.DrawFn,
-    is_first: bool,
-    times: st.SearchStrategy[int] = TIMES,
-    **narrowed: Unpack[Narrowed],
-) -> StageParts:
-    """One stage with anything that the schema knows."""
-    batches, disciplines, policies = narrowed.get("batches"), narrowed.get("disciplines"), narrowed.get("policies")
-    is_timed = draw(BOOLEANS)
-    is_constant = draw(ONE_IN_FOUR) == 0  # nothing random a task: shards may be in lockstep
-    ways = _ways(times, is_constant)
-    share = draw(shares(narrowed.get("shards")))
-    count, by_query = draw(sized(narrowed.get("replicas"), UP_TO_THREE)), draw(BOOLEANS)
-    left = draw(replicas_left(len(share), count, by_query)) if count > 1 else ()
+def _features(
+    draw: st.DrawFn, narrowed: Narrowed, ways: dict[str, Any], is_timed: bool, size: tuple[int, int, bool]
+) -> tuple[dict[str, Any], bool]:
+    """Of a stage of so many shards, replicas each, routed by query: what makes it more than plain, but what follows an
+    answer; and whether that is drawn, too.
+    """
+    (shards, count, by_query), batches, disciplines = size, narrowed.get("batches"), narrowed.get("disciplines")
     is_batched = draw(ONE_IN_THREE) if batches is None else batches != 1
     batching = draw(serving.batchings(batches)) if is_batched and not is_timed else {}
     is_partial, is_longer = draw(either(narrowed.get("gathers"))), draw(either(narrowed.get("afters")))
     is_hedged = count > 1 and not by_query and draw(either(narrowed.get("hedges")))
-    waits = draw(serving.gatherings(len(share))) if is_partial else {}
+    waits = draw(serving.gatherings(shards)) if is_partial else {}
     may_wait, is_choosy = narrowed.get("gathers") is not False, draw(either(narrowed.get("fan_outs"), 3))
-    fans = draw(serving.fan_outs(len(share), may_wait)) if is_choosy else {}
-    copies = draw(serving.hedgings(len(share), count)) if is_hedged else {}
+    fans = draw(serving.fan_outs(shards, may_wait)) if is_choosy else {}
+    copies = draw(serving.hedgings(shards, count)) if is_hedged else {}
     is_beside = draw(either(narrowed.get("neighbours")))
     is_slow = draw(either(narrowed.get("slowdowns"), 3))
     is_failing = draw(either(narrowed.get("failures"), 5))
@@ -179,15 +156,37 @@ def stage_parts(
     known_ns = copies["cancel_ns"] if copies and copies["hedge_ns"] == 0 else 1  # tied copies agree before
     failures = draw(serving.failings(ways["spells"], known_ns)) if is_failing and not is_busy else None
     order = FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines)))
-    return StageParts(
+    more = {
         **batching,
         **({"sharing": True} if is_shared else {"limit": limit, "discipline": order}),
         **(waits | fans | copies),
         **(draw(serving.backgrounds()) if is_busy else {}),
-        **(draw(serving.interferences(len(share), is_timed)) if is_beside else {}),
-        slowdowns=draw(ways["slow"]) if is_slow else (),
-        outages=draw(serving.outages(len(share), count)) if draw(either(narrowed.get("outages"), 3)) else (),
-        failures=failures,
+        **(draw(serving.interferences(shards, is_timed)) if is_beside else {}),
+        "slowdowns": draw(ways["slow"]) if is_slow else (),
+        "outages": draw(serving.outages(shards, count)) if draw(either(narrowed.get("outages"), 3)) else (),
+        "failures": failures,
+    }
+    return more, is_longer
+
+
+@st.composite
+def stage_parts(
+    draw: st.DrawFn,
+    is_first: bool,
+    times: st.SearchStrategy[int] = TIMES,
+    **narrowed: Unpack[Narrowed],
+) -> StageParts:
+    """One stage with anything that the schema knows."""
+    is_timed = draw(BOOLEANS)
+    is_constant = draw(ONE_IN_FOUR) == 0  # nothing random a task: shards may be in lockstep
+    ways = _ways(times, is_constant)
+    share = draw(shares(narrowed.get("shards")))
+    count, by_query = draw(sized(narrowed.get("replicas"), UP_TO_THREE)), draw(BOOLEANS)
+    left = draw(replicas_left(len(share), count, by_query)) if count > 1 else ()
+    more, is_longer = _features(draw, narrowed, ways, is_timed, (len(share), count, by_query))
+    policies = narrowed.get("policies")
+    return StageParts(
+        **more,
         share=share,
         replicas=count,
         left=left,

@@ -15,6 +15,7 @@ from simulator.core.failures import Failures
 from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import COPY, FREE, QUERIES
 from simulator.core.laws import Law
+from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage
 from simulator.core.slowdowns import Slowdown
 
@@ -30,6 +31,20 @@ def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[i
     if given is None:
         return otherwise
     return st.just(given) if isinstance(given, int) else given
+
+
+@lru_cache(KEPT)
+def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
+    """What is said; else one time in ``odds`` + 1, and plainer without."""
+    return st.sampled_from([False] * odds + [True]) if said is None else st.just(said)
+
+
+@lru_cache(KEPT)
+def rooms(limits: bool | None) -> st.SearchStrategy[int]:
+    """Tasks that wait at a replica, at most: where queues may be full, or (None) of one stage in four."""
+    if limits is False:
+        return st.just(UNLIMITED)
+    return st.sampled_from([UNLIMITED] * (0 if limits else 15) + [0, 0, 1, 2, 3])
 
 
 @lru_cache(KEPT)
