@@ -255,6 +255,34 @@ def test_overrides_and_overlays(tmp_path):
     assert [objective.text for objective in scenario.slos] == ["p50 < 1s"]
 
 
+@pytest.mark.parametrize(
+    ("bare", "path", "value"),
+    [
+        ("interference: 4%", "interference.spread", "2%"),
+        ("queue: lifo", "queue.limit", "9"),
+        ("hedge: 40ms", "hedge.budget", "5%"),
+        ("gather: {wait_for: 2}, cancel: running", "cancel.delay", "2ms"),
+        ("fan_out: 2", "fan_out.by", "{kind: zipf, s: 1, keys: 10}"),
+        ("routing: random", "routing.balancers", "2"),
+    ],
+)
+def test_a_path_leads_on_from_a_bare_value(bare, path, value):
+    """The bare value stays, as the entry that it is short for; as a whole it is replaced."""
+    text = (
+        "load: {rate: 10/s}\nrun: {queries: 100}\nstages:\n"
+        f"  - {{name: s, model: {{kind: time, law: 1ms}}, shards: 4, replicas: 2, per_machine: 2, {bare}}}\n"
+    )
+    key, entry = path.split(".")
+    alone, both = (
+        scenario_from_text(text, more).resolved()["stages"][0][key] for more in ([], [f"stages.s.{path}={value}"])
+    )
+    assert entry in both and both != alone
+    entries = alone if isinstance(alone, dict) else {"shards": alone}
+    assert {name: of for name, of in both.items() if name != entry} == {
+        name: of for name, of in entries.items() if name != entry
+    }
+
+
 def test_one_of_two_exclusive_keys_takes_the_place_of_the_other():
     scenario = scenario_from_text(
         BASE, ["run.queries=400", "run.duration=10s", "stages.ranking.shares=[1, 2, 3, 4, 5]"]

@@ -12,6 +12,8 @@ from simulator.scenario.nodes import MOST_DEPTH, Mark, Node, compose
 EXCLUSIVE = (("rate", "phases"), ("queries", "duration"), ("skew", "shares"), ("speed", "rate"), ("leaves", "depth"))
 #: Keys whose bare value is short for a map with this one entry.
 SHORT_FOR = {"arrivals": "kind", "routing": "policy"}
+#: The same where a path leads on from a bare value; as a whole these replace a map, and are replaced by one.
+ONE_OF = {"interference": "slope", "queue": "discipline", "hedge": "after", "cancel": "what", "fan_out": "shards"}
 
 _INDEX = re.compile(r"(.*)\[([0-9]{1,9})\]")
 
@@ -122,8 +124,8 @@ def _assigned(node: Node, steps: list[str | int], value: Node, path: str, mark: 
         below = node.value.get(str(step))
         if below is None:
             below = Node({}, mark)
-        elif str(step) in SHORT_FOR and isinstance(below.value, str):
-            below = Node({SHORT_FOR[str(step)]: below}, below.mark)
+        elif not isinstance(below.value, (dict, list)) and (entry := {**SHORT_FOR, **ONE_OF}.get(str(step))):
+            below = Node({entry: below}, below.mark)
         layer = _assigned(below, rest, value, path, mark)
         return Node({**_without_rivals(node.value, str(step)), str(step): layer}, node.mark)
     return merge(node, Node({str(step): layer}, mark))
