@@ -19,5 +19,6 @@ class Validation(parts.Head, paper.Changing):
     saturation_per_s: float | None  #: null: nothing takes time
     percentile: float  #: the highest among the objectives, in percent
     is_bounded: bool  #: queues stay bounded at this load: what does not fit is refused, or what is late withdrawn
+    is_certain: bool  #: beyond saturation: a queue grows as long as the run, whatever becomes of queries before it
     enough_queries: int | None  #: that its interval needs, in all; null: at or beyond saturation, at any time
     notes: list[str]  #: what a reader should know besides

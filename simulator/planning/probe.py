@@ -31,6 +31,8 @@ Kept = TypeVar("Kept")
 LOWEST = 1e-5
 #: Nor at loads so low that replicas do so many times as much as at the scenario's own while their queries arrive.
 MOST_TASKS = 64.0
+#: At this part of saturation some load is looked at all the same.
+LEAST_LOOK = 0.01
 #: How much longer than expected a replication may last by luck.
 SPARE = 2.0
 
@@ -111,6 +113,7 @@ class Prober:
         sent, both = self.plans.tasks_sent(), self.plans.tasks_of_query()
         longer = (MOST_TASKS * both - sent) / (both - sent) if both > sent else math.inf
         longest = -math.log(longer) if self.scenario.can_lengthen else -math.inf
+        longest = min(longest, self.saturation + math.log(LEAST_LOOK))  # a load given far above it says nothing
         lasting = math.log(lasts_ns / MOST_NS) if lasts_ns > 0 else -math.inf
         return max(self.saturation + math.log(LOWEST), lasting, longest)
 

@@ -182,7 +182,9 @@ class Refinement:
         if len(level.prober.utilisations) > 1:
             return False  # luckier machines than those that were drawn saturate later
         most = level.probes.highest
-        return self._holds_below(level, most, f"beyond {level.rate(most)} no load is carried, by arithmetic")
+        is_certain = min(level.prober.certain) * math.exp(most) >= FULL
+        why = "no load is carried, by arithmetic" if is_certain else "more is asked than can be done: none is looked at"
+        return self._holds_below(level, most, f"beyond {level.rate(most)} {why}")
 
     def _is_missed_near_by(self, level: Level) -> bool:
         """Likewise to a load at which the objectives are certainly missed; whatever the crossing itself is like."""

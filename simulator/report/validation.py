@@ -28,6 +28,8 @@ def validation_table(document: validation.Validation, width: int | None = None, 
         lines.append("beyond saturation a backlog decides latency: replications, not queries, make percentiles precise")
     elif enough is None and document["is_bounded"]:
         lines.append("beyond saturation its queues stay full, and bounded: a run says who is served, and how fast")
+    elif enough is None and not document["is_certain"]:
+        lines.append("beyond saturation, if all that is asked comes so far: latency then grows with the run's length")
     elif enough is None:
         lines.append("beyond saturation latency grows with the length of the run: no percentile means anything")
     else:

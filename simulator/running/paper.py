@@ -119,6 +119,7 @@ class Validation(Shown):
     paper: theory.Estimate
     enough_queries: int | None  #: measured ones in all that ``percentile`` takes; None: saturated, at any time
     is_bounded: bool  #: queues stay bounded, since what does not fit is refused, or what is late withdrawn
+    is_certain: bool  #: a queue grows as long as the run, whatever happens before it
 
     @property
     def tasks(self) -> int:
@@ -160,6 +161,7 @@ class Validation(Shown):
             "percentile": self.percentile,
             "enough_queries": self.enough_queries,
             "is_bounded": self.is_bounded,
+            "is_certain": self.is_certain,
             "notes": self.scenario.notes(),
         }
 
@@ -207,8 +209,8 @@ def validate(scenario: Scenario) -> Validation:
     demand = max(theory.certainly_busiest(outline), asked)
     if BY_NO_LUCK * MOST_S < demand * extent.queries / paper.rate_per_s < math.inf:
         raise beyond_time(scenario)
-    is_bounded = demand < theory.FULL and not theory.piles_up(outline)
+    is_bounded, is_certain = not theory.may_pile_up(outline), theory.certainly_busiest(outline) >= theory.FULL
     replicas = sum(sum(stage.replica_counts) for stage in scenario.stages)
     memory_bytes = needed(plans, COMPILED, 1, scenario.run.replications).bytes
-    each = plans.tasks_of_query()
-    return Validation(scenario, outline.shards, replicas, memory_bytes, extent, each, paper, enough, is_bounded)
+    sizes = outline.shards, replicas, memory_bytes, extent, plans.tasks_of_query()
+    return Validation(scenario, *sizes, paper, enough, is_bounded, is_certain)

@@ -144,7 +144,7 @@ def _unsaid(ratio: float, ahead: Ahead) -> Interval:
     if math.isinf(ahead.one):
         return Interval(None, ahead=ahead, reason="a law without a variance feeds it; judge a percentile")
     whole = max(ahead.exact or 0.0, ratio, ahead.ten)
-    why = f"the largest draw of a run carries up to {100 * ahead.one / whole:.2g} % of it on average"
+    why = f"the largest draw of a run carries up to {100 * ahead.one / whole:.0f} % of it on average"
     cure = "no run is long enough; judge a percentile"
     if ahead.needed is not None:
         cure = f"it needs about {ahead.needed:.2g} measured queries in all, or judge a percentile"

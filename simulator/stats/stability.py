@@ -46,7 +46,7 @@ class Asked:
 
 def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:
     """What it is asked for in replications of a plan."""
-    lasts_s = min(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
+    lasts_s = sum(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
     return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak)
 
 
@@ -101,8 +101,8 @@ def stability(
         verdict = SATURATED
         times, this_long = _times(max(utilisations)), "latency is that of a run this long: lower the load, or add to it"
         if asked.in_this_run < FULL:
-            seldom = "crashes, slow stretches and tasks of replicas' own come too seldom"
-            times = f"{times} in the long run, for {_times(asked.in_this_run)} in a run this short ({seldom})"
+            seldom = "crashes, slow stretches or tasks of replicas' own of which a run this short sees few"
+            times = f"{times} in the long run, for {_times(asked.in_this_run)} without {seldom}"
         notes.append(f"saturated by arithmetic: the bottleneck is asked for {times}; {this_long}")
     elif beyond:
         verdict = INCONCLUSIVE

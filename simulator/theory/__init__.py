@@ -3,7 +3,7 @@
 from simulator.theory.beside import beside_of
 from simulator.theory.capacity import ExactCapacity, exact_capacity
 from simulator.theory.causes import service_variances
-from simulator.theory.certain import certain_demands, certainly_busiest, piles_up
+from simulator.theory.certain import certain_demands, certainly_busiest, may_pile_up
 from simulator.theory.check import AGREES, ALARM, DECIDES, OUTSIDE, RELAXATIONS, check, little, stretched, times_wider
 from simulator.theory.closed_forms import FULL
 from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_ahead, clusters_of
@@ -54,12 +54,12 @@ __all__ = [
     "has_drawn_machines",
     "is_fastest_empty",
     "little",
+    "may_pile_up",
     "mean_visits",
     "means_ahead",
     "merger_demands",
     "merging_s",
     "own_demands",
-    "piles_up",
     "relaxation",
     "service_variances",
     "stage_demands",

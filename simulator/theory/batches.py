@@ -5,6 +5,9 @@ no answer: a cost may be concave, or jump to the next compiled size, and a limit
 than mean ones. A convex function below the cost is: of that, the mean is at least the value at the mean (Jensen).
 """
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from simulator.core.plan import F8
@@ -36,6 +39,15 @@ def convex_below(at: F8, cost: F8, last_slope: float) -> tuple[F8, F8]:
 
 def _slope(one: tuple[float, float], two: tuple[float, float]) -> float:
     return (two[1] - one[1]) / (two[0] - one[0])
+
+
+def cheap_sizes(each: float, ends: Sequence[float], most: int) -> set[int]:
+    """Tasks of a batch, of as many items each, that may cost a task least, of all sizes up to the most.
+
+    ``ends``: items at which a piece of the cost, or a padded size, ends: along it the part of a task falls, or grows.
+    """
+    near = {math.floor(end / each) + more for end in ends for more in (0, 1)} if each > 0 else set()
+    return {1, most, *(size for size in near if 1 <= size <= most)}
 
 
 def least_part(at: F8, cost: F8, last_slope: float, items: float, least: float, most: float) -> float:

@@ -95,7 +95,7 @@ def left_beside(stage: StageView, lasts_s: float = math.inf) -> F8:
     In a run that lasts so long, all of it where it may see none.
     """
     one = beside_of(stage)
-    if one is not None and (goes_last(stage, one) or lasts_s * one.per_s < FEWEST_STRETCHES):
+    if one is not None and (goes_last(stage, one) or lasts_s * one.per_s * stage.replicas_in_all < FEWEST_STRETCHES):
         return np.ones_like(stage.machine_factor)
     return (1.0 - busy_beside(stage)).clip(min=LEAST_LEFT)
 

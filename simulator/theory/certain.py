@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.core.plan import F8, Plan
-from simulator.core.rules import merge_ns
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of
-from simulator.theory.stages import S_PER_NS, PaperStage, stages_of
+from simulator.theory.stages import stages_of
 from simulator.theory.visits import has_all_been
 
 
@@ -36,20 +35,13 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
         replicas.setdefault(stage.owner, np.zeros_like(stage.machine_factor))
         if not is_known:
             continue
-        merging[stage.index] = _merger_demand(stage, plan.rate_per_s)
+        is_known = not (stage.is_limited or stage.loses or stage.may_time_out)
+        merging[stage.index] = stage.merger_demand(plan.rate_per_s) if is_known else 0.0  # who fails is not merged
         goes_where_it_was = stage.follows and not has_all_been(stage)
         if not (stage.sheds or goes_where_it_was or (stage.is_given_less and stage.depends_on_items)):
             own = own_utilisation_of(stage, plan.rate_per_s, lasts_s)
             replicas[stage.owner] = replicas[stage.owner] + own
-        is_known = not (stage.is_limited or stage.loses or stage.may_time_out)
     return [Certain(replicas[stage.owner], merging[stage.index]) for stage in stages]
-
-
-def _merger_demand(stage: PaperStage, rate_per_s: float) -> float:
-    """Demand on the mergers of a stage; where tasks may be refused, of one answer a query."""
-    if not (stage.mergers and (stage.is_limited or stage.loses)):
-        return stage.merger_demand(rate_per_s)
-    return rate_per_s * float(merge_ns(stage.plan.stages, stage.index, 1)) * S_PER_NS / stage.mergers
 
 
 def certainly_busiest(plan: Plan, lasts_s: float = math.inf) -> float:
@@ -57,15 +49,15 @@ def certainly_busiest(plan: Plan, lasts_s: float = math.inf) -> float:
     return max(max(float(one.replicas.max()), one.mergers) for one in certain_demands(plan, lasts_s))
 
 
-def piles_up(plan: Plan) -> bool:
-    """Whether more comes than is done at a stage that loses tasks: nothing is certain of it, and yet its queues grow.
+def may_pile_up(plan: Plan) -> bool:
+    """Whether more may come than is done where nothing bounds a queue: where all that is asked comes so far.
 
-    They are sent again, and given up after many crashes: so long a run grows. Where a stage refuses what does not fit,
-    or withdraws what is late, its queues are bounded, and less goes on.
+    A stage that refuses what does not fit, or withdraws what is late, has bounded queues; not its mergers.
     """
     for stage in stages_of(plan):
-        if stage.is_limited or (stage.cancels and stage.may_time_out):
-            return False
-        if stage.loses and float(utilisation_of(stage, plan.rate_per_s).max()) >= FULL:
+        is_bounded = stage.is_limited or (stage.cancels and stage.may_time_out)
+        if not is_bounded and float(utilisation_of(stage, plan.rate_per_s).max()) >= FULL:
+            return True
+        if stage.merger_demand(plan.rate_per_s) >= FULL:
             return True
     return False

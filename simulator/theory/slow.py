@@ -19,12 +19,12 @@ FEWEST_STRETCHES = 12.0
 def share_done(stage: StageView, lasts_s: float = math.inf) -> float:
     """Work done by a busy worker in the long run, over that without slowdowns: of each of them, multiplied.
 
-    In a run that lasts so long, without those of which it may see none.
+    In runs that last so long in all, without those of which they may see few.
     """
     done = 1.0
     for one in stage.hold_ups:
         every, length = max(1.0, one.every.mean()), one.length.mean()
-        if lasts_s * NS_PER_S < FEWEST_STRETCHES * (every + length):
+        if lasts_s * NS_PER_S * _things_of(stage, one.scope)[0] < FEWEST_STRETCHES * (every + length):
             continue
         slow = 1 / (1 + every / length) if length > 0 else 0.0
         done *= 1 - slow * (1 - 1 / one.factor)
@@ -103,7 +103,31 @@ def stretches_of(stage: StageView) -> list[Stretches]:
         is_avoided = stage.replicas_left.min() > 1 and stage.hold_ups[-1].scope in (OF_REPLICA, OF_MACHINE)
         noticed_s = stage.detect_ns / NS_PER_S if is_avoided else math.inf
         found[-1] = replace(found[-1], noticed_s=noticed_s, is_lossy=stage.loses)
+        if is_avoided:
+            found.append(_nobody_left(stage, found[-1]))
     return found
+
+
+def _nobody_left(stage: StageView, one: Stretches) -> Stretches:
+    """Times over which all replicas of a shard are down, that of fewest replicas: then nobody can be avoided.
+
+    Each replica is down so much of the time, by itself; of that many the first repair ends it, soonest where repairs
+    are exponential.
+    """
+    replicas = int(stage.replicas_left.min())
+    down_s = one.length.mean()
+    share = one.per_s * down_s
+    per_s = replicas / down_s * share**replicas
+    rows = one.things / float(stage.replicas_left.mean())  # of machines, where these crash as a whole
+    return replace(
+        one,
+        length=one.length.scaled(1 / replicas),
+        per_s=per_s,
+        things=max(1, round(rows)),
+        visitors=1.0,
+        workers=one.workers * replicas,
+        noticed_s=math.inf,
+    )
 
 
 def _things_of(stage: StageView, scope: int) -> tuple[int, float]:

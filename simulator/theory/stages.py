@@ -14,7 +14,7 @@ from simulator.core.plan import AFTER, CANDIDATES, CONSTANT, F8, MACHINE, NONE, 
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
-from simulator.theory.batches import least_part, most_tasks
+from simulator.theory.batches import cheap_sizes, least_part, most_tasks
 from simulator.theory.slow import share_done
 from simulator.theory.visits import handed_on, hands_on_as_much, merging_s
 
@@ -125,11 +125,13 @@ class PaperStage(StageView):
         if not self.is_batched:
             return self.mean_service_s(shard)
         least, most = self._full_batch(shard)
-        mean = self._items(shard) * self.work.mean()
+        mean, spread = self._items(shard) * self.work.mean(), self.spread().mean()
         if self.has_fixed_items:
-            return self.cost_s(shard, self.work.mean(), int(most)) * self.spread().mean() / most
+            work = self.work.mean()
+            sizes = cheap_sizes(mean, [*self._knots[0][self.knot_slice], *self.sizes], int(most))
+            return min(self.cost_s(shard, work, tasks) / tasks for tasks in sizes) * spread
         at, cost, slope = (column[self.knot_slice] for column in self._knots)
-        return least_part(at, cost, float(slope[-1]), mean, least, most) * S_PER_NS * self.spread().mean()
+        return least_part(at, cost, float(slope[-1]), mean, least, most) * S_PER_NS * spread
 
     def _full_batch(self, shard: int) -> tuple[float, float]:
         """Tasks of a full batch, on average: at least, and at most."""

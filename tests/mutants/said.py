@@ -26,7 +26,10 @@ def unseen_crashes_decide_nothing() -> None:
     """unit/test_failures.py: no objective is met, and no capacity known, by runs that see no crash."""
     from simulator import scenario_from_dict, simulate
 
-    for name, values in {"": _of_hours("30h", "10h"), "beyond saturation, ": _of_hours("10h", "30h")}.items():
+    both = {**_of_hours("10m", "5m"), "slos": ["p95 < 4s"]}
+    both["stages"] = [{**both["stages"][0], "replicas": 2}]
+    kinds = {"": _of_hours("30h", "10h"), "beyond saturation, ": _of_hours("10h", "30h"), "of both replicas, ": both}
+    for name, values in kinds.items():
         document = simulate(scenario_from_dict(values), engine="reference").to_dict()
         with law("T7"):
             assert document["slos"][0]["met"] is None, f"{name}an objective is met by a run that sees no crash"
@@ -91,14 +94,28 @@ def whoever_is_refused_proves_nothing() -> None:
     from simulator.planner.plans import make_plan
     from simulator.theory import busiest, certainly_busiest
 
-    before = {**SERVER, "workers": 10}
+    before = {**SERVER, "workers": 10, "merge": {"time": "6ms", "workers": 1}}
     refuses, late = {"queue": {"limit": 0}}, {"gather": {"timeout": "20ms"}, "cancel": {"what": "none"}}
-    for more, certain in ((refuses, 0.0), (late, 0.15), ({}, 1.5)):
+    for more, certain in ((refuses, 0.0), (late, 0.15), ({}, 1.5)):  # mergers are asked for 0.9
         stages = [{**before, **more}, {**SERVER, "name": "after"}]
         plan = make_plan(scenario_from_dict({**BASE, "load": {"rate": "150/s"}, "stages": stages}))
         with law("T7"):
             assert abs(busiest(plan) - 1.5) < 1e-9, "it is asked for more than all its time"
             assert abs(certainly_busiest(plan) - certain) < 1e-9, f"{certainly_busiest(plan)} is certain after {more}"
+
+
+def a_full_batch_may_be_dear() -> None:
+    """unit/test_batches.py: what a load takes at least is by the cheapest batch."""
+    from simulator import scenario_from_dict
+    from simulator.planner.plans import make_plan
+    from simulator.theory import busiest
+
+    curve = {"kind": "curve", "items": [1, 8, 64], "times": ["4ms", "8ms", "200ms"]}
+    one = {"name": "one", "candidates": 1, "model": curve, "batching": {"max_size": 64}}
+    for rate in (340, 900):
+        with law("T7"):
+            found = busiest(make_plan(scenario_from_dict({**BASE, "load": {"rate": f"{rate}/s"}, "stages": [one]})))
+            assert abs(found - rate * 1e-3) < 1e-9, f"eight at a time it is asked for {rate * 1e-3}, not {found}"
 
 
 def a_guest_follows_its_query() -> None:

@@ -2682,6 +2682,30 @@ SAID_BESIDE = (
         UNSEEN,
     ),
     Mutant(
+        "where others are there, nobody asks whether all are down",
+        "T7",
+        "theory/slow.py",
+        "        if is_avoided:\n            found.append(_nobody_left(stage, found[-1]))\n",
+        "",
+        UNSEEN,
+    ),
+    Mutant(
+        "a full batch is the cheapest",
+        "T7",
+        "theory/batches.py",
+        "near = {math.floor(end / each) + more for end in ends for more in (0, 1)} if each > 0 else set()",
+        "near: set[int] = set()",
+        "said.a_full_batch_may_be_dear",
+    ),
+    Mutant(
+        "whoever fails is merged",
+        "T7",
+        CERTAIN,
+        "merging[stage.index] = stage.merger_demand(plan.rate_per_s) if is_known else 0.0",
+        "merging[stage.index] = stage.merger_demand(plan.rate_per_s)",
+        "said.whoever_is_refused_proves_nothing",
+    ),
+    Mutant(
         "a capacity is found by runs that see no crash",
         "T7",
         "planning/capacity.py",
@@ -2716,9 +2740,9 @@ SAID_BESIDE = (
     Mutant(
         "queues of who loses tasks are bounded",
         "T7",
-        "running/paper.py",
-        " and not theory.piles_up(outline)",
-        "",
+        CERTAIN,
+        "is_bounded = stage.is_limited or",
+        "is_bounded = stage.is_limited or stage.loses or",
         "said.queues_of_who_loses_grow",
     ),
     Mutant(

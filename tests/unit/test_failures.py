@@ -454,6 +454,17 @@ def test_as_many_queries_are_enough_as_see_enough_crashes():
     assert enough <= validate(given).enough_queries < 1.1 * enough, "rounded up to two digits"
 
 
+def test_nor_by_runs_that_never_see_all_replicas_of_a_shard_down():
+    """Each of two is down a third of the time, for minutes; whoever is known to be is avoided, but not both."""
+    hours = {key: {"kind": "exponential", "mean": mean} for key, mean in (("every", "10m"), ("repair", "5m"))}
+    given = {**scenario({**CRASHES, **hours}, replicas=2, shards=1).resolved(), "slos": ["p95 < 4s", "p80 < 4s"]}
+    seldom, always = simulate(scenario_from_dict(given)).to_dict()["slos"]
+    assert (seldom["met"], always["met"]) == (None, True), "both are down a ninth of the time"
+    both = 12 * 150 / (1 / 9) * 600  # queries while both are down 12 times, for 150 s on average: a ninth of the time
+    seen = validate(scenario_from_dict({**given, "slos": ["p95 < 4s"]})).enough_queries
+    assert both <= seen < 1.1 * both
+
+
 def test_an_objective_is_not_met_by_runs_that_see_no_crash():
     """Down once in a quarter, for hours: runs of minutes do not know; p90 may be met whatever comes."""
     rare = {
