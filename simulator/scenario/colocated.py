@@ -219,10 +219,20 @@ def workers_of_machines(stages: Sequence[Stage], stage: Stage) -> int:
     return sum(one.workers_of_machine for one in together(stages, owner))
 
 
+def host_of(stages: Sequence[Stage], stage: Stage) -> Stage | None:
+    """The stage on whose machines one is colocated; None: it is not."""
+    return next((one for one in stages if one.name == stage.colocate), None)
+
+
 def lodger_notes(stages: Sequence[Stage], stage: Stage) -> list[str]:
-    """Of a stage on the machines of another: that nobody there minds the other, which may not be meant."""
-    if stage.colocate is None or any(one.interference is not None for one in together(stages, stage)):
+    """Of a stage on the machines of another: what slows these down, and that nobody there minds the other."""
+    home = host_of(stages, stage)
+    if home is None:
         return []
-    return [
-        f"colocate: neither it nor {stage.colocate!r} has interference, so busy workers of one do not slow the other"
-    ]
+    notes = []
+    if any(one.scope == MACHINE for one in home.slowdowns or ()):
+        notes.append(f"slowdowns: it is slow with the machines of {home.name!r}; demand counts it")
+    if all(one.interference is None for one in together(stages, stage)):
+        neither = f"neither it nor {home.name!r} has interference"
+        notes.append(f"colocate: {neither}, so busy workers of one do not slow the other")
+    return notes

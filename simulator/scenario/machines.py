@@ -128,32 +128,38 @@ def taken_out_beside(stage: Stage, home: Stage, one: OutageSpec) -> list[tuple[i
     return found
 
 
-def outage_notes(stage: Stage, lasts_s: float | None, is_counted: bool) -> list[str]:
-    """What outages do to those that are left; ``lasts_s``: of the measured window, None: it is not known."""
+def outage_notes(stage: Stage, lasts_s: float | None, is_counted: bool, home: Stage | None = None) -> list[str]:
+    """What outages do to those that are left; ``lasts_s``: of the measured window, None: it is not known.
+
+    ``home``: whose machines it is on, and the outages of these are its, too.
+    """
     outages = stage.outages or ()
-    if not outages:
+    there = [] if home is None else [one for one in home.outages or () if one.replica is None]
+    if not outages and not there:
         return ["zones: no outage is of a zone"] * (stage.zones is not None)
     notes = []
     beyond = [one for one in outages if lasts_s is not None and one.from_s >= lasts_s]
     if beyond:
         begins, over = format_duration(beyond[0].from_s), format_duration(lasts_s or 0.0)
         notes.append(f"outages: one begins {begins} after the first that is measured, when the run is over ({over})")
-    if is_counted:
+    if is_counted and outages:
         notes.append(
             "outages: the run is a number of queries, so at another load they are another part of it: give run.duration"
         )
     if stage.replicas <= MOST_LOOKED_AT:
-        notes += _at_once(stage, outages)
+        rows = [(one, taken_out(stage, one)) for one in outages]
+        if home is not None:
+            rows += [(one, row) for one in there for row in taken_out_beside(stage, home, one)]
+        notes += _at_once(stage, rows)
     return notes
 
 
-def _at_once(stage: Stage, outages: Sequence[OutageSpec]) -> Iterable[str]:
+def _at_once(stage: Stage, rows: Sequence[tuple[OutageSpec, tuple[int, int, int, int]]]) -> Iterable[str]:
     """How many replicas of a shard are out together, at most: of the shard that has least of its own left."""
     counts = stage.replica_counts
-    rows = [taken_out(stage, one) for one in outages]
-    most, of, when = 0, 1, outages[0]
-    for instant in outages:
-        under_way = [row for one, row in zip(outages, rows, strict=True) if one.from_s <= instant.from_s < one.until_s]
+    most, of, when = 0, 1, rows[0][0]
+    for instant, _ in rows:
+        under_way = [row for one, row in rows if one.from_s <= instant.from_s < one.until_s]
         for shard in _looked_at(stage, counts, [first for _, _, first, _ in under_way]):
             out = np.zeros(stage.replicas, dtype=bool)
             for step, rest, first, wide in under_way:
@@ -221,7 +227,10 @@ def memory_beside(stages: Sequence[Stage], spec: HardwareSpec) -> Memory | None:
         return None
     candidates, parameters = (sum(getattr(held, f"{what}_bytes") for held in known) for what in HOLDS)
     if len({stage.colocate for stage in stages}) > 1:  # which machine is the fullest, all on it know together
-        candidates = float(sum(_candidates_bytes(stage) for stage in stages).max())
+        held_each = [_candidates_bytes(stage) for stage in stages]
+        if len({len(one) for one in held_each}) > 1:  # of unlike numbers of machines, which is refused
+            return None
+        candidates = float(sum(held_each).max())
     overhead = sum(stage.memory_overhead for stage in stages if stage.runs_on is None)
     return Memory(candidates, parameters, overhead)
 

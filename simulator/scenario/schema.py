@@ -16,7 +16,7 @@ from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.classes import class_notes, queue_contradictions
-from simulator.scenario.colocated import crew_of, has_own_machines, lodger_notes, workers_of_machines
+from simulator.scenario.colocated import crew_of, has_own_machines, host_of, lodger_notes, workers_of_machines
 from simulator.scenario.grid import NAMED, SPELLINGS, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.hedge import Seen
@@ -296,15 +296,15 @@ class Scenario(fields.Part):
         ]
 
     def _of_stage(self, stage: Stage) -> list[str]:
-        there = workers_of_machines(self.stages, stage)
-        return [*stage.notes(self.hardware, there), *lodger_notes(self.stages, stage)]
+        own = stage.notes(self.hardware, workers_of_machines(self.stages, stage))
+        return [*own, *lodger_notes(self.stages, stage)]
 
     def _of_run(self, stage: Stage) -> Iterable[str]:
         lasts_s, rate_per_s = self.duration_s, self.load.rate_per_s
         if self.queries is not None and rate_per_s is not None:
             lasts_s = self.queries / (rate_per_s * self.load.scale)
-        heard = stage.routing.notes(int(stage.replicas), self.queries)
-        return [*outage_notes(stage, lasts_s, self.queries is not None), *heard]
+        out = outage_notes(stage, lasts_s, self.queries is not None, host_of(self.stages, stage))
+        return [*out, *stage.routing.notes(int(stage.replicas), self.queries)]
 
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""

@@ -2725,7 +2725,7 @@ SAID_BESIDE = (
         "a short run is asked for what the long run is",
         "T7",
         "theory/slow.py",
-        "if lasts_s * NS_PER_S < FEWEST_STRETCHES * (every + length):",
+        "if lasts_s * NS_PER_S * _things_of(stage, one.scope)[0] < FEWEST_STRETCHES * (every + length):",
         "if lasts_s < 0:",
         "said.unseen_spells_saturate_nothing",
     ),

@@ -369,6 +369,28 @@ def test_what_is_said_of_a_run():
     assert "machines of lookup, and of rank: " in run_table(said, 100)
 
 
+def test_what_machines_do_is_said_of_each_stage_there():
+    """A machine that is out may hold the only replica of one stage, and one of two of another."""
+    out = {"machine": 3, "from": "1s", "until": "20s"}
+    apart = {"shards": 4, "replicas": 1, "colocate": "lookup"}
+    given = two({"shards": 4, "replicas": 2, "per_machine": 2, "outages": [out], "slowdowns": [{**PAUSE, "factor": 3}]})
+    given["stages"].append({"name": "third", "model": TIME, **apart})
+    notes = scenario_from_dict(given).notes()
+    gone = "at 1.00 s no replica of a shard is there: its tasks wait with their sender until one is back"
+    assert [note.split(": ")[0] for note in notes if "1 of 2 replicas of a shard is out" in note] == ["lookup", "rank"]
+    assert f"third: outages: {gone}" in notes
+    slow = [note.split(": ")[0] for note in notes if ": slowdowns: " in note]
+    assert slow == ["lookup", "rank", "third"]
+
+
+def test_machines_of_unlike_number_hold_what_they_hold_and_are_refused():
+    given = two({"shards": 4, "replicas": 2, "hardware": "node", "bytes_per_candidate": "1 kB"}, {"shards": 3})
+    for stage in given["stages"]:
+        stage["candidates"] = 10
+    with pytest.raises(ScenarioError, match="there are 6 machines of its own and 8 machines of 'lookup'"):
+        scenario_from_dict({**given, "hardware": {"node": NODE}})
+
+
 def test_that_nobody_minds_the_other_is_said():
     [said] = scenario_from_dict(two()).notes()
     assert (
