@@ -16,7 +16,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import HealthCheck, given
 
 import simulator
@@ -722,6 +722,7 @@ CLASSES = "load.classes=[{name: people, share: 2, priority: 1}, {name: crawlers,
 BY_PRIORITY = (CLASSES, "stages.one.queue=priority", "run.queries=3000")
 
 
+@slow
 def test_classes_of_the_same_name_are_compared_as_the_whole_is(tmp_path):
     """Values are those of a run; a gap is that of paired replications; of saved runs, too."""
     a, b = small(*BY_PRIORITY), small(CLASSES, "run.queries=3000")
@@ -773,12 +774,12 @@ def test_only_common_classes_are_compared():
     "change",
     [
         lambda it: it["classes"][0].update(queries=1),
-        lambda it: it["classes"][0].update(name="others"),
-        lambda it: it["classes"].pop(),
-        lambda it: it["provenance"]["resolved"]["load"].pop("classes"),
-        lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share=0),
-        lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share="most"),
-        lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share=3),
+        pytest.param(lambda it: it["classes"][0].update(name="others"), marks=slow),
+        pytest.param(lambda it: it["classes"].pop(), marks=slow),
+        pytest.param(lambda it: it["provenance"]["resolved"]["load"].pop("classes"), marks=slow),
+        pytest.param(lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share=0), marks=slow),
+        pytest.param(lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share="most"), marks=slow),
+        pytest.param(lambda it: it["provenance"]["resolved"]["load"]["classes"][0].update(share=3), marks=slow),
         lambda it: it["classes"][0].update(latency_s=1),
     ],
 )

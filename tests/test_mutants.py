@@ -11,7 +11,7 @@ from mutants.table import MUTANTS
 from mutants.workshop import Workshop
 
 #: One of thirty in CI, by turns in the table; all in `make verify`.
-LEFT_OUT = {name for place, name in enumerate(MUTANTS) if place % 30}
+LEFT_OUT = {name for place, name in enumerate(MUTANTS) if place % 45}
 CHECKS = sorted({mutant.check for mutant in MUTANTS.values()})
 
 

@@ -21,6 +21,7 @@ from plugged import FILE, KINDS, MINE, mine
 from simulator import load_scenario, simulate
 from simulator.base.errors import PluginError
 from simulator.core import draws
+from simulator.core.hosted import look_together
 from simulator.core.plan import (
     LEAST_OUTSTANDING,
     LEAST_WORK,
@@ -100,13 +101,14 @@ def with_rules(plan, chosen):
     for row, rule in zip(stages, chosen, strict=True):
         if rule is not None:
             row["policy"] = RULES[rule]
+    look_together(stages)  # what is kept of replicas is by the rule, not by the policy that was there
     rules = tuple(None if rule is None else Rule(rule.__name__, rule) for rule in chosen)
     return replace(plan, stages=frozen(stages), rules=rules)
 
 
 @st.composite
 def plugged_plans(draw):
-    plan = draw(plans())
+    plan = draw(plans(guests=False))
     return with_rules(plan, [draw(st.sampled_from([None, *RULES])) for _ in plan.stages])
 
 

@@ -53,7 +53,7 @@ from simulator.stats.precision import next_step
 from simulator.stats.quantiles import Series
 from simulator.stats.readings import is_read, read
 from simulator.stats.share import Layout
-from simulator.stats.stability import stability
+from simulator.stats.stability import Asked, stability
 from simulator.testing import plans, scenarios
 from simulator.theory.capacity import busiest
 
@@ -339,7 +339,7 @@ def test_what_is_said_where_nothing_is_known():
     twice = LeftOut(2.0, np.array([1.0, 3.0])).scaled(2.0)
     assert (twice.value, twice.without.tolist()) == (4.0, [2.0, 6.0])
     growth = Interval(0.0, 0.0, 0.0)
-    some = stability(growth, 10.0, None, 10_000, [0.5, 1.5])
+    some = stability(growth, 10.0, None, 10_000, Asked([0.5, 1.5]))
     assert some.verdict == "inconclusive"
     assert "of 2 replications" in some.notes[0]
 

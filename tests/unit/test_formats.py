@@ -9,6 +9,14 @@ from hypothesis import strategies as st
 from simulator.base import formats, units
 from simulator.report import text
 
+
+def _ratio(shown: str) -> float:
+    """Of what is shown in percent, or as so many times."""
+    if shown.endswith(" x"):
+        return units.parse_number(shown.removesuffix(" x"))
+    return units.parse_number(shown.removesuffix("%")) / 100
+
+
 #: How each kind of figure is shown, read back, and how far a figure may be from what is read.
 SHOWN = {
     "duration": (formats.format_duration, units.parse_duration, 0.005),
@@ -18,7 +26,7 @@ SHOWN = {
     "size": (formats.format_size, units.parse_size, 0.005),
     "money": (lambda usd: f"{formats.format_money(usd)} USD/h", units.parse_money_rate, 0.05),
     "percent": (formats.format_percent, lambda shown: units.parse_number(shown.removesuffix("%")) / 100, 5e-6),
-    "ratio": (text.ratio, lambda shown: units.parse_number(shown.removesuffix("%")) / 100, 0.05),
+    "ratio": (text.ratio, _ratio, 0.05),
     "number": (text.number, units.parse_number, 0.0005),
 }
 #: Where another unit, a prefix or an exponent begins.

@@ -16,7 +16,7 @@ from simulator.scenario.slo import parse_objective
 from simulator.stats.means import NOTHING, Interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.share import Layout
-from simulator.stats.stability import AT_PEAK, SATURATED, STABLE, stability
+from simulator.stats.stability import AT_PEAK, SATURATED, STABLE, Asked, stability
 from simulator.stats.verdicts import judge
 from simulator.theory import Peak
 
@@ -121,7 +121,7 @@ def test_what_could_not_be_drawn_is_refused_by_arithmetic_too(profile, rate, run
 )
 def test_the_verdict_knows_the_peak(above_s, utilisation, high, verdict):
     growth = Interval(high, high, high)
-    said = stability(growth, 10.0, None, 10_000, [utilisation], Peak(3000.0, 3.0, above_s))
+    said = stability(growth, 10.0, None, 10_000, Asked([utilisation], peak=Peak(3000.0, 3.0, above_s)))
     assert said.verdict == verdict
     assert any("beyond saturation for 60.0 s" in note for note in said.notes) == (verdict == AT_PEAK)
 
