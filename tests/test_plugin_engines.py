@@ -108,8 +108,9 @@ def with_rules(plan, chosen):
 
 @st.composite
 def plugged_plans(draw):
-    plan = draw(plans(guests=False))
-    return with_rules(plan, [draw(st.sampled_from([None, *RULES])) for _ in plan.stages])
+    plan = draw(plans())
+    chosen = [draw(st.sampled_from([None, *RULES])) for _ in plan.stages]
+    return with_rules(plan, [chosen[owner] for owner in plan.stages["owner"]])  # who shares replicas looks at one thing
 
 
 @drawn(200)

@@ -50,7 +50,7 @@ def _share(share: parts.Interval, is_blank: bool) -> tuple[str, str]:
 
 def _percent(value: float) -> str:
     """A share of a variance."""
-    return "0.0 %" if abs(value) < ROUNDING else text.ratio(value)
+    return text.ratio(next((whole for whole in (0.0, 1.0) if abs(value - whole) < ROUNDING), value))
 
 
 def _more(seconds: parts.Interval, plus: str = "+") -> tuple[str, str]:

@@ -39,9 +39,7 @@ class Asked:
     certain: Sequence[float]  #: as far as it is certain: one, or one a replication where machines differ
     in_this_run: float = math.inf  #: the most of them, without what comes too seldom for a run of its length
     demand: float = 0.0  #: certain or not
-    peak: Peak | None = (
-        None  #: of a load that changes over time: beyond saturation for a while, it is not called stable
-    )
+    peak: Peak | None = None  #: of a load that changes: beyond saturation for a while, its run is not called stable
 
 
 def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import drawn
 from hypothesis import given
-from walk import Walk
+from test_hedging import every_way
 
 from simulator import ScenarioError, scenario_from_dict, simulate
 from simulator.core.assemble import StageParts, assemble
@@ -19,7 +19,7 @@ from simulator.core.laws import Law
 from simulator.core.plan import LOSE_NOTHING, LOSE_QUEUED, OF_MACHINE, OF_REPLICA, ROUND_ROBIN, frozen
 from simulator.core.slowdowns import Slowdown
 from simulator.core.trace import same_trace
-from simulator.engines import compiled, reference
+from simulator.engines import compiled
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans, make_plan
 from simulator.planning.fleets import Fleets
@@ -46,15 +46,6 @@ def plan_of(arrivals, home, *others, apart=False, **of_plan):
 
 def taking(ns, **more):
     return {"knots": [(0.0, float(ns), 0.0)], **more}
-
-
-def every_way(plan):
-    """The trace, which is the same on every walk, and right."""
-    trace = reference.simulate(plan, tasks=True)
-    assert list(trace.verify(plan)) == []
-    assert same_trace(Walk(plan).trace(), trace) == ""
-    assert same_trace(compiled.simulate(plan, tasks=True), trace) == ""
-    return trace
 
 
 def services(trace, stage):

@@ -8,7 +8,7 @@ import pytest
 from conftest import drawn
 from hypothesis import given
 from mixed_batches import mixed_plans
-from walk import Walk
+from test_hedging import every_way
 
 from simulator import ScenarioError, scenario_from_dict, simulate
 from simulator.core.assemble import StageParts, assemble
@@ -18,7 +18,7 @@ from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_QUEUED, LEAST_OUTSTANDING, LEAST_WORK, LIFO, PEAK_EWMA, RANDOM, ROUND_ROBIN
 from simulator.core.trace import same_trace
-from simulator.engines import compiled, reference
+from simulator.engines import reference
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans, make_plan
 from simulator.planning.fleets import Fleets
@@ -42,15 +42,6 @@ def plan_of(arrivals, owner, *guests, work=None, seed=0, **of_plan):
 
 def taking(ns, **more):
     return {"knots": [(0.0, float(ns), 0.0)], **more}
-
-
-def every_way(plan):
-    """The trace, which is the same on every walk, and right."""
-    trace = reference.simulate(plan, tasks=True)
-    assert list(trace.verify(plan)) == []
-    assert same_trace(Walk(plan).trace(), trace) == ""
-    assert same_trace(compiled.simulate(plan, tasks=True), trace) == ""
-    return trace
 
 
 def of_stage(trace, stage, name):

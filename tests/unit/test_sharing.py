@@ -9,7 +9,7 @@ import pytest
 from conftest import drawn, slow
 from hypothesis import given
 from hypothesis import strategies as st
-from walk import Walk
+from test_hedging import every_way
 
 from simulator import ScenarioError, scenario_from_dict, simulate
 from simulator.base.errors import BeyondTimeError
@@ -34,15 +34,6 @@ def plan_of(arrivals, works, *, drain_ns=NEVER_NS, first_measured=0, **parts):
     part = StageParts(**{"candidates": ONE, "knots": [(0.0, 0.0, 1.0)], "sharing": True, **parts})
     arrival_ns, work = np.array(arrivals, dtype=np.int64), np.array(works, dtype=float)
     return assemble([part], arrival_ns, work, drain_ns=drain_ns, first_measured=first_measured)
-
-
-def every_way(plan):
-    """The trace, which is the same on every walk, and right."""
-    trace = reference.simulate(plan, tasks=True)
-    assert list(trace.verify(plan)) == []
-    assert same_trace(Walk(plan).trace(), trace) == ""
-    assert same_trace(compiled.simulate(plan, tasks=True), trace) == ""
-    return trace
 
 
 def test_two_that_share_a_worker_take_twice_as_long():

@@ -227,3 +227,16 @@ def answerings(gathers: bool, afters: bool) -> st.SearchStrategy[dict[str, Any]]
     longer = st.sampled_from(AFTERS if afters else AFTERS[:1])
     all_of_it = st.tuples(st.sampled_from(MERGES), waited, longer)
     return all_of_it.map(lambda one: {"merge": one[0], **one[1], "after_answer": one[2]})
+
+
+def troubles(draw: st.DrawFn, narrowed: Answers, copies: int, machines: int) -> tuple[Any, ...]:
+    """Of a stage of so many replicas and machines: how it is answered, what slows it down, who is out, what crashes,
+    the machine that is lost, and which tasks are sent again.
+    """
+    answered = draw(answerings(narrowed.get("gathers", True), narrowed.get("afters", True)))
+    longer = draw(hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
+    out = draw(st.sampled_from(OUTAGES if narrowed.get("outages", True) else OUTAGES[:1]))
+    crashing = draw(st.sampled_from(FAILURES if narrowed.get("failures", True) else FAILURES[:1]))
+    lost = draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None
+    again = draw(st.sampled_from(COPIES if narrowed.get("copies", True) and copies > 1 else COPIES[:1]))
+    return answered, longer, out, crashing, lost, again

@@ -179,12 +179,7 @@ def stages(
     spread: dict[str, Any] = draw(st.sampled_from([{}, {}, {"skew": 0.5}, {"shares": [1] * count}]))
     split = draw(st.sampled_from([None, "even", "hashed"]))
     variability = draw(_variabilities(has_spread))
-    answered = draw(ways.answerings(narrowed.get("gathers", True), narrowed.get("afters", True)))
-    longer = draw(ways.hindrances(narrowed.get("neighbours", True), narrowed.get("slowdowns", True)))
-    out = draw(st.sampled_from(ways.OUTAGES if narrowed.get("outages", True) else ways.OUTAGES[:1]))
-    crashing = draw(st.sampled_from(ways.FAILURES if narrowed.get("failures", True) else ways.FAILURES[:1]))
-    lost = draw(st.none() | st.integers(0, machines - 1)) if copies > 1 else None
-    again = draw(st.sampled_from(ways.COPIES if narrowed.get("copies", True) and copies > 1 else ways.COPIES[:1]))
+    answered, longer, out, crashing, lost, again = ways.troubles(draw, narrowed, copies, machines)
     limits = narrowed.get("limits", narrowed.get("gathers", True))
     served = draw(ways.servings(1 if has_law or is_plugged else batches, disciplines, limits))
     routing = draw(ways.routings(tuple(POLICIES if policies is None else policies)))
