@@ -221,11 +221,18 @@ class OfClass(TypedDict):
     failed_ratio: parts.Share | None  #: of its measured queries, those without an answer; null: likewise
 
 
+class OfPhase(OfClass):
+    """Of a phase of the load, or of all that share its name."""
+
+    offered_per_s: float  #: measured arrivals while it lasts
+
+
 class OnlySome(TypedDict, total=False):
     """What only some scenarios have."""
 
     gather: Gathered  #: of whole queries, where some stage does not wait for all of its answers
     classes: list[OfClass]  #: of whole queries, where the load has classes; in its order
+    phases: list[OfPhase]  #: of the whole queries that arrive in it, where phases have names; in their order
 
 
 class Figures(OnlySome):

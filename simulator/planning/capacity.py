@@ -209,7 +209,7 @@ class _Search:
             verdict = INCONCLUSIVE
             reason = f"{slo.text} is missed at {rate}, the lowest load that was looked at, but perhaps by luck"
         ahead = prober.ahead(lowest, prober.measured).of(_stage(self.scenario, slo))
-        if slo.measure == "mean" and slo.of_class is None and ahead.exact == math.inf:
+        if slo.measure == "mean" and slo.group is None and ahead.exact == math.inf:
             verdict, reason = UNREACHABLE, f"no load meets {slo.text}: it is infinite at any load, by {ahead.law}"
         empty = zero_load(prober.plan)
         known = None if empty is None else {"mean": empty.mean_s, **empty.percentiles_s}.get(_statistic(slo))
@@ -287,7 +287,7 @@ class _Search:
             return None
         known = []
         for slo in prober.objectives:
-            if slo.of_class is not None:
+            if slo.group is not None:
                 return None  # laws are of all queries
             stage = _stage(self.scenario, slo)
             exact = exact_capacity(prober.plan, _statistic(slo), stage, slo.bound)

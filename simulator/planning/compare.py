@@ -7,9 +7,10 @@ from typing import Any, Unpack
 
 from simulator.base.errors import ArgumentError
 from simulator.base.formats import counted, format_duration
+from simulator.base.groups import CLASS, PHASE
 from simulator.base.places import is_folder
 from simulator.planning import comparison
-from simulator.planning.by_class import class_measures, common_classes
+from simulator.planning.by_group import common_groups, group_measures
 from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
@@ -131,7 +132,7 @@ def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence
     ]
     partial, hedged = ({name for side in (a, b) for name in of(side)} for of in (_partial, _hedged))
     names, merging_twice = [name for name in one if name in two], {*merging[0]} & {*merging[1]}
-    return figure_names(names, merging_twice, partial, hedged, common_classes(a, b), percentiles)
+    return figure_names(names, merging_twice, partial, hedged, common_groups(a, b), percentiles)
 
 
 def _partial(side: Scenario | Side) -> list[str]:
@@ -172,9 +173,9 @@ class _Both:
 def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[float]) -> Comparison:
     """Compare two runs; every limit is on one of ``common_figures``."""
     luck, of_a, of_b, notes = _luck(a, b)
-    names = common_classes(a, b)
-    one = measures(a, percentiles, of_a) | class_measures(a, names, percentiles, of_a)
-    two = one if b is a else measures(b, percentiles, of_b) | class_measures(b, names, percentiles, of_b)
+    groups = common_groups(a, b)
+    one = measures(a, percentiles, of_a) | group_measures(a, groups, percentiles, of_a)
+    two = one if b is a else measures(b, percentiles, of_b) | group_measures(b, groups, percentiles, of_b)
     gap = independent if luck == comparison.INDEPENDENT else paired
     figures = {name: comparison.compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
     if a.good != b.good:
@@ -262,7 +263,8 @@ def _notes(a: Side, b: Side) -> list[str]:
     for name, side, other in (("A", a, b), ("B", b, a)):
         for what, many, own, others in (
             ("stage", "stages", side.stages, other.stages),
-            ("class", "classes", side.classes, other.classes),
+            ("class", "classes", side.group_names()[CLASS], other.group_names()[CLASS]),
+            ("phase", "phases", side.group_names()[PHASE], other.group_names()[PHASE]),
         ):
             lacking = [one for one in own if one not in others]
             if lacking:

@@ -205,7 +205,7 @@ def _to_blame(
         return seen.stage_names.index(slo.stage)
     if not is_read(slo):
         return len(leaves)
-    of_slo = [seen.of_class(slo.of_class, series) for series in leaves]
+    of_slo = [seen.of_group(slo.group, series) for series in leaves]
     return next((at for at, one in enumerate(of_slo) if one is None or fails(read_series(slo, one))), len(leaves))
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.groups import CLASS, PHASE
 from simulator.base.units import MOST_NS, NS_PER_S
 from simulator.core.plan import F8, Plan
 from simulator.planner.fleet import fleet
@@ -17,8 +18,8 @@ from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget
 from simulator.planning.search import Readings
 from simulator.running import memory
-from simulator.running.classes import ahead_of_classes
 from simulator.running.execution import Execution
+from simulator.running.groups import ahead_of_groups, phases_of
 from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extract, Extracts, extract
@@ -80,8 +81,8 @@ class Prober:
         names = [stage.name for stage in self.scenario.stages]
         stages = {names.index(objective.stage) for objective in self.scenario.slos if objective.stage is not None}
         self._stages = tuple(sorted(stages))
-        self._by_class = any(objective.of_class is not None for objective in self.scenario.slos)
-        kept = len(self._stages) + self._by_class
+        self._kinds = {objective.group.kind for objective in self.scenario.slos if objective.group is not None}
+        kept = len(self._stages) + len(self._kinds)
         need = memory.refuse(self.plans, self.execution.engine, self.execution.jobs, effort.replications, kept)
         memory.announce(need.bytes, execution.say)
         self.extent = self.plans.extent()  #: of a replication, at the scenario's own load
@@ -156,7 +157,8 @@ class Prober:
     @property
     def extract(self) -> Keep[Extract]:
         """What is kept of a replication to judge the objectives by."""
-        return partial(extract, stages=self._stages, by_class=self._by_class)
+        phases = phases_of(self.scenario) if PHASE in self._kinds else None
+        return partial(extract, stages=self._stages, by_class=CLASS in self._kinds, phases=phases)
 
     def kept(self, load: float, keep: Keep[Kept]) -> list[Kept]:
         """What ``keep`` makes of each replication at a load, in order."""
@@ -182,7 +184,7 @@ class Prober:
             fleet(self.scenario).usd_per_h,
             self.ahead(load, measured),
             clusters_of(self.plan_at(load), self.scenario.is_stationary),
-            dict(ahead_of_classes(self.scenario, self.plan_at(load), measured)) if self._by_class else {},
+            dict(ahead_of_groups(self.scenario, self.plan_at(load), measured)) if self._kinds else {},
             self.scenario.samples,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulator.documents import parts, run
-from simulator.documents.sweep import CLASS
+from simulator.documents.sweep import CLASS, PHASE
 from simulator.planner.fleet import fleet
 from simulator.running.result import Result
 
@@ -48,12 +48,13 @@ def row_of(result: Result) -> Row:
     for name, percentile in parts.percentiles_of(latency).items():
         row |= _ends(f"latency_{name}_s", percentile)
     row |= {"latency_max_s": latency["max"]}
-    for one in said.get("classes", ()):
-        of_class = one["latency_s"]
-        row |= _ends(f"{CLASS}{one['name']}.latency_mean_s", of_class["mean"] if of_class else None)
+    groups = [*((CLASS, one) for one in said.get("classes", ())), *((PHASE, one) for one in said.get("phases", ()))]
+    for kind, one in groups:
+        of_group = one["latency_s"]
+        row |= _ends(f"{kind}{one['name']}.latency_mean_s", of_group["mean"] if of_group else None)
         for name in parts.percentiles_of(latency):
-            percentile = parts.percentiles_of(of_class)[name] if of_class else None
-            row |= _ends(f"{CLASS}{one['name']}.latency_{name}_s", percentile)
+            percentile = parts.percentiles_of(of_group)[name] if of_group else None
+            row |= _ends(f"{kind}{one['name']}.latency_{name}_s", percentile)
     row |= {"slos_met": _overall([slo["met"] for slo in said["slos"]])}
     row |= {f"{SLO}{slo['slo']}": MET[slo["met"]] for slo in said["slos"]}
     row |= {"machines": machines["machines"], "usd_per_h": machines["usd_per_h"]}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.groups import KINDS
 from simulator.base.places import is_file
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 from simulator.documents import parts, run
@@ -19,6 +20,7 @@ from simulator.running.doctor import memory
 from simulator.scenario.classes import MOST_CLASSES, MOST_SHARE
 from simulator.scenario.files import Unreadable, opened, unreadable
 from simulator.stats.figures import S_PER_NS
+from simulator.stats.groups import NOWHERE
 
 #: The files that are read.
 SUMMARY, QUERIES = "summary.json", "queries.npz"
@@ -52,15 +54,18 @@ def read_run(folder: str | Path) -> Side:
     document = _document(path / SUMMARY)
     columns = _columns(path / QUERIES, document)
     side = Side(str(folder), document, _traces(path / QUERIES, columns, document))
-    if side.classes and _by_class(side) != [one["queries"] for one in document["classes"]]:
-        raise _wrong(path / QUERIES, _FOREIGN)
+    for kind in KINDS:
+        said = side.said_of(kind)
+        if said and _by_group(side, kind) != [one["queries"] for one in said]:
+            raise _wrong(path / QUERIES, _FOREIGN)
     return side
 
 
-def _by_class(side: Side) -> list[int]:
-    """Measured queries of each class."""
-    measured = [side.class_of(number)[trace.first_measured :] for number, trace in side.traces.items()]
-    counts: list[int] = np.bincount(np.concatenate(measured), minlength=len(side.classes)).tolist()
+def _by_group(side: Side, kind: str) -> list[int]:
+    """Measured queries of each group of a kind."""
+    measured = [side.group_of(kind, number)[trace.first_measured :] for number, trace in side.traces.items()]
+    of = np.concatenate(measured)
+    counts: list[int] = np.bincount(of[of != NOWHERE], minlength=len(side.said_of(kind))).tolist()
     return counts
 
 
@@ -123,6 +128,8 @@ MERGERS: dict[str, Any] = {"count": int, "service_s": (int, float)}
 #: And of the classes of queries, where there are any: what is said of each, and what the scenario says.
 CLASSES: list[Any] = [{"name": str, "queries": int, "latency_s": ({"mean": {"value": (float, None)}}, None)}]
 SHARES: list[Any] = [{"name": str, "share": (int, float)}]
+#: And of the phases of its load, where any has a name.
+PHASES: list[Any] = [{"duration": str}]
 
 
 def _is_of(shape: Any, value: Any) -> bool:
@@ -144,6 +151,8 @@ def _is_readable(document: run.Run) -> bool:
     counts += [mergers["count"] for mergers in merging]
     if "classes" in document and not _are_classes(document["classes"], document["provenance"]["resolved"].get("load")):
         return False
+    if "phases" in document and not _are_phases(document):
+        return False
     counts += [document["queries"], document["replications"]]
     names = [stage["name"] for stage in document["stages"]]
     try:
@@ -162,6 +171,19 @@ def _are_classes(said: Any, load: Any) -> bool:
     names, shares = [one["name"] for one in said], [one["share"] for one in stated]
     drawable = all(1 / MOST_SHARE <= share <= MOST_SHARE for share in shares)
     return 1 <= len(set(names)) == len(names) <= MOST_CLASSES and names == [one["name"] for one in stated] and drawable
+
+
+def _are_phases(document: run.Run) -> bool:
+    """Whether what is said of phases is of those of the scenario, by name."""
+    stated: Any = document["provenance"]["resolved"].get("load")
+    if not (isinstance(stated, dict) and _is_of(PHASES, stated.get("phases")) and _is_of(CLASSES, document["phases"])):
+        return False
+    try:
+        phases = Side("", document, {}).phases
+    except ValueError:
+        return False
+    names = [one["name"] for one in document["phases"]]
+    return all(isinstance(name, str) for name in phases.names) and names == list(phases.names)
 
 
 def _columns(file: Path, document: run.Run) -> Columns:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.base.groups import CLASS, KINDS, PHASE, Group
 from simulator.base.units import ns, parse_duration
 from simulator.core.plan import F8, I8, NEVER_NS
 from simulator.core.trace import Trace
@@ -20,6 +21,7 @@ from simulator.running.result import Result
 from simulator.scenario import parse_objective
 from simulator.stats import gathering
 from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
+from simulator.stats.groups import Phases
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.rates import first_on_latency
@@ -71,16 +73,27 @@ class Side:
         """Names of its stages."""
         return [stage["name"] for stage in self.document["stages"]]
 
-    @property
-    def classes(self) -> list[str]:
-        """Names of the classes of its queries."""
-        return [one["name"] for one in self.document.get("classes", [])]
+    def said_of(self, kind: str) -> Sequence[run.OfClass]:
+        """What it said of the groups of its queries, of a kind."""
+        return self.document.get("classes", ()) if kind == CLASS else self.document.get("phases", ())
 
-    def class_of(self, replication: int) -> I8:
-        """(queries,) the place of the class of each query of a replication, warm-up included: drawn as for its plan."""
-        stated = self.document["provenance"]["resolved"]["load"]["classes"]
-        queries = len(self.traces[replication].arrival_ns)
-        return class_places([one["share"] for one in stated], self.seed, replication, queries)
+    def group_names(self) -> dict[str, list[str]]:
+        """Names of its classes of queries and of its phases, by kind."""
+        return {kind: [one["name"] for one in self.said_of(kind)] for kind in KINDS}
+
+    def group_of(self, kind: str, replication: int) -> I8:
+        """(queries,) the place of the group of each query of a replication, warm-up included: as for its plan."""
+        stated, trace = self.document["provenance"]["resolved"]["load"], self.traces[replication]
+        if kind == PHASE:
+            return self.phases.of_queries(trace)
+        shares = [one["share"] for one in stated["classes"]]
+        return class_places(shares, self.seed, replication, len(trace.arrival_ns))
+
+    @property
+    def phases(self) -> Phases:
+        """The phases of its load. Raises ValueError if its scenario does not say."""
+        stated = self.document["provenance"]["resolved"]["load"]["phases"]
+        return Phases.of([(one.get("name"), parse_duration(one["duration"])) for one in stated])
 
     @property
     def good(self) -> tuple[float, bool] | None:
@@ -167,17 +180,17 @@ def figure_names(
     merging: Collection[str],
     partial: Collection[str],
     hedged: Collection[str],
-    classes: Sequence[str],
+    groups: Sequence[Group],
     percentiles: Sequence[float],
 ) -> list[str]:
     """Names of all figures, in the order in which they are shown.
 
     ``merging``: the stages with mergers; ``partial``: those that may close without all of their answers; ``hedged``:
-    those that send tasks again. ``classes``: of queries.
+    those that send tasks again. ``groups``: of queries.
     """
     of_latency = ["mean", *map(key_of, percentiles)]
     whole = [*of_latency, "completed", "goodput", "failed_ratio", *(GATHERED if partial else ())]
-    each = [f"class.{name}.{one}" for name in classes for one in (*of_latency, "failed_ratio")]
+    each = [f"{group}.{one}" for group in groups for one in (*of_latency, "failed_ratio")]
     for name in stages:
         what = [*map(key_of, STAGE_PERCENTILES), "utilisation", "hottest", *([MERGERS] if name in merging else [])]
         what += GATHERED_OF_STAGE if name in partial else HEDGED_OF_STAGE if name in hedged else ()

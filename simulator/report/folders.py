@@ -11,7 +11,7 @@ from simulator.planning import journal
 from simulator.report import answers, files, queries, replicas, verify, verify_figures
 from simulator.report import sweep as sweeps
 from simulator.report.sweep_figure import sweep_figures
-from simulator.running.classes import class_names
+from simulator.running.groups import class_names
 from simulator.scenario import to_yaml
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         columns[name] = [value for value, _ in both]
         if name == document["aim"]["percentile"]:
             columns["95 % interval"] = [interval for _, interval in both]
-    columns |= _by_class(rows, str(document["aim"]["percentile"]))
+    columns |= _by_group(rows, str(document["aim"]["percentile"]))
     for column, name in (("coverage", "coverage"), ("partial", "partial_ratio"), ("wasted work", "wasted_ratio")):
         if any(row.get(name) is not None for row in rows):
             columns[column] = [ratio(number(row, name)) for row in rows]
@@ -77,14 +77,14 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
     return list(columns), [list(cells) for cells in zip(*columns.values(), strict=True)]
 
 
-def _by_class(rows: Sequence[sweep.Row], percentile: str) -> dict[str, list[str]]:
-    """Of each class of queries, where there are some, the percentile that matters."""
+def _by_group(rows: Sequence[sweep.Row], percentile: str) -> dict[str, list[str]]:
+    """Of each class of queries and each phase, where there are some, the percentile that matters."""
     ending = f".latency_{percentile}_s"
     known = dict.fromkeys(column.removesuffix(ending) for row in rows for column in row if column.endswith(ending))
-    classes = {of: of.removeprefix(sweep.CLASS) for of in known}
+    names = {of: of.removeprefix(sweep.CLASS).removeprefix(sweep.PHASE) for of in known}
     return {
         f"{name} {percentile}": [duration_interval(_duration(row, percentile, f"{of}."))[0] for row in rows]
-        for of, name in classes.items()
+        for of, name in names.items()
     }
 
 

@@ -27,8 +27,8 @@ CANDIDATES = 8
 GATHERED, WAITING, VISITING = 17, 64, 24
 #: Bytes a query under way: its luck and work while they are drawn, and its place in the loop of events.
 UNDER_WAY = 48
-#: Bytes a query whose load has classes: its class, and luck while it is drawn; and while figures of classes are made.
-CLASS, OF_CLASSES = 24, 24
+#: Bytes a query whose load has classes or phases: its group, and luck while it is drawn; and while figures are made.
+GROUP, OF_GROUPS = 24, 24
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
 SERIES = 24
 #: Bytes a replica of each trace: ten counters, and one more where workers stay taken when their answers have gone; and
@@ -85,9 +85,9 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     waiting += WON * kept_width(rows)
     under_way = jobs * queries * (UNDER_WAY + waiting + (0 if kept_stages is None else trace))
     looked_at = replications * measured * float(SERIES)
-    if scenario.load.of_classes:
-        under_way += jobs * queries * CLASS
-        looked_at += replications * queries * OF_CLASSES if kept_stages is None else 0
+    if any(scenario.load.group_names().values()):
+        under_way += jobs * queries * GROUP
+        looked_at += replications * queries * OF_GROUPS if kept_stages is None else 0
     by_query = replications * queries * kept + max(under_way, looked_at)
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"])[is_owner(rows)].sum())

@@ -18,9 +18,9 @@ from simulator.planner.load import Load
 from simulator.planner.plans import Plans
 from simulator.running import memory
 from simulator.running.causes import Causes
-from simulator.running.classes import classes_of
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.forecast import Forecast, enough_queries, highest_percentile, seconds_of
+from simulator.running.groups import divisions_of
 from simulator.running.paper import on_paper
 from simulator.running.pilot import settled
 from simulator.running.replications import Batch, whole_trace, within_time
@@ -273,7 +273,7 @@ class Run:
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
-            classes=classes_of(self.scenario, self.outline, traces),
+            divisions=divisions_of(self.scenario, self.outline, traces),
             is_sampled=self.scenario.samples,
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.base import units
+from simulator.base.groups import CLASS
 from simulator.scenario.fields import parse_name, positive, whole
 from simulator.scenario.load import to_yaml
 from simulator.scenario.replicas import MOST_SHARDS
@@ -121,6 +122,8 @@ def objectives(text: str, names: list[str]) -> list[str]:
     for objective in known:
         if objective.stage is not None and objective.stage not in names:
             raise ValueError(f"no stage is called {objective.stage!r}; there are {', '.join(names)}")
-        if objective.of_class is not None:
-            raise ValueError(f"no class is called {objective.of_class!r}: add classes to the file that is written")
+        if objective.group is not None:
+            kind, name = objective.group
+            cure = "add classes to the file that is written" if kind == CLASS else "give the load phases in the file"
+            raise ValueError(f"no {kind} is called {name!r}: {cure}")
     return [objective.text for objective in known]

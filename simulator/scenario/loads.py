@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.base.groups import CLASS, PHASE
 from simulator.scenario import fields
 from simulator.scenario.arrivals import Arrivals, PoissonArrivals
 from simulator.scenario.classes import ClassSpec, class_contradictions
@@ -59,6 +60,11 @@ class Load(fields.Part):
     def of_classes(self) -> tuple[ClassSpec, ...]:
         """Classes of its queries; none if it says nothing of them."""
         return self.classes or ()
+
+    def group_names(self) -> dict[str, list[str]]:
+        """Names of the groups of its queries by kind, each once: its classes, and its phases that have one."""
+        named = dict.fromkeys(phase.name for phase in self.phases if phase.name is not None)
+        return {CLASS: [one.name for one in self.of_classes], PHASE: list(named)}
 
     @property
     def rate_per_s(self) -> float | None:

@@ -80,9 +80,9 @@ class Scenario(fields.Part):
         yield from self._stage_contradictions()
         yield from company_contradictions(self.stages)
         yield from queue_contradictions(self.load.of_classes, self.stages)
-        names = {"stage": [stage.name for stage in self.stages], "class": [one.name for one in self.load.of_classes]}
+        names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
         for index, objective in enumerate(self.slos):
-            for kind, name in (("stage", objective.stage), ("class", objective.of_class)):
+            for kind, name in (("stage", objective.stage), objective.group or ("", None)):
                 if name is not None and name not in names[kind]:
                     yield ("slos", index), f"no {kind} is called {name!r}{did_you_mean(name, names[kind])}"
             known = [stage for stage in self.stages if not any(self._hardware_contradictions(stage))]

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
 from simulator.base.errors import Problem, ScenarioError
+from simulator.base.groups import CLASS, KINDS, Group
 from simulator.base.nearest import nearest, quoted
 from simulator.scenario.fields import NAME, shown
 
@@ -18,7 +19,7 @@ SPELLINGS = (
     "stage.NAME.hottest < 80%, availability > 99.9%, failed_ratio < 0.1%, partial_ratio < 1%, "
     "coverage.mean > 99%, goodput > 1k/s, cost < 40 USD/h, "
     "usd_per_million_queries < 3 USD, class.NAME.p99 < 100ms, class.NAME.availability > 99%, "
-    "class.NAME.99% within 100ms"
+    "class.NAME.99% within 100ms, phase.NAME.p99 < 100ms, phase.NAME.availability > 99%"
 )
 
 #: Percentiles go from here: below 1 a share was meant (p0.99).
@@ -26,8 +27,8 @@ LEAST_SHARE = Fraction(1, 100)
 #: And up to here.
 MOST_SHARE = Fraction(999_999, 1_000_000)
 
-_WITHIN = re.compile(rf"(?:(stage|class)\.({NAME})\.)?(\S+)\s*%\s+within\s+(.+)")
-_COMPARED = re.compile(rf"(?:(stage|class)\.({NAME})\.)?([A-Za-z_][A-Za-z0-9_.]*)\s*(<=|>=|<|>|=+)\s*(.+)")
+_WITHIN = re.compile(rf"(?:(stage|class|phase)\.({NAME})\.)?(\S+)\s*%\s+within\s+(.+)")
+_COMPARED = re.compile(rf"(?:(stage|class|phase)\.({NAME})\.)?([A-Za-z_][A-Za-z0-9_.]*)\s*(<=|>=|<|>|=+)\s*(.+)")
 _PERCENTILE = re.compile(r"p[0-9.]+")
 
 
@@ -76,17 +77,17 @@ class Measure:
     of: str
     parse: Callable[[str], float]
     is_priced: bool = False  #: whether it takes the prices of all machines
-    by_class: bool = False  #: whether it may be of the queries of a class
+    by_group: bool = False  #: whether it may be of the queries of a class, or of a phase
 
 
 #: Measures by name, besides percentiles.
 MEASURES = {
-    "mean": Measure("<", EITHER, _latency, by_class=True),
-    "max": Measure("<", EITHER, _latency, by_class=True),
+    "mean": Measure("<", EITHER, _latency, by_group=True),
+    "max": Measure("<", EITHER, _latency, by_group=True),
     "utilisation": Measure("<", STAGE, _part),
     "hottest": Measure("<", STAGE, _part),
-    "availability": Measure(">", WHOLE, _part, by_class=True),
-    "failed_ratio": Measure("<", WHOLE, _part, by_class=True),
+    "availability": Measure(">", WHOLE, _part, by_group=True),
+    "failed_ratio": Measure("<", WHOLE, _part, by_group=True),
     "partial_ratio": Measure("<", WHOLE, _part),
     "coverage.mean": Measure(">", EITHER, _part),
     "goodput": Measure(">", WHOLE, _above_0(units.parse_rate)),
@@ -109,12 +110,12 @@ class Objective:
     stage: str | None  #: None: of the whole query
     p: float  #: of quantile and share_within, in (0, 1); else 0
     bound: float
-    of_class: str | None = None  #: of the queries of a class; None: of all
+    group: Group | None = None  #: of which queries; None: of all
 
     @property
     def is_of_all(self) -> bool:
-        """Whether it is about whole queries, of whatever class."""
-        return self.stage is None and self.of_class is None
+        """Whether it is about whole queries, all of them."""
+        return self.stage is None and self.group is None
 
     @property
     def allowed(self) -> float | None:
@@ -147,13 +148,13 @@ def parse_objective(value: Any) -> Objective:
     within = _WITHIN.fullmatch(text)
     if within is not None:
         of, name, percent, bound = within.groups()
-        stage, of_class = (name if of == "stage" else None), (name if of == "class" else None)
-        return Objective(text, "share_within", stage, _percent(percent, text), _latency(bound), of_class)
+        stage, group = (name if of == "stage" else None), (Group(of, name) if of in KINDS else None)
+        return Objective(text, "share_within", stage, _percent(percent, text), _latency(bound), group)
     match = _COMPARED.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an objective; write it like {SPELLINGS}")
     of, name, what, sign, bound = match.groups()
-    stage, of_class = (name if of == "stage" else None), (name if of == "class" else None)
+    stage, group = (name if of == "stage" else None), (Group(of, name) if of in KINDS else None)
     is_percentile = _PERCENTILE.fullmatch(what) is not None
     if not is_percentile and what not in MEASURES:
         raise ValueError(f"{text!r}: nothing is called {what!r}{_near(what)} write it like {SPELLINGS}")
@@ -164,13 +165,14 @@ def parse_objective(value: Any) -> Objective:
         raise ValueError(f"{text!r}: {what} is of a stage; write stage.NAME.{what} {sign} {bound}")
     if measure.of == WHOLE and stage is not None:
         raise ValueError(f"{text!r}: {what} is of the whole query; leave stage.{stage}. out")
-    if of_class is not None and not measure.by_class:
-        known = ", ".join(["p99", *(name for name, one in MEASURES.items() if one.by_class)])
-        raise ValueError(f"{text!r}: {what} is not known of a class of queries; of one there are {known}")
+    if group is not None and not measure.by_group:
+        known = ", ".join(["p99", *(name for name, one in MEASURES.items() if one.by_group)])
+        some = "a class of queries" if group.kind == CLASS else "a phase"
+        raise ValueError(f"{text!r}: {what} is not known of {some}; of one there are {known}")
     if is_percentile:
-        return Objective(text, "quantile", stage, _percent(what[1:], text), _latency(bound), of_class)
+        return Objective(text, "quantile", stage, _percent(what[1:], text), _latency(bound), group)
     try:
-        return Objective(text, what, stage, 0.0, measure.parse(bound), of_class)
+        return Objective(text, what, stage, 0.0, measure.parse(bound), group)
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
 

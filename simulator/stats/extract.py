@@ -8,13 +8,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.base.groups import CLASS, PHASE, Group
 from simulator.core.hosted import in_company
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
 from simulator.stats import gathering
-from simulator.stats.classes import series_of
 from simulator.stats.figures import S_PER_NS, hottest_of
+from simulator.stats.groups import Phases, series_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
@@ -27,7 +28,7 @@ from simulator.stats.window import completed_in, count_completed, good_of, is_wi
 from simulator.theory import NOTHING_OF_CLUSTERS, Ahead, Clusters, MeansAhead
 
 #: Of a load that has none.
-NO_CLASSES: Mapping[str, Ahead] = {}
+NO_GROUPS: Mapping[Group, Ahead] = {}
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,16 @@ class Extract:
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
     arrivals: int | None  #: see ``arrivals_mark``
-    class_of: I8  #: (measured,) place of the class of each; none where no objective is on a class
+    group_of: dict[str, I8]  #: by kind of group, of those with an objective: (measured,) place of the group of each
 
 
-def extract(plan: Plan, trace: Trace, stages: Sequence[int], by_class: bool = False) -> Extract:
-    """Keep of a replication what objectives on whole queries, these ``stages`` and on classes are judged by."""
+def extract(
+    plan: Plan, trace: Trace, stages: Sequence[int], by_class: bool = False, phases: Phases | None = None
+) -> Extract:
+    """Keep of a replication what objectives on whole queries, these ``stages``, classes and phases are judged by.
+
+    ``phases``: None: no objective is on one.
+    """
     first, last = trace.first_measured, len(trace.arrival_ns) - 1
     latency = (trace.completion_ns - trace.arrival_ns).astype(np.float64)
     latency[~trace.is_answered(slice(None))] = math.inf
@@ -71,12 +77,15 @@ def extract(plan: Plan, trace: Trace, stages: Sequence[int], by_class: bool = Fa
     grown = in_flight.at(last) - in_flight.at(first)
     tasks, mark = plan.queries * plan.shards, arrivals_mark(trace.arrival_ns)
     completed = completed_in(trace)
+    group_of = {CLASS: plan.class_of[first:]} if by_class and len(plan.class_of) else {}
+    if phases is not None:
+        group_of[PHASE] = phases.of_queries(trace)[first:]
     return Extract(
         *(first, latency, of_stages, np.array(busy_s), of_replicas, window_s),
         *(completed, good_of(trace, completed), gathering.is_partial(trace)),
         {stage: gathering.covered(trace, stage) for stage in (None, *stages)},
         *(grown, tasks, mark),
-        plan.class_of[first:] if by_class and len(plan.class_of) else np.zeros(0, dtype=np.int64),
+        group_of,
     )
 
 
@@ -84,8 +93,8 @@ class Extracts:
     """The extracts of all replications of a scenario, at least two, in order.
 
     ``workers``: (stages,) of each replica. ``utilisations``: see ``stability``. ``usd_per_h``: None: not priced.
-    ``ahead``, ``clusters``: what the plan says of means, and of how late queries come together. ``classes``: names of
-    the classes of queries, and what the plan says of the mean of as many as each has.
+    ``ahead``, ``clusters``: what the plan says of means, and of how late queries come together. ``groups``: those of
+    queries, in order, and what the plan says of the mean of as many as each has.
     """
 
     def __init__(
@@ -98,7 +107,7 @@ class Extracts:
         usd_per_h: float | None = None,
         ahead: MeansAhead = NOTHING_OF_MEANS,
         clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS,
-        classes: Mapping[str, Ahead] = NO_CLASSES,
+        groups: Mapping[Group, Ahead] = NO_GROUPS,
         is_sampled: bool = False,
     ) -> None:
         assert len(extracts) >= 2, "at least two replications"
@@ -110,7 +119,7 @@ class Extracts:
         self.usd_per_h = usd_per_h
         self.ahead = ahead
         self.clusters = clusters
-        self.classes = classes
+        self.groups = groups
         is_shared = are_shared([one.arrivals for one in extracts])
         fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
         sizes = [len(one.latency) - one.first_measured for one in extracts]
@@ -131,18 +140,18 @@ class Extracts:
         values = np.concatenate([one.stage_latency[at] for one in self.extracts])
         return Series(values, self.layout, self.clusters.get(at))
 
-    def of_class(self, name: str | None, series: Series) -> Series | None:
-        """Of values of whole queries, those of a class; None: some replication has none. All where no name is given."""
-        if name is None:
+    def of_group(self, group: Group | None, series: Series) -> Series | None:
+        """Of values of whole queries, those of a group; None: some replication has none. All where none is given."""
+        if group is None:
             return series
-        place = list(self.classes).index(name)
-        if not any(len(one.class_of) for one in self.extracts):
+        place = [one.name for one in self.groups if one.kind == group.kind].index(group.name)
+        if not any(group.kind in one.group_of for one in self.extracts):
             return series  # there is one class
-        return series_of(series, [one.class_of == place for one in self.extracts])
+        return series_of(series, [one.group_of[group.kind] == place for one in self.extracts])
 
     def series(self, objective: Objective) -> Series | None:
-        """The latency that an objective is about; None: some replication has no query of its class."""
-        return self.of_class(objective.of_class, self.latency(objective.stage))
+        """The latency that an objective is about; None: some replication has no query of its group."""
+        return self.of_group(objective.group, self.latency(objective.stage))
 
     def windows_s(self) -> F8:
         """(replications,) length of the window in seconds."""
@@ -164,8 +173,8 @@ class Extracts:
 
     def ahead_of(self, objective: Objective) -> Ahead:
         """What the plan says of the mean latency that an objective is about, in seconds."""
-        if objective.of_class is not None:
-            return replace(self.classes[objective.of_class], exact=None)
+        if objective.group is not None:
+            return replace(self.groups[objective.group], exact=None)
         return self.ahead.of(None if objective.stage is None else self.stage_names.index(objective.stage))
 
     def coverage(self, stage: str | None) -> Interval:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from simulator.base.formats import counted, format_duration
+from simulator.base.groups import CLASS, PHASE
 from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
-from simulator.stats.classes import Classes, ClassFigures, each_class
 from simulator.stats.figures import (
     S_PER_NS,
     Figure,
@@ -24,6 +24,7 @@ from simulator.stats.figures import (
     stage_figures,
     utilisation,
 )
+from simulator.stats.groups import Division, GroupFigures, each_group, figures_of
 from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
@@ -71,7 +72,7 @@ class Summary:
     failed_ratio: Share
     gather: run.Gathered | None  #: None: every stage waits for all of its answers
     latency: Figure
-    classes: tuple[ClassFigures, ...]  #: none where the load has none
+    groups: dict[str, tuple[GroupFigures, ...]]  #: of classes and of phases, where the load has some
     stages: tuple[StageFigures, ...]
     objectives: tuple[Verdict, ...]
     load: run.Load
@@ -114,8 +115,10 @@ class Summary:
     def figures(self) -> run.Figures:
         """The same without the notes."""
         some: run.OnlySome = {} if self.gather is None else {"gather": self.gather}
-        if self.classes:
-            some["classes"] = [one.to_dict() for one in self.classes]
+        if CLASS in self.groups:
+            some["classes"] = [one.to_dict() for one in self.groups[CLASS]]
+        if PHASE in self.groups:
+            some["phases"] = [one.of_phase() for one in self.groups[PHASE]]
         return {
             **some,
             "replications": self.replications,
@@ -146,7 +149,7 @@ def summarise(
     is_stationary: bool = True,
     usd_per_h: float | None = None,
     ahead: MeansAhead = NOTHING_OF_MEANS,
-    classes: Classes | None = None,
+    divisions: Sequence[Division] = (),
     is_sampled: bool = False,
 ) -> Summary:
     """Summarise replications of a plan.
@@ -165,8 +168,8 @@ def summarise(
         Of a load that changes over time.
     is_stationary
         Whether the rate is constant.
-    usd_per_h, classes
-        Price of the fleet, and classes of the queries; None: there are none.
+    usd_per_h, divisions
+        Price of the fleet, None: it has none; and into which groups the queries fall: classes, phases.
     ahead
         What the plan says of the means.
     is_sampled
@@ -179,9 +182,9 @@ def summarise(
     money = Money(usd_per_h, whole.completed)
     shares = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
-    of_classes = list(each_class(pool, pool.latency(None), classes))
-    for one in of_classes:
-        mine = {number: slo for number, slo in enumerate(objectives) if slo.of_class == one.name}
+    of_groups = list(each_group(pool, pool.latency(None), divisions))
+    for one in of_groups:
+        mine = {number: slo for number, slo in enumerate(objectives) if slo.group == one.group}
         judged |= {number: one.judged(slo, whole.goodput, is_saturated, money) for number, slo in mine.items()}
     stages = []
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
@@ -208,7 +211,7 @@ def summarise(
         failed_ratio=whole.failed_ratio,
         gather=gathering.whole(traces, pool.layout, stage_views(plan)),
         latency=whole.latency,
-        classes=tuple(one.figures(pool.layout.queries, percentiles) for one in of_classes),
+        groups=figures_of(of_groups, pool.layout.queries, percentiles),
         stages=tuple(stages),
         objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
@@ -301,7 +304,7 @@ def _judged(
             series.quantile(objective.p) if objective.measure in ("quantile", "share_within") else None,
         )
         for number, objective in enumerate(objectives)
-        if objective.stage == stage and objective.of_class is None
+        if objective.stage == stage and objective.group is None
     }
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from simulator.base.formats import counted, format_count, format_duration
+from simulator.base.groups import CLASS, Group
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import NOTHING, Interval
@@ -34,13 +35,13 @@ class Objective(Protocol):
         ...
 
     @property
-    def of_class(self) -> str | None:
-        """None: of the queries of all classes."""
+    def group(self) -> Group | None:
+        """Of which queries; None: of all."""
         ...
 
     @property
     def is_of_all(self) -> bool:
-        """Whether it is about whole queries, of whatever class."""
+        """Whether it is about whole queries, all of them."""
         ...
 
     @property
@@ -90,8 +91,12 @@ class Verdict:
 
 
 def nobody(objective: Objective) -> Verdict:
-    """Of an objective on a class of which some replication has no query."""
-    why = f"some replication has no query of class {objective.of_class!r}: run more queries"
+    """Of an objective on a group of which some replication has no query."""
+    assert objective.group is not None, "of all queries there are some"
+    kind, name = objective.group
+    where = "of class" if kind == CLASS else "in phase"
+    cure = "run more queries" if kind == CLASS else "have it last longer"
+    why = f"some replication has no query {where} {name!r}: {cure}"
     is_ratio = objective.measure in ("failed_ratio", "availability")
     return Verdict(objective.text, None, "ratio" if is_ratio else "s", None, None, None, None, why)
 
