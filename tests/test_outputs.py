@@ -158,6 +158,7 @@ def asked_of_latin_1(tmp_path, command):
     return done.stdout
 
 
+@slow
 @pytest.mark.parametrize("command", ["validate", "estimate", "run", pytest.param("sweep", marks=slow)])
 def test_letters_that_a_terminal_does_not_know_are_written_out(tmp_path, command):
     said = asked_of_latin_1(tmp_path, command).decode("latin-1")

@@ -200,6 +200,7 @@ OURS = {
 NAMES = [policy.name for policy in POLICIES if policy.code in OURS]
 
 
+@slow
 @drawn(200)
 @given(plans(policies=NAMES))
 def test_our_policies_written_as_rules_are_our_policies(plan):

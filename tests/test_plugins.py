@@ -11,7 +11,7 @@ import sys
 import jsonschema
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 from plugged import FILE, KINDS, MINE, USED, WRONG, mine
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, scenario_from_text, simulate
@@ -492,6 +492,7 @@ def test_a_plug_in_may_stand_wherever_a_built_in_may(tmp_path):
     assert simulate(time).summary.to_dict()["latency_s"]["mean"]["value"] > 2e-6
 
 
+@slow
 def test_the_schema_accepts_the_example_and_no_more():
     plain = compose(FILE.read_text(), "a").plain()
     schema = json_schema(load_plugins([MINE]))

@@ -348,6 +348,7 @@ def test_goodput_may_be_the_only_objective():
 # the same answer however it is found
 
 
+@slow
 def test_the_answer_does_not_depend_on_jobs():
     scenario = scenario_from_dict({**THREE, "slos": ["p95 < 175ms", "stage.retrieval.p95 < 40ms"]})
     search = dict(zip(KNOBS, ("7..10", "7..8", "5..6"), strict=True))

@@ -133,6 +133,7 @@ def test_points_have_the_same_luck(tiny):
     assert more["offered_per_s"] == pytest.approx(2 * fewer["offered_per_s"], rel=1e-6)
 
 
+@slow
 def test_the_table_does_not_depend_on_the_number_of_processes(tiny, shardsim, table):
     code, out, _ = shardsim("sweep", tiny, *PARAMS, "--jobs", "2", "--format", "csv")
     assert (code, out) == (0, table)
@@ -342,6 +343,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
 """
 
 
+@slow
 @pytest.mark.parametrize("room", [1_000, pytest.param(12_000, marks=slow)])
 def test_a_disk_that_is_full_is_said_with_what_is_kept_and_how_to_go_on(tiny, shardsim, tmp_path, table, room):
     """A file of so many bytes at most; what stands there afterwards is gone on with."""
@@ -419,6 +421,7 @@ def test_figures_are_of_what_was_varied(tiny, values, names):
     assert sweep_figures(found) == {}
 
 
+@slow
 def test_a_figure_has_its_lines_intervals_and_objective(tiny):
     found = sweep(load_scenario(tiny), {"load.rate": "auto*3", "stages.a.shards": "1..2"}, percentiles=[50]).to_dict()
     drawn = sweep_figures(found)["hockey_stick.svg"].decode()
@@ -557,6 +560,7 @@ def begun(tiny, shardsim, tmp_path):
     return folder, [*args, "--resume", str(folder)]
 
 
+@slow
 def test_a_line_that_was_being_written_is_written_again(begun, shardsim):
     folder, resume = begun
     table = (folder / "results.csv").read_bytes()
@@ -622,6 +626,7 @@ def test_a_changed_sweep_is_refused_with_what_differs(begun, shardsim, more, sai
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@slow
 def test_another_version_is_refused_and_another_python_is_not(begun, shardsim, monkeypatch):
     _, resume = begun
     from simulator.running.provenance import versions
@@ -650,6 +655,7 @@ def test_a_changed_file_of_the_scenario_is_refused(shardsim, tmp_path):
     assert "a file that the scenario names holds something else" in err
 
 
+@slow
 def test_one_process_at_a_time_is_at_work_on_a_sweep(begun, shardsim):
     folder, resume = begun
     asked = questions(load_scenario(resume[1]), {"stages.a.shards": "1..4"}, [50])

@@ -188,6 +188,7 @@ def test_false_alarms_are_as_many_as_the_budget_says(monkeypatch):
     assert expected <= miss * miss + alarm
 
 
+@slow
 def test_the_budget_counts_the_lines_that_were_held():
     found = verify(["funnel0"])
     told = lines.budget(found.lines)
@@ -292,6 +293,7 @@ def test_the_command_refuses_what_it_does_not_know(shardsim):
         assert said in err
 
 
+@slow
 def test_an_interruption_keeps_what_it_had(monkeypatch, shardsim):
     honest = program._look
 
@@ -349,6 +351,7 @@ def test_intervals_on_trial_in_short():
     assert coverage.beyond(300, 0.89, 0.98) < 1e-4
 
 
+@slow
 def test_the_interval_of_a_capacity_on_trial_in_short():
     """What it says of searches that were made; its coverage is for --deep."""
     trial = capacity_coverage.TRIALS[1]
@@ -396,6 +399,7 @@ def test_the_interval_of_a_mean_on_trial_in_short():
     assert 0.98 < most <= 1.0
 
 
+@slow
 def test_the_percentiles_on_trial_are_exact():
     """By inversion of a transform, against what the table of known answers says, and against closed forms."""
     h2 = trial_queues.Queue("h2", trial_queues.hyperexponential(2), 0.8)
@@ -444,6 +448,7 @@ def test_the_table_of_intervals_is_what_is_measured():
             assert row in page
 
 
+@slow
 @pytest.mark.parametrize(("parameters", "exact"), planners.capacities()[:1])
 def test_a_known_capacity_is_found_and_a_wrong_one_is_not(parameters, exact):
     assert planners.known_capacity(parameters, exact, 0, tolerance=0.02).lines[0].verdict == AGREES

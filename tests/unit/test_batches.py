@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +74,7 @@ def test_where_no_limit_counts_items_and_the_cost_is_a_line_it_is_exact():
     assert stages_of(make_plan(one))[0].busy_service_s(0) == pytest.approx((10e-3 + 4 * 6e-6) / 4)
 
 
+@slow
 def test_a_limit_of_items_is_filled_by_many_small_tasks():
     """By the mean it was saturated at 100/s, and its capacity was found there; it carries four times as much."""
     one = scenario("250/s", ["p99 < 1s"], candidates=SMALL, batching={"max_size": 64, "max_items": 10})

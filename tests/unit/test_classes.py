@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import drawn
+from conftest import drawn, slow
 from hypothesis import given
 from hypothesis import strategies as st
 from test_hedging import every_way
@@ -183,6 +183,7 @@ def test_theory_is_silent_where_it_does_not_know(queue, stage):
     assert not [check for check in said["checks"] if check["statistic"] in ("mean", "wait")]
 
 
+@slow
 def test_a_class_of_endless_variance_makes_everybody_wait_for_ever():
     heavy = {"kind": "pareto", "minimum": 0.5, "shape": 1.5}
     classes = [{"name": "a", "share": 9, "priority": 1}, {"name": "b", "share": 1, "work": heavy}]
@@ -308,6 +309,7 @@ def test_an_objective_may_be_of_a_class():
             parse_objective(text)
 
 
+@slow
 def test_a_share_within_a_time_may_be_of_a_class_or_a_stage():
     """It is met where the percentile is, but for who is in the last instant; and counts who is late."""
     texts = ["class.people.90% within 30ms", "stage.a.90% within 30ms", "class.people.p90 < 30ms", "stage.a.p90 < 30ms"]
@@ -362,6 +364,7 @@ def test_an_objective_on_a_class_is_judged_by_its_figures():
     assert read(asked.slos[3], found).value > 1 > read(asked.slos[2], found).value
 
 
+@slow
 def test_an_objective_on_the_only_class_is_one_on_all():
     one = [{"name": "all", "share": 1}]
     asked = scenario("fifo", one) | {"slos": ["class.all.p90 < 60ms", "p90 < 60ms", "class.all.mean < 1s"]}
@@ -382,6 +385,7 @@ def test_of_a_class_that_is_not_there_nothing_is_known():
     assert found.verdict == "inconclusive"
 
 
+@slow
 def test_people_are_served_longer_by_priority():
     """Short queries of people pass those of crawlers: the load at which theirs are late is higher."""
 

@@ -126,6 +126,7 @@ def told(cache: Path) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
+@slow
 @pytest.mark.skipif(NO_COMPILER, reason="nothing is compiled")
 @pytest.mark.parametrize(
     ("ending", "left"), [("nbi", 0), pytest.param("nbi", 40, marks=slow), pytest.param("nbc", 900, marks=slow)]
