@@ -583,7 +583,7 @@ def test_json_and_a_figure(shardsim, tmp_path):
         (("--load", "5"), "'5' is not a rate; write it like 1200/s"),
         (("--load", "0/s"), "--load is above 0"),
         (("--headroom", "120%"), "a ratio is from 0 to 1"),
-        (("--survive", "2"), "2 is not in the range 0<=x<=1"),
+        (("--survive", "2"), "'2' is not one of '0', '1', 'zone'"),
         (("--top", "0"), "0 is not in the range"),
         (("--minimise", "time"), "'time' is not one of"),
         (("--slo", "p99"), "--slo:"),

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Most:
-    """What the search, or all searches together, may take."""
+    """What the search, or all searches together, may take; and what is gone meanwhile."""
 
     time_s: float | None
     most_queries: float | None
+    survive: str | None
 
     @property
     def queries(self) -> int | None:
@@ -49,6 +50,7 @@ class Most:
     metavar="N",
     help="End before more are simulated in all, with what is known by then; values of --over share them alike.",
 )
+@click.option("--survive", type=click.Choice(["zone"]), help="The load that is held with any one zone gone.")
 @options.seed_option
 @options.replications_option
 @options.engine_option
@@ -95,6 +97,7 @@ def command(
             tolerance=tolerance,
             time_s=most.time_s,
             queries=most.queries,
+            survive=most.survive,
             jobs=work.jobs,
             engine=work.engine,
             progress=line.probe,
@@ -128,6 +131,7 @@ def several(
             tolerance=tolerance,
             time_s=most.time_s,
             queries=most.queries,
+            survive=most.survive,
             jobs=work.jobs,
             cluster=work.cluster,
             engine=work.engine,

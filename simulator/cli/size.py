@@ -17,7 +17,7 @@ class Need:
     search: tuple[str, ...]
     minimise: str | None
     headroom: float
-    survive: int
+    survive: str
     top: int
     slos: tuple[str, ...]
     time_s: float | None
@@ -43,10 +43,10 @@ class Need:
 )
 @click.option(
     "--survive",
-    type=click.IntRange(0, 1),
-    default=0,
+    type=click.Choice(["0", "1", "zone"]),
+    default="0",
     show_default=True,
-    help="1: objectives hold with any one machine gone.",
+    help="1: objectives hold with any one machine gone; zone: with any one zone.",
 )
 @click.option("--top", type=click.IntRange(1, 100), default=3, show_default=True, help="Fleets to find.")
 @options.slo_option
@@ -96,7 +96,7 @@ def command(
             load=need.load,
             minimise=need.minimise,
             headroom=need.headroom,
-            survive=need.survive,
+            survive=int(need.survive) if need.survive.isdigit() else need.survive,
             top=need.top,
             slos=need.slos,
             time_s=need.time_s,

@@ -38,7 +38,13 @@ class Probe(TypedDict):
     high_over_bound: float | None  #: upper end of it
 
 
-class Figures(parts.Simulated):
+class Spared(TypedDict, total=False):
+    """What only some answers have."""
+
+    survive: str  #: what is gone while the objectives hold: zone
+
+
+class Figures(Spared, parts.Simulated):
     """A capacity, before its provenance."""
 
     arrivals: str  #: kind of arrivals

@@ -131,7 +131,7 @@ class Size(parts.Simulated):
     interrupted: bool  #: ended before all was done
     load_per_s: float  #: that is asked for
     headroom: float  #: load above that, as a part of it
-    survive: int  #: machines that may be lost
+    survive: int | str  #: machines that may be lost, or zone
     slos: list[str]  #: as they were written
     percentile: str  #: the one that is shown, by name
     bound_s: float | None  #: on the percentile

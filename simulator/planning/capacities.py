@@ -83,13 +83,14 @@ def capacities(
     tolerance: float = 0.01,
     time_s: float | None = None,
     queries: int | None = None,
+    survive: str | None = None,
     **execution: Unpack[Anywhere],
 ) -> Capacities:
     """Search for the capacity at every combination of values.
 
     Parameters
     ----------
-    scenario, slos, tolerance, engine, say
+    scenario, slos, tolerance, survive, engine, say
         As of ``capacity``.
     over
         Values by dotted path, as of ``sweep``: ``{"stages.ranking.replicas": [1, 2, 4]}``.
@@ -127,6 +128,7 @@ def capacities(
         tolerance=tolerance,
         time_s=None if time_s is None else time_s / math.ceil(len(varied) / at_a_time),
         queries=None if queries is None else max(1, queries // len(varied)),
+        survive=survive,
         engine=work.engine,
         say=work.say if at_a_time == 1 and work.cluster is None else None,  # else it would be that of another process
     )

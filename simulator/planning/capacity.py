@@ -19,6 +19,7 @@ from simulator.planning.level import Level, half_width
 from simulator.planning.probe import Prober, prepared
 from simulator.planning.refinement import Refinement
 from simulator.planning.search import Probes, binding, fails_below
+from simulator.planning.spare import bereft, spare_notes
 from simulator.running.execution import Execution, Here
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
@@ -43,6 +44,7 @@ def capacity(
     tolerance: float = 0.01,
     time_s: float | None = None,
     queries: int | None = None,
+    survive: str | None = None,
     **execution: Unpack[Here],
 ) -> Capacity:
     """Search for the highest load within all objectives.
@@ -63,6 +65,8 @@ def capacity(
     time_s, queries
         The search ends when it has taken so many seconds, or simulated so many queries, and says what is known by then.
         With ``time_s`` the answer depends on the machine.
+    survive
+        ``zone``: the load that is held with any one zone gone, in all stages that say how many zones they have.
     jobs, engine, say
         As of ``simulate``; the answer does not depend on ``jobs``.
     progress
@@ -75,16 +79,20 @@ def capacity(
     KeyboardInterrupt
         If interrupted before there was an interval.
     ValueError
-        If there is no such engine, or it does not cover the scenario.
+        If there is no such engine, it does not cover the scenario, or it is to survive something else.
     """
     began = time.monotonic()
     if slos:
         scenario = scenario.with_slos(slos)
     _check(scenario)
     scenario = settled(scenario, execution.get("say"))
+    spared, notes = None, spare_notes(scenario, survive or 0)
+    if survive is not None:
+        spared, scenario = scenario, bereft(scenario, survive)
     plans = Plans.of(scenario)
     refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)), Budget(time_s, queries))
-    return replace(_Search(refinement).capacity(), wall_s=time.monotonic() - began)
+    answer = _Search(refinement).capacity()
+    return replace(answer, notes=(*notes, *answer.notes), spared=spared, wall_s=time.monotonic() - began)
 
 
 def _check(scenario: Scenario) -> None:

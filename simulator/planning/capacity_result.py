@@ -9,6 +9,7 @@ from simulator.documents import capacity
 from simulator.documents.shown import Shown, frame, html
 from simulator.planner.fleet import fleet
 from simulator.planning.search import Readings
+from simulator.planning.spare import ZONE
 from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.stats.means import Interval
@@ -65,6 +66,7 @@ class Capacity(Shown):
     engine: str
     interrupted: bool = False
     wall_s: float = 0.0
+    spared: Scenario | None = None  #: with all of its machines, where a zone of it is gone; None: nothing is
 
     @property
     def half_width(self) -> float | None:
@@ -90,7 +92,8 @@ class Capacity(Shown):
         """As written by ``--format json``: the same bytes for the same input, whatever ``jobs`` was."""
         rate, arrivals = self.scenario.load.rate, self.scenario.load.arrivals.kind
         phases = "phases" if self.scenario.load.phases else "trace"
-        return {
+        whole = self.spared or self.scenario
+        document: capacity.Capacity = {
             "schema": 1,
             "scenario": self.scenario.name,
             "description": self.scenario.description,
@@ -109,13 +112,16 @@ class Capacity(Shown):
             "bottleneck": self.bottleneck,
             "slos": [verdict.to_dict() for verdict in self.verdicts],
             "theory": None if self.theory is None else self.theory.to_dict(),
-            "fleet": fleet(self.scenario).to_dict(self.per_s.value),
+            "fleet": fleet(whole).to_dict(self.per_s.value),
             "probes": len(self.points),
             "queries": self.queries,
             "curve": self.curve(),
             "notes": list(self.notes),
-            "provenance": provenance(self.scenario),
+            "provenance": provenance(whole),
         }
+        if self.spared is not None:
+            document["survive"] = ZONE
+        return document
 
     def curve(self) -> list[capacity.Probe]:
         """A row a probe and objective: figure over bound, with its interval; null beyond saturation."""

@@ -12,12 +12,12 @@ from simulator.core.stage_view import company_of, stage_views
 from simulator.planner.fleet import S_PER_H, StageFleet, fleet
 from simulator.planner.plans import Plans
 from simulator.planning.grid import Grid, Refusals, Setting, varied
-from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why
+from simulator.planning.spare import EMPTY, FIT, OBJECTIVE, REPLICAS, SATURATED, Condition, Why, without_zone
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.colocated import home_of
 from simulator.scenario.grid import Named
-from simulator.scenario.machines import heaviest_machine
+from simulator.scenario.machines import heaviest_machine, without_a_zone
 from simulator.scenario.slo import Objective
 
 #: What may be searched: what a fleet is made of.
@@ -49,7 +49,7 @@ class Part:
     asked: tuple[float, float]  #: demand on the busiest replica, and on the mergers, certain or not
     busiest: tuple[float, ...]  #: replica; this, and what follows, as far as it is certain
     mean: tuple[float, ...]  #: over replicas
-    busiest_lost: tuple[float, ...]  #: with its heaviest machine gone; empty: it cannot lose one
+    busiest_lost: tuple[float, ...]  #: with its heaviest machine gone, or a zone; empty: it cannot lose that
     mean_lost: tuple[float, ...]
     merging: float  #: of its mergers; 0 where merging is a mere delay
     constant_s: float | None  #: latency that no query is below, where it is the same for every query
@@ -91,7 +91,7 @@ class Fleet:
 
     def bottlenecks(self, condition: Condition) -> list[tuple[float, int, bool]]:
         """As ``busiest``, of what is certain: one, or one a replication."""
-        each = [part.busiest_lost if condition.lost == part.home else part.busiest for part in self.parts]
+        each = [part.busiest_lost if condition.hits(part.home) else part.busiest for part in self.parts]
         merging = [part.merging for part in self.parts]
         found = []
         for replicas in zip(*_alike(each), strict=True):
@@ -120,7 +120,8 @@ class Fleets:
 
     def __init__(self, scenario: Scenario, grid: Grid, conditions: Sequence[Condition]) -> None:
         self.scenario, self.grid, self.conditions = scenario, grid, tuple(conditions)
-        self._can_lose = any(condition.lost is not None for condition in conditions)
+        self._loses_machine = any(condition.lost is not None for condition in conditions)
+        self._loses_zone = any(condition.is_zone_gone for condition in conditions)
         stages = [_stage_of(path, scenario) for path in grid.paths]
         homes = [home_of(scenario.stages, index) for index in range(len(scenario.stages))]
         #: by stage, the places of the values that it depends on: its own, and those of stages on the same machines
@@ -183,7 +184,13 @@ class Fleets:
         whole = _utilisations(plans, replications)
         asked = [most for most, _ in theory.stage_demands(own)]
         asked_merging, merging = theory.merger_demands(own), [one.mergers for one in theory.certain_demands(own)]
-        less = _utilisations(Plans.of(scenario.with_lost(lost)), replications) if self._can_lose else []
+        without, less = None, []
+        if self._loses_zone:
+            without, bare = without_zone(scenario), set(without_a_zone(scenario.stages)[1])
+        elif self._loses_machine:
+            without = scenario.with_lost(lost)
+        if without is not None:
+            less = _utilisations(Plans.of(without), replications)
         stages = zip(stage_views(own), fleet(scenario).stages, theory.constant_latencies_s(own), strict=True)
         return [
             Part(
@@ -193,8 +200,8 @@ class Fleets:
                 asked=(asked[at], asked_merging[at]),
                 busiest=tuple(one[at][0] for one in whole),
                 mean=tuple(one[at][1] for one in whole),
-                busiest_lost=tuple(one[at][0] for one in less if homes[at] in lost),
-                mean_lost=tuple(one[at][1] for one in less if homes[at] in lost),
+                busiest_lost=tuple(one[at][0] for one in less if not bare & {at, homes[at]}),
+                mean_lost=tuple(one[at][1] for one in less if not bare & {at, homes[at]}),
                 merging=merging[at],
                 constant_s=constant_s,
                 is_busy_by_luck=any(one.is_busy_by_events for one in company_of(view))
@@ -211,8 +218,9 @@ class Fleets:
             if part.misfit:
                 return Why(FIT, f"{name}: {part.misfit}")
         for condition in self.conditions:
-            if condition.lost is not None and not fleet.parts[condition.lost].busiest_lost:
-                return Why(REPLICAS, names[condition.lost], condition.name)
+            for name, part in zip(names, fleet.parts, strict=True):
+                if condition.hits(part.home) and not part.busiest_lost:
+                    return Why(REPLICAS, name, condition.name)
         for condition in reversed(self.conditions):  # the hardest first
             least, stage, is_merging = min(fleet.bottlenecks(condition))
             if least >= theory.FULL:
@@ -233,7 +241,7 @@ class Fleets:
                 if fleet.parts[at].is_busy_by_luck:
                     continue
                 for condition in reversed(self.conditions):
-                    busy = _busy(fleet.parts[at], slo, condition.lost == fleet.parts[at].home)
+                    busy = _busy(fleet.parts[at], slo, condition.hits(fleet.parts[at].home))
                     over = condition.rate_per_s * busy / slo.bound
                     if over > 1 + MARGIN:
                         return Why(OBJECTIVE, slo.text, condition.name, over)

@@ -18,7 +18,7 @@ from simulator.planning.grid import Grid, grid_of, varied
 from simulator.planning.judge import Judgement, Look, Search, judge, look
 from simulator.planning.probe import prepared
 from simulator.planning.sizing_result import Simulated, Sizing
-from simulator.planning.spare import Why, conditions_of, order
+from simulator.planning.spare import ZONE, Survive, Why, conditions_of, order
 from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
 from simulator.running.memory import refuse_in_full
@@ -40,7 +40,7 @@ def size(
     load: str | float | None = None,
     minimise: str | None = None,
     headroom: float = 0.0,
-    survive: int = 0,
+    survive: Survive = 0,
     top: int = 3,
     slos: Sequence[str | Objective] = (),
     time_s: float | None = None,
@@ -66,7 +66,8 @@ def size(
     headroom
         Every objective must hold at the load, and at (1 + headroom) x the load.
     survive
-        1: every objective must also hold, with the headroom, with any one machine of any one stage gone.
+        1: every objective must also hold, with the headroom, with any one machine of any one stage gone. ``zone``: with
+        any one zone gone, in all stages that say how many zones they have.
     top
         The search ends when so many are found.
     slos
@@ -124,13 +125,13 @@ def size(
     )
 
 
-def _check_arguments(minimise: str | None, headroom: float, survive: int, top: int) -> None:
+def _check_arguments(minimise: str | None, headroom: float, survive: Survive, top: int) -> None:
     if minimise is not None and minimise not in UNITS:
         raise ArgumentError(f"minimise one of {', '.join(UNITS)}, got {minimise!r}")
     if not 0 <= headroom <= 1:
         raise ArgumentError(f"headroom is from 0 to 1 (100 % of the load), got {shortest(headroom)}")
-    if survive not in (0, 1):
-        raise ArgumentError(f"survive the loss of 0 or 1 machine, got {survive}")
+    if survive not in (0, 1, ZONE):
+        raise ArgumentError(f"survive the loss of 0 or 1 machine, or of a zone, got {survive!r}")
     if top < 1:
         raise ArgumentError(f"top is at least 1, got {top}")
 

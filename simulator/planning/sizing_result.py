@@ -13,7 +13,7 @@ from simulator.planner.fleet import fleet as machines_of
 from simulator.planning.fleets import UNITS, Fleet
 from simulator.planning.grid import Setting, unheeded
 from simulator.planning.judge import Judged, Judgement, Look, Search, Tail
-from simulator.planning.spare import INCONCLUSIVE, REASONS, Why
+from simulator.planning.spare import INCONCLUSIVE, REASONS, Survive, Why, spare_notes
 from simulator.running.provenance import computed, origin
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of
@@ -79,7 +79,7 @@ class Sizing(Shown):
     search: Search
     minimise: str
     headroom: float
-    survive: int
+    survive: Survive
     top: int
     load_per_s: float  #: mean
     fleets: int  #: of the grid
@@ -211,6 +211,7 @@ class Sizing(Shown):
 
     def _notes(self) -> list[str]:
         notes = [*self.search.scenario.notes(), *unheeded(self.search.scenario, self.search.grid)]
+        notes += spare_notes(self.search.scenario, self.survive)
         if self.inconclusive and self.answers and self.inconclusive[0].place < self.answers[0].place:
             notes.append(f"a cheaper fleet could not be told, and counts as not met: more {self._more()} may tell")
         notes += self._edges()

@@ -39,6 +39,7 @@ def capacity_table(document: capacity.Capacity, width: int | None = None, color:
 
 def _headline(document: capacity.Figures) -> str:
     within = ", ".join(dict.fromkeys(row["slo"] for row in document["curve"]))
+    within += ", with any one zone gone" * ("survive" in document)
     rate = {"constant": "at a constant rate", "trace": "replayed faster or slower"}
     kind = rate.get(document["rate"], f"mean rate of the {document['rate']}")
     arrivals = (

@@ -1,11 +1,10 @@
 """The table of a run."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
-from simulator.report import text
+from simulator.report import groups, text
 from simulator.report.causes import causes_table
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
@@ -24,8 +23,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         _latency(result),
         "",
         _stages(result),
-        *_classes(result),
-        *_phases(result),
+        *groups.tables(result),
         *_batches(result),
         *_gathered(result),
         *_hedged(result),
@@ -83,36 +81,6 @@ def _latency(result: run.Run) -> Any:
         rows.append([name, *text.duration_interval(figure), *theory])
     rows.append(["max", text.duration(latency["max"]), "", "", ""])
     return text.table(["latency", "value", "95 % interval", "theory", ""], rows)
-
-
-def _classes(result: run.Run) -> list[Any]:
-    """A row for each class of queries, where there are some."""
-    if "classes" not in result:
-        return []
-    names = [*parts.percentiles_of(result["latency_s"])]
-    rows = [_of_group(one, names) for one in result["classes"]]
-    return ["", text.table(["class", "of queries", "mean", *names, "failed"], rows)]
-
-
-def _phases(result: run.Run) -> list[Any]:
-    """A row for each phase of the load that has a name."""
-    if "phases" not in result:
-        return []
-    names, rows = [*parts.percentiles_of(result["latency_s"])], []
-    for one in result["phases"]:
-        name, share, *shown = _of_group(one, names)
-        rows.append([name, format_rate(one["offered_per_s"]), share, *shown])
-    return ["", text.table(["phase", "rate", "of queries", "mean", *names, "failed"], rows)]
-
-
-def _of_group(one: run.OfClass, names: Sequence[str]) -> list[str]:
-    """Its name, its part of all queries, and what is said of them."""
-    latency, failed = one["latency_s"], one["failed_ratio"]
-    shown = [text.DASH] * (1 + len(names))
-    if latency is not None:
-        figures = [parts.interval_of(latency, name) for name in ("mean", *names)]
-        shown = [text.duration_interval(figure)[0] for figure in figures]
-    return [one["name"], text.ratio(one["share"]), *shown, text.ratio(failed["value"] if failed else None)]
 
 
 def _stages(result: run.Run) -> Any:

@@ -54,7 +54,7 @@ def _requested(document: size.Size) -> str:
     if document["headroom"]:
         spare.append(f"with {100 * document['headroom']:.4g} % headroom")
     if document["survive"]:
-        spare.append("with any one machine gone")
+        spare.append(f"with any one {'zone' if document['survive'] == 'zone' else 'machine'} gone")
     also = f", also {' and '.join(spare)}" if spare else ""
     return (
         f"{', '.join(document['slos'])} at {exact_rate(document['load_per_s'])}{also}; the least {document['minimise']}"

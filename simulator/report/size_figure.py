@@ -66,7 +66,7 @@ def said(document: size.Size) -> str:
 def _searched(document: size.Size) -> str:
     fleets = f"{document['simulated']:,} of {counted(document['fleets'], 'fleet')} simulated"
     spare = [f"{100 * document['headroom']:.4g} % headroom"] if document["headroom"] else []
-    spare += ["any one machine gone"] if document["survive"] else []
+    spare += [f"any one {'zone' if document['survive'] == 'zone' else 'machine'} gone"] if document["survive"] else []
     also = f"; objectives are to hold also with {' and '.join(spare)}" if spare else ""
     return fleets + also
 

@@ -11,6 +11,7 @@ from simulator.core.plan import NEVER_NS
 from simulator.scenario.fields import Contradiction
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.outages import OutageSpec
+from simulator.scenario.replicas import Hot, Replicas
 from simulator.scenario.stage import Stage
 
 #: Of stages with more replicas a shard it is not looked up how many are out at once.
@@ -97,6 +98,54 @@ def hot_notes(stage: Stage) -> list[str]:
         return []
     are = "has one replica, and sends" if alone == 1 else "have one replica, and send"
     return [f"{alone:,} of {stage.shards:,} shards {are} no copies"]
+
+
+def zones_of(stage: Stage, stages: Sequence[Stage]) -> int | None:
+    """Zones that its machines are in, which are those of another stage where it is colocated; None: it does not say."""
+    homes = [home for home in stages if home.name == stage.colocate] or [stage]
+    return None if homes[0].zones is None else int(homes[0].zones)
+
+
+def kept_without_a_zone(replicas: int, zones: int) -> int:
+    """How many of the replicas of a shard are left when their zone 0 is gone, which holds as many as any other.
+
+    Replica i is in zone i mod ``zones``.
+
+    >>> [kept_without_a_zone(replicas, 3) for replicas in (1, 2, 3, 4, 6)]
+    [0, 1, 2, 2, 4]
+    """
+    return replicas - -(-replicas // zones)
+
+
+def without_a_zone(stages: Sequence[Stage]) -> tuple[dict[int, dict[str, Any]], list[int]]:
+    """What stages say of replicas when a zone is gone, by index; and the stages of which a shard would have none."""
+    updates: dict[int, dict[str, Any]] = {}
+    bare = []
+    for index, stage in enumerate(stages):
+        zones = zones_of(stage, stages)
+        if zones is None:
+            continue
+        kept = [kept_without_a_zone(count, zones) for count in stage.replica_counts]
+        if min(kept) < 1:
+            bare.append(index)
+            continue
+        updates[index] = _copies_left(stage, max(kept))
+        if stage.runs_on is None and "replicas_given" not in stage._taken:
+            given = stage.replicas_given
+            hot = tuple(Hot(shards=one.shards, replicas=kept_without_a_zone(one.replicas, zones)) for one in given.hot)
+            default = max(1, kept_without_a_zone(given.default, zones))
+            updates[index]["replicas_given"] = Replicas(default=default, hot=hot)
+    return {index: update for index, update in updates.items() if update}, bare
+
+
+def _copies_left(stage: Stage, replicas: int) -> dict[str, Any]:
+    """What a stage says of copies of tasks when a shard has so many replicas: each goes to one that has none."""
+    if stage.hedge is not None and stage.hedge.copies >= replicas:
+        fewer = {"copies": replicas - 1}
+        return {"hedge": stage.hedge.model_copy(update=fewer) if replicas > 1 else None}
+    if stage.tied is not None and stage.tied > replicas:
+        return {"tied": replicas if replicas > 1 else None}
+    return {}
 
 
 def taken_out(stage: Stage, one: OutageSpec) -> tuple[int, int, int, int]:

@@ -254,23 +254,23 @@ class Scenario(fields.Part):
 
     def with_hedges(self, seen: Mapping[int, Seen]) -> Scenario:
         """The scenario with times in place of percentiles after which copies are sent: by index of the stage."""
-        stages, stated = list(self.stages), list(self.tree.value["stages"].value)
-        for index, one in seen.items():
-            hedge, mark = stages[index].hedge, self.mark_of("stages", index, "hedge")
-            assert hedge is not None, "the stage sends copies"
-            stages[index] = stages[index].model_copy(update={"hedge": hedge.seen(one)})
-            said = stages[index].model_dump(mode="json", by_alias=True, exclude_none=True)["hedge"]
-            stated[index] = Node({**stated[index].value, "hedge": node_of(said, mark)}, mark)
-        tree = Node({**self.tree.value, "stages": Node(stated, self.tree.value["stages"].mark)}, self.tree.mark)
-        return self.model_copy(update={"stages": tuple(stages)}).read_from(tree)
+        hedges = {index: self.stages[index].hedge for index in seen}
+        return self.with_stages({at: {"hedge": hedge.seen(seen[at])} for at, hedge in hedges.items() if hedge})
 
     def with_lost(self, machines: Mapping[int, int]) -> Scenario:
         """The scenario with a machine lost in some stages: ``machines`` by index of the stage."""
+        return self.with_stages({index: {"lost_machine": machine} for index, machine in machines.items()})
+
+    def with_stages(self, updates: Mapping[int, Mapping[str, Any]]) -> Scenario:
+        """The scenario with other values of fields of some stages, by index of the stage; they are not checked."""
         stages, stated = list(self.stages), list(self.tree.value["stages"].value)
-        for index, machine in machines.items():
-            stages[index] = stages[index].model_copy(update={"lost_machine": machine})
-            mark = stated[index].mark
-            stated[index] = Node({**stated[index].value, "lost_machine": node_of(machine, mark)}, mark)
+        for index, update in updates.items():
+            changed = stages[index] = stages[index].model_copy(update=dict(update))
+            said = changed.model_dump(mode="json", by_alias=True, exclude_none=True)
+            keys = [type(changed).model_fields[field].alias or field for field in update]
+            nodes = {key: node_of(said[key], self.mark_of("stages", index, key)) for key in keys if key in said}
+            kept = {key: node for key, node in stated[index].value.items() if key not in keys}
+            stated[index] = Node(kept | nodes, stated[index].mark)
         tree = Node({**self.tree.value, "stages": Node(stated, self.tree.value["stages"].mark)}, self.tree.mark)
         return self.model_copy(update={"stages": reseated(stages)}).read_from(tree)
 
