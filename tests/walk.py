@@ -74,6 +74,7 @@ class Walk:
         self.plan = plan
         self.events: list[tuple[int, int, int, Any]] = []
         self.waiting: list[list[Task]] = [[] for _ in range(plan.replicas)]
+        self.in_time = [0] * plan.replicas
         self.busy: list[dict[int, list[Task]]] = [{} for _ in range(plan.replicas)]
         self.starting: set[tuple[int, int]] = set()
         self.came: dict[Task, int] = {}  # of a task: how many were enqueued before, anywhere
@@ -555,7 +556,10 @@ class Walk:
             return
         idle = 0 if self.is_down(now, replica) else self.idle(task[1], replica) // int(row["threads"])
         waiting = sum(query >= 0 for query, *_ in self.waiting[replica])
-        if 0 <= row["limit"] <= waiting - idle * int(row["max_size"]):
+        if not waiting:
+            self.in_time[replica] = now
+        is_late = row["target_ns"] >= 0 and now - self.in_time[replica] > row["interval_ns"]
+        if 0 <= row["limit"] <= waiting - idle * int(row["max_size"]) or is_late:
             self.refused[task] = now
             self.push(now + max(1, self.response[at]), rules.ANSWER, self.name(task), (task,))
             return
@@ -647,6 +651,9 @@ class Walk:
             self.waiting[replica] = [task for task in self.waiting[replica] if task not in tasks]
             for at in map(self.place, tasks):
                 self.table.worker[at], self.table.start_ns[at] = worker, now
+            waits = [now - int(self.table.enqueue_ns[self.place(task)]) for task in tasks if task[0] >= 0]
+            if waits and min(waits) <= row["target_ns"]:
+                self.in_time[replica] = now
             for task in tasks:
                 self.untie_others(now, task)
             key = (replica << self.plan.worker_bits) | worker

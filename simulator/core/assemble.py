@@ -49,6 +49,8 @@ class StageParts:
     idle: int = 0  #: workers of a replica that are left over
     discipline: int = plans.FIFO  #: of the replicas' queues
     limit: int = UNLIMITED  #: tasks that wait in one, at most
+    target_ns: int = UNLIMITED  #: who comes is refused where nobody that started waited so long at most
+    interval_ns: int = 0  #: for so long
     sharing: bool = False  #: tasks share the workers of their replica, in place of a queue
     max_size: int = 1  #: tasks of a batch, at most
     max_wait_ns: int = 0

@@ -33,6 +33,9 @@ def check_part(part: Any) -> None:
     assert part.discipline in BY_CODE, "a discipline is a row of the table"
     assert part.discipline == plans.FIFO or not part.is_batched, "batches are made in the order of arrival"
     assert part.limit == UNLIMITED or 0 <= part.limit <= MOST_WAITING, "a queue holds some tasks, or any number"
+    assert part.target_ns == UNLIMITED or 0 <= part.target_ns <= MOST_WAIT_NS, "a wait is short up to some time"
+    assert (part.target_ns == UNLIMITED) == (part.interval_ns == 0), "an interval goes with a target"
+    assert 0 <= part.interval_ns <= MOST_WAIT_NS, "and is not for ever"
     check_sharing(part)
     check_background(part)
     assert part.max_size >= 1 and part.max_items > 0, "a batch holds a task"

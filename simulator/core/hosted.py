@@ -23,6 +23,7 @@ from simulator.core.routing import is_load_aware, weighs_work
 #: Of ``StageParts``, what a guest takes from its owner.
 HELD = (
     *("share", "replicas", "left", "workers", "threads", "idle", "discipline", "limit", "sharing"),
+    *("target_ns", "interval_ns"),
     *("max_size", "max_wait_ns", "max_items", "preferred", "sizes", "per_machine", "busy", "spread"),
     *("slowdowns", "outages", "machine", "hashed", "balancers"),
 )

@@ -1,16 +1,48 @@
-"""Queues that hold so many tasks and no more: whoever comes to a full one is refused, and the aggregator is told."""
+"""Queues that refuse: whoever comes to a full one, or one that has been late for long, and the aggregator is told."""
 
 from simulator.core.jit import formula
 from simulator.core.plan import Rows
 
-#: What the limit of a queue is where it has none.
+#: What the limit of a queue is where it has none, and how long tasks may wait.
 UNLIMITED = -1
 
 
 @formula
 def refuses(stages: Rows, stage: int) -> bool:
-    """Whether queues of a stage may be full."""
-    return stages[stage]["limit"] != UNLIMITED  # type: ignore[no-any-return]
+    """Whether queues of a stage may refuse tasks."""
+    return stages[stage]["limit"] != UNLIMITED or looks_at_delay(stages, stage)
+
+
+@formula
+def looks_at_delay(stages: Rows, stage: int) -> bool:
+    """Whether they do for how long those waited that started."""
+    return stages[stage]["target_ns"] != UNLIMITED  # type: ignore[no-any-return]
+
+
+@formula
+def is_short(stages: Rows, stage: int, waited_ns: int) -> bool:
+    """Whether a task that starts has waited so short a time that its replica carries what comes."""
+    return waited_ns <= stages[stage]["target_ns"]  # type: ignore[no-any-return]
+
+
+@formula
+def is_late(stages: Rows, stage: int, in_time_ns: int, now: int) -> bool:
+    """Whether a replica takes no other task, since it has been late for long (CoDel's rule, at the door).
+
+    For the whole of the last interval somebody has waited, and whoever started had waited for longer than the target.
+
+    Parameters
+    ----------
+    stages, stage
+        As of ``is_full``.
+    in_time_ns
+        When a task came to an empty queue, or one started that had waited shortly (``is_short``), the last time: now,
+        if nobody waits.
+    now
+        When the task is there.
+    """
+    is_long = now - in_time_ns > stages[stage]["interval_ns"]
+    return looks_at_delay(stages, stage) and is_long
 
 
 @formula

@@ -33,10 +33,8 @@ PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY = range(8, 12)
 #: How long it takes until what is heard of a replica is forgotten to 1/e, unless said.
 DECAY_NS = 10_000_000_000
 FIFO, LIFO, SHORTEST, PRIORITY, EDF = range(5)  #: disciplines of a queue
-#: What is withdrawn of tasks whose answers are no longer needed: nothing; those that have not started; all.
-CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING = range(3)
-#: What a crash of a replica loses: nothing; the tasks that run; those that wait for them, too.
-LOSE_NOTHING, LOSE_RUNNING, LOSE_QUEUED = range(3)
+CANCEL_NOTHING, CANCEL_QUEUED, CANCEL_RUNNING = range(3)  #: what is withdrawn of tasks that nobody needs any more
+LOSE_NOTHING, LOSE_RUNNING, LOSE_QUEUED = range(3)  #: what a crash of a replica loses; what waits, besides what runs
 OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE = range(4)  #: what is slow, or crashes, as a whole
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
@@ -89,6 +87,8 @@ STAGE = np.dtype(
         ("discipline", np.int64),  # of the replicas' queues
         ("sharing", np.int64),  # 1: tasks share the workers of their replica, and there is no queue
         ("limit", np.int64),  # tasks that wait in one, at most; -1: any number
+        ("target_ns", np.int64),  # who waits so long at most shows that it is carried; -1: however long
+        ("interval_ns", np.int64),  # where nobody has shown it for so long, who comes is refused
         ("max_size", np.int64),  # tasks that a worker serves at once, at most; 1: no batches
         ("max_wait_ns", np.int64),  # after which those that wait are a batch
         ("max_items", np.float64),  # effective items of a batch, at most; inf: any

@@ -16,7 +16,7 @@ from simulator.core.following import find_part
 from simulator.core.hedged import order_of_sending
 from simulator.core.hosted import has_company
 from simulator.core.laws import sampling
-from simulator.core.limits import UNLIMITED
+from simulator.core.limits import UNLIMITED, is_late, looks_at_delay, refuses
 from simulator.core.lost import Downs
 from simulator.core.plan import AFTER, F8, FIFO, I8, ROLES, SHORTEST, Plan, frozen
 from simulator.core.plan import Rows as Stages
@@ -150,12 +150,12 @@ def _handed(trace: Columns, stage: int, query: int) -> float:
 
 
 def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Violation]:
-    """At a replica: whoever comes to a full queue is refused, and nobody else.
+    """At a replica: whoever comes to a queue that is full, or has been late for long, is refused, and nobody else.
 
     At an instant workers are free, and tasks withdrawn, before others come; who starts does so after that.
     """
     row, is_refused = plan.stages[stage], tasks.state == copy_states.REFUSED
-    if row["limit"] == UNLIMITED:
+    if not refuses(plan.stages, stage):
         yield from at("I57", is_refused, tasks.place, refused_ns=tasks.withdrawn_ns)
         return
     there = arrived_ns(tasks)
@@ -172,10 +172,30 @@ def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Viol
     downs = Downs(plan, stage)
     is_down = np.array([downs.is_down(replica, now) for now in there.tolist()], dtype=bool)
     waiting, free = waits.sum(axis=1), np.where(is_down, 0, row["workers"] - busy)
-    is_full = waiting >= row["limit"] + row["max_size"] * free
+    is_full = (waiting >= row["limit"] + row["max_size"] * free) & (row["limit"] != UNLIMITED)
+    if looks_at_delay(plan.stages, stage):
+        is_full |= _late(plan, tasks, stage, waiting, rank) == 1
     place = {**tasks.place, "replica": replica}
     is_full &= tasks.query >= 0  # nobody has sent it, so nobody is refused
     yield from at("I57", is_full != is_refused, place, at_ns=there, waiting=waiting, free=free, limit=int(row["limit"]))
+
+
+def _late(plan: Plan, tasks: Rows, stage: int, waiting: I8, rank: I8) -> I8:
+    """Whether a replica has been late for long when each task comes: so many waited then, and so many came before it.
+
+    It is in time when a task comes to an empty queue, and when one starts that has waited shortly.
+    """
+    there, came = arrived_ns(tasks), (tasks.enqueue_ns >= 0) | (tasks.state == copy_states.REFUSED)
+    is_of_query = tasks.query >= 0
+    shortly = is_of_query & (tasks.start_ns >= 0)
+    shortly &= tasks.start_ns - tasks.enqueue_ns <= plan.stages[stage]["target_ns"]
+    late = np.zeros(len(there), dtype=np.int64)
+    for task in np.flatnonzero(is_of_query & came & (waiting > 0)):
+        empty = there[is_of_query & came & (waiting == 0) & (rank < rank[task])]
+        starts = tasks.start_ns[shortly & (tasks.start_ns < there[task])]
+        in_time_ns = max(empty.max(initial=0), starts.max(initial=0))
+        late[task] = is_late(plan.stages, stage, int(in_time_ns), int(there[task]))
+    return late
 
 
 def batches(plan: Plan, tasks: Rows, replica: int, mixed: bool) -> Iterator[Violation]:

@@ -63,7 +63,8 @@ def check_sharing(part: Any) -> None:
     """Of the ``StageParts`` of a stage: what shares its workers has no queue, and nothing else that makes it slow."""
     if not part.sharing:
         return
-    assert part.discipline == FIFO and part.limit == UNLIMITED, "where tasks share there is no queue"
+    is_queue = part.discipline != FIFO or part.limit != UNLIMITED or part.target_ns != UNLIMITED
+    assert not is_queue, "where tasks share there is no queue"
     assert not part.is_batched, "tasks that share are not served in batches"
     assert part.threads == 1, "a task that shares does not take several workers at once"
     assert part.after.kind == NONE, "a task that shares is over with its answer"

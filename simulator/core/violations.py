@@ -83,7 +83,7 @@ INVARIANTS = {
         Invariant("I54", "S2", "whoever has not answered in time is sent a copy, where the stage says so and can pay"),
         Invariant("I55", "S6", "a copy goes to a replica that has none of its task"),
         Invariant("I56", "S5", "copies are counted where they are sent"),
-        Invariant("I57", "S3", "whoever comes to a full queue is refused, and nobody else"),
+        Invariant("I57", "S3", "whoever comes to a queue that is full, or late for long, is refused, and nobody else"),
         Invariant("I58", "S5", "those that are refused are counted"),
         Invariant("I59", "S6", "nobody is sent to a replica that is out while another is there, or back sooner"),
         Invariant("I60", "S6", "a query visits the shards whose luck says so, and no others"),

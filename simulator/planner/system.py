@@ -18,7 +18,6 @@ from simulator.core.gathering import AT_ONCE
 from simulator.core.hedging import FREE
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law
-from simulator.core.limits import UNLIMITED
 from simulator.core.outages import Outage
 from simulator.core.slowdowns import Slowdown
 from simulator.models import CostModel
@@ -32,6 +31,7 @@ from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import replicas_left, taken_out, taken_out_beside
 from simulator.scenario.outages import OutageSpec
+from simulator.scenario.queue import Queue
 from simulator.scenario.routing import SAME, Routing
 from simulator.scenario.runs_on import owner_of
 from simulator.scenario.sharing import PROCESSOR
@@ -106,7 +106,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME[stage.discipline].code,
         sharing=stage.sharing == PROCESSOR,
-        limit=UNLIMITED if stage.limit is None else stage.limit,
+        **_refusing(stage.queue),
         per_machine=stage.per_machine,
         slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],
         failures=_failures(stage),
@@ -116,6 +116,16 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         **_batching(stage.batching),
         **_gathering(stage),
     )
+
+
+def _refusing(queue: Queue | None) -> dict[str, Any]:
+    """Of a stage: whom its queues refuse."""
+    said: dict[str, int] = {}
+    if queue is not None and queue.limit is not None:
+        said["limit"] = queue.limit
+    if queue is not None and queue.delay is not None:
+        said |= {"target_ns": ns(queue.delay.target_s), "interval_ns": max(1, ns(queue.delay.interval_s))}
+    return said
 
 
 #: What is withdrawn, by the word for it.

@@ -116,7 +116,7 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
             sets = ((f"{path}.slowdowns[{place}].length", _text(shorter)),)
             yield Knob(f"{name}: slowdown {place}", f"length x {1 - CHANGE:g}", sets)
     yield from _of_failures(name, f"{path}.failures", stage.get("failures", {}))
-    yield from _of_limit(f"{name}: queue limit", f"{path}.queue.limit", stage.get("queue", {}).get("limit"))
+    yield from _of_queue(f"{name}: queue", f"{path}.queue", stage.get("queue", {}))
     if "batching" in stage:
         yield from _of_batches(f"{name}: batch", f"{path}.batching", stage["batching"])
     if "hedge" in stage:
@@ -208,13 +208,19 @@ def _of_batches(name: str, path: str, batching: Mapping[str, Any]) -> Iterator[K
         yield Knob(f"{name} wait", f"{batching['max_wait']} -> {shorter}", ((f"{path}.max_wait", shorter),))
 
 
-def _of_limit(name: str, path: str, limit: int | None) -> Iterator[Knob]:
-    """More tasks in a queue, of which fewer are refused, and fewer, which wait less."""
-    if limit is None:
-        return
-    step = max(1, round(limit * CHANGE))
-    for now in (limit + step, *([limit - step] if limit else [])):
-        yield Knob(f"{name} {'up' if now > limit else 'down'}", f"{limit:,} -> {now:,}", ((path, now),))
+def _of_queue(name: str, path: str, queue: Mapping[str, Any]) -> Iterator[Knob]:
+    """More tasks in a queue, and a longer wait, of which fewer are refused; and fewer, which wait less."""
+    if "limit" in queue:
+        limit = int(queue["limit"])
+        step = max(1, round(limit * CHANGE))
+        for now in (limit + step, *([limit - step] if limit else [])):
+            word = "up" if now > limit else "down"
+            yield Knob(f"{name} limit {word}", f"{limit:,} -> {now:,}", ((f"{path}.limit", now),))
+    for factor, word in ((1 + CHANGE, "up"), (1 - CHANGE, "down")) if "delay" in queue else ():
+        target = queue["delay"]["target"]
+        other = _scaled(target, factor)
+        if other is not None:
+            yield Knob(f"{name} delay {word}", f"{target} -> {other}", ((f"{path}.delay.target", other),))
 
 
 def _of_visits(name: str, path: str, said: Mapping[str, Any], least: int) -> Iterator[Knob]:

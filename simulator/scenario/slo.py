@@ -182,7 +182,7 @@ def unbounded(objectives: Sequence[Objective]) -> list[str]:
     if not objectives or any(one.measure in ("coverage.mean", "partial_ratio") for one in objectives):
         return []
     cure = "an objective for coverage.mean or partial_ratio says how many may be"
-    return [f"queue.limit: a query that some shards refuse has an answer, and may be in time: {cure}"]
+    return [f"queue: a query that some shards refuse has an answer, and may be in time: {cure}"]
 
 
 def _near(what: str) -> str:

@@ -207,25 +207,25 @@ class Stage(Hosted):
         return "fifo" if self.queue is None else str(self.queue.discipline)
 
     @property
-    def limit(self) -> int | None:
-        """Tasks that wait at a replica, at most; None: any number."""
-        return None if self.queue is None else self.queue.limit
+    def refuses(self) -> bool:
+        """Whether its queues may refuse tasks."""
+        return self.queue is not None and self.queue.refuses
 
     @property
     def speaks_of_answers(self) -> bool:
         """Whether it says which answers it goes on with, were it all: a sweep has the same columns everywhere."""
-        return self.gather is not None or (self.queue is not None and "limit" in self.queue.model_fields_set)
+        return self.gather is not None or (self.queue is not None and self.queue.speaks_of_refusals)
 
     @property
     def refuses_some(self) -> bool:
         """Whether a query may be refused by some of its shards, and answered by others."""
-        return self.limit is not None and self.shards > 1
+        return self.refuses and self.shards > 1
 
     @property
     def is_partial(self) -> bool:
         """Whether it may go on without some answers."""
         visited = self.shards if self.fan_out is None else self.fan_out.most(self.shards)
-        return self.limit is not None or self.loses or (self.gather is not None and self.gather.is_partial(visited))
+        return self.refuses or self.loses or (self.gather is not None and self.gather.is_partial(visited))
 
     @property
     def loses(self) -> bool:

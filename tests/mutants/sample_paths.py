@@ -735,6 +735,25 @@ OWN_LIMITED = plans_of_all(
 )
 
 
+#: Stages of one server that refuses who comes when it has been late for long.
+LATE = plans(stages=1, shards=1, replicas=1, workers=1, gathers=False, hedges=False, limits=True, afters=False)
+
+
+def late_agree() -> None:
+    """test_engines_agree.py: both engines refuse the same who come late."""
+    agree_on(LATE, 400)
+
+
+def late_hold() -> None:
+    """test_engine.py: every invariant of a trace holds, where a replica has been late for long."""
+    hold_on(LATE, 400)
+
+
+def late_walk() -> None:
+    """test_engine.py: the walk refuses the same who come late."""
+    walk_as_on(LATE, 400)
+
+
 def own_limited_agree() -> None:
     """test_background.py: both engines refuse the same where replicas have tasks of their own."""
     agree_on(OWN_LIMITED, 300)

@@ -2918,6 +2918,50 @@ COLOCATED = (
     ),
 )
 
+LATE_AGREE, LATE_HOLD, LATE_WALK = (f"sample_paths.late_{name}" for name in ("agree", "hold", "walk"))
+#: Queues that have been late for long.
+LATES = (
+    Mutant(
+        "an interval is long when it is just over",
+        "E8",
+        LIMITS,
+        "now - in_time_ns > stages",
+        "now - in_time_ns >= stages",
+        LATE_WALK,
+    ),
+    Mutant(
+        "a task of a replica's own shows that it carries what comes",
+        "E1",
+        ON_START,
+        'if not is_background(copies[row]["query"]) and is_short(',
+        "if is_short(",
+        OWN_LIMITED_AGREE,
+    ),
+    Mutant(
+        "an empty queue does not show that a replica is in time",
+        "E1",
+        ON_ENQUEUE,
+        "    if waiting == 0:",
+        "    if waiting < 0:",
+        LATE_AGREE,
+    ),
+    Mutant(
+        "whoever starts shows that a replica is in time",
+        "E8",
+        "engines/reference/limits.py",
+        "return any(limits.is_short(*given, one) for one in waited)",
+        "return len(waited) > 0",
+        LATE_WALK,
+    ),
+    Mutant(
+        "who comes to a late queue is refused while others start soon",
+        "S3",
+        "core/served.py",
+        "starts = tasks.start_ns[shortly & (tasks.start_ns < there[task])]",
+        "starts = tasks.start_ns[shortly & (tasks.start_ns < 0)]",
+        LATE_HOLD,
+    ),
+)
 
 TABLES = (
     *ENGINES,
@@ -2943,6 +2987,7 @@ TABLES = (
     *SAID_BESIDE,
     *TOLD_APART,
     *COLOCATED,
+    *LATES,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

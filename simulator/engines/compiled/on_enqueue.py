@@ -3,7 +3,7 @@
 from simulator.core import copy_states, rules
 from simulator.core.failures import fails, loses_queue
 from simulator.core.jit import kernel, passage
-from simulator.core.limits import is_full, refusal_ns
+from simulator.core.limits import is_full, is_late, refusal_ns, refuses
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.core.sharing import shares
 from simulator.engines.compiled import records
@@ -23,6 +23,17 @@ def start_soon(clock: Rows, events: Rows, replicas: Rows, at: int, now: int) -> 
     if replicas[at]["free"] > 0 and replicas[at]["head"] >= 0 and is_to_start:
         replicas[at]["is_starting"] = 1
         happen(clock, events, now, rules.START, at, at, records.NO_COPY)
+
+
+@passage
+def is_turned_away(given: Given, replicas: Rows, at: int, stage: int, free: int, now: int) -> bool:
+    """Whether a replica with so many free workers takes no other task: its queue is full, or has been late for long."""
+    waiting = replicas[at]["waiting"] - replicas[at]["own"]
+    if waiting == 0:
+        replicas[at]["in_time_ns"] = now
+    in_time_ns = replicas[at]["in_time_ns"]
+    is_no_room = is_full(given.stages, stage, waiting, free)
+    return is_no_room or is_late(given.stages, stage, in_time_ns, now)
 
 
 @kernel
@@ -93,6 +104,6 @@ def on_enqueue(
         if loses_queue(given.stages, stage):
             return lose(given, kept, clock, events, copies, awaited, row, rules.NOTHING, now)
         free = rules.NOTHING
-    if is_full(given.stages, stage, replicas[at]["waiting"] - replicas[at]["own"], free):
+    if refuses(given.stages, stage) and is_turned_away(given, replicas, at, stage, free, now):
         return refuse(given, kept, clock, events, copies, awaited, row, now)
     return be_there(given, kept, clock, events, copies, ranks, awaited, replicas, row, now)

@@ -6,6 +6,7 @@ from simulator.core.batching import fits, is_batched, ready
 from simulator.core.failures import freezes, loses
 from simulator.core.hedging import is_tied
 from simulator.core.jit import kernel, passage
+from simulator.core.limits import is_short, looks_at_delay
 from simulator.core.neighbours import interferes, machine_of, replicas_on, slowness
 from simulator.core.plan import I8, NEVER_NS, Rows
 from simulator.core.service import batch_ns, service_ns
@@ -122,6 +123,17 @@ def start_all(
     if count > 1 and given.modes[copies[replicas[at]["head"]]["stage"]]["is_mixed"] == 1:
         return start_mixed(kept, copies, awaited.bonds, replicas, at, worker, count, now)
     return start_batch(given, kept, copies, ranks, replicas, at, worker, count, now)
+
+
+@passage
+def note_wait(given: Given, copies: Rows, replicas: Rows, at: int, head: int, now: int) -> None:
+    """If a task of a query in a batch that starts now has waited shortly, its replica is in time."""
+    row = head
+    while row >= 0:
+        waited_ns = now - copies[row]["enqueue_ns"]
+        if not is_background(copies[row]["query"]) and is_short(given.stages, copies[head]["stage"], waited_ns):
+            replicas[at]["in_time_ns"] = now
+        row = copies[row]["next"]
 
 
 @passage
@@ -275,6 +287,8 @@ def on_start(
         serving[first + worker] = head
         replicas[at]["free"] -= 1
         items = start_all(given, kept, copies, ranks, awaited, replicas, at, worker, count, now)
+        if looks_at_delay(stages, stage):
+            note_wait(given, copies, replicas, at, head, now)
         alone_ns = copies[head]["alone_ns"]
         if is_batched(stages, stage):
             costs = given.knot_items, given.knot_ns, given.knot_slope

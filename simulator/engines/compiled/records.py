@@ -195,6 +195,7 @@ REPLICA = np.dtype(
         ("timer_ns", np.int64),  # when what waits is looked at again; -1: not
         ("came", np.int64),  # tasks of its own
         ("own", np.int64),  # of them, those in the queue
+        ("in_time_ns", np.int64),  # when a task came to an empty queue, or one started that had waited shortly
     ]
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from simulator.core import copy_states, limits
+from simulator.core.background import is_background
 from simulator.core.heard import count_at
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import ANSWER
@@ -41,17 +42,27 @@ class Limit:
         self.stage = stage
         self.model = model
 
-    def refuses(self, copy: Copy, waiting: int, free: int) -> bool:
-        """Whether a copy that is there is refused, at a replica with so many waiting tasks and free workers."""
-        model, stage = self.model, self.stage
-        if not limits.is_full(model.plan.stages, stage.index, waiting, free):
+    def refuses(self, copy: Copy, waiting: int, free: int, in_time_ns: int) -> bool:
+        """Whether a copy that is there is refused, at a replica with so many waiting tasks and free workers.
+
+        ``in_time_ns``: when that was last in time (``limits.is_late``).
+        """
+        model, stage, now = self.model, self.stage, self.model.clock.now
+        given = model.plan.stages, stage.index
+        if not limits.is_full(*given, waiting, free) and not limits.is_late(*given, in_time_ns, now):
             return False
         copy.step(copy_states.REFUSAL)
-        copy.withdrawn_ns = now = model.clock.now
+        copy.withdrawn_ns = now
         model.record.refuse(copy.gather.query, copy.replica.index)
         told_ns = now + int(limits.refusal_ns(stage.times.response_ns(copy)))
         At(model.clock, told_ns, ANSWER, copy.key(model.plan), self.told, copy)
         return True
+
+    def in_time(self, batch: list[Copy]) -> bool:
+        """Whether one of the tasks of queries that start now has waited shortly."""
+        now, given = self.model.clock.now, (self.model.plan.stages, self.stage.index)
+        waited = [now - copy.enqueue_ns for copy in batch if not is_background(copy.gather.query)]
+        return any(limits.is_short(*given, one) for one in waited)
 
     def told(self, at: At) -> None:
         """A refusal reaches the aggregator; the stage closes if there is nothing left to wait for."""

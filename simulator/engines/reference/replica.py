@@ -30,6 +30,7 @@ class Replica(Mortal):
         self.is_starting = False
         self.timer_ns = -1  # when what waits is looked at again; -1: not
         self.own = 0  # of those that wait, tasks of its own
+        self.in_time_ns = 0  # when a task came to an empty queue, or one started that had waited shortly
         self.given = [Handover(model.clock) for _ in range(workers)]
         self.neighbours = model.machines.take_in(self, stage.index)
         self.serving: list[list[Copy]] = [[] for _ in range(workers)]  # tasks that are served, and needed
@@ -41,7 +42,9 @@ class Replica(Mortal):
         limit, waiting = copy.replica.stage.limit, len(self.queue.everybody) - self.own
         if copy.state == copy_states.WITHDRAWN or self.loses(copy):
             return
-        if limit is not None and limit.refuses(copy, waiting, 0 if self.is_down() else len(self.free)):
+        self.in_time_ns = self.model.clock.now if waiting == 0 else self.in_time_ns
+        free = 0 if self.is_down() else len(self.free)
+        if limit is not None and limit.refuses(copy, waiting, free, self.in_time_ns):
             return
         self.be_there(copy)
 
@@ -93,6 +96,8 @@ class Replica(Mortal):
         while self.free and queue.everybody and (batch := queue.take(now)):
             worker = heappop(self.free)
             self.own -= sum(is_background(copy.gather.query) for copy in batch)
+            limit = batch[0].replica.stage.limit
+            self.in_time_ns = now if limit is not None and limit.in_time(batch) else self.in_time_ns
             self.given[worker].give((batch, self.neighbours.busy()))
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()

@@ -28,8 +28,11 @@ class Model(Protocol):
 class Refusing(Protocol):
     """Of queues that may be full."""
 
-    def refuses(self, copy: Copy, waiting: int, free: int) -> bool:
+    def refuses(self, copy: Copy, waiting: int, free: int, in_time_ns: int) -> bool:
         """Whether a copy that is there is refused."""
+
+    def in_time(self, batch: list[Copy]) -> bool:
+        """Whether one of those that start has waited shortly."""
 
 
 class Stage(Protocol):

@@ -206,6 +206,8 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
             "fails": "failures" in stage,
             "detect_ns": _ns(stage.get("failures", {}).get("detect", 0)),
             "limit": stage.get("queue", {}).get("limit", UNLIMITED),
+            "target_ns": _ns(stage["queue"]["delay"]["target"]) if "delay" in stage.get("queue", {}) else UNLIMITED,
+            "interval_ns": _ns(stage.get("queue", {}).get("delay", {}).get("interval", 0)),
             "mergers": merge.get("workers", 0),
             "request_ns": _ns(network.get("request", 0)),
             "send_ns": _ns(network.get("send", 0)),

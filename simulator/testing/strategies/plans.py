@@ -20,7 +20,7 @@ from simulator.core.plan import C3, FIFO, NEVER_NS, PEAK_EWMA, Plan
 from simulator.core.trace import Trace
 from simulator.testing.strategies import serving
 from simulator.testing.strategies.laws import TIMES, among, factor_laws, laws
-from simulator.testing.strategies.serving import KEPT, Size, either, rooms, sized
+from simulator.testing.strategies.serving import KEPT, Size, either, patience, rooms, sized
 
 #: What is forgotten soon, beside the times of a plan; by another policy, hardly ever.
 DECAYS = {PEAK_EWMA: {"decay_ns": 40}, C3: {"decay_ns": 60, "clients": 2}}
@@ -152,13 +152,14 @@ def _features(
         batching, is_longer, is_beside, is_slow, is_failing = {}, False, False, False, False
         copies = {**copies, "hedge_ns": max(1, copies["hedge_ns"])} if copies else {}
     is_busy = draw(either(narrowed.get("background", None if is_free else False), 7)) and not batching
-    limit = draw(rooms(narrowed.get("limits")))
+    limit, (target_ns, interval_ns) = draw(rooms(narrowed.get("limits"))), draw(patience(narrowed.get("limits")))
+    queue = {"limit": limit, "target_ns": target_ns, "interval_ns": interval_ns}
     known_ns = copies["cancel_ns"] if copies and copies["hedge_ns"] == 0 else 1  # tied copies agree before
     failures = draw(serving.failings(ways["spells"], known_ns)) if is_failing and not is_busy else None
     order = FIFO if batching else draw(_orders(None if disciplines is None else tuple(disciplines)))
     more = {
         **batching,
-        **({"sharing": True} if is_shared else {"limit": limit, "discipline": order}),
+        **({"sharing": True} if is_shared else {**queue, "discipline": order}),
         **(waits | fans | copies),
         **(draw(serving.backgrounds()) if is_busy else {}),
         **(draw(serving.interferences(shards, is_timed)) if is_beside else {}),

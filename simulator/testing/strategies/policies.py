@@ -15,6 +15,7 @@ QUEUES: list[tuple[str, Any]] = [
 ]
 #: The same of queues that may be full.
 LIMITS: list[tuple[str, Any]] = [("fifo", {"limit": 4}), ("lifo", {"discipline": "lifo", "limit": 1})]
+LIMITS += [("fifo", {"delay": {"target": "5ms", "interval": "20ms"}})]
 #: The same where the load has classes.
 BY_CLASS: list[tuple[str, Any]] = [("priority", "priority"), ("edf", {"discipline": "edf"})]
 #: Classes of queries, as written; most loads have none.

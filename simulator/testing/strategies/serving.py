@@ -48,6 +48,15 @@ def rooms(limits: bool | None) -> st.SearchStrategy[int]:
 
 
 @lru_cache(KEPT)
+def patience(limits: bool | None) -> st.SearchStrategy[tuple[int, int]]:
+    """How long tasks may wait, and for how long they may have been late: as ``rooms``."""
+    if limits is False:
+        return st.just((UNLIMITED, 0))
+    some = [(target_ns, interval_ns) for target_ns in (0, 1, 3) for interval_ns in (1, 4)]
+    return st.sampled_from([(UNLIMITED, 0)] * (2 if limits else 20) + some)
+
+
+@lru_cache(KEPT)
 @st.composite
 def batchings(draw: st.DrawFn, most: Size = None) -> dict[str, Any]:
     """Of a stage: how tasks are served together, at most so many."""
