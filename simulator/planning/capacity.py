@@ -150,7 +150,7 @@ class _Search:
         own = prober.plan.rate_per_s
         low, high = (own * math.exp(end) if math.isfinite(end) else None for end in ends)
         value = None if verdict in (RANGE, UNREACHABLE) else own * math.exp(at)
-        per_s = Interval(value, low, high) if verdict != UNREACHABLE else NOTHING
+        per_s = NOTHING if verdict == UNREACHABLE or level.is_unanswered else Interval(value, low, high)
         return self._result(prober, at, verdict, reason, per_s, verdicts)
 
     def _judged(
@@ -173,7 +173,11 @@ class _Search:
             return INCONCLUSIVE, reason, ends
         if level.is_bounded:
             return FOUND, reason, ends
-        if level.is_at_saturation:
+        if level.is_unanswered:
+            means = ", ".join(slo.text for slo in self.scenario.slos if slo.measure == "mean")
+            at, cure = level.rate(level.value.beyond), "ask for a percentile, and for availability"
+            reason = f"at {at} some queries have no answer, so a mean over all is not known ({means}): {cure}"
+        elif level.is_at_saturation:
             reason = "the objectives hold up to saturation in runs as long as these; they bound no load that is carried"
             reason += "" if self.scenario.can_lengthen else f"; {self._longer()}"
         elif level.needed > 0:

@@ -44,6 +44,11 @@ class Level:
         """Whether the objectives hold up to where the busiest station is always busy, in runs as long as these."""
         return math.isinf(self.probes.seen[self.value.beyond][0].value)
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether some queries have no answer just beyond the crossing, so that a mean over all is not known there."""
+        return self.is_at_saturation and self.value.beyond < self.probes.highest
+
 
 def half_width(level: Level) -> float:
     """Half the interval over the value."""

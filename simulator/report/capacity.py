@@ -27,7 +27,9 @@ def capacity_table(document: capacity.Capacity, width: int | None = None, color:
     shown: list[Any] = lines
     if document["slos"]:
         columns = ["objective", "there", "value", "95 % interval"]
-        shown += ["", table(columns, [_slo(slo, document["binding_slo"]) for slo in document["slos"]], 2)]
+        per_s = document["capacity_per_s"]
+        binding = document["binding_slo"] if any(end is not None for end in per_s.values()) else None
+        shown += ["", table(columns, [_slo(slo, binding) for slo in document["slos"]], 2)]
     shown += [
         "",
         fleet_line(document["fleet"]),
@@ -67,6 +69,6 @@ def _bottleneck(document: capacity.Figures) -> str:
     return f"bottleneck: {where} at demand {ratio(bottleneck['demand'])} there; {saturated}"
 
 
-def _slo(slo: parts.Verdict, binding: str) -> list[str]:
+def _slo(slo: parts.Verdict, binding: str | None) -> list[str]:
     row = slo_row(slo)
     return [row[0], "at its bound" if slo["slo"] == binding else row[1], *row[2:]]

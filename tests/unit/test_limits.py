@@ -22,6 +22,7 @@ from simulator.core.trace import COLUMNS
 from simulator.engines import compiled, reference
 from simulator.planner.plans import Plans
 from simulator.planning.knobs import knobs_of
+from simulator.report.capacity import capacity_table
 from simulator.running.memory import needed
 from simulator.scenario import to_yaml
 from simulator.testing import plans
@@ -192,6 +193,15 @@ def test_capacity_knows_who_is_refused():
     answer = scenario_from_dict({**scenario().resolved(), "slos": ["availability > 90%"]})
     found = capacity(answer, tolerance=0.02).to_dict()["capacity_per_s"]
     assert found["low"] < at < found["high"]
+
+
+def test_a_mean_over_all_is_not_known_where_some_have_no_answer():
+    """No load is at the bound of the mean: the search ends where the first are refused, and says so."""
+    answer = scenario_from_dict({**scenario(5, "5/s").resolved(), "slos": ["mean < 300ms"]})
+    found = capacity(answer, tolerance=0.1).to_dict()
+    assert (found["verdict"], found["capacity_per_s"]["value"]) == ("inconclusive", None)
+    assert "some queries have no answer, so a mean over all is not known (mean < 300ms)" in found["reason"]
+    assert "at its bound" not in capacity_table(found)
 
 
 @pytest.mark.parametrize(
