@@ -47,7 +47,8 @@ class Level:
     @property
     def is_unanswered(self) -> bool:
         """Whether some queries have no answer just beyond the crossing, so that a mean over all is not known there."""
-        return self.is_at_saturation and self.value.beyond < self.probes.highest
+        is_before = not self.is_bounded and self.value.beyond < self.probes.highest
+        return is_before and self.is_at_saturation
 
 
 def half_width(level: Level) -> float:
