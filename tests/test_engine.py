@@ -37,6 +37,9 @@ from simulator.engines.reference import clock as reference_clock
 from simulator.engines.reference import simulate
 from simulator.testing import plans
 
+#: What happens at an instant, not to a query.
+TROUBLES = ("slowdowns", "failures", "outages")
+
 
 @drawn(400)
 @given(plans())
@@ -115,7 +118,7 @@ def test_a_slower_stage_never_helps_anyone_first_come_first_served(plan, extra):
 @given(plans(most_stages=1))
 def test_a_second_stage_moves_nothing_in_the_first(plan):
     stages = np.concatenate([plan.stages, plan.stages])
-    stages[1]["owner"] = 1
+    stages[1]["owner"] = stages[1]["home"] = stages[1]["beside"] = 1
     stages[1]["first_shard"] = plan.shards
     stages[1]["first_replica"] = plan.replicas
     stages[1]["first_view"] = plan.views
@@ -260,7 +263,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 
 @drawn(200)
-@given(plans(most_stages=1, fan_outs=False, neighbours=False, slowdowns=False, failures=False, outages=False))
+@given(plans(most_stages=1, **dict.fromkeys((*TROUBLES, "fan_outs", "neighbours", "optional"), False)))
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)

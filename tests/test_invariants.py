@@ -158,7 +158,18 @@ CRASHING = assemble(
     np.arange(0, 100, 20),
 )
 CRASHED = reference.simulate(CRASHING, tasks=True)
+#: Half of the queries take the second stage; ``PASSED`` is the first that does not.
+HALF = assemble(
+    [
+        StageParts(candidates=Law.constant(1.0), knots=[(0.0, 3.0, 0.0)]),
+        StageParts(taken=0.5, knots=[(0.0, 2.0, 0.0)]),
+    ],
+    np.arange(0, 80, 10),
+)
+SOME = reference.simulate(HALF, tasks=True)
+PASSED = int(np.flatnonzero(SOME.candidates[1] < 0)[0])
 OF_OTHERS = {
+    "I70": (HALF, SOME),
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
     **dict.fromkeys(("I49", "I50", "I51"), (GATHERING, GATHERED)),
@@ -315,6 +326,7 @@ TAMPERED = {
     "I67": (without_row(2), {"query": 1, "copy": 1}),
     "I68": (column("lost", 0, more(1)), {"replica": 0, "counter": "lost", "counted": 3, "of_its_tasks": 2}),
     "I69": (column("down_ns", 0, more(1)), {"replica": 0, "down_ns": 31, "expected_ns": 30}),
+    "I70": (column("leave_ns", (1, PASSED), more(1)), {"query": PASSED, "stage": 1}),
 }
 
 
@@ -337,6 +349,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(SHARING.verify(SHARED)) == []
     assert list(BOTH.verify(BESIDE)) == []
     assert list(BEEN.verify(TWICE)) == []
+    assert list(SOME.verify(HALF)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

@@ -83,6 +83,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.GATHER: {"wait_for": 2, "timeout_ns": 25, "then": 0.5, "cancels": CANCEL_RUNNING, "cancel_ns": 1},
     F.SHARED_REPLICAS: {"guests": True},
     F.COLOCATED: {"beside": True},
+    F.OPTIONAL: {"taken": 0.6},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
@@ -142,6 +143,8 @@ def plan_of(pair: frozenset[F]) -> Plan:
     parts = [part, *(hosted(one, part, 0) for one in GUESTS if "guests" in given)]
     if "beside" in given:
         parts.append(colocated(replace(BESIDE, replicas=part.replicas, per_machine=part.per_machine), part, 0))
+    if F.OPTIONAL in pair:  # who passes the first stage by hands none on, and has been nowhere
+        parts[1:] = [replace(one, candidates=Law.constant(5.0), follows=False, taken=0.7) for one in parts[1:]]
     given = {key: value for key, value in given.items() if key not in ("guests", "beside")}
     if "machine_factor" in given:
         factors = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)

@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.core import draws, hosted, routing, rules, service
 from simulator.core import work as work_rules
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, TaskGrid, Tasks
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
 from simulator.core.elementary import exp
 from simulator.core.gathering import may_differ
@@ -189,7 +189,15 @@ class Walk:
 
     def dispatch(self, now: int, query: int, stage: int) -> None:
         plan, row = self.plan, self.plan.stages[stage]
-        previous = self.given[stage - 1, query] * self.coverage[stage - 1, query] if stage else 0.0
+        if self.uniform(draws.TAKEN, query, stage, 0)[0] >= row["taken"]:
+            self.outcome[stage, query] = SKIPPED
+            self.goes_on(now, query, stage)
+            return
+        been = [before for before in range(stage) if self.outcome[before, query] != SKIPPED]
+        previous = 0.0
+        if been:
+            previous = self.given[been[-1], query] * self.coverage[been[-1], query]
+            previous = min(previous, float(plan.stages[been[-1]]["keep"]))
         candidates = work_rules.candidates_of(
             plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, query, stage, previous
         )
@@ -991,6 +999,10 @@ class Walk:
         self.merges[stage] -= 1
         if self.merging[stage]:
             self.merge(now, self.merging[stage].pop(0), stage)
+        self.goes_on(now, query, stage)
+
+    def goes_on(self, now: int, query: int, stage: int) -> None:
+        """A query leaves a stage, or passes it by."""
         self.leave[stage, query] = now
         if stage + 1 == len(self.plan.stages):
             self.ended[query] = PARTIAL if (self.outcome[:, query] == PARTIAL).any() else COMPLETE

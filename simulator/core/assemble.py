@@ -21,6 +21,7 @@ from simulator.core.hedging import FREE
 from simulator.core.hosted import keep_whose_answers_counted, look_together, take_place, without_lists
 from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
+from simulator.core.optional import check_optional
 from simulator.core.outages import Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
 from simulator.core.slowdowns import Slowdown, slowdown_rows
@@ -40,6 +41,7 @@ class StageParts:
     """One stage as the planner sees it; durations in ns. Defaults: one exact, idle, central server."""
 
     share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
+    taken: float = 1.0  #: share of the queries that take it
     owner: int = -1  #: place of an earlier stage at whose replicas its tasks run (``hosted``); -1: at its own
     follows: bool = False  #: they go to the replicas whose answers counted there
     replicas: int = 1
@@ -253,6 +255,7 @@ def complete(
     assert 0 <= first_measured < queries, "at least one query is measured"
     assert arrival_ns[0] >= 0 and bool(np.all(arrival_ns[1:] >= arrival_ns[:-1])), "arrivals are sorted"
     check_sizes(system, queries)
+    check_optional(system)
     begin_ns, until_ns = window_of(arrival_ns, first_measured) if window_ns is None else window_ns
     assert 0 <= begin_ns <= min(until_ns, arrival_ns[first_measured]), "what is measured arrives inside the window"
     return Plan(

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from simulator.core.background import may_have_background
 from simulator.core.plan import F8, I8, Plan
 
-#: Outcomes of a query, and of a stage of it. Nobody is shed or timed out today.
-UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED = range(6)
+#: Outcomes of a query, and of a stage of it, which it may pass by. Nobody is shed or timed out today.
+UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED, SKIPPED = range(7)
 
 #: Queries of which a column is computed at a time: temporaries stay within the caches.
 AT_A_TIME = 2**16
+
+
+#: All queries.
+EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Tasks:
         """Of rows (columns, copies) in any order, the tables of tasks of queries, and of those of replicas' own."""
         if rows is None:
             return {"task_table": None, "background_table": None}
+        rows = rows.reshape(len(Tasks.__dataclass_fields__), -1)  # of no rows at all there is no first one
         own, beside = rows[0] < 0, may_have_background(plan)
         return {
             "task_table": Tasks.sorted(rows[:, ~own] if beside else rows),
@@ -90,6 +95,9 @@ class Columns:
     request + critical wait + service + response + merge, to the nanosecond, and what a copy was sent later. Counters of
     replicas count the tasks of measured queries whole, at their finish, wherever it falls; but ``window_busy_ns``
     counts all tasks, each as long as it takes a worker inside the window.
+
+    A stage that a query passes by (``optional``) is not entered and does not close; it is left when it would have been
+    entered, and its outcome is SKIPPED.
     """
 
     arrival_ns: I8  #: (queries,)
@@ -99,14 +107,14 @@ class Columns:
     window_begin_ns: int
     window_end_ns: int
     close_ns: I8  #: (stages, queries) instant of the closing answer
-    leave_ns: I8  #: (stages, queries) after the merge
+    leave_ns: I8  #: (stages, queries) after the merge, or when it was passed by
     candidates: F8  #: (stages, queries) candidates scored for the query, over all shards; -1: not entered
     critical_shard: NDArray[np.int32]  #: (stages, queries) index within the stage; -1: not closed
     critical_enqueue_ns: I8  #: (stages, queries) -1: not closed; likewise the next
     critical_wait_ns: I8  #: (stages, queries)
     critical_service_ns: I8  #: (stages, queries)
     answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
-    stage_outcome: NDArray[np.int8]  #: (stages, queries); (0, queries) where a stage can only be complete
+    stage_outcome: NDArray[np.int8]  #: (stages, queries) SKIPPED: passed by; (0, queries) where all are complete
     answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
     coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
     tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next fourteen
@@ -157,7 +165,7 @@ class Columns:
     @property
     def enter_ns(self) -> I8:
         """(stages, queries): the first stage is entered at arrival, a later one on leaving the one before; a copy."""
-        return np.concatenate((self.arrival_ns[np.newaxis], self.leave_ns[:-1]))
+        return np.stack([self.entered_ns(stage) for stage in range(len(self.leave_ns))])
 
     @property
     def critical_response_ns(self) -> I8:
@@ -170,9 +178,26 @@ class Columns:
         return response_ns
 
     def entered_ns(self, stage: int) -> I8:
-        """(queries,) one stage of ``enter_ns``; a view."""
+        """(queries,) one stage of ``enter_ns``; a view, but where queries may pass stages by: -1 of those who do."""
         row: I8 = self.arrival_ns if stage == 0 else self.leave_ns[stage - 1]
-        return row
+        return np.where(self.candidates[stage] < 0, -1, row) if len(self.coverage) else row
+
+    def passes_by(self, stage: int, at: slice = EVERY) -> NDArray[np.bool_]:
+        """Which queries, or some of them, have passed a stage by: nobody where all queries get the same answers."""
+        has_left = self.leave_ns[stage, at] >= 0
+        return np.asarray(has_left & (self.candidates[stage, at] < 0) & (len(self.coverage) > 0))
+
+    def handed_to(self, plan: Plan, stage: int, queries: I8) -> F8:
+        """(queries,) candidates that earlier stages hand on to a stage; 0 at the first."""
+        if stage == 0:
+            return np.zeros(len(queries))
+        before = np.full(len(queries), stage - 1)
+        for one in range(stage - 1, 0, -1):  # those of the last stage that each has taken
+            before[(before == one) & (self.candidates[one, queries] < 0)] -= 1
+        given = self.candidates[before, queries]
+        if len(self.coverage):
+            given = given * self.coverage[before, queries]
+        return np.asarray(np.minimum(plan.stages["keep"][before], given))
 
     def response_ns(self, stage: int, at: slice) -> I8:
         """Some queries of one stage of ``critical_response_ns``: what is left of the time until it closed."""

@@ -22,6 +22,8 @@ FANOUT, FANOUT_COUNT, FANOUT_KEY = 18, 19, 20
 BACKGROUND = 22
 #: How long something is up before a crash, and how long until it is repaired.
 FAILURE = 21
+#: Whether a query takes a stage that not all do.
+TAKEN = 24
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24

@@ -17,6 +17,7 @@ from simulator.core.hosted import has_company
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
+from simulator.core.optional import is_optional
 from simulator.core.outages import has_outages
 from simulator.core.plan import AFTER, FIFO, NEVER_NS, PLUGGED, RESPONSE, ROLES, TASK, TIME, Plan
 from simulator.core.routing import is_load_aware
@@ -29,6 +30,7 @@ class Feature(Enum):
     """What a stage may make use of, beyond one exact worker a shard; the first comes with the plan as a whole."""
 
     DRAIN_CUT = auto()  #: the run ends before its last query does
+    OPTIONAL = auto()  #: not every query takes it
     DRAWN_WORK = auto()  #: queries differ in their work
     DRAWN_CANDIDATES = auto()
     DRAWN_TIME = auto()  #: a law of the whole time of a task
@@ -76,7 +78,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
-        *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT),
+        *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL),
     }
 )
 
@@ -90,6 +92,7 @@ LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
+        F.OPTIONAL,
     }
 )
 
@@ -109,9 +112,12 @@ def features_of(plan: Plan, stage: int) -> Features:
 
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
+        F.OPTIONAL: bool(is_optional(plan.stages, stage)),
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
-        or any(counts_answers(plan.stages, before) for before in range(stage)),  # it is given what they have scored
+        or any(  # it is given what they have scored
+            counts_answers(plan.stages, before) or is_optional(plan.stages, before) for before in range(stage)
+        ),
         F.DRAWN_TIME: is_role_drawn(TIME),
         F.DRAWN_TASK: is_role_drawn(TASK),
         F.DRAWN_RESPONSE: is_role_drawn(RESPONSE),

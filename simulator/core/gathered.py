@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import copy_states, rules
-from simulator.core.columns import UNFINISHED, Columns
+from simulator.core.columns import SKIPPED, Columns
 from simulator.core.fan_out import enough, visited_shards
 from simulator.core.followed import Been, takes_of
 from simulator.core.gathering import AT_ONCE, cancels, coverage_of, outcome_of, patience_ns, times_out
@@ -62,7 +62,7 @@ def closing(
     enter_ns, close_ns = trace.enter_ns[stage], trace.close_ns[stage]
     is_late, merge_ns = np.zeros(len(tasks.query), dtype=np.bool_), np.zeros(queries, dtype=np.int64)
     expected = np.full(queries, -1), np.full(queries, -1), np.zeros(queries, dtype=np.int64)
-    covered, outcome, counts = np.full(queries, -1.0), np.full(queries, UNFINISHED), np.full(queries, -1)
+    covered, outcome, counts = np.full(queries, -1.0), SKIPPED * trace.passes_by(stage), np.full(queries, -1)
     told = np.maximum(told_ns(plan, tasks, stage), known_ns(plan, tasks, stage))
     words = np.where(told >= 0, told, tasks.answer_ns)
     answered = np.flatnonzero(words >= 0)
@@ -113,7 +113,7 @@ def closing(
         broken += at(number, recorded != value, where, of=name, recorded=recorded, by_its_answers=value)
     leave_ns, took_ns = trace.leave_ns[stage], trace.leave_ns[stage] - close_ns
     wrong = took_ns < merge_ns if row["mergers"] else took_ns != merge_ns
-    broken += at("I14", (leave_ns >= 0) & wrong, where, merged_in_ns=took_ns, merge_ns=merge_ns)
+    broken += at("I14", (leave_ns >= 0) & (close_ns >= 0) & wrong, where, merged_in_ns=took_ns, merge_ns=merge_ns)
     return broken, is_late
 
 

@@ -8,12 +8,13 @@ since all else was refused, or lost as often as it may be. ``stages`` is the (st
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out
 from simulator.core.hedging import sends_copies
 from simulator.core.jit import formula
 from simulator.core.limits import refuses
+from simulator.core.optional import may_skip
 from simulator.core.plan import CANCEL_NOTHING, F8, I8, NEVER_NS, Plan, Rows
 
 #: What ``then`` says where nothing is waited for after enough answers.
@@ -84,8 +85,9 @@ def coverage_of(visits: int, share: float, answers: int, covered: float) -> floa
 
 
 def may_differ(plan: Plan) -> bool:
-    """Whether queries of a plan may differ in the answers that they get in some stage."""
-    return any(bool(counts_answers(plan.stages, stage)) for stage in range(len(plan.stages)))
+    """Whether queries of a plan may differ in the answers that they get in some stage, or in whether they take it."""
+    stages = range(len(plan.stages))
+    return may_skip(plan) or any(bool(counts_answers(plan.stages, stage)) for stage in stages)
 
 
 def may_await_copies(plan: Plan) -> bool:
@@ -94,9 +96,9 @@ def may_await_copies(plan: Plan) -> bool:
 
 
 def with_whole_stages(
-    plan: Plan, outcome: NDArray[np.int8], answers: I8, coverage: F8, close_ns: I8
+    plan: Plan, outcome: NDArray[np.int8], answers: I8, coverage: F8, close_ns: I8, leave_ns: I8
 ) -> tuple[NDArray[np.int8], I8, F8]:
-    """(stages, queries) outcome, answers and coverage of stages that have closed, with those that wait for all answers.
+    """(stages, queries) outcome, answers and coverage of stages that are over, with those that wait for all answers.
 
     They are written by an engine for the others alone, and have no rows where there are none of these.
     """
@@ -106,4 +108,5 @@ def with_whole_stages(
             outcome[stage] = np.where(closed, COMPLETE, UNFINISHED)
             answers[stage] = np.where(closed, plan.stages[stage]["shards"], -1)
             coverage[stage] = np.where(closed, 1.0, -1.0)
+        outcome[stage][(leave_ns[stage] >= 0) & (close_ns[stage] < 0)] = SKIPPED
     return outcome, answers, coverage

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.core import copy_states as copies
 from simulator.core import rules
 from simulator.core.beside import beside, own_rows, summed
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED, Columns, of_replicas
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED, Columns, of_replicas
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, been, following, takes_of
@@ -23,6 +23,7 @@ from simulator.core.hedging import sends_again, sends_copies
 from simulator.core.hosted import seats_of
 from simulator.core.limits import refuses
 from simulator.core.lost import endings, losses, times_down
+from simulator.core.optional import takes_of_stage
 from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
 from simulator.core.routed import holds, routing
@@ -78,17 +79,24 @@ def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
         yield from at("I50", trace.outcome > COMPLETE, query, outcome=trace.outcome)
     if plan.drain_ns == NEVER_NS:
         yield from at("I04", trace.outcome == UNFINISHED, query, outcome=trace.outcome)
-    for stage in range(1, len(plan.stages)):
-        candidates, leave_ns = trace.candidates[stage], trace.leave_ns[stage - 1]
-        entered = (candidates >= 0) != (leave_ns >= 0)
-        yield from at("I05", entered, {**query, "stage": stage}, candidates=candidates, left_before_ns=leave_ns)
-    yield from at("I06", trace.candidates[0] < 0, query, candidates=trace.candidates[0])
+    for stage in range(len(plan.stages)):
+        taken, comes_ns = takes_of_stage(plan, stage), trace.leave_ns[stage - 1] if stage else trace.arrival_ns
+        candidates, entered = trace.candidates[stage], (comes_ns >= 0) & taken
+        number = "I05" if stage else "I06"
+        where = {**query, "stage": stage}
+        yield from at(number, (candidates >= 0) != entered, where, candidates=candidates, left_before_ns=comes_ns)
+        wrong = ~taken & ((trace.leave_ns[stage] != comes_ns) | (trace.close_ns[stage] >= 0))
+        yield from at("I70", wrong, where, left_ns=trace.leave_ns[stage], left_before_ns=comes_ns)
+        if len(trace.stage_outcome):
+            outcome = trace.stage_outcome[stage]
+            wrong = (outcome == SKIPPED) != (~taken & (comes_ns >= 0))
+            yield from at("I70", wrong, where, outcome=outcome, is_taken=taken)
 
 
 def _instants(trace: Columns, stage: int) -> Iterator[Violation]:
     """A stage is entered, closes and is left, in this order."""
     enter, close, leave = trace.enter_ns[stage], trace.close_ns[stage], trace.leave_ns[stage]
-    where = {"query": np.arange(len(enter)), "stage": stage}
+    where, leave = {"query": np.arange(len(enter)), "stage": stage}, np.where(enter < 0, -1, leave)
     yield from at("I07", (close >= 0) & (close < enter), where, enter_ns=enter, close_ns=close)
     yield from at("I08", (leave >= 0) & ((leave < close) | (close < 0)), where, close_ns=close, leave_ns=leave)
     candidates = trace.candidates[stage]
@@ -102,7 +110,8 @@ def _breakdown(plan: Plan, trace: Columns, stage: int, been_at: Been) -> Iterato
     that follow, with a table of tasks.
     """
     row, where = plan.stages[stage], {"query": np.arange(plan.queries), "stage": stage}
-    close, leave, shard = trace.close_ns[stage], trace.leave_ns[stage], trace.critical_shard[stage]
+    close, shard = trace.close_ns[stage], trace.critical_shard[stage]
+    leave = np.where(trace.passes_by(stage), -1, trace.leave_ns[stage])
     is_over_early = refuses(plan.stages, stage) or loses(plan.stages, stage)
     partial, closed = bool(counts_answers(plan.stages, stage)), close >= 0
     until_ns = trace.enter_ns[stage] + np.minimum(row["timeout_ns"], NEVER_NS // 2)

@@ -60,6 +60,7 @@ STAGE = np.dtype(
         ("owner", np.int64),  # the stage at whose replicas its tasks run; itself, but of a guest
         ("follows", np.int64),  # 1: its tasks go to the replicas whose answers counted there
         ("first_won", np.int64),  # of these replicas, by shard, in what is kept of a query for others; -1: nothing is
+        ("taken", np.float64),  # share of the queries that take it; 1: all
         ("shards", np.int64),
         ("replicas", np.int64),  # places of every shard for them
         ("uneven", np.int64),  # 1: some shard has fewer replicas than places; those that it has are numbered first
@@ -258,10 +259,7 @@ class System:
 
 @dataclass(frozen=True)
 class Plan(System):
-    """One replication, resolved: its system, with its machines and its load.
-
-    Arrays are C-contiguous and read-only; see the module's docstring.
-    """
+    """One replication, resolved: its system, with its machines and its load."""
 
     seed: int  #: 0 .. 2**63 - 1, the Philox key
     replication: int

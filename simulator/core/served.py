@@ -122,7 +122,7 @@ def times_alone(plan: Plan, trace: Columns, stage: int, been_at: Been) -> F8 | N
     reals, wholes = np.zeros((REALS, shards)), np.zeros((WHOLES, shards), dtype=np.int64)
     for query in np.flatnonzero(trace.candidates[stage] >= 0):
         wholes[WHO, 0] = query
-        reals[PREVIOUS, 0] = _handed(trace, stage - 1, int(query)) if stage else 0.0
+        reals[PREVIOUS, 0] = trace.handed_to(plan, stage, np.array([query]))[0]
         given = plan.stages, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share
         costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         if stage in been_at:
@@ -141,12 +141,6 @@ def _kept_first(plan: Plan, stage: int) -> Stages:
     stages = plan.stages.copy()
     stages[int(stages[stage]["owner"])]["first_won"] = 0
     return frozen(stages)
-
-
-def _handed(trace: Columns, stage: int, query: int) -> float:
-    """Candidates of a stage whose answers count."""
-    covered = float(trace.coverage[stage, query]) if len(trace.coverage) else 1.0
-    return float(trace.candidates[stage][query]) * covered
 
 
 def fullness(plan: Plan, tasks: Rows, stage: int, replica: int) -> Iterator[Violation]:

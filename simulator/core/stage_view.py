@@ -109,6 +109,16 @@ class StageView(BatchView, TroubleView):
         return self._number("mergers")
 
     @property
+    def taken(self) -> float:
+        """Share of the queries that take it."""
+        return float(self.plan.stages[self.index]["taken"])
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether queries may pass it by."""
+        return self.taken < 1.0
+
+    @property
     def fans_out(self) -> bool:
         """Whether a query may leave some shards out."""
         return bool(fans_out(self.plan.stages, self.index))

@@ -14,7 +14,7 @@ from simulator.core.plan import CANDIDATES, CONSTANT, F8, I8, NONE, ROLES, TIME,
 from simulator.core.split import part
 
 #: Rows of scratch, (REALS, tasks of a block) float64: uniforms; the time alone in ns; the task factor; and, with an
-#: entry a query, the candidates that the stage before was given, and those scored here. And the effective items of each
+#: entry a query, the candidates that are handed on to the stage, and those scored here. And the effective items of each
 #: task, where batches are made or copies sent; with an entry a query, the sum of the shares of the shards it visits;
 #: and where it goes to those alone where it has been, the sum of theirs.
 LUCK, MORE_LUCK, ALONE, FACTOR, PREVIOUS, SCORED, ITEMS, SHARE, TAKING = range(9)
@@ -62,14 +62,14 @@ def depends_on_items(stages: Rows, laws: Rows, knot_ns: F8, knot_slope: F8, stag
 def candidates_of(
     stages: Rows, run: Rows, laws: Rows, parts: Rows, points: F8, query: int, stage: int, previous: float
 ) -> float:
-    """Candidates scored for a query in a stage: the stage's own count, else what the previous stage hands on.
+    """Candidates scored for a query in a stage: the stage's own count, else what earlier stages hand on.
 
-    ``previous``: what the previous stage was given. Own counts are drawn, a law of counts; a draw below 0 counts as 0.
+    ``previous``: that. Own counts are drawn, a law of counts; a draw below 0 counts as 0.
     """
     row = stage * ROLES + CANDIDATES
     kind = laws[row]["kind"]
     if kind == NONE:
-        return min(stages[stage - 1]["keep"], previous)  # type: ignore[no-any-return]
+        return previous
     if kind == CONSTANT:
         return max(0.0, laws[row]["a"])  # type: ignore[no-any-return]
     seed, replication = run[0]["seed"], run[0]["replication"]
@@ -178,7 +178,7 @@ def work_of_block(
     stages, run, laws, parts, points, share, knot_items, knot_ns, knot_slope
         Of the Plan.
     stage, queries
-        Where; of the block, whose WHO, NAME and PLACE are filled, and PREVIOUS: candidates given to the stage before.
+        Where; of the block, whose WHO, NAME and PLACE are filled, and PREVIOUS: candidates that are handed on to it.
     factors
         (queries of the run,) work factors, or (1,) where all have the same.
     reals, wholes

@@ -156,6 +156,8 @@ class Housed(Company, total=False):
 class Merging(Housed, total=False):
     """What only some stages have: mergers that queue, batches, answers not needed, workers that stay taken."""
 
+    taken_ratio: parts.Interval  #: of the queries that came to it, where not all take it; its figures are of these
+
     mergers: Mergers  #: its mergers
     batches: Batches  #: its batches
     gather: Gathering  #: its answers

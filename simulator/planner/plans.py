@@ -49,7 +49,7 @@ class Plans:
 
     def tasks_sent(self) -> float:
         """Tasks that a query is sent as, over all stages, on average, about; without copies."""
-        return sum(stage.shards * stage.part_visited for stage in self.scenario.stages)
+        return sum((stage.share or 1.0) * stage.shards * stage.part_visited for stage in self.scenario.stages)
 
     def own_tasks_per_s(self) -> float:
         """Tasks that all replicas have of their own, while queries arrive."""

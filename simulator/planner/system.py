@@ -30,6 +30,7 @@ from simulator.scenario.failures import LOSSES
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import replicas_left, taken_out, taken_out_beside
+from simulator.scenario.optional import handed, has_nobody_before, taken_by
 from simulator.scenario.outages import OutageSpec
 from simulator.scenario.queue import Queue
 from simulator.scenario.routing import SAME, Routing
@@ -44,19 +45,17 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
     ``replication``: with the measurements of one, where it has its own.
     """
     parts: list[StageParts] = []
-    handed = 1.0
-    for index, stage in enumerate(scenario.stages):
+    for index, (stage, candidates) in enumerate(zip(scenario.stages, handed(scenario.stages), strict=True)):
         if replication is not None:
             stage = stage.sampled(partial(_uniforms, scenario.run.seed, replication, index))
-        candidates = handed if stage.candidates is None else stage.candidates.law.mean()
-        part, owner = stage_parts(stage, scenario, index == 0, candidates), owner_of(scenario.stages, index)
+        is_first = has_nobody_before(scenario.stages, index)
+        part, owner = stage_parts(stage, scenario, is_first, candidates), owner_of(scenario.stages, index)
         home = home_of(scenario.stages, index)
         if owner != index:
             part = hosted(part, parts[owner], owner)
         elif home != index:
             part = colocated(replace(part, outages=_outages_there(scenario, index, home)), parts[home], home)
         parts.append(part)
-        handed = min(candidates * stage.part_visited, math.inf if stage.keep is None else float(stage.keep))
     return with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
 
@@ -68,7 +67,10 @@ def _uniforms(seed: int, replication: int, stage: int, count: int) -> plan.F8:
 
 
 def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidates: float) -> StageParts:
-    """One stage in nanoseconds and numbers; ``mean_candidates``: about how many it is given for a query."""
+    """One stage in nanoseconds and numbers; ``mean_candidates``: about how many it is given for a query.
+
+    ``is_first``: some query is handed none.
+    """
     model = stage.cost_model(scenario.hardware)
     timed = model.law
     candidates = Law.none() if stage.candidates is None else stage.candidates.law
@@ -78,6 +80,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
     knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
     return StageParts(
         share=stage.shares,
+        taken=taken_by(stage),
         replicas=stage.replicas,
         left=replicas_left(stage),
         workers=stage.workers // stage.threads,

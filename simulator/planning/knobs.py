@@ -143,7 +143,10 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
 
 
 def _besides(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
-    """What workers do when answers have gone, shorter; what replicas have of their own, less often, and shorter."""
+    """Fewer queries that take it; what is done after answers, shorter; what replicas have of their own, less of it."""
+    fewer = _scaled(stage["share"], 1 - CHANGE) if "share" in stage else None
+    if fewer is not None:
+        yield Knob(f"{name}: share of the queries", f"x {1 - CHANGE:g}", ((f"{path}.share", fewer),))
     shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
     if shorter is not None:
         yield Knob(f"{name}: after an answer", f"x {1 - CHANGE:g}", ((f"{path}.after_answer", _text(shorter)),))

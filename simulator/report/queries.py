@@ -104,13 +104,13 @@ def _rows(
 ) -> Iterator[tuple[Any, ...]]:
     """Queries ``first`` to ``end`` (not included); ``further``: columns before those of the stages."""
     part = slice(first, end)
-    enter_ns = trace.arrival_ns[part]
+    arrival_ns = trace.arrival_ns[part]
     columns: list[Sequence[Any]] = [
         [replication] * (end - first),
         range(first, end),
         ["true" if query >= trace.first_measured else "false" for query in range(first, end)],
-        seconds(enter_ns),
-        seconds(_between(enter_ns, trace.completion_ns[part])),
+        seconds(arrival_ns),
+        seconds(_between(arrival_ns, trace.completion_ns[part])),
         [_OUTCOMES[outcome] for outcome in trace.outcome[part].tolist()],
         *further,
     ]
@@ -120,17 +120,16 @@ def _rows(
             seconds(trace.critical_wait_ns[stage, part]),
             seconds(trace.critical_service_ns[stage, part]),
             seconds(trace.response_ns(stage, part)),
-            seconds(_between(enter_ns, leave_ns)),
+            seconds(_between(trace.entered_ns(stage)[part], leave_ns)),
             ["" if shard < 0 else shard for shard in trace.critical_shard[stage, part].tolist()],
             numbers(trace.candidates[stage, part]),
         ]
-        enter_ns = leave_ns
     return zip(*columns, strict=True)
 
 
 def _between(enter_ns: I8, leave_ns: I8) -> I8:
-    """Time from one instant to the other; -1 where the latter was not reached."""
-    return np.where(leave_ns < 0, -1, leave_ns - enter_ns)
+    """Time from one instant to the other; -1 where either was not reached."""
+    return np.where((leave_ns < 0) | (enter_ns < 0), -1, leave_ns - enter_ns)
 
 
 def seconds(durations_ns: I8) -> list[str]:

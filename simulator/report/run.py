@@ -8,6 +8,7 @@ from simulator.report import groups, text
 from simulator.report.causes import causes_table
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
+from simulator.report.run_beside import company_lines, machine_lines, taken_lines
 
 #: A load that came so much faster or slower than it was measured over its window, as a part: it is said between what.
 FAR_FROM_OWN = 0.25
@@ -24,6 +25,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         "",
         _stages(result),
         *groups.tables(result),
+        *taken_lines(result),
         *_batches(result),
         *_gathered(result),
         *_hedged(result),
@@ -31,8 +33,8 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         *_crashed(result),
         *_afters(result),
         *_shared(result),
-        *_company(result),
-        *_machines(result),
+        *company_lines(result),
+        *machine_lines(result),
         "",
         _critical(result),
         *causes_table(result),
@@ -217,29 +219,6 @@ def _besides(result: run.Run) -> list[str]:
             said = stage["background"]
             busy, often = text.ratio(said["busy_ratio"]["value"]), text.rate(said["tasks_per_s"]["value"])
             lines.append(f"{stage['name']} works besides: {busy} of its workers' time, {often} a replica")
-    return lines
-
-
-def _company(result: run.Run) -> list[str]:
-    """A line for each stage that others run on: what each takes of the time of its workers."""
-    lines = []
-    for owner in result["stages"]:
-        beside = [stage for stage in result["stages"] if stage.get("runs_on") == owner["name"]]
-        if beside:
-            each = [(stage["name"], stage["own_utilisation"]["value"]) for stage in (owner, *beside)]
-            parts_of = ", ".join(f"{name} {text.ratio(value)}" for name, value in each)
-            lines.append(f"of the time of the workers of {owner['name']}: {parts_of}")
-    return lines
-
-
-def _machines(result: run.Run) -> list[str]:
-    """A line for each stage on whose machines others are: how busy these are with all of them."""
-    lines = []
-    for home in result["stages"]:
-        if "machine_utilisation" in home:
-            names = [stage["name"] for stage in result["stages"] if stage.get("colocate") == home["name"]]
-            busy = text.ratio(home["machine_utilisation"]["value"])
-            lines.append(f"machines of {home['name']}, and of {', '.join(names)}: {busy} of all their workers' time")
     return lines
 
 

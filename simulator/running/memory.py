@@ -76,8 +76,9 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     queries, measured = about_queries(scenario)
     stages, jobs = len(rows), min(jobs, replications)
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
-    is_partial = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
-    is_keen = is_partial or any(stage.sends_copies for stage in scenario.stages)
+    differs = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
+    is_partial = differs or any(stage.share is not None for stage in scenario.stages)
+    is_keen = differs or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
     kept = trace if kept_stages is None else 8.0 * (1 + kept_stages)

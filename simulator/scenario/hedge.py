@@ -125,6 +125,18 @@ class Hedge(fields.Part):
             )
 
 
+def _after_alone(value: Any) -> Any:
+    """A bare value is when a copy is sent."""
+    return value if value is None or isinstance(value, (dict, Hedge)) else {"after": value}
+
+
+HedgeGiven = Annotated[
+    Hedge | None,
+    BeforeValidator(_after_alone),
+    fields.OrBare({"type": "string", "description": "when a copy is sent, alone"}),
+]
+
+
 def tied_contradictions(
     tied: int, replicas: int, by_query: bool, is_hedged: bool, withdraws: bool
 ) -> Iterable[fields.Contradiction]:

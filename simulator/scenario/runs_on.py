@@ -17,6 +17,7 @@ from simulator.scenario.colocated import (
     own_machine_contradictions,
 )
 from simulator.scenario.merge import not_before
+from simulator.scenario.optional import is_optional, optional_contradictions
 from simulator.scenario.routing import SAME
 
 #: A stage as it is written: it is made of what stands here, so that it is not known yet.
@@ -137,6 +138,7 @@ def _following_contradictions(stage: Stage) -> Iterable[fields.Contradiction]:
 def company_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradiction]:
     """Stages that run on others, or on their machines, name an earlier one that has some, and what it has fits both."""
     yield from machine_company_contradictions(stages)
+    yield from optional_contradictions(stages)
     names = [stage.name for stage in stages]
     if NONE in names:
         message = "runs_on and colocate say none of a stage by itself: have another name"
@@ -161,6 +163,9 @@ def company_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradic
             shared = f"its replicas are those of {owner.name!r}, and a crash is known where one stage runs"
             yield (*at, "failures"), f"{shared}: leave it out"
         yield from (((*at, *path), message) for path, message in _beside_contradictions(owner))
+        if is_optional(owner) and stage.routing.policy == SAME:
+            there = f"queries that pass {owner.name!r} by have been at none of its replicas"
+            yield (*at, "runs_on"), f"{there}: give routing a policy, like random"
     yield from _sights(stages)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -26,6 +25,7 @@ from simulator.scenario.loads import QUERIES, Load, Run
 from simulator.scenario.machines import hot_notes, loss_note, machine_contradictions, outage_notes
 from simulator.scenario.merge import did_you_mean
 from simulator.scenario.nodes import Mark, Node, node_of
+from simulator.scenario.optional import handed
 from simulator.scenario.plugged import plugins_in
 from simulator.scenario.plugged_schema import with_plugins
 from simulator.scenario.runs_on import company_contradictions, reseated, seated
@@ -308,15 +308,12 @@ class Scenario(fields.Part):
 
     def _parts_of_items(self) -> Iterable[str]:
         """Stages that an even split gives less than one item a shard, of which a task then takes a part of the time."""
-        candidates = 1.0
-        for stage in self.stages:
-            candidates = candidates if stage.candidates is None else stage.candidates.law.mean()
+        for stage, candidates in zip(self.stages, handed(self.stages), strict=True):
             each = candidates / stage.shards
             if each < 1 and stage.split == "even" and stage.model.depends_on_items():
                 of_one = f"{significant(each, 3)} of an item"
                 part = f"{stage.shards} shards have {of_one} each, and take that part of its time"
                 yield f"{stage.name}: {part}: have fewer shards, or split: hashed, where items are whole"
-            candidates = min(candidates * stage.part_visited, math.inf if stage.keep is None else float(stage.keep))
 
     def sha256(self) -> str:
         """Hash of what a run of it means: the resolved form, with what files and plug-ins hold in place of their names.

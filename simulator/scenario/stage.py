@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,11 +19,12 @@ from simulator.scenario.failures import FailuresSpec, trouble_contradictions, tr
 from simulator.scenario.fan_out import FanOutGiven
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hardware import Size
-from simulator.scenario.hedge import Hedge, Tied, tied_contradictions
+from simulator.scenario.hedge import HedgeGiven, Tied, tied_contradictions
 from simulator.scenario.interference import Interference, beside_notes, of_slope
 from simulator.scenario.laws import ONE, CountLaw, DurationLaw, FactorLaw
 from simulator.scenario.models import ModelSpec
 from simulator.scenario.network import Merge, Network
+from simulator.scenario.optional import Taken
 from simulator.scenario.outages import OutageSpec, outage_contradictions
 from simulator.scenario.queue import Queue
 from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
@@ -45,6 +46,7 @@ class Stage(Hosted):
     """One stage of the funnel."""
 
     name: fields.Name
+    share: Taken = None
     candidates: CountLaw | None = None
     model: ModelSpec
     shards_given: fields.whole_type(1, MOST_SHARDS) | None = Field(default=None, alias="shards")  # type: ignore[valid-type]
@@ -83,11 +85,7 @@ class Stage(Hosted):
     batching: Batching | None = None
     fan_out: FanOutGiven = None
     gather: Gather | None = None
-    hedge: Annotated[
-        Hedge | None,
-        BeforeValidator(lambda value: value if value is None or isinstance(value, Mapping) else {"after": value}),
-        fields.OrBare({"type": "string", "description": "when a copy is sent, alone"}),
-    ] = None
+    hedge: HedgeGiven = None
     tied: Tied = None
     cancel: Annotated[
         Cancel | None,

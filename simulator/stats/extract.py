@@ -23,6 +23,7 @@ from simulator.stats.replays import are_shared, are_the_same, arrivals_mark
 from simulator.stats.share import Layout
 from simulator.stats.stability import Asked, InFlight, Stability, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS
+from simulator.stats.takers import of_takers, series_of_stage, takers
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.stats.window import completed_in, count_completed, good_of, is_within
 from simulator.theory import NOTHING_OF_CLUSTERS, Ahead, Clusters, MeansAhead
@@ -37,7 +38,7 @@ class Extract:
 
     first_measured: int
     latency: F8  #: (queries,) of whole queries, warm-up included
-    stage_latency: dict[int, F8]  #: by stage, of those with an objective: (measured,)
+    stage_latency: dict[int, F8]  #: by stage, of those with an objective: (measured,), or of those who take it
     busy_s: F8  #: (stages,) mean over replicas, those of a lost machine left out
     replica_busy_s: dict[int, F8]  #: by stage, of those with an objective: (replicas,); of keys (1,), the most
     window_s: float  #: length of the window, inside which busy times and rates are counted
@@ -64,7 +65,8 @@ def extract(
     of_stages = {}
     for stage in stages:
         leave_ns, enter_ns = trace.leave_ns[stage, first:], trace.entered_ns(stage)[first:]
-        of_stages[stage] = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
+        spent_ns = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
+        of_stages[stage] = of_takers(spent_ns, takers(trace, stage))
     busy_s, of_replicas = [], {}
     for view in stage_views(plan):
         busy_ns = in_company(plan.stages, view.index, trace.window_busy_ns)
@@ -137,8 +139,7 @@ class Extracts:
         if stage is None:
             return self.whole
         at = self.stage_names.index(stage)
-        values = np.concatenate([one.stage_latency[at] for one in self.extracts])
-        return Series(values, self.layout, self.clusters.get(at))
+        return series_of_stage([one.stage_latency[at] for one in self.extracts], self.layout, self.clusters.get(at))
 
     def of_group(self, group: Group | None, series: Series) -> Series | None:
         """Of values of whole queries, those of a group; None: some replication has none. All where none is given."""

@@ -20,6 +20,7 @@ from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Quantile, Series, fraction
 from simulator.stats.replays import are_shared, are_the_same, arrivals_mark
 from simulator.stats.share import Layout
+from simulator.stats.takers import pooled
 from simulator.stats.window import Within, batches, completed_in, count_completed, good_of, is_within, mergers
 from simulator.theory import NOTHING_AHEAD, NOTHING_OF_CLUSTERS, Ahead, Clusters, StageAhead, mean_visits
 
@@ -97,10 +98,10 @@ class Pool:
         assert filled == self.layout.queries
         return values
 
-    def series(self, of: Column, clusters: Clusters | None = None) -> Series:
-        """A series of a part of each measured query's latency; the one that is kept goes: one series at a time."""
+    def series(self, of: Column, stage: int | None, clusters: Clusters | None = None) -> Series:
+        """A series of a part of latency in a stage, of those who take it; the one that is kept goes: one at a time."""
         self._latest = None
-        return Series(self.gather(of), self.layout, clusters, is_part=True)
+        return pooled(self.gather(of), self.traces, stage, self.layout, clusters, is_part=True)
 
     def sums(self, of: Column) -> F8:
         """(units,) sums over measured queries of what ``of`` says of each, one replication at a time."""
@@ -110,7 +111,7 @@ class Pool:
         return self.layout.sum_blocks(np.concatenate(sums))
 
     def latency(self, stage: int | None) -> Series:
-        """Latency of a stage, or of whole queries (None), in ns; +inf where it did not end.
+        """Latency of a stage, of those who take it, or of whole queries (None), in ns; +inf where it did not end.
 
         The latest is kept, with what has been found out of its order. In a funnel of one stage, it may be both.
         """
@@ -120,7 +121,8 @@ class Pool:
         self._latest = None
         values = self.gather(latency_of(stage))
         is_same = before is not None and np.array_equal(values, before.values)
-        series = before if before is not None and is_same else Series(values, self.layout, self.clusters.get(stage))
+        own = self.traces, stage, self.layout, self.clusters.get(stage)
+        series = before if before is not None and is_same else pooled(values, *own)
         self._latest = stage, series
         return series
 
@@ -253,7 +255,7 @@ def stage_figures(
     figures: dict[str, Any] = {}
     deviations: dict[str, F8] = {}
     for key, of in parts.items():
-        series = pool.series(of, pool.clusters.get(stage.index) if key == "critical_wait" else None)
+        series = pool.series(of, stage.index, pool.clusters.get(stage.index) if key == "critical_wait" else None)
         figures[key] = figure(series, percentiles, means.get(key, NOTHING_AHEAD))
         deviations[key] = series.deviations
     return StageFigures(
@@ -320,15 +322,14 @@ def _counters(pool: Pool, stage: StageView, ahead: StageAhead, deviations: Mappi
     tasks = np.array([trace.tasks[here].sum() for trace in pool.traces])
     waiting = np.array([trace.waiting_ns[here].sum(dtype=np.float64) for trace in pool.traces])
     busy = np.array([trace.served_ns[here] for trace in pool.traces]) * S_PER_NS  # (replications, replicas)
-    sampled = pool.layout.is_sampled
     place, used = hottest(pool, stage, ahead.hottest)
     shard, replica = divmod(place, stage.replicas)
     return {
         "wait": ratio_interval(
-            waiting * S_PER_NS, tasks, ahead.wait, deviations["critical_wait"], is_sampled=sampled
+            waiting * S_PER_NS, tasks, ahead.wait, deviations["critical_wait"], is_sampled=pool.layout.is_sampled
         ).at_least_0(),
         "service": ratio_interval(
-            busy.sum(axis=1), tasks, ahead.service, deviations["critical_service"], is_sampled=sampled
+            busy.sum(axis=1), tasks, ahead.service, deviations["critical_service"], is_sampled=pool.layout.is_sampled
         ).at_least_0(),
         "longest_wait_s": float(max(trace.longest_wait_ns[here].max() for trace in pool.traces) * S_PER_NS),
         "hottest": used.value,

@@ -33,7 +33,8 @@ def covered(trace: Trace, stage: int | None) -> tuple[float, int]:
     ended = int(np.count_nonzero(answered | failed))
     if not len(trace.coverage):
         return float(np.count_nonzero(answered)), ended
-    return float(trace.coverage[:, first:].prod(axis=0)[answered].sum()), ended
+    coverage = trace.coverage[:, first:]
+    return float(np.where(coverage < 0, 1.0, coverage).prod(axis=0)[answered].sum()), ended  # below 0: passed by
 
 
 def coverage_of(sums: Sequence[tuple[float, int]]) -> Interval:
@@ -68,8 +69,10 @@ def whole(traces: Sequence[Trace], layout: Layout, stages: Iterable[StageView]) 
 
 
 def of_answers(traces: Sequence[Trace], stage: StageView) -> run.Merging:
-    """What is said of a stage that does not need all of its answers, sends copies, or crashes; nothing of others."""
+    """What is said of a stage that not all take, that does not need all answers, sends copies, or crashes."""
     said: run.Merging = {}
+    if stage.is_optional:
+        said["taken_ratio"] = _per(_entered(traces, stage), _come(traces, stage))
     gather, hedge, failures = of_stage(traces, stage), copies_of_stage(traces, stage), crashes_of_stage(traces, stage)
     if gather is not None:
         said["gather"] = gather
@@ -145,6 +148,12 @@ def _per(counts: Any, of: Any) -> parts.Interval:
 def _entered(traces: Sequence[Trace], stage: StageView) -> I8:
     """(replications,) measured queries that entered a stage."""
     return np.array([np.count_nonzero(trace.candidates[stage.index, trace.first_measured :] >= 0) for trace in traces])
+
+
+def _come(traces: Sequence[Trace], stage: StageView) -> I8:
+    """(replications,) measured queries that entered a stage, or passed it by."""
+    passed = [np.count_nonzero(trace.passes_by(stage.index, slice(trace.first_measured, None))) for trace in traces]
+    return np.asarray(_entered(traces, stage) + np.array(passed))
 
 
 def _counted(traces: Sequence[Trace], stage: StageView, name: str) -> F8:

@@ -103,7 +103,7 @@ def _alone(plan: Plan, trace: Trace, stage: StageView, table: Tasks, sent: I8) -
         some = queries[begin : begin + block]
         wholes[WHO, : len(some)] = some
         reals[SHARE], reals[TAKING] = 1.0, 1.0
-        reals[PREVIOUS, : len(some)] = _handed(trace, stage.index - 1, some) if stage.index else 0.0
+        reals[PREVIOUS, : len(some)] = trace.handed_to(plan, stage.index, some)
         name_tasks(plan.stages, stage.index, len(some), wholes)
         work_of_block(plan.stages, *given, *costs, stage.index, len(some), plan.work, reals, wholes)
         rows = slice(begins[begin], begins[begin + len(some)])
@@ -124,12 +124,6 @@ def _with_mean_times(plan: Plan, stage: StageView) -> Rows:
         laws[row]["kind"], laws[row]["a"] = CONSTANT, mean_ns
     laws.flags.writeable = False
     return laws
-
-
-def _handed(trace: Trace, stage: int, queries: I8) -> F8:
-    """(queries,) candidates of a stage whose answers count."""
-    given = trace.candidates[stage, queries]
-    return np.asarray(given * trace.coverage[stage, queries]) if len(trace.coverage) else given
 
 
 def _with_luck(plan: Plan, stage: StageView, table: Tasks, rows: I8, alone_ns: F8) -> tuple[F8, F8 | float, float]:

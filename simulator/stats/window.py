@@ -111,7 +111,7 @@ def merging_ns(trace: Trace, mergers: Mergers) -> int:
         starts_ns, each_ns = _merges(trace, mergers)
         served_ns = np.minimum(starts_ns + each_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)
         return int(np.maximum(served_ns, 0).sum())
-    starts_ns = leave_ns[leave_ns >= 0] - takes_ns
+    starts_ns = leave_ns[(leave_ns >= 0) & (close_ns >= 0)] - takes_ns  # who did not close it passed it by
     under_way = np.sort(close_ns[(close_ns >= 0) & (leave_ns < 0)])[: mergers.count]
     if under_way.size:
         free_ns = np.sort(starts_ns)[-mergers.count :] + takes_ns

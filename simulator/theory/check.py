@@ -199,9 +199,12 @@ def _flow(trace: Trace, stage: int, at: slice) -> tuple[int, int, int]:
     """Area under the number in a stage, sum of the latencies, and queries that were lost or left too early."""
     leave_ns, is_last = trace.leave_ns[stage, at], stage + 1 == len(trace.leave_ns)
     done = leave_ns >= 0
-    went_on = trace.is_answered(at) if is_last else trace.candidates[stage + 1, at] >= 0
+    went_on = trace.is_answered(at)
+    if not is_last:
+        went_on = (trace.candidates[stage + 1, at] >= 0) | trace.passes_by(stage + 1, at)
     lost = int(np.count_nonzero(went_on != done))
-    enter_ns, leave_ns = trace.entered_ns(stage)[at][done], leave_ns[done]
+    inside = done & ~trace.passes_by(stage, at)
+    enter_ns, leave_ns = trace.entered_ns(stage)[at][inside], leave_ns[inside]
     lost += int(np.count_nonzero((enter_ns < 0) | (leave_ns < enter_ns)))
     total = int((leave_ns - enter_ns).sum())
     return _area_ns(enter_ns, leave_ns), total, lost

@@ -18,6 +18,8 @@ LUCK: Features = frozenset(
 #: What makes no difference to the only replica of a shard; nor does it that what serves a task is several workers, nor
 #: who else is on its machine, as long as they do not slow it down.
 OF_NO_MATTER: Features = frozenset({F.BALANCERS, F.ROUTING_PLUGGED, F.THREADS, F.COLOCATED})
+#: What leaves a Poisson stream one, of the queries that it concerns: by luck of their own.
+CHOSEN: Features = frozenset({F.OPTIONAL})
 #: Replicas, chosen at random, among which a query's luck says which.
 THINNED: Features = frozenset({F.REPLICAS, F.ROUTING_BY_SHARD, F.UNEVEN_REPLICAS})
 #: What a latency has besides a task's wait and service, where that is not one constant for all.
@@ -30,8 +32,11 @@ LONGER: Features = frozenset({F.AFTER_ANSWER, F.DRAWN_AFTER})
 TANDEM: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.DRAWN_MACHINES, F.AFTER_ANSWER}
 #: Mean wait in M/G/1, at replicas of unlike machines, too: of how long a worker is taken, by a service and after it.
 #: Queries that visit some shards by luck of their own leave each a thinner stream; what replicas do besides is another.
-POLLACZEK: Features = (
-    LUCK | OF_NO_MATTER | THINNED | LONGER | {F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT, F.BACKGROUND}
+POLLACZEK: Features = frozenset(
+    {
+        *(LUCK | OF_NO_MATTER | THINNED | LONGER | CHOSEN),
+        *(F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.FAN_OUT, F.BACKGROUND),
+    }
 )
 #: Mean latency in M/G/1 whose server stops now and then, and goes on with what it had begun.
 STOPPED: Features = LUCK | OF_NO_MATTER | THINNED | {F.DRAWN_MACHINES, F.SLOWDOWN, F.FAILURES}
@@ -40,18 +45,20 @@ RANKED: Features = POLLACZEK | {F.DISCIPLINE}
 #: Mean wait where tasks share the workers of their replica: whatever the law of services.
 SHARED: Features = frozenset(
     {
-        *(LUCK | OF_NO_MATTER | THINNED),
+        *(LUCK | OF_NO_MATTER | THINNED | CHOSEN),
         *(F.DRAWN_MACHINES, F.SENDING, F.MERGERS, F.WORKERS, F.SHARING, F.FAN_OUT, F.BACKGROUND),
     }
 )
 #: Latency in M/M/1; its mean wait is Pollaczek's.
-EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.MERGERS}
+EXPONENTIAL: Features = LUCK | OF_NO_MATTER | THINNED | CHOSEN | {F.SENDING, F.MERGERS}
 #: The bounds of a fork and join: every shard has one replica.
-FORK_AND_JOIN: Features = LUCK | OF_NO_MATTER
+FORK_AND_JOIN: Features = LUCK | OF_NO_MATTER | CHOSEN
 #: Mean wait in M/M/c.
 ERLANG: Features = EXPONENTIAL | {F.WORKERS}
 #: Passes of every query through the same replicas, all of one exponential service: a network of Kelly's.
-PASSES: Features = LUCK | OF_NO_MATTER | THINNED | {F.SENDING, F.WORKERS, F.SHARED_REPLICAS}
+PASSES: Features = LUCK | OF_NO_MATTER | THINNED | CHOSEN | {F.SENDING, F.WORKERS, F.SHARED_REPLICAS}
+#: A network of streams, one after another, through replicas that each stage has for itself (Jackson).
+STREAMS: Features = PASSES - {F.SHARED_REPLICAS}
 #: Mean wait in GI/M/1: whoever chooses among replicas does not leave the gaps as they are.
 KENDALL: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS}
 
@@ -80,4 +87,5 @@ FLOW: Features = ZERO_LOAD | {
     F.INTERFERENCE,
     F.SLOWDOWN,
     F.FAILURES,
+    F.OPTIONAL,
 }

@@ -13,7 +13,7 @@ from simulator.core.laws import exponential
 from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, PRIORITY, RANDOM, SHORTEST, Plan
 from simulator.theory import claims, priority, queues
 from simulator.theory.beside import beside_of
-from simulator.theory.passes import passes
+from simulator.theory.passes import passes, streams
 from simulator.theory.prediction import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.stages import PaperStage, mean_services_s
 from simulator.theory.trust import MOST_KURTOSIS, is_nearly_normal, may_be_tested
@@ -32,7 +32,7 @@ def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> li
     if any(stage.has_drawn_machines() or stage.is_keyed for stage in stages) or not 0 < utilisation < FULL:
         return []
     if plan.arrival_kind == ARRIVE_POISSON:
-        found = [*_lockstep(plan, stages), *_first_stage(plan, stages), *passes(plan, stages)]
+        found = [*_lockstep(plan, stages), *_first_stage(plan, stages), *passes(plan, stages), *streams(plan, stages)]
         often = min((_own_tasks(stage, plan.rate_per_s) for stage in stages), default=math.inf)
         return [replace(one, stops_a_query=min(one.stops_a_query, often)) for one in found]
     return _gamma_gaps(plan, stages) if plan.arrival_kind == ARRIVE_GAMMA else []
@@ -42,6 +42,11 @@ def _own_tasks(stage: PaperStage, rate_per_s: float) -> float:
     """Tasks that the replicas of a stage have of their own while a query arrives: a run may see few; inf: none ever."""
     beside = beside_of(stage)
     return math.inf if beside is None else beside.per_s * stage.replicas_in_all / rate_per_s
+
+
+def _places(stages: list[PaperStage]) -> list[int | None]:
+    """Whose latency that of the first stage is: its own, and of a single one that all take that of queries."""
+    return [0, None] if len(stages) == 1 and not stages[0].is_optional else [0]
 
 
 _TANDEM = "M/D/1 in lockstep; stages after the slowest never wait (Avi-Itzhak, 1965; Friedman, 1965)"
@@ -96,7 +101,7 @@ def _first_stage(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return predictions
     if any(math.isinf(one.value_s) for one in predictions):
         return predictions
-    rate_per_s = plan.rate_per_s / float(stage.replicas_left[0])  # of one shard, or with one replica each
+    rate_per_s = plan.rate_per_s * stage.taken / float(stage.replicas_left[0])  # of one shard, or one replica each
     return [*predictions[:1], *_exponential(plan, stages, rate_per_s)]
 
 
@@ -135,8 +140,7 @@ def _mean_waits(
         return [*predictions, *(Prediction("mean", place, wait_s, EXACT, law, *tests) for place in (0, None))]
     if stage.shards == 1 and not stage.features & {Feature.SENDING, Feature.MERGERS}:
         mean_s = float(stage.offsets_s()[0]) + wait_s + services[0] + stage.response().mean() + stage.merge_s()
-        places: list[int | None] = [0, None] if len(stages) == 1 else [0]
-        predictions += [Prediction("mean", place, mean_s, EXACT, law, *tests) for place in places]
+        predictions += [Prediction("mean", place, mean_s, EXACT, law, *tests) for place in _places(stages)]
     return predictions
 
 
@@ -211,14 +215,14 @@ def _plain_network_s(stage: PaperStage) -> float | None:
 
 def _exponential(plan: Plan, stages: list[PaperStage], rate_per_s: float) -> list[Prediction]:
     """M/M/1, or the bounds of a fork and join of many."""
-    stage, whole = stages[0], len(stages) == 1
+    stage = stages[0]
     fixed_s = _plain_network_s(stage)
     if fixed_s is None:
         return []
     mean_s = float(mean_services_s(stage)[0] * stage.machine_factor[0, 0])
     sojourn_s = mean_s / (1 - rate_per_s * mean_s)
     is_testable = may_be_tested(stage)
-    places: list[int | None] = [0, None] if whole else [0]
+    places = _places(stages)
     predictions = []
     if stage.shards == 1:
         law = "M/M/1 (Kleinrock, 1975)"
@@ -293,15 +297,15 @@ def _erlang(plan: Plan, stages: list[PaperStage]) -> list[Prediction]:
         return []
     law = "M/M/c (Erlang, 1917)"
     mean_s = float(services_s[0] * stage.machine_factor[0, 0])
-    left = stage.replicas_left.tolist()
-    waits = {count: queues.mmc_mean_wait(plan.rate_per_s / count, mean_s, stage.workers) for count in set(left)}
+    left, own_per_s = stage.replicas_left.tolist(), plan.rate_per_s * stage.taken
+    waits = {count: queues.mmc_mean_wait(own_per_s / count, mean_s, stage.workers) for count in set(left)}
     wait_s = math.fsum(waits[count] for count in left) / len(left)
-    rate_per_s = plan.rate_per_s / left[0]
+    rate_per_s = own_per_s / left[0]
     is_testable = may_be_tested(stage)
     predictions = [Prediction("wait", 0, wait_s, EXACT, law, is_testable)]
     fixed_s = _plain_network_s(stage)
     if stage.shards == 1 and fixed_s is not None:
-        for place in [0, None] if len(stages) == 1 else [0]:
+        for place in _places(stages):
             predictions.append(Prediction("mean", place, fixed_s + wait_s + mean_s, EXACT, law, is_testable))
             for percent in PERCENTS:
                 value_s = fixed_s + queues.mmc_quantile(rate_per_s, mean_s, stage.workers, percent / 100)

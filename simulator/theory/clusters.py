@@ -148,14 +148,17 @@ def _by_plan(plan: Plan) -> dict[int | None, Clusters]:
         beside = np.flatnonzero(plan.stages["owner"] == plan.stages[index]["owner"]).tolist()
         own[index] = replace(one, jumps=tuple(jumps for place in beside for jumps in alone[place].jumps))
     longest = max(one.queue or 0.0 for one in own.values())
-    own[None] = Clusters(longest, tuple(jumps for one in alone.values() for jumps in one.jumps))
+    shares = {index: float(plan.stages[index]["taken"]) for index in alone}  # of all queries, who take each
+    jumps = [replace(each, draws=each.draws * shares[index]) for index, one in alone.items() for each in one.jumps]
+    own[None] = Clusters(longest, tuple(jumps))
     return own
 
 
 def _beyond_saturation(plan: Plan) -> dict[int | None, Clusters]:
     """That there are slow stretches: without them, in a run that sees none, the load may be carried."""
     alone: dict[int | None, tuple[float, ...]] = {
-        stage.index: tuple(one.of_query(plan.rate_per_s) for one in stretches_of(stage)) for stage in stages_of(plan)
+        stage.index: tuple(one.of_query(plan.rate_per_s * stage.taken) for one in stretches_of(stage))
+        for stage in stages_of(plan)
     }
     every = tuple(per_query for one in alone.values() for per_query in one)
     return {place: Clusters(None, beyond=alone.get(place, every)) for place in (*alone, None)} if every else {}
@@ -200,13 +203,13 @@ def _of_stretches(plan: Plan, stage: PaperStage, shard: int, busy: float, varied
 
     They are as many as they are, whatever the blocks: with fewer than ten no percentile that lies among them is known.
     """
-    jumps = []
+    jumps, rate_per_s = [], plan.rate_per_s * stage.taken
     for one in stretches_of(stage):
         mean_s = one.length.mean()
         scale = varied / 2 / (1 - busy) / stage.workers * stage.mean_service_s(shard) / mean_s
-        late = one.late(plan.rate_per_s, busy)
+        late = one.late(rate_per_s, busy)
         if late >= FEWEST_LATE:
-            jumps.append(Jumps(one.length.scaled(1 / mean_s), one.of_query(plan.rate_per_s), late, scale, True))
+            jumps.append(Jumps(one.length.scaled(1 / mean_s), one.of_query(rate_per_s), late, scale, True))
     return jumps
 
 

@@ -280,7 +280,7 @@ def own_utilisation_of(stage: PaperStage, rate_per_s: float, lasts_s: float = ma
             services_s = np.full_like(services_s, services_s[0] * raced_share(stage))
         needed_s = float(services_s.sum()) * float(stage.machine_factor.min())
         needed_s += stage.wait_for * float(after_s.min())
-        needed_s /= float(left.max())
+        needed_s *= stage.taken / float(left.max())
         return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
     service_s = busy_services_s(stage, lasts_s)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
     service_s = service_s / left

@@ -301,7 +301,7 @@ class PaperStage(StageView):
 
     def merger_demand(self, rate_per_s: float) -> float:
         """Work of the mergers over what they can do, at least, if nobody refuses; 0 where merging is a delay."""
-        return rate_per_s * self.merge_s() / self.mergers if self.mergers else 0.0
+        return rate_per_s * self.taken * self.merge_s() / self.mergers if self.mergers else 0.0
 
 
 def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:
@@ -333,17 +333,18 @@ def busy_afters_s(stage: PaperStage) -> F8:
 def stages_of(plan: Plan) -> list[PaperStage]:
     """The stages of a plan, each with the candidates that reach it: min(the law last stated, the least keep since).
 
-    Of a stage some of whose shards are visited, those on these are handed on, of the mean query.
+    Those on the shards that are visited are handed on, of the mean query; likewise where some pass a stage by.
     """
     stages: list[PaperStage] = []
-    views, work = stage_views(plan), work_law_of(plan)
-    law, cap, is_given_less = Law.constant(0.0), math.inf, False
-    for index, view in enumerate(views):
-        laws = view.laws()
+    work, handed, is_less = work_law_of(plan), Counts(Law.constant(0.0), math.inf), False
+    for index, view in enumerate(stage_views(plan)):
+        laws, given, is_given_less = view.laws(), handed, is_less
         if laws[CANDIDATES].kind != NONE:
-            law, cap, is_given_less = laws[CANDIDATES], math.inf, False
-        else:
-            law, cap = handed_on(views[index - 1], law, cap)
-            is_given_less |= not hands_on_as_much(views[index - 1])
-        stages.append(PaperStage(plan, index, Counts(law, cap), laws, work, is_given_less))
+            given, is_given_less = Counts(laws[CANDIDATES], math.inf), False
+        stages.append(PaperStage(plan, index, given, laws, work, is_given_less))
+        on, is_less = Counts(*handed_on(view, given.law, given.cap)), is_given_less or not hands_on_as_much(view)
+        if view.is_optional and on != handed:
+            mean = view.taken * on.moment(1) + (1 - view.taken) * handed.moment(1)
+            on, is_less = Counts(Law.constant(mean), math.inf), True
+        handed = on
     return stages

@@ -23,7 +23,7 @@ from simulator.theory.prediction import EXACT
 from simulator.theory.queues import erlang_c
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
-from simulator.theory.visits import chances, mean_visits
+from simulator.theory.visits import mean_visits, visits_of
 
 #: A mean is carried by few where the largest draw carries more than this part of what the ten largest do, on average.
 MOST_OF_TEN = 0.4
@@ -113,37 +113,34 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     """
     stages = stages_of(plan)
     alone = [_pieces(stage, plan.rate_per_s) for stage in stages]
+    of_all = [[one.seldom(stage.taken) for one in own] for stage, own in zip(stages, alone, strict=True)]
     pieces = [_beside(stages, alone, place) for place in range(len(stages))]
-    used = stage_demands(plan)
     exact = _exact(plan, stages, busiest(plan)) if is_stationary else {}
     of_stages = []
-    for stage, own, (_, demand) in zip(stages, pieces, used, strict=True):
+    for stage, own, (_, demand) in zip(stages, pieces, stage_demands(plan), strict=True):
         busy = demand * stage.part_used
         kinds = {kind: [one for one in own if one.kind == kind] for kind in KINDS}
-        shards = mean_visits(stage)
-        tasks = _ahead(kinds[SERVICE], measured).over(shards)
+        shards, takers = mean_visits(stage), max(1, round(measured * stage.taken))
         together = [other for other in stages if other.owner == stage.owner]
-        taking = [one for other in together for one in alone[other.index] if one.kind in (SERVICE, FOLLOWING)]
-        taken_s = math.fsum(
-            (float(mean_services_s(other).mean()) + other.after().mean()) * mean_visits(other) for other in together
-        )
+        taking = [one for other in together for one in of_all[other.index] if one.kind in (SERVICE, FOLLOWING)]
+        taken_s = math.fsum(_taken_s(other) * other.taken for other in together)
         of_busy = _ahead(taking, measured).over(taken_s / busy) if busy > 0 else NOTHING_AHEAD
         besides = NOTHING_AHEAD
         if beside_of(stage) is not None:  # such replicas have no guests
-            busy, of_busy, besides = _busy_besides(stage, plan.rate_per_s, own, measured)
+            busy, of_busy, besides = _busy_besides(stage, plan.rate_per_s, own, takers)
         of_stages.append(
             StageAhead(
-                latency=_known(_ahead(_of_latency(own), measured), exact.get(("mean", stage.index))),
-                critical_wait=_ahead(kinds[WAIT], measured),
-                critical_service=_ahead(kinds[SERVICE], measured),
-                response=_ahead(kinds[RESPONDING], measured),
-                wait=_known(_ahead(kinds[WAIT], measured).over(shards), exact.get(("wait", stage.index))),
-                service=tasks,
+                latency=_known(_ahead(_of_latency(own), takers), exact.get(("mean", stage.index))),
+                critical_wait=_ahead(kinds[WAIT], takers),
+                critical_service=_ahead(kinds[SERVICE], takers),
+                response=_ahead(kinds[RESPONDING], takers),
+                wait=_known(_ahead(kinds[WAIT], takers).over(shards), exact.get(("wait", stage.index))),
+                service=_ahead(kinds[SERVICE], takers).over(shards),
                 background=besides,
                 utilisation=_by_arithmetic(of_busy, None if any(one.is_busy_by_luck() for one in together) else busy),
             )
         )
-    whole = _ahead([one for own in pieces for one in _of_latency(own)], measured)
+    whole = _ahead(_of_latency([one for at in range(len(stages)) for one in _beside(stages, of_all, at)]), measured)
     return MeansAhead(_known(whole, exact.get(("mean", None))), tuple(of_stages))
 
 
@@ -154,14 +151,18 @@ def _busy_besides(
     stage: PaperStage, rate_per_s: float, pieces: Sequence["_Piece"], measured: int
 ) -> tuple[float, Ahead, Ahead]:
     """Where replicas have tasks of their own: how busy workers are, what is known of that, and of the part of these."""
-    busy, beside_s = busy_in_all(stage, rate_per_s), besides_s(stage, rate_per_s)
-    a_task_s = float(mean_services_s(stage).mean()) + stage.after().mean()
+    busy, beside_s = busy_in_all(stage, rate_per_s), besides_s(stage, rate_per_s * stage.taken)
     both = _ahead([one for one in pieces if one.kind in (SERVICE, FOLLOWING, BESIDE)], measured)
     part = float(busy_beside(stage)[stage.is_left].mean()) * stage.part_used
     besides = _ahead([one for one in pieces if one.kind == BESIDE], measured).over(beside_s / part)
-    of_busy = both.over((a_task_s * mean_visits(stage) + beside_s) / busy)
+    of_busy = both.over((_taken_s(stage) + beside_s) / busy)
     is_known = not stage.has_drawn_machines() and busy < stage.part_used  # else some of it is never done
     return busy, of_busy, _by_arithmetic(besides, part if is_known else None)
+
+
+def _taken_s(stage: PaperStage) -> float:
+    """How long a query that takes a stage keeps workers there, at factor 1."""
+    return (float(mean_services_s(stage).mean()) + stage.after().mean()) * mean_visits(stage)
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,10 @@ class _Piece:
     power: int
     draws: float
     fewest: float = 0.0  #: with fewer draws in all, all is carried by few
+
+    def seldom(self, share: float) -> "_Piece":
+        """The same over all queries, of which such a share draws it."""
+        return replace(self, seconds=self.seconds * share, draws=self.draws * share)
 
     def carried_s(self, count: int, measured: int) -> float:
         """By the ``count`` largest draws, on average."""
@@ -199,8 +204,8 @@ def _of_latency(pieces: Sequence[_Piece]) -> list[_Piece]:
 
 
 def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
-    """The parts of the latency of a stage that are random: by what is drawn for a task, and for a query."""
-    visited, often = max(1, math.floor(mean_visits(stage))), chances(stage)
+    """The parts of the latency of a stage that are random: by what is drawn for a task, and for a query there."""
+    visited, often, own_per_s = max(1, math.floor(mean_visits(stage))), visits_of(stage), rate_per_s * stage.taken
     of_query = [stage.work]
     if not stage.is_timed or stage.depends_on_items:
         of_query += [stage.counts.law] if math.isinf(stage.counts.cap) else []
@@ -221,15 +226,15 @@ def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
     besides = beside_of(stage)
     if besides is not None and not besides.time.is_constant():
         waits_s, power = _waits_s(stage, rate_per_s, services_s + after.mean(), besides)
-        times = besides.per_s * stage.replicas_in_all / rate_per_s
+        times = besides.per_s * stage.replicas_in_all / own_per_s
         pieces.append(_Piece(WAIT, float((waits_s * often).sum()), besides.time, power, times))
-        pieces.append(_Piece(BESIDE, besides_s(stage, rate_per_s), besides.time, 1, times))
+        pieces.append(_Piece(BESIDE, besides_s(stage, own_per_s), besides.time, 1, times))
     for one in stretches_of(stage):
         busy = min(float(utilisation_of(stage, rate_per_s).max()), NEARLY_FULL)
         wait_s, power = one.wait_s(float(services_s.max()), busy), 2 if one.piles_up(busy) else 1
-        rare = one.of_query(rate_per_s), FEWEST_STRETCHES
+        rare = one.of_query(own_per_s), FEWEST_STRETCHES
         pieces.append(_Piece(WAIT, wait_s, one.length, power, *rare))
-        pieces.append(_Piece(SERVICE, one.in_service_s(rate_per_s), one.length, 1, *rare))
+        pieces.append(_Piece(SERVICE, one.in_service_s(own_per_s), one.length, 1, *rare))
     response = stage.response()
     if stage.law(RESPONSE).kind and not response.is_constant():
         pieces.append(_Piece(RESPONDING, response.mean() * mean_visits(stage), response, 1, visited))

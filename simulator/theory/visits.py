@@ -40,14 +40,19 @@ def been(stage: StageView) -> F8:
 
 
 def mean_visits(stage: StageView) -> float:
-    """How many shards a query visits, on average."""
+    """How many shards a query that takes a stage visits, on average."""
     if stage.follows and stage.fans_out:
-        return float(chances(stage).sum())
+        return float(visits_of(stage).sum())
     return float(_at_least(stage.visits, stage.shards).sum()) if stage.fans_out else float(stage.shards)
 
 
 def chances(stage: StageView) -> F8:
-    """(shards,) part of the queries that visit each.
+    """(shards,) part of all queries that visit each."""
+    return np.asarray(visits_of(stage) * stage.taken)
+
+
+def visits_of(stage: StageView) -> F8:
+    """(shards,) part of the queries that take a stage, that visit each.
 
     By luck of the queries it is the same for all. By luck of keys each key has its shards, which differ by the plan's
     seed and replication.
@@ -79,7 +84,7 @@ def merging_s(stage: StageView) -> float:
 
 
 def hands_on_as_much(stage: StageView) -> bool:
-    """Whether all queries hand on the same part of what they were given, but for ``keep``."""
+    """Whether all queries that take a stage hand on the same part of what they were given, but for ``keep``."""
     if stage.is_partial or (stage.follows and stage.fans_out):
         return False
     return not stage.fans_out or (stage.has_fixed_visits and bool((stage.share == stage.share[0]).all()))

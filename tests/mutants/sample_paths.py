@@ -487,6 +487,30 @@ ASIDE = StageParts(candidates=Law.constant(1.0), replicas=2, balancers=3, knots=
 FETCH = hosted(StageParts(knots=[(0.0, 2.0, 0.0)], policy=LEAST_OUTSTANDING), ASIDE, 0)
 
 
+#: Funnels of stages that some queries pass by; those of which all look ahead among them.
+OPTIONAL = plans_of_all(stages=3, optional=True, sharing=False, failures=False) | plans_of_all(
+    **{"stages": 3, **ALONE, "optional": True, "batches": 1, "sharing": False, "background": False, "guests": False},
+    colocated=False,
+    disciplines=["fifo"],
+    policies=["random", "round_robin"],
+)
+
+
+def optional_agree() -> None:
+    """test_optional.py: both engines say the same where some queries pass a stage by."""
+    agree_on(OPTIONAL, 60)
+
+
+def optional_hold() -> None:
+    """test_optional.py: every invariant of a trace holds, where some queries pass a stage by."""
+    hold_on(OPTIONAL, 60)
+
+
+def optional_walk() -> None:
+    """test_optional.py: the walk agrees, where some queries pass a stage by."""
+    walk_as_on(OPTIONAL, 60)
+
+
 def mixed_agree() -> None:
     """test_runs_on.py: both engines say the same of batches from queues that hold tasks of two stages."""
     agree_on(mixed_plans())

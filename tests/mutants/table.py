@@ -422,8 +422,8 @@ ENGINES = (
         "looking ahead past a copy",
         "E1",
         FEATURES,
-        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT),\n",
-        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.HEDGE),\n",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL),\n",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.HEDGE),\n",
         COPIES_AGREE,
     ),
     Mutant(
@@ -1771,8 +1771,8 @@ ROOMS = (
         "all of a block have the candidates of its first query",
         "E1",
         PASSES,
-        "            query = wholes[work.WHO, i]\n            reals",
-        "            query = wholes[work.WHO, 0]\n            reals",
+        "query, before = wholes[work.WHO, i], stage - 1",
+        "query, before = wholes[work.WHO, 0], stage - 1",
         "sample_paths.ahead_agree",
     ),
     Mutant(
@@ -1846,7 +1846,7 @@ GATHERS = (
         "candidates that nobody answered for are handed on",
         "E1",
         PASSES,
-        "reals[work.PREVIOUS, i] *= kept.coverage[stage - 1, query]",
+        "handed *= kept.coverage[before, query]",
         "pass",
         PARTS_AGREE,
     ),
@@ -2963,6 +2963,85 @@ LATES = (
     ),
 )
 
+OPTIONAL_AGREE, OPTIONAL_HOLD, OPTIONAL_WALK = (f"sample_paths.optional_{name}" for name in ("agree", "hold", "walk"))
+OPTIONAL = "core/optional.py"
+
+TAKEN_BY = (
+    Mutant(
+        "whoever passes a stage by has the candidates of that stage",
+        "E1",
+        PASSES,
+        "before = last_taken(kept.candidates, stage, query)",
+        "before = stage - 1",
+        OPTIONAL_AGREE,
+    ),
+    Mutant(
+        "what the last stage that a query took keeps is handed on whole",
+        "E8",
+        REFERENCE,
+        "candidates = min(stage.keep, candidates * gather.coverage)",
+        "candidates *= gather.coverage",
+        OPTIONAL_WALK,
+    ),
+    Mutant(
+        "all stages that are not for all are for the same queries",
+        "E8",
+        OPTIONAL,
+        "seed, replication, draws.TAKEN, query, stage * draws.PLACES",
+        "seed, replication, draws.TAKEN, query, 0 * draws.PLACES",
+        OPTIONAL_WALK,
+    ),
+    Mutant(
+        "a share is of those who pass the stage by",
+        "E8",
+        OPTIONAL,
+        'return u < stages[stage]["taken"]',
+        'return u >= stages[stage]["taken"]',
+        OPTIONAL_WALK,
+    ),
+    Mutant(
+        "whoever passes a stage by that looks ahead is forgotten",
+        "E1",
+        AHEAD,
+        "go_on(given, kept, clock, lists, heap, stage, query, now)",
+        "kept.instants[LEAVE, stage, query] = now",
+        OPTIONAL_AGREE,
+    ),
+    Mutant(
+        "those who stay in a block enter at the instants of those who pass",
+        "E1",
+        AHEAD,
+        "wholes[WHO, staying], wholes[ENTER, staying] = query, now",
+        "wholes[WHO, staying] = query",
+        OPTIONAL_AGREE,
+    ),
+    Mutant(
+        "after one who passes the first stage of the loop no luck is drawn",
+        "E1",
+        ON_DISPATCH,
+        'if place >= clock[0]["prepared"]:',
+        'if place == clock[0]["prepared"]:',
+        OPTIONAL_AGREE,
+    ),
+    Mutant(
+        "a stage that was passed by is complete",
+        "E1",
+        GATHERING,
+        "(close_ns[stage] < 0)] = SKIPPED",
+        "(close_ns[stage] < 0)] = COMPLETE",
+        OPTIONAL_AGREE,
+    ),
+    Mutant(
+        "a stage that was passed by is entered",
+        "S2",
+        "core/columns.py",
+        "return np.where(self.candidates[stage] < 0, -1, row) if len(self.coverage) else row",
+        "return row",
+        OPTIONAL_HOLD,
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -2988,6 +3067,7 @@ TABLES = (
     *TOLD_APART,
     *COLOCATED,
     *LATES,
+    *TAKEN_BY,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -86,7 +86,7 @@ def least_answers(view):
 def test_saturation_is_the_least_over_all_stations(plan):
     demands = [most for most, _ in stage_demands(plan)]
     demands += [
-        plan.rate_per_s * merge_ns(plan.stages, view.index, least_answers(view)) * 1e-9 / view.mergers
+        plan.rate_per_s * view.taken * merge_ns(plan.stages, view.index, least_answers(view)) * 1e-9 / view.mergers
         for view in stage_views(plan)
         if view.mergers
     ]

@@ -12,6 +12,7 @@ from simulator.core import rules
 from simulator.core.columns import COMPLETE
 from simulator.core.fan_out import fans_out
 from simulator.core.jit import kernel, passage
+from simulator.core.optional import is_optional, takes
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
@@ -61,12 +62,34 @@ def leave_stage(
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
-    kept.instants[LEAVE, stage, query] = done_ns
-    if stage + 1 == stages.shape[0]:
+    go_on(given, kept, clock, lists, heap, stage, query, done_ns)
+    return True
+
+
+@passage
+def go_on(given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, stage: int, query: int, now: int) -> None:
+    """A query leaves a stage for the next, or is complete."""
+    kept.instants[LEAVE, stage, query] = now
+    if stage + 1 == given.stages.shape[0]:
         kept.outcome[query] = COMPLETE
     elif stage + 1 < clock[0]["ahead"]:
-        put(lists, heap, LISTS * (stage + 1) + ENTERING, done_ns, query, rules.NOTHING)
-    return True
+        put(lists, heap, LISTS * (stage + 1) + ENTERING, now, query, rules.NOTHING)
+
+
+@passage
+def without_those_who_pass(
+    given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, stage: int, queries: int, wholes: I8
+) -> int:
+    """Of a block of queries at a stage, those who do not take it go on at once; returns how many stay."""
+    staying = 0
+    for i in range(queries):
+        query, now = wholes[WHO, i], wholes[ENTER, i]
+        if takes(given.stages, given.run, stage, query):
+            wholes[WHO, staying], wholes[ENTER, staying] = query, now
+            staying += 1
+        else:
+            go_on(given, kept, clock, lists, heap, stage, query, now)
+    return staying
 
 
 @passage
@@ -160,6 +183,8 @@ def advance(
                     break
                 budget -= queries * shards
                 clock[0]["events"] += queries
+                if is_optional(stages, stage):
+                    queries = without_those_who_pass(given, kept, clock, lists, heap, stage, queries, wholes)
                 prepare(given, kept, stage, queries, reals, wholes)
                 pass_block(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, queries, reals, wholes)
                 for i in range(queries):

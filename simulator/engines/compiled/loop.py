@@ -8,7 +8,6 @@ compile what comes out.
 
 from simulator.core import copy_states, rules
 from simulator.core.calling import IS
-from simulator.core.columns import COMPLETE, PARTIAL
 from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
 from simulator.core.hedging import at_once
@@ -16,18 +15,18 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
-from simulator.engines.compiled.events import compact, happen, is_stale, pop
+from simulator.engines.compiled.events import compact, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_background import on_background
 from simulator.engines.compiled.on_close import on_refusal, on_timeout, take_answer
 from simulator.engines.compiled.on_crash import on_crash, on_loss
-from simulator.engines.compiled.on_dispatch import on_dispatch
+from simulator.engines.compiled.on_dispatch import go_on, on_dispatch
 from simulator.engines.compiled.on_enqueue import on_enqueue
 from simulator.engines.compiled.on_finish import on_finish, on_release
 from simulator.engines.compiled.on_hedge import on_hedge
 from simulator.engines.compiled.on_start import on_start
 from simulator.engines.compiled.on_withdraw import on_untie, on_withdraw
-from simulator.engines.compiled.records import LEAVE, Awaited, Given, Kept
+from simulator.engines.compiled.records import Awaited, Given, Kept
 
 #: What came of taking the next event, besides the reasons for coming back: it is taken, or only the list was tidied.
 TAKEN, AGAIN = 10, 11
@@ -56,22 +55,8 @@ def leave_stage(
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
-    kept.instants[LEAVE, stage, query] = done_ns
-    if stage + 1 == given.stages.shape[0]:
-        kept.outcome[query] = PARTIAL if is_any_partial(kept, query) else COMPLETE
-    else:
-        key = (query << given.run[0]["stage_bits"]) | (stage + 1)
-        happen(clock, events, done_ns, rules.DISPATCH, key, rules.NOTHING, records.NO_COPY)
+    go_on(given, kept, clock, events, stage, query, done_ns)
     return True
-
-
-@passage
-def is_any_partial(kept: Kept, query: int) -> bool:
-    """Whether a stage of a query has closed with fewer answers than it waits for."""
-    found = False
-    for stage in range(kept.stage_outcome.shape[0]):
-        found = found or kept.stage_outcome[stage, query] == PARTIAL
-    return found
 
 
 @kernel

@@ -5,22 +5,47 @@ compile what comes out.
 """
 
 from simulator.core import draws, rules, work
+from simulator.core.columns import COMPLETE, PARTIAL
 from simulator.core.fan_out import fans_out
 from simulator.core.following import follows, go_there
 from simulator.core.gathering import awaits_copies
 from simulator.core.heard import count_at
 from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.jit import passage
+from simulator.core.optional import is_optional, takes
 from simulator.core.outages import may_hold, route_there
 from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.engines.compiled import records
 from simulator.engines.compiled.copies import new_copy, send
+from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.failing import known_down
 from simulator.engines.compiled.on_close import begin_waiting, note_visit, wait_for_copy
 from simulator.engines.compiled.on_hedge import hedge_later, send_tied
 from simulator.engines.compiled.passes import prepare
+
+
+@passage
+def go_on(
+    given: records.Given, kept: records.Kept, clock: Rows, events: Rows, stage: int, query: int, now: int
+) -> None:
+    """A query leaves a stage for the next, or is complete."""
+    kept.instants[records.LEAVE, stage, query] = now
+    if stage + 1 == given.stages.shape[0]:
+        kept.outcome[query] = PARTIAL if is_any_partial(kept, query) else COMPLETE
+    else:
+        key = (query << given.run[0]["stage_bits"]) | (stage + 1)
+        happen(clock, events, now, rules.DISPATCH, key, rules.NOTHING, records.NO_COPY)
+
+
+@passage
+def is_any_partial(kept: records.Kept, query: int) -> bool:
+    """Whether a stage of a query has closed with fewer answers than it waits for."""
+    found = False
+    for stage in range(kept.stage_outcome.shape[0]):
+        found = found or kept.stage_outcome[stage, query] == PARTIAL
+    return found
 
 
 @passage
@@ -36,7 +61,7 @@ def prepared(
         prepare(given, kept, stage, rules.ONE, reals, wholes)
         return 0
     place = clock[0]["cursor"] - 1
-    if place == clock[0]["prepared"]:
+    if place >= clock[0]["prepared"]:  # beyond: those between have passed the stage by
         queries = min(given.modes[stage]["block"], given.entering.shape[0] - place)
         for i in range(queries):
             wholes[work.WHO, i] = given.entering[place + i]
@@ -100,9 +125,15 @@ def on_dispatch(
     key: int,
     now: int,
 ) -> bool:
-    """Send a task to one replica of every shard that is visited, in order; whether int64 can tell when they come."""
+    """Send a task to one replica of every shard that is visited, in order; whether int64 can tell when they come.
+
+    Who does not take the stage goes on to the next.
+    """
     stages, run = given.stages, given.run
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
+    if is_optional(stages, stage) and not takes(stages, run, stage, query):
+        go_on(given, kept, clock, events, stage, query, now)
+        return True
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
     luck, whole = reals[scratch], wholes[scratch]

@@ -16,6 +16,7 @@ from simulator.core.fan_out import fans_out, visits_of_block
 from simulator.core.following import find_part, follows
 from simulator.core.gathering import is_partial
 from simulator.core.jit import kernel, passage
+from simulator.core.optional import is_optional, last_taken
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import draw_routes, fill_loads, is_load_aware, route, view_of
 from simulator.core.service import fill_afters, fill_factors, fill_responses, has_own_factor, same_factor, service_ns
@@ -37,12 +38,15 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
     stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
     last = kept.candidates.shape[1] - 1
     if stage > 0:
-        is_partly = is_partial(stages, stage - 1)
+        is_skipped = is_optional(stages, stage - 1)
         for i in range(queries):
-            query = wholes[work.WHO, i]
-            reals[work.PREVIOUS, i] = kept.candidates[stage - 1, min(query, last)]
-            if is_partly:
-                reals[work.PREVIOUS, i] *= kept.coverage[stage - 1, query]
+            query, before = wholes[work.WHO, i], stage - 1
+            if is_skipped:
+                before = last_taken(kept.candidates, stage, query)
+            handed = kept.candidates[before, min(query, last)]
+            if is_partial(stages, before):
+                handed *= kept.coverage[before, query]
+            reals[work.PREVIOUS, i] = min(stages[before]["keep"], handed)
     if follows(stages, stage):
         find_part(stages, given.share, kept.won, stage, reals, wholes)
     work.name_tasks(stages, stage, queries, wholes)

@@ -301,7 +301,8 @@ class Run:
         late_ns, stopped_ns, late, stopped, withdrawn, hedged, refused, _, lost_ns, lost, resent = spared
         background = kept.background[:, of] if self.is_beside else [nothing] * 2
         gathered = kept.stage_outcome, kept.answers, kept.coverage
-        stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
+        ends = instants[records.CLOSE], instants[records.LEAVE]
+        stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, *ends)
         return Trace(
             arrival_ns=plan.arrival_ns,
             outcome=kept.outcome,

@@ -23,6 +23,7 @@ from simulator.core.calling import Calls
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.following import find_part, go_there, nobody
 from simulator.core.hosted import is_guest, kept_width
+from simulator.core.optional import is_optional, takes
 from simulator.core.outages import route_of_query
 from simulator.core.plan import CANCEL_RUNNING, I8, NEVER_NS, Plan
 from simulator.core.routing import is_load_aware, view_of
@@ -101,6 +102,9 @@ class Model:
         for stage in self.stages:
             key = (query << stage_bits) | stage.index
             yield At(clock, clock.now, DISPATCH, key)
+            if stage.is_passed_by(query):
+                record.skip(stage.index, query, clock.now)
+                continue
             gather = stage.gather(query)
             candidates = stage.dispatch(gather, candidates)
             yield gather.closed
@@ -110,7 +114,7 @@ class Model:
                 break
             yield from stage.merge(key, gather)
             record.leave(stage.index, query, clock.now)
-            candidates *= gather.coverage
+            candidates = min(stage.keep, candidates * gather.coverage)
         record.end(query, outcome)
 
 
@@ -123,6 +127,7 @@ class Stage:
         self.model, self.index = model, index
         self.shards = int(row["shards"])
         self.replicas_per_shard = int(row["replicas"])
+        self.is_optional, self.keep = bool(is_optional(plan.stages, index)), float(row["keep"])
         self.request_ns = int(row["request_ns"])
         self.send_ns = int(row["send_ns"])
         self.is_load_aware = bool(is_load_aware(row["counts"]))
@@ -149,6 +154,10 @@ class Stage:
         self.reals = np.zeros((work.REALS, self.shards))
         self.wholes = np.zeros((work.WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
 
+    def is_passed_by(self, query: int) -> bool:
+        """Whether a query goes on to the next stage at once."""
+        return self.is_optional and not takes(self.model.calls.stages, self.model.run_row, self.index, query)
+
     def gather(self, query: int) -> Gather:
         """What a query that enters waits for."""
         if not self.is_keen:
@@ -173,7 +182,7 @@ class Stage:
     def dispatch(self, gather: Gather, previous: float) -> float:
         """Send a task to one replica of every shard that is visited, in order; return the candidates scored here.
 
-        ``previous``: candidates given to the previous stage whose answers count.
+        ``previous``: candidates that are handed on to it.
         """
         candidates, view = self.decide(gather, previous)
         self.model.record.enter(self.index, gather.query, candidates)

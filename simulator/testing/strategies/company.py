@@ -104,3 +104,18 @@ def _is_of_machine(one: dict[str, Any]) -> bool:
 
 def _takes_machines(one: dict[str, Any]) -> bool:
     return "replica" not in one
+
+
+#: Shares of the queries that take a stage, as written; of most stages nothing is said.
+SHARES = st.sampled_from([None, None, None, "40%", 0.75, "100%"])
+
+
+@st.composite
+def for_some(draw: st.DrawFn, drawn: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stages, of which one behind the first is not for all queries now and then, unless another runs on it."""
+    share, hosts = draw(SHARES), {stage.get("runs_on") for stage in drawn}
+    places = [place for place, stage in enumerate(drawn) if place > 0 and stage["name"] not in hosts]
+    if share is None or not places:
+        return [*drawn]
+    chosen = draw(st.sampled_from(places))
+    return [{**stage, "share": share} if place == chosen else stage for place, stage in enumerate(drawn)]

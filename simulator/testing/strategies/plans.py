@@ -50,6 +50,7 @@ class Narrowed(TypedDict, total=False):
     guests: bool | None  #: whether stages run at the replicas of earlier ones; None: either
     colocated: bool | None  #: whether stages are on the machines of earlier ones; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
+    optional: bool | None  #: whether queries may pass it by; None: either
 
 
 @lru_cache(KEPT)
@@ -87,6 +88,7 @@ UP_TO_TWO, UP_TO_THREE, ONE_OR_TWO, KEEPS = st.integers(0, 2), st.integers(1, 3)
 SENDINGS = st.sampled_from([0, 0, 1, 2])
 ALIKE, UNLIKE = st.just(1.0), st.sampled_from([1.0, 1.0, 0.5, 1.5])
 WORKS = st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0])
+TAKEN_BY = st.sampled_from([0.3, 0.5, 0.8])
 
 
 @lru_cache(KEPT)
@@ -189,6 +191,7 @@ def stage_parts(
     return StageParts(
         **more,
         share=share,
+        taken=draw(TAKEN_BY) if draw(either(narrowed.get("optional"), 4)) else 1.0,
         replicas=count,
         left=left,
         workers=draw(sized(narrowed.get("workers"), UP_TO_THREE)),
@@ -275,7 +278,8 @@ def plans(
         Whether the run is cut before all queries are complete; None: either.
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
-        fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, colocated, hedges.
+        fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, colocated, hedges,
+        optional.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))
@@ -294,7 +298,7 @@ def plans(
                 shaped |= {"shards": len(parts[home].share), "replicas": parts[home].replicas}
             own = draw(stage_parts(stage == 0, times, **shaped))
             parts.append(serving.lodged(own, parts, home) if is_beside else own)
-    system = lay_out(parts)
+    system = lay_out(serving.reached(parts))
     factors = draw(_listed(ALIKE if draw(BOOLEANS) else UNLIKE, system.replicas))
     work = draw(_listed(WORKS, count))
     cuts = {None: [NEVER_NS, NEVER_NS, NEVER_NS, 0, 3, 10], True: [0, 3, 10], False: [NEVER_NS]}

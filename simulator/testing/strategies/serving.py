@@ -194,3 +194,12 @@ def lodged(part: Any, parts: Sequence[Any], place: int) -> Any:
         if made.sharing or made.background_gap.kind or (is_tied and made.failures.detect_ns < made.cancel_ns):
             return part
     return part if made.sharing and made.slowdowns else made
+
+
+def reached(parts: Sequence[Any]) -> list[Any]:
+    """The same ``StageParts``, but that all take whom others follow, and one before any that is given candidates."""
+    all_take = {part.owner for part in parts if part.follows}
+    for place, part in enumerate(parts):
+        if not (part.candidates.kind or any(parts[one].taken == 1.0 or one in all_take for one in range(place))):
+            all_take.add(place - 1)
+    return [replace(part, taken=1.0) if place in all_take else part for place, part in enumerate(parts)]

@@ -1,0 +1,38 @@
+"""Lines of the table of a run: which queries take a stage, and whom it shares replicas and machines with."""
+
+from simulator.documents import run
+from simulator.report import text
+
+
+def taken_lines(result: run.Run) -> list[str]:
+    """A line for each stage that not every query takes: how many do."""
+    lines = []
+    for stage in result["stages"]:
+        if "taken_ratio" in stage:
+            shown = text.interval(stage["taken_ratio"], text.ratio)
+            share = f"{text.ratio(stage['taken_ratio']['value'])} of the queries ({shown})"
+            lines.append(f"{stage['name']} is taken by {share}, and its figures are theirs")
+    return lines
+
+
+def company_lines(result: run.Run) -> list[str]:
+    """A line for each stage that others run on: what each takes of the time of its workers."""
+    lines = []
+    for owner in result["stages"]:
+        beside = [stage for stage in result["stages"] if stage.get("runs_on") == owner["name"]]
+        if beside:
+            each = [(stage["name"], stage["own_utilisation"]["value"]) for stage in (owner, *beside)]
+            parts_of = ", ".join(f"{name} {text.ratio(value)}" for name, value in each)
+            lines.append(f"of the time of the workers of {owner['name']}: {parts_of}")
+    return lines
+
+
+def machine_lines(result: run.Run) -> list[str]:
+    """A line for each stage on whose machines others are: how busy these are with all of them."""
+    lines = []
+    for home in result["stages"]:
+        if "machine_utilisation" in home:
+            names = [stage["name"] for stage in result["stages"] if stage.get("colocate") == home["name"]]
+            busy = text.ratio(home["machine_utilisation"]["value"])
+            lines.append(f"machines of {home['name']}, and of {', '.join(names)}: {busy} of all their workers' time")
+    return lines

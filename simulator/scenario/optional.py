@@ -1,0 +1,68 @@
+"""Stages that not every query takes, as it is written: what share does, and what the others go on with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from simulator.base import units
+from simulator.scenario import fields
+
+#: A stage as it is written: it is made of what stands here, so that it is not known yet.
+Stage = Any
+
+
+def _share(value: Any) -> Any:
+    """A share of the queries above 0."""
+    if isinstance(value, (list, tuple)):
+        raise ValueError("a share of the queries, like 40%; the shares of shards are another key, 'shares'")
+    if value is not None and units.parse_ratio(value) == 0:
+        raise ValueError("a share of the queries above 0, like 40%; what no query takes is left out as a stage")
+    return value
+
+
+#: What share of the queries takes a stage; None: all.
+Taken = Annotated[fields.PositiveRatio | None, BeforeValidator(_share)]
+
+
+def taken_by(stage: Stage) -> float:
+    """Share of the queries that take a stage."""
+    return 1.0 if stage.share is None else float(stage.share)
+
+
+def is_optional(stage: Stage) -> bool:
+    """Whether queries may pass a stage by."""
+    return taken_by(stage) < 1.0
+
+
+def has_nobody_before(stages: Sequence[Stage], index: int) -> bool:
+    """Whether some query takes none of the stages before one, and so is handed no candidates."""
+    return all(is_optional(stage) for stage in stages[:index])
+
+
+def optional_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradiction]:
+    """Every query takes some stage; who takes none before a stage is not given candidates."""
+    if stages and all(is_optional(stage) for stage in stages):
+        cure = "let one stage be for all, or leave queries that take none out of the rate"
+        yield ("stages", 0, "share"), f"every stage has a share, so a query may take none at all: {cure}"
+    for index, stage in enumerate(stages[1:], 1):
+        needs = stage.candidates is None and stage.model.depends_on_items()
+        if needs and has_nobody_before(stages, index):
+            passed = " and ".join(repr(one.name) for one in stages[:index])
+            cure = "give it candidates, like 100k, or a stage before it to all"
+            yield ("stages", index), f"queries that pass {passed} by hand none on to it: {cure}"
+
+
+def handed(stages: Sequence[Stage]) -> list[float]:
+    """Candidates that each stage is given for a query, on average, about; the first, if it does not say, 1."""
+    given, passed_on = [], 1.0
+    for stage in stages:
+        own = passed_on if stage.candidates is None else stage.candidates.law.mean()
+        keep = math.inf if stage.keep is None else float(stage.keep)
+        kept, share = min(own * stage.part_visited, keep), taken_by(stage)
+        passed_on = kept if share == 1.0 else share * kept + (1 - share) * passed_on
+        given.append(own)
+    return given

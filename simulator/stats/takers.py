@@ -1,0 +1,59 @@
+"""Figures of a stage that not every query takes are of the queries that do."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.core.plan import F8
+from simulator.core.trace import Trace
+from simulator.stats.quantiles import Series
+from simulator.stats.share import Layout
+from simulator.theory import Clusters
+
+#: A replication in which nobody takes a stage has one value, which never came.
+NOBODY = np.array([np.inf])
+
+
+def takers(trace: Trace, stage: int | None) -> NDArray[np.bool_] | None:
+    """(measured,) which queries have not passed a stage by; None where none has, or of whole queries."""
+    if stage is None or not len(trace.coverage):
+        return None
+    passed = trace.passes_by(stage, slice(trace.first_measured, None))
+    return ~passed if passed.any() else None
+
+
+def of_takers(values: F8, taken: NDArray[np.bool_] | None) -> F8:
+    """Of (measured,) values in a stage those of the queries that take it, at least one; see ``NOBODY``."""
+    if taken is None:
+        return values
+    return values[taken] if taken.any() else NOBODY
+
+
+def series_of_stage(
+    values: Sequence[F8], whole: Layout, clusters: Clusters | None = None, *, is_part: bool = False
+) -> Series:
+    """A series of a stage, of what ``of_takers`` says in each replication; ``whole``: the layout of all queries."""
+    sizes = [len(one) for one in values]
+    if sizes == whole.sizes.tolist():
+        return Series(np.concatenate(values), whole, clusters, is_part=is_part)
+    if whole.is_shared:  # replications share the luck of arrivals: as many of each are held beside each other
+        sizes = [min(sizes)] * len(sizes)
+        values = [one[: sizes[0]] for one in values]
+    layout = Layout.of(sizes, is_shared=whole.is_shared, is_sampled=whole.is_sampled)
+    return Series(np.concatenate(values), layout, clusters, is_part=is_part)
+
+
+def pooled(
+    values: F8,
+    traces: Sequence[Trace],
+    stage: int | None,
+    layout: Layout,
+    clusters: Clusters | None = None,
+    *,
+    is_part: bool = False,
+) -> Series:
+    """A series of a stage, or of whole queries (None), of values of all measured queries, pooled as ``layout`` says."""
+    each = np.split(values, np.cumsum(layout.sizes)[:-1])
+    of = [of_takers(one, takers(trace, stage)) for one, trace in zip(each, traces, strict=True)]
+    return series_of_stage(of, layout, clusters, is_part=is_part)
