@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on, but I42, I43 and I69, need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69 to I71, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -96,6 +96,8 @@ INVARIANTS = {
         Invariant("I67", "S2", "a task that is lost is sent again when that is known, if it is needed"),
         Invariant("I68", "S5", "tasks that are lost, and those that are sent again, are counted"),
         Invariant("I69", "S5", "time down is that of crashes inside the window"),
+        Invariant("I70", "S1", "a client sends a query when the one before is over and it has thought"),
+        Invariant("I71", "S1", "nobody who has thought is left out"),
     )
 }
 

@@ -111,6 +111,8 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     is_stationary
         Whether the rate is constant: else no mean is known exactly.
     """
+    if plan.clients:
+        return MeansAhead()  # how queues of theirs spread is not known
     stages = stages_of(plan)
     alone = [_pieces(stage, plan.rate_per_s) for stage in stages]
     pieces = [_beside(stages, alone, place) for place in range(len(stages))]

@@ -51,9 +51,12 @@ NOBODY: I8 = np.zeros(0, dtype=np.int64)
 
 
 class Run:
-    """One replication under way."""
+    """One replication under way.
 
-    def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int]) -> None:
+    ``comes_ns``: where its arrivals are put that are found, which ``plan`` sees; None: they are known.
+    """
+
+    def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int], comes_ns: I8 | None = None) -> None:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
@@ -79,8 +82,9 @@ class Run:
             plan.slowdown_laws,
             plan.machine_factor,
             plan.arrival_ns,
-            entering_ns=NOBODY,
+            entering_ns=NOBODY if comes_ns is None else comes_ns,
             entering=NOBODY,
+            think_law=plan.think_law[: int(comes_ns is not None)],
             work=plan.work,
             classes=plan.classes,
             class_of=plan.class_of,
@@ -109,7 +113,9 @@ class Run:
         """Queries that have left the leading stages enter the loop of events."""
         plan, row = self.plan, self.plan.stages
         if self.ahead == 0:
-            entering, entering_ns = np.arange(plan.queries), np.array(plan.arrival_ns)
+            is_found = len(self.given.think_law) > 0
+            entering_ns = self.given.entering_ns if is_found else np.array(plan.arrival_ns)
+            entering = np.arange(len(entering_ns))
         else:
             leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
             entering = np.argsort(leave_ns, kind="stable")
@@ -213,9 +219,10 @@ class Run:
             "budget": budget,
         }
         if self.looks_ahead:
-            from simulator.engines.compiled import ahead
+            from simulator.engines.compiled import ahead, clients
 
-            why = int(ahead.advance(lists=self.lists, heap=self.heap, **more))
+            loop_ahead = clients if len(self.given.think_law) else ahead
+            why = int(loop_ahead.advance(lists=self.lists, heap=self.heap, **more))
             if why != ahead.DONE or self.ahead == len(self.plan.stages):
                 return why
             self._go_event_by_event()
@@ -304,6 +311,7 @@ class Run:
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, instants[records.CLOSE])
         return Trace(
             arrival_ns=plan.arrival_ns,
+            client_of=plan.client_of,
             outcome=kept.outcome,
             first_measured=plan.first_measured,
             measured=plan.measured,

@@ -102,6 +102,9 @@ class Part:
 OTHERS_SAY = {
     **dict.fromkeys(("qps", "rps", "tps", "throughput", "request_rate", "arrival_rate"), "load.rate"),
     **dict.fromkeys(("slo", "objective", "objectives", "sla", "targets"), "slos"),
+    **dict.fromkeys(("concurrency", "users", "virtual_users", "vus", "connections", "sessions"), "closed.clients"),
+    **dict.fromkeys(("closed_loop", "outstanding_requests", "concurrent_requests"), "closed.clients"),
+    **dict.fromkeys(("think_time", "pacing", "sleep"), "closed.think"),
     **dict.fromkeys(("parallelism", "slots", "servers"), "stages.workers"),
     **dict.fromkeys(("slices", "num_threads", "intra_op_threads", "threads_per_search"), "stages.threads"),
     **dict.fromkeys(("partitions", "splits"), "stages.shards"),
