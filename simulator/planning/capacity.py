@@ -89,7 +89,9 @@ def capacity(
 
 
 def _check(scenario: Scenario) -> None:
-    refuse_clients(scenario, "capacity", "how many clients an objective allows: sweep load.arrivals.clients=1,2,4,8")
+    refuse_clients(
+        scenario, "capacity", "how many clients an objective allows: sweep --param load.arrivals.clients=1,2,4,8"
+    )
     problems = []
     if not any(is_read(slo) for slo in scenario.slos):
         message = "capacity needs an objective that more load can break: slos: [p99 < 200ms], or --slo 'p99 < 200ms'"

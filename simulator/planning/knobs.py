@@ -38,6 +38,8 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     """Every knob that the scenario has: its load, and of each stage and machine what costs or takes time."""
     said = scenario.resolved()
     knobs = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
+    if scenario.load.is_closed:
+        knobs = [*_of_clients(said["load"]["arrivals"])]
     work = _narrower("load.work", said["load"].get("work"))
     if work is not None:
         knobs.append(Knob("load: spread of work", *work))
@@ -59,6 +61,18 @@ def _in_shape(stage: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]
         return stage
     shards = {} if "per_machine" in stage else {"shards": home.get("shards", len(home.get("shares", [0])))}
     return {"replicas": home["replicas"], **shards, **stage}
+
+
+def _of_clients(arrivals: Mapping[str, Any]) -> Iterator[Knob]:
+    """Fewer clients that wait, and longer times to think."""
+    now = int(arrivals["clients"])
+    fewer = min(now - 1, round(now * (1 - CHANGE)))
+    if fewer > 0:
+        yield Knob("load: clients", f"{now:,} -> {fewer:,}", (("load.arrivals.clients", fewer),), is_load=True)
+    longer = _scaled_law(arrivals["think"], 1 + CHANGE)
+    if longer is not None:
+        sets = (("load.arrivals.think", _text(longer)),)
+        yield Knob("load: thinking", f"x {1 + CHANGE:g}", sets, is_load=True)
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:

@@ -198,6 +198,8 @@ def _measurement(
     only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
     if tail_only:
         return only_tail, []
+    if scenario.load.is_closed:
+        return only_tail, ["clients that wait have no capacity in queries a second: only the tail is looked at"]
     if not any(is_read(slo) for slo in scenario.slos):
         return only_tail, ["without an objective there is no capacity; give slos, or --slo"]
     base = capacity(scenario, tolerance=tolerance, time_s=time_s, jobs=work.jobs, engine=work.engine, say=work.say)

@@ -259,12 +259,12 @@ class Run:
         return False
 
     def seen(self, traces: Mapping[int, Trace]) -> Plan:
-        """The outline, of clients that wait at the rate at which they sent queries."""
+        """The outline, of clients that wait at the rate at which they sent queries; by luck no more than they may."""
         if not self.outline.clients:
             return self.outline
         lasts_ns = sum(max(1, trace.window_end_ns - trace.window_begin_ns) for trace in traces.values())
         per_s = sum(trace.measured for trace in traces.values()) / lasts_ns * NS_PER_S
-        return replace(self.outline, rate_per_s=per_s)
+        return replace(self.outline, rate_per_s=min(per_s, self.outline.rate_per_s))
 
     def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:
         """What replications say."""

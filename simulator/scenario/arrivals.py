@@ -1,6 +1,5 @@
 """Kinds of arrivals as they are written: what the gaps between queries are like, at whatever rate."""
 
-import math
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -154,12 +153,9 @@ class ClosedArrivals(fields.Part):
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """They take some time to come back."""
-        mean_s = self.think.law.mean()
-        if not mean_s > 0:
+        if not self.think.law.mean() > 0:
             step = "clients that come back at once fall into step with each other, and with batches"
             yield ("think",), f"must not be 0: {step}; if they hardly think, say how little, like 50us"
-        elif not math.isfinite(mean_s):
-            yield ("think",), "has no mean, so there is no rate at which clients come back; give a law that has one"
 
 
 class PluggedArrivals(PluggedPart):
