@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from simulator.core.assemble import StageParts, assemble
-from simulator.core.clients import simulated
+from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
@@ -47,8 +47,7 @@ def plan_of(arrival_ns=EIGHT):
 
 def closed_plan(parts, queries, think=5.0, **more):
     """Two clients that wait."""
-    given = {"clients": 2, "think": Law.constant(think), **more}
-    return assemble(parts, np.zeros(queries, dtype=np.int64), **given)
+    return sent_by_clients(assemble(parts, np.zeros(queries, dtype=np.int64), **more), 2, Law.constant(think))
 
 
 def batching_plan():

@@ -15,7 +15,7 @@ from conftest import slow
 from walk import Walk
 
 from simulator.core.assemble import StageParts, assemble
-from simulator.core.clients import simulated
+from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
 from simulator.core.features import Feature as F
@@ -149,8 +149,9 @@ def plan_of(pair: frozenset[F]) -> Plan:
         factors = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)
         given["machine_factor"] = np.tile(factors, len(parts))  # a stage of as many replicas each
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
-    arrival_ns = np.arange(12) * (0 if "clients" in given else 4)
-    return assemble(parts, arrival_ns, work, seed=3, first_measured=2, **given)
+    closed = {key: given.pop(key) for key in ("clients", "think") if key in given}
+    plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
+    return sent_by_clients(plan, **closed) if closed else plan
 
 
 def test_every_feature_has_a_way():

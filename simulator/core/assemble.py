@@ -26,6 +26,7 @@ from simulator.core.plan import F8, I8, Plan, Rule, System, frozen, window_of
 from simulator.core.slowdowns import Slowdown, slowdown_rows
 
 ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
+NOBODY_THINKS = LawTable.of([ABSENT]).laws
 
 #: What the counters of the draws and SimPy's integers can hold.
 MOST_QUERIES, MOST_PLACES = 2**32, 2**24
@@ -128,15 +129,13 @@ def assemble(
     rate_per_s: float = 1.0,
     work_law: Law = ONE,
     machine_factor: F8 | None = None,
-    clients: int = 0,
-    think: Law = ABSENT,
 ) -> Plan:
     """Return the Plan of these stages and queries; the parameters are those of ``lay_out`` and ``complete``.
 
     The window is that of a number of queries.
     """
     return complete(
-        lay_out(parts, work_law, think),
+        lay_out(parts, work_law),
         arrival_ns,
         work,
         seed=seed,
@@ -147,12 +146,11 @@ def assemble(
         arrival_dispersion=arrival_dispersion,
         rate_per_s=rate_per_s,
         machine_factor=machine_factor,
-        clients=clients,
     )
 
 
-def lay_out(parts: Sequence[StageParts], work_law: Law = ONE, think: Law = ABSENT) -> System:
-    """Return what a plan of these stages is in every replication and at every load; ``think``: of clients that wait."""
+def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
+    """Return what a plan of these stages is in every replication and at every load."""
     assert parts, "a plan has at least one stage"
     assert parts[0].candidates.kind, "the first stage states its candidates"
     for part in parts:
@@ -191,12 +189,12 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE, think: Law = ABSEN
     keep_whose_answers_counted(stages)
     knots = np.array([point for part in parts for point in part.knots], dtype=np.float64)
     laws = [law for part in parts for law in part.laws]
-    table = LawTable.of([*laws, work_law, *(law for one in slow for law in (one.every, one.length)), think])
+    table = LawTable.of([*laws, work_law, *(law for one in slow for law in (one.every, one.length))])
     return System(
         stages=frozen(stages),
         laws=frozen(table.laws[: len(laws)]),
         work_law=frozen(table.laws[len(laws) : len(laws) + 1]),
-        think_law=frozen(table.laws[-1:]),
+        think_law=NOBODY_THINKS,
         law_parts=table.parts,
         law_points=table.points,
         share=frozen([share for part in parts for share in part.share], np.float64),
@@ -207,7 +205,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE, think: Law = ABSEN
         batch_points=frozen([size for part in parts for size in (*part.preferred, *part.sizes)], np.float64),
         busy_factor=frozen([factor for part in parts for factor in part.busy], np.float64),
         slowdowns=frozen([row for part in parts for row in slowdown_rows(part.slowdowns)], plans.SLOWDOWN),
-        slowdown_laws=frozen(table.laws[len(laws) + 1 : -1]),
+        slowdown_laws=frozen(table.laws[len(laws) + 1 :]),
         outages=outage_rows([part.outages for part in parts]),
         classes=ALIKE,
         rules=tuple(part.rule for part in parts),
@@ -240,13 +238,11 @@ def complete(
     arrival_dispersion: float = 1.0,
     rate_per_s: float = 1.0,
     machine_factor: F8 | None = None,
-    clients: int = 0,
 ) -> Plan:
     """Return the Plan of a system with the queries of a replication; all from ``first_measured`` on are measured.
 
     ``machine_factor``: (all replicas,) float64; all ones if not given. ``window_ns``: begin and end of the window, of
-    a run of a duration; else that of a number of queries. ``clients``: who wait for what they have sent; then there are
-    as many queries as ``arrival_ns`` has, and when they arrive is found (``core.clients``).
+    a run of a duration; else that of a number of queries.
 
     Raises
     ------
@@ -255,7 +251,6 @@ def complete(
     """
     queries = len(arrival_ns)
     assert 0 <= first_measured < queries, "at least one query is measured"
-    assert clients == 0 or (system.think_law["kind"][0] != plans.NONE and not arrival_ns.any()), "clients think"
     assert arrival_ns[0] >= 0 and bool(np.all(arrival_ns[1:] >= arrival_ns[:-1])), "arrivals are sorted"
     check_sizes(system, queries)
     begin_ns, until_ns = window_of(arrival_ns, first_measured) if window_ns is None else window_ns
@@ -273,7 +268,7 @@ def complete(
         window_begin_ns=begin_ns,
         window_end_ns=until_ns,
         drain_ns=drain_ns,
-        clients=clients,
+        clients=0,
         client_of=frozen(np.zeros(0), np.int64),
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
@@ -319,8 +314,3 @@ def smallest_plan(**parts: Any) -> Plan:
     """One query at one server, but for what is said of its ``StageParts``: to compile an engine with."""
     part = StageParts(**{"candidates": ONE, **parts})
     return assemble([part], np.zeros(1, dtype=np.int64))
-
-
-def smallest_closed_plan() -> Plan:
-    """The same, sent by a client that waits."""
-    return assemble([StageParts(candidates=ONE)], np.zeros(1, dtype=np.int64), clients=1, think=ONE)

@@ -16,9 +16,9 @@ import numpy as np
 from simulator.core import draws, rules
 from simulator.core.columns import Columns
 from simulator.core.jit import formula
-from simulator.core.laws import sampling
+from simulator.core.laws import Law, LawTable, sampling
 from simulator.core.outages import in_window, later
-from simulator.core.plan import F8, I8, NEVER_NS, Plan, Rows, frozen, window_of
+from simulator.core.plan import F8, I8, NEVER_NS, NONE, Plan, Rows, frozen, window_of
 from simulator.core.violations import Violation, at, violation
 
 #: Outages count from the begin of the window: until that is known, they are later than all that is looked at.
@@ -37,6 +37,27 @@ def thinks_ns(run: Rows, think_law: Rows, parts: Rows, points: F8, client: int, 
     """How long a client thinks that has sent so many queries, when the last is over; at least 1 ns."""
     u, _ = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.THINK, client, queries, draws.FIRST_COPY)
     return max(1, rules.round_ns(max(0.0, sampling.quantile(think_law, parts, points, rules.NOTHING, u))))
+
+
+def sent_by_clients(plan: Plan, clients: int, think: Law) -> Plan:
+    """The plan of so many queries of clients that wait, whose arrivals are not known; ``think``: in ns."""
+    assert clients > 0 and think.kind != NONE, "clients think"
+    table = LawTable.of([think])
+    law, parts = table.laws.copy(), np.concatenate([plan.law_parts, table.parts])
+    for rows in (law, parts[len(plan.law_parts) :]):
+        rows["first"] += len(plan.law_points)
+        rows["part"] += len(plan.law_parts)
+    return replace(
+        plan,
+        clients=clients,
+        think_law=frozen(law),
+        law_parts=frozen(parts),
+        law_points=frozen(np.concatenate([plan.law_points, table.points])),
+        arrival_ns=frozen(np.zeros(plan.queries), np.int64),
+        client_of=frozen(np.zeros(0), np.int64),
+        window_begin_ns=0,
+        window_end_ns=0,
+    )
 
 
 def is_unknown(plan: Plan) -> bool:

@@ -103,10 +103,10 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
 
 def compile_clients(say: Callable[[str], None] | None = None) -> None:
     """Compile the loop that finds, looking ahead, when clients that wait send their queries."""
-    from simulator.core import assemble, jit
+    from simulator.core import assemble, clients, jit, rules
 
     def compile_all() -> None:
-        engine(COMPILED).simulate(assemble.smallest_closed_plan())
+        engine(COMPILED).simulate(clients.sent_by_clients(assemble.smallest_plan(), rules.ONE, assemble.ONE))
 
     jit.compiled_once(compile_all, say, jit.CLIENTS)
 

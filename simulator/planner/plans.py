@@ -10,6 +10,7 @@ import numpy as np
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
+from simulator.core.clients import sent_by_clients
 from simulator.core.outages import in_window
 from simulator.core.plan import frozen
 from simulator.planner import classes, machines
@@ -153,9 +154,10 @@ class Plans:
             arrival_dispersion=loads.dispersion(self.scenario),
             rate_per_s=load.rate_per_s,
             machine_factor=machines.machine_factors(self.scenario, replication),
-            clients=arrivals.clients if isinstance(arrivals, ClosedArrivals) else 0,
         )
-        return made if made.clients else in_window(made)  # theirs is found with their arrivals
+        if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
+            return sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
+        return in_window(made)
 
 
 def make_plan(scenario: Scenario, replication: int = 0) -> plan.Plan:

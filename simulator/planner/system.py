@@ -24,7 +24,7 @@ from simulator.core.slowdowns import Slowdown
 from simulator.models import CostModel
 from simulator.models.base import seconds_of
 from simulator.planner.classes import classes_of, work_law
-from simulator.scenario import ClosedArrivals, Scenario, Stage
+from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
 from simulator.scenario.colocated import home_of, workers_of_machines
 from simulator.scenario.failures import LOSSES
@@ -57,9 +57,7 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
             part = colocated(replace(part, outages=_outages_there(scenario, index, home)), parts[home], home)
         parts.append(part)
         handed = min(candidates * stage.part_visited, math.inf if stage.keep is None else float(stage.keep))
-    arrivals = scenario.load.arrivals
-    think = _in_ns(arrivals.think.law) if isinstance(arrivals, ClosedArrivals) else Law.none()
-    return with_classes(lay_out(parts, work_law(scenario), think), classes_of(scenario))
+    return with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
 
 def _uniforms(seed: int, replication: int, stage: int, count: int) -> plan.F8:

@@ -71,8 +71,7 @@ def _of_clients(arrivals: Mapping[str, Any]) -> Iterator[Knob]:
         yield Knob("load: clients", f"{now:,} -> {fewer:,}", (("load.arrivals.clients", fewer),), is_load=True)
     longer = _scaled_law(arrivals["think"], 1 + CHANGE)
     if longer is not None:
-        sets = (("load.arrivals.think", _text(longer)),)
-        yield Knob("load: thinking", f"x {1 + CHANGE:g}", sets, is_load=True)
+        yield Knob("load: thinking", f"x {1 + CHANGE:g}", (("load.arrivals.think", _text(longer)),), is_load=True)
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:

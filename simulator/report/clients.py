@@ -20,6 +20,11 @@ def asking_lines(said: paper.Changing) -> list[str]:
     ]
 
 
+def each_waits(theory: paper.Theory) -> str:
+    """What holds of clients besides."""
+    return ", and every client waits or thinks" if "clients" in theory else ""
+
+
 def cycle_lines(result: run.Figures) -> list[str]:
     """A line of a run: where the time of clients goes."""
     if "clients" not in result:

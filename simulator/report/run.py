@@ -6,7 +6,7 @@ from simulator.base.formats import counted, format_count, format_duration, forma
 from simulator.documents import paper, parts, run
 from simulator.report import text
 from simulator.report.causes import causes_table
-from simulator.report.clients import asking_lines, cycle_lines
+from simulator.report.clients import asking_lines, cycle_lines, each_waits
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
 
@@ -316,14 +316,12 @@ def _theory(theory: paper.Theory) -> list[str]:
         if zero["kind"] == "exact":
             empty = format_duration(zero["mean"])
         lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
-    identities = ("area", "lost", "clients")
-    closed = [check for check in theory["checks"] if check["statistic"] not in identities]
+    closed = [check for check in theory["checks"] if check["statistic"] not in ("area", "lost", "clients")]
     for law in dict.fromkeys(check["law"] for check in closed):
         here = [check for check in closed if check["law"] == law]
         lines.append(f"        {law}: {', '.join(_checked(here))}")
     if len(closed) < len(theory["checks"]):
-        each = ", and every client waits or thinks" if "clients" in theory else ""
-        lines.append(f"        Little's law and flow balance hold in every stage{each}")
+        lines.append("        Little's law and flow balance hold in every stage" + each_waits(theory))
     return lines
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
@@ -264,7 +263,7 @@ class Run:
             return self.outline
         lasts_ns = sum(max(1, trace.window_end_ns - trace.window_begin_ns) for trace in traces.values())
         per_s = sum(trace.measured for trace in traces.values()) / lasts_ns * NS_PER_S
-        return replace(self.outline, rate_per_s=min(per_s, self.outline.rate_per_s))
+        return self.plans.outline(rate_per_s=min(per_s, self.outline.rate_per_s))
 
     def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:
         """What replications say."""

@@ -149,9 +149,11 @@ class Run(fields.Part):
         if self.precision is not None and self.replications < 4:
             yield ("precision",), "needs at least 4 replications to judge an interval by"
 
-    def of_clients(self) -> Iterable[fields.Contradiction]:
-        """What is measured of clients that wait is a number of queries, after another."""
-        for key, given_s in (("duration", self.duration_s), ("warmup", self.warmup_s)):
+    def beside(self, is_closed: bool, is_timed: bool) -> Iterable[fields.Contradiction]:
+        """A duration is measured after another; of clients that wait a number of queries after another."""
+        if is_timed and self.warmup_queries and not is_closed:
+            yield ("run", "warmup"), "the run is measured for a time, so warm-up is one, too: like 30s, or 0, or auto"
+        for key, given_s in () if not is_closed else (("duration", self.duration_s), ("warmup", self.warmup_s)):
             if given_s is not None:
                 number = "queries" if key == "duration" else "a number of queries as warmup"
                 yield ("run", key), f"of clients that wait queries are counted, not time: give {number}, like 50_000"

@@ -13,18 +13,8 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
 from simulator.stats.classes import Classes, ClassFigures, each_class
-from simulator.stats.clients import clients
-from simulator.stats.figures import (
-    S_PER_NS,
-    Figure,
-    Pool,
-    StageFigures,
-    figure,
-    hottest,
-    part_of,
-    stage_figures,
-    utilisation,
-)
+from simulator.stats.clients import S_PER_NS, clients
+from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
 from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
@@ -116,8 +106,7 @@ class Summary:
     def figures(self) -> run.Figures:
         """The same without the notes."""
         some: run.OnlySome = {} if self.gather is None else {"gather": self.gather}
-        if self.clients is not None:
-            some["clients"] = self.clients
+        some |= {"clients": self.clients} if self.clients is not None else {}
         if self.classes:
             some["classes"] = [one.to_dict() for one in self.classes]
         return {

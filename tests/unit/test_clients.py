@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from closed_plans import closed_plans
 from conftest import ROOT, SHARED, drawn
 from hypothesis import HealthCheck, given
 from test_hedging import every_way
@@ -26,7 +27,7 @@ from simulator import (
 )
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
-from simulator.core.clients import as_open, is_unknown, simulated
+from simulator.core.clients import as_open, is_unknown, sent_by_clients, simulated
 from simulator.core.failures import Failures
 from simulator.core.features import Feature, features_of, may_lockstep, may_look_ahead
 from simulator.core.laws import Law
@@ -42,7 +43,6 @@ from simulator.report.run import run_table
 from simulator.report.validation import validation_table
 from simulator.stats.clients import thoughts_of
 from simulator.testing import check_scenario
-from simulator.testing.strategies.plans import closed_plans
 from simulator.theory.closed import Repair, mean_value_analysis
 
 ONE = Law.constant(1.0)
@@ -52,7 +52,7 @@ def plan_of(*parts, queries=6, clients=2, think=5.0, **more):
     law = Law.constant(think) if isinstance(think, float) else think
     stages = [StageParts(**{**({"candidates": ONE} if place == 0 else {}), **part}) for place, part in enumerate(parts)]
     arrivals = np.zeros(queries, dtype=np.int64)
-    return assemble(stages, arrivals, **{"seed": 4, "clients": clients, "think": law, **more})
+    return sent_by_clients(assemble(stages, arrivals, **{"seed": 4, **more}), clients, law)
 
 
 def taking(ns, **more):

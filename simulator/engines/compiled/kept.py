@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from simulator.core.clients import is_unknown
 from simulator.core.columns import UNFINISHED
 from simulator.core.following import nobody
 from simulator.core.hosted import kept_width
@@ -25,7 +24,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         Whether a stage may be partial, some answers are not needed, some worker stays taken when its answer has gone,
         and some replica has tasks of its own: others have no such columns.
     """
-    stages, queries, is_found = len(plan.stages), plan.queries, is_unknown(plan)
+    stages, queries, is_found = len(plan.stages), plan.queries, plan.clients > 0 and len(plan.client_of) == 0
     is_endless = plan.drain_ns == NEVER_NS
     kinds = plan.laws["kind"][CANDIDATES::ROLES]
     columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries

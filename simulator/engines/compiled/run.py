@@ -51,10 +51,7 @@ NOBODY: I8 = np.zeros(0, dtype=np.int64)
 
 
 class Run:
-    """One replication under way.
-
-    ``comes_ns``: where its arrivals are put that are found, which ``plan`` sees; None: they are known.
-    """
+    """One replication under way; ``comes_ns``: where arrivals are put that are found; None: they are known."""
 
     def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int], comes_ns: I8 | None = None) -> None:
         stages = len(plan.stages)

@@ -15,8 +15,8 @@ from simulator.core.classes import QueryClass, classified
 from simulator.core.disciplines import BY_CODE, BY_NAME
 from simulator.core.hedging import FREE
 from simulator.core.hosted import hosted, seats_of, sight
-from simulator.core.laws import Law, LawTable
-from simulator.core.plan import BACKGROUND_GAP, C3, CONSTANT, FIFO, NEVER_NS, NONE, PEAK_EWMA, ROLES, Plan, frozen
+from simulator.core.laws import Law
+from simulator.core.plan import C3, FIFO, NEVER_NS, PEAK_EWMA, Plan
 from simulator.core.trace import Trace
 from simulator.testing.strategies import serving
 from simulator.testing.strategies.laws import TIMES, among, factor_laws, laws
@@ -313,41 +313,6 @@ def plans(
         return plan
     known = draw(st.lists(query_classes(), min_size=1, max_size=3))
     return classified(plan, known, draw(st.lists(st.integers(0, len(known) - 1), min_size=count, max_size=count)))
-
-
-#: How long clients think: always the same, by any law, and hardly.
-THINKING = st.one_of(st.integers(1, 9).map(lambda ns: Law.constant(float(ns))), laws(), st.just(Law.uniform(0.0, 2.0)))
-
-
-@st.composite
-def closed_plans(draw: st.DrawFn, **narrowed: Any) -> Plan:
-    """Plans of a few clients that wait; their arrivals are found by an engine.
-
-    Of what replicas do besides there is little: if it takes all their time, queries never return. ``**narrowed``: as of
-    ``plans``.
-    """
-    plan, clients = draw(plans(**narrowed)), draw(st.integers(1, 5))
-    seldom = plan.laws.copy()
-    for row in range(BACKGROUND_GAP, len(seldom), ROLES):
-        if seldom[row]["kind"] != NONE:
-            seldom[row]["kind"], seldom[row]["a"] = CONSTANT, draw(st.sampled_from([60.0, 97.0]))
-    table = LawTable.of([draw(THINKING)])
-    parts = np.concatenate([plan.law_parts, table.parts])
-    think_law = table.laws.copy()
-    think_law["first"] += len(plan.law_points)
-    think_law["part"] += len(plan.law_parts)
-    parts["first"][len(plan.law_parts) :] += len(plan.law_points)
-    return replace(
-        plan,
-        laws=frozen(seldom),
-        clients=clients,
-        think_law=frozen(think_law),
-        law_parts=frozen(parts),
-        law_points=frozen(np.concatenate([plan.law_points, table.points])),
-        arrival_ns=frozen(np.zeros(plan.queries), np.int64),
-        window_begin_ns=0,
-        window_end_ns=0,
-    )
 
 
 @cache
