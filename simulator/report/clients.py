@@ -15,9 +15,7 @@ def asking_lines(said: paper.Changing) -> list[str]:
     line = f"{who} are answered {format_rate(clients['most_per_s'])} at most"
     if exact_per_s is not None:
         line += f", {format_rate(exact_per_s)} by a closed form"
-    return [
-        line if enough is None else f"{line}; from about {number(enough)} of them on the bottleneck may be always busy"
-    ]
+    return [line if enough is None else f"{line}; from about {enough:.3g} of them on the bottleneck may be always busy"]
 
 
 def each_waits(theory: paper.Theory) -> str:

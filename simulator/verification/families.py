@@ -15,6 +15,9 @@ EMPTY_UNIT_S = 1e-3
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
 LIMITED = ("erlangb", "mmcK", "md1K")
 RANKED = ("prio", "prio_c")
+CLOSED = ("closed", "closed_tandem")
+#: Clients think for so long at least: 1 ns.
+NO_TIME_S = 1e-9
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -35,6 +38,8 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
         return limited(family, given)
     if family in RANKED:
         return by_priority(given)
+    if family in CLOSED:
+        return of_clients(given)
     return several_stages(family, given) if family in FUNNELS else one_stage(family, given)
 
 
@@ -128,6 +133,15 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family not in SERVERS:
         raise ValueError(f"no family of one stage is called {family!r}")
     return scenario(rate or float(given["lam1"]) + float(given["lam2"]), SERVERS[family](given))
+
+
+def of_clients(given: dict[str, str]) -> dict[str, Any]:
+    """Clients that wait, whatever the law by which they think, at one queue or two."""
+    servers = [{"workers": int(given["c"])}] if "c" in given else [{}, {}]
+    stages = [stage(f"stage_{place}", exponential(1.0), **more) for place, more in enumerate(servers)]
+    think = f"{max(NO_TIME_S, float(given['Z']))!r}s"
+    arrivals = {"kind": "closed", "clients": int(given["N"]), "think": think}
+    return {"name": "system", "load": {"arrivals": arrivals}, "stages": stages}
 
 
 def unlike_poisson(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:
