@@ -181,8 +181,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot += len(part.knots)
         point += len(part.preferred) + len(part.sizes)
         busy += len(part.busy)
-        slowdown += len(part.slowdowns)
-        outage += len(part.outages)
+        slowdown, outage = slowdown + len(part.slowdowns), outage + len(part.outages)
         batch += part.max_size if part.is_batched else 0
     share_machines(stages, parts)
     look_together(stages)

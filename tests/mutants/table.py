@@ -2981,8 +2981,8 @@ CLOSED = (
         "of those who come at one instant the last is the first",
         "E1",
         FOUND,
-        "put(kept.thinking, kept.comes, rules.NOTHING, now + think_ns, client, rules.NOTHING)",
-        "put(kept.thinking, kept.comes, rules.NOTHING, now + think_ns, -client, rules.NOTHING)",
+        "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)",
+        "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, -client, rules.NOTHING)",
         "sample_paths.closed_agree",
     ),
 )

@@ -7,7 +7,6 @@ is first needed. The Trace is equal to the reference engine's in every column.
 """
 
 from collections.abc import Callable, Collection
-from functools import partial
 
 from simulator.base.errors import BeyondTimeError
 from simulator.core import features
@@ -57,7 +56,7 @@ def simulate(
     if is_unknown(plan):
 
         def find(unknown: Plan, queries: int) -> tuple[I8, I8]:
-            run = finished(partial(finding, unknown, queries), event_by_event, stopped)
+            run = finished(lambda slow: finding(unknown, queries, slow), event_by_event, stopped)
             return run.given.entering_ns, run.kept.client_of
 
         plan = with_arrivals(plan, find)

@@ -11,7 +11,7 @@ compile what comes out.
 from simulator.core import rules
 from simulator.core.clients import begins_ns, thinks_ns
 from simulator.core.columns import COMPLETE
-from simulator.core.jit import kernel, passage
+from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, has_room, leave_stage
@@ -20,13 +20,19 @@ from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prep
 from simulator.engines.compiled.records import ANSWERS, CLOSING, LEAVE, LISTS, Given, Kept
 
 
+@formula
+def the_list(kept: Kept) -> int:
+    """The number of the only list of those who think; no literal, for which kernels would be compiled twice."""
+    return kept.thinking.shape[0] - rules.ONE  # type: ignore[no-any-return]
+
+
 @passage
 def look_out(given: Given, kept: Kept, cursor: int) -> None:
     """Note when the next query arrives, as far as it is known."""
     if cursor < given.entering_ns.shape[0]:
         given.entering_ns[cursor] = NEVER_NS
         if kept.thinking[0]["size"] > 0:
-            given.entering_ns[cursor] = next_instant(kept.thinking, kept.comes, rules.NOTHING)
+            given.entering_ns[cursor] = next_instant(kept.thinking, kept.comes, the_list(kept))
 
 
 @kernel
@@ -36,7 +42,7 @@ def begin(given: Given, kept: Kept) -> bool:
         begin_ns = begins_ns(given.run, given.think_law, given.parts, given.points, client)
         if begin_ns >= NEVER_NS:
             return False
-        put(kept.thinking, kept.comes, rules.NOTHING, begin_ns, client, rules.NOTHING)
+        put(kept.thinking, kept.comes, the_list(kept), begin_ns, client, rules.NOTHING)
     look_out(given, kept, rules.NOTHING)
     return True
 
@@ -50,7 +56,7 @@ def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bo
     think_ns = thinks_ns(given.run, given.think_law, given.parts, given.points, client, kept.thoughts[client])
     if now + think_ns >= NEVER_NS:
         return False
-    put(kept.thinking, kept.comes, rules.NOTHING, now + think_ns, client, rules.NOTHING)
+    put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)
     look_out(given, kept, clock[0]["cursor"])
     return True
 
@@ -59,7 +65,7 @@ def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bo
 def send_query(given: Given, kept: Kept, query: int) -> None:
     """Whoever has thought sends this query; of several at an instant, the first."""
     client = kept.comes[kept.thinking[0]["first"], L_ORDER]
-    take(kept.thinking, kept.comes, rules.NOTHING)
+    take(kept.thinking, kept.comes, the_list(kept))
     kept.client_of[query] = client
     kept.thoughts[client] += 1
     look_out(given, kept, query + 1)
