@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
@@ -42,6 +43,11 @@ def plan_of(arrival_ns=EIGHT):
     )
     second = StageParts(knots=[(0.0, 10.0, 0.0)], merge_ns=2, mergers=1)
     return assemble([first, second], arrival_ns, seed=4, first_measured=1)
+
+
+def closed_plan(parts, queries, think=5.0, **more):
+    """Two clients that wait."""
+    return sent_by_clients(assemble(parts, np.zeros(queries, dtype=np.int64), **more), 2, Law.constant(think))
 
 
 def batching_plan():
@@ -168,6 +174,10 @@ HALF = assemble(
 )
 SOME = reference.simulate(HALF, tasks=True)
 PASSED = int(np.flatnonzero(SOME.candidates[1] < 0)[0])
+#: Two clients that think for 5 ns, at one server of 10 ns.
+SENT = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)])
+WAITED = reference.simulate(closed_plan([SENT], 6, seed=4, first_measured=1))
+WAITING = simulated(closed_plan([SENT], 6, seed=4, first_measured=1), WAITED)
 OF_OTHERS = {
     "I70": (HALF, SOME),
     **OF_BATCHES,
@@ -181,6 +191,7 @@ OF_OTHERS = {
     "I61": (SHARED, SHARING),
     **dict.fromkeys(("I63", "I64"), (BESIDE, BOTH)),
     "I62": (TWICE, BEEN),
+    **dict.fromkeys(("I71", "I72"), (WAITING, WAITED)),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
@@ -327,6 +338,8 @@ TAMPERED = {
     "I68": (column("lost", 0, more(1)), {"replica": 0, "counter": "lost", "counted": 3, "of_its_tasks": 2}),
     "I69": (column("down_ns", 0, more(1)), {"replica": 0, "down_ns": 31, "expected_ns": 30}),
     "I70": (column("leave_ns", (1, PASSED), more(1)), {"query": PASSED, "stage": 1}),
+    "I71": (column("leave_ns", (0, 1), more(1)), {"query": 3, "client": 0, "arrival_ns": 26, "expected_ns": 27}),
+    "I72": (column("leave_ns", (0, 4), 37), {"client": 1, "comes_ns": 42, "last_arrival_ns": 46}),
 }
 
 
@@ -350,6 +363,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(BOTH.verify(BESIDE)) == []
     assert list(BEEN.verify(TWICE)) == []
     assert list(SOME.verify(HALF)) == []
+    assert list(WAITED.verify(WAITING)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

@@ -15,6 +15,7 @@ from conftest import slow
 from walk import Walk
 
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
 from simulator.core.features import Feature as F
@@ -57,6 +58,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.ROUTING_BY_LOAD: {**TWO, "policy": LEAST_OUTSTANDING},
     F.ROUTING_BY_LATENCY: {**TWO, "policy": PEAK_EWMA, "decay_ns": 20},
     F.ROUTING_PLUGGED: {**TWO, "policy": PLUGGED},
+    F.CLIENTS: {"clients": 3, "think": Law.exponential(9.0)},
     F.BALANCERS: {**TWO, "balancers": 2},
     F.UNEVEN_REPLICAS: {**TWO, "by_query": False, "left": [1, 2, 1]},
     F.WORKERS: {"workers": 2},
@@ -85,7 +87,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.COLOCATED: {"beside": True},
     F.OPTIONAL: {"taken": 0.6},
 }
-OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside")
+OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
 GUESTS = [
     StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
@@ -150,7 +152,9 @@ def plan_of(pair: frozenset[F]) -> Plan:
         factors = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)
         given["machine_factor"] = np.tile(factors, len(parts))  # a stage of as many replicas each
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
-    return assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
+    closed = {key: given.pop(key) for key in ("clients", "think") if key in given}
+    plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
+    return sent_by_clients(plan, **closed) if closed else plan
 
 
 def test_every_feature_has_a_way():
@@ -170,7 +174,7 @@ def test_a_pair_is_the_same_on_every_walk(pair):
     plan = plan_of(pair)
     assert pair <= features_of(plan, 0)
     expected = reference.simulate(plan, tasks=True)
-    assert list(expected.verify(plan)) == []
+    assert list(expected.verify(simulated(plan, expected))) == []
     for way in ((), (0,)):
         assert same_trace(compiled.simulate(plan, tasks=True, event_by_event=way), expected) == "", way
     assert same_trace(compiled.simulate(plan), expected, without_tasks=True) == "", "in lockstep where that may be"

@@ -15,9 +15,10 @@ from simulator import ScenarioError, load_scenario, scenario_from_dict, theory
 from simulator.planner.plans import make_plan
 from simulator.planning import sensitivity as module
 from simulator.planning.grid import varied
-from simulator.planning.knobs import Knob, knobs_of
+from simulator.planning.knobs import knobs_of
 from simulator.planning.sensitivity import _of_workers, sensitivity
 from simulator.planning.sensitivity_result import word
+from simulator.planning.turning import Knob
 from simulator.report import frame
 from simulator.report.sensitivity_figure import sensitivity_figure
 from simulator.stats.means import Interval

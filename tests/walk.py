@@ -10,12 +10,13 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from simulator.core import draws, hosted, routing, rules, service
+from simulator.core import clients, draws, hosted, routing, rules, service
 from simulator.core import work as work_rules
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
@@ -53,6 +54,8 @@ from simulator.core.plan import (
     UP,
     VISITS,
     Plan,
+    frozen,
+    window_of,
 )
 from simulator.core.split import part
 from simulator.core.trace import COUNTERS, Trace
@@ -69,7 +72,9 @@ def is_in(instant: int, stretches: list[tuple[int, int]]) -> bool:
 class Walk:
     """One walk; ``trace()`` gives what the engine should have given."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, until_ns: int = 100) -> None:
+        self.is_found, self.drain_ns = clients.is_unknown(plan), plan.drain_ns
+        self.until_ns = until_ns if self.is_found else int(plan.arrival_ns[-1])  # of replicas' own tasks
         stages, queries = len(plan.stages), plan.queries
         self.plan = plan
         self.events: list[tuple[int, int, int, Any]] = []
@@ -136,14 +141,18 @@ class Walk:
 
     def trace(self) -> Trace:
         plan = self.plan
-        end = int(plan.arrival_ns[-1]) + plan.drain_ns
-        for query, instant in enumerate(plan.arrival_ns.tolist()):
+        self.end = int(plan.arrival_ns[-1]) + plan.drain_ns
+        self.queries_of = [0] * plan.clients
+        if self.is_found:
+            self.end = 2 * NEVER_NS
+            self.begin_waiting()
+        for query, instant in enumerate([] if self.is_found else plan.arrival_ns.tolist()):
             self.push(instant, rules.ARRIVE, query, (query,))
         for (query, stage, shard, copy), (_, replica, instant) in self.own.items():
             key = (replica << plan.stage_bits) | stage
             self.push(instant, rules.BACKGROUND, key, ((query, stage, shard, copy), replica))
         act = {
-            rules.ARRIVE: self.arrive,
+            rules.ARRIVE: self.send_query if self.is_found else self.arrive,
             rules.BACKGROUND: self.background,
             rules.DISPATCH: self.dispatch,
             rules.ENQUEUE: self.enqueue,
@@ -161,12 +170,59 @@ class Walk:
         before = (-1, -1, -1)
         for replica in range(plan.replicas):
             self.crash_later(0, replica)
-        while self.events and self.events[0][0] <= end:
+        while self.events and self.events[0][0] <= self.end:
             instant, kind, key, what = heapq.heappop(self.events)
             assert (instant, kind, key) > before, "what happens is sorted"
             before = (instant, kind, key)
             act[kind](instant, *what)
+        if self.own and int(self.plan.arrival_ns[-1]) > self.until_ns:
+            return Walk(plan, 4 * self.until_ns).trace()
         return self.written()
+
+    def begin_waiting(self) -> None:
+        """Every client comes for the first time after a part of a time to think; nobody knows when the last comes."""
+        self.plan = clients.unbounded(self.plan, np.zeros(self.plan.queries, dtype=np.int64))
+        self.outages = self.plan.outages
+        self.plan = replace(self.plan, outages=self.later_outages(2**60))
+        for client in range(self.plan.clients):
+            part = self.uniform(draws.THINK, client, 0, 0)[1]
+            self.push(rules.round_ns(part * self.drawn_think(client, 0)), rules.ARRIVE, client, (client,))
+
+    def later_outages(self, more_ns: int) -> Any:
+        later = self.outages.copy()
+        later["from_ns"] += more_ns
+        later["until_ns"] += more_ns
+        return frozen(later)
+
+    def drawn_think(self, client: int, number: int) -> float:
+        laws = self.plan.think_law, self.plan.law_parts, self.plan.law_points
+        u, _ = draws.uniforms(self.plan.seed, self.plan.replication, draws.THINK, client, number, 0)
+        return max(0.0, sampling.quantile(*laws, 0, u))
+
+    def send_query(self, now: int, client: int) -> None:
+        """A client sends the next query, whose number says how many were sent before, by anybody."""
+        query = sum(self.queries_of)
+        if query == self.plan.queries:
+            return
+        self.queries_of[client] += 1
+        whose = [*self.plan.client_of[:query].tolist(), client]
+        when = [*self.plan.arrival_ns[:query].tolist(), *[now] * (self.plan.queries - query)]
+        of = frozen(whose + [0] * (self.plan.queries - query - 1), np.int64)
+        self.plan = replace(self.plan, arrival_ns=frozen(when, np.int64), client_of=of)
+        if query == self.plan.first_measured:
+            self.plan = replace(self.plan, outages=self.later_outages(now), window_begin_ns=now)
+        if query + 1 == self.plan.queries:
+            self.end = now + self.drain_ns
+            _, end = window_of(self.plan.arrival_ns, self.plan.first_measured)
+            self.plan = replace(self.plan, window_end_ns=end, drain_ns=self.drain_ns)
+        self.arrive(now, query)
+
+    def over(self, now: int, query: int) -> None:
+        """A query has an outcome: who has sent it thinks."""
+        if self.is_found:
+            client = int(self.plan.client_of[query])
+            think = max(1, rules.round_ns(self.drawn_think(client, self.queries_of[client])))
+            self.push(now + think, rules.ARRIVE, client, (client,))
 
     def arrive(self, now: int, query: int) -> None:
         self.push(now, rules.DISPATCH, query << self.plan.stage_bits, (query, 0))
@@ -267,7 +323,7 @@ class Walk:
                 for number in itertools.count():
                     task = -1 - index - number * int(row["replicas"]), stage, shard, 0
                     instant += max(1, rules.round_ns(self.of_background(task)[0]))
-                    if instant > plan.arrival_ns[-1]:
+                    if instant > self.until_ns:
                         break
                     self.own[task] = plan.queries + len(self.own), replica, int(instant)
 
@@ -279,6 +335,8 @@ class Walk:
         return [sampling.quantile(*laws, task[1] * ROLES + role, u) for role, u in zip(roles, luck, strict=True)]
 
     def background(self, now: int, task: Task, replica: int) -> None:
+        if self.is_found and sum(self.queries_of) == self.plan.queries and now > self.plan.arrival_ns[-1]:
+            return  # nobody knew that it would be too late
         at = self.place(task)
         self.table.replica[at], self.alone[at] = replica, self.of_background(task)[1]
         self.join(now, task)
@@ -953,6 +1011,7 @@ class Walk:
                 self.call_back(now, self.copies(query, stage, shard))
         if outcome == FAILED:
             self.ended[query] = FAILED
+            self.over(now, query)
         elif row["mergers"] and self.merges[stage] == row["mergers"]:
             self.merging[stage].append(query)
         else:
@@ -1006,6 +1065,7 @@ class Walk:
         self.leave[stage, query] = now
         if stage + 1 == len(self.plan.stages):
             self.ended[query] = PARTIAL if (self.outcome[:, query] == PARTIAL).any() else COMPLETE
+            self.over(now, query)
         if stage + 1 < len(self.plan.stages):
             self.push(now, rules.DISPATCH, (query << self.plan.stage_bits) | (stage + 1), (query, stage + 1))
 
@@ -1101,6 +1161,7 @@ class Walk:
         rows = len(plan.stages) if may_differ(plan) else 0
         return Trace(
             plan.arrival_ns,
+            plan.client_of,
             self.ended.astype(np.int8),
             plan.first_measured,
             plan.measured,

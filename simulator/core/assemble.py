@@ -23,10 +23,11 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
 from simulator.core.optional import check_optional
 from simulator.core.outages import Outage, outage_rows
-from simulator.core.plan import F8, I8, Plan, Rule, System, bits_for, frozen, window_of
+from simulator.core.plan import F8, I8, Plan, Rule, System, frozen, window_of
 from simulator.core.slowdowns import Slowdown, slowdown_rows
 
 ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
+NOBODY_THINKS = LawTable.of([ABSENT]).laws
 
 #: What the counters of the draws and SimPy's integers can hold.
 MOST_QUERIES, MOST_PLACES = 2**32, 2**24
@@ -184,8 +185,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         knot += len(part.knots)
         point += len(part.preferred) + len(part.sizes)
         busy += len(part.busy)
-        slowdown += len(part.slowdowns)
-        outage += len(part.outages)
+        slowdown, outage = slowdown + len(part.slowdowns), outage + len(part.outages)
         batch += part.max_size if part.is_batched else 0
     share_machines(stages, parts)
     look_together(stages)
@@ -197,6 +197,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
         stages=frozen(stages),
         laws=frozen(table.laws[: len(laws)]),
         work_law=frozen(table.laws[len(laws) : len(laws) + 1]),
+        think_law=NOBODY_THINKS,
         law_parts=table.parts,
         law_points=table.points,
         share=frozen([share for part in parts for share in part.share], np.float64),
@@ -271,6 +272,8 @@ def complete(
         window_begin_ns=begin_ns,
         window_end_ns=until_ns,
         drain_ns=drain_ns,
+        clients=0,
+        client_of=frozen(np.zeros(0), np.int64),
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
         class_of=frozen(np.zeros(0), np.int64),
@@ -300,6 +303,15 @@ def check_sizes(system: System, queries: int) -> None:
             raise PlanTooLarge(
                 f"stages[{stage}] has {places} replicas; at most {MOST_PLACES} have random numbers of their own"
             )
+
+
+def bits_for(count: int) -> int:
+    """Number of bits that hold the indices 0 .. count - 1.
+
+    >>> bits_for(1), bits_for(2), bits_for(1000)
+    (0, 1, 10)
+    """
+    return max(0, count - 1).bit_length()
 
 
 def smallest_plan(**parts: Any) -> Plan:

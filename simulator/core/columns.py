@@ -101,6 +101,7 @@ class Columns:
     """
 
     arrival_ns: I8  #: (queries,)
+    client_of: I8  #: (queries,) who sent each and waited for its outcome; none of an open load
     outcome: NDArray[np.int8]  #: (queries,) of UNFINISHED, COMPLETE, ...
     first_measured: int
     measured: int

@@ -27,10 +27,11 @@ from simulator.core.slowdowns import is_slowed
 
 
 class Feature(Enum):
-    """What a stage may make use of, beyond one exact worker a shard; the first comes with the plan as a whole."""
+    """What a stage may make use of, beyond one exact worker a shard; the first two come with the plan as a whole."""
 
     DRAIN_CUT = auto()  #: the run ends before its last query does
     OPTIONAL = auto()  #: not every query takes it
+    CLIENTS = auto()  #: whoever sends a query waits until it is over
     DRAWN_WORK = auto()  #: queries differ in their work
     DRAWN_CANDIDATES = auto()
     DRAWN_TIME = auto()  #: a law of the whole time of a task
@@ -75,7 +76,7 @@ F = Feature
 #: A stage with these features alone may look ahead: a task's start and finish follow from what was sent before it.
 LOOKS_AHEAD: Features = frozenset(
     {
-        *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
+        *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
         *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL),
@@ -90,7 +91,7 @@ OVERTAKES: Features = frozenset({F.FAN_OUT, F.SENDING})
 #: same, but later: the edges of the window and the cut of the drain do not meet them alike.
 LOCKSTEP: Features = frozenset(
     {
-        *(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
+        *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
         F.OPTIONAL,
     }
@@ -113,6 +114,7 @@ def features_of(plan: Plan, stage: int) -> Features:
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
         F.OPTIONAL: bool(is_optional(plan.stages, stage)),
+        F.CLIENTS: plan.clients > 0,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
         or any(  # it is given what they have scored

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.core import copy_states as copies
 from simulator.core import rules
 from simulator.core.beside import beside, own_rows, summed
+from simulator.core.clients import violations_of_clients
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED, Columns, of_replicas
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
@@ -56,6 +57,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
         "I43", wrong, place, window_busy_ns=served, workers=workers, watched_ns=np.full_like(busy, watched_ns)
     )
     yield from times_down(plan, trace.down_ns)
+    yield from violations_of_clients(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     yield from _funnel(plan, trace)

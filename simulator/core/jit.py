@@ -163,8 +163,12 @@ COMPLETE = "complete"
 
 #: The parts that are compiled when they are needed: their words for whoever waits, and the seconds that it took cold
 #: when this was written.
-AHEAD, EVENTS = "ahead", "events"
-PARTS = {AHEAD: ("the engine", 15), EVENTS: ("the loop that goes event by event", 60)}
+AHEAD, EVENTS, CLIENTS = "ahead", "events", "clients"
+PARTS = {
+    AHEAD: ("the engine", 15),
+    EVENTS: ("the loop that goes event by event", 60),
+    CLIENTS: ("the loop that finds arrivals of clients that wait", 15),
+}
 
 
 def is_compiled(cache: Path, part: str = AHEAD) -> bool:

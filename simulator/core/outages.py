@@ -51,12 +51,15 @@ def check_outages(outages: Sequence[Outage], most_ns: int) -> None:
 
 def in_window(plan: Plan) -> Plan:
     """The plan whose outages, which count from the begin of its window, do so from that of the run."""
-    if not len(plan.outages):
-        return plan
-    later = plan.outages.copy()
+    return later(plan, plan.window_begin_ns) if len(plan.outages) else plan
+
+
+def later(plan: Plan, later_ns: int) -> Plan:
+    """The plan whose outages are so much later."""
+    moved = plan.outages.copy()
     for edge in ("from_ns", "until_ns"):
-        later[edge] += plan.window_begin_ns
-    return replace(plan, outages=frozen(later))
+        moved[edge] += later_ns
+    return replace(plan, outages=frozen(moved))
 
 
 @formula

@@ -38,7 +38,7 @@ LOSE_NOTHING, LOSE_RUNNING, LOSE_QUEUED = range(3)  #: what a crash of a replica
 OF_REPLICA, OF_MACHINE, OF_SHARD, OF_STAGE = range(4)  #: what is slow, or crashes, as a whole
 
 #: Kinds of arrivals, for the theory line; an engine sees only ``arrival_ns``.
-ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED = range(6)
+ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_TRACE, ARRIVE_GAMMA, ARRIVE_MMPP, ARRIVE_PLUGGED, ARRIVE_CLOSED = range(7)
 
 #: No cut of the drain: later than any instant of a run, far from overflow.
 NEVER_NS = 2**62
@@ -197,6 +197,7 @@ class System:
     stages: NDArray[np.void]  #: (stages,) STAGE
     laws: NDArray[np.void]  #: (stages * ROLES,) LAW; durations in ns; kind NONE where a stage has none
     work_law: NDArray[np.void]  #: (1,) LAW of the work factor; for the theory line
+    think_law: NDArray[np.void]  #: (1,) LAW of how long a client thinks, in ns; kind NONE where none waits
     law_parts: NDArray[np.void]  #: (parts of all mixtures,) LAW
     law_points: F8  #: (points of all tables,)
     share: F8  #: (all shards,) each stage's part sums to 1
@@ -272,7 +273,9 @@ class Plan(System):
     window_begin_ns: int  #: the window, [begin, end): utilisation and rates are of it; not after the first measured
     window_end_ns: int  #: equal to its begin: nothing is said of rates
     drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
-    arrival_ns: I8  #: (queries,) non-decreasing, >= 0
+    clients: int  #: who send queries, and wait for the outcome of each; 0: an open load
+    client_of: I8  #: (queries,) who sent each; none of an open load, and until it is known (``clients``)
+    arrival_ns: I8  #: (queries,) non-decreasing, >= 0; zeros until ``client_of`` is known
     work: F8  #: (queries,) work factor, >= 0
     class_of: I8  #: (queries,) place in ``classes``; none where there is one class
     query_bits: int
@@ -282,6 +285,7 @@ class Plan(System):
         super().__post_init__()
         assert len(self.work) == self.queries, "a kernel looks the work of a query up"
         assert len(self.class_of) in (0, self.queries), "and its class"
+        assert len(self.client_of) in (0, self.queries * (self.clients > 0)), "and its client"
         assert len(self.machine_factor) == self.replicas, "and the machine of a replica"
 
     @property
@@ -310,7 +314,9 @@ class Plan(System):
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
         arrival_ns, work = frozen(self.arrival_ns[:count]), frozen(self.work[:count])
-        return replace(self, arrival_ns=arrival_ns, work=work, class_of=frozen(self.class_of[:count])).measured_from(0)
+        class_of, client_of = frozen(self.class_of[:count]), frozen(self.client_of[:count])
+        shorter = replace(self, arrival_ns=arrival_ns, work=work, class_of=class_of, client_of=client_of)
+        return shorter.measured_from(0)
 
     def measured_from(self, first: int) -> Plan:
         """The plan with all queries from this one on measured, in their window."""
@@ -337,12 +343,3 @@ def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:
     copy = np.array(array, dtype=dtype, order="C")
     copy.flags.writeable = False
     return copy
-
-
-def bits_for(count: int) -> int:
-    """Number of bits that hold the indices 0 .. count - 1.
-
-    >>> bits_for(1), bits_for(2), bits_for(1000)
-    (0, 1, 10)
-    """
-    return max(0, count - 1).bit_length()

@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on, but I42, I43, I69 and I70, need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69 to I72, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -97,6 +97,8 @@ INVARIANTS = {
         Invariant("I68", "S5", "tasks that are lost, and those that are sent again, are counted"),
         Invariant("I69", "S5", "time down is that of crashes inside the window"),
         Invariant("I70", "S1", "a stage that is not for a query is left the instant at which it would be entered"),
+        Invariant("I71", "S1", "a client sends a query when the one before is over and it has thought"),
+        Invariant("I72", "S1", "nobody who has thought is left out"),
     )
 }
 

@@ -81,10 +81,21 @@ class Peak(TypedDict):
     above_saturation_s: float  #: of each replication: so long the rate is above saturation
 
 
+class ClosedLoad(TypedDict):
+    """Clients that wait for what they have sent, by arithmetic: the rate follows from how fast they are answered."""
+
+    count: int  #: of them
+    think_s: float  #: mean time between the outcome of a query and the next one
+    most_per_s: float  #: queries that they are answered, at most
+    saturating: float | None  #: clients that may keep the bottleneck always busy; null: nothing takes time
+    exact_per_s: float | None  #: queries that they are answered, by a closed form; null: none is known
+
+
 class Changing(TypedDict, total=False):
-    """What is said besides of a load that changes over time."""
+    """What is said besides of a load that changes over time, or whose clients wait."""
 
     peak: Peak  #: its highest rate
+    clients: ClosedLoad  #: who wait for what they have sent; then the mean load is the most that it may be
 
 
 class Arithmetic(Changing):

@@ -229,9 +229,18 @@ class OfPhase(OfClass):
     offered_per_s: float  #: measured arrivals while it lasts
 
 
+class Clients(TypedDict):
+    """Of clients that wait for what they have sent."""
+
+    count: int  #: of them
+    think_s: parts.Interval  #: mean time that they thought before a measured query
+    cycling: float | None  #: completions x (mean latency + mean thinking): all clients, but for the edges of the window
+
+
 class OnlySome(TypedDict, total=False):
     """What only some scenarios have."""
 
+    clients: Clients  #: who wait for what they have sent, where the load is closed
     gather: Gathered  #: of whole queries, where some stage does not wait for all of its answers
     classes: list[OfClass]  #: of whole queries, where the load has classes; in its order
     phases: list[OfPhase]  #: of the whole queries that arrive in it, where phases have names; in their order

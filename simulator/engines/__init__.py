@@ -101,6 +101,16 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
     jit.compiled_once(compile_all, say, jit.EVENTS)
 
 
+def compile_clients(say: Callable[[str], None] | None = None) -> None:
+    """Compile the loop that finds, looking ahead, when clients that wait send their queries."""
+    from simulator.core import assemble, clients, jit, rules
+
+    def compile_all() -> None:
+        engine(COMPILED).simulate(clients.sent_by_clients(assemble.smallest_plan(), rules.ONE, assemble.ONE))
+
+    jit.compiled_once(compile_all, say, jit.CLIENTS)
+
+
 def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
     """Compile what the compiled engine needs for a plan."""
     from simulator.core.features import features_of, may_look_ahead
@@ -108,6 +118,8 @@ def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
     compile_ahead(say)
     if not all(may_look_ahead(features_of(plan, stage)) for stage in range(len(plan.stages))):
         compile_events(say)
+    elif plan.clients:
+        compile_clients(say)
 
 
 def compile_all(say: Callable[[str], None] | None = None) -> None:

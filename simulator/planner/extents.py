@@ -27,6 +27,9 @@ MOST_STRETCHES = 3e9
 def about_queries(scenario: Scenario) -> tuple[float, float]:
     """Queries of a replication, warm-up included, and those that are measured: expected, where luck decides."""
     arrivals, run = scenario.load.arrivals, scenario.run
+    known = loads.known_extent(scenario) if scenario.load.is_closed else None
+    if known is not None:
+        return float(known.queries), float(known.measured)
     rate_per_s = loads.offered_per_s(scenario)
     if isinstance(arrivals, scenarios.TraceArrivals):
         rows = float(len(arrivals.trace().timestamp_s))

@@ -68,6 +68,8 @@ def make_load(scenario: Scenario, replication: int) -> Load:
     try:
         if scenario.load.arrivals.kind == "trace":
             load = _trace_load(scenario, replication)
+        elif scenario.load.is_closed:
+            load = _of_clients(scenario)
         elif scenario.queries is not None:
             load = _counted(scenario, replication)
         else:
@@ -140,6 +142,8 @@ def known_extent(scenario: Scenario) -> Extent | None:
         return None
     if not isinstance(gaps, Law) or isinstance(arrivals, scenarios.ModulatedArrivals):
         return None
+    if scenario.load.is_closed:
+        return Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)
     base, extent = Rate(rate_pieces(scenario)), Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)
     if math.isfinite(base.arrivals) or extent.queries / mean_rate(scenario) * NS_PER_S > MOST_NS / 4:
         return None
@@ -192,6 +196,13 @@ def _counted(scenario: Scenario, replication: int) -> Load:
         message = f"{wanted} are more than {offers} (replication {replication})"
         raise refusal(scenario, "run.queries", f"{message}. Ask for fewer, or leave queries out to run all of it")
     return Load(arrival_ns, first, _mean_between(base, before, before + queries), rate)
+
+
+def _of_clients(scenario: Scenario) -> Load:
+    """So many queries: when each arrives follows from when others are over, so nobody knows before they are served."""
+    assert scenario.queries is not None, "queries are counted"
+    first = _warmup_queries(scenario)
+    return Load(np.zeros(first + scenario.queries, dtype=np.int64), first, math.nan, None)
 
 
 def _mean_between(rate: Rate, low: float, high: float) -> float:
@@ -317,6 +328,13 @@ def _trace_load(scenario: Scenario, replication: int) -> Load:
         raise refusal(scenario, "run", f"{message}. Shorten the warm-up, or replay a longer trace")
     work = None if trace.work is None else trace.work[:end]
     return Load(arrival_ns[:end], first, rate_per_s, None, work, window_ns)
+
+
+def refuse_clients(scenario: Scenario, command: str, instead: str) -> None:
+    """Raise ScenarioError where clients wait, whose rate nobody can choose; ``instead``: what says it of them."""
+    if scenario.load.is_closed:
+        message = f"{command} turns a rate, and clients that wait have none of their own; {instead}"
+        raise refusal(scenario, "load.arrivals", message)
 
 
 def refusal(scenario: Scenario, path: str, message: str) -> ScenarioError:

@@ -10,13 +10,15 @@ import numpy as np
 from simulator.base.units import NS_PER_S, ns
 from simulator.core import plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
+from simulator.core.clients import sent_by_clients
 from simulator.core.outages import in_window
 from simulator.core.plan import frozen
 from simulator.planner import classes, machines
 from simulator.planner import load as loads
 from simulator.planner.extents import extent_of, refuse_stretches
 from simulator.planner.system import make_system
-from simulator.scenario import Scenario
+from simulator.scenario import ClosedArrivals, Scenario
+from simulator.theory import most_per_s
 
 ARRIVALS = {
     "constant": plan.ARRIVE_CONSTANT,
@@ -24,6 +26,7 @@ ARRIVALS = {
     "trace": plan.ARRIVE_TRACE,
     "gamma": plan.ARRIVE_GAMMA,
     "mmpp": plan.ARRIVE_MMPP,
+    "closed": plan.ARRIVE_CLOSED,
 }
 
 
@@ -45,11 +48,17 @@ class Plans:
 
     def tasks_of_query(self) -> float:
         """Tasks of a query over all stages, on average, about, and those of replicas' own meanwhile; without copies."""
-        return self.tasks_sent() + self.own_tasks_per_s() / loads.expected_per_s(self.scenario, 0)
+        return self.tasks_sent() + self.own_tasks_per_s() / self.expected_per_s()
 
     def tasks_sent(self) -> float:
         """Tasks that a query is sent as, over all stages, on average, about; without copies."""
         return sum((stage.share or 1.0) * stage.shards * stage.part_visited for stage in self.scenario.stages)
+
+    def expected_per_s(self, replication: int = 0) -> float:
+        """Mean rate of a replication while it is measured, expected; of clients that wait, the most that it may be."""
+        if self.scenario.load.is_closed:
+            return most_per_s(self.outline(replication, 1.0))
+        return loads.expected_per_s(self.scenario, replication)
 
     def own_tasks_per_s(self) -> float:
         """Tasks that all replicas have of their own, while queries arrive."""
@@ -77,7 +86,12 @@ class Plans:
             raise loads.refusal(self.scenario, "stages.hedge.after", message)
         if arrivals is None:
             arrivals = self.load(replication)
-        refuse_stretches(self.scenario, self.system, float(arrivals.arrival_ns[-1]) / NS_PER_S)
+        if self.scenario.load.is_closed:
+            arrivals = replace(arrivals, rate_per_s=self.expected_per_s(replication))
+            lasts_s = len(arrivals.arrival_ns) / arrivals.rate_per_s
+        else:
+            lasts_s = float(arrivals.arrival_ns[-1]) / NS_PER_S
+        refuse_stretches(self.scenario, self.system, lasts_s)
         queries, work = len(arrivals.arrival_ns), arrivals.work
         class_of = classes.drawn_classes(self.scenario, replication, queries)
         if work is None:
@@ -100,7 +114,7 @@ class Plans:
             If a count exceeds what a plan can hold.
         """
         if rate_per_s is None:
-            rate_per_s = loads.expected_per_s(self.scenario, replication)
+            rate_per_s = self.expected_per_s(replication)
         one = loads.Load(np.zeros(1, dtype=np.int64), 0, rate_per_s, None, np.ones(1))
         return self._completed(replication, one, is_own=False)
 
@@ -114,7 +128,7 @@ class Plans:
         """
         extent = extent_of(self.scenario)
         self._check(extent.queries)
-        refuse_stretches(self.scenario, self.system, extent.queries / loads.expected_per_s(self.scenario, 0))
+        refuse_stretches(self.scenario, self.system, extent.queries / self.expected_per_s())
         return extent
 
     def _check(self, queries: int) -> None:
@@ -126,7 +140,7 @@ class Plans:
     def _completed(self, replication: int, load: loads.Load, is_own: bool = True) -> plan.Plan:
         """``is_own``: with the measurements of the replication, where it has its own."""
         self._check(len(load.arrival_ns))
-        run = self.scenario.run
+        run, arrivals = self.scenario.run, self.scenario.load.arrivals
         made = complete(
             make_system(self.scenario, replication) if self.scenario.samples and is_own else self.system,
             load.arrival_ns,
@@ -141,6 +155,8 @@ class Plans:
             rate_per_s=load.rate_per_s,
             machine_factor=machines.machine_factors(self.scenario, replication),
         )
+        if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
+            return sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         return in_window(made)
 
 

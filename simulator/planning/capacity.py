@@ -12,6 +12,7 @@ from typing import Unpack
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
+from simulator.planner.load import refuse_clients
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
@@ -96,6 +97,9 @@ def capacity(
 
 
 def _check(scenario: Scenario) -> None:
+    refuse_clients(
+        scenario, "capacity", "how many clients an objective allows: sweep --param load.arrivals.clients=1,2,4,8"
+    )
     problems = []
     if not any(is_read(slo) for slo in scenario.slos):
         message = "capacity needs an objective that more load can break: slos: [p99 < 200ms], or --slo 'p99 < 200ms'"

@@ -1,44 +1,22 @@
 """What can be turned in a scenario: each knob a tenth of the way to the better."""
 
-import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from simulator.planning.turning import CHANGE, Knob, narrower, scaled, scaled_law, text
 from simulator.scenario import Scenario
 from simulator.scenario.gather import Gather
 from simulator.scenario.replicas import Replicas
-
-#: A change of a knob, as a part of what it is.
-CHANGE = 0.1
-
-_QUANTITY = re.compile(r"([0-9.]+(?:e[+-]?[0-9]+)?)(\s*[A-Za-z/ ]*)")
-#: Keys of a law that are durations or counts: they scale with it.
-_SIZES = ("value", "low", "high", "mean", "p50", "p99", "minimum", "maximum")
-
-
-@dataclass(frozen=True)
-class Knob:
-    """One change of a scenario."""
-
-    name: str  #: what is turned, by stage: ``retrieval: shards``
-    change: str  #: from what to what
-    sets: tuple[tuple[str, str | int | float], ...]  #: values by dotted path
-    is_load: bool = False
-
-    @property
-    def values(self) -> dict[str, str | int | float]:
-        """By path, for ``varied``."""
-        return dict(self.sets)
 
 
 def knobs_of(scenario: Scenario) -> list[Knob]:
     """Every knob that the scenario has: its load, and of each stage and machine what costs or takes time."""
     said = scenario.resolved()
     knobs = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
-    work = _narrower("load.work", said["load"].get("work"))
+    if scenario.load.is_closed:
+        knobs = [*_of_clients(said["load"]["arrivals"])]
+    work = narrower("load.work", said["load"].get("work"))
     if work is not None:
         knobs.append(Knob("load: spread of work", *work))
     for one in said["load"].get("classes", ()):
@@ -61,6 +39,17 @@ def _in_shape(stage: Mapping[str, Any], by_name: Mapping[str, Mapping[str, Any]]
     return {"replicas": home["replicas"], **shards, **stage}
 
 
+def _of_clients(arrivals: Mapping[str, Any]) -> Iterator[Knob]:
+    """Fewer clients that wait, and longer times to think."""
+    now = int(arrivals["clients"])
+    fewer = min(now - 1, round(now * (1 - CHANGE)))
+    if fewer > 0:
+        yield Knob("load: clients", f"{now:,} -> {fewer:,}", (("load.arrivals.clients", fewer),), is_load=True)
+    longer = scaled_law(arrivals["think"], 1 + CHANGE)
+    if longer is not None:
+        yield Knob("load: thinking", f"x {1 + CHANGE:g}", (("load.arrivals.think", text(longer)),), is_load=True)
+
+
 def heavier_classes(scenario: Scenario) -> set[str]:
     """Names of the classes whose queries are more work than those of all, on average."""
     works = {one.name: one.work_law(scenario.load.work.law).mean() for one in scenario.load.of_classes}
@@ -74,9 +63,9 @@ def _of_class(one: Mapping[str, Any], is_heavier: bool) -> Iterator[Knob]:
     name, path = f"load: {one['name']}", f"load.classes.{one['name']}"
     if is_heavier:
         yield Knob(f"{name}: share", f"x {1 - CHANGE:g}", ((f"{path}.share", one["share"] * (1 - CHANGE)),))
-    lighter = _scaled_law(one["work"], 1 - CHANGE) if "work" in one else None
+    lighter = scaled_law(one["work"], 1 - CHANGE) if "work" in one else None
     if lighter is not None:
-        yield Knob(f"{name}: work", f"x {1 - CHANGE:g}", ((f"{path}.work", _text(lighter)),))
+        yield Knob(f"{name}: work", f"x {1 - CHANGE:g}", ((f"{path}.work", text(lighter)),))
 
 
 def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Knob]:
@@ -88,10 +77,10 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
         yield Knob(f"{name}: {key}", f"{now:,} -> {more:,}", ((f"{path}.{where}", more),))
     for key in ("candidates", "keep", "skew"):
         if stage.get(key):
-            less = _scaled_law(stage[key], 1 - CHANGE)
+            less = scaled_law(stage[key], 1 - CHANGE)
             if less is not None:
                 said = f"x {1 - CHANGE:g}" if isinstance(less, Mapping) else f"{stage[key]:,} -> {_grouped(less)}"
-                yield Knob(f"{name}: {key}", said, ((f"{path}.{key}", _text(less)),))
+                yield Knob(f"{name}: {key}", said, ((f"{path}.{key}", text(less)),))
     sets, change = _cheaper(f"{path}.model", stage["model"])
     if sets:
         yield Knob(f"{name}: {change[0]}", change[1], sets)
@@ -103,17 +92,17 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
         "background times": (f"{path}.background.time", stage.get("background", {}).get("time")),
     }
     for what, (where, law) in spreads.items():
-        narrower = _narrower(where, law)
-        if narrower is not None:
-            yield Knob(f"{name}: spread of {what}", *narrower)
-    slope = _scaled(stage["interference"]["slope"], 1 - CHANGE) if "slope" in stage.get("interference", {}) else None
+        less = narrower(where, law)
+        if less is not None:
+            yield Knob(f"{name}: spread of {what}", *less)
+    slope = scaled(stage["interference"]["slope"], 1 - CHANGE) if "slope" in stage.get("interference", {}) else None
     if slope is not None:
         sets = ((f"{path}.interference.slope", slope),)
         yield Knob(f"{name}: interference", f"{stage['interference']['slope']} -> {slope}", sets)
     for place, slowdown in enumerate(stage.get("slowdowns", ())):
-        shorter = _scaled_law(slowdown["length"], 1 - CHANGE)
+        shorter = scaled_law(slowdown["length"], 1 - CHANGE)
         if shorter is not None:
-            sets = ((f"{path}.slowdowns[{place}].length", _text(shorter)),)
+            sets = ((f"{path}.slowdowns[{place}].length", text(shorter)),)
             yield Knob(f"{name}: slowdown {place}", f"length x {1 - CHANGE:g}", sets)
     yield from _of_failures(name, f"{path}.failures", stage.get("failures", {}))
     yield from _of_queue(f"{name}: queue", f"{path}.queue", stage.get("queue", {}))
@@ -136,24 +125,24 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
         now = int(stage["merge"]["workers"])
         yield Knob(f"{name}: mergers", f"{now} -> {now + 1}", ((f"{path}.merge.workers", now + 1),))
     for part, keys in (("network", ("request", "send", "response")), ("merge", ("time", "per_response"))):
-        parts = [(f"{path}.{part}.{key}", _scaled_law(stage[part][key], 1 - CHANGE)) for key in keys]
-        sets = tuple((where, _text(value)) for where, value in parts if value is not None)
+        parts = [(f"{path}.{part}.{key}", scaled_law(stage[part][key], 1 - CHANGE)) for key in keys]
+        sets = tuple((where, text(value)) for where, value in parts if value is not None)
         if sets:
             yield Knob(f"{name}: {part}", f"x {1 - CHANGE:g}", sets)
 
 
 def _besides(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
     """Fewer queries that take it; what is done after answers, shorter; what replicas have of their own, less of it."""
-    fewer = _scaled(stage["share"], 1 - CHANGE) if "share" in stage else None
+    fewer = scaled(stage["share"], 1 - CHANGE) if "share" in stage else None
     if fewer is not None:
         yield Knob(f"{name}: share of the queries", f"x {1 - CHANGE:g}", ((f"{path}.share", fewer),))
-    shorter = _scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
+    shorter = scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
     if shorter is not None:
-        yield Knob(f"{name}: after an answer", f"x {1 - CHANGE:g}", ((f"{path}.after_answer", _text(shorter)),))
+        yield Knob(f"{name}: after an answer", f"x {1 - CHANGE:g}", ((f"{path}.after_answer", text(shorter)),))
     for key in ("rate", "time") if "background" in stage else ():
-        less = _scaled_law(stage["background"][key], 1 - CHANGE)
+        less = scaled_law(stage["background"][key], 1 - CHANGE)
         if less is not None:
-            sets = ((f"{path}.background.{key}", _text(less)),)
+            sets = ((f"{path}.background.{key}", text(less)),)
             yield Knob(f"{name}: background {key}", f"x {1 - CHANGE:g}", sets)
 
 
@@ -206,7 +195,7 @@ def _of_batches(name: str, path: str, batching: Mapping[str, Any]) -> Iterator[K
     if not batching.get("sizes"):
         more = max(now + 1, round(now * (1 + CHANGE)))
         yield Knob(f"{name} size", f"{now:,} -> {more:,}", ((f"{path}.max_size", more),))
-    shorter = _scaled(batching["max_wait"], 1 - CHANGE)
+    shorter = scaled(batching["max_wait"], 1 - CHANGE)
     if shorter is not None:
         yield Knob(f"{name} wait", f"{batching['max_wait']} -> {shorter}", ((f"{path}.max_wait", shorter),))
 
@@ -221,7 +210,7 @@ def _of_queue(name: str, path: str, queue: Mapping[str, Any]) -> Iterator[Knob]:
             yield Knob(f"{name} limit {word}", f"{limit:,} -> {now:,}", ((f"{path}.limit", now),))
     for factor, word in ((1 + CHANGE, "up"), (1 - CHANGE, "down")) if "delay" in queue else ():
         target = queue["delay"]["target"]
-        other = _scaled(target, factor)
+        other = scaled(target, factor)
         if other is not None:
             yield Knob(f"{name} delay {word}", f"{target} -> {other}", ((f"{path}.delay.target", other),))
 
@@ -233,22 +222,22 @@ def _of_visits(name: str, path: str, said: Mapping[str, Any], least: int) -> Ite
     """
     visited = said["shards"]
     if isinstance(visited, Mapping):
-        fewer = _scaled_law(visited, 1 - CHANGE)
+        fewer = scaled_law(visited, 1 - CHANGE)
         if fewer is not None:
-            yield Knob(name, f"x {1 - CHANGE:g}", ((path, _text({**said, "shards": fewer})),))
+            yield Knob(name, f"x {1 - CHANGE:g}", ((path, text({**said, "shards": fewer})),))
         return
     now = int(visited)
     fewer = min(now - 1, round(now * (1 - CHANGE)))
     if fewer >= least:
-        yield Knob(name, f"{now:,} -> {fewer:,}", ((path, _text({**said, "shards": fewer})),))
+        yield Knob(name, f"{now:,} -> {fewer:,}", ((path, text({**said, "shards": fewer})),))
 
 
 def _of_failures(name: str, path: str, failures: Mapping[str, Any]) -> Iterator[Knob]:
     """A crash is known and repaired sooner."""
     for key in ("detect", "repair"):
-        better = _scaled_law(failures[key], 1 - CHANGE) if key in failures else None
+        better = scaled_law(failures[key], 1 - CHANGE) if key in failures else None
         if better is not None:
-            yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.{key}", _text(better)),))
+            yield Knob(f"{name}: {key}", f"x {1 - CHANGE:g}", ((f"{path}.{key}", text(better)),))
 
 
 def _of_gathering(name: str, path: str, gather: Mapping[str, Any], shards: int) -> Iterator[Knob]:
@@ -257,14 +246,14 @@ def _of_gathering(name: str, path: str, gather: Mapping[str, Any], shards: int) 
     fewer = max(1, min(now - 1, round(now * (1 - CHANGE))))
     if fewer < now:
         yield Knob(f"{name}answers", f"{now:,} -> {fewer:,}", ((f"{path}.wait_for", fewer),))
-    shorter = _scaled(gather["timeout"], 1 - CHANGE) if "timeout" in gather else None
+    shorter = scaled(gather["timeout"], 1 - CHANGE) if "timeout" in gather else None
     if shorter is not None:
         yield Knob(f"{name}timeout", f"{gather['timeout']} -> {shorter}", ((f"{path}.timeout", shorter),))
 
 
 def _of_hedging(name: str, path: str, hedge: Mapping[str, Any], replicas: int) -> Iterator[Knob]:
     """A copy that is sent sooner, and another one."""
-    sooner = _scaled(hedge["after"], 1 - CHANGE)
+    sooner = scaled(hedge["after"], 1 - CHANGE)
     if sooner is not None:
         yield Knob(f"{name}hedge", f"{hedge['after']} -> {sooner}", ((f"{path}.after", sooner),))
     now = int(hedge.get("copies", 1))
@@ -279,14 +268,14 @@ _COSTS = {"per_item": "cost of an item", "visit": "cost of a visit", "lookups": 
 def _cheaper(path: str, model: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple[str, str]]:
     """A model that costs less by item, and what is said of it; nothing where only the machine's speed says it."""
     if model["kind"] == "time":
-        law = _scaled_law(model["law"], 1 - CHANGE)
-        return ((f"{path}.law", _text(law)),) if law is not None else (), ("service time", f"x {1 - CHANGE:g}")
+        law = scaled_law(model["law"], 1 - CHANGE)
+        return ((f"{path}.law", text(law)),) if law is not None else (), ("service time", f"x {1 - CHANGE:g}")
     if model["kind"] == "sum":
         parts = [_cheaper(f"{path}.parts[{place}]", part) for place, part in enumerate(model["parts"])]
         sets = tuple(one for part, _ in parts for one in part)
         return sets, ("cost of an item", f"x {1 - CHANGE:g}")
     for key, what in _COSTS.items():
-        less = _scaled(model[key], 1 - CHANGE) if key in model else None
+        less = scaled(model[key], 1 - CHANGE) if key in model else None
         if less is not None:
             return ((f"{path}.{key}", less),), (what, f"{model[key]} -> {less}")
     return (), ("", "")
@@ -298,49 +287,7 @@ def _of_machine(name: str, hardware: Mapping[str, Any], scenario: Scenario) -> I
     if not any(stage.model.depends_on_hardware() for stage in used):
         return
     keys = ("flops", "memory_bandwidth", "random_access_bandwidth")
-    speeds = [(f"hardware.{name}.{key}", _scaled(hardware[key], 1 + CHANGE)) for key in keys if key in hardware]
+    speeds = [(f"hardware.{name}.{key}", scaled(hardware[key], 1 + CHANGE)) for key in keys if key in hardware]
     sets = tuple((path, value) for path, value in speeds if value is not None)
     if sets:
         yield Knob(f"{name}: speed", f"x {1 + CHANGE:g}", sets)
-
-
-def _scaled(value: Any, factor: float) -> str | None:
-    """A quantity times a factor, with its unit; None if it is nothing, or no quantity."""
-    match = _QUANTITY.fullmatch(str(value))
-    if match is None or float(match[1]) == 0:
-        return None
-    return f"{float(match[1]) * factor:.12g}{match[2]}"
-
-
-def _scaled_law(law: Any, factor: float) -> Any:
-    """A law of durations or counts times a factor; None where it is nothing, or comes from a file or a plug-in."""
-    if not isinstance(law, Mapping):
-        return _scaled(law, factor)
-    if law.get("kind") == "mixture":
-        parts = [{**part, "law": _scaled_law(part["law"], factor)} for part in law["parts"]]
-        return None if any(part["law"] is None for part in parts) else {**law, "parts": parts}
-    if ":" in law["kind"]:
-        return None  # of a plug-in: what its parameters do is its own business
-    scaled = {key: _scaled(value, factor) or value if key in _SIZES else value for key, value in law.items()}
-    return None if scaled == dict(law) else scaled
-
-
-def _narrower(path: str, law: Any) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """A law of the same mean and a tenth less cv, and what is said of it; None where there is none."""
-    if not isinstance(law, Mapping):
-        return None
-    kind = law["kind"]
-    if ":" in kind:
-        return None
-    if kind == "exponential":  # which is the gamma law of cv 1
-        changed = {**law, "kind": "gamma", "cv": 1 - CHANGE}
-    elif "cv" in law and (kind != "hyperexponential" or law["cv"] * (1 - CHANGE) >= 1):
-        changed = {**law, "cv": float(f"{law['cv'] * (1 - CHANGE):.12g}")}
-    else:
-        return None
-    return f"cv x {1 - CHANGE:g}", ((path, _text(changed)),)
-
-
-def _text(value: Any) -> str:
-    """A value as ``--set`` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)

@@ -17,11 +17,12 @@ from simulator.planning.budget import Budget, BudgetSpentError, checked_toleranc
 from simulator.planning.capacity import capacity
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE
 from simulator.planning.grid import varied
-from simulator.planning.knobs import Knob, knobs_of
+from simulator.planning.knobs import knobs_of
 from simulator.planning.probe import Effort, Prober, prepared
 from simulator.planning.refinement import COARSE
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
+from simulator.planning.turning import Knob
 from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
 from simulator.running.pilot import settled
@@ -198,6 +199,8 @@ def _measurement(
     only_tail = _Measurement(settled, tails[0] if tails else USUAL, effort)
     if tail_only:
         return only_tail, []
+    if scenario.load.is_closed:
+        return only_tail, ["clients that wait have no capacity in queries a second: only the tail is looked at"]
     if not any(is_read(slo) for slo in scenario.slos):
         return only_tail, ["without an objective there is no capacity; give slos, or --slo"]
     base = capacity(scenario, tolerance=tolerance, time_s=time_s, jobs=work.jobs, engine=work.engine, say=work.say)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 from simulator.documents import parts
 from simulator.documents import sensitivity as documents
 from simulator.documents.shown import Shown, frame, html
-from simulator.planning.knobs import CHANGE, Knob
+from simulator.planning.turning import CHANGE, Knob
 from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.stats.figures import key_of

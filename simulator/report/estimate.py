@@ -4,6 +4,7 @@ from typing import Any
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate, format_size
 from simulator.documents import paper, parts
+from simulator.report.clients import asking_lines
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
 from simulator.report.text import DASH, duration, notes, number, rate, ratio, rendered, table
@@ -35,10 +36,12 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
     order = ["stage", "model", "inference", "a query", "training", "once"]
     call = ["one call", "items", "FLOP", "bytes", "bound by", "takes", "each further item"]
     bottleneck, zero = estimate["bottleneck"], estimate["zero_load_s"]
+    most = "most " if "clients" in estimate else ""
     shown: list[Any] = [
         parts.title_of(estimate),
-        f"at {format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}; bottleneck: "
-        f"{parts.station_of(bottleneck)}",
+        f"at {most}{format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}; "
+        f"bottleneck: {parts.station_of(bottleneck)}",
+        *asking_lines(estimate),
         *peak_lines(estimate),
         "",
         table(columns, rows),

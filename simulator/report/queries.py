@@ -32,9 +32,9 @@ STAGE = ("wait_s", "service_s", "response_s", "latency_s", "critical_shard", "ca
 def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
     """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
-    ``replication`` and ``measured`` (queries,); the columns of the Trace, (queries,) or (stages, queries), in ns;
-    -1 where an instant was not reached; then the counters of replicas, (replications, replicas), the window,
-    (replications,), and what the plan says of requests, (stages,).
+    ``replication`` and ``measured`` (queries,), and ``client_of`` where clients wait; the columns of the Trace,
+    (queries,) or (stages, queries), in ns; -1 where an instant was not reached; then the counters of replicas,
+    (replications, replicas), the window, (replications,), and what the plan says of requests, (stages,).
     """
     ordered = [traces[replication] for replication in sorted(traces)]
 
@@ -53,7 +53,8 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name in ("replication", "measured", *QUERY_COLUMNS, *DERIVED, *COUNTERS, *WINDOW):
+        whose = ("client_of",) if len(ordered[0].client_of) else ()
+        for name in ("replication", "measured", *whose, *QUERY_COLUMNS, *DERIVED, *COUNTERS, *WINDOW):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
 
@@ -80,14 +81,17 @@ def write_queries_csv(
 
     Seconds are exact decimals of the nanoseconds of the run. What was not reached is empty. ``wait_s``, ``service_s``
     and ``response_s`` are those of the critical task, whose answer closed the stage; ``latency_s`` is the stage's.
-    ``classes``: of each query of a replication the name of its class, which then stands behind what is said of all.
+    ``classes``: of each query of a replication the name of its class, which then stands behind what is said of all; so
+    does its client, where these wait.
     """
+    is_closed = any(len(trace.client_of) for trace in traces.values())
     with opened(file, compress) as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(
             [
                 *QUERY,
                 *([] if classes is None else ["class"]),
+                *(["client"] if is_closed else []),
                 *(f"{stage}.{column}" for stage in stages for column in STAGE),
             ]
         )
@@ -95,8 +99,9 @@ def write_queries_csv(
             trace = traces[replication]
             for first in range(0, len(trace.arrival_ns), CHUNK):
                 end = min(first + CHUNK, len(trace.arrival_ns))
-                of_classes = [] if classes is None else [classes[replication][first:end]]
-                rows.writerows(_rows(replication, trace, first, end, of_classes))
+                further: list[Any] = [] if classes is None else [classes[replication][first:end]]
+                further += [trace.client_of[first:end].tolist()] if is_closed else []
+                rows.writerows(_rows(replication, trace, first, end, further))
 
 
 def _rows(

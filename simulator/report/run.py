@@ -6,6 +6,7 @@ from simulator.base.formats import counted, format_count, format_duration, forma
 from simulator.documents import paper, parts, run
 from simulator.report import groups, text
 from simulator.report.causes import causes_table
+from simulator.report.clients import asking_lines, cycle_lines, each_waits
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
 from simulator.report.run_beside import company_lines, machine_lines, taken_lines
@@ -65,7 +66,7 @@ def _head(result: run.Run) -> list[str]:
         is_far = abs(load["rate_per_s"] / result["theory"]["rate_per_s"] - 1) > FAR_FROM_OWN
         between = " from its first arrival to its last" if is_far else ""
         lines.append(f"load as it came: {load['rate_per_s']:.4g}/s{between}, " + ", ".join(burst))
-    return lines
+    return [*lines, *cycle_lines(result)]
 
 
 def _latency(result: run.Run) -> Any:
@@ -271,7 +272,7 @@ def _theory(theory: paper.Theory) -> list[str]:
         f"theory: bottleneck {parts.station_of(bottleneck)} at demand {text.ratio(bottleneck['demand'])}; "
         f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
-    lines += [f"        {line}" for line in peak_lines(theory)]
+    lines += [f"        {line}" for line in (*asking_lines(theory), *peak_lines(theory))]
     zero = theory["zero_load_s"]
     if zero is not None:
         percentiles = paper.zero_load_percentiles(zero)
@@ -279,12 +280,12 @@ def _theory(theory: paper.Theory) -> list[str]:
         if zero["kind"] == "exact":
             empty = format_duration(zero["mean"])
         lines.append(f"        an empty system answers in {empty} ({zero['kind']})")
-    closed = [check for check in theory["checks"] if check["statistic"] not in ("area", "lost")]
+    closed = [check for check in theory["checks"] if check["statistic"] not in ("area", "lost", "clients")]
     for law in dict.fromkeys(check["law"] for check in closed):
         here = [check for check in closed if check["law"] == law]
         lines.append(f"        {law}: {', '.join(_checked(here))}")
     if len(closed) < len(theory["checks"]):
-        lines.append("        Little's law and flow balance hold in every stage")
+        lines.append("        Little's law and flow balance hold in every stage" + each_waits(theory))
     return lines
 
 

@@ -3,6 +3,7 @@
 from simulator.base.formats import counted, format_count, format_rate, format_size
 from simulator.base.room import MUCH_BYTES
 from simulator.documents import validation
+from simulator.report.clients import asking_lines
 from simulator.report.peak import peak_lines
 from simulator.report.text import notes, ratio, rendered
 
@@ -15,12 +16,14 @@ def validation_table(document: validation.Validation, width: int | None = None, 
     runs += counted(document["tasks"], "task", format_count)
     saturation_per_s = document["saturation_per_s"]
     limit = "no rate" if saturation_per_s is None else format_rate(saturation_per_s)
-    load = f"demand {ratio(document['demand'])} at {format_rate(document['rate_per_s'])}"
+    most = "most " if "clients" in document else ""
+    load = f"demand {ratio(document['demand'])} at {most}{format_rate(document['rate_per_s'])}"
     if document["memory_bytes"] >= MUCH_BYTES:
         runs += f", about {format_size(document['memory_bytes'])} of memory"
     lines = [
         f"{document['source']}: valid. {document['scenario']}: {fleet}; {runs}",
         f"bottleneck: {load}, saturated at {limit}",
+        *asking_lines(document),
         *peak_lines(document),
     ]
     percentile, enough = document["percentile"], document["enough_queries"]

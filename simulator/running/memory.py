@@ -16,7 +16,7 @@ from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution, Say
-from simulator.scenario import Scenario
+from simulator.scenario import ClosedArrivals, Scenario
 
 #: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
 QUERY, STAGE = 9, 52
@@ -29,6 +29,9 @@ GATHERED, WAITING, VISITING = 17, 64, 24
 UNDER_WAY = 48
 #: Bytes a query whose load has classes or phases: its group, and luck while it is drawn; and while figures are made.
 GROUP, OF_GROUPS = 24, 24
+#: Bytes a query that a client has sent: whose it is; and while it is under way, when it arrives and whose it is; and a
+#: client that thinks: when it comes back. While arrivals are found there is a trace, too.
+SENT, FOUND, CLIENT = 8, 16, 32
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
 SERIES = 24
 #: Bytes a replica of each trace: ten counters, and one more where workers stay taken when their answers have gone; and
@@ -89,6 +92,10 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     if any(scenario.load.group_names().values()):
         under_way += jobs * queries * GROUP
         looked_at += replications * queries * OF_GROUPS if kept_stages is None else 0
+    if isinstance(scenario.load.arrivals, ClosedArrivals):
+        kept += SENT if kept_stages is None else 0.0
+        found = queries * (FOUND + (trace if kept_stages is None else 0)) + CLIENT * scenario.load.arrivals.clients
+        under_way += jobs * found
     by_query = replications * queries * kept + max(under_way, looked_at)
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"])[is_owner(rows)].sum())

@@ -47,9 +47,8 @@ class PaperEstimate(Shown):
         """The estimate as written by ``shardsim estimate --format json``."""
         scenario = self.scenario
         paper = self.paper.to_dict([stage.name for stage in scenario.stages])
-        changing: documents.Changing = {} if self.paper.peak is None else {"peak": self.paper.peak.to_dict()}
         return {
-            **changing,
+            **self.paper.besides(),
             "schema": 1,
             "scenario": scenario.name,
             "description": scenario.description,
@@ -140,10 +139,9 @@ class Validation(Shown):
 
     def to_dict(self) -> validation.Validation:
         """All of it."""
-        saturation_per_s, peak = self.paper.saturation_per_s, self.paper.peak
-        changing: documents.Changing = {} if peak is None else {"peak": peak.to_dict()}
+        saturation_per_s = self.paper.saturation_per_s
         return {
-            **changing,
+            **self.paper.besides(),
             "schema": 1,
             "scenario": self.scenario.name,
             "description": self.scenario.description,
@@ -169,7 +167,7 @@ class Validation(Shown):
 def on_paper(scenario: Scenario, outline: Plan, is_stationary: bool) -> theory.Estimate:
     """A scenario's outline on paper, with the peak of its load; ``is_stationary``: as of ``theory.estimate``."""
     paper = theory.estimate(outline, is_stationary)
-    return replace(paper, peak=peak_of(scenario, paper.saturation_per_s))
+    return replace(paper, peak=peak_of(scenario, paper.saturation_per_s), clients=theory.closed_load(outline))
 
 
 @takes_scenario

@@ -8,7 +8,7 @@ from simulator.base.units import NS_PER_S
 from simulator.core.laws import Law
 from simulator.documents import load
 from simulator.documents.shown import Shown
-from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces
+from simulator.planner.load import Load, dispersion, gap_law, make_load, mean_rate, modulation, rate_pieces, refusal
 from simulator.running.memory import refuse_load
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
@@ -69,6 +69,11 @@ def portrait(scenario: Scenario) -> Portrait:
     ScenarioError
         As ``make_load``; if the memory there is does not hold the load.
     """
+    if scenario.load.is_closed:
+        cure = "run it, and see `load as it came`, or write its queries with --save-queries"
+        raise refusal(
+            scenario, "load.arrivals", f"when clients that wait send queries follows from who serves them: {cure}"
+        )
     refuse_load(scenario)
     first = make_load(scenario, 0)
     count = min(scenario.run.replications, MOST_REPLICATIONS, max(1, MOST_ARRIVALS // len(first.arrival_ns)))

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from simulator.base.errors import BeyondTimeError, LostWorkerError, Problem, ScenarioError
+from simulator.core.clients import simulated
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines import COMPILED, engine
@@ -112,7 +113,8 @@ def replicate(
     """
     plan = plans.make(replication, load)
     with within_time(plans.scenario):
-        return keep(plan, engine(name).simulate(plan, tasks=tasks, stopped=stopped))
+        trace = engine(name).simulate(plan, tasks=tasks, stopped=stopped)
+    return keep(simulated(plan, trace), trace)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from simulator import engines, theory
 from simulator.base import room
 from simulator.base.errors import ContradictionError
 from simulator.base.formats import counted, shortest
+from simulator.base.units import NS_PER_S
+from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.documents.paper import Theory
 from simulator.planner.fleet import fleet
@@ -255,14 +257,22 @@ class Run:
             return True
         return False
 
+    def seen(self, traces: Mapping[int, Trace]) -> Plan:
+        """The outline, of clients that wait at the rate at which they sent queries; by luck no more than they may."""
+        if not self.outline.clients:
+            return self.outline
+        lasts_ns = sum(max(1, trace.window_end_ns - trace.window_begin_ns) for trace in traces.values())
+        per_s = sum(trace.measured for trace in traces.values()) / lasts_ns * NS_PER_S
+        return self.plans.outline(rate_per_s=min(per_s, self.outline.rate_per_s))
+
     def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:
         """What replications say."""
-        numbers = sorted(traces)
+        numbers, outline = sorted(traces), self.seen(traces)
         differ = theory.has_drawn_machines(self.outline)
         outlines = [self.plans.outline(replication) for replication in numbers] if differ else [self.outline]
         return summarise(
             [traces[replication] for replication in numbers],
-            self.outline,
+            outline,
             self.scenario.slos,
             percentiles,
             [stage.name for stage in self.scenario.stages],
@@ -273,15 +283,18 @@ class Run:
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
-            divisions=divisions_of(self.scenario, self.outline, traces),
+            divisions=divisions_of(self.scenario, outline, traces),
             is_sampled=self.scenario.samples,
         )
 
     def _theory_line(self, summary: Summary) -> Theory:
         """The estimate, and what the run says of it. Raises ContradictionError."""
+        paper = self.paper
+        if self.outline.clients:  # how much they ask for is known by now
+            paper = on_paper(self.scenario, self.seen(self.traces), self.scenario.may_be_exact)
         findings = [
             *theory.little(list(self.traces.values()), self.outline),
-            *theory.check(self.paper, summary.figures(), summary.tail_shares),
+            *theory.check(paper, summary.figures(), summary.tail_shares),
         ]
         broken = [finding for finding in findings if finding.verdict == "contradicted"]
         if broken:
@@ -289,4 +302,4 @@ class Run:
             cure = "do not trust it, and report it with its scenario and seed:"
             raise ContradictionError("\n".join([f"the run contradicts laws that hold exactly; {cure}", *lines]))
         names = [stage.name for stage in self.scenario.stages]
-        return {**self.paper.to_dict(names), "checks": [finding.to_dict(names) for finding in findings]}
+        return {**paper.to_dict(names), "checks": [finding.to_dict(names) for finding in findings]}

@@ -12,6 +12,7 @@ from simulator.core.plan import F8
 from simulator.plugins import Kind
 from simulator.scenario import fields
 from simulator.scenario.held import FileOfNumbers
+from simulator.scenario.laws import DurationLaw
 from simulator.scenario.plugged import PluggedPart, or_plugged
 from simulator.scenario.recorded import GAPS, TIMESTAMPS, Trace, read_trace, tick_of
 from simulator.scenario.rows import TraceError
@@ -19,6 +20,8 @@ from simulator.workload.plugged import PluggedGaps
 
 #: States of modulated arrivals, at most.
 MOST_STATES = 1000
+#: Clients, at most.
+MOST_CLIENTS = 1_000_000
 
 
 class ConstantArrivals(fields.Part):
@@ -141,6 +144,20 @@ class TraceArrivals(fields.Part):
         return self.trace().timestamp_s
 
 
+class ClosedArrivals(fields.Part):
+    """Clients that wait: each sends a query, waits until it is over, thinks, and sends the next."""
+
+    kind: Literal["closed"]
+    clients: fields.whole_type(1, MOST_CLIENTS)  # type: ignore[valid-type]
+    think: DurationLaw
+
+    def contradictions(self) -> Iterable[fields.Contradiction]:
+        """They take some time to come back."""
+        if not self.think.law.mean() > 0:
+            step = "clients that come back at once fall into step with each other, and with batches"
+            yield ("think",), f"must not be 0: {step}; if they hardly think, say how little, like 50us"
+
+
 class PluggedArrivals(PluggedPart):
     """Arrivals of a plug-in: its parameters."""
 
@@ -160,7 +177,7 @@ def _named_kind(value: Any) -> Any:
 
 
 Arrivals = Annotated[
-    ConstantArrivals | PoissonArrivals | GammaArrivals | ModulatedArrivals | TraceArrivals,
+    ConstantArrivals | PoissonArrivals | GammaArrivals | ModulatedArrivals | TraceArrivals | ClosedArrivals,
     Field(discriminator="kind"),
     *or_plugged("arrivals", PluggedArrivals),
     BeforeValidator(_named_kind),

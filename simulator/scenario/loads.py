@@ -42,6 +42,11 @@ class Load(fields.Part):
             for index, one in enumerate(self.of_classes):
                 if self.arrivals.columns.work is not None and one.work is not None:
                     yield ("classes", index, "work"), "the trace says it, in arrivals.columns.work; remove one of them"
+        elif self.is_closed:
+            for key, is_given in (("rate", self.rate), ("phases", self.phases), ("scale", self.scale != 1.0)):
+                if is_given:
+                    cure = "leave it out, and change arrivals.clients or arrivals.think"
+                    yield (key,), f"clients that wait send the next query when one is over, at no rate of ours; {cure}"
         elif self.rate is None and not self.phases:
             yield (), "needs a rate, like 8/s, or phases"
         elif self.rate is not None and self.phases:
@@ -55,6 +60,11 @@ class Load(fields.Part):
     def notes(self) -> list[str]:
         """What of a trace may not be meant as it stands."""
         return [f"load: {note}" for note in self.arrivals.notes()] if self.arrivals.kind == "trace" else []
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether clients wait for what they have sent: the rate follows from how fast they are answered."""
+        return self.arrivals.kind == "closed"
 
     @property
     def of_classes(self) -> tuple[ClassSpec, ...]:
@@ -76,6 +86,8 @@ class Load(fields.Part):
         """Whether the rate is constant: no trace, no phases of different rates, no wave or profile that is not flat."""
         if self.arrivals.kind == "trace":
             return False
+        if self.is_closed:
+            return True  # nothing changes over time but by luck
         return len({rate for phase in self.phases for rate in phase.rate}) <= 1 if self.phases else self._is_flat
 
     @property
@@ -142,6 +154,15 @@ class Run(fields.Part):
             yield ("duration",), "give queries or duration, not both"
         if self.precision is not None and self.replications < 4:
             yield ("precision",), "needs at least 4 replications to judge an interval by"
+
+    def beside(self, is_closed: bool, is_timed: bool) -> Iterable[fields.Contradiction]:
+        """A duration is measured after another; of clients that wait a number of queries after another."""
+        if is_timed and self.warmup_queries and not is_closed:
+            yield ("run", "warmup"), "the run is measured for a time, so warm-up is one, too: like 30s, or 0, or auto"
+        for key, given_s in () if not is_closed else (("duration", self.duration_s), ("warmup", self.warmup_s)):
+            if given_s is not None:
+                number = "queries" if key == "duration" else "a number of queries as warmup"
+                yield ("run", key), f"of clients that wait queries are counted, not time: give {number}, like 50_000"
 
     @property
     def warmup_s(self) -> float | None:

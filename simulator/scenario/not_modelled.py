@@ -6,7 +6,6 @@ _NAMES = {
     "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
-    "a closed load": "users think_time concurrency closed closed_loop connections sessions",
     "interrupting what is served": "preemption preemptive preempt",
     "shedding load": "admission rate_limit throttle circuit_breaker drop_after",
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",

@@ -71,8 +71,7 @@ class Scenario(fields.Part):
         for key, value in (("queries", self.run.queries), ("duration", self.run.duration_s)):
             if value is not None and self.load.phases:
                 yield ("run", key), "the phases say how long the run is; leave it out, or give load.rate"
-        if self.duration_s is not None and self.run.warmup_queries:
-            yield ("run", "warmup"), "the run is measured for a time, so warm-up is one, too: like 30s, or 0, or auto"
+        yield from self.run.beside(self.load.is_closed, self.duration_s is not None)
         most_s, requested_s = self.load.most_s, self.run.duration_s
         if most_s is not None and requested_s is not None and requested_s > most_s:
             lasts, requested = apart(format_duration, most_s, requested_s)

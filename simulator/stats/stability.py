@@ -40,12 +40,13 @@ class Asked:
     in_this_run: float = math.inf  #: the most of them, without what comes too seldom for a run of its length
     demand: float = 0.0  #: certain or not
     peak: Peak | None = None  #: of a load that changes: beyond saturation for a while, its run is not called stable
+    is_closed: bool = False  #: clients wait: no more queries are in flight than there are of them, whatever is asked
 
 
 def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:
     """What it is asked for in replications of a plan."""
     lasts_s = sum(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
-    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak)
+    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak, plan.clients > 0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def stability(
     notes = []
     verdict: run.StabilityVerdict
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
-    if beyond == len(utilisations):
+    if asked.is_closed:
+        verdict = STABLE
+    elif beyond == len(utilisations):
         verdict = SATURATED
         times, this_long = _times(max(utilisations)), "latency is that of a run this long: lower the load, or add to it"
         if asked.in_this_run < FULL:

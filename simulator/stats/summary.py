@@ -13,17 +13,8 @@ from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
-from simulator.stats.figures import (
-    S_PER_NS,
-    Figure,
-    Pool,
-    StageFigures,
-    figure,
-    hottest,
-    part_of,
-    stage_figures,
-    utilisation,
-)
+from simulator.stats.clients import S_PER_NS, clients
+from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
 from simulator.stats.groups import Division, GroupFigures, each_group, figures_of
 from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
@@ -68,7 +59,7 @@ class Summary:
     offered_per_s: Interval
     completed_per_s: Interval
     goodput_per_s: Interval
-    goodput_within_s: float | None  #: the bound of goodput: of the first objective on latency; None: any latency
+    goodput_within_s: float | None  #: its bound: that of the first objective on latency; None: any latency
     failed_ratio: Share
     gather: run.Gathered | None  #: None: every stage waits for all of its answers
     latency: Figure
@@ -78,6 +69,7 @@ class Summary:
     load: run.Load
     targets: tuple[Quantile, ...]  #: percentiles whose precision counts: those of objectives, else p99
     notes: tuple[str, ...]
+    clients: run.Clients | None  #: who wait for what they have sent; None: an open load
     pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
 
     def tail_shares(self, stage: int | None, bound_s: float) -> tuple[Ends, Ends]:
@@ -115,6 +107,7 @@ class Summary:
     def figures(self) -> run.Figures:
         """The same without the notes."""
         some: run.OnlySome = {} if self.gather is None else {"gather": self.gather}
+        some |= {"clients": self.clients} if self.clients is not None else {}
         if CLASS in self.groups:
             some["classes"] = [one.to_dict() for one in self.groups[CLASS]]
         if PHASE in self.groups:
@@ -216,6 +209,7 @@ def summarise(
         objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
+        clients=clients(traces, plan.clients, whole.completed, whole.latency.mean),
         notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
     )

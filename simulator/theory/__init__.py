@@ -5,6 +5,8 @@ from simulator.theory.capacity import ExactCapacity, exact_capacity
 from simulator.theory.causes import service_variances
 from simulator.theory.certain import certain_demands, certainly_busiest, may_pile_up
 from simulator.theory.check import AGREES, ALARM, DECIDES, OUTSIDE, RELAXATIONS, check, little, stretched, times_wider
+from simulator.theory.clients import closed_load, most_per_s
+from simulator.theory.closed import ClosedLoad
 from simulator.theory.closed_forms import FULL
 from simulator.theory.clusters import NOTHING_OF_CLUSTERS, Clusters, clusters_ahead, clusters_of
 from simulator.theory.estimate import (
@@ -34,6 +36,7 @@ __all__ = [
     "OUTSIDE",
     "RELAXATIONS",
     "Ahead",
+    "ClosedLoad",
     "Clusters",
     "Estimate",
     "ExactCapacity",
@@ -46,6 +49,7 @@ __all__ = [
     "certain_demands",
     "certainly_busiest",
     "check",
+    "closed_load",
     "clusters_ahead",
     "clusters_of",
     "constant_latencies_s",
@@ -59,6 +63,7 @@ __all__ = [
     "means_ahead",
     "merger_demands",
     "merging_s",
+    "most_per_s",
     "own_demands",
     "relaxation",
     "service_variances",

@@ -1,6 +1,7 @@
 """What is certain of how much a plan asks of its stations: what proves that a load is not carried."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -45,16 +46,26 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
 
 
 def certainly_busiest(plan: Plan, lasts_s: float = math.inf) -> float:
-    """As ``busiest``, of what is certain (``certain_demands``)."""
+    """As ``busiest``, of what is certain (``certain_demands``); 0 where clients wait: no more of them come."""
+    return 0.0 if plan.clients else _most(plan, lasts_s)
+
+
+def busiest_at_one(plan: Plan) -> float:
+    """Seconds that a query takes of the busiest station, as far as that is certain."""
+    return _most(replace(plan, rate_per_s=1.0), math.inf)
+
+
+def _most(plan: Plan, lasts_s: float) -> float:
     return max(max(float(one.replicas.max()), one.mergers) for one in certain_demands(plan, lasts_s))
 
 
 def may_pile_up(plan: Plan) -> bool:
     """Whether more may come than is done where nothing bounds a queue: where all that is asked comes so far.
 
-    A stage that refuses what does not fit, or withdraws what is late, has bounded queues; not its mergers.
+    A stage that refuses what does not fit, or withdraws what is late, has bounded queues; not its mergers. Clients that
+    wait are only so many.
     """
-    for stage in stages_of(plan):
+    for stage in () if plan.clients else stages_of(plan):
         is_bounded = stage.is_limited or (stage.cancels and stage.may_time_out)
         if not is_bounded and float(utilisation_of(stage, plan.rate_per_s).max()) >= FULL:
             return True

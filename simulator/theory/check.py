@@ -178,7 +178,7 @@ def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
     The area under the number of queries in a stage is the sum of their latencies (Little, 1961; Stidham, 1974). Who
     leaves a stage enters the next, or is complete; nobody leaves before entering; nobody is lost in between.
     """
-    findings = []
+    findings = [_waits_or_thinks(traces, plan.clients)] if plan.clients else []
     for stage in range(len(plan.stages)):
         if not features_of(plan, stage) <= claims.FLOW:
             continue
@@ -186,6 +186,31 @@ def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:
         findings.append(_identity("Little's law on the sample path", "area", stage, total * 1e-9, area * 1e-9))
         findings.append(_identity("flow balance", "lost", stage, 0.0, float(lost)))
     return findings
+
+
+def _waits_or_thinks(traces: Sequence[Trace], clients: int) -> Finding:
+    """From the first measured arrival to the last every client waits for a query, or thinks: N = X (R + Z)."""
+    expected = observed = 0
+    for trace in traces:
+        begin_ns, end_ns = int(trace.arrival_ns[trace.first_measured]), int(trace.arrival_ns[-1])
+        ended_ns = trace.ended_ns(slice(0, len(trace.arrival_ns)))
+        expected += clients * (end_ns - begin_ns)
+        observed += _inside_ns(trace.arrival_ns, np.where(ended_ns < 0, end_ns, ended_ns), begin_ns, end_ns)
+        order = np.lexsort((trace.arrival_ns, trace.client_of))
+        is_first = np.diff(trace.client_of[order], prepend=-1) > 0
+        since_ns, until_ns = np.zeros_like(ended_ns), trace.arrival_ns[order]
+        since_ns[1:] = np.where(is_first[1:], 0, ended_ns[order[:-1]])
+        observed += _inside_ns(since_ns, until_ns, begin_ns, end_ns)
+        last = ended_ns[order[np.append(is_first[1:], True)]]
+        observed += _inside_ns(last[last >= 0], np.full(np.count_nonzero(last >= 0), end_ns), begin_ns, end_ns)
+        observed += (clients - int(np.count_nonzero(is_first))) * (end_ns - begin_ns)  # who has sent none yet
+    law = "Little's law of clients: each waits or thinks"
+    return _identity(law, "clients", None, expected * 1e-9, observed * 1e-9)
+
+
+def _inside_ns(since_ns: I8, until_ns: I8, begin_ns: int, end_ns: int) -> int:
+    """How much of some stretches of time is inside another."""
+    return int(np.maximum(np.minimum(until_ns, end_ns) - np.maximum(since_ns, begin_ns), 0).sum())
 
 
 def _flows(traces: Sequence[Trace], stage: int) -> Iterator[tuple[int, int, int]]:
@@ -223,6 +248,6 @@ def _area_ns(enter_ns: I8, leave_ns: I8) -> int:
     return int(leave_ns.sum())
 
 
-def _identity(law: str, statistic: str, stage: int, expected: float, observed: float) -> Finding:
+def _identity(law: str, statistic: str, stage: int | None, expected: float, observed: float) -> Finding:
     verdict: paper.Verdict = AGREES if expected == observed else CONTRADICTED
     return Finding(law, statistic, stage, EXACT, expected, observed, observed, observed, verdict)

@@ -74,9 +74,11 @@ ZERO_LOAD: Features = frozenset(
         *SURROUNDED,
         *LONGER,
         *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT, F.SHARING, F.BACKGROUND),
-        F.SHARED_REPLICAS,
+        *(F.SHARED_REPLICAS, F.CLIENTS),
     }
 )
+#: Exponential queues that clients come back to, one replica each.
+CLOSED: Features = LUCK | OF_NO_MATTER | {F.CLIENTS, F.WORKERS}
 #: Little's law, and that whoever leaves a stage enters the next: of queries, whatever tasks do.
 FLOW: Features = ZERO_LOAD | {
     F.ROUTING_BY_LATENCY,

@@ -11,6 +11,7 @@ from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
 from simulator.theory.beside import busy_beside, left_beside
+from simulator.theory.closed import ClosedLoad
 from simulator.theory.closed_forms import FULL, closed_forms
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
@@ -76,6 +77,7 @@ class Estimate:
     relaxation: float  #: relaxation time of the busiest queue, in queries
     variability: float  #: dispersion of arrivals, and squared coefficient of variation of services at the bottleneck
     peak: Peak | None = None  #: of a load that changes over time
+    clients: ClosedLoad | None = None  #: who wait: the rate is the most that they are answered, or seen
 
     @property
     def utilisation(self) -> float:
@@ -90,12 +92,16 @@ class Estimate:
         """The rate at which the busiest station is always busy; infinite where nothing takes time."""
         return self.rate_per_s / self.utilisation if self.utilisation > 0 else math.inf
 
+    def besides(self) -> paper.Changing:
+        """What is said of a load that changes over time, or whose clients wait."""
+        changing: paper.Changing = {} if self.peak is None else {"peak": self.peak.to_dict()}
+        return changing if self.clients is None else {**changing, "clients": self.clients.to_dict()}
+
     def to_dict(self, names: Sequence[str]) -> paper.Paper:
         """As the reference of documents lays out."""
         stage, shard, replica = self.bottleneck
-        changing: paper.Changing = {} if self.peak is None else {"peak": self.peak.to_dict()}
         return {
-            **changing,
+            **self.besides(),
             "rate_per_s": self.rate_per_s,
             "bottleneck": {
                 "stage": names[stage],
@@ -231,6 +237,8 @@ def variability_of(plan: Plan, stage: PaperStage, shard: int | None) -> float:
 
 
 def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variability: float) -> float:
+    if stage.plan.clients:
+        return float(stage.plan.clients)  # no more can be ahead of anybody
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2

@@ -106,11 +106,11 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     ----------
     plan
         At the load of the run.
-    measured
-        Queries, over all replications.
-    is_stationary
-        Whether the rate is constant: else no mean is known exactly.
+    measured, is_stationary
+        Queries, over all replications; and whether the rate is constant: else no mean is known exactly.
     """
+    if plan.clients:
+        return MeansAhead()  # how queues of theirs spread is not known
     stages = stages_of(plan)
     alone = [_pieces(stage, plan.rate_per_s) for stage in stages]
     of_all = [[one.seldom(stage.taken) for one in own] for stage, own in zip(stages, alone, strict=True)]

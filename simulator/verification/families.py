@@ -14,7 +14,7 @@ EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
 LIMITED = ("erlangb", "mmcK", "md1K")
-RANKED = ("prio", "prio_c")
+RANKED, CLOSED = ("prio", "prio_c"), ("closed", "closed_tandem")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
 #: Tasks of a batch, at most, where there is no limit.
@@ -33,8 +33,8 @@ def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
         return batched(family, given)
     if family in LIMITED:
         return limited(family, given)
-    if family in RANKED:
-        return by_priority(given)
+    if family in (*RANKED, *CLOSED):
+        return by_priority(given) if family in RANKED else of_clients(given)
     return several_stages(family, given) if family in FUNNELS else one_stage(family, given)
 
 
@@ -128,6 +128,13 @@ def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     if family not in SERVERS:
         raise ValueError(f"no family of one stage is called {family!r}")
     return scenario(rate or float(given["lam1"]) + float(given["lam2"]), SERVERS[family](given))
+
+
+def of_clients(given: dict[str, str]) -> dict[str, Any]:
+    """Clients that wait, at one queue or two; they think for 1 ns at least."""
+    one, think = stage("one", exponential(1.0), workers=int(given.get("c", 1))), max(1e-9, float(given["Z"]))
+    load = {"arrivals": {"kind": "closed", "clients": int(given["N"]), "think": f"{think!r}s"}}
+    return {"name": "system", "load": load, "stages": [one] if "c" in given else [one, {**one, "name": "two"}]}
 
 
 def unlike_poisson(family: str, given: dict[str, str], rate: float) -> dict[str, Any]:

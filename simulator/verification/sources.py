@@ -21,6 +21,8 @@ VERIFIED: dict[str, Known] = {
     "mg1_after": Known(
         "M/G/1 whose worker cleans up after its answer", "Pollaczek (1930), Khinchine (1932) of service and clean-up"
     ),
+    "closed": Known("clients that wait, exponential servers: M/M/c//N", "Feller (1957); Sevcik and Mitrani (1981)"),
+    "closed_tandem": Known("clients that wait, two stages of exponential service", "Reiser and Lavenberg (1980)"),
     "breakdown": Known(
         "M/G/1 whose server stops, and goes on where it was",
         "White and Christie (1958); Avi-Itzhak and Naor (1963)",
@@ -89,9 +91,7 @@ NOT_YET: dict[str, str] = {
     "erlanga": "clients that leave the queue",
     "mmc_d": "clients that leave the queue",
     "feedback": "retries",
-    "closed": "closed loads: clients that think",
-    "closed_tandem": "closed loads: clients that think",
-    "bounds": "closed loads: clients that think",
+    "bounds": "no feature: bounds, nothing exact to hold a run against",
     "vacation": "a server that stops working whenever nobody waits",
     "setup": "cold starts",
     "deadline0": _QUORUM,

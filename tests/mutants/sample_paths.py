@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from closed_plans import closed_plans
 from held import Broken, drawn, law
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from walk import Walk
 
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.clients import simulated
 from simulator.core.colocated import colocated
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law, sampling
@@ -83,7 +85,8 @@ def hold_on(of: st.SearchStrategy[Plan], examples: int = 200) -> None:
     @drawn(examples)
     @given(of)
     def hold(plan):
-        for violation in reference.simulate(plan, tasks=True).verify(plan):
+        trace = reference.simulate(plan, tasks=True)
+        for violation in trace.verify(simulated(plan, trace)):
             raise Broken(INVARIANTS[violation.number].law, str(violation))
 
     hold()
@@ -801,3 +804,37 @@ def own_hold() -> None:
 def own_walk() -> None:
     """test_background.py: the walk agrees, where replicas have tasks of their own."""
     walk_as_on(OWN)
+
+
+#: Plans whose clients wait, and of these such whose stages look ahead and merge.
+EASY = {
+    **dict.fromkeys(("neighbours", "slowdowns", "failures", "sharing", "background", "guests"), False),
+    "hedges": False,
+}
+CLOSED = closed_plans(most_stages=2, most_queries=8, colocated=False, **EASY)
+CLOSED_AHEAD = closed_plans(stages=1, most_queries=8, **{**PLAIN, **ALONE, **EASY, "colocated": False})
+
+
+def closed_agree() -> None:
+    """test_clients.py: both engines find the same arrivals of clients that wait."""
+    agree_on(CLOSED, 60)
+
+
+def closed_ahead_agree() -> None:
+    """test_clients.py: the same, looking ahead."""
+    agree_on(CLOSED_AHEAD, 100)
+
+
+def closed_hold() -> None:
+    """test_clients.py: every client comes when it has thought."""
+    hold_on(CLOSED, 60)
+
+
+def closed_walk() -> None:
+    """test_clients.py: the walk finds the same arrivals of clients that wait."""
+    walk_as_on(CLOSED, 60)
+
+
+def closed_out_walk() -> None:
+    """test_clients.py: the same, where replicas are out for a while."""
+    walk_as_on(closed_plans(stages=1, most_queries=8, outages=True, colocated=False, **EASY), 100)

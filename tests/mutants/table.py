@@ -3042,6 +3042,75 @@ TAKEN_BY = (
 )
 
 
+CLIENTS, FOUND, ASKED = "core/clients.py", "engines/compiled/clients.py", "engines/reference/clients.py"
+CLOSED = (
+    Mutant(
+        "a client thinks for 2 ns at least",
+        "E8",
+        CLIENTS,
+        "return max(1, rules.round_ns(",
+        "return max(2, rules.round_ns(",
+        "sample_paths.closed_walk",
+    ),
+    Mutant(
+        "a client begins after the luck of how long it thinks, twice",
+        "E8",
+        CLIENTS,
+        "rules.round_ns(v * max(",
+        "rules.round_ns(u * max(",
+        "sample_paths.closed_walk",
+    ),
+    Mutant(
+        "outages count from the first query",
+        "E8",
+        CLIENTS,
+        "int(before_ns[plan.first_measured])",
+        "int(before_ns[0])",
+        "sample_paths.closed_out_walk",
+    ),
+    Mutant(
+        "every other thought of a client is left out",
+        "E1",
+        FOUND,
+        "kept.thoughts[client] += 1",
+        "kept.thoughts[client] += 2",
+        "sample_paths.closed_agree",
+    ),
+    Mutant(
+        "a client comes back before the merge",
+        "E1",
+        FOUND,
+        "kept.instants[LEAVE, stage, query]) if is_over",
+        "close_ns) if is_over",
+        "sample_paths.closed_ahead_agree",
+    ),
+    Mutant(
+        "whose query fails comes back later",
+        "E1",
+        ON_CLOSE,
+        "come_back(given, kept, clock, query, now)",
+        "come_back(given, kept, clock, query, now + 1)",
+        "sample_paths.closed_agree",
+    ),
+    Mutant(
+        "a client comes back later than it has thought",
+        "S1",
+        ASKED,
+        "At(clock, clock.now + int(thinks_ns(",
+        "At(clock, clock.now + 1 + int(thinks_ns(",
+        "sample_paths.closed_hold",
+    ),
+    Mutant(
+        "of those who come at one instant the last is the first",
+        "E1",
+        FOUND,
+        "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)",
+        "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, -client, rules.NOTHING)",
+        "sample_paths.closed_agree",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3068,6 +3137,7 @@ TABLES = (
     *COLOCATED,
     *LATES,
     *TAKEN_BY,
+    *CLOSED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.core import routing, rules, service, work
-from simulator.core.assemble import PlanTooLarge, StageParts, assemble
+from simulator.core.assemble import PlanTooLarge, StageParts, assemble, bits_for
 from simulator.core.laws import Law
-from simulator.core.plan import LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, RANDOM, ROUND_ROBIN, bits_for
+from simulator.core.plan import LEAST_OUTSTANDING, LEAST_WORK, POWER_OF_TWO, RANDOM, ROUND_ROBIN
 from simulator.testing import plans
 
 POLICIES = [policy.code for policy in routing.POLICIES]

@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection
 from simulator.base.errors import BeyondTimeError
 from simulator.core import features
 from simulator.core.calling import why_not_compiled
-from simulator.core.plan import Plan
+from simulator.core.clients import is_unknown, nobody_yet, unbounded, with_arrivals
+from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW
+from simulator.engines.compiled.clients import begin
 from simulator.engines.compiled.run import BUDGET, Run
 
 
@@ -51,14 +53,43 @@ def simulate(
     Stopped
         If ``stopped`` said so.
     """
-    run = Run(plan, tasks, event_by_event)
+    if is_unknown(plan):
+
+        def find(unknown: Plan, queries: int) -> tuple[I8, I8]:
+            run = finished(lambda slow: finding(unknown, queries, slow), event_by_event, stopped)
+            return run.given.entering_ns, run.kept.client_of
+
+        plan = with_arrivals(plan, find)
+    return finished(lambda slow: Run(plan, tasks, slow), event_by_event, stopped).trace()
+
+
+def finding(plan: Plan, until: int, event_by_event: Collection[int]) -> Run:
+    """A run that finds so many arrivals, looking ahead where all stages do, else event by event.
+
+    Raises BeyondTimeError.
+    """
+    arrival_ns, everything = nobody_yet(plan), range(len(plan.stages))
+    of_stages = [features.features_of(plan, stage) for stage in everything]
+    is_ahead = all(features.may_look_ahead(one) and features.Feature.OPTIONAL not in one for one in of_stages)
+    slow = event_by_event if is_ahead and not event_by_event else everything
+    run = Run(unbounded(plan, arrival_ns), False, slow, arrival_ns[:until])
+    if not begin(run.given, run.kept):
+        raise BeyondTimeError
+    return run
+
+
+def finished(
+    made: Callable[[Collection[int]], Run], event_by_event: Collection[int], stopped: Callable[[], bool] | None
+) -> Run:
+    """The run that is made so, when everything has happened; raises as ``simulate`` does."""
+    run = made(event_by_event)
     while True:
         why = run.advance(BUDGET)
         if why == DONE:
-            return run.trace()
-        if why == FAULT and run.ahead > 0 and sum(rule is not None for rule in plan.rules) > 1:
+            return run
+        if why == FAULT and run.ahead > 0 and sum(rule is not None for rule in run.whole.rules) > 1:
             # of several rules, which went wrong first is a matter of the order of events
-            return simulate(plan, tasks, event_by_event=range(len(plan.stages)), stopped=stopped)
+            return finished(made, range(len(run.whole.stages)), stopped)
         run.calls.check()
         if why == OVERFLOW:
             raise BeyondTimeError

@@ -7,6 +7,7 @@ from simulator.core.following import nobody
 from simulator.core.hosted import kept_width
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan
 from simulator.engines.compiled import records
+from simulator.engines.compiled.events import COLUMNS
 from simulator.engines.compiled.records import Kept
 
 
@@ -23,7 +24,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         Whether a stage may be partial, some answers are not needed, some worker stays taken when its answer has gone,
         and some replica has tasks of its own: others have no such columns.
     """
-    stages, queries = len(plan.stages), plan.queries
+    stages, queries, is_found = len(plan.stages), plan.queries, plan.clients > 0 and len(plan.client_of) == 0
     is_endless = plan.drain_ns == NEVER_NS
     kinds = plan.laws["kind"][CANDIDATES::ROLES]
     columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries
@@ -48,4 +49,8 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         after_ns=np.zeros(plan.replicas * is_longer, dtype=np.int64),
         background=np.zeros((2, plan.replicas * is_beside), dtype=np.int64),
         won=nobody(queries, kept_width(plan.stages)),
+        client_of=np.zeros(queries * is_found, dtype=np.int64),
+        thoughts=np.zeros(plan.clients * is_found, dtype=np.int64),
+        thinking=np.zeros(1, dtype=records.LIST),
+        comes=np.zeros((plan.clients * is_found, COLUMNS), dtype=np.int64),
     )

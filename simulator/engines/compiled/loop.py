@@ -15,6 +15,7 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
+from simulator.engines.compiled.clients import send_query
 from simulator.engines.compiled.events import compact, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_background import on_background
@@ -55,8 +56,7 @@ def leave_stage(
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
-    go_on(given, kept, clock, events, stage, query, done_ns)
-    return True
+    return go_on(given, kept, clock, events, stage, query, done_ns)
 
 
 @kernel
@@ -133,10 +133,11 @@ def give_up(
 
 
 @passage
-def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, shares: Rows) -> int:
+def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, shares: Rows) -> int:
     """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, DONE or FULL.
 
-    Queries that enter the first stage of the loop wait in a row of their own. Nothing is taken without room for what
+    Queries that enter the first stage of the loop wait in a row of their own; while arrivals are found, until the last
+    of them is there. Nothing is taken without room for what
     follows.
     """
     stage_bits = given.run[0]["stage_bits"]
@@ -144,7 +145,7 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, shares: Row
         pop(clock, events)
     cursor, size = clock[0]["cursor"], clock[0]["size"]
     arrives = cursor < given.entering.shape[0]
-    if size == 0 and not arrives:
+    if not arrives and (size == 0 or given.think_law.shape[0] > 0):
         return DONE
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies, shares)
@@ -180,6 +181,8 @@ def take_next(given: Given, clock: Rows, events: Rows, copies: Rows, shares: Row
         return FULL
     if arrives:
         clock[0]["cursor"] += 1
+        if given.think_law.shape[0] > 0:
+            send_query(given, kept, cursor)
     else:
         clock[0]["is_gap"] = 1
     assert now > clock[0]["now"] or order > clock[0]["order"], "an event creates only later events"
@@ -209,7 +212,7 @@ def advance(
 ) -> int:
     """Let events happen until ``budget`` tasks or events are through, or what else ends it; returns which."""
     while budget > 0:
-        why = take_next(given, clock, events, copies, awaited.shares)
+        why = take_next(given, kept, clock, events, copies, awaited.shares)
         if why == AGAIN:
             continue
         if why != TAKEN:

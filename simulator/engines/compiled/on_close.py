@@ -14,6 +14,7 @@ from simulator.core.hedging import saved, sends_copies
 from simulator.core.jit import passage
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled import records
+from simulator.engines.compiled.clients import come_back
 from simulator.engines.compiled.copies import free_copy, key_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_answer import keep_winner
@@ -194,9 +195,11 @@ def closed(
         share = awaited.visits[query]["share"] if fans_out(given.stages, stage) else 1.0
         shards = shards_of(given.stages, awaited, stage, query)
         kept.coverage[stage, query] = coverage_of(shards, share, answers, waits[query]["covered"])
+    waits[query]["stage"] = -1
     if outcome == FAILED:
         kept.outcome[query] = FAILED
-    waits[query]["stage"] = -1
+        if not come_back(given, kept, clock, query, now):
+            return False
     return call_all_back(given, clock, events, copies, awaited, query, now)
 
 

@@ -18,6 +18,7 @@ from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.engines.compiled import records
+from simulator.engines.compiled.clients import come_back
 from simulator.engines.compiled.copies import new_copy, send
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.failing import known_down
@@ -29,14 +30,15 @@ from simulator.engines.compiled.passes import prepare
 @passage
 def go_on(
     given: records.Given, kept: records.Kept, clock: Rows, events: Rows, stage: int, query: int, now: int
-) -> None:
-    """A query leaves a stage for the next, or is complete."""
+) -> bool:
+    """A query leaves a stage for the next, or is complete; whether int64 can tell when its client comes back."""
     kept.instants[records.LEAVE, stage, query] = now
     if stage + 1 == given.stages.shape[0]:
         kept.outcome[query] = PARTIAL if is_any_partial(kept, query) else COMPLETE
-    else:
-        key = (query << given.run[0]["stage_bits"]) | (stage + 1)
-        happen(clock, events, now, rules.DISPATCH, key, rules.NOTHING, records.NO_COPY)
+        return come_back(given, kept, clock, query, now)
+    key = (query << given.run[0]["stage_bits"]) | (stage + 1)
+    happen(clock, events, now, rules.DISPATCH, key, rules.NOTHING, records.NO_COPY)
+    return True
 
 
 @passage
@@ -132,8 +134,7 @@ def on_dispatch(
     stages, run = given.stages, given.run
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
     if is_optional(stages, stage) and not takes(stages, run, stage, query):
-        go_on(given, kept, clock, events, stage, query, now)
-        return True
+        return go_on(given, kept, clock, events, stage, query, now)
     shards, replicas = stages[stage]["shards"], stages[stage]["replicas"]
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
     luck, whole = reals[scratch], wholes[scratch]

@@ -32,8 +32,10 @@ class Given(NamedTuple):
     slowdown_laws: Rows
     machine_factor: F8
     arrival_ns: I8
-    entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order
+    entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order; while
+    #: arrivals are found, these, as far as they are known: then the next is that of who comes back first
     entering: I8  #: who they are
+    think_law: Rows  #: (1,) LAW, while arrivals are found that follow from when queries are over; else none
     work: F8
     classes: Rows
     class_of: I8
@@ -58,6 +60,10 @@ class Kept(NamedTuple):
     after_ns: I8  #: (replicas,), where some worker stays taken when its answer has gone
     background: I8  #: (2, replicas) tasks of their own that are over inside the window, and ns, where some have any
     won: NDArray[np.int32]  #: (queries, ``hosted.kept_width``) whose answers counted, for stages that follow
+    client_of: I8  #: (queries,) who sent each, while arrivals are found; likewise the next
+    thoughts: I8  #: (clients,) queries that each has sent
+    thinking: Rows  #: (1,) LIST of those who think
+    comes: I8  #: (clients, COLUMNS) of ``events``: when each comes back, and who it is
 
 
 class Awaited(NamedTuple):

@@ -51,9 +51,9 @@ NOBODY: I8 = np.zeros(0, dtype=np.int64)
 
 
 class Run:
-    """One replication under way."""
+    """One replication under way; ``comes_ns``: where arrivals are put that are found; None: they are known."""
 
-    def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int]) -> None:
+    def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int], comes_ns: I8 | None = None) -> None:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole = plan
@@ -79,8 +79,9 @@ class Run:
             plan.slowdown_laws,
             plan.machine_factor,
             plan.arrival_ns,
-            entering_ns=NOBODY,
+            entering_ns=NOBODY if comes_ns is None else comes_ns,
             entering=NOBODY,
+            think_law=plan.think_law[: int(comes_ns is not None)],
             work=plan.work,
             classes=plan.classes,
             class_of=plan.class_of,
@@ -109,7 +110,8 @@ class Run:
         """Queries that have left the leading stages enter the loop of events."""
         plan, row = self.plan, self.plan.stages
         if self.ahead == 0:
-            entering, entering_ns = np.arange(plan.queries), np.array(plan.arrival_ns)
+            entering_ns = self.given.entering_ns if len(self.given.think_law) else np.array(plan.arrival_ns)
+            entering = np.arange(len(entering_ns))
         else:
             leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
             entering = np.argsort(leave_ns, kind="stable")
@@ -213,9 +215,10 @@ class Run:
             "budget": budget,
         }
         if self.looks_ahead:
-            from simulator.engines.compiled import ahead
+            from simulator.engines.compiled import ahead, clients
 
-            why = int(ahead.advance(lists=self.lists, heap=self.heap, **more))
+            loop_ahead = clients if len(self.given.think_law) else ahead
+            why = int(loop_ahead.advance(lists=self.lists, heap=self.heap, **more))
             if why != ahead.DONE or self.ahead == len(self.plan.stages):
                 return why
             self._go_event_by_event()
@@ -305,6 +308,7 @@ class Run:
         stage_outcome, answers, coverage = with_whole_stages(plan, *gathered, *ends)
         return Trace(
             arrival_ns=plan.arrival_ns,
+            client_of=plan.client_of,
             outcome=kept.outcome,
             first_measured=plan.first_measured,
             measured=plan.measured,

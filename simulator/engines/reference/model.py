@@ -20,6 +20,7 @@ import numpy as np
 
 from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing, work
 from simulator.core.calling import Calls
+from simulator.core.clients import is_unknown, with_arrivals
 from simulator.core.columns import COMPLETE, FAILED
 from simulator.core.following import find_part, go_there, nobody
 from simulator.core.hosted import is_guest, kept_width
@@ -30,6 +31,7 @@ from simulator.core.routing import is_load_aware, view_of
 from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, MERGED
 from simulator.core.trace import Trace
 from simulator.engines.reference.background import begin_background
+from simulator.engines.reference.clients import find_with
 from simulator.engines.reference.clock import At, Clock, Handover, Process
 from simulator.engines.reference.failures import Crashes
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
@@ -52,6 +54,8 @@ def simulate(plan: Plan, tasks: bool = False, *, stopped: Callable[[], bool] | N
     was_collecting = gc.isenabled()
     gc.disable()
     try:
+        if is_unknown(plan):
+            plan = with_arrivals(plan, find_with(lambda unbounded: Model(unbounded, tasks=False)))
         return Model(plan, tasks).run()
     finally:
         if was_collecting:
@@ -80,14 +84,18 @@ class Model:
     def run(self) -> Trace:
         """Run until nothing is left to happen, or the drain is cut."""
         self.clock.process(self.arrivals())
-        for stage in self.stages:
-            begin_background(self, stage.index, stage.replicas)
+        self.begin()
         if self.plan.drain_ns == NEVER_NS:
             self.clock.run()
         else:
             self.clock.run(until=self.plan.end_ns + 1)
         copies = None if self.copies is None else [copy.row() for copy in self.copies]
         return self.record.trace(self.clock.events, copies)
+
+    def begin(self) -> None:
+        """Replicas have tasks of their own from now on."""
+        for stage in self.stages:
+            begin_background(self, stage.index, stage.replicas)
 
     def arrivals(self) -> Process:
         """Queries arrive at the instants that the plan says."""

@@ -174,6 +174,7 @@ class Recorder:
         )
         return Trace(
             arrival_ns=plan.arrival_ns,
+            client_of=plan.client_of,
             outcome=self.outcome,
             first_measured=plan.first_measured,
             measured=plan.measured,

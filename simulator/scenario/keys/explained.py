@@ -102,6 +102,9 @@ class Part:
 OTHERS_SAY = {
     **dict.fromkeys(("qps", "rps", "tps", "throughput", "request_rate", "arrival_rate"), "load.rate"),
     **dict.fromkeys(("slo", "objective", "objectives", "sla", "targets"), "slos"),
+    **dict.fromkeys(("concurrency", "users", "connections", "sessions"), "closed.clients"),
+    **dict.fromkeys(("closed_loop", "closed", "concurrent_requests", "outstanding_requests"), "closed.clients"),
+    **dict.fromkeys(("think_time",), "closed.think"),
     **dict.fromkeys(("parallelism", "slots", "servers"), "stages.workers"),
     **dict.fromkeys(("slices", "num_threads", "intra_op_threads", "threads_per_search"), "stages.threads"),
     **dict.fromkeys(("partitions", "splits"), "stages.shards"),
@@ -130,6 +133,8 @@ OTHERS_SAY = {
     **dict.fromkeys(("colocation", "colocated", "co_locate", "same_machines", "same_hosts"), "stages.colocate"),
     **dict.fromkeys(("pauses", "gc", "gc_pauses", "garbage_collection"), "stages.slowdowns"),
     **dict.fromkeys(("stop_the_world", "stalls", "stragglers", "hiccups", "steal"), "stages.slowdowns"),
+    **dict.fromkeys(("pauses", "gc", "gc_pauses", "garbage_collection", "stop_the_world"), "stages.slowdowns"),
+    **dict.fromkeys(("stalls", "stragglers", "hiccups", "steal"), "stages.slowdowns"),
     **dict.fromkeys(("maintenance", "downtime", "rolling_restart", "restarts", "drain_replica"), "stages.outages"),
     **dict.fromkeys(("failure", "failure_rate", "faults", "crash", "crashes", "breakdowns"), "stages.failures"),
     **dict.fromkeys(("mtbf", "mttf", "time_between_failures", "uptime"), "stages.failures.every"),

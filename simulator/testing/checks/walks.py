@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from simulator.core.background import may_have_background
+from simulator.core.clients import as_open, is_unknown, simulated
 from simulator.core.gathering import may_await_copies
 from simulator.core.plan import NEVER_NS, Plan, frozen
 from simulator.core.trace import Trace
@@ -143,12 +144,22 @@ def name_of(subject: Any) -> str:
 
 def _walks(subject: Any, is_drawn: bool) -> st.SearchStrategy[Walk]:
     if isinstance(subject, Plan):
+        subject = _as_it_came(subject)
         facts = {"plan": shown(subject)}
         return st.sampled_from(_engines(subject)).map(lambda engine: Walk(subject, engine, {**facts, "engine": engine}))
     scenario = settled(scenario_from_dict(subject) if isinstance(subject, dict) else subject)
     facts = {"scenario": to_yaml(subject)} if is_drawn else {}
-    planned = lru_cache(maxsize=None)(lambda replication: make_plan(scenario, replication))
+    planned = lru_cache(maxsize=None)(lambda replication: _as_it_came(make_plan(scenario, replication)))
     return st.composite(_first_queries)(scenario, planned, facts)
+
+
+def _as_it_came(plan: Plan) -> Plan:
+    """The plan; of clients that wait the first queries, as they came: as those of an open load."""
+    if not is_unknown(plan):
+        return plan
+    plan = plan.first_queries(min(plan.queries, QUERIES))
+    engine = compiled if not compiled.uncovered(plan) else reference
+    return as_open(simulated(plan, engine.simulate(plan)))
 
 
 def _engines(plan: Plan) -> tuple[str, ...]:

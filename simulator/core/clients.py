@@ -1,0 +1,146 @@
+"""Clients that wait: each sends a query, waits until it is over, thinks, and sends the next. A closed load.
+
+When queries arrive follows from when earlier ones are over, so an engine first finds the arrivals, and then simulates
+the plan with these as any other: what is measured, and until when, is known before it begins. That both belong together
+can be told from the trace alone: every client comes when its query before is over and it has thought
+(``violations_of_clients``), and by induction over time no other arrivals do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from simulator.core import draws, rules
+from simulator.core.columns import Columns
+from simulator.core.jit import formula
+from simulator.core.laws import Law, LawTable, sampling
+from simulator.core.outages import in_window, later
+from simulator.core.plan import F8, I8, NEVER_NS, NONE, Plan, Rows, frozen, window_of
+from simulator.core.violations import Violation, at, violation
+
+#: Outages count from the begin of the window: until that is known, they are later than all that is looked at.
+MUCH_LATER_NS = 2**60
+
+
+@formula
+def begins_ns(run: Rows, think_law: Rows, parts: Rows, points: F8, client: int) -> int:
+    """When a client sends its first query: after a part of a time to think, both by luck."""
+    u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.THINK, client, rules.NOTHING, draws.FIRST_COPY)
+    return rules.round_ns(v * max(0.0, sampling.quantile(think_law, parts, points, rules.NOTHING, u)))
+
+
+@formula
+def thinks_ns(run: Rows, think_law: Rows, parts: Rows, points: F8, client: int, queries: int) -> int:
+    """How long a client thinks that has sent so many queries, when the last is over; at least 1 ns."""
+    u, _ = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.THINK, client, queries, draws.FIRST_COPY)
+    return max(1, rules.round_ns(max(0.0, sampling.quantile(think_law, parts, points, rules.NOTHING, u))))
+
+
+def sent_by_clients(plan: Plan, clients: int, think: Law) -> Plan:
+    """The plan of so many queries of clients that wait, whose arrivals are not known; ``think``: in ns."""
+    assert clients > 0 and think.kind != NONE, "clients think"
+    table = LawTable.of([think])
+    law, parts = table.laws.copy(), np.concatenate([plan.law_parts, table.parts])
+    for rows in (law, parts[len(plan.law_parts) :]):
+        rows["first"] += len(plan.law_points)
+        rows["part"] += len(plan.law_parts)
+    return replace(
+        plan,
+        clients=clients,
+        think_law=frozen(law),
+        law_parts=frozen(parts),
+        law_points=frozen(np.concatenate([plan.law_points, table.points])),
+        arrival_ns=frozen(np.zeros(plan.queries), np.int64),
+        client_of=frozen(np.zeros(0), np.int64),
+        window_begin_ns=0,
+        window_end_ns=0,
+    )
+
+
+def is_unknown(plan: Plan) -> bool:
+    """Whether the arrivals of a plan are not known, since its clients wait."""
+    return plan.clients > 0 and len(plan.client_of) == 0
+
+
+def unbounded(plan: Plan, arrival_ns: I8) -> Plan:
+    """The plan in which arrivals are found: nothing is measured, nothing ends; ``arrival_ns`` fills meanwhile."""
+    seen = arrival_ns.view()
+    seen.flags.writeable = False
+    return replace(plan, arrival_ns=seen, window_begin_ns=0, window_end_ns=0, drain_ns=NEVER_NS)
+
+
+def nobody_yet(plan: Plan) -> I8:
+    """(queries,) arrivals, none of which is known."""
+    return np.full(plan.queries, NEVER_NS, dtype=np.int64)
+
+
+Find = Callable[[Plan, int], tuple[I8, I8]]
+
+
+def with_arrivals(plan: Plan, find: Find) -> Plan:
+    """The plan with the arrivals of its queries: those of which each comes when its client has thought.
+
+    ``find``: given a plan and a number, the arrivals of so many first queries, and whose they are. Outages count from
+    an arrival, so what comes before it is found first: until then there are none.
+    """
+    there = plan
+    if len(plan.outages):
+        before_ns, _ = find(later(plan, MUCH_LATER_NS), plan.first_measured + 1)
+        there = later(plan, int(before_ns[plan.first_measured]))
+    return arrived(plan, *find(there, plan.queries))
+
+
+def arrived(plan: Plan, arrival_ns: I8, client_of: I8) -> Plan:
+    """The plan with the arrivals that were found, and its window."""
+    begin_ns, end_ns = window_of(arrival_ns, plan.first_measured)
+    found = replace(plan, arrival_ns=frozen(arrival_ns), client_of=frozen(client_of))
+    return in_window(replace(found, window_begin_ns=begin_ns, window_end_ns=end_ns))
+
+
+def simulated(plan: Plan, trace: Columns) -> Plan:
+    """The plan that a trace is of: with its arrivals, where they are found with it."""
+    return arrived(plan, trace.arrival_ns, trace.client_of) if is_unknown(plan) else plan
+
+
+def as_open(plan: Plan) -> Plan:
+    """The plan whose queries arrive when they do, whoever sends them."""
+    return replace(plan, clients=0, client_of=frozen(np.zeros(0), np.int64))
+
+
+def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:
+    """Every client sends a query when the one before is over and it has thought; nobody sends more, or is left out."""
+    if not np.array_equal(trace.client_of, plan.client_of):
+        yield violation("I71", {"clients": trace.client_of.tolist(), "of_the_plan": plan.client_of.tolist()})
+        return
+    if not len(plan.client_of):
+        return
+    luck = plan.run_row(), plan.think_law, plan.law_parts, plan.law_points
+    ended_ns = trace.ended_ns(slice(0, plan.queries))
+    order = np.lexsort((np.arange(plan.queries), plan.client_of))
+    first = np.append(0, np.flatnonzero(np.diff(plan.client_of[order])) + 1)
+    number = np.arange(plan.queries) - np.repeat(first, np.diff(np.append(first, plan.queries)))
+    expected = np.zeros(plan.queries, dtype=np.int64)
+    for query, before, sent in zip(order.tolist(), np.append(-1, order[:-1]).tolist(), number.tolist(), strict=True):
+        client = int(plan.client_of[query])
+        if sent == 0:
+            expected[query] = begins_ns(*luck, client)
+        else:
+            is_over = ended_ns[before] >= 0
+            expected[query] = ended_ns[before] + thinks_ns(*luck, client, sent) if is_over else NEVER_NS
+    wrong, query = trace.arrival_ns != expected, {"query": np.arange(plan.queries)}
+    yield from at("I71", wrong, query, client=plan.client_of, arrival_ns=trace.arrival_ns, expected_ns=expected)
+    same = (np.diff(trace.arrival_ns) == 0) & (np.diff(plan.client_of) <= 0)
+    yield from at("I71", np.append(False, same), query, client=plan.client_of, arrival_ns=trace.arrival_ns)
+    sent, last = np.bincount(plan.client_of, minlength=plan.clients), np.full(plan.clients, -1)
+    last[plan.client_of[order]] = order
+    final = int(trace.arrival_ns[-1]), int(plan.client_of[-1])
+    for client in range(plan.clients):
+        comes_ns = int(begins_ns(*luck, client))
+        if sent[client]:
+            over_ns = int(ended_ns[last[client]])
+            comes_ns = NEVER_NS if over_ns < 0 else over_ns + int(thinks_ns(*luck, client, int(sent[client])))
+        if (comes_ns, client) < final:
+            yield violation("I72", {"client": client, "comes_ns": comes_ns, "last_arrival_ns": final[0]})

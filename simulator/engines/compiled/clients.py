@@ -1,0 +1,169 @@
+"""Clients that wait: when each sends its next query, found event by event or, where all stages do, looking ahead.
+
+Arrivals fill ``entering_ns``, which ``arrival_ns`` is a view of; the first that is not known holds when somebody comes
+back next. Looking ahead, when a query is over is known when its last stage is passed. So queries are taken one by one,
+in the order of time: that of who comes back, of who enters a later stage, and of who waits for a merger.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from simulator.core import rules
+from simulator.core.clients import begins_ns, thinks_ns
+from simulator.core.columns import COMPLETE
+from simulator.core.jit import formula, kernel, passage
+from simulator.core.plan import F8, I8, NEVER_NS, Rows
+from simulator.core.work import CLOSES, ENTER, LANE, WHO
+from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, has_room, leave_stage
+from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
+from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
+from simulator.engines.compiled.records import ANSWERS, CLOSING, LEAVE, LISTS, Given, Kept
+
+
+@formula
+def the_list(kept: Kept) -> int:
+    """The number of the only list of those who think; no literal, for which kernels would be compiled twice."""
+    return kept.thinking.shape[0] - rules.ONE  # type: ignore[no-any-return]
+
+
+@passage
+def look_out(given: Given, kept: Kept, cursor: int) -> None:
+    """Note when the next query arrives, as far as it is known."""
+    if cursor < given.entering_ns.shape[0]:
+        given.entering_ns[cursor] = NEVER_NS
+        if kept.thinking[0]["size"] > 0:
+            given.entering_ns[cursor] = next_instant(kept.thinking, kept.comes, the_list(kept))
+
+
+@kernel
+def begin(given: Given, kept: Kept) -> bool:
+    """All clients are about to send their first queries; whether int64 can tell when."""
+    for client in range(kept.thoughts.shape[0]):
+        begin_ns = begins_ns(given.run, given.think_law, given.parts, given.points, client)
+        if begin_ns >= NEVER_NS:
+            return False
+        put(kept.thinking, kept.comes, the_list(kept), begin_ns, client, rules.NOTHING)
+    look_out(given, kept, rules.NOTHING)
+    return True
+
+
+@kernel
+def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
+    """A query is over: its client thinks, and comes back. Whether int64 can tell when; of other loads nothing."""
+    if given.think_law.shape[0] == 0:
+        return True
+    client = kept.client_of[query]
+    think_ns = thinks_ns(given.run, given.think_law, given.parts, given.points, client, kept.thoughts[client])
+    if now + think_ns >= NEVER_NS:
+        return False
+    put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)
+    look_out(given, kept, clock[0]["cursor"])
+    return True
+
+
+@kernel
+def send_query(given: Given, kept: Kept, query: int) -> None:
+    """Whoever has thought sends this query; of several at an instant, the first."""
+    client = kept.comes[kept.thinking[0]["first"], L_ORDER]
+    take(kept.thinking, kept.comes, the_list(kept))
+    kept.client_of[query] = client
+    kept.thoughts[client] += 1
+    look_out(given, kept, query + 1)
+
+
+@passage
+def first_of_all(given: Given, clock: Rows, lists: Rows, heap: I8) -> int:
+    """Which list of a stage what happens next is on: its ENTERING or CLOSING; 0, of which there is none: an arrival."""
+    found, at_ns = 0, given.entering_ns[clock[0]["cursor"]]
+    for which in range(1, LISTS * given.stages.shape[0]):
+        if which % LISTS != ANSWERS and lists[which]["size"] > 0:
+            instant = next_instant(lists, heap, which)
+            if instant < at_ns:
+                found, at_ns = which, instant
+    return found
+
+
+@passage
+def leaves(
+    given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, free_ns: I8, stage: int, query: int, close_ns: int
+) -> bool:
+    """A query leaves a stage; whether int64 can tell what follows."""
+    if not leave_stage(given, kept, clock, lists, heap, free_ns, stage, query, close_ns):
+        return False
+    is_over = stage + 1 == given.stages.shape[0] and kept.outcome[query] == COMPLETE
+    return come_back(given, kept, clock, query, kept.instants[LEAVE, stage, query]) if is_over else True
+
+
+@passage
+def passes_stage(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    lists: Rows,
+    heap: I8,
+    free_ns: I8,
+    outstanding: I8,
+    fault: I8,
+    stage: int,
+    reals: F8,
+    wholes: I8,
+) -> int:
+    """The query in WHO goes through a stage that it enters at ENTER; returns DONE, FAULT or OVERFLOW."""
+    prepare(given, kept, stage, rules.ONE, reals, wholes)
+    pass_block(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, rules.ONE, reals, wholes)
+    query, close_ns = wholes[WHO, 0], wholes[CLOSES, 0]
+    if close_ns == FAULTY:
+        return FAULT
+    if close_ns == TOO_LATE:
+        return OVERFLOW
+    if given.stages[stage]["mergers"] > 0:
+        column = (query << given.run[0]["shard_bits"]) | (given.stages[stage]["first_shard"] + wholes[LANE, 0])
+        put(lists, heap, LISTS * stage + CLOSING, close_ns, column, query)
+        return DONE
+    return DONE if leaves(given, kept, clock, lists, heap, free_ns, stage, query, close_ns) else OVERFLOW
+
+
+@kernel
+def advance(
+    given: Given,
+    kept: Kept,
+    clock: Rows,
+    lists: Rows,
+    heap: I8,
+    free_ns: I8,
+    outstanding: I8,
+    fault: I8,
+    reals: F8,
+    wholes: I8,
+    budget: int,
+) -> int:
+    """Find arrivals looking ahead until all are known, ``budget`` tasks are done, or what else ends it."""
+    while clock[0]["cursor"] < given.entering_ns.shape[0]:
+        if budget <= 0:
+            return PAUSED
+        which = first_of_all(given, clock, lists, heap)
+        stage = which // LISTS
+        if not has_room(given, lists, clock, stage):
+            return FULL
+        clock[0]["events"] += 1
+        if which % LISTS == CLOSING:
+            least = lists[which]["first"]
+            close_ns, query = heap[least, 0], heap[least, L_ORDER] >> given.run[0]["shard_bits"]
+            take(lists, heap, which)
+            if not leaves(given, kept, clock, lists, heap, free_ns, stage, query, close_ns):
+                return OVERFLOW
+            continue
+        if which == 0:
+            query = clock[0]["cursor"]
+            wholes[WHO, 0], wholes[ENTER, 0] = query, given.entering_ns[query]
+            clock[0]["cursor"] = query + 1
+            send_query(given, kept, query)
+        else:
+            least = lists[which]["first"]
+            wholes[WHO, 0], wholes[ENTER, 0] = heap[least, L_ORDER], heap[least, 0]
+            take(lists, heap, which)
+        budget -= given.stages[stage]["shards"]
+        why = passes_stage(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, reals, wholes)
+        if why != DONE:
+            return why
+    return DONE
