@@ -13,6 +13,7 @@ from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
+from simulator.stats import stability as carried
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
 from simulator.stats.groups import Division, GroupFigures, each_group, figures_of
@@ -21,18 +22,6 @@ from simulator.stats.means import Interval
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
-from simulator.stats.stability import (
-    SATURATED,
-    Asked,
-    Stability,
-    asked_of,
-    averaged_batches,
-    growth_of,
-    mser5_of,
-    of_the_start,
-    stability,
-    whole_latencies,
-)
 from simulator.stats.verdicts import Money, Objective, Verdict, judge
 from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 
@@ -55,7 +44,7 @@ class Summary:
 
     replications: int
     queries: int  #: measured, over all replications
-    stability: Stability
+    stability: carried.Stability
     offered_per_s: Interval
     completed_per_s: Interval
     goodput_per_s: Interval
@@ -88,7 +77,7 @@ class Summary:
         return self.stability.verdict
 
     def _unsupported(self) -> Iterator[run.Unsupported]:
-        is_saturated = self.verdict == SATURATED
+        is_saturated = self.verdict == carried.SATURATED
         for stage, latency in ((None, self.latency), *((stage.name, stage.latency) for stage in self.stages)):
             for name, quantile in latency.percentiles.items():
                 if not (quantile.supported or quantile.infinite):
@@ -169,8 +158,8 @@ def summarise(
         Whether each replication has measurements of its own.
     """
     pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
-    stable = _stability(pool, asked_of(plan, traces, utilisations, peak), is_stationary)
-    is_saturated, within = stable.verdict == SATURATED, first_on_latency(objectives)
+    stable = _stability(pool, carried.asked_of(plan, traces, utilisations, peak), is_stationary)
+    is_saturated, within = stable.verdict == carried.SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
     shares = {COVERAGE: gathering.coverage(traces, None)}
@@ -223,13 +212,17 @@ def _with_hosts(seen: StageFigures, stage: StageView, names: Sequence[str]) -> S
     return seen if home == stage.index else replace(seen, company={**seen.company, "colocate": names[home]})
 
 
-def _stability(pool: Pool, asked: Asked, is_stationary: bool) -> Stability:
+def _stability(pool: Pool, asked: carried.Asked, is_stationary: bool) -> carried.Stability:
     """Whether the load is carried; parameters as of ``summarise``."""
     traces, warmups = pool.traces, [trace.first_measured for trace in pool.traces]
-    return stability(
-        growth_of(pool),
+    return carried.stability(
+        carried.growth_of(pool),
         float(np.mean(warmups)),
-        of_the_start(whole_latencies(traces), warmups, mser5_of(averaged_batches(traces)) if is_stationary else None),
+        carried.of_the_start(
+            carried.whole_latencies(traces),
+            warmups,
+            carried.mser5_of(carried.averaged_batches(traces)) if is_stationary else None,
+        ),
         pool.layout.queries,
         asked,
     )
