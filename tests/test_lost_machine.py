@@ -45,7 +45,7 @@ def columns(table, row, shard):
 
 
 #: What shards that do not see one another do not have.
-ALONE = ("fan_outs", "hedges", "gathers", "neighbours", "slowdowns", "failures", "outages", "limits")
+ALONE = ("fan_outs", "hedges", "gathers", "neighbours", "slowdowns", "failures", "outages", "limits", "optional")
 
 
 @drawn(120)

@@ -265,6 +265,7 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             window_begin_ns=int(columns["window_begin_ns"][row]),
             window_end_ns=int(columns["window_end_ns"][row]),
             measured=len(measured) - warmup,
+            client_of=np.zeros(0, dtype=np.int64),  # nor who sent each
             stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),  # nor does it keep what came of each stage
             answers=np.zeros((0, len(measured)), dtype=np.int64),
             batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone

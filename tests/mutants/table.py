@@ -634,8 +634,8 @@ ENGINES = (
         "random shards taken for lockstep",
         "E2",
         FEATURES,
-        "*(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),",
-        "*(F.DRAIN_CUT, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS, F.DRAWN_TIME, F.DRAWN_TASK),",
+        "*(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),",
+        "*(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_MACHINES, F.REPLICAS, F.DRAWN_TIME, F.DRAWN_TASK),",
         "sample_paths.shortcuts_agree",
     ),
     Mutant(
@@ -1273,8 +1273,8 @@ PLANNER = (
         "warm-up left out of what a load is known to have",
         "S22",
         "planner/load.py",
-        "Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)",
-        "Extent(_warmup_queries(scenario), queries)",
+        "Rate(rate_pieces(scenario)), Extent(_warmup_queries(scenario), _warmup_queries(scenario) + queries)",
+        "Rate(rate_pieces(scenario)), Extent(_warmup_queries(scenario), queries)",
         OWN,
     ),
 )
@@ -2717,8 +2717,8 @@ SAID_BESIDE = (
         "beyond saturation nobody asks what a run does not see",
         "T7",
         "theory/clusters.py",
-        "own = _by_plan(plan) or _beyond_saturation(plan)",
-        "own = _by_plan(plan)",
+        "_by_plan(plan) or _beyond_saturation(plan)",
+        "_by_plan(plan)",
         UNSEEN,
     ),
     Mutant(
