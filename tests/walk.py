@@ -180,13 +180,17 @@ class Walk:
         return self.written()
 
     def begin_waiting(self) -> None:
-        """Every client comes for the first time after a part of a time to think; nobody knows when the last comes."""
+        """Every client comes after a part of a time to think, long ones likelier; nobody knows when the last comes."""
         self.plan = clients.unbounded(self.plan, np.zeros(self.plan.queries, dtype=np.int64))
         self.outages = self.plan.outages
         self.plan = replace(self.plan, outages=self.later_outages(2**60))
         for client in range(self.plan.clients):
-            part = self.uniform(draws.THINK, client, 0, 0)[1]
-            self.push(rules.round_ns(part * self.drawn_think(client, 0)), rules.ARRIVE, client, (client,))
+            lasts = [self.drawn_think(client, 0, place) for place in range(32)]
+            lucks = [self.uniform(draws.THINK, client, 0, 0, place)[1] for place in range(32)]
+            found = lasts[0]
+            for place in range(1, 32):
+                found = lasts[place] if lucks[place] * sum(lasts[: place + 1]) < lasts[place] else found
+            self.push(rules.round_ns(lucks[0] * found), rules.ARRIVE, client, (client,))
 
     def later_outages(self, more_ns: int) -> Any:
         later = self.outages.copy()
@@ -194,9 +198,9 @@ class Walk:
         later["until_ns"] += more_ns
         return frozen(later)
 
-    def drawn_think(self, client: int, number: int) -> float:
+    def drawn_think(self, client: int, number: int, place: int = 0) -> float:
         laws = self.plan.think_law, self.plan.law_parts, self.plan.law_points
-        u, _ = draws.uniforms(self.plan.seed, self.plan.replication, draws.THINK, client, number, 0)
+        u, _ = draws.uniforms(self.plan.seed, self.plan.replication, draws.THINK, client, number, place)
         return max(0.0, sampling.quantile(*laws, 0, u))
 
     def send_query(self, now: int, client: int) -> None:

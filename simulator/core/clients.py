@@ -23,13 +23,27 @@ from simulator.core.violations import Violation, at, violation
 
 #: Outages count from the begin of the window: until that is known, they are later than all that is looked at.
 MUCH_LATER_NS = 2**60
+#: Times to think, in one of which a client is when the run begins.
+THOUGHTS = 32
 
 
 @formula
 def begins_ns(run: Rows, think_law: Rows, parts: Rows, points: F8, client: int) -> int:
-    """When a client sends its first query: after a part of a time to think, both by luck."""
-    u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.THINK, client, rules.NOTHING, draws.FIRST_COPY)
-    return rules.round_ns(v * max(0.0, sampling.quantile(think_law, parts, points, rules.NOTHING, u)))
+    """When a client sends its first query: after a part of a time to think, both by luck.
+
+    Whoever looks at an instant finds a client in a long thought rather than in a short one. So one of several is taken,
+    each with a chance that goes by its length, one after another (Chao, 1982, of one).
+    """
+    part, whole, thought = 0.0, 0.0, 0.0
+    for place in range(THOUGHTS):
+        u, v = draws.uniforms(run[0]["seed"], run[0]["replication"], draws.THINK, client, rules.NOTHING, place)
+        lasts = max(0.0, sampling.quantile(think_law, parts, points, rules.NOTHING, u))
+        whole += lasts
+        if place == 0:
+            part = v
+        if place == 0 or v * whole < lasts:
+            thought = lasts
+    return rules.round_ns(part * thought)
 
 
 @formula

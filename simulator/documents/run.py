@@ -233,8 +233,10 @@ class Clients(TypedDict):
     """Of clients that wait for what they have sent."""
 
     count: int  #: of them
+    over_per_s: float | None  #: queries that were over, with an answer or without
+    over_s: float | None  #: mean time until one is
     think_s: parts.Interval  #: mean time that they thought before a measured query
-    cycling: float | None  #: completions x (mean latency + mean thinking): all clients, but for the edges of the window
+    cycling: float | None  #: over_per_s x (over_s + mean thinking): all clients, but for the edges of the window
 
 
 class OnlySome(TypedDict, total=False):

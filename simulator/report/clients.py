@@ -11,8 +11,9 @@ def asking_lines(said: paper.Changing) -> list[str]:
         return []
     clients = said["clients"]
     exact_per_s, enough = clients["exact_per_s"], clients["saturating"]
-    who = f"{counted(clients['count'], 'client')} that think {format_duration(clients['think_s'])}"
-    line = f"{who} are answered {format_rate(clients['most_per_s'])} at most"
+    who, are = counted(clients["count"], "client"), "is" if clients["count"] == 1 else "are"
+    thinking = f"{who}, thinking for {format_duration(clients['think_s'])}"
+    line = f"{thinking}, {are} answered {format_rate(clients['most_per_s'])} at most"
     if exact_per_s is not None:
         line += f", {format_rate(exact_per_s)} by a closed form"
     return [line if enough is None else f"{line}; from about {enough:.3g} of them on the bottleneck may be always busy"]
@@ -27,9 +28,10 @@ def cycle_lines(result: run.Figures) -> list[str]:
     """A line of a run: where the time of clients goes."""
     if "clients" not in result:
         return []
-    clients, mean = result["clients"], result["latency_s"]["mean"]["value"]
-    per_s, think_s = result["completed_per_s"]["value"], clients["think_s"]["value"]
+    clients = result["clients"]
     if clients["cycling"] is None:
-        return [f"{counted(clients['count'], 'client')} wait for what they have sent"]
-    spent = f"{rate(per_s)} x ({duration(mean)} of latency + {duration(think_s)} of thinking)"
+        waits = "waits for what it has" if clients["count"] == 1 else "wait for what they have"
+        return [f"{counted(clients['count'], 'client')} {waits} sent"]
+    think_s, over_s = clients["think_s"]["value"], clients["over_s"]
+    spent = f"{rate(clients['over_per_s'])} x ({duration(over_s)} of latency + {duration(think_s)} of thinking)"
     return [f"{counted(clients['count'], 'client')}: {spent} = {number(clients['cycling'])}"]

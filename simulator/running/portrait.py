@@ -56,7 +56,7 @@ class Portrait(Shown):
                 **describe_arrivals(measured),
                 "peak_per_s": most_within(measured, int(PEAK_S * NS_PER_S)) / PEAK_S,
             },
-            "notes": self.scenario.load.notes(),
+            "notes": self.scenario.load.notes(self.scenario.queries),
         }
 
 

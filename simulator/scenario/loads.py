@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from simulator.base import units
+from simulator.base.formats import counted
 from simulator.base.groups import CLASS, PHASE
 from simulator.scenario import fields
 from simulator.scenario.arrivals import Arrivals, PoissonArrivals
@@ -18,6 +19,8 @@ QUERIES = 50_000
 REPLICATIONS = 8
 
 MOST_QUERIES = 2**31
+#: Queries of each client that waits, at least: fewer say how clients begin.
+FEWEST_EACH = 2
 MOST_SEED = 2**63 - 1
 
 
@@ -57,8 +60,13 @@ class Load(fields.Part):
             for path, message in class_contradictions(self.classes):
                 yield ("classes", *path), message
 
-    def notes(self) -> list[str]:
-        """What of a trace may not be meant as it stands."""
+    def notes(self, queries: int | None) -> list[str]:
+        """What of a trace, or of clients that send so many queries in all, may not be meant as it stands."""
+        if self.arrivals.kind == "closed" and queries is not None and queries < FEWEST_EACH * self.arrivals.clients:
+            each = f"{counted(self.arrivals.clients, 'client')} send {queries:,} measured queries"
+            return [
+                f"load: {each}, fewer than {FEWEST_EACH} each: what is seen is how they begin; ask for more queries"
+            ]
         return [f"load: {note}" for note in self.arrivals.notes()] if self.arrivals.kind == "trace" else []
 
     @property

@@ -185,7 +185,9 @@ def outage_notes(stage: Stage, lasts_s: float | None, is_counted: bool, home: St
     outages = stage.outages or ()
     there = [] if home is None else [one for one in home.outages or () if one.replica is None]
     if not outages and not there:
-        return ["zones: no outage is of a zone"] * (stage.zones is not None)
+        return ["zones: no outage is of a zone; size and capacity ask for one with --survive zone"] * (
+            stage.zones is not None
+        )
     notes = []
     beyond = [one for one in outages if lasts_s is not None and one.from_s >= lasts_s]
     if beyond:

@@ -11,6 +11,9 @@ from pydantic import BeforeValidator
 from simulator.base import units
 from simulator.scenario import fields
 
+#: Numbers of candidates that are told apart; beyond, their mean stands for all.
+MOST_WAYS = 10_000
+
 #: A stage as it is written: it is made of what stands here, so that it is not known yet.
 Stage = Any
 
@@ -57,12 +60,20 @@ def optional_contradictions(stages: Sequence[Stage]) -> Iterable[fields.Contradi
 
 
 def handed(stages: Sequence[Stage]) -> list[float]:
-    """Candidates that each stage is given for a query, on average, about; the first, if it does not say, 1."""
-    given, passed_on = [], 1.0
+    """Candidates that each stage is given for a query, on average, about; the first, if it does not say, 1.
+
+    Queries differ by the stages that they took: each way has its number, and its part of them.
+    """
+    given, ways = [], {1.0: 1.0}
     for stage in stages:
-        own = passed_on if stage.candidates is None else stage.candidates.law.mean()
-        keep = math.inf if stage.keep is None else float(stage.keep)
-        kept, share = min(own * stage.part_visited, keep), taken_by(stage)
-        passed_on = kept if share == 1.0 else share * kept + (1 - share) * passed_on
-        given.append(own)
+        own = ways if stage.candidates is None else {stage.candidates.law.mean(): 1.0}
+        keep, share = math.inf if stage.keep is None else float(stage.keep), taken_by(stage)
+        given.append(math.fsum(count * part for count, part in own.items()))
+        passed_on: dict[float, float] = {}
+        for count, part in own.items():
+            kept = min(count * stage.part_visited, keep)
+            passed_on[kept] = passed_on.get(kept, 0.0) + share * part
+        for count, part in ways.items() if share < 1.0 else ():
+            passed_on[count] = passed_on.get(count, 0.0) + (1 - share) * part
+        ways = passed_on if len(passed_on) <= MOST_WAYS else {math.fsum(c * p for c, p in passed_on.items()): 1.0}
     return given

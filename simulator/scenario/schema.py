@@ -285,7 +285,7 @@ class Scenario(fields.Part):
     def notes(self) -> list[str]:
         """What was done to what the scenario gave, by stage; and machines that it lost."""
         return [
-            *self.load.notes(),
+            *self.load.notes(self.queries),
             *(f"{stage.name}: {note}" for stage in self.stages for note in self._of_stage(stage)),
             *(f"{stage.name}: {note}" for stage in self.stages for note in (*self._of_run(stage), *hot_notes(stage))),
             *self._parts_of_items(),

@@ -198,7 +198,7 @@ def summarise(
         objectives=tuple(verdict for verdict, _ in verdicts),
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
-        clients=clients(traces, plan.clients, whole.completed, whole.latency.mean),
+        clients=clients(traces, plan.clients),
         notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
     )

@@ -16,11 +16,15 @@ NOBODY = np.array([np.inf])
 
 
 def takers(trace: Trace, stage: int | None) -> NDArray[np.bool_] | None:
-    """(measured,) which queries have not passed a stage by; None where none has, or of whole queries."""
+    """(measured,) which queries have come to a stage and taken it; None where none has passed it by, or of whole ones.
+
+    Of those that failed before nobody knows whether they would have.
+    """
     if stage is None or not len(trace.coverage):
         return None
-    passed = trace.passes_by(stage, slice(trace.first_measured, None))
-    return ~passed if passed.any() else None
+    measured = slice(trace.first_measured, None)
+    passed = trace.passes_by(stage, measured)
+    return np.asarray(trace.candidates[stage, measured] >= 0) if passed.any() else None
 
 
 def of_takers(values: F8, taken: NDArray[np.bool_] | None) -> F8:

@@ -16,7 +16,7 @@ from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 from simulator.theory.batches import cheap_sizes, least_part, most_tasks
 from simulator.theory.slow import share_done
-from simulator.theory.visits import handed_on, hands_on_as_much, merging_s
+from simulator.theory.visits import either, handed_on, hands_on_as_much, merging_s
 
 S_PER_NS = 1e-9
 
@@ -344,7 +344,6 @@ def stages_of(plan: Plan) -> list[PaperStage]:
         stages.append(PaperStage(plan, index, given, laws, work, is_given_less))
         on, is_less = Counts(*handed_on(view, given.law, given.cap)), is_given_less or not hands_on_as_much(view)
         if view.is_optional and on != handed:
-            mean = view.taken * on.moment(1) + (1 - view.taken) * handed.moment(1)
-            on, is_less = Counts(Law.constant(mean), math.inf), True
+            on, is_less = Counts(either(view.taken, (on.law, on.cap), (handed.law, handed.cap)), math.inf), True
         handed = on
     return stages

@@ -19,8 +19,8 @@ S_PER_NS = 1e-9
 AT_ONCE = 1 << 20
 #: Queries whose visits stand for those of all, where shards have unlike shares.
 QUERIES = 512
-#: Candidates that stand for a law of them.
-POINTS = 256
+#: Candidates that stand for a law of them; numbers of them that are told apart.
+POINTS, MOST_WAYS = 256, 64
 
 
 def has_all_been(stage: StageView) -> bool:
@@ -88,6 +88,31 @@ def hands_on_as_much(stage: StageView) -> bool:
     if stage.is_partial or (stage.follows and stage.fans_out):
         return False
     return not stage.fans_out or (stage.has_fixed_visits and bool((stage.share == stage.share[0]).all()))
+
+
+def _ways(law: Law, cap: float) -> list[tuple[float, float]]:
+    """Numbers of candidates, each behind its part of the queries; their mean alone, where a law is no few numbers."""
+    parts = law.parts or ((1.0, law),)
+    if all(one.is_constant() for _, one in parts):
+        return [(share, min(one.mean(), cap)) for share, one in parts]
+    if math.isinf(cap):
+        return [(1.0, law.mean())]
+    return [(1.0, float(np.clip(law.quantiles((np.arange(POINTS) + 0.5) / POINTS), 0.0, cap).mean()))]
+
+
+def either(taken: float, one: tuple[Law, float], other: tuple[Law, float]) -> Law:
+    """Candidates that are handed on by those who take a stage, so many of the queries, and by the others.
+
+    Each a law and a cap on it; where they are few numbers, all of them, else about the mean.
+    """
+    ways: dict[float, float] = {}
+    for part, counts in ((taken, one), (1 - taken, other)):
+        for share, number in _ways(*counts):
+            ways[number] = ways.get(number, 0.0) + part * share
+    if len(ways) > MOST_WAYS:
+        return Law.constant(math.fsum(part * number for number, part in ways.items()))
+    laws = [(part, Law.constant(number)) for number, part in ways.items()]
+    return laws[0][1] if len(laws) == 1 else Law.mixture(laws)
 
 
 def handed_on(stage: StageView, law: Law, cap: float) -> tuple[Law, float]:

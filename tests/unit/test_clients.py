@@ -228,7 +228,7 @@ def test_tables_say_it_at_every_width():
     for table, document in zip(tables, said, strict=True):
         for width in (60, 80, 120):
             text = " ".join(table(document, width).split())
-            assert "20 clients that think 50.0 ms are answered 333/s at most, 316/s by a closed form" in text
+            assert "20 clients, thinking for 50.0 ms, are answered 333/s at most, 316/s by a closed form" in text
     assert "of latency + 50.0 ms of thinking) = " in run_table(said[0], 120)
     assert "at most 333/s" in estimate_table(said[1], 120)
 

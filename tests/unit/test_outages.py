@@ -202,7 +202,7 @@ def test_what_it_means_is_said():
     late = notes([out(replica=0, begin="2s", until="3s")])
     assert late[0] == "one: outages: one begins 2.00 s after the first that is measured, when the run is over (1.00 s)"
     assert any("give run.duration" in note for note in notes([out(replica=0)], {"queries": 50}))
-    assert notes(zones=2) == ["one: zones: no outage is of a zone"]
+    assert notes(zones=2) == ["one: zones: no outage is of a zone; size and capacity ask for one with --survive zone"]
     assert notes() == []
 
 

@@ -102,9 +102,9 @@ class Part:
 OTHERS_SAY = {
     **dict.fromkeys(("qps", "rps", "tps", "throughput", "request_rate", "arrival_rate"), "load.rate"),
     **dict.fromkeys(("slo", "objective", "objectives", "sla", "targets"), "slos"),
-    **dict.fromkeys(("concurrency", "users", "connections", "sessions"), "closed.clients"),
+    **dict.fromkeys(("concurrency", "users", "connections", "sessions", "load.arrivals.clients"), "closed.clients"),
     **dict.fromkeys(("closed_loop", "closed", "concurrent_requests", "outstanding_requests"), "closed.clients"),
-    **dict.fromkeys(("think_time",), "closed.think"),
+    **dict.fromkeys(("think_time", "load.arrivals.think"), "closed.think"),
     **dict.fromkeys(("parallelism", "slots", "servers"), "stages.workers"),
     **dict.fromkeys(("slices", "num_threads", "intra_op_threads", "threads_per_search"), "stages.threads"),
     **dict.fromkeys(("partitions", "splits"), "stages.shards"),
