@@ -141,7 +141,8 @@ def test_every_knob_of_the_gallery_turns_and_to_the_better(name):
             continue
         turned += 1
         assert changed.sha256() != scenario.sha256()
-        assert busiest(changed) <= before * (1 + 1e-9) or "spread" in knob.name
+        is_free = "spread" in knob.name or "share of the queries" in knob.name  # who passes a stage by hands more on
+        assert busiest(changed) <= before * (1 + 1e-9) or is_free
     assert turned >= 2
 
 
