@@ -3053,11 +3053,11 @@ CLOSED = (
         "sample_paths.closed_walk",
     ),
     Mutant(
-        "a client begins after the luck of how long it thinks, twice",
+        "a short thought is likelier to be found than a long one",
         "E8",
         CLIENTS,
-        "rules.round_ns(v * max(",
-        "rules.round_ns(u * max(",
+        "if place == 0 or v * whole < lasts:",
+        "if place == 0 or v * whole > lasts:",
         "sample_paths.closed_walk",
     ),
     Mutant(
