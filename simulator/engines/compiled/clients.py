@@ -74,7 +74,7 @@ def send_query(given: Given, kept: Kept, query: int) -> None:
 @passage
 def first_of_all(given: Given, clock: Rows, lists: Rows, heap: I8) -> int:
     """Which list of a stage what happens next is on: its ENTERING or CLOSING; 0, of which there is none: an arrival."""
-    found, at_ns = 0, given.entering_ns[clock[0]["cursor"]]
+    found, at_ns = rules.NOTHING, given.entering_ns[clock[0]["cursor"]]
     for which in range(1, LISTS * given.stages.shape[0]):
         if which % LISTS != ANSWERS and lists[which]["size"] > 0:
             instant = next_instant(lists, heap, which)
