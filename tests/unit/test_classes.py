@@ -296,16 +296,16 @@ def test_notes_say_what_no_queue_looks_at():
     assert [note for note in notes if "all have the same priority (2)" in note]
 
 
-PEOPLE = Group("class", "people")
+OF_PEOPLE = Group("class", "people")
 
 
 def test_an_objective_may_be_of_a_class():
     objective = parse_objective("class.people.p99 < 100ms")
-    assert (objective.group, objective.stage, objective.p, objective.is_of_all) == (PEOPLE, None, 0.99, False)
+    assert (objective.group, objective.stage, objective.p, objective.is_of_all) == (OF_PEOPLE, None, 0.99, False)
     assert parse_objective("class.people.availability > 99%").allowed == pytest.approx(0.01)
     assert parse_objective("stage.people.p99 < 1s").group is None
     within = parse_objective("class.people.99.9% within 100ms")
-    assert (within.group, within.stage, within.p, within.bound) == (PEOPLE, None, 0.999, 0.1)
+    assert (within.group, within.stage, within.p, within.bound) == (OF_PEOPLE, None, 0.999, 0.1)
     of_stage = parse_objective("stage.a.50 % within 1s")
     assert (of_stage.group, of_stage.stage, of_stage.p, of_stage.measure) == (None, "a", 0.5, "share_within")
     for text in ("class.99% within 1s", "class.people.p99% within 1s", "shard.a.99% within 1s"):
