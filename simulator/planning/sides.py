@@ -26,6 +26,7 @@ from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.rates import first_on_latency
 from simulator.stats.share import FEWEST_EXCEEDANCES, Layout, shown_exceedances
+from simulator.stats.takers import NOBODY
 from simulator.stats.window import Mergers, Within, merging_ns
 
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
@@ -34,6 +35,8 @@ LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 CARRIED_BY_FEW = "few queries carry it: the run says how many would do"
 #: Why there is no price, and why there is no rate.
 NOT_PRICED, NO_TIME = "not priced", "all queries arrive at one instant"
+#: Why nothing is known of a stage that not every query takes.
+NO_TAKERS = "in a replication nobody takes the stage"
 #: Why there is no part of the work.
 NO_WORK = "no worker was busy"
 
@@ -273,7 +276,8 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
     name_of_stage = None if of_stage is None else of_stage["name"]
     prefix = "" if of_stage is None else f"stage.{name_of_stage}."
     printed: Mapping[str, object] = side.document["latency_s"] if of_stage is None else of_stage["latency_s"]
-    ascending, by_name = by_replication(latency), {}
+    lacks, by_name = latency.layout.replications < len(pool.traces), {}
+    ascending = [NOBODY] * len(pool.traces) if lacks else by_replication(latency)
     for percent in percentiles:
         p = part_of(percent)
         left_out = quantile_left_out(ascending, p)
@@ -282,7 +286,7 @@ def _percentiles(side: Side, pool: Pool, stage: int | None, percentiles: Sequenc
         if name not in printed and math.isfinite(left_out.value):  # it was not asked, so its plan was not either
             own_count = latency.quantile(p).exceedances
             seen = own_count if own_count < FEWEST_EXCEEDANCES else None
-        reason = "" if seen is None else too_few(seen)
+        reason = NO_TAKERS if lacks else "" if seen is None else too_few(seen)
 
         def own(p: float = p) -> Quantile:
             return pool.latency(stage).quantile(p).scaled(S_PER_NS)

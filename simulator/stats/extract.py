@@ -151,7 +151,10 @@ class Extracts:
         return series_of(series, [one.group_of[group.kind] == place for one in self.extracts])
 
     def series(self, objective: Objective) -> Series | None:
-        """The latency that an objective is about; None: some replication has no query of its group."""
+        """The latency that an objective is about; None: some replication has no query of its group, or of its stage."""
+        at = None if objective.stage is None else self.stage_names.index(objective.stage)
+        if at is not None and not all(len(one.stage_latency[at]) for one in self.extracts):
+            return None
         return self.of_group(objective.group, self.latency(objective.stage))
 
     def windows_s(self) -> F8:

@@ -140,6 +140,18 @@ def each_group(pool: Pool, whole: Series, divisions: Sequence[Division]) -> Iter
             yield OneGroup(Group(division.kind, name), queries, series, own, offered_per_s)
 
 
+def judged_groups(
+    groups: Sequence[OneGroup], objectives: Sequence[Objective], goodput: Interval, is_saturated: bool, money: Money
+) -> dict[int, tuple[Verdict, Quantile | None]]:
+    """Verdicts by number of objective, of those on a group, and the percentiles that they are about."""
+    return {
+        number: one.judged(slo, goodput, is_saturated, money)
+        for one in groups
+        for number, slo in enumerate(objectives)
+        if slo.group == one.group
+    }
+
+
 def figures_of(
     groups: Sequence[OneGroup], all_queries: int, percentiles: Sequence[float]
 ) -> dict[str, tuple[GroupFigures, ...]]:

@@ -16,13 +16,14 @@ from simulator.stats import gathering
 from simulator.stats import stability as carried
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
-from simulator.stats.groups import Division, GroupFigures, each_group, figures_of
+from simulator.stats.groups import Division, GroupFigures, each_group, figures_of, judged_groups
 from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
-from simulator.stats.verdicts import Money, Objective, Verdict, judge
+from simulator.stats.takers import is_bare
+from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
@@ -140,22 +141,16 @@ def summarise(
     ----------
     traces, plan
         One a replication, in order; the plan of one of them: what is read of it is the same in all.
-    objectives
-        What is to be judged.
-    percentiles, stage_names
-        Of every latency, in percent; of the stages, in order.
+    objectives, percentiles, stage_names
+        What is to be judged; of every latency, in percent; of the stages, in order.
     utilisations
         Of the busiest station, by arithmetic, as far as it is certain: one, or one a replication where machines differ.
-    peak
-        Of a load that changes over time.
-    is_stationary
-        Whether the rate is constant.
+    peak, is_stationary
+        Of a load that changes over time; and whether the rate is constant.
     usd_per_h, divisions
         Price of the fleet, None: it has none; and into which groups the queries fall: classes, phases.
-    ahead
-        What the plan says of the means.
-    is_sampled
-        Whether each replication has measurements of its own.
+    ahead, is_sampled
+        What the plan says of the means; and whether each replication has measurements of its own.
     """
     pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
     stable = _stability(pool, carried.asked_of(plan, traces, utilisations, peak), is_stationary)
@@ -165,9 +160,7 @@ def summarise(
     shares = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
     of_groups = list(each_group(pool, pool.latency(None), divisions))
-    for one in of_groups:
-        mine = {number: slo for number, slo in enumerate(objectives) if slo.group == one.group}
-        judged |= {number: one.judged(slo, whole.goodput, is_saturated, money) for number, slo in mine.items()}
+    judged |= judged_groups(of_groups, objectives, whole.goodput, is_saturated, money)
     stages = []
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
         # one latency at a time is kept: what is said of it is said before the next
@@ -177,6 +170,7 @@ def summarise(
         covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
+        judged |= _of_nobody(objectives, name) if is_bare(traces, stage.index) else {}
         seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
@@ -293,6 +287,13 @@ def _judged(
         for number, objective in enumerate(objectives)
         if objective.stage == stage and objective.group is None
     }
+
+
+def _of_nobody(objectives: Sequence[Objective], stage: str) -> dict[int, tuple[Verdict, Quantile | None]]:
+    """Verdicts by number of objective on the latency of a stage that nobody takes in some replication."""
+    of_latency = "quantile", "share_within", "mean", "max"
+    mine = [number for number, one in enumerate(objectives) if one.stage == stage and one.measure in of_latency]
+    return {number: (nobody(objectives[number]), None) for number in mine}
 
 
 def _unsupported(whole: Figure, latency: Series, is_saturated: bool, may_fail: bool) -> list[str]:

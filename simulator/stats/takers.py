@@ -11,7 +11,7 @@ from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
 from simulator.theory import Clusters
 
-#: A replication in which nobody takes a stage has one value, which never came.
+#: A stage that nobody takes in any replication has one value, which never came: nothing is printed of it.
 NOBODY = np.array([np.inf])
 
 
@@ -28,16 +28,23 @@ def takers(trace: Trace, stage: int | None) -> NDArray[np.bool_] | None:
 
 
 def of_takers(values: F8, taken: NDArray[np.bool_] | None) -> F8:
-    """Of (measured,) values in a stage those of the queries that take it, at least one; see ``NOBODY``."""
-    if taken is None:
-        return values
-    return values[taken] if taken.any() else NOBODY
+    """Of (measured,) values in a stage those of the queries that take it."""
+    return values if taken is None else values[taken]
+
+
+def is_bare(traces: Sequence[Trace], stage: int) -> bool:
+    """Whether in some replication nobody takes a stage: of an objective on it nothing is known."""
+    return any(taken is not None and not taken.any() for taken in (takers(trace, stage) for trace in traces))
 
 
 def series_of_stage(
     values: Sequence[F8], whole: Layout, clusters: Clusters | None = None, *, is_part: bool = False
 ) -> Series:
-    """A series of a stage, of what ``of_takers`` says in each replication; ``whole``: the layout of all queries."""
+    """A series of a stage, of what ``of_takers`` says in each replication; ``whole``: the layout of all queries.
+
+    Replications in which nobody takes it are left out: they have no values.
+    """
+    values = [one for one in values if len(one)] or [NOBODY]
     sizes = [len(one) for one in values]
     if sizes == whole.sizes.tolist():
         return Series(np.concatenate(values), whole, clusters, is_part=is_part)

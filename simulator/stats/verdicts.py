@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from simulator.base.formats import counted, format_count, format_duration
-from simulator.base.groups import CLASS, Group
+from simulator.base.groups import CLASS, PHASE, Group
 from simulator.documents import parts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import NOTHING, Interval
@@ -91,11 +91,11 @@ class Verdict:
 
 
 def nobody(objective: Objective) -> Verdict:
-    """Of an objective on a group of which some replication has no query."""
-    assert objective.group is not None, "of all queries there are some"
-    kind, name = objective.group
-    where = "of class" if kind == CLASS else "in phase"
-    cure = "run more queries" if kind == CLASS else "have it last longer"
+    """Of an objective on a group of which some replication has no query, or on a stage that nobody takes there."""
+    kind, name = objective.group or ("", objective.stage)
+    assert name is not None, "of all queries there are some"
+    where = {CLASS: "of class", PHASE: "in phase"}.get(kind, "that takes stage")
+    cure = "have it last longer" if kind == PHASE else "run more queries"
     why = f"some replication has no query {where} {name!r}: {cure}"
     is_ratio = objective.measure in ("failed_ratio", "availability")
     return Verdict(objective.text, None, "ratio" if is_ratio else "s", None, None, None, None, why)

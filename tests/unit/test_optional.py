@@ -16,12 +16,14 @@ from simulator.core.optional import takes_of_stage
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import COLUMNS, same_trace
 from simulator.engines import compiled, reference
-from simulator.planner.plans import make_plan
+from simulator.planner.plans import Plans, make_plan
 from simulator.planning import sensitivity
+from simulator.planning.probe import Effort, Prober
 from simulator.report.folders import write_run
 from simulator.report.queries import _rows
+from simulator.running.execution import Execution
 from simulator.stats.share import Layout
-from simulator.stats.takers import NOBODY, of_takers, series_of_stage, takers
+from simulator.stats.takers import of_takers, series_of_stage, takers
 from simulator.theory import certainly_busiest
 from simulator.theory import estimate as on_paper
 from simulator.theory.stages import stages_of
@@ -269,18 +271,33 @@ def test_passes_through_shared_replicas_are_counted_by_share():
     assert waits == pytest.approx(dict.fromkeys(range(3), 0.004 * 0.9 / 0.1))
 
 
-def test_a_replication_in_which_nobody_takes_it_has_one_value_that_never_came():
+def test_a_replication_in_which_nobody_takes_it_has_no_values():
+    """The others say what they have seen; of an objective nothing is known, whatever its measure."""
     trace = reference.simulate(plan_of(FIRST, part(1, taken=1e-9)))
     taken = takers(trace, 1)
     assert taken is not None and not taken.any() and takers(trace, 0) is None and takers(trace, None) is None
-    assert of_takers(np.arange(40.0), taken) is NOBODY
-    series = series_of_stage([NOBODY, np.array([1.0, 2.0])], Layout.of([40, 40]))
-    assert series.layout.sizes.tolist() == [1, 2] and series.largest_finite == 2
+    assert len(of_takers(np.arange(40.0), taken)) == 0
+    series = series_of_stage([np.zeros(0), np.array([1.0, 2.0])], Layout.of([40, 40]))
+    assert series.values.tolist() == [1.0, 2.0] and series.layout.replications == 1
+    assert series_of_stage([np.zeros(0), np.zeros(0)], Layout.of([40, 40])).values.tolist() == [math.inf]
     shared = series_of_stage([np.array([3.0]), np.array([1.0, 2.0])], Layout.of([40, 40], is_shared=True))
     assert shared.values.tolist() == [3.0, 1.0] and shared.layout.is_shared
     rare = {**funnel(share="0.001%"), "run": {"queries": 50, "replications": 4}}
     document = simulate(scenario_from_dict(rare)).to_dict()
     assert document["stages"][1]["latency_s"]["max"] is None
+    seldom = {**funnel(share="2%"), "run": {"queries": 50, "replications": 8}}
+    seldom["slos"] = [f"stage.two.{what} < 1h" for what in ("p50", "mean", "max")] + ["stage.two.utilisation < 90%"]
+    seen = simulate(scenario_from_dict(seldom))
+    assert any(not takers(one, 1).any() for one in seen.summary.pool.traces if takers(one, 1) is not None)
+    document = seen.to_dict()
+    why = "some replication has no query that takes stage 'two': run more queries"
+    assert [(one["met"], one.get("reason")) for one in document["slos"][:3]] == [(None, why)] * 3
+    assert document["slos"][3]["met"] is True
+    assert document["stages"][1]["latency_s"]["max"] > 0 and seen.summary.pool.latency(1).values.max() != np.inf
+    found = compare(seen, seen, percentiles=(50,))["stage.two.p50"]
+    assert (found.word, found.reason) == ("not known", "in a replication nobody takes the stage")
+    seldom["slos"] = seldom["slos"][:1]
+    assert Prober(Plans.of(scenario_from_dict(seldom)), Effort(8, 50), Execution(engine="compiled"))(0.0)[0].low == 0.0
 
 
 def test_a_table_of_queries_leaves_empty_what_was_passed_by():
@@ -303,3 +320,20 @@ def test_a_run_that_was_kept_is_compared(tmp_path):
     write_run(more, tmp_path / "more", 1)
     figures = {one["figure"]: one for one in compare(tmp_path / "some", tmp_path / "more").to_dict()["figures"]}
     assert figures["stage.two.p50"]["difference"]["value"] > 0
+
+
+def test_candidates_are_counted_way_by_way():
+    """Half of the queries hand on 10, the others 1000, of which 400 are kept: 205, not the least of a mean and 400."""
+    tree = {"kind": "tree", "per_item": "1us"}
+    stages = [
+        {"name": "a", "candidates": 1000, "model": tree, "keep": 1000},
+        {"name": "b", "share": "50%", "model": tree, "keep": 10},
+        {"name": "c", "model": tree, "keep": 400},
+        {"name": "d", "model": {"kind": "tree", "per_item": "10us"}},
+    ]
+    run = {"queries": 2000, "replications": 4}
+    scenario = scenario_from_dict({"name": "ways", "load": {"rate": "300/s"}, "run": run, "stages": stages})
+    assert on_paper(make_plan(scenario)).saturation_per_s == pytest.approx(1 / (205 * 10e-6))
+    given = simulate(scenario).to_dict()["stages"][3]
+    assert given["candidates"]["in"]["value"] == pytest.approx(205, rel=0.05)
+    assert given["demand"]["max"] == pytest.approx(300 * 205 * 10e-6)
