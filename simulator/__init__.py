@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from simulator.planning.sensitivity_result import Sensitivity
     from simulator.planning.sizing import size
     from simulator.planning.sizing_result import Sizing
+    from simulator.planning.stress import stress
+    from simulator.planning.stress_result import Stress
     from simulator.planning.sweep import Sweep, sweep
     from simulator.running.doctor import Examination, examine
     from simulator.running.execution import Execution
@@ -44,6 +46,8 @@ _HOMES = {
     "planning.sensitivity_result": "Sensitivity",
     "planning.sizing": "size",
     "planning.sizing_result": "Sizing",
+    "planning.stress": "stress",
+    "planning.stress_result": "Stress",
     "planning.sweep": "Sweep sweep",
     "running.doctor": "Examination examine",
     "running.execution": "Execution",
@@ -78,6 +82,7 @@ __all__ = [
     "ScenarioError",
     "Sensitivity",
     "Sizing",
+    "Stress",
     "Sweep",
     "Template",
     "UnknownThingError",
@@ -98,6 +103,7 @@ __all__ = [
     "sensitivity",
     "simulate",
     "size",
+    "stress",
     "sweep",
     "templates",
     "validate",

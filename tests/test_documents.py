@@ -52,6 +52,7 @@ def answer_of(kind: str) -> Answer:
         "capacities": lambda: simulator.capacities(scenario(), {"stages.only.replicas": [1, 2]}, tolerance=0.3),
         "size": lambda: simulator.size(scenario(), search={"stages.only.replicas": "1..3"}, top=1),
         "sensitivity": lambda: simulator.sensitivity(scenario(), tolerance=0.3),
+        "stress": lambda: simulator.stress(scenario(), "stall for 200ms", slos=["p90 < 1s"], horizon_s=2.0),
         "sweep": lambda: simulator.sweep(scenario(), {"stages.only.replicas": [1, 2]}, percentiles=[50]),
         "compare": lambda: simulator.compare(
             scenario(), simulator.scenario_from_text(ONE.replace("replicas: 2", "replicas: 3")), limits={"p50": 0.1}
@@ -154,6 +155,8 @@ FREE = {
         ("size", ("answers", 0), ("values", "stages", "usd_per_h")),
         ("size", ("seen", 0), ("cost", "verdict")),
         ("sensitivity", ("knobs", 0), ("capacity_change",)),
+        ("stress", ("triggers", 0), ("verdict", "size")),
+        ("stress", ("triggers", 0, "timeline", 0), ("missed_ratio",)),
         ("compare", ("figures", 0), ("difference", "word")),
         ("estimate", ("stages", 0, "model"), ("order", "call")),
         ("sweep", ("provenance",), ("points_sha256",)),
@@ -289,7 +292,7 @@ def test_all_answers_are_known():
 
 
 #: Kinds of answers that people compute with have their rows as a data frame.
-FRAMED = ("run", "capacity", "capacities", "size", "sensitivity", "sweep", "compare", "verify")
+FRAMED = ("run", "capacity", "capacities", "size", "sensitivity", "stress", "sweep", "compare", "verify")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -73,7 +73,7 @@ def test_the_gallery_is_part_of_the_package():
 
 @pytest.mark.parametrize(
     "name",
-    ["simulate", "capacity", "capacities", "sensitivity", "size", "sweep", "estimate", "validate", "portrait"],
+    ["simulate", "capacity", "capacities", "sensitivity", "size", "stress", "sweep", "estimate", "validate", "portrait"],
 )
 @pytest.mark.parametrize(
     ("given", "said"),
@@ -86,7 +86,7 @@ def test_the_gallery_is_part_of_the_package():
 )
 def test_what_is_no_scenario_is_told(name, given, said):
     with pytest.raises(simulator.ScenarioError) as caught:
-        getattr(simulator, name)(given, **({"over": {}} if name == "capacities" else {}))
+        getattr(simulator, name)(given, **{"capacities": {"over": {}}, "stress": {"trigger": "stall for 1s"}}.get(name, {}))
     assert str(caught.value).endswith(said)
 
 
@@ -103,6 +103,9 @@ MISTAKES = [
     ("compare", {"percentiles": [0.99]}, "percentiles are in percent, from 1 to 99.9999: 99 is the 99th; got 0.99"),
     ("compare", {"percentiles": [1e-9]}, "got 1e-09"),
     ("sweep", {"percentiles": [150], "parameters": {"run.seed": [1]}}, "got 150"),
+    ("stress", {"trigger": "fire"}, "'fire' is not a trigger; write it like load x3 for 2s"),
+    ("stress", {"trigger": "stall for 1s", "window_s": 0.0}, "windows of time are wider than 0, got 0"),
+    ("stress", {"trigger": "stall for 1s", "horizon_s": math.nan}, "what follows a trigger takes time, got nan"),
     ("check", {"profile": "fast"}, "no profile is called 'fast'; there are quick, default, deep"),
 ]
 

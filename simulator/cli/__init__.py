@@ -17,6 +17,7 @@ COMMANDS = {
     "capacity": "The highest load within all objectives, with its interval.",
     "size": "The cheapest fleet that meets every objective at a load.",
     "sensitivity": "Every knob a tenth to the better: what it does to the tail and to capacity.",
+    "stress": "Disturb a running system: does it recover, and when?",
     "sweep": "Simulate a scenario at all combinations of some values; a kill loses nothing.",
     "compare": "Two scenarios or runs beside each other, on the same luck.",
     "estimate": "Paper and pencil: utilisation, saturation, zero-load latency, cost of the models.",

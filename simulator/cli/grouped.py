@@ -23,6 +23,7 @@ EXAMPLES = {
     "capacity": "shardsim capacity scenarios/recommendation.yaml --slo 'p99 < 40ms'",
     "size": "shardsim size scenarios/recommendation.yaml --survive 1 --search stages.deep_ranking.replicas=1..8",
     "sensitivity": "shardsim sensitivity scenarios/recommendation.yaml -o knobs.png",
+    "stress": "shardsim stress scenarios/recommendation.yaml --trigger 'load x3 for 2s'",
     "sweep": "shardsim sweep scenarios/how_many_shards.yaml --param load.rate=auto -o shards",
     "compare": "shardsim compare scenarios/mm1.yaml --set-b load.rate=0.7/s --max-regression p99=5%",
     "estimate": "shardsim estimate scenarios/recommendation.yaml",

@@ -26,6 +26,7 @@ DOCUMENTS = {
     "capacities": "capacity.Capacities",
     "size": "size.Size",
     "sensitivity": "sensitivity.Sensitivity",
+    "stress": "stress.Stress",
     "sweep": "sweep.Sweep",
     "sweep_questions": "sweep.Questions",
     "sweep_journal": "sweep.Journaled",

@@ -1,0 +1,235 @@
+"""Disturb a system that runs, and see whether and when its objectives hold again: ``stress``."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Unpack
+
+from simulator.base.errors import ArgumentError, Problem, ScenarioError
+from simulator.base.formats import counted as of_count
+from simulator.base.formats import format_duration
+from simulator.core.plan import Plan
+from simulator.core.trace import Trace
+from simulator.planner.plans import Plans
+from simulator.planning import triggers
+from simulator.planning.stress_result import DOWN, Cell, Stress
+from simulator.planning.triggers import Trigger
+from simulator.running import memory
+from simulator.running.execution import Execution, Here
+from simulator.running.pilot import settled
+from simulator.running.replications import Batch
+from simulator.scenario import Scenario
+from simulator.scenario.given import takes_scenario
+from simulator.scenario.slo import Objective
+from simulator.stats import recovery
+from simulator.stats.recovery import Counted, Windows
+
+#: Replications, at least: that objectives hold again in 19 of 20 can be said of 20.
+FEWEST = 20
+#: Expected queries of a window of a replication, at least; and those that an objective allows to be bad.
+QUERIES, BAD = 200, 2
+#: Windows before a trigger, and after it, at least.
+BEFORE, AFTER = 5, 40
+#: What follows a trigger lasts so many times as long as it, at least; where the system does not recover, it is looked
+#: at for longer once.
+TIMES, LONGER = 30, 4
+#: Windows of a run, at most.
+MOST_WINDOWS = 5_000
+
+
+@takes_scenario
+def stress(
+    scenario: Scenario,
+    trigger: str,
+    *,
+    slos: Sequence[str | Objective] = (),
+    window_s: float | None = None,
+    horizon_s: float | None = None,
+    max_recovery_s: float | None = None,
+    **execution: Unpack[Here],
+) -> Stress:
+    """Disturb a scenario's system while it runs, and see whether and when its objectives hold again.
+
+    The system runs at the constant rate of the scenario. A trigger comes, is over, and the run goes on. Time is cut
+    into windows; a window of a replication is bad when more of the queries that arrive in it miss an objective than
+    that allows, and than in any window of any replication of the same run without the trigger. A replication has
+    recovered when the last query that misses an objective has arrived in its last bad window, if none of the last
+    windows of the run is bad.
+
+    Parameters
+    ----------
+    scenario
+        As loaded. Of ``run``, ``seed``, ``warmup``, ``drain`` and ``replications`` count, of which there are at least
+        20.
+    trigger
+        ``load x3 for 2s``: more load; ``stall ranking for 2s``: no replica of a stage takes a task, or without its name
+        none of any; ``zone for 30s``: all stages that say how many zones they have are without the first. Lists stand
+        for all their combinations: ``load x2,3 for 1s,2s``.
+    slos
+        Objectives in place of the scenario's.
+    window_s
+        Width of the windows; if None so wide that some 200 queries arrive in each, and that two may be bad.
+    horizon_s
+        How long after the trigger is simulated. If None 30 times its duration and 40 windows at least, and four times
+        as long once where a replication has not recovered by then.
+    max_recovery_s
+        Within which 95 % of the replications are to recover: then ``exit_code`` says so.
+    jobs, engine, say
+        As of ``simulate``; the answer does not depend on ``jobs``.
+    progress
+        Called after each replication: replications done, and planned as far as is known.
+
+    Raises
+    ------
+    ScenarioError
+        If the load has no constant rate, no objective is on whole queries and a share of them, or the trigger cannot
+        be laid over the scenario.
+    ArgumentError
+        If it is none.
+    """
+    began = time.monotonic()
+    _check(window_s, horizon_s, max_recovery_s)
+    cells = triggers.parse_triggers(trigger)
+    if slos:
+        scenario = scenario.with_slos(slos)
+    for one in cells:
+        triggers.refuse_unstressable(scenario, one)
+    looked = _looked_at(scenario)
+    scenario = settled(scenario, execution.get("say"))
+    work = _Work(scenario, looked, _width_s(scenario, looked, window_s, cells), Execution.here(**execution))
+    found = tuple(work.cell(one, horizon_s) for one in cells)
+    left = [slo.text for slo in scenario.slos if slo not in looked]
+    notes = [f"{', '.join(left)}: no query misses that by itself, so it is not looked at"] if left else []
+    if any(cell.verdict == DOWN for cell in found):
+        longest_s = max(cell.horizon_s for cell in found if cell.verdict == DOWN)
+        notes.append(f"stays down: for {format_duration(longest_s)} after the trigger, which is what was simulated")
+    return Stress(
+        scenario=scenario,
+        slos=tuple(looked),
+        cells=found,
+        window_s=work.window_s,
+        max_recovery_s=max_recovery_s,
+        notes=tuple(notes),
+        engine=work.execution.engine,
+        wall_s=time.monotonic() - began,
+    )
+
+
+def _check(window_s: float | None, horizon_s: float | None, max_recovery_s: float | None) -> None:
+    for argument, what, given_s in (
+        ("window_s", "windows of time are wider than 0", window_s),
+        ("horizon_s", "what follows a trigger takes time", horizon_s),
+        ("max_recovery_s", "a recovery takes time", max_recovery_s),
+    ):
+        if given_s is not None and not 0 < given_s < math.inf:
+            raise ArgumentError(f"{what}, got {given_s:g}", argument)
+
+
+def _looked_at(scenario: Scenario) -> list[Objective]:
+    looked = [slo for slo in scenario.slos if recovery.is_looked_at(slo)]
+    if not looked:
+        cure = "slos: [p99 < 200ms], or --slo 'p99 < 200ms'"
+        message = f"stress needs an objective that single queries can miss, on a share of all of them: {cure}"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "slos", message)])
+    return looked
+
+
+def _width_s(
+    scenario: Scenario, looked: Sequence[Objective], window_s: float | None, cells: Sequence[Trigger]
+) -> float:
+    """Width of the windows; of those that are not given, one of 1, 2, 5, 10, ..."""
+    rate_per_s = _rate_per_s(scenario)
+    if window_s is None:
+        strictest = min(slo.allowed for slo in looked if slo.allowed is not None)
+        least_s = max(QUERIES, BAD / strictest) / rate_per_s
+        power = 10.0 ** math.floor(math.log10(least_s))
+        window_s = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least_s * (1 - 1e-9))
+        window_s = float(f"{window_s:.6g}")
+    longest_s = max(cell.lasts_s for cell in cells)
+    if longest_s > MOST_WINDOWS / (2 + TIMES) * window_s:
+        window_s = float(f"{longest_s * (2 + TIMES) / MOST_WINDOWS:.2g}")
+    if rate_per_s * window_s < 1:
+        message = f"windows of {format_duration(window_s)} have less than a query each: make them wider"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "load.rate", message)])
+    return window_s
+
+
+def _rate_per_s(scenario: Scenario) -> float:
+    assert scenario.load.rate_per_s is not None, "the rate is constant"
+    return scenario.load.rate_per_s * scenario.load.scale
+
+
+class _Work:
+    """How disturbances are simulated."""
+
+    def __init__(self, scenario: Scenario, looked: Sequence[Objective], window_s: float, execution: Execution) -> None:
+        self.scenario, self.looked, self.window_s, self.execution = scenario, looked, window_s, execution
+        self.replications = max(FEWEST, scenario.run.replications)
+        self._undisturbed: dict[tuple[float, ...], tuple[Counted, ...]] = {}
+        self._done = self._planned = 0
+
+    def cell(self, trigger: Trigger, horizon_s: float | None) -> Cell:
+        """One disturbance; where the system does not recover, it is looked at for longer, unless said how long."""
+        after_s = horizon_s or max(TIMES * trigger.lasts_s, AFTER * self.window_s)
+        cell = self._looked(trigger, after_s)
+        if cell.verdict == DOWN and horizon_s is None:
+            cell = self._looked(trigger, LONGER * after_s)
+        return cell
+
+    def _looked(self, trigger: Trigger, after_s: float) -> Cell:
+        after = math.ceil(after_s / self.window_s - 1e-9)
+        if after > MOST_WINDOWS:
+            message = f"{of_count(after, 'window')} follow the trigger, at most {MOST_WINDOWS:,} do: make them wider"
+            raise ScenarioError([Problem(self.scenario.source, 0, 0, "run", message)])
+        windows = Windows.around(BEFORE, trigger.lasts_s, after, self.window_s)
+        end_s = float(windows.edges_s[-1])
+        stretches_s = (windows.begin_s, trigger.lasts_s, end_s - windows.end_s)
+        changed = triggers.disturbed(self.scenario, trigger, stretches_s, self.replications)
+        disturbed = self._counted(changed, windows)
+        usual = self._usual(windows, stretches_s)
+        most = recovery.limits(self.looked, usual)
+        recoveries = tuple(recovery.recovery_s(one, most, windows) for one in disturbed)
+        back = sum(math.isfinite(one) for one in recoveries)
+        return Cell(
+            trigger,
+            windows,
+            recoveries,
+            recovery.share_interval(back, len(recoveries)),
+            recovery.median_interval(recoveries),
+            disturbed,
+            usual,
+            most,
+            tuple(bool(one) for one in recovery.is_held(self.looked, usual)),
+        )
+
+    def _usual(self, windows: Windows, stretches_s: tuple[float, float, float]) -> tuple[Counted, ...]:
+        """Without a trigger, in the same windows: the same for all sizes of one duration."""
+        if stretches_s not in self._undisturbed:
+            calm = triggers.undisturbed(self.scenario, stretches_s, self.replications)
+            self._undisturbed[stretches_s] = self._counted(calm, windows)
+        return self._undisturbed[stretches_s]
+
+    def _counted(self, scenario: Scenario, windows: Windows) -> tuple[Counted, ...]:
+        plans = Plans.of(scenario)
+        plans.extent()  # refuses what could not be simulated
+        execution = self.execution.settled(plans.outline())
+        self.execution = replace(self.execution, engine=execution.engine)
+        need = memory.refuse(plans, execution.engine, execution.jobs, self.replications, 0)
+        memory.announce(need.bytes, execution.say)
+        self._planned += self.replications
+        seen: dict[int, Counted] = {}
+        keep = partial(_keep, objectives=self.looked, windows=windows)
+        for number, one in Batch(plans, execution, keep, wanted=self.replications).results():
+            seen[number] = one
+            self._done += 1
+            self.execution.tell(self._done, self._planned)
+        return tuple(seen[number] for number in sorted(seen))
+
+
+def _keep(plan: Plan, trace: Trace, objectives: Sequence[Objective], windows: Windows) -> Counted:
+    """What is kept of a replication: counts."""
+    return recovery.counted(trace, objectives, windows)
