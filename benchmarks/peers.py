@@ -15,7 +15,7 @@ from importlib import import_module, metadata
 import numpy as np
 
 from benchmarks.measure import Model
-from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, Run, run_of
+from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, SEED, Run, run_of
 
 
 def simpy_queue(stages: Sequence[int], queries: int, seed: int) -> Run:
@@ -296,9 +296,9 @@ PEERS: dict[str, Peer] = {
 
 
 def register() -> None:
-    """Import cimba, if it is installed, before numba compiles anything.
+    """Have cimba, if it is installed, compile a model before numba compiles anything of ours.
 
     cimba adds methods to numba's records, and once numba has compiled the use of a record it does not look for more.
     """
     if PEERS["cimba"].version:
-        import_module("benchmarks.peers_cimba")
+        import_module("benchmarks.peers_cimba").mean_latency_s([1], 1, SEED)

@@ -28,6 +28,14 @@ class Replica(Place, Protocol):
         """A task is there."""
 
 
+class Nobody(Gather):
+    """What stands in the place of a query: nobody waits for a task of a replica's own."""
+
+    __slots__ = ()
+
+    is_own = True
+
+
 class Background:
     """What a replica does besides queries."""
 
@@ -51,7 +59,7 @@ class Background:
     def come(self, _: At) -> None:
         """A task is there; nobody has sent it, and nobody waits for it."""
         model = self.model
-        nobody = Gather(model.clock, model.plan, self.stage, self.name)
+        nobody = Nobody(model.clock, model.plan, self.stage, self.name)
         copy = Copy(nobody, self.shard, self.replica, self.alone_ns, 0.0)
         if model.copies is not None:
             model.copies.append(copy)

@@ -19,6 +19,8 @@ Process = Generator[simpy.Event, Any, None]
 
 #: SimPy's own events have priorities 0 and 1; ours come after them.
 FIRST_PRIORITY = 2
+#: The first priority of each kind of events.
+FIRST = [FIRST_PRIORITY + (kind << KEY_BITS) for kind in range(1 << (63 - KEY_BITS))]
 
 
 class Clock(simpy.Environment):
@@ -31,6 +33,25 @@ class Clock(simpy.Environment):
         self.latest_ns = latest_ns
         self.order = -1
         self.events = 0
+
+    def run(self, until: Any = None) -> Any:
+        """Let everything happen: ``simpy.Environment.run``, without a call an event where it has no end."""
+        if until is not None:
+            return super().run(until)
+        queue, events = self._queue, 0
+        while queue:
+            now, order, _, event = heappop(queue)
+            self._now = self.now = now  # type: ignore[assignment]
+            if order >= FIRST_PRIORITY:
+                self.order = order
+                events += 1
+            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+            for callback in callbacks:
+                callback(event)
+            if not event._ok and not hasattr(event, "_defused"):
+                raise event._value
+        self.events += events
+        return None
 
     def step(self) -> None:
         """Process the next event: ``simpy.Environment.step``, with the order kept."""
@@ -54,14 +75,15 @@ class At(simpy.Event):
     An event creates only later ones, so what happens is sorted by (instant, kind, key): asserted here.
     """
 
+    _ok = True  #: of all of them, always
+
     def __init__(
         self, clock: Clock, instant: int, kind: int, key: int, then: Callback | None = None, value: Any = None
     ) -> None:
         self.env = clock
         self.callbacks = [] if then is None else [then]
-        self._ok = True
         self._value = value
-        order = FIRST_PRIORITY + ((kind << KEY_BITS) | key)  # rules.event_order, without the call
+        order = FIRST[kind] + key  # rules.event_order, without the call
         assert instant > clock._now or order > clock.order, "an event creates only later events"
         if instant >= clock.latest_ns:
             raise BeyondTimeError

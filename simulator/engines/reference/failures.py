@@ -153,19 +153,22 @@ class Mortal(Server):
 
     def loses(self, copy: Copy) -> bool:
         """Whether a task is lost that comes now."""
-        if self.crashes is None or not self.crashes.loses_queue or not self.is_down():
+        assert self.crashes is not None, "only what may crash loses tasks"
+        if not self.crashes.loses_queue or not self.is_down():
             return False
         self.crashes.lose(copy, 0)
         return True
 
     def joined(self) -> None:
         """A task waits."""
-        if self.crashes is not None and self.crashes.loses_queue:
+        assert self.crashes is not None, "only what may crash loses tasks"
+        if self.crashes.loses_queue:
             self.arm()
 
     def begun(self) -> None:
         """A task runs."""
-        if self.crashes is not None and self.crashes.loses:
+        assert self.crashes is not None, "only what may crash loses tasks"
+        if self.crashes.loses:
             self.arm()
 
     def arm(self) -> None:
@@ -193,8 +196,7 @@ class Mortal(Server):
 
     def sleeps(self) -> bool:
         """Whether it is down, and starts nothing: it looks again at its repair."""
-        if self.spells is None:
-            return False
+        assert self.spells is not None, "only what may crash is down"
         now = self.model.clock.now
         until_ns = self.spells.down_until(now)
         if until_ns > now and until_ns not in (self.wakes_ns, self.timer_ns):

@@ -15,8 +15,11 @@ from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.rules import TIMEOUT, UNTIE, WITHDRAW
 from simulator.engines.reference.clock import At, Clock, Handover
 
-#: What a copy may do, by state and step.
-TRANSITIONS = copy_states.TRANSITIONS
+#: What a copy may do: of each state, by step, the next one.
+FROM = [
+    {step: after for (before, step), after in copy_states.TRANSITIONS.items() if before == state}
+    for state in range(len(copy_states.STATES))
+]
 
 
 class Place(Protocol):
@@ -50,6 +53,7 @@ class Gather:
 
     __slots__ = ("answer_sum_ns", "answers", "closed", "enter_ns", "missing", "query", "shards", "stage")
 
+    is_own = False  #: whether its tasks are a replica's own, of no query
     is_open = True  #: whether answers still count
     share = 1.0  #: of the shards that are visited
     scored = 1.0  #: of the candidates, on these
@@ -235,7 +239,7 @@ class Copy:
 
     def step(self, what: int) -> None:
         """Take a step of the table; a pair that is not in it is a bug."""
-        self.state = TRANSITIONS[self.state, what]
+        self.state = FROM[self.state][what]
 
     def took(self, service_ns: int, after_ns: int, is_head: bool) -> None:
         """Its batch took a worker so long, and so long after the answers: equal parts are its own."""
@@ -251,7 +255,7 @@ class Copy:
 
     def key(self, plan: Plan) -> int:
         """Its place among others that answer, or are withdrawn, at one instant."""
-        place = int(plan.stages[self.gather.stage]["first_shard"]) + self.shard
+        place: int = self.replica.stage.first_shard + self.shard
         return (((self.gather.query << plan.shard_bits) | place) << plan.copy_bits) | self.number
 
     def times(self) -> tuple[int, int, int]:

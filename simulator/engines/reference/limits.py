@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from simulator.core import copy_states, limits
-from simulator.core.background import is_background
 from simulator.core.heard import count_at
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import ANSWER
@@ -61,7 +60,7 @@ class Limit:
     def in_time(self, batch: list[Copy]) -> bool:
         """Whether one of the tasks of queries that start now has waited shortly."""
         now, given = self.model.clock.now, (self.model.plan.stages, self.stage.index)
-        waited = [now - copy.enqueue_ns for copy in batch if not is_background(copy.gather.query)]
+        waited = [now - copy.enqueue_ns for copy in batch if not copy.gather.is_own]
         return any(limits.is_short(*given, one) for one in waited)
 
     def told(self, at: At) -> None:

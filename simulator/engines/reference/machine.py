@@ -42,8 +42,8 @@ class Neighbours:
         self.machine, self.own, self.interferes = machine, own, interferes
 
     def busy(self) -> int:
-        """Busy workers but those that have just begun to be, with a task; 0 where that does not matter."""
-        return self.machine.busy() - self.own if self.interferes else 0
+        """Busy workers but those that have just begun to be, with a task."""
+        return self.machine.busy() - self.own
 
 
 class Machines:

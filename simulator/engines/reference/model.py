@@ -134,6 +134,7 @@ class Stage:
         row = plan.stages[index]
         self.model, self.index = model, index
         self.shards = int(row["shards"])
+        self.first_shard = int(row["first_shard"])
         self.replicas_per_shard = int(row["replicas"])
         self.is_optional, self.keep = bool(is_optional(plan.stages, index)), float(row["keep"])
         self.request_ns = int(row["request_ns"])
@@ -196,12 +197,13 @@ class Stage:
         self.model.record.enter(self.index, gather.query, candidates)
         chosen, loads, held = self.wholes[[work.REPLICA, work.LOAD, work.HELD], : self.shards].tolist()
         alone, items = self.reals[[work.ALONE, work.ITEMS], : self.shards].tolist()
+        awaited = gather.awaited if isinstance(gather, KeenGather) else None
         for place, shard in enumerate(gather.shards):
             local = shard * self.replicas_per_shard + chosen[shard]
             copy = Copy(gather, shard, self.replicas[local], alone[shard], items[shard])
             copy.counter, copy.load = view + local, loads[shard]
-            if isinstance(gather, KeenGather):
-                gather.awaited[shard] = [copy]
+            if awaited is not None:
+                awaited[shard] = [copy]
             self.send(copy, place, held[shard])
         if self.hedger is not None and isinstance(gather, KeenGather):
             self.hedger.entered(gather)

@@ -57,9 +57,11 @@ class Recorder:
 
     def start(self, replica: int, now: int, taken_ns: int) -> None:
         """A service begins, of any task: it and what follows it take a worker, as far as inside the window."""
-        served_ns = min(now + taken_ns, self.until_ns) - max(now, self.begin_ns)
-        if served_ns > 0:
-            self.window_busy_ns[replica] += served_ns
+        end_ns = now + taken_ns
+        if now < self.begin_ns or end_ns > self.until_ns:
+            taken_ns = min(end_ns, self.until_ns) - max(now, self.begin_ns)
+        if taken_ns > 0:
+            self.window_busy_ns[replica] += taken_ns
 
     def share(self, replica: int, now: int, more: int) -> None:
         """From now on tasks that share take so many workers more; fewer, where ``more`` is below 0."""
@@ -73,10 +75,11 @@ class Recorder:
     def finish(self, copy: Copy, replica: int) -> None:
         """A task's service is finished; what follows its answer counts with it."""
         if copy.gather.query >= self.first_measured:
-            wait_ns = copy.start_ns - copy.enqueue_ns + copy.shared_ns
+            wait_ns, after_ns = copy.start_ns - copy.enqueue_ns + copy.shared_ns, copy.after_ns
             self.tasks[replica] += 1
-            self.busy_ns[replica] += copy.busy_ns
-            self.after_ns[replica] += copy.after_ns
+            self.busy_ns[replica] += copy.service_ns + after_ns
+            if after_ns:
+                self.after_ns[replica] += after_ns
             self.waiting_ns[replica] += wait_ns
             if wait_ns > self.longest_wait_ns[replica]:
                 self.longest_wait_ns[replica] = wait_ns

@@ -11,7 +11,6 @@ from heapq import heappop, heappush
 import simpy
 
 from simulator.core import copy_states
-from simulator.core.background import is_background
 from simulator.core.rules import FINISH, RELEASE, START
 from simulator.engines.reference.clock import At, Handover, Process
 from simulator.engines.reference.failures import Crashing, Mortal
@@ -39,22 +38,25 @@ class Replica(Mortal):
     def enqueue(self, at: At) -> None:
         """A task joins the queue, unless it was withdrawn on its way, or the queue is full."""
         copy: Copy = at._value
+        if copy.state == copy_states.WITHDRAWN or (self.crashes is not None and self.loses(copy)):
+            return
         limit, waiting = copy.replica.stage.limit, len(self.queue.everybody) - self.own
-        if copy.state == copy_states.WITHDRAWN or self.loses(copy):
-            return
-        self.in_time_ns = self.model.clock.now if waiting == 0 else self.in_time_ns
-        free = 0 if self.is_down() else len(self.free)
-        if limit is not None and limit.refuses(copy, waiting, free, self.in_time_ns):
-            return
+        if waiting == 0:
+            self.in_time_ns = self.model.clock.now
+        if limit is not None:
+            free = 0 if self.is_down() else len(self.free)
+            if limit.refuses(copy, waiting, free, self.in_time_ns):
+                return
         self.be_there(copy)
 
     def be_there(self, copy: Copy) -> None:
         """A task waits for a worker."""
         copy.step(copy_states.ENQUEUED)
         copy.enqueue_ns = self.model.clock.now
-        self.own += is_background(copy.gather.query)
+        self.own += copy.gather.is_own
         self.queue.join(copy)
-        self.joined()
+        if self.crashes is not None:
+            self.joined()
         self.start_soon()
 
     def withdraw(self, at: At) -> None:
@@ -90,15 +92,18 @@ class Replica(Mortal):
         self.is_starting = False
         if self.timer_ns == now:
             self.timer_ns = -1
-        if self.sleeps():
+        if self.spells is not None and self.sleeps():
             return
         queue = self.queue
         while self.free and queue.everybody and (batch := queue.take(now)):
             worker = heappop(self.free)
-            self.own -= sum(is_background(copy.gather.query) for copy in batch)
+            if self.own:
+                self.own -= sum(copy.gather.is_own for copy in batch)
             limit = batch[0].replica.stage.limit
-            self.in_time_ns = now if limit is not None and limit.in_time(batch) else self.in_time_ns
-            self.given[worker].give((batch, self.neighbours.busy()))
+            if limit is not None and limit.in_time(batch):
+                self.in_time_ns = now
+            beside = self.neighbours.busy() if self.neighbours.interferes else 0
+            self.given[worker].give((batch, beside))
         if self.free and queue.everybody and self.timer_ns < 0:
             self.timer_ns = self.queue.due_ns()
             At(self.model.clock, self.timer_ns, START, self.index, self.start)
@@ -117,8 +122,10 @@ class Replica(Mortal):
                 copy.worker, copy.start_ns, copy.batch = worker, clock.now, len(batch)
                 if stage.is_keen:
                     copy.gather.begun(copy)
-            service_ns, after_ns = stage.times.service_ns(batch, beside), stage.times.after_ns(batch)
-            self.begun()
+            service_ns = stage.times.service_ns(batch, beside)
+            after_ns = stage.times.after_ns(batch) if stage.times.stays_taken else 0
+            if self.crashes is not None:
+                self.begun()
             record.start(place.index, clock.now, service_ns + after_ns)
             is_stopped = False
             self.serving[worker] = batch.copy() if stage.stops else batch

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from simulator.core import copy_states, heard
-from simulator.core.background import is_background
 from simulator.core.plan import I8, Plan
 from simulator.core.rules import ANSWER
 from simulator.engines.reference.clock import At, Clock
@@ -76,7 +75,7 @@ class Server:
     def answer(self, copy: Copy) -> None:
         """A task is served: its answer leaves."""
         model, stage, clock = self.model, self.stage, self.model.clock
-        if is_background(copy.gather.query):
+        if copy.gather.is_own:
             copy.step(copy_states.ENDED)
             copy.finish_ns = clock.now
             model.record.beside(self.index, clock.now, copy.service_ns)

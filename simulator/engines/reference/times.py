@@ -1,6 +1,5 @@
 """How long things take at a stage: a batch, the way of an answer, and what keeps a worker after it."""
 
-from simulator.core.background import is_background
 from simulator.core.batching import is_batched
 from simulator.core.failures import freezes
 from simulator.core.laws.sampling import is_drawn
@@ -23,6 +22,9 @@ class Times:
         self.luck = run_row, plan.laws, plan.law_parts, plan.law_points
         self.interferes = bool(interferes(plan.stages, stage))  #: whether it matters how busy a machine is
         self.is_slowed = bool(is_slowed(plan.stages, stage) or freezes(plan.stages, stage))
+        self.slower: list[float] = (
+            plan.machine_factor.tolist()
+        )  # an item of a list is found faster than one of an array
         self.timelines: dict[int, Timeline] = {}  #: of its replicas that are slow now and then
         is_same = not is_drawn(plan.laws, stage * ROLES + RESPONSE)
         self.same_response_ns = int(response_of(*self.luck, stage, 0, 0, 0)) if is_same else None
@@ -41,10 +43,10 @@ class Times:
                 items += copy.items
             alone_ns = batch_ns(plan.stages, *costs, plan.batch_points, self.stage, items)
         whose = self.stage, head.gather.query, head.shard, head.number
-        slower = plan.machine_factor[head.replica.index]
+        slower = self.slower[head.replica.index]
         if self.interferes:
             slower *= slowness(plan.stages, self.luck[0], plan.busy_factor, *whose, busy)
-        if is_background(head.gather.query):
+        if head.gather.is_own:
             work_ns = service_ns(alone_ns, slower, 1.0)
         else:
             work_ns = service_of(*self.luck, *whose, slower, alone_ns)
@@ -64,6 +66,6 @@ class Times:
 
     def after_ns(self, batch: list[Copy]) -> int:
         """How long the worker stays taken when the answers of these have gone, with the luck of the first."""
-        if not self.stays_taken or is_background(batch[0].gather.query):
+        if batch[0].gather.is_own:
             return 0
         return after_of(*self.luck, self.stage, batch[0].gather.query, batch[0].shard, batch[0].number)
