@@ -28,7 +28,7 @@ from benchmarks.ours import (
     event_by_event,
     plan_of,
 )
-from benchmarks.peers import PEERS, SIMPY, register
+from benchmarks.peers import PEERS, SIMPY
 from benchmarks.policies import policies
 from benchmarks.systems import FUNNEL, MANY, ONE, SEED, SYSTEMS
 from simulator.core.trace import same_trace
@@ -226,7 +226,6 @@ class Both(io.TextIOBase):
 
 def measure_all(arguments: argparse.Namespace) -> int:
     """Print the tables that were asked for."""
-    register()
     compile_ahead(print)
     began = time.perf_counter()
     for _ in range(10_000_000):

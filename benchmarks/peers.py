@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import metadata
 
 import numpy as np
 
 from benchmarks.measure import Model
-from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, SEED, Run, run_of
+from benchmarks.systems import FUNNEL, GAP_S, MANY, ONE, Run, run_of
 
 
 def simpy_queue(stages: Sequence[int], queries: int, seed: int) -> Run:
@@ -293,12 +293,3 @@ PEERS: dict[str, Peer] = {
         },
     ),
 }
-
-
-def register() -> None:
-    """Have cimba, if it is installed, compile a model before numba compiles anything of ours.
-
-    cimba adds methods to numba's records, and once numba has compiled the use of a record it does not look for more.
-    """
-    if PEERS["cimba"].version:
-        import_module("benchmarks.peers_cimba").mean_latency_s([1], 1, SEED)
