@@ -52,7 +52,7 @@ def answer_of(kind: str) -> Answer:
         "capacities": lambda: simulator.capacities(scenario(), {"stages.only.replicas": [1, 2]}, tolerance=0.3),
         "size": lambda: simulator.size(scenario(), search={"stages.only.replicas": "1..3"}, top=1),
         "sensitivity": lambda: simulator.sensitivity(scenario(), tolerance=0.3),
-        "stress": lambda: simulator.stress(scenario(), "stall for 200ms", slos=["p90 < 1s"], horizon_s=2.0),
+        "stress": lambda: simulator.stress(scenario(), "stall for 20s", slos=["p90 < 9s"]),
         "sweep": lambda: simulator.sweep(scenario(), {"stages.only.replicas": [1, 2]}, percentiles=[50]),
         "compare": lambda: simulator.compare(
             scenario(), simulator.scenario_from_text(ONE.replace("replicas: 2", "replicas: 3")), limits={"p50": 0.1}

@@ -42,7 +42,7 @@ COMMANDS = {
         *("--search", "stages.retrieval.shards=5..20*4", "--search", "stages.retrieval.replicas=2..8"),
         *("--search", "stages.ranking.replicas=2..6", "--search", "stages.ranking.hardware=l4,a10,t4"),
     ],
-    "stress.txt": ["stress", "scenarios/mm1.yaml", "--slo", "p90 < 20s", "--trigger", "load x2,4 for 1min,4min"],
+    "stress.txt": ["stress", "scenarios/mm1.yaml", "--slo", "p90 < 20s", "--trigger", "load x2,4 for 1m,4m"],
     "validate.txt": ["validate", "scenarios/paper_funnel.yaml"],
     "recommendation.txt": ["run", "scenarios/recommendation.yaml", *SHORT],
     "estimate_recommendation.txt": ["estimate", "scenarios/recommendation.yaml"],

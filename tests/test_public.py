@@ -73,7 +73,18 @@ def test_the_gallery_is_part_of_the_package():
 
 @pytest.mark.parametrize(
     "name",
-    ["simulate", "capacity", "capacities", "sensitivity", "size", "stress", "sweep", "estimate", "validate", "portrait"],
+    [
+        "simulate",
+        "capacity",
+        "capacities",
+        "sensitivity",
+        "size",
+        "stress",
+        "sweep",
+        "estimate",
+        "validate",
+        "portrait",
+    ],
 )
 @pytest.mark.parametrize(
     ("given", "said"),
@@ -86,7 +97,9 @@ def test_the_gallery_is_part_of_the_package():
 )
 def test_what_is_no_scenario_is_told(name, given, said):
     with pytest.raises(simulator.ScenarioError) as caught:
-        getattr(simulator, name)(given, **{"capacities": {"over": {}}, "stress": {"trigger": "stall for 1s"}}.get(name, {}))
+        getattr(simulator, name)(
+            given, **{"capacities": {"over": {}}, "stress": {"trigger": "stall for 1s"}}.get(name, {})
+        )
     assert str(caught.value).endswith(said)
 
 

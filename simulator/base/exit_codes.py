@@ -20,7 +20,8 @@ EXIT_CODES = {
         "Simulate more: `--replications`, `--queries`, `--precision`, `--time`.",
     ),
     99: (
-        "An objective failed, or no load or fleet meets them all. `stress` saw a system not recover. `compare` found a regression, `check` a broken law, "
+        "An objective failed, or no load or fleet meets them all. `stress` saw a system not recover. "
+        "`compare` found a regression, `check` a broken law, "
         "`verify` or `doctor` a fault. Or a run contradicts a law that holds exactly: our bug.",
         "The table or the message names it.",
     ),

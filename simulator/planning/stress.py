@@ -37,6 +37,8 @@ BEFORE, AFTER = 5, 40
 #: What follows a trigger lasts so many times as long as it, at least; where the system does not recover, it is looked
 #: at for longer once.
 TIMES, LONGER = 30, 4
+#: Windows after a trigger where it is said how long is simulated, about; and whatever is said at least.
+ENOUGH, FEWEST_AFTER = 20, 4
 #: Windows of a run, at most.
 MOST_WINDOWS = 5_000
 
@@ -100,10 +102,10 @@ def stress(
         triggers.refuse_unstressable(scenario, one)
     looked = _looked_at(scenario)
     scenario = settled(scenario, execution.get("say"))
-    work = _Work(scenario, looked, _width_s(scenario, looked, window_s, cells), Execution.here(**execution))
+    work = _Work(scenario, looked, _width_s(scenario, looked, window_s, horizon_s, cells), Execution.here(**execution))
     found = tuple(work.cell(one, horizon_s) for one in cells)
     left = [slo.text for slo in scenario.slos if slo not in looked]
-    notes = [f"{', '.join(left)}: no query misses that by itself, so it is not looked at"] if left else []
+    notes = [f"{', '.join(left)}: that is of no single query, so it is not looked at"] if left else []
     if any(cell.verdict == DOWN for cell in found):
         longest_s = max(cell.horizon_s for cell in found if cell.verdict == DOWN)
         notes.append(f"stays down: for {format_duration(longest_s)} after the trigger, which is what was simulated")
@@ -139,9 +141,13 @@ def _looked_at(scenario: Scenario) -> list[Objective]:
 
 
 def _width_s(
-    scenario: Scenario, looked: Sequence[Objective], window_s: float | None, cells: Sequence[Trigger]
+    scenario: Scenario,
+    looked: Sequence[Objective],
+    window_s: float | None,
+    horizon_s: float | None,
+    cells: Sequence[Trigger],
 ) -> float:
-    """Width of the windows; of those that are not given, one of 1, 2, 5, 10, ..."""
+    """Width of the windows; of those that are not given, one of 1, 2, 5, 10, ..., but enough of them."""
     rate_per_s = _rate_per_s(scenario)
     if window_s is None:
         strictest = min(slo.allowed for slo in looked if slo.allowed is not None)
@@ -149,6 +155,11 @@ def _width_s(
         power = 10.0 ** math.floor(math.log10(least_s))
         window_s = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least_s * (1 - 1e-9))
         window_s = float(f"{window_s:.6g}")
+        if horizon_s is not None:
+            window_s = max(min(window_s, horizon_s / ENOUGH), 1 / rate_per_s)
+    if horizon_s is not None and horizon_s < FEWEST_AFTER * window_s:
+        message = f"at least {FEWEST_AFTER} windows follow the trigger: of {format_duration(window_s)} that is longer"
+        raise ScenarioError([Problem(scenario.source, 0, 0, "run", message)])
     longest_s = max(cell.lasts_s for cell in cells)
     if longest_s > MOST_WINDOWS / (2 + TIMES) * window_s:
         window_s = float(f"{longest_s * (2 + TIMES) / MOST_WINDOWS:.2g}")

@@ -10,12 +10,15 @@ from simulator.report import frame
 
 #: Colours of the map, by verdict.
 COLORS = {
-    "unharmed": frame.PALE,
+    "unharmed": "#deebf7",
     "recovers": frame.PALE,
     "recovers slowly": "#fdd0a2",
     "stays down": frame.ORANGE,
     "missed without it": "0.6",
 }
+
+#: What follows is shown for so many times as long as the recovery takes, or the trigger.
+SHOWN = 4
 
 
 @frame.own_style()
@@ -44,7 +47,7 @@ def stress_figure(document: stress.Stress, format_: str = "png") -> Any:
         axes.stairs(missed, edges, color=frame.ORANGE, lw=1.6, label="with it")
         axes.axhline(100 * rows[0]["bad_above_ratio"], color="0.4", lw=1, ls="--", label="a bad window has more")
         axes.set_ylim(bottom=0)
-        axes.set_xlim(edges[0], edges[-1])
+        axes.set_xlim(edges[0], _until_s(cell, edges[-1]))
         axes.set_title(slo, fontsize=frame.TEXT, loc="left")
         axes.set_ylabel("queries that miss it (%)", fontsize=frame.TEXT)
         axes.set_xlabel("seconds after the trigger began", fontsize=frame.TEXT)
@@ -73,6 +76,13 @@ def _map(document: stress.Stress, title: str, format_: str) -> Any:
     axes.set_xlabel("how long the trigger lasts", fontsize=frame.TEXT)
     frame.around(axes, without=("top", "right", "left", "bottom"))
     return frame.saved(figure, format_)
+
+
+def _until_s(cell: stress.Cell, end_s: float) -> float:
+    """How far time is shown: all of it, but where everything is over much sooner."""
+    if cell["slowest_s"] is None:
+        return end_s
+    return min(end_s, cell["lasts_s"] + SHOWN * max(cell["slowest_s"], cell["lasts_s"]))
 
 
 def _said(cell: stress.Cell) -> str:
