@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simulator.planning.capacity_result import Capacity
     from simulator.planning.compare import compare
     from simulator.planning.comparison import Comparison
+    from simulator.planning.most_clients_result import MostClients
     from simulator.planning.sensitivity import sensitivity
     from simulator.planning.sensitivity_result import Sensitivity
     from simulator.planning.sizing import size
@@ -42,6 +43,7 @@ _HOMES = {
     "planning.capacity_result": "Capacity",
     "planning.compare": "compare",
     "planning.comparison": "Comparison",
+    "planning.most_clients_result": "MostClients",
     "planning.sensitivity": "sensitivity",
     "planning.sensitivity_result": "Sensitivity",
     "planning.sizing": "size",
@@ -73,6 +75,7 @@ __all__ = [
     "Examination",
     "Execution",
     "Listing",
+    "MostClients",
     "PaperEstimate",
     "PluginError",
     "Portrait",

@@ -43,6 +43,12 @@ def scenario() -> simulator.Scenario:
     return simulator.scenario_from_text(ONE)
 
 
+def waiting() -> simulator.Scenario:
+    """The same, of clients that wait."""
+    load = {"arrivals": {"kind": "closed", "clients": 3, "think": "1s"}}
+    return simulator.scenario_from_dict({**scenario().resolved(), "load": load})
+
+
 @cache
 def answer_of(kind: str) -> Answer:
     """A small answer of each kind."""
@@ -50,6 +56,7 @@ def answer_of(kind: str) -> Answer:
         "run": lambda: simulator.simulate(scenario(), percentiles=[50, 99.9]),
         "capacity": lambda: simulator.capacity(scenario(), tolerance=0.3),
         "capacities": lambda: simulator.capacities(scenario(), {"stages.only.replicas": [1, 2]}, tolerance=0.3),
+        "most_clients": lambda: simulator.capacity(waiting(), tolerance=0.3),
         "size": lambda: simulator.size(scenario(), search={"stages.only.replicas": "1..3"}, top=1),
         "sensitivity": lambda: simulator.sensitivity(scenario(), tolerance=0.3),
         "stress": lambda: simulator.stress(scenario(), "stall for 20s", slos=["p90 < 9s"]),
@@ -155,6 +162,7 @@ FREE = {
         ("size", ("answers", 0), ("values", "stages", "usd_per_h")),
         ("size", ("seen", 0), ("cost", "verdict")),
         ("sensitivity", ("knobs", 0), ("capacity_change",)),
+        ("most_clients", ("curve", 0), ("clients", "figure")),
         ("stress", ("triggers", 0), ("verdict", "size")),
         ("stress", ("triggers", 0, "timeline", 0), ("missed_ratio",)),
         ("compare", ("figures", 0), ("difference", "word")),
@@ -292,7 +300,18 @@ def test_all_answers_are_known():
 
 
 #: Kinds of answers that people compute with have their rows as a data frame.
-FRAMED = ("run", "capacity", "capacities", "size", "sensitivity", "stress", "sweep", "compare", "verify")
+FRAMED = (
+    "run",
+    "capacity",
+    "capacities",
+    "most_clients",
+    "size",
+    "sensitivity",
+    "stress",
+    "sweep",
+    "compare",
+    "verify",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -237,7 +237,7 @@ def test_candidates_are_a_knob_and_so_is_their_spread():
 
 
 def test_the_tail_alone_takes_no_search():
-    with mock.patch.object(module, "capacity") as searched:
+    with mock.patch.object(module, "capacity_of_rate") as searched:
         found = sensitivity(mm1(), tail_only=True)
     searched.assert_not_called()
     assert found.capacity_per_s is None

@@ -73,8 +73,8 @@ def command(
 ) -> int:
     """Find the highest load at which SCENARIO keeps all its objectives, with a 95 % interval.
 
-    All rates of the load (or the speed of a trace) move together; every load is tried on the same luck. Exit codes: 0
-    found, 98 inconclusive, 99 no load keeps them.
+    Of clients that wait, find the most of them. All rates of the load (or the speed of a trace) move together; every
+    load is tried on the same luck. Exit codes: 0 found, 98 inconclusive, 99 no load keeps them.
     """
     import simulator
 
@@ -89,6 +89,8 @@ def command(
     if work.cluster is not None:
         raise click.UsageError("--cluster shares the values of --over; one search runs here, on --jobs threads")
     answers.refuse_figure(figure)
+    if figure is not None and scenario.load.is_closed:
+        raise click.UsageError("-o draws a load, and clients that wait have none of their own: leave it out")
     line = Probes()
     with answers.interruptible(line, "interrupted before there was an answer: nothing to report"):
         capacity = simulator.capacity(

@@ -24,6 +24,7 @@ DOCUMENTS = {
     "timing": "run.Timing",
     "capacity": "capacity.Capacity",
     "capacities": "capacity.Capacities",
+    "most_clients": "most_clients.MostClients",
     "size": "size.Size",
     "sensitivity": "sensitivity.Sensitivity",
     "stress": "stress.Stress",

@@ -11,7 +11,7 @@ from simulator.base.formats import counted
 from simulator.documents import capacity as documents
 from simulator.documents.shown import Shown, frame, html
 from simulator.planning.budget import Budget
-from simulator.planning.capacity import capacity
+from simulator.planning.capacity import capacity_of_rate
 from simulator.planning.capacity_result import Capacity
 from simulator.planning.grid import Grid, Refusals, Variations, grid_of, unheeded
 from simulator.running.execute import alike
@@ -123,7 +123,7 @@ def capacities(
     Budget(time_s, queries)  # refuses one in which nothing can be done
     at_a_time = min(work.jobs, len(varied)) if work.cluster is None else 1  # as far as is known here
     search = partial(
-        capacity,
+        capacity_of_rate,
         slos=tuple(slos),
         tolerance=tolerance,
         time_s=None if time_s is None else time_s / math.ceil(len(varied) / at_a_time),

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import Any, Unpack
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration, format_rate
@@ -17,6 +17,8 @@ from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
 from simulator.planning.level import Level, half_width
+from simulator.planning.most_clients import most_clients
+from simulator.planning.most_clients_result import MostClients
 from simulator.planning.probe import Prober, prepared
 from simulator.planning.refinement import Refinement
 from simulator.planning.search import Probes, binding, fails_below
@@ -47,8 +49,8 @@ def capacity(
     queries: int | None = None,
     survive: str | None = None,
     **execution: Unpack[Here],
-) -> Capacity:
-    """Search for the highest load within all objectives.
+) -> Capacity | MostClients:
+    """Search for the highest load within all objectives; of clients that wait, for the most of them.
 
     The load moves by ``load.scale``: all rates, or the speed of a trace. Every load sees the same luck, so the share of
     bad queries is a function of the load alone. The capacity is where the pooled share of the strictest objective meets
@@ -90,16 +92,25 @@ def capacity(
     spared, notes = None, spare_notes(scenario, survive or 0)
     if survive is not None:
         spared, scenario = scenario, bereft(scenario, survive)
-    plans = Plans.of(scenario)
-    refinement = Refinement(plans, tolerance, prepared(plans, Execution.here(**execution)), Budget(time_s, queries))
-    answer = _Search(refinement).capacity()
+    budget, work = Budget(time_s, queries), Execution.here(**execution)
+    answer: Capacity | MostClients
+    if scenario.load.is_closed:
+        answer = most_clients(scenario, tolerance, budget, work)
+    else:
+        plans = Plans.of(scenario)
+        answer = _Search(Refinement(plans, tolerance, prepared(plans, work), budget)).capacity()
     return replace(answer, notes=(*notes, *answer.notes), spared=spared, wall_s=time.monotonic() - began)
 
 
+def capacity_of_rate(scenario: Scenario, **given: Any) -> Capacity:
+    """The capacity of an open load; arguments as of ``capacity``. Raises ScenarioError where clients wait."""
+    refuse_clients(scenario, "this", "how many of them an objective allows, capacity says of each scenario for itself")
+    answer = capacity(scenario, **given)
+    assert isinstance(answer, Capacity), "the load is open"
+    return answer
+
+
 def _check(scenario: Scenario) -> None:
-    refuse_clients(
-        scenario, "capacity", "how many clients an objective allows: sweep --param load.arrivals.clients=1,2,4,8"
-    )
     problems = []
     if not any(is_read(slo) for slo in scenario.slos):
         message = "capacity needs an objective that more load can break: slos: [p99 < 200ms], or --slo 'p99 < 200ms'"

@@ -14,7 +14,7 @@ from simulator.base.formats import counted
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget, BudgetSpentError, checked_tolerance
-from simulator.planning.capacity import capacity
+from simulator.planning.capacity import capacity_of_rate
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE
 from simulator.planning.grid import varied
 from simulator.planning.knobs import knobs_of
@@ -203,7 +203,9 @@ def _measurement(
         return only_tail, ["clients that wait have no capacity in queries a second: only the tail is looked at"]
     if not any(is_read(slo) for slo in scenario.slos):
         return only_tail, ["without an objective there is no capacity; give slos, or --slo"]
-    base = capacity(scenario, tolerance=tolerance, time_s=time_s, jobs=work.jobs, engine=work.engine, say=work.say)
+    base = capacity_of_rate(
+        scenario, tolerance=tolerance, time_s=time_s, jobs=work.jobs, engine=work.engine, say=work.say
+    )
     if base.interrupted:
         raise KeyboardInterrupt
     if base.verdict not in (FOUND, INCONCLUSIVE) or base.per_s.value is None:

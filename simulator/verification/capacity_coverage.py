@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.planning.capacity import capacity
+from simulator.planning.capacity import capacity_of_rate
 from simulator.planning.capacity_result import Capacity
 from simulator.scenario import Scenario, scenario_from_dict
 from simulator.verification.coverage import twice
@@ -121,7 +121,7 @@ class Found:
 def found(trial: Trial, tolerance: float, base: int, seeds: int) -> Found:
     """Capacities at seeds from ``base`` on."""
     exact = trial.queue.rate_per_s
-    answers = [capacity(trial.scenario(base + one), tolerance=tolerance) for one in range(seeds)]
+    answers = [capacity_of_rate(trial.scenario(base + one), tolerance=tolerance) for one in range(seeds)]
     reached = [one for one in answers if is_reached(one, tolerance)]
     ends = [(one.per_s.low or 0.0, one.per_s.high or math.inf) for one in reached]
     return Found(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simulator.planning.capacity import capacity
+from simulator.planning.capacity import capacity_of_rate
 from simulator.planning.sizing import size
 from simulator.scenario import Scenario, scenario_from_dict
 from simulator.theory import times_wider
@@ -47,7 +47,7 @@ def known_capacity(parameters: str, exact: float, seed: int, tolerance: float = 
     """The capacity of a system against the exact one, at the level of every other line: the interval is stretched."""
 
     def look(own: int) -> Callable[[float], Ends | None]:
-        answer = capacity(capacity_scenario(parameters, own), tolerance=tolerance)
+        answer = capacity_of_rate(capacity_scenario(parameters, own), tolerance=tolerance)
         value, low, high = answer.per_s.value, answer.per_s.low, answer.per_s.high
 
         def ends(alarm: float) -> Ends | None:

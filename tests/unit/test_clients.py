@@ -15,7 +15,6 @@ from walk import Walk
 
 from simulator import (
     ScenarioError,
-    capacity,
     estimate,
     load_scenario,
     portrait,
@@ -270,7 +269,6 @@ def test_what_may_not_be_said_beside_them(load, run, path, said):
 def test_what_turns_a_rate_says_what_else_to_do():
     scenario = scenario_of().with_slos(["p99 < 80ms"])
     for asked, cure in (
-        (lambda: capacity(scenario), "sweep --param load.arrivals.clients="),
         (lambda: size(scenario, search={"stages.leaf.workers": "2..6"}), "sweep --param stages.NAME.replicas="),
         (lambda: portrait(scenario), "--save-queries"),
     ):
