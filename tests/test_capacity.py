@@ -585,3 +585,23 @@ def test_more_is_asked_of_a_lower_end_than_that_its_interval_is_below_the_bound(
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(("lasts", "rate"), [("100ms", "5/s"), ("1m", "0/s")])
+def test_a_phase_in_which_hardly_anybody_comes_is_told(lasts, rate):
+    """Before anything is searched for: at no load that is carried would every replication have a query of it."""
+    phases = [{"name": "calm", "duration": "1m", "rate": "20/s"}, {"name": "rare", "duration": lasts, "rate": rate}]
+    stage = {"name": "server", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "10ms"}}}
+    values = {"name": "rare", "load": {"phases": phases}, "stages": [stage], "slos": ["phase.rare.p90 < 30ms"]}
+    with pytest.raises(ScenarioError, match="of a phase that an objective is on, some replication has no query"):
+        capacity(scenario_from_dict(values))
+
+
+def test_a_rare_class_has_queries_in_every_replication_from_the_first_look_on():
+    classes = [{"name": "most", "share": 999}, {"name": "rare", "share": 1}]
+    stage = {"name": "server", "model": {"kind": "time", "law": {"kind": "exponential", "mean": "10ms"}}}
+    load = {"rate": "40/s", "classes": classes}
+    values = {"name": "rare", "load": load, "stages": [stage], "slos": ["class.rare.p50 < 30ms"]}
+    found = capacity(scenario_from_dict(values), tolerance=0.2)
+    exact_per_s = 100 - math.log(2) / 0.03  # of whichever queries
+    assert found.verdict == "found" and found.per_s.low <= exact_per_s <= found.per_s.high

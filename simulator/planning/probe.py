@@ -19,7 +19,7 @@ from simulator.planning.budget import Budget
 from simulator.planning.search import Readings
 from simulator.running import memory
 from simulator.running.execution import Execution
-from simulator.running.groups import ahead_of_groups, phases_of
+from simulator.running.groups import ahead_of_groups, phases_of, shares_of_groups
 from simulator.running.replications import Batch, Keep
 from simulator.scenario import Scenario
 from simulator.stats.extract import Extract, Extracts, extract
@@ -34,6 +34,8 @@ LOWEST = 1e-5
 MOST_TASKS = 64.0
 #: At this part of saturation some load is looked at all the same.
 LEAST_LOOK = 0.01
+#: Expected queries of a group in a replication, at least: of fewer, now and then one has none, and nothing is known.
+FEWEST_OF_GROUP = 12.0
 #: How much longer than expected a replication may last by luck.
 SPARE = 2.0
 
@@ -116,15 +118,28 @@ class Prober:
         longest = -math.log(longer) if self.scenario.can_lengthen else -math.inf
         longest = min(longest, self.saturation + math.log(LEAST_LOOK))  # a load given far above it says nothing
         lasting = math.log(lasts_ns / MOST_NS) if lasts_ns > 0 else -math.inf
-        return max(self.saturation + math.log(LOWEST), lasting, longest)
+        return max(self.saturation + math.log(LOWEST), lasting, longest, self._rare)
+
+    @property
+    def _rare(self) -> float:
+        """Below it some group with an objective has too few queries; -inf: how many it has is no matter of load."""
+        if self.scenario.can_lengthen:
+            return -math.inf
+        queries = self.extent.measured * rarest(self.scenario, self.plan)
+        return math.log(FEWEST_OF_GROUP / queries) if queries > 0 else math.inf
 
     def loads(self, parts: F8) -> list[float]:
         """Loads at these parts of saturation, those that can be looked at. Raises ScenarioError if none can."""
         loads = self.saturation + np.log(parts)
         loads = loads[loads >= self.lowest]
         if not len(loads):
-            message = "even at saturation a replication would last longer than instants tell: have more replications"
-            raise ScenarioError([Problem(self.scenario.source, 0, 0, "run.replications", message)])
+            path, message = "run.replications", "even at saturation a replication would last longer than instants tell"
+            message += ": have more replications"
+            if self._rare == self.lowest:
+                cure = "have them last longer, or take the objective away"
+                message = "of a phase that an objective is on, some replication has no query even at saturation"
+                path, message = "slos", f"{message}: {cure}"
+            raise ScenarioError([Problem(self.scenario.source, 0, 0, path, message)])
         return [float(load) for load in loads]
 
     def queries_at(self, load: float) -> float:
@@ -201,3 +216,9 @@ class Prober:
     def plan_at(self, load: float) -> Plan:
         """The outline for theory: the rate is that of the load."""
         return replace(self.plan, rate_per_s=self.plan.rate_per_s * math.exp(load))
+
+
+def rarest(scenario: Scenario, outline: Plan) -> float:
+    """The least share of the measured queries that a group is expected to have which an objective is on; 1: none is."""
+    asked = {slo.group for slo in scenario.slos if slo.group is not None and is_read(slo)}
+    return min((share for group, share in shares_of_groups(scenario, outline) if group in asked), default=1.0)

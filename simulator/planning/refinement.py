@@ -9,7 +9,7 @@ from simulator.engines import COMPILED
 from simulator.planner.plans import Plans
 from simulator.planning.budget import Budget, checked_tolerance
 from simulator.planning.level import Level, half_width
-from simulator.planning.probe import Effort, Prober
+from simulator.planning.probe import FEWEST_OF_GROUP, Effort, Prober, rarest
 from simulator.planning.search import FARTHEST, Crossing, Probes, binding, cross, first_look
 from simulator.running.execution import Execution
 from simulator.scenario import Scenario
@@ -98,6 +98,7 @@ class Refinement:
         each = math.ceil(wanted / replications)
         if self._only_replications_count():
             each = max(each, QUERIES_OF_DRAWN)
+        each = max(each, math.ceil(FEWEST_OF_GROUP / rarest(self.scenario, self.plans.outline())))
         if any(slo.measure == "max" for slo in self.scenario.slos):
             assert self.scenario.queries is not None
             each = max(each, self.scenario.queries)

@@ -48,11 +48,8 @@ def class_names(scenario: Scenario, traces: Mapping[int, Trace]) -> dict[int, li
     return {number: [names[place] for place in places.tolist()] for number, places in drawn.items()}
 
 
-def ahead_of_groups(scenario: Scenario, outline: Plan, measured: int) -> Iterator[tuple[Group, theory.Ahead]]:
-    """The groups, in order, and what the plan says of the mean latency of as many queries as there are of each.
-
-    ``measured``: queries of all groups, over all replications.
-    """
+def shares_of_groups(scenario: Scenario, outline: Plan) -> list[tuple[Group, float]]:
+    """The groups, in order, and the share of the measured queries that each is expected to have."""
     shares: list[tuple[Group, float]] = []
     if scenario.load.of_classes:
         stated = zip(scenario.load.of_classes, outline.classes["share"].tolist(), strict=True)
@@ -62,6 +59,14 @@ def ahead_of_groups(scenario: Scenario, outline: Plan, measured: int) -> Iterato
     for place, name in enumerate(phases.names):
         mine = sum(count for count, at in zip(arrive, phases.places, strict=True) if at == place)
         shares.append((Group(PHASE, name), mine / sum(arrive)))
-    for group, share in shares:
+    return shares
+
+
+def ahead_of_groups(scenario: Scenario, outline: Plan, measured: int) -> Iterator[tuple[Group, theory.Ahead]]:
+    """The groups, in order, and what the plan says of the mean latency of as many queries as there are of each.
+
+    ``measured``: queries of all groups, over all replications.
+    """
+    for group, share in shares_of_groups(scenario, outline):
         queries = max(1, round(measured * share))
         yield group, theory.means_ahead(outline, queries, is_stationary=False).latency
