@@ -480,7 +480,9 @@ def test_next_to_saturation_the_answer_is_known_to_the_tolerance():
 
 def test_an_interrupt_ends_the_values_of_over(monkeypatch):
     ended = iter([False, True, False])
-    monkeypatch.setattr(module, "capacity_of_rate", lambda *_, **__: SimpleNamespace(interrupted=next(ended), exit_code=0))
+    monkeypatch.setattr(
+        module, "capacity_of_rate", lambda *_, **__: SimpleNamespace(interrupted=next(ended), exit_code=0)
+    )
     found = capacities(system(["p99 < 100ms"]), {"stages.server.workers": [1, 2, 3]})
     assert len(found) == 2
     assert found.exit_code == 130

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from conftest import ROOT
+from scipy import linalg
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, stress
 from simulator.documents.schemas import document_schema
@@ -219,3 +220,42 @@ def test_windows_that_cannot_be_are_told(given, said):
     with pytest.raises(ScenarioError) as caught:
         stress(one_server(), "stall for 100ms", **given)
     assert said in str(caught.value)
+
+
+def test_recovery_is_as_long_as_the_hitting_time_of_a_markov_chain():
+    """M/M/1/K after a second of four times its load: until the last refusal, by the chain's transient law.
+
+    At its own load the chain is refused once in tens of millions. So whoever has come down to an empty system is
+    not refused again, and nobody is after t with the chance that the state at t leads to an empty system first.
+    """
+    room, own, served, factor = 60, 75.0, 100.0, 4.0
+    scenario = one_server(
+        law={"kind": "exponential", "mean": "10ms"},
+        rate="75/s",
+        arrivals={"kind": "poisson"},
+        slos=["failed_ratio < 0.1%"],
+        queue={"limit": room - 1},
+    )
+    (cell,) = stress(scenario.with_run(replications=300), "load x4 for 1s", window_s=1.0).cells
+
+    def generator(arrival):
+        rates = np.diag([arrival] * room, 1) + np.diag([served] * room, -1)
+        return rates - np.diag(rates.sum(axis=1))
+
+    ratio = own / served
+    at_end = ratio ** np.arange(room + 1) / sum(ratio ** np.arange(room + 1)) @ linalg.expm(generator(factor * own))
+    after = np.zeros((room + 1, room + 1))  # chance to be empty before it is refused: empty already, or a step on
+    for state in range(1, room + 1):
+        after[state, state - 1] = served / (own + served)
+        if state < room:
+            after[state, state + 1] = own / (own + served)
+    empties = np.linalg.solve(np.eye(room + 1) - after, np.eye(room + 1)[0])
+    step_s = 0.005
+    step, law, mean_s = linalg.expm(generator(own) * step_s), at_end, 0.0
+    for _ in range(2000):
+        mean_s += step_s * (1 - law @ empties)
+        law = law @ step
+    mean_s -= step_s * (1 - at_end @ empties) / 2  # the trapezoidal rule
+    ours = np.array(cell.recoveries_s)
+    assert ours.mean() == pytest.approx(mean_s, abs=4 * ours.std() / math.sqrt(len(ours)))
+    assert ours.std() / math.sqrt(len(ours)) < 0.12 * mean_s
