@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, UNFINISHED
 from simulator.core.plan import F8, I8
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 
@@ -19,7 +19,13 @@ from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 CHUNK = 10_000
 
 _NS_PER_S = 10**9
-_OUTCOMES = {COMPLETE: "complete", PARTIAL: "partial", FAILED: "failed", UNFINISHED: "unfinished"}
+_OUTCOMES = {
+    COMPLETE: "complete",
+    PARTIAL: "partial",
+    FAILED: "failed",
+    SHED: "shed",
+    UNFINISHED: "unfinished",
+}
 
 #: What follows from other columns, for whoever reads the file with other programs.
 DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")

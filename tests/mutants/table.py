@@ -3064,8 +3064,8 @@ CLOSED = (
         "outages count from the first query",
         "E8",
         CLIENTS,
-        "int(before_ns[plan.first_measured])",
-        "int(before_ns[0])",
+        "int(before.arrival_ns[plan.first_measured])",
+        "int(before.arrival_ns[0])",
         "sample_paths.closed_out_walk",
     ),
     Mutant(
@@ -3088,8 +3088,8 @@ CLOSED = (
         "whose query fails comes back later",
         "E1",
         ON_CLOSE,
-        "come_back(given, kept, clock, query, now)",
-        "come_back(given, kept, clock, query, now + 1)",
+        "over(given, kept, clock, query, now)",
+        "over(given, kept, clock, query, now + 1)",
         "sample_paths.closed_agree",
     ),
     Mutant(
@@ -3107,6 +3107,75 @@ CLOSED = (
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)",
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, -client, rules.NOTHING)",
         "sample_paths.closed_agree",
+    ),
+)
+
+
+DOOR, AT_DOOR = "core/admission.py", "engines/compiled/door.py"
+ADMISSIONS = (
+    Mutant(
+        "one more is in flight than may be",
+        "E8",
+        DOOR,
+        'doorway[0]["in_flight"] >= door[0]["most"]',
+        'doorway[0]["in_flight"] > door[0]["most"]',
+        "sample_paths.door_walk",
+    ),
+    Mutant(
+        "a bucket lends half a token",
+        "E8",
+        DOOR,
+        'and debt > door[0]["most_debt"]',
+        'and debt > door[0]["most_debt"] + door[0]["token"] // 2',
+        "sample_paths.door_walk",
+    ),
+    Mutant(
+        "what came in since is forgotten",
+        "S1",
+        DOOR,
+        'debt + door[0]["token"], now',
+        'debt + door[0]["token"], now + 1',
+        "sample_paths.door_hold",
+    ),
+    Mutant(
+        "who is over at that instant is in flight",
+        "E1",
+        AT_DOOR,
+        "next_instant(kept.flights, kept.ends, which) <= now:",
+        "next_instant(kept.flights, kept.ends, which) < now:",
+        "sample_paths.door_agree",
+    ),
+    Mutant(
+        "who is shed looking ahead is another",
+        "E1",
+        "engines/compiled/ahead.py",
+        "query = given.entering[cursor + i] if is_some else cursor + i",
+        "query = cursor + i",
+        "sample_paths.door_ahead_agree",
+    ),
+    Mutant(
+        "whoever fails stays in flight",
+        "E1",
+        "engines/compiled/clients.py",
+        "    land(kept, query, now)\n",
+        "    if kept.outcome[query] != 5:\n        land(kept, query, now)\n",
+        "sample_paths.door_agree",
+    ),
+    Mutant(
+        "a query that is shed is over when the last stage is left",
+        "S1",
+        "core/columns.py",
+        "for one in (FAILED, SHED):",
+        "for one in (FAILED,):",
+        "sample_paths.door_closed_hold",
+    ),
+    Mutant(
+        "a client whose query is shed does not come back",
+        "E1",
+        "engines/compiled/clients.py",
+        "return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND",
+        "return TURNED_AWAY",
+        "sample_paths.door_closed_agree",
     ),
 )
 
@@ -3138,6 +3207,7 @@ TABLES = (
     *LATES,
     *TAKEN_BY,
     *CLOSED,
+    *ADMISSIONS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"
