@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.copy_states import DONE, RUNNING, STATES
@@ -178,6 +179,10 @@ PASSED = int(np.flatnonzero(SOME.candidates[1] < 0)[0])
 SENT = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)])
 WAITED = reference.simulate(closed_plan([SENT], 6, seed=4, first_measured=1))
 WAITING = simulated(closed_plan([SENT], 6, seed=4, first_measured=1), WAITED)
+#: Two may be there at once, for 10 ns each, one after the other: the third is shed.
+DOOR = behind_a_door(assemble([SENT], np.array([0, 1, 2, 30]), seed=4), 2)
+ADMITTED = reference.simulate(DOOR)
+ADMITTING = simulated(DOOR, ADMITTED)
 OF_OTHERS = {
     "I70": (HALF, SOME),
     **OF_BATCHES,
@@ -192,6 +197,7 @@ OF_OTHERS = {
     **dict.fromkeys(("I63", "I64"), (BESIDE, BOTH)),
     "I62": (TWICE, BEEN),
     **dict.fromkeys(("I71", "I72"), (WAITING, WAITED)),
+    **dict.fromkeys(("I73", "I74"), (ADMITTING, ADMITTED)),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
@@ -340,6 +346,8 @@ TAMPERED = {
     "I70": (column("leave_ns", (1, PASSED), more(1)), {"query": PASSED, "stage": 1}),
     "I71": (column("leave_ns", (0, 1), more(1)), {"query": 3, "client": 0, "arrival_ns": 26, "expected_ns": 27}),
     "I72": (column("leave_ns", (0, 4), 37), {"client": 1, "comes_ns": 42, "last_arrival_ns": 46}),
+    "I73": (column("outcome", 2, 0), {"query": 2, "outcome": 0, "is_shed": True}),
+    "I74": (column("leave_ns", (0, 0), 2), {"query": 2, "is_shed_by_the_rule": False}),
 }
 
 
@@ -364,6 +372,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(BEEN.verify(TWICE)) == []
     assert list(SOME.verify(HALF)) == []
     assert list(WAITED.verify(WAITING)) == []
+    assert list(ADMITTED.verify(ADMITTING)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

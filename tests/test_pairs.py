@@ -14,6 +14,7 @@ import pytest
 from conftest import slow
 from walk import Walk
 
+from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
 from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.colocated import colocated
@@ -86,8 +87,9 @@ WAYS: dict[F, dict[str, Any]] = {
     F.SHARED_REPLICAS: {"guests": True},
     F.COLOCATED: {"beside": True},
     F.OPTIONAL: {"taken": 0.6},
+    F.ADMISSION: {"most": 2, "per_s": 1e9 / 7, "burst": 2},
 }
-OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think")
+OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
 GUESTS = [
     StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
@@ -153,7 +155,9 @@ def plan_of(pair: frozenset[F]) -> Plan:
         given["machine_factor"] = np.tile(factors, len(parts))  # a stage of as many replicas each
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
     closed = {key: given.pop(key) for key in ("clients", "think") if key in given}
+    door = {key: given.pop(key) for key in ("most", "per_s", "burst") if key in given}
     plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
+    plan = behind_a_door(plan, **door) if door else plan
     return sent_by_clients(plan, **closed) if closed else plan
 
 

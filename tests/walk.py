@@ -18,7 +18,7 @@ import numpy as np
 
 from simulator.core import clients, draws, hosted, routing, rules, service
 from simulator.core import work as work_rules
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED, TaskGrid, Tasks
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, SKIPPED, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
 from simulator.core.elementary import exp
 from simulator.core.gathering import may_differ
@@ -73,7 +73,7 @@ class Walk:
     """One walk; ``trace()`` gives what the engine should have given."""
 
     def __init__(self, plan: Plan, until_ns: int = 100) -> None:
-        self.is_found, self.drain_ns = clients.is_unknown(plan), plan.drain_ns
+        self.is_found, self.drain_ns = clients.are_unknown(plan), plan.drain_ns
         self.until_ns = until_ns if self.is_found else int(plan.arrival_ns[-1])  # of replicas' own tasks
         stages, queries = len(plan.stages), plan.queries
         self.plan = plan
@@ -118,6 +118,8 @@ class Walk:
         self.count = np.full((stages, queries), -1)
         self.coverage = np.full((stages, queries), -1.0)
         self.ended = np.full(queries, UNFINISHED)
+        self.in_flight: dict[int, int] = {}  # of those admitted: when each is over, as far as that is known
+        self.tokens, self.looked_ns = Fraction(10**9), 0  # full
         self.weight = np.zeros(shape, dtype=np.int64)
         self.counter = np.zeros(shape, dtype=np.int64)
         self.first_answer = np.full(shape, -1)
@@ -223,6 +225,7 @@ class Walk:
 
     def over(self, now: int, query: int) -> None:
         """A query has an outcome: who has sent it thinks."""
+        self.in_flight[query] = now
         if self.is_found:
             client = int(self.plan.client_of[query])
             think = max(1, rules.round_ns(self.drawn_think(client, self.queries_of[client])))
@@ -247,8 +250,30 @@ class Walk:
         place = stage * draws.PLACES + shard
         return draws.uniforms(self.plan.seed, self.plan.replication, stream, query, place, copy)
 
+    def is_shed(self, now: int, query: int) -> bool:
+        """Whether a query is turned away: too many are there, or no token is."""
+        if len(self.plan.shed):
+            return bool(self.plan.shed[query])
+        if not len(self.plan.door):
+            return False
+        most, token, debt = (int(number) for number in self.plan.door[0])
+        if most >= 0 and sum(over > now for over in self.in_flight.values()) >= most:
+            return True
+        if token:
+            length = Fraction(token, 2**20)
+            there = min(self.tokens + (now - self.looked_ns) / length, Fraction(debt, token) + 1)
+            if there < 1:
+                return True
+            self.tokens, self.looked_ns = there - 1, now
+        self.in_flight[query] = NEVER_NS
+        return False
+
     def dispatch(self, now: int, query: int, stage: int) -> None:
         plan, row = self.plan, self.plan.stages[stage]
+        if stage == 0 and self.is_shed(now, query):
+            self.ended[query] = SHED
+            self.over(now, query)
+            return
         if self.uniform(draws.TAKEN, query, stage, 0)[0] >= row["taken"]:
             self.outcome[stage, query] = SKIPPED
             self.goes_on(now, query, stage)
@@ -1162,7 +1187,7 @@ class Walk:
             columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait)
             columns["late"][replica] += self.late[at]
             columns["wasted_ns"][replica] += spent * self.late[at]
-        rows = len(plan.stages) if may_differ(plan) else 0
+        rows = len(plan.stages) if may_differ(plan) or (self.ended == SHED).any() else 0
         return Trace(
             plan.arrival_ns,
             plan.client_of,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.core import plan as plans
+from simulator.core.admission import DOOR
 from simulator.core.background import LAST
 from simulator.core.checked import check_part
 from simulator.core.classes import ALIKE
@@ -274,6 +275,8 @@ def complete(
         drain_ns=drain_ns,
         clients=0,
         client_of=frozen(np.zeros(0), np.int64),
+        door=frozen(np.zeros(0), DOOR),
+        shed=frozen(np.zeros(0), np.int8),
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
         class_of=frozen(np.zeros(0), np.int64),

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.core import draws, rules
-from simulator.core.columns import Columns
+from simulator.core.admission import ANY_NUMBER, DOORWAY, has_door, shed_by_rate, without_door
+from simulator.core.columns import SHED, Columns
 from simulator.core.jit import formula
 from simulator.core.laws import Law, LawTable, sampling
 from simulator.core.outages import in_window, later
@@ -74,9 +77,14 @@ def sent_by_clients(plan: Plan, clients: int, think: Law) -> Plan:
     )
 
 
-def is_unknown(plan: Plan) -> bool:
+def are_unknown(plan: Plan) -> bool:
     """Whether the arrivals of a plan are not known, since its clients wait."""
     return plan.clients > 0 and len(plan.client_of) == 0
+
+
+def is_unknown(plan: Plan) -> bool:
+    """Whether something of a plan's queries is not known: when they arrive, or who of them is shed."""
+    return are_unknown(plan) or (has_door(plan) and len(plan.shed) == 0)
 
 
 def unbounded(plan: Plan, arrival_ns: I8) -> Plan:
@@ -86,42 +94,61 @@ def unbounded(plan: Plan, arrival_ns: I8) -> Plan:
     return replace(plan, arrival_ns=seen, window_begin_ns=0, window_end_ns=0, drain_ns=NEVER_NS)
 
 
-def nobody_yet(plan: Plan) -> I8:
-    """(queries,) arrivals, none of which is known."""
-    return np.full(plan.queries, NEVER_NS, dtype=np.int64)
+def known_arrivals(plan: Plan) -> I8:
+    """(queries,) arrivals as far as they are known; NEVER_NS: not."""
+    return np.full(plan.queries, NEVER_NS, dtype=np.int64) if are_unknown(plan) else np.array(plan.arrival_ns)
 
 
-Find = Callable[[Plan, int], tuple[I8, I8]]
+class Found(NamedTuple):
+    """What is found of queries."""
+
+    arrival_ns: I8
+    client_of: I8  #: who sent each; none of an open load
+    shed: NDArray[np.int8]  #: 1: it is shed
+
+
+Find = Callable[[Plan, int], Found]
 
 
 def with_arrivals(plan: Plan, find: Find) -> Plan:
-    """The plan with the arrivals of its queries: those of which each comes when its client has thought.
+    """The plan with what is found of its queries: each comes when its client has thought, and some are shed.
 
-    ``find``: given a plan and a number, the arrivals of so many first queries, and whose they are. Outages count from
-    an arrival, so what comes before it is found first: until then there are none.
+    ``find``: given a plan and a number, what is found of so many first queries. Outages of clients count from an
+    arrival, so what comes before it is found first: until then there are none. What a door does that looks at nothing
+    but arrivals is known without.
     """
+    if not are_unknown(plan) and plan.door[0]["most"] == ANY_NUMBER:
+        shed = np.zeros(plan.queries, dtype=np.int8)
+        shed_by_rate(plan.door, np.zeros(1, dtype=DOORWAY), plan.arrival_ns, shed)
+        return arrived(plan, Found(plan.arrival_ns, plan.client_of, shed))
     there = plan
-    if len(plan.outages):
-        before_ns, _ = find(later(plan, MUCH_LATER_NS), plan.first_measured + 1)
-        there = later(plan, int(before_ns[plan.first_measured]))
-    return arrived(plan, *find(there, plan.queries))
+    if len(plan.outages) and are_unknown(plan):
+        before = find(later(plan, MUCH_LATER_NS), plan.first_measured + 1)
+        there = later(plan, int(before.arrival_ns[plan.first_measured]))
+    return arrived(plan, find(there, plan.queries))
 
 
-def arrived(plan: Plan, arrival_ns: I8, client_of: I8) -> Plan:
-    """The plan with the arrivals that were found, and its window."""
-    begin_ns, end_ns = window_of(arrival_ns, plan.first_measured)
-    found = replace(plan, arrival_ns=frozen(arrival_ns), client_of=frozen(client_of))
-    return in_window(replace(found, window_begin_ns=begin_ns, window_end_ns=end_ns))
+def arrived(plan: Plan, found: Found) -> Plan:
+    """The plan with what was found, and the window of its arrivals."""
+    if has_door(plan):
+        plan = replace(plan, shed=frozen(found.shed, np.int8))
+    if not are_unknown(plan):
+        return plan
+    begin_ns, end_ns = window_of(found.arrival_ns, plan.first_measured)
+    plan = replace(plan, arrival_ns=frozen(found.arrival_ns), client_of=frozen(found.client_of))
+    return in_window(replace(plan, window_begin_ns=begin_ns, window_end_ns=end_ns))
 
 
 def simulated(plan: Plan, trace: Columns) -> Plan:
-    """The plan that a trace is of: with its arrivals, where they are found with it."""
-    return arrived(plan, trace.arrival_ns, trace.client_of) if is_unknown(plan) else plan
+    """The plan that a trace is of: with its arrivals, and who is shed, where they are found with it."""
+    if not is_unknown(plan):
+        return plan
+    return arrived(plan, Found(trace.arrival_ns, trace.client_of, (trace.outcome == SHED).astype(np.int8)))
 
 
 def as_open(plan: Plan) -> Plan:
-    """The plan whose queries arrive when they do, whoever sends them."""
-    return replace(plan, clients=0, client_of=frozen(np.zeros(0), np.int64))
+    """The plan whose queries arrive when they do, whoever sends them, and are all admitted."""
+    return without_door(replace(plan, clients=0, client_of=frozen(np.zeros(0), np.int64)))
 
 
 def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:

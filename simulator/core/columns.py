@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simulator.core.background import may_have_background
 from simulator.core.plan import F8, I8, Plan
 
-#: Outcomes of a query, and of a stage of it, which it may pass by. Nobody is shed or timed out today.
+#: Outcomes of a query, and of a stage of it, which it may pass by. Nobody is timed out today.
 UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED, SKIPPED = range(7)
 
 #: Queries of which a column is computed at a time: temporaries stay within the caches.
@@ -96,6 +96,8 @@ class Columns:
     replicas count the tasks of measured queries whole, at their finish, wherever it falls; but ``window_busy_ns``
     counts all tasks, each as long as it takes a worker inside the window.
 
+    Who is shed (``admission``) is over when it arrives, and enters no stage.
+
     A stage that a query passes by (``optional``) is not entered and does not close; it is left when it would have been
     entered, and its outcome is SKIPPED.
     """
@@ -160,8 +162,12 @@ class Columns:
 
     def ended_ns(self, at: slice) -> I8:
         """When some queries are over, with an answer or without: -1 where they are not."""
-        ended_ns, failed = self.completion_ns[at], self.outcome[at] == FAILED
-        return np.where(failed, self.close_ns[:, at].max(axis=0), ended_ns) if failed.any() else ended_ns
+        ended_ns, outcome = self.completion_ns[at], self.outcome[at]
+        for one in (FAILED, SHED):
+            if (is_so := outcome == one).any():
+                over_ns = self.close_ns[:, at].max(axis=0) if one == FAILED else self.arrival_ns[at]
+                ended_ns = np.where(is_so, over_ns, ended_ns)
+        return ended_ns
 
     @property
     def enter_ns(self) -> I8:

@@ -6,14 +6,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 
 from enum import Enum, auto
 
-from simulator.core.background import has_background
-from simulator.core.colocated import meets_others
-from simulator.core.failures import fails
-from simulator.core.fan_out import fans_out
-from simulator.core.gathering import counts_answers, waits_for_some
-from simulator.core.heard import is_fed
-from simulator.core.hedging import is_tied, sends_copies
-from simulator.core.hosted import has_company
+from simulator.core import admission, background, colocated, failures, fan_out, gathering, heard, hedging, hosted
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
@@ -27,11 +20,12 @@ from simulator.core.slowdowns import is_slowed
 
 
 class Feature(Enum):
-    """What a stage may make use of, beyond one exact worker a shard; the first two come with the plan as a whole."""
+    """What a stage may make use of, beyond one exact worker a shard; the first ones come with the plan as a whole."""
 
     DRAIN_CUT = auto()  #: the run ends before its last query does
     OPTIONAL = auto()  #: not every query takes it
     CLIENTS = auto()  #: whoever sends a query waits until it is over
+    ADMISSION = auto()  #: queries may be shed when they arrive
     DRAWN_WORK = auto()  #: queries differ in their work
     DRAWN_CANDIDATES = auto()
     DRAWN_TIME = auto()  #: a law of the whole time of a task
@@ -79,7 +73,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_TIME, F.DRAWN_TASK, F.DRAWN_RESPONSE),
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
-        *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL),
+        *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION),
     }
 )
 
@@ -93,7 +87,7 @@ LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
-        F.OPTIONAL,
+        *(F.OPTIONAL, F.ADMISSION),
     }
 )
 
@@ -115,10 +109,11 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
         F.OPTIONAL: bool(is_optional(plan.stages, stage)),
         F.CLIENTS: plan.clients > 0,
+        F.ADMISSION: admission.has_door(plan) or admission.sheds(plan),
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
         or any(  # it is given what they have scored
-            counts_answers(plan.stages, before) or is_optional(plan.stages, before) for before in range(stage)
+            gathering.counts_answers(plan.stages, before) or is_optional(plan.stages, before) for before in range(stage)
         ),
         F.DRAWN_TIME: is_role_drawn(TIME),
         F.DRAWN_TASK: is_role_drawn(TASK),
@@ -126,11 +121,11 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.DRAWN_MACHINES: machines.min() != machines.max(),
         F.HASHED: row["hashed"] == 1,
         F.SENDING: row["send_ns"] > 0,
-        F.FAN_OUT: bool(fans_out(plan.stages, stage)),
+        F.FAN_OUT: bool(fan_out.fans_out(plan.stages, stage)),
         F.REPLICAS: replicas > 1,
         F.ROUTING_BY_SHARD: replicas > 1 and row["by_query"] == 0,
         F.ROUTING_BY_LOAD: replicas > 1 and bool(is_load_aware(policy)),
-        F.ROUTING_BY_LATENCY: replicas > 1 and bool(is_fed(policy)),
+        F.ROUTING_BY_LATENCY: replicas > 1 and bool(heard.is_fed(policy)),
         F.ROUTING_PLUGGED: policy >= PLUGGED,
         F.BALANCERS: row["balancers"] > 1,
         F.UNEVEN_REPLICAS: row["uneven"] == 1,
@@ -141,18 +136,18 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.DISCIPLINE: row["discipline"] != FIFO,
         F.LIMIT: bool(refuses(plan.stages, stage)),
         F.SHARING: bool(shares(plan.stages, stage)),
-        F.GATHER: bool(waits_for_some(plan.stages, stage)),
+        F.GATHER: bool(gathering.waits_for_some(plan.stages, stage)),
         F.AFTER_ANSWER: bool(stays_taken(plan.laws, stage)),
         F.DRAWN_AFTER: is_role_drawn(AFTER),
         F.INTERFERENCE: bool(interferes(plan.stages, stage)),
-        F.COLOCATED: meets_others(plan.stages, stage),
+        F.COLOCATED: colocated.meets_others(plan.stages, stage),
         F.SLOWDOWN: bool(is_slowed(plan.stages, stage)),
         F.OUTAGE: bool(has_outages(plan.stages, stage)),
-        F.BACKGROUND: bool(has_background(plan.laws, stage)),
-        F.FAILURES: bool(fails(plan.stages, stage)),
-        F.HEDGE: bool(sends_copies(plan.stages, stage)) and not is_tied(plan.stages, stage),
-        F.SHARED_REPLICAS: has_company(plan.stages, stage),
-        F.TIED: bool(is_tied(plan.stages, stage)),
+        F.BACKGROUND: bool(background.has_background(plan.laws, stage)),
+        F.FAILURES: bool(failures.fails(plan.stages, stage)),
+        F.HEDGE: bool(hedging.sends_copies(plan.stages, stage)) and not hedging.is_tied(plan.stages, stage),
+        F.SHARED_REPLICAS: hosted.has_company(plan.stages, stage),
+        F.TIED: bool(hedging.is_tied(plan.stages, stage)),
     }
     return frozenset(feature for feature, is_used in uses.items() if is_used)
 

@@ -8,6 +8,7 @@ since all else was refused, or lost as often as it may be. ``stages`` is the (st
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.admission import sheds
 from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out
@@ -87,7 +88,7 @@ def coverage_of(visits: int, share: float, answers: int, covered: float) -> floa
 def may_differ(plan: Plan) -> bool:
     """Whether queries of a plan may differ in the answers that they get in some stage, or in whether they take it."""
     stages = range(len(plan.stages))
-    return may_skip(plan) or any(bool(counts_answers(plan.stages, stage)) for stage in stages)
+    return may_skip(plan) or sheds(plan) or any(bool(counts_answers(plan.stages, stage)) for stage in stages)
 
 
 def may_await_copies(plan: Plan) -> bool:

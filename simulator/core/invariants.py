@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core import copy_states as copies
-from simulator.core import rules
+from simulator.core import copy_states, rules
+from simulator.core.admission import violations_of_door
 from simulator.core.beside import beside, own_rows, summed
 from simulator.core.clients import violations_of_clients
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED, Columns, of_replicas
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, SKIPPED, UNFINISHED, Columns, of_replicas
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, been, following, takes_of
@@ -58,6 +58,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     )
     yield from times_down(plan, trace.down_ns)
     yield from violations_of_clients(plan, trace)
+    yield from violations_of_door(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     yield from _funnel(plan, trace)
@@ -70,19 +71,20 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
 
 def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost."""
-    query = {"query": np.arange(plan.queries)}
+    query, first_ns = {"query": np.arange(plan.queries)}, np.where(trace.outcome == SHED, -1, trace.arrival_ns)
     answered, left = np.isin(trace.outcome, (COMPLETE, PARTIAL)), trace.completion_ns >= 0
     yield from at("I03", answered != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
     if len(trace.stage_outcome):
         ways = [(trace.stage_outcome == outcome).any(axis=0) for outcome in (FAILED, PARTIAL)]
-        expected = np.where(ways[0], FAILED, np.where(left, np.where(ways[1], PARTIAL, COMPLETE), UNFINISHED))
+        expected = np.where(left, np.where(ways[1], PARTIAL, COMPLETE), UNFINISHED)
+        expected[ways[0]], expected[first_ns < 0] = FAILED, SHED
         yield from at("I50", trace.outcome != expected, query, outcome=trace.outcome, of_its_stages=expected)
     else:
         yield from at("I50", trace.outcome > COMPLETE, query, outcome=trace.outcome)
     if plan.drain_ns == NEVER_NS:
         yield from at("I04", trace.outcome == UNFINISHED, query, outcome=trace.outcome)
     for stage in range(len(plan.stages)):
-        taken, comes_ns = takes_of_stage(plan, stage), trace.leave_ns[stage - 1] if stage else trace.arrival_ns
+        taken, comes_ns = takes_of_stage(plan, stage), trace.leave_ns[stage - 1] if stage else first_ns
         candidates, entered = trace.candidates[stage], (comes_ns >= 0) & taken
         number = "I05" if stage else "I06"
         where = {**query, "stage": stage}
@@ -197,15 +199,15 @@ def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Ite
 
 #: Instants of a copy, in order, and what happens to it then.
 INSTANTS = ("enqueue_ns", "start_ns", "finish_ns", "answer_ns")
-STEPS = (copies.ENQUEUED, copies.STARTED, copies.FINISHED, copies.ANSWERED)
+STEPS = (copy_states.ENQUEUED, copy_states.STARTED, copy_states.FINISHED, copy_states.ANSWERED)
 
 
 def _histories() -> Any:
     """(states, 16) whether a copy in a state may have some of INSTANTS, a bit each, by the table of states alone."""
-    possible = np.zeros((len(copies.STATES), 2 ** len(STEPS)), dtype=bool)
-    possible[copies.SENT, 0] = True
-    for _ in copies.STATES:  # no way through the table is longer
-        for (state, step), after in copies.TRANSITIONS.items():
+    possible = np.zeros((len(copy_states.STATES), 2 ** len(STEPS)), dtype=bool)
+    possible[copy_states.SENT, 0] = True
+    for _ in copy_states.STATES:  # no way through the table is longer
+        for (state, step), after in copy_states.TRANSITIONS.items():
             bit = 1 << STEPS.index(step) if step in STEPS else 0
             for instants in np.flatnonzero(possible[state]):
                 possible[after, instants | bit] = True
@@ -219,7 +221,7 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[
     again = np.zeros(len(rank), dtype=bool)
     again[1:] = (names[:, 1:] == names[:, :-1]).all(axis=0)
     yield from at("I37", (rank != np.arange(len(rank))) | again, tasks.place, copy=tasks.copy)
-    state, known = tasks.state, (tasks.state >= 0) & (tasks.state < len(copies.STATES))
+    state, known = tasks.state, (tasks.state >= 0) & (tasks.state < len(copy_states.STATES))
     instants = {name: getattr(tasks, name) for name in INSTANTS}
     reached = sum((instant >= 0).astype(np.int64) << bit for bit, instant in enumerate(instants.values()))
     is_started = tasks.start_ns >= 0
@@ -228,7 +230,7 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[
     wrong |= ((tasks.batch > 0) != is_started) | (tasks.batch < 0) | ((tasks.worker >= 0) != has_worker)
     yield from at("I36", wrong, tasks.place, state=state, batch=tasks.batch, worker=tasks.worker, **instants)
     if plan.drain_ns == NEVER_NS:
-        yield from at("I41", ~np.isin(state, copies.FINAL), tasks.place, state=state)
+        yield from at("I41", ~np.isin(state, copy_states.FINAL), tasks.place, state=state)
     sent = np.zeros((len(plan.stages), plan.queries), dtype=np.int64)
     np.add.at(sent, (tasks.stage, tasks.query), tasks.copy == 0)
     for stage, row in enumerate(plan.stages):
@@ -315,7 +317,7 @@ def _counters(
     is_own = started.query < 0
     yield from summed(plan, trace, started.some(is_own), busy[is_own])
     is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
-    is_lost = started.state == copies.LOST
+    is_lost = started.state == copy_states.LOST
     is_stopped, is_lost = is_over & (started.withdrawn_ns >= 0) & ~is_lost, is_over & is_lost
     wait = started.start_ns - started.enqueue_ns + lost_ns(plan, started, gained_ns[is_started])
     sizes = np.zeros(plan.batch_sizes, dtype=np.int64)

@@ -167,7 +167,7 @@ AHEAD, EVENTS, CLIENTS = "ahead", "events", "clients"
 PARTS = {
     AHEAD: ("the engine", 15),
     EVENTS: ("the loop that goes event by event", 60),
-    CLIENTS: ("the loop that finds arrivals of clients that wait", 15),
+    CLIENTS: ("the loop that finds who comes, and who is shed", 15),
 }
 
 

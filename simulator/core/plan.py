@@ -275,6 +275,8 @@ class Plan(System):
     drain_ns: int  #: the run is cut this long after the last arrival; NEVER_NS: not at all
     clients: int  #: who send queries, and wait for the outcome of each; 0: an open load
     client_of: I8  #: (queries,) who sent each; none of an open load, and until it is known (``clients``)
+    door: NDArray[np.void]  #: (1,) ``admission.DOOR``: who is shed; none: nobody
+    shed: NDArray[np.int8]  #: (queries,) 1: it is shed when it arrives; none without a door, and until it is known
     arrival_ns: I8  #: (queries,) non-decreasing, >= 0; zeros until ``client_of`` is known
     work: F8  #: (queries,) work factor, >= 0
     class_of: I8  #: (queries,) place in ``classes``; none where there is one class
@@ -286,6 +288,7 @@ class Plan(System):
         assert len(self.work) == self.queries, "a kernel looks the work of a query up"
         assert len(self.class_of) in (0, self.queries), "and its class"
         assert len(self.client_of) in (0, self.queries * (self.clients > 0)), "and its client"
+        assert len(self.shed) in (0, self.queries), "and whether it is shed"
         assert len(self.machine_factor) == self.replicas, "and the machine of a replica"
 
     @property
@@ -313,10 +316,9 @@ class Plan(System):
     def first_queries(self, count: int) -> Plan:
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
-        arrival_ns, work = frozen(self.arrival_ns[:count]), frozen(self.work[:count])
-        class_of, client_of = frozen(self.class_of[:count]), frozen(self.client_of[:count])
-        shorter = replace(self, arrival_ns=arrival_ns, work=work, class_of=class_of, client_of=client_of)
-        return shorter.measured_from(0)
+        names = "arrival_ns", "work", "class_of", "client_of", "shed"
+        cut: dict[str, Any] = {name: frozen(getattr(self, name)[:count]) for name in names}
+        return replace(self, **cut).measured_from(0)
 
     def measured_from(self, first: int) -> Plan:
         """The plan with all queries from this one on measured, in their window."""

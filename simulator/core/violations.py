@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on, but I42, I43 and I69 to I72, need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69 to I74, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -99,6 +99,8 @@ INVARIANTS = {
         Invariant("I70", "S1", "a stage that is not for a query is left the instant at which it would be entered"),
         Invariant("I71", "S1", "a client sends a query when the one before is over and it has thought"),
         Invariant("I72", "S1", "nobody who has thought is left out"),
+        Invariant("I73", "S1", "the queries are shed that the plan says"),
+        Invariant("I74", "S1", "whoever finds too many in flight, or no token, is shed, and nobody else"),
     )
 }
 

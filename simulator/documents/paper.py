@@ -91,10 +91,20 @@ class ClosedLoad(TypedDict):
     exact_per_s: float | None  #: queries that they are answered, by a closed form; null: none is known
 
 
+class Door(TypedDict):
+    """A door at which not everybody is admitted, by arithmetic: in the long run."""
+
+    most_per_s: float | None  #: queries that it admits, at most; null: any number
+    least_ratio: float  #: of queries, those that it sheds, at least; 0: nothing is certain
+    exact_ratio: float | None  #: the same, by a closed form; null: none is known
+    law: str  #: its name and source; empty: none is known
+
+
 class Changing(TypedDict, total=False):
-    """What is said besides of a load that changes over time, or whose clients wait."""
+    """What is said besides of a load that changes over time, whose clients wait, or that is shed in part."""
 
     peak: Peak  #: its highest rate
+    admission: Door  #: at which queries may be shed; the mean load and demands are of all that come
     clients: ClosedLoad  #: who wait for what they have sent; then the mean load is the most that it may be
 
 
@@ -118,7 +128,7 @@ class Finding(TypedDict):
     """A prediction or an identity, and what was seen of it."""
 
     law: str  #: its name and source
-    statistic: str  #: mean, p95, ... of latency; wait
+    statistic: str  #: mean, p95, ... of latency; wait; shed: share of queries
     stage: str | None  #: null: of the whole query
     kind: str  #: exact, a bound, or an identity
     expected: float | None  #: null: infinite

@@ -213,7 +213,13 @@ class Gathered(TypedDict):
     partial_ratio: parts.Share  #: of measured queries, those with fewer answers in some stage than it waits for
 
 
-class OfClass(TypedDict):
+class Admission(TypedDict, total=False):
+    """Of queries at a door at which not everybody is admitted."""
+
+    shed_ratio: parts.Share  #: of those that are measured, those that were not; they have no answer, and failed
+
+
+class OfClass(Admission):
     """Of a class of queries."""
 
     name: str  #: of the class
@@ -243,6 +249,7 @@ class OnlySome(TypedDict, total=False):
     """What only some scenarios have."""
 
     clients: Clients  #: who wait for what they have sent, where the load is closed
+    admission: Admission  #: what became of queries at the door, where there is one
     gather: Gathered  #: of whole queries, where some stage does not wait for all of its answers
     classes: list[OfClass]  #: of whole queries, where the load has classes; in its order
     phases: list[OfPhase]  #: of the whole queries that arrive in it, where phases have names; in their order

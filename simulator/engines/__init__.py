@@ -102,7 +102,7 @@ def compile_events(say: Callable[[str], None] | None = None) -> None:
 
 
 def compile_clients(say: Callable[[str], None] | None = None) -> None:
-    """Compile the loop that finds, looking ahead, when clients that wait send their queries."""
+    """Compile the loop that finds, looking ahead, when clients that wait send their queries, and who is shed."""
     from simulator.core import assemble, clients, jit, rules
 
     def compile_all() -> None:
@@ -118,7 +118,7 @@ def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
     compile_ahead(say)
     if not all(may_look_ahead(features_of(plan, stage)) for stage in range(len(plan.stages))):
         compile_events(say)
-    elif plan.clients:
+    elif plan.clients or len(plan.door):
         compile_clients(say)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import plan
+from simulator.core import admission, plan
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
 from simulator.core.clients import sent_by_clients
 from simulator.core.outages import in_window
@@ -155,6 +155,10 @@ class Plans:
             rate_per_s=load.rate_per_s,
             machine_factor=machines.machine_factors(self.scenario, replication),
         )
+        if self.scenario.admission is not None:
+            door = self.scenario.admission
+            most = admission.ANY_NUMBER if door.max_in_flight is None else int(door.max_in_flight)
+            made = admission.behind_a_door(made, most, door.rate or 0.0, door.tokens)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         return in_window(made)

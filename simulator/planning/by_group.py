@@ -1,4 +1,4 @@
-"""What a comparison says of each class of queries, and each phase of the load, that both sides have."""
+"""What a comparison says of each class of queries, and each phase of the load, that both sides have; and of doors."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from simulator.base.groups import CLASS, KINDS, PHASE, Group
 from simulator.documents import parts, run
 from simulator.planning.sides import LOWER, Measure, Side, by_replication, mean_and_failed, too_few
 from simulator.scenario import Scenario
+from simulator.stats.admission import is_shed
 from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
 from simulator.stats.groups import series_of
 from simulator.stats.means import NOTHING
@@ -13,6 +14,8 @@ from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
 from simulator.stats.quantiles import Quantile, Series
 from simulator.stats.share import FEWEST_EXCEEDANCES
 
+#: How many queries a door sheds.
+SHED_RATIO = "shed_ratio"
 #: Why nothing is known of a group.
 TOO_RARE = {CLASS: "a replication has no query of the class", PHASE: "a replication has no query in the phase"}
 
@@ -75,3 +78,15 @@ def _nothing(kind: str, percentiles: Sequence[float], replications: int) -> dict
     unknown = ratio_left_out([0.0] * replications, [0.0] * replications)
     units = {"mean": "s", **{key_of(percent): "s" for percent in percentiles}, "failed_ratio": "ratio"}
     return {name: Measure(unit, LOWER, unknown, reason=TOO_RARE[kind]) for name, unit in units.items()}
+
+
+def has_door(side: Scenario | Side) -> bool:
+    """Whether some queries of a side may be shed."""
+    return "admission" in side.document if isinstance(side, Side) else side.admission is not None
+
+
+def door_measures(side: Side, replications: Sequence[int]) -> dict[str, Measure]:
+    """How many queries a side sheds, over some of its replications."""
+    shed = [is_shed(side.traces[number]) for number in replications]
+    ratio = ratio_left_out([float(one.sum()) for one in shed], [float(len(one)) for one in shed])
+    return {SHED_RATIO: Measure("ratio", LOWER, ratio)}

@@ -10,7 +10,7 @@ from simulator.base.formats import counted, format_duration
 from simulator.base.groups import CLASS, PHASE
 from simulator.base.places import is_folder
 from simulator.planning import comparison
-from simulator.planning.by_group import common_groups, group_measures
+from simulator.planning.by_group import SHED_RATIO, common_groups, door_measures, group_measures, has_door
 from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
 from simulator.planning.saved_run import read_run
@@ -132,7 +132,10 @@ def common_figures(a: Scenario | Side, b: Scenario | Side, percentiles: Sequence
     ]
     partial, hedged = ({name for side in (a, b) for name in of(side)} for of in (_partial, _hedged))
     names, merging_twice = [name for name in one if name in two], {*merging[0]} & {*merging[1]}
-    return figure_names(names, merging_twice, partial, hedged, common_groups(a, b), percentiles)
+    figures = figure_names(names, merging_twice, partial, hedged, common_groups(a, b), percentiles)
+    if has_door(a) or has_door(b):
+        figures.insert(figures.index("failed_ratio") + 1, SHED_RATIO)
+    return figures
 
 
 def _partial(side: Scenario | Side) -> list[str]:
@@ -174,8 +177,10 @@ def beside(a: Side, b: Side, limits: Mapping[str, float], percentiles: Sequence[
     """Compare two runs; every limit is on one of ``common_figures``."""
     luck, of_a, of_b, notes = _luck(a, b)
     groups = common_groups(a, b)
-    one = measures(a, percentiles, of_a) | group_measures(a, groups, percentiles, of_a)
-    two = one if b is a else measures(b, percentiles, of_b) | group_measures(b, groups, percentiles, of_b)
+    one = measures(a, percentiles, of_a) | group_measures(a, groups, percentiles, of_a) | door_measures(a, of_a)
+    two = one
+    if b is not a:
+        two = measures(b, percentiles, of_b) | group_measures(b, groups, percentiles, of_b) | door_measures(b, of_b)
     gap = independent if luck == comparison.INDEPENDENT else paired
     figures = {name: comparison.compared(name, one[name], two[name], gap) for name in common_figures(a, b, percentiles)}
     if a.good != b.good:

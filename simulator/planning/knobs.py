@@ -16,6 +16,7 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     knobs = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
     if scenario.load.is_closed:
         knobs = [*_of_clients(said["load"]["arrivals"])]
+    knobs += _of_door(said.get("admission", {}))
     work = narrower("load.work", said["load"].get("work"))
     if work is not None:
         knobs.append(Knob("load: spread of work", *work))
@@ -48,6 +49,18 @@ def _of_clients(arrivals: Mapping[str, Any]) -> Iterator[Knob]:
     longer = scaled_law(arrivals["think"], 1 + CHANGE)
     if longer is not None:
         yield Knob("load: thinking", f"x {1 + CHANGE:g}", (("load.arrivals.think", text(longer)),), is_load=True)
+
+
+def _of_door(door: Mapping[str, Any]) -> Iterator[Knob]:
+    """A door that admits more: in flight, a second, at once."""
+    for key, what in (("max_in_flight", "in flight"), ("burst", "burst")):
+        if key in door:
+            now = int(door[key])
+            more = max(now + 1, round(now * (1 + CHANGE)))
+            yield Knob(f"admission: {what}", f"{now:,} -> {more:,}", ((f"admission.{key}", more),))
+    rate = scaled(door["rate"], 1 + CHANGE) if "rate" in door else None
+    if rate is not None:
+        yield Knob("admission: rate", f"{door['rate']} -> {rate}", (("admission.rate", rate),))
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:

@@ -37,6 +37,8 @@ def row_of(result: Result) -> Row:
     row |= _ends("completed_per_s", said["completed_per_s"])
     row |= _ends("goodput_per_s", said["goodput_per_s"])
     row |= _ends("failed_ratio", said["failed_ratio"])
+    if result.scenario.admission is not None or "admission" in said:
+        row |= _ends("shed_ratio", said["admission"]["shed_ratio"] if "admission" in said else _NONE_PARTIAL)
     if any(stage.speaks_of_answers for stage in result.scenario.stages):  # the same columns at every point of a sweep
         gathered = said.get("gather")
         row |= _ends("partial_ratio", gathered["partial_ratio"] if gathered else _NONE_PARTIAL)

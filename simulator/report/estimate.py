@@ -4,6 +4,7 @@ from typing import Any
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate, format_size
 from simulator.documents import paper, parts
+from simulator.report.admission import door_lines
 from simulator.report.clients import asking_lines
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
@@ -42,6 +43,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         f"at {most}{format_rate(estimate['rate_per_s'])}; saturated at {rate(estimate['saturation_per_s'])}; "
         f"bottleneck: {parts.station_of(bottleneck)}",
         *asking_lines(estimate),
+        *door_lines(estimate),
         *peak_lines(estimate),
         "",
         table(columns, rows),

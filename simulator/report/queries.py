@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, UNFINISHED
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, UNFINISHED
 from simulator.core.plan import F8, I8
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 
@@ -19,7 +19,13 @@ from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 CHUNK = 10_000
 
 _NS_PER_S = 10**9
-_OUTCOMES = {COMPLETE: "complete", PARTIAL: "partial", FAILED: "failed", UNFINISHED: "unfinished"}
+_OUTCOMES = {
+    COMPLETE: "complete",
+    PARTIAL: "partial",
+    FAILED: "failed",
+    SHED: "shed",
+    UNFINISHED: "unfinished",
+}
 
 #: What follows from other columns, for whoever reads the file with other programs.
 DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
@@ -44,6 +50,9 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         if name == "measured":
             return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
         columns = [getattr(trace, name) for trace in ordered]
+        if name == "coverage" and any(map(len, columns)):  # of replications in which nobody was shed, all is covered
+            whole = (np.where(trace.close_ns >= 0, 1.0, -1.0) for trace in ordered)
+            columns = [one if len(one) else all_of_it for one, all_of_it in zip(columns, whole, strict=True)]
         if name in WINDOW:
             return np.array(columns, dtype=np.int64)
         if name in COUNTERS:

@@ -5,6 +5,7 @@ from typing import Any
 from simulator.base.formats import counted, format_count, format_duration, format_rate
 from simulator.documents import paper, parts, run
 from simulator.report import groups, text
+from simulator.report.admission import door_lines, shed_lines
 from simulator.report.causes import causes_table
 from simulator.report.clients import asking_lines, cycle_lines, each_waits
 from simulator.report.fleet import fleet_line
@@ -66,7 +67,7 @@ def _head(result: run.Run) -> list[str]:
         is_far = abs(load["rate_per_s"] / result["theory"]["rate_per_s"] - 1) > FAR_FROM_OWN
         between = " from its first arrival to its last" if is_far else ""
         lines.append(f"load as it came: {load['rate_per_s']:.4g}/s{between}, " + ", ".join(burst))
-    return [*lines, *cycle_lines(result)]
+    return [*lines, *cycle_lines(result), *shed_lines(result)]
 
 
 def _latency(result: run.Run) -> Any:
@@ -272,7 +273,7 @@ def _theory(theory: paper.Theory) -> list[str]:
         f"theory: bottleneck {parts.station_of(bottleneck)} at demand {text.ratio(bottleneck['demand'])}; "
         f"saturated at {text.rate(theory['saturation_per_s'])}"
     ]
-    lines += [f"        {line}" for line in (*asking_lines(theory), *peak_lines(theory))]
+    lines += [f"        {line}" for line in (*asking_lines(theory), *door_lines(theory), *peak_lines(theory))]
     zero = theory["zero_load_s"]
     if zero is not None:
         percentiles = paper.zero_load_percentiles(zero)

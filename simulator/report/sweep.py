@@ -61,7 +61,12 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
         if name == document["aim"]["percentile"]:
             columns["95 % interval"] = [interval for _, interval in both]
     columns |= _by_group(rows, str(document["aim"]["percentile"]))
-    for column, name in (("coverage", "coverage"), ("partial", "partial_ratio"), ("wasted work", "wasted_ratio")):
+    for column, name in (
+        ("shed", "shed_ratio"),
+        ("coverage", "coverage"),
+        ("partial", "partial_ratio"),
+        ("wasted work", "wasted_ratio"),
+    ):
         if any(row.get(name) is not None for row in rows):
             columns[column] = [ratio(number(row, name)) for row in rows]
     columns["verdict"] = [str(row["verdict"]) for row in rows]

@@ -22,6 +22,9 @@ def _figures(document: run.Figures) -> Iterator[tuple[str, str, parts.Unit, part
     yield "query", "goodput", "per_s", document["goodput_per_s"]
     failed = document["failed_ratio"]
     yield "query", "failed_ratio", "ratio", {"value": failed["value"], "low": failed["low"], "high": failed["high"]}
+    if "admission" in document:
+        shed = document["admission"]["shed_ratio"]
+        yield "query", "shed_ratio", "ratio", {"value": shed["value"], "low": shed["low"], "high": shed["high"]}
     for stage in document["stages"]:
         name, used = stage["name"], stage["utilisation"]
         yield from _latency(name, "latency", stage["latency_s"])

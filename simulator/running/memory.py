@@ -32,6 +32,8 @@ GROUP, OF_GROUPS = 24, 24
 #: Bytes a query that a client has sent: whose it is; and while it is under way, when it arrives and whose it is; and a
 #: client that thinks: when it comes back. While arrivals are found there is a trace, too.
 SENT, FOUND, CLIENT = 8, 16, 32
+#: Bytes a query while it is found who is shed, besides a trace: when it arrives and is over, and what becomes of it.
+AT_DOOR = 33
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
 SERIES = 24
 #: Bytes a replica of each trace: ten counters, and one more where workers stay taken when their answers have gone; and
@@ -81,6 +83,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
     differs = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
     is_partial = differs or any(stage.share is not None for stage in scenario.stages)
+    is_partial |= scenario.admission is not None
     is_keen = differs or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))
@@ -96,6 +99,8 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
         kept += SENT if kept_stages is None else 0.0
         found = queries * (FOUND + (trace if kept_stages is None else 0)) + CLIENT * scenario.load.arrivals.clients
         under_way += jobs * found
+    elif scenario.admission is not None:
+        under_way += jobs * queries * (AT_DOOR + (trace if kept_stages is None else 0))
     by_query = replications * queries * kept + max(under_way, looked_at)
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"])[is_owner(rows)].sum())

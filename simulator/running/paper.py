@@ -167,7 +167,8 @@ class Validation(Shown):
 def on_paper(scenario: Scenario, outline: Plan, is_stationary: bool) -> theory.Estimate:
     """A scenario's outline on paper, with the peak of its load; ``is_stationary``: as of ``theory.estimate``."""
     paper = theory.estimate(outline, is_stationary)
-    return replace(paper, peak=peak_of(scenario, paper.saturation_per_s), clients=theory.closed_load(outline))
+    clients, door = theory.closed_load(outline), theory.at_door(outline, is_stationary)
+    return replace(paper, peak=peak_of(scenario, paper.saturation_per_s), clients=clients, door=door)
 
 
 @takes_scenario

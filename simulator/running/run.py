@@ -295,6 +295,7 @@ class Run:
         findings = [
             *theory.little(list(self.traces.values()), self.outline),
             *theory.check(paper, summary.figures(), summary.tail_shares),
+            *theory.shed_finding(paper.door, summary.figures()),
         ]
         broken = [finding for finding in findings if finding.verdict == "contradicted"]
         if broken:

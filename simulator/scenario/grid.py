@@ -5,7 +5,9 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
 
 from simulator.base.units import parse_exact
 
@@ -20,6 +22,19 @@ AUTO_POINTS, LEAST_UTILISATION, MOST_UTILISATION = 12, 0.10, 0.97
 
 SPELLINGS = "a list like 1,2,4 or a range like 1..9*5 (five values from 1 to 9)"
 NAMED = "names and what each stands for, like {waiting: {}, hedged: {hedge: p95}}"
+
+SweepValues = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["array", "object"], "minItems": 1, "minProperties": 1},
+                {"type": ["string", "number"]},
+            ],
+            "description": f"{SPELLINGS}, or {NAMED}; of load.rate also auto",
+        }
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ _NAMES = {
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
     "interrupting what is served": "preemption preemptive preempt",
-    "shedding load": "admission rate_limit throttle circuit_breaker drop_after",
+    "breaking circuits": "circuit_breaker drop_after",
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",
     "probing the queues of replicas (Prequal)": "prequal",
     "starting cold": "cold_start warmup_time startup_time boot_time",

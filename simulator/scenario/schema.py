@@ -7,16 +7,17 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
 
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import apart, format_duration, significant
 from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
+from simulator.scenario.admission import Admission
 from simulator.scenario.classes import class_notes, queue_contradictions
 from simulator.scenario.colocated import crew_of, has_own_machines, host_of, lodger_notes, workers_of_machines
-from simulator.scenario.grid import NAMED, SPELLINGS, values_of
+from simulator.scenario.grid import SweepValues, values_of
 from simulator.scenario.hardware import HardwareSpec
 from simulator.scenario.hedge import Seen
 from simulator.scenario.held import HASHED, with_contents
@@ -32,19 +33,6 @@ from simulator.scenario.runs_on import company_contradictions, reseated, seated
 from simulator.scenario.slo import Objective, ObjectiveField, objective_of, unbounded
 from simulator.scenario.stage import Stage
 
-SweepValues = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": ["array", "object"], "minItems": 1, "minProperties": 1},
-                {"type": ["string", "number"]},
-            ],
-            "description": f"{SPELLINGS}, or {NAMED}; of load.rate also auto",
-        }
-    ),
-]
-
 
 class Scenario(fields.Part):
     """A load, a funnel of stages, and the objectives that it should meet."""
@@ -57,6 +45,7 @@ class Scenario(fields.Part):
     run: Run = Run()
     hardware: dict[fields.Name, HardwareSpec] = Field(default_factory=dict)
     stages: Annotated[tuple[Stage, ...], AfterValidator(seated)]
+    admission: Admission | None = None
     slos: tuple[ObjectiveField, ...] = ()
     sweep: dict[str, SweepValues] | None = None
 

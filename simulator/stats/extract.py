@@ -13,19 +13,16 @@ from simulator.core.hosted import in_company
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
-from simulator.stats import gathering
+from simulator.stats import admission, gathering, replays, takers, window
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.groups import Phases, series_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
-from simulator.stats.replays import are_shared, are_the_same, arrivals_mark
 from simulator.stats.share import Layout
-from simulator.stats.stability import Asked, InFlight, Stability, mser5, of_the_start, stability
+from simulator.stats.stability import Asked, InFlight, Stability, is_bounded, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS
-from simulator.stats.takers import of_takers, series_of_stage, takers
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
-from simulator.stats.window import completed_in, count_completed, good_of, is_within
 from simulator.theory import NOTHING_OF_CLUSTERS, Ahead, Clusters, MeansAhead
 
 #: Of a load that has none.
@@ -45,10 +42,12 @@ class Extract:
     completed: NDArray[np.int8]  #: (queries,) as ``completed_in``
     good: NDArray[np.int8]  #: (queries,) as ``good_of``
     partial: NDArray[np.bool_]  #: (measured,) as ``gathering.is_partial``
+    shed: NDArray[np.bool_]  #: (measured,) as ``admission.is_shed``
     covered: dict[int | None, tuple[float, int]]  #: as ``gathering.covered``, of whole queries and those stages
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
     arrivals: int | None  #: see ``arrivals_mark``
+    is_bounded: bool  #: as ``stability.is_bounded``
     group_of: dict[str, I8]  #: by kind of group, of those with an objective: (measured,) place of the group of each
 
 
@@ -66,7 +65,7 @@ def extract(
     for stage in stages:
         leave_ns, enter_ns = trace.leave_ns[stage, first:], trace.entered_ns(stage)[first:]
         spent_ns = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
-        of_stages[stage] = of_takers(spent_ns, takers(trace, stage))
+        of_stages[stage] = takers.of_takers(spent_ns, takers.takers(trace, stage))
     busy_s, of_replicas = [], {}
     for view in stage_views(plan):
         busy_ns = in_company(plan.stages, view.index, trace.window_busy_ns)
@@ -77,16 +76,16 @@ def extract(
     window_s = (trace.window_end_ns - trace.window_begin_ns) * S_PER_NS
     in_flight = InFlight(trace)
     grown = in_flight.at(last) - in_flight.at(first)
-    tasks, mark = plan.queries * plan.shards, arrivals_mark(trace.arrival_ns)
-    completed = completed_in(trace)
+    tasks, mark = plan.queries * plan.shards, replays.arrivals_mark(trace.arrival_ns)
+    completed = window.completed_in(trace)
     group_of = {CLASS: plan.class_of[first:]} if by_class and len(plan.class_of) else {}
     if phases is not None:
         group_of[PHASE] = phases.of_queries(trace)[first:]
     return Extract(
         *(first, latency, of_stages, np.array(busy_s), of_replicas, window_s),
-        *(completed, good_of(trace, completed), gathering.is_partial(trace)),
+        *(completed, window.good_of(trace, completed), gathering.is_partial(trace), admission.is_shed(trace)),
         {stage: gathering.covered(trace, stage) for stage in (None, *stages)},
-        *(grown, tasks, mark),
+        *(grown, tasks, mark, is_bounded(plan)),
         group_of,
     )
 
@@ -122,10 +121,10 @@ class Extracts:
         self.ahead = ahead
         self.clusters = clusters
         self.groups = groups
-        is_shared = are_shared([one.arrivals for one in extracts])
+        is_shared = replays.are_shared([one.arrivals for one in extracts])
         fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
         sizes = [len(one.latency) - one.first_measured for one in extracts]
-        repeated = is_shared and are_the_same(fared)
+        repeated = is_shared and replays.are_the_same(fared)
         self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=repeated, is_sampled=is_sampled)
 
     @cached_property
@@ -139,7 +138,9 @@ class Extracts:
         if stage is None:
             return self.whole
         at = self.stage_names.index(stage)
-        return series_of_stage([one.stage_latency[at] for one in self.extracts], self.layout, self.clusters.get(at))
+        return takers.series_of_stage(
+            [one.stage_latency[at] for one in self.extracts], self.layout, self.clusters.get(at)
+        )
 
     def of_group(self, group: Group | None, series: Series) -> Series | None:
         """Of values of whole queries, those of a group; None: some replication has none. All where none is given."""
@@ -156,6 +157,11 @@ class Extracts:
         if at is not None and not all(len(one.stage_latency[at]) for one in self.extracts):
             return None
         return self.of_group(objective.group, self.latency(objective.stage))
+
+    def shed(self, objective: Objective) -> Series | None:
+        """1 of queries that an objective is about and that were shed, else 0; None: as of ``series``."""
+        flags = admission.series_of_shed([one.shed for one in self.extracts], self.layout)
+        return self.of_group(objective.group, flags)
 
     def windows_s(self) -> F8:
         """(replications,) length of the window in seconds."""
@@ -206,7 +212,7 @@ class Extracts:
             float(np.mean(warmups)),
             of_the_start((one.latency for one in self.extracts), warmups, cut),
             self.layout.queries,
-            Asked(self.utilisations),
+            Asked(self.utilisations, is_bounded=self.extracts[0].is_bounded),
         )
 
     def _averaged_latency(self) -> F8:
@@ -235,6 +241,10 @@ class Extracts:
                 failed = series.share(math.inf, inclusive=True)
             if objective.measure == "partial_ratio":
                 failed = gathering.partial_ratio([one.partial for one in self.extracts], self.layout)
+            if objective.measure == "shed_ratio":
+                shed = self.shed(objective)
+                assert shed is not None, "as many as have a latency"
+                failed = admission.share_of(shed)
             least = goodput if objective.measure != "coverage.mean" else self.coverage(objective.stage)
             utilisation: Interval | None = None
             if objective.measure in ("utilisation", "hottest"):
@@ -248,11 +258,13 @@ class Extracts:
         completed, bound = self._counts([one.completed for one in self.extracts]), within_ns(within)
         good = [one.good for one in self.extracts]
         if bound is not None:
-            good = [one.good[is_within(one.latency, bound)] for one in self.extracts]
+            good = [one.good[window.is_within(one.latency, bound)] for one in self.extracts]
         return rates(self.layout, self.windows_s(), completed, self._counts(good))
 
     def _counts(self, completed: Sequence[NDArray[np.int8]]) -> F8:
-        parts = [count_completed(some, int(size)) for some, size in zip(completed, self.layout.sizes, strict=True)]
+        parts = [
+            window.count_completed(some, int(size)) for some, size in zip(completed, self.layout.sizes, strict=True)
+        ]
         return np.concatenate(parts)
 
     def used_s(self, objective: Objective) -> tuple[F8, F8]:

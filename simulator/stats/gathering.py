@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.columns import FAILED, PARTIAL
+from simulator.core.columns import FAILED, PARTIAL, SHED
 from simulator.core.plan import F8, I8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
@@ -22,14 +22,14 @@ S_PER_NS = 1e-9
 def covered(trace: Trace, stage: int | None) -> tuple[float, int]:
     """Sum of coverage over measured queries that are over in a stage, or whole ones (None), and how many these are.
 
-    Coverage of a query is the product over its stages; of one that has failed it is 0.
+    Coverage of a query is the product over its stages; of one that has failed, or was shed, it is 0.
     """
     first = trace.first_measured
     if stage is not None:
         coverage = trace.coverage[stage, first:] if len(trace.coverage) else np.ones(trace.measured)
         closed = trace.close_ns[stage, first:] >= 0
         return float(coverage[closed].sum()), int(np.count_nonzero(closed))
-    answered, failed = trace.is_answered(slice(first, None)), trace.outcome[first:] == FAILED
+    answered, failed = trace.is_answered(slice(first, None)), np.isin(trace.outcome[first:], (FAILED, SHED))
     ended = int(np.count_nonzero(answered | failed))
     if not len(trace.coverage):
         return float(np.count_nonzero(answered)), ended

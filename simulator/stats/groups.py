@@ -13,6 +13,7 @@ from simulator.base.units import ns
 from simulator.core.plan import I8
 from simulator.core.trace import Trace
 from simulator.documents import run
+from simulator.stats.admission import is_shed, series_of_shed, share_of
 from simulator.stats.figures import S_PER_NS, Figure, Pool, figure
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import Quantile, Series, Share
@@ -20,6 +21,8 @@ from simulator.stats.share import Layout
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.theory import Ahead
 
+#: Where everybody is admitted.
+NONE_SHED = Share(0.0, 0.0, 0.0)
 #: Place of a query that is in no phase with a name, or warms up.
 NOWHERE = -1
 
@@ -78,10 +81,13 @@ class GroupFigures:
     latency: Figure | None  #: None: some replication has none of them
     failed_ratio: Share | None  #: likewise
     offered_per_s: float | None = None  #: while it lasts; None: it is no phase
+    shed_ratio: Share | None = None  #: None: everybody is admitted, or as of the latency
 
     def to_dict(self) -> run.OfClass:
         """As the reference of documents lays out."""
+        some: run.Admission = {} if self.shed_ratio is None else {"shed_ratio": self.shed_ratio.to_dict()}
         return {
+            **some,
             "name": self.name,
             "queries": self.queries,
             "share": self.share,
@@ -104,6 +110,7 @@ class OneGroup:
     series: Series | None  #: their latency in ns; None: some replication has none of them
     ahead: Ahead  #: of the mean of as many
     offered_per_s: float | None  #: of a phase
+    shed: Series | None  #: 1: it was shed; None: as of ``series``, or everybody is admitted
 
     def figures(self, all_queries: int, percentiles: Sequence[float]) -> GroupFigures:
         """What is said of them."""
@@ -112,7 +119,8 @@ class OneGroup:
             return GroupFigures(name, self.queries, share, None, None, self.offered_per_s)
         failed = self.series.share(np.inf, inclusive=True)
         latency = figure(self.series, percentiles, self.ahead)
-        return GroupFigures(name, self.queries, share, latency, failed, self.offered_per_s)
+        shed = None if self.shed is None else share_of(self.shed)
+        return GroupFigures(name, self.queries, share, latency, failed, self.offered_per_s, shed)
 
     def judged(
         self, objective: Objective, goodput: Interval, is_saturated: bool, money: Money
@@ -122,12 +130,14 @@ class OneGroup:
             return nobody(objective), None
         mean = self.series.mean(self.ahead.over(S_PER_NS)).scaled(S_PER_NS)
         failed = self.series.share(np.inf, inclusive=True)
+        if objective.measure == "shed_ratio":
+            failed = NONE_SHED if self.shed is None else share_of(self.shed)
         verdict = judge(objective, self.series, None, mean, failed, goodput, is_saturated, money)
         return verdict, self.series.quantile(objective.p) if objective.measure == "quantile" else None
 
 
-def each_group(pool: Pool, whole: Series, divisions: Sequence[Division]) -> Iterator[OneGroup]:
-    """The groups, in order; ``whole``: latency of all measured queries, in ns."""
+def each_group(pool: Pool, whole: Series, divisions: Sequence[Division], has_door: bool) -> Iterator[OneGroup]:
+    """The groups, in order; ``whole``: latency of all measured queries, in ns; ``has_door``: some may be shed."""
     for division in divisions:
         measured = [of[trace.first_measured :] for of, trace in zip(division.of, pool.traces, strict=True)]
         for place, (name, ahead) in enumerate(zip(division.names, division.ahead, strict=True)):
@@ -137,7 +147,10 @@ def each_group(pool: Pool, whole: Series, divisions: Sequence[Division]) -> Iter
             if division.lasts_s is not None:
                 offered_per_s = queries / len(pool.traces) / division.lasts_s[place]
             series, own = series_of(whole, chosen), replace(ahead, exact=None)
-            yield OneGroup(Group(division.kind, name), queries, series, own, offered_per_s)
+            shed = None
+            if has_door:
+                shed = series_of(series_of_shed([is_shed(trace) for trace in pool.traces], whole.layout), chosen)
+            yield OneGroup(Group(division.kind, name), queries, series, own, offered_per_s, shed)
 
 
 def judged_groups(

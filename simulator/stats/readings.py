@@ -68,6 +68,11 @@ def read(objective: Objective, extracts: Extracts, *, is_searched: bool = False)
     if objective.measure == "partial_ratio":
         partial = np.concatenate([one.partial for one in extracts.extracts])
         return _of_bad(objective, extracts.latency(None), partial, objective.bound, is_searched)
+    if objective.measure == "shed_ratio":
+        shed = extracts.shed(objective)
+        if shed is None:
+            return nobody(extracts.layout.replications)
+        return _of_bad(objective, shed, shed.values > 0, objective.bound, is_searched)
     ahead = extracts.ahead_of(objective) if objective.measure == "mean" else NOTHING_AHEAD
     series = extracts.series(objective)
     return (

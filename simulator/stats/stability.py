@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from simulator.base.formats import counted, format_count, format_duration, format_rate
+from simulator.core.admission import bounds_flight
 from simulator.core.columns import AT_A_TIME
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
@@ -40,13 +41,20 @@ class Asked:
     in_this_run: float = math.inf  #: the most of them, without what comes too seldom for a run of its length
     demand: float = 0.0  #: certain or not
     peak: Peak | None = None  #: of a load that changes: beyond saturation for a while, its run is not called stable
-    is_closed: bool = False  #: clients wait: no more queries are in flight than there are of them, whatever is asked
+    is_bounded: bool = (
+        False  #: clients wait, or a door admits: so many queries are in flight at most, whatever is asked
+    )
 
 
 def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:
     """What it is asked for in replications of a plan."""
     lasts_s = sum(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
-    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak, plan.clients > 0)
+    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak, is_bounded(plan))
+
+
+def is_bounded(plan: Plan) -> bool:
+    """Whether so many queries are in flight at most, whatever is asked."""
+    return plan.clients > 0 or bounds_flight(plan)
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def stability(
     notes = []
     verdict: run.StabilityVerdict
     beyond = sum(utilisation >= FULL for utilisation in utilisations)
-    if asked.is_closed:
+    if asked.is_bounded:
         verdict = STABLE
     elif beyond == len(utilisations):
         verdict = SATURATED

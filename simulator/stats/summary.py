@@ -12,7 +12,7 @@ from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
-from simulator.stats import gathering
+from simulator.stats import admission, gathering
 from simulator.stats import stability as carried
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
@@ -60,6 +60,7 @@ class Summary:
     targets: tuple[Quantile, ...]  #: percentiles whose precision counts: those of objectives, else p99
     notes: tuple[str, ...]
     clients: run.Clients | None  #: who wait for what they have sent; None: an open load
+    admission: run.Admission | None  #: what became of queries at the door; None: everybody is admitted
     pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
 
     def tail_shares(self, stage: int | None, bound_s: float) -> tuple[Ends, Ends]:
@@ -98,6 +99,7 @@ class Summary:
         """The same without the notes."""
         some: run.OnlySome = {} if self.gather is None else {"gather": self.gather}
         some |= {"clients": self.clients} if self.clients is not None else {}
+        some |= {"admission": self.admission} if self.admission is not None else {}
         if CLASS in self.groups:
             some["classes"] = [one.to_dict() for one in self.groups[CLASS]]
         if PHASE in self.groups:
@@ -159,7 +161,7 @@ def summarise(
     money = Money(usd_per_h, whole.completed)
     shares = {COVERAGE: gathering.coverage(traces, None)}
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
-    of_groups = list(each_group(pool, pool.latency(None), divisions))
+    of_groups = list(each_group(pool, pool.latency(None), divisions, len(plan.door) > 0))
     judged |= judged_groups(of_groups, objectives, whole.goodput, is_saturated, money)
     stages = []
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
@@ -193,6 +195,7 @@ def summarise(
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         clients=clients(traces, plan.clients),
+        admission=admission.at_door(traces, plan, pool.layout),
         notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
     )
@@ -231,6 +234,7 @@ class _Whole:
     goodput: Interval
     failed_ratio: Share
     partial_ratio: Share
+    shed_ratio: Share
     latency: Figure
     usual: Quantile  #: in ns, the percentile whose precision counts where no objective names one
     notes: list[str]
@@ -249,9 +253,10 @@ def _whole(
         *rates(pool.layout, pool.windows_s(), pool.completed(), pool.good(within_ns(within))),
         latency.share(math.inf, inclusive=True),
         gathering.partial_ratio([gathering.is_partial(trace) for trace in pool.traces], pool.layout),
+        admission.shed_ratio([admission.is_shed(trace) for trace in pool.traces], pool.layout),
         figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
-        _unsupported(figures, latency, is_saturated, len(pool.traces[0].stage_outcome) > 0),
+        _unsupported(figures, latency, is_saturated, any(len(trace.stage_outcome) for trace in pool.traces)),
     )
 
 
@@ -277,7 +282,9 @@ def _judged(
                 series,
                 shares.get(objective.measure),
                 mean,
-                whole.failed_ratio if objective.measure != "partial_ratio" else whole.partial_ratio,
+                {"partial_ratio": whole.partial_ratio, "shed_ratio": whole.shed_ratio}.get(
+                    objective.measure, whole.failed_ratio
+                ),
                 shares[COVERAGE] if objective.measure == COVERAGE else whole.goodput,
                 is_saturated,
                 money,

@@ -97,7 +97,7 @@ def nobody(objective: Objective) -> Verdict:
     where = {CLASS: "of class", PHASE: "in phase"}.get(kind, "that takes stage")
     cure = "have it last longer" if kind == PHASE else "run more queries"
     why = f"some replication has no query {where} {name!r}: {cure}"
-    is_ratio = objective.measure in ("failed_ratio", "availability")
+    is_ratio = objective.measure in ("failed_ratio", "availability", "shed_ratio")
     return Verdict(objective.text, None, "ratio" if is_ratio else "s", None, None, None, None, why)
 
 
@@ -123,6 +123,9 @@ UNPRICED = Money(None, NOTHING)
 
 #: An objective that is met is called missed by few replications at most once in so many runs: 2.5 %.
 MISSED = 40
+
+#: Shares of queries that latencies do not say.
+OF_SOME = ("partial_ratio", "shed_ratio")
 
 #: What is as it is, however long a load that is not carried goes on.
 LASTING = ("utilisation", "hottest", "cost")
@@ -151,7 +154,7 @@ def judge(
     mean
         Mean of the latency in seconds.
     failed_ratio
-        Share of queries that failed, or whose answers are partial, where it is about that.
+        Share of queries that failed, that were shed, or whose answers are partial, where it is about that.
     goodput
         Queries per second within the first objective on latency, or mean coverage, where it is about that.
     is_saturated
@@ -211,7 +214,7 @@ def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bo
     value, low, high = None, None, None
     allowed = objective.allowed
     assert allowed is not None, "it is about a share"
-    if objective.measure in ("failed_ratio", "availability", "partial_ratio"):
+    if objective.measure in ("failed_ratio", "availability", *OF_SOME):
         share = failed_ratio
         value, low, high = share.value, share.low, share.high
         if objective.measure == "availability":
@@ -231,7 +234,7 @@ def _by_share(objective: Objective, series: Series, failed_ratio: Share, few: bo
     missed = share.low > allowed
     decided = None if few or not (met or missed) else met
     reason = ""
-    if few and objective.measure != "partial_ratio" and _is_missed_however_few(objective, series, allowed):
+    if few and objective.measure not in OF_SOME and _is_missed_however_few(objective, series, allowed):
         decided = False
         reason = f"{_FEW}, but were it met they would see so much in one case of {MISSED} (Markov's inequality)"
     elif decided is None:

@@ -1,5 +1,6 @@
 """Closed forms and bounds, worked out from a Plan and printed beside what was simulated."""
 
+from simulator.theory.admission import at_door, shed_finding
 from simulator.theory.beside import beside_of
 from simulator.theory.capacity import ExactCapacity, exact_capacity
 from simulator.theory.causes import service_variances
@@ -44,6 +45,7 @@ __all__ = [
     "Peak",
     "Prediction",
     "StageAhead",
+    "at_door",
     "beside_of",
     "busiest",
     "certain_demands",
@@ -67,6 +69,7 @@ __all__ = [
     "own_demands",
     "relaxation",
     "service_variances",
+    "shed_finding",
     "stage_demands",
     "stages_of",
     "stretched",

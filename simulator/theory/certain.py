@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simulator.core.admission import PARTS, bounds_flight
 from simulator.core.plan import F8, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of
@@ -46,8 +47,8 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
 
 
 def certainly_busiest(plan: Plan, lasts_s: float = math.inf) -> float:
-    """As ``busiest``, of what is certain (``certain_demands``); 0 where clients wait: no more of them come."""
-    return 0.0 if plan.clients else _most(plan, lasts_s)
+    """As ``busiest``, of what is certain (``certain_demands``); 0 where clients wait, or a door may shed."""
+    return 0.0 if plan.clients or len(plan.door) else _most(plan, lasts_s)
 
 
 def busiest_at_one(plan: Plan) -> float:
@@ -63,12 +64,24 @@ def may_pile_up(plan: Plan) -> bool:
     """Whether more may come than is done where nothing bounds a queue: where all that is asked comes so far.
 
     A stage that refuses what does not fit, or withdraws what is late, has bounded queues; not its mergers. Clients that
-    wait are only so many.
+    wait are only so many, and so are queries in flight where a door counts them. Its rate lets so many in.
     """
-    for stage in () if plan.clients else stages_of(plan):
+    rate_per_s = admitted_per_s(plan)
+    for stage in () if plan.clients or bounds_flight(plan) else stages_of(plan):
         is_bounded = stage.is_limited or (stage.cancels and stage.may_time_out)
-        if not is_bounded and float(utilisation_of(stage, plan.rate_per_s).max()) >= FULL:
+        if not is_bounded and float(utilisation_of(stage, rate_per_s).max()) >= FULL:
             return True
-        if stage.merger_demand(plan.rate_per_s) >= FULL:
+        if stage.merger_demand(rate_per_s) >= FULL:
             return True
     return False
+
+
+def token_s(plan: Plan) -> float:
+    """How long a token of the door takes to come in; 0: it has no bucket."""
+    return float(plan.door[0]["token"]) / 2**PARTS * 1e-9 if len(plan.door) else 0.0
+
+
+def admitted_per_s(plan: Plan) -> float:
+    """Queries that the rate of a door lets in, at most, of those that come."""
+    gap_s = token_s(plan)
+    return min(plan.rate_per_s, 1 / gap_s) if gap_s > 0 else plan.rate_per_s

@@ -79,7 +79,8 @@ def check(estimate: Estimate, summary: run.Figures, tail_shares: TailShares) -> 
     """
     replications = summary["replications"]
     ready = summary["verdict"] == "stable" and replications >= FEWEST_REPLICATIONS
-    ready = ready and summary["failed_ratio"]["value"] == 0
+    shed = summary["admission"]["shed_ratio"]["value"] if "admission" in summary else 0.0  # means leave these out
+    ready = ready and summary["failed_ratio"]["value"] == shed
     busy = min(stage.mean_utilisation for stage in estimate.stages)
     meets = summary["queries"] * busy >= FEWEST_MEETINGS
     warm = summary["stability"]["warmup_queries"] >= RELAXATIONS * estimate.relaxation
@@ -170,6 +171,11 @@ def times_wider(replications: int, alarm: float = ALARM) -> float:
 
     degrees = replications - 1
     return float(stdtrit(degrees, 1 - alarm / 2) / stdtrit(degrees, 0.975))
+
+
+def far_ends(share: Share, replications: int) -> tuple[float, float]:
+    """Ends of a share's interval of so many replications at the level of the alarm."""
+    return stretched(share, times_wider(replications))
 
 
 def little(traces: Sequence[Trace], plan: Plan) -> list[Finding]:

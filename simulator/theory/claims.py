@@ -65,6 +65,9 @@ KENDALL: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS}
 #: Waits for a server of batches of any size at the same exponential time.
 BULK: Features = LUCK | OF_NO_MATTER | {F.SENDING, F.MERGERS, F.BATCHING}
 
+#: An exponential queue of so many workers, in which only so many are admitted.
+ADMITTED: Features = LUCK | OF_NO_MATTER | {F.WORKERS, F.ADMISSION}
+
 #: Latency in an empty system, of queries and of what replicas do besides, and where it is the same for every query.
 ZERO_LOAD: Features = frozenset(
     {
@@ -74,7 +77,7 @@ ZERO_LOAD: Features = frozenset(
         *SURROUNDED,
         *LONGER,
         *(F.DRAWN_MACHINES, F.ROUTING_BY_LOAD, F.WORKERS, F.BATCHING, F.DISCIPLINE, F.FAN_OUT, F.SHARING, F.BACKGROUND),
-        *(F.SHARED_REPLICAS, F.CLIENTS),
+        *(F.SHARED_REPLICAS, F.CLIENTS, F.ADMISSION),
     }
 )
 #: Exponential queues that clients come back to, one replica each.

@@ -14,8 +14,8 @@ from simulator.theory.stages import stages_of
 from simulator.theory.zero_load import EXACT, NUMERIC, zero_load
 
 
-def _bounds(plan: Plan) -> tuple[float, float]:
-    """Time that a query takes at least on average, and the most that it asks of one station, in seconds.
+def least_s(plan: Plan) -> float:
+    """Time that a query takes at least on average, in seconds.
 
     A query in an empty system waits for nobody but for a batch to fill, which more queries make shorter. Machines that
     differ are not all met as often. At stages that withdraw or refuse tasks nothing is certain.
@@ -25,12 +25,12 @@ def _bounds(plan: Plan) -> tuple[float, float]:
     if empty is not None and empty.kind in (EXACT, NUMERIC):
         differ = any(stage.replicas > 1 and np.ptp(stage.machine_factor) > 0 for stage in stages)
         alone_s = 0.0 if differ else max(0.0, empty.mean_s - math.fsum(stage.alone_wait_s for stage in stages))
-    return alone_s, busiest_at_one(plan)
+    return alone_s
 
 
 def most_per_s(plan: Plan) -> float:
     """Queries that its clients can be answered, at most: min(N / (R + Z), 1 / D)."""
-    alone_s, most_s = _bounds(plan)
+    alone_s, most_s = least_s(plan), busiest_at_one(plan)
     waiting_per_s = plan.clients / (alone_s + max(1e-9, think_of(plan).mean()))
     return min(waiting_per_s, 1 / most_s) if most_s > 0 else waiting_per_s
 
@@ -39,7 +39,7 @@ def closed_load(plan: Plan) -> ClosedLoad | None:
     """What is known of a plan's clients; None of an open load."""
     if not plan.clients:
         return None
-    alone_s, most_s = _bounds(plan)
+    alone_s, most_s = least_s(plan), busiest_at_one(plan)
     think_s = think_of(plan).mean()
     known = [one.value_s for one in of_clients(plan, stages_of(plan)) if (one.statistic, one.stage) == ("mean", None)]
     exact_per_s = plan.clients / (known[0] + think_s) if known else None

@@ -14,6 +14,7 @@ from simulator.core.plan import ARRIVE_GAMMA, ARRIVE_POISSON, LIFO, PRIORITY, RA
 from simulator.theory import claims, priority, queues
 from simulator.theory.beside import beside_of
 from simulator.theory.closed import of_clients
+from simulator.theory.door import admitted
 from simulator.theory.passes import passes, streams
 from simulator.theory.prediction import EXACT, LOWER, UPPER, Prediction
 from simulator.theory.stages import PaperStage, mean_services_s
@@ -32,6 +33,8 @@ def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> li
     """What theory knows at a constant rate, or of clients; ``utilisation`` is that of the busiest station."""
     if plan.clients:
         return of_clients(plan, stages)
+    if len(plan.door):
+        return admitted(plan, stages)
     if any(stage.has_drawn_machines() or stage.is_keyed for stage in stages) or not 0 < utilisation < FULL:
         return []
     if plan.arrival_kind == ARRIVE_POISSON:

@@ -124,7 +124,7 @@ def clusters_of(plan: Plan, is_stationary: bool = True) -> Mapping[int | None, C
 
     How a queue clusters is not said of a rate that changes, of machines that are drawn, nor of clients that wait.
     """
-    own = _beyond_saturation(plan) if plan.clients else _by_plan(plan) or _beyond_saturation(plan)
+    own = _beyond_saturation(plan) if _is_held_back(plan) else _by_plan(plan) or _beyond_saturation(plan)
     if is_stationary and not has_drawn_machines(plan):
         return own
     return {place: replace(one, queue=None) for place, one in own.items()}
@@ -135,7 +135,12 @@ def clusters_ahead(plan: Plan) -> Clusters | None:
 
     At the mean rate of a load that changes, and on the machines of this replication.
     """
-    return _beyond_saturation(plan).get(None, Clusters(None)) if plan.clients else _by_plan(plan).get(None)
+    return _beyond_saturation(plan).get(None, Clusters(None)) if _is_held_back(plan) else _by_plan(plan).get(None)
+
+
+def _is_held_back(plan: Plan) -> bool:
+    """Whether not all queries come that would: clients wait, or some are shed."""
+    return plan.clients > 0 or len(plan.door) > 0
 
 
 def _by_plan(plan: Plan) -> dict[int | None, Clusters]:

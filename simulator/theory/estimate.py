@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simulator.core.admission import bounds_flight
 from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
 from simulator.theory.beside import busy_beside, left_beside
 from simulator.theory.closed import ClosedLoad
 from simulator.theory.closed_forms import FULL, closed_forms
+from simulator.theory.door import AtDoor
 from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
 from simulator.theory.races import raced_share
@@ -78,6 +80,7 @@ class Estimate:
     variability: float  #: dispersion of arrivals, and squared coefficient of variation of services at the bottleneck
     peak: Peak | None = None  #: of a load that changes over time
     clients: ClosedLoad | None = None  #: who wait: the rate is the most that they are answered, or seen
+    door: AtDoor | None = None  #: at which some are shed
 
     @property
     def utilisation(self) -> float:
@@ -93,9 +96,10 @@ class Estimate:
         return self.rate_per_s / self.utilisation if self.utilisation > 0 else math.inf
 
     def besides(self) -> paper.Changing:
-        """What is said of a load that changes over time, or whose clients wait."""
+        """What is said of a load that changes over time, whose clients wait, or that is shed in part."""
         changing: paper.Changing = {} if self.peak is None else {"peak": self.peak.to_dict()}
-        return changing if self.clients is None else {**changing, "clients": self.clients.to_dict()}
+        changing |= {} if self.clients is None else {"clients": self.clients.to_dict()}
+        return changing if self.door is None else {**changing, "admission": self.door.to_dict()}
 
     def to_dict(self, names: Sequence[str]) -> paper.Paper:
         """As the reference of documents lays out."""
@@ -239,6 +243,8 @@ def variability_of(plan: Plan, stage: PaperStage, shard: int | None) -> float:
 def _relaxation(stage: PaperStage, shard: int | None, utilisation: float, variability: float) -> float:
     if stage.plan.clients:
         return float(stage.plan.clients)  # no more can be ahead of anybody
+    if bounds_flight(stage.plan):
+        return float(stage.plan.door[0]["most"])
     if utilisation >= FULL:
         return math.inf
     queries = utilisation * variability / 2 / (1 - math.sqrt(utilisation)) ** 2

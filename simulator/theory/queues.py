@@ -99,6 +99,47 @@ def mmc_mean_wait(rate_per_s: float, mean_s: float, workers: int) -> float:
     return erlang_c(workers, rate_per_s * mean_s) / (workers / mean_s - rate_per_s)
 
 
+def finite_mmc(rate_per_s: float, mean_s: float, workers: int, places: int) -> tuple[float, float]:
+    """Share that is lost in M/M/c/K of so many places, and mean time there of the others; of c places Erlang's B.
+
+    >>> finite_mmc(1.0, 1.0, 1, 1), finite_mmc(1.0, 1.0, 2, 2)
+    ((0.5, 1.0), (0.2, 1.0))
+    """
+    offered, chance, chances = rate_per_s * mean_s, 1.0, [1.0]
+    for there in range(1, places + 1):
+        chance *= offered / min(there, workers)
+        chances.append(chance)
+        if chance > 1e200:
+            chances, chance = [one / chance for one in chances], 1.0
+    whole = math.fsum(chances)
+    lost = chances[-1] / whole
+    mean = math.fsum(number * one for number, one in enumerate(chances)) / whole
+    return lost, mean / (rate_per_s * (1 - lost))
+
+
+def crommelin_loss(utilisation: float, places: int) -> float:
+    """Share that is lost in M/D/1/K: by who is left behind when somebody goes, without subtractions (GTH, 1985).
+
+    >>> round(crommelin_loss(0.8, 5), 12), round(crommelin_loss(0.5, 1), 12)
+    (0.035290396436, 0.333333333333)
+    """
+    come = [math.exp(-utilisation)]
+    for number in range(1, places):
+        come.append(come[-1] * utilisation / number)
+    step = np.zeros((places, places))  # to how many it leaves behind, from how many the one before left
+    for behind in range(places):
+        first = max(0, behind - 1)
+        step[behind, first : places - 1] = come[: places - 1 - first]
+        step[behind, places - 1] = max(0.0, 1 - math.fsum(come[: places - 1 - first]))
+    for last in range(places - 1, 0, -1):
+        step[:last, last] /= step[last, :last].sum()
+        step[:last, :last] += np.outer(step[:last, last], step[last, :last])
+    chances = [1.0]
+    for number in range(1, places):
+        chances.append(math.fsum(one * float(step[behind, number]) for behind, one in enumerate(chances)))
+    return 1 - 1 / (chances[0] / math.fsum(chances) + utilisation)
+
+
 def shared_mean_wait(rate_per_s: float, mean_s: float, workers: int = 1) -> float:
     """Mean time that others take of a task's stay in M/G/c whose tasks share the workers; infinite where saturated.
 

@@ -13,7 +13,7 @@ from typing import Any
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
 EMPTY = ("fanout0", "fanout0_het", "kofn0", "hedge0", "funnel0", "tailatscale", "avail", "seed")
-LIMITED = ("erlangb", "mmcK", "md1K")
+LIMITED = ("erlangb", "mmcK", "md1K", "admitted", "bucket")
 RANKED, CLOSED = ("prio", "prio_c"), ("closed", "closed_tandem")
 BATCHED = ("mmbulk", "mdbulk", "dynbatch", "batchtimeout", "batchfill")
 FUNNELS = ("tandem", "tandem_md", "tandem_dd", "seed_load", "seed_contrast")
@@ -27,15 +27,10 @@ CYCLE_S, TASK_S, WAITED_S = 10.0, 1e-9, 1e-7
 
 def scenario_of(family: str, given: dict[str, str]) -> dict[str, Any]:
     """The scenario of a row, without its ``run``."""
-    if family in EMPTY:
-        return empty_system(family, given)
-    if family in BATCHED:
-        return batched(family, given)
-    if family in LIMITED:
-        return limited(family, given)
     if family in (*RANKED, *CLOSED):
         return by_priority(given) if family in RANKED else of_clients(given)
-    return several_stages(family, given) if family in FUNNELS else one_stage(family, given)
+    ways = (EMPTY, empty_system), (BATCHED, batched), (LIMITED, limited), (FUNNELS, several_stages)
+    return next((made for families, made in ways if family in families), one_stage)(family, given)
 
 
 def stage(name: str, law: Any, **more: Any) -> dict[str, Any]:
@@ -180,7 +175,11 @@ def by_priority(given: dict[str, str]) -> dict[str, Any]:
 
 
 def limited(family: str, given: dict[str, str]) -> dict[str, Any]:
-    """A server, or several, with room for so many; who comes beyond is lost."""
+    """A server, or several, with room for so many, there or behind a door; who comes beyond is lost."""
+    if family in ("admitted", "bucket"):
+        one = stage("one", "1ns" if family == "bucket" else exponential(1.0), workers=int(given.get("c", 1)))
+        door = {"rate": f"{given['r']}/s", "burst": given["b"]} if "b" in given else {"max_in_flight": given["K"]}
+        return {**scenario(float(given["lam"]), one), "admission": door}
     if family == "erlangb":
         return scenario(float(given["a"]), stage("one", exponential(1.0), workers=int(given["c"]), queue={"limit": 0}))
     law, workers = (f"{given['D']}s", 1) if family == "md1K" else (exponential(1.0), int(given["c"]))

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 from closed_plans import closed_plans
+from door_plans import door_plans
 from held import Broken, drawn, law
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -838,3 +839,40 @@ def closed_walk() -> None:
 def closed_out_walk() -> None:
     """test_clients.py: the same, where replicas are out for a while."""
     walk_as_on(closed_plans(stages=1, most_queries=8, outages=True, colocated=False, **EASY), 100)
+
+
+#: Plans with a door, and of these such whose stages look ahead.
+SHEDDING = {"most_stages": 2, "most_queries": 8, "colocated": False, **EASY}
+DOORS = door_plans(closed=False, **SHEDDING)
+DOORS_AHEAD = door_plans(closed=False, stages=1, most_queries=8, **{**PLAIN, **ALONE, **EASY, "colocated": False})
+CLOSED_DOORS = door_plans(closed=True, **SHEDDING)
+
+
+def door_agree() -> None:
+    """test_admission.py: both engines shed the same queries."""
+    agree_on(DOORS, 100)
+
+
+def door_ahead_agree() -> None:
+    """test_admission.py: the same, looking ahead."""
+    agree_on(DOORS_AHEAD, 100)
+
+
+def door_closed_agree() -> None:
+    """test_admission.py: the same, of clients that wait."""
+    agree_on(CLOSED_DOORS, 100)
+
+
+def door_hold() -> None:
+    """test_admission.py: whoever finds too many in flight, or no token, is shed, and nobody else."""
+    hold_on(DOORS, 100)
+
+
+def door_closed_hold() -> None:
+    """test_admission.py: the same, of clients that wait."""
+    hold_on(CLOSED_DOORS, 100)
+
+
+def door_walk() -> None:
+    """test_admission.py: the walk sheds the same queries."""
+    walk_as_on(DOORS, 100)

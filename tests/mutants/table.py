@@ -422,8 +422,8 @@ ENGINES = (
         "looking ahead past a copy",
         "E1",
         FEATURES,
-        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL),\n",
-        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.HEDGE),\n",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION),\n",
+        "*(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION, F.HEDGE),\n",
         COPIES_AGREE,
     ),
     Mutant(
@@ -1747,7 +1747,7 @@ ROOMS = (
         "a stage takes those who may still be overtaken",
         "E1",
         AHEAD,
-        "return given.arrival_ns[cursor] if cursor < given.arrival_ns.shape[0] else NEVER_NS",
+        "return given.entering_ns[cursor] if given.entering.shape[0] > 0 else given.arrival_ns[cursor]",
         "return NEVER_NS",
         AGREE,
     ),
@@ -2872,7 +2872,7 @@ COLOCATED = (
         "who is beside somebody that is slowed down looks ahead",
         "E1",
         "core/features.py",
-        "F.COLOCATED: meets_others(plan.stages, stage)",
+        "F.COLOCATED: colocated.meets_others(plan.stages, stage)",
         "F.COLOCATED: False",
         "sample_paths.who_is_beside_is_seen",
     ),
@@ -3064,8 +3064,8 @@ CLOSED = (
         "outages count from the first query",
         "E8",
         CLIENTS,
-        "int(before_ns[plan.first_measured])",
-        "int(before_ns[0])",
+        "int(before.arrival_ns[plan.first_measured])",
+        "int(before.arrival_ns[0])",
         "sample_paths.closed_out_walk",
     ),
     Mutant(
@@ -3088,8 +3088,8 @@ CLOSED = (
         "whose query fails comes back later",
         "E1",
         ON_CLOSE,
-        "come_back(given, kept, clock, query, now)",
-        "come_back(given, kept, clock, query, now + 1)",
+        "over(given, kept, clock, query, now)",
+        "over(given, kept, clock, query, now + 1)",
         "sample_paths.closed_agree",
     ),
     Mutant(
@@ -3107,6 +3107,75 @@ CLOSED = (
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, client, rules.NOTHING)",
         "put(kept.thinking, kept.comes, the_list(kept), now + think_ns, -client, rules.NOTHING)",
         "sample_paths.closed_agree",
+    ),
+)
+
+
+DOOR, AT_DOOR = "core/admission.py", "engines/compiled/door.py"
+ADMISSIONS = (
+    Mutant(
+        "one more is in flight than may be",
+        "E8",
+        DOOR,
+        'doorway[0]["in_flight"] >= door[0]["most"]',
+        'doorway[0]["in_flight"] > door[0]["most"]',
+        "sample_paths.door_walk",
+    ),
+    Mutant(
+        "a bucket lends half a token",
+        "E8",
+        DOOR,
+        'and debt > door[0]["most_debt"]',
+        'and debt > door[0]["most_debt"] + door[0]["token"] // 2',
+        "sample_paths.door_walk",
+    ),
+    Mutant(
+        "what came in since is forgotten",
+        "S1",
+        DOOR,
+        'debt + door[0]["token"], now',
+        'debt + door[0]["token"], now + 1',
+        "sample_paths.door_hold",
+    ),
+    Mutant(
+        "who is over at that instant is in flight",
+        "E1",
+        AT_DOOR,
+        "next_instant(kept.flights, kept.ends, which) <= now:",
+        "next_instant(kept.flights, kept.ends, which) < now:",
+        "sample_paths.door_agree",
+    ),
+    Mutant(
+        "who is shed looking ahead is another",
+        "E1",
+        "engines/compiled/ahead.py",
+        "query = given.entering[cursor + i] if is_some else cursor + i",
+        "query = cursor + i",
+        "sample_paths.door_ahead_agree",
+    ),
+    Mutant(
+        "whoever fails stays in flight",
+        "E1",
+        "engines/compiled/clients.py",
+        "    land(kept, query, now)\n",
+        "    if kept.outcome[query] != 5:\n        land(kept, query, now)\n",
+        "sample_paths.door_agree",
+    ),
+    Mutant(
+        "a query that is shed is over when the last stage is left",
+        "S1",
+        "core/columns.py",
+        "for one in (FAILED, SHED):",
+        "for one in (FAILED,):",
+        "sample_paths.door_closed_hold",
+    ),
+    Mutant(
+        "a client whose query is shed comes back later",
+        "E1",
+        "engines/compiled/clients.py",
+        "return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND",
+        "return TURNED_AWAY if come_back(given, kept, clock, query, now + 1) else BEYOND",
+        "sample_paths.door_closed_agree",
     ),
 )
 
@@ -3138,6 +3207,7 @@ TABLES = (
     *LATES,
     *TAKEN_BY,
     *CLOSED,
+    *ADMISSIONS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

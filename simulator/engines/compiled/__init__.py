@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from simulator.base.errors import BeyondTimeError
 from simulator.core import features
 from simulator.core.calling import why_not_compiled
-from simulator.core.clients import is_unknown, nobody_yet, unbounded, with_arrivals
-from simulator.core.plan import I8, Plan
+from simulator.core.clients import Found, are_unknown, is_unknown, known_arrivals, unbounded, with_arrivals
+from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW
 from simulator.engines.compiled.clients import begin
@@ -55,25 +55,25 @@ def simulate(
     """
     if is_unknown(plan):
 
-        def find(unknown: Plan, queries: int) -> tuple[I8, I8]:
+        def find(unknown: Plan, queries: int) -> Found:
             run = finished(lambda slow: finding(unknown, queries, slow), event_by_event, stopped)
-            return run.given.entering_ns, run.kept.client_of
+            return Found(run.given.entering_ns, run.kept.client_of, run.kept.shed)
 
         plan = with_arrivals(plan, find)
     return finished(lambda slow: Run(plan, tasks, slow), event_by_event, stopped).trace()
 
 
 def finding(plan: Plan, until: int, event_by_event: Collection[int]) -> Run:
-    """A run that finds so many arrivals, looking ahead where all stages do, else event by event.
+    """A run that finds so many arrivals, and who is shed, looking ahead where all stages do, else event by event.
 
     Raises BeyondTimeError.
     """
-    arrival_ns, everything = nobody_yet(plan), range(len(plan.stages))
+    arrival_ns, everything = known_arrivals(plan), range(len(plan.stages))
     of_stages = [features.features_of(plan, stage) for stage in everything]
     is_ahead = all(features.may_look_ahead(one) and features.Feature.OPTIONAL not in one for one in of_stages)
     slow = event_by_event if is_ahead and not event_by_event else everything
     run = Run(unbounded(plan, arrival_ns), False, slow, arrival_ns[:until])
-    if not begin(run.given, run.kept):
+    if are_unknown(plan) and not begin(run.given, run.kept):
         raise BeyondTimeError
     return run
 

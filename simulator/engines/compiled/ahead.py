@@ -11,7 +11,7 @@ compile what comes out.
 from simulator.core import rules
 from simulator.core.columns import COMPLETE
 from simulator.core.fan_out import fans_out
-from simulator.core.jit import kernel, passage
+from simulator.core.jit import formula, kernel, passage
 from simulator.core.optional import is_optional, takes
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
@@ -107,16 +107,25 @@ def has_room(given: Given, lists: Rows, clock: Rows, stage: int) -> bool:
     return True
 
 
+@formula
+def arrivals_of(given: Given) -> int:
+    """How many queries arrive that are not shed."""
+    some = given.entering.shape[0]
+    return some if some > 0 else given.arrival_ns.shape[0]  # type: ignore[no-any-return]
+
+
 @passage
 def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bound: int, wholes: I8) -> int:
     """Fill WHO and ENTER with the queries that enter a stage next and by ``bound`` at the latest; returns how many."""
     most, queries = given.modes[stage]["block"], 0
     if stage == 0:
         cursor = clock[0]["cursor"]
-        queries = min(most, given.arrival_ns.shape[0] - cursor)
+        queries = min(most, arrivals_of(given) - cursor)
+        is_some = given.entering.shape[0] > 0
         for i in range(queries):
-            wholes[WHO, i] = cursor + i
-            wholes[ENTER, i] = given.arrival_ns[cursor + i]
+            query = given.entering[cursor + i] if is_some else cursor + i
+            wholes[WHO, i] = query
+            wholes[ENTER, i] = given.arrival_ns[query]
         clock[0]["cursor"] = cursor + queries
         return queries  # type: ignore[no-any-return]
     entering = LISTS * stage + ENTERING
@@ -133,7 +142,9 @@ def next_block(given: Given, clock: Rows, lists: Rows, heap: I8, stage: int, bou
 def bound_of(given: Given, clock: Rows) -> int:
     """Until when nobody enters any stage but those who are under way: the next arrival."""
     cursor = clock[0]["cursor"]
-    return given.arrival_ns[cursor] if cursor < given.arrival_ns.shape[0] else NEVER_NS
+    if cursor >= arrivals_of(given):
+        return NEVER_NS
+    return given.entering_ns[cursor] if given.entering.shape[0] > 0 else given.arrival_ns[cursor]  # type: ignore[no-any-return]
 
 
 @passage
@@ -168,7 +179,7 @@ def advance(
 ) -> int:
     """Take queries through the leading stages until ``budget`` tasks are done, or what else ends it; returns which."""
     stages = given.stages
-    arrivals = given.arrival_ns.shape[0]
+    arrivals = arrivals_of(given)
     while True:
         if clock[0]["stage"] == 0 and budget <= 0:
             return PAUSED

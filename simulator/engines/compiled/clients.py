@@ -1,8 +1,9 @@
-"""Clients that wait: when each sends its next query, found event by event or, where all stages do, looking ahead.
+"""What is found before a run, event by event or, where all stages do, looking ahead: when clients send, who is shed.
 
-Arrivals fill ``entering_ns``, which ``arrival_ns`` is a view of; the first that is not known holds when somebody comes
-back next. Looking ahead, when a query is over is known when its last stage is passed. So queries are taken one by one,
-in the order of time: that of who comes back, of who enters a later stage, and of who waits for a merger.
+Of clients that wait, arrivals fill ``entering_ns``, which ``arrival_ns`` is a view of; the first that is not known
+holds when somebody comes back next. Looking ahead, when a query is over is known when its last stage is passed. So
+queries are taken one by one, in the order of time: that of who arrives, of who enters a later stage, and of who waits
+for a merger.
 
 PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
 compile what comes out.
@@ -15,9 +16,13 @@ from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, has_room, leave_stage
+from simulator.engines.compiled.door import is_shed, land
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
 from simulator.engines.compiled.records import ANSWERS, CLOSING, LEAVE, LISTS, Given, Kept
+
+#: What comes of a query that arrives; int64 cannot tell when its client comes back.
+ADMITTED, TURNED_AWAY, BEYOND = range(3)
 
 
 @formula
@@ -61,6 +66,23 @@ def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bo
     return True
 
 
+@passage
+def over(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
+    """A query that was admitted is over; whether int64 can tell when its client comes back."""
+    land(kept, query, now)
+    return come_back(given, kept, clock, query, now)
+
+
+@kernel
+def comes_in(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> int:
+    """Somebody sends this query, which is ADMITTED, or TURNED_AWAY, or BEYOND what int64 can tell."""
+    if given.think_law.shape[0] > 0:
+        send_query(given, kept, query)
+    if not is_shed(given, kept, query, now):
+        return ADMITTED
+    return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND
+
+
 @kernel
 def send_query(given: Given, kept: Kept, query: int) -> None:
     """Whoever has thought sends this query; of several at an instant, the first."""
@@ -91,7 +113,7 @@ def leaves(
     if not leave_stage(given, kept, clock, lists, heap, free_ns, stage, query, close_ns):
         return False
     is_over = stage + 1 == given.stages.shape[0] and kept.outcome[query] == COMPLETE
-    return come_back(given, kept, clock, query, kept.instants[LEAVE, stage, query]) if is_over else True
+    return over(given, kept, clock, query, kept.instants[LEAVE, stage, query]) if is_over else True
 
 
 @passage
@@ -137,7 +159,7 @@ def advance(
     wholes: I8,
     budget: int,
 ) -> int:
-    """Find arrivals looking ahead until all are known, ``budget`` tasks are done, or what else ends it."""
+    """Find who comes, and is shed, looking ahead until all is known, ``budget`` is used up, or what else ends it."""
     while clock[0]["cursor"] < given.entering_ns.shape[0]:
         if budget <= 0:
             return PAUSED
@@ -157,7 +179,11 @@ def advance(
             query = clock[0]["cursor"]
             wholes[WHO, 0], wholes[ENTER, 0] = query, given.entering_ns[query]
             clock[0]["cursor"] = query + 1
-            send_query(given, kept, query)
+            came = comes_in(given, kept, clock, query, wholes[ENTER, 0])
+            if came == BEYOND:
+                return OVERFLOW
+            if came == TURNED_AWAY:
+                continue
         else:
             least = lists[which]["first"]
             wholes[WHO, 0], wholes[ENTER, 0] = heap[least, L_ORDER], heap[least, 0]

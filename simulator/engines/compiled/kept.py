@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from simulator.core.columns import UNFINISHED
+from simulator.core.admission import DOORWAY, has_door
+from simulator.core.clients import are_unknown, is_unknown
+from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import nobody
 from simulator.core.hosted import kept_width
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan
@@ -24,7 +26,12 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         Whether a stage may be partial, some answers are not needed, some worker stays taken when its answer has gone,
         and some replica has tasks of its own: others have no such columns.
     """
-    stages, queries, is_found = len(plan.stages), plan.queries, plan.clients > 0 and len(plan.client_of) == 0
+    stages, queries, is_found = len(plan.stages), plan.queries, are_unknown(plan)
+    is_at_door, in_flight = is_unknown(plan) and has_door(plan), 0
+    if is_at_door:
+        in_flight = min(queries, max(0, int(plan.door[0]["most"])))
+    outcome = np.zeros(queries, dtype=np.int8)
+    outcome[: len(plan.shed)][plan.shed == 1] = SHED
     is_endless = plan.drain_ns == NEVER_NS
     kinds = plan.laws["kind"][CANDIDATES::ROLES]
     columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries
@@ -38,7 +45,7 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         instants=instants,
         candidates=np.full((stages, columns), -1.0),
         critical_shard=critical_shard,
-        outcome=np.zeros(queries, dtype=np.int8),
+        outcome=outcome,
         counters=np.zeros((records.COUNTERS, plan.replicas), dtype=np.int64),
         batches=np.zeros(plan.batch_sizes, dtype=np.int64),
         table=np.full((records.TABLE, rows), -1, dtype=np.int64),
@@ -53,4 +60,8 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         thoughts=np.zeros(plan.clients * is_found, dtype=np.int64),
         thinking=np.zeros(1, dtype=records.LIST),
         comes=np.zeros((plan.clients * is_found, COLUMNS), dtype=np.int64),
+        shed=np.zeros(queries * is_at_door, dtype=np.int8),
+        doorway=np.zeros(1, dtype=DOORWAY),
+        flights=np.zeros(1, dtype=records.LIST),
+        ends=np.zeros((in_flight, COLUMNS), dtype=np.int64),
     )

@@ -15,7 +15,7 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
-from simulator.engines.compiled.clients import send_query
+from simulator.engines.compiled.clients import ADMITTED, BEYOND, comes_in
 from simulator.engines.compiled.events import compact, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_background import on_background
@@ -134,18 +134,17 @@ def give_up(
 
 @passage
 def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, shares: Rows) -> int:
-    """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, DONE or FULL.
+    """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, or why not.
 
-    Queries that enter the first stage of the loop wait in a row of their own; while arrivals are found, until the last
-    of them is there. Nothing is taken without room for what
-    follows.
+    Queries that enter the first stage of the loop wait in a row of their own; while arrivals, or who is shed, are
+    found, until the last of them is there. Nothing is taken without room for what follows.
     """
     stage_bits = given.run[0]["stage_bits"]
     if clock[0]["is_gap"] == 1:
         pop(clock, events)
     cursor, size = clock[0]["cursor"], clock[0]["size"]
     arrives = cursor < given.entering.shape[0]
-    if not arrives and (size == 0 or given.think_law.shape[0] > 0):
+    if not arrives and (size == 0 or given.think_law.shape[0] > 0 or given.door.shape[0] > 0):
         return DONE
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies, shares)
@@ -179,16 +178,19 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     if clock[0]["rows"] - clock[0]["copies"] < sends:
         clock[0]["short"] = records.OF_TABLE
         return FULL
+    came = ADMITTED
     if arrives:
         clock[0]["cursor"] += 1
-        if given.think_law.shape[0] > 0:
-            send_query(given, kept, cursor)
+        if given.think_law.shape[0] > 0 or given.door.shape[0] > 0:
+            came = comes_in(given, kept, clock, cursor, now)
     else:
         clock[0]["is_gap"] = 1
     assert now > clock[0]["now"] or order > clock[0]["order"], "an event creates only later events"
     clock[0]["now"], clock[0]["order"], clock[0]["row"] = now, order, row
     clock[0]["events"] += 1
-    return TAKEN
+    if came == BEYOND:
+        return OVERFLOW
+    return TAKEN if came == ADMITTED else AGAIN
 
 
 @kernel

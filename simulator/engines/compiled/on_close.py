@@ -14,7 +14,7 @@ from simulator.core.hedging import saved, sends_copies
 from simulator.core.jit import passage
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.engines.compiled import records
-from simulator.engines.compiled.clients import come_back
+from simulator.engines.compiled.clients import over
 from simulator.engines.compiled.copies import free_copy, key_of
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.on_answer import keep_winner
@@ -198,7 +198,7 @@ def closed(
     waits[query]["stage"] = -1
     if outcome == FAILED:
         kept.outcome[query] = FAILED
-        if not come_back(given, kept, clock, query, now):
+        if not over(given, kept, clock, query, now):
             return False
     return call_all_back(given, clock, events, copies, awaited, query, now)
 

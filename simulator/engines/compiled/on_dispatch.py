@@ -18,7 +18,7 @@ from simulator.core.plan import F8, I8, Rows
 from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.engines.compiled import records
-from simulator.engines.compiled.clients import come_back
+from simulator.engines.compiled.clients import over
 from simulator.engines.compiled.copies import new_copy, send
 from simulator.engines.compiled.events import happen
 from simulator.engines.compiled.failing import known_down
@@ -35,7 +35,7 @@ def go_on(
     kept.instants[records.LEAVE, stage, query] = now
     if stage + 1 == given.stages.shape[0]:
         kept.outcome[query] = PARTIAL if is_any_partial(kept, query) else COMPLETE
-        return come_back(given, kept, clock, query, now)
+        return over(given, kept, clock, query, now)
     key = (query << given.run[0]["stage_bits"]) | (stage + 1)
     happen(clock, events, now, rules.DISPATCH, key, rules.NOTHING, records.NO_COPY)
     return True

@@ -33,9 +33,11 @@ class Given(NamedTuple):
     machine_factor: F8
     arrival_ns: I8
     entering_ns: I8  #: (queries that left the leading stages,) when they enter the loop of events, in its order; while
-    #: arrivals are found, these, as far as they are known: then the next is that of who comes back first
+    #: arrivals are found, these, as far as they are known: then the next is that of who comes back first; and looking
+    #: ahead, where some are shed, when the others arrive
     entering: I8  #: who they are
     think_law: Rows  #: (1,) LAW, while arrivals are found that follow from when queries are over; else none
+    door: Rows  #: (1,) DOOR, while it is found who is shed; else none
     work: F8
     classes: Rows
     class_of: I8
@@ -64,6 +66,10 @@ class Kept(NamedTuple):
     thoughts: I8  #: (clients,) queries that each has sent
     thinking: Rows  #: (1,) LIST of those who think
     comes: I8  #: (clients, COLUMNS) of ``events``: when each comes back, and who it is
+    shed: NDArray[np.int8]  #: (queries,) 1: it is shed, while that is found; likewise the next
+    doorway: Rows  #: (1,) DOORWAY
+    flights: Rows  #: (1,) LIST of those who are over and were not looked at since
+    ends: I8  #: (as many as may be in flight, COLUMNS) of ``events``: when each is over; none: it does not matter
 
 
 class Awaited(NamedTuple):

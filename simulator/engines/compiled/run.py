@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core.admission import admitted, sheds
 from simulator.core.background import may_have_background
 from simulator.core.calling import Calls
 from simulator.core.columns import Tasks, in_all_threads, wasted_ns
@@ -56,7 +57,7 @@ class Run:
     def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int], comes_ns: I8 | None = None) -> None:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
-        self.whole = plan
+        self.whole, self.finds = plan, comes_ns is not None
         self.is_partial = may_differ(plan)
         self.is_keen = may_await_copies(plan)
         self.is_beside = may_have_background(plan)
@@ -65,23 +66,24 @@ class Run:
         self.ahead = min(slow, default=stages)  #: leading stages that look ahead; behind them it goes event by event
         self.lockstep: Lockstep = in_lockstep(plan, range(0 if tasks else self.ahead, stages))
         self.plan = plan = self.lockstep.plan
+        some = admitted(plan) if sheds(plan) else NOBODY
         self.calls = Calls(plan)
         row = self.calls.stages
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"])[is_owner(row)].sum())
         most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
-        costs = plan.knot_items, plan.knot_ns, plan.knot_slope
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left),
-            *costs,
+            *(plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(plan.batch_points, plan.busy_factor),
             *(plan.slowdowns, plan.outages),
             plan.slowdown_laws,
             plan.machine_factor,
             plan.arrival_ns,
-            entering_ns=NOBODY if comes_ns is None else comes_ns,
-            entering=NOBODY,
-            think_law=plan.think_law[: int(comes_ns is not None)],
+            entering_ns=plan.arrival_ns[some] if comes_ns is None else comes_ns,
+            entering=some,
+            think_law=plan.think_law[: int(self.finds and plan.clients > 0)],
+            door=plan.door[: int(self.finds)],
             work=plan.work,
             classes=plan.classes,
             class_of=plan.class_of,
@@ -94,10 +96,8 @@ class Run:
         self.clock["ahead"] = self.ahead
         self.clock["rows"] = self.kept.table.shape[1] or NEVER_NS
         self.outstanding = counters_of(plan)
-        is_alone = (
-            self.ahead + 1 >= stages and not may_send_copies(plan) and not may_lose(plan)
-        )  # nobody enters a later stage of the loop
-        scratches = 1 if is_alone else SCRATCHES
+        is_alone = self.ahead + 1 >= stages and not (may_send_copies(plan) or may_lose(plan))
+        scratches = 1 if is_alone else SCRATCHES  # nobody enters a later stage of the loop
         self.reals = np.zeros((scratches, REALS, most))
         self.wholes = np.zeros((scratches, WHOLES, most), dtype=np.int64)
         self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
@@ -110,8 +110,8 @@ class Run:
         """Queries that have left the leading stages enter the loop of events."""
         plan, row = self.plan, self.plan.stages
         if self.ahead == 0:
-            entering_ns = self.given.entering_ns if len(self.given.think_law) else np.array(plan.arrival_ns)
-            entering = np.arange(len(entering_ns))
+            entering = admitted(plan)[: len(self.given.entering_ns) if self.finds else None]
+            entering_ns = self.given.entering_ns if self.finds else plan.arrival_ns[entering]
         else:
             leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
             entering = np.argsort(leave_ns, kind="stable")
@@ -217,7 +217,7 @@ class Run:
         if self.looks_ahead:
             from simulator.engines.compiled import ahead, clients
 
-            loop_ahead = clients if len(self.given.think_law) else ahead
+            loop_ahead = clients if self.finds else ahead
             why = int(loop_ahead.advance(lists=self.lists, heap=self.heap, **more))
             if why != ahead.DONE or self.ahead == len(self.plan.stages):
                 return why

@@ -1,4 +1,4 @@
-"""Clients that wait: who sends the next query, and when. What comes of it is simulated again, as any other load."""
+"""What is found before a run: when clients that wait send queries, and who is shed. Then all that is simulated."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from simulator.core.clients import Find, begins_ns, nobody_yet, thinks_ns, unbounded
+from simulator.core.clients import Find, Found, are_unknown, begins_ns, known_arrivals, thinks_ns, unbounded
 from simulator.core.plan import I8, Plan, Rows
 from simulator.core.rules import ARRIVE
 from simulator.engines.reference.clock import At, Clock, Process
+from simulator.engines.reference.door import Door
 
 
 class Model(Protocol):
@@ -20,9 +21,13 @@ class Model(Protocol):
     plan: Plan
     clock: Clock
     run_row: Rows
+    door: Door
 
     def begin(self) -> None:
         """Replicas have tasks of their own from now on."""
+
+    def arrivals(self) -> Process:
+        """Queries arrive at the instants that the plan says."""
 
     def query(self, query: int) -> Process:
         """A query's life."""
@@ -34,17 +39,23 @@ class Clients:
     def __init__(self, model: Model, arrival_ns: I8) -> None:
         plan = model.plan
         self.model, self.arrival_ns = model, arrival_ns
-        self.client_of = np.zeros(plan.queries, dtype=np.int64)
+        self.client_of = np.zeros(plan.queries * are_unknown(plan), dtype=np.int64)
         self.luck = model.run_row, plan.think_law, plan.law_parts, plan.law_points
         self.sent = 0
 
-    def find(self, queries: int) -> None:
-        """Let everything happen until so many queries have been sent."""
-        self.model.begin()
-        for client in range(self.model.plan.clients):
-            self.model.clock.process(self.client(client))
-        while self.sent < queries:
-            self.model.clock.step()
+    def find(self, queries: int) -> Found:
+        """Let everything happen until so many queries have been at the door."""
+        model = self.model
+        if are_unknown(model.plan):
+            model.begin()
+            for client in range(model.plan.clients):
+                model.clock.process(self.client(client))
+        else:
+            model.clock.process(model.arrivals())
+            model.begin()
+        while model.door.looked < queries:
+            model.clock.step()
+        return Found(self.arrival_ns, self.client_of, model.door.shed)
 
     def client(self, client: int) -> Process:
         """A client's life: send a query, wait until it is over, think."""
@@ -60,12 +71,10 @@ class Clients:
 
 
 def find_with(model_of: Callable[[Plan], Model]) -> Find:
-    """What finds arrivals in a model that is made of a plan."""
+    """What finds arrivals, and who is shed, in a model that is made of a plan."""
 
-    def find(plan: Plan, queries: int) -> tuple[I8, I8]:
-        arrival_ns = nobody_yet(plan)
-        clients = Clients(model_of(unbounded(plan, arrival_ns)), arrival_ns)
-        clients.find(queries)
-        return arrival_ns, clients.client_of
+    def find(plan: Plan, queries: int) -> Found:
+        arrival_ns = known_arrivals(plan)
+        return Clients(model_of(unbounded(plan, arrival_ns)), arrival_ns).find(queries)
 
     return find

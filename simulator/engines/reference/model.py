@@ -21,7 +21,7 @@ import numpy as np
 from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing, work
 from simulator.core.calling import Calls
 from simulator.core.clients import is_unknown, with_arrivals
-from simulator.core.columns import COMPLETE, FAILED
+from simulator.core.columns import COMPLETE, FAILED, SHED
 from simulator.core.following import find_part, go_there, nobody
 from simulator.core.hosted import is_guest, kept_width
 from simulator.core.optional import is_optional, takes
@@ -33,6 +33,7 @@ from simulator.core.trace import Trace
 from simulator.engines.reference.background import begin_background
 from simulator.engines.reference.clients import find_with
 from simulator.engines.reference.clock import At, Clock, Handover, Process
+from simulator.engines.reference.door import Door
 from simulator.engines.reference.failures import Crashes
 from simulator.engines.reference.gather import Copy, Gather, KeenGather
 from simulator.engines.reference.hedge import Hedger
@@ -71,6 +72,7 @@ class Model:
         self.record = Recorder(plan)
         self.sent = 0
         self.copies: list[Copy] | None = [] if tasks else None  # all that were sent, where their table is asked for
+        self.door = Door(plan)
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
@@ -104,12 +106,15 @@ class Model:
             self.clock.process(self.query(query))
 
     def query(self, query: int) -> Process:
-        """A query's life: for each stage, fan out, wait for the answers, merge; then it is complete."""
+        """A query's life, once admitted: for each stage, fan out, wait for the answers, merge; then it is complete."""
         clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
         candidates, outcome = 0.0, COMPLETE
         for stage in self.stages:
             key = (query << stage_bits) | stage.index
             yield At(clock, clock.now, DISPATCH, key)
+            if stage.index == 0 and not self.door.admits(query, clock.now):
+                record.end(query, SHED)
+                return
             if stage.is_passed_by(query):
                 record.skip(stage.index, query, clock.now)
                 continue
@@ -124,6 +129,7 @@ class Model:
             record.leave(stage.index, query, clock.now)
             candidates = min(stage.keep, candidates * gather.coverage)
         record.end(query, outcome)
+        self.door.leave()
 
 
 class Stage:

@@ -90,6 +90,13 @@ SLOW: list[Any] = [
         {"every": "30ms", "length": "2ms", "scope": "stage"},
     ],
 ]
+#: What a door looks at, as written; most scenarios have none.
+DOORS: list[dict[str, Any] | None] = [
+    *[None] * 4,
+    {"max_in_flight": 2},
+    {"rate": "40/s", "burst": 3},
+    {"max_in_flight": 1, "rate": "20/s", "when_full": "shed"},
+]
 #: What replicas do besides, as written; mostly nothing.
 BACKGROUNDS: list[dict[str, Any]] = [
     {},

@@ -308,15 +308,15 @@ def scenarios(
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
         gathers, afters, copies, neighbours, slowdowns, outages, failures, limits, sharing, fan_outs, background; and
-        ``guests``, ``colocated``, ``optional``, whether stages may run at the replicas, or be on the machines, of
-        earlier ones, or be taken by some queries only.
+        ``guests``, ``colocated``, ``optional``, ``admission``, whether stages may run at the replicas, or be on the
+        machines, of earlier ones, or be taken by some queries only, and whether queries may be shed.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
     if "columns" not in load["arrivals"]:  # a trace that says the work of its queries
         load["work"] = draw(_WORKS)
     may_run_on, may_lodge = narrowed.pop("guests", True), narrowed.pop("colocated", True)
-    is_for_some = narrowed.pop("optional", True)
+    is_for_some, may_shed = narrowed.pop("optional", True), narrowed.pop("admission", True)
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
     classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
@@ -333,8 +333,10 @@ def scenarios(
     if is_counted:
         run["queries"] = draw(st.integers(1, most_queries))
         run["warmup"] = draw(st.sampled_from(["auto", 0, 3]))
+    door = draw(st.sampled_from(ways.DOORS)) if may_shed else None
     return {
         "name": "drawn",
+        **({} if door is None else {"admission": door}),
         "load": load,
         "run": run,
         "hardware": {"leaf": {**LEAF, **draw(_MACHINES)}},

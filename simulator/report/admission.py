@@ -1,0 +1,28 @@
+"""What is said of the door: how many queries it sheds, on paper and in a run."""
+
+from simulator.documents import paper, run
+from simulator.report import text
+
+
+def door_lines(said: paper.Changing) -> list[str]:
+    """A line of a door: what it admits at most, and how many it sheds where that is known."""
+    if "admission" not in said:
+        return []
+    door = said["admission"]
+    words = []
+    if door["most_per_s"] is not None:
+        words.append(f"admits {text.rate(door['most_per_s'])} at most in the long run")
+    if door["exact_ratio"] is not None:
+        words.append(f"sheds {text.ratio(door['exact_ratio'])} of queries ({door['law']})")
+    elif door["least_ratio"] > 0:
+        words.append(f"sheds {text.ratio(door['least_ratio'])} of queries at least")
+    return [f"the door {', and '.join(words)}"] if words else []
+
+
+def shed_lines(result: run.Figures) -> list[str]:
+    """A line of a run: how many were shed."""
+    if "admission" not in result:
+        return []
+    shed = result["admission"]["shed_ratio"]
+    value, low, high = (text.ratio(shed[end]) for end in ("value", "low", "high"))
+    return [f"shed at the door: {value} of queries, 95 % interval {low} .. {high}"]
