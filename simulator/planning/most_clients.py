@@ -22,10 +22,7 @@ from simulator.planning.refinement import CAUTIOUS_GROWTH, FEWEST_QUERIES, FIRST
 from simulator.planning.search import Readings, binding
 from simulator.running.execution import Execution
 from simulator.scenario import ClosedArrivals, Scenario
-from simulator.stats.extract import Extracts
-from simulator.stats.means import NOTHING, Interval, ratio_interval
-from simulator.stats.readings import HIGH, LOW, VALUE, is_read
-from simulator.stats.share import FEWEST_EXCEEDANCES, shown_exceedances
+from simulator.stats import extract, means, readings, share
 from simulator.theory import closed_load
 
 #: Measured queries of each client, at least, so that what is seen is not how they begin.
@@ -48,7 +45,7 @@ class Look:
 
     effort: Effort
     seen: dict[int, Readings] = field(default_factory=dict)
-    extracts: dict[int, Extracts] = field(default_factory=dict)  #: of the latest alone
+    extracts: dict[int, extract.Extracts] = field(default_factory=dict)  #: of the latest alone
 
     def is_within(self, clients: int, line: str) -> bool:
         """Whether this line of every objective is below its bound."""
@@ -101,28 +98,28 @@ class _Search:
         """Look with ever more queries, until the interval is as narrow as the tolerance, or cannot be."""
         while True:
             look = self.looks[-1]
-            value, beyond = self._cross(look, VALUE)
+            value, beyond = self._cross(look, readings.VALUE)
             if value == 0:
                 return self._unreachable(look)
             if beyond == 0:
                 reason = f"the objectives hold with as many as {value:,}, and more are not looked at"
-                return self._result(look, INCONCLUSIVE, reason, Interval(value, value, None), value)
-            low, _ = self._cross(look, HIGH)
-            high, _ = self._cross(look, LOW)
+                return self._result(look, INCONCLUSIVE, reason, means.Interval(value, value, None), value)
+            low, _ = self._cross(look, readings.HIGH)
+            high, _ = self._cross(look, readings.LOW)
             half = (high - low) / 2 / value
             support = self._support(look, beyond)
             is_narrow = half <= self.tolerance or high - low <= 1
-            if low > 0 and is_narrow and support >= FEWEST_EXCEEDANCES:
-                return self._result(look, FOUND, "", Interval(value, low, high), value)
+            if low > 0 and is_narrow and support >= share.FEWEST_EXCEEDANCES:
+                return self._result(look, FOUND, "", means.Interval(value, low, high), value)
             growth = min(MOST_GROWTH, MARGIN * (half / self.tolerance) ** 2) if low > 0 else CAUTIOUS_GROWTH
-            growth = max(growth, CAUTIOUS_GROWTH if support < FEWEST_EXCEEDANCES else 1.5)
+            growth = max(growth, CAUTIOUS_GROWTH if support < share.FEWEST_EXCEEDANCES else 1.5)
             effort = self._grown(look.effort, growth, value)
             if effort is None or len(self.looks) == LOOKS:
                 reason = f"tolerance {100 * self.tolerance:.3g} % not reached, half the interval is {100 * half:.2g} %"
-                if support < FEWEST_EXCEEDANCES:
-                    seen = f"{shown_exceedances(support)} effective bad queries at the crossing"
-                    reason = f"{seen}, {FEWEST_EXCEEDANCES} are needed"
-                return self._result(look, INCONCLUSIVE, reason, Interval(value, low or None, high), value)
+                if support < share.FEWEST_EXCEEDANCES:
+                    seen = f"{share.shown_exceedances(support)} effective bad queries at the crossing"
+                    reason = f"{seen}, {share.FEWEST_EXCEEDANCES} are needed"
+                return self._result(look, INCONCLUSIVE, reason, means.Interval(value, low or None, high), value)
             self._announce(half, growth)
             self.looks.append(Look(effort))
             self._at(self.looks[-1], value)
@@ -155,12 +152,12 @@ class _Search:
             plans = Plans.of(with_clients(self.scenario, clients))
             effort = Effort(look.effort.replications, queries)
             prober = Prober(plans, effort, replace(self.execution, progress=None), self.budget)
-            readings, extracts = prober.look(0.0)
+            seen, extracts = prober.look(0.0)
             self.queries += prober.queries
-            look.seen[clients], look.extracts = readings, {clients: extracts}
+            look.seen[clients], look.extracts = seen, {clients: extracts}
             per_s = _per_s(extracts).value or 0.0
-            self.tried.append(Tried(clients, per_s, look.effort.replications, prober.measured, readings))
-            self.execution.tell(clients / self.own, prober.measured, readings)
+            self.tried.append(Tried(clients, per_s, look.effort.replications, prober.measured, seen))
+            self.execution.tell(clients / self.own, prober.measured, seen)
         return look.seen[clients]
 
     def _cross(self, look: Look, line: str) -> tuple[int, int]:
@@ -186,22 +183,22 @@ class _Search:
         place = binding(look.seen[1])
         reason = f"not even one client is within {self._objectives()[place]}"
         if look.seen[1][place].low < 1:
-            return self._result(look, INCONCLUSIVE, f"{reason}, but perhaps by luck", NOTHING, 1)
-        return self._result(look, UNREACHABLE, reason, NOTHING, 1)
+            return self._result(look, INCONCLUSIVE, f"{reason}, but perhaps by luck", means.NOTHING, 1)
+        return self._result(look, UNREACHABLE, reason, means.NOTHING, 1)
 
     def so_far(self, reason: str) -> MostClients:
         """What is known where the search ends early."""
         look = next(look for look in reversed(self.looks) if look.seen)
-        low, _ = look.bracket(HIGH)
-        beyond = [clients for clients in look.seen if not look.is_within(clients, LOW)]
-        within, _ = look.bracket(VALUE)
-        interval = Interval(within or None, low or None, min(beyond, default=None))
+        low, _ = look.bracket(readings.HIGH)
+        beyond = [clients for clients in look.seen if not look.is_within(clients, readings.LOW)]
+        within, _ = look.bracket(readings.VALUE)
+        interval = means.Interval(within or None, low or None, min(beyond, default=None))
         return self._result(look, INCONCLUSIVE, reason, interval, within or min(look.seen))
 
     def _objectives(self) -> list[str]:
-        return [slo.text for slo in self.scenario.slos if is_read(slo)]
+        return [slo.text for slo in self.scenario.slos if readings.is_read(slo)]
 
-    def _result(self, look: Look, verdict: str, reason: str, clients: Interval, at: int) -> MostClients:
+    def _result(self, look: Look, verdict: str, reason: str, clients: means.Interval, at: int) -> MostClients:
         if at not in look.extracts:
             look.seen.pop(at, None)
             try:
@@ -216,7 +213,7 @@ class _Search:
             reason=reason,
             clients=clients,
             own_clients=self.own,
-            per_s=NOTHING if extracts is None else _per_s(extracts),
+            per_s=means.NOTHING if extracts is None else _per_s(extracts),
             verdicts=() if extracts is None else tuple(extracts.verdicts(self.scenario.slos, False)),
             binding=self._objectives()[binding(look.seen[at])] if at in look.seen else self._objectives()[0],
             exact=self._exact(),
@@ -264,7 +261,7 @@ def _between(look: Look, line: str, within: int, beyond: int) -> int:
     return min(beyond - 1, max(within + 1, aimed))
 
 
-def _per_s(extracts: Extracts) -> Interval:
+def _per_s(extracts: extract.Extracts) -> means.Interval:
     """Queries a second that are over, with its interval."""
     counts = [len(one.latency) - one.first_measured for one in extracts.extracts]
-    return ratio_interval(counts, [one.window_s for one in extracts.extracts]).at_least_0()
+    return means.ratio_interval(counts, [one.window_s for one in extracts.extracts]).at_least_0()

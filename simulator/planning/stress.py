@@ -10,14 +10,10 @@ from functools import partial
 from typing import Unpack
 
 from simulator.base.errors import ArgumentError, Problem, ScenarioError
-from simulator.base.formats import counted as of_count
-from simulator.base.formats import format_duration
-from simulator.core.plan import Plan
-from simulator.core.trace import Trace
+from simulator.base.formats import counted, format_duration
 from simulator.planner.plans import Plans
 from simulator.planning import triggers
 from simulator.planning.stress_result import DOWN, Cell, Stress
-from simulator.planning.triggers import Trigger
 from simulator.running import memory
 from simulator.running.execution import Execution, Here
 from simulator.running.pilot import settled
@@ -26,20 +22,21 @@ from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
 from simulator.stats import recovery
-from simulator.stats.recovery import Counted, Windows
 
+#: Of all replications.
+Counts = tuple[recovery.Counted, ...]
 #: Replications, at least: that objectives hold again in 19 of 20 can be said of 20.
 FEWEST = 20
 #: Expected queries of a window of a replication, at least; and those that an objective allows to be bad.
 QUERIES, BAD = 200, 2
-#: Windows before a trigger, and after it, at least.
+#: recovery.Windows before a trigger, and after it, at least.
 BEFORE, AFTER = 5, 40
 #: What follows a trigger lasts so many times as long as it, at least; where the system does not recover, it is looked
 #: at for longer once.
 TIMES, LONGER = 30, 4
-#: Windows after a trigger where it is said how long is simulated, about; and whatever is said at least.
+#: recovery.Windows after a trigger where it is said how long is simulated, about; and whatever is said at least.
 ENOUGH, FEWEST_AFTER = 20, 4
-#: Windows of a run, at most.
+#: recovery.Windows of a run, at most.
 MOST_WINDOWS = 5_000
 
 
@@ -145,7 +142,7 @@ def _width_s(
     looked: Sequence[Objective],
     window_s: float | None,
     horizon_s: float | None,
-    cells: Sequence[Trigger],
+    cells: Sequence[triggers.Trigger],
 ) -> float:
     """Width of the windows; of those that are not given, one of 1, 2, 5, 10, ..., but enough of them."""
     rate_per_s = _rate_per_s(scenario)
@@ -180,10 +177,10 @@ class _Work:
     def __init__(self, scenario: Scenario, looked: Sequence[Objective], window_s: float, execution: Execution) -> None:
         self.scenario, self.looked, self.window_s, self.execution = scenario, looked, window_s, execution
         self.replications = max(FEWEST, scenario.run.replications)
-        self._undisturbed: dict[tuple[float, ...], tuple[Counted, ...]] = {}
+        self._undisturbed: dict[tuple[float, ...], Counts] = {}
         self._done = self._planned = 0
 
-    def cell(self, trigger: Trigger, horizon_s: float | None) -> Cell:
+    def cell(self, trigger: triggers.Trigger, horizon_s: float | None) -> Cell:
         """One disturbance; where the system does not recover, it is looked at for longer, unless said how long."""
         after_s = horizon_s or max(TIMES * trigger.lasts_s, AFTER * self.window_s)
         cell = self._looked(trigger, after_s)
@@ -191,12 +188,12 @@ class _Work:
             cell = self._looked(trigger, LONGER * after_s)
         return cell
 
-    def _looked(self, trigger: Trigger, after_s: float) -> Cell:
+    def _looked(self, trigger: triggers.Trigger, after_s: float) -> Cell:
         after = math.ceil(after_s / self.window_s - 1e-9)
         if after > MOST_WINDOWS:
-            message = f"{of_count(after, 'window')} follow the trigger, at most {MOST_WINDOWS:,} do: make them wider"
+            message = f"{counted(after, 'window')} follow the trigger, at most {MOST_WINDOWS:,} do: make them wider"
             raise ScenarioError([Problem(self.scenario.source, 0, 0, "run", message)])
-        windows = Windows.around(BEFORE, trigger.lasts_s, after, self.window_s)
+        windows = recovery.Windows.around(BEFORE, trigger.lasts_s, after, self.window_s)
         end_s = float(windows.edges_s[-1])
         stretches_s = (windows.begin_s, trigger.lasts_s, end_s - windows.end_s)
         changed = triggers.disturbed(self.scenario, trigger, stretches_s, self.replications)
@@ -217,14 +214,14 @@ class _Work:
             tuple(bool(one) for one in recovery.is_held(self.looked, usual)),
         )
 
-    def _usual(self, windows: Windows, stretches_s: tuple[float, float, float]) -> tuple[Counted, ...]:
+    def _usual(self, windows: recovery.Windows, stretches_s: tuple[float, float, float]) -> Counts:
         """Without a trigger, in the same windows: the same for all sizes of one duration."""
         if stretches_s not in self._undisturbed:
             calm = triggers.undisturbed(self.scenario, stretches_s, self.replications)
             self._undisturbed[stretches_s] = self._counted(calm, windows)
         return self._undisturbed[stretches_s]
 
-    def _counted(self, scenario: Scenario, windows: Windows) -> tuple[Counted, ...]:
+    def _counted(self, scenario: Scenario, windows: recovery.Windows) -> Counts:
         plans = Plans.of(scenario)
         plans.extent()  # refuses what could not be simulated
         execution = self.execution.settled(plans.outline())
@@ -232,15 +229,10 @@ class _Work:
         need = memory.refuse(plans, execution.engine, execution.jobs, self.replications, 0)
         memory.announce(need.bytes, execution.say)
         self._planned += self.replications
-        seen: dict[int, Counted] = {}
-        keep = partial(_keep, objectives=self.looked, windows=windows)
+        seen: dict[int, recovery.Counted] = {}
+        keep = partial(recovery.counted, objectives=self.looked, windows=windows)
         for number, one in Batch(plans, execution, keep, wanted=self.replications).results():
             seen[number] = one
             self._done += 1
             self.execution.tell(self._done, self._planned)
         return tuple(seen[number] for number in sorted(seen))
-
-
-def _keep(plan: Plan, trace: Trace, objectives: Sequence[Objective], windows: Windows) -> Counted:
-    """What is kept of a replication: counts."""
-    return recovery.counted(trace, objectives, windows)

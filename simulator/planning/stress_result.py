@@ -15,8 +15,7 @@ from simulator.planning.triggers import Trigger
 from simulator.running.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.scenario.slo import Objective
-from simulator.stats.means import Interval
-from simulator.stats.recovery import Counted, Windows
+from simulator.stats import means, recovery
 
 #: What is said of a disturbance: objectives hold all the time, hold again soon, hold again late, do not hold again; or
 #: do not hold without it either.
@@ -32,12 +31,12 @@ class Cell:
     """One disturbance, and what came of it."""
 
     trigger: Trigger
-    windows: Windows
+    windows: recovery.Windows
     recoveries_s: tuple[float, ...]  #: (replications,) 0: nothing was missed; +inf: not within what was simulated
-    recovered: Interval  #: share of the replications
-    recovery_s: Interval  #: median over replications; +inf: more than was simulated
-    disturbed: tuple[Counted, ...]  #: (replications,)
-    undisturbed: tuple[Counted, ...]  #: (replications,)
+    recovered: means.Interval  #: share of the replications
+    recovery_s: means.Interval  #: median over replications; +inf: more than was simulated
+    disturbed: tuple[recovery.Counted, ...]  #: (replications,)
+    undisturbed: tuple[recovery.Counted, ...]  #: (replications,)
     most: F8  #: (objectives,) the share of a window above which it is bad
     is_held: tuple[bool, ...]  #: (objectives,) without the disturbance
 
@@ -108,7 +107,7 @@ class Cell:
         return rows
 
 
-def _pooled(of: Sequence[Counted], place: int, window: int) -> tuple[int, int]:
+def _pooled(of: Sequence[recovery.Counted], place: int, window: int) -> tuple[int, int]:
     """Queries of a window over all replications, and those that miss an objective."""
     return sum(int(one.queries[window]) for one in of), sum(int(one.bad[place, window]) for one in of)
 
@@ -117,7 +116,7 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else value
 
 
-def _shown(interval: Interval) -> parts.Interval:
+def _shown(interval: means.Interval) -> parts.Interval:
     return {"value": _finite(interval.value), "low": _finite(interval.low), "high": _finite(interval.high)}
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from simulator.core.plan import F8, I8
+from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
@@ -87,8 +87,8 @@ def misses(objective: Objective, latency_ns: F8) -> NDArray[np.bool_]:
     return latency_ns > bound if objective.measure == "share_within" else latency_ns >= bound
 
 
-def counted(trace: Trace, objectives: Sequence[Objective], windows: Windows) -> Counted:
-    """Count the measured queries of a replication by window."""
+def counted(plan: Plan, trace: Trace, objectives: Sequence[Objective], windows: Windows) -> Counted:
+    """Count the measured queries of a replication by window; ``plan``: what it was simulated from."""
     measured = slice(trace.first_measured, None)
     arrival_ns = trace.arrival_ns[measured]
     latency_ns = (trace.completion_ns[measured] - arrival_ns).astype(np.float64)
