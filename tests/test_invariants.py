@@ -12,7 +12,9 @@ import pytest
 from conftest import ROOT
 
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.caches import Cache
 from simulator.core.clients import sent_by_clients, simulated
+from simulator.core.columns import COMPLETE, HIT
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
@@ -178,7 +180,18 @@ PASSED = int(np.flatnonzero(SOME.candidates[1] < 0)[0])
 SENT = StageParts(candidates=Law.constant(1.0), knots=[(0.0, 10.0, 0.0)])
 WAITED = reference.simulate(closed_plan([SENT], 6, seed=4, first_measured=1))
 WAITING = simulated(closed_plan([SENT], 6, seed=4, first_measured=1), WAITED)
+#: Two of four keys are held; with a hit, after 2 ns, a query is over. ``ANSWERED`` is the first that is.
+CACHED = assemble(
+    [
+        StageParts(candidates=Law.constant(1.0), knots=[(0.0, 3.0, 0.0)], cache=Cache(2, 4, 0.8, 2, True)),
+        StageParts(knots=[(0.0, 2.0, 0.0)]),
+    ],
+    np.arange(0, 80, 10),
+)
+HITTING = reference.simulate(CACHED, tasks=True)
+ANSWERED = int(np.flatnonzero(HITTING.stage_outcome[0] == HIT)[0])
 OF_OTHERS = {
+    **dict.fromkeys(("I80", "I81", "I82"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -340,6 +353,9 @@ TAMPERED = {
     "I70": (column("leave_ns", (1, PASSED), more(1)), {"query": PASSED, "stage": 1}),
     "I71": (column("leave_ns", (0, 1), more(1)), {"query": 3, "client": 0, "arrival_ns": 26, "expected_ns": 27}),
     "I72": (column("leave_ns", (0, 4), 37), {"client": 1, "comes_ns": 42, "last_arrival_ns": 46}),
+    "I80": (column("stage_outcome", (0, ANSWERED), COMPLETE), {"query": ANSWERED, "stage": 0, "is_held": True}),
+    "I81": (column("leave_ns", (0, ANSWERED), more(1)), {"query": ANSWERED, "stage": 0}),
+    "I82": (column("leave_ns", (1, ANSWERED), more(1)), {"query": ANSWERED, "stage": 1}),
 }
 
 
@@ -349,7 +365,8 @@ def test_every_invariant_is_broken_by_something():
 
 def test_every_invariant_is_part_of_a_law_of_scenarios():
     assert {BOOK[invariant.law].group for invariant in INVARIANTS.values()} == {"S"}
-    assert list(INVARIANTS) == [f"I{number:02}" for number in range(1, len(INVARIANTS) + 1)]
+    numbers = [int(number.removeprefix("I")) for number in INVARIANTS]
+    assert numbers == sorted(set(numbers)) and list(INVARIANTS) == [f"I{number:02}" for number in numbers]
 
 
 def test_nothing_is_said_of_a_trace_that_is_right():
@@ -363,6 +380,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(BOTH.verify(BESIDE)) == []
     assert list(BEEN.verify(TWICE)) == []
     assert list(SOME.verify(HALF)) == []
+    assert list(HITTING.verify(CACHED)) == []
     assert list(WAITED.verify(WAITING)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"

@@ -76,10 +76,10 @@ def test_a_word_that_others_have_finds_the_key(word, shardsim):
 
 
 def test_help_says_what_is_not_modelled(shardsim):
-    code, _, err = shardsim("help", "cache")
+    code, _, err = shardsim("help", "preemption")
     assert (
         code,
-        "caching is not modelled in this version" in err,
+        "interrupting what is served is not modelled in this version" in err,
     ) == (2, True)
 
 

@@ -15,6 +15,7 @@ from conftest import slow
 from walk import Walk
 
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.caches import Cache
 from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
@@ -86,6 +87,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.SHARED_REPLICAS: {"guests": True},
     F.COLOCATED: {"beside": True},
     F.OPTIONAL: {"taken": 0.6},
+    F.CACHE: {"cache": Cache(2, 4, 0.8, 2)},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
@@ -147,6 +149,8 @@ def plan_of(pair: frozenset[F]) -> Plan:
         parts.append(colocated(replace(BESIDE, replicas=part.replicas, per_machine=part.per_machine), part, 0))
     if F.OPTIONAL in pair:  # who passes the first stage by hands none on, and has been nowhere
         parts[1:] = [replace(one, candidates=Law.constant(5.0), follows=False, taken=0.7) for one in parts[1:]]
+    if F.CACHE in pair:  # who hits in the first stage has been nowhere
+        parts[1:] = [replace(one, follows=False, cache=Cache(2, 5, 0.0)) for one in parts[1:]]
     given = {key: value for key, value in given.items() if key not in ("guests", "beside")}
     if "machine_factor" in given:
         factors = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)

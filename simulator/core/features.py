@@ -7,6 +7,7 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 from enum import Enum, auto
 
 from simulator.core.background import has_background
+from simulator.core.caches import is_cached
 from simulator.core.colocated import meets_others
 from simulator.core.failures import fails
 from simulator.core.fan_out import fans_out
@@ -31,6 +32,7 @@ class Feature(Enum):
 
     DRAIN_CUT = auto()  #: the run ends before its last query does
     OPTIONAL = auto()  #: not every query takes it
+    CACHE = auto()  #: it, or one before it, has a cache, which answers some queries in its place
     CLIENTS = auto()  #: whoever sends a query waits until it is over
     DRAWN_WORK = auto()  #: queries differ in their work
     DRAWN_CANDIDATES = auto()
@@ -80,6 +82,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
         *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL),
+        F.CACHE,
     }
 )
 
@@ -93,7 +96,7 @@ LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
-        F.OPTIONAL,
+        *(F.OPTIONAL, F.CACHE),
     }
 )
 
@@ -114,6 +117,7 @@ def features_of(plan: Plan, stage: int) -> Features:
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
         F.OPTIONAL: bool(is_optional(plan.stages, stage)),
+        F.CACHE: any(bool(is_cached(plan.stages, before)) for before in range(stage + 1)),
         F.CLIENTS: plan.clients > 0,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
@@ -160,6 +164,11 @@ def features_of(plan: Plan, stage: int) -> Features:
 def may_look_ahead(features: Features) -> bool:
     """Whether a stage with these features may be simulated by one event a query."""
     return features <= LOOKS_AHEAD and not features >= OVERTAKES
+
+
+def may_find_ahead(features: Features) -> bool:
+    """Whether it may be looked ahead there for when clients that wait come back: nobody goes on past it at once."""
+    return may_look_ahead(features) and not features & {F.OPTIONAL, F.CACHE}
 
 
 def may_lockstep(features: Features) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import copy_states as copies
+from simulator.core import hits as of_hits
 from simulator.core import rules
 from simulator.core.beside import beside, own_rows, summed
 from simulator.core.clients import violations_of_clients
@@ -17,7 +18,7 @@ from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, been, following, takes_of
 from simulator.core.following import follows
-from simulator.core.gathered import closing, withdrawals
+from simulator.core.gathered import closing, critical, withdrawals
 from simulator.core.gathering import awaits_copies, counts_answers, is_partial
 from simulator.core.hedged import copied, places, with_sendings
 from simulator.core.hedging import sends_again, sends_copies
@@ -60,16 +61,18 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     yield from violations_of_clients(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
-    yield from _funnel(plan, trace)
+    hit, over, asked = of_hits.seen(plan, trace)
+    yield from of_hits.of_caches(plan, trace, hit, over)
+    yield from _funnel(plan, trace, over)
     for stage in range(len(plan.stages)):
         yield from _instants(trace, stage)
-        yield from _breakdown(plan, trace, stage, been_at)
+        yield from _breakdown(plan, asked, stage, been_at)
     if tasks is not None:
-        yield from _task_by_task(plan, trace, with_sendings(plan, trace, tasks, been_at), been_at)
+        yield from _task_by_task(plan, asked, with_sendings(plan, asked, tasks, been_at), been_at, trace)
 
 
-def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
-    """Queries go through stage after stage, and none is lost."""
+def _funnel(plan: Plan, trace: Columns, over: NDArray[np.bool_]) -> Iterator[Violation]:
+    """Queries go through stage after stage, and none is lost; ``over``: (stages, queries) by a hit before a stage."""
     query = {"query": np.arange(plan.queries)}
     answered, left = np.isin(trace.outcome, (COMPLETE, PARTIAL)), trace.completion_ns >= 0
     yield from at("I03", answered != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
@@ -82,7 +85,10 @@ def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
     if plan.drain_ns == NEVER_NS:
         yield from at("I04", trace.outcome == UNFINISHED, query, outcome=trace.outcome)
     for stage in range(len(plan.stages)):
-        taken, comes_ns = takes_of_stage(plan, stage), trace.leave_ns[stage - 1] if stage else trace.arrival_ns
+        taken, comes_ns = (
+            takes_of_stage(plan, stage) & ~over[stage],
+            trace.leave_ns[stage - 1] if stage else trace.arrival_ns,
+        )
         candidates, entered = trace.candidates[stage], (comes_ns >= 0) & taken
         number = "I05" if stage else "I06"
         where = {**query, "stage": stage}
@@ -163,9 +169,9 @@ def _rows(trace: Columns) -> Rows:
     return Rows(**columns, **more)
 
 
-def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[Violation]:
+def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been, whole: Columns) -> Iterator[Violation]:
     both = Rows(*map(np.concatenate, zip(tasks, own := own_rows(plan, trace), strict=True)))
-    alone_ns = [times_alone(plan, trace, stage, been_at) for stage in range(len(plan.stages))]
+    alone_ns = [times_alone(plan, whole, stage, been_at) for stage in range(len(plan.stages))]
     done_ns, gained_ns = replayed(plan, both, alone_ns)
     lost = lost_ns(plan, both, gained_ns)[: len(tasks.query)]
     yield from beside(plan, trace, own)
@@ -184,7 +190,7 @@ def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Ite
             yield from broken
         else:
             yield from _gathering(plan, trace, here, stage)
-        yield from _critical(trace, here, stage, lost[tasks.stage == stage])
+        yield from critical(trace, here, stage, lost[tasks.stage == stage])
         yield from routing(plan, here, stage)
         yield from following(plan, here, stage, been_at)
     stages, seats = of_replicas(plan, np.arange(len(plan.stages))), seats_of(plan.stages)
@@ -273,25 +279,6 @@ def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[
     yield from at("I21", closed & (answers < shards), where, answers=answers, shards=shards)
     yield from at("I22", closed & (last != close), where, last_answer_ns=last, close_ns=close)
     yield from at("I23", closed & (total != recorded), where, sum_ns=total, answer_sum_ns=recorded)
-
-
-def _critical(trace: Columns, tasks: Rows, stage: int, lost: I8) -> Iterator[Violation]:
-    """The critical task of a stage is one of its tasks: the copy that answers when it closes."""
-    closed = trace.close_ns[stage] >= 0
-    # from when on it would have been served by a worker of its own
-    tasks = tasks._replace(start_ns=tasks.start_ns + lost)
-    of_shard = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
-    is_closing = of_shard.answer_ns == trace.close_ns[stage][of_shard.query]
-    order = np.lexsort((of_shard.copy, ~is_closing, of_shard.query))  # of copies that answer then, the first counts
-    critical = of_shard.some(order[np.unique(of_shard.query[order], return_index=True)[1]])
-    for name, column, of_task in (
-        ("enqueue", trace.critical_enqueue_ns, critical.enqueue_ns),
-        ("waiting", trace.critical_wait_ns, critical.start_ns - critical.enqueue_ns),
-        ("service", trace.critical_service_ns, critical.finish_ns - critical.start_ns),
-        ("answer", trace.close_ns, critical.answer_ns),
-    ):
-        kept = column[stage][critical.query]
-        yield from at("I35", kept != of_task, critical.place, of=name, recorded_ns=kept, of_task_ns=of_task)
 
 
 def _counters(

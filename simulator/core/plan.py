@@ -1,9 +1,8 @@
 """The Plan: a flat, immutable, fully resolved form of one replication of a scenario, the only input of an engine.
 
-Names are indices, durations are int64 nanoseconds, models are piecewise-linear tables. Per-stage scalars are the
-columns of one structured array, ``stages``; lists of different length per stage are concatenated, with the offset of
-each stage's part in ``stages``. A structured array, since compiled rules take it as a single argument: a tuple of
-forty arrays costs ten microseconds a call and seconds of compilation.
+Names are indices, durations are int64 nanoseconds, models are piecewise-linear tables. Per-stage scalars are columns of
+one structured array, ``stages``; lists of different length per stage are concatenated, with each one's offset there. A
+structured array is a single argument of a rule: forty arrays cost ten microseconds a call and seconds of compilation.
 """
 
 from __future__ import annotations
@@ -61,6 +60,12 @@ STAGE = np.dtype(
         ("follows", np.int64),  # 1: its tasks go to the replicas whose answers counted there
         ("first_won", np.int64),  # of these replicas, by shard, in what is kept of a query for others; -1: nothing is
         ("taken", np.float64),  # share of the queries that take it; 1: all
+        ("cached", np.int64),  # keys that its cache holds; 0: it has none
+        ("catalogue", np.int64),  # keys that there are
+        ("popularity", np.float64),  # exponent of their Zipf law
+        ("hit_ns", np.int64),  # after which a hit is left
+        ("hit_ends", np.int64),  # 1: and the query is over then
+        ("cold", np.int64),  # 1: the cache is empty at first; 0: it holds the most popular keys
         ("shards", np.int64),
         ("replicas", np.int64),  # places of every shard for them
         ("uneven", np.int64),  # 1: some shard has fewer replicas than places; those that it has are numbered first

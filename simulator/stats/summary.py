@@ -30,6 +30,8 @@ from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 DEFAULT_PERCENT = 99.0
 #: The measure of what is covered.
 COVERAGE = "coverage.mean"
+#: And of whose answers a cache has.
+HITS = "hit_ratio"
 #: Instants are rounded to whole ns.
 ROUNDING_NS = 2
 
@@ -168,7 +170,8 @@ def summarise(
         latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
         used = utilisation(pool, stage, of_stage.utilisation)
         covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
-        shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
+        found = gathering.hit_ratio_of([gathering.hits(trace, stage.index) for trace in traces])
+        shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered, HITS: found}
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         judged |= _of_nobody(objectives, name) if is_bare(traces, stage.index) else {}
         seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
@@ -278,7 +281,7 @@ def _judged(
                 shares.get(objective.measure),
                 mean,
                 whole.failed_ratio if objective.measure != "partial_ratio" else whole.partial_ratio,
-                shares[COVERAGE] if objective.measure == COVERAGE else whole.goodput,
+                shares[objective.measure] if objective.measure in (COVERAGE, HITS) else whole.goodput,
                 is_saturated,
                 money,
             ),

@@ -90,4 +90,5 @@ FLOW: Features = ZERO_LOAD | {
     F.SLOWDOWN,
     F.FAILURES,
     F.OPTIONAL,
+    F.CACHE,
 }

@@ -7,6 +7,7 @@ from simulator.core.following import nobody
 from simulator.core.hosted import kept_width
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan
 from simulator.engines.compiled import records
+from simulator.engines.compiled.caches import caches_of
 from simulator.engines.compiled.events import COLUMNS
 from simulator.engines.compiled.records import Kept
 
@@ -53,4 +54,5 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         thoughts=np.zeros(plan.clients * is_found, dtype=np.int64),
         thinking=np.zeros(1, dtype=records.LIST),
         comes=np.zeros((plan.clients * is_found, COLUMNS), dtype=np.int64),
+        **caches_of(plan),
     )
