@@ -14,6 +14,7 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import gathering
 from simulator.stats import stability as carried
+from simulator.stats.caches import as_they_began
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
 from simulator.stats.groups import Division, GroupFigures, each_group, figures_of, judged_groups
@@ -196,7 +197,10 @@ def summarise(
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         clients=clients(traces, plan.clients),
-        notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
+        notes=(
+            *(*stable.notes, *as_they_began(traces, plan, stage_names)),
+            *(*whole.notes, *_unsaid(whole.latency, stages)),
+        ),
         pool=pool,
     )
 

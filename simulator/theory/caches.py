@@ -35,14 +35,13 @@ def _chances(keys: int, s: float) -> tuple[F8, F8]:
 
 
 @lru_cache(maxsize=256)
-def che(size: int, keys: int, s: float) -> float:
-    """Part of the queries whose key is held, of LRU, about.
+def stays(size: int, keys: int, s: float) -> float:
+    """How many queries a key stays that nobody asks for, about: until so many others have been asked for.
 
-    >>> che(1, 1, 0.0), che(5, 10, 0.0)
-    (1.0, 0.5)
+    So long does what a cache began with make a difference. Infinite where all keys are held.
     """
     if size >= keys:
-        return 1.0
+        return math.inf
     chances, counts = _chances(keys, s)
 
     def held(queries: float) -> float:
@@ -54,7 +53,20 @@ def che(size: int, keys: int, s: float) -> float:
     for _ in range(80):
         middle = (low + high) / 2
         low, high = (middle, high) if held(middle) < size else (low, middle)
-    found = float((counts * chances * -np.expm1(-chances * high)).sum())
+    return high
+
+
+@lru_cache(maxsize=256)
+def che(size: int, keys: int, s: float) -> float:
+    """Part of the queries whose key is held, of LRU, about.
+
+    >>> che(1, 1, 0.0), che(5, 10, 0.0)
+    (1.0, 0.5)
+    """
+    if size >= keys:
+        return 1.0
+    chances, counts = _chances(keys, s)
+    found = float((counts * chances * -np.expm1(-chances * stays(size, keys, s))).sum())
     return min(1.0, float(f"{found:.12g}"))
 
 
@@ -78,6 +90,11 @@ def hit_ratio(stage: StageView) -> float:
 def most_hits(stage: StageView) -> float:
     """The same, at most."""
     return most(*_of(stage)) if stage.is_cached else 0.0
+
+
+def renewed_after(stage: StageView) -> float:
+    """Queries after which the cache of a stage shows no more what it began with, about."""
+    return stays(*_of(stage))
 
 
 def _of(stage: StageView) -> tuple[int, int, float]:

@@ -37,10 +37,9 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
         if not is_known:
             continue
         is_known = not (stage.is_limited or stage.loses or stage.may_time_out)
+        merging[stage.index] = stage.merger_demand(plan.rate_per_s) if is_known else 0.0  # who fails is not merged
         part = asks(stage, at_least=True) / asks(stage)  # caches answer some, and at most so many
-        merging[stage.index] = (
-            part * stage.merger_demand(plan.rate_per_s) if is_known else 0.0
-        )  # who fails is not merged
+        merging[stage.index] *= part
         goes_where_it_was = stage.follows and not has_all_been(stage)
         if not (stage.sheds or goes_where_it_was or (stage.is_given_less and stage.depends_on_items)):
             own = part * own_utilisation_of(stage, plan.rate_per_s, lasts_s)

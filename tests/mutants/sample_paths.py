@@ -514,6 +514,28 @@ def optional_walk() -> None:
     walk_as_on(OPTIONAL, 60)
 
 
+#: Stages with caches, which look ahead or do not; and with all else.
+QUICK = {**ALONE, "batches": 1, "sharing": False, "background": False, "guests": False, "colocated": False}
+CACHED = plans_of_all(stages=2, queries=12, caches=True) | plans_of_all(
+    **{"stages": st.integers(1, 3), "caches": True, **QUICK}, disciplines=["fifo"], policies=["random"]
+)
+
+
+def caches_agree() -> None:
+    """test_caches.py: both engines say the same of stages with caches."""
+    agree_on(CACHED)
+
+
+def caches_hold() -> None:
+    """test_caches.py: every invariant of a trace holds, of stages with caches."""
+    hold_on(CACHED)
+
+
+def caches_walk() -> None:
+    """test_caches.py: the walk agrees, of stages with caches."""
+    walk_as_on(CACHED)
+
+
 def mixed_agree() -> None:
     """test_runs_on.py: both engines say the same of batches from queues that hold tasks of two stages."""
     agree_on(mixed_plans())

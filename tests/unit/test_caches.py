@@ -26,7 +26,7 @@ from simulator.report.run import run_table
 from simulator.running import memory
 from simulator.theory import certainly_busiest
 from simulator.theory import estimate as on_paper
-from simulator.theory.caches import che, most
+from simulator.theory.caches import che, most, stays
 from simulator.theory.visits import asks
 
 
@@ -262,6 +262,20 @@ def test_hit_ratios_are_those_of_the_literature():
             assert king(size, keys, s) == pytest.approx(known, rel=1e-12)
     assert most(10_000, 100_000, 0.8) == pytest.approx(0.5950208480622439, rel=1e-9)
     assert che(7, 7, 1.0) == che(9, 7, 1.0) == most(9, 7, 1.0) == 1.0
+
+
+def test_what_a_cache_began_with_is_gone_when_as_many_keys_were_asked_for():
+    """And a run says whether it is: the hit ratio of the most popular keys is not that of LRU."""
+    plan, asked = plan_of(first(cache=Cache(200, 5000, 0.9)), queries=4000), set()
+    needed = next(number for number, key in enumerate(keys_of(plan, 0).tolist()) if len(asked) == 200 or asked.add(key))
+    assert stays(200, 5000, 0.9) == pytest.approx(needed, rel=0.15) and stays(5, 5, 1.0) == math.inf
+    cache = {**CACHE, "size": 200, "popularity": {"kind": "zipf", "s": 0.9, "catalogue": 5000}}
+    run = {"queries": 4000, "replications": 4}
+    for warmup, is_told in ((0, True), (1000, False)):
+        document = simulate(scenario_from_dict(funnel(cache, run={**run, "warmup": warmup}))).to_dict()
+        assert any(note.startswith("the cache of one shows how it began") for note in document["notes"]) == is_told
+        found = document["stages"][0]["hit_ratio"]
+        assert is_told or found["low"] < che(200, 5000, 0.9) < found["high"]
 
 
 def test_a_large_catalogue_is_looked_at_in_blocks():
