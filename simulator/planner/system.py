@@ -25,7 +25,6 @@ from simulator.models.base import seconds_of
 from simulator.planner.classes import classes_of, work_law
 from simulator.scenario import Scenario, Stage
 from simulator.scenario.batching import Batching
-from simulator.scenario.caches import part_of
 from simulator.scenario.colocated import home_of, workers_of_machines
 from simulator.scenario.failures import LOSSES
 from simulator.scenario.gather import Cancel, Gather
@@ -82,7 +81,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
     return StageParts(
         share=stage.shares,
         taken=taken_by(stage),
-        cache=part_of(stage),
+        cache=None if stage.cache is None else stage.cache.part,
         replicas=stage.replicas,
         left=replicas_left(stage),
         workers=stage.workers // stage.threads,

@@ -12,8 +12,7 @@ from simulator.report import answers, files, queries, replicas, verify, verify_f
 from simulator.report import sweep as sweeps
 from simulator.report.sweep_figure import sweep_figures
 from simulator.running.groups import class_names
-from simulator.scenario import to_yaml
-from simulator.scenario.caches import has_cache
+from simulator.scenario import caches, to_yaml
 
 if TYPE_CHECKING:
     from simulator.documents import run, size
@@ -47,7 +46,7 @@ def write_run(result: Result, folder: Path, jobs: int) -> None:
 def write_table(result: Result, file: Path) -> None:
     """Write the table of all queries of a run. Raises OSError if it cannot be written."""
     names, classes = [stage.name for stage in result.scenario.stages], class_names(result.scenario, result.traces)
-    cached = [place for place, stage in enumerate(result.scenario.stages) if has_cache(stage)]
+    cached = [place for place, stage in enumerate(result.scenario.stages) if caches.has_cache(stage)]
     write = partial(queries.write_queries_csv, result.traces, names, classes, is_packed(file), cached=cached)
     files.write_new({file: write})
 

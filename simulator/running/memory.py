@@ -16,8 +16,7 @@ from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution, Say
-from simulator.scenario import ClosedArrivals, Scenario
-from simulator.scenario.caches import has_cache
+from simulator.scenario import ClosedArrivals, Scenario, caches
 
 #: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
 QUERY, STAGE = 9, 52
@@ -83,7 +82,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     stages, jobs = len(rows), min(jobs, replications)
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
     differs = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
-    is_partial = differs or any(stage.share is not None or has_cache(stage) for stage in scenario.stages)
+    is_partial = differs or any(stage.share is not None or caches.has_cache(stage) for stage in scenario.stages)
     is_keen = differs or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
     trace = QUERY + stages * (STAGE + (CANDIDATES if varies else 0) + (GATHERED if is_partial else 0))

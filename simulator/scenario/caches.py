@@ -73,11 +73,6 @@ def has_cache(stage: Stage) -> bool:
     return stage.cache is not None and stage.cache.size > 0
 
 
-def part_of(stage: Stage) -> caches.Cache | None:
-    """The cache of a stage as an engine sees it; None: there is none."""
-    return None if stage.cache is None else stage.cache.part
-
-
 def cache_contradictions(stages: Sequence[Stage], objectives: Sequence[Any]) -> Iterable[fields.Contradiction]:
     """Nobody goes where a query has not been; hits are counted where there is a cache."""
     names = {stage.name: stage for stage in stages}

@@ -81,11 +81,16 @@ def hit_ratio_of(counts: Sequence[tuple[int, int]]) -> Interval:
     return ratio_interval(found, entered).within_0_and_1()
 
 
+def hit_ratio(traces: Sequence[Trace], stage: StageView) -> Interval:
+    """The same of a stage of some replications."""
+    return hit_ratio_of([hits(trace, stage.index) for trace in traces])
+
+
 def of_answers(traces: Sequence[Trace], stage: StageView) -> run.Merging:
     """What is said of a stage that not all take, that has a cache, does not need all answers, sends copies, crashes."""
     said: run.Merging = {}
     if stage.is_cached:
-        said["hit_ratio"] = hit_ratio_of([hits(trace, stage.index) for trace in traces]).to_dict()
+        said["hit_ratio"] = hit_ratio(traces, stage).to_dict()
     if stage.may_be_passed:
         said["taken_ratio"] = _per(_entered(traces, stage), _come(traces, stage))
     gather, hedge, failures = of_stage(traces, stage), copies_of_stage(traces, stage), crashes_of_stage(traces, stage)

@@ -25,7 +25,7 @@ from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
 from simulator.stats.takers import is_bare
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
-from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
+from simulator.theory import Ahead, MeansAhead, Peak, StageAhead, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
@@ -169,12 +169,10 @@ def summarise(
         # one latency at a time is kept: what is said of it is said before the next
         of_stage = ahead.stage(stage.index)
         latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
-        used = utilisation(pool, stage, of_stage.utilisation)
-        covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
-        found = gathering.hit_ratio_of([gathering.hits(trace, stage.index) for trace in traces])
-        shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered, HITS: found}
+        shares = _shares(pool, stage, of_stage)
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         judged |= _of_nobody(objectives, name) if is_bare(traces, stage.index) else {}
+        used = shares["utilisation"]
         seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
@@ -197,12 +195,19 @@ def summarise(
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         clients=clients(traces, plan.clients),
-        notes=(
-            *(*stable.notes, *as_they_began(traces, plan, stage_names)),
-            *(*whole.notes, *_unsaid(whole.latency, stages)),
-        ),
+        notes=(*stable.notes, *as_they_began(traces, plan, stage_names), *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
     )
+
+
+def _shares(pool: Pool, stage: StageView, ahead: StageAhead) -> dict[str, Interval]:
+    """What objectives on a stage that are not about latency are judged by, by measure."""
+    return {
+        "utilisation": utilisation(pool, stage, ahead.utilisation),
+        "hottest": hottest(pool, stage, ahead.hottest)[1],
+        COVERAGE: gathering.coverage(pool.traces, stage.index),
+        HITS: gathering.hit_ratio(pool.traces, stage),
+    }
 
 
 def _with_hosts(seen: StageFigures, stage: StageView, names: Sequence[str]) -> StageFigures:
