@@ -62,8 +62,8 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     hit, over, asked = of_hits.seen(plan, trace)
-    yield from of_hits.of_caches(plan, trace, hit, over)
     yield from _funnel(plan, trace, over)
+    yield from of_hits.of_caches(plan, trace, hit, over)
     for stage in range(len(plan.stages)):
         yield from _instants(trace, stage)
         yield from _breakdown(plan, asked, stage, been_at)

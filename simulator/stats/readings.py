@@ -1,18 +1,16 @@
 """How far an objective is from its bound: the figure over the bound, with the ends of its interval.
 
 What rises with the load is read: shares of bad queries, means, largest values, utilisations. Goodput and the price of a
-query are not: they bound the load from below. Nor is the cost of the fleet, whatever the load.
+query are not: they bound the load from below. Nor is the cost of the fleet, or what a cache has, whatever the load.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.plan import F8
-from simulator.stats import gathering
 from simulator.stats.extract import Extracts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
@@ -25,7 +23,7 @@ from simulator.theory import NOTHING_AHEAD, Ahead
 VALUE, LOW, HIGH = "value", "low", "high"
 
 #: What more load does not break.
-UNREAD = ("goodput", "cost", "usd_per_million_queries")
+UNREAD = ("goodput", "cost", "usd_per_million_queries", "hit_ratio")
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,6 @@ def read(objective: Objective, extracts: Extracts, *, is_searched: bool = False)
         return _of_ratio(extracts.used(objective), *extracts.used_s(objective), objective.bound)
     if objective.measure == "coverage.mean":
         return _of_uncovered(extracts.coverage(objective.stage), extracts.covered(objective.stage), objective.bound)
-    if objective.measure == "hit_ratio":
-        found = extracts.hits(objective.stage)
-        return _of_uncovered(gathering.hit_ratio_of(found), found, objective.bound)
     if objective.measure == "partial_ratio":
         partial = np.concatenate([one.partial for one in extracts.extracts])
         return _of_bad(objective, extracts.latency(None), partial, objective.bound, is_searched)
@@ -117,8 +112,8 @@ def _of_ratio(ratio: Interval, amounts: F8, weights: F8, bound: float) -> Readin
     return Reading(value, low / bound, high, math.inf, amounts / bound, weights, figure=ratio.value)
 
 
-def _of_uncovered(coverage: Interval, covered: Sequence[tuple[float, int]], bound: float) -> Reading:
-    """Of mean coverage, or of hits: what is missing of it, over what may be; it is read as coverage."""
+def _of_uncovered(coverage: Interval, covered: list[tuple[float, int]], bound: float) -> Reading:
+    """Of mean coverage: what is missing of it, over what may be; it is read as coverage."""
     total, count = (np.array(column, dtype=np.float64) for column in zip(*covered, strict=True))
     if coverage.value is None or coverage.low is None or coverage.high is None:
         return beyond(len(total))

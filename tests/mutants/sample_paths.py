@@ -19,6 +19,7 @@ from walk import Walk
 
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.caches import Cache
 from simulator.core.clients import simulated
 from simulator.core.colocated import colocated
 from simulator.core.hosted import hosted
@@ -524,6 +525,15 @@ CACHED = plans_of_all(stages=2, queries=12, caches=True) | plans_of_all(
 def caches_agree() -> None:
     """test_caches.py: both engines say the same of stages with caches."""
     agree_on(CACHED)
+
+
+def merged_before_looked_up() -> None:
+    """test_caches.py: of queries that come at once, the later ones find in the second stage what the first put in."""
+    behind = StageParts(knots=[(0.0, 1.0, 0.0)], mergers=1, merge_ns=1, cache=Cache(1, 1, is_cold=True))
+    plan = assemble([StageParts(candidates=Law.constant(1.0), knots=[(0.0, 3.0, 0.0)]), behind], np.zeros(6, np.int64))
+    with law("E1"):
+        column = difference(plan)
+        assert column == "", f"the engines differ in {column}"
 
 
 def caches_hold() -> None:

@@ -3143,14 +3143,14 @@ ANSWERED = (
         AHEAD,
         "free_ns, stage, wholes[ENTER, 0])",
         "free_ns, stage, rules.NOTHING)",
-        CACHES_AGREE,
+        "sample_paths.merged_before_looked_up",
     ),
     Mutant(
         "who is over by a hit enters the stages that go event by event",
         "E1",
         "engines/compiled/run.py",
         "(leave_ns >= 0) & (self.kept.outcome == UNFINISHED)",
-        "(leave_ns >= 0) & (self.kept.outcome <= COMPLETE)",
+        "(leave_ns >= 0) & (self.kept.outcome >= UNFINISHED)",
         CACHES_AGREE,
     ),
     Mutant(
