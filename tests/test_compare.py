@@ -413,6 +413,7 @@ def test_a_run_with_every_kind_of_objective_is_read_back(tmp_path, shardsim):
         "failed_ratio": "99%",
         "partial_ratio": "99%",
         "coverage.mean": "1%",
+        "hit_ratio": "1%",
     }
     bounds_of |= {"cost": "99 USD/h", "usd_per_million_queries": "9999 USD"}
     slos = ["p50 < 9s", "50% within 9s"]
@@ -420,6 +421,7 @@ def test_a_run_with_every_kind_of_objective_is_read_back(tmp_path, shardsim):
         of = "stage.one." if measure.of == STAGE else ""
         slos.append(f"{of}{name} {measure.sign} {bounds_of.get(name, bounds[measure.sign])}")
     scenario = {**small("run.queries=200").resolved(), "slos": slos}
+    scenario["stages"][0]["cache"] = {"size": 9, "popularity": {"kind": "zipf", "s": 1, "catalogue": 99}}
     (tmp_path / "every.yaml").write_text(json.dumps(scenario))
     code, _, err = shardsim("run", str(tmp_path / "every.yaml"), "-q", "-o", str(tmp_path / "every"))
     assert code in (0, 98), err

@@ -248,7 +248,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
     bigger = np.array(laws)
     bigger["a"][times] *= factor
     slower = np.array(stages)
-    for column in ("request_ns", "send_ns", "merge_ns", "merge_per_response_ns", "max_wait_ns", "cancel_ns"):
+    for column in ("request_ns", "send_ns", "merge_ns", "merge_per_response_ns", "max_wait_ns", "cancel_ns", "hit_ns"):
         slower[column] *= factor
     slower["hedge_ns"][slower["hedges"] > 0] *= factor
     two = replaced(
@@ -263,7 +263,7 @@ def test_scaling_all_constant_times_scales_all_latencies(plan, factor):
 
 
 @drawn(200)
-@given(plans(most_stages=1, **dict.fromkeys((*TROUBLES, "fan_outs", "neighbours", "optional"), False)))
+@given(plans(most_stages=1, **dict.fromkeys((*TROUBLES, "fan_outs", "neighbours", "optional", "caches"), False)))
 def test_replicas_of_a_shard_are_interchangeable(plan):
     """Exchanging the machines of two replicas exchanges their counters, if who is chosen is exchanged too."""
     stages = np.array(plan.stages)

@@ -13,7 +13,9 @@ from conftest import ROOT
 
 from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.caches import Cache
 from simulator.core.clients import sent_by_clients, simulated
+from simulator.core.columns import COMPLETE, HIT
 from simulator.core.copy_states import DONE, RUNNING, STATES
 from simulator.core.failures import Failures
 from simulator.core.fan_out import visited_shards
@@ -183,7 +185,18 @@ WAITING = simulated(closed_plan([SENT], 6, seed=4, first_measured=1), WAITED)
 DOOR = behind_a_door(assemble([SENT], np.array([0, 1, 2, 30]), seed=4), 2)
 ADMITTED = reference.simulate(DOOR)
 ADMITTING = simulated(DOOR, ADMITTED)
+#: Two of four keys are held; with a hit, after 2 ns, a query is over. ``ANSWERED`` is the first that is.
+CACHED = assemble(
+    [
+        StageParts(candidates=Law.constant(1.0), knots=[(0.0, 3.0, 0.0)], cache=Cache(2, 4, 0.8, 2, True)),
+        StageParts(knots=[(0.0, 2.0, 0.0)]),
+    ],
+    np.arange(0, 80, 10),
+)
+HITTING = reference.simulate(CACHED, tasks=True)
+ANSWERED = int(np.flatnonzero(HITTING.stage_outcome[0] == HIT)[0])
 OF_OTHERS = {
+    **dict.fromkeys(("I80", "I81", "I82"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
     **OF_BATCHES,
     "I48": (RANKED, reference.simulate(RANKED, tasks=True)),
@@ -348,6 +361,9 @@ TAMPERED = {
     "I72": (column("leave_ns", (0, 4), 37), {"client": 1, "comes_ns": 42, "last_arrival_ns": 46}),
     "I73": (column("outcome", 2, 0), {"query": 2, "outcome": 0, "is_shed": True}),
     "I74": (column("leave_ns", (0, 0), 2), {"query": 2, "is_shed_by_the_rule": False}),
+    "I80": (column("stage_outcome", (0, ANSWERED), COMPLETE), {"query": ANSWERED, "stage": 0, "is_held": True}),
+    "I81": (column("leave_ns", (0, ANSWERED), more(1)), {"query": ANSWERED, "stage": 0}),
+    "I82": (column("leave_ns", (1, ANSWERED), more(1)), {"query": ANSWERED, "stage": 1}),
 }
 
 
@@ -357,7 +373,8 @@ def test_every_invariant_is_broken_by_something():
 
 def test_every_invariant_is_part_of_a_law_of_scenarios():
     assert {BOOK[invariant.law].group for invariant in INVARIANTS.values()} == {"S"}
-    assert list(INVARIANTS) == [f"I{number:02}" for number in range(1, len(INVARIANTS) + 1)]
+    numbers = [int(number.removeprefix("I")) for number in INVARIANTS]
+    assert numbers == sorted(set(numbers)) and list(INVARIANTS) == [f"I{number:02}" for number in numbers]
 
 
 def test_nothing_is_said_of_a_trace_that_is_right():
@@ -371,6 +388,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(BOTH.verify(BESIDE)) == []
     assert list(BEEN.verify(TWICE)) == []
     assert list(SOME.verify(HALF)) == []
+    assert list(HITTING.verify(CACHED)) == []
     assert list(WAITED.verify(WAITING)) == []
     assert list(ADMITTED.verify(ADMITTING)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"

@@ -40,7 +40,7 @@ def test_every_key_of_the_schema_is_explained_and_no_other():
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.asked)
 def test_the_example_of_a_key_loads_and_its_wrong_value_is_refused(key):
     key.check_example()
-    assert (key.name in OF_FILES) == (not key.errors()) == (key.example is None)
+    assert (key.place in OF_FILES) == (not key.errors()) == (key.example is None)
     assert key.says.endswith("."), "a sentence"
 
 
@@ -49,10 +49,15 @@ def test_a_key_is_found_as_it_is_asked_for():
         assert key in find_keys(key.asked)
         assert key in find_keys(key.place)
     asked = Counter(key.asked for key in KEYS)
-    assert {name for name, times in asked.items() if times > 1} == {"gamma.cv", "constant.value", "pareto.shape"}, (
-        "of two sorts"
-    )
-    assert find_keys("stages[2].routing.policy") == find_keys("stages.routing.policy") == find_keys("POLICY")
+    assert {name for name, times in asked.items() if times > 1} == {
+        "gamma.cv",
+        "constant.value",
+        "pareto.shape",
+        "zipf.s",
+    }, "of two sorts"
+    assert find_keys("stages[2].routing.policy") == find_keys("stages.routing.policy")
+    assert find_keys("BALANCERS") == find_keys("stages.routing.balancers")
+    assert {key.asked for key in find_keys("POLICY")} == {"stages.routing.policy", "stages.cache.policy"}
     assert find_keys("nothing") == []
     assert find_keys("stages.ranking.routing.policy") == find_keys("stages.routing.policy")
     assert [key.asked for key in find_keys("hardware.gpu.flops")] == ["hardware.name.flops"]
@@ -76,10 +81,10 @@ def test_a_word_that_others_have_finds_the_key(word, shardsim):
 
 
 def test_help_says_what_is_not_modelled(shardsim):
-    code, _, err = shardsim("help", "cache")
+    code, _, err = shardsim("help", "preemption")
     assert (
         code,
-        "caching is not modelled in this version" in err,
+        "interrupting what is served is not modelled in this version" in err,
     ) == (2, True)
 
 

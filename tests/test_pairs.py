@@ -16,6 +16,7 @@ from walk import Walk
 
 from simulator.core.admission import behind_a_door
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.caches import Cache
 from simulator.core.clients import sent_by_clients, simulated
 from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
@@ -88,6 +89,7 @@ WAYS: dict[F, dict[str, Any]] = {
     F.COLOCATED: {"beside": True},
     F.OPTIONAL: {"taken": 0.6},
     F.ADMISSION: {"most": 2, "per_s": 1e9 / 7, "burst": 2},
+    F.CACHE: {"cache": Cache(2, 4, 0.8, 2)},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
@@ -149,6 +151,8 @@ def plan_of(pair: frozenset[F]) -> Plan:
         parts.append(colocated(replace(BESIDE, replicas=part.replicas, per_machine=part.per_machine), part, 0))
     if F.OPTIONAL in pair:  # who passes the first stage by hands none on, and has been nowhere
         parts[1:] = [replace(one, candidates=Law.constant(5.0), follows=False, taken=0.7) for one in parts[1:]]
+    if F.CACHE in pair:  # who hits in the first stage has been nowhere
+        parts[1:] = [replace(one, follows=False, cache=Cache(2, 5, 0.0)) for one in parts[1:]]
     given = {key: value for key, value in given.items() if key not in ("guests", "beside")}
     if "machine_factor" in given:
         factors = np.linspace(1.0, given["machine_factor"], 3 * part.replicas)

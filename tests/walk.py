@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import clients, draws, hosted, routing, rules, service
+from simulator.core import caches, clients, draws, hosted, routing, rules, service
 from simulator.core import work as work_rules
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, SKIPPED, UNFINISHED, TaskGrid, Tasks
+from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
-from simulator.core.elementary import exp
+from simulator.core.elementary import exp, log
 from simulator.core.gathering import may_differ
 from simulator.core.laws import exponential, sampling
 from simulator.core.plan import (
@@ -55,10 +55,10 @@ from simulator.core.plan import (
     VISITS,
     Plan,
     frozen,
-    window_of,
 )
 from simulator.core.split import part
 from simulator.core.trace import COUNTERS, Trace
+from simulator.core.window import window_of
 
 #: A copy of a task: query, stage, shard, and its number, 0 the first.
 Task = tuple[int, int, int, int]
@@ -136,6 +136,12 @@ class Walk:
         self.needs: dict[Task, int] = {}  # of a task that shares, in ns
         self.spent: dict[Task, int] = {}  # of it, when it is over
         self.downs: list[list[tuple[int, int]]] = [[] for _ in range(plan.replicas)]
+        rows = plan.stages
+        self.cached = [
+            [] if row["cold"] else list(range(int(row["cached"])))[::-1] for row in rows
+        ]  # keys that are held
+        self.hits: set[tuple[int, int]] = set()
+        self.over_by_hit: set[int] = set()
         self.down_times = [self.times_down(replica) for replica in range(plan.replicas)]
 
     def push(self, instant: int, kind: int, key: int, what: Any = None) -> None:
@@ -274,7 +280,8 @@ class Walk:
             self.ended[query] = SHED
             self.over(now, query)
             return
-        if self.uniform(draws.TAKEN, query, stage, 0)[0] >= row["taken"]:
+        is_over = query in self.over_by_hit
+        if is_over or self.uniform(draws.TAKEN, query, stage, 0)[0] >= row["taken"]:
             self.outcome[stage, query] = SKIPPED
             self.goes_on(now, query, stage)
             return
@@ -295,6 +302,14 @@ class Walk:
         self.given[stage, query] = candidates
         if len(visited) < len(part_of):
             self.given[stage, query] = candidates * self.part_of_whole(self.share_of(stage, visited), whole)
+        if row["cached"] and self.key(query, stage) in self.cached[stage]:
+            self.put_in(query, stage)
+            self.hits.add((query, stage))
+            if row["hit_ns"] == 0:
+                self.hit(now, query, stage)
+            else:
+                self.push(now + int(row["hit_ns"]), rules.MERGED, (query << plan.stage_bits) | stage, (query, stage))
+            return
         self.answered[stage, query] = []
         if row["timeout_ns"] < NEVER_NS:
             self.wait_until(now + int(row["timeout_ns"]), query, stage)
@@ -339,6 +354,35 @@ class Walk:
                 left = self.budget.get(stage, shards * 100 * int(row["budget"]))
                 self.budget[stage] = min(shards * 100 * int(row["budget"]), left + len(visited) * int(row["budget"]))
             self.push(now + int(row["hedge_ns"]), rules.HEDGE, (query << plan.stage_bits) | stage, (query, stage, 1))
+
+    def key(self, query: int, stage: int) -> int:
+        """What a query asks the cache of a stage for: the first point below the bars' hull that is below its bar."""
+        keys, s = (self.plan.stages[stage][name] for name in ("catalogue", "popularity"))
+        if keys == 1:
+            return 0
+        for attempt in itertools.count():
+            luck, _ = self.uniform(draws.CACHE_KEY, query, stage, 0, attempt)
+            least, most = caches.area(1.5, s) - 1.0, caches.area(keys + 0.5, s)
+            value = most + luck * (least - most)
+            x = caches.reached(value, s)
+            k = min(max(math.floor(x + 0.5), 1), int(keys))
+            near = k - x <= 2.0 - caches.reached(caches.area(2.5, s) - exp(-s * log(2.0)), s)
+            if near or value >= caches.area(k + 0.5, s) - exp(-s * log(float(k))):
+                return k - 1
+        raise AssertionError
+
+    def put_in(self, query: int, stage: int) -> None:
+        """Its key is the one that was used last; the list has the least recent first."""
+        key, held = self.key(query, stage), self.cached[stage]
+        self.cached[stage] = ([one for one in held if one != key] + [key])[-int(self.plan.stages[stage]["cached"]) :]
+
+    def hit(self, now: int, query: int, stage: int) -> None:
+        """A query leaves a stage whose cache had its answer, and may be over."""
+        self.close[stage, query], self.outcome[stage, query] = now, HIT
+        self.count[stage, query], self.coverage[stage, query] = 0, 1.0
+        if self.plan.stages[stage]["hit_ends"]:
+            self.over_by_hit.add(query)
+        self.goes_on(now, query, stage)
 
     def plan_background(self, stage: int) -> None:
         """What its replicas do besides: each has tasks of its own, until the last query is there."""
@@ -1084,7 +1128,12 @@ class Walk:
         self.push(now + duration, rules.MERGED, (query << self.plan.stage_bits) | stage, (query, stage))
 
     def merged(self, now: int, query: int, stage: int) -> None:
+        if (query, stage) in self.hits:
+            self.hit(now, query, stage)
+            return
         self.merges[stage] -= 1
+        if self.plan.stages[stage]["cached"] and self.outcome[stage, query] == COMPLETE:
+            self.put_in(query, stage)
         if self.merging[stage]:
             self.merge(now, self.merging[stage].pop(0), stage)
         self.goes_on(now, query, stage)

@@ -13,6 +13,7 @@ import numpy as np
 from simulator.core import plan as plans
 from simulator.core.admission import DOOR
 from simulator.core.background import LAST
+from simulator.core.caches import Cache, cache_columns, check_caches
 from simulator.core.checked import check_part
 from simulator.core.classes import ALIKE
 from simulator.core.colocated import share_machines
@@ -24,8 +25,9 @@ from simulator.core.laws import Law, LawTable
 from simulator.core.limits import UNLIMITED
 from simulator.core.optional import check_optional
 from simulator.core.outages import Outage, outage_rows
-from simulator.core.plan import F8, I8, Plan, Rule, System, frozen, window_of
+from simulator.core.plan import F8, I8, Plan, Rule, System, frozen
 from simulator.core.slowdowns import Slowdown, slowdown_rows
+from simulator.core.window import window_of
 
 ONE, ZERO, ABSENT = Law.constant(1.0), Law.constant(0.0), Law.none()
 NOBODY_THINKS = LawTable.of([ABSENT]).laws
@@ -44,6 +46,7 @@ class StageParts:
 
     share: Sequence[float] = (1.0,)  #: of each shard; sums to 1
     taken: float = 1.0  #: share of the queries that take it
+    cache: Cache | None = None
     owner: int = -1  #: place of an earlier stage at whose replicas its tasks run (``hosted``); -1: at its own
     follows: bool = False  #: they go to the replicas whose answers counted there
     replicas: int = 1
@@ -166,7 +169,7 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     shard = replica = view = knot = point = batch = busy = slowdown = outage = 0
     for index, (row, part) in enumerate(zip(stages, parts, strict=True)):
         count = len(part.share)
-        for name, value in ({name: getattr(part, name) for name in PLAIN} | columns_of(part)).items():
+        for name, value in (_plain(part) | columns_of(part) | cache_columns(part.cache)).items():
             row[name] = value
         row["shards"], row["first_shard"], row["first_replica"], row["first_view"] = count, shard, replica, view
         row["uneven"] = min(part.left, default=part.replicas) < part.replicas
@@ -217,6 +220,10 @@ def lay_out(parts: Sequence[StageParts], work_law: Law = ONE) -> System:
     )
 
 
+def _plain(part: StageParts) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in PLAIN}
+
+
 def _widths(parts: Sequence[StageParts], shards: int, replicas: int) -> dict[str, int]:
     """Bits of what the keys of events are packed of."""
     return {
@@ -258,6 +265,7 @@ def complete(
     assert arrival_ns[0] >= 0 and bool(np.all(arrival_ns[1:] >= arrival_ns[:-1])), "arrivals are sorted"
     check_sizes(system, queries)
     check_optional(system)
+    check_caches(system)
     begin_ns, until_ns = window_of(arrival_ns, first_measured) if window_ns is None else window_ns
     assert 0 <= begin_ns <= min(until_ns, arrival_ns[first_measured]), "what is measured arrives inside the window"
     return Plan(

@@ -21,8 +21,9 @@ from simulator.core.columns import SHED, Columns
 from simulator.core.jit import formula
 from simulator.core.laws import Law, LawTable, sampling
 from simulator.core.outages import in_window, later
-from simulator.core.plan import F8, I8, NEVER_NS, NONE, Plan, Rows, frozen, window_of
+from simulator.core.plan import F8, I8, NEVER_NS, NONE, Plan, Rows, frozen
 from simulator.core.violations import Violation, at, violation
+from simulator.core.window import window_of
 
 #: Outages count from the begin of the window: until that is known, they are later than all that is looked at.
 MUCH_LATER_NS = 2**60

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from simulator.core.background import may_have_background
 from simulator.core.plan import F8, I8, Plan
 
-#: Outcomes of a query, and of a stage of it, which it may pass by. Nobody is timed out today.
-UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED, SKIPPED = range(7)
+#: Outcomes of a query, and of a stage of it, which it may pass by, or whose cache may have its answer (a hit).
+#: Nobody is timed out today.
+UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED, SKIPPED, HIT = range(8)
 
 #: Queries of which a column is computed at a time: temporaries stay within the caches.
 AT_A_TIME = 2**16
@@ -98,8 +99,9 @@ class Columns:
 
     Who is shed (``admission``) is over when it arrives, and enters no stage.
 
-    A stage that a query passes by (``optional``) is not entered and does not close; it is left when it would have been
-    entered, and its outcome is SKIPPED.
+    A stage that a query passes by (``optional``, or since it is over by a hit) is not entered and does not close; it is
+    left when it would have been entered, and its outcome is SKIPPED. One whose cache has the answer closes, without a
+    critical task and with no answers, when it is left; all is covered then, and its outcome is HIT.
     """
 
     arrival_ns: I8  #: (queries,)
@@ -117,7 +119,9 @@ class Columns:
     critical_wait_ns: I8  #: (stages, queries)
     critical_service_ns: I8  #: (stages, queries)
     answer_sum_ns: I8  #: (stages, queries) sum of answer - enter over the answers of a closed stage, else 0
-    stage_outcome: NDArray[np.int8]  #: (stages, queries) SKIPPED: passed by; (0, queries) where all are complete
+    stage_outcome: NDArray[
+        np.int8
+    ]  #: (stages, queries) SKIPPED: passed by; HIT: by its cache; (0, queries): all complete
     answers: I8  #: (stages, queries) that count; -1: not closed; or (0, queries)
     coverage: F8  #: (stages, queries) share of the candidates whose answers count; -1: not closed; or (0, queries)
     tasks: I8  #: (replicas,) tasks finished, of measured queries; likewise the next fourteen

@@ -24,6 +24,8 @@ BACKGROUND = 22
 FAILURE = 21
 #: Whether a query takes a stage that not all do.
 TAKEN = 24
+#: The key of a query in the cache of a stage.
+CACHE_KEY = 25
 
 #: Place of index i of a stage: stage x PLACES + i. A stage keeps its luck when shards are added to another.
 PLACES = 2**24

@@ -6,7 +6,18 @@ own. So a feature that nobody has thought about slows a stage down and silences 
 
 from enum import Enum, auto
 
-from simulator.core import admission, background, colocated, failures, fan_out, gathering, heard, hedging, hosted
+from simulator.core import (
+    admission,
+    background,
+    caches,
+    colocated,
+    failures,
+    fan_out,
+    gathering,
+    heard,
+    hedging,
+    hosted,
+)
 from simulator.core.laws.sampling import is_drawn
 from simulator.core.limits import refuses
 from simulator.core.neighbours import interferes
@@ -24,6 +35,7 @@ class Feature(Enum):
 
     DRAIN_CUT = auto()  #: the run ends before its last query does
     OPTIONAL = auto()  #: not every query takes it
+    CACHE = auto()  #: it, or one before it, has a cache, which answers some queries in its place
     CLIENTS = auto()  #: whoever sends a query waits until it is over
     ADMISSION = auto()  #: queries may be shed when they arrive
     DRAWN_WORK = auto()  #: queries differ in their work
@@ -74,6 +86,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
         *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION),
+        F.CACHE,
     }
 )
 
@@ -87,7 +100,7 @@ LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
-        *(F.OPTIONAL, F.ADMISSION),
+        *(F.OPTIONAL, F.ADMISSION, F.CACHE),
     }
 )
 
@@ -108,6 +121,7 @@ def features_of(plan: Plan, stage: int) -> Features:
     uses = {
         F.DRAIN_CUT: plan.drain_ns != NEVER_NS,
         F.OPTIONAL: bool(is_optional(plan.stages, stage)),
+        F.CACHE: any(bool(caches.is_cached(plan.stages, before)) for before in range(stage + 1)),
         F.CLIENTS: plan.clients > 0,
         F.ADMISSION: admission.has_door(plan) or admission.sheds(plan),
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
@@ -155,6 +169,11 @@ def features_of(plan: Plan, stage: int) -> Features:
 def may_look_ahead(features: Features) -> bool:
     """Whether a stage with these features may be simulated by one event a query."""
     return features <= LOOKS_AHEAD and not features >= OVERTAKES
+
+
+def may_find_ahead(features: Features) -> bool:
+    """Whether it may be looked ahead there for when clients that wait come back: nobody goes on past it at once."""
+    return may_look_ahead(features) and not features & {F.OPTIONAL, F.CACHE}
 
 
 def may_lockstep(features: Features) -> bool:

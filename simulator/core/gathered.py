@@ -170,3 +170,22 @@ def withdrawals(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator
     yield from at("I51", is_due != gone, tasks.place, withdrawn_ns=tasks.withdrawn_ns, due_ns=due_ns)
     wrong = gone & (tasks.withdrawn_ns != due_ns)
     yield from at("I51", wrong, tasks.place, withdrawn_ns=tasks.withdrawn_ns, due_ns=due_ns)
+
+
+def critical(trace: Columns, tasks: Rows, stage: int, lost: I8) -> Iterator[Violation]:
+    """The critical task of a stage is one of its tasks: the copy that answers when it closes."""
+    closed = trace.close_ns[stage] >= 0
+    # from when on it would have been served by a worker of its own
+    tasks = tasks._replace(start_ns=tasks.start_ns + lost)
+    of_shard = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
+    is_closing = of_shard.answer_ns == trace.close_ns[stage][of_shard.query]
+    order = np.lexsort((of_shard.copy, ~is_closing, of_shard.query))  # of copies that answer then, the first counts
+    closing_one = of_shard.some(order[np.unique(of_shard.query[order], return_index=True)[1]])
+    for name, column, of_task in (
+        ("enqueue", trace.critical_enqueue_ns, closing_one.enqueue_ns),
+        ("waiting", trace.critical_wait_ns, closing_one.start_ns - closing_one.enqueue_ns),
+        ("service", trace.critical_service_ns, closing_one.finish_ns - closing_one.start_ns),
+        ("answer", trace.close_ns, closing_one.answer_ns),
+    ):
+        kept = column[stage][closing_one.query]
+        yield from at("I35", kept != of_task, closing_one.place, of=name, recorded_ns=kept, of_task_ns=of_task)

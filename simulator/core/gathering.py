@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.admission import sheds
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SKIPPED, UNFINISHED
+from simulator.core.caches import may_hit
+from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SKIPPED
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out
 from simulator.core.hedging import sends_copies
@@ -86,9 +87,10 @@ def coverage_of(visits: int, share: float, answers: int, covered: float) -> floa
 
 
 def may_differ(plan: Plan) -> bool:
-    """Whether queries of a plan may differ in the answers that they get in some stage, or in whether they take it."""
+    """Whether queries of a plan may differ in the answers that they get in some stage, or in whether they ask it."""
     stages = range(len(plan.stages))
-    return may_skip(plan) or sheds(plan) or any(bool(counts_answers(plan.stages, stage)) for stage in stages)
+    may_be_without = may_skip(plan) or sheds(plan) or may_hit(plan)
+    return may_be_without or any(bool(counts_answers(plan.stages, stage)) for stage in stages)
 
 
 def may_await_copies(plan: Plan) -> bool:
@@ -105,9 +107,9 @@ def with_whole_stages(
     """
     for stage in range(len(outcome)):
         if not counts_answers(plan.stages, stage):
-            closed = close_ns[stage] >= 0
-            outcome[stage] = np.where(closed, COMPLETE, UNFINISHED)
-            answers[stage] = np.where(closed, plan.stages[stage]["shards"], -1)
-            coverage[stage] = np.where(closed, 1.0, -1.0)
+            closed = (close_ns[stage] >= 0) & (outcome[stage] != HIT)
+            outcome[stage][closed] = COMPLETE
+            answers[stage][closed] = plan.stages[stage]["shards"]
+            coverage[stage][closed] = 1.0
         outcome[stage][(leave_ns[stage] >= 0) & (close_ns[stage] < 0)] = SKIPPED
     return outcome, answers, coverage

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core import copy_states, rules
+from simulator.core import copy_states as copies
+from simulator.core import hits as of_hits
+from simulator.core import rules
 from simulator.core.admission import violations_of_door
 from simulator.core.beside import beside, own_rows, summed
 from simulator.core.clients import violations_of_clients
@@ -17,7 +19,7 @@ from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, been, following, takes_of
 from simulator.core.following import follows
-from simulator.core.gathered import closing, withdrawals
+from simulator.core.gathered import closing, critical, withdrawals
 from simulator.core.gathering import awaits_copies, counts_answers, is_partial
 from simulator.core.hedged import copied, places, with_sendings
 from simulator.core.hedging import sends_again, sends_copies
@@ -61,16 +63,18 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     yield from violations_of_door(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
-    yield from _funnel(plan, trace)
+    hit, over, asked = of_hits.seen(plan, trace)
+    yield from _funnel(plan, trace, over)
+    yield from of_hits.of_caches(plan, trace, hit, over)
     for stage in range(len(plan.stages)):
         yield from _instants(trace, stage)
-        yield from _breakdown(plan, trace, stage, been_at)
+        yield from _breakdown(plan, asked, stage, been_at)
     if tasks is not None:
-        yield from _task_by_task(plan, trace, with_sendings(plan, trace, tasks, been_at), been_at)
+        yield from _task_by_task(plan, asked, with_sendings(plan, asked, tasks, been_at), been_at, trace)
 
 
-def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
-    """Queries go through stage after stage, and none is lost."""
+def _funnel(plan: Plan, trace: Columns, over: NDArray[np.bool_]) -> Iterator[Violation]:
+    """Queries go through stage after stage, and none is lost; ``over``: (stages, queries) by a hit before a stage."""
     query, first_ns = {"query": np.arange(plan.queries)}, np.where(trace.outcome == SHED, -1, trace.arrival_ns)
     answered, left = np.isin(trace.outcome, (COMPLETE, PARTIAL)), trace.completion_ns >= 0
     yield from at("I03", answered != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
@@ -84,7 +88,8 @@ def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
     if plan.drain_ns == NEVER_NS:
         yield from at("I04", trace.outcome == UNFINISHED, query, outcome=trace.outcome)
     for stage in range(len(plan.stages)):
-        taken, comes_ns = takes_of_stage(plan, stage), trace.leave_ns[stage - 1] if stage else first_ns
+        comes_ns = trace.leave_ns[stage - 1] if stage else first_ns
+        taken = takes_of_stage(plan, stage) & ~over[stage]
         candidates, entered = trace.candidates[stage], (comes_ns >= 0) & taken
         number = "I05" if stage else "I06"
         where = {**query, "stage": stage}
@@ -165,9 +170,9 @@ def _rows(trace: Columns) -> Rows:
     return Rows(**columns, **more)
 
 
-def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[Violation]:
+def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been, whole: Columns) -> Iterator[Violation]:
     both = Rows(*map(np.concatenate, zip(tasks, own := own_rows(plan, trace), strict=True)))
-    alone_ns = [times_alone(plan, trace, stage, been_at) for stage in range(len(plan.stages))]
+    alone_ns = [times_alone(plan, whole, stage, been_at) for stage in range(len(plan.stages))]
     done_ns, gained_ns = replayed(plan, both, alone_ns)
     lost = lost_ns(plan, both, gained_ns)[: len(tasks.query)]
     yield from beside(plan, trace, own)
@@ -186,7 +191,7 @@ def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Ite
             yield from broken
         else:
             yield from _gathering(plan, trace, here, stage)
-        yield from _critical(trace, here, stage, lost[tasks.stage == stage])
+        yield from critical(trace, here, stage, lost[tasks.stage == stage])
         yield from routing(plan, here, stage)
         yield from following(plan, here, stage, been_at)
     stages, seats = of_replicas(plan, np.arange(len(plan.stages))), seats_of(plan.stages)
@@ -199,15 +204,15 @@ def _task_by_task(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Ite
 
 #: Instants of a copy, in order, and what happens to it then.
 INSTANTS = ("enqueue_ns", "start_ns", "finish_ns", "answer_ns")
-STEPS = (copy_states.ENQUEUED, copy_states.STARTED, copy_states.FINISHED, copy_states.ANSWERED)
+STEPS = (copies.ENQUEUED, copies.STARTED, copies.FINISHED, copies.ANSWERED)
 
 
 def _histories() -> Any:
     """(states, 16) whether a copy in a state may have some of INSTANTS, a bit each, by the table of states alone."""
-    possible = np.zeros((len(copy_states.STATES), 2 ** len(STEPS)), dtype=bool)
-    possible[copy_states.SENT, 0] = True
-    for _ in copy_states.STATES:  # no way through the table is longer
-        for (state, step), after in copy_states.TRANSITIONS.items():
+    possible = np.zeros((len(copies.STATES), 2 ** len(STEPS)), dtype=bool)
+    possible[copies.SENT, 0] = True
+    for _ in copies.STATES:  # no way through the table is longer
+        for (state, step), after in copies.TRANSITIONS.items():
             bit = 1 << STEPS.index(step) if step in STEPS else 0
             for instants in np.flatnonzero(possible[state]):
                 possible[after, instants | bit] = True
@@ -221,7 +226,7 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[
     again = np.zeros(len(rank), dtype=bool)
     again[1:] = (names[:, 1:] == names[:, :-1]).all(axis=0)
     yield from at("I37", (rank != np.arange(len(rank))) | again, tasks.place, copy=tasks.copy)
-    state, known = tasks.state, (tasks.state >= 0) & (tasks.state < len(copy_states.STATES))
+    state, known = tasks.state, (tasks.state >= 0) & (tasks.state < len(copies.STATES))
     instants = {name: getattr(tasks, name) for name in INSTANTS}
     reached = sum((instant >= 0).astype(np.int64) << bit for bit, instant in enumerate(instants.values()))
     is_started = tasks.start_ns >= 0
@@ -230,7 +235,7 @@ def _copies(plan: Plan, trace: Columns, tasks: Rows, been_at: Been) -> Iterator[
     wrong |= ((tasks.batch > 0) != is_started) | (tasks.batch < 0) | ((tasks.worker >= 0) != has_worker)
     yield from at("I36", wrong, tasks.place, state=state, batch=tasks.batch, worker=tasks.worker, **instants)
     if plan.drain_ns == NEVER_NS:
-        yield from at("I41", ~np.isin(state, copy_states.FINAL), tasks.place, state=state)
+        yield from at("I41", ~np.isin(state, copies.FINAL), tasks.place, state=state)
     sent = np.zeros((len(plan.stages), plan.queries), dtype=np.int64)
     np.add.at(sent, (tasks.stage, tasks.query), tasks.copy == 0)
     for stage, row in enumerate(plan.stages):
@@ -277,25 +282,6 @@ def _gathering(plan: Plan, trace: Columns, tasks: Rows, stage: int) -> Iterator[
     yield from at("I23", closed & (total != recorded), where, sum_ns=total, answer_sum_ns=recorded)
 
 
-def _critical(trace: Columns, tasks: Rows, stage: int, lost: I8) -> Iterator[Violation]:
-    """The critical task of a stage is one of its tasks: the copy that answers when it closes."""
-    closed = trace.close_ns[stage] >= 0
-    # from when on it would have been served by a worker of its own
-    tasks = tasks._replace(start_ns=tasks.start_ns + lost)
-    of_shard = tasks.some(closed[tasks.query] & (tasks.shard == trace.critical_shard[stage][tasks.query]))
-    is_closing = of_shard.answer_ns == trace.close_ns[stage][of_shard.query]
-    order = np.lexsort((of_shard.copy, ~is_closing, of_shard.query))  # of copies that answer then, the first counts
-    critical = of_shard.some(order[np.unique(of_shard.query[order], return_index=True)[1]])
-    for name, column, of_task in (
-        ("enqueue", trace.critical_enqueue_ns, critical.enqueue_ns),
-        ("waiting", trace.critical_wait_ns, critical.start_ns - critical.enqueue_ns),
-        ("service", trace.critical_service_ns, critical.finish_ns - critical.start_ns),
-        ("answer", trace.close_ns, critical.answer_ns),
-    ):
-        kept = column[stage][critical.query]
-        yield from at("I35", kept != of_task, critical.place, of=name, recorded_ns=kept, of_task_ns=of_task)
-
-
 def _counters(
     plan: Plan, trace: Columns, tasks: Rows, is_late: NDArray[np.bool_], gained_ns: I8
 ) -> Iterator[Violation]:
@@ -317,7 +303,7 @@ def _counters(
     is_own = started.query < 0
     yield from summed(plan, trace, started.some(is_own), busy[is_own])
     is_done, is_over = (started.finish_ns >= 0) & is_measured, (ends < NEVER) & is_measured
-    is_lost = started.state == copy_states.LOST
+    is_lost = started.state == copies.LOST
     is_stopped, is_lost = is_over & (started.withdrawn_ns >= 0) & ~is_lost, is_over & is_lost
     wait = started.start_ns - started.enqueue_ns + lost_ns(plan, started, gained_ns[is_started])
     sizes = np.zeros(plan.batch_sizes, dtype=np.int64)

@@ -1,9 +1,8 @@
 """The Plan: a flat, immutable, fully resolved form of one replication of a scenario, the only input of an engine.
 
-Names are indices, durations are int64 nanoseconds, models are piecewise-linear tables. Per-stage scalars are the
-columns of one structured array, ``stages``; lists of different length per stage are concatenated, with the offset of
-each stage's part in ``stages``. A structured array, since compiled rules take it as a single argument: a tuple of
-forty arrays costs ten microseconds a call and seconds of compilation.
+Names are indices, durations are int64 nanoseconds, models are piecewise-linear tables. Per-stage scalars are columns of
+one structured array, ``stages``; lists of different length per stage are concatenated, with each one's offset there. A
+structured array is a single argument of a rule: forty arrays cost ten microseconds a call and seconds of compilation.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulator.core.window import window_of
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
@@ -61,6 +62,12 @@ STAGE = np.dtype(
         ("follows", np.int64),  # 1: its tasks go to the replicas whose answers counted there
         ("first_won", np.int64),  # of these replicas, by shard, in what is kept of a query for others; -1: nothing is
         ("taken", np.float64),  # share of the queries that take it; 1: all
+        ("cached", np.int64),  # keys that its cache holds; 0: it has none
+        ("catalogue", np.int64),  # keys that there are
+        ("popularity", np.float64),  # exponent of their Zipf law
+        ("hit_ns", np.int64),  # after which a hit is left
+        ("hit_ends", np.int64),  # 1: and the query is over then
+        ("cold", np.int64),  # 1: the cache is empty at first; 0: it holds the most popular keys
         ("shards", np.int64),
         ("replicas", np.int64),  # places of every shard for them
         ("uneven", np.int64),  # 1: some shard has fewer replicas than places; those that it has are numbered first
@@ -325,16 +332,6 @@ class Plan(System):
         begin_ns, end_ns = window_of(self.arrival_ns, first)
         measured = self.queries - first
         return replace(self, first_measured=first, measured=measured, window_begin_ns=begin_ns, window_end_ns=end_ns)
-
-
-def window_of(arrival_ns: I8, first_measured: int) -> tuple[int, int]:
-    """The window of a number of queries: from the first measured arrival, as long as that many mean gaps.
-
-    >>> window_of(np.array([3, 10, 12, 18]), 1)
-    (10, 22)
-    """
-    first_ns, last_ns, measured = int(arrival_ns[first_measured]), int(arrival_ns[-1]), len(arrival_ns) - first_measured
-    return first_ns, first_ns + (last_ns - first_ns) * measured // max(1, measured - 1)
 
 
 def frozen(array: Any, dtype: Any = None) -> NDArray[Any]:

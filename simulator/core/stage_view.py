@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core.batch_view import BatchView
+from simulator.core.caches import is_behind, is_cached
 from simulator.core.fan_out import enough, fans_out, within
 from simulator.core.gathering import cancels, counts_answers, is_partial, times_out, waits_for_some
 from simulator.core.hedging import is_tied, sends_copies
@@ -119,6 +120,26 @@ class StageView(BatchView, TroubleView):
         return self.taken < 1.0
 
     @property
+    def is_cached(self) -> bool:
+        """Whether a cache answers some queries in its place."""
+        return bool(is_cached(self.plan.stages, self.index))
+
+    @property
+    def ends_with_a_hit(self) -> bool:
+        """Whether a query is over when its cache has the answer."""
+        return self.is_cached and self._number("hit_ends") == 1
+
+    @property
+    def may_be_passed(self) -> bool:
+        """Whether queries may pass it by: not all take it, or some are over before."""
+        return self.is_optional or is_behind(self.plan.stages, self.index)
+
+    @property
+    def is_spared(self) -> bool:
+        """Whether caches keep some queries from its shards: its own, or one before it with which they are over."""
+        return self.is_cached or is_behind(self.plan.stages, self.index)
+
+    @property
     def fans_out(self) -> bool:
         """Whether a query may leave some shards out."""
         return bool(fans_out(self.plan.stages, self.index))
@@ -209,7 +230,7 @@ class StageView(BatchView, TroubleView):
     @property
     def is_busy_by_events(self) -> bool:
         """Whether what happens says how busy its workers are: batches, refusals, withdrawals, copies, keys, ..."""
-        counts = self.is_batched or self.is_limited or self.cancels or self.sends_copies
+        counts = self.is_batched or self.is_limited or self.cancels or self.sends_copies or self.is_spared
         return counts or self.interferes or self.is_troubled or self.is_keyed
 
     @property

@@ -46,8 +46,19 @@ class Mergers(TypedDict):
     demand: float  #: work of the mean load over what they can do; may exceed 1
 
 
+class Cache(TypedDict):
+    """The cache of a stage, on paper: keys are drawn independently, and put in at once."""
+
+    size: int  #: keys that it holds, at most
+    catalogue: int  #: keys that there are
+    hit_ratio: float  #: part of the queries that it answers, about (Che's approximation of LRU)
+    most: float  #: part of them, at most: that of the most popular keys
+
+
 class Merging(TypedDict, total=False):
-    """What only some stages have: mergers that queue, workers that stay taken when answers have gone."""
+    """What only some stages have: mergers that queue, workers that stay taken when answers have gone, a cache."""
+
+    cache: Cache  #: ahead of it
 
     mergers: Mergers  #: its mergers
     after_answer_s: float  #: so long they stay, on average; after a batch once

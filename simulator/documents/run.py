@@ -157,6 +157,7 @@ class Merging(Housed, total=False):
     """What only some stages have: mergers that queue, batches, answers not needed, workers that stay taken."""
 
     taken_ratio: parts.Interval  #: of the queries that came to it, where not all take it; its figures are of these
+    hit_ratio: parts.Interval  #: of the queries that took it, those whose answer its cache had; tasks are of the others
 
     mergers: Mergers  #: its mergers
     batches: Batches  #: its batches
@@ -341,10 +342,3 @@ class Run(parts.Simulated, Figures, Checked):
     theory: paper.Theory  #: by arithmetic, and what the run says of it
     notes: list[str]  #: what a reader should know besides
     provenance: Provenance  #: where the answer comes from
-
-
-class Timing(TypedDict):
-    """How long a run took: ``timing.json``."""
-
-    wall_s: float  #: seconds on the clock
-    jobs: int  #: replications at a time

@@ -21,7 +21,7 @@ from simulator.documents.marks import Keys, OneOf, Says, open_keys_of
 #: By name: the document and the module that has it.
 DOCUMENTS = {
     "run": "run.Run",
-    "timing": "run.Timing",
+    "timing": "timing.Timing",
     "capacity": "capacity.Capacity",
     "capacities": "capacity.Capacities",
     "most_clients": "most_clients.MostClients",

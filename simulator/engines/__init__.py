@@ -113,10 +113,11 @@ def compile_clients(say: Callable[[str], None] | None = None) -> None:
 
 def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
     """Compile what the compiled engine needs for a plan."""
-    from simulator.core.features import features_of, may_look_ahead
+    from simulator.core.features import features_of, may_find_ahead, may_look_ahead
 
     compile_ahead(say)
-    if not all(may_look_ahead(features_of(plan, stage)) for stage in range(len(plan.stages))):
+    may_be_ahead = may_find_ahead if plan.clients else may_look_ahead
+    if not all(may_be_ahead(features_of(plan, stage)) for stage in range(len(plan.stages))):
         compile_events(say)
     elif plan.clients or len(plan.door):
         compile_clients(say)

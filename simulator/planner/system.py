@@ -81,6 +81,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
     return StageParts(
         share=stage.shares,
         taken=taken_by(stage),
+        cache=None if stage.cache is None else stage.cache.part,
         replicas=stage.replicas,
         left=replicas_left(stage),
         workers=stage.workers // stage.threads,

@@ -145,10 +145,17 @@ def _of_stage(stage: Mapping[str, Any], owner: Mapping[str, Any]) -> Iterator[Kn
 
 
 def _besides(name: str, path: str, stage: Mapping[str, Any]) -> Iterator[Knob]:
-    """Fewer queries that take it; what is done after answers, shorter; what replicas have of their own, less of it."""
+    """Fewer queries that take it; a larger, faster cache; less after answers; less that replicas have of their own."""
     fewer = scaled(stage["share"], 1 - CHANGE) if "share" in stage else None
     if fewer is not None:
         yield Knob(f"{name}: share of the queries", f"x {1 - CHANGE:g}", ((f"{path}.share", fewer),))
+    if stage.get("cache", {}).get("size"):
+        now = int(stage["cache"]["size"])
+        more, path_there = max(now + 1, round(now * (1 + CHANGE))), f"{path}.cache"
+        yield Knob(f"{name}: cache", f"{now:,} -> {more:,}", ((f"{path_there}.size", more),))
+        sooner = scaled(stage["cache"]["hit_time"], 1 - CHANGE) if "hit_time" in stage["cache"] else None
+        if sooner is not None:
+            yield Knob(f"{name}: cache hits", f"x {1 - CHANGE:g}", ((f"{path_there}.hit_time", sooner),))
     shorter = scaled_law(stage["after_answer"], 1 - CHANGE) if "after_answer" in stage else None
     if shorter is not None:
         yield Knob(f"{name}: after an answer", f"x {1 - CHANGE:g}", ((f"{path}.after_answer", text(shorter)),))

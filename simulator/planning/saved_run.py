@@ -205,7 +205,7 @@ def _columns(file: Path, document: run.Run) -> Columns:
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError):
         raise _wrong(file, "is broken; run it again") from None
     queries, stages = columns["replication"].size, len(document["stages"])
-    differs = any("gather" in stage or "taken_ratio" in stage for stage in document["stages"])
+    differs = any({"gather", "taken_ratio", "hit_ratio"} & stage.keys() for stage in document["stages"])
     partial = stages if differs or columns["coverage"].shape[:1] == (stages,) else 0  # or shards are visited by some
     replicas = sum(stage["shards"] * stage["replicas"] for stage in document["stages"])
     for name, column in columns.items():

@@ -47,6 +47,7 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         *peak_lines(estimate),
         "",
         table(columns, rows),
+        *_caches(estimate["stages"]),
         "",
         table(order, costs, 3),
         "",
@@ -72,6 +73,19 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         shown += ["", table(["under load", "value", "", "law"], laws, 1)]
     training = f"training is for {counted(estimate['rows'], 'row', format_count)}, epochs: {number(estimate['epochs'])}"
     return rendered([*shown, "", training, *notes(estimate["notes"])], width, color)
+
+
+def _caches(stages: list[paper.StageEstimate]) -> list[str]:
+    """A line for each cache: how many queries it answers."""
+    lines = []
+    for stage in stages:
+        if "cache" in stage:
+            cache = stage["cache"]
+            held = f"{format_count(cache['size'])} of {counted(cache['catalogue'], 'key', format_count)}"
+            about, most = ratio(cache["hit_ratio"]), ratio(cache["most"])
+            found = f"about {about} of its queries (Che's approximation), at most {most}"
+            lines.append(f"the cache of {stage['name']} holds {held}, and answers {found}")
+    return lines
 
 
 def _batches(stages: list[paper.StageEstimate]) -> list[Any]:

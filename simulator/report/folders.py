@@ -12,10 +12,10 @@ from simulator.report import answers, files, queries, replicas, verify, verify_f
 from simulator.report import sweep as sweeps
 from simulator.report.sweep_figure import sweep_figures
 from simulator.running.groups import class_names
-from simulator.scenario import to_yaml
+from simulator.scenario import caches, to_yaml
 
 if TYPE_CHECKING:
-    from simulator.documents import run, size
+    from simulator.documents import size
     from simulator.planning.questions import Questions
     from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep
@@ -32,13 +32,13 @@ def write_run(result: Result, folder: Path, jobs: int) -> None:
         If it cannot be written.
     """
     document = result.to_dict()
-    timing: run.Timing = {"wall_s": result.wall_s, "jobs": jobs}
+    said: timing.Timing = {"wall_s": result.wall_s, "jobs": jobs}
     contents: dict[str, files.Content] = {
         "summary.json": files.to_json(document),
         "scenario.resolved.yaml": to_yaml(document["provenance"]["resolved"]),
         "queries.npz": partial(queries.write_queries_npz, result.traces),
         "table.txt": answers.table_of(result),
-        "timing.json": files.to_json(timing),
+        "timing.json": files.to_json(said),
     }
     files.write_folder(folder, contents)
 
@@ -46,7 +46,8 @@ def write_run(result: Result, folder: Path, jobs: int) -> None:
 def write_table(result: Result, file: Path) -> None:
     """Write the table of all queries of a run. Raises OSError if it cannot be written."""
     names, classes = [stage.name for stage in result.scenario.stages], class_names(result.scenario, result.traces)
-    write = partial(queries.write_queries_csv, result.traces, names, classes, is_packed(file))
+    cached = [place for place, stage in enumerate(result.scenario.stages) if caches.has_cache(stage)]
+    write = partial(queries.write_queries_csv, result.traces, names, classes, is_packed(file), cached=cached)
     files.write_new({file: write})
 
 

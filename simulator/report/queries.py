@@ -4,14 +4,14 @@ import csv
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, UNFINISHED
+from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, UNFINISHED
 from simulator.core.plan import F8, I8
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 
@@ -26,6 +26,9 @@ _OUTCOMES = {
     SHED: "shed",
     UNFINISHED: "unfinished",
 }
+
+#: Whether a cache had the answer, by the outcome of its stage; of all others: no.
+_LOOKED = {HIT: "true", SKIPPED: "", UNFINISHED: ""}
 
 #: What follows from other columns, for whoever reads the file with other programs.
 DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
@@ -85,13 +88,15 @@ def write_queries_csv(
     classes: Mapping[int, Sequence[str]] | None,
     compress: bool,
     file: Path,
+    *,
+    cached: Collection[int] = (),
 ) -> None:
     """Write the queries of all replications, warm-up included: a row each, in order of replication and arrival.
 
     Seconds are exact decimals of the nanoseconds of the run. What was not reached is empty. ``wait_s``, ``service_s``
     and ``response_s`` are those of the critical task, whose answer closed the stage; ``latency_s`` is the stage's.
     ``classes``: of each query of a replication the name of its class, which then stands behind what is said of all; so
-    does its client, where these wait.
+    does its client, where these wait. ``cached``: places of stages with a cache, which also say who hit.
     """
     is_closed = any(len(trace.client_of) for trace in traces.values())
     with opened(file, compress) as text:
@@ -101,7 +106,7 @@ def write_queries_csv(
                 *QUERY,
                 *([] if classes is None else ["class"]),
                 *(["client"] if is_closed else []),
-                *(f"{stage}.{column}" for stage in stages for column in STAGE),
+                *(f"{stage}.{one}" for place, stage in enumerate(stages) for one in _of_stage(place, cached)),
             ]
         )
         for replication in sorted(traces):
@@ -110,11 +115,15 @@ def write_queries_csv(
                 end = min(first + CHUNK, len(trace.arrival_ns))
                 further: list[Any] = [] if classes is None else [classes[replication][first:end]]
                 further += [trace.client_of[first:end].tolist()] if is_closed else []
-                rows.writerows(_rows(replication, trace, first, end, further))
+                rows.writerows(_rows(replication, trace, first, end, further, cached))
+
+
+def _of_stage(place: int, cached: Collection[int]) -> tuple[str, ...]:
+    return (*STAGE, "hit") if place in cached else STAGE
 
 
 def _rows(
-    replication: int, trace: Trace, first: int, end: int, further: list[Sequence[str]]
+    replication: int, trace: Trace, first: int, end: int, further: list[Sequence[str]], cached: Collection[int] = ()
 ) -> Iterator[tuple[Any, ...]]:
     """Queries ``first`` to ``end`` (not included); ``further``: columns before those of the stages."""
     part = slice(first, end)
@@ -138,6 +147,9 @@ def _rows(
             ["" if shard < 0 else shard for shard in trace.critical_shard[stage, part].tolist()],
             numbers(trace.candidates[stage, part]),
         ]
+        if stage in cached:
+            outcomes = trace.stage_outcome[stage, part].tolist()
+            columns.append([_LOOKED.get(outcome, "false") for outcome in outcomes])
     return zip(*columns, strict=True)
 
 

@@ -10,7 +10,7 @@ from simulator.report.causes import causes_table
 from simulator.report.clients import asking_lines, cycle_lines, each_waits
 from simulator.report.fleet import fleet_line
 from simulator.report.peak import peak_lines
-from simulator.report.run_beside import company_lines, machine_lines, taken_lines
+from simulator.report.run_beside import cache_lines, company_lines, machine_lines, taken_lines
 
 #: A load that came so much faster or slower than it was measured over its window, as a part: it is said between what.
 FAR_FROM_OWN = 0.25
@@ -28,6 +28,7 @@ def run_table(result: run.Run, width: int | None = None, color: bool = False) ->
         _stages(result),
         *groups.tables(result),
         *taken_lines(result),
+        *cache_lines(result),
         *_batches(result),
         *_gathered(result),
         *_hedged(result),

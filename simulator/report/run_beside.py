@@ -15,6 +15,18 @@ def taken_lines(result: run.Run) -> list[str]:
     return lines
 
 
+def cache_lines(result: run.Run) -> list[str]:
+    """A line for each stage with a cache: how many queries it answers; and what theory says of that."""
+    lines = []
+    for stage, paper in zip(result["stages"], result["theory"]["stages"], strict=True):
+        if "hit_ratio" in stage:
+            shown = text.interval(stage["hit_ratio"], text.ratio)
+            found = f"{text.ratio(stage['hit_ratio']['value'])} of its queries ({shown})"
+            about = text.ratio(paper["cache"]["hit_ratio"])
+            lines.append(f"the cache of {stage['name']} answers {found}; about {about} by Che's approximation")
+    return lines
+
+
 def company_lines(result: run.Run) -> list[str]:
     """A line for each stage that others run on: what each takes of the time of its workers."""
     lines = []

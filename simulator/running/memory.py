@@ -16,7 +16,7 @@ from simulator.planner.extents import about_queries
 from simulator.planner.load import refusal
 from simulator.planner.plans import Plans
 from simulator.running.execution import Execution, Say
-from simulator.scenario import ClosedArrivals, Scenario
+from simulator.scenario import ClosedArrivals, Scenario, caches
 
 #: Bytes a query: its arrival and outcome; and a stage: six instants, the critical shard.
 QUERY, STAGE = 9, 52
@@ -51,6 +51,8 @@ SHARE = 32
 BESIDE, BESIDE_OF_SIMPY = 64, 1600
 #: Bytes a query and shard of a stage whose replicas others go to where it has been.
 WON = 4
+#: Bytes a key of the cache of a stage: links to the keys before and after it; of the reference engine, of those held.
+KEY, KEY_OF_SIMPY = 8, 100
 #: Bytes a queue as a balancer sees it.
 VIEW = 8
 #: Bytes a query of a load that is only looked at.
@@ -82,7 +84,7 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     stages, jobs = len(rows), min(jobs, replications)
     is_fixed = np.isin(plans.system.laws["kind"][plan.CANDIDATES :: plan.ROLES], (plan.NONE, plan.CONSTANT)).all()
     differs = any(stage.speaks_of_answers or stage.loses or stage.fan_out is not None for stage in scenario.stages)
-    is_partial = differs or any(stage.share is not None for stage in scenario.stages)
+    is_partial = differs or any(stage.share is not None or caches.has_cache(stage) for stage in scenario.stages)
     is_partial |= scenario.admission is not None
     is_keen = differs or any(stage.sends_copies for stage in scenario.stages)
     varies = scenario.run.drain_s is not None or not is_fixed or is_partial
@@ -115,6 +117,9 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
     beside = (BESIDE_OF_SIMPY if is_simpy else BESIDE) * replicas
     running += beside * any(stage.background is not None for stage in scenario.stages)
     running += (SPELLS_OF_SIMPY if is_simpy else SPELL) * replicas * int(rows["fails"].any())
+    running += float(
+        KEY_OF_SIMPY * rows["cached"].sum() if is_simpy else KEY * rows["catalogue"][rows["cached"] > 0].sum()
+    )
     running += SHARE * replicas * int(rows["sharing"].any())
     processes = PROCESS * jobs if is_simpy and jobs > 1 else 0
     counters = COUNTERS + (LONGER if any(stage.after_answer is not None for stage in scenario.stages) else 0)

@@ -5,7 +5,7 @@ _NAMES = {
     "retrying": "retries retry max_retries retry_policy backoff",
     "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
-    "caching": "cache caches caching cached cache_size hit_ratio hit_rate cache_hit_ratio",
+    "joining queries that miss at a time": "coalescing single_flight request_collapsing",
     "interrupting what is served": "preemption preemptive preempt",
     "breaking circuits": "circuit_breaker drop_after",
     "sticky routing": "affinity sticky session_affinity consistent_hashing consistent_hash ip_hash ring_hash maglev",
@@ -18,8 +18,8 @@ NOT_MODELLED = {name: what for what, names in _NAMES.items() for name in names.s
 def not_modelled(key: str) -> str:
     """What a key would mean that this version does not model; empty if nobody has heard of it.
 
-    >>> not_modelled("cache"), not_modelled("shrads")
-    ('caching', '')
+    >>> not_modelled("preemption"), not_modelled("shrads")
+    ('interrupting what is served', '')
     """
     return NOT_MODELLED.get(key.lower().replace("-", "_"), "")
 

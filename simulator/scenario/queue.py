@@ -56,3 +56,10 @@ class Queue(fields.Part):
     def speaks_of_refusals(self) -> bool:
         """Whether it says whom it refuses, were it nobody."""
         return bool({"limit", "delay"} & self.model_fields_set)
+
+
+QueueGiven = Annotated[
+    Queue | None,
+    BeforeValidator(lambda value: {"discipline": value} if isinstance(value, str) else value),
+    fields.OrBare({"type": "string", "description": "the discipline alone"}),
+]

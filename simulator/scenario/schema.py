@@ -15,6 +15,7 @@ from simulator.documents import parts
 from simulator.plugins import Plugins
 from simulator.scenario import fields
 from simulator.scenario.admission import Admission
+from simulator.scenario.caches import cache_contradictions
 from simulator.scenario.classes import class_notes, queue_contradictions
 from simulator.scenario.colocated import crew_of, has_own_machines, host_of, lodger_notes, workers_of_machines
 from simulator.scenario.grid import SweepValues, values_of
@@ -67,6 +68,7 @@ class Scenario(fields.Part):
             yield ("run", "duration"), f"the profile lasts {lasts}, got {requested}; leave it out to run all of it"
         yield from self._stage_contradictions()
         yield from company_contradictions(self.stages)
+        yield from cache_contradictions(self.stages, self.slos)
         yield from queue_contradictions(self.load.of_classes, self.stages)
         names = {"stage": [stage.name for stage in self.stages], **self.load.group_names()}
         for index, objective in enumerate(self.slos):

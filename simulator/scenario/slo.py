@@ -16,8 +16,8 @@ from simulator.scenario.fields import NAME, shown
 
 SPELLINGS = (
     "p99 < 1.5s, mean < 200ms, max < 5s, 99% within 2s, stage.NAME.p95 < 900ms, stage.NAME.utilisation < 90%, "
-    "stage.NAME.hottest < 80%, availability > 99.9%, failed_ratio < 0.1%, shed_ratio < 1%, partial_ratio < 1%, "
-    "coverage.mean > 99%, goodput > 1k/s, cost < 40 USD/h, "
+    "stage.NAME.hottest < 80%, stage.NAME.hit_ratio > 80%, availability > 99.9%, failed_ratio < 0.1%, "
+    "shed_ratio < 1%, partial_ratio < 1%, coverage.mean > 99%, goodput > 1k/s, cost < 40 USD/h, "
     "usd_per_million_queries < 3 USD, class.NAME.p99 < 100ms, class.NAME.availability > 99%, "
     "class.NAME.99% within 100ms, phase.NAME.p99 < 100ms, phase.NAME.availability > 99%"
 )
@@ -91,6 +91,7 @@ MEASURES = {
     "shed_ratio": Measure("<", WHOLE, _part, by_group=True),
     "partial_ratio": Measure("<", WHOLE, _part),
     "coverage.mean": Measure(">", EITHER, _part),
+    "hit_ratio": Measure(">", STAGE, _part),
     "goodput": Measure(">", WHOLE, _above_0(units.parse_rate)),
     "cost": Measure("<", WHOLE, _above_0(units.parse_money_rate), is_priced=True),
     "usd_per_million_queries": Measure("<", WHOLE, _above_0(_money), is_priced=True),

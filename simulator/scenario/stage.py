@@ -15,6 +15,7 @@ from simulator.models.threads import on_threads
 from simulator.scenario import fields
 from simulator.scenario.background import Background
 from simulator.scenario.batching import Batching
+from simulator.scenario.caches import CacheSpec
 from simulator.scenario.failures import FailuresSpec, trouble_contradictions, trouble_notes
 from simulator.scenario.fan_out import FanOutGiven
 from simulator.scenario.gather import Cancel, Gather
@@ -26,7 +27,7 @@ from simulator.scenario.models import ModelSpec
 from simulator.scenario.network import Merge, Network
 from simulator.scenario.optional import Taken
 from simulator.scenario.outages import OutageSpec, outage_contradictions
-from simulator.scenario.queue import Queue
+from simulator.scenario.queue import QueueGiven
 from simulator.scenario.replicas import MOST_SHARDS, Replicas, ReplicasGiven
 from simulator.scenario.routing import Routing
 from simulator.scenario.runs_on import Hosted, own_contradictions
@@ -47,6 +48,7 @@ class Stage(Hosted):
 
     name: fields.Name
     share: Taken = None
+    cache: CacheSpec | None = None
     candidates: CountLaw | None = None
     model: ModelSpec
     shards_given: fields.whole_type(1, MOST_SHARDS) | None = Field(default=None, alias="shards")  # type: ignore[valid-type]
@@ -76,11 +78,7 @@ class Stage(Hosted):
     after_answer: DurationLaw | None = None
     background: Background | None = None
     merge: Merge = Merge()
-    queue: Annotated[
-        Queue | None,
-        BeforeValidator(lambda value: {"discipline": value} if isinstance(value, str) else value),
-        fields.OrBare({"type": "string", "description": "the discipline alone"}),
-    ] = None
+    queue: QueueGiven = None
     sharing: fields.word_type(*SHARED_BY) | None = None  # type: ignore[valid-type]
     batching: Batching | None = None
     fan_out: FanOutGiven = None

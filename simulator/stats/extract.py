@@ -44,6 +44,7 @@ class Extract:
     partial: NDArray[np.bool_]  #: (measured,) as ``gathering.is_partial``
     shed: NDArray[np.bool_]  #: (measured,) as ``admission.is_shed``
     covered: dict[int | None, tuple[float, int]]  #: as ``gathering.covered``, of whole queries and those stages
+    hits: dict[int, tuple[int, int]]  #: as ``gathering.hits``, of those stages
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
     arrivals: int | None  #: see ``arrivals_mark``
@@ -85,6 +86,7 @@ def extract(
         *(first, latency, of_stages, np.array(busy_s), of_replicas, window_s),
         *(completed, window.good_of(trace, completed), gathering.is_partial(trace), admission.is_shed(trace)),
         {stage: gathering.covered(trace, stage) for stage in (None, *stages)},
+        {stage: gathering.hits(trace, stage) for stage in stages},
         *(grown, tasks, mark, is_bounded(plan)),
         group_of,
     )
@@ -196,6 +198,11 @@ class Extracts:
         at = None if stage is None else self.stage_names.index(stage)
         return [one.covered[at] for one in self.extracts]
 
+    def hits(self, stage: str | None) -> list[tuple[int, int]]:
+        """Of each replication, as ``gathering.hits`` of a stage that was asked for."""
+        assert stage is not None
+        return [one.hits[self.stage_names.index(stage)] for one in self.extracts]
+
     def used(self, objective: Objective) -> Interval:
         """The utilisation that an objective on a stage is about."""
         assert objective.stage is not None
@@ -246,6 +253,8 @@ class Extracts:
                 assert shed is not None, "as many as have a latency"
                 failed = admission.share_of(shed)
             least = goodput if objective.measure != "coverage.mean" else self.coverage(objective.stage)
+            if objective.measure == "hit_ratio":
+                least = gathering.hit_ratio_of(self.hits(objective.stage))
             utilisation: Interval | None = None
             if objective.measure in ("utilisation", "hottest"):
                 utilisation = self.used(objective)

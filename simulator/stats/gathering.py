@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core.columns import FAILED, PARTIAL, SHED
+from simulator.core.columns import FAILED, HIT, PARTIAL, SHED
 from simulator.core.plan import F8, I8
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
@@ -68,10 +68,30 @@ def whole(traces: Sequence[Trace], layout: Layout, stages: Iterable[StageView]) 
     }
 
 
+def hits(trace: Trace, stage: int) -> tuple[int, int]:
+    """Measured queries whose answer the cache of a stage had, and those that entered the stage."""
+    measured = slice(trace.first_measured, None)
+    is_hit = trace.stage_outcome[stage, measured] == HIT if len(trace.coverage) else np.zeros(0)
+    return int(np.count_nonzero(is_hit)), int(np.count_nonzero(trace.candidates[stage, measured] >= 0))
+
+
+def hit_ratio_of(counts: Sequence[tuple[int, int]]) -> Interval:
+    """Share of the queries that look into a cache whose answer it has, of what ``hits`` says of each replication."""
+    found, entered = zip(*counts, strict=True)
+    return ratio_interval(found, entered).within_0_and_1()
+
+
+def hit_ratio(traces: Sequence[Trace], stage: StageView) -> Interval:
+    """The same of a stage of some replications."""
+    return hit_ratio_of([hits(trace, stage.index) for trace in traces])
+
+
 def of_answers(traces: Sequence[Trace], stage: StageView) -> run.Merging:
-    """What is said of a stage that not all take, that does not need all answers, sends copies, or crashes."""
+    """What is said of a stage that not all take, that has a cache, does not need all answers, sends copies, crashes."""
     said: run.Merging = {}
-    if stage.is_optional:
+    if stage.is_cached:
+        said["hit_ratio"] = hit_ratio(traces, stage).to_dict()
+    if stage.may_be_passed:
         said["taken_ratio"] = _per(_entered(traces, stage), _come(traces, stage))
     gather, hedge, failures = of_stage(traces, stage), copies_of_stage(traces, stage), crashes_of_stage(traces, stage)
     if gather is not None:
@@ -171,9 +191,10 @@ def _refused(traces: Sequence[Trace], stage: StageView) -> run.Refusing:
 def _sent(traces: Sequence[Trace], stage: StageView) -> F8:
     """(replications,) tasks of measured queries that were sent, copies among them.
 
-    Where queries do not visit as many shards, those whose end is known: all, but for those that a cut run leaves.
+    Where queries do not visit as many shards, or caches answer some, those whose end is known: all, but for those that
+    a cut run leaves.
     """
-    if stage.has_fixed_visits:
+    if stage.has_fixed_visits and not stage.is_cached:
         again = _counted(traces, stage, "hedged") + _counted(traces, stage, "resent")
         return np.asarray(_entered(traces, stage) * stage.least_visits + again)
     ends = [_counted(traces, stage, end) for end in ("tasks", "stopped", "withdrawn", "refused", "lost")]

@@ -1,7 +1,7 @@
 """How far an objective is from its bound: the figure over the bound, with the ends of its interval.
 
 What rises with the load is read: shares of bad queries, means, largest values, utilisations. Goodput and the price of a
-query are not: they bound the load from below. Nor is the cost of the fleet, whatever the load.
+query are not: they bound the load from below. Nor is the cost of the fleet, or what a cache has, whatever the load.
 """
 
 import math
@@ -23,7 +23,7 @@ from simulator.theory import NOTHING_AHEAD, Ahead
 VALUE, LOW, HIGH = "value", "low", "high"
 
 #: What more load does not break.
-UNREAD = ("goodput", "cost", "usd_per_million_queries")
+UNREAD = ("goodput", "cost", "usd_per_million_queries", "hit_ratio")
 
 
 @dataclass(frozen=True)

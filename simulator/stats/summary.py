@@ -14,6 +14,7 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats import admission, gathering
 from simulator.stats import stability as carried
+from simulator.stats.caches import as_they_began
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
 from simulator.stats.groups import Division, GroupFigures, each_group, figures_of, judged_groups
@@ -23,13 +24,16 @@ from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
 from simulator.stats.takers import is_bare
+from simulator.stats.unsaid import unsaid
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
-from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
+from simulator.theory import Ahead, MeansAhead, Peak, StageAhead, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
 DEFAULT_PERCENT = 99.0
 #: The measure of what is covered.
 COVERAGE = "coverage.mean"
+#: And of whose answers a cache has.
+HITS = "hit_ratio"
 #: Instants are rounded to whole ns.
 ROUNDING_NS = 2
 
@@ -168,11 +172,10 @@ def summarise(
         # one latency at a time is kept: what is said of it is said before the next
         of_stage = ahead.stage(stage.index)
         latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
-        used = utilisation(pool, stage, of_stage.utilisation)
-        covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
-        shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
+        shares = _shares(pool, stage, of_stage)
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         judged |= _of_nobody(objectives, name) if is_bare(traces, stage.index) else {}
+        used = shares["utilisation"]
         seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
@@ -196,9 +199,19 @@ def summarise(
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         clients=clients(traces, plan.clients),
         admission=admission.at_door(traces, plan, pool.layout),
-        notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
+        notes=(*stable.notes, *as_they_began(traces, plan, stage_names), *whole.notes, *unsaid(whole.latency, stages)),
         pool=pool,
     )
+
+
+def _shares(pool: Pool, stage: StageView, ahead: StageAhead) -> dict[str, Interval]:
+    """What objectives on a stage that are not about latency are judged by, by measure."""
+    return {
+        "utilisation": utilisation(pool, stage, ahead.utilisation),
+        "hottest": hottest(pool, stage, ahead.hottest)[1],
+        COVERAGE: gathering.coverage(pool.traces, stage.index),
+        HITS: gathering.hit_ratio(pool.traces, stage),
+    }
 
 
 def _with_hosts(seen: StageFigures, stage: StageView, names: Sequence[str]) -> StageFigures:
@@ -285,7 +298,7 @@ def _judged(
                 {"partial_ratio": whole.partial_ratio, "shed_ratio": whole.shed_ratio}.get(
                     objective.measure, whole.failed_ratio
                 ),
-                shares[COVERAGE] if objective.measure == COVERAGE else whole.goodput,
+                shares[objective.measure] if objective.measure in (COVERAGE, HITS) else whole.goodput,
                 is_saturated,
                 money,
             ),
@@ -321,25 +334,4 @@ def _unsupported(whole: Figure, latency: Series, is_saturated: bool, may_fail: b
     if missing:
         what = "have no answer" if may_fail else "never finished"
         notes.append(f"{missing:,} of {counted(latency.layout.queries, 'query')} {what}; mean and max leave them out")
-    return notes
-
-
-def _unsaid(whole: Figure, stages: Sequence[StageFigures]) -> list[str]:
-    """Which means are not printed, and why."""
-    notes = []
-    if whole.mean.reason:
-        exact, known = whole.mean.ahead.exact, ""
-        if exact is not None and math.isfinite(exact):
-            known = f"; by {whole.mean.ahead.law} it is {format_duration(exact)}"
-        notes.append(f"mean is not printed: {whole.mean.reason}{known}")
-    for stage in stages:
-        figures = {
-            "latency": stage.latency.mean,
-            "task wait": stage.wait,
-            "task service": stage.service,
-            "utilisation": stage.utilisation,
-        }
-        missing = [name for name, figure in figures.items() if figure.reason]
-        if missing:
-            notes.append(f"stage {stage.name}: the mean of {', '.join(missing)} is not printed, likewise")
     return notes

@@ -1,10 +1,11 @@
-"""Figures of a stage that not every query takes are of the queries that do."""
+"""Figures of a stage that not every query takes are of the queries that do; of tasks, of those that sent some."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.core.columns import HIT
 from simulator.core.plan import F8
 from simulator.core.trace import Trace
 from simulator.stats.quantiles import Series
@@ -25,6 +26,17 @@ def takers(trace: Trace, stage: int | None) -> NDArray[np.bool_] | None:
     measured = slice(trace.first_measured, None)
     passed = trace.passes_by(stage, measured)
     return np.asarray(trace.candidates[stage, measured] >= 0) if passed.any() else None
+
+
+def askers(trace: Trace, stage: int | None) -> NDArray[np.bool_] | None:
+    """(measured,) which of them its shards were asked for: no cache has answered them. None where all queries are."""
+    if stage is None or not len(trace.coverage):
+        return None
+    measured = slice(trace.first_measured, None)
+    is_hit = trace.stage_outcome[stage, measured] == HIT
+    if not is_hit.any():
+        return takers(trace, stage)
+    return np.asarray((trace.candidates[stage, measured] >= 0) & ~is_hit)
 
 
 def of_takers(values: F8, taken: NDArray[np.bool_] | None) -> F8:
@@ -64,7 +76,11 @@ def pooled(
     *,
     is_part: bool = False,
 ) -> Series:
-    """A series of a stage, or of whole queries (None), of values of all measured queries, pooled as ``layout`` says."""
+    """A series of a stage, or of whole queries (None), of values of all measured queries, pooled as ``layout`` says.
+
+    ``is_part``: of what tasks do, which those have not whom a cache has answered.
+    """
     each = np.split(values, np.cumsum(layout.sizes)[:-1])
-    of = [of_takers(one, takers(trace, stage)) for one, trace in zip(each, traces, strict=True)]
+    whose = askers if is_part else takers
+    of = [of_takers(one, whose(trace, stage)) for one, trace in zip(each, traces, strict=True)]
     return series_of_stage(of, layout, clusters, is_part=is_part)

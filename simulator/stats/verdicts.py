@@ -156,7 +156,7 @@ def judge(
     failed_ratio
         Share of queries that failed, that were shed, or whose answers are partial, where it is about that.
     goodput
-        Queries per second within the first objective on latency, or mean coverage, where it is about that.
+        Queries per second within the first objective on latency, or mean coverage or hits, where it is about that.
     is_saturated
         Then a latency that is good now will not stay so: at best inconclusive.
     money
@@ -180,7 +180,7 @@ def judge(
         verdict = _by_price(objective, money.usd_per_h)
     elif objective.measure == "usd_per_million_queries":
         verdict = _by_mean(objective, money.per_million(), "usd", few, below=True, reason="")
-    elif objective.measure == "coverage.mean":
+    elif objective.measure in ("coverage.mean", "hit_ratio"):
         verdict = _by_mean(objective, goodput, "ratio", few, below=False, reason="")
     else:
         verdict = _by_mean(objective, goodput, "per_s", few, below=False, reason="")

@@ -11,7 +11,7 @@ from simulator.core.plan import F8, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of
 from simulator.theory.stages import stages_of
-from simulator.theory.visits import has_all_been
+from simulator.theory.visits import asks, has_all_been
 
 
 class Certain(NamedTuple):
@@ -39,9 +39,11 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
             continue
         is_known = not (stage.is_limited or stage.loses or stage.may_time_out)
         merging[stage.index] = stage.merger_demand(plan.rate_per_s) if is_known else 0.0  # who fails is not merged
+        part = asks(stage, at_least=True) / asks(stage)  # caches answer some, and at most so many
+        merging[stage.index] *= part
         goes_where_it_was = stage.follows and not has_all_been(stage)
         if not (stage.sheds or goes_where_it_was or (stage.is_given_less and stage.depends_on_items)):
-            own = own_utilisation_of(stage, plan.rate_per_s, lasts_s)
+            own = part * own_utilisation_of(stage, plan.rate_per_s, lasts_s)
             replicas[stage.owner] = replicas[stage.owner] + own
     return [Certain(replicas[stage.owner], merging[stage.index]) for stage in stages]
 

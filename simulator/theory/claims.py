@@ -93,4 +93,5 @@ FLOW: Features = ZERO_LOAD | {
     F.SLOWDOWN,
     F.FAILURES,
     F.OPTIONAL,
+    F.CACHE,
 }

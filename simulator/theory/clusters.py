@@ -25,7 +25,7 @@ from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import busiest, has_drawn_machines, utilisation_of, variability_of
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, stages_of
-from simulator.theory.visits import mean_visits
+from simulator.theory.visits import asks, mean_visits
 
 #: The part of what a tail's clusters are worth that blocks show at the median.
 AT_MEDIAN = 1 / 3
@@ -162,7 +162,7 @@ def _by_plan(plan: Plan) -> dict[int | None, Clusters]:
 def _beyond_saturation(plan: Plan) -> dict[int | None, Clusters]:
     """That there are slow stretches: without them, in a run that sees none, the load may be carried."""
     alone: dict[int | None, tuple[float, ...]] = {
-        stage.index: tuple(one.of_query(plan.rate_per_s * stage.taken) for one in stretches_of(stage))
+        stage.index: tuple(one.of_query(plan.rate_per_s * asks(stage)) for one in stretches_of(stage))
         for stage in stages_of(plan)
     }
     every = tuple(per_query for one in alone.values() for per_query in one)
@@ -208,7 +208,7 @@ def _of_stretches(plan: Plan, stage: PaperStage, shard: int, busy: float, varied
 
     They are as many as they are, whatever the blocks: with fewer than ten no percentile that lies among them is known.
     """
-    jumps, rate_per_s = [], plan.rate_per_s * stage.taken
+    jumps, rate_per_s = [], plan.rate_per_s * asks(stage)
     for one in stretches_of(stage):
         mean_s = one.length.mean()
         scale = varied / 2 / (1 - busy) / stage.workers * stage.mean_service_s(shard) / mean_s

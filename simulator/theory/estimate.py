@@ -11,6 +11,7 @@ from simulator.core.admission import bounds_flight
 from simulator.core.hosted import has_company
 from simulator.core.plan import F8, RANDOM, ROUND_ROBIN, Plan
 from simulator.documents import paper
+from simulator.theory import caches
 from simulator.theory.beside import busy_beside, left_beside
 from simulator.theory.closed import ClosedLoad
 from simulator.theory.closed_forms import FULL, closed_forms
@@ -19,7 +20,7 @@ from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
 from simulator.theory.races import raced_share
 from simulator.theory.stages import PaperStage, busy_afters_s, busy_services_s, mean_services_s, stages_of
-from simulator.theory.visits import chances
+from simulator.theory.visits import asks, chances
 from simulator.theory.zero_load import ZeroLoad, zero_load
 
 
@@ -45,6 +46,7 @@ class StageEstimate:
     mergers: int  #: 0: merging is a mere delay
     merge_s: float
     merger_demand: float  #: work of the mergers over what they can do; 0 where merging is a mere delay
+    cache: paper.Cache | None = None  #: ahead of it
 
     @property
     def mean_utilisation(self) -> float:
@@ -56,6 +58,8 @@ class StageEstimate:
         merging: paper.Merging = {} if self.after_s is None else {"after_answer_s": self.after_s}
         if self.mergers:
             merging |= {"mergers": {"count": self.mergers, "service_s": self.merge_s, "demand": self.merger_demand}}
+        if self.cache is not None:
+            merging |= {"cache": self.cache}
         if self.own is not None:
             merging |= {"own_demand": {"mean": float(self.own.sum()) / self.replicas, "max": float(self.own.max())}}
         return {
@@ -175,6 +179,7 @@ def estimate(plan: Plan, is_stationary: bool = True) -> Estimate:
             stage.mergers,
             stage.merge_s(),
             stage.merger_demand(plan.rate_per_s),
+            caches.on_paper(stage),
         )
         for stage in stages
     )
@@ -294,7 +299,7 @@ def own_utilisation_of(stage: PaperStage, rate_per_s: float, lasts_s: float = ma
             services_s = np.full_like(services_s, services_s[0] * raced_share(stage))
         needed_s = float(services_s.sum()) * float(stage.machine_factor.min())
         needed_s += stage.wait_for * float(after_s.min())
-        needed_s *= stage.taken / float(left.max())
+        needed_s *= asks(stage) / float(left.max())
         return np.where(is_left, rate_per_s * needed_s / (stage.replicas_in_all * stage.workers), 0.0)
     service_s = busy_services_s(stage, lasts_s)[:, None] * raced_share(stage) * stage.machine_factor + after_s[:, None]
     service_s = service_s / left

@@ -16,7 +16,7 @@ from simulator.core.work import cost_ns as task_cost_ns
 from simulator.core.work import depends_on_items
 from simulator.theory.batches import cheap_sizes, least_part, most_tasks
 from simulator.theory.slow import share_done
-from simulator.theory.visits import either, handed_on, hands_on_as_much, merging_s
+from simulator.theory.visits import asks, either, handed_on, hands_on_as_much, merging_s
 
 S_PER_NS = 1e-9
 
@@ -301,7 +301,7 @@ class PaperStage(StageView):
 
     def merger_demand(self, rate_per_s: float) -> float:
         """Work of the mergers over what they can do, at least, if nobody refuses; 0 where merging is a delay."""
-        return rate_per_s * self.taken * self.merge_s() / self.mergers if self.mergers else 0.0
+        return rate_per_s * asks(self) * self.merge_s() / self.mergers if self.mergers else 0.0
 
 
 def _by_share(stage: PaperStage, value: Callable[[int], float]) -> list[float]:

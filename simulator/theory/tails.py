@@ -23,7 +23,7 @@ from simulator.theory.prediction import EXACT
 from simulator.theory.queues import erlang_c
 from simulator.theory.slow import FEWEST_STRETCHES, stretches_of
 from simulator.theory.stages import PaperStage, mean_services_s, stages_of
-from simulator.theory.visits import mean_visits, visits_of
+from simulator.theory.visits import asks, mean_visits, visits_of
 
 #: A mean is carried by few where the largest draw carries more than this part of what the ten largest do, on average.
 MOST_OF_TEN = 0.4
@@ -113,17 +113,17 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
         return MeansAhead()  # how queues of theirs spread is not known
     stages = stages_of(plan)
     alone = [_pieces(stage, plan.rate_per_s) for stage in stages]
-    of_all = [[one.seldom(stage.taken) for one in own] for stage, own in zip(stages, alone, strict=True)]
+    of_all = [[one.seldom(asks(stage)) for one in own] for stage, own in zip(stages, alone, strict=True)]
     pieces = [_beside(stages, alone, place) for place in range(len(stages))]
     exact = _exact(plan, stages, busiest(plan)) if is_stationary else {}
     of_stages = []
     for stage, own, (_, demand) in zip(stages, pieces, stage_demands(plan), strict=True):
         busy = demand * stage.part_used
         kinds = {kind: [one for one in own if one.kind == kind] for kind in KINDS}
-        shards, takers = mean_visits(stage), max(1, round(measured * stage.taken))
+        shards, takers = mean_visits(stage), max(1, round(measured * asks(stage)))
         together = [other for other in stages if other.owner == stage.owner]
         taking = [one for other in together for one in of_all[other.index] if one.kind in (SERVICE, FOLLOWING)]
-        taken_s = math.fsum(_taken_s(other) * other.taken for other in together)
+        taken_s = math.fsum(_taken_s(other) * asks(other) for other in together)
         of_busy = _ahead(taking, measured).over(taken_s / busy) if busy > 0 else NOTHING_AHEAD
         besides = NOTHING_AHEAD
         if beside_of(stage) is not None:  # such replicas have no guests
@@ -151,7 +151,7 @@ def _busy_besides(
     stage: PaperStage, rate_per_s: float, pieces: Sequence["_Piece"], measured: int
 ) -> tuple[float, Ahead, Ahead]:
     """Where replicas have tasks of their own: how busy workers are, what is known of that, and of the part of these."""
-    busy, beside_s = busy_in_all(stage, rate_per_s), besides_s(stage, rate_per_s * stage.taken)
+    busy, beside_s = busy_in_all(stage, rate_per_s), besides_s(stage, rate_per_s * asks(stage))
     both = _ahead([one for one in pieces if one.kind in (SERVICE, FOLLOWING, BESIDE)], measured)
     part = float(busy_beside(stage)[stage.is_left].mean()) * stage.part_used
     besides = _ahead([one for one in pieces if one.kind == BESIDE], measured).over(beside_s / part)
@@ -205,7 +205,7 @@ def _of_latency(pieces: Sequence[_Piece]) -> list[_Piece]:
 
 def _pieces(stage: PaperStage, rate_per_s: float) -> list[_Piece]:
     """The parts of the latency of a stage that are random: by what is drawn for a task, and for a query there."""
-    visited, often, own_per_s = max(1, math.floor(mean_visits(stage))), visits_of(stage), rate_per_s * stage.taken
+    visited, often, own_per_s = max(1, math.floor(mean_visits(stage))), visits_of(stage), rate_per_s * asks(stage)
     of_query = [stage.work]
     if not stage.is_timed or stage.depends_on_items:
         of_query += [stage.counts.law] if math.isinf(stage.counts.cap) else []

@@ -12,6 +12,7 @@ from simulator.core.fan_out import visited_shards
 from simulator.core.laws import Law
 from simulator.core.plan import F8, KEY, NONE, ROLES, VISITS, Plan
 from simulator.core.stage_view import StageView
+from simulator.theory.caches import hit_ratio, most_hits
 
 S_PER_NS = 1e-9
 
@@ -48,7 +49,36 @@ def mean_visits(stage: StageView) -> float:
 
 def chances(stage: StageView) -> F8:
     """(shards,) part of all queries that visit each."""
-    return np.asarray(visits_of(stage) * stage.taken)
+    return np.asarray(visits_of(stage) * asks(stage))
+
+
+#: Part of the queries that ask a stage whose cache holds all keys there are: whoever is the first of a key.
+SELDOM = 1e-9
+
+
+def comes(stage: StageView, *, at_least: bool = False) -> float:
+    """Part of all queries that come to a stage: they are not over by a hit before, about, or ``at_least``, so often.
+
+    What a query asks one cache for says nothing of what it asks another for.
+    """
+    part = 1.0
+    for index in range(stage.index):
+        before = StageView(stage.plan, index)
+        if before.ends_with_a_hit:
+            part *= 1 - before.taken * (most_hits(before) if at_least else hit_ratio(before))
+    return part
+
+
+def asks(stage: StageView, *, at_least: bool = False) -> float:
+    """Part of all queries that ask the shards of a stage, about: they take it, and no cache has their answer before.
+
+    ``at_least``: so often, whatever happens.
+    """
+    if not stage.is_spared:
+        return stage.taken
+    hits = most_hits(stage) if at_least else hit_ratio(stage)
+    part = comes(stage, at_least=at_least) * stage.taken * (1 - hits)
+    return part if at_least else max(SELDOM, part)
 
 
 def visits_of(stage: StageView) -> F8:

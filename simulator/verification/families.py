@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from simulator.verification.lookups import cached
+
 #: Time unit of systems in which nobody meets anybody: short, for many queries within what int64 nanoseconds hold.
 EMPTY_UNIT_S = 1e-3
 #: Families in which nobody meets anybody, of several stages, and whose waiting times are not those of a plain stage.
@@ -111,7 +113,7 @@ def shared(given: dict[str, str]) -> dict[str, Any]:
 
 def one_stage(family: str, given: dict[str, str]) -> dict[str, Any]:
     """Systems of one stage under load."""
-    rate = float(given.get("lam", given.get("lam_total", given.get("lam_batch", 0))))
+    rate = float(given.get("lam", given.get("lam_total", given.get("lam_batch", family == "lru"))))
     if family in ("gm1", "mmpp"):
         return unlike_poisson(family, given, rate)
     if family in ("rr", "sqd_n", "jsq"):
@@ -219,8 +221,7 @@ def tied(given: dict[str, str]) -> dict[str, Any]:
 
 #: The stage of a family of one stage under Poisson load, of the parameters of its row.
 SERVERS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
-    "mm1": lambda _: stage("one", exponential(1.0)),
-    "mm1_timeout": lambda _: stage("one", exponential(1.0)),
+    **dict.fromkeys(("mm1", "mm1_timeout"), lambda _: stage("one", exponential(1.0))),
     "md1": lambda _: stage("one", "1s"),
     # a query is done with the last of its items on one server: M/D/1
     "mxg1": lambda of: {"name": "one", "candidates": int(of["m"]), "model": {"kind": "tree", "per_item": "1s"}},
@@ -233,11 +234,10 @@ SERVERS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "breakdown": stopped,
     "mmc": lambda of: stage("one", exponential(1.0), workers=int(of["c"])),
     "mdc": lambda of: stage("one", "1s", workers=int(of["c"])),
-    # balanced means, cv2 = 4
     "mh2c": lambda of: stage("one", {"kind": "hyperexponential", "mean": "1s", "cv": 2.0}, workers=int(of["c"])),
+    "lru": cached,
     "fj_det": lambda _: stage("one", "1s", shards=5),
-    "fj2": lambda of: stage("one", exponential(1.0), shards=int(of["N"])),
-    "fjN": lambda of: stage("one", exponential(1.0), shards=int(of["N"])),
+    **dict.fromkeys(("fj2", "fjN"), lambda of: stage("one", exponential(1.0), shards=int(of["N"]))),
     "nk": first_of,
     "cos": tied,
 }

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from simulator.verification import families
+from simulator.verification import families, lookups
 
 #: Family, parameters, statistic, value: exact values with a relative error below 2e-5, from closed forms or numerical
 #: methods; ``sojourn`` is latency.
@@ -71,6 +71,8 @@ def _statistic(row: dict[str, str]) -> str | None:
         return f"later_{(families.FAST + families.SLOW) / 2 * families.EMPTY_UNIT_S:g}"
     if row["statistic"] == "prob_all_shards_up":  # who finds a shard that is not waits for it
         return f"later_{families.WAITED_S:g}"
+    if row["statistic"] == "hit_ratio_LRU":  # whoever misses asks a server
+        return f"later_{lookups.ASKED_S / 2:g}"
     name = row["statistic"].removesuffix("_at_80pct_of_capacity").removesuffix("_batch_last_task")
     name = name.removesuffix("_SJF").removesuffix("_sojourn")
     ours = {"mean_wait": "wait", "mean_wait_to_dispatch": "wait", "service_time_s": "mean", "prob_loss": "lost"}
@@ -99,7 +101,7 @@ def _system(family: str, parameters: str, exact: dict[str, float]) -> System:
         exact = {name: value for name, value in exact.items() if name in ("p50", "p95", "p99")}
     if is_empty and family != "seed":
         exact = {name: value if _is_share(name) else value * families.EMPTY_UNIT_S for name, value in exact.items()}
-    if family == "avail":
+    if family in ("avail", "lru"):
         exact = {name: 1 - value for name, value in exact.items()}
     if is_empty:
         queries = 1_500_000 // (families.shards_of(values) * 60)

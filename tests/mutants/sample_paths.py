@@ -20,6 +20,7 @@ from walk import Walk
 
 from simulator.core import draws
 from simulator.core.assemble import StageParts, assemble
+from simulator.core.caches import Cache
 from simulator.core.clients import simulated
 from simulator.core.colocated import colocated
 from simulator.core.hosted import hosted
@@ -513,6 +514,37 @@ def optional_hold() -> None:
 def optional_walk() -> None:
     """test_optional.py: the walk agrees, where some queries pass a stage by."""
     walk_as_on(OPTIONAL, 60)
+
+
+#: Stages with caches, which look ahead or do not; and with all else.
+QUICK = {**ALONE, "batches": 1, "sharing": False, "background": False, "guests": False, "colocated": False}
+CACHED = plans_of_all(stages=2, queries=12, caches=True) | plans_of_all(
+    **{"stages": st.integers(1, 3), "caches": True, **QUICK}, disciplines=["fifo"], policies=["random"]
+)
+
+
+def caches_agree() -> None:
+    """test_caches.py: both engines say the same of stages with caches."""
+    agree_on(CACHED)
+
+
+def merged_before_looked_up() -> None:
+    """test_caches.py: of queries that come at once, the later ones find in the second stage what the first put in."""
+    behind = StageParts(knots=[(0.0, 1.0, 0.0)], mergers=1, merge_ns=1, cache=Cache(1, 1, is_cold=True))
+    plan = assemble([StageParts(candidates=Law.constant(1.0), knots=[(0.0, 3.0, 0.0)]), behind], np.zeros(6, np.int64))
+    with law("E1"):
+        column = difference(plan)
+        assert column == "", f"the engines differ in {column}"
+
+
+def caches_hold() -> None:
+    """test_caches.py: every invariant of a trace holds, of stages with caches."""
+    hold_on(CACHED)
+
+
+def caches_walk() -> None:
+    """test_caches.py: the walk agrees, of stages with caches."""
+    walk_as_on(CACHED)
 
 
 def mixed_agree() -> None:

@@ -1763,8 +1763,8 @@ ROOMS = (
         "queries that never left the leading stages go on",
         "E1",
         RUN,
-        "entering[np.count_nonzero(leave_ns < 0) :]",
-        "entering",
+        "((leave_ns >= 0) & (self.kept",
+        "((leave_ns >= -1) & (self.kept",
         AGREE,
     ),
     Mutant(
@@ -3110,6 +3110,91 @@ CLOSED = (
     ),
 )
 
+CACHES, RING = "core/caches.py", "engines/compiled/caches.py"
+CACHES_AGREE, CACHES_HOLD, CACHES_WALK = (f"sample_paths.caches_{name}" for name in ("agree", "hold", "walk"))
+ANSWERED = (
+    Mutant(
+        "whoever leaves at an instant is put in when others have looked",
+        "E1",
+        RING,
+        "next_instant(kept.leaving, kept.leaves, stage) <= now:",
+        "next_instant(kept.leaving, kept.leaves, stage) < now:",
+        CACHES_AGREE,
+    ),
+    Mutant(
+        "a partial answer is put into the cache",
+        "E1",
+        RING,
+        "kept.stage_outcome[stage, query] == COMPLETE",
+        "kept.stage_outcome[stage, query] >= COMPLETE",
+        CACHES_AGREE,
+    ),
+    Mutant(
+        "a key that is put in takes the place of the latest",
+        "E1",
+        RING,
+        "oldest = links[NEWER, first + end]",
+        "oldest = links[OLDER, first + end]",
+        CACHES_AGREE,
+    ),
+    Mutant(
+        "looking ahead, nobody is merged before a key is looked up",
+        "E1",
+        AHEAD,
+        "free_ns, stage, wholes[ENTER, 0])",
+        "free_ns, stage, rules.NOTHING)",
+        "sample_paths.merged_before_looked_up",
+    ),
+    Mutant(
+        "who is over by a hit enters the stages that go event by event",
+        "E1",
+        "engines/compiled/run.py",
+        "(leave_ns >= 0) & (self.kept.outcome == UNFINISHED)",
+        "(leave_ns >= 0) & (self.kept.outcome >= UNFINISHED)",
+        CACHES_AGREE,
+    ),
+    Mutant(
+        "a hit is complete",
+        "E1",
+        GATHERING,
+        "(close_ns[stage] >= 0) & (outcome[stage] != HIT)",
+        "(close_ns[stage] >= 0)",
+        CACHES_AGREE,
+    ),
+    Mutant(
+        "the most popular key is the last",
+        "E8",
+        CACHES,
+        "return number - 1  # type",
+        "return keys - number  # type",
+        CACHES_WALK,
+    ),
+    Mutant(
+        "a cache holds one key more than it may",
+        "E8",
+        "engines/reference/caches.py",
+        "if len(self.held) > self.size:",
+        "if len(self.held) > self.size + 1:",
+        CACHES_WALK,
+    ),
+    Mutant(
+        "with a hit the query goes on, whatever it ends",
+        "E8",
+        REFERENCE,
+        "is_over = min(stage.keep, candidates), stage.cache.ends",
+        "is_over = min(stage.keep, candidates), False",
+        CACHES_WALK,
+    ),
+    Mutant(
+        "a trace is to have the first key that was put in, not the last",
+        "S2",
+        "core/hits.py",
+        "del held[next(iter(held))]",
+        "held.popitem()",
+        CACHES_HOLD,
+    ),
+)
+
 
 DOOR, AT_DOOR = "core/admission.py", "engines/compiled/door.py"
 ADMISSIONS = (
@@ -3208,6 +3293,7 @@ TABLES = (
     *TAKEN_BY,
     *CLOSED,
     *ADMISSIONS,
+    *ANSWERED,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

@@ -10,7 +10,7 @@ from conftest import drawn, long_run
 from hypothesis import given
 
 from simulator import scenario_from_text, simulate
-from simulator.core.plan import window_of
+from simulator.core.window import window_of
 from simulator.engines import compiled
 from simulator.planner.plans import Plans
 from simulator.planning.sides import Side, measures

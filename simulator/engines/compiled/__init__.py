@@ -70,7 +70,7 @@ def finding(plan: Plan, until: int, event_by_event: Collection[int]) -> Run:
     """
     arrival_ns, everything = known_arrivals(plan), range(len(plan.stages))
     of_stages = [features.features_of(plan, stage) for stage in everything]
-    is_ahead = all(features.may_look_ahead(one) and features.Feature.OPTIONAL not in one for one in of_stages)
+    is_ahead = all(features.may_find_ahead(one) for one in of_stages)
     slow = event_by_event if is_ahead and not event_by_event else everything
     run = Run(unbounded(plan, arrival_ns), False, slow, arrival_ns[:until])
     if are_unknown(plan) and not begin(run.given, run.kept):

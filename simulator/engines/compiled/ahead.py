@@ -9,12 +9,14 @@ compile what comes out.
 """
 
 from simulator.core import rules
+from simulator.core.caches import is_cached
 from simulator.core.columns import COMPLETE
 from simulator.core.fan_out import fans_out
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.optional import is_optional, takes
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
+from simulator.engines.compiled.caches import has_answer, keep_answer, keep_hit, scored
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
 from simulator.engines.compiled.records import ANSWERS, CLOSING, ENTERING, LEAVE, LISTS, Given, Kept
@@ -62,6 +64,7 @@ def leave_stage(
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
+    keep_answer(given, kept, stage, query, done_ns)
     go_on(given, kept, clock, lists, heap, stage, query, done_ns)
     return True
 
@@ -90,6 +93,29 @@ def without_those_who_pass(
         else:
             go_on(given, kept, clock, lists, heap, stage, query, now)
     return staying
+
+
+@passage
+def without_a_hit(
+    given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, stage: int, reals: F8, wholes: I8
+) -> int:
+    """Of a block of one query at a stage with a cache that has its answer, nobody stays; returns how many do.
+
+    -1: int64 cannot tell when it goes on.
+    """
+    query, now, end_ns = wholes[WHO, 0], wholes[ENTER, 0], given.run[0]["end_ns"]
+    if not has_answer(given, kept, stage, query, now):
+        return 1
+    kept.candidates[stage, query] = scored(given, kept, stage, reals, wholes)
+    leave_ns = now + given.stages[stage]["hit_ns"]
+    if leave_ns >= NEVER_NS and end_ns == NEVER_NS:
+        return -1
+    if leave_ns <= end_ns:
+        if keep_hit(given, kept, stage, query, leave_ns):
+            kept.outcome[query] = COMPLETE
+        else:
+            go_on(given, kept, clock, lists, heap, stage, query, leave_ns)
+    return 0
 
 
 @passage
@@ -196,6 +222,12 @@ def advance(
                 clock[0]["events"] += queries
                 if is_optional(stages, stage):
                     queries = without_those_who_pass(given, kept, clock, lists, heap, stage, queries, wholes)
+                if queries > 0 and is_cached(stages, stage):  # one by one, when all is known that left before
+                    if not merge_closed(given, kept, clock, lists, heap, free_ns, stage, wholes[ENTER, 0]):
+                        return OVERFLOW
+                    queries = without_a_hit(given, kept, clock, lists, heap, stage, reals, wholes)
+                    if queries < 0:
+                        return OVERFLOW
                 prepare(given, kept, stage, queries, reals, wholes)
                 pass_block(given, kept, clock, lists, heap, free_ns, outstanding, fault, stage, queries, reals, wholes)
                 for i in range(queries):

@@ -9,6 +9,7 @@ from simulator.core.following import nobody
 from simulator.core.hosted import kept_width
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan
 from simulator.engines.compiled import records
+from simulator.engines.compiled.caches import caches_of
 from simulator.engines.compiled.events import COLUMNS
 from simulator.engines.compiled.records import Kept
 
@@ -64,4 +65,5 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         doorway=np.zeros(1, dtype=DOORWAY),
         flights=np.zeros(1, dtype=records.LIST),
         ends=np.zeros((in_flight, COLUMNS), dtype=np.int64),
+        **caches_of(plan),
     )

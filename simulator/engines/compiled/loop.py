@@ -15,6 +15,7 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
+from simulator.engines.compiled.caches import keep_answer
 from simulator.engines.compiled.clients import ADMITTED, BEYOND, comes_in
 from simulator.engines.compiled.events import compact, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
@@ -56,6 +57,7 @@ def leave_stage(
         return end_ns != NEVER_NS  # type: ignore[no-any-return]
     if done_ns > end_ns:
         return True
+    keep_answer(given, kept, stage, query, done_ns)
     return go_on(given, kept, clock, events, stage, query, done_ns)
 
 

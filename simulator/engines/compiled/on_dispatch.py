@@ -5,6 +5,7 @@ compile what comes out.
 """
 
 from simulator.core import draws, rules, work
+from simulator.core.caches import is_cached
 from simulator.core.columns import COMPLETE, PARTIAL
 from simulator.core.fan_out import fans_out
 from simulator.core.following import follows, go_there
@@ -14,10 +15,11 @@ from simulator.core.hedging import is_tied, sends_copies
 from simulator.core.jit import passage
 from simulator.core.optional import is_optional, takes
 from simulator.core.outages import may_hold, route_there
-from simulator.core.plan import F8, I8, Rows
+from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.routing import fill_loads, is_load_aware, view_of
 from simulator.core.service import has_own_factor, same_factor, stays_taken
 from simulator.engines.compiled import records
+from simulator.engines.compiled.caches import has_answer, keep_hit
 from simulator.engines.compiled.clients import over
 from simulator.engines.compiled.copies import new_copy, send
 from simulator.engines.compiled.events import happen
@@ -71,6 +73,20 @@ def prepared(
         clock[0]["block"] = place
         clock[0]["prepared"] = place + queries
     return place - clock[0]["block"]  # type: ignore[no-any-return]
+
+
+@passage
+def on_hit(
+    given: records.Given, kept: records.Kept, clock: Rows, events: Rows, stage: int, query: int, now: int
+) -> bool:
+    """The cache of a stage has the answer of a query that enters it now; whether int64 can tell what follows."""
+    end_ns, leave_ns = given.run[0]["end_ns"], now + given.stages[stage]["hit_ns"]
+    if leave_ns >= NEVER_NS or leave_ns > end_ns:
+        return end_ns != NEVER_NS  # type: ignore[no-any-return]
+    if not keep_hit(given, kept, stage, query, leave_ns):
+        return go_on(given, kept, clock, events, stage, query, leave_ns)
+    kept.outcome[query] = PARTIAL if is_any_partial(kept, query) else COMPLETE
+    return over(given, kept, clock, query, leave_ns)
 
 
 @passage
@@ -129,7 +145,7 @@ def on_dispatch(
 ) -> bool:
     """Send a task to one replica of every shard that is visited, in order; whether int64 can tell when they come.
 
-    Who does not take the stage goes on to the next.
+    Who does not take the stage goes on to the next, and so does who has its answer from the cache.
     """
     stages, run = given.stages, given.run
     query, stage = key >> run[0]["stage_bits"], key & ((1 << run[0]["stage_bits"]) - 1)
@@ -139,14 +155,15 @@ def on_dispatch(
     scratch = records.BLOCK if stage == clock[0]["ahead"] else records.SINGLE
     luck, whole = reals[scratch], wholes[scratch]
     place = prepared(given, kept, clock, stage, query, luck, whole)
-    first_task, view = place * shards, view_of(stages, run, query, stage)
-    choose_replicas(given, awaited, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     kept.candidates[stage, min(query, kept.candidates.shape[1] - 1)] = luck[work.SCORED, place]
     kept.instants[records.ANSWER_SUM, stage, query] = 0
+    if is_cached(stages, stage) and has_answer(given, kept, stage, query, now):
+        return on_hit(given, kept, clock, events, stage, query, now)
+    first_task, view = place * shards, view_of(stages, run, query, stage)
+    choose_replicas(given, awaited, outstanding, fault, stage, query, view, first_task, now, luck, whole)
     gathers[query]["missing"] = shards
-    is_choosy = fans_out(stages, stage)
+    is_choosy, is_keen = fans_out(stages, stage), awaits_copies(stages, stage)
     note_visit(stages, awaited, stage, query, whole[work.VISITS, place], luck[work.SHARE, place])
-    is_keen = awaits_copies(stages, stage)
     if is_keen and not begin_waiting(given, clock, events, awaited, stage, query, now):
         return False
     is_aware = is_load_aware(stages[stage]["counts"])

@@ -32,11 +32,10 @@ from simulator.engines.compiled.wide import wide
 CUT, FAULTY, TOO_LATE = -1, -2, -3
 
 
-@kernel
-def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, wholes: I8) -> None:
-    """Draw all luck of a block of queries, whose WHO is filled, and turn it into times."""
-    stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
-    last = kept.candidates.shape[1] - 1
+@passage
+def hand_over(given: Given, kept: Kept, stage: int, queries: int, reals: F8, wholes: I8) -> None:
+    """Fill PREVIOUS of a block of queries: the candidates that earlier stages hand on to each."""
+    stages, last = given.stages, kept.candidates.shape[1] - 1
     if stage > 0:
         is_skipped = is_optional(stages, stage - 1)
         for i in range(queries):
@@ -47,6 +46,13 @@ def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, whole
             if is_partial(stages, before):
                 handed *= kept.coverage[before, query]
             reals[work.PREVIOUS, i] = min(stages[before]["keep"], handed)
+
+
+@kernel
+def prepare(given: Given, kept: Kept, stage: int, queries: int, reals: F8, wholes: I8) -> None:
+    """Draw all luck of a block of queries, whose WHO is filled, and turn it into times."""
+    stages, run, laws, parts, points = given.stages, given.run, given.laws, given.parts, given.points
+    hand_over(given, kept, stage, queries, reals, wholes)
     if follows(stages, stage):
         find_part(stages, given.share, kept.won, stage, reals, wholes)
     work.name_tasks(stages, stage, queries, wholes)

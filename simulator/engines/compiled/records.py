@@ -70,6 +70,10 @@ class Kept(NamedTuple):
     doorway: Rows  #: (1,) DOORWAY
     flights: Rows  #: (1,) LIST of those who are over and were not looked at since
     ends: I8  #: (as many as may be in flight, COLUMNS) of ``events``: when each is over; none: it does not matter
+    caches: Rows  #: (stages,) CACHE, where some stage has one; likewise the next
+    links: NDArray[np.int32]  #: (2, keys and ends) NEWER and OLDER, by key of each cache; OLDER -1: not held
+    leaving: Rows  #: (stages,) LIST of who leaves with an answer that is put in then
+    leaves: I8  #: (stages x queries, COLUMNS) of ``events``
 
 
 class Awaited(NamedTuple):
@@ -163,6 +167,17 @@ EVENT = np.dtype([("instant", np.int64), ("order", np.int64), ("row", np.int64),
 #: A list of pairs kept as a heap, part of one array: where it begins, its room, what is in it, and the
 #: instant that was taken last, for the assertion.
 LIST = np.dtype([("first", np.int64), ("room", np.int64), ("size", np.int64), ("taken_ns", np.int64)])
+
+#: The cache of a stage: a ring of keys, an end between the oldest and the newest.
+CACHE = np.dtype(
+    [
+        ("first", np.int64),  # of its keys in the links
+        ("end", np.int64),  # the number of the end: behind the last key
+        ("held", np.int64),  # keys that it holds
+    ]
+)
+#: Rows of ``Kept.links``: the next key that is more recent, and the next that is less.
+NEWER, OLDER = range(2)
 
 #: Lists of a stage that looks ahead: queries that will enter it; closing answers that wait for a merger; answers that
 #: are still outstanding.

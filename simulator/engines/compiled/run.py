@@ -12,7 +12,7 @@ import numpy as np
 from simulator.core.admission import admitted, sheds
 from simulator.core.background import may_have_background
 from simulator.core.calling import Calls
-from simulator.core.columns import Tasks, in_all_threads, wasted_ns
+from simulator.core.columns import UNFINISHED, Tasks, in_all_threads, wasted_ns
 from simulator.core.failures import may_fail, may_lose, time_down
 from simulator.core.fan_out import VISIT, may_fan_out
 from simulator.core.features import features_of, may_look_ahead
@@ -115,7 +115,7 @@ class Run:
         else:
             leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
             entering = np.argsort(leave_ns, kind="stable")
-            entering = entering[np.count_nonzero(leave_ns < 0) :]
+            entering = entering[((leave_ns >= 0) & (self.kept.outcome == UNFINISHED))[entering]]  # not over by a hit
             entering_ns = leave_ns[entering]
         self.looks_ahead = False
         self.given = self.given._replace(entering=entering, entering_ns=entering_ns)
@@ -163,7 +163,7 @@ class Run:
         for stage, (mode, row, whole) in enumerate(zip(modes, self.plan.stages, self.whole.stages, strict=True)):
             mode["answers"] = whole["shards"]
             mode["in_lanes"] = mode["answers"] > row["shards"]
-            mode["block"] = max(1, TASKS_AT_ONCE // int(row["shards"]))
+            mode["block"] = 1 if row["cached"] else max(1, TASKS_AT_ONCE // int(row["shards"]))
             is_plain = not mode["in_lanes"] and not stays_taken(self.plan.laws, stage)
             mode["is_narrow"] = row["shards"] <= NARROW and is_plain and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger

@@ -68,6 +68,9 @@ class Gather:
         self.answer_sum_ns = 0
         self.closed = Handover(clock)
 
+    def wait(self) -> None:
+        """Its tasks are sent."""
+
     def waits_for(self, copy: Copy) -> bool:
         """Whether the answer of a copy still counts."""
         return True
@@ -103,8 +106,11 @@ class KeenGather(Gather):
         self.covered = 0.0
         self.deadline_ns = NEVER_NS
         self.on_timeout: Any = None  #: what is called where it closes without an answer
-        if times_out(plan.stages, stage):
-            self.time_out(clock.now + int(plan.stages[stage]["timeout_ns"]))
+
+    def wait(self) -> None:
+        """Its tasks are sent; a stage that waits for a time only closes then."""
+        if times_out(self.plan.stages, self.stage):
+            self.time_out(self.clock.now + int(self.plan.stages[self.stage]["timeout_ns"]))
 
     def time_out(self, at_ns: int) -> None:
         """The stage will close at an instant, unless it does before."""

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing, work
+from simulator.core.caches import is_cached
 from simulator.core.calling import Calls
 from simulator.core.clients import is_unknown, with_arrivals
 from simulator.core.columns import COMPLETE, FAILED, SHED
@@ -31,6 +32,7 @@ from simulator.core.routing import is_load_aware, view_of
 from simulator.core.rules import ARRIVE, DISPATCH, ENQUEUE, MERGED
 from simulator.core.trace import Trace
 from simulator.engines.reference.background import begin_background
+from simulator.engines.reference.caches import Cache
 from simulator.engines.reference.clients import find_with
 from simulator.engines.reference.clock import At, Clock, Handover, Process
 from simulator.engines.reference.door import Door
@@ -106,17 +108,27 @@ class Model:
             self.clock.process(self.query(query))
 
     def query(self, query: int) -> Process:
-        """A query's life, once admitted: for each stage, fan out, wait for the answers, merge; then it is complete."""
+        """A query's life, once admitted: for each stage, fan out, wait for the answers, merge; then it is complete.
+
+        It goes on at once from a stage that it does not take, and soon from one whose cache has its answer.
+        """
         clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
-        candidates, outcome = 0.0, COMPLETE
+        candidates, outcome, is_over = 0.0, COMPLETE, False
         for stage in self.stages:
             key = (query << stage_bits) | stage.index
             yield At(clock, clock.now, DISPATCH, key)
             if stage.index == 0 and not self.door.admits(query, clock.now):
                 record.end(query, SHED)
                 return
-            if stage.is_passed_by(query):
+            if is_over or stage.is_passed_by(query):
                 record.skip(stage.index, query, clock.now)
+                continue
+            if stage.cache is not None and stage.cache.has_answer(query):
+                candidates = stage.enter(stage.gather(query), candidates)
+                if stage.cache.hit_ns > 0:
+                    yield At(clock, clock.now + stage.cache.hit_ns, MERGED, key)
+                record.hit(stage.index, query, clock.now)
+                candidates, is_over = min(stage.keep, candidates), stage.cache.ends
                 continue
             gather = stage.gather(query)
             candidates = stage.dispatch(gather, candidates)
@@ -127,6 +139,8 @@ class Model:
                 break
             yield from stage.merge(key, gather)
             record.leave(stage.index, query, clock.now)
+            if stage.cache is not None and gather.outcome == COMPLETE:
+                stage.cache.keep(query)
             candidates = min(stage.keep, candidates * gather.coverage)
         record.end(query, outcome)
         self.door.leave()
@@ -165,6 +179,7 @@ class Stage:
         self.follows = bool(row["follows"])
         self.first_won = int(row["first_won"])
         self.hedger = Hedger(self, model) if row["hedges"] > 0 else None
+        self.cache = Cache(plan, model.run_row, index) if is_cached(plan.stages, index) else None
         self.limit = Limit(self, model) if limits.refuses(plan.stages, index) else None
         self.reals = np.zeros((work.REALS, self.shards))
         self.wholes = np.zeros((work.WHOLES, max(self.shards, self.replicas_per_shard)), dtype=np.int64)
@@ -199,8 +214,9 @@ class Stage:
 
         ``previous``: candidates that are handed on to it.
         """
-        candidates, view = self.decide(gather, previous)
-        self.model.record.enter(self.index, gather.query, candidates)
+        candidates = self.enter(gather, previous)
+        view = self.choose(gather)
+        gather.wait()
         chosen, loads, held = self.wholes[[work.REPLICA, work.LOAD, work.HELD], : self.shards].tolist()
         alone, items = self.reals[[work.ALONE, work.ITEMS], : self.shards].tolist()
         awaited = gather.awaited if isinstance(gather, KeenGather) else None
@@ -227,8 +243,8 @@ class Stage:
         at_ns = model.clock.now + held_ns + self.request_ns + place * self.send_ns
         At(model.clock, at_ns, ENQUEUE, key, replica.enqueue, copy)
 
-    def decide(self, gather: Gather, previous: float) -> tuple[float, int]:
-        """How much and whom, for all shards, into scratch; returns candidates scored and the balancer's view."""
+    def enter(self, gather: Gather, previous: float) -> float:
+        """How much, for all shards, into scratch; returns the candidates scored."""
         model, plan = self.model, self.model.plan
         laws = plan.laws, plan.law_parts, plan.law_points
         self.wholes[work.WHO, 0], self.reals[work.PREVIOUS, 0] = gather.query, previous
@@ -238,6 +254,13 @@ class Stage:
             *(model.calls.stages, model.run_row, *laws, plan.share, plan.knot_items, plan.knot_ns, plan.knot_slope),
             *(self.index, rules.ONE, plan.work, self.reals, self.wholes),
         )
+        candidates = float(self.reals[work.SCORED, 0]) * gather.scored
+        model.record.enter(self.index, gather.query, candidates)
+        return candidates
+
+    def choose(self, gather: Gather) -> int:
+        """Whom, for all shards, into scratch; returns the balancer's view."""
+        model, plan = self.model, self.model.plan
         if self.crashes is not None:
             self.crashes.look(model.clock.now)
         if self.follows:
@@ -249,7 +272,7 @@ class Stage:
                 *(model.calls.fault, self.index, model.clock.now, self.reals, self.wholes),
             )
         model.calls.check()
-        return float(self.reals[work.SCORED, 0]) * gather.scored, int(view)
+        return int(view)
 
     def answer(self, at: At) -> None:
         """A task's answer reaches the aggregator; the last one that is waited for closes the stage."""

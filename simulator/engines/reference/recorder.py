@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.core.columns import SKIPPED, UNFINISHED, Tasks, in_all_threads, wasted_ns
+from simulator.core.columns import HIT, SKIPPED, UNFINISHED, Tasks, in_all_threads, wasted_ns
 from simulator.core.failures import time_down
 from simulator.core.gathering import may_differ
 from simulator.core.plan import I8, Plan
@@ -160,6 +160,12 @@ class Recorder:
     def skip(self, stage: int, query: int, now: int) -> None:
         """A query passes a stage by."""
         self.leave_ns[stage, query], self.stage_outcome[stage, query] = now, SKIPPED
+
+    def hit(self, stage: int, query: int, now: int) -> None:
+        """A query leaves a stage whose cache had its answer."""
+        at = stage, query
+        self.close_ns[at] = self.leave_ns[at] = now
+        self.stage_outcome[at], self.answers[at], self.coverage[at] = HIT, 0, 1.0
 
     def end(self, query: int, outcome: int) -> None:
         """A query has left the last stage, or goes no further."""

@@ -127,6 +127,8 @@ OTHERS_SAY = {
     **dict.fromkeys(("deadlines",), "load.classes.deadline"),
     **dict.fromkeys(("same_nodes", "on_stage", "share_with", "shares_with", "query_then_fetch"), "stages.runs_on"),
     **dict.fromkeys(("probability", "optional", "skip", "skip_ratio", "taken", "branch", "condition"), "stages.share"),
+    **dict.fromkeys(("caches", "caching", "cached", "result_cache", "query_cache", "memcached"), "stages.cache"),
+    **dict.fromkeys(("cache_size", "hit_rate", "cache_hit_ratio", "cache_capacity"), "stages.cache.size"),
     **dict.fromkeys(("fanout", "shards_per_query", "visited_shards", "routing_key", "shard_key"), "stages.fan_out"),
     **dict.fromkeys(("quorum", "partial_results", "minimum_should_answer"), "stages.gather"),
     **dict.fromkeys(("hedging", "hedged_requests", "backup_requests", "speculative_retry"), "stages.hedge"),

@@ -12,9 +12,10 @@ from simulator.core.assemble import ONE, ZERO, StageParts, assemble
 from simulator.core.failures import Failures
 from simulator.core.laws import Law, LawTable
 from simulator.core.outages import Outage
-from simulator.core.plan import F8, I8, Plan, Rows, frozen, window_of
+from simulator.core.plan import F8, I8, Plan, Rows, frozen
 from simulator.core.stage_view import StageView
 from simulator.core.trace import Trace
+from simulator.core.window import window_of
 from simulator.core.work import cost_ns as task_cost_ns
 
 #: Times on the grid are multiples of so many nanoseconds, factors of a quarter: then no product of the four (time,

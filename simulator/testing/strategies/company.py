@@ -119,3 +119,25 @@ def for_some(draw: st.DrawFn, drawn: Sequence[dict[str, Any]]) -> list[dict[str,
         return [*drawn]
     chosen = draw(st.sampled_from(places))
     return [{**stage, "share": share} if place == chosen else stage for place, stage in enumerate(drawn)]
+
+
+#: Caches as written; of most stages nothing is said.
+POPULARITY = {"kind": "zipf", "s": 1, "catalogue": 20}
+CACHES: list[dict[str, Any] | None] = [
+    *[None] * 4,
+    {"size": 5, "popularity": POPULARITY, "hit_time": "250us"},
+    {"size": 0, "popularity": POPULARITY},
+    {"size": 3, "popularity": {**POPULARITY, "s": 0}, "on_hit": "query", "cold": True},
+    {"size": "1k", "popularity": {**POPULARITY, "s": 0.5}, "policy": "lru"},
+]
+
+
+@st.composite
+def with_cache(draw: st.DrawFn, drawn: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stages, of which one has a cache now and then, unless another runs on it."""
+    cache, hosts = draw(st.sampled_from(CACHES)), {stage.get("runs_on") for stage in drawn}
+    places = [place for place, stage in enumerate(drawn) if stage["name"] not in hosts]
+    if cache is None or not places:
+        return [*drawn]
+    chosen = draw(st.sampled_from(places))
+    return [{**stage, "cache": cache} if place == chosen else stage for place, stage in enumerate(drawn)]

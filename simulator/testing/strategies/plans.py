@@ -51,6 +51,7 @@ class Narrowed(TypedDict, total=False):
     colocated: bool | None  #: whether stages are on the machines of earlier ones; None: either
     hedges: bool | None  #: whether tasks without an answer are sent again, where there are replicas; None: either
     optional: bool | None  #: whether queries may pass it by; None: either
+    caches: bool | None  #: whether it has a cache; None: either
 
 
 @lru_cache(KEPT)
@@ -88,7 +89,6 @@ UP_TO_TWO, UP_TO_THREE, ONE_OR_TWO, KEEPS = st.integers(0, 2), st.integers(1, 3)
 SENDINGS = st.sampled_from([0, 0, 1, 2])
 ALIKE, UNLIKE = st.just(1.0), st.sampled_from([1.0, 1.0, 0.5, 1.5])
 WORKS = st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0])
-TAKEN_BY = st.sampled_from([0.3, 0.5, 0.8])
 
 
 @lru_cache(KEPT)
@@ -191,7 +191,8 @@ def stage_parts(
     return StageParts(
         **more,
         share=share,
-        taken=draw(TAKEN_BY) if draw(either(narrowed.get("optional"), 4)) else 1.0,
+        taken=draw(serving.TAKEN_BY) if draw(either(narrowed.get("optional"), 4)) else 1.0,
+        cache=draw(serving.caches(narrowed.get("caches"))),
         replicas=count,
         left=left,
         workers=draw(sized(narrowed.get("workers"), UP_TO_THREE)),
@@ -279,7 +280,7 @@ def plans(
     **narrowed
         Of each stage, see ``Narrowed``: shards, replicas, workers, policies, batches, disciplines, gathers, afters,
         fan_outs, neighbours, slowdowns, outages, failures, limits, sharing, background, guests, colocated, hedges,
-        optional.
+        optional, caches.
     """
     count = draw(sized(queries, st.integers(1, most_queries)))
     gaps = draw(_listed(times, count))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from simulator.core import plan as plans
 from simulator.core.background import LAST
+from simulator.core.caches import Cache
 from simulator.core.colocated import colocated
 from simulator.core.failures import Failures
 from simulator.core.gathering import AT_ONCE
@@ -21,6 +22,8 @@ from simulator.core.slowdowns import Slowdown
 
 #: Strategies of one kind that are kept: to make one takes longer than to draw from it.
 KEPT = 256
+#: Shares of the queries that take a stage.
+TAKEN_BY = st.sampled_from([0.3, 0.5, 0.8])
 
 #: A size that is given, or drawn.
 Size = int | st.SearchStrategy[int] | None
@@ -37,6 +40,17 @@ def sized(given: Size, otherwise: st.SearchStrategy[int]) -> st.SearchStrategy[i
 def either(said: bool | None, odds: int = 2) -> st.SearchStrategy[bool]:
     """What is said; else one time in ``odds`` + 1, and plainer without."""
     return st.sampled_from([False] * odds + [True]) if said is None else st.just(said)
+
+
+@lru_cache(KEPT)
+def caches(said: bool | None) -> st.SearchStrategy[Cache | None]:
+    """Caches of a few keys, more of them than there are among them; or (None) of one stage in six."""
+    if said is False:
+        return st.none()
+    sizes, keys, times = st.integers(1, 4), st.integers(1, 5), st.sampled_from([0, 0, 1, 2, 7])
+    exponents = st.sampled_from([0.0, 0.8, 1.0, 2.5])
+    drawn = st.builds(Cache, sizes, keys, exponents, times, st.booleans(), st.booleans())
+    return drawn if said else either(None, 5).flatmap(lambda is_one: drawn if is_one else st.none())
 
 
 @lru_cache(KEPT)
@@ -197,8 +211,12 @@ def lodged(part: Any, parts: Sequence[Any], place: int) -> Any:
 
 
 def reached(parts: Sequence[Any]) -> list[Any]:
-    """The same ``StageParts``, but that all take whom others follow, and one before any that is given candidates."""
+    """The same ``StageParts``, but that all take whom others follow, and one before any that is given candidates.
+
+    Nor has whom others follow a cache.
+    """
     all_take = {part.owner for part in parts if part.follows}
+    parts = [replace(part, cache=None) if place in all_take else part for place, part in enumerate(parts)]
     for place, part in enumerate(parts):
         if not (part.candidates.kind or any(parts[one].taken == 1.0 or one in all_take for one in range(place))):
             all_take.add(place - 1)
