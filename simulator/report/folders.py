@@ -15,7 +15,7 @@ from simulator.running.groups import class_names
 from simulator.scenario import caches, to_yaml
 
 if TYPE_CHECKING:
-    from simulator.documents import size
+    from simulator.documents import size, timing
     from simulator.planning.questions import Questions
     from simulator.planning.sizing_result import Sizing
     from simulator.planning.sweep import Sweep
