@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import admission, plan
-from simulator.core.assemble import PlanTooLarge, check_sizes, complete
-from simulator.core.clients import sent_by_clients
-from simulator.core.outages import in_window
+from simulator.core import admission, assemble, clients, outages, plan
 from simulator.core.plan import frozen
-from simulator.planner import classes, machines
+from simulator.planner import classes, extents, machines
 from simulator.planner import load as loads
-from simulator.planner.extents import extent_of, refuse_stretches
 from simulator.planner.system import make_system
 from simulator.scenario import ClosedArrivals, Scenario
 from simulator.theory import most_per_s
@@ -91,7 +87,7 @@ class Plans:
             lasts_s = len(arrivals.arrival_ns) / arrivals.rate_per_s
         else:
             lasts_s = float(arrivals.arrival_ns[-1]) / NS_PER_S
-        refuse_stretches(self.scenario, self.system, lasts_s)
+        extents.refuse_stretches(self.scenario, self.system, lasts_s)
         queries, work = len(arrivals.arrival_ns), arrivals.work
         class_of = classes.drawn_classes(self.scenario, replication, queries)
         if work is None:
@@ -126,22 +122,22 @@ class Plans:
         ScenarioError
             As ``make`` does.
         """
-        extent = extent_of(self.scenario)
+        extent = extents.extent_of(self.scenario)
         self._check(extent.queries)
-        refuse_stretches(self.scenario, self.system, extent.queries / self.expected_per_s())
+        extents.refuse_stretches(self.scenario, self.system, extent.queries / self.expected_per_s())
         return extent
 
     def _check(self, queries: int) -> None:
         try:
-            check_sizes(self.system, queries)
-        except PlanTooLarge as error:
+            assemble.check_sizes(self.system, queries)
+        except assemble.PlanTooLarge as error:
             raise loads.refusal(self.scenario, "", f"{error}; make the scenario smaller") from error
 
     def _completed(self, replication: int, load: loads.Load, is_own: bool = True) -> plan.Plan:
         """``is_own``: with the measurements of the replication, where it has its own."""
         self._check(len(load.arrival_ns))
         run, arrivals = self.scenario.run, self.scenario.load.arrivals
-        made = complete(
+        made = assemble.complete(
             make_system(self.scenario, replication) if self.scenario.samples and is_own else self.system,
             load.arrival_ns,
             load.work,
@@ -160,8 +156,8 @@ class Plans:
             most = admission.ANY_NUMBER if door.max_in_flight is None else int(door.max_in_flight)
             made = admission.behind_a_door(made, most, door.rate or 0.0, door.tokens)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
-            return sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
-        return in_window(made)
+            return clients.sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
+        return outages.in_window(made)
 
 
 def make_plan(scenario: Scenario, replication: int = 0) -> plan.Plan:

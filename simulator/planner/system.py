@@ -8,34 +8,35 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import disciplines, draws, plan, routing
+from simulator.core import (
+    checked,
+    classes,
+    disciplines,
+    draws,
+    failures,
+    gathering,
+    hedging,
+    outages,
+    plan,
+    routing,
+    slowdowns,
+)
 from simulator.core.assemble import ONE, StageParts, lay_out
-from simulator.core.checked import MOST_WAIT_NS
-from simulator.core.classes import with_classes
 from simulator.core.colocated import colocated
-from simulator.core.failures import Failures
-from simulator.core.gathering import AT_ONCE
-from simulator.core.hedging import FREE
 from simulator.core.hosted import hosted
 from simulator.core.laws import Law
-from simulator.core.outages import Outage
-from simulator.core.slowdowns import Slowdown
-from simulator.models import CostModel
-from simulator.models.base import seconds_of
+from simulator.models import CostModel, base
 from simulator.planner.classes import classes_of, work_law
-from simulator.scenario import Scenario, Stage
+from simulator.scenario import Scenario, Stage, optional, runs_on, sharing
 from simulator.scenario.batching import Batching
 from simulator.scenario.colocated import home_of, workers_of_machines
 from simulator.scenario.failures import LOSSES
 from simulator.scenario.gather import Cancel, Gather
 from simulator.scenario.hedge import Hedge
 from simulator.scenario.machines import replicas_left, taken_out, taken_out_beside
-from simulator.scenario.optional import handed, has_nobody_before, taken_by
 from simulator.scenario.outages import OutageSpec
 from simulator.scenario.queue import Queue
 from simulator.scenario.routing import SAME, Routing
-from simulator.scenario.runs_on import owner_of
-from simulator.scenario.sharing import PROCESSOR
 from simulator.scenario.slowdowns import SCOPES, SlowdownSpec
 
 
@@ -45,18 +46,18 @@ def make_system(scenario: Scenario, replication: int | None = None) -> plan.Syst
     ``replication``: with the measurements of one, where it has its own.
     """
     parts: list[StageParts] = []
-    for index, (stage, candidates) in enumerate(zip(scenario.stages, handed(scenario.stages), strict=True)):
+    for index, (stage, candidates) in enumerate(zip(scenario.stages, optional.handed(scenario.stages), strict=True)):
         if replication is not None:
             stage = stage.sampled(partial(_uniforms, scenario.run.seed, replication, index))
-        is_first = has_nobody_before(scenario.stages, index)
-        part, owner = stage_parts(stage, scenario, is_first, candidates), owner_of(scenario.stages, index)
+        is_first = optional.has_nobody_before(scenario.stages, index)
+        part, owner = stage_parts(stage, scenario, is_first, candidates), runs_on.owner_of(scenario.stages, index)
         home = home_of(scenario.stages, index)
         if owner != index:
             part = hosted(part, parts[owner], owner)
         elif home != index:
             part = colocated(replace(part, outages=_outages_there(scenario, index, home)), parts[home], home)
         parts.append(part)
-    return with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
+    return classes.with_classes(lay_out(parts, work_law(scenario)), classes_of(scenario))
 
 
 def _uniforms(seed: int, replication: int, stage: int, count: int) -> plan.F8:
@@ -80,7 +81,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
     knots = [(piece.items, piece.seconds * NS_PER_S, piece.seconds_per_item * NS_PER_S) for piece in pieces]
     return StageParts(
         share=stage.shares,
-        taken=taken_by(stage),
+        taken=optional.taken_by(stage),
         cache=None if stage.cache is None else stage.cache.part,
         replicas=stage.replicas,
         left=replicas_left(stage),
@@ -109,7 +110,7 @@ def stage_parts(stage: Stage, scenario: Scenario, is_first: bool, mean_candidate
         merge_per_response_ns=ns(stage.merge.per_response_s),
         mergers=stage.merge.workers,
         discipline=disciplines.BY_NAME[stage.discipline].code,
-        sharing=stage.sharing == PROCESSOR,
+        sharing=stage.sharing == sharing.PROCESSOR,
         **_refusing(stage.queue),
         per_machine=stage.per_machine,
         slowdowns=[_slowdown(one) for one in stage.slowdowns or ()],
@@ -146,7 +147,7 @@ def _gathering(stage: Stage) -> dict[str, Any]:
     return {
         **_answers(stage, gather),
         "timeout_ns": plan.NEVER_NS if gather.timeout_s is None else max(1, ns(gather.timeout_s)),
-        "then": AT_ONCE if gather.then is None else float(gather.then),
+        "then": gathering.AT_ONCE if gather.then is None else float(gather.then),
         "cancels": CANCELS[cancel.what],
         "cancel_ns": max(1, ns(delay_s)),
         **({} if stage.hedge is None else _hedging(stage.hedge)),
@@ -169,8 +170,8 @@ def _answers(stage: Stage, gather: Gather) -> dict[str, Any]:
 
 def _hedging(hedge: Hedge) -> dict[str, Any]:
     budget, is_known = hedge.millionths, isinstance(hedge.after, float)
-    after_ns = max(1, ns(float(hedge.after))) if is_known else MOST_WAIT_NS  # on paper it makes no difference
-    return {"hedges": hedge.copies, "hedge_ns": after_ns, "budget": FREE if budget is None else budget}
+    after_ns = max(1, ns(float(hedge.after))) if is_known else checked.MOST_WAIT_NS  # on paper it makes no difference
+    return {"hedges": hedge.copies, "hedge_ns": after_ns, "budget": hedging.FREE if budget is None else budget}
 
 
 def _batching(batching: Batching | None) -> dict[str, Any]:
@@ -185,11 +186,11 @@ def _batching(batching: Batching | None) -> dict[str, Any]:
     }
 
 
-def _outage(one: OutageSpec, whom: tuple[int, int, int, int]) -> Outage:
-    return Outage(ns(one.from_s), ns(one.until_s), *whom)
+def _outage(one: OutageSpec, whom: tuple[int, int, int, int]) -> outages.Outage:
+    return outages.Outage(ns(one.from_s), ns(one.until_s), *whom)
 
 
-def _outages_there(scenario: Scenario, index: int, home: int) -> list[Outage]:
+def _outages_there(scenario: Scenario, index: int, home: int) -> list[outages.Outage]:
     """Who of a stage is out on machines of another: by its own outages, and those of these machines."""
     stage, there = scenario.stages[index], scenario.stages[home]
     of_machines = [one for one in there.outages or () if one.replica is None]
@@ -203,16 +204,16 @@ def _interference(stage: Stage, workers: int) -> dict[str, Any]:
     return {} if beside is None else {"busy": beside.factors(workers), "spread": float(beside.spread)}
 
 
-def _slowdown(said: SlowdownSpec) -> Slowdown:
-    return Slowdown(_in_ns(said.every.law), _in_ns(said.length.law), said.times, SCOPES[said.scope])
+def _slowdown(said: SlowdownSpec) -> slowdowns.Slowdown:
+    return slowdowns.Slowdown(_in_ns(said.every.law), _in_ns(said.length.law), said.times, SCOPES[said.scope])
 
 
-def _failures(stage: Stage) -> Failures | None:
+def _failures(stage: Stage) -> failures.Failures | None:
     said = stage.failures
     if said is None:
         return None
     detect_ns, scope = max(1, ns(said.detect_s)), SCOPES[said.scope]
-    return Failures(_in_ns(said.every.law), _in_ns(said.repair.law), LOSSES[said.lose], detect_ns, scope)
+    return failures.Failures(_in_ns(said.every.law), _in_ns(said.repair.law), LOSSES[said.lose], detect_ns, scope)
 
 
 def _policy(stage_routing: Routing) -> int:
@@ -227,7 +228,9 @@ def _task_factor(stage: Stage, model: CostModel, items: float) -> Law:
     if model.law is not None:
         return ONE  # the law has the spread
     return (
-        stage.variability.task.law if model.spread is None else model.spread.law(seconds_of(model.pieces(), items)[0])
+        stage.variability.task.law
+        if model.spread is None
+        else model.spread.law(base.seconds_of(model.pieces(), items)[0])
     )
 
 

@@ -14,27 +14,22 @@ from simulator.base.formats import format_duration, format_rate
 from simulator.documents import capacity as documents
 from simulator.planner.load import refuse_clients
 from simulator.planner.plans import Plans
+from simulator.planning import most_clients_result, spare
 from simulator.planning.budget import Budget, BudgetSpentError
 from simulator.planning.capacity_result import FOUND, INCONCLUSIVE, RANGE, UNREACHABLE, Capacity, Point, Theory
 from simulator.planning.level import Level, half_width
 from simulator.planning.most_clients import most_clients
-from simulator.planning.most_clients_result import MostClients
 from simulator.planning.probe import Prober, prepared
 from simulator.planning.refinement import Refinement
 from simulator.planning.search import Probes, binding, fails_below
-from simulator.planning.spare import bereft, spare_notes
 from simulator.running.execution import Execution, Here
 from simulator.running.pilot import settled
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
 from simulator.scenario.slo import Objective
-from simulator.stats.extract import Extracts
-from simulator.stats.figures import key_of
+from simulator.stats import extract, figures, readings, replays, stability
 from simulator.stats.means import NOTHING, Interval
-from simulator.stats.readings import is_read
-from simulator.stats.replays import OF_REPLAYS
 from simulator.stats.share import FEWEST_EXCEEDANCES, FEWEST_UNITS, shown_exceedances
-from simulator.stats.stability import STABLE
 from simulator.stats.verdicts import Verdict, unseen_of
 from simulator.theory import AGREES, DECIDES, OUTSIDE, estimate, exact_capacity, is_fastest_empty, zero_load
 
@@ -49,7 +44,7 @@ def capacity(
     queries: int | None = None,
     survive: str | None = None,
     **execution: Unpack[Here],
-) -> Capacity | MostClients:
+) -> Capacity | most_clients_result.MostClients:
     """Search for the highest load within all objectives; of clients that wait, for the most of them.
 
     The load moves by ``load.scale``: all rates, or the speed of a trace. Every load sees the same luck, so the share of
@@ -89,11 +84,11 @@ def capacity(
         scenario = scenario.with_slos(slos)
     _check(scenario)
     scenario = settled(scenario, execution.get("say"))
-    spared, notes = None, spare_notes(scenario, survive or 0)
+    spared, notes = None, spare.spare_notes(scenario, survive or 0)
     if survive is not None:
-        spared, scenario = scenario, bereft(scenario, survive)
+        spared, scenario = scenario, spare.bereft(scenario, survive)
     budget, work = Budget(time_s, queries), Execution.here(**execution)
-    answer: Capacity | MostClients
+    answer: Capacity | most_clients_result.MostClients
     if scenario.load.is_closed:
         answer = most_clients(scenario, tolerance, budget, work)
     else:
@@ -112,7 +107,7 @@ def capacity_of_rate(scenario: Scenario, **given: Any) -> Capacity:
 
 def _check(scenario: Scenario) -> None:
     problems = []
-    if not any(is_read(slo) for slo in scenario.slos):
+    if not any(readings.is_read(slo) for slo in scenario.slos):
         message = "capacity needs an objective that more load can break: slos: [p99 < 200ms], or --slo 'p99 < 200ms'"
         problems.append(Problem(scenario.source, 0, 0, "slos", message))
     if scenario.run.replications < FEWEST_UNITS:
@@ -169,14 +164,14 @@ class _Search:
         return self._result(prober, at, verdict, reason, per_s, verdicts)
 
     def _judged(
-        self, level: Level, extracts: Extracts, verdicts: Sequence[Verdict]
+        self, level: Level, extracts: extract.Extracts, verdicts: Sequence[Verdict]
     ) -> tuple[str, str, tuple[float, float]]:
         """The verdict, why it is not found, and the ends of the interval, as logarithms."""
         ends = (level.low, level.high)
         stable = extracts.stability()
         below = fails_below(self.refinement.looks[0], self.refinement.levels[0].value.within)
         pairs = zip(self.scenario.slos, verdicts, strict=True)
-        failed = [one for one, verdict in pairs if verdict.met is False and not is_read(one)]
+        failed = [one for one, verdict in pairs if verdict.met is False and not readings.is_read(one)]
         if failed:
             at = "whatever the load" if failed[0].measure == "cost" else "even at the highest load within the others"
             return UNREACHABLE, f"{failed[0].text} is missed {at}", ends
@@ -200,7 +195,7 @@ class _Search:
         elif not level.is_supported:
             seen = f"{shown_exceedances(level.exceedances)} effective bad queries at the crossing"
             reason = f"{seen}, {FEWEST_EXCEEDANCES} are needed"
-        elif stable.verdict != STABLE:
+        elif stable.verdict != stability.STABLE:
             notes: Sequence[str] = stable.notes
             if not self.scenario.can_lengthen:
                 notes = [note.removesuffix("run longer").rstrip("; :") for note in notes]
@@ -208,7 +203,7 @@ class _Search:
             reason = f"at the crossing the load is {stable.verdict}: " + "; ".join(notes)
         return INCONCLUSIVE if reason else FOUND, reason, ends
 
-    def _unseen(self, extracts: Extracts) -> str:
+    def _unseen(self, extracts: extract.Extracts) -> str:
         """Which objectives runs as long as these cannot say to be held, and why; empty if there are none."""
         whys = []
         for one in self.scenario.slos:
@@ -282,7 +277,7 @@ class _Search:
             for load, seen in sorted(probes.seen.items())
         ]
         if self.scenario.load.arrivals.kind == "trace":
-            self.notes.append(OF_REPLAYS)
+            self.notes.append(replays.OF_REPLAYS)
         return Capacity(
             scenario=self.scenario,
             tolerance=self.refinement.tolerance,
@@ -339,4 +334,4 @@ def _stage(scenario: Scenario, slo: Objective) -> int | None:
 
 def _statistic(slo: Objective) -> str:
     """The name that theory has for what an objective is about."""
-    return key_of(round(100 * slo.p, 9)) if slo.measure in ("quantile", "share_within") else slo.measure
+    return figures.key_of(round(100 * slo.p, 9)) if slo.measure in ("quantile", "share_within") else slo.measure

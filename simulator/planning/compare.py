@@ -5,22 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from simulator.base.errors import ArgumentError
-from simulator.base.formats import counted, format_duration
+from simulator.base import errors, formats, places
 from simulator.base.groups import CLASS, PHASE
-from simulator.base.places import is_folder
-from simulator.planning import comparison
+from simulator.planning import comparison, saved_run
 from simulator.planning.by_group import SHED_RATIO, common_groups, door_measures, group_measures, has_door
 from simulator.planning.comparison import Compared, Comparison, Limit
 from simulator.planning.differing import differing
-from simulator.planning.saved_run import read_run
 from simulator.planning.sides import HIGHER, Side, figure_names, measures
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.result import Result
 from simulator.running.run import PERCENTILES, Run
-from simulator.scenario import Scenario, load_scenario
+from simulator.scenario import Scenario, load_scenario, merge
 from simulator.scenario.given import checked_scenario
-from simulator.scenario.merge import did_you_mean
 from simulator.stats.paired import independent, paired
 from simulator.stats.stability import SATURATED, STABLE
 
@@ -114,7 +110,7 @@ def opened(given: Comparable) -> Scenario | Side:
     if isinstance(given, Result):
         return Side.of(given)
     if isinstance(given, str | Path):
-        return read_run(given) if is_folder(given) else load_scenario(given)
+        return saved_run.read_run(given) if places.is_folder(given) else load_scenario(given)
     return given if isinstance(given, Side) else checked_scenario(given)
 
 
@@ -154,7 +150,7 @@ def refuse_unknown(limits: Mapping[str, float], figures: Sequence[str]) -> None:
     """Raise ScenarioError where a limit is on a figure that there is not."""
     for figure in limits:
         if figure not in figures:
-            raise ArgumentError(f"no figure is called {figure!r}{did_you_mean(figure, list(figures))}")
+            raise errors.ArgumentError(f"no figure is called {figure!r}{merge.did_you_mean(figure, list(figures))}")
 
 
 class _Both:
@@ -212,12 +208,14 @@ def _luck(a: Side, b: Side) -> tuple[str, list[int], list[int], list[str]]:
         )
     notes = []
     if len(common) < max(len(a.traces), len(b.traces)):
-        there = f"A has {counted(len(a.traces), 'replication')}, B has {len(b.traces):,}"
+        there = f"A has {formats.counted(len(a.traces), 'replication')}, B has {len(b.traces):,}"
         notes.append(f"{there}: the {len(common)} that both have are compared")
     lengths = a.lengths(common), b.lengths(common)
     if lengths[0] == lengths[1]:
         return comparison.COMMON, common, common, notes
-    said = (f"{counted(_mean(length, 1), 'query')} after {_mean(length, 0):,.0f} of warm-up" for length in lengths)
+    said = (
+        f"{formats.counted(_mean(length, 1), 'query')} after {_mean(length, 0):,.0f} of warm-up" for length in lengths
+    )
     notes.append(f"not all luck is common: a replication of A has {next(said)}, one of B {next(said)}")
     return comparison.PARTLY, common, common, notes
 
@@ -227,7 +225,7 @@ def _mean(pairs: list[tuple[int, int]], place: int) -> float:
 
 
 def _said(good: tuple[float, bool] | None) -> str:
-    return "at any latency" if good is None else f"within {format_duration(good[0])}"
+    return "at any latency" if good is None else f"within {formats.format_duration(good[0])}"
 
 
 def judged(figure: Compared, most: float, a: Side, b: Side) -> Limit:

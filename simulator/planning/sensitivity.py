@@ -9,30 +9,22 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from simulator.base.errors import Problem, ScenarioError
-from simulator.base.formats import counted
+from simulator.base import errors, formats
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
+from simulator.planning import capacity_result, grid, knobs, refinement, turning
 from simulator.planning.budget import Budget, BudgetSpentError, checked_tolerance
 from simulator.planning.capacity import capacity_of_rate
-from simulator.planning.capacity_result import FOUND, INCONCLUSIVE
-from simulator.planning.grid import varied
-from simulator.planning.knobs import knobs_of
 from simulator.planning.probe import Effort, Prober, prepared
-from simulator.planning.refinement import COARSE
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
-from simulator.planning.turning import Knob
-from simulator.running.execute import alike
+from simulator.running import execute, pilot
 from simulator.running.execution import Anywhere, Execution
-from simulator.running.pilot import settled
-from simulator.scenario import Scenario
-from simulator.scenario.given import takes_scenario
+from simulator.scenario import Scenario, given
 from simulator.scenario.slo import Objective
-from simulator.stats.figures import S_PER_NS
+from simulator.stats import figures, share
 from simulator.stats.paired import LeftOut, paired, quantile_left_out
 from simulator.stats.readings import VALUE, Reading, is_read
-from simulator.stats.share import FEWEST_UNITS
 
 #: Nearer to saturation than this, in logarithms, what holds up to there is said to hold up to saturation.
 NEAR_SATURATION = 0.005
@@ -59,10 +51,10 @@ class _Measurement:
     effort: Effort  #: at the scenario's own load
     search: Effort | None = None  #: of a probe of the capacity; None: it is not searched for
     guess: float = 0.0  #: logarithm of the capacity over the own load
-    resolution: float = COARSE
+    resolution: float = refinement.COARSE
 
 
-@takes_scenario
+@given.takes_scenario
 def sensitivity(
     scenario: Scenario,
     *,
@@ -103,10 +95,10 @@ def sensitivity(
     """
     if slos:
         scenario = scenario.with_slos(slos)
-    if scenario.run.replications < FEWEST_UNITS:
-        message = f"needs at least {FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
-        raise ScenarioError([Problem(scenario.source, 0, 0, "run.replications", message)])
-    scenario = settled(scenario, execution.get("say"))
+    if scenario.run.replications < share.FEWEST_UNITS:
+        message = f"needs at least {share.FEWEST_UNITS} replications to judge by, got {scenario.run.replications}"
+        raise errors.ScenarioError([errors.Problem(scenario.source, 0, 0, "run.replications", message)])
+    scenario = pilot.settled(scenario, execution.get("say"))
     work, began = Execution(**execution), time.monotonic()
     measurement, notes = _measurement(
         scenario, checked_tolerance(tolerance), None if time_s is None else time_s / 3, work, tail_only
@@ -114,12 +106,12 @@ def sensitivity(
     begun = time.monotonic()
     own = _measured(measurement, scenario)
     takes_s = time.monotonic() - begun  # as a knob does, about
-    turned: list[Knob] = []
+    turned: list[turning.Knob] = []
     scenarios: list[Scenario] = []
-    for knob in sorted(knobs_of(scenario), key=lambda knob: knob.is_load):  # which has no capacity: last
+    for knob in sorted(knobs.knobs_of(scenario), key=lambda knob: knob.is_load):  # which has no capacity: last
         try:
-            scenarios.append(varied(scenario, knob.values, "knob"))
-        except ScenarioError as error:
+            scenarios.append(grid.varied(scenario, knob.values, "knob"))
+        except errors.ScenarioError as error:
             notes.append(f"{knob.name}, {knob.change}: {error.problems[0].message}")
         else:
             turned.append(knob)
@@ -146,7 +138,7 @@ def sensitivity(
     )
 
 
-def _of_workers(scenario: Scenario, turned: Sequence[Knob]) -> Iterator[str]:
+def _of_workers(scenario: Scenario, turned: Sequence[turning.Knob]) -> Iterator[str]:
     """What another worker brings with it, where what it computes with is that of the hardware; and of threads."""
     names = {knob.name for knob in turned}
     for stage in scenario.stages:
@@ -173,19 +165,19 @@ def _turned(
     began, longest_s = time.monotonic(), takes_s
     interrupted = False
     try:
-        for place, one in alike(measure, scenarios, work):
+        for place, one in execute.alike(measure, scenarios, work):
             reached[place] = one
             now = time.monotonic()
             longest_s, began = max(longest_s, now - began), now
             if len(reached) < len(scenarios):
                 budget.ask_s(longest_s)
     except BudgetSpentError as spent:
-        notes.append(f"{spent}: {len(reached)} of {counted(len(scenarios), 'knob')} are turned")
+        notes.append(f"{spent}: {len(reached)} of {formats.counted(len(scenarios), 'knob')} are turned")
     except KeyboardInterrupt:
         if not reached:
             raise
         interrupted = True
-        notes.append(f"interrupted: {len(reached)} of {counted(len(scenarios), 'knob')} are turned")
+        notes.append(f"interrupted: {len(reached)} of {formats.counted(len(scenarios), 'knob')} are turned")
     return reached, interrupted
 
 
@@ -208,16 +200,18 @@ def _measurement(
     )
     if base.interrupted:
         raise KeyboardInterrupt
-    if base.verdict not in (FOUND, INCONCLUSIVE) or base.per_s.value is None:
+    if base.verdict not in (capacity_result.FOUND, capacity_result.INCONCLUSIVE) or base.per_s.value is None:
         return only_tail, [f"capacity is {base.verdict}, so only the tail is looked at: {base.reason}"]
-    notes = [] if base.verdict == FOUND else [f"the scenario's own capacity is inconclusive: {base.reason}"]
+    notes = (
+        [] if base.verdict == capacity_result.FOUND else [f"the scenario's own capacity is inconclusive: {base.reason}"]
+    )
     last = base.points[-1]
     each = last.queries // last.replications if scenario.can_lengthen else None
     with_capacity = replace(
         only_tail,
         search=Effort(last.replications, each),
         guess=math.log(base.per_s.value / base.own_per_s),
-        resolution=min(COARSE, max(tolerance, 2 * (base.half_width or 0.0))),
+        resolution=min(refinement.COARSE, max(tolerance, 2 * (base.half_width or 0.0))),
     )
     return with_capacity, notes
 
@@ -227,7 +221,7 @@ def _measured(measurement: _Measurement, scenario: Scenario) -> _Reached:
     plans = Plans.of(scenario)
     prober = Prober(plans, measurement.effort, measurement.execution)
     series = prober.extracts(0.0).whole
-    parts = np.split(series.values * S_PER_NS, np.cumsum(series.layout.sizes)[:-1])
+    parts = np.split(series.values * figures.S_PER_NS, np.cumsum(series.layout.sizes)[:-1])
     tail = quantile_left_out([np.sort(part) for part in parts], measurement.percentile)
     exceedances = series.quantile(measurement.percentile).exceedances
     return _Reached(tail, exceedances, *_capacity(measurement, plans))
@@ -244,7 +238,7 @@ def _capacity(measurement: _Measurement, plans: Plans) -> tuple[LeftOut | None, 
     if math.isinf(prober.saturation):
         return None, False
     probes = Probes(prober, prober.lowest, prober.saturation)
-    probes.at(min(measurement.guess, prober.saturation - COARSE))
+    probes.at(min(measurement.guess, prober.saturation - refinement.COARSE))
     crossing = cross(probes, VALUE, measurement.resolution)
     if crossing.beyond >= probes.highest:  # is it at saturation, or only near?
         crossing = cross(probes, VALUE, min(measurement.resolution, NEAR_SATURATION))
@@ -277,14 +271,14 @@ def _without(reading: Reading) -> Any:
     return (reading.amounts.sum() - reading.amounts) / (reading.weights.sum() - reading.weights)
 
 
-def _effect(scenario: Scenario, knob: Knob, own: _Reached, reached: _Reached) -> Effect:
+def _effect(scenario: Scenario, knob: turning.Knob, own: _Reached, reached: _Reached) -> Effect:
     tail = None
     if min(own.exceedances, reached.exceedances) >= 10:
         tail = paired(own.tail, reached.tail).relative
     more = None
     if own.capacity is not None and reached.capacity is not None and not knob.is_load:
         more = paired(own.capacity, reached.capacity).relative
-    before, after = fleet(scenario), fleet(varied(scenario, knob.values, "knob"))
+    before, after = fleet(scenario), fleet(grid.varied(scenario, knob.values, "knob"))
     priced = before.usd_per_h is not None and after.usd_per_h is not None
     return Effect(
         knob=knob,

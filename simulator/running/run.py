@@ -8,29 +8,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
 from simulator import engines, theory
-from simulator.base import room
-from simulator.base.errors import ContradictionError
+from simulator.base import errors, room, units
 from simulator.base.formats import counted, shortest
-from simulator.base.units import NS_PER_S
 from simulator.core.plan import Plan
 from simulator.core.trace import Trace
 from simulator.documents.paper import Theory
 from simulator.planner.fleet import fleet
 from simulator.planner.load import Load
 from simulator.planner.plans import Plans
-from simulator.running import memory
+from simulator.running import groups, memory, pilot
 from simulator.running.causes import Causes
 from simulator.running.execution import Execution, Here, checked_percentiles
 from simulator.running.forecast import Forecast, enough_queries, highest_percentile, seconds_of
-from simulator.running.groups import divisions_of
 from simulator.running.paper import on_paper
-from simulator.running.pilot import settled
 from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.running.result import Result
-from simulator.scenario import Scenario
-from simulator.scenario.given import takes_scenario
-from simulator.stats import Summary, next_step, summarise
-from simulator.stats.replays import OF_A_TRACE, OF_COPIES
+from simulator.scenario import Scenario, given
+from simulator.stats import Summary, next_step, replays, summarise
 
 if TYPE_CHECKING:
     from simulator.running.engine_check import EngineCheck
@@ -42,7 +36,7 @@ LOOKS = 4
 PERCENTILES = (50, 90, 95, 99, 99.9)
 
 
-@takes_scenario
+@given.takes_scenario
 def simulate(
     scenario: Scenario,
     *,
@@ -109,7 +103,7 @@ class Run:
     def __init__(
         self, scenario: Scenario, execution: Execution, compare_engines: bool = False, causes: bool = False
     ) -> None:
-        scenario = settled(scenario, execution.say)
+        scenario = pilot.settled(scenario, execution.say)
         self.plans = Plans.of(scenario)
         self.outline = self.plans.outline()  #: what is taken from it is the same in all replications
         name = engines.chosen(execution.engine, self.outline)
@@ -179,7 +173,7 @@ class Run:
             )
         summary = self._summary(percentiles, self.traces)
         if self.scenario.load.arrivals.kind == "trace" and len(self.traces) > 1:
-            self.notes.append(OF_COPIES if summary.pool.layout.repeats > 1 else OF_A_TRACE)
+            self.notes.append(replays.OF_COPIES if summary.pool.layout.repeats > 1 else replays.OF_A_TRACE)
         line = self._theory_line(summary)
         causes = None if self.causes is None else self.causes.of(self.plans, self.execution, sorted(self.traces))
         if self.causes is not None:
@@ -262,7 +256,7 @@ class Run:
         if not self.outline.clients:
             return self.outline
         lasts_ns = sum(max(1, trace.window_end_ns - trace.window_begin_ns) for trace in traces.values())
-        per_s = sum(trace.measured for trace in traces.values()) / lasts_ns * NS_PER_S
+        per_s = sum(trace.measured for trace in traces.values()) / lasts_ns * units.NS_PER_S
         return self.plans.outline(rate_per_s=min(per_s, self.outline.rate_per_s))
 
     def _summary(self, percentiles: Sequence[float], traces: Mapping[int, Trace]) -> Summary:
@@ -283,7 +277,7 @@ class Run:
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
-            divisions=divisions_of(self.scenario, outline, traces),
+            divisions=groups.divisions_of(self.scenario, outline, traces),
             is_sampled=self.scenario.samples,
         )
 
@@ -301,6 +295,6 @@ class Run:
         if broken:
             lines = [f"{finding.law}: expected {finding.expected}, saw {finding.observed}" for finding in broken]
             cure = "do not trust it, and report it with its scenario and seed:"
-            raise ContradictionError("\n".join([f"the run contradicts laws that hold exactly; {cure}", *lines]))
+            raise errors.ContradictionError("\n".join([f"the run contradicts laws that hold exactly; {cure}", *lines]))
         names = [stage.name for stage in self.scenario.stages]
         return {**paper.to_dict(names), "checks": [finding.to_dict(names) for finding in findings]}

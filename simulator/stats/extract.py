@@ -9,19 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.base.groups import CLASS, PHASE, Group
-from simulator.core.hosted import in_company
+from simulator.core import hosted, stage_view
 from simulator.core.plan import F8, I8, Plan
-from simulator.core.stage_view import stage_views
 from simulator.core.trace import Trace
-from simulator.stats import admission, gathering, replays, takers, window
+from simulator.stats import admission, gathering, replays, share, summary, takers, window
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.groups import Phases, series_of
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
-from simulator.stats.share import Layout
 from simulator.stats.stability import Asked, InFlight, Stability, is_bounded, mser5, of_the_start, stability
-from simulator.stats.summary import NOTHING_OF_MEANS
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.theory import NOTHING_OF_CLUSTERS, Ahead, Clusters, MeansAhead
 
@@ -68,8 +65,8 @@ def extract(
         spent_ns = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
         of_stages[stage] = takers.of_takers(spent_ns, takers.takers(trace, stage))
     busy_s, of_replicas = [], {}
-    for view in stage_views(plan):
-        busy_ns = in_company(plan.stages, view.index, trace.window_busy_ns)
+    for view in stage_view.stage_views(plan):
+        busy_ns = hosted.in_company(plan.stages, view.index, trace.window_busy_ns)
         busy_s.append(float(busy_ns.sum(dtype=np.float64)) / view.replicas_in_all * S_PER_NS)
         if view.index in stages:
             each = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
@@ -108,7 +105,7 @@ class Extracts:
         utilisations: Sequence[float],
         is_stationary: bool,
         usd_per_h: float | None = None,
-        ahead: MeansAhead = NOTHING_OF_MEANS,
+        ahead: MeansAhead = summary.NOTHING_OF_MEANS,
         clusters: Mapping[int | None, Clusters] = NOTHING_OF_CLUSTERS,
         groups: Mapping[Group, Ahead] = NO_GROUPS,
         is_sampled: bool = False,
@@ -127,7 +124,7 @@ class Extracts:
         fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
         sizes = [len(one.latency) - one.first_measured for one in extracts]
         repeated = is_shared and replays.are_the_same(fared)
-        self.layout = Layout.of(sizes, is_shared=is_shared, is_repeated=repeated, is_sampled=is_sampled)
+        self.layout = share.Layout.of(sizes, is_shared=is_shared, is_repeated=repeated, is_sampled=is_sampled)
 
     @cached_property
     def whole(self) -> Series:

@@ -12,9 +12,8 @@ from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
 from simulator.documents import run
-from simulator.stats import admission, gathering
+from simulator.stats import admission, caches, gathering, share, takers
 from simulator.stats import stability as carried
-from simulator.stats.caches import as_they_began
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
 from simulator.stats.groups import Division, GroupFigures, each_group, figures_of, judged_groups
@@ -22,8 +21,6 @@ from simulator.stats.load import describe_load
 from simulator.stats.means import Interval
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
-from simulator.stats.share import shown_exceedances
-from simulator.stats.takers import is_bare
 from simulator.stats.unsaid import unsaid
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.theory import Ahead, MeansAhead, Peak, StageAhead, clusters_of, stage_demands
@@ -174,7 +171,7 @@ def summarise(
         latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
         shares = _shares(pool, stage, of_stage)
         judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
-        judged |= _of_nobody(objectives, name) if is_bare(traces, stage.index) else {}
+        judged |= _of_nobody(objectives, name) if takers.is_bare(traces, stage.index) else {}
         used = shares["utilisation"]
         seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
@@ -199,7 +196,12 @@ def summarise(
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         clients=clients(traces, plan.clients),
         admission=admission.at_door(traces, plan, pool.layout),
-        notes=(*stable.notes, *as_they_began(traces, plan, stage_names), *whole.notes, *unsaid(whole.latency, stages)),
+        notes=(
+            *stable.notes,
+            *caches.as_they_began(traces, plan, stage_names),
+            *whole.notes,
+            *unsaid(whole.latency, stages),
+        ),
         pool=pool,
     )
 
@@ -324,7 +326,7 @@ def _unsupported(whole: Figure, latency: Series, is_saturated: bool, may_fail: b
             whose = "have no answer" if may_fail else "never finished"
             notes.append(f"{name} falls among queries that {whose}: it is at least the largest latency seen")
         elif not quantile.supported:
-            why = f"{shown_exceedances(quantile.exceedances)} effective exceedances are too few"
+            why = f"{share.shown_exceedances(quantile.exceedances)} effective exceedances are too few"
             if quantile.is_wide:
                 low, high = format_duration(quantile.low), format_duration(quantile.high)
                 why = f"its interval, {low} .. {high}, spans more than a factor of {WIDEST}"
