@@ -18,7 +18,7 @@ from simulator.core.trace import Trace
 from simulator.documents import run
 from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.share import BLOCKS
-from simulator.theory import Ahead, beside_of, merging_s, own_demands
+from simulator.theory import Ahead, beside_of, merger_demands, own_demands
 
 S_PER_NS = 1e-9
 
@@ -111,8 +111,9 @@ def merging_ns(trace: Trace, mergers: Mergers) -> int:
         starts_ns, each_ns = _merges(trace, mergers)
         served_ns = np.minimum(starts_ns + each_ns, until_ns) - np.maximum(starts_ns, trace.window_begin_ns)
         return int(np.maximum(served_ns, 0).sum())
-    starts_ns = leave_ns[(leave_ns >= 0) & (close_ns >= 0)] - takes_ns  # who did not close it passed it by
-    under_way = np.sort(close_ns[(close_ns >= 0) & (leave_ns < 0)])[: mergers.count]
+    merged = trace.critical_shard[mergers.stage] >= 0  # others passed it by, or hit its cache
+    starts_ns = leave_ns[merged & (leave_ns >= 0)] - takes_ns
+    under_way = np.sort(close_ns[merged & (leave_ns < 0)])[: mergers.count]
     if under_way.size:
         free_ns = np.sort(starts_ns)[-mergers.count :] + takes_ns
         idle_ns = np.zeros(mergers.count - free_ns.size, dtype=np.int64)  # mergers that did nothing yet
@@ -133,7 +134,7 @@ def mergers(traces: Sequence[Trace], windows_s: F8, stage: StageView) -> run.Mer
     busy_s = np.array([merging_ns(trace, own) for trace in traces]) * S_PER_NS
     used = ratio_interval(busy_s, windows_s * count).within_0_and_1()
     service_s = own.takes_ns * S_PER_NS
-    demand = stage.plan.rate_per_s * merging_s(stage) / count
+    demand = merger_demands(stage.plan)[stage.index]
     return {"count": count, "service_s": service_s, "utilisation": used.to_dict(), "demand": demand}
 
 

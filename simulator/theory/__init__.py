@@ -24,7 +24,7 @@ from simulator.theory.peak import Peak
 from simulator.theory.prediction import Prediction
 from simulator.theory.stages import stages_of
 from simulator.theory.tails import NOTHING_AHEAD, Ahead, MeansAhead, StageAhead, means_ahead
-from simulator.theory.visits import mean_visits, merging_s
+from simulator.theory.visits import mean_visits
 from simulator.theory.zero_load import constant_latencies_s, is_fastest_empty, zero_load
 
 __all__ = [
@@ -64,7 +64,6 @@ __all__ = [
     "mean_visits",
     "means_ahead",
     "merger_demands",
-    "merging_s",
     "most_per_s",
     "own_demands",
     "relaxation",

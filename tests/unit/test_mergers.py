@@ -19,6 +19,7 @@ from simulator.stats.window import Mergers, merging_ns
 from simulator.testing import plans
 from simulator.theory import busiest, stage_demands
 from simulator.theory import estimate as on_paper
+from simulator.theory.visits import asks
 
 #: 32 workers carry 1,088/s, the one merger 746/s.
 MERGER = """
@@ -86,7 +87,7 @@ def least_answers(view):
 def test_saturation_is_the_least_over_all_stations(plan):
     demands = [most for most, _ in stage_demands(plan)]
     demands += [
-        plan.rate_per_s * view.taken * merge_ns(plan.stages, view.index, least_answers(view)) * 1e-9 / view.mergers
+        plan.rate_per_s * asks(view) * merge_ns(plan.stages, view.index, least_answers(view)) * 1e-9 / view.mergers
         for view in stage_views(plan)
         if view.mergers
     ]
@@ -97,7 +98,7 @@ def test_saturation_is_the_least_over_all_stations(plan):
 
 
 @drawn(150, deadline=None)
-@given(plans() | plans(is_cut=True, stages=1), st.booleans())
+@given(plans() | plans(is_cut=True, stages=1) | plans(caches=True, gathers=False, stages=1), st.booleans())
 def test_busy_time_of_mergers_is_that_of_a_queue_for_them(plan, tasks):
     """First closed, first merged, by a heap of when mergers are free; as far as inside the window."""
     trace = compiled.simulate(plan, tasks=tasks)

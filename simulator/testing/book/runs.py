@@ -41,21 +41,23 @@ SCENARIOS = (
         "which "
         "no bug can break; here three records that are kept apart are compared.",
         "the run is cut (tasks under way are in one record and not in another); or a stage does not need all of "
-        "its answers or shards",
+        "its answers or shards, or some queries pass it by, or have their answer from its cache",
     ),
     Statement(
         "S8",
         "Utilisation: a replica is busy for exactly the service times of its tasks, and what follows their answers, "
         "each worked out anew from its items, its machine and its luck.",
         "Utilisation is throughput times mean service.",
-        "the run is cut; or a stage does not need all of its answers or shards, workers of a machine slow each other "
-        "down, something is slow now and then, or replicas have tasks of their own",
+        "the run is cut; or a stage does not need all of its answers or shards, some queries pass it by, or have their "
+        "answer from its cache, workers of a machine slow each other down, something is slow now and then, or replicas "
+        "have tasks of their own",
     ),
     Statement(
         "S9",
         "Flow balance: each stage serves as many tasks as it has shards, for every query measured.",
         "What goes in comes out.",
-        "the run is cut; or a stage does not need all of its answers or shards",
+        "the run is cut; or a stage does not need all of its answers or shards, or some queries pass it by, or have "
+        "their answer from its cache",
     ),
     Statement(
         "S10",
@@ -77,7 +79,7 @@ SCENARIOS = (
         "S12",
         "Add a stage that costs nothing: nothing before it changes, and every query is complete 1 ns later.",
         "Luck is named by stage, and a service takes 1 ns at least.",
-        "a stage does not need all of its answers or shards",
+        "a stage does not need all of its answers or shards, or a query may be over by a hit",
     ),
     Statement(
         "S13",
@@ -105,15 +107,16 @@ SCENARIOS = (
         "Work hurts: with a query heavier, no query leaves the first stage earlier.",
         "First come, first served, waiting grows with work before it (Kiefer and Wolfowitz, 1955).",
         "routing looks at load, mergers queue, or the stage is not the first one: a later query may gain; or a stage "
-        "does not need all of its answers or shards, stages share replicas, workers of a machine slow each other "
-        "down, something is slow now and then, or replicas have tasks of their own",
+        "does not need all of its answers or shards, a cache answers some queries, stages share replicas, workers of a "
+        "machine slow each other down, something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(
         "S17",
         "Workers help: with one more worker a replica, no query leaves the first stage later.",
         "First come, first served, a further worker takes work away from the others.",
         "routing looks at load, mergers queue, or the stage is not the first one; or a stage does not need all of "
-        "its answers or shards, stages share replicas, workers of a machine slow each other down, "
+        "its answers or shards, a cache answers some queries, stages share replicas, workers of a machine slow each "
+        "other down, "
         "something is slow now and then, or replicas have tasks of their own",
     ),
     Statement(

@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.core import plan as plans
 from simulator.core.assemble import ONE, ZERO, StageParts, assemble
+from simulator.core.caches import Cache
 from simulator.core.failures import Failures
 from simulator.core.laws import Law, LawTable
 from simulator.core.outages import Outage
@@ -25,6 +26,10 @@ GRID_NS, QUARTER = 64, 0.25
 LONGEST_NS, GREATEST = 2.0**40, 16.0
 #: Values of a law on the grid, and steps of a cost.
 VALUES, STEPS = 8, 16
+
+
+#: Columns of a stage that say of its cache, as ``Cache`` takes them.
+CACHE = ("cached", "catalogue", "popularity", "hit_ns", "hit_ends", "cold")
 
 
 def parts_of(plan: Plan) -> list[StageParts]:
@@ -52,6 +57,9 @@ def parts_of(plan: Plan) -> list[StageParts]:
         given["sizes"] = plan.batch_points[_span(row, "first_size", "sizes")].tolist()
         given["busy"] = plan.busy_factor[_span(row, "first_busy", "busies")].tolist()
         given["slowdowns"] = StageView(plan, stage).slowdowns
+        if row["cached"]:
+            size, keys, s, hit_ns, ends, is_cold = (row[name].item() for name in CACHE)
+            given["cache"] = Cache(size, keys, s, hit_ns, bool(ends), bool(is_cold))
         if row["fails"]:
             given["failures"] = Failures(*spells, *row[["lose", "detect_ns", "fail_scope"]].item())
         given["outages"] = [Outage(*one.item()) for one in plan.outages[_span(row, "first_outage", "outages")]]
@@ -141,6 +149,7 @@ def _part_on_grid(plan: Plan, stage: int, part: StageParts, times: int) -> Stage
     merge_ns = max(part.merge_ns, 1) if part.mergers else part.merge_ns  # a merger takes 1 ns at least
     return replace(
         part,
+        cache=None if part.cache is None else replace(part.cache, hit_ns=part.cache.hit_ns * times),
         knots=[(items, ns * times, 0.0) for items, ns in _steps(plan, stage, part)],
         time=_values(part.time, lambda ns: times * _on_grid(ns)),
         task=_values(part.task, lambda factor: min(max(QUARTER, round(4 * factor) / 4), GREATEST)),

@@ -12,7 +12,7 @@ from simulator.core.violations import INVARIANTS
 from simulator.engines import compiled, reference
 from simulator.testing.checks import anew, metamorphic
 from simulator.testing.checks.derive import machines_of, measured
-from simulator.testing.checks.walks import Walk, name_of, of_all_answers, of_same_services, walks_of
+from simulator.testing.checks.walks import Walk, name_of, of_all_answers, of_all_stages, of_same_services, walks_of
 from simulator.testing.law_check import Breach, Check, Report
 
 
@@ -72,6 +72,7 @@ def _invariants_hold(walk: Walk) -> None:
 
 
 @of_all_answers
+@of_all_stages
 def _little(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"
@@ -101,6 +102,7 @@ def _little(walk: Walk) -> str | None:
 
 
 @of_all_answers
+@of_all_stages
 @of_same_services
 def _utilisation(walk: Walk) -> str | None:
     if walk.is_cut:
@@ -131,6 +133,7 @@ def _utilisation(walk: Walk) -> str | None:
 
 
 @of_all_answers
+@of_all_stages
 def _flow_balance(walk: Walk) -> str | None:
     if walk.is_cut:
         return "the run is cut"
@@ -185,6 +188,17 @@ def _replicas(stage: dict[str, Any], shards: int) -> list[int]:
     return counts
 
 
+def _of_cache(said: dict[str, Any]) -> dict[str, Any]:
+    """Of a stage: its cache as a resolved scenario says it; one of size 0 is none."""
+    if not said.get("size"):
+        return {"cached": 0, "hit_ns": 0}
+    keys = said["popularity"]["catalogue"]
+    more = {"hit_ends": said.get("on_hit") == "query", "cold": said.get("cold", False)}
+    popularity = said["popularity"]["s"]
+    held, hit_ns = min(said["size"], keys), _ns(said.get("hit_time", 0))
+    return {"cached": held, "catalogue": keys, "popularity": popularity, "hit_ns": hit_ns, **more}
+
+
 def _plan_says_what_is_said(walk: Walk) -> str | None:
     if walk.scenario is None:
         return "it is a plan: nothing was written"
@@ -208,6 +222,7 @@ def _plan_says_what_is_said(walk: Walk) -> str | None:
             "limit": stage.get("queue", {}).get("limit", UNLIMITED),
             "target_ns": _ns(stage["queue"]["delay"]["target"]) if "delay" in stage.get("queue", {}) else UNLIMITED,
             "interval_ns": _ns(stage.get("queue", {}).get("delay", {}).get("interval", 0)),
+            **_of_cache(own.get("cache", {})),
             "mergers": merge.get("workers", 0),
             "request_ns": _ns(network.get("request", 0)),
             "send_ns": _ns(network.get("send", 0)),

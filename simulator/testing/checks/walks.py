@@ -9,8 +9,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from simulator.core.background import may_have_background
+from simulator.core.caches import may_hit
 from simulator.core.clients import as_open, is_unknown, simulated
 from simulator.core.gathering import may_await_copies
+from simulator.core.optional import may_skip
 from simulator.core.plan import NEVER_NS, Plan, frozen
 from simulator.core.trace import Trace
 from simulator.engines import Engine, compiled, reference
@@ -55,6 +57,26 @@ def of_all_answers(law: Law) -> Law:
     def asked(case: Any) -> str | None:
         walk = case[0] if isinstance(case, tuple) else case
         return SOME_ANSWERS if may_await_copies(walk.plan) else law(case)
+
+    return asked
+
+
+def of_all_queries(law: Law) -> Law:
+    """A law that is not asked where a cache answers some queries: who is later may put in what others look for."""
+
+    def asked(case: Any) -> str | None:
+        walk = case[0] if isinstance(case, tuple) else case
+        return CACHED if may_hit(walk.plan) else law(case)
+
+    return asked
+
+
+def of_all_stages(law: Law) -> Law:
+    """A law that is not asked where some queries ask nobody in a stage: they pass it by, or hit its cache."""
+
+    def asked(case: Any) -> str | None:
+        walk = case[0] if isinstance(case, tuple) else case
+        return NOBODY_ASKED if may_hit(walk.plan) or may_skip(walk.plan) else law(case)
 
     return asked
 
@@ -115,6 +137,8 @@ def of_steady_times(law: Law) -> Law:
 
 #: Why they are not.
 COMPANY = "stages share replicas"
+CACHED = "a cache answers some queries"
+NOBODY_ASKED = "some queries pass a stage by, or have their answer from its cache"
 SOME_ANSWERS = "a stage does not need all of its answers or shards"
 NEIGHBOURS = "workers of a machine slow each other down"
 NOW_AND_THEN = "something is slow now and then, or crashes"
