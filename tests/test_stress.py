@@ -144,6 +144,35 @@ def test_a_zone_is_lost_in_stages_that_have_zones():
     assert answer.verdict == "recovers" and 0 < answer.cells[0].recovery_s.value < 1
 
 
+def test_caches_that_begin_empty_fill():
+    """Who misses takes a server that only those who miss a full cache leave free, until it is full."""
+    cache = {"size": 10_000, "popularity": {"kind": "zipf", "s": 0.8, "catalogue": 20_000}, "hit_time": "1ms"}
+    full, half = (
+        stress(one_server(rate="300/s", cache={**cache, "cold": cold}, slos=["p90 < 100ms"]), "cold caches")
+        for cold in (False, True)
+    )
+    (cell,) = full.cells
+    assert full.verdict == "recovers" and cell.windows.begin_s == cell.windows.end_s == 0.0
+    assert min(cell.recoveries_s) > 0.0
+    assert cell.recoveries_s == half.cells[0].recoveries_s  # however the scenario itself begins
+    assert "trigger " not in table_of(full)
+
+
+def test_who_has_no_cache_has_none_that_is_cold():
+    with pytest.raises(ScenarioError, match="no stage has a cache"):
+        stress(one_server(), "cold caches")
+
+
+def test_phases_of_one_rate_are_a_constant_load():
+    phases = [{"name": name, "duration": "1m", "rate": "100/s"} for name in ("one", "two")]
+    plain, phased = (
+        one_server(),
+        scenario_from_dict({**one_server().resolved(), "load": {"arrivals": "constant", "phases": phases}}),
+    )
+    one, other = (stress(scenario, "stall for 1s").cells[0].recoveries_s for scenario in (plain, phased))
+    assert one == other
+
+
 def test_the_answer_does_not_depend_on_jobs():
     scenario = load_scenario(MM1).with_slos(["p90 < 20s"])
     one, two = (stress(scenario, "load x3 for 1m", jobs=jobs) for jobs in (1, 2))

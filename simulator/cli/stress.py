@@ -26,7 +26,8 @@ class Asked:
     "--trigger",
     required=True,
     metavar="TRIGGER",
-    help="'load x3 for 2s', 'stall ranking for 2s', 'stall for 2s', 'zone for 30s'; several: 'load x2,3 for 1s,2s'.",
+    help="'load x3 for 2s', 'stall ranking for 2s', 'stall for 2s', 'zone for 30s', 'cold caches'; "
+    "several: 'load x2,3 for 1s,2s'.",
 )
 @options.slo_option
 @click.option(

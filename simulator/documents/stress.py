@@ -25,9 +25,9 @@ class Cell(TypedDict):
     """One disturbance, and what came of it."""
 
     trigger: str  #: as it is written
-    kind: Annotated[str, OneOf("load", "stall", "zone")]  #: of disturbance
+    kind: Annotated[str, OneOf("load", "stall", "zone", "cold caches")]  #: of disturbance
     size: float | None  #: factor on the load; null: it has none
-    lasts_s: float  #: how long it lasts
+    lasts_s: float  #: how long it lasts; 0: it comes at the begin of the run
     verdict: Verdict  #: what is said of it
     recovered: int  #: replications in which objectives hold again
     replications: int  #: that were simulated

@@ -31,6 +31,8 @@ FEWEST = 20
 QUERIES, BAD = 200, 2
 #: recovery.Windows before a trigger, and after it, at least.
 BEFORE, AFTER = 5, 40
+#: And after caches are emptied, which take long to fill.
+AFTER_COLD = 400
 #: What follows a trigger lasts so many times as long as it, at least; where the system does not recover, it is looked
 #: at for longer once.
 TIMES, LONGER = 30, 4
@@ -66,15 +68,16 @@ def stress(
         20.
     trigger
         ``load x3 for 2s``: more load; ``stall ranking for 2s``: no replica of a stage takes a task, or without its name
-        none of any; ``zone for 30s``: all stages that say how many zones they have are without the first. Lists stand
-        for all their combinations: ``load x2,3 for 1s,2s``.
+        none of any; ``zone for 30s``: all stages that say how many zones they have are without the first; ``cold
+        caches``: the run begins with all of them empty, as after a restart. Lists stand for all their combinations:
+        ``load x2,3 for 1s,2s``.
     slos
         Objectives in place of the scenario's.
     window_s
         Width of the windows; if None so wide that some 200 queries arrive in each, and that two may be bad.
     horizon_s
-        How long after the trigger is simulated. If None 30 times its duration and 40 windows at least, and four times
-        as long once where a replication has not recovered by then.
+        How long after the trigger is simulated. If None 30 times its duration and 40 windows at least (400 of cold
+        caches), and four times as long once where a replication has not recovered by then.
     max_recovery_s
         Within which 95 % of the replications are to recover: then ``exit_code`` says so.
     jobs, engine, say
@@ -167,8 +170,9 @@ def _width_s(
 
 
 def _rate_per_s(scenario: Scenario) -> float:
-    assert scenario.load.rate_per_s is not None, "the rate is constant"
-    return scenario.load.rate_per_s * scenario.load.scale
+    rate_per_s = triggers.rate_of(scenario)
+    assert rate_per_s is not None, "the rate is constant"
+    return rate_per_s * scenario.load.scale
 
 
 class _Work:
@@ -182,7 +186,8 @@ class _Work:
 
     def cell(self, trigger: triggers.Trigger, horizon_s: float | None) -> Cell:
         """One disturbance; where the system does not recover, it is looked at for longer, unless said how long."""
-        after_s = horizon_s or max(TIMES * trigger.lasts_s, AFTER * self.window_s)
+        windows = AFTER if trigger.lasts_s > 0 else AFTER_COLD
+        after_s = horizon_s or max(TIMES * trigger.lasts_s, windows * self.window_s)
         cell = self._looked(trigger, after_s)
         if cell.verdict == DOWN and horizon_s is None:
             cell = self._looked(trigger, LONGER * after_s)
@@ -193,12 +198,12 @@ class _Work:
         if after > MOST_WINDOWS:
             message = f"{counted(after, 'window')} follow the trigger, at most {MOST_WINDOWS:,} do: make them wider"
             raise ScenarioError([Problem(self.scenario.source, 0, 0, "run", message)])
-        windows = recovery.Windows.around(BEFORE, trigger.lasts_s, after, self.window_s)
+        windows = recovery.Windows.around(BEFORE if trigger.lasts_s > 0 else 0, trigger.lasts_s, after, self.window_s)
         end_s = float(windows.edges_s[-1])
         stretches_s = (windows.begin_s, trigger.lasts_s, end_s - windows.end_s)
         changed = triggers.disturbed(self.scenario, trigger, stretches_s, self.replications)
         disturbed = self._counted(changed, windows)
-        usual = self._usual(windows, stretches_s)
+        usual = self._usual(trigger, windows, stretches_s)
         most = recovery.limits(self.looked, usual)
         recoveries = tuple(recovery.recovery_s(one, most, windows) for one in disturbed)
         back = sum(math.isfinite(one) for one in recoveries)
@@ -214,10 +219,12 @@ class _Work:
             tuple(bool(one) for one in recovery.is_held(self.looked, usual)),
         )
 
-    def _usual(self, windows: recovery.Windows, stretches_s: tuple[float, float, float]) -> Counts:
+    def _usual(
+        self, trigger: triggers.Trigger, windows: recovery.Windows, stretches_s: tuple[float, float, float]
+    ) -> Counts:
         """Without a trigger, in the same windows: the same for all sizes of one duration."""
         if stretches_s not in self._undisturbed:
-            calm = triggers.undisturbed(self.scenario, stretches_s, self.replications)
+            calm = triggers.undisturbed(self.scenario, trigger, stretches_s, self.replications)
             self._undisturbed[stretches_s] = self._counted(calm, windows)
         return self._undisturbed[stretches_s]
 

@@ -61,7 +61,7 @@ class Cell:
             return UNHARMED
         latest = self.recovery_s.value if self.recovery_s.high is None else self.recovery_s.high
         assert latest is not None
-        return SLOWLY if latest > SLOW * self.trigger.lasts_s else RECOVERS
+        return SLOWLY if latest > SLOW * self.trigger.lasts_s > 0 else RECOVERS
 
     def is_in_time(self, most_s: float) -> bool:
         """Whether nearly all replications recover within so long."""

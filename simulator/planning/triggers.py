@@ -23,7 +23,7 @@ from simulator.scenario.rates import Phase
 from simulator.scenario.stage import Stage
 
 #: Kinds.
-LOAD, STALL, ZONE = "load", "stall", "zone"
+LOAD, STALL, ZONE, COLD = "load", "stall", "zone", "cold caches"
 #: The zone that is lost, of those that a stage has.
 LOST_ZONE = 0
 #: Names of the stretches of a run.
@@ -31,7 +31,9 @@ BEFORE, DURING, AFTER = "before", "trigger", "after"
 #: Values of a trigger, at most.
 MOST_CELLS = 100
 
-SPELLINGS = "load x3 for 2s, stall for 2s, stall ranking for 2s, zone for 30s; several: load x2,3,5 for 1s,2s,5s"
+SPELLINGS = (
+    "load x3 for 2s, stall for 2s, stall ranking for 2s, zone for 30s, cold caches; several: load x2,3 for 1s,2s"
+)
 
 _TRIGGER = re.compile(r"(load|stall|zone)(?:\s+(\S+(?:\s*,\s*\S+)*?))?\s+for\s+(.+)")
 
@@ -40,15 +42,17 @@ _TRIGGER = re.compile(r"(load|stall|zone)(?:\s+(\S+(?:\s*,\s*\S+)*?))?\s+for\s+(
 class Trigger:
     """One disturbance."""
 
-    kind: str  #: LOAD, STALL or ZONE
+    kind: str  #: LOAD, STALL, ZONE or COLD
     size: float | None  #: factor on the load; None: it has none
     stage: str | None  #: that is stalled; None: all
-    lasts_s: float
+    lasts_s: float  #: 0: it comes at the begin of the run, and is over at once
 
     @property
     def text(self) -> str:
         """As it is written."""
-        what = {LOAD: f"load x{significant(self.size or 1.0)}", STALL: "stall", ZONE: "zone"}[self.kind]
+        if self.kind == COLD:
+            return COLD
+        what = f"load x{significant(self.size or 1.0)}" if self.kind == LOAD else self.kind
         of = f" {self.stage}" if self.stage is not None else ""
         return f"{what}{of} for {exact_duration(self.lasts_s)}"
 
@@ -64,7 +68,10 @@ def parse_triggers(text: str) -> list[Trigger]:
     ArgumentError
         If it is none.
     """
-    match = _TRIGGER.fullmatch(" ".join(text.split()))
+    said = " ".join(text.split())
+    if said == COLD:
+        return [Trigger(COLD, None, None, 0.0)]
+    match = _TRIGGER.fullmatch(said)
     if match is None:
         raise ArgumentError(f"{text!r} is not a trigger; write it like {SPELLINGS}", "trigger")
     kind, what, durations = match.groups()
@@ -118,7 +125,7 @@ def refuse_unstressable(scenario: Scenario, trigger: Trigger) -> None:
 
 def _obstacles(scenario: Scenario, trigger: Trigger) -> Iterator[tuple[str, str]]:
     load = scenario.load
-    if load.is_closed or load.arrivals.kind == "trace" or load.rate_per_s is None:
+    if rate_of(scenario) is None:
         has = "clients that wait" if load.is_closed else "a load that changes"
         yield "load", f"stress disturbs a load of constant rate, and this is {has}: give load.rate, like 100/s"
     away = [stage.name for stage in scenario.stages if stage.outages]
@@ -130,7 +137,9 @@ def _obstacles(scenario: Scenario, trigger: Trigger) -> Iterator[tuple[str, str]
         hint = f"did you mean {quoted(near)}?" if near else f"there are {', '.join(names)}"
         yield "stages", f"no stage is called {trigger.stage!r}: {hint}"
         return
-    stalled = [] if trigger.kind == LOAD else [scenario.stages[place] for place in _hit(scenario, trigger)]
+    if trigger.kind == COLD and not _cached(scenario):
+        yield "stages", "no stage has a cache: give stages.NAME.cache, or another trigger"
+    stalled = [] if trigger.kind in (LOAD, COLD) else [scenario.stages[place] for place in _hit(scenario, trigger)]
     if trigger.kind == ZONE and not stalled:
         yield (
             "stages",
@@ -154,9 +163,31 @@ def _hit(scenario: Scenario, trigger: Trigger) -> list[int]:
     return chosen
 
 
-def undisturbed(scenario: Scenario, stretches_s: Sequence[float], replications: int) -> Scenario:
-    """The scenario in three phases at its own rate: before a trigger, during it and after it."""
-    return _in_phases(scenario, stretches_s, 1.0, replications)
+def _cached(scenario: Scenario) -> list[int]:
+    """Places of the stages that have a cache."""
+    caches = [stage.cache for stage in scenario.stages]
+    return [place for place, one in enumerate(caches) if one is not None and one.size > 0]
+
+
+def _with_caches(scenario: Scenario, is_cold: bool) -> Scenario:
+    """The scenario whose caches are empty at first, or full."""
+    caches = {place: scenario.stages[place].cache for place in _cached(scenario)}
+    begun = {place: one.model_copy(update={"cold": is_cold}) for place, one in caches.items() if one is not None}
+    return scenario.with_stages({place: {"cache": one} for place, one in begun.items()})
+
+
+def rate_of(scenario: Scenario) -> float | None:
+    """The rate of a load that has one all the time, before its scale; None: it changes."""
+    load = scenario.load
+    if load.is_closed or not load.is_constant:
+        return None
+    return load.rate_per_s if load.rate_per_s is not None or not load.phases else load.phases[0].start_per_s
+
+
+def undisturbed(scenario: Scenario, trigger: Trigger, stretches_s: Sequence[float], replications: int) -> Scenario:
+    """The scenario in three phases at its own rate: before a trigger, during it and after it, without the trigger."""
+    calm = _in_phases(scenario, stretches_s, 1.0, replications)
+    return _with_caches(calm, is_cold=False) if trigger.kind == COLD else calm
 
 
 def disturbed(scenario: Scenario, trigger: Trigger, stretches_s: Sequence[float], replications: int) -> Scenario:
@@ -165,6 +196,8 @@ def disturbed(scenario: Scenario, trigger: Trigger, stretches_s: Sequence[float]
     changed = _in_phases(scenario, stretches_s, factor, replications)
     if trigger.kind == LOAD:
         return changed
+    if trigger.kind == COLD:
+        return _with_caches(changed, is_cold=True)
     begin_s, end_s = stretches_s[0], stretches_s[0] + trigger.lasts_s
     updates = {
         place: {"outages": _outages(changed.stages[place], trigger, begin_s, end_s)} for place in _hit(changed, trigger)
@@ -179,7 +212,7 @@ def disturbed(scenario: Scenario, trigger: Trigger, stretches_s: Sequence[float]
 
 
 def _in_phases(scenario: Scenario, stretches_s: Sequence[float], factor: float, replications: int) -> Scenario:
-    rate_per_s = scenario.load.rate_per_s
+    rate_per_s = rate_of(scenario)
     assert rate_per_s is not None, "the rate is constant"
     stretches = zip((BEFORE, DURING, AFTER), stretches_s, (1.0, factor, 1.0), strict=True)
     phases = tuple(
@@ -190,7 +223,8 @@ def _in_phases(scenario: Scenario, stretches_s: Sequence[float], factor: float, 
     load = scenario.load.model_copy(update={"rate": None, "phases": phases})
     slos = tuple(one for one in scenario.slos if one.is_of_all)
     changed = scenario.model_copy(update={"load": load, "slos": slos, "sweep": None})
-    return changed.with_run(queries=None, replications=replications)
+    warmup = {} if stretches_s[0] > 0 else {"warmup": 0}  # what comes at the begin of the run is not warmed up for
+    return changed.with_run(queries=None, replications=replications, **warmup)
 
 
 def _outages(stage: Stage, trigger: Trigger, begin_s: float, end_s: float) -> tuple[OutageSpec, ...]:

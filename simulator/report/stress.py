@@ -41,9 +41,9 @@ def _said(cell: stress.Cell) -> str:
         return f"{cell['trigger']}: unharmed: no window is bad in any of {of} replications"
     if verdict == "stays down":
         within = format_duration(cell["horizon_s"])
-        ends = interval(cell["recovered_ratio"], format_percent)
+        ends = interval(cell["recovered_ratio"], _percent)
         down = f"in {of - cell['recovered']} of {of} replications the objectives do not hold again within {within}"
-        back = f"it recovers in {format_percent(cell['recovered'] / of)} of them, 95 % interval {ends}"
+        back = f"it recovers in {_percent(cell['recovered'] / of)} of them, 95 % interval {ends}"
         return f"{cell['trigger']}: stays down: {down}; {back}"
     recovery = cell["recovery_s"]
     ends = interval(recovery, duration)
@@ -59,7 +59,7 @@ def _map(cells: Sequence[stress.Cell]) -> Any:
     sizes = list(dict.fromkeys(cell["size"] for cell in cells))
     lasts = list(dict.fromkeys(cell["lasts_s"] for cell in cells))
     there = {(cell["size"], cell["lasts_s"]): _short(cell) for cell in cells}
-    what = {"load": "load", "stall": "stall", "zone": "zone"}[cells[0]["kind"]]
+    what = cells[0]["kind"]
     rows = [
         [what if size is None else f"{what} x{significant(size)}", *(there[size, one] for one in lasts)]
         for size in sizes
@@ -82,7 +82,7 @@ def _timeline(slos: Sequence[str], cell: stress.Cell) -> Any:
     places = list(range(len(windows)))
     before = [place for place in places if windows[place]["until_s"] <= 1e-9]
     first = next(place for place in places if windows[place]["from_s"] >= cell["lasts_s"] * (1 - 1e-9))
-    stretches = [("before", before), ("trigger", places[len(before) : first])]
+    stretches = [("before", before), ("trigger", places[len(before) : first])] if cell["lasts_s"] else []
     count = 1
     while first < len(places):
         last = len(places) if len(stretches) == MOST_ROWS else min(len(places), first + count)
@@ -114,4 +114,8 @@ def _share(rows: Sequence[stress.Window], some: Sequence[int], key: str) -> str:
     for row in (rows[place] for place in some):
         share = row["missed_ratio"] if key == "missed_ratio" else row["usual_ratio"]
         weighed += (share or 0.0) * row["queries"]
-    return f"{significant(100 * weighed / total)} %"
+    return _percent(weighed / total)
+
+
+def _percent(ratio: float) -> str:
+    return format_percent(ratio, 3)
