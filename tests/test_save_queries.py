@@ -115,7 +115,7 @@ def test_a_table_that_could_not_be_written_is_refused_before_the_run(shardsim, c
 
 
 def test_a_full_disk_leaves_no_half_table_and_the_figures_are_printed(shardsim, cut, tmp_path, monkeypatch):
-    def full(traces, stages, classes, compress, file):
+    def full(traces, stages, classes, compress, file, cached):
         file.write_text("half")
         raise OSError(28, "No space left on device")
 

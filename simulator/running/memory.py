@@ -66,7 +66,7 @@ class Need:
     """Bytes that replications take at their fullest."""
 
     queries_bytes: float  #: what grows with queries and replications
-    fleet_bytes: float  #: what grows with replicas, workers and balancers
+    fleet_bytes: float  #: what grows with replicas, workers and balancers, and keys of caches
 
     @property
     def bytes(self) -> float:
@@ -170,7 +170,9 @@ def refuse_in_full(plans: Plans, execution: Execution, kept_stages: int) -> None
 def too_much(plans: Plans, need: Need, replications: int, why: str) -> ScenarioError:
     """The mistake of a scenario that takes more memory than there is."""
     if need.fleet_bytes > need.queries_bytes:
-        message = f"the replicas, workers and balancers of {counted(replications, 'replication')} take {why}"
+        has_keys = any(caches.has_cache(stage) for stage in plans.scenario.stages)
+        what = "replicas, workers, balancers and keys of caches" if has_keys else "replicas, workers and balancers"
+        message = f"the {what} of {counted(replications, 'replication')} take {why}"
         return refusal(plans.scenario, "stages", f"{message}: have fewer of them, or fewer jobs at a time")
     each = about_queries(plans.scenario)[0]
     message = f"{counted(replications, 'replication')} of {counted(each, 'query')}, warm-up included, take {why}"

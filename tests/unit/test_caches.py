@@ -417,3 +417,6 @@ def test_memory_of_keys_is_known_before():
         said = funnel({**CACHE, "popularity": {**CACHE["popularity"], "catalogue": keys}})
         needs.append(memory.needed(Plans.of(scenario_from_dict(said)), "compiled", 2, 4).fleet_bytes)
     assert needs[1] - needs[0] == pytest.approx(2 * 8 * 10_000_000)
+    plans = Plans.of(scenario_from_dict(funnel()))
+    told = str(memory.too_much(plans, memory.Need(1.0, 2.0), 4, "8 GB, and there is 1 GB"))
+    assert "keys of caches of 4 replications take 8 GB" in told and "fewer of them" in told
