@@ -66,10 +66,10 @@ def of_caches(plan: Plan, trace: Columns, hit: Marks, over: Marks) -> Iterator[V
         where, outcome = {**query, "stage": stage}, trace.stage_outcome[stage]
         left_ns = trace.enter_ns[stage] + row["hit_ns"]
         is_left = hit[stage] & (left_ns <= plan.end_ns)
-        yield from at("I80", (outcome == HIT) != is_left, where, outcome=outcome, is_held=hit[stage])
+        yield from at("I75", (outcome == HIT) != is_left, where, outcome=outcome, is_held=hit[stage])
         leave_ns = trace.leave_ns[stage]
         wrong = is_left & (leave_ns != left_ns)
-        yield from at("I81", wrong, where, left_ns=leave_ns, expected_ns=left_ns)
+        yield from at("I76", wrong, where, left_ns=leave_ns, expected_ns=left_ns)
         for name, value in (
             ("close_ns", np.where(is_left, left_ns, -1)),
             ("critical_shard", -1),
@@ -80,10 +80,10 @@ def of_caches(plan: Plan, trace: Columns, hit: Marks, over: Marks) -> Iterator[V
         ):
             recorded = getattr(trace, name)[stage]
             wrong = hit[stage] & (recorded != value)
-            yield from at("I81", wrong, where, of=name, recorded=recorded, expected=value)
+            yield from at("I76", wrong, where, of=name, recorded=recorded, expected=value)
         last_ns = trace.leave_ns[stage - 1]
         wrong = over[stage] & ((trace.candidates[stage] >= 0) | (leave_ns != last_ns))
-        yield from at("I82", wrong, where, left_ns=leave_ns, over_ns=last_ns)
+        yield from at("I77", wrong, where, left_ns=leave_ns, over_ns=last_ns)
 
 
 def without(trace: Columns, hit: Marks) -> Any:
