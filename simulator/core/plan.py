@@ -175,6 +175,7 @@ RUN = np.dtype(
         ("worker_bits", np.int64),
         ("send_bits", np.int64),
         ("copy_bits", np.int64),
+        ("patience_ns", np.int64),  # after which a client gives up; NEVER_NS: it does not
     ]
 )
 
@@ -277,6 +278,8 @@ class Plan(System):
     client_of: I8  #: (queries,) who sent each; none of an open load, and until it is known (``clients``)
     door: NDArray[np.void]  #: (1,) ``admission.DOOR``: who is shed; none: nobody
     shed: NDArray[np.int8]  #: (queries,) 1: it is shed when it arrives; none without a door, and until it is known
+    patience: NDArray[np.void]  #: (1,) ``retrying.PATIENCE``: how clients give up, and try again; none: they do not
+    query_of: I8  #: (queries,) of which query each is an attempt; none: each is one, or it is not known
     arrival_ns: I8  #: (queries,) non-decreasing, >= 0; zeros until ``client_of`` is known
     work: F8  #: (queries,) work factor, >= 0
     class_of: I8  #: (queries,) place in ``classes``; none where there is one class
@@ -302,6 +305,11 @@ class Plan(System):
         return min(NEVER_NS, int(self.arrival_ns[-1]) + self.drain_ns)
 
     @property
+    def patience_ns(self) -> int:
+        """After which a client gives up."""
+        return int(self.patience[0]["timeout_ns"]) if len(self.patience) else NEVER_NS
+
+    @property
     def watched_until_ns(self) -> int:
         """Until when a worker may be busy in the window."""
         return min(self.window_end_ns, self.end_ns)
@@ -316,7 +324,7 @@ class Plan(System):
     def first_queries(self, count: int) -> Plan:
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
-        names = "arrival_ns", "work", "class_of", "client_of", "shed"
+        names = "arrival_ns", "work", "class_of", "client_of", "shed", "query_of"
         cut: dict[str, Any] = {name: frozen(getattr(self, name)[:count]) for name in names}
         return replace(self, **cut).measured_from(0)
 

@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on, but I42, I43 and I69 to I74, need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69 to I75, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -101,6 +101,9 @@ INVARIANTS = {
         Invariant("I72", "S1", "nobody who has thought is left out"),
         Invariant("I73", "S1", "the queries are shed that the plan says"),
         Invariant("I74", "S1", "whoever finds too many in flight, or no token, is shed, and nobody else"),
+        Invariant(
+            "I75", "S1", "a query is sent again after an attempt that ended badly, where it may be, and else never"
+        ),
     )
 }
 

@@ -249,6 +249,7 @@ class OnlySome(TypedDict, total=False):
     """What only some scenarios have."""
 
     clients: Clients  #: who wait for what they have sent, where the load is closed
+    attempts: parts.Attempts  #: of clients that give up, where these do
     admission: Admission  #: what became of queries at the door, where there is one
     gather: Gathered  #: of whole queries, where some stage does not wait for all of its answers
     classes: list[OfClass]  #: of whole queries, where the load has classes; in its order

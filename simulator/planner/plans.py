@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import admission, plan
+from simulator.core import admission, plan, retrying
 from simulator.core.assemble import PlanTooLarge, check_sizes, complete
 from simulator.core.clients import sent_by_clients
 from simulator.core.outages import in_window
@@ -159,6 +159,11 @@ class Plans:
             door = self.scenario.admission
             most = admission.ANY_NUMBER if door.max_in_flight is None else int(door.max_in_flight)
             made = admission.behind_a_door(made, most, door.rate or 0.0, door.tokens)
+        client = self.scenario.client
+        if client is not None:
+            timeout_ns = plan.NEVER_NS if client.timeout_s is None else max(1, ns(client.timeout_s))
+            how = {"is_drawn": client.is_drawn, "budget": client.budget}
+            made = retrying.with_patience(made, timeout_ns, int(client.retries), client.pause_ns, **how)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         return in_window(made)

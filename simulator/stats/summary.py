@@ -11,8 +11,8 @@ from simulator.base.groups import CLASS, PHASE
 from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
-from simulator.documents import run
-from simulator.stats import admission, gathering
+from simulator.documents import parts, run
+from simulator.stats import admission, attempts, gathering
 from simulator.stats import stability as carried
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
@@ -61,6 +61,7 @@ class Summary:
     notes: tuple[str, ...]
     clients: run.Clients | None  #: who wait for what they have sent; None: an open load
     admission: run.Admission | None  #: what became of queries at the door; None: everybody is admitted
+    attempts: parts.Attempts | None  #: of clients that give up; None: they do not
     pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
 
     def tail_shares(self, stage: int | None, bound_s: float) -> tuple[Ends, Ends]:
@@ -100,6 +101,7 @@ class Summary:
         some: run.OnlySome = {} if self.gather is None else {"gather": self.gather}
         some |= {"clients": self.clients} if self.clients is not None else {}
         some |= {"admission": self.admission} if self.admission is not None else {}
+        some |= {"attempts": self.attempts} if self.attempts is not None else {}
         if CLASS in self.groups:
             some["classes"] = [one.to_dict() for one in self.groups[CLASS]]
         if PHASE in self.groups:
@@ -154,8 +156,10 @@ def summarise(
     ahead, is_sampled
         What the plan says of the means; and whether each replication has measurements of its own.
     """
+    sent, traces = traces, [attempts.as_queries(trace) for trace in traces]
     pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
-    stable = _stability(pool, carried.asked_of(plan, traces, utilisations, peak), is_stationary)
+    served = Pool([attempts.as_served(trace) for trace in sent])
+    stable = _stability(served, carried.asked_of(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == carried.SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
@@ -163,17 +167,20 @@ def summarise(
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
     of_groups = list(each_group(pool, pool.latency(None), divisions, len(plan.door) > 0))
     judged |= judged_groups(of_groups, objectives, whole.goodput, is_saturated, money)
+    of_sent = pool if sent[0] is traces[0] else Pool(sent, clusters_of(plan, is_stationary), is_sampled)
     stages = []
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
         # one latency at a time is kept: what is said of it is said before the next
         of_stage = ahead.stage(stage.index)
-        latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
-        used = utilisation(pool, stage, of_stage.utilisation)
-        covered, (_, most_used) = gathering.coverage(traces, stage.index), hottest(pool, stage, of_stage.hottest)
+        latency = figure(of_sent.latency(stage.index), percentiles, of_stage.latency)
+        used = utilisation(of_sent, stage, of_stage.utilisation)
+        covered, (_, most_used) = gathering.coverage(sent, stage.index), hottest(of_sent, stage, of_stage.hottest)
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
-        judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
-        judged |= _of_nobody(objectives, name) if is_bare(traces, stage.index) else {}
-        seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
+        judged |= _judged(
+            objectives, name, of_sent.latency(stage.index), latency.mean, shares, whole, is_saturated, money
+        )
+        judged |= _of_nobody(objectives, name) if is_bare(sent, stage.index) else {}
+        seen = stage_figures(of_sent, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     verdicts = [judged[number] for number in range(len(objectives))]
@@ -196,6 +203,7 @@ def summarise(
         targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
         clients=clients(traces, plan.clients),
         admission=admission.at_door(traces, plan, pool.layout),
+        attempts=attempts.attempts_of(sent, plan, pool.layout),
         notes=(*stable.notes, *whole.notes, *_unsaid(whole.latency, stages)),
         pool=pool,
     )

@@ -8,6 +8,7 @@ from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import nobody
 from simulator.core.hosted import kept_width
 from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan
+from simulator.core.retrying import are_attempts_unknown, first_teller
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import COLUMNS
 from simulator.engines.compiled.records import Kept
@@ -27,12 +28,13 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         and some replica has tasks of its own: others have no such columns.
     """
     stages, queries, is_found = len(plan.stages), plan.queries, are_unknown(plan)
+    is_sent_again = are_attempts_unknown(plan)
     is_at_door, in_flight = is_unknown(plan) and has_door(plan), 0
     if is_at_door:
         in_flight = min(queries, max(0, int(plan.door[0]["most"])))
     outcome = np.zeros(queries, dtype=np.int8)
     outcome[: len(plan.shed)][plan.shed == 1] = SHED
-    is_endless = plan.drain_ns == NEVER_NS
+    is_endless = plan.drain_ns == NEVER_NS and plan.patience_ns == NEVER_NS
     kinds = plan.laws["kind"][CANDIDATES::ROLES]
     columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries
     if is_endless and not is_partial:
@@ -60,6 +62,11 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         thoughts=np.zeros(plan.clients * is_found, dtype=np.int64),
         thinking=np.zeros(1, dtype=records.LIST),
         comes=np.zeros((plan.clients * is_found, COLUMNS), dtype=np.int64),
+        query_of=np.zeros(queries * is_sent_again, dtype=np.int64),
+        number=np.zeros(queries * is_sent_again, dtype=np.int64),
+        teller=first_teller(plan),
+        pausing=np.zeros(1, dtype=records.LIST),
+        again=np.zeros((queries * is_sent_again, COLUMNS), dtype=np.int64),
         shed=np.zeros(queries * is_at_door, dtype=np.int8),
         doorway=np.zeros(1, dtype=DOORWAY),
         flights=np.zeros(1, dtype=records.LIST),

@@ -15,7 +15,8 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
-from simulator.engines.compiled.clients import ADMITTED, BEYOND, comes_in
+from simulator.engines.compiled.attempts import all_over, gives_up, next_limit
+from simulator.engines.compiled.clients import ADMITTED, BEYOND, NOBODY, comes_in
 from simulator.engines.compiled.events import compact, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_background import on_background
@@ -144,7 +145,20 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
         pop(clock, events)
     cursor, size = clock[0]["cursor"], clock[0]["size"]
     arrives = cursor < given.entering.shape[0]
-    if not arrives and (size == 0 or given.think_law.shape[0] > 0 or given.door.shape[0] > 0):
+    finds = given.patience.shape[0] > 0
+    if finds:
+        arrives = arrives and given.entering_ns[cursor] < NEVER_NS
+        if all_over(given, kept) or (not arrives and size == 0 and next_limit(given, kept, cursor) == NEVER_NS):
+            return DONE
+        limit_ns, order = next_limit(given, kept, cursor), rules.event_order(rules.DISPATCH, cursor << stage_bits)
+        is_next = limit_ns < NEVER_NS and (not arrives or limit_ns <= given.entering_ns[cursor])
+        if is_next and (
+            size == 0
+            or limit_ns < events[0]["instant"]
+            or (limit_ns == events[0]["instant"] and order < events[0]["order"])
+        ):
+            return AGAIN if gives_up(given, kept, clock) else OVERFLOW
+    elif not arrives and (size == 0 or given.think_law.shape[0] > 0 or given.door.shape[0] > 0):
         return DONE
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies, shares)
@@ -181,8 +195,10 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     came = ADMITTED
     if arrives:
         clock[0]["cursor"] += 1
-        if given.think_law.shape[0] > 0 or given.door.shape[0] > 0:
+        if finds or given.think_law.shape[0] > 0 or given.door.shape[0] > 0:
             came = comes_in(given, kept, clock, cursor, now)
+            if came == NOBODY:
+                return AGAIN
     else:
         clock[0]["is_gap"] = 1
     assert now > clock[0]["now"] or order > clock[0]["order"], "an event creates only later events"

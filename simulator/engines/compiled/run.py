@@ -21,6 +21,7 @@ from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
 from simulator.core.hosted import has_company, is_owner
 from simulator.core.plan import FIFO, I8, NEVER_NS, Plan, Rows
+from simulator.core.retrying import given_up, limits
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
 from simulator.core.trace import Trace
@@ -54,10 +55,17 @@ NOBODY: I8 = np.zeros(0, dtype=np.int64)
 class Run:
     """One replication under way; ``comes_ns``: where arrivals are put that are found; None: they are known."""
 
-    def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int], comes_ns: I8 | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        tasks: bool,
+        event_by_event: Collection[int],
+        comes_ns: I8 | None = None,
+        fresh: Plan | None = None,
+    ) -> None:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
-        self.whole, self.finds = plan, comes_ns is not None
+        self.whole, self.finds, self.finds_attempts = plan, comes_ns is not None, fresh is not None
         self.is_partial = may_differ(plan)
         self.is_keen = may_await_copies(plan)
         self.is_beside = may_have_background(plan)
@@ -84,9 +92,13 @@ class Run:
             entering=some,
             think_law=plan.think_law[: int(self.finds and plan.clients > 0)],
             door=plan.door[: int(self.finds)],
-            work=plan.work,
+            patience=plan.patience[: int(fresh is not None)],
+            fresh_ns=NOBODY if fresh is None else fresh.arrival_ns,
+            fresh_work=plan.work if fresh is None else fresh.work,
+            fresh_class=plan.class_of if fresh is None else fresh.class_of,
+            work=plan.work if fresh is None else np.array(plan.work),  # filled as they come
             classes=plan.classes,
-            class_of=plan.class_of,
+            class_of=plan.class_of if fresh is None else np.array(plan.class_of),
             modes=self._modes(tasks),
             lanes=self.lockstep.lanes,
         )
@@ -114,6 +126,7 @@ class Run:
             entering_ns = self.given.entering_ns if self.finds else plan.arrival_ns[entering]
         else:
             leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
+            leave_ns = np.where(leave_ns <= plan.arrival_ns + plan.patience_ns, leave_ns, -1)  # later: no further
             entering = np.argsort(leave_ns, kind="stable")
             entering = entering[np.count_nonzero(leave_ns < 0) :]
             entering_ns = leave_ns[entering]
@@ -158,12 +171,12 @@ class Run:
             begin_background(self.given, self.clock, self.events, self.replicas)
 
     def _modes(self, tasks: bool) -> Rows:
-        modes = np.zeros(len(self.plan.stages), dtype=records.MODE)
+        modes, finds_work = np.zeros(len(self.plan.stages), dtype=records.MODE), self.finds_attempts
         worker, merger = 0, self.workers
         for stage, (mode, row, whole) in enumerate(zip(modes, self.plan.stages, self.whole.stages, strict=True)):
             mode["answers"] = whole["shards"]
             mode["in_lanes"] = mode["answers"] > row["shards"]
-            mode["block"] = max(1, TASKS_AT_ONCE // int(row["shards"]))
+            mode["block"] = 1 if finds_work else max(1, TASKS_AT_ONCE // int(row["shards"]))
             is_plain = not mode["in_lanes"] and not stays_taken(self.plan.laws, stage)
             mode["is_narrow"] = row["shards"] <= NARROW and is_plain and not tasks
             mode["first_worker"], mode["first_merger"] = worker, merger
@@ -294,7 +307,7 @@ class Run:
         self._share_until_end()
         plan, kept, instants = self.whole, self.kept, self.kept.instants
         sums, shape = instants[records.ANSWER_SUM], (len(plan.stages), plan.queries)
-        if plan.drain_ns != NEVER_NS or self.is_partial:
+        if plan.drain_ns != NEVER_NS or self.is_partial or plan.patience_ns != NEVER_NS:
             sums[instants[records.CLOSE] < 0] = 0
         self._count_ahead()
         of = self.lockstep.replica_of
@@ -309,7 +322,9 @@ class Run:
         return Trace(
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,
-            outcome=kept.outcome,
+            query_of=plan.query_of,
+            gives_up_ns=limits(plan),
+            outcome=given_up(plan, plan.arrival_ns, kept.outcome, plan.end_ns),
             first_measured=plan.first_measured,
             measured=plan.measured,
             window_begin_ns=plan.window_begin_ns,

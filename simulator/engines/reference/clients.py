@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Protocol
 
@@ -10,7 +11,9 @@ import numpy as np
 
 from simulator.core.clients import Find, Found, are_unknown, begins_ns, known_arrivals, thinks_ns, unbounded
 from simulator.core.plan import I8, Plan, Rows
+from simulator.core.retrying import are_attempts_unknown
 from simulator.core.rules import ARRIVE
+from simulator.engines.reference.attempts import Attempts
 from simulator.engines.reference.clock import At, Clock, Process
 from simulator.engines.reference.door import Door
 
@@ -55,7 +58,7 @@ class Clients:
             model.begin()
         while model.door.looked < queries:
             model.clock.step()
-        return Found(self.arrival_ns, self.client_of, model.door.shed)
+        return Found(self.arrival_ns, self.client_of, model.door.shed, model.plan.query_of)
 
     def client(self, client: int) -> Process:
         """A client's life: send a query, wait until it is over, think."""
@@ -75,6 +78,12 @@ def find_with(model_of: Callable[[Plan], Model]) -> Find:
 
     def find(plan: Plan, queries: int) -> Found:
         arrival_ns = known_arrivals(plan)
+        if are_attempts_unknown(plan):
+            rows = unbounded(plan, arrival_ns)
+            own = np.array(rows.work), np.array(rows.class_of)
+            work, class_of = (column.view() for column in own)
+            work.flags.writeable = class_of.flags.writeable = False
+            return Attempts(plan, model_of(replace(rows, work=work, class_of=class_of)), arrival_ns, *own).find()
         return Clients(model_of(unbounded(plan, arrival_ns)), arrival_ns).find(queries)
 
     return find

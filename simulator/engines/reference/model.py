@@ -21,7 +21,7 @@ import numpy as np
 from simulator.core import copy_states, failures, gathering, heard, limits, rules, sharing, work
 from simulator.core.calling import Calls
 from simulator.core.clients import is_unknown, with_arrivals
-from simulator.core.columns import COMPLETE, FAILED, SHED
+from simulator.core.columns import COMPLETE, FAILED, SHED, TIMED_OUT
 from simulator.core.following import find_part, go_there, nobody
 from simulator.core.hosted import is_guest, kept_width
 from simulator.core.optional import is_optional, takes
@@ -73,6 +73,7 @@ class Model:
         self.sent = 0
         self.copies: list[Copy] | None = [] if tasks else None  # all that were sent, where their table is asked for
         self.door = Door(plan)
+        self.on_end: Callable[[int, int], None] | None = None  # who waits for outcomes
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
@@ -108,12 +109,12 @@ class Model:
     def query(self, query: int) -> Process:
         """A query's life, once admitted: for each stage, fan out, wait for the answers, merge; then it is complete."""
         clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
-        candidates, outcome = 0.0, COMPLETE
+        candidates, outcome, until_ns = 0.0, COMPLETE, clock.now + self.plan.patience_ns
         for stage in self.stages:
             key = (query << stage_bits) | stage.index
             yield At(clock, clock.now, DISPATCH, key)
             if stage.index == 0 and not self.door.admits(query, clock.now):
-                record.end(query, SHED)
+                self.end(query, SHED)
                 return
             if stage.is_passed_by(query):
                 record.skip(stage.index, query, clock.now)
@@ -123,13 +124,23 @@ class Model:
             yield gather.closed
             if gather.outcome != COMPLETE:
                 outcome = gather.outcome
-            if outcome == FAILED:
+            if outcome != FAILED:
+                yield from stage.merge(key, gather)
+                record.leave(stage.index, query, clock.now)
+            if clock.now > until_ns:
+                outcome = TIMED_OUT  # its client has given up
+            if outcome in (FAILED, TIMED_OUT):
                 break
-            yield from stage.merge(key, gather)
-            record.leave(stage.index, query, clock.now)
             candidates = min(stage.keep, candidates * gather.coverage)
-        record.end(query, outcome)
-        self.door.leave()
+        self.end(query, outcome)
+
+    def end(self, query: int, outcome: int) -> None:
+        """A query is over, whatever its client knows of it."""
+        self.record.end(query, outcome)
+        if outcome not in (SHED, TIMED_OUT):
+            self.door.leave(query)
+        if self.on_end is not None:
+            self.on_end(query, outcome)
 
 
 class Stage:

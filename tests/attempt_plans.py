@@ -1,0 +1,24 @@
+"""Strategies that draw plans whose clients give up and try again, with a door and without."""
+
+from typing import Any
+
+from door_plans import door_plans
+from hypothesis import strategies as st
+
+from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.retrying import FREE, with_patience
+from simulator.testing.strategies.plans import plans
+
+#: After how many ns clients give up; and pauses: of one length, growing, and hardly any.
+LIMITS = st.sampled_from([NEVER_NS, 3, 8, 15, 30, 10_000])
+PAUSES = st.sampled_from([(1.0, 1.0, 1.0), (4.0, 1.0, 4.0), (2.0, 2.0, 9.0), (0.0, 1.0, 0.0), (10.0, 1.5, 30.0)])
+#: Millionths of a retry that a query pays, and that are held.
+BUDGETS = st.sampled_from([(FREE, 0), (FREE, 0), (200_000, 1_000_000), (1_000_000, 3_000_000), (0, 2_000_000)])
+
+
+@st.composite
+def attempt_plans(draw: st.DrawFn, /, **narrowed: Any) -> Plan:
+    """Plans whose clients give up, and try again; ``**narrowed``: as of ``plans``."""
+    plan = draw(door_plans(closed=False, **narrowed) if draw(st.booleans()) else plans(**narrowed))
+    retries, pause = draw(st.integers(0, 3)), draw(PAUSES)
+    return with_patience(plan, draw(LIMITS), retries, pause, is_drawn=draw(st.booleans()), budget=draw(BUDGETS))
