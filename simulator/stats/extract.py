@@ -20,7 +20,7 @@ from simulator.stats.means import Interval, ratio_interval
 from simulator.stats.quantiles import Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import Layout
-from simulator.stats.stability import Asked, InFlight, Stability, mser5, of_the_start, stability
+from simulator.stats.stability import Asked, InFlight, Stability, is_bounded, mser5, of_the_start, stability
 from simulator.stats.summary import NOTHING_OF_MEANS
 from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
 from simulator.theory import NOTHING_OF_CLUSTERS, Ahead, Clusters, MeansAhead
@@ -47,6 +47,7 @@ class Extract:
     grown: int  #: queries in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
     arrivals: int | None  #: see ``arrivals_mark``
+    is_bounded: bool  #: as ``stability.is_bounded``
     group_of: dict[str, I8]  #: by kind of group, of those with an objective: (measured,) place of the group of each
 
 
@@ -84,7 +85,7 @@ def extract(
         *(first, latency, of_stages, np.array(busy_s), of_replicas, window_s),
         *(completed, window.good_of(trace, completed), gathering.is_partial(trace), admission.is_shed(trace)),
         {stage: gathering.covered(trace, stage) for stage in (None, *stages)},
-        *(grown, tasks, mark),
+        *(grown, tasks, mark, is_bounded(plan)),
         group_of,
     )
 
@@ -211,7 +212,7 @@ class Extracts:
             float(np.mean(warmups)),
             of_the_start((one.latency for one in self.extracts), warmups, cut),
             self.layout.queries,
-            Asked(self.utilisations),
+            Asked(self.utilisations, is_bounded=self.extracts[0].is_bounded),
         )
 
     def _averaged_latency(self) -> F8:

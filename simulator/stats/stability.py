@@ -49,8 +49,12 @@ class Asked:
 def asked_of(plan: Plan, traces: Sequence[Trace], certain: Sequence[float], peak: Peak | None) -> Asked:
     """What it is asked for in replications of a plan."""
     lasts_s = sum(len(trace.arrival_ns) for trace in traces) / plan.rate_per_s
-    is_bounded = plan.clients > 0 or bounds_flight(plan)
-    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak, is_bounded)
+    return Asked(certain, certainly_busiest(plan, lasts_s), busiest(plan), peak, is_bounded(plan))
+
+
+def is_bounded(plan: Plan) -> bool:
+    """Whether so many queries are in flight at most, whatever is asked."""
+    return plan.clients > 0 or bounds_flight(plan)
 
 
 @dataclass(frozen=True)

@@ -3170,11 +3170,11 @@ ADMISSIONS = (
         "sample_paths.door_closed_hold",
     ),
     Mutant(
-        "a client whose query is shed does not come back",
+        "a client whose query is shed comes back later",
         "E1",
         "engines/compiled/clients.py",
         "return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND",
-        "return TURNED_AWAY",
+        "return TURNED_AWAY if come_back(given, kept, clock, query, now + 1) else BEYOND",
         "sample_paths.door_closed_agree",
     ),
 )
