@@ -17,8 +17,9 @@ BUDGETS = st.sampled_from([(FREE, 0), (FREE, 0), (200_000, 1_000_000), (1_000_00
 
 
 @st.composite
-def attempt_plans(draw: st.DrawFn, /, **narrowed: Any) -> Plan:
-    """Plans whose clients give up, and try again; ``**narrowed``: as of ``plans``."""
-    plan = draw(door_plans(closed=False, **narrowed) if draw(st.booleans()) else plans(**narrowed))
+def attempt_plans(draw: st.DrawFn, /, *, door: bool | None = None, **narrowed: Any) -> Plan:
+    """Plans whose clients give up, and try again; ``door``: whether some are shed; ``**narrowed``: as of ``plans``."""
+    has_door = draw(st.booleans()) if door is None else door
+    plan = draw(door_plans(closed=False, **narrowed) if has_door else plans(**narrowed))
     retries, pause = draw(st.integers(0, 3)), draw(PAUSES)
     return with_patience(plan, draw(LIMITS), retries, pause, is_drawn=draw(st.booleans()), budget=draw(BUDGETS))

@@ -21,6 +21,7 @@ from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED
+from simulator.core.retrying import with_patience
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -183,6 +184,10 @@ WAITING = simulated(closed_plan([SENT], 6, seed=4, first_measured=1), WAITED)
 DOOR = behind_a_door(assemble([SENT], np.array([0, 1, 2, 30]), seed=4), 2)
 ADMITTED = reference.simulate(DOOR)
 ADMITTING = simulated(DOOR, ADMITTED)
+#: The third is given up at 14, and sent again 3 later; the fourth in time.
+TRYING = with_patience(assemble([SENT], np.array([0, 1, 2, 60]), seed=4), 12, 1, (3.0, 1.0, 3.0))
+TRIED = reference.simulate(TRYING)
+TRIES = simulated(TRYING, TRIED)
 OF_OTHERS = {
     "I70": (HALF, SOME),
     **OF_BATCHES,
@@ -198,6 +203,7 @@ OF_OTHERS = {
     "I62": (TWICE, BEEN),
     **dict.fromkeys(("I71", "I72"), (WAITING, WAITED)),
     **dict.fromkeys(("I73", "I74"), (ADMITTING, ADMITTED)),
+    "I75": (TRIES, TRIED),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
@@ -348,6 +354,7 @@ TAMPERED = {
     "I72": (column("leave_ns", (0, 4), 37), {"client": 1, "comes_ns": 42, "last_arrival_ns": 46}),
     "I73": (column("outcome", 2, 0), {"query": 2, "outcome": 0, "is_shed": True}),
     "I74": (column("leave_ns", (0, 0), 2), {"query": 2, "is_shed_by_the_rule": False}),
+    "I75": (column("outcome", 1, 1), {"query": 1, "outcome": 1}),
 }
 
 
@@ -373,6 +380,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(SOME.verify(HALF)) == []
     assert list(WAITED.verify(WAITING)) == []
     assert list(ADMITTED.verify(ADMITTING)) == []
+    assert list(TRIED.verify(TRIES)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

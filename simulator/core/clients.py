@@ -91,12 +91,10 @@ def is_unknown(plan: Plan) -> bool:
 
 def unbounded(plan: Plan, arrival_ns: I8) -> Plan:
     """The plan in which arrivals are found: nothing is measured, nothing ends; ``arrival_ns`` fills meanwhile."""
-    seen = arrival_ns.view()
-    seen.flags.writeable = False
-    ends = {"window_begin_ns": 0, "window_end_ns": 0, "drain_ns": NEVER_NS}
+    seen = retrying.seen(arrival_ns)
     if retrying.are_attempts_unknown(plan):
         plan = with_rows(plan, np.zeros(len(arrival_ns), dtype=np.int64))
-    return replace(plan, arrival_ns=seen, **ends)
+    return replace(plan, arrival_ns=seen, window_begin_ns=0, window_end_ns=0, drain_ns=NEVER_NS)
 
 
 def with_rows(plan: Plan, query_of: I8) -> Plan:
@@ -185,8 +183,10 @@ def simulated(plan: Plan, trace: Columns) -> Plan:
 
 
 def as_open(plan: Plan) -> Plan:
-    """The plan whose queries arrive when they do, whoever sends them, and are all admitted."""
-    return without_door(replace(plan, clients=0, client_of=frozen(np.zeros(0), np.int64)))
+    """The plan whose queries arrive when they do, whoever sends them, and are all admitted, and waited for."""
+    nobody = frozen(np.zeros(0), np.int64)
+    patience = frozen(np.zeros(0), retrying.PATIENCE)
+    return without_door(replace(plan, clients=0, client_of=nobody, patience=patience, query_of=nobody))
 
 
 def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:

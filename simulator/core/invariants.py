@@ -12,7 +12,7 @@ from simulator.core import copy_states, rules
 from simulator.core.admission import violations_of_door
 from simulator.core.beside import beside, own_rows, summed
 from simulator.core.clients import violations_of_clients
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED, Columns, of_replicas
+from simulator.core.columns import COMPLETE, PARTIAL, SHED, SKIPPED, UNFINISHED, Columns, of_replicas
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, been, following, takes_of
@@ -27,7 +27,7 @@ from simulator.core.lost import endings, losses, times_down
 from simulator.core.optional import takes_of_stage
 from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
-from simulator.core.retrying import violations_of_attempts
+from simulator.core.retrying import outcomes, violations_of_attempts
 from simulator.core.routed import holds, routing
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
 from simulator.core.shared import is_shared, lost_ns, replayed, sharing, taken_ns, window
@@ -75,17 +75,9 @@ def _funnel(plan: Plan, trace: Columns) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost."""
     query, first_ns = {"query": np.arange(plan.queries)}, np.where(trace.outcome == SHED, -1, trace.arrival_ns)
     late_ns = trace.arrival_ns + plan.patience_ns
-    answered, left = np.isin(trace.outcome, (COMPLETE, PARTIAL)), trace.completion_ns >= 0
-    left &= trace.completion_ns <= late_ns
-    unfinished = np.where(late_ns <= min(plan.end_ns, NEVER_NS - 1), TIMED_OUT, UNFINISHED)
-    unfinished[trace.outcome == SHED] = SHED
+    expected, left = outcomes(plan, trace)
+    answered = np.isin(trace.outcome, (COMPLETE, PARTIAL))
     yield from at("I03", answered != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
-    if len(trace.stage_outcome):
-        ways = [((trace.stage_outcome == one) & (trace.close_ns <= late_ns)).any(axis=0) for one in (FAILED, PARTIAL)]
-        expected = np.where(left, np.where(ways[1], PARTIAL, COMPLETE), unfinished)
-        expected[ways[0]] = FAILED
-    else:
-        expected = np.where(left, COMPLETE, unfinished)
     yield from at("I50", trace.outcome != expected, query, outcome=trace.outcome, of_its_stages=expected)
     if plan.drain_ns == NEVER_NS:
         yield from at("I04", trace.outcome == UNFINISHED, query, outcome=trace.outcome)

@@ -149,17 +149,6 @@ OUTAGE = np.dtype(
     ]
 )
 
-#: A class of queries.
-CLASS = np.dtype(
-    [
-        ("share", np.float64),  # of the queries, expected; all shares sum to 1
-        ("priority", np.float64),  # larger ones are served first, where a queue looks at that
-        ("deadline_ns", np.int64),  # after the arrival; NEVER_NS: none
-        ("work", np.float64),  # mean of the work factor, for the theory line; and of its square
-        ("work_squared", np.float64),
-    ]
-)
-
 #: What kernels know of a run besides its stages.
 RUN = np.dtype(
     [
@@ -181,6 +170,9 @@ RUN = np.dtype(
 
 #: Width of an event key; the kind stands above it (``rules.event_order``).
 KEY_BITS = 58
+
+#: Columns of a Plan with an entry a query, or none.
+OF_QUERIES = ("arrival_ns", "work", "class_of", "client_of", "shed", "query_of")
 
 
 @dataclass(frozen=True)
@@ -289,9 +281,8 @@ class Plan(System):
     def __post_init__(self) -> None:
         super().__post_init__()
         assert len(self.work) == self.queries, "a kernel looks the work of a query up"
-        assert len(self.class_of) in (0, self.queries), "and its class"
+        assert {len(self.class_of), len(self.shed)} <= {0, self.queries}, "and its class, and whether it is shed"
         assert len(self.client_of) in (0, self.queries * (self.clients > 0)), "and its client"
-        assert len(self.shed) in (0, self.queries), "and whether it is shed"
         assert len(self.machine_factor) == self.replicas, "and the machine of a replica"
 
     @property
@@ -324,8 +315,7 @@ class Plan(System):
     def first_queries(self, count: int) -> Plan:
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
-        names = "arrival_ns", "work", "class_of", "client_of", "shed", "query_of"
-        cut: dict[str, Any] = {name: frozen(getattr(self, name)[:count]) for name in names}
+        cut: dict[str, Any] = {name: frozen(getattr(self, name)[:count]) for name in OF_QUERIES}
         return replace(self, **cut).measured_from(0)
 
     def measured_from(self, first: int) -> Plan:

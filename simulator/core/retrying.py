@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.core import draws, rules
 from simulator.core.admission import bounds_flight
-from simulator.core.columns import FAILED, SHED, TIMED_OUT, UNFINISHED, Columns
+from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, TIMED_OUT, UNFINISHED, Columns
 from simulator.core.jit import formula
 from simulator.core.plan import I8, NEVER_NS, Plan, Rows, frozen
 from simulator.core.violations import Violation, at
@@ -140,6 +141,13 @@ def numbers_of(query_of: I8) -> I8:
     return numbers
 
 
+def seen(filling: NDArray[Any]) -> NDArray[Any]:
+    """A view of what fills, to be read."""
+    view = filling.view()
+    view.flags.writeable = False
+    return view
+
+
 def limits(plan: Plan) -> I8:
     """(rows,) when the client of each gives up; none: never."""
     return plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64)
@@ -151,6 +159,20 @@ def given_up(plan: Plan, arrival_ns: I8, outcome: NDArray[np.int8], end_ns: int)
         return outcome
     is_over = (outcome == UNFINISHED) & (arrival_ns + plan.patience_ns <= end_ns)
     return np.where(is_over, TIMED_OUT, outcome).astype(np.int8)
+
+
+def outcomes(plan: Plan, trace: Columns) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """(queries,) what each has become by what is said of its stages, and whether it has left the last one in time."""
+    late_ns = trace.arrival_ns + plan.patience_ns
+    left = (trace.completion_ns >= 0) & (trace.completion_ns <= late_ns)
+    expected = np.where(late_ns <= min(plan.end_ns, NEVER_NS - 1), TIMED_OUT, UNFINISHED)
+    expected[trace.outcome == SHED] = SHED
+    expected[left] = COMPLETE
+    if len(trace.stage_outcome):
+        ways = [((trace.stage_outcome == one) & (trace.close_ns <= late_ns)).any(axis=0) for one in (FAILED, PARTIAL)]
+        expected[left & ways[1]] = PARTIAL
+        expected[ways[0]] = FAILED
+    return expected, left
 
 
 def violations_of_attempts(plan: Plan, trace: Columns) -> Iterator[Violation]:

@@ -169,9 +169,7 @@ class Merging(Housed, total=False):
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once
     shards_visited: float  #: by a query, on average, where it may leave some out
     fewest_replicas: int  #: of the shard that has fewest left, where some lack one
-    sharing: Literal[
-        "processor"
-    ]  #: tasks share the workers of their replica: wait_s is what others take of a task's stay
+    sharing: Literal["processor"]  #: tasks share workers: wait_s is what others take of a task's stay
     after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 
 
@@ -214,7 +212,7 @@ class Gathered(TypedDict):
 
 
 class Admission(TypedDict, total=False):
-    """Of queries at a door at which not everybody is admitted."""
+    """Of queries at a door."""
 
     shed_ratio: parts.Share  #: of those that are measured, those that were not; they have no answer, and failed
 

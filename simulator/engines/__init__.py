@@ -118,7 +118,7 @@ def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
     compile_ahead(say)
     if not all(may_look_ahead(features_of(plan, stage)) for stage in range(len(plan.stages))):
         compile_events(say)
-    elif plan.clients or len(plan.door):
+    elif plan.clients or len(plan.door) or len(plan.patience):
         compile_clients(say)
 
 

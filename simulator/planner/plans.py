@@ -162,8 +162,8 @@ class Plans:
         client = self.scenario.client
         if client is not None:
             timeout_ns = plan.NEVER_NS if client.timeout_s is None else max(1, ns(client.timeout_s))
-            how = {"is_drawn": client.is_drawn, "budget": client.budget}
-            made = retrying.with_patience(made, timeout_ns, int(client.retries), client.pause_ns, **how)
+            retries, pause, budget = int(client.retries), client.pause_ns, client.budget
+            made = retrying.with_patience(made, timeout_ns, retries, pause, is_drawn=client.is_drawn, budget=budget)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         return in_window(made)

@@ -29,7 +29,7 @@ from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.running.result import Result
 from simulator.scenario import Scenario
 from simulator.scenario.given import takes_scenario
-from simulator.stats import Summary, next_step, summarise
+from simulator.stats import Summary, attempts, next_step, summarise
 from simulator.stats.replays import OF_A_TRACE, OF_COPIES
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class Run:
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
-            divisions=divisions_of(self.scenario, outline, traces),
+            divisions=divisions_of(self.scenario, outline, {n: attempts.as_queries(one) for n, one in traces.items()}),
             is_sampled=self.scenario.samples,
         )
 

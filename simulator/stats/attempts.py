@@ -1,6 +1,6 @@
 """Queries whose clients try again: of what attempts did, what becomes of the queries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from simulator.core.columns import TIMED_OUT
 from simulator.core.plan import I8, Plan
 from simulator.core.trace import Trace
 from simulator.documents import parts
+from simulator.stats.figures import Pool
 from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
 from simulator.stats.share import Layout
@@ -45,12 +46,33 @@ def as_queries(trace: Trace) -> Trace:
     )
 
 
+def of_queries(trace: Trace, column: I8) -> I8:
+    """(queries,) of a column with an entry an attempt, that of the first of each."""
+    return column[first_and_last(trace.query_of)[0]] if len(trace.query_of) else column
+
+
 def as_served(trace: Trace) -> Trace:
     """The trace as the fleet sees it: an attempt that was given up is over when the fleet is done with it."""
     if not len(trace.gives_up_ns):
         return trace
     done_ns, left_ns = trace.close_ns.max(axis=0), trace.leave_ns.max(axis=0)
     return replace(trace, gives_up_ns=np.where(left_ns >= done_ns, left_ns, -1))
+
+
+def asked(pool: Pool) -> Pool:
+    """The pool of the queries of which attempts are in one; that itself where each is one."""
+    return _changed(pool, as_queries)
+
+
+def served(pool: Pool) -> Pool:
+    """The pool of attempts as the fleet sees them."""
+    return _changed(pool, as_served)
+
+
+def _changed(pool: Pool, by: Callable[[Trace], Trace]) -> Pool:
+    traces = [by(trace) for trace in pool.traces]
+    is_same = all(one is two for one, two in zip(traces, pool.traces, strict=True))
+    return pool if is_same else Pool(traces, pool.clusters, pool.layout.is_sampled)
 
 
 def attempts_of(traces: Sequence[Trace], plan: Plan, layout: Layout) -> parts.Attempts | None:

@@ -23,7 +23,7 @@ from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.share import shown_exceedances
 from simulator.stats.takers import is_bare
-from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
+from simulator.stats.verdicts import OF_SOME, Money, Objective, Verdict, judge, nobody
 from simulator.theory import Ahead, MeansAhead, Peak, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
@@ -156,10 +156,9 @@ def summarise(
     ahead, is_sampled
         What the plan says of the means; and whether each replication has measurements of its own.
     """
-    sent, traces = traces, [attempts.as_queries(trace) for trace in traces]
-    pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
-    served = Pool([attempts.as_served(trace) for trace in sent])
-    stable = _stability(served, carried.asked_of(plan, traces, utilisations, peak), is_stationary)
+    own, sent = Pool(traces, clusters_of(plan, is_stationary), is_sampled), traces  # of attempts
+    traces = (pool := attempts.asked(own)).traces
+    stable = _stability(attempts.served(own), carried.asked_of(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == carried.SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
@@ -167,24 +166,19 @@ def summarise(
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
     of_groups = list(each_group(pool, pool.latency(None), divisions, len(plan.door) > 0))
     judged |= judged_groups(of_groups, objectives, whole.goodput, is_saturated, money)
-    of_sent = pool if sent[0] is traces[0] else Pool(sent, clusters_of(plan, is_stationary), is_sampled)
-    stages = []
+    stages = []  # one latency at a time is kept: what is said of it is said before the next
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
-        # one latency at a time is kept: what is said of it is said before the next
         of_stage = ahead.stage(stage.index)
-        latency = figure(of_sent.latency(stage.index), percentiles, of_stage.latency)
-        used = utilisation(of_sent, stage, of_stage.utilisation)
-        covered, (_, most_used) = gathering.coverage(sent, stage.index), hottest(of_sent, stage, of_stage.hottest)
+        latency = figure(own.latency(stage.index), percentiles, of_stage.latency)
+        used = utilisation(own, stage, of_stage.utilisation)
+        covered, (_, most_used) = gathering.coverage(sent, stage.index), hottest(own, stage, of_stage.hottest)
         shares = {"utilisation": used, "hottest": most_used, COVERAGE: covered}
-        judged |= _judged(
-            objectives, name, of_sent.latency(stage.index), latency.mean, shares, whole, is_saturated, money
-        )
+        judged |= _judged(objectives, name, own.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         judged |= _of_nobody(objectives, name) if is_bare(sent, stage.index) else {}
-        seen = stage_figures(of_sent, stage, name, latency, used, (mean, most), percentiles, of_stage)
+        seen = stage_figures(own, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
-    verdicts = [judged[number] for number in range(len(objectives))]
-    tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
+    verdicts, tails = zip(*(judged[number] for number in range(len(objectives))), strict=True) if judged else ((), ())
     return Summary(
         replications=len(traces),
         queries=pool.layout.queries,
@@ -198,9 +192,9 @@ def summarise(
         latency=whole.latency,
         groups=figures_of(of_groups, pool.layout.queries, percentiles),
         stages=tuple(stages),
-        objectives=tuple(verdict for verdict, _ in verdicts),
+        objectives=verdicts,
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
-        targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
+        targets=tuple(one.scaled(S_PER_NS) for one in [tail for tail in tails if tail] or [whole.usual]),
         clients=clients(traces, plan.clients),
         admission=admission.at_door(traces, plan, pool.layout),
         attempts=attempts.attempts_of(sent, plan, pool.layout),
@@ -290,9 +284,7 @@ def _judged(
                 series,
                 shares.get(objective.measure),
                 mean,
-                {"partial_ratio": whole.partial_ratio, "shed_ratio": whole.shed_ratio}.get(
-                    objective.measure, whole.failed_ratio
-                ),
+                getattr(whole, objective.measure if objective.measure in OF_SOME else "failed_ratio"),
                 shares[COVERAGE] if objective.measure == COVERAGE else whole.goodput,
                 is_saturated,
                 money,

@@ -3180,6 +3180,83 @@ ADMISSIONS = (
 )
 
 
+RETRYING, TRYING = "core/retrying.py", "engines/compiled/attempts.py"
+ATTEMPTS = (
+    Mutant(
+        "a pause is never longer than the first",
+        "E8",
+        RETRYING,
+        'longest * patience[0]["factor"])',
+        "longest)",
+        "sample_paths.attempts_walk",
+    ),
+    Mutant(
+        "a retry is lent",
+        "E8",
+        RETRYING,
+        'if teller[0]["saved"] < RETRY:',
+        'if teller[0]["saved"] < RETRY // 2:',
+        "sample_paths.attempts_walk",
+    ),
+    Mutant(
+        "a query pays twice for retries",
+        "E8",
+        RETRYING,
+        'teller[0]["saved"] + patience[0]["ratio"])',
+        'teller[0]["saved"] + 2 * patience[0]["ratio"])',
+        "sample_paths.attempts_walk",
+    ),
+    Mutant(
+        "an answer at the last instant is too late",
+        "E1",
+        "engines/compiled/on_dispatch.py",
+        'if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:',
+        'if now >= given.arrival_ns[query] + given.run[0]["patience_ns"]:',
+        "sample_paths.attempts_agree",
+    ),
+    Mutant(
+        "who is given up looking ahead goes on",
+        "E1",
+        "engines/compiled/ahead.py",
+        'if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:',
+        'if now > given.arrival_ns[query] + 2 * given.run[0]["patience_ns"]:',
+        "sample_paths.attempts_ahead_agree",
+    ),
+    Mutant(
+        "a query is sent once more than it may be",
+        "E1",
+        TRYING,
+        'if number < given.patience[0]["retries"]:',
+        'if number <= given.patience[0]["retries"]:',
+        "sample_paths.attempts_agree",
+    ),
+    Mutant(
+        "the last of those who come at one instant is the first",
+        "E1",
+        TRYING,
+        "kept.again[first, L_ORDER] < fresh:",
+        "kept.again[first, L_ORDER] > fresh:",
+        "sample_paths.attempts_agree",
+    ),
+    Mutant(
+        "who is given up stays in flight",
+        "E1",
+        TRYING,
+        "    land(kept, row, now)\n",
+        "    land(kept, row, now + 1)\n",
+        "sample_paths.attempts_door_agree",
+    ),
+    Mutant(
+        "a client pauses a nanosecond longer",
+        "S1",
+        "engines/reference/attempts.py",
+        "At(clock, clock.now + pause_ns, ARRIVE",
+        "At(clock, clock.now + pause_ns + 1, ARRIVE",
+        "sample_paths.attempts_hold",
+    ),
+)
+
+
 TABLES = (
     *ENGINES,
     *ROOMS,
@@ -3208,6 +3285,7 @@ TABLES = (
     *TAKEN_BY,
     *CLOSED,
     *ADMISSIONS,
+    *ATTEMPTS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

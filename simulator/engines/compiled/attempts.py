@@ -68,9 +68,9 @@ def is_sent(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
         look_for_next(given, kept, row)
         return False
     kept.query_of[row], kept.number[row] = query, number
-    given.work[row] = given.fresh_work[query]
-    if given.class_of.shape[0] > 0:
-        given.class_of[row] = given.fresh_class[query]
+    kept.work[row] = given.fresh_work[query]
+    if kept.class_of.shape[0] > 0:
+        kept.class_of[row] = given.fresh_class[query]
     kept.teller[0]["open"] += 1
     given.entering_ns[row] = now
     look_for_next(given, kept, row + 1)
@@ -109,11 +109,11 @@ def gives_up(given: Given, kept: Kept, clock: Rows) -> bool:
     kept.outcome[row] = TIMED_OUT
     kept.teller[0]["settled"] = row + 1
     land(kept, row, now)
-    return closes(given, kept, clock, row, now, True)  # type: ignore[no-any-return]
+    return closes(given, kept, clock, row, now, True)
 
 
 @kernel
 def all_over(given: Given, kept: Kept) -> bool:
     """Whether no client waits, pauses, or comes."""
     is_all_sent = kept.teller[0]["fresh"] == given.fresh_ns.shape[0]
-    return is_all_sent and kept.pausing[0]["size"] == 0 and kept.teller[0]["open"] == 0
+    return bool(is_all_sent and kept.pausing[0]["size"] == 0 and kept.teller[0]["open"] == 0)

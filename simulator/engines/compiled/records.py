@@ -72,6 +72,8 @@ class Kept(NamedTuple):
     comes: I8  #: (clients, COLUMNS) of ``events``: when each comes back, and who it is
     query_of: I8  #: (attempts,) of which query each is one, while they are found; and its number among those
     number: I8
+    work: F8  #: and its work, and its class: ``Given`` has views of both
+    class_of: I8
     teller: Rows  #: (1,) TELLER
     pausing: Rows  #: (1,) LIST of queries whose clients pause
     again: I8  #: (queries, COLUMNS) of ``events``: when each is sent again, which it is, and for which time

@@ -24,7 +24,7 @@ GIVE_UP = START + 1
 
 
 class Model(Protocol):
-    """Of the run in which they are found; its plan has as many rows as there may be attempts."""
+    """Of the run in which something is found; of attempts its plan has as many rows as there may be."""
 
     plan: Plan
     clock: Clock
@@ -35,6 +35,9 @@ class Model(Protocol):
 
     def begin(self) -> None:
         """Replicas have tasks of their own from now on."""
+
+    def arrivals(self) -> Process:
+        """Queries arrive at the instants that the plan says."""
 
     def query(self, query: int) -> Process:
         """A query's life."""
