@@ -55,6 +55,9 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         if name == "measured":
             return np.concatenate([np.arange(len(trace.arrival_ns)) >= trace.first_measured for trace in ordered])
         columns = [getattr(trace, name) for trace in ordered]
+        if name == "coverage" and any(map(len, columns)):  # of replications in which nobody was shed, all is covered
+            whole = (np.where(trace.close_ns >= 0, 1.0, -1.0) for trace in ordered)
+            columns = [one if len(one) else all_of_it for one, all_of_it in zip(columns, whole, strict=True)]
         if name in WINDOW:
             return np.array(columns, dtype=np.int64)
         if name in COUNTERS:

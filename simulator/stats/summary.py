@@ -258,7 +258,7 @@ def _whole(
         admission.shed_ratio([admission.is_shed(trace) for trace in pool.traces], pool.layout),
         figures,
         latency.quantile(part_of(DEFAULT_PERCENT)),
-        _unsupported(figures, latency, is_saturated, len(pool.traces[0].stage_outcome) > 0),
+        _unsupported(figures, latency, is_saturated, any(len(trace.stage_outcome) for trace in pool.traces)),
     )
 
 

@@ -297,3 +297,16 @@ def test_memory_is_said_of_it():
     plain = {key: value for key, value in scenario_of().resolved().items() if key != "admission"}
     less, more = (needed(Plans.of(one), "compiled", 1, 4).bytes for one in (scenario_from_dict(plain), scenario_of()))
     assert less < more < 3 * less and math.isfinite(more)
+
+
+def test_a_run_that_sheds_now_and_then_is_kept_and_compared(shardsim, tmp_path):
+    """In some replications nobody is shed: they have no column of coverage, and are kept beside those that have."""
+    scenario = scenario_of({"max_in_flight": 9}, rate="1k/s", run={"queries": 300, "replications": 6})
+    kept = simulate(scenario).traces
+    assert {len(trace.coverage) for trace in kept.values()} == {0, 1}
+    (tmp_path / "door.yaml").write_text(json.dumps(scenario.resolved()))
+    code, _, _ = shardsim("run", str(tmp_path / "door.yaml"), "-o", str(tmp_path / "out"))
+    assert code == 0
+    code, out, _ = shardsim("compare", str(tmp_path / "out"), str(tmp_path / "out"), "--format", "json")
+    figures = {one["figure"]: one for one in json.loads(out)["figures"]}
+    assert figures["shed_ratio"]["a"] == figures["shed_ratio"]["b"]
