@@ -69,8 +69,8 @@ def _of_client(client: Mapping[str, Any]) -> Iterator[Knob]:
     if longer is not None:
         yield Knob("client: timeout", f"{client['timeout']} -> {longer}", (("client.timeout", longer),))
     now = int(client.get("retries", 0))
-    if now > 0:
-        yield Knob("client: retries", f"{now:,} -> {now - 1:,}", _fewer(client, now - 1))
+    if now > 1 or (now == 1 and {*client} == {"timeout", "retries"}):  # without any, nothing goes with them
+        yield Knob("client: retries", f"{now:,} -> {now - 1:,}", (("client.retries", now - 1),))
     pause = scaled(client["backoff"]["base"], 1 + CHANGE) if "backoff" in client else None
     if pause is not None:
         yield Knob("client: backoff", f"{client['backoff']['base']} -> {pause}", (("client.backoff.base", pause),))
@@ -78,14 +78,6 @@ def _of_client(client: Mapping[str, Any]) -> Iterator[Knob]:
     if ratio is not None:
         sets = (("client.retry_budget.ratio", ratio),)
         yield Knob("client: retry budget", f"{client['retry_budget']['ratio']} -> {ratio}", sets)
-
-
-def _fewer(client: Mapping[str, Any], retries: int) -> tuple[tuple[str, str | int | float], ...]:
-    """Fewer retries; without any, what goes with them goes, too."""
-    if retries > 0:
-        return (("client.retries", retries),)
-    left = {"timeout": client["timeout"]} if "timeout" in client else {"retries": 1}
-    return (("client", text(left)),)
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:

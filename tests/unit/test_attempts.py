@@ -55,7 +55,7 @@ def taking(ns, **more):
     return {"knots": [(0.0, float(ns), 0.0)], **more}
 
 
-def scenario_of(client=None, rate="1k/s", **more):
+def scenario_of(client=None, rate="600/s", **more):
     law = {"kind": "exponential", "mean": "1ms"}
     one = {"name": "one", "workers": 2, "model": {"kind": "time", "law": law}}
     return scenario_from_dict(
@@ -176,7 +176,7 @@ def test_figures_are_of_queries_and_of_what_was_sent():
         < said["attempts_timed_out_ratio"]["value"]
     )
     assert said["retried_ratio"]["value"] == pytest.approx(said["per_query"]["value"] - 1, rel=0.5)
-    assert document["stages"][0]["utilisation"]["mean"]["value"] > 0.5 * said["per_query"]["value"] * 0.9
+    assert document["stages"][0]["utilisation"]["mean"]["value"] > 0.3, "all work is charged"
     assert document["latency_s"]["max"] > 0.009, "from the first attempt on"
     table = " ".join(run_table(document, 120).split())
     assert "given up by clients: " in table and " attempts a query, " in table
@@ -232,7 +232,7 @@ def test_extracts_say_what_traces_say():
 
 def test_attempts_are_saved_and_compared_again(shardsim, tmp_path):
     (tmp_path / "retry.yaml").write_text(
-        json.dumps({**scenario_of().resolved(), "run": {"queries": 400, "replications": 4}})
+        json.dumps({**scenario_of(rate="1k/s").resolved(), "run": {"queries": 400, "replications": 4}})
     )
     saved, out = str(tmp_path / "q.csv"), str(tmp_path / "out")
     code, _, _ = shardsim("run", str(tmp_path / "retry.yaml"), "--save-queries", saved, "-o", out)
@@ -253,7 +253,7 @@ def test_memory_is_said_of_it():
 
 def test_paper_says_demand_of_queries_and_claims_nothing():
     assert estimate(scenario_of()).to_dict()["predictions"] == []
-    assert validate(scenario_of()).to_dict()["demand"] == pytest.approx(0.5, rel=1e-6)
+    assert validate(scenario_of()).to_dict()["demand"] == pytest.approx(0.3, rel=1e-6)
     assert simulate(scenario_of(rate="2.5k/s")).to_dict()["verdict"] == "saturated", (
         "what comes is served, whoever waits"
     )

@@ -90,7 +90,7 @@ class Run:
             think_law=plan.think_law[: int(self.finds and plan.clients > 0)],
             door=plan.door[: int(self.finds)],
             patience=plan.patience[: int(fresh is not None)],
-            fresh_ns=NOBODY if fresh is None else fresh.arrival_ns,
+            fresh_ns=plan.arrival_ns[:0] if fresh is None else fresh.arrival_ns,
             fresh_work=plan.work if fresh is None else fresh.work,
             fresh_class=plan.class_of if fresh is None else fresh.class_of,
             work=plan.work,
