@@ -31,6 +31,7 @@ from simulator.report.run import run_table
 from simulator.running.memory import needed
 from simulator.testing import plans
 from simulator.theory.queues import crommelin_loss, finite_mmc
+from simulator.verification.table import TABLE
 
 ONE = Law.constant(1.0)
 
@@ -174,6 +175,15 @@ def test_closed_forms_are_those_of_the_table():
     assert finite_mmc(5000.0, 1.0, 10, 9000)[0] == pytest.approx(1 - 10 / 5000, rel=1e-9), "nothing overflows"
     assert crommelin_loss(0.8, 5) == pytest.approx(0.035290396436180815, rel=1e-12)
     assert crommelin_loss(3.0, 1) == pytest.approx(3 / 4) and crommelin_loss(2.0, 60) == pytest.approx(0.5, rel=1e-9)
+
+
+def test_the_rows_of_doors_are_those_of_bounded_queues():
+    """A door with so many places is a queue with as many, and a bucket loses what M/D/1/K does."""
+    with TABLE.open(newline="") as source:
+        rows = {(row["family"], row["parameters"], row["statistic"]): row["value"] for row in csv.DictReader(source)}
+    ours = {key: value for key, value in rows.items() if key[0] == "admitted"}
+    assert len(ours) == 8 and ours == {key: rows["mmcK", *key[1:]] for key in ours}
+    assert rows["bucket", "lam=8.0;r=10.0;b=5", "prob_loss"] == rows["md1K", "lam=8.0;D=0.1;K=5", "prob_loss"]
 
 
 def test_a_run_is_held_against_them():
