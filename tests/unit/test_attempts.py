@@ -41,6 +41,8 @@ from simulator.stats.attempts import as_queries, as_served
 from simulator.stats.extract import Extracts, extract
 from simulator.stats.summary import summarise
 from simulator.theory import busiest
+from simulator.verification.families import parsed
+from simulator.verification.table import TABLE
 
 ONE = Law.constant(1.0)
 NONE = np.zeros(0, dtype=np.int64)
@@ -180,6 +182,16 @@ def test_figures_are_of_queries_and_of_what_was_sent():
     assert document["latency_s"]["max"] > 0.009, "from the first attempt on"
     table = " ".join(run_table(document, 120).split())
     assert "given up by clients: " in table and " attempts a query, " in table
+
+
+def test_the_rows_of_those_who_give_up_are_the_tail_of_a_queue():
+    with TABLE.open(newline="") as source:
+        rows = [row for row in csv.DictReader(source) if row["family"] == "giveup"]
+    for row in rows:
+        given = parsed(row["parameters"])
+        late = np.exp(-(float(given["mu"]) - float(given["lam"])) * float(given["tau"]))
+        assert float(row["value"]) == pytest.approx(late, rel=1e-12)
+    assert len(rows) == 2
 
 
 def test_a_time_out_alone_loses_what_takes_longer():
