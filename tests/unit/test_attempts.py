@@ -57,7 +57,7 @@ def taking(ns, **more):
     return {"knots": [(0.0, float(ns), 0.0)], **more}
 
 
-def scenario_of(client=None, rate="600/s", **more):
+def scenario_of(client=None, rate="400/s", **more):
     law = {"kind": "exponential", "mean": "1ms"}
     one = {"name": "one", "workers": 2, "model": {"kind": "time", "law": law}}
     return scenario_from_dict(
@@ -178,7 +178,7 @@ def test_figures_are_of_queries_and_of_what_was_sent():
         < said["attempts_timed_out_ratio"]["value"]
     )
     assert said["retried_ratio"]["value"] == pytest.approx(said["per_query"]["value"] - 1, rel=0.5)
-    assert document["stages"][0]["utilisation"]["mean"]["value"] > 0.3, "all work is charged"
+    assert document["stages"][0]["utilisation"]["mean"]["value"] > 0.2, "all work is charged"
     assert document["latency_s"]["max"] > 0.009, "from the first attempt on"
     table = " ".join(run_table(document, 120).split())
     assert "given up by clients: " in table and " attempts a query, " in table
@@ -207,7 +207,7 @@ def test_objectives_sweeps_knobs_and_comparisons_see_it():
     scenario = scenario_of(slos=["failed_ratio < 1%", "p50 < 3ms", "stage.one.p50 < 1s"])
     document = simulate(scenario).to_dict()
     assert document["slos"][1]["met"] and document["slos"][0]["value"] == document["failed_ratio"]["value"]
-    rows = sweep(scenario, {"client.retries": [1, 2]}).rows
+    rows = sweep(scenario, {"client.timeout": ["3ms"], "client.retries": [1, 2]}).rows
     assert rows[0]["failed_ratio"] > rows[1]["failed_ratio"]
     client = {"timeout": "4ms", "retries": 2, "backoff": {"base": "5ms"}, "retry_budget": "10%"}
     knobs = {knob.name: knob.change for knob in knobs_of(scenario_of(client))}
@@ -237,9 +237,8 @@ def test_extracts_say_what_traces_say():
     assert extracts.stability().verdict == summary.verdict
     mine = extracts.verdicts(scenario.slos, summary.verdict == "saturated")
     for one, other in zip(mine, summary.to_dict()["slos"], strict=True):
-        assert (one.slo, one.met) == (other["slo"], other["met"]) and one.value == pytest.approx(
-            other["value"], rel=1e-9
-        )
+        assert (one.slo, one.met) == (other["slo"], other["met"])
+        assert one.value == other["value"] or one.value == pytest.approx(other["value"], rel=1e-9)
 
 
 def test_attempts_are_saved_and_compared_again(shardsim, tmp_path):
@@ -265,7 +264,7 @@ def test_memory_is_said_of_it():
 
 def test_paper_says_demand_of_queries_and_claims_nothing():
     assert estimate(scenario_of()).to_dict()["predictions"] == []
-    assert validate(scenario_of()).to_dict()["demand"] == pytest.approx(0.3, rel=1e-6)
+    assert validate(scenario_of()).to_dict()["demand"] == pytest.approx(0.2, rel=1e-6)
     assert simulate(scenario_of(rate="2.5k/s")).to_dict()["verdict"] == "saturated", (
         "what comes is served, whoever waits"
     )

@@ -8,7 +8,7 @@ compile what comes out.
 """
 
 from simulator.core import rules
-from simulator.core.columns import TIMED_OUT, UNFINISHED
+from simulator.core.columns import COMPLETE, PARTIAL, TIMED_OUT, UNFINISHED
 from simulator.core.jit import formula, kernel
 from simulator.core.plan import NEVER_NS, Rows
 from simulator.core.retrying import affords, pause_ns, pays
@@ -78,12 +78,14 @@ def is_sent(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
 
 
 @kernel
-def closes(given: Given, kept: Kept, clock: Rows, row: int, now: int, is_bad: bool) -> bool:
-    """An attempt is over for its client, well or badly; whether int64 can tell what follows."""
+def closes(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
+    """An attempt is over for its client; whether int64 can tell what follows, unless it was answered."""
     if given.patience.shape[0] == 0:
         return True
     kept.teller[0]["open"] -= 1
-    return tries_again(given, kept, clock, row, now) if is_bad else True
+    if kept.outcome[row] == COMPLETE or kept.outcome[row] == PARTIAL:
+        return True
+    return tries_again(given, kept, clock, row, now)
 
 
 @kernel
@@ -109,7 +111,7 @@ def gives_up(given: Given, kept: Kept, clock: Rows) -> bool:
     kept.outcome[row] = TIMED_OUT
     kept.teller[0]["settled"] = row + 1
     land(kept, row, now)
-    return closes(given, kept, clock, row, now, True)
+    return closes(given, kept, clock, row, now)
 
 
 @kernel

@@ -11,7 +11,7 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.clients import begins_ns, thinks_ns
-from simulator.core.columns import COMPLETE, FAILED
+from simulator.core.columns import COMPLETE
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
@@ -71,7 +71,7 @@ def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bo
 def over(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
     """A query that was admitted is over; whether int64 can tell when its client comes back."""
     land(kept, query, now)
-    if not closes(given, kept, clock, query, now, kept.outcome[query] == FAILED):
+    if not closes(given, kept, clock, query, now):
         return False
     return come_back(given, kept, clock, query, now)
 
@@ -85,7 +85,7 @@ def comes_in(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> int
         return NOBODY
     if not is_shed(given, kept, query, now):
         return ADMITTED
-    if not closes(given, kept, clock, query, now, True):
+    if not closes(given, kept, clock, query, now):
         return BEYOND
     return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND
 
