@@ -17,9 +17,15 @@ BUDGETS = st.sampled_from([(FREE, 0), (FREE, 0), (200_000, 1_000_000), (1_000_00
 
 
 @st.composite
-def attempt_plans(draw: st.DrawFn, /, *, door: bool | None = None, **narrowed: Any) -> Plan:
-    """Plans whose clients give up, and try again; ``door``: whether some are shed; ``**narrowed``: as of ``plans``."""
+def attempt_plans(draw: st.DrawFn, /, *, door: bool | None = None, paid: bool = False, **narrowed: Any) -> Plan:
+    """Plans whose clients give up, and try again; ``door``: whether some are shed; ``**narrowed``: as of ``plans``.
+
+    ``paid``: nearly all are given up, and some retries can be paid for.
+    """
     has_door = draw(st.booleans()) if door is None else door
     plan = draw(door_plans(closed=False, **narrowed) if has_door else plans(**narrowed))
+    if paid:
+        budget = draw(st.sampled_from([(300_000, 600_000), (500_000, 1_000_000), (250_000, 1_000_000)]))
+        return with_patience(plan, 1, draw(st.integers(1, 2)), draw(PAUSES), budget=budget)
     retries, pause = draw(st.integers(0, 3)), draw(PAUSES)
     return with_patience(plan, draw(LIMITS), retries, pause, is_drawn=draw(st.booleans()), budget=draw(BUDGETS))

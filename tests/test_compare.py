@@ -411,6 +411,7 @@ def test_a_run_with_every_kind_of_objective_is_read_back(tmp_path, shardsim):
         "hottest": "99%",
         "availability": "1%",
         "failed_ratio": "99%",
+        "shed_ratio": "99%",
         "partial_ratio": "99%",
         "coverage.mean": "1%",
     }

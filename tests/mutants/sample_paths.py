@@ -907,3 +907,8 @@ def attempts_hold() -> None:
 def attempts_walk() -> None:
     """test_attempts.py: the walk finds the same attempts."""
     walk_as_on(RETRYING, 150)
+
+
+def attempts_paid_walk() -> None:
+    """test_attempts.py: the same, where retries are paid for."""
+    walk_as_on(attempt_plans(door=False, paid=True, **{**SHEDDING, "most_stages": 1}), 150)

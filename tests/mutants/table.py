@@ -3196,7 +3196,7 @@ ATTEMPTS = (
         RETRYING,
         'if teller[0]["saved"] < RETRY:',
         'if teller[0]["saved"] < RETRY // 2:',
-        "sample_paths.attempts_walk",
+        "sample_paths.attempts_paid_walk",
     ),
     Mutant(
         "a query pays twice for retries",
@@ -3204,7 +3204,7 @@ ATTEMPTS = (
         RETRYING,
         'teller[0]["saved"] + patience[0]["ratio"])',
         'teller[0]["saved"] + 2 * patience[0]["ratio"])',
-        "sample_paths.attempts_walk",
+        "sample_paths.attempts_paid_walk",
     ),
     Mutant(
         "an answer at the last instant is too late",
