@@ -102,6 +102,7 @@ def with_patience(
     """
     assert 1 <= timeout_ns <= MOST_WAIT_NS or timeout_ns == NEVER_NS, "a client waits for a time"
     assert 0 <= retries <= MOST_RETRIES and not plan.clients, "and does nothing else meanwhile"
+    assert not retries or timeout_ns < NEVER_NS, "and tries again when it has"
     assert 0 <= pause[0] <= pause[2] <= MOST_WAIT_NS and pause[1] >= 1, "pauses grow, up to some time"
     row = np.zeros(1, dtype=PATIENCE)
     row[0] = (timeout_ns, retries, *pause, int(is_drawn), *budget)

@@ -68,8 +68,8 @@ class Client(fields.Part):
 
     def contradictions(self) -> Iterable[fields.Contradiction]:
         """It says something; and what goes with retries stands beside some."""
-        if self.timeout_s is None and not self.retries:
-            yield (), "needs a timeout, like 200ms, or retries: else clients wait for ever, and do nothing else"
+        if self.timeout_s is None:
+            yield (), "needs a timeout, like 200ms: else clients wait for ever"
         if self.timeout_s is not None and self.timeout_s > MOST_WAIT_S:
             yield ("timeout",), f"at most {format_duration(MOST_WAIT_S)}"
         for key in ("backoff", "retry_budget"):

@@ -99,9 +99,9 @@ def test_a_query_is_sent_again_after_a_pause_that_grows():
 
 def test_who_fails_or_is_shed_tries_again_too():
     """Nobody waits at the server: who finds it busy has failed, a nanosecond after it came."""
-    trace = every_way(with_patience(plan_of(taking(10, limit=0)), retries=1, pause=(8.0, 1.0, 8.0)))
+    trace = every_way(with_patience(plan_of(taking(10, limit=0)), 1000, 1, (8.0, 1.0, 8.0)))
     assert trace.outcome.tolist() == [COMPLETE, FAILED, COMPLETE] and trace.arrival_ns.tolist() == [0, 1, 10]
-    door = with_patience(behind_a_door(plan_of(taking(10)), 1), retries=1, pause=(8.0, 1.0, 8.0))
+    door = with_patience(behind_a_door(plan_of(taking(10)), 1), 1000, 1, (8.0, 1.0, 8.0))
     shed = every_way(door)
     assert shed.outcome.tolist() == [COMPLETE, SHED, SHED] and shed.arrival_ns.tolist() == [0, 1, 9]
 
@@ -136,7 +136,7 @@ def test_a_cut_run_gives_up_who_has_waited_long_enough():
 def test_a_long_patience_changes_nothing():
     plan = plan_of(taking(4), taking(3, discipline=LIFO), arrivals=range(0, 60, 3))
     plain = reference.simulate(plan, tasks=True)
-    for patience in ({"timeout_ns": 10_000}, {"timeout_ns": 10_000, "retries": 3}, {"retries": 2}):
+    for patience in ({"timeout_ns": 10_000}, {"timeout_ns": 10_000, "retries": 3}):
         trace = every_way(with_patience(plan, **patience))
         assert same_trace(replace(trace, query_of=NONE, gives_up_ns=NONE), plain) == ""
 
@@ -273,13 +273,22 @@ def test_paper_says_demand_of_queries_and_claims_nothing():
 @pytest.mark.parametrize(
     ("client", "path", "said"),
     [
-        ({}, "client", "needs a timeout, like 200ms, or retries"),
+        ({}, "client", "needs a timeout, like 200ms"),
+        ({"retries": 2}, "client", "needs a timeout, like 200ms"),
         ({"timeout": "0s"}, "client.timeout", "above 0"),
         ({"timeout": "1s", "retries": -1}, "client.retries", "at least 0"),
         ({"timeout": "1s", "backoff": "5ms"}, "client.backoff", "goes with retries"),
         ({"timeout": "1s", "retry_budget": "5%"}, "client.retry_budget", "goes with retries"),
-        ({"retries": 1, "backoff": {"base": "5ms", "factor": 0.5}}, "client.backoff.factor", "at least 1"),
-        ({"retries": 1, "backoff": {"base": "5ms", "most": "1ms"}}, "client.backoff.most", "longer than"),
+        (
+            {"timeout": "1s", "retries": 1, "backoff": {"base": "5ms", "factor": 0.5}},
+            "client.backoff.factor",
+            "at least 1",
+        ),
+        (
+            {"timeout": "1s", "retries": 1, "backoff": {"base": "5ms", "most": "1ms"}},
+            "client.backoff.most",
+            "longer than",
+        ),
     ],
 )
 def test_what_may_not_be_said(client, path, said):

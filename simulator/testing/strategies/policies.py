@@ -102,7 +102,7 @@ CLIENTS: list[dict[str, Any] | None] = [
     *[None] * 4,
     {"timeout": "30ms"},
     {"timeout": "20ms", "retries": 2, "backoff": {"base": "5ms", "most": "8ms"}},
-    {"retries": 1, "backoff": "5ms", "retry_budget": "50%"},
+    {"timeout": "1s", "retries": 1, "backoff": "5ms", "retry_budget": "50%"},
 ]
 #: What replicas do besides, as written; mostly nothing.
 BACKGROUNDS: list[dict[str, Any]] = [
