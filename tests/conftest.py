@@ -57,12 +57,12 @@ def no_long_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     begin, lengths = Run.__init__, [0]
 
-    def unless_long(run: Run, plan: Any, *more: Any) -> None:
+    def unless_long(run: Run, plan: Any, *more: Any, **how: Any) -> None:
         tasks = plan.queries * plan.shards
         lengths.append(tasks if tasks > SHORT else 0)
         if tasks > LONG or sum(lengths) > LONG_IN_ALL:
             pytest.skip(TAKES_MINUTES)
-        begin(run, plan, *more)
+        begin(run, plan, *more, **how)
 
     monkeypatch.setattr(Run, "__init__", unless_long)
 

@@ -23,6 +23,7 @@ from simulator.core.hosted import hosted
 from simulator.core.laws import Law
 from simulator.core.outages import Outage
 from simulator.core.plan import CANCEL_RUNNING, LEAST_OUTSTANDING, LIFO, LOSE_QUEUED
+from simulator.core.retrying import with_patience
 from simulator.core.violations import INVARIANTS
 from simulator.engines import reference
 from simulator.testing.book import BOOK
@@ -195,6 +196,10 @@ CACHED = assemble(
 )
 HITTING = reference.simulate(CACHED, tasks=True)
 ANSWERED = int(np.flatnonzero(HITTING.stage_outcome[0] == HIT)[0])
+#: The third is given up at 14, and sent again 3 later; the fourth in time.
+TRYING = with_patience(assemble([SENT], np.array([0, 1, 2, 60]), seed=4), 12, 1, (3.0, 1.0, 3.0))
+TRIED = reference.simulate(TRYING)
+TRIES = simulated(TRYING, TRIED)
 OF_OTHERS = {
     **dict.fromkeys(("I75", "I76", "I77"), (CACHED, HITTING)),
     "I70": (HALF, SOME),
@@ -211,6 +216,7 @@ OF_OTHERS = {
     "I62": (TWICE, BEEN),
     **dict.fromkeys(("I71", "I72"), (WAITING, WAITED)),
     **dict.fromkeys(("I73", "I74"), (ADMITTING, ADMITTED)),
+    "I78": (TRIES, TRIED),
     **dict.fromkeys(("I65", "I66", "I67", "I68", "I69"), (CRASHING, CRASHED)),
 }
 
@@ -364,6 +370,7 @@ TAMPERED = {
     "I75": (column("stage_outcome", (0, ANSWERED), COMPLETE), {"query": ANSWERED, "stage": 0, "is_held": True}),
     "I76": (column("leave_ns", (0, ANSWERED), more(1)), {"query": ANSWERED, "stage": 0}),
     "I77": (column("leave_ns", (1, ANSWERED), more(1)), {"query": ANSWERED, "stage": 1}),
+    "I78": (column("outcome", 1, 1), {"query": 1, "outcome": 1}),
 }
 
 
@@ -390,6 +397,7 @@ def test_nothing_is_said_of_a_trace_that_is_right():
     assert list(HITTING.verify(CACHED)) == []
     assert list(WAITED.verify(WAITING)) == []
     assert list(ADMITTED.verify(ADMITTING)) == []
+    assert list(TRIED.verify(TRIES)) == []
     assert TAKEN.task_table.start_ns.tolist() == [0, 5, 20], "the second starts when the first is cleaned up"
     assert SERVED.task_table.batch.tolist() == [3, 3, 3, 1, 1, 2, 2, 1], "full, alone twice, preferred, alone"
 

@@ -38,6 +38,7 @@ from simulator.core.plan import (
     Plan,
     Rule,
 )
+from simulator.core.retrying import with_patience
 from simulator.core.slowdowns import Slowdown
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
@@ -90,8 +91,10 @@ WAYS: dict[F, dict[str, Any]] = {
     F.OPTIONAL: {"taken": 0.6},
     F.ADMISSION: {"most": 2, "per_s": 1e9 / 7, "burst": 2},
     F.CACHE: {"cache": Cache(2, 4, 0.8, 2)},
+    F.ATTEMPTS: {"timeout_ns_of_clients": 15, "retries": 2, "pause": (4.0, 2.0, 9.0)},
 }
 OF_PLANS = ("drain_ns", "work_law", "machine_factor", "guests", "beside", "clients", "think", "most", "per_s", "burst")
+OF_PLANS += ("timeout_ns_of_clients", "retries", "pause")
 #: Stages that run on it: one chooses a replica, and one goes where its query has been.
 GUESTS = [
     StageParts(knots=[(0.0, 2.0, 0.5)], keep=5.0, response=Law.constant(1.0)),
@@ -125,6 +128,7 @@ REFUSED = {
     frozenset({F.SHARING, F.SHARED_REPLICAS}): "who shares workers with whom is counted stage by stage",
     frozenset({F.SHARING, F.FAILURES}): "tasks that share do not crash",
     frozenset({F.SHARING, F.COLOCATED}): "workers that tasks share are not counted as busy",
+    frozenset({F.ATTEMPTS, F.CLIENTS}): "does nothing else meanwhile",
     frozenset({F.SHARING, F.TIED}): "tied copies wait for each other, and nobody waits",
 }
 PAIRS = [frozenset(pair) for pair in combinations(F, 2)]
@@ -159,10 +163,12 @@ def plan_of(pair: frozenset[F]) -> Plan:
         given["machine_factor"] = np.tile(factors, len(parts))  # a stage of as many replicas each
     work = np.linspace(0.5, 1.5, 12) if "work_law" in given else None
     closed = {key: given.pop(key) for key in ("clients", "think") if key in given}
+    given_up = {key: given.pop(key) for key in ("timeout_ns_of_clients", "retries", "pause") if key in given}
     door = {key: given.pop(key) for key in ("most", "per_s", "burst") if key in given}
     plan = assemble(parts, np.arange(12) * 4, work, seed=3, first_measured=2, **given)
     plan = behind_a_door(plan, **door) if door else plan
-    return sent_by_clients(plan, **closed) if closed else plan
+    plan = sent_by_clients(plan, **closed) if closed else plan
+    return with_patience(plan, *given_up.values()) if given_up else plan
 
 
 def test_every_feature_has_a_way():

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core import caches, clients, draws, hosted, routing, rules, service
+from simulator.core import caches, clients, draws, hosted, retrying, routing, rules, service
 from simulator.core import work as work_rules
-from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, UNFINISHED, TaskGrid, Tasks
+from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED, TaskGrid, Tasks
 from simulator.core.copy_states import ANSWERING, DONE, LOST, QUEUED, REFUSED, RUNNING, SENT, WITHDRAWN
 from simulator.core.elementary import exp, log
 from simulator.core.gathering import may_differ
@@ -74,7 +74,8 @@ class Walk:
 
     def __init__(self, plan: Plan, until_ns: int = 100) -> None:
         self.is_found, self.drain_ns = clients.are_unknown(plan), plan.drain_ns
-        self.until_ns = until_ns if self.is_found else int(plan.arrival_ns[-1])  # of replicas' own tasks
+        is_open = not self.is_found and plan.arrival_ns[-1] < NEVER_NS
+        self.until_ns = int(plan.arrival_ns[-1]) if is_open else until_ns  # of replicas' own tasks
         stages, queries = len(plan.stages), plan.queries
         self.plan = plan
         self.events: list[tuple[int, int, int, Any]] = []
@@ -149,6 +150,10 @@ class Walk:
 
     def trace(self) -> Trace:
         plan = self.plan
+        if retrying.are_attempts_unknown(plan):
+            from attempts_walk import Seeker
+
+            return Walk(Seeker(plan).found()).trace()
         self.end = int(plan.arrival_ns[-1]) + plan.drain_ns
         self.queries_of = [0] * plan.clients
         if self.is_found:
@@ -156,11 +161,16 @@ class Walk:
             self.begin_waiting()
         for query, instant in enumerate([] if self.is_found else plan.arrival_ns.tolist()):
             self.push(instant, rules.ARRIVE, query, (query,))
-        for (query, stage, shard, copy), (_, replica, instant) in self.own.items():
-            key = (replica << plan.stage_bits) | stage
-            self.push(instant, rules.BACKGROUND, key, ((query, stage, shard, copy), replica))
+        self.walk({rules.ARRIVE: self.send_query if self.is_found else self.arrive})
+        if self.own and int(self.plan.arrival_ns[-1]) > self.until_ns:
+            return Walk(plan, 4 * self.until_ns).trace()
+        return self.written()
+
+    def walk(self, besides: dict[int, Callable[..., None]]) -> None:
+        """Let everything happen; ``besides``: what arrivals do."""
+        plan = self.plan
         act = {
-            rules.ARRIVE: self.send_query if self.is_found else self.arrive,
+            **besides,
             rules.BACKGROUND: self.background,
             rules.DISPATCH: self.dispatch,
             rules.ENQUEUE: self.enqueue,
@@ -175,6 +185,9 @@ class Walk:
             rules.UNTIE: self.untie,
             rules.MERGED: self.merged,
         }
+        for (query, stage, shard, copy), (_, replica, instant) in self.own.items():
+            key = (replica << plan.stage_bits) | stage
+            self.push(instant, rules.BACKGROUND, key, ((query, stage, shard, copy), replica))
         before = (-1, -1, -1)
         for replica in range(plan.replicas):
             self.crash_later(0, replica)
@@ -183,9 +196,6 @@ class Walk:
             assert (instant, kind, key) > before, "what happens is sorted"
             before = (instant, kind, key)
             act[kind](instant, *what)
-        if self.own and int(self.plan.arrival_ns[-1]) > self.until_ns:
-            return Walk(plan, 4 * self.until_ns).trace()
-        return self.written()
 
     def begin_waiting(self) -> None:
         """Every client comes after a part of a time to think, long ones likelier; nobody knows when the last comes."""
@@ -231,11 +241,15 @@ class Walk:
 
     def over(self, now: int, query: int) -> None:
         """A query has an outcome: who has sent it thinks."""
-        self.in_flight[query] = now
+        self.in_flight[query] = min(now, self.limit(query))
         if self.is_found:
             client = int(self.plan.client_of[query])
             think = max(1, rules.round_ns(self.drawn_think(client, self.queries_of[client])))
             self.push(now + think, rules.ARRIVE, client, (client,))
+
+    def limit(self, query: int) -> int:
+        """When its client gives up."""
+        return int(self.plan.arrival_ns[query]) + self.plan.patience_ns
 
     def arrive(self, now: int, query: int) -> None:
         self.push(now, rules.DISPATCH, query << self.plan.stage_bits, (query, 0))
@@ -271,7 +285,7 @@ class Walk:
             if there < 1:
                 return True
             self.tokens, self.looked_ns = there - 1, now
-        self.in_flight[query] = NEVER_NS
+        self.in_flight[query] = self.limit(query)
         return False
 
     def dispatch(self, now: int, query: int, stage: int) -> None:
@@ -1082,7 +1096,9 @@ class Walk:
         for shard in range(int(row["shards"])):
             if shard not in answered:
                 self.call_back(now, self.copies(query, stage, shard))
-        if outcome == FAILED:
+        if outcome == FAILED and now > self.limit(query):
+            self.ended[query] = TIMED_OUT
+        elif outcome == FAILED:
             self.ended[query] = FAILED
             self.over(now, query)
         elif row["mergers"] and self.merges[stage] == row["mergers"]:
@@ -1141,6 +1157,9 @@ class Walk:
     def goes_on(self, now: int, query: int, stage: int) -> None:
         """A query leaves a stage, or passes it by."""
         self.leave[stage, query] = now
+        if now > self.limit(query):
+            self.ended[query] = TIMED_OUT
+            return
         if stage + 1 == len(self.plan.stages):
             self.ended[query] = PARTIAL if (self.outcome[:, query] == PARTIAL).any() else COMPLETE
             self.over(now, query)
@@ -1236,11 +1255,15 @@ class Walk:
             columns["longest_wait_ns"][replica] = max(columns["longest_wait_ns"][replica], wait)
             columns["late"][replica] += self.late[at]
             columns["wasted_ns"][replica] += spent * self.late[at]
+        is_late = plan.arrival_ns + min(plan.patience_ns, NEVER_NS - 1) <= min(self.end, NEVER_NS - 1)
+        self.ended[is_late & (self.ended == UNFINISHED)] = TIMED_OUT
         rows = len(plan.stages) if may_differ(plan) or (self.ended == SHED).any() else 0
         return Trace(
             plan.arrival_ns,
             plan.client_of,
             self.ended.astype(np.int8),
+            plan.query_of,
+            plan.arrival_ns + plan.patience_ns if plan.patience_ns < NEVER_NS else np.zeros(0, dtype=np.int64),
             plan.first_measured,
             plan.measured,
             plan.window_begin_ns,

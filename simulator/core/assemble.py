@@ -26,6 +26,7 @@ from simulator.core.limits import UNLIMITED
 from simulator.core.optional import check_optional
 from simulator.core.outages import Outage, outage_rows
 from simulator.core.plan import F8, I8, Plan, Rule, System, frozen
+from simulator.core.retrying import PATIENCE
 from simulator.core.slowdowns import Slowdown, slowdown_rows
 from simulator.core.window import window_of
 
@@ -285,6 +286,8 @@ def complete(
         client_of=frozen(np.zeros(0), np.int64),
         door=frozen(np.zeros(0), DOOR),
         shed=frozen(np.zeros(0), np.int8),
+        patience=frozen(np.zeros(0), PATIENCE),
+        query_of=frozen(np.zeros(0), np.int64),
         arrival_ns=frozen(arrival_ns, np.int64),
         work=frozen(np.ones(queries) if work is None else work, np.float64),
         class_of=frozen(np.zeros(0), np.int64),

@@ -8,7 +8,18 @@ from numpy.typing import ArrayLike
 
 from simulator.core.jit import formula
 from simulator.core.laws import Law
-from simulator.core.plan import CLASS, EDF, I8, NEVER_NS, PRIORITY, Plan, Rows, System, frozen
+from simulator.core.plan import EDF, I8, NEVER_NS, PRIORITY, Plan, Rows, System, frozen
+
+#: A class of queries.
+CLASS = np.dtype(
+    [
+        ("share", np.float64),  # of the queries, expected; all shares sum to 1
+        ("priority", np.float64),  # larger ones are served first, where a queue looks at that
+        ("deadline_ns", np.int64),  # after the arrival; NEVER_NS: none
+        ("work", np.float64),  # mean of the work factor, for the theory line; and of its square
+        ("work_squared", np.float64),
+    ]
+)
 
 ONE = Law.constant(1.0)
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.core import draws, rules
+from simulator.core import draws, retrying, rules
 from simulator.core.admission import ANY_NUMBER, DOORWAY, has_door, shed_by_rate, without_door
+from simulator.core.assemble import bits_for
 from simulator.core.columns import SHED, Columns
 from simulator.core.jit import formula
 from simulator.core.laws import Law, LawTable, sampling
@@ -85,18 +86,36 @@ def are_unknown(plan: Plan) -> bool:
 
 def is_unknown(plan: Plan) -> bool:
     """Whether something of a plan's queries is not known: when they arrive, or who of them is shed."""
-    return are_unknown(plan) or (has_door(plan) and len(plan.shed) == 0)
+    is_shed_unknown = has_door(plan) and len(plan.shed) == 0
+    return are_unknown(plan) or is_shed_unknown or retrying.are_attempts_unknown(plan)
 
 
 def unbounded(plan: Plan, arrival_ns: I8) -> Plan:
     """The plan in which arrivals are found: nothing is measured, nothing ends; ``arrival_ns`` fills meanwhile."""
-    seen = arrival_ns.view()
-    seen.flags.writeable = False
+    seen = retrying.seen(arrival_ns)
+    if retrying.are_attempts_unknown(plan):
+        plan = with_rows(plan, np.zeros(len(arrival_ns), dtype=np.int64))
     return replace(plan, arrival_ns=seen, window_begin_ns=0, window_end_ns=0, drain_ns=NEVER_NS)
+
+
+def with_rows(plan: Plan, query_of: I8) -> Plan:
+    """The plan with a row for each attempt; when they arrive is not known of all."""
+    rows = len(query_of)
+    most = np.zeros(rows, dtype=np.int64)
+    return replace(
+        plan,
+        arrival_ns=frozen(most),
+        work=frozen(plan.work[query_of]),
+        class_of=frozen(plan.class_of[query_of] if len(plan.class_of) else plan.class_of),
+        query_bits=bits_for(rows),
+        send_bits=bits_for(rows * plan.tasks),
+    )
 
 
 def known_arrivals(plan: Plan) -> I8:
     """(queries,) arrivals as far as they are known; NEVER_NS: not."""
+    if retrying.are_attempts_unknown(plan):
+        return np.full(retrying.most_attempts(plan), NEVER_NS, dtype=np.int64)
     return np.full(plan.queries, NEVER_NS, dtype=np.int64) if are_unknown(plan) else np.array(plan.arrival_ns)
 
 
@@ -106,6 +125,7 @@ class Found(NamedTuple):
     arrival_ns: I8
     client_of: I8  #: who sent each; none of an open load
     shed: NDArray[np.int8]  #: 1: it is shed
+    query_of: I8  #: of which query each is an attempt; none: each is one
 
 
 Find = Callable[[Plan, int], Found]
@@ -118,10 +138,11 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
     arrival, so what comes before it is found first: until then there are none. What a door does that looks at nothing
     but arrivals is known without.
     """
-    if not are_unknown(plan) and plan.door[0]["most"] == ANY_NUMBER:
+    is_by_arrivals = not (are_unknown(plan) or retrying.are_attempts_unknown(plan))
+    if is_by_arrivals and plan.door[0]["most"] == ANY_NUMBER:
         shed = np.zeros(plan.queries, dtype=np.int8)
         shed_by_rate(plan.door, np.zeros(1, dtype=DOORWAY), plan.arrival_ns, shed)
-        return arrived(plan, Found(plan.arrival_ns, plan.client_of, shed))
+        return arrived(plan, Found(plan.arrival_ns, plan.client_of, shed, plan.query_of))
     there = plan
     if len(plan.outages) and are_unknown(plan):
         before = find(later(plan, MUCH_LATER_NS), plan.first_measured + 1)
@@ -131,8 +152,10 @@ def with_arrivals(plan: Plan, find: Find) -> Plan:
 
 def arrived(plan: Plan, found: Found) -> Plan:
     """The plan with what was found, and the window of its arrivals."""
-    if has_door(plan):
-        plan = replace(plan, shed=frozen(found.shed, np.int8))
+    shed = frozen(found.shed if has_door(plan) else np.zeros(0), np.int8)
+    if retrying.are_attempts_unknown(plan):
+        return replace(_attempted(plan, found), shed=shed)
+    plan = replace(plan, shed=shed)
     if not are_unknown(plan):
         return plan
     begin_ns, end_ns = window_of(found.arrival_ns, plan.first_measured)
@@ -140,16 +163,31 @@ def arrived(plan: Plan, found: Found) -> Plan:
     return in_window(replace(plan, window_begin_ns=begin_ns, window_end_ns=end_ns))
 
 
+def _attempted(plan: Plan, found: Found) -> Plan:
+    """The plan with a row for each attempt that was found; measured are those since the first measured query."""
+    first = int(np.flatnonzero(found.query_of == plan.first_measured)[0])
+    return replace(
+        with_rows(plan, found.query_of),
+        arrival_ns=frozen(found.arrival_ns),
+        query_of=frozen(found.query_of),
+        first_measured=first,
+        measured=len(found.query_of) - first,
+    )
+
+
 def simulated(plan: Plan, trace: Columns) -> Plan:
     """The plan that a trace is of: with its arrivals, and who is shed, where they are found with it."""
     if not is_unknown(plan):
         return plan
-    return arrived(plan, Found(trace.arrival_ns, trace.client_of, (trace.outcome == SHED).astype(np.int8)))
+    shed = (trace.outcome == SHED).astype(np.int8)
+    return arrived(plan, Found(trace.arrival_ns, trace.client_of, shed, trace.query_of))
 
 
 def as_open(plan: Plan) -> Plan:
-    """The plan whose queries arrive when they do, whoever sends them, and are all admitted."""
-    return without_door(replace(plan, clients=0, client_of=frozen(np.zeros(0), np.int64)))
+    """The plan whose queries arrive when they do, whoever sends them, and are all admitted, and waited for."""
+    nobody = frozen(np.zeros(0), np.int64)
+    patience = frozen(np.zeros(0), retrying.PATIENCE)
+    return without_door(replace(plan, clients=0, client_of=nobody, patience=patience, query_of=nobody))
 
 
 def violations_of_clients(plan: Plan, trace: Columns) -> Iterator[Violation]:

@@ -11,7 +11,6 @@ from simulator.core.background import may_have_background
 from simulator.core.plan import F8, I8, Plan
 
 #: Outcomes of a query, and of a stage of it, which it may pass by, or whose cache may have its answer (a hit).
-#: Nobody is timed out today.
 UNFINISHED, COMPLETE, PARTIAL, SHED, TIMED_OUT, FAILED, SKIPPED, HIT = range(8)
 
 #: Queries of which a column is computed at a time: temporaries stay within the caches.
@@ -107,6 +106,8 @@ class Columns:
     arrival_ns: I8  #: (queries,)
     client_of: I8  #: (queries,) who sent each and waited for its outcome; none of an open load
     outcome: NDArray[np.int8]  #: (queries,) of UNFINISHED, COMPLETE, ...
+    query_of: I8  #: (queries,) of which query each is an attempt; none: each is one
+    gives_up_ns: I8  #: (queries,) when the client of each gives up, if it is not over; none: never
     first_measured: int
     measured: int
     window_begin_ns: int
@@ -167,9 +168,10 @@ class Columns:
     def ended_ns(self, at: slice) -> I8:
         """When some queries are over, with an answer or without: -1 where they are not."""
         ended_ns, outcome = self.completion_ns[at], self.outcome[at]
-        for one in (FAILED, SHED):
+        for one in (FAILED, SHED, TIMED_OUT):
             if (is_so := outcome == one).any():
                 over_ns = self.close_ns[:, at].max(axis=0) if one == FAILED else self.arrival_ns[at]
+                over_ns = self.gives_up_ns[at] if one == TIMED_OUT else over_ns
                 ended_ns = np.where(is_so, over_ns, ended_ns)
         return ended_ns
 
@@ -191,7 +193,8 @@ class Columns:
     def entered_ns(self, stage: int) -> I8:
         """(queries,) one stage of ``enter_ns``; a view, but where queries may pass stages by: -1 of those who do."""
         row: I8 = self.arrival_ns if stage == 0 else self.leave_ns[stage - 1]
-        return np.where(self.candidates[stage] < 0, -1, row) if len(self.coverage) else row
+        may_end_between = len(self.coverage) > 0 or len(self.gives_up_ns) > 0
+        return np.where(self.candidates[stage] < 0, -1, row) if may_end_between else row
 
     def passes_by(self, stage: int, at: slice = EVERY) -> NDArray[np.bool_]:
         """Which queries, or some of them, have passed a stage by: nobody where all queries get the same answers."""

@@ -38,6 +38,7 @@ class Feature(Enum):
     CACHE = auto()  #: it, or one before it, has a cache, which answers some queries in its place
     CLIENTS = auto()  #: whoever sends a query waits until it is over
     ADMISSION = auto()  #: queries may be shed when they arrive
+    ATTEMPTS = auto()  #: clients give up, and may try again
     DRAWN_WORK = auto()  #: queries differ in their work
     DRAWN_CANDIDATES = auto()
     DRAWN_TIME = auto()  #: a law of the whole time of a task
@@ -86,7 +87,7 @@ LOOKS_AHEAD: Features = frozenset(
         *(F.DRAWN_MACHINES, F.HASHED, F.SENDING, F.REPLICAS, F.ROUTING_BY_SHARD, F.ROUTING_BY_LOAD),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS),
         *(F.AFTER_ANSWER, F.DRAWN_AFTER, F.FAN_OUT, F.OPTIONAL, F.ADMISSION),
-        F.CACHE,
+        *(F.CACHE, F.ATTEMPTS),
     }
 )
 
@@ -100,7 +101,7 @@ LOCKSTEP: Features = frozenset(
     {
         *(F.DRAIN_CUT, F.CLIENTS, F.DRAWN_WORK, F.DRAWN_CANDIDATES, F.DRAWN_MACHINES, F.REPLICAS),
         *(F.ROUTING_PLUGGED, F.BALANCERS, F.UNEVEN_REPLICAS, F.WORKERS, F.THREADS, F.MERGERS, F.AFTER_ANSWER),
-        *(F.OPTIONAL, F.ADMISSION, F.CACHE),
+        *(F.OPTIONAL, F.ADMISSION, F.CACHE, F.ATTEMPTS),
     }
 )
 
@@ -124,6 +125,7 @@ def features_of(plan: Plan, stage: int) -> Features:
         F.CACHE: any(bool(caches.is_cached(plan.stages, before)) for before in range(stage + 1)),
         F.CLIENTS: plan.clients > 0,
         F.ADMISSION: admission.has_door(plan) or admission.sheds(plan),
+        F.ATTEMPTS: len(plan.patience) > 0,
         F.DRAWN_WORK: bool(is_drawn(plan.work_law, 0)),
         F.DRAWN_CANDIDATES: any(is_drawn(plan.laws, before * ROLES) for before in range(stage + 1))
         or any(  # it is given what they have scored

@@ -50,7 +50,8 @@ def hits(plan: Plan, trace: Columns) -> Marks:
 
 def over_before(plan: Plan, trace: Columns, hit: Marks) -> Marks:
     """(stages, queries) whether a query is over by a hit in a stage before."""
-    ends = hit & (plan.stages["hit_ends"] == 1)[:, None] & (trace.leave_ns >= 0)
+    is_left = (trace.leave_ns >= 0) & (trace.leave_ns <= trace.arrival_ns + plan.patience_ns)
+    ends = hit & (plan.stages["hit_ends"] == 1)[:, None] & is_left
     over = np.zeros_like(hit)
     over[1:] = np.logical_or.accumulate(ends, axis=0)[:-1]
     return over

@@ -14,7 +14,7 @@ from simulator.core import rules
 from simulator.core.admission import violations_of_door
 from simulator.core.beside import beside, own_rows, summed
 from simulator.core.clients import violations_of_clients
-from simulator.core.columns import COMPLETE, FAILED, PARTIAL, SHED, SKIPPED, UNFINISHED, Columns, of_replicas
+from simulator.core.columns import COMPLETE, PARTIAL, SHED, SKIPPED, UNFINISHED, Columns, of_replicas
 from simulator.core.failures import loses
 from simulator.core.fan_out import fans_out, visited_shards
 from simulator.core.followed import Been, been, following, takes_of
@@ -29,6 +29,7 @@ from simulator.core.lost import endings, losses, times_down
 from simulator.core.optional import takes_of_stage
 from simulator.core.plan import I8, NEVER_NS, Plan
 from simulator.core.refused import arrived_ns, response_ns
+from simulator.core.retrying import outcomes, violations_of_attempts
 from simulator.core.routed import holds, routing
 from simulator.core.served import NEVER, afters, at_replica, freed, of_batch, over, released, times_alone
 from simulator.core.shared import is_shared, lost_ns, replayed, sharing, taken_ns, window
@@ -61,6 +62,7 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
     yield from times_down(plan, trace.down_ns)
     yield from violations_of_clients(plan, trace)
     yield from violations_of_door(plan, trace)
+    yield from violations_of_attempts(plan, trace)
     tasks = None if trace.task_table is None else _rows(trace)
     been_at = {} if tasks is None else been(plan, trace, tasks)
     hit, over, asked = of_hits.seen(plan, trace)
@@ -76,19 +78,16 @@ def violations(plan: Plan, trace: Columns) -> Iterator[Violation]:
 def _funnel(plan: Plan, trace: Columns, over: NDArray[np.bool_]) -> Iterator[Violation]:
     """Queries go through stage after stage, and none is lost; ``over``: (stages, queries) by a hit before a stage."""
     query, first_ns = {"query": np.arange(plan.queries)}, np.where(trace.outcome == SHED, -1, trace.arrival_ns)
-    answered, left = np.isin(trace.outcome, (COMPLETE, PARTIAL)), trace.completion_ns >= 0
+    late_ns = trace.arrival_ns + plan.patience_ns
+    expected, left = outcomes(plan, trace)
+    answered = np.isin(trace.outcome, (COMPLETE, PARTIAL))
     yield from at("I03", answered != left, query, outcome=trace.outcome, leave_ns=trace.completion_ns)
-    if len(trace.stage_outcome):
-        ways = [(trace.stage_outcome == outcome).any(axis=0) for outcome in (FAILED, PARTIAL)]
-        expected = np.where(left, np.where(ways[1], PARTIAL, COMPLETE), UNFINISHED)
-        expected[ways[0]], expected[first_ns < 0] = FAILED, SHED
-        yield from at("I50", trace.outcome != expected, query, outcome=trace.outcome, of_its_stages=expected)
-    else:
-        yield from at("I50", trace.outcome > COMPLETE, query, outcome=trace.outcome)
+    yield from at("I50", trace.outcome != expected, query, outcome=trace.outcome, of_its_stages=expected)
     if plan.drain_ns == NEVER_NS:
         yield from at("I04", trace.outcome == UNFINISHED, query, outcome=trace.outcome)
     for stage in range(len(plan.stages)):
         comes_ns = trace.leave_ns[stage - 1] if stage else first_ns
+        comes_ns = np.where(comes_ns <= late_ns, comes_ns, -1)  # who is later goes no further
         taken = takes_of_stage(plan, stage) & ~over[stage]
         candidates, entered = trace.candidates[stage], (comes_ns >= 0) & taken
         number = "I05" if stage else "I06"

@@ -156,17 +156,6 @@ OUTAGE = np.dtype(
     ]
 )
 
-#: A class of queries.
-CLASS = np.dtype(
-    [
-        ("share", np.float64),  # of the queries, expected; all shares sum to 1
-        ("priority", np.float64),  # larger ones are served first, where a queue looks at that
-        ("deadline_ns", np.int64),  # after the arrival; NEVER_NS: none
-        ("work", np.float64),  # mean of the work factor, for the theory line; and of its square
-        ("work_squared", np.float64),
-    ]
-)
-
 #: What kernels know of a run besides its stages.
 RUN = np.dtype(
     [
@@ -182,11 +171,15 @@ RUN = np.dtype(
         ("worker_bits", np.int64),
         ("send_bits", np.int64),
         ("copy_bits", np.int64),
+        ("patience_ns", np.int64),  # after which a client gives up; NEVER_NS: it does not
     ]
 )
 
 #: Width of an event key; the kind stands above it (``rules.event_order``).
 KEY_BITS = 58
+
+#: Columns of a Plan with an entry a query, or none.
+OF_QUERIES = ("arrival_ns", "work", "class_of", "client_of", "shed", "query_of")
 
 
 @dataclass(frozen=True)
@@ -284,6 +277,8 @@ class Plan(System):
     client_of: I8  #: (queries,) who sent each; none of an open load, and until it is known (``clients``)
     door: NDArray[np.void]  #: (1,) ``admission.DOOR``: who is shed; none: nobody
     shed: NDArray[np.int8]  #: (queries,) 1: it is shed when it arrives; none without a door, and until it is known
+    patience: NDArray[np.void]  #: (1,) ``retrying.PATIENCE``: how clients give up, and try again; none: they do not
+    query_of: I8  #: (queries,) of which query each is an attempt; none: each is one, or it is not known
     arrival_ns: I8  #: (queries,) non-decreasing, >= 0; zeros until ``client_of`` is known
     work: F8  #: (queries,) work factor, >= 0
     class_of: I8  #: (queries,) place in ``classes``; none where there is one class
@@ -293,9 +288,8 @@ class Plan(System):
     def __post_init__(self) -> None:
         super().__post_init__()
         assert len(self.work) == self.queries, "a kernel looks the work of a query up"
-        assert len(self.class_of) in (0, self.queries), "and its class"
+        assert {len(self.class_of), len(self.shed)} <= {0, self.queries}, "and its class, and whether it is shed"
         assert len(self.client_of) in (0, self.queries * (self.clients > 0)), "and its client"
-        assert len(self.shed) in (0, self.queries), "and whether it is shed"
         assert len(self.machine_factor) == self.replicas, "and the machine of a replica"
 
     @property
@@ -307,6 +301,11 @@ class Plan(System):
     def end_ns(self) -> int:
         """Last instant of the run: what would happen later does not."""
         return min(NEVER_NS, int(self.arrival_ns[-1]) + self.drain_ns)
+
+    @property
+    def patience_ns(self) -> int:
+        """After which a client gives up."""
+        return int(self.patience[0]["timeout_ns"]) if len(self.patience) else NEVER_NS
 
     @property
     def watched_until_ns(self) -> int:
@@ -323,8 +322,7 @@ class Plan(System):
     def first_queries(self, count: int) -> Plan:
         """The plan cut after its first queries, all of them measured."""
         count = min(count, self.queries)
-        names = "arrival_ns", "work", "class_of", "client_of", "shed"
-        cut: dict[str, Any] = {name: frozen(getattr(self, name)[:count]) for name in names}
+        cut: dict[str, Any] = {name: frozen(getattr(self, name)[:count]) for name in OF_QUERIES}
         return replace(self, **cut).measured_from(0)
 
     def measured_from(self, first: int) -> Plan:

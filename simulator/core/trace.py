@@ -64,5 +64,14 @@ COUNTERS = (
 )
 #: And those with one value a run.
 WINDOW = ("window_begin_ns", "window_end_ns")
-NOT_SAVED = ("first_measured", "measured", "client_of", "stage_outcome", "answers", "batches")
+NOT_SAVED = (
+    "first_measured",
+    "measured",
+    "client_of",
+    "query_of",
+    "gives_up_ns",
+    "stage_outcome",
+    "answers",
+    "batches",
+)
 QUERY_COLUMNS = tuple(name for name in COLUMNS if name not in (*COUNTERS, *WINDOW, *NOT_SAVED))

@@ -23,7 +23,7 @@ class Invariant(NamedTuple):
     words: str
 
 
-#: Every invariant; those from I16 on, but I42, I43 and I69 to I77, need a table of tasks.
+#: Every invariant; those from I16 on, but I42, I43 and I69 to I78, need a table of tasks.
 INVARIANTS = {
     row.number: row
     for row in (
@@ -104,6 +104,9 @@ INVARIANTS = {
         Invariant("I75", "S2", "a cache has the answer of whoever asks for a key that it holds, and of nobody else"),
         Invariant("I76", "S2", "whoever has the answer from a cache leaves after the time of a hit, and asks no shard"),
         Invariant("I77", "S1", "whoever is over by a hit passes all later stages by at that instant"),
+        Invariant(
+            "I78", "S1", "a query is sent again after an attempt that ended badly, where it may be, and else never"
+        ),
     )
 }
 

@@ -204,3 +204,12 @@ class Computed(TypedDict):
 
 class Provenance(Origin, Computed):
     """All that it takes to come to an answer again."""
+
+
+class Attempts(TypedDict):
+    """Of clients that give up on a query, and send it again."""
+
+    per_query: Interval  #: attempts of a measured query
+    retried_ratio: Interval  #: of measured queries, those that were sent more than once
+    timed_out_ratio: Share  #: of measured queries, those whose last attempt was given up
+    attempts_timed_out_ratio: Interval  #: of attempts, those that were given up

@@ -170,9 +170,7 @@ class Merging(Housed, total=False):
     )  #: of the critical task: how much later it was sent, of hedges, if all tasks leave at once
     shards_visited: float  #: by a query, on average, where it may leave some out
     fewest_replicas: int  #: of the shard that has fewest left, where some lack one
-    sharing: Literal[
-        "processor"
-    ]  #: tasks share the workers of their replica: wait_s is what others take of a task's stay
+    sharing: Literal["processor"]  #: tasks share workers: wait_s is what others take of a task's stay
     after_answer_s: parts.Interval  #: so long a worker stays taken after a task, on average; each of a batch its part
 
 
@@ -215,7 +213,7 @@ class Gathered(TypedDict):
 
 
 class Admission(TypedDict, total=False):
-    """Of queries at a door at which not everybody is admitted."""
+    """Of queries at a door."""
 
     shed_ratio: parts.Share  #: of those that are measured, those that were not; they have no answer, and failed
 
@@ -250,6 +248,7 @@ class OnlySome(TypedDict, total=False):
     """What only some scenarios have."""
 
     clients: Clients  #: who wait for what they have sent, where the load is closed
+    attempts: parts.Attempts  #: of clients that give up, where these do
     admission: Admission  #: what became of queries at the door, where there is one
     gather: Gathered  #: of whole queries, where some stage does not wait for all of its answers
     classes: list[OfClass]  #: of whole queries, where the load has classes; in its order

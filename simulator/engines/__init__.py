@@ -119,7 +119,7 @@ def compile_for(plan: Plan, say: Callable[[str], None] | None = None) -> None:
     may_be_ahead = may_find_ahead if plan.clients else may_look_ahead
     if not all(may_be_ahead(features_of(plan, stage)) for stage in range(len(plan.stages))):
         compile_events(say)
-    elif plan.clients or len(plan.door):
+    elif plan.clients or len(plan.door) or len(plan.patience):
         compile_clients(say)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.base.units import NS_PER_S, ns
-from simulator.core import admission, assemble, clients, outages, plan
+from simulator.core import admission, assemble, clients, outages, plan, retrying
 from simulator.core.plan import frozen
 from simulator.planner import classes, extents, machines
 from simulator.planner import load as loads
@@ -155,6 +155,11 @@ class Plans:
             door = self.scenario.admission
             most = admission.ANY_NUMBER if door.max_in_flight is None else int(door.max_in_flight)
             made = admission.behind_a_door(made, most, door.rate or 0.0, door.tokens)
+        client = self.scenario.client
+        if client is not None:
+            timeout_ns = plan.NEVER_NS if client.timeout_s is None else max(1, ns(client.timeout_s))
+            retries, pause, budget = int(client.retries), client.pause_ns, client.budget
+            made = retrying.with_patience(made, timeout_ns, retries, pause, is_drawn=client.is_drawn, budget=budget)
         if isinstance(arrivals, ClosedArrivals):  # their window is found with their arrivals
             return clients.sent_by_clients(made, arrivals.clients, arrivals.think.law.scaled(NS_PER_S))
         return outages.in_window(made)

@@ -7,6 +7,7 @@ from simulator.documents import parts, run
 from simulator.planning.sides import LOWER, Measure, Side, by_replication, mean_and_failed, too_few
 from simulator.scenario import Scenario
 from simulator.stats.admission import is_shed
+from simulator.stats.attempts import as_queries, asked
 from simulator.stats.figures import S_PER_NS, Pool, key_of, part_of
 from simulator.stats.groups import series_of
 from simulator.stats.means import NOTHING
@@ -42,11 +43,15 @@ def group_measures(
     """
     if not groups:
         return {}
-    pool = Pool([side.traces[number] for number in replications])
+    pool = asked(Pool([side.traces[number] for number in replications]))
     measures: dict[str, Measure] = {}
     for kind in KINDS:
         names = [group.name for group in groups if group.kind == kind]
-        of = [side.group_of(kind, n)[side.traces[n].first_measured :] for n in replications] if names else []
+        of = (
+            [side.group_of(kind, n)[trace.first_measured :] for n, trace in zip(replications, pool.traces, strict=True)]
+            if names
+            else []
+        )
         for name in names:
             place = side.group_names()[kind].index(name)
             series = series_of(pool.latency(None), [one == place for one in of])
@@ -87,6 +92,6 @@ def has_door(side: Scenario | Side) -> bool:
 
 def door_measures(side: Side, replications: Sequence[int]) -> dict[str, Measure]:
     """How many queries a side sheds, over some of its replications."""
-    shed = [is_shed(side.traces[number]) for number in replications]
+    shed = [is_shed(as_queries(side.traces[number])) for number in replications]
     ratio = ratio_left_out([float(one.sum()) for one in shed], [float(len(one)) for one in shed])
     return {SHED_RATIO: Measure("ratio", LOWER, ratio)}

@@ -16,7 +16,7 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
     knobs = [Knob("load", f"x {1 - CHANGE:g}", (("load.scale", scenario.load.scale * (1 - CHANGE)),), is_load=True)]
     if scenario.load.is_closed:
         knobs = [*_of_clients(said["load"]["arrivals"])]
-    knobs += _of_door(said.get("admission", {}))
+    knobs += [*_of_door(said.get("admission", {})), *_of_client(said.get("client", {}))]
     work = narrower("load.work", said["load"].get("work"))
     if work is not None:
         knobs.append(Knob("load: spread of work", *work))
@@ -61,6 +61,23 @@ def _of_door(door: Mapping[str, Any]) -> Iterator[Knob]:
     rate = scaled(door["rate"], 1 + CHANGE) if "rate" in door else None
     if rate is not None:
         yield Knob("admission: rate", f"{door['rate']} -> {rate}", (("admission.rate", rate),))
+
+
+def _of_client(client: Mapping[str, Any]) -> Iterator[Knob]:
+    """Clients that wait longer, try again less often, after longer pauses, and for fewer of their queries."""
+    longer = scaled(client["timeout"], 1 + CHANGE) if "timeout" in client else None
+    if longer is not None:
+        yield Knob("client: timeout", f"{client['timeout']} -> {longer}", (("client.timeout", longer),))
+    now = int(client.get("retries", 0))
+    if now > 1 or (now == 1 and {*client} == {"timeout", "retries"}):  # without any, nothing goes with them
+        yield Knob("client: retries", f"{now:,} -> {now - 1:,}", (("client.retries", now - 1),))
+    pause = scaled(client["backoff"]["base"], 1 + CHANGE) if "backoff" in client else None
+    if pause is not None:
+        yield Knob("client: backoff", f"{client['backoff']['base']} -> {pause}", (("client.backoff.base", pause),))
+    ratio = scaled(client["retry_budget"]["ratio"], 1 - CHANGE) if "retry_budget" in client else None
+    if ratio is not None:
+        sets = (("client.retry_budget.ratio", ratio),)
+        yield Knob("client: retry budget", f"{client['retry_budget']['ratio']} -> {ratio}", sets)
 
 
 def heavier_classes(scenario: Scenario) -> set[str]:

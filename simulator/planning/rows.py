@@ -39,6 +39,9 @@ def row_of(result: Result) -> Row:
     row |= _ends("failed_ratio", said["failed_ratio"])
     if result.scenario.admission is not None or "admission" in said:
         row |= _ends("shed_ratio", said["admission"]["shed_ratio"] if "admission" in said else _NONE_PARTIAL)
+    if "attempts" in said:
+        row |= _ends("attempts_per_query", said["attempts"]["per_query"])
+        row |= _ends("timed_out_ratio", said["attempts"]["timed_out_ratio"])
     if any(stage.speaks_of_answers for stage in result.scenario.stages):  # the same columns at every point of a sweep
         gathered = said.get("gather")
         row |= _ends("partial_ratio", gathered["partial_ratio"] if gathered else _NONE_PARTIAL)

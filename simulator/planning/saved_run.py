@@ -19,6 +19,7 @@ from simulator.planning.sides import Side
 from simulator.running.doctor import memory
 from simulator.scenario.classes import MOST_CLASSES, MOST_SHARE
 from simulator.scenario.files import Unreadable, opened, unreadable
+from simulator.stats.attempts import as_queries
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.groups import NOWHERE
 
@@ -26,6 +27,9 @@ from simulator.stats.groups import NOWHERE
 SUMMARY, QUERIES = "summary.json", "queries.npz"
 #: Columns that have one row, not one a stage.
 OF_WHOLE_QUERIES = ("arrival_ns", "outcome")
+
+#: Columns of attempts, where clients give up; others have none.
+OF_ATTEMPTS, NONE = ("query_of", "gives_up_ns"), np.zeros(0, dtype=np.int64)
 
 #: Bytes of a summary, at most; and how many times smaller deflate makes anything, at most.
 MOST_SUMMARY, MOST_PACKED = 100_000_000, 1032
@@ -63,7 +67,9 @@ def read_run(folder: str | Path) -> Side:
 
 def _by_group(side: Side, kind: str) -> list[int]:
     """Measured queries of each group of a kind."""
-    measured = [side.group_of(kind, number)[trace.first_measured :] for number, trace in side.traces.items()]
+    measured = [
+        side.group_of(kind, number)[as_queries(trace).first_measured :] for number, trace in side.traces.items()
+    ]
     of = np.concatenate(measured)
     counts: list[int] = np.bincount(of[of != NOWHERE], minlength=len(side.said_of(kind))).tolist()
     return counts
@@ -194,6 +200,9 @@ def _columns(file: Path, document: run.Run) -> Columns:
             _refuse_large(file, archive)
             for name in ("replication", "measured", *QUERY_COLUMNS, *COUNTERS, *WINDOW):
                 columns[name] = _array(archive, name)
+            for name in OF_ATTEMPTS:
+                if f"{name}.npy" in archive.namelist():
+                    columns[name] = _array(archive, name)
     except FileNotFoundError:
         raise _wrong(file, "is missing; run it again") from None
     except KeyError:
@@ -219,6 +228,8 @@ def _columns(file: Path, document: run.Run) -> Columns:
         kind = "b" if name == "measured" else "f" if name in ("candidates", "coverage") else "i"
         if not queries or column.shape != shape or column.dtype.kind != kind:
             raise _wrong(file, _FOREIGN)
+    if np.any((columns.get("query_of", NONE) < 0) | (columns.get("query_of", NONE) >= queries)):
+        raise _wrong(file, _FOREIGN)
     if np.any(columns["window_begin_ns"] < 0) or np.any(columns["window_end_ns"] < columns["window_begin_ns"]):
         raise _wrong(file, _FOREIGN)
     if not ((columns["coverage"] >= -1) & (columns["coverage"] <= MOST_COVERED)).all():  # nor is it no number
@@ -266,6 +277,8 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
             window_end_ns=int(columns["window_end_ns"][row]),
             measured=len(measured) - warmup,
             client_of=np.zeros(0, dtype=np.int64),  # nor who sent each
+            query_of=columns.get("query_of", NONE)[here],
+            gives_up_ns=columns.get("gives_up_ns", NONE)[here],
             stage_outcome=np.zeros((0, len(measured)), dtype=np.int8),  # nor does it keep what came of each stage
             answers=np.zeros((0, len(measured)), dtype=np.int64),
             batches=np.zeros(0, dtype=np.int64),  # counts by size stand in the document alone
@@ -283,6 +296,7 @@ def _traces(file: Path, columns: Columns, document: run.Run) -> dict[int, Trace]
 def _seen(traces: dict[int, Trace]) -> tuple[int, float | None]:
     """Number of measured queries, and their largest latency."""
     largest = -1
+    traces = {number: as_queries(trace) for number, trace in traces.items()}
     for trace in traces.values():
         here = slice(trace.first_measured, None)
         spent = (trace.completion_ns[here] - trace.arrival_ns[here])[trace.is_answered(here)]

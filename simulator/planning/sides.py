@@ -20,6 +20,7 @@ from simulator.planner.fleet import S_PER_H
 from simulator.running.result import Result
 from simulator.scenario import parse_objective
 from simulator.stats import gathering
+from simulator.stats.attempts import as_queries, asked
 from simulator.stats.figures import S_PER_NS, Pool, hottest_of, key_of, part_of
 from simulator.stats.groups import Phases
 from simulator.stats.paired import LeftOut, quantile_left_out, ratio_left_out
@@ -86,7 +87,7 @@ class Side:
 
     def group_of(self, kind: str, replication: int) -> I8:
         """(queries,) the place of the group of each query of a replication, warm-up included: as for its plan."""
-        stated, trace = self.document["provenance"]["resolved"]["load"], self.traces[replication]
+        stated, trace = self.document["provenance"]["resolved"]["load"], as_queries(self.traces[replication])
         if kind == PHASE:
             return self.phases.of_queries(trace)
         shares = [one["share"] for one in stated["classes"]]
@@ -149,7 +150,7 @@ class Side:
 
     def lengths(self, replications: Sequence[int]) -> list[tuple[int, int]]:
         """Queries of warm-up and measured ones of replications."""
-        return [(self.traces[number].first_measured, self.traces[number].measured) for number in replications]
+        return [(one.first_measured, one.measured) for one in (as_queries(self.traces[n]) for n in replications)]
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def figure_names(
 def measures(side: Side, percentiles: Sequence[float], replications: Sequence[int]) -> dict[str, Measure]:
     """The figures of a run, over some of its replications; ``percentiles`` in percent."""
     pool = Pool([side.traces[number] for number in replications])
-    by_name = _whole(side, pool, percentiles)
+    by_name = _whole(side, asked(pool), percentiles)
     first = 0
     for at, stage in enumerate(side.document["stages"]):
         replicas, left = stage["shards"] * stage["replicas"], stage["replicas_left"]

@@ -20,7 +20,22 @@ def door_lines(said: paper.Changing) -> list[str]:
 
 
 def shed_lines(result: run.Figures) -> list[str]:
-    """A line of a run: how many were shed."""
+    """A line of a run each: how many were shed, and given up and sent again."""
+    return [*_shed(result), *_attempts(result)]
+
+
+def _attempts(result: run.Figures) -> list[str]:
+    if "attempts" not in result:
+        return []
+    said = result["attempts"]
+    late, each = said["timed_out_ratio"], said["per_query"]
+    value, low, high = (text.ratio(late[end]) for end in ("value", "low", "high"))
+    line = f"given up by clients: {value} of queries, 95 % interval {low} .. {high}"
+    again = text.ratio(said["retried_ratio"]["value"])
+    return [f"{line}; {text.number(each['value'])} attempts a query, {again} sent again"]
+
+
+def _shed(result: run.Figures) -> list[str]:
     if "admission" not in result:
         return []
     shed = result["admission"]["shed_ratio"]

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, UNFINISHED
+from simulator.core.columns import COMPLETE, FAILED, HIT, PARTIAL, SHED, SKIPPED, TIMED_OUT, UNFINISHED
 from simulator.core.plan import F8, I8
+from simulator.core.retrying import numbers_of
 from simulator.core.trace import COUNTERS, QUERY_COLUMNS, WINDOW, Trace
 
 #: Queries that are turned into text at a time: memory does not depend on how many there are.
@@ -24,6 +25,7 @@ _OUTCOMES = {
     PARTIAL: "partial",
     FAILED: "failed",
     SHED: "shed",
+    TIMED_OUT: "timed_out",
     UNFINISHED: "unfinished",
 }
 
@@ -33,6 +35,9 @@ _LOOKED = {HIT: "true", SKIPPED: "", UNFINISHED: ""}
 #: What follows from other columns, for whoever reads the file with other programs.
 DERIVED = ("completion_ns", "enter_ns", "critical_response_ns")
 
+#: Columns of a query that only some runs have.
+OF_SOME = ("client_of", "query_of", "gives_up_ns")
+
 #: Columns of a query, and of each of its stages, behind the stage's name and a dot.
 QUERY = ("replication", "query", "measured", "arrival_s", "latency_s", "outcome")
 STAGE = ("wait_s", "service_s", "response_s", "latency_s", "critical_shard", "candidates")
@@ -41,7 +46,7 @@ STAGE = ("wait_s", "service_s", "response_s", "latency_s", "critical_shard", "ca
 def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
     """Write the queries of all replications as an ``.npz`` file, warm-up included; a column at a time.
 
-    ``replication`` and ``measured`` (queries,), and ``client_of`` where clients wait; the columns of the Trace,
+    ``replication`` and ``measured`` (queries,), and OF_SOME where there is such; the columns of the Trace,
     (queries,) or (stages, queries), in ns; -1 where an instant was not reached; then the counters of replicas,
     (replications, replicas), the window, (replications,), and what the plan says of requests, (stages,).
     """
@@ -65,7 +70,7 @@ def write_queries_npz(traces: dict[int, Trace], file: Path) -> None:
         return np.concatenate(columns, axis=-1)
 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        whose = ("client_of",) if len(ordered[0].client_of) else ()
+        whose = tuple(name for name in OF_SOME if len(getattr(ordered[0], name)))
         for name in ("replication", "measured", *whose, *QUERY_COLUMNS, *DERIVED, *COUNTERS, *WINDOW):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
                 np.lib.format.write_array(part, column(name), allow_pickle=False)
@@ -99,6 +104,7 @@ def write_queries_csv(
     does its client, where these wait. ``cached``: places of stages with a cache, which also say who hit.
     """
     is_closed = any(len(trace.client_of) for trace in traces.values())
+    is_sent_again = any(len(trace.query_of) for trace in traces.values())
     with opened(file, compress) as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(
@@ -106,15 +112,18 @@ def write_queries_csv(
                 *QUERY,
                 *([] if classes is None else ["class"]),
                 *(["client"] if is_closed else []),
+                *(["of_query", "attempt"] if is_sent_again else []),
                 *(f"{stage}.{one}" for place, stage in enumerate(stages) for one in _of_stage(place, cached)),
             ]
         )
         for replication in sorted(traces):
             trace = traces[replication]
+            whose = (trace.query_of, numbers_of(trace.query_of)) if is_sent_again else ()
             for first in range(0, len(trace.arrival_ns), CHUNK):
                 end = min(first + CHUNK, len(trace.arrival_ns))
                 further: list[Any] = [] if classes is None else [classes[replication][first:end]]
                 further += [trace.client_of[first:end].tolist()] if is_closed else []
+                further += [column[first:end].tolist() for column in whose] if is_sent_again else []
                 rows.writerows(_rows(replication, trace, first, end, further, cached))
 
 

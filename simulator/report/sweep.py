@@ -63,6 +63,7 @@ def _cells(document: sweep.Sweep, rows: Sequence[sweep.Row]) -> tuple[list[str],
     columns |= _by_group(rows, str(document["aim"]["percentile"]))
     for column, name in (
         ("shed", "shed_ratio"),
+        ("given up", "timed_out_ratio"),
         ("coverage", "coverage"),
         ("partial", "partial_ratio"),
         ("wasted work", "wasted_ratio"),

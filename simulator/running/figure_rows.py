@@ -25,6 +25,9 @@ def _figures(document: run.Figures) -> Iterator[tuple[str, str, parts.Unit, part
     if "admission" in document:
         shed = document["admission"]["shed_ratio"]
         yield "query", "shed_ratio", "ratio", {"value": shed["value"], "low": shed["low"], "high": shed["high"]}
+    if "attempts" in document:
+        late = document["attempts"]["timed_out_ratio"]
+        yield "query", "timed_out_ratio", "ratio", {"value": late["value"], "low": late["low"], "high": late["high"]}
     for stage in document["stages"]:
         name, used = stage["name"], stage["utilisation"]
         yield from _latency(name, "latency", stage["latency_s"])

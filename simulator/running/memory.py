@@ -34,6 +34,8 @@ GROUP, OF_GROUPS = 24, 24
 SENT, FOUND, CLIENT = 8, 16, 32
 #: Bytes a query while it is found who is shed, besides a trace: when it arrives and is over, and what becomes of it.
 AT_DOOR = 33
+#: Bytes an attempt while it is found: of which query it is, which of its, when it comes, its work and its class.
+ATTEMPT = 40
 #: Bytes a measured query while the statistics look at one series: the values, in order, and a copy.
 SERIES = 24
 #: Bytes a replica of each trace: ten counters, and one more where workers stay taken when their answers have gone; and
@@ -103,6 +105,9 @@ def needed(plans: Plans, engine: str, jobs: int, replications: int, kept_stages:
         under_way += jobs * found
     elif scenario.admission is not None:
         under_way += jobs * queries * (AT_DOOR + (trace if kept_stages is None else 0))
+    if scenario.client is not None and scenario.client.retries:
+        each = 1.0 + scenario.client.retries
+        kept, under_way = kept * each, under_way * each + jobs * queries * each * (ATTEMPT + trace)
     by_query = replications * queries * kept + max(under_way, looked_at)
     replicas, views = plans.system.replicas, plans.system.views
     workers = float((rows["shards"].astype(float) * rows["replicas"] * rows["workers"])[is_owner(rows)].sum())

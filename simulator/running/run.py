@@ -24,7 +24,7 @@ from simulator.running.paper import on_paper
 from simulator.running.replications import Batch, whole_trace, within_time
 from simulator.running.result import Result
 from simulator.scenario import Scenario, given
-from simulator.stats import Summary, next_step, replays, summarise
+from simulator.stats import Summary, attempts, next_step, replays, summarise
 
 if TYPE_CHECKING:
     from simulator.running.engine_check import EngineCheck
@@ -277,7 +277,9 @@ class Run:
             ahead=theory.means_ahead(
                 self.outline, sum(trace.measured for trace in traces.values()), self.scenario.may_be_exact
             ),
-            divisions=groups.divisions_of(self.scenario, outline, traces),
+            divisions=groups.divisions_of(
+                self.scenario, outline, {number: attempts.as_queries(one) for number, one in traces.items()}
+            ),
             is_sampled=self.scenario.samples,
         )
 

@@ -2,8 +2,6 @@
 
 #: What is not modelled, and the names that it goes by.
 _NAMES = {
-    "retrying": "retries retry max_retries retry_policy backoff",
-    "timing out of clients (that of a stage is gather.timeout)": "timeouts time_out",
     "autoscaling": "autoscale autoscaling autoscaler scaling min_replicas max_replicas scale_up scale_down",
     "joining queries that miss at a time": "coalescing single_flight request_collapsing",
     "interrupting what is served": "preemption preemptive preempt",

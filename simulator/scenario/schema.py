@@ -17,6 +17,7 @@ from simulator.scenario import fields
 from simulator.scenario.admission import Admission
 from simulator.scenario.caches import cache_contradictions
 from simulator.scenario.classes import class_notes, queue_contradictions
+from simulator.scenario.client import Client
 from simulator.scenario.colocated import crew_of, has_own_machines, host_of, lodger_notes, workers_of_machines
 from simulator.scenario.grid import SweepValues, values_of
 from simulator.scenario.hardware import HardwareSpec
@@ -47,6 +48,7 @@ class Scenario(fields.Part):
     hardware: dict[fields.Name, HardwareSpec] = Field(default_factory=dict)
     stages: Annotated[tuple[Stage, ...], AfterValidator(seated)]
     admission: Admission | None = None
+    client: Client | None = None
     slos: tuple[ObjectiveField, ...] = ()
     sweep: dict[str, SweepValues] | None = None
 
@@ -61,6 +63,8 @@ class Scenario(fields.Part):
         for key, value in (("queries", self.run.queries), ("duration", self.run.duration_s)):
             if value is not None and self.load.phases:
                 yield ("run", key), "the phases say how long the run is; leave it out, or give load.rate"
+        if self.client is not None and self.load.is_closed:
+            yield ("client",), "clients that wait (arrivals: closed) do not give up in this version; leave it out"
         yield from self.run.beside(self.load.is_closed, self.duration_s is not None)
         most_s, requested_s = self.load.most_s, self.run.duration_s
         if most_s is not None and requested_s is not None and requested_s > most_s:

@@ -12,7 +12,7 @@ from simulator.base.groups import CLASS, PHASE, Group
 from simulator.core import hosted, stage_view
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
-from simulator.stats import admission, gathering, replays, share, summary, takers, window
+from simulator.stats import admission, attempts, gathering, replays, share, summary, takers, window
 from simulator.stats.figures import S_PER_NS, hottest_of
 from simulator.stats.groups import Phases, series_of
 from simulator.stats.means import Interval, ratio_interval
@@ -56,14 +56,15 @@ def extract(
 
     ``phases``: None: no objective is on one.
     """
-    first, last = trace.first_measured, len(trace.arrival_ns) - 1
+    sent, trace = trace, attempts.as_queries(trace)
+    first, since = trace.first_measured, sent.first_measured
     latency = (trace.completion_ns - trace.arrival_ns).astype(np.float64)
     latency[~trace.is_answered(slice(None))] = math.inf
     of_stages = {}
     for stage in stages:
-        leave_ns, enter_ns = trace.leave_ns[stage, first:], trace.entered_ns(stage)[first:]
+        leave_ns, enter_ns = sent.leave_ns[stage, since:], sent.entered_ns(stage)[since:]
         spent_ns = np.where(leave_ns < 0, math.inf, (leave_ns - enter_ns).astype(np.float64))
-        of_stages[stage] = takers.of_takers(spent_ns, takers.takers(trace, stage))
+        of_stages[stage] = takers.of_takers(spent_ns, takers.takers(sent, stage))
     busy_s, of_replicas = [], {}
     for view in stage_view.stage_views(plan):
         busy_ns = hosted.in_company(plan.stages, view.index, trace.window_busy_ns)
@@ -72,18 +73,18 @@ def extract(
             each = np.asarray(busy_ns * S_PER_NS, dtype=np.float64)
             of_replicas[view.index] = each.max(keepdims=True) if view.is_keyed else each
     window_s = (trace.window_end_ns - trace.window_begin_ns) * S_PER_NS
-    in_flight = InFlight(trace)
-    grown = in_flight.at(last) - in_flight.at(first)
+    in_flight = InFlight(attempts.as_served(sent))
+    grown = in_flight.at(len(sent.arrival_ns) - 1) - in_flight.at(since)
     tasks, mark = plan.queries * plan.shards, replays.arrivals_mark(trace.arrival_ns)
     completed = window.completed_in(trace)
-    group_of = {CLASS: plan.class_of[first:]} if by_class and len(plan.class_of) else {}
+    group_of = {CLASS: attempts.of_queries(sent, plan.class_of)[first:]} if by_class and len(plan.class_of) else {}
     if phases is not None:
         group_of[PHASE] = phases.of_queries(trace)[first:]
     return Extract(
         *(first, latency, of_stages, np.array(busy_s), of_replicas, window_s),
         *(completed, window.good_of(trace, completed), gathering.is_partial(trace), admission.is_shed(trace)),
-        {stage: gathering.covered(trace, stage) for stage in (None, *stages)},
-        {stage: gathering.hits(trace, stage) for stage in stages},
+        {stage: gathering.covered(trace if stage is None else sent, stage) for stage in (None, *stages)},
+        {stage: gathering.hits(sent, stage) for stage in stages},
         *(grown, tasks, mark, is_bounded(plan)),
         group_of,
     )

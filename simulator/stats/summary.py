@@ -11,8 +11,8 @@ from simulator.base.groups import CLASS, PHASE
 from simulator.core.plan import ARRIVE_TRACE, Plan
 from simulator.core.stage_view import StageView, stage_views
 from simulator.core.trace import Trace
-from simulator.documents import run
-from simulator.stats import admission, caches, gathering, share, takers
+from simulator.documents import parts, run
+from simulator.stats import admission, attempts, caches, gathering, share, takers
 from simulator.stats import stability as carried
 from simulator.stats.clients import S_PER_NS, clients
 from simulator.stats.figures import Figure, Pool, StageFigures, figure, hottest, part_of, stage_figures, utilisation
@@ -22,7 +22,7 @@ from simulator.stats.means import Interval
 from simulator.stats.quantiles import WIDEST, Quantile, Series, Share
 from simulator.stats.rates import first_on_latency, rates, within_ns
 from simulator.stats.unsaid import unsaid
-from simulator.stats.verdicts import Money, Objective, Verdict, judge, nobody
+from simulator.stats.verdicts import OF_SOME, Money, Objective, Verdict, judge, nobody
 from simulator.theory import Ahead, MeansAhead, Peak, StageAhead, clusters_of, stage_demands
 
 #: Precision is of p99 where no objective names a percentile.
@@ -62,6 +62,7 @@ class Summary:
     notes: tuple[str, ...]
     clients: run.Clients | None  #: who wait for what they have sent; None: an open load
     admission: run.Admission | None  #: what became of queries at the door; None: everybody is admitted
+    attempts: parts.Attempts | None  #: of clients that give up; None: they do not
     pool: Pool = field(repr=False)  #: what it was summarised from; it keeps the traces
 
     def tail_shares(self, stage: int | None, bound_s: float) -> tuple[Ends, Ends]:
@@ -101,6 +102,7 @@ class Summary:
         some: run.OnlySome = {} if self.gather is None else {"gather": self.gather}
         some |= {"clients": self.clients} if self.clients is not None else {}
         some |= {"admission": self.admission} if self.admission is not None else {}
+        some |= {"attempts": self.attempts} if self.attempts is not None else {}
         if CLASS in self.groups:
             some["classes"] = [one.to_dict() for one in self.groups[CLASS]]
         if PHASE in self.groups:
@@ -155,8 +157,9 @@ def summarise(
     ahead, is_sampled
         What the plan says of the means; and whether each replication has measurements of its own.
     """
-    pool = Pool(traces, clusters_of(plan, is_stationary), is_sampled)
-    stable = _stability(pool, carried.asked_of(plan, traces, utilisations, peak), is_stationary)
+    own, sent = Pool(traces, clusters_of(plan, is_stationary), is_sampled), traces  # of attempts
+    traces = (pool := attempts.asked(own)).traces
+    stable = _stability(attempts.served(own), carried.asked_of(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == carried.SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
@@ -164,20 +167,18 @@ def summarise(
     judged = _judged(objectives, None, pool.latency(None), whole.latency.mean, shares, whole, is_saturated, money)
     of_groups = list(each_group(pool, pool.latency(None), divisions, len(plan.door) > 0))
     judged |= judged_groups(of_groups, objectives, whole.goodput, is_saturated, money)
-    stages = []
+    stages = []  # one latency at a time is kept: what is said of it is said before the next
     for stage, name, (most, mean) in zip(stage_views(plan), stage_names, stage_demands(plan), strict=True):
-        # one latency at a time is kept: what is said of it is said before the next
         of_stage = ahead.stage(stage.index)
-        latency = figure(pool.latency(stage.index), percentiles, of_stage.latency)
-        shares = _shares(pool, stage, of_stage)
-        judged |= _judged(objectives, name, pool.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
-        judged |= _of_nobody(objectives, name) if takers.is_bare(traces, stage.index) else {}
+        latency = figure(own.latency(stage.index), percentiles, of_stage.latency)
+        shares = _shares(own, stage, of_stage)
+        judged |= _judged(objectives, name, own.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
+        judged |= _of_nobody(objectives, name) if takers.is_bare(sent, stage.index) else {}
         used = shares["utilisation"]
-        seen = stage_figures(pool, stage, name, latency, used, (mean, most), percentiles, of_stage)
+        seen = stage_figures(own, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
-    verdicts = [judged[number] for number in range(len(objectives))]
-    tails = [tail for _, tail in verdicts if tail is not None] or [whole.usual]
+    verdicts, tails = zip(*(judged[number] for number in range(len(objectives))), strict=True) if judged else ((), ())
     return Summary(
         replications=len(traces),
         queries=pool.layout.queries,
@@ -191,15 +192,14 @@ def summarise(
         latency=whole.latency,
         groups=figures_of(of_groups, pool.layout.queries, percentiles),
         stages=tuple(stages),
-        objectives=tuple(verdict for verdict, _ in verdicts),
+        objectives=verdicts,
         load=describe_load(traces, plan.arrival_kind == ARRIVE_TRACE),
-        targets=tuple(tail.scaled(S_PER_NS) for tail in tails),
+        targets=tuple(one.scaled(S_PER_NS) for one in [tail for tail in tails if tail] or [whole.usual]),
         clients=clients(traces, plan.clients),
         admission=admission.at_door(traces, plan, pool.layout),
+        attempts=attempts.attempts_of(sent, plan, pool.layout),
         notes=(
-            *stable.notes,
-            *caches.as_they_began(traces, plan, stage_names),
-            *whole.notes,
+            *(*stable.notes, *caches.as_they_began(sent, plan, stage_names), *whole.notes),
             *unsaid(whole.latency, stages),
         ),
         pool=pool,
@@ -297,9 +297,7 @@ def _judged(
                 series,
                 shares.get(objective.measure),
                 mean,
-                {"partial_ratio": whole.partial_ratio, "shed_ratio": whole.shed_ratio}.get(
-                    objective.measure, whole.failed_ratio
-                ),
+                getattr(whole, objective.measure if objective.measure in OF_SOME else "failed_ratio"),
                 shares[objective.measure] if objective.measure in (COVERAGE, HITS) else whole.goodput,
                 is_saturated,
                 money,

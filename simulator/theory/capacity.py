@@ -35,8 +35,8 @@ def exact_capacity(plan: Plan, statistic: str, stage: int | None, bound_s: float
         In seconds.
     """
     full = busiest(plan)
-    if full <= 0 or len(plan.door):
-        return None  # who is shed has no latency
+    if full <= 0 or len(plan.door) or len(plan.patience):
+        return None  # who is shed, or given up, has no latency
     saturated_per_s = plan.rate_per_s / full
 
     def predicted(rate_per_s: float) -> Prediction | None:

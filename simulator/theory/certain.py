@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.core.admission import PARTS, bounds_flight
-from simulator.core.plan import F8, Plan
+from simulator.core.plan import F8, NEVER_NS, Plan
 from simulator.theory.closed_forms import FULL
 from simulator.theory.estimate import own_utilisation_of, utilisation_of
 from simulator.theory.stages import stages_of
@@ -26,7 +26,7 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
 
     Nothing is of replicas that withdraw or refuse, whose queues are bounded at any load, nor of those of stages that
     are given what is answered before, of which only the most is known, or go where that was, or come after one in which
-    queries may fail. At replicas that several stages share, what is certain of each adds up.
+    queries may fail, or where clients give up. At replicas that several stages share, what is certain of each adds up.
 
     ``lasts_s``: of a run so long: what comes too seldom for it (a crash, a slow stretch) may never be seen in it.
     """
@@ -37,7 +37,7 @@ def certain_demands(plan: Plan, lasts_s: float = math.inf) -> list[Certain]:
         replicas.setdefault(stage.owner, np.zeros_like(stage.machine_factor))
         if not is_known:
             continue
-        is_known = not (stage.is_limited or stage.loses or stage.may_time_out)
+        is_known = not (stage.is_limited or stage.loses or stage.may_time_out or plan.patience_ns < NEVER_NS)
         merging[stage.index] = stage.merger_demand(plan.rate_per_s) if is_known else 0.0  # who fails is not merged
         part = asks(stage, at_least=True) / asks(stage)  # caches answer some, and at most so many
         merging[stage.index] *= part

@@ -33,6 +33,8 @@ def closed_forms(plan: Plan, stages: list[PaperStage], utilisation: float) -> li
     """What theory knows at a constant rate, or of clients; ``utilisation`` is that of the busiest station."""
     if plan.clients:
         return of_clients(plan, stages)
+    if len(plan.patience):
+        return []
     if len(plan.door):
         return admitted(plan, stages)
     if any(stage.has_drawn_machines() or stage.is_keyed for stage in stages) or not 0 < utilisation < FULL:

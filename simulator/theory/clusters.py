@@ -139,8 +139,8 @@ def clusters_ahead(plan: Plan) -> Clusters | None:
 
 
 def _is_held_back(plan: Plan) -> bool:
-    """Whether not all queries come that would: clients wait, or some are shed."""
-    return plan.clients > 0 or len(plan.door) > 0
+    """Whether not all queries come that would: clients wait, or give up, or some are shed."""
+    return plan.clients > 0 or len(plan.door) > 0 or len(plan.patience) > 0
 
 
 def _by_plan(plan: Plan) -> dict[int | None, Clusters]:

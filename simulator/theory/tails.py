@@ -109,7 +109,7 @@ def means_ahead(plan: Plan, measured: int, is_stationary: bool = True) -> MeansA
     measured, is_stationary
         Queries, over all replications; and whether the rate is constant: else no mean is known exactly.
     """
-    if plan.clients or len(plan.door):
+    if plan.clients or len(plan.door) or len(plan.patience):
         return MeansAhead()  # how queues of theirs spread is not known
     stages = stages_of(plan)
     alone = [_pieces(stage, plan.rate_per_s) for stage in stages]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from attempt_plans import attempt_plans
 from closed_plans import closed_plans
 from door_plans import door_plans
 from held import Broken, drawn, law
@@ -908,3 +909,38 @@ def door_closed_hold() -> None:
 def door_walk() -> None:
     """test_admission.py: the walk sheds the same queries."""
     walk_as_on(DOORS, 100)
+
+
+#: Plans whose clients try again, and of these such whose stages look ahead, and such behind a door.
+RETRYING = attempt_plans(**SHEDDING)
+RETRYING_AHEAD = attempt_plans(stages=2, most_queries=8, **{**PLAIN, **ALONE, **EASY, "colocated": False})
+
+
+def attempts_agree() -> None:
+    """test_attempts.py: both engines find the same attempts."""
+    agree_on(RETRYING, 150)
+
+
+def attempts_ahead_agree() -> None:
+    """test_attempts.py: the same, looking ahead."""
+    agree_on(RETRYING_AHEAD, 150)
+
+
+def attempts_door_agree() -> None:
+    """test_attempts.py: the same, behind a door."""
+    agree_on(attempt_plans(door=True, **SHEDDING), 200)
+
+
+def attempts_hold() -> None:
+    """test_attempts.py: a query is sent again when it may be, and else never."""
+    hold_on(RETRYING, 150)
+
+
+def attempts_walk() -> None:
+    """test_attempts.py: the walk finds the same attempts."""
+    walk_as_on(RETRYING, 150)
+
+
+def attempts_paid_walk() -> None:
+    """test_attempts.py: the same, where retries are paid for."""
+    walk_as_on(attempt_plans(door=False, paid=True, **{**SHEDDING, "most_stages": 1}), 150)

@@ -2527,7 +2527,7 @@ GUESTS = (
     Mutant(
         "a guest has workers of its own",
         "E1",
-        RUN,
+        "engines/compiled/kept.py",
         'mode["first_worker"] = modes[owner]["first_worker"]',
         "pass",
         GUESTS_AGREE,
@@ -2749,7 +2749,7 @@ SAID_BESIDE = (
         "what comes after a stage that refuses is certain",
         "T7",
         CERTAIN,
-        "is_known = not (stage.is_limited or stage.loses or stage.may_time_out)",
+        "is_known = not (stage.is_limited or stage.loses or stage.may_time_out or plan.patience_ns < NEVER_NS)",
         "is_known = not (stage.loses or stage.may_time_out)",
         "said.whoever_is_refused_proves_nothing",
     ),
@@ -3035,7 +3035,7 @@ TAKEN_BY = (
         "a stage that was passed by is entered",
         "S2",
         "core/columns.py",
-        "return np.where(self.candidates[stage] < 0, -1, row) if len(self.coverage) else row",
+        "return np.where(self.candidates[stage] < 0, -1, row) if may_end_between else row",
         "return row",
         OPTIONAL_HOLD,
     ),
@@ -3250,8 +3250,8 @@ ADMISSIONS = (
         "a query that is shed is over when the last stage is left",
         "S1",
         "core/columns.py",
-        "for one in (FAILED, SHED):",
-        "for one in (FAILED,):",
+        "for one in (FAILED, SHED, TIMED_OUT):",
+        "for one in (FAILED, TIMED_OUT):",
         "sample_paths.door_closed_hold",
     ),
     Mutant(
@@ -3261,6 +3261,83 @@ ADMISSIONS = (
         "return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND",
         "return TURNED_AWAY if come_back(given, kept, clock, query, now + 1) else BEYOND",
         "sample_paths.door_closed_agree",
+    ),
+)
+
+
+RETRYING, TRYING = "core/retrying.py", "engines/compiled/attempts.py"
+ATTEMPTS = (
+    Mutant(
+        "a pause is never longer than the first",
+        "E8",
+        RETRYING,
+        'longest * patience[0]["factor"])',
+        "longest)",
+        "sample_paths.attempts_walk",
+    ),
+    Mutant(
+        "a retry is lent",
+        "E8",
+        RETRYING,
+        'if teller[0]["saved"] < RETRY:',
+        'if teller[0]["saved"] < RETRY // 2:',
+        "sample_paths.attempts_paid_walk",
+    ),
+    Mutant(
+        "a query pays twice for retries",
+        "E8",
+        RETRYING,
+        'teller[0]["saved"] + patience[0]["ratio"])',
+        'teller[0]["saved"] + 2 * patience[0]["ratio"])',
+        "sample_paths.attempts_paid_walk",
+    ),
+    Mutant(
+        "an answer at the last instant is too late",
+        "E1",
+        "engines/compiled/on_dispatch.py",
+        'if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:',
+        'if now >= given.arrival_ns[query] + given.run[0]["patience_ns"]:',
+        "sample_paths.attempts_agree",
+    ),
+    Mutant(
+        "who is given up looking ahead goes on",
+        "E1",
+        "engines/compiled/ahead.py",
+        'if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:',
+        'if now > given.arrival_ns[query] + 2 * given.run[0]["patience_ns"]:',
+        "sample_paths.attempts_ahead_agree",
+    ),
+    Mutant(
+        "a query is sent once more than it may be",
+        "E1",
+        TRYING,
+        'if number < given.patience[0]["retries"]:',
+        'if number <= given.patience[0]["retries"]:',
+        "sample_paths.attempts_agree",
+    ),
+    Mutant(
+        "the last of those who come at one instant is the first",
+        "E1",
+        TRYING,
+        "kept.again[first, L_ORDER] < fresh:",
+        "kept.again[first, L_ORDER] > fresh:",
+        "sample_paths.attempts_agree",
+    ),
+    Mutant(
+        "who is given up stays in flight",
+        "E1",
+        TRYING,
+        "    land(kept, row, now)\n",
+        "    land(kept, row, now + 1)\n",
+        "sample_paths.attempts_door_agree",
+    ),
+    Mutant(
+        "a client pauses a nanosecond longer",
+        "S1",
+        "engines/reference/attempts.py",
+        "At(clock, clock.now + pause_ns, ARRIVE",
+        "At(clock, clock.now + pause_ns + 1, ARRIVE",
+        "sample_paths.attempts_hold",
     ),
 )
 
@@ -3294,6 +3371,7 @@ TABLES = (
     *CLOSED,
     *ADMISSIONS,
     *ANSWERED,
+    *ATTEMPTS,
 )
 MUTANTS = {mutant.name: mutant for mutant in TABLES}
 assert len(MUTANTS) == len(TABLES), "names are given once"

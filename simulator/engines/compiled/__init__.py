@@ -13,6 +13,7 @@ from simulator.core import features
 from simulator.core.calling import why_not_compiled
 from simulator.core.clients import Found, are_unknown, is_unknown, known_arrivals, unbounded, with_arrivals
 from simulator.core.plan import Plan
+from simulator.core.retrying import are_attempts_unknown
 from simulator.core.trace import Trace
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW
 from simulator.engines.compiled.clients import begin
@@ -57,7 +58,9 @@ def simulate(
 
         def find(unknown: Plan, queries: int) -> Found:
             run = finished(lambda slow: finding(unknown, queries, slow), event_by_event, stopped)
-            return Found(run.given.entering_ns, run.kept.client_of, run.kept.shed)
+            found, there = run.kept, int(run.clock["cursor"][0])
+            arrival_ns, client_of, shed = run.given.entering_ns, found.client_of, found.shed
+            return Found(arrival_ns[:there], client_of[:there], shed[:there], found.query_of[:there])
 
         plan = with_arrivals(plan, find)
     return finished(lambda slow: Run(plan, tasks, slow), event_by_event, stopped).trace()
@@ -72,6 +75,10 @@ def finding(plan: Plan, until: int, event_by_event: Collection[int]) -> Run:
     of_stages = [features.features_of(plan, stage) for stage in everything]
     is_ahead = all(features.may_find_ahead(one) for one in of_stages)
     slow = event_by_event if is_ahead and not event_by_event else everything
+    if are_attempts_unknown(plan):
+        run = Run(unbounded(plan, arrival_ns), False, slow, arrival_ns, fresh=plan)
+        run.given.entering_ns[0] = plan.arrival_ns[0]
+        return run
     run = Run(unbounded(plan, arrival_ns), False, slow, arrival_ns[:until])
     if are_unknown(plan) and not begin(run.given, run.kept):
         raise BeyondTimeError

@@ -10,7 +10,7 @@ compile what comes out.
 
 from simulator.core import rules
 from simulator.core.caches import is_cached
-from simulator.core.columns import COMPLETE
+from simulator.core.columns import COMPLETE, TIMED_OUT
 from simulator.core.fan_out import fans_out
 from simulator.core.jit import formula, kernel, passage
 from simulator.core.optional import is_optional, takes
@@ -71,9 +71,11 @@ def leave_stage(
 
 @passage
 def go_on(given: Given, kept: Kept, clock: Rows, lists: Rows, heap: I8, stage: int, query: int, now: int) -> None:
-    """A query leaves a stage for the next, or is complete."""
+    """A query leaves a stage for the next, or is complete; or goes no further, since its client has given up."""
     kept.instants[LEAVE, stage, query] = now
-    if stage + 1 == given.stages.shape[0]:
+    if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+        kept.outcome[query] = TIMED_OUT
+    elif stage + 1 == given.stages.shape[0]:
         kept.outcome[query] = COMPLETE
     elif stage + 1 < clock[0]["ahead"]:
         put(lists, heap, LISTS * (stage + 1) + ENTERING, now, query, rules.NOTHING)

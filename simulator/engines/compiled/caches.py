@@ -105,10 +105,12 @@ def keep_answer(given: Given, kept: Kept, stage: int, query: int, leave_ns: int)
 
 @passage
 def keep_hit(given: Given, kept: Kept, stage: int, query: int, leave_ns: int) -> bool:
-    """Record a hit that is left so; returns whether the query is over then."""
+    """Record a hit that is left so; returns whether the query is over then, in time."""
     keep_close(kept, stage, query, leave_ns, -1, -1, -1, -1, 0)
     kept.stage_outcome[stage, query], kept.answers[stage, query], kept.coverage[stage, query] = HIT, 0, 1.0
     kept.instants[LEAVE, stage, query] = leave_ns
+    if leave_ns > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+        return False
     if given.stages[stage]["hit_ends"] == 1:
         for later in range(stage + 1, given.stages.shape[0]):
             kept.instants[LEAVE, later, query] = leave_ns

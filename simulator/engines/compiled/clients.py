@@ -16,13 +16,14 @@ from simulator.core.jit import formula, kernel, passage
 from simulator.core.plan import F8, I8, NEVER_NS, Rows
 from simulator.core.work import CLOSES, ENTER, LANE, WHO
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, has_room, leave_stage
+from simulator.engines.compiled.attempts import all_over, closes, gives_up, is_sent, next_limit
 from simulator.engines.compiled.door import is_shed, land
 from simulator.engines.compiled.events import L_ORDER, next_instant, put, take
 from simulator.engines.compiled.passes import FAULTY, TOO_LATE, pass_block, prepare
 from simulator.engines.compiled.records import ANSWERS, CLOSING, LEAVE, LISTS, Given, Kept
 
-#: What comes of a query that arrives; int64 cannot tell when its client comes back.
-ADMITTED, TURNED_AWAY, BEYOND = range(3)
+#: What comes of a query that arrives; int64 cannot tell when its client comes back; none does, for want of a budget.
+ADMITTED, TURNED_AWAY, BEYOND, NOBODY = range(4)
 
 
 @formula
@@ -70,6 +71,8 @@ def come_back(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bo
 def over(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> bool:
     """A query that was admitted is over; whether int64 can tell when its client comes back."""
     land(kept, query, now)
+    if not closes(given, kept, clock, query, now):
+        return False
     return come_back(given, kept, clock, query, now)
 
 
@@ -78,8 +81,12 @@ def comes_in(given: Given, kept: Kept, clock: Rows, query: int, now: int) -> int
     """Somebody sends this query, which is ADMITTED, or TURNED_AWAY, or BEYOND what int64 can tell."""
     if given.think_law.shape[0] > 0:
         send_query(given, kept, query)
+    if given.patience.shape[0] > 0 and not is_sent(given, kept, clock, query, now):
+        return NOBODY
     if not is_shed(given, kept, query, now):
         return ADMITTED
+    if not closes(given, kept, clock, query, now):
+        return BEYOND
     return TURNED_AWAY if come_back(given, kept, clock, query, now) else BEYOND
 
 
@@ -94,9 +101,9 @@ def send_query(given: Given, kept: Kept, query: int) -> None:
 
 
 @passage
-def first_of_all(given: Given, clock: Rows, lists: Rows, heap: I8) -> int:
-    """Which list of a stage what happens next is on: its ENTERING or CLOSING; 0, of which there is none: an arrival."""
-    found, at_ns = rules.NOTHING, given.entering_ns[clock[0]["cursor"]]
+def first_of_all(given: Given, lists: Rows, heap: I8, at_ns: int) -> int:
+    """Which list of a stage what happens before an instant is on: its ENTERING or CLOSING; 0: nothing is."""
+    found = rules.NOTHING
     for which in range(1, LISTS * given.stages.shape[0]):
         if which % LISTS != ANSWERS and lists[which]["size"] > 0:
             instant = next_instant(lists, heap, which)
@@ -160,10 +167,22 @@ def advance(
     budget: int,
 ) -> int:
     """Find who comes, and is shed, looking ahead until all is known, ``budget`` is used up, or what else ends it."""
-    while clock[0]["cursor"] < given.entering_ns.shape[0]:
+    finds = given.patience.shape[0] > 0
+    while clock[0]["cursor"] < given.entering_ns.shape[0] or (finds and not all_over(given, kept)):
         if budget <= 0:
             return PAUSED
-        which = first_of_all(given, clock, lists, heap)
+        cursor, limit_ns = clock[0]["cursor"], NEVER_NS
+        comes_ns = given.entering_ns[cursor] if cursor < given.entering_ns.shape[0] else NEVER_NS
+        if finds:
+            limit_ns = next_limit(given, kept, cursor)
+        which = first_of_all(given, lists, heap, min(comes_ns, limit_ns))
+        if which == 0 and finds:
+            if limit_ns == NEVER_NS and comes_ns == NEVER_NS:
+                return DONE
+            if limit_ns <= comes_ns:
+                if not gives_up(given, kept, clock):
+                    return OVERFLOW
+                continue
         stage = which // LISTS
         if not has_room(given, lists, clock, stage):
             return FULL
@@ -182,7 +201,7 @@ def advance(
             came = comes_in(given, kept, clock, query, wholes[ENTER, 0])
             if came == BEYOND:
                 return OVERFLOW
-            if came == TURNED_AWAY:
+            if came != ADMITTED:
                 continue
         else:
             least = lists[which]["first"]

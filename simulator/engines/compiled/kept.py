@@ -1,4 +1,4 @@
-"""What the Recorder writes, before anything has happened."""
+"""What the Recorder writes, before anything has happened; and what is known of stages besides their plan."""
 
 import numpy as np
 
@@ -6,12 +6,17 @@ from simulator.core.admission import DOORWAY, has_door
 from simulator.core.clients import are_unknown, is_unknown
 from simulator.core.columns import SHED, UNFINISHED
 from simulator.core.following import nobody
-from simulator.core.hosted import kept_width
-from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan
+from simulator.core.hosted import has_company, kept_width
+from simulator.core.plan import CANDIDATES, CONSTANT, NEVER_NS, NONE, ROLES, Plan, Rows
+from simulator.core.retrying import are_attempts_unknown, first_teller
+from simulator.core.service import stays_taken
 from simulator.engines.compiled import records
 from simulator.engines.compiled.caches import caches_of
 from simulator.engines.compiled.events import COLUMNS
 from simulator.engines.compiled.records import Kept
+
+#: Up to so many shards a pass does all for a task at once.
+NARROW = 4
 
 
 def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: bool, is_beside: bool) -> Kept:
@@ -28,12 +33,13 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         and some replica has tasks of its own: others have no such columns.
     """
     stages, queries, is_found = len(plan.stages), plan.queries, are_unknown(plan)
+    is_sent_again = are_attempts_unknown(plan)
     is_at_door, in_flight = is_unknown(plan) and has_door(plan), 0
     if is_at_door:
         in_flight = min(queries, max(0, int(plan.door[0]["most"])))
     outcome = np.zeros(queries, dtype=np.int8)
     outcome[: len(plan.shed)][plan.shed == 1] = SHED
-    is_endless = plan.drain_ns == NEVER_NS
+    is_endless = plan.drain_ns == NEVER_NS and plan.patience_ns == NEVER_NS
     kinds = plan.laws["kind"][CANDIDATES::ROLES]
     columns = 1 if is_endless and bool(np.isin(kinds, (NONE, CONSTANT)).all()) and not is_partial else queries
     if is_endless and not is_partial:
@@ -61,9 +67,42 @@ def kept_of(plan: Plan, rows: int, is_partial: bool, is_keen: bool, is_longer: b
         thoughts=np.zeros(plan.clients * is_found, dtype=np.int64),
         thinking=np.zeros(1, dtype=records.LIST),
         comes=np.zeros((plan.clients * is_found, COLUMNS), dtype=np.int64),
+        query_of=np.zeros(queries * is_sent_again, dtype=np.int64),
+        number=np.zeros(queries * is_sent_again, dtype=np.int64),
+        work=np.zeros(queries * is_sent_again),
+        class_of=np.zeros(len(plan.class_of) * is_sent_again, dtype=np.int64),
+        teller=first_teller(plan),
+        pausing=np.zeros(1, dtype=records.LIST),
+        again=np.zeros((queries * is_sent_again, COLUMNS), dtype=np.int64),
         shed=np.zeros(queries * is_at_door, dtype=np.int8),
         doorway=np.zeros(1, dtype=DOORWAY),
         flights=np.zeros(1, dtype=records.LIST),
         ends=np.zeros((in_flight, COLUMNS), dtype=np.int64),
         **caches_of(plan),
     )
+
+
+def modes_of(plan: Plan, whole: Plan, workers: int, tasks: bool, at_once: int) -> Rows:
+    """What the engine knows of the stages of a plan besides it.
+
+    ``whole``: before shards in lockstep are one; ``workers``: of all its replicas; ``tasks``: whether their table is
+    asked for; ``at_once``: tasks whose luck is drawn at once.
+    """
+    modes = np.zeros(len(plan.stages), dtype=records.MODE)
+    worker, merger = 0, workers
+    for stage, (mode, row, before) in enumerate(zip(modes, plan.stages, whole.stages, strict=True)):
+        mode["answers"] = before["shards"]
+        mode["in_lanes"] = mode["answers"] > row["shards"]
+        mode["block"] = 1 if row["cached"] else max(1, at_once // int(row["shards"]))
+        is_plain = not mode["in_lanes"] and not stays_taken(plan.laws, stage)
+        mode["is_narrow"] = row["shards"] <= NARROW and is_plain and not tasks
+        mode["first_worker"], mode["first_merger"] = worker, merger
+        owner = int(row["owner"])
+        if owner == stage:
+            worker += int(row["shards"] * row["replicas"] * row["workers"])
+        else:
+            mode["first_worker"] = modes[owner]["first_worker"]
+        mode["first_seat"] = plan.stages[owner]["first_replica"]
+        mode["is_mixed"] = has_company(plan.stages, stage) and bool(plan.is_batched[stage])
+        merger += int(row["mergers"])
+    return modes

@@ -15,8 +15,9 @@ from simulator.core.jit import kernel, passage
 from simulator.core.plan import F8, I8, KEY_BITS, NEVER_NS, Rows
 from simulator.engines.compiled import records
 from simulator.engines.compiled.ahead import DONE, FAULT, FULL, OVERFLOW, PAUSED, merged
+from simulator.engines.compiled.attempts import all_over, gives_up, next_limit
 from simulator.engines.compiled.caches import keep_answer
-from simulator.engines.compiled.clients import ADMITTED, BEYOND, comes_in
+from simulator.engines.compiled.clients import ADMITTED, BEYOND, NOBODY, comes_in
 from simulator.engines.compiled.events import compact, is_stale, pop
 from simulator.engines.compiled.on_answer import answered, on_answer
 from simulator.engines.compiled.on_background import on_background
@@ -135,6 +136,24 @@ def give_up(
 
 
 @passage
+def give_up_first(given: Given, kept: Kept, clock: Rows, events: Rows) -> int:
+    """While attempts are found: AGAIN, where a client gives up before all else; DONE, where all are; else TAKEN."""
+    cursor, size, stage_bits = clock[0]["cursor"], clock[0]["size"], given.run[0]["stage_bits"]
+    comes_ns = given.entering_ns[cursor] if cursor < given.entering.shape[0] else NEVER_NS
+    limit_ns, order = next_limit(given, kept, cursor), rules.event_order(rules.DISPATCH, cursor << stage_bits)
+    if all_over(given, kept) or (size == 0 and min(comes_ns, limit_ns) == NEVER_NS):
+        return DONE
+    is_next = limit_ns < NEVER_NS and limit_ns <= comes_ns
+    if is_next and (
+        size == 0
+        or limit_ns < events[0]["instant"]
+        or (limit_ns == events[0]["instant"] and order < events[0]["order"])
+    ):
+        return AGAIN if gives_up(given, kept, clock) else OVERFLOW
+    return TAKEN
+
+
+@passage
 def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows, shares: Rows) -> int:
     """Take the next event, whose instant, order and row then stand in the Clock; returns TAKEN, AGAIN, or why not.
 
@@ -146,7 +165,12 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
         pop(clock, events)
     cursor, size = clock[0]["cursor"], clock[0]["size"]
     arrives = cursor < given.entering.shape[0]
-    if not arrives and (size == 0 or given.think_law.shape[0] > 0 or given.door.shape[0] > 0):
+    if given.patience.shape[0] > 0:
+        why = give_up_first(given, kept, clock, events)
+        if why != TAKEN:
+            return why
+        arrives = arrives and given.entering_ns[cursor] < NEVER_NS
+    elif not arrives and (size == 0 or given.think_law.shape[0] > 0 or given.door.shape[0] > 0):
         return DONE
     if clock[0]["stale"] > size - clock[0]["stale"]:
         compact(clock, events, copies, shares)
@@ -183,8 +207,10 @@ def take_next(given: Given, kept: Kept, clock: Rows, events: Rows, copies: Rows,
     came = ADMITTED
     if arrives:
         clock[0]["cursor"] += 1
-        if given.think_law.shape[0] > 0 or given.door.shape[0] > 0:
+        if given.patience.shape[0] + given.think_law.shape[0] + given.door.shape[0] > 0:
             came = comes_in(given, kept, clock, cursor, now)
+            if came == NOBODY:
+                return AGAIN
     else:
         clock[0]["is_gap"] = 1
     assert now > clock[0]["now"] or order > clock[0]["order"], "an event creates only later events"

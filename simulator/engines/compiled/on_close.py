@@ -7,7 +7,7 @@ compile what comes out.
 """
 
 from simulator.core import rules
-from simulator.core.columns import FAILED
+from simulator.core.columns import FAILED, TIMED_OUT
 from simulator.core.fan_out import enough, fans_out
 from simulator.core.gathering import cancels, coverage_of, outcome_of, patience_ns, times_out
 from simulator.core.hedging import saved, sends_copies
@@ -196,7 +196,9 @@ def closed(
         shards = shards_of(given.stages, awaited, stage, query)
         kept.coverage[stage, query] = coverage_of(shards, share, answers, waits[query]["covered"])
     waits[query]["stage"] = -1
-    if outcome == FAILED:
+    if outcome == FAILED and now > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+        kept.outcome[query] = TIMED_OUT
+    elif outcome == FAILED:
         kept.outcome[query] = FAILED
         if not over(given, kept, clock, query, now):
             return False

@@ -6,7 +6,7 @@ compile what comes out.
 
 from simulator.core import draws, rules, work
 from simulator.core.caches import is_cached
-from simulator.core.columns import COMPLETE, PARTIAL
+from simulator.core.columns import COMPLETE, PARTIAL, TIMED_OUT
 from simulator.core.fan_out import fans_out
 from simulator.core.following import follows, go_there
 from simulator.core.gathering import awaits_copies
@@ -35,6 +35,9 @@ def go_on(
 ) -> bool:
     """A query leaves a stage for the next, or is complete; whether int64 can tell when its client comes back."""
     kept.instants[records.LEAVE, stage, query] = now
+    if now > given.arrival_ns[query] + given.run[0]["patience_ns"]:
+        kept.outcome[query] = TIMED_OUT  # its client has given up
+        return True
     if stage + 1 == given.stages.shape[0]:
         kept.outcome[query] = PARTIAL if is_any_partial(kept, query) else COMPLETE
         return over(given, kept, clock, query, now)

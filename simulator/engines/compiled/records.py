@@ -38,6 +38,10 @@ class Given(NamedTuple):
     entering: I8  #: who they are
     think_law: Rows  #: (1,) LAW, while arrivals are found that follow from when queries are over; else none
     door: Rows  #: (1,) DOOR, while it is found who is shed; else none
+    patience: Rows  #: (1,) PATIENCE, while attempts are found; else none, and no fresh queries
+    fresh_ns: I8  #: (queries,) when each is sent first; its work, and its class
+    fresh_work: F8
+    fresh_class: I8
     work: F8
     classes: Rows
     class_of: I8
@@ -66,6 +70,13 @@ class Kept(NamedTuple):
     thoughts: I8  #: (clients,) queries that each has sent
     thinking: Rows  #: (1,) LIST of those who think
     comes: I8  #: (clients, COLUMNS) of ``events``: when each comes back, and who it is
+    query_of: I8  #: (attempts,) of which query each is one, while they are found; and its number among those
+    number: I8
+    work: F8  #: and its work, and its class: ``Given`` has views of both
+    class_of: I8
+    teller: Rows  #: (1,) TELLER
+    pausing: Rows  #: (1,) LIST of queries whose clients pause
+    again: I8  #: (queries, COLUMNS) of ``events``: when each is sent again, which it is, and for which time
     shed: NDArray[np.int8]  #: (queries,) 1: it is shed, while that is found; likewise the next
     doorway: Rows  #: (1,) DOORWAY
     flights: Rows  #: (1,) LIST of those who are over and were not looked at since

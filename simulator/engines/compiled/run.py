@@ -19,15 +19,16 @@ from simulator.core.features import features_of, may_look_ahead
 from simulator.core.gathering import may_await_copies, may_differ, with_whole_stages
 from simulator.core.heard import counters_of
 from simulator.core.hedging import may_send_copies, most_saved
-from simulator.core.hosted import has_company, is_owner
-from simulator.core.plan import FIFO, I8, NEVER_NS, Plan, Rows
+from simulator.core.hosted import is_owner
+from simulator.core.plan import F8, FIFO, I8, NEVER_NS, Plan, Rows
+from simulator.core.retrying import given_up, limits, seen
 from simulator.core.rules import MOST_NS
 from simulator.core.service import stays_taken
 from simulator.core.trace import Trace
 from simulator.core.work import REALS, WHOLES
 from simulator.engines.compiled import records
 from simulator.engines.compiled.events import COLUMNS
-from simulator.engines.compiled.kept import kept_of
+from simulator.engines.compiled.kept import kept_of, modes_of
 from simulator.engines.compiled.lockstep import Lockstep, in_lockstep
 from simulator.engines.compiled.records import SCRATCHES, Awaited, Given, Kept
 
@@ -43,8 +44,6 @@ TASKS_AT_ONCE = 2048
 #: Added to the length of rows, so that equal places of two rows do not fall into the same set of a cache.
 PADDING = 72
 
-#: Up to so many shards a pass does all for a task at once.
-NARROW = 4
 #: Room of a list that nothing is added to.
 ENDLESS = 2**62
 #: As long as nobody has left the leading stages.
@@ -54,7 +53,14 @@ NOBODY: I8 = np.zeros(0, dtype=np.int64)
 class Run:
     """One replication under way; ``comes_ns``: where arrivals are put that are found; None: they are known."""
 
-    def __init__(self, plan: Plan, tasks: bool, event_by_event: Collection[int], comes_ns: I8 | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        tasks: bool,
+        event_by_event: Collection[int],
+        comes_ns: I8 | None = None,
+        fresh: Plan | None = None,
+    ) -> None:
         stages = len(plan.stages)
         slow = {*event_by_event, *(stage for stage in range(stages) if not may_look_ahead(features_of(plan, stage)))}
         self.whole, self.finds = plan, comes_ns is not None
@@ -71,7 +77,6 @@ class Run:
         row = self.calls.stages
         replicas = row["shards"] * row["replicas"]
         self.workers = int((replicas * row["workers"])[is_owner(row)].sum())
-        most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
         self.given = Given(
             *(row, plan.run_row(), plan.laws, plan.law_parts, plan.law_points, plan.share, plan.left),
             *(plan.knot_items, plan.knot_ns, plan.knot_slope),
@@ -84,27 +89,38 @@ class Run:
             entering=some,
             think_law=plan.think_law[: int(self.finds and plan.clients > 0)],
             door=plan.door[: int(self.finds)],
+            patience=plan.patience[: int(fresh is not None)],
+            fresh_ns=plan.arrival_ns[:0] if fresh is None else fresh.arrival_ns,
+            fresh_work=plan.work if fresh is None else fresh.work,
+            fresh_class=plan.class_of if fresh is None else fresh.class_of,
             work=plan.work,
             classes=plan.classes,
             class_of=plan.class_of,
-            modes=self._modes(tasks),
+            modes=modes_of(plan, self.whole, self.workers, tasks, 1 if fresh is not None else TASKS_AT_ONCE),
             lanes=self.lockstep.lanes,
         )
         self.kept = self._kept(tasks)
+        if fresh is not None:  # they fill as attempts come
+            self.given = self.given._replace(work=seen(self.kept.work), class_of=seen(self.kept.class_of))
         self.clock = np.zeros(1, dtype=records.CLOCK)
         self.clock["now"] = self.clock["order"] = self.clock["unused"] = -1
         self.clock["ahead"] = self.ahead
         self.clock["rows"] = self.kept.table.shape[1] or NEVER_NS
         self.outstanding = counters_of(plan)
-        is_alone = self.ahead + 1 >= stages and not (may_send_copies(plan) or may_lose(plan))
-        scratches = 1 if is_alone else SCRATCHES  # nobody enters a later stage of the loop
-        self.reals = np.zeros((scratches, REALS, most))
-        self.wholes = np.zeros((scratches, WHOLES, most), dtype=np.int64)
+        self.reals, self.wholes = self._scratches(stages)
         self.free_ns = np.zeros(self.workers + int(row["mergers"].sum()), dtype=np.int64)
         self.lists, self.heap = self._lists()
         self.looks_ahead = True
         if self.ahead == 0:
             self._go_event_by_event()
+
+    def _scratches(self, stages: int) -> tuple[F8, I8]:
+        """Rows for the luck of a block of tasks; of stages that queries enter one by one, for another."""
+        plan, row = self.plan, self.plan.stages
+        most = int(max(row["shards"].max(), row["replicas"].max(), TASKS_AT_ONCE)) + PADDING
+        is_alone = self.ahead + 1 >= stages and not (may_send_copies(plan) or may_lose(plan))
+        scratches = 1 if is_alone else SCRATCHES  # nobody enters a later stage of the loop
+        return np.zeros((scratches, REALS, most)), np.zeros((scratches, WHOLES, most), dtype=np.int64)
 
     def _go_event_by_event(self) -> None:
         """Queries that have left the leading stages enter the loop of events."""
@@ -114,6 +130,7 @@ class Run:
             entering_ns = self.given.entering_ns if self.finds else plan.arrival_ns[entering]
         else:
             leave_ns = self.kept.instants[records.LEAVE, self.ahead - 1]
+            leave_ns = np.where(leave_ns <= plan.arrival_ns + plan.patience_ns, leave_ns, -1)  # later: no further
             entering = np.argsort(leave_ns, kind="stable")
             entering = entering[((leave_ns >= 0) & (self.kept.outcome == UNFINISHED))[entering]]  # not over by a hit
             entering_ns = leave_ns[entering]
@@ -156,26 +173,6 @@ class Run:
             from simulator.engines.compiled.on_background import begin_background
 
             begin_background(self.given, self.clock, self.events, self.replicas)
-
-    def _modes(self, tasks: bool) -> Rows:
-        modes = np.zeros(len(self.plan.stages), dtype=records.MODE)
-        worker, merger = 0, self.workers
-        for stage, (mode, row, whole) in enumerate(zip(modes, self.plan.stages, self.whole.stages, strict=True)):
-            mode["answers"] = whole["shards"]
-            mode["in_lanes"] = mode["answers"] > row["shards"]
-            mode["block"] = 1 if row["cached"] else max(1, TASKS_AT_ONCE // int(row["shards"]))
-            is_plain = not mode["in_lanes"] and not stays_taken(self.plan.laws, stage)
-            mode["is_narrow"] = row["shards"] <= NARROW and is_plain and not tasks
-            mode["first_worker"], mode["first_merger"] = worker, merger
-            owner = int(row["owner"])
-            if owner == stage:
-                worker += int(row["shards"] * row["replicas"] * row["workers"])
-            else:
-                mode["first_worker"] = modes[owner]["first_worker"]
-            mode["first_seat"] = self.plan.stages[owner]["first_replica"]
-            mode["is_mixed"] = has_company(self.plan.stages, stage) and bool(self.plan.is_batched[stage])
-            merger += int(row["mergers"])
-        return modes
 
     def _kept(self, tasks: bool) -> Kept:
         """Columns of the Trace; the table of tasks grows where they are sent again."""
@@ -294,7 +291,7 @@ class Run:
         self._share_until_end()
         plan, kept, instants = self.whole, self.kept, self.kept.instants
         sums, shape = instants[records.ANSWER_SUM], (len(plan.stages), plan.queries)
-        if plan.drain_ns != NEVER_NS or self.is_partial:
+        if plan.drain_ns != NEVER_NS or self.is_partial or plan.patience_ns != NEVER_NS:
             sums[instants[records.CLOSE] < 0] = 0
         self._count_ahead()
         of = self.lockstep.replica_of
@@ -309,7 +306,9 @@ class Run:
         return Trace(
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,
-            outcome=kept.outcome,
+            query_of=plan.query_of,
+            gives_up_ns=limits(plan),
+            outcome=given_up(plan, plan.arrival_ns, kept.outcome, plan.end_ns),
             first_measured=plan.first_measured,
             measured=plan.measured,
             window_begin_ns=plan.window_begin_ns,

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
-from typing import Protocol
 
 import numpy as np
 
 from simulator.core.clients import Find, Found, are_unknown, begins_ns, known_arrivals, thinks_ns, unbounded
-from simulator.core.plan import I8, Plan, Rows
+from simulator.core.plan import I8, Plan
+from simulator.core.retrying import are_attempts_unknown, seen
 from simulator.core.rules import ARRIVE
-from simulator.engines.reference.clock import At, Clock, Process
-from simulator.engines.reference.door import Door
-
-
-class Model(Protocol):
-    """Of the run in which they are found."""
-
-    plan: Plan
-    clock: Clock
-    run_row: Rows
-    door: Door
-
-    def begin(self) -> None:
-        """Replicas have tasks of their own from now on."""
-
-    def arrivals(self) -> Process:
-        """Queries arrive at the instants that the plan says."""
-
-    def query(self, query: int) -> Process:
-        """A query's life."""
+from simulator.engines.reference.attempts import Attempts, Model
+from simulator.engines.reference.clock import At, Process
 
 
 class Clients:
@@ -55,7 +38,7 @@ class Clients:
             model.begin()
         while model.door.looked < queries:
             model.clock.step()
-        return Found(self.arrival_ns, self.client_of, model.door.shed)
+        return Found(self.arrival_ns, self.client_of, model.door.shed, model.plan.query_of)
 
     def client(self, client: int) -> Process:
         """A client's life: send a query, wait until it is over, think."""
@@ -75,6 +58,11 @@ def find_with(model_of: Callable[[Plan], Model]) -> Find:
 
     def find(plan: Plan, queries: int) -> Found:
         arrival_ns = known_arrivals(plan)
+        if are_attempts_unknown(plan):
+            rows = unbounded(plan, arrival_ns)
+            own_work, own_class = np.array(rows.work), np.array(rows.class_of)
+            model = model_of(replace(rows, work=seen(own_work), class_of=seen(own_class)))
+            return Attempts(plan, model, arrival_ns, own_work, own_class).find()
         return Clients(model_of(unbounded(plan, arrival_ns)), arrival_ns).find(queries)
 
     return find

@@ -17,14 +17,23 @@ class Door:
         self.shed = np.zeros(plan.queries, dtype=np.int8) if self.decides else plan.shed
         self.doorway = np.zeros(1, dtype=DOORWAY)
         self.looked = 0  # at so many queries
+        self.under_way: dict[int, int] = {}  # who was admitted and is not over: when its client gives up
 
     def admits(self, query: int, now: int) -> bool:
         """Whether a query that comes now is admitted."""
         self.looked += 1
+        for one, until_ns in list(self.under_way.items()):  # in the order of arrival
+            if until_ns > now:
+                break
+            self.leave(one)
         if self.decides:
             self.shed[query] = not admits(self.plan.door, self.doorway, now)
-        return not (len(self.shed) and self.shed[query])
+        if len(self.shed) and self.shed[query]:
+            return False
+        self.under_way[query] = now + self.plan.patience_ns
+        return True
 
-    def leave(self) -> None:
-        """A query that was admitted is over."""
-        self.doorway["in_flight"] -= 1
+    def leave(self, query: int) -> None:
+        """A query that was admitted is over, if it was not before."""
+        if self.under_way.pop(query, None) is not None:
+            self.doorway["in_flight"] -= 1

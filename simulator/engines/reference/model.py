@@ -22,7 +22,7 @@ from simulator.core import copy_states, failures, gathering, heard, limits, rule
 from simulator.core.caches import is_cached
 from simulator.core.calling import Calls
 from simulator.core.clients import is_unknown, with_arrivals
-from simulator.core.columns import COMPLETE, FAILED, SHED
+from simulator.core.columns import COMPLETE, FAILED, SHED, TIMED_OUT
 from simulator.core.following import find_part, go_there, nobody
 from simulator.core.hosted import is_guest, kept_width
 from simulator.core.optional import is_optional, takes
@@ -75,6 +75,7 @@ class Model:
         self.sent = 0
         self.copies: list[Copy] | None = [] if tasks else None  # all that were sent, where their table is asked for
         self.door = Door(plan)
+        self.on_end: Callable[[int, int], None] | None = None  # who waits for outcomes
         self.calls = Calls(plan)
         self.run_row = plan.run_row()
         self.outstanding = heard.counters_of(plan)  # at each replica, as each balancer sees it
@@ -114,11 +115,12 @@ class Model:
         """
         clock, record, stage_bits = self.clock, self.record, self.plan.stage_bits
         candidates, outcome, is_over = 0.0, COMPLETE, False
+        until_ns = clock.now + self.plan.patience_ns
         for stage in self.stages:
             key = (query << stage_bits) | stage.index
             yield At(clock, clock.now, DISPATCH, key)
             if stage.index == 0 and not self.door.admits(query, clock.now):
-                record.end(query, SHED)
+                self.end(query, SHED)
                 return
             if is_over or stage.is_passed_by(query):
                 record.skip(stage.index, query, clock.now)
@@ -129,21 +131,31 @@ class Model:
                     yield At(clock, clock.now + stage.cache.hit_ns, MERGED, key)
                 record.hit(stage.index, query, clock.now)
                 candidates, is_over = min(stage.keep, candidates), stage.cache.ends
-                continue
-            gather = stage.gather(query)
-            candidates = stage.dispatch(gather, candidates)
-            yield gather.closed
-            if gather.outcome != COMPLETE:
-                outcome = gather.outcome
-            if outcome == FAILED:
+            else:
+                gather = stage.gather(query)
+                candidates = stage.dispatch(gather, candidates)
+                yield gather.closed
+                if gather.outcome != COMPLETE:
+                    outcome = gather.outcome
+                if outcome != FAILED:
+                    yield from stage.merge(key, gather)
+                    record.leave(stage.index, query, clock.now)
+                    if stage.cache is not None and gather.outcome == COMPLETE:
+                        stage.cache.keep(query)
+                candidates = min(stage.keep, candidates * gather.coverage)
+            if clock.now > until_ns:
+                outcome = TIMED_OUT  # its client has given up
+            if outcome in (FAILED, TIMED_OUT):
                 break
-            yield from stage.merge(key, gather)
-            record.leave(stage.index, query, clock.now)
-            if stage.cache is not None and gather.outcome == COMPLETE:
-                stage.cache.keep(query)
-            candidates = min(stage.keep, candidates * gather.coverage)
-        record.end(query, outcome)
-        self.door.leave()
+        self.end(query, outcome)
+
+    def end(self, query: int, outcome: int) -> None:
+        """A query is over, whatever its client knows of it."""
+        self.record.end(query, outcome)
+        if outcome not in (SHED, TIMED_OUT):
+            self.door.leave(query)
+        if self.on_end is not None:
+            self.on_end(query, outcome)
 
 
 class Stage:

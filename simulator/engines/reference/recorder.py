@@ -8,6 +8,7 @@ from simulator.core.columns import HIT, SKIPPED, UNFINISHED, Tasks, in_all_threa
 from simulator.core.failures import time_down
 from simulator.core.gathering import may_differ
 from simulator.core.plan import I8, Plan
+from simulator.core.retrying import given_up, limits
 from simulator.core.rules import MOST_NS, add
 from simulator.core.trace import Trace
 from simulator.engines.reference.gather import Copy, Gather
@@ -184,7 +185,9 @@ class Recorder:
         return Trace(
             arrival_ns=plan.arrival_ns,
             client_of=plan.client_of,
-            outcome=self.outcome,
+            query_of=plan.query_of,
+            gives_up_ns=limits(plan),
+            outcome=given_up(plan, plan.arrival_ns, self.outcome, plan.end_ns),
             first_measured=plan.first_measured,
             measured=plan.measured,
             window_begin_ns=plan.window_begin_ns,

@@ -117,6 +117,8 @@ OTHERS_SAY = {
     **dict.fromkeys(("when_full", "queue_size", "queue_limit", "max_queue"), "stages.queue.limit"),
     **dict.fromkeys(("max_queue_size", "backlog", "load_shedding", "shedding"), "stages.queue.limit"),
     **dict.fromkeys(("rate_limit", "throttle", "rate_limiter", "token_bucket", "admitted_rate"), "admission.rate"),
+    **dict.fromkeys(("retry", "max_retries", "retry_policy", "retrying", "max_attempts"), "client.retries"),
+    **dict.fromkeys(("timeouts", "time_out", "request_timeout", "client_timeout"), "client.timeout"),
     **dict.fromkeys(("concurrency_limit", "max_concurrency", "max_inflight", "bulkhead"), "admission.max_in_flight"),
     **dict.fromkeys(("codel", "controlled_delay", "max_wait_in_queue", "queue_timeout"), "stages.queue.delay"),
     **dict.fromkeys(("scheduling", "scheduler", "fcfs", "sjf", "fifo", "lifo", "edf"), "stages.queue.discipline"),

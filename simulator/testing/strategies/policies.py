@@ -97,6 +97,13 @@ DOORS: list[dict[str, Any] | None] = [
     {"rate": "40/s", "burst": 3},
     {"max_in_flight": 1, "rate": "20/s", "when_full": "shed"},
 ]
+#: How clients give up and try again; those of most scenarios do neither.
+CLIENTS: list[dict[str, Any] | None] = [
+    *[None] * 4,
+    {"timeout": "30ms"},
+    {"timeout": "20ms", "retries": 2, "backoff": {"base": "5ms", "most": "8ms"}},
+    {"timeout": "1s", "retries": 1, "backoff": "5ms", "retry_budget": "50%"},
+]
 #: What replicas do besides, as written; mostly nothing.
 BACKGROUNDS: list[dict[str, Any]] = [
     {},

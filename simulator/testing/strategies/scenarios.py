@@ -308,9 +308,9 @@ def scenarios(
     **narrowed
         As of ``stages``, the strategy: kinds, models, policies, shards, replicas, workers, batches, disciplines,
         gathers, afters, copies, neighbours, slowdowns, outages, failures, limits, sharing, fan_outs, background; and
-        ``guests``, ``colocated``, ``optional``, ``caches``, ``admission``, whether stages may run at the replicas, or
-        be on the machines, of earlier ones, or be taken by some queries only, or have a cache, and whether queries may
-        be shed.
+        ``guests``, ``colocated``, ``optional``, ``caches``, ``admission``, ``client``, whether stages may run at the
+        replicas, or be on the machines, of earlier ones, or be taken by some queries only, or have a cache, and whether
+        queries may be shed, or given up.
     """
     names = [f"stage_{index}" for index in range(draw(sized(stages, st.integers(1, most_stages))))]
     load, is_counted = draw(loads())
@@ -318,7 +318,7 @@ def scenarios(
         load["work"] = draw(_WORKS)
     may_run_on, may_lodge = narrowed.pop("guests", True), narrowed.pop("colocated", True)
     is_for_some, may_cache = narrowed.pop("optional", True), narrowed.pop("caches", True)
-    may_shed = narrowed.pop("admission", True)
+    may_shed, may_give_up = narrowed.pop("admission", True), narrowed.pop("client", True)
     drawn = [draw(_a_stage(name, index == 0, **narrowed)) for index, name in enumerate(names)]
     classes = draw(st.sampled_from(ways.CLASSES))
     if classes is not None:
@@ -338,9 +338,11 @@ def scenarios(
         run["queries"] = draw(st.integers(1, most_queries))
         run["warmup"] = draw(st.sampled_from(["auto", 0, 3]))
     door = draw(st.sampled_from(ways.DOORS)) if may_shed else None
+    client = draw(st.sampled_from(ways.CLIENTS)) if may_give_up else None
     return {
         "name": "drawn",
         **({} if door is None else {"admission": door}),
+        **({} if client is None else {"client": client}),
         "load": load,
         "run": run,
         "hardware": {"leaf": {**LEAF, **draw(_MACHINES)}},

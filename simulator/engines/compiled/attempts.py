@@ -1,0 +1,121 @@
+"""Clients that give up and try again, while attempts are found: who is sent next, and who is given up.
+
+An attempt is a row; the next one, as far as it is known, stands in ``entering_ns`` behind those that have come. Clients
+give up in the order in which attempts were sent.
+
+PYTEST_DONT_REWRITE: the package brings a pytest plugin, so pytest would rewrite its assertions, and numba does not
+compile what comes out.
+"""
+
+from simulator.core import rules
+from simulator.core.columns import COMPLETE, PARTIAL, TIMED_OUT, UNFINISHED
+from simulator.core.jit import formula, kernel
+from simulator.core.plan import NEVER_NS, Rows
+from simulator.core.retrying import affords, pause_ns, pays
+from simulator.engines.compiled.door import land
+from simulator.engines.compiled.events import L_ORDER, L_WHAT, next_instant, put, take
+from simulator.engines.compiled.records import Given, Kept
+
+
+@formula
+def the_list(kept: Kept) -> int:
+    """The number of the only list of clients that pause; no literal, for which kernels would be compiled twice."""
+    return kept.pausing.shape[0] - rules.ONE  # type: ignore[no-any-return]
+
+
+@kernel
+def look_for_next(given: Given, kept: Kept, cursor: int) -> None:
+    """Note when the next attempt comes, as far as it is known."""
+    if cursor >= given.entering_ns.shape[0]:
+        return
+    fresh = kept.teller[0]["fresh"]
+    at_ns = given.fresh_ns[fresh] if fresh < given.fresh_ns.shape[0] else NEVER_NS
+    if kept.pausing[0]["size"] > 0:
+        at_ns = min(at_ns, next_instant(kept.pausing, kept.again, the_list(kept)))
+    given.entering_ns[cursor] = at_ns
+
+
+@kernel
+def tries_again(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
+    """An attempt has ended badly: its client pauses, unless it has tried often enough; whether int64 can tell."""
+    query, number = kept.query_of[row], kept.number[row]
+    if number < given.patience[0]["retries"]:
+        at_ns = now + pause_ns(given.run, given.patience, query, number)
+        if at_ns >= NEVER_NS:
+            return False
+        put(kept.pausing, kept.again, the_list(kept), at_ns, query, number + 1)
+        look_for_next(given, kept, clock[0]["cursor"])
+    return True
+
+
+@kernel
+def is_sent(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
+    """Whether whoever comes now sends its query, as this attempt; not so where its budget does not hold a retry."""
+    fresh = kept.teller[0]["fresh"]
+    query, number, which = fresh, 0, the_list(kept)
+    is_fresh = fresh < given.fresh_ns.shape[0] and given.fresh_ns[fresh] == now
+    if kept.pausing[0]["size"] > 0 and next_instant(kept.pausing, kept.again, which) == now:
+        first = kept.pausing[0]["first"]
+        if not is_fresh or kept.again[first, L_ORDER] < fresh:
+            is_fresh = False
+            query, number = kept.again[first, L_ORDER], kept.again[first, L_WHAT]
+            take(kept.pausing, kept.again, which)
+    if is_fresh:
+        kept.teller[0]["fresh"] += 1
+        pays(given.patience, kept.teller)
+    elif not affords(given.patience, kept.teller):
+        clock[0]["cursor"] = row
+        look_for_next(given, kept, row)
+        return False
+    kept.query_of[row], kept.number[row] = query, number
+    kept.work[row] = given.fresh_work[query]
+    if kept.class_of.shape[0] > 0:
+        kept.class_of[row] = given.fresh_class[query]
+    kept.teller[0]["open"] += 1
+    given.entering_ns[row] = now
+    look_for_next(given, kept, row + 1)
+    return True
+
+
+@kernel
+def closes(given: Given, kept: Kept, clock: Rows, row: int, now: int) -> bool:
+    """An attempt is over for its client; whether int64 can tell what follows, unless it was answered."""
+    if given.patience.shape[0] == 0:
+        return True
+    kept.teller[0]["open"] -= 1
+    if kept.outcome[row] == COMPLETE or kept.outcome[row] == PARTIAL:
+        return True
+    return tries_again(given, kept, clock, row, now)
+
+
+@kernel
+def next_limit(given: Given, kept: Kept, cursor: int) -> int:
+    """When the first client gives up that still waits; NEVER_NS: none does."""
+    if given.run[0]["patience_ns"] == NEVER_NS:
+        return NEVER_NS
+    row = kept.teller[0]["settled"]
+    while row < cursor:
+        is_shed = kept.shed.shape[0] > 0 and kept.shed[row] == 1
+        if not is_shed and (kept.outcome[row] == UNFINISHED or kept.outcome[row] == TIMED_OUT):
+            break
+        row += 1
+    kept.teller[0]["settled"] = row
+    return given.entering_ns[row] + given.run[0]["patience_ns"] if row < cursor else NEVER_NS
+
+
+@kernel
+def gives_up(given: Given, kept: Kept, clock: Rows) -> bool:
+    """The first client gives up that still waits; whether int64 can tell what follows."""
+    row = kept.teller[0]["settled"]
+    now = given.entering_ns[row] + given.run[0]["patience_ns"]
+    kept.outcome[row] = TIMED_OUT
+    kept.teller[0]["settled"] = row + 1
+    land(kept, row, now)
+    return closes(given, kept, clock, row, now)
+
+
+@kernel
+def all_over(given: Given, kept: Kept) -> bool:
+    """Whether no client waits, pauses, or comes."""
+    is_all_sent = kept.teller[0]["fresh"] == given.fresh_ns.shape[0]
+    return bool(is_all_sent and kept.pausing[0]["size"] == 0 and kept.teller[0]["open"] == 0)

@@ -1,0 +1,122 @@
+"""Clients that give up, and try again: which attempts there are; the rules stand in ``retrying``.
+
+What comes of it is simulated again, as any other load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from simulator.core import retrying
+from simulator.core.clients import Found
+from simulator.core.columns import FAILED, SHED, UNFINISHED
+from simulator.core.plan import F8, I8, Plan, Rows
+from simulator.core.rules import ARRIVE, START
+from simulator.engines.reference.clock import At, Clock, Process
+from simulator.engines.reference.door import Door
+from simulator.engines.reference.recorder import Recorder
+
+#: At the end of an instant: what is done by then is in time.
+GIVE_UP = START + 1
+
+
+class Model(Protocol):
+    """Of the run in which something is found; of attempts its plan has as many rows as there may be."""
+
+    plan: Plan
+    clock: Clock
+    run_row: Rows
+    door: Door
+    record: Recorder
+    on_end: Callable[[int, int], None] | None
+
+    def begin(self) -> None:
+        """Replicas have tasks of their own from now on."""
+
+    def arrivals(self) -> Process:
+        """Queries arrive at the instants that the plan says."""
+
+    def query(self, query: int) -> Process:
+        """A query's life."""
+
+
+class Attempts:
+    """All attempts, numbered as they are sent, at one instant by query; ``plan``: of the queries."""
+
+    def __init__(self, plan: Plan, model: Model, arrival_ns: I8, work: F8, class_of: I8) -> None:
+        self.queries, self.model = plan, model
+        self.arrival_ns, self.work, self.class_of = arrival_ns, work, class_of  # of rows: the model's plan sees them
+        self.query_of: list[int] = []
+        self.number: list[int] = []  # of each among those of its query
+        self.open: set[int] = set()  # attempts whose client waits
+        self.due = plan.queries  # fresh queries and retries that may yet come
+        self.teller = retrying.first_teller(plan)
+        model.on_end = self.ended
+
+    def find(self) -> Found:
+        """Let everything happen until no client waits or pauses."""
+        clock = self.model.clock
+        clock.process(self.fresh())
+        self.model.begin()
+        while self.due or self.open:
+            clock.step()
+        rows = len(self.query_of)
+        return Found(
+            self.arrival_ns[:rows], np.zeros(0, dtype=np.int64), self.model.door.shed[:rows], np.array(self.query_of)
+        )
+
+    def fresh(self) -> Process:
+        """Queries come when the plan says."""
+        for query, instant in enumerate(self.queries.arrival_ns.tolist()):
+            yield At(self.model.clock, instant, ARRIVE, query)
+            retrying.pays(self.queries.patience, self.teller)
+            self.send(query, 0)
+
+    def again(self, at: At) -> None:
+        """A client has paused: the query is sent again, if the budget holds a retry."""
+        query, number = at._value
+        if retrying.affords(self.queries.patience, self.teller):
+            self.send(query, number)
+        else:
+            self.due -= 1
+
+    def send(self, query: int, number: int) -> None:
+        """An attempt begins; its row has the work and the class of its query."""
+        clock, row = self.model.clock, len(self.query_of)
+        self.due -= 1
+        self.query_of.append(query)
+        self.number.append(number)
+        self.arrival_ns[row] = clock.now
+        self.work[row] = self.queries.work[query]
+        if len(self.queries.class_of):
+            self.class_of[row] = self.queries.class_of[query]
+        self.open.add(row)
+        if self.queries.patience_ns < retrying.MOST_WAIT_NS + 1:
+            At(clock, clock.now + self.queries.patience_ns, GIVE_UP, row, self.give_up, row)
+        clock.process(self.model.query(row))
+
+    def give_up(self, at: At) -> None:
+        """A client has waited long enough."""
+        row = at._value
+        if row in self.open:
+            self.open.remove(row)
+            self.retry(row)
+
+    def ended(self, row: int, outcome: int) -> None:
+        """An attempt is over; its client knows, unless it has given up."""
+        if row not in self.open or outcome == UNFINISHED:
+            return
+        self.open.remove(row)
+        if outcome in (FAILED, SHED):
+            self.retry(row)
+
+    def retry(self, row: int) -> None:
+        """The client pauses, unless it has tried often enough."""
+        query, number, clock = self.query_of[row], self.number[row], self.model.clock
+        if number < self.queries.patience[0]["retries"]:
+            self.due += 1
+            pause_ns = int(retrying.pause_ns(self.model.run_row, self.queries.patience, query, number))
+            At(clock, clock.now + pause_ns, ARRIVE, query, self.again, (query, number + 1))

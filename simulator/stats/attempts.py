@@ -1,0 +1,99 @@
+"""Queries whose clients try again: of what attempts did, what becomes of the queries."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from simulator.core.columns import TIMED_OUT
+from simulator.core.plan import I8, Plan
+from simulator.core.trace import Trace
+from simulator.documents import parts
+from simulator.stats.figures import Pool
+from simulator.stats.means import ratio_interval
+from simulator.stats.quantiles import Series
+from simulator.stats.share import Layout
+
+#: Columns of a trace with an entry a stage and an attempt.
+OF_STAGES = (
+    *("close_ns", "leave_ns", "candidates", "critical_shard", "critical_enqueue_ns", "critical_wait_ns"),
+    *("critical_service_ns", "answer_sum_ns", "stage_outcome", "answers", "coverage"),
+)
+
+
+def first_and_last(query_of: I8) -> tuple[I8, I8]:
+    """(queries,) rows of the first and of the last attempt of each."""
+    order = np.argsort(query_of, kind="stable")
+    begins = np.flatnonzero(np.diff(query_of[order], prepend=-1))
+    return order[begins], order[np.append(begins[1:], len(order)) - 1]
+
+
+def as_queries(trace: Trace) -> Trace:
+    """The trace with a row a query: it arrives with its first attempt, and becomes what its last one does."""
+    if not len(trace.query_of):
+        return trace
+    first, last = first_and_last(trace.query_of)
+    measured_from = int(trace.query_of[trace.first_measured])
+    return replace(
+        trace,
+        arrival_ns=trace.arrival_ns[first],
+        outcome=trace.outcome[last],
+        gives_up_ns=trace.gives_up_ns[last] if len(trace.gives_up_ns) else trace.gives_up_ns,
+        query_of=trace.query_of[:0],
+        first_measured=measured_from,
+        measured=len(first) - measured_from,
+        **{name: getattr(trace, name)[:, last] for name in OF_STAGES},
+    )
+
+
+def of_queries(trace: Trace, column: I8) -> I8:
+    """(queries,) of a column with an entry an attempt, that of the first of each."""
+    return column[first_and_last(trace.query_of)[0]] if len(trace.query_of) else column
+
+
+def as_served(trace: Trace) -> Trace:
+    """The trace as the fleet sees it: an attempt that was given up is over when the fleet is done with it."""
+    if not len(trace.gives_up_ns):
+        return trace
+    done_ns, left_ns = trace.close_ns.max(axis=0), trace.leave_ns.max(axis=0)
+    return replace(trace, gives_up_ns=np.where(left_ns >= done_ns, left_ns, -1))
+
+
+def asked(pool: Pool) -> Pool:
+    """The pool of the queries of which attempts are in one; that itself where each is one."""
+    return _changed(pool, as_queries)
+
+
+def served(pool: Pool) -> Pool:
+    """The pool of attempts as the fleet sees them."""
+    return _changed(pool, as_served)
+
+
+def _changed(pool: Pool, by: Callable[[Trace], Trace]) -> Pool:
+    traces = [by(trace) for trace in pool.traces]
+    is_same = all(one is two for one, two in zip(traces, pool.traces, strict=True))
+    return pool if is_same else Pool(traces, pool.clusters, pool.layout.is_sampled)
+
+
+def attempts_of(traces: Sequence[Trace], plan: Plan, layout: Layout) -> parts.Attempts | None:
+    """What is said of attempts; None where clients do not give up, nor try again. ``layout``: of queries."""
+    if not len(plan.patience):
+        return None
+    counts, queries, bad, retried = [], [], [], []
+    for trace in traces:
+        first = trace.first_measured
+        mine = trace.query_of if len(trace.query_of) else np.arange(len(trace.arrival_ns))
+        asked = np.bincount(mine, minlength=int(mine.max()) + 1)[int(mine[first]) :]
+        counts.append(float(asked.sum()))
+        queries.append(float(len(asked)))
+        bad.append(trace.outcome[first:] == TIMED_OUT)
+        retried.append(float(np.count_nonzero(asked > 1)))
+    whole = [as_queries(trace) for trace in traces]
+    late = [trace.outcome[trace.first_measured :] == TIMED_OUT for trace in whole]
+    sizes = [float(len(one)) for one in bad]
+    return {
+        "per_query": ratio_interval(counts, queries).to_dict(),
+        "retried_ratio": ratio_interval(retried, queries).within_0_and_1().to_dict(),
+        "timed_out_ratio": Series(np.concatenate(late).astype(np.float64), layout).share(0.5, inclusive=True).to_dict(),
+        "attempts_timed_out_ratio": ratio_interval([float(one.sum()) for one in bad], sizes).within_0_and_1().to_dict(),
+    }

@@ -1,0 +1,33 @@
+"""Strategies that draw plans whose clients give up and try again, with a door and without."""
+
+from typing import Any
+
+from door_plans import door_plans
+from hypothesis import strategies as st
+
+from simulator.core.plan import NEVER_NS, Plan
+from simulator.core.retrying import FREE, with_patience
+from simulator.testing.strategies.plans import plans
+
+#: After how many ns clients give up; and pauses: of one length, growing, and hardly any.
+LIMITS = st.sampled_from([NEVER_NS, 3, 8, 15, 30, 1000])
+PAUSES = st.sampled_from([(1.0, 1.0, 1.0), (4.0, 1.0, 4.0), (2.0, 2.0, 9.0), (0.0, 1.0, 0.0), (10.0, 1.5, 30.0)])
+#: Millionths of a retry that a query pays, and that are held.
+BUDGETS = st.sampled_from([(FREE, 0), (FREE, 0), (200_000, 1_000_000), (1_000_000, 3_000_000), (0, 2_000_000)])
+
+
+@st.composite
+def attempt_plans(draw: st.DrawFn, /, *, door: bool | None = None, paid: bool = False, **narrowed: Any) -> Plan:
+    """Plans whose clients give up, and try again; ``door``: whether some are shed; ``**narrowed``: as of ``plans``.
+
+    ``paid``: nearly all are given up, and some retries can be paid for.
+    """
+    has_door = draw(st.booleans()) if door is None else door
+    plan = draw(door_plans(closed=False, **narrowed) if has_door else plans(**narrowed))
+    if paid:
+        budget = draw(st.sampled_from([(300_000, 600_000), (500_000, 1_000_000), (250_000, 1_000_000)]))
+        return with_patience(plan, 1, draw(st.integers(1, 2)), draw(PAUSES), budget=budget)
+    retries, pause = draw(st.integers(0, 3)), draw(PAUSES)
+    limit = draw(LIMITS)
+    limit = 1000 if limit == NEVER_NS and retries else limit
+    return with_patience(plan, limit, retries, pause, is_drawn=draw(st.booleans()), budget=draw(BUDGETS))

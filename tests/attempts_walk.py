@@ -1,0 +1,104 @@
+"""The walk of clients that give up and try again: it finds their attempts, and then walks the plan that has them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from walk import Walk
+
+from simulator.core import clients, draws, rules
+from simulator.core.columns import FAILED, SHED
+from simulator.core.plan import NEVER_NS, Plan, frozen
+
+#: When a client gives up: at the end of the instant.
+GIVE_UP = rules.START + 1
+
+
+class Seeker(Walk):
+    """One walk in which every attempt is sent when its client has paused; ``queries``: the plan of the queries."""
+
+    def __init__(self, queries: Plan, until_ns: int = 200) -> None:
+        super().__init__(clients.unbounded(queries, clients.known_arrivals(queries)), until_ns)
+        self.queries, self.sent_rows = queries, []
+        self.waits: set[int] = set()
+        self.saved = int(queries.patience[0]["most_saved"])
+        self.last_ns = 0
+
+    def found(self) -> Plan:
+        """The plan with the attempts that were sent."""
+        self.end = 2 * NEVER_NS
+        self.queries_of = []
+        for query, instant in enumerate(self.queries.arrival_ns.tolist()):
+            self.push(instant, rules.ARRIVE, query, (query, 0))
+        self.walk({rules.ARRIVE: self.comes, GIVE_UP: self.give_up})
+        if self.own and self.last_ns > self.until_ns:
+            return Seeker(self.queries, 4 * self.until_ns).found()
+        rows = len(self.sent_rows)
+        of = np.array([query for query, _ in self.sent_rows], dtype=np.int64)
+        shed = [int(self.ended[row] == SHED) for row in range(rows)] if len(self.queries.door) else []
+        whole = clients.with_rows(self.queries, of)
+        first = self.sent_rows.index((self.queries.first_measured, 0))
+        return replace(
+            whole,
+            arrival_ns=frozen(self.plan.arrival_ns[:rows]),
+            query_of=frozen(of),
+            shed=frozen(shed, np.int8),
+            first_measured=first,
+            measured=rows - first,
+        )
+
+    def comes(self, now: int, query: int, number: int) -> None:
+        """A query is sent, or sent again, if there is something to pay with."""
+        row, ratio = self.queries.patience[0], int(self.queries.patience[0]["ratio"])
+        if ratio >= 0 and number == 0:
+            self.saved = min(int(row["most_saved"]), self.saved + ratio)
+        elif ratio >= 0:
+            if self.saved < 10**6:
+                return
+            self.saved -= 10**6
+        place = len(self.sent_rows)
+        self.sent_rows.append((query, number))
+        self.waits.add(place)
+        self.last_ns = now
+        changed: dict[str, Any] = {}
+        for name, value in (("arrival_ns", now), ("work", self.queries.work[query])):
+            column = np.array(getattr(self.plan, name))
+            column[place] = value
+            changed[name] = frozen(column)
+        if len(self.queries.class_of):
+            column = np.array(self.plan.class_of)
+            column[place] = self.queries.class_of[query]
+            changed["class_of"] = frozen(column)
+        self.plan = replace(self.plan, **changed)
+        if row["timeout_ns"] < NEVER_NS:
+            self.push(now + int(row["timeout_ns"]), GIVE_UP, place, (place,))
+        self.arrive(now, place)
+
+    def give_up(self, now: int, place: int) -> None:
+        """Its client has waited long enough."""
+        if place in self.waits:
+            self.waits.remove(place)
+            self.try_again(now, place)
+
+    def over(self, now: int, query: int) -> None:
+        """An attempt has an outcome that its client waits for."""
+        super().over(now, query)
+        if query in self.waits:
+            self.waits.remove(query)
+            if self.ended[query] in (FAILED, SHED):
+                self.try_again(now, query)
+
+    def try_again(self, now: int, place: int) -> None:
+        """The client pauses, if it may send the query once more."""
+        query, number = self.sent_rows[place]
+        row = self.queries.patience[0]
+        if number >= row["retries"]:
+            return
+        longest = float(row["base_ns"])
+        for _ in range(number):
+            longest = min(float(row["most_ns"]), longest * float(row["factor"]))
+        u, _ = draws.uniforms(self.plan.seed, self.plan.replication, draws.BACKOFF, query, number, 0)
+        pause = max(1, rules.round_ns(longest * u if row["is_drawn"] else longest))
+        self.push(now + pause, rules.ARRIVE, query, (query, number + 1))
