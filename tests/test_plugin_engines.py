@@ -148,6 +148,8 @@ def asked_of(plan):
         outages=False,
         limits=False,
         background=False,
+        optional=False,
+        caches=False,
     ),
     st.sampled_from([PLUGGED, PLUGGED_OUTSTANDING, PLUGGED_WORK, PLUGGED_LATENCY]),
 )

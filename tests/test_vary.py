@@ -242,7 +242,8 @@ def test_mistakes_of_a_point_come_at_once_and_name_the_parameter():
         "--search: stages.deep_ranking.hardware: no hardware is called 'nvidia_l5', in the scenario or in the "
         "catalogue; did you mean 'nvidia_l4'?",
         "--search: stages[0].shard: unknown key; did you mean 'shards'?",
-        "--search: x: unknown key; known: description, hardware, load, name, run, slos, stages, sweep",
+        "--search: x: unknown key; known: admission, client, description, hardware, load, name, run, slos, stages, "
+        "sweep",
         "4 errors",
     ]
 

@@ -21,6 +21,8 @@ from simulator.theory import FULL, RELAXATIONS, relaxation
 LOADS, LEAST, MOST = 8, 0.05, 1.2
 #: Queries of the first look, in all; and bad ones that should be among them at the bound.
 FEWEST_QUERIES, FIRST_BAD = 8_000, 40
+#: Times as many, at most, so that of a rare class each replication has some.
+MOST_FIRST = 16
 #: Replications where machines differ between them: only their number counts.
 FEWEST_OF_DRAWN, QUERIES_OF_DRAWN = 20, 10_000
 #: Looks at the precision, at most; from one to the next the queries grow at most so much, and where the interval
@@ -98,7 +100,8 @@ class Refinement:
         each = math.ceil(wanted / replications)
         if self._only_replications_count():
             each = max(each, QUERIES_OF_DRAWN)
-        each = max(each, math.ceil(FEWEST_OF_GROUP / rarest(self.scenario, self.plans.outline())))
+        of_rarest = math.ceil(FEWEST_OF_GROUP / rarest(self.scenario, self.plans.outline()))
+        each = max(each, min(of_rarest, MOST_FIRST * each))
         if any(slo.measure == "max" for slo in self.scenario.slos):
             assert self.scenario.queries is not None
             each = max(each, self.scenario.queries)

@@ -12,13 +12,15 @@ import numpy as np
 from simulator.base import errors, formats
 from simulator.planner.fleet import fleet
 from simulator.planner.plans import Plans
-from simulator.planning import capacity_result, grid, knobs, refinement, turning
+from simulator.planning import capacity_result, grid, refinement, turning
 from simulator.planning.budget import Budget, BudgetSpentError, checked_tolerance
 from simulator.planning.capacity import capacity_of_rate
+from simulator.planning.knobs import knobs_of
 from simulator.planning.probe import Effort, Prober, prepared
 from simulator.planning.search import Probes, cross
 from simulator.planning.sensitivity_result import Effect, Sensitivity
-from simulator.running import execute, pilot
+from simulator.running import pilot
+from simulator.running.execute import alike
 from simulator.running.execution import Anywhere, Execution
 from simulator.scenario import Scenario, given
 from simulator.scenario.slo import Objective
@@ -108,7 +110,7 @@ def sensitivity(
     takes_s = time.monotonic() - begun  # as a knob does, about
     turned: list[turning.Knob] = []
     scenarios: list[Scenario] = []
-    for knob in sorted(knobs.knobs_of(scenario), key=lambda knob: knob.is_load):  # which has no capacity: last
+    for knob in sorted(knobs_of(scenario), key=lambda knob: knob.is_load):  # which has no capacity: last
         try:
             scenarios.append(grid.varied(scenario, knob.values, "knob"))
         except errors.ScenarioError as error:
@@ -165,7 +167,7 @@ def _turned(
     began, longest_s = time.monotonic(), takes_s
     interrupted = False
     try:
-        for place, one in execute.alike(measure, scenarios, work):
+        for place, one in alike(measure, scenarios, work):
             reached[place] = one
             now = time.monotonic()
             longest_s, began = max(longest_s, now - began), now

@@ -18,6 +18,7 @@ from scipy import special
 
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
+from simulator.stats import attempts
 from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
 from simulator.stats.verdicts import Objective
@@ -89,6 +90,7 @@ def misses(objective: Objective, latency_ns: F8) -> NDArray[np.bool_]:
 
 def counted(plan: Plan, trace: Trace, objectives: Sequence[Objective], windows: Windows) -> Counted:
     """Count the measured queries of a replication by window; ``plan``: what it was simulated from."""
+    trace = attempts.as_queries(trace)
     measured = slice(trace.first_measured, None)
     arrival_ns = trace.arrival_ns[measured]
     latency_ns = (trace.completion_ns[measured] - arrival_ns).astype(np.float64)

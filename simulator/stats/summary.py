@@ -178,6 +178,7 @@ def summarise(
         seen = stage_figures(own, stage, name, latency, used, (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
+    began = caches.as_they_began(sent, plan, stage_names)
     verdicts, tails = zip(*(judged[number] for number in range(len(objectives))), strict=True) if judged else ((), ())
     return Summary(
         replications=len(traces),
@@ -198,10 +199,7 @@ def summarise(
         clients=clients(traces, plan.clients),
         admission=admission.at_door(traces, plan, pool.layout),
         attempts=attempts.attempts_of(sent, plan, pool.layout),
-        notes=(
-            *(*stable.notes, *caches.as_they_began(sent, plan, stage_names), *whole.notes),
-            *unsaid(whole.latency, stages),
-        ),
+        notes=(*stable.notes, *began, *whole.notes, *unsaid(whole.latency, stages)),
         pool=pool,
     )
 

@@ -341,8 +341,7 @@ def scenarios(
     client = draw(st.sampled_from(ways.CLIENTS)) if may_give_up else None
     return {
         "name": "drawn",
-        **({} if door is None else {"admission": door}),
-        **({} if client is None else {"client": client}),
+        **{name: one for name, one in (("admission", door), ("client", client)) if one is not None},
         "load": load,
         "run": run,
         "hardware": {"leaf": {**LEAF, **draw(_MACHINES)}},
