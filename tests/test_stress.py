@@ -231,10 +231,15 @@ def test_what_cannot_be_disturbed_is_told(changes, trigger, said):
     assert said in str(caught.value)
 
 
-def test_outages_of_its_own_are_in_the_way():
-    scenario = one_server(replicas=2, outages=[{"replica": 0, "from": "1s", "until": "2s"}])
-    with pytest.raises(ScenarioError, match="server has outages, which disturb already"):
-        stress(scenario, "stall for 1s")
+def test_the_trigger_takes_the_place_of_outages_and_of_phases():
+    outages = [{"replica": 0, "from": "1s", "until": "2s"}]
+    phases = [{"name": name, "duration": "1m", "rate": "100/s"} for name in ("one", "two")]
+    values = one_server(outages=outages).resolved()
+    values |= {"load": {"arrivals": "constant", "phases": phases}, "slos": ["phase.two.p90 < 100ms"]}
+    ours, plain = stress(scenario_from_dict(values), "stall for 1s"), stress(one_server(), "stall for 1s")
+    assert ours.cells[0].recoveries_s == plain.cells[0].recoveries_s
+    assert [slo.text for slo in ours.slos] == ["p90 < 100ms"]
+    assert ours.notes == ("server: its own outages are left out, the trigger takes their place",)
 
 
 @pytest.mark.parametrize(

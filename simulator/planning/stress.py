@@ -11,6 +11,7 @@ from typing import Unpack
 
 from simulator.base.errors import ArgumentError, Problem, ScenarioError
 from simulator.base.formats import counted, format_duration
+from simulator.base.groups import PHASE
 from simulator.planner.plans import Plans
 from simulator.planning import triggers
 from simulator.planning.stress_result import DOWN, Cell, Stress
@@ -104,8 +105,13 @@ def stress(
     scenario = settled(scenario, execution.get("say"))
     work = _Work(scenario, looked, _width_s(scenario, looked, window_s, horizon_s, cells), Execution.here(**execution))
     found = tuple(work.cell(one, horizon_s) for one in cells)
-    left = [slo.text for slo in scenario.slos if slo not in looked]
+    left = [slo.text for slo in scenario.slos if of_all_the_time(slo) not in looked]
     notes = [f"{', '.join(left)}: that is of no single query, so it is not looked at"] if left else []
+    notes += [
+        f"{stage.name}: its own outages are left out, the trigger takes their place"
+        for stage in scenario.stages
+        if stage.outages
+    ]
     if any(cell.verdict == DOWN for cell in found):
         longest_s = max(cell.horizon_s for cell in found if cell.verdict == DOWN)
         notes.append(f"stays down: for {format_duration(longest_s)} after the trigger, which is what was simulated")
@@ -132,12 +138,21 @@ def _check(window_s: float | None, horizon_s: float | None, max_recovery_s: floa
 
 
 def _looked_at(scenario: Scenario) -> list[Objective]:
-    looked = [slo for slo in scenario.slos if recovery.is_looked_at(slo)]
+    """Objectives that single queries miss, in order; one on a phase is looked at all the time."""
+    every = [of_all_the_time(slo) for slo in scenario.slos]
+    looked = [*dict.fromkeys(slo for slo in every if recovery.is_looked_at(slo))]
     if not looked:
         cure = "slos: [p99 < 200ms], or --slo 'p99 < 200ms'"
         message = f"stress needs an objective that single queries can miss, on a share of all of them: {cure}"
         raise ScenarioError([Problem(scenario.source, 0, 0, "slos", message)])
     return looked
+
+
+def of_all_the_time(slo: Objective) -> Objective:
+    """An objective on a phase, as one on all queries; any other as it is."""
+    if slo.group is None or slo.group.kind != PHASE:
+        return slo
+    return replace(slo, group=None, text=slo.text.removeprefix(f"{PHASE}.{slo.group.name}."))
 
 
 def _width_s(

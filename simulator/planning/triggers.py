@@ -128,9 +128,6 @@ def _obstacles(scenario: Scenario, trigger: Trigger) -> Iterator[tuple[str, str]
     if rate_of(scenario) is None:
         has = "clients that wait" if load.is_closed else "a load that changes"
         yield "load", f"stress disturbs a load of constant rate, and this is {has}: give load.rate, like 100/s"
-    away = [stage.name for stage in scenario.stages if stage.outages]
-    if away:
-        yield "stages", f"{', '.join(away)} has outages, which disturb already: leave them out"
     names = [stage.name for stage in scenario.stages]
     if trigger.stage is not None and trigger.stage not in names:
         near = nearest(trigger.stage, names)
@@ -221,6 +218,8 @@ def _in_phases(scenario: Scenario, stretches_s: Sequence[float], factor: float, 
         if lasts_s > 0
     )
     load = scenario.load.model_copy(update={"rate": None, "phases": phases})
+    whole = {place: {"outages": None} for place, stage in enumerate(scenario.stages) if stage.outages}
+    scenario = scenario.with_stages(whole) if whole else scenario  # the trigger takes the place of its own outages
     slos = tuple(one for one in scenario.slos if one.is_of_all)
     changed = scenario.model_copy(update={"load": load, "slos": slos, "sweep": None})
     warmup = {} if stretches_s[0] > 0 else {"warmup": 0}  # what comes at the begin of the run is not warmed up for
