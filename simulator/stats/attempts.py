@@ -12,6 +12,7 @@ from simulator.documents import parts
 from simulator.stats.figures import Pool
 from simulator.stats.means import ratio_interval
 from simulator.stats.quantiles import Series
+from simulator.stats.replays import are_the_same
 from simulator.stats.share import Layout
 
 #: Columns of a trace with an entry a stage and an attempt.
@@ -29,7 +30,13 @@ def first_and_last(query_of: I8) -> tuple[I8, I8]:
 
 
 def as_queries(trace: Trace) -> Trace:
-    """The trace with a row a query: it arrives with its first attempt, and becomes what its last one does."""
+    """The trace with a row a query: it arrives with its first attempt, and becomes what its last one does.
+
+    What is done after its client has given up is no answer: to a query it never happens.
+    """
+    if len(trace.gives_up_ns):
+        late = (trace.outcome == TIMED_OUT) & (trace.leave_ns > trace.gives_up_ns)
+        trace = replace(trace, leave_ns=np.where(late, -1, trace.leave_ns)) if late.any() else trace
     if not len(trace.query_of):
         return trace
     first, last = first_and_last(trace.query_of)
@@ -72,7 +79,10 @@ def served(pool: Pool) -> Pool:
 def _changed(pool: Pool, by: Callable[[Trace], Trace]) -> Pool:
     traces = [by(trace) for trace in pool.traces]
     is_same = all(one is two for one, two in zip(traces, pool.traces, strict=True))
-    return pool if is_same else Pool(traces, pool.clusters, pool.layout.is_sampled)
+    if is_same:
+        return pool
+    are_sent_alike = are_the_same((trace.arrival_ns,) for trace in pool.traces)
+    return Pool(traces, pool.clusters, pool.layout.is_sampled, are_sent_alike)
 
 
 def attempts_of(traces: Sequence[Trace], plan: Plan, layout: Layout) -> parts.Attempts | None:

@@ -42,7 +42,8 @@ class Extract:
     shed: NDArray[np.bool_]  #: (measured,) as ``admission.is_shed``
     covered: dict[int | None, tuple[float, int]]  #: as ``gathering.covered``, of whole queries and those stages
     hits: dict[int, tuple[int, int]]  #: as ``gathering.hits``, of those stages
-    grown: int  #: queries in flight at the last measured arrival less those at the first
+    sent: tuple[int, int | None]  #: measured queries, or attempts of them; and the ``arrivals_mark`` of these
+    grown: int  #: of these, those in flight at the last measured arrival less those at the first
     tasks: int  #: simulated, warm-up included
     arrivals: int | None  #: see ``arrivals_mark``
     is_bounded: bool  #: as ``stability.is_bounded``
@@ -85,7 +86,9 @@ def extract(
         *(completed, window.good_of(trace, completed), gathering.is_partial(trace), admission.is_shed(trace)),
         {stage: gathering.covered(trace if stage is None else sent, stage) for stage in (None, *stages)},
         {stage: gathering.hits(sent, stage) for stage in stages},
-        *(grown, tasks, mark, is_bounded(plan)),
+        (len(sent.arrival_ns) - since, replays.arrivals_mark(sent.arrival_ns)),
+        *(grown, tasks, mark),
+        is_bounded(plan),
         group_of,
     )
 
@@ -123,9 +126,13 @@ class Extracts:
         self.groups = groups
         is_shared = replays.are_shared([one.arrivals for one in extracts])
         fared = ((one.latency, one.partial, np.array([*one.covered.values()])) for one in extracts)
-        sizes = [len(one.latency) - one.first_measured for one in extracts]
-        repeated = is_shared and replays.are_the_same(fared)
+        sizes, sent = ([len(one.latency) - one.first_measured for one in extracts], [one.sent[0] for one in extracts])
+        repeated = is_shared and len({one.sent for one in extracts}) == 1 and replays.are_the_same(fared)
         self.layout = share.Layout.of(sizes, is_shared=is_shared, is_repeated=repeated, is_sampled=is_sampled)
+        self.of_stages = self.layout  #: of attempts, where there are some besides the queries
+        if sent != sizes:
+            is_shared = replays.are_shared([one.sent[1] for one in extracts])
+            self.of_stages = share.Layout.of(sent, is_shared=is_shared, is_repeated=repeated, is_sampled=is_sampled)
 
     @cached_property
     def whole(self) -> Series:
@@ -139,7 +146,7 @@ class Extracts:
             return self.whole
         at = self.stage_names.index(stage)
         return takers.series_of_stage(
-            [one.stage_latency[at] for one in self.extracts], self.layout, self.clusters.get(at)
+            [one.stage_latency[at] for one in self.extracts], self.of_stages, self.clusters.get(at)
         )
 
     def of_group(self, group: Group | None, series: Series) -> Series | None:
@@ -213,7 +220,7 @@ class Extracts:
         warmups = [one.first_measured for one in self.extracts]
         cut = mser5(self._averaged_latency()) if self.is_stationary else None
         return stability(
-            ratio_interval([one.grown for one in self.extracts], self.layout.unit_sizes),
+            ratio_interval([one.grown for one in self.extracts], [one.sent[0] for one in self.extracts]),
             float(np.mean(warmups)),
             of_the_start((one.latency for one in self.extracts), warmups, cut),
             self.layout.queries,

@@ -159,7 +159,7 @@ def summarise(
     """
     own, sent = Pool(traces, clusters_of(plan, is_stationary), is_sampled), traces  # of attempts
     traces = (pool := attempts.asked(own)).traces
-    stable = _stability(attempts.served(own), carried.asked_of(plan, traces, utilisations, peak), is_stationary)
+    stable = _stability(pool, attempts.served(own), carried.asked_of(plan, traces, utilisations, peak), is_stationary)
     is_saturated, within = stable.verdict == carried.SATURATED, first_on_latency(objectives)
     whole = _whole(pool, within, percentiles, ahead.latency, is_saturated)
     money = Money(usd_per_h, whole.completed)
@@ -222,11 +222,11 @@ def _with_hosts(seen: StageFigures, stage: StageView, names: Sequence[str]) -> S
     return seen if home == stage.index else replace(seen, company={**seen.company, "colocate": names[home]})
 
 
-def _stability(pool: Pool, asked: carried.Asked, is_stationary: bool) -> carried.Stability:
-    """Whether the load is carried; parameters as of ``summarise``."""
+def _stability(pool: Pool, served: Pool, asked: carried.Asked, is_stationary: bool) -> carried.Stability:
+    """Whether the load is carried; parameters as of ``summarise``, ``served``: attempts as the fleet sees them."""
     traces, warmups = pool.traces, [trace.first_measured for trace in pool.traces]
     return carried.stability(
-        carried.growth_of(pool),
+        carried.growth_of(served),
         float(np.mean(warmups)),
         carried.of_the_start(
             carried.whole_latencies(traces),
