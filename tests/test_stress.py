@@ -18,12 +18,13 @@ from simulator.report.answers import figure_of, table_of
 MM1 = ROOT / "scenarios" / "mm1.yaml"
 
 
-def one_server(*, law=None, rate="100/s", arrivals=None, slos=("p90 < 100ms",), **stage):
+def one_server(*, admission=None, law=None, rate="100/s", arrivals=None, slos=("p90 < 100ms",), **stage):
     """A server that takes 5 ms, at half its time."""
     model = {"kind": "time", "law": law or {"kind": "constant", "value": "5ms"}}
     load = {"rate": rate, "arrivals": {"kind": "constant"} if arrivals is None else arrivals}
     stages = [{"name": "server", "model": model, **stage}]
-    return scenario_from_dict({"name": "one", "load": load, "stages": stages, "slos": list(slos)})
+    door = {} if admission is None else {"admission": admission}
+    return scenario_from_dict({"name": "one", **door, "load": load, "stages": stages, "slos": list(slos)})
 
 
 @pytest.mark.parametrize(
@@ -102,14 +103,14 @@ def test_before_the_trigger_nothing_differs():
 
 
 def test_a_load_that_is_not_carried_is_missed_without_a_trigger():
-    answer = stress(one_server(rate="300/s"), "stall for 1s", horizon_s=5.0)
+    answer = stress(one_server(rate="300/s"), "stall for 1s", horizon_s=6.0)
     assert (answer.verdict, answer.exit_code) == ("missed without it", 99)
     assert "the objectives are missed without it, too" in table_of(answer)
 
 
 def test_who_does_not_recover_in_what_is_simulated_stays_down():
     scenario = one_server(rate="190/s")  # a second of stall takes 20 to make up for
-    answer = stress(scenario, "stall for 1s", horizon_s=4.0)
+    answer = stress(scenario, "stall for 1s", horizon_s=4.0, window_s=0.25)
     assert (answer.verdict, answer.exit_code) == ("stays down", 99)
     assert "in 20 of 20 replications the objectives do not hold again within 4.00 s" in table_of(answer)
     assert stress(scenario, "stall for 1s").verdict == "recovers slowly"
@@ -122,7 +123,7 @@ def test_a_gate(most_s, code):
 
 
 def test_a_map_of_sizes_and_durations():
-    answer = stress(one_server(rate="150/s"), "load x1,2,4 for 1s,500ms", horizon_s=1.7)
+    answer = stress(one_server(rate="150/s"), "load x1,2,4 for 1s,500ms", horizon_s=1.7, window_s=0.1)
     assert [cell.trigger.text for cell in answer.cells] == [
         f"load x{size} for {lasts}" for size in (1, 2, 4) for lasts in ("0.5s", "1s")
     ]
@@ -242,11 +243,41 @@ def test_the_trigger_takes_the_place_of_outages_and_of_phases():
     assert ours.notes == ("server: its own outages are left out, the trigger takes their place",)
 
 
+def test_windows_of_a_query_each_tell_nothing():
+    """In some all miss by luck, and then nothing could be worse."""
+    scenario = one_server(law={"kind": "exponential", "mean": "5ms"}, arrivals={"kind": "poisson"})
+    with pytest.raises(
+        ScenarioError, match=r"100 % of the queries miss an objective without any trigger: make windows"
+    ):
+        stress(scenario.with_slos(["p90 < 40ms"]), "load x1000 for 50ms", window_s=0.02)
+    assert stress(scenario.with_slos(["p90 < 40ms"]), "load x1000 for 50ms", max_recovery_s=1.0).exit_code == 99
+
+
+def test_what_is_missed_with_the_trigger_alone_is_no_recovery_later_nor_unharmed():
+    """At a door the misses end with the load; later ones are luck."""
+    scenario = one_server(admission={"rate": "120/s", "burst": 30}, slos=["availability > 90%"])
+    answer = stress(scenario, "load x3 for 10s")
+    (cell,) = answer.cells
+    assert (answer.verdict, cell.harmed, set(cell.recoveries_s)) == ("recovers", 20, {0.0})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_luck_is_no_slow_recovery(seed):
+    scenario = one_server(law={"kind": "exponential", "mean": "5ms"}, arrivals={"kind": "poisson"}, rate="160/s")
+    answer = stress(scenario.with_slos(["p95 < 250ms"]).with_run(seed=seed), "load x1.1 for 1s")
+    assert max(answer.cells[0].recoveries_s) < 10
+
+
+def test_a_run_that_warms_up_for_a_number_of_queries_does_so_for_as_long():
+    scenario = one_server().with_run(warmup=500)
+    assert stress(scenario, "stall for 1s").verdict == "recovers"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ({"window_s": 0.001}, "have less than a query each"),
-        ({"window_s": 1.0, "horizon_s": 3.0}, "at least 4 windows follow the trigger: of 1.00 s that is longer"),
+        ({"window_s": 1.0, "horizon_s": 3.0}, "at least 6 windows follow the trigger: of 1.00 s that is longer"),
         ({"window_s": 0.1, "horizon_s": 1000.0}, "10,000 windows follow the trigger, at most 5,000 do"),
     ],
 )

@@ -29,6 +29,7 @@ class Cell(TypedDict):
     size: float | None  #: factor on the load; null: it has none
     lasts_s: float  #: how long it lasts; 0: it comes at the begin of the run
     verdict: Verdict  #: what is said of it
+    harmed: int  #: replications in which objectives are missed for it
     recovered: int  #: replications in which objectives hold again
     replications: int  #: that were simulated
     recovered_ratio: parts.Interval  #: share of those that recover

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from simulator.base.errors import Problem, ScenarioError
 from simulator.base.formats import format_duration
 from simulator.planner.plans import Plans
@@ -104,6 +106,10 @@ class _Search:
             if beyond == 0:
                 reason = f"the objectives hold with as many as {value:,}, and more are not looked at"
                 return self._result(look, INCONCLUSIVE, reason, means.Interval(value, value, None), value)
+            if (slo := self._unanswered(look, beyond)) is not None:
+                why = f"with {beyond:,} some queries have no answer, so a mean over all is not known ({slo})"
+                reason = f"{why}: ask for a percentile, and for availability"
+                return self._result(look, INCONCLUSIVE, reason, means.Interval(value, value, None), value)
             low, _ = self._cross(look, readings.HIGH)
             high, _ = self._cross(look, readings.LOW)
             half = (high - low) / 2 / value
@@ -123,6 +129,13 @@ class _Search:
             self._announce(half, growth)
             self.looks.append(Look(effort))
             self._at(self.looks[-1], value)
+
+    def _unanswered(self, look: Look, clients: int) -> str | None:
+        """An objective on a mean that is not known with so many clients, since some queries have no answer."""
+        means_of = [slo for slo in self.scenario.slos if readings.is_read(slo)]
+        pairs = zip(means_of, look.seen[clients], strict=True)
+        lost = [slo.text for slo, one in pairs if slo.measure == "mean" and math.isinf(one.value)]
+        return lost[0] if lost else None
 
     def _announce(self, half: float, growth: float) -> None:
         takes_s = growth * self.budget.busy_s / max(1, len(self.tried)) * len(self.looks[-1].seen)
@@ -262,6 +275,6 @@ def _between(look: Look, line: str, within: int, beyond: int) -> int:
 
 
 def _per_s(extracts: extract.Extracts) -> means.Interval:
-    """Queries a second that are over, with its interval."""
-    counts = [len(one.latency) - one.first_measured for one in extracts.extracts]
-    return means.ratio_interval(counts, [one.window_s for one in extracts.extracts]).at_least_0()
+    """Queries a second that are answered, with its interval."""
+    answered = [int(np.isfinite(one.latency[one.first_measured :]).sum()) for one in extracts.extracts]
+    return means.ratio_interval(answered, [one.window_s for one in extracts.extracts]).at_least_0()

@@ -130,7 +130,7 @@ def sensitivity(
     return Sensitivity(
         scenario=scenario,
         percentile=measurement.percentile,
-        tail_s=own.tail.value if own.exceedances >= 10 else None,
+        tail_s=own.tail.value if own.exceedances >= 10 and math.isfinite(own.tail.value) else None,
         capacity_per_s=None if own.capacity is None else own.capacity.value,
         effects=tuple(sorted(effects, key=Effect.rank)),
         unturned=len(turned) - len(reached),
@@ -275,7 +275,8 @@ def _without(reading: Reading) -> Any:
 
 def _effect(scenario: Scenario, knob: turning.Knob, own: _Reached, reached: _Reached) -> Effect:
     tail = None
-    if min(own.exceedances, reached.exceedances) >= 10:
+    is_known = math.isfinite(own.tail.value) and math.isfinite(reached.tail.value)
+    if is_known and min(own.exceedances, reached.exceedances) >= 10:
         tail = paired(own.tail, reached.tail).relative
     more = None
     if own.capacity is not None and reached.capacity is not None and not knob.is_load:

@@ -12,6 +12,7 @@ from typing import Unpack
 from simulator.base.errors import ArgumentError, Problem, ScenarioError
 from simulator.base.formats import counted, format_duration
 from simulator.base.groups import PHASE
+from simulator.core.plan import F8
 from simulator.planner.plans import Plans
 from simulator.planning import triggers
 from simulator.planning.stress_result import DOWN, Cell, Stress
@@ -37,9 +38,9 @@ AFTER_COLD = 400
 #: What follows a trigger lasts so many times as long as it, at least; where the system does not recover, it is looked
 #: at for longer once.
 TIMES, LONGER = 30, 4
-#: recovery.Windows after a trigger where it is said how long is simulated, about; and whatever is said at least.
-ENOUGH, FEWEST_AFTER = 20, 4
-#: recovery.Windows of a run, at most.
+#: Windows after a trigger, at least, however long is to be simulated.
+FEWEST_AFTER = 6
+#: Windows of a run, at most.
 MOST_WINDOWS = 5_000
 
 
@@ -162,7 +163,7 @@ def _width_s(
     horizon_s: float | None,
     cells: Sequence[triggers.Trigger],
 ) -> float:
-    """Width of the windows; of those that are not given, one of 1, 2, 5, 10, ..., but enough of them."""
+    """Width of the windows; of those that are not given, one of 1, 2, 5, 10, ..."""
     rate_per_s = _rate_per_s(scenario)
     if window_s is None:
         strictest = min(slo.allowed for slo in looked if slo.allowed is not None)
@@ -170,17 +171,15 @@ def _width_s(
         power = 10.0 ** math.floor(math.log10(least_s))
         window_s = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least_s * (1 - 1e-9))
         window_s = float(f"{window_s:.6g}")
-        if horizon_s is not None:
-            window_s = max(min(window_s, horizon_s / ENOUGH), 1 / rate_per_s)
+        longest_s = max(cell.lasts_s for cell in cells)
+        if longest_s > MOST_WINDOWS / (2 + TIMES) * window_s:
+            window_s = float(f"{longest_s * (2 + TIMES) / MOST_WINDOWS:.2g}")
     if horizon_s is not None and horizon_s < FEWEST_AFTER * window_s:
         message = f"at least {FEWEST_AFTER} windows follow the trigger: of {format_duration(window_s)} that is longer"
         raise ScenarioError([Problem(scenario.source, 0, 0, "run", message)])
-    longest_s = max(cell.lasts_s for cell in cells)
-    if longest_s > MOST_WINDOWS / (2 + TIMES) * window_s:
-        window_s = float(f"{longest_s * (2 + TIMES) / MOST_WINDOWS:.2g}")
     if rate_per_s * window_s < 1:
         message = f"windows of {format_duration(window_s)} have less than a query each: make them wider"
-        raise ScenarioError([Problem(scenario.source, 0, 0, "load.rate", message)])
+        raise ScenarioError([Problem(scenario.source, 0, 0, "run", message)])
     return window_s
 
 
@@ -220,19 +219,32 @@ class _Work:
         disturbed = self._counted(changed, windows)
         usual = self._usual(trigger, windows, stretches_s)
         most = recovery.limits(self.looked, usual)
-        recoveries = tuple(recovery.recovery_s(one, most, windows) for one in disturbed)
+        is_held = tuple(bool(one) for one in recovery.is_held(self.looked, usual))
+        if all(is_held):
+            self._refuse_narrow(most)
+        seen = [recovery.recovery_s(one, most, windows) for one in disturbed]
+        recoveries = tuple(0.0 if one is None else one for one in seen)
         back = sum(math.isfinite(one) for one in recoveries)
         return Cell(
             trigger,
             windows,
             recoveries,
+            sum(one is not None for one in seen),
             recovery.share_interval(back, len(recoveries)),
             recovery.median_interval(recoveries),
             disturbed,
             usual,
             most,
-            tuple(bool(one) for one in recovery.is_held(self.looked, usual)),
+            is_held,
         )
+
+    def _refuse_narrow(self, most: F8) -> None:
+        """Raise ScenarioError where luck alone makes queries of a window miss so often that nothing can be told."""
+        if most.max() >= recovery.MOST_USUAL:
+            width, share = format_duration(self.window_s), f"{100 * float(most.max()):.3g} %"
+            message = f"in some window of {width} {share} of the queries miss an objective without any trigger"
+            cure = "make windows wider, or see whether the load is carried: shardsim run"
+            raise ScenarioError([Problem(self.scenario.source, 0, 0, "slos", f"{message}: {cure}")])
 
     def _usual(
         self, trigger: triggers.Trigger, windows: recovery.Windows, stretches_s: tuple[float, float, float]

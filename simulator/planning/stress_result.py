@@ -32,7 +32,8 @@ class Cell:
 
     trigger: Trigger
     windows: recovery.Windows
-    recoveries_s: tuple[float, ...]  #: (replications,) 0: nothing was missed; +inf: not within what was simulated
+    recoveries_s: tuple[float, ...]  #: (replications,) 0: with the trigger; +inf: not within what was simulated
+    harmed: int  #: replications in which some window is bad
     recovered: means.Interval  #: share of the replications
     recovery_s: means.Interval  #: median over replications; +inf: more than was simulated
     disturbed: tuple[recovery.Counted, ...]  #: (replications,)
@@ -57,7 +58,7 @@ class Cell:
             return MISSED
         if self.count < len(self.recoveries_s):
             return DOWN
-        if not any(self.recoveries_s):
+        if not self.harmed:
             return UNHARMED
         latest = self.recovery_s.value if self.recovery_s.high is None else self.recovery_s.high
         assert latest is not None
@@ -76,6 +77,7 @@ class Cell:
             "size": self.trigger.size,
             "lasts_s": self.trigger.lasts_s,
             "verdict": self.verdict,
+            "harmed": self.harmed,
             "recovered": self.count,
             "replications": len(self.recoveries_s),
             "recovered_ratio": _shown(self.recovered),

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from simulator.base import units
 from simulator.base.errors import ArgumentError, Problem, ScenarioError
-from simulator.base.formats import significant
 from simulator.base.nearest import nearest, quoted
 from simulator.core.outages import MOST_OUTAGES
 from simulator.scenario import Scenario
@@ -28,6 +28,8 @@ LOAD, STALL, ZONE, COLD = "load", "stall", "zone", "cold caches"
 LOST_ZONE = 0
 #: Names of the stretches of a run.
 BEFORE, DURING, AFTER = "before", "trigger", "after"
+#: A trigger lasts no longer.
+MOST_S = 7 * 86400.0
 #: Values of a trigger, at most.
 MOST_CELLS = 100
 
@@ -52,7 +54,7 @@ class Trigger:
         """As it is written."""
         if self.kind == COLD:
             return COLD
-        what = f"load x{significant(self.size or 1.0)}" if self.kind == LOAD else self.kind
+        what = f"load x{self.size:.12g}" if self.kind == LOAD else self.kind
         of = f" {self.stage}" if self.stage is not None else ""
         return f"{what}{of} for {exact_duration(self.lasts_s)}"
 
@@ -111,8 +113,8 @@ def _duration(text: str, whole: str) -> float:
         lasts_s = units.parse_duration(text)
     except ValueError as error:
         raise ArgumentError(f"{whole!r}: {error}", "trigger") from None
-    if not lasts_s > 0:
-        raise ArgumentError(f"{whole!r}: a trigger lasts longer than 0, got {text}", "trigger")
+    if not 0 < lasts_s <= MOST_S:
+        raise ArgumentError(f"{whole!r}: a trigger lasts longer than 0, and a week at most, got {text}", "trigger")
     return float(lasts_s)
 
 
@@ -222,7 +224,11 @@ def _in_phases(scenario: Scenario, stretches_s: Sequence[float], factor: float, 
     scenario = scenario.with_stages(whole) if whole else scenario  # the trigger takes the place of its own outages
     slos = tuple(one for one in scenario.slos if one.is_of_all)
     changed = scenario.model_copy(update={"load": load, "slos": slos, "sweep": None})
-    warmup = {} if stretches_s[0] > 0 else {"warmup": 0}  # what comes at the begin of the run is not warmed up for
+    warmup: dict[str, Any] = {}
+    if stretches_s[0] == 0:
+        warmup = {"warmup": 0}  # what comes at the begin of the run is not warmed up for
+    elif scenario.run.warmup_queries:  # a run of phases is measured in time
+        warmup = {"warmup": scenario.run.warmup_queries / (rate_per_s * load.scale)}
     return changed.with_run(queries=None, replications=replications, **warmup)
 
 

@@ -23,11 +23,7 @@ def most_clients_table(document: most_clients.MostClients, width: int | None = N
         lines.append(f"theory: {counted(document['exact'], 'client')}, by the exact mean")
     if document["slos"]:
         columns = ["objective", "there", "value", "95 % interval"]
-        binding = document["binding_slo"] if document["clients"]["value"] is not None else None
-        rows = []
-        for slo in document["slos"]:
-            row = slo_row(slo)
-            rows.append([row[0], "at its bound" if slo["slo"] == binding else row[1], *row[2:]])
+        rows = [slo_row(slo) for slo in document["slos"]]
         lines += ["", table(columns, rows, 2)]
     tried = len({(row["clients"], row["queries"]) for row in document["curve"]})
     lines += [

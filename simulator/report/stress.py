@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from simulator.base.formats import format_duration, format_percent, significant
+from simulator.base.formats import format_duration, format_percent
 from simulator.documents import parts, stress
 from simulator.report.text import DASH, duration, interval, notes, rendered, table
 
@@ -59,11 +59,8 @@ def _map(cells: Sequence[stress.Cell]) -> Any:
     sizes = list(dict.fromkeys(cell["size"] for cell in cells))
     lasts = list(dict.fromkeys(cell["lasts_s"] for cell in cells))
     there = {(cell["size"], cell["lasts_s"]): _short(cell) for cell in cells}
-    what = cells[0]["kind"]
-    rows = [
-        [what if size is None else f"{what} x{significant(size)}", *(there[size, one] for one in lasts)]
-        for size in sizes
-    ]
+    what = cells[0]["trigger"].partition(" for ")[0] if cells[0]["size"] is None else cells[0]["kind"]
+    rows = [[what if size is None else f"{what} x{size:.6g}", *(there[size, one] for one in lasts)] for size in sizes]
     return table(["for", *(format_duration(one) for one in lasts)], rows)
 
 
@@ -100,7 +97,7 @@ def _timeline(slos: Sequence[str], cell: stress.Cell) -> Any:
 
 
 def _name(cell: stress.Cell, windows: Sequence[stress.Window], first: int, last: int) -> str:
-    begin_s = windows[first]["from_s"] - cell["lasts_s"]
+    begin_s = round(windows[first]["from_s"] - cell["lasts_s"], 9)
     end_s = windows[last - 1]["until_s"] - cell["lasts_s"]
     return f"{format_duration(max(0.0, begin_s))} .. {format_duration(end_s)}"
 

@@ -80,12 +80,11 @@ class Pool:
         may_repeat: bool = True,
     ) -> None:
         assert traces, "at least one replication"
-        self.traces = traces
-        self.clusters = clusters  #: what the plan says, by stage; of whole queries by None
+        self.traces, self.clusters = traces, clusters  #: what the plan says, by stage; of whole queries by None
         is_shared = are_shared([arrivals_mark(trace.arrival_ns) for trace in traces])
         fared = ((one.completion_ns, one.outcome, one.coverage) for one in traces)
-        lengths, is_repeated = [one.measured for one in traces], may_repeat and are_the_same(fared)
-        self.layout = Layout.of(lengths, is_shared=is_shared, is_repeated=is_repeated, is_sampled=is_sampled)
+        lengths, same = [one.measured for one in traces], may_repeat and are_the_same(fared)
+        self.layout = Layout.of(lengths, is_shared=is_shared, is_repeated=same, is_sampled=is_sampled)
         self._latest: tuple[int | None, Series] | None = None
 
     def gather(self, of: Column) -> F8:

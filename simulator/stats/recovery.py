@@ -3,7 +3,9 @@
 Time is cut into windows. In a window an objective is missed by a share of the queries that arrive in it. Even where
 nothing is wrong that share varies, and a short window may have more than the objective allows by luck alone. So the
 same windows are looked at without the disturbance: a window is *bad* when its share is above what is allowed, and above
-the largest that any window of any undisturbed replication has. Nothing is assumed about how shares vary.
+the largest that any window of any undisturbed replication has. Nothing is assumed about how shares vary. One window of
+many is bad by luck all the same; so a disturbance is over when several in a row are not, and what is bad later is none
+of its doing, unless most of the last windows are.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from simulator.core.columns import SHED
 from simulator.core.plan import F8, I8, Plan
 from simulator.core.trace import Trace
 from simulator.stats import attempts
@@ -23,8 +26,10 @@ from simulator.stats.figures import S_PER_NS
 from simulator.stats.means import Interval
 from simulator.stats.verdicts import Objective
 
-#: Windows at the end, as a part of those that follow the disturbance, and as a number, in which nothing may be bad.
-QUIET, FEWEST_QUIET = 0.05, 2
+#: So many windows in a row that are not bad end a disturbance: as a part of those that follow it, and at least.
+QUIET, FEWEST_QUIET = 0.05, 3
+#: Luck alone may make so large a share of a window miss: then nothing can be told of it.
+MOST_USUAL = 0.9
 #: Of intervals, unless said.
 CONFIDENCE = 0.95
 
@@ -39,13 +44,15 @@ class Windows:
 
     @staticmethod
     def around(before: int, lasts_s: float, after: int, width_s: float) -> Windows:
-        """So many windows of a width before a disturbance and behind it; those during it are as wide or narrower."""
-        during = max(1, math.ceil(lasts_s / width_s - 1e-9)) if lasts_s > 0 else 0
+        """So many windows of a width before a disturbance and behind it; those during it are as wide, or wider.
+
+        Of a disturbance that is shorter than a window, the first that follows its begin holds it.
+        """
+        during = math.floor(lasts_s / width_s + 1e-9)
         begin_s = before * width_s
         inside = begin_s + lasts_s * np.arange(1, during + 1) / max(1, during)
-        end_s = begin_s + lasts_s
-        edges = np.concatenate([width_s * np.arange(before + 1), inside, end_s + width_s * np.arange(1, after + 1)])
-        return Windows(edges, begin_s, end_s)
+        behind = (begin_s + lasts_s if during else begin_s) + width_s * np.arange(1, after + 1)
+        return Windows(np.concatenate([width_s * np.arange(before + 1), inside, behind]), begin_s, begin_s + lasts_s)
 
     @property
     def before(self) -> int:
@@ -59,7 +66,7 @@ class Windows:
 
     @property
     def quiet(self) -> int:
-        """Windows at the end in which nothing may be bad."""
+        """Windows in a row that end a disturbance."""
         return max(FEWEST_QUIET, math.ceil(QUIET * (len(self.edges_s) - 1 - self.first_after)))
 
 
@@ -82,8 +89,10 @@ def is_looked_at(objective: Objective) -> bool:
     return objective.is_of_all and objective.allowed is not None and objective.measure != "partial_ratio"
 
 
-def misses(objective: Objective, latency_ns: F8) -> NDArray[np.bool_]:
-    """(queries,) which miss an objective, by their latency: +inf of one without an answer."""
+def misses(objective: Objective, latency_ns: F8, outcome: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """(queries,) which miss an objective, by their latency, +inf of one without an answer, and by their outcome."""
+    if objective.measure == "shed_ratio":
+        return np.asarray(outcome == SHED)
     bound = round(objective.bound / S_PER_NS) if objective.p else math.inf
     return latency_ns > bound if objective.measure == "share_within" else latency_ns >= bound
 
@@ -102,7 +111,7 @@ def counted(plan: Plan, trace: Trace, objectives: Sequence[Objective], windows: 
     bad = np.zeros((len(objectives), count), dtype=np.int64)
     last_s = np.zeros((len(objectives), count))
     for row, objective in enumerate(objectives):
-        missed = inside & misses(objective, latency_ns)
+        missed = inside & misses(objective, latency_ns, trace.outcome[measured])
         bad[row] = np.bincount(place[missed], minlength=count)
         last_s[row, place[missed]] = (arrival_ns[missed] - trace.window_begin_ns) * S_PER_NS  # the later ones stay
     return Counted(np.bincount(place[inside], minlength=count), bad, last_s)
@@ -123,20 +132,28 @@ def is_held(objectives: Sequence[Objective], undisturbed: Sequence[Counted]) -> 
     return np.asarray(allowed >= bad / max(1, queries))
 
 
-def recovery_s(disturbed: Counted, most: F8, windows: Windows) -> float:
+def recovery_s(disturbed: Counted, most: F8, windows: Windows) -> float | None:
     """How long after the disturbance objectives hold again: when the last query arrives that misses one for it.
 
-    That is the last one of the last bad window. 0 if no window is bad, +inf if one of the last windows is.
+    That is the last one of the last bad window before so many in a row are not (``Windows.quiet``). +inf if there are
+    not so many, or if most of the last ones of the run are bad. None: no window is bad until then.
     """
     is_bad = disturbed.shares > most[:, None]
-    bad = np.flatnonzero(is_bad.any(axis=0))
-    bad = bad[bad >= windows.before]
-    if not len(bad):
-        return 0.0
-    if bad[-1] >= len(disturbed.queries) - windows.quiet:
+    bad: NDArray[np.bool_] = np.logical_or.reduce(is_bad, axis=0)
+    last, good = None, 0
+    for window in range(windows.before, len(bad)):
+        if bad[window]:
+            last, good = window, 0
+        elif window >= windows.first_after:
+            good += 1
+            if good == windows.quiet:
+                break
+    is_over = last is None or good == windows.quiet
+    if not is_over or 2 * np.count_nonzero(bad[-windows.quiet :]) > windows.quiet:
         return math.inf
-    last_s = disturbed.last_s[is_bad[:, bad[-1]], bad[-1]].max()
-    return max(0.0, float(last_s) - windows.end_s)
+    if last is None:
+        return None
+    return max(0.0, float(disturbed.last_s[is_bad[:, last], last].max()) - windows.end_s)
 
 
 def median_interval(values: Sequence[float]) -> Interval:

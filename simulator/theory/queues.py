@@ -8,6 +8,9 @@ import numpy as np
 from simulator.base.sums import dot, meant
 from simulator.core.plan import F8
 
+#: Beyond so much work offered to one server the idle time of M/D/1/K has no digits left.
+MOST_EXACT = 100.0
+
 
 def bisect(cdf: Callable[[float], float], p: float, start: float) -> float:
     """The least x >= 0 with cdf(x) >= p, to a relative 1e-12; ``start`` > 0 is where the search begins."""
@@ -123,6 +126,8 @@ def crommelin_loss(utilisation: float, places: int) -> float:
     >>> round(crommelin_loss(0.8, 5), 12), round(crommelin_loss(0.5, 1), 12)
     (0.035290396436, 0.333333333333)
     """
+    if utilisation > MOST_EXACT and places > 1:
+        return 1 - 1 / utilisation  # to the last digit: somebody always waits
     come = [math.exp(-utilisation)]
     for number in range(1, places):
         come.append(come[-1] * utilisation / number)
