@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow
 from scipy import linalg
 
 from simulator import ScenarioError, load_scenario, scenario_from_dict, stress
@@ -246,9 +246,7 @@ def test_the_trigger_takes_the_place_of_outages_and_of_phases():
 def test_windows_of_a_query_each_tell_nothing():
     """In some all miss by luck, and then nothing could be worse."""
     scenario = one_server(law={"kind": "exponential", "mean": "5ms"}, arrivals={"kind": "poisson"})
-    with pytest.raises(
-        ScenarioError, match=r"100 % of the queries miss an objective without any trigger: make windows"
-    ):
+    with pytest.raises(ScenarioError, match=r"100 % of the queries miss an objective without any trigger"):
         stress(scenario.with_slos(["p90 < 40ms"]), "load x1000 for 50ms", window_s=0.02)
     assert stress(scenario.with_slos(["p90 < 40ms"]), "load x1000 for 50ms", max_recovery_s=1.0).exit_code == 99
 
@@ -324,3 +322,16 @@ def test_recovery_is_as_long_as_the_hitting_time_of_a_markov_chain():
     ours = np.array(cell.recoveries_s)
     assert ours.mean() == pytest.approx(mean_s, abs=4 * ours.std() / math.sqrt(len(ours)))
     assert ours.std() / math.sqrt(len(ours)) < 0.12 * mean_s
+
+
+@slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_retry_storm_stays_down_without_a_budget_and_recovers_with_one(seed):
+    """In at least 19 of 20 replications, said in words."""
+    with_one = load_scenario(ROOT / "scenarios" / "retry_storm.yaml").with_run(seed=seed)
+    no_budget = [f"run.seed={seed}", "client.retry_budget.burst=1M"]
+    without = load_scenario(ROOT / "scenarios" / "retry_storm.yaml", (), no_budget)
+    found, lost = (stress(scenario, "stall for 2s") for scenario in (with_one, without))
+    assert (found.verdict, lost.verdict) == ("recovers", "stays down")
+    assert found.cells[0].count >= 19 and lost.cells[0].count <= 1
+    assert "stays down: in" in table_of(lost) and "stall for 2s: recovers" in table_of(found)
