@@ -101,7 +101,7 @@ class Refinement:
         if self._only_replications_count():
             each = max(each, QUERIES_OF_DRAWN)
         of_rarest = math.ceil(FEWEST_OF_GROUP / rarest(self.scenario, self.plans.outline()))
-        each = max(each, min(of_rarest, MOST_FIRST * each))
+        each = max(each, of_rarest if of_rarest <= MOST_FIRST * each else 0)  # of a rarer one, so many would not do
         if any(slo.measure == "max" for slo in self.scenario.slos):
             assert self.scenario.queries is not None
             each = max(each, self.scenario.queries)

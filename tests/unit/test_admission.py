@@ -320,3 +320,9 @@ def test_a_run_that_sheds_now_and_then_is_kept_and_compared(shardsim, tmp_path):
     code, out, _ = shardsim("compare", str(tmp_path / "out"), str(tmp_path / "out"), "--format", "json")
     figures = {one["figure"]: one for one in json.loads(out)["figures"]}
     assert figures["shed_ratio"]["a"] == figures["shed_ratio"]["b"]
+
+
+@pytest.mark.parametrize("offered", [150.0, 700.0, 740.0, 1e6])
+@pytest.mark.parametrize("places", [2, 3, 5, 50])
+def test_a_bucket_that_is_asked_for_far_too_much_loses_all_but_its_rate(offered, places):
+    assert crommelin_loss(offered, places) == pytest.approx(1 - 1 / offered, rel=1e-12)
