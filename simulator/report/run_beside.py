@@ -10,7 +10,8 @@ def taken_lines(result: run.Run) -> list[str]:
     for stage in result["stages"]:
         if "taken_ratio" in stage:
             shown = text.interval(stage["taken_ratio"], text.ratio)
-            share = f"{text.ratio(stage['taken_ratio']['value'])} of the queries ({shown})"
+            whose = "of the queries that are admitted" if "admission" in result else "of the queries"
+            share = f"{text.ratio(stage['taken_ratio']['value'])} {whose} ({shown})"
             lines.append(f"{stage['name']} is taken by {share}, and its figures are theirs")
     return lines
 
