@@ -78,7 +78,7 @@ def test_no_command_begins_what_it_could_not_end(in_8_gb):
         lambda scenario, say: capacity(scenario, tolerance=0.3, say=say),
         lambda scenario, say: sensitivity(scenario, tail_only=True, say=say),
         lambda scenario, say: size(scenario, search={"stages.server.workers": [1]}, say=say),
-        lambda scenario, say: stress(scenario, "stall for 1s", horizon_s=15.0, window_s=3.0, say=say),
+        lambda scenario, say: stress(scenario, "stall for 1s", horizon_s=30.0, window_s=3.0, say=say),
         lambda scenario, say: sweep(scenario, {"run.seed": [1]}, jobs=1, say=say),
     ],
     ids=["capacity", "sensitivity", "size", "stress", "sweep"],
