@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from simulator.core.admission import bounds_flight
 from simulator.core.plan import F8, Plan
+from simulator.core.retrying import may_retry
 from simulator.core.trace import Trace
 from simulator.documents import parts
 from simulator.planner.plans import Plans
@@ -184,8 +186,13 @@ def _simulated(prober: Prober) -> tuple[Extracts, list[Series]]:
 
 
 def _with_leaves(plan: Plan, trace: Trace, extract: Callable[[Plan, Trace], Extract]) -> tuple[Extract, list[F8]]:
-    """What is kept of a replication, and of each stage but the last when measured queries leave it after arriving."""
+    """What is kept of a replication, and of each stage but the last when measured queries leave it after arriving.
+
+    Of none, where what is behind a stage matters to it: who is late is sent again, or keeps others out at the door.
+    """
     first, leaves = trace.first_measured, []
+    if may_retry(plan) or bounds_flight(plan):
+        return extract(plan, trace), []
     for stage in range(len(plan.stages) - 1):
         leave_ns = trace.leave_ns[stage, first:]
         after_ns = (leave_ns - trace.arrival_ns[first:]).astype(np.float64)
@@ -198,9 +205,12 @@ def _to_blame(
 ) -> int:
     """The first stage that with those before it fails an objective; ``fails``: in whose reading, ``is_beyond`` if None.
 
-    What happens up to a stage does not depend on those behind it, query by query on common luck.
+    What happens up to a stage does not depend on those behind it, query by query on common luck; where it does, all
+    stages are to blame.
     """
-    fails = fails or is_beyond
+    fails, last = fails or is_beyond, len(seen.stage_names) - 1
+    if len(leaves) < last:
+        return last
     if slo.stage is not None:
         return seen.stage_names.index(slo.stage)
     if not is_read(slo):

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+import numpy as np
+
 from simulator import theory
 from simulator.base.groups import CLASS, PHASE, Group
 from simulator.core.plan import Plan
@@ -40,12 +42,16 @@ def phases_of(scenario: Scenario) -> Phases:
 
 
 def class_names(scenario: Scenario, traces: Mapping[int, Trace]) -> dict[int, list[str]] | None:
-    """The name of the class of each query, by number of replication; None: the load has no classes."""
+    """The name of the class of each row, that of its query, by number of replication; None: the load has no classes."""
     names = [one.name for one in scenario.load.of_classes]
     if not names:
         return None
-    drawn = {number: drawn_classes(scenario, number, len(trace.arrival_ns)) for number, trace in traces.items()}
-    return {number: [names[place] for place in places.tolist()] for number, places in drawn.items()}
+    found = {}
+    for number, trace in traces.items():
+        whose = trace.query_of if len(trace.query_of) else np.arange(len(trace.arrival_ns))
+        places = drawn_classes(scenario, number, int(whose.max()) + 1)[whose]
+        found[number] = [names[place] for place in places.tolist()]
+    return found
 
 
 def shares_of_groups(scenario: Scenario, outline: Plan) -> list[tuple[Group, float]]:

@@ -10,6 +10,8 @@ from simulator.core import retrying
 from simulator.scenario import fields
 
 MOST_WAIT_S = retrying.MOST_WAIT_NS * 1e-9
+#: Pauses grow up to that, unless said.
+LONGEST_S = 60.0
 #: What a budget holds, unless said, in retries.
 BURST = 10
 
@@ -82,7 +84,7 @@ class Client(fields.Part):
         if self.backoff is None:
             return 0.0, 1.0, 0.0
         most_s = self.backoff.most_s
-        longest = MOST_WAIT_S if most_s is None and self.backoff.factor > 1 else most_s or self.backoff.base_s
+        longest = max(self.backoff.base_s, LONGEST_S if self.backoff.factor > 1 else 0.0) if most_s is None else most_s
         return self.backoff.base_s * 1e9, self.backoff.factor, longest * 1e9
 
     @property

@@ -18,8 +18,10 @@ from simulator import (
     estimate,
     load_scenario,
     scenario_from_dict,
+    scenario_from_text,
     sensitivity,
     simulate,
+    size,
     sweep,
     validate,
 )
@@ -35,6 +37,7 @@ from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.planner.plans import Plans
 from simulator.planning.knobs import knobs_of
+from simulator.report import folders
 from simulator.report.run import run_table
 from simulator.running.memory import needed
 from simulator.stats.attempts import as_queries, as_served
@@ -320,3 +323,48 @@ def test_a_retry_storm_outlives_its_cause_and_a_budget_ends_it():
         shares[name] = sorted(later)
     assert shares["budget"][1] > 0.99 and shares["none"][-2] < 0.5, shares
     assert base.client is not None
+
+
+TWO = """
+name: two
+load: {rate: 50/s}
+run: {replications: 4, queries: 1k, warmup: 100}
+client: {timeout: 60ms, retries: 1}
+stages:
+  - {name: b, candidates: 1, model: {kind: time, law: {kind: exponential, mean: 10ms}}}
+  - {name: c, candidates: 1, model: {kind: time, law: {kind: exponential, mean: 10ms}}}
+slos: [p90 < 200ms]
+"""
+
+
+def test_fleets_are_found_where_a_later_stage_sends_queries_to_an_earlier_one_again():
+    found = size(scenario_from_text(TWO), search={"stages.b.replicas": [1, 2], "stages.c.replicas": [1, 2]}, top=1)
+    assert found.exit_code in (0, 98, 99) and found.seen
+
+
+def test_attempts_are_of_the_class_of_their_query(tmp_path):
+    """As its work says, which is that of its class."""
+    classes = [{"name": "p", "share": 1, "work": 1}, {"name": "q", "share": 1, "work": 3}]
+    values = {
+        "name": "cl",
+        "load": {"rate": "5/s", "arrivals": "constant", "classes": classes},
+        "run": {"replications": 1, "queries": 8, "warmup": 0},
+        "client": {"timeout": "25ms", "retries": 1, "backoff": {"base": "5ms", "jitter": "none"}},
+        "stages": [{"name": "s", "candidates": 1, "model": {"kind": "linear", "per_item": "10ms"}}],
+    }
+    folders.write_table(simulate(scenario_from_dict(values)), tmp_path / "all.csv")
+    with (tmp_path / "all.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 8
+    of = {row["of_query"]: set() for row in rows}
+    for row in rows:
+        of[row["of_query"]].add(row["class"])
+        assert (row["class"] == "q") == (row["outcome"] == "timed_out")  # three times the work is not done in time
+    assert all(len(one) == 1 for one in of.values())
+
+
+def test_pauses_do_not_grow_for_ever():
+    backoff = {"base": "1ms", "factor": 10}
+    client = scenario_from_text(TWO, [f"client.backoff={json.dumps(backoff)}"]).client
+    assert client.pause_ns == (1e6, 10.0, 60e9)
+    assert scenario_from_text(TWO, ["client.backoff.base=2m"]).client.pause_ns[2] == 120e9
