@@ -184,9 +184,18 @@ class Scenario(fields.Part):
         return changed
 
     @property
+    def tries_again(self) -> bool:
+        """Whether clients send queries again."""
+        return self.client is not None and self.client.retries > 0
+
+    @property
     def can_lengthen(self) -> bool:
-        """Whether a replication may have any number of queries: they are counted, and the load does not end."""
-        return self.queries is not None and not self.load.ends and not any(stage.outages for stage in self.stages)
+        """Whether a replication may have any number of queries, and is judged alike: they are counted, without an end.
+
+        With retries a longer run is another one: a collapse that comes with some chance, and stays, is in more of it.
+        """
+        is_counted = self.queries is not None and not self.load.ends
+        return is_counted and not any(stage.outages for stage in self.stages) and not self.tries_again
 
     @property
     def duration_s(self) -> float | None:

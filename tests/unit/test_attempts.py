@@ -368,3 +368,9 @@ def test_pauses_do_not_grow_for_ever():
     client = scenario_from_text(TWO, [f"client.backoff={json.dumps(backoff)}"]).client
     assert client.pause_ns == (1e6, 10.0, 60e9)
     assert scenario_from_text(TWO, ["client.backoff.base=2m"]).client.pause_ns[2] == 120e9
+
+
+def test_a_run_with_retries_is_not_lengthened():
+    """A collapse that stays is in more of a longer run: it is another one."""
+    assert not scenario_from_text(TWO).can_lengthen
+    assert scenario_from_text(TWO, ["client.retries=0"]).can_lengthen
