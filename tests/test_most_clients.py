@@ -12,13 +12,14 @@ from simulator import MostClients, ScenarioError, capacities, capacity, scenario
 from simulator.report.answers import table_of
 
 
-def waiting(clients=16, slos=("mean < 30ms",), *, workers=2, replications=8, queries=10_000, **stage):
+def waiting(clients=16, slos=("mean < 30ms",), *, workers=2, replications=8, queries=10_000, admission=None, **stage):
     """M/M/c//N: a service of 10 ms, clients that think for 100 ms."""
     model = {"kind": "time", "law": {"kind": "exponential", "mean": "10ms"}}
     arrivals = {"kind": "closed", "clients": clients, "think": {"kind": "exponential", "mean": "100ms"}}
     return scenario_from_dict(
         {
             "name": "waiting",
+            **({} if admission is None else {"admission": admission}),
             "load": {"arrivals": arrivals},
             "stages": [{"name": "server", "model": model, "workers": workers, **stage}],
             "slos": list(slos),
@@ -101,3 +102,19 @@ def test_the_answer_does_not_depend_on_jobs_nor_on_where_it_begins():
 def test_values_beside_each_other_are_of_a_rate():
     with pytest.raises(ScenarioError, match="clients that wait have none of their own"):
         capacities(waiting(), {"stages.server.workers": [1, 2]})
+
+
+def test_clients_are_answered_no_more_than_servers_can():
+    """Two servers of a second each, and a door that sheds most of who comes: those are not answered."""
+    scenario = waiting(5, ["shed_ratio < 70%"], admission={"max_in_flight": 2})
+    answer = capacity(scenario, tolerance=0.2)
+    assert answer.verdict == "found" and answer.per_s.low <= 200.0  # 2 servers x 100/s
+    shed = {row["clients"]: row["figure"] for row in answer.curve()}[answer.clients.value]
+    sent_per_s = answer.clients.value * (1 - shed) * 10  # each is back after 100 ms, if it was shed; later, if not
+    assert answer.per_s.high <= sent_per_s
+
+
+def test_a_mean_that_is_not_known_where_some_are_shed_limits_nothing():
+    answer = capacity(waiting(5, ["mean < 3s", "shed_ratio < 90%"], admission={"max_in_flight": 2}))
+    assert (answer.verdict, answer.exit_code) == ("inconclusive", 98)
+    assert "a mean over all is not known (mean < 3s): ask for a percentile" in answer.reason

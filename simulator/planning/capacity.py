@@ -99,7 +99,7 @@ def capacity(
 
 def capacity_of_rate(scenario: Scenario, **given: Any) -> Capacity:
     """The capacity of an open load; arguments as of ``capacity``. Raises ScenarioError where clients wait."""
-    refuse_clients(scenario, "this", "how many of them an objective allows, capacity says of each scenario for itself")
+    refuse_clients(scenario, "capacity --over", "how many of them an objective allows, capacity says without --over")
     answer = capacity(scenario, **given)
     assert isinstance(answer, Capacity), "the load is open"
     return answer
@@ -214,7 +214,8 @@ class _Search:
 
     def _longer(self) -> str:
         """What would tell whether a load is carried that has its own length, and so cannot run longer."""
-        what = "trace" if self.scenario.load.arrivals.kind == "trace" else "duration"
+        what = "run" if self.scenario.queries is not None else "duration"
+        what = "trace" if self.scenario.load.arrivals.kind == "trace" else what
         return f"a longer {what} would tell, or a wider --tolerance"
 
     def _unreachable(self, prober: Prober, probes: Probes) -> Capacity:

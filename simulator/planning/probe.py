@@ -123,7 +123,7 @@ class Prober:
     @property
     def _rare(self) -> float:
         """Below it some group with an objective has too few queries; -inf: how many it has is no matter of load."""
-        if self.scenario.can_lengthen:
+        if self.scenario.queries is not None:
             return -math.inf
         queries = self.extent.measured * rarest(self.scenario, self.plan)
         return math.log(FEWEST_OF_GROUP / queries) if queries > 0 else math.inf

@@ -31,7 +31,7 @@ Counts = tuple[recovery.Counted, ...]
 FEWEST = 20
 #: Expected queries of a window of a replication, at least; and those that an objective allows to be bad.
 QUERIES, BAD = 200, 2
-#: recovery.Windows before a trigger, and after it, at least.
+#: Windows before a trigger, and after it, at least.
 BEFORE, AFTER = 5, 40
 #: And after caches are emptied, which take long to fill.
 AFTER_COLD = 400
@@ -60,8 +60,8 @@ def stress(
     The system runs at the constant rate of the scenario. A trigger comes, is over, and the run goes on. Time is cut
     into windows; a window of a replication is bad when more of the queries that arrive in it miss an objective than
     that allows, and than in any window of any replication of the same run without the trigger. A replication has
-    recovered when the last query that misses an objective has arrived in its last bad window, if none of the last
-    windows of the run is bad.
+    recovered when the last query that misses an objective has arrived in its last bad window before several in a row
+    that are not (a twentieth of those that follow, three at least); not so if most of the last windows are bad.
 
     Parameters
     ----------

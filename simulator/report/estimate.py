@@ -61,18 +61,16 @@ def estimate_table(estimate: paper.Estimate, width: int | None = None, color: bo
         each = ", ".join(f"{name} {format_duration(value)}" for name, value in percentiles)
         shown.append(f"an empty system answers in {each} ({zero['kind']})")
     if estimate["predictions"]:
-        laws = [
-            [
-                f"{item['stage'] or 'query'} {item['statistic']}",
-                "infinite" if item["value_s"] is None else duration(item["value_s"]),
-                item["kind"],
-                item["law"],
-            ]
-            for item in estimate["predictions"]
-        ]
+        laws = [_law(item) for item in estimate["predictions"]]
         shown += ["", table(["under load", "value", "", "law"], laws, 1)]
     training = f"training is for {counted(estimate['rows'], 'row', format_count)}, epochs: {number(estimate['epochs'])}"
     return rendered([*shown, "", training, *notes(estimate["notes"])], width, color)
+
+
+def _law(item: paper.Prediction) -> list[str]:
+    """A row: a figure that a law says."""
+    value = "infinite" if item["value_s"] is None else duration(item["value_s"])
+    return [f"{item['stage'] or 'query'} {item['statistic']}", value, item["kind"], item["law"]]
 
 
 def _caches(stages: list[paper.StageEstimate]) -> list[str]:

@@ -174,8 +174,7 @@ def summarise(
         shares = _shares(own, stage, of_stage)
         judged |= _judged(objectives, name, own.latency(stage.index), latency.mean, shares, whole, is_saturated, money)
         judged |= _of_nobody(objectives, name) if takers.is_bare(sent, stage.index) else {}
-        used = shares["utilisation"]
-        seen = stage_figures(own, stage, name, latency, used, (mean, most), percentiles, of_stage)
+        seen = stage_figures(own, stage, name, latency, shares["utilisation"], (mean, most), percentiles, of_stage)
         stages.append(_with_hosts(seen, stage, stage_names))
     assert len(judged) == len(objectives), "an objective is on a stage that there is"
     began = caches.as_they_began(sent, plan, stage_names)

@@ -36,10 +36,13 @@ from simulator.core.retrying import numbers_of, with_patience
 from simulator.core.trace import same_trace
 from simulator.engines import compiled, reference
 from simulator.planner.plans import Plans
+from simulator.planning import judge
 from simulator.planning.knobs import knobs_of
 from simulator.report import folders
 from simulator.report.run import run_table
 from simulator.running.memory import needed
+from simulator.scenario.slo import parse_objective
+from simulator.stats import recovery
 from simulator.stats.attempts import as_queries, as_served
 from simulator.stats.extract import Extracts, extract
 from simulator.stats.summary import summarise
@@ -374,3 +377,28 @@ def test_a_run_with_retries_is_not_lengthened():
     """A collapse that stays is in more of a longer run: it is another one."""
     assert not scenario_from_text(TWO).can_lengthen
     assert scenario_from_text(TWO, ["client.retries=0"]).can_lengthen
+
+
+def test_with_retries_a_whole_fleet_is_to_blame():
+    """A later stage that is slow loads an earlier one with retries: no part of the fleet is ruled out alone."""
+    plans = Plans.of(scenario_from_text(TWO))
+    kept = []
+    for replication in range(2):
+        plan = plans.make(replication)
+        trace = compiled.simulate(plan)
+        kept.append(judge._with_leaves(simulated(plan, trace), trace, lambda plan, trace: extract(plan, trace, (0,))))
+    assert [leaves for _, leaves in kept] == [[], []]
+    seen = Extracts([one for one, _ in kept], ["b", "c"], [1, 1], [0.5, 0.5], True)
+    assert {judge._to_blame(parse_objective(slo), seen, []) for slo in ("p90 < 1ms", "stage.b.p90 < 1ms")} == {1}
+
+
+def test_windows_count_queries_once_however_often_they_are_sent():
+    """Their latency runs from the first attempt, and what was given up is no answer."""
+    plan = Plans.of(scenario_from_text(TWO, ["run.warmup=0", "load.rate=90/s"])).make(0)
+    trace = compiled.simulate(plan)
+    assert len(trace.arrival_ns) > plan.queries
+    windows = recovery.Windows(np.array([0.0, 1e6]), 0.0, 1.0)
+    seen = recovery.counted(simulated(plan, trace), trace, [parse_objective("availability > 99%")], windows)
+    outcome = as_queries(trace).outcome
+    assert seen.queries.tolist() == [plan.queries]
+    assert seen.bad.tolist() == [[int(np.count_nonzero(outcome == TIMED_OUT))]] != [[0]]
