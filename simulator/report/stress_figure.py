@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.base.formats import format_duration, significant
+from simulator.base.formats import format_duration
 from simulator.documents import parts, stress
 from simulator.report import frame
 
@@ -17,6 +17,8 @@ COLORS = {
     "missed without it": "0.6",
 }
 
+#: Letters of a title in an inch.
+LETTERS = 10
 #: What follows is shown for so many times as long as the recovery takes, or the trigger.
 SHOWN = 4
 
@@ -61,7 +63,8 @@ def _map(document: stress.Stress, title: str, format_: str) -> Any:
     cells = document["triggers"]
     sizes = list(dict.fromkeys(cell["size"] for cell in cells))
     lasts = list(dict.fromkeys(cell["lasts_s"] for cell in cells))
-    figure = frame.new(2.6 + 1.1 * len(lasts), 2.0 + 0.6 * len(sizes), title)
+    width = 2.6 + 1.1 * len(lasts)
+    figure = frame.new(width, 2.0 + 0.6 * len(sizes), title, most=int(LETTERS * width))
     axes = figure.subplots()
     for cell in cells:
         across, up = lasts.index(cell["lasts_s"]), sizes.index(cell["size"])
@@ -69,8 +72,8 @@ def _map(document: stress.Stress, title: str, format_: str) -> Any:
         axes.bar(across, 1, width=1, bottom=up - 0.5, color=color, ec="white", lw=2)
         axes.text(across, up, _said(cell), ha="center", va="center", fontsize=frame.SMALL)
     axes.set_xticks(range(len(lasts)), [format_duration(one) for one in lasts])
-    kind = cells[0]["kind"]
-    axes.set_yticks(range(len(sizes)), [kind if one is None else f"{kind} x{significant(one)}" for one in sizes])
+    plain = cells[0]["trigger"].partition(" for ")[0]
+    axes.set_yticks(range(len(sizes)), [plain if one is None else f"load x{one:.6g}" for one in sizes])
     axes.set_xlim(-0.5, len(lasts) - 0.5)
     axes.set_ylim(-0.5, len(sizes) - 0.5)
     axes.set_xlabel("how long the trigger lasts", fontsize=frame.TEXT)
